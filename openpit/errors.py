@@ -1,0 +1,247 @@
+"""Every exception of the package, in one tree.
+
+::
+
+    Exception
+    ├── ValueError
+    │   ├── ParamError                          a value outside its type's range or grammar
+    │   ├── AssetError                          an empty asset
+    │   └── AccountIdError                      an empty account text
+    ├── RejectError                             kept for its name; nothing raises it
+    ├── AccountBlockError                       a block operation that does not apply
+    ├── AccountGroupRegistrationError           a group operation that does not apply
+    ├── PolicyConfigureError                    a settings update that was refused (``kind``)
+    ├── MarketDataError
+    │   ├── UnknownInstrument                   the instrument has no quotes at all
+    │   ├── QuoteUnavailable                    no quote in the buckets that may be read
+    │   └── QuoteExpired                        the quote is older than its time to live (``quote``)
+    ├── AlreadyRegistered                       the instrument has an id (``instrument``)
+    ├── RegistrationError                       the instrument or the id is taken
+    ├── UnknownInstrumentId                     no instrument has this id (``instrument_id``)
+    ├── ReferenceBookRegistrationError          the instrument or the id is taken
+    ├── UnknownReferenceBookInstrumentId        no instrument has this id (``instrument_id``)
+    ├── WireError                               bytes that are not a frame of this version
+    │   └── FrameTooLarge                       a message over the frame limit, before it is sent
+    └── ShardedEngineError                      what only an engine of several processes can raise
+        ├── EngineClosed                        the call came after ``close()``
+        ├── ShardStartError                     a worker did not come up (``shard``)
+        ├── ShardDown                           the account's worker has died (``shard``)
+        ├── ShardOverloaded                     no credit for the shard in time (``shard``)
+        ├── OutcomeUnknown                      sent, but the answer is lost (``shard``)
+        └── ShardCallbackError                  a policy's exception that cannot travel (``shard``)
+
+The first group is that of the public API (``spec`` sections 1, 6, 10, 11 and 12) and carries its
+module names; the last group is this project's own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from openpit.core.instrument import Instrument
+    from openpit.marketdata import Quote
+    from openpit.param.enums import ConfigureErrorKind
+    from openpit.param.ids import InstrumentId
+
+__all__ = [
+    "AccountBlockError",
+    "AccountGroupRegistrationError",
+    "AccountIdError",
+    "AlreadyRegistered",
+    "AssetError",
+    "EngineClosed",
+    "FrameTooLarge",
+    "MarketDataError",
+    "OutcomeUnknown",
+    "ParamError",
+    "PolicyConfigureError",
+    "QuoteExpired",
+    "QuoteUnavailable",
+    "ReferenceBookRegistrationError",
+    "RegistrationError",
+    "RejectError",
+    "ShardCallbackError",
+    "ShardDown",
+    "ShardOverloaded",
+    "ShardStartError",
+    "ShardedEngineError",
+    "UnknownInstrument",
+    "UnknownInstrumentId",
+    "UnknownReferenceBookInstrumentId",
+    "WireError",
+]
+
+
+# --- values (spec section 2) -------------------------------------------------------------------
+
+
+class ParamError(ValueError):
+    """A value is outside the range, the grammar or the sign of its type."""
+
+    __module__ = "openpit"
+
+
+class AssetError(ValueError):
+    """An asset name is empty."""
+
+    __module__ = "openpit.param"
+
+
+class AccountIdError(ValueError):
+    """An account text is empty."""
+
+    __module__ = "openpit.param"
+
+
+# --- engine (spec sections 1.1, 6 and 10) ------------------------------------------------------
+
+
+class RejectError(Exception):
+    """Kept for programs that import its name; no path of the engine raises it."""
+
+    __module__ = "openpit"
+
+
+class AccountBlockError(Exception):
+    """A block operation does not apply to the account or group (spec section 6.1)."""
+
+    __module__ = "openpit"
+
+
+class AccountGroupRegistrationError(Exception):
+    """A group operation does not apply to one of the listed accounts (spec section 6.1)."""
+
+    __module__ = "openpit"
+
+
+class PolicyConfigureError(Exception):
+    """A settings update was refused and nothing of it was applied (spec section 10).
+
+    ``kind`` tells an unknown policy name, a policy of another type and invalid settings apart.
+    """
+
+    __module__ = "openpit"
+
+    kind: ConfigureErrorKind
+
+
+# --- market data (spec section 11) -------------------------------------------------------------
+
+
+class MarketDataError(Exception):
+    """A quote could not be read."""
+
+    __module__ = "openpit.marketdata"
+
+
+class UnknownInstrument(MarketDataError):  # noqa: N818 - the public API's name
+    """No instrument is registered under the id that was asked for."""
+
+    __module__ = "openpit.marketdata"
+
+
+class QuoteUnavailable(MarketDataError):  # noqa: N818 - the public API's name
+    """None of the buckets that may be read holds a quote."""
+
+    __module__ = "openpit.marketdata"
+
+
+class QuoteExpired(MarketDataError):  # noqa: N818 - the public API's name
+    """The quote is at least as old as its time to live; ``quote`` is that quote."""
+
+    __module__ = "openpit.marketdata"
+
+    quote: Quote
+
+
+class AlreadyRegistered(Exception):  # noqa: N818 - the public API's name
+    """The instrument has an id already; ``instrument`` is that instrument."""
+
+    __module__ = "openpit.marketdata"
+
+    instrument: Instrument
+
+
+class RegistrationError(Exception):
+    """The instrument or the wanted id is taken: that one is set, the other is None."""
+
+    __module__ = "openpit.marketdata"
+
+    instrument: Instrument | None
+    instrument_id: InstrumentId | None
+
+
+class UnknownInstrumentId(Exception):  # noqa: N818 - the public API's name
+    """No instrument has ``instrument_id`` in this service."""
+
+    __module__ = "openpit.marketdata"
+
+    instrument_id: InstrumentId
+
+
+# --- reference book (spec section 12) ----------------------------------------------------------
+
+
+class ReferenceBookRegistrationError(Exception):
+    """The instrument or the wanted id is taken: that one is set, the other is None."""
+
+    __module__ = "openpit.core"
+
+    instrument: Instrument | None
+    instrument_id: InstrumentId | None
+
+
+class UnknownReferenceBookInstrumentId(Exception):  # noqa: N818 - the public API's name
+    """No instrument has ``instrument_id`` in this book."""
+
+    __module__ = "openpit.core"
+
+    instrument_id: InstrumentId
+
+
+# --- wire and shards (this project's own) ------------------------------------------------------
+
+
+class WireError(Exception):
+    """Bytes on a pipe are not a frame of this protocol version; the connection is given up."""
+
+
+class FrameTooLarge(WireError):  # noqa: N818 - says what the frame is, as the others do
+    """A message would exceed the frame limit; nothing of it was sent."""
+
+
+class ShardedEngineError(Exception):
+    """Base of what only an engine of several processes can raise."""
+
+
+class EngineClosed(ShardedEngineError):  # noqa: N818 - a state, as the others
+    """The engine was closed before the call."""
+
+
+class _ShardError(ShardedEngineError):
+    """A failure of one shard; ``shard`` is its number."""
+
+    def __init__(self, message: str, shard: int) -> None:
+        super().__init__(message)
+        self.shard = shard
+
+
+class ShardStartError(_ShardError):
+    """A worker did not come up, or could not load a policy; no engine was built."""
+
+
+class ShardDown(_ShardError):  # noqa: N818 - a state, as the others
+    """The worker that owns the account has died; nothing was sent."""
+
+
+class ShardOverloaded(_ShardError):  # noqa: N818 - a state, as the others
+    """The shard had no credit left within the time allowed; nothing was sent."""
+
+
+class OutcomeUnknown(_ShardError):  # noqa: N818 - a state, as the others
+    """The call was sent and its answer is lost: it may or may not have been applied."""
+
+
+class ShardCallbackError(_ShardError):
+    """A policy raised in its worker an exception that cannot travel; the text is that exception's."""
