@@ -1,0 +1,299 @@
+"""Amounts that carry a choice: order size, adjustment, leverage, fee with currency, last trade.
+
+Spec section 2.4.
+"""
+
+from __future__ import annotations
+
+import operator
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Never, Self, final
+
+from openpit.param.ids import Asset
+from openpit.param.refusals import not_an_instance, refuse_subclass
+from openpit.param.values import Fee, Notional, PositionSize, Price, Quantity, Volume, real_number
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+__all__ = [
+    "AdjustmentAmount",
+    "Leverage",
+    "MonetaryAmount",
+    "Trade",
+    "TradeAmount",
+    "leverage_steps",
+]
+
+_new = object.__new__
+
+
+class TradeAmount:
+    """How much an order trades: a quantity of the underlying or a volume of the settlement asset.
+
+    Two amounts are equal only when they are the same object.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_quantity", "_volume")
+    __module__ = "openpit.param"
+
+    _quantity: Decimal | None
+    _volume: Decimal | None
+
+    def __init__(self, other: TradeAmount) -> None:
+        """Copy ``other``; new amounts come from :meth:`quantity` and :meth:`volume`."""
+        if not isinstance(other, TradeAmount):
+            raise not_an_instance(other, "TradeAmount")
+        self._quantity = other._quantity
+        self._volume = other._volume
+
+    @classmethod
+    def _of(cls, quantity: Decimal | None, volume: Decimal | None) -> Self:
+        self = _new(cls)
+        self._quantity = quantity
+        self._volume = volume
+        return self
+
+    @staticmethod
+    def quantity(value: Quantity | Decimal | str | float) -> TradeAmount:
+        """Return an amount in units of the underlying; raises as ``Quantity(value)`` does."""
+        self = _new(TradeAmount)
+        self._quantity = Quantity(value)._value
+        self._volume = None
+        return self
+
+    @staticmethod
+    def volume(value: Volume | Decimal | str | float) -> TradeAmount:
+        """Return an amount in the settlement asset; raises as ``Volume(value)`` does."""
+        self = _new(TradeAmount)
+        self._quantity = None
+        self._volume = Volume(value)._value
+        return self
+
+    @property
+    def is_quantity(self) -> bool:
+        """Whether the amount is a quantity."""
+        return self._quantity is not None
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether the amount is a volume."""
+        return self._volume is not None
+
+    @property
+    def as_quantity(self) -> Quantity | None:
+        """The quantity, or None for a volume."""
+        return None if self._quantity is None else Quantity._of(self._quantity)
+
+    @property
+    def as_volume(self) -> Volume | None:
+        """The volume, or None for a quantity."""
+        return None if self._volume is None else Volume._of(self._volume)
+
+    def __repr__(self) -> str:
+        if self._quantity is not None:
+            return f"TradeAmount.quantity(value=Quantity({self.as_quantity}))"
+        return f"TradeAmount.volume(value=Volume({self.as_volume}))"
+
+
+class AdjustmentAmount:
+    """A change of a balance by so much, or to so much; signed.
+
+    Two amounts are equal only when they are the same object.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_is_absolute", "_value")
+    __module__ = "openpit.param"
+
+    _value: Decimal
+    _is_absolute: bool
+
+    def __init__(self, other: AdjustmentAmount) -> None:
+        """Copy ``other``; new amounts come from :meth:`delta` and :meth:`absolute`."""
+        if not isinstance(other, AdjustmentAmount):
+            raise not_an_instance(other, "AdjustmentAmount")
+        self._value = other._value
+        self._is_absolute = other._is_absolute
+
+    @classmethod
+    def _of(cls, value: Decimal, is_absolute: bool) -> Self:  # noqa: FBT001 - private, hot
+        self = _new(cls)
+        self._value = value
+        self._is_absolute = is_absolute
+        return self
+
+    @staticmethod
+    def delta(value: PositionSize | Decimal | str | float) -> AdjustmentAmount:
+        """Return a change by ``value``; raises as ``PositionSize(value)`` does."""
+        return AdjustmentAmount._of(PositionSize(value)._value, False)
+
+    @staticmethod
+    def absolute(value: PositionSize | Decimal | str | float) -> AdjustmentAmount:
+        """Return a change to ``value``; raises as ``PositionSize(value)`` does."""
+        return AdjustmentAmount._of(PositionSize(value)._value, True)
+
+    @property
+    def is_delta(self) -> bool:
+        """Whether the balance changes by the value."""
+        return not self._is_absolute
+
+    @property
+    def is_absolute(self) -> bool:
+        """Whether the balance becomes the value."""
+        return self._is_absolute
+
+    @property
+    def as_delta(self) -> PositionSize | None:
+        """The change, or None for an absolute amount."""
+        return None if self._is_absolute else PositionSize._of(self._value)
+
+    @property
+    def as_absolute(self) -> PositionSize | None:
+        """The new balance, or None for a delta."""
+        return PositionSize._of(self._value) if self._is_absolute else None
+
+    def __repr__(self) -> str:
+        choice = "absolute" if self._is_absolute else "delta"
+        return f"AdjustmentAmount.{choice}(value=PositionSize({PositionSize._of(self._value)}))"
+
+
+_LEVERAGE_SCALE = 10
+_LEVERAGE_MAX = 3000
+_U16_MAX = 65535
+_STEP_TOLERANCE = 1e-9
+
+
+@final
+class Leverage:
+    """How many times its margin a position is worth: 1 to 3000 in steps of 0.1.
+
+    Two leverages are equal only when they are the same object. ``value`` is the nearest number of
+    single precision.
+    """
+
+    __slots__ = ("_raw",)
+    __module__ = "openpit.param"
+
+    _raw: int
+
+    SCALE: ClassVar[int] = _LEVERAGE_SCALE
+    MIN: ClassVar[int] = 1
+    MAX: ClassVar[int] = _LEVERAGE_MAX
+    STEP: ClassVar[float] = 0.10000000149011612
+
+    def __init__(self, multiplier: Leverage | float) -> None:
+        """Take a number or another leverage; ValueError when it is not one of the steps."""
+        self._raw = leverage_steps(multiplier)
+
+    def __init_subclass__(cls) -> Never:
+        refuse_subclass(Leverage)
+
+    @classmethod
+    def _of(cls, raw: int) -> Self:
+        self = _new(cls)
+        self._raw = raw
+        return self
+
+    @staticmethod
+    def from_int(multiplier: int) -> Leverage:
+        """Take a whole number; ValueError out of range, TypeError for another class."""
+        return Leverage._of(_steps_of_int(operator.index(multiplier)))
+
+    @staticmethod
+    def from_float(multiplier: float) -> Leverage:
+        """Take a number; ValueError unless it is one of the steps, TypeError for another class."""
+        return Leverage._of(_steps_of_float(real_number(multiplier)))
+
+    @property
+    def value(self) -> float:
+        """The multiplier, widened from single precision."""
+        return struct.unpack("f", struct.pack("f", self._raw / _LEVERAGE_SCALE))[0]  # type: ignore[no-any-return]
+
+    def calculate_margin_required(self, notional: Notional | Decimal | str | float) -> Notional:
+        """Return the notional divided by this leverage; raises as ``Notional(notional)`` does."""
+        return Notional(notional).calculate_margin_required(self)
+
+    def __repr__(self) -> str:
+        return f"Leverage(value={self._raw / _LEVERAGE_SCALE})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Leverage._of, (self._raw,)
+
+
+def leverage_steps(value: Leverage | float) -> int:
+    """Return a leverage as its number of tenths; ValueError for what is no leverage."""
+    kind = value.__class__
+    if kind is Leverage:
+        return value._raw  # type: ignore[union-attr]  # narrowed by class
+    if isinstance(value, int) and kind is not bool:
+        return _steps_of_int(value)
+    if isinstance(value, float):
+        return _steps_of_float(value)
+    raise ValueError("leverage must be openpit.param.Leverage, int, or float")
+
+
+def _steps_of_int(value: int) -> int:
+    if not 1 <= value <= _LEVERAGE_MAX:
+        if _U16_MAX // _LEVERAGE_SCALE < value <= _U16_MAX:
+            raise ValueError("arithmetic overflow in Leverage")
+        raise ValueError("invalid leverage value")
+    return value * _LEVERAGE_SCALE
+
+
+def _steps_of_float(value: float) -> int:
+    steps = value * _LEVERAGE_SCALE
+    if not _LEVERAGE_SCALE - 0.5 <= steps <= _LEVERAGE_MAX * _LEVERAGE_SCALE + 0.5:
+        raise ValueError("invalid leverage value")
+    whole = round(steps)
+    if abs(steps - whole) > _STEP_TOLERANCE:
+        raise ValueError("invalid leverage value")
+    return whole
+
+
+@dataclass(frozen=True)
+class MonetaryAmount:
+    """A fee and the asset that it is paid in; a positive amount is a cost."""
+
+    __module__ = "openpit.param"
+
+    amount: Fee
+    currency: Asset
+
+    def __post_init__(self) -> None:
+        """Check the amount's class and take the currency as an asset."""
+        if not isinstance(self.amount, Fee):
+            raise TypeError("amount must be openpit.param.Fee")
+        object.__setattr__(self, "currency", Asset(self.currency))
+
+
+class Trade:
+    """One execution: at what price, how many units. Equal only to itself."""
+
+    __slots__ = ("__dict__", "__weakref__", "_price", "_quantity")
+    __module__ = "openpit.param"
+
+    _price: Decimal
+    _quantity: Decimal
+
+    def __init__(self, *, price: Price, quantity: Quantity) -> None:
+        """Take a price and a quantity; TypeError for any other class."""
+        if price.__class__ is not Price:
+            raise TypeError("price must be openpit.param.Price")
+        if quantity.__class__ is not Quantity:
+            raise TypeError("quantity must be openpit.param.Quantity")
+        self._price = price._value
+        self._quantity = quantity._value
+
+    @property
+    def price(self) -> Price:
+        """The price of the execution."""
+        return Price._of(self._price)
+
+    @property
+    def quantity(self) -> Quantity:
+        """The number of units executed."""
+        return Quantity._of(self._quantity)
+
+    def __repr__(self) -> str:
+        return f"Trade(price={self.price!r}, quantity={self.quantity!r})"

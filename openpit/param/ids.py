@@ -1,0 +1,266 @@
+"""Who and what an order is about: accounts, account groups, assets, instrument ids.
+
+Identifiers are opaque: they compare equal by value within their class and do not order. Spec
+section 2.4.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, ClassVar, Never, Self, final
+
+from openpit.errors import AccountIdError, AssetError
+from openpit.param.refusals import not_an_instance, refuse_subclass
+
+__all__ = ["DEFAULT_ACCOUNT_GROUP", "AccountGroupId", "AccountId", "Asset", "InstrumentId"]
+
+_U32_MAX = 2**32 - 1
+_U64_MAX = 2**64 - 1
+
+# What counts as blank: Unicode's White_Space, which str.strip() would extend by four separators.
+_BLANKS = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+
+_new = object.__new__
+
+
+def _fnv1a(text: str, offset: int, prime: int, mask: int) -> int:
+    """Return the FNV-1a hash of the text's UTF-8 bytes."""
+    state = offset
+    for byte in text.encode():
+        state = (state ^ byte) * prime & mask
+    return state
+
+
+@final
+class AccountId:
+    """An account, as a number of 64 bits; made by :meth:`from_int` or :meth:`from_string`."""
+
+    __slots__ = ("_value",)
+    __module__ = "openpit.param"
+
+    _value: int
+
+    def __new__(cls, *_args: object, **_keywords: object) -> Never:  # type: ignore[misc]  # noqa: D102 - refuses
+        raise TypeError("cannot create 'openpit.param.AccountId' instances")
+
+    def __init_subclass__(cls) -> Never:
+        refuse_subclass(AccountId)
+
+    @classmethod
+    def _of(cls, value: int) -> Self:
+        self = _new(cls)
+        self._value = value
+        return self
+
+    @staticmethod
+    def from_int(value: int) -> AccountId:
+        """Return the account of this number.
+
+        Raises ``OverflowError`` unless ``value`` is an integer in 0..2**64-1.
+        """
+        if value.__class__ is int and 0 <= value <= _U64_MAX:
+            self = _new(AccountId)
+            self._value = value
+            return self
+        try:
+            number = operator.index(value)
+        except TypeError:
+            number = -1
+        if not 0 <= number <= _U64_MAX:
+            raise OverflowError(
+                "account id must be a non-negative integer in range 0..=18446744073709551615"
+            )
+        return AccountId._of(number)
+
+    @staticmethod
+    def from_string(value: str) -> AccountId:
+        """Return the account of this text: its 64-bit FNV-1a hash, blanks and case included.
+
+        Raises ``AccountIdError`` for an empty or blank text and ``TypeError`` for what is no text.
+        """
+        if not isinstance(value, str):
+            raise not_an_instance(value, "str")
+        number = _fnv1a(value, 14695981039346656037, 1099511628211, _U64_MAX)
+        if not value.strip(_BLANKS):
+            raise AccountIdError("account id string must not be empty")
+        return AccountId._of(number)
+
+    @property
+    def value(self) -> int:
+        """The account's number."""
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is AccountId:
+            return self._value == other._value  # type: ignore[attr-defined]  # narrowed by class
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return f"AccountId(value={self._value})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return AccountId._of, (self._value,)
+
+
+@final
+class AccountGroupId:
+    """A group of accounts, as a number of 32 bits; zero is the group of all ungrouped accounts."""
+
+    __slots__ = ("_value",)
+    __module__ = "openpit.param"
+
+    _value: int
+
+    DEFAULT: ClassVar[AccountGroupId]
+
+    def __new__(cls, *_args: object, **_keywords: object) -> Never:  # type: ignore[misc]  # noqa: D102 - refuses
+        raise TypeError("cannot create 'openpit.param.AccountGroupId' instances")
+
+    def __init_subclass__(cls) -> Never:
+        refuse_subclass(AccountGroupId)
+
+    @classmethod
+    def _of(cls, value: int) -> Self:
+        self = _new(cls)
+        self._value = value
+        return self
+
+    @staticmethod
+    def from_int(value: int) -> AccountGroupId:
+        """Return the group of this number.
+
+        Raises ``ValueError`` for zero, the default group, and ``OverflowError`` for anything else
+        that is not an integer in 1..2**32-1.
+        """
+        try:
+            number = operator.index(value)
+        except TypeError:
+            number = -1
+        if not 0 <= number <= _U32_MAX:
+            raise OverflowError("account_group_id must be an integer in range 1..=4294967295")
+        if number == 0:
+            raise ValueError("account group id must not equal the reserved default group")
+        return AccountGroupId._of(number)
+
+    @staticmethod
+    def from_string(value: str) -> AccountGroupId:
+        """Return the group of this text: its 32-bit FNV-1a hash, with 1 in place of 0.
+
+        Raises ``ValueError`` for an empty or blank text and ``TypeError`` for anything but text.
+        """
+        if not isinstance(value, str):
+            raise not_an_instance(value, "str")
+        number = _fnv1a(value, 2166136261, 16777619, _U32_MAX)
+        if not value.strip(_BLANKS):
+            raise ValueError("account group id string must not be empty")
+        return AccountGroupId._of(number or 1)
+
+    @property
+    def value(self) -> int:
+        """The group's number."""
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is AccountGroupId:
+            return self._value == other._value  # type: ignore[attr-defined]  # narrowed by class
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return f"AccountGroupId(value={self._value})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return AccountGroupId._of, (self._value,)
+
+
+DEFAULT_ACCOUNT_GROUP = AccountGroupId._of(0)
+AccountGroupId.DEFAULT = DEFAULT_ACCOUNT_GROUP
+
+
+class Asset(str):
+    """The name of something that is held or traded: a text that is not blank, kept verbatim."""
+
+    __slots__ = ()
+    __module__ = "openpit.param"
+
+    def __new__(cls, value: str) -> Self:
+        """Take ``value`` as it is; TypeError unless it is text, AssetError when it is blank."""
+        if not isinstance(value, str):
+            raise TypeError("asset must be str")
+        if not value.strip(_BLANKS):
+            raise AssetError("asset must not be empty")
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError as unpaired_surrogate:
+                raise AssetError(str(unpaired_surrogate)) from None
+        return str.__new__(cls, value)
+
+    @classmethod
+    def _of(cls, value: str) -> Self:
+        return str.__new__(cls, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.__class__, (str(self),)
+
+
+@final
+class InstrumentId:
+    """The number under which a service or a book knows an instrument; 64 bits."""
+
+    __slots__ = ("_value",)
+    __module__ = "openpit.core"
+
+    _value: int
+
+    def __init__(self, value: int) -> None:
+        """Take ``value``; OverflowError unless it is in 0..2**64-1, TypeError if no integer."""
+        number = operator.index(value)
+        if number < 0:
+            raise OverflowError("can't convert negative int to unsigned")
+        if number > _U64_MAX:
+            raise OverflowError("int too big to convert")
+        self._value = number
+
+    def __init_subclass__(cls) -> Never:
+        refuse_subclass(InstrumentId)
+
+    @classmethod
+    def _of(cls, value: int) -> Self:
+        self = _new(cls)
+        self._value = value
+        return self
+
+    @property
+    def value(self) -> int:
+        """The instrument's number."""
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is InstrumentId:
+            return self._value == other._value  # type: ignore[attr-defined]  # narrowed by class
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def _refuse_order(self, other: object) -> bool:
+        if other.__class__ is InstrumentId:
+            raise TypeError("InstrumentId supports only == and !=")
+        return NotImplemented
+
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
+
+    def __repr__(self) -> str:
+        return f"InstrumentId({self._value})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return InstrumentId._of, (self._value,)

@@ -1,0 +1,77 @@
+"""The texts with which the value types refuse classes that they do not work with."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Never
+
+__all__ = ["not_an_instance", "refuse_operands", "refuse_order", "refuse_subclass"]
+
+_BUILT_IN = (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, type(None))
+_SEQUENCES = (str, bytes, bytearray, list, tuple)
+_PARAM_TYPES = frozenset(
+    {
+        "AccountGroupId",
+        "AccountId",
+        "CashFlow",
+        "Fee",
+        "Leverage",
+        "Notional",
+        "Pnl",
+        "PositionSize",
+        "Price",
+        "Quantity",
+        "Volume",
+    }
+)
+
+
+def not_an_instance(value: object, expected: str) -> TypeError:
+    """Return the error for an argument of another class than ``expected``."""
+    found = "'None'" if value is None else f"'{value.__class__.__name__}' object"
+    return TypeError(f"{found} is not an instance of '{expected}'")
+
+
+def refuse_subclass(kind: type) -> Never:
+    """Raise the error for a class statement that derives from a closed class."""
+    raise TypeError(f"type '{kind.__module__}.{kind.__name__}' is not an acceptable base type")
+
+
+def _full_name(value: object) -> str | None:
+    """Return how a class calls itself in the messages of operators; None when unknown."""
+    kind = value.__class__
+    if kind in _BUILT_IN:
+        return kind.__name__
+    if kind is Decimal:
+        return "decimal.Decimal"
+    if kind.__module__ == "openpit.param" and kind.__name__ in _PARAM_TYPES:
+        return f"openpit.param.{kind.__name__}"
+    return None
+
+
+def refuse_operands(symbol: str, left: object, right: object) -> Any:
+    """Raise the error of a binary operator between two classes that do not mix.
+
+    Return ``NotImplemented`` when one of them is a class that this package does not know: that one
+    may still take part through its own reflected operator.
+    """
+    left_name = _full_name(left)
+    right_name = _full_name(right)
+    if left_name is None or right_name is None:
+        return NotImplemented
+    if symbol == "*":
+        for sequence, other_name in ((left, right_name), (right, left_name)):
+            if isinstance(sequence, _SEQUENCES):
+                raise TypeError(f"can't multiply sequence by non-int of type '{other_name}'")
+    raise TypeError(f"unsupported operand type(s) for {symbol}: '{left_name}' and '{right_name}'")
+
+
+def refuse_order(symbol: str, left: object, right: object) -> Any:
+    """Raise the error of an order comparison, or leave it to a class that is not known here."""
+    left_name = _full_name(left)
+    right_name = _full_name(right)
+    if left_name is None or right_name is None:
+        return NotImplemented
+    raise TypeError(
+        f"'{symbol}' not supported between instances of '{left_name}' and '{right_name}'"
+    )
