@@ -1,0 +1,85 @@
+"""Pre-trade checks: what the engine answers, and what custom policies are made of."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from openpit.core.contexts import AccountControl, Context, PostTradeContext
+from openpit.core.lock import Lock
+from openpit.param.enums import PnlHaltReason
+from openpit.pretrade import policies, policy
+from openpit.pretrade.codes import RejectCode, RejectScope
+from openpit.pretrade.handles import DropCopyOperation, Request, Reservation
+from openpit.pretrade.outcomes import (
+    AccountAdjustmentOutcome,
+    AccountOutcomeEntry,
+    AccountPnlOutcome,
+    OutcomeAmount,
+    PnlOutcome,
+    PnlOutcomeAmount,
+)
+from openpit.pretrade.policy import (
+    Policy,
+    PolicyAccountAdjustmentResult,
+    PolicyDecision,
+    PolicyPreTradeResult,
+    PolicyReject,
+)
+from openpit.pretrade.rejects import AccountBlock, Reject
+from openpit.pretrade.results import (
+    AccountAdjustmentBatchResult,
+    AccountBlockOutcome,
+    AccountBlockOutcomes,
+    DropCopyResult,
+    DryRunReport,
+    ExecuteResult,
+    PolicyConfigurationResult,
+    PostTradeResult,
+    StartResult,
+)
+
+__all__ = [
+    "DEFAULT_POLICY_GROUP_ID",
+    "AccountAdjustmentBatchResult",
+    "AccountAdjustmentOutcome",
+    "AccountBlock",
+    "AccountBlockOutcome",
+    "AccountBlockOutcomes",
+    "AccountControl",
+    "AccountOutcomeEntry",
+    "AccountPnlOutcome",
+    "Context",
+    "DropCopyOperation",
+    "DropCopyResult",
+    "DryRunReport",
+    "ExecuteResult",
+    "Lock",
+    "OutcomeAmount",
+    "PnlHaltReason",
+    "PnlOutcome",
+    "PnlOutcomeAmount",
+    "Policy",
+    "PolicyAccountAdjustmentResult",
+    "PolicyConfigurationResult",
+    "PolicyDecision",
+    "PolicyGroupId",
+    "PolicyPreTradeResult",
+    "PolicyReject",
+    "PostTradeContext",
+    "PostTradeResult",
+    "Reject",
+    "RejectCode",
+    "RejectScope",
+    "Rejects",
+    "Request",
+    "Reservation",
+    "StartResult",
+    "policies",
+    "policy",
+]
+
+DEFAULT_POLICY_GROUP_ID = 0
+"""The group of policies that name none."""
+
+PolicyGroupId: TypeAlias = int
+Rejects: TypeAlias = list[Reject]

@@ -1,0 +1,110 @@
+"""The handles of an order under way: request, reservation, drop-copy operation.
+
+Here is what callers see of them. An engine in this process and the proxies of a sharded engine
+fill them in.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from openpit.pretrade.opaque import Opaque
+
+if TYPE_CHECKING:
+    from openpit.core.lock import Lock
+    from openpit.pretrade.outcomes import AccountAdjustmentOutcome
+    from openpit.pretrade.rejects import AccountBlock
+    from openpit.pretrade.results import ExecuteResult
+
+__all__ = ["DropCopyOperation", "Request", "Reservation"]
+
+
+class Request(Opaque):
+    """An order that passed the start stage; used once, dropped without effect."""
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ()
+
+    @abstractmethod
+    def execute(self) -> ExecuteResult:
+        """Run the main stage (spec section 5.2).
+
+        RuntimeError on the second call, also after an exception of a policy in the first.
+        """
+
+
+class Reservation(Opaque):
+    """What an accepted order reserved (spec section 5.3).
+
+    Finalised once, by :meth:`commit` or :meth:`rollback`; a reservation that nobody holds is
+    rolled back. Every use after that is a ``RuntimeError``.
+    """
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ()
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Keep what was reserved: the order goes to the venue.
+
+        The first exception of a policy's commit callback is raised when all have run; it blocks
+        the whole engine (spec section 5.4).
+        """
+
+    @abstractmethod
+    def rollback(self) -> None:
+        """Release what was reserved: the order does not go to the venue.
+
+        The first exception of a policy's rollback callback is raised when all have run; it blocks
+        the whole engine (spec section 5.4).
+        """
+
+    @property
+    @abstractmethod
+    def lock(self) -> Lock:
+        """Prices that the policies locked; a fresh copy, to be sent back with the fills."""
+
+    @property
+    @abstractmethod
+    def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
+        """What the order changed, in policy order."""
+
+
+class DropCopyOperation(Opaque):
+    """What the record of an order that the venue has already changed (spec section 5.7).
+
+    Finalised once, by :meth:`commit` or :meth:`rollback`; an operation that nobody holds is rolled
+    back. Every use after that is a ``RuntimeError``.
+    """
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ()
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Keep the record; callback failures as for :meth:`Reservation.commit`."""
+
+    @abstractmethod
+    def rollback(self) -> None:
+        """Undo the record; callback failures as for :meth:`Reservation.rollback`."""
+
+    @property
+    @abstractmethod
+    def lock(self) -> Lock:
+        """Prices that the policies locked; a fresh copy, to be sent back with the fills."""
+
+    @property
+    @abstractmethod
+    def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
+        """What the order changed, in policy order."""
+
+    @property
+    @abstractmethod
+    def account_block(self) -> AccountBlock | None:
+        """The first block that this call asked for, also where another cause was in force."""
+
+    @property
+    @abstractmethod
+    def is_account_blocked(self) -> bool:
+        """Whether the account was blocked, itself, by its group or by the engine, after this."""

@@ -1,0 +1,460 @@
+"""What orders, reports and adjustments changed: amounts, entries and the results that list them.
+
+The engine, the built-in policies and the wire pass plain rows (tuples of Decimals); the objects
+below are made from rows when a caller looks, and read back into rows when a custom policy
+returns them.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from operator import index
+from typing import TYPE_CHECKING, TypeAlias, final
+
+from openpit.param.decimals import parse, plain
+from openpit.param.enums import PnlHaltReason
+from openpit.param.ids import AccountId
+from openpit.param.values import Pnl, PositionSize, Price
+from openpit.core.assets import asset_text
+from openpit.core.debug_text import optional, quoted
+from openpit.pretrade.opaque import Closed
+from openpit.pretrade.rejects import wrong_class
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "AccountAdjustmentOutcome",
+    "AccountOutcomeEntry",
+    "AccountPnlOutcome",
+    "AccountPnlRow",
+    "GroupRow",
+    "OutcomeAmount",
+    "OutcomeRow",
+    "PnlOutcome",
+    "PnlOutcomeAmount",
+]
+
+OutcomeRow: TypeAlias = tuple[
+    str,  # asset
+    Decimal | None,  # balance delta
+    Decimal | None,  # balance
+    Decimal | None,  # held delta
+    Decimal | None,  # held
+    Decimal | None,  # incoming delta
+    Decimal | None,  # incoming
+    Decimal | None,  # realized P&L delta
+    Decimal | None,  # realized P&L
+    PnlHaltReason | None,  # why the position's P&L is not counted
+    Decimal | None,  # average entry price
+]
+"""One asset of one account after a change; a delta and its figure are both set or both None."""
+
+GroupRow: TypeAlias = tuple[int, OutcomeRow]
+"""A row and the policy group it belongs to."""
+
+AccountPnlRow: TypeAlias = tuple[int, int, Decimal | None, Decimal | None, PnlHaltReason | None]
+"""Policy group, account, and either the P&L's delta and figure, or why it is not counted."""
+
+MAX_GROUP_ID = 65535
+"""Policy group ids are unsigned 16-bit integers."""
+
+_new = object.__new__
+
+
+@final
+class OutcomeAmount(Closed):
+    """A signed quantity after a change, in units of its asset (spec section 8).
+
+    ``delta`` is what the change added, ``absolute`` what it came to; both accept anything
+    :class:`~openpit.param.PositionSize` does and raise as it does. Compared by identity.
+    """
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ("_absolute", "_delta")
+
+    def __init__(self, *, delta: object, absolute: object) -> None:
+        self._delta = position_size(delta)
+        self._absolute = position_size(absolute)
+
+    @staticmethod
+    def _of(delta: Decimal, absolute: Decimal) -> OutcomeAmount:
+        self = _new(OutcomeAmount)
+        self._delta = delta
+        self._absolute = absolute
+        return self
+
+    @property
+    def delta(self) -> PositionSize:
+        """What the change added."""
+        return PositionSize._of(self._delta)
+
+    @property
+    def absolute(self) -> PositionSize:
+        """What it came to."""
+        return PositionSize._of(self._absolute)
+
+    def __repr__(self) -> str:
+        return f"OutcomeAmount(delta={plain(self._delta)}, absolute={plain(self._absolute)})"
+
+
+@final
+class PnlOutcomeAmount(Closed):
+    """A profit (positive) or loss (negative) after a change (spec section 8).
+
+    ``delta`` is what the change added, ``absolute`` what it came to; both accept anything
+    :class:`~openpit.param.Pnl` does and raise as it does. Compared by identity.
+    """
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ("_absolute", "_delta")
+
+    def __init__(self, *, delta: object, absolute: object) -> None:
+        self._delta = profit(delta)
+        self._absolute = profit(absolute)
+
+    @staticmethod
+    def _of(delta: Decimal, absolute: Decimal) -> PnlOutcomeAmount:
+        self = _new(PnlOutcomeAmount)
+        self._delta = delta
+        self._absolute = absolute
+        return self
+
+    @property
+    def delta(self) -> Pnl:
+        """What the change added."""
+        return Pnl._of(self._delta)
+
+    @property
+    def absolute(self) -> Pnl:
+        """What it came to."""
+        return Pnl._of(self._absolute)
+
+    def __repr__(self) -> str:
+        return f"PnlOutcomeAmount(delta={plain(self._delta)}, absolute={plain(self._absolute)})"
+
+
+@final
+class PnlOutcome(Closed):
+    """Either a P&L amount or the reason why it is not counted any more (spec section 8).
+
+    ``ValueError`` unless exactly one is given, ``TypeError`` for another class.
+    """
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ("_absolute", "_delta", "_halt_reason")
+
+    _delta: Decimal | None
+    _absolute: Decimal | None
+    _halt_reason: PnlHaltReason | None
+
+    def __init__(
+        self, *, pnl: PnlOutcomeAmount | None = None, halt_reason: PnlHaltReason | None = None
+    ) -> None:
+        _check_pnl_classes(pnl, halt_reason)
+        if (pnl is None) == (halt_reason is None):
+            raise ValueError("PnL outcome requires exactly one of pnl or halt_reason")
+        self._delta = None if pnl is None else pnl._delta
+        self._absolute = None if pnl is None else pnl._absolute
+        self._halt_reason = halt_reason
+
+    @staticmethod
+    def _of(
+        delta: Decimal | None, absolute: Decimal | None, halt_reason: PnlHaltReason | None
+    ) -> PnlOutcome:
+        self = _new(PnlOutcome)
+        self._delta = delta
+        self._absolute = absolute
+        self._halt_reason = halt_reason
+        return self
+
+    @property
+    def pnl(self) -> PnlOutcomeAmount | None:
+        """The amount, None when halted."""
+        return _pnl_amount(self._delta, self._absolute)
+
+    @property
+    def halt_reason(self) -> PnlHaltReason | None:
+        """Why the P&L is not counted, None when it is."""
+        return self._halt_reason
+
+    def __repr__(self) -> str:
+        return f"PnlOutcome(pnl={self.pnl!r}, halt_reason={self._halt_reason!r})"
+
+
+@final
+class AccountPnlOutcome(Closed):
+    """P&L of an account after a report, in the account's currency (spec section 8).
+
+    All arguments are keyword-only. ``policy_group_id`` is 0 to 65535, else ``ValueError``; exactly
+    one of ``pnl`` and ``halt_reason`` is given, else ``ValueError``; another class is a
+    ``TypeError``.
+    """
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ("_pnl_row",)
+
+    _pnl_row: AccountPnlRow
+
+    def __init__(
+        self,
+        *,
+        policy_group_id: int,
+        account_id: AccountId,
+        pnl: PnlOutcomeAmount | None = None,
+        halt_reason: PnlHaltReason | None = None,
+    ) -> None:
+        _check_pnl_classes(pnl, halt_reason)
+        if (pnl is None) == (halt_reason is None):
+            raise ValueError("account PnL outcome requires exactly one of pnl or halt_reason")
+        self._pnl_row = (
+            group_id(policy_group_id),
+            account_number(account_id),
+            None if pnl is None else pnl._delta,
+            None if pnl is None else pnl._absolute,
+            halt_reason,
+        )
+
+    @staticmethod
+    def _from_row(row: AccountPnlRow) -> AccountPnlOutcome:
+        self = _new(AccountPnlOutcome)
+        self._pnl_row = row
+        return self
+
+    def _row(self) -> AccountPnlRow:
+        return self._pnl_row
+
+    @property
+    def policy_group_id(self) -> int:
+        """Group of the policy that counts this P&L."""
+        return self._pnl_row[0]
+
+    @property
+    def account_id(self) -> AccountId:
+        """The account."""
+        return AccountId._of(self._pnl_row[1])
+
+    @property
+    def pnl(self) -> PnlOutcomeAmount | None:
+        """The amount, None when halted."""
+        return _pnl_amount(self._pnl_row[2], self._pnl_row[3])
+
+    @property
+    def halt_reason(self) -> PnlHaltReason | None:
+        """Why the P&L is not counted, None when it is."""
+        return self._pnl_row[4]
+
+    def __repr__(self) -> str:
+        return (
+            f"AccountPnlOutcome(policy_group_id={self._pnl_row[0]}, "
+            f"account_id={self._pnl_row[1]}, pnl={self.pnl!r}, halt_reason={self._pnl_row[4]!r})"
+        )
+
+
+@final
+class AccountOutcomeEntry(Closed):
+    """One asset of an account after a change; None is what the change did not touch.
+
+    All arguments are keyword-only (spec section 8). An empty asset is a ``ValueError``, another
+    class a ``TypeError``; ``average_entry_price`` accepts anything :class:`~openpit.param.Price`
+    does.
+    """
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ("_outcome_row",)
+
+    _outcome_row: OutcomeRow
+
+    def __init__(
+        self,
+        *,
+        asset: str,
+        balance: OutcomeAmount | None = None,
+        held: OutcomeAmount | None = None,
+        incoming: OutcomeAmount | None = None,
+        realized_pnl: PnlOutcome | None = None,
+        average_entry_price: object = None,
+    ) -> None:
+        for field, amount in (("balance", balance), ("held", held), ("incoming", incoming)):
+            if amount is not None and amount.__class__ is not OutcomeAmount:
+                raise wrong_class(amount, "OutcomeAmount", field)
+        if realized_pnl is not None and realized_pnl.__class__ is not PnlOutcome:
+            raise wrong_class(realized_pnl, "PnlOutcome", "realized_pnl")
+        average = None if average_entry_price is None else price(average_entry_price)
+        self._outcome_row = (
+            asset_text(asset),
+            balance and balance._delta,
+            balance and balance._absolute,
+            held and held._delta,
+            held and held._absolute,
+            incoming and incoming._delta,
+            incoming and incoming._absolute,
+            realized_pnl and realized_pnl._delta,
+            realized_pnl and realized_pnl._absolute,
+            realized_pnl and realized_pnl._halt_reason,
+            average,
+        )
+
+    @staticmethod
+    def _from_row(row: OutcomeRow) -> AccountOutcomeEntry:
+        self = _new(AccountOutcomeEntry)
+        self._outcome_row = row
+        return self
+
+    def _row(self) -> OutcomeRow:
+        return self._outcome_row
+
+    @property
+    def asset(self) -> str:
+        """The asset."""
+        return self._outcome_row[0]
+
+    @property
+    def balance(self) -> OutcomeAmount | None:
+        """What the account owns and is free to use."""
+        return _amount(self._outcome_row[1], self._outcome_row[2])
+
+    @property
+    def held(self) -> OutcomeAmount | None:
+        """What open orders hold."""
+        return _amount(self._outcome_row[3], self._outcome_row[4])
+
+    @property
+    def incoming(self) -> OutcomeAmount | None:
+        """What open orders are to bring."""
+        return _amount(self._outcome_row[5], self._outcome_row[6])
+
+    @property
+    def realized_pnl(self) -> PnlOutcome | None:
+        """Realized P&L of the position, or why it is not counted."""
+        row = self._outcome_row
+        if row[7] is None and row[9] is None:
+            return None
+        return PnlOutcome._of(row[7], row[8], row[9])
+
+    @property
+    def average_entry_price(self) -> Price | None:
+        """Average entry price of the position."""
+        average = self._outcome_row[10]
+        return None if average is None else Price._of(average)
+
+    def __repr__(self) -> str:
+        average = self._outcome_row[10]
+        return (
+            f"AccountOutcomeEntry(asset={quoted(self._outcome_row[0])}, "
+            f"balance={_some(self.balance)}, held={_some(self.held)}, "
+            f"incoming={_some(self.incoming)}, realized_pnl={_some(self.realized_pnl)}, "
+            f"average_entry_price={_some(None if average is None else plain(average))})"
+        )
+
+
+@final
+class AccountAdjustmentOutcome(Closed):
+    """An entry and the policy group that keeps it (spec section 8).
+
+    Both arguments are keyword-only. ``policy_group_id`` is 0 to 65535, else ``ValueError``;
+    another class of entry is a ``TypeError``.
+    """
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ("_group_id", "_outcome_row")
+
+    _group_id: int
+    _outcome_row: OutcomeRow
+
+    def __init__(self, *, policy_group_id: int, entry: AccountOutcomeEntry) -> None:
+        if entry.__class__ is not AccountOutcomeEntry:
+            raise wrong_class(entry, "AccountOutcomeEntry", "entry")
+        self._group_id = group_id(policy_group_id)
+        self._outcome_row = entry._outcome_row
+
+    @staticmethod
+    def _from_row(group: int, row: OutcomeRow) -> AccountAdjustmentOutcome:
+        self = _new(AccountAdjustmentOutcome)
+        self._group_id = group
+        self._outcome_row = row
+        return self
+
+    @property
+    def policy_group_id(self) -> int:
+        """Group of the policy that keeps the entry."""
+        return self._group_id
+
+    @property
+    def entry(self) -> AccountOutcomeEntry:
+        """What changed."""
+        return AccountOutcomeEntry._from_row(self._outcome_row)
+
+    def __repr__(self) -> str:
+        return f"AccountAdjustmentOutcome(policy_group_id={self._group_id}, entry={self.entry!r})"
+
+
+def outcomes_of(rows: Iterable[GroupRow]) -> list[AccountAdjustmentOutcome]:
+    """Return the public objects of rows."""
+    of = AccountAdjustmentOutcome._from_row
+    return [of(group, row) for group, row in rows]
+
+
+# --- reading single fields ----------------------------------------------------------------------
+
+
+def position_size(value: object) -> Decimal:
+    """Read anything that PositionSize accepts."""
+    if value.__class__ is PositionSize:
+        return value._value  # type: ignore[attr-defined]  # the exact class is known here
+    return parse(value, "PositionSize")
+
+
+def profit(value: object) -> Decimal:
+    """Read anything that Pnl accepts."""
+    if value.__class__ is Pnl:
+        return value._value  # type: ignore[attr-defined]  # the exact class is known here
+    return parse(value, "Pnl")
+
+
+def price(value: object) -> Decimal:
+    """Read anything that Price accepts."""
+    if value.__class__ is Price:
+        return value._value  # type: ignore[attr-defined]  # the exact class is known here
+    return parse(value, "Price")
+
+
+def group_id(value: object) -> int:
+    """Read a policy group id; ValueError unless it is an integer from 0 to 65535."""
+    try:
+        number = index(value)  # type: ignore[arg-type]  # index() itself tells integers apart
+    except TypeError:
+        number = -1
+    if 0 <= number <= MAX_GROUP_ID:
+        return number
+    raise ValueError("policy_group_id must be an integer in range 0..=65535")
+
+
+def account_number(value: object) -> int:
+    """Read an AccountId; TypeError for anything else."""
+    if value.__class__ is not AccountId:
+        raise TypeError("account_id must be openpit.param.AccountId")
+    return value._value  # type: ignore[attr-defined]  # the exact class is known here
+
+
+def _check_pnl_classes(pnl: object, halt_reason: object) -> None:
+    if pnl is not None and pnl.__class__ is not PnlOutcomeAmount:
+        raise wrong_class(pnl, "PnlOutcomeAmount", "pnl")
+    if halt_reason is not None and halt_reason.__class__ is not PnlHaltReason:
+        raise wrong_class(halt_reason, "PnlHaltReason", "halt_reason")
+
+
+def _amount(delta: Decimal | None, absolute: Decimal | None) -> OutcomeAmount | None:
+    if delta is None or absolute is None:
+        return None
+    return OutcomeAmount._of(delta, absolute)
+
+
+def _pnl_amount(delta: Decimal | None, absolute: Decimal | None) -> PnlOutcomeAmount | None:
+    if delta is None or absolute is None:
+        return None
+    return PnlOutcomeAmount._of(delta, absolute)
+
+
+def _some(value: object) -> str:
+    return optional(None if value is None else str(value))

@@ -1,0 +1,127 @@
+"""Reading what the callbacks of a custom policy return (spec section 7).
+
+This is on the path of every order of an engine with custom policies, so the package's own result
+classes have a short way through; everything else is read by its attributes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.pretrade.policy import PolicyDecision, PolicyPreTradeResult
+from openpit.pretrade.records import (
+    read_account_pnls,
+    read_blocks,
+    read_group_rows,
+    read_lock_prices,
+    read_mutations,
+    read_rejects,
+    read_rows,
+)
+from openpit.pretrade.results import PostTradeResult
+from openpit.pretrade.runtime import AdjustmentEffect, ReportEffect, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from openpit.pretrade.outcomes import OutcomeRow
+    from openpit.pretrade.rejects import Reject
+    from openpit.pretrade.runtime import Finalizer
+
+__all__ = [
+    "read_adjustment_result",
+    "read_pre_trade_result",
+    "read_rejects",
+    "read_report_result",
+]
+
+_NOTHING: Final = ()
+_DECIDED: Final = (PolicyDecision, PolicyPreTradeResult)
+
+
+def read_pre_trade_result(
+    value: Any, policy_name: str, leftover: list[Finalizer] | None = None
+) -> Verdict | None:
+    """Read what ``perform_pre_trade_check`` returned; None accepts and changes nothing.
+
+    An object with ``rejects`` or ``mutations`` must have both (AttributeError);
+    ``account_adjustments`` and ``lock_prices`` are optional; an object with none of the four
+    accepts. When something in it cannot be read, the exception says what, and the mutations that
+    were read before are appended to ``leftover``: the caller rolls them back.
+    """
+    if value is None:
+        return None
+    kind = value.__class__
+    rejects: list[Reject] | None = None
+    mutations: list[Finalizer] = []
+    rows: Sequence[OutcomeRow] = _NOTHING
+    prices: Sequence[Decimal] = _NOTHING
+    try:
+        if kind in _DECIDED or hasattr(value, "rejects") or hasattr(value, "mutations"):
+            part = value.rejects
+            if part is not _NOTHING:
+                rejects = read_rejects(part, policy_name) or None
+            part = value.mutations
+            if part is not _NOTHING:
+                read_mutations(part, mutations)
+        if kind is not PolicyDecision:
+            part = getattr(value, "account_adjustments", _NOTHING)
+            raw_prices = getattr(value, "lock_prices", _NOTHING)
+            if part is not _NOTHING:
+                rows = read_rows(part)
+            if raw_prices is not _NOTHING:
+                prices = read_lock_prices(raw_prices)
+    except BaseException:
+        if leftover is not None:
+            leftover += mutations
+        raise
+    if rejects or mutations or rows or prices:
+        return Verdict(rejects, mutations, rows, prices)
+    return None
+
+
+def read_report_result(value: Any) -> ReportEffect | None:
+    """Read what ``apply_execution_report`` returned; None changes nothing.
+
+    An object without ``account_blocks``, ``account_pnls`` and ``account_adjustments`` is an
+    AttributeError, True a TypeError.
+    """
+    if value is None or value is False:
+        return None
+    if value is True:
+        raise TypeError(
+            "apply_execution_report must return PostTradeResult or None; "
+            "bool True no longer maps to a synthetic account block"
+        )
+    if value.__class__ is PostTradeResult:
+        return ReportEffect(value._blocks, value._pnls, value._rows)
+    return ReportEffect(
+        read_blocks(value.account_blocks),
+        read_account_pnls(value.account_pnls),
+        read_group_rows(value.account_adjustments),
+    )
+
+
+def read_adjustment_result(
+    value: Any, policy_name: str, leftover: list[Finalizer] | None = None
+) -> AdjustmentEffect:
+    """Read what ``apply_account_adjustment`` returned.
+
+    An object without ``rejects``, ``mutations``, ``account_adjustments`` and ``account_blocks`` is
+    an AttributeError; the last two are not looked at when there are rejects. ``leftover`` as for
+    :func:`read_pre_trade_result`.
+    """
+    rejects = read_rejects(value.rejects, policy_name)
+    mutations: list[Finalizer] = []
+    try:
+        read_mutations(value.mutations, mutations)
+        if rejects:
+            return AdjustmentEffect(rejects, mutations)
+        rows = read_rows(value.account_adjustments)
+        blocks = read_blocks(value.account_blocks)
+    except BaseException:
+        if leftover is not None:
+            leftover += mutations
+        raise
+    return AdjustmentEffect(None, mutations, rows, blocks)

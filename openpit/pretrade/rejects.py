@@ -1,0 +1,227 @@
+"""Rejects and account blocks: what a refused order or a blocked account carries with it.
+
+Every reject of the package is built here, through the trusted constructors; codes and scopes are
+plain strings throughout.
+"""
+
+from __future__ import annotations
+
+from operator import index
+from typing import final
+
+from openpit.param.refusals import not_an_instance
+from openpit.pretrade.codes import ORDER, PLAIN_CODE, RejectCode
+from openpit.core.debug_text import quoted
+from openpit.pretrade.opaque import Closed, Opaque
+
+__all__ = ["MISSING", "AccountBlock", "Reject", "block_from_reject", "missing_field"]
+
+MAX_USER_DATA = 2**64 - 1
+"""The caller's token fits an unsigned 64-bit integer."""
+
+MISSING: dict[str, str] = {
+    "trade amount": "operation.trade_amount",
+    "instrument": "operation.instrument",
+    "account ID": "operation.account_id",
+    "side": "operation.side",
+    "P&L": "financial_impact.pnl",
+    "remaining reserved quantity": "fill.remaining_reserved_quantity",
+    "order finality": "fill.is_final",
+    "balance asset": "operation.balance_asset",
+}
+"""Label to path of the fields that built-in policies require (spec section 9)."""
+
+_new = object.__new__
+
+
+@final
+class Reject(Opaque, Closed):
+    """One policy's reason to refuse an order or an adjustment (spec section 8).
+
+    ``code`` and ``scope`` are plain strings that equal the members of :class:`RejectCode` and
+    :class:`RejectScope`; ``policy`` is the registered name; ``user_data`` is the policy's token.
+    """
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ("_code", "_details", "_policy", "_reason", "_scope", "_user_data")
+
+    _code: str
+    _reason: str
+    _details: str
+    _policy: str
+    _scope: str
+    _user_data: int
+
+    @staticmethod
+    def _of(
+        code: str, reason: str, details: str, policy: str, scope: str, user_data: int = 0
+    ) -> Reject:
+        self = _new(Reject)
+        self._code = code
+        self._reason = reason
+        self._details = details
+        self._policy = policy
+        self._scope = scope
+        self._user_data = user_data
+        return self
+
+    @property
+    def code(self) -> str:
+        """Reason class, one of :class:`RejectCode`."""
+        return self._code
+
+    @property
+    def reason(self) -> str:
+        """The reason in a few words."""
+        return self._reason
+
+    @property
+    def details(self) -> str:
+        """The figures behind the reason."""
+        return self._details
+
+    @property
+    def policy(self) -> str:
+        """Name of the policy that refused."""
+        return self._policy
+
+    @property
+    def scope(self) -> str:
+        """``"order"``, or ``"account"`` when the account is blocked as well."""
+        return self._scope
+
+    @property
+    def user_data(self) -> int:
+        """Token of the policy, 0 unless it set one."""
+        return self._user_data
+
+    def __repr__(self) -> str:
+        return (
+            f"Reject(code={quoted(self._code)}, reason={quoted(self._reason)}, "
+            f"details={quoted(self._details)}, policy={quoted(self._policy)}, "
+            f"scope={quoted(self._scope)}, user_data={self._user_data})"
+        )
+
+
+@final
+class AccountBlock(Closed):
+    """Why an account is blocked (spec section 8). Compared by identity.
+
+    All arguments are keyword-only. ``code`` is a :class:`RejectCode` or its string, else
+    ``ValueError``; ``user_data`` fits 64 bits without sign, else ``OverflowError``; another type is
+    a ``TypeError``.
+    """
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ("_code", "_details", "_policy", "_reason", "_user_data")
+
+    def __init__(
+        self, *, policy: str, code: str, reason: str, details: str, user_data: int = 0
+    ) -> None:
+        self._policy = _plain_text(policy, "policy")
+        code = _plain_text(code, "code")
+        self._reason = _plain_text(reason, "reason")
+        self._details = _plain_text(details, "details")
+        self._user_data = _token(user_data)
+        self._code = plain_code(code)
+
+    @staticmethod
+    def _of(policy: str, code: str, reason: str, details: str, user_data: int = 0) -> AccountBlock:
+        self = _new(AccountBlock)
+        self._policy = policy
+        self._code = code
+        self._reason = reason
+        self._details = details
+        self._user_data = user_data
+        return self
+
+    @property
+    def policy(self) -> str:
+        """Name of the policy that asked for the block."""
+        return self._policy
+
+    @property
+    def code(self) -> str:
+        """Reason class, one of :class:`RejectCode`."""
+        return self._code
+
+    @property
+    def reason(self) -> str:
+        """The reason in a few words."""
+        return self._reason
+
+    @property
+    def details(self) -> str:
+        """The figures behind the reason."""
+        return self._details
+
+    @property
+    def user_data(self) -> int:
+        """Token of the policy, 0 unless it set one."""
+        return self._user_data
+
+    def __repr__(self) -> str:
+        return (
+            f"AccountBlock(code={quoted(self._code)}, policy={quoted(self._policy)}, "
+            f"reason={quoted(self._reason)}, details={quoted(self._details)}, "
+            f"user_data={self._user_data})"
+        )
+
+
+def block_from_reject(reject: Reject, *, rewrite: bool = True) -> AccountBlock:
+    """Return the block that an account-scope reject makes (spec section 5.1).
+
+    ``rewrite`` replaces the reject's code by ``AccountBlocked``.
+    """
+    code = RejectCode.ACCOUNT_BLOCKED.value if rewrite else reject._code
+    return AccountBlock._of(
+        reject._policy, code, reject._reason, reject._details, reject._user_data
+    )
+
+
+def missing_field(label: str, path: str, policy: str, scope: str = ORDER) -> Reject:
+    """Return the reject of an order or adjustment that lacks a required field (spec section 9)."""
+    return Reject._of(
+        RejectCode.MISSING_REQUIRED_FIELD.value,
+        f"failed to access required field '{label}'",
+        f"failed to access field '{path}'",
+        policy,
+        scope,
+    )
+
+
+def missing_field_block(label: str, path: str, policy: str) -> AccountBlock:
+    """Return the block of an account whose report lacks a required field (spec section 9)."""
+    return block_from_reject(missing_field(label, path, policy), rewrite=False)
+
+
+def plain_code(code: str) -> str:
+    """Return the plain string of a code; ValueError for a text that is none."""
+    plain = PLAIN_CODE.get(code)
+    if plain is None:
+        raise ValueError(f"unsupported reject code {quoted(code)}")
+    return plain
+
+
+def wrong_class(value: object, wanted: str, field: str) -> TypeError:
+    """Return the error of an argument that is of another class than ``wanted``."""
+    error = not_an_instance(value, wanted)
+    error.add_note(f"while processing '{field}'")
+    return error
+
+
+def _plain_text(value: object, field: str) -> str:
+    if value.__class__ is str:
+        return value  # type: ignore[return-value]  # checked by exact class on the line above
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise wrong_class(value, "str", field)
+
+
+def _token(value: object) -> int:
+    token = index(value)  # type: ignore[arg-type]  # index() itself raises the TypeError
+    if token < 0:
+        raise OverflowError("can't convert negative int to unsigned")
+    if token > MAX_USER_DATA:
+        raise OverflowError("int too big to convert")
+    return token
