@@ -1,0 +1,99 @@
+# Everything starts from Python 3.11 or newer, pip and make. `make help` lists the targets.
+
+VENV   = .venv
+BIN    = $(VENV)/bin
+STAMPS = $(VENV)/.stamps
+
+ORDERS   ?= 200000
+ACCOUNTS ?= 10000
+SEED     ?= 1
+SEEDS    ?= 1-20
+FLOW      = build/flow.jsonl
+
+# The reference is another distribution with the same import name, so it gets a folder of its own.
+REFERENCE = build/reference
+REFERENCE_VERSION = 0.10.0
+export OPENPIT_REFERENCE ?= $(CURDIR)/$(REFERENCE)
+
+# A name on the path is not yet an interpreter that runs (version managers leave stubs), so try it.
+NEW_ENOUGH = import sys; assert sys.version_info >= (3, 11)
+FIND_PYTHON = for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	if "$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done
+
+.DELETE_ON_ERROR:
+.PHONY: help run test lint format bench loadtest differential simulate reference install dev clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+
+run: $(STAMPS)/run ## generate an order flow and replay it on this machine's cores
+	@mkdir -p build
+	$(BIN)/openpit generate --orders $(ORDERS) --accounts $(ACCOUNTS) --seed $(SEED) --out $(FLOW)
+	$(BIN)/openpit replay $(FLOW)
+
+test: $(STAMPS)/dev reference ## run the whole test suite
+	$(BIN)/pytest -n auto
+
+lint: $(STAMPS)/dev ## ruff (rules and format) and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMPS)/dev ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMPS)/dev reference ## ratios against the reference, measured in the same run
+	$(BIN)/python -m bench
+
+loadtest: $(STAMPS)/dev ## drive the sharded engine at volume and report
+	$(BIN)/openpit loadtest
+
+differential: $(STAMPS)/dev reference ## random calls on the reference and on ours: same answers
+	$(BIN)/pytest -n auto tests/differential
+
+simulate: $(STAMPS)/dev ## the simulation rung over SEEDS, e.g. make simulate SEEDS=1-500
+	OPENPIT_SEEDS="$(SEEDS)" $(BIN)/pytest -n auto tests/simulation
+
+# Failing to fetch it is no failure: the tests that need it are skipped, and say why.
+reference: $(STAMPS)/venv ## install the reference wheel into build/reference
+	@if [ -f $(REFERENCE)/.version-$(REFERENCE_VERSION) ]; then exit 0; fi; \
+	rm -rf $(REFERENCE); \
+	if $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--target $(REFERENCE) "openpit==$(REFERENCE_VERSION)"; then \
+		touch $(REFERENCE)/.version-$(REFERENCE_VERSION); \
+		echo "reference: openpit $(REFERENCE_VERSION) is in $(REFERENCE)"; \
+	else \
+		rm -rf $(REFERENCE); \
+		echo "reference: openpit $(REFERENCE_VERSION) could not be installed;" \
+			"what compares with it will be skipped" >&2; \
+	fi
+
+install: $(STAMPS)/run ## install with the run-time dependencies
+dev: $(STAMPS)/dev ## install with the development dependencies
+
+clean: ## remove build/ and the caches (not .venv)
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# A .venv that is too old, or was left half made, is made again.
+$(STAMPS)/venv:
+	@if ! $(BIN)/python -c '$(NEW_ENOUGH); import pip' >/dev/null 2>&1; then \
+		python=$$($(FIND_PYTHON)); \
+		if [ -z "$$python" ]; then \
+			echo "No Python 3.11 or newer was found on the path." >&2; \
+			echo "Install one, or name it: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; \
+			exit 1; \
+		fi; \
+		echo "creating $(VENV) with $$python"; \
+		"$$python" -m venv --clear $(VENV) || exit 1; \
+	fi
+	@mkdir -p $(STAMPS)
+	@touch $@
+
+$(STAMPS)/run: pyproject.toml $(STAMPS)/venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(STAMPS)/dev: pyproject.toml $(STAMPS)/venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(STAMPS)/run
