@@ -1,0 +1,49 @@
+"""The `openpit` command.
+
+Each command is one module of :mod:`openpit.cli.commands`, loaded when it is called for: the help
+page and the light commands do not pay for what the heavy ones import.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from openpit.cli.exits import EPILOG
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "config": "Print the default policies and limits, as a file to edit.",
+    "generate": "Write a made-up order flow, the same for the same seed.",
+    "replay": "Run an order flow through an engine and report what it decided.",
+}
+"""Name and one line of help; the module of that name defines the click command as ``command``."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one when it is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the help page."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module; None for a name that is no command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"openpit.cli.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table, importing none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="openpit-sharded", prog_name="openpit")
+def main() -> None:
+    """Pre-trade risk checks, sharded by account over worker processes."""

@@ -1,0 +1,1 @@
+"""One module per command of `openpit`; each defines its click command as ``command``."""

@@ -1,0 +1,48 @@
+"""How the `openpit` command ends: its exit codes, by name."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import click
+
+__all__ = ["EPILOG", "Exit", "ExitError"]
+
+
+class Exit(IntEnum):
+    """Exit codes; 1 and 2 are what Python and click use already."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    BAD_CONFIG = 3
+    BAD_LINE = 4
+    SHARD_DIED = 5
+    NOT_STARTED = 6
+    IO_FAILED = 7
+    INTERRUPTED = 130
+
+
+MEANINGS = {
+    Exit.OK: "done; lines that could not be read are counted in the report",
+    Exit.FAILED: "an unexpected error, with its traceback",
+    Exit.USAGE: "the command line is wrong",
+    Exit.BAD_CONFIG: "the configuration file is wrong; the table and key are named",
+    Exit.BAD_LINE: "--strict, and a line of the flow is wrong",
+    Exit.SHARD_DIED: "a shard stopped answering; the report says which",
+    Exit.NOT_STARTED: "the engine's workers did not come up",
+    Exit.IO_FAILED: "a file could not be read or written",
+    Exit.INTERRUPTED: "interrupted; the report covers what was done until then",
+}
+
+EPILOG = "\b\nExit codes:\n" + "\n".join(
+    f"  {code.value:<4}{code.name:<13}{meaning}" for code, meaning in MEANINGS.items()
+)
+
+
+class ExitError(click.ClickException):
+    """Ends the command with a message on stderr and one of the codes."""
+
+    def __init__(self, code: Exit, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = code.value  # type: ignore[misc]  # click takes the instance's, too

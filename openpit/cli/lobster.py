@@ -1,0 +1,110 @@
+"""Order flow in the message format of LOBSTER (NASDAQ limit order book data), read strictly.
+
+Six columns without a header: seconds after midnight, type, order id, size in shares, price in US
+dollars times 10,000, and the direction of the resting order (1 buys, -1 sells). Types: 1 a new
+limit order, 2 a partial cancellation, 3 a deletion, 4 an execution of a visible order, 5 an
+execution of a hidden one (it has no id), 7 a trading halt.
+
+The format knows no accounts: an order belongs to account ``order id modulo accounts``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from openpit.cli.events import BadLine, Cancel, Fill, Observation, OrderPlaced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from openpit.cli.events import Event
+
+__all__ = ["CURRENCY", "read", "symbol_of_name"]
+
+CURRENCY = "USD"
+
+HIDDEN_EXECUTION = "hidden execution"
+TRADING_HALT = "trading halt"
+
+_COLUMNS = (
+    ("time", re.compile(rb"(\d{1,9})(?:\.(\d{1,12}))?"), "seconds after midnight"),
+    ("type", re.compile(rb"([1-57])"), "1, 2, 3, 4, 5 or 7"),
+    ("order id", re.compile(rb"(\d{1,18})"), "a whole number from 0"),
+    ("size", re.compile(rb"(\d{1,12})"), "a whole number from 0"),
+    ("price", re.compile(rb"(-?\d{1,15})"), "a whole number of 1/10000 dollars"),
+    ("direction", re.compile(rb"(-?1|0)"), "1 or -1"),
+)
+_LINE = re.compile(b",".join(pattern.pattern for _, pattern, _ in _COLUMNS) + rb"\r?")
+
+_NAME = re.compile(r"([A-Z][A-Z.]*)_\d{4}-\d\d-\d\d_")
+
+_SIDES = {b"1": "BUY", b"-1": "SELL"}
+
+
+def symbol_of_name(name: str) -> str | None:
+    """Return the symbol that a file's name starts with, as in ``AAPL_2012-06-21_...csv``."""
+    found = _NAME.match(name)
+    return found[1] if found else None
+
+
+def read(
+    lines: Iterable[tuple[int, bytes | BadLine]], *, symbol: str, accounts: int
+) -> Iterator[Event | BadLine]:
+    """Turn numbered lines into events; a line that is none comes as a :class:`BadLine`.
+
+    Digits of the time beyond the nanosecond are dropped.
+    """
+    for number, line in lines:
+        if isinstance(line, BadLine):
+            yield line
+            continue
+        found = _LINE.fullmatch(line)
+        if found is None:
+            yield BadLine(number, _what_is_wrong(line))
+            continue
+        seconds, fraction, kind, order_id, size, price, direction = found.groups()
+        time = int(seconds) * 1_000_000_000
+        if fraction is not None:
+            time += int(fraction[:9].ljust(9, b"0"))
+        key = int(order_id)
+        if kind == b"7":
+            yield Observation(number, time, TRADING_HALT)
+        elif kind == b"5":
+            yield Observation(number, time, HIDDEN_EXECUTION)
+        elif direction not in _SIDES:
+            yield BadLine(number, "direction must be 1 or -1, not '0'")
+        elif kind == b"1":
+            yield OrderPlaced(
+                line=number,
+                time=time,
+                key=key,
+                account=key % accounts,
+                symbol=symbol,
+                currency=CURRENCY,
+                side=_SIDES[direction],
+                quantity=int(size),
+                volume=None,
+                price=_dollars(int(price)),
+            )
+        elif kind == b"4":
+            yield Fill(number, time, key, int(size), _dollars(int(price)))
+        elif kind == b"2":
+            yield Cancel(number, time, key, int(size))
+        else:
+            yield Cancel(number, time, key)
+
+
+def _dollars(price: int) -> str:
+    whole, part = divmod(abs(price), 10_000)
+    return f"{'-' if price < 0 else ''}{whole}.{part:04d}"
+
+
+def _what_is_wrong(line: bytes) -> str:
+    values = line.removesuffix(b"\r").split(b",")
+    if len(values) != len(_COLUMNS):
+        return f"{len(_COLUMNS)} columns expected, {len(values)} found"
+    for value, (name, pattern, meaning) in zip(values, _COLUMNS, strict=True):
+        if not pattern.fullmatch(value):
+            return f"{name} must be {meaning}, not {value[:40].decode(errors='replace')!r}"
+    return "not a message"

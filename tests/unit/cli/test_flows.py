@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from openpit.cli import flows
+from openpit.cli.events import BadLine, Cancel, Event, Fill, Observation, OrderPlaced
+
+ORDER = {
+    "event": "order",
+    "time": 1000,
+    "order": 7,
+    "account": 42,
+    "symbol": "AAPL",
+    "currency": "USD",
+    "side": "BUY",
+    "quantity": "10",
+    "price": "185.50",
+}
+FILL = {"event": "fill", "time": 2000, "order": 7, "quantity": "4", "price": "185.45"}
+CANCEL = {"event": "cancel", "order": 7}
+
+
+def read_one(line: bytes | str) -> Event | BadLine:
+    (event,) = flows.read([(3, line.encode() if isinstance(line, str) else line)])
+    return event
+
+
+def values(event: object) -> dict[str, object]:
+    return {name: getattr(event, name) for name in type(event).__slots__}  # type: ignore[attr-defined]
+
+
+def reason(line: bytes | str) -> str:
+    event = read_one(line)
+    assert isinstance(event, BadLine), values(event)
+    assert event.line == 3
+    return event.reason
+
+
+def test_an_order() -> None:
+    event = read_one(json.dumps(ORDER))
+
+    assert isinstance(event, OrderPlaced)
+    assert values(event) == {
+        "line": 3,
+        "time": 1000,
+        "key": 7,
+        "account": 42,
+        "symbol": "AAPL",
+        "currency": "USD",
+        "side": "BUY",
+        "quantity": "10",
+        "volume": None,
+        "price": "185.50",
+    }
+
+
+def test_a_market_order_by_volume_of_an_account_with_a_name_at_no_time() -> None:
+    event = read_one(
+        '{"event":"order","order":"A-1","account":"desk 7","symbol":"KO","currency":"USD",'
+        '"side":"SELL","volume":1500.50}'
+    )
+
+    assert isinstance(event, OrderPlaced)
+    assert (event.time, event.key, event.account) == (None, "A-1", "desk 7")
+    assert (event.quantity, event.volume, event.price) == (None, "1500.50", None)
+
+
+def test_a_fill_with_fee_and_profit() -> None:
+    event = read_one(json.dumps(FILL | {"fee": "0.02", "pnl": -1}))
+
+    assert isinstance(event, Fill)
+    assert values(event) == {
+        "line": 3,
+        "time": 2000,
+        "key": 7,
+        "quantity": "4",
+        "price": "185.45",
+        "fee": "0.02",
+        "pnl": -1,
+    }
+
+
+def test_a_cancel_of_all_and_of_a_part() -> None:
+    whole, part = read_one(json.dumps(CANCEL)), read_one(json.dumps(CANCEL | {"quantity": 3}))
+
+    assert isinstance(whole, Cancel)
+    assert isinstance(part, Cancel)
+    assert (whole.key, whole.quantity) == (7, None)
+    assert (part.key, part.quantity) == (7, 3)
+
+
+def test_a_number_with_a_point_keeps_every_digit() -> None:
+    event = read_one('{"event":"fill","order":1,"quantity":1,"price":0.1234567890123456789}')
+
+    assert isinstance(event, Fill)
+    assert event.price == "0.1234567890123456789"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b"nonsense", "not JSON: Expecting value at column 1"),
+        (b'{"event":"cancel","order":7', "not JSON: Expecting ',' delimiter at column 28"),
+        (b'{"event":"cancel","order":7} {}', "not JSON: more text after the event, at column 29"),
+        (b'{"event":"cancel","order":NaN}', "not JSON: NaN is not a number"),
+        (b'{"event":"cancel","order":"\xff"}', "not UTF-8 text"),
+        (b"[" * 60_000, "not JSON: nested too deeply"),
+        (b"[1]", "not a JSON object"),
+        (b"{}", "event must be order, fill or cancel, not None"),
+        (b'{"event":["order"]}', "event must be order, fill or cancel, not ['order']"),
+        (b'{"event":"trade"}', "event must be order, fill or cancel, not 'trade'"),
+    ],
+)
+def test_a_line_that_is_no_event(line: bytes, expected: str) -> None:
+    assert reason(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"qty": 1, "Price": 2}, "order has unknown keys: Price, qty"),
+        ({"fee": "1"}, "order has unknown keys: fee"),
+        ({"quantity": None}, "order must have either quantity or volume"),
+        ({"volume": "100"}, "order must have either quantity or volume"),
+        ({"side": "buy"}, "side must be BUY or SELL, not 'buy'"),
+        ({"side": None}, "side must be BUY or SELL, not None"),
+        ({"time": -1}, "time must be whole nanoseconds from 0, not -1"),
+        ({"time": 1.5}, "time must be whole nanoseconds from 0, not '1.5'"),
+        ({"time": True}, "time must be whole nanoseconds from 0, not True"),
+        ({"time": 1 << 63}, "time must be whole nanoseconds from 0, not 9223372036854775808"),
+        ({"order": True}, "order must be a whole number from 0 or a short text, not True"),
+        ({"order": " "}, "order must be a whole number from 0 or a short text, not ' '"),
+        ({"account": -5}, "account must be a whole number from 0 or a short text, not -5"),
+        (
+            {"account": 1 << 64},
+            "account must be a whole number from 0 or a short text, not 18446744073709551616",
+        ),
+        (
+            {"account": "x" * 257},
+            "account must be a whole number from 0 or a short text, not '" + "x" * 36 + "...",
+        ),
+        ({"symbol": 5}, "symbol must be a short text, not 5"),
+        ({"symbol": ""}, "symbol must be a short text, not ''"),
+        ({"currency": "US\nD"}, "currency must be a short text, not 'US\\nD'"),
+        ({"currency": "\ud800"}, "currency must be a short text, not '\\ud800'"),
+        ({"quantity": [1]}, "quantity must be a number or text, not [1]"),
+        ({"quantity": False}, "quantity must be a number or text, not False"),
+        ({"price": {}}, "price must be a number or text, not {}"),
+    ],
+)
+def test_an_order_that_is_wrong(change: dict[str, object], expected: str) -> None:
+    assert reason(json.dumps(ORDER | change)) == expected
+
+
+@pytest.mark.parametrize("key", ["order", "account", "symbol", "currency", "side"])
+def test_an_order_that_lacks_a_key(key: str) -> None:
+    fields = {name: value for name, value in ORDER.items() if name != key}
+
+    assert reason(json.dumps(fields)) == f"order has no {key}"
+
+
+def test_a_fill_needs_order_quantity_and_price() -> None:
+    assert reason('{"event":"fill","order":1}') == "fill has no price, quantity"
+    assert (
+        reason(json.dumps(FILL | {"quantity": None}))
+        == "quantity must be a number or text, not None"
+    )
+
+
+def test_bad_lines_from_below_pass_through() -> None:
+    bad = BadLine(9, "longer than 10 bytes")
+
+    assert list(flows.read([(9, bad)])) == [bad]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        OrderPlaced(1, 5, 1, 2, "AAPL", "USD", "BUY", "10", None, "1.50"),
+        OrderPlaced(1, None, 'a"b\\', "désk", "AAPL", "USD", "SELL", None, 7, None),
+        Fill(1, 5, 1, "10", "1.50", "0.01", "-3"),
+        Fill(1, None, "x", 3, 4),
+        Cancel(1, 5, 1),
+        Cancel(1, None, "x", "2.5"),
+    ],
+)
+def test_what_is_written_reads_back(event: Event) -> None:
+    line = flows.dump(event)
+
+    assert line.endswith("}\n")
+    (back,) = flows.read([(1, line.encode())])
+    assert type(back) is type(event)
+    assert values(back) == values(event)
+
+
+def test_the_written_form() -> None:
+    assert flows.dump(OrderPlaced(1, 5, 1, 2, "AAPL", "USD", "BUY", "10", None, "1.50")) == (
+        '{"event":"order","time":5,"order":1,"account":2,"symbol":"AAPL","currency":"USD",'
+        '"side":"BUY","quantity":"10","price":"1.50"}\n'
+    )
+
+
+def test_an_observation_has_no_written_form() -> None:
+    with pytest.raises(TypeError, match="a flow of JSON lines has no event for 'trading halt'"):
+        flows.dump(Observation(1, 5, "trading halt"))
