@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from openpit.pretrade.opaque import Opaque
+from openpit.core.opaque import Opaque
 
 if TYPE_CHECKING:
     from openpit.core.lock import Lock

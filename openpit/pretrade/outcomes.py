@@ -11,14 +11,14 @@ from decimal import Decimal
 from operator import index
 from typing import TYPE_CHECKING, TypeAlias, final
 
+from openpit.core.assets import asset_text
+from openpit.core.debug_text import optional, quoted
+from openpit.core.opaque import Closed
 from openpit.param.decimals import parse, plain
 from openpit.param.enums import PnlHaltReason
 from openpit.param.ids import AccountId
+from openpit.param.refusals import not_an_instance
 from openpit.param.values import Pnl, PositionSize, Price
-from openpit.core.assets import asset_text
-from openpit.core.debug_text import optional, quoted
-from openpit.pretrade.opaque import Closed
-from openpit.pretrade.rejects import wrong_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -275,11 +275,11 @@ class AccountOutcomeEntry(Closed):
         realized_pnl: PnlOutcome | None = None,
         average_entry_price: object = None,
     ) -> None:
-        for field, amount in (("balance", balance), ("held", held), ("incoming", incoming)):
+        for amount in (balance, held, incoming):
             if amount is not None and amount.__class__ is not OutcomeAmount:
-                raise wrong_class(amount, "OutcomeAmount", field)
+                raise not_an_instance(amount, "OutcomeAmount")
         if realized_pnl is not None and realized_pnl.__class__ is not PnlOutcome:
-            raise wrong_class(realized_pnl, "PnlOutcome", "realized_pnl")
+            raise not_an_instance(realized_pnl, "PnlOutcome")
         average = None if average_entry_price is None else price(average_entry_price)
         self._outcome_row = (
             asset_text(asset),
@@ -364,7 +364,7 @@ class AccountAdjustmentOutcome(Closed):
 
     def __init__(self, *, policy_group_id: int, entry: AccountOutcomeEntry) -> None:
         if entry.__class__ is not AccountOutcomeEntry:
-            raise wrong_class(entry, "AccountOutcomeEntry", "entry")
+            raise not_an_instance(entry, "AccountOutcomeEntry")
         self._group_id = group_id(policy_group_id)
         self._outcome_row = entry._outcome_row
 
@@ -401,21 +401,21 @@ def outcomes_of(rows: Iterable[GroupRow]) -> list[AccountAdjustmentOutcome]:
 def position_size(value: object) -> Decimal:
     """Read anything that PositionSize accepts."""
     if value.__class__ is PositionSize:
-        return value._value  # type: ignore[attr-defined]  # the exact class is known here
+        return value._value
     return parse(value, "PositionSize")
 
 
 def profit(value: object) -> Decimal:
     """Read anything that Pnl accepts."""
     if value.__class__ is Pnl:
-        return value._value  # type: ignore[attr-defined]  # the exact class is known here
+        return value._value
     return parse(value, "Pnl")
 
 
 def price(value: object) -> Decimal:
     """Read anything that Price accepts."""
     if value.__class__ is Price:
-        return value._value  # type: ignore[attr-defined]  # the exact class is known here
+        return value._value
     return parse(value, "Price")
 
 
@@ -434,14 +434,14 @@ def account_number(value: object) -> int:
     """Read an AccountId; TypeError for anything else."""
     if value.__class__ is not AccountId:
         raise TypeError("account_id must be openpit.param.AccountId")
-    return value._value  # type: ignore[attr-defined]  # the exact class is known here
+    return value._value
 
 
 def _check_pnl_classes(pnl: object, halt_reason: object) -> None:
     if pnl is not None and pnl.__class__ is not PnlOutcomeAmount:
-        raise wrong_class(pnl, "PnlOutcomeAmount", "pnl")
+        raise not_an_instance(pnl, "PnlOutcomeAmount")
     if halt_reason is not None and halt_reason.__class__ is not PnlHaltReason:
-        raise wrong_class(halt_reason, "PnlHaltReason", "halt_reason")
+        raise not_an_instance(halt_reason, "PnlHaltReason")
 
 
 def _amount(delta: Decimal | None, absolute: Decimal | None) -> OutcomeAmount | None:

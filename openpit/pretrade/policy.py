@@ -183,33 +183,33 @@ class Policy(ABC):
 
     def check_pre_trade_start(
         self,
-        ctx: Context,  # noqa: ARG002 - for policies that override this
-        order: Order,  # noqa: ARG002 - as above
+        ctx: Context,
+        order: Order,
     ) -> Iterable[PolicyReject]:
         """Check an order in the start stage; no rejects let it pass."""
         return ()
 
     def perform_pre_trade_check(
         self,
-        ctx: Context,  # noqa: ARG002 - for policies that override this
-        order: Order,  # noqa: ARG002 - as above
+        ctx: Context,
+        order: Order,
     ) -> PolicyPreTradeResult:
         """Check an order in the main stage and reserve what it needs."""
         return PolicyPreTradeResult.accept()
 
     def apply_execution_report(
         self,
-        ctx: PostTradeContext,  # noqa: ARG002 - for policies that override this
-        report: ExecutionReport,  # noqa: ARG002 - as above
+        ctx: PostTradeContext,
+        report: ExecutionReport,
     ) -> PostTradeResult | None:
         """Apply an execution report; called with keyword arguments ``ctx`` and ``report``."""
         return None
 
     def apply_account_adjustment(
         self,
-        ctx: AccountAdjustmentContext,  # noqa: ARG002 - for policies that override this
-        account_id: AccountId,  # noqa: ARG002 - as above
-        adjustment: Adjustment,  # noqa: ARG002 - as above
+        ctx: AccountAdjustmentContext,
+        account_id: AccountId,
+        adjustment: Adjustment,
     ) -> PolicyAccountAdjustmentResult:
         """Apply one account adjustment; rejects or an exception undo the whole batch."""
         return PolicyAccountAdjustmentResult()

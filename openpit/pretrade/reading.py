@@ -15,9 +15,9 @@ from openpit.pretrade.records import (
     read_group_rows,
     read_lock_prices,
     read_mutations,
-    read_rejects,
     read_rows,
 )
+from openpit.pretrade.records import read_rejects as read_reject_list
 from openpit.pretrade.results import PostTradeResult
 from openpit.pretrade.runtime import AdjustmentEffect, ReportEffect, Verdict
 
@@ -38,6 +38,13 @@ __all__ = [
 
 _NOTHING: Final = ()
 _DECIDED: Final = (PolicyDecision, PolicyPreTradeResult)
+
+
+def read_rejects(value: Any, policy_name: str) -> list[Reject]:
+    """Read what ``check_pre_trade_start`` returned: an iterable of rejects; None passes."""
+    if value is None or value is _NOTHING:
+        return []
+    return read_reject_list(value, policy_name)
 
 
 def read_pre_trade_result(
@@ -61,7 +68,7 @@ def read_pre_trade_result(
         if kind in _DECIDED or hasattr(value, "rejects") or hasattr(value, "mutations"):
             part = value.rejects
             if part is not _NOTHING:
-                rejects = read_rejects(part, policy_name) or None
+                rejects = read_reject_list(part, policy_name) or None
             part = value.mutations
             if part is not _NOTHING:
                 read_mutations(part, mutations)
@@ -112,7 +119,7 @@ def read_adjustment_result(
     an AttributeError; the last two are not looked at when there are rejects. ``leftover`` as for
     :func:`read_pre_trade_result`.
     """
-    rejects = read_rejects(value.rejects, policy_name)
+    rejects = read_reject_list(value.rejects, policy_name)
     mutations: list[Finalizer] = []
     try:
         read_mutations(value.mutations, mutations)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from operator import index
 from typing import final
 
+from openpit.core.debug_text import quoted
+from openpit.core.opaque import Closed, Opaque
 from openpit.param.refusals import not_an_instance
 from openpit.pretrade.codes import ORDER, PLAIN_CODE, RejectCode
-from openpit.core.debug_text import quoted
-from openpit.pretrade.opaque import Closed, Opaque
 
 __all__ = ["MISSING", "AccountBlock", "Reject", "block_from_reject", "missing_field"]
 
@@ -35,7 +35,7 @@ _new = object.__new__
 
 
 @final
-class Reject(Opaque, Closed):
+class Reject(Opaque):
     """One policy's reason to refuse an order or an adjustment (spec section 8).
 
     ``code`` and ``scope`` are plain strings that equal the members of :class:`RejectCode` and
@@ -118,10 +118,10 @@ class AccountBlock(Closed):
     def __init__(
         self, *, policy: str, code: str, reason: str, details: str, user_data: int = 0
     ) -> None:
-        self._policy = _plain_text(policy, "policy")
-        code = _plain_text(code, "code")
-        self._reason = _plain_text(reason, "reason")
-        self._details = _plain_text(details, "details")
+        self._policy = _plain_text(policy)
+        code = _plain_text(code)
+        self._reason = _plain_text(reason)
+        self._details = _plain_text(details)
         self._user_data = _token(user_data)
         self._code = plain_code(code)
 
@@ -179,20 +179,23 @@ def block_from_reject(reject: Reject, *, rewrite: bool = True) -> AccountBlock:
     )
 
 
-def missing_field(label: str, path: str, policy: str, scope: str = ORDER) -> Reject:
-    """Return the reject of an order or adjustment that lacks a required field (spec section 9)."""
+def missing_field(label: str, policy: str, scope: str = ORDER) -> Reject:
+    """Return the reject of an order or adjustment that lacks a required field (spec section 9).
+
+    ``label`` is a key of :data:`MISSING`.
+    """
     return Reject._of(
         RejectCode.MISSING_REQUIRED_FIELD.value,
         f"failed to access required field '{label}'",
-        f"failed to access field '{path}'",
+        f"failed to access field '{MISSING[label]}'",
         policy,
         scope,
     )
 
 
-def missing_field_block(label: str, path: str, policy: str) -> AccountBlock:
+def missing_field_block(label: str, policy: str) -> AccountBlock:
     """Return the block of an account whose report lacks a required field (spec section 9)."""
-    return block_from_reject(missing_field(label, path, policy), rewrite=False)
+    return block_from_reject(missing_field(label, policy), rewrite=False)
 
 
 def plain_code(code: str) -> str:
@@ -203,19 +206,12 @@ def plain_code(code: str) -> str:
     return plain
 
 
-def wrong_class(value: object, wanted: str, field: str) -> TypeError:
-    """Return the error of an argument that is of another class than ``wanted``."""
-    error = not_an_instance(value, wanted)
-    error.add_note(f"while processing '{field}'")
-    return error
-
-
-def _plain_text(value: object, field: str) -> str:
+def _plain_text(value: object) -> str:
     if value.__class__ is str:
-        return value  # type: ignore[return-value]  # checked by exact class on the line above
+        return value
     if isinstance(value, str):
         return str.__str__(value)
-    raise wrong_class(value, "str", field)
+    raise not_an_instance(value, "str")
 
 
 def _token(value: object) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
+from openpit.core.opaque import Closed, Opaque
 from openpit.param.ids import AccountId
-from openpit.pretrade.opaque import Closed, Opaque
 from openpit.pretrade.outcomes import AccountPnlOutcome, outcomes_of
 from openpit.pretrade.records import read_account_pnls, read_blocks, read_group_rows
 
@@ -37,7 +37,7 @@ _new = object.__new__
 
 
 @final
-class StartResult(Opaque, Closed):
+class StartResult(Opaque):
     """Answer to the start stage of an order; true when it passed (spec section 5.1)."""
 
     __module__ = "openpit.pretrade"
@@ -76,7 +76,7 @@ class StartResult(Opaque, Closed):
 
 
 @final
-class ExecuteResult(Opaque, Closed):
+class ExecuteResult(Opaque):
     """Answer to an order; true when it was accepted (spec section 5.2).
 
     Keep it, or its reservation: a reservation that nobody holds is rolled back.
@@ -118,7 +118,7 @@ class ExecuteResult(Opaque, Closed):
 
 
 @final
-class DropCopyResult(Opaque, Closed):
+class DropCopyResult(Opaque):
     """Answer to a drop copy; true when it was recorded (spec section 5.7)."""
 
     __module__ = "openpit.pretrade"
@@ -157,7 +157,7 @@ class DropCopyResult(Opaque, Closed):
 
 
 @final
-class DryRunReport(Opaque, Closed):
+class DryRunReport(Opaque):
     """What an order would meet; true when it would pass (spec section 5.6). Nothing is recorded."""
 
     __module__ = "openpit.pretrade"
@@ -217,7 +217,7 @@ class DryRunReport(Opaque, Closed):
 
 
 @final
-class AccountAdjustmentBatchResult(Opaque, Closed):
+class AccountAdjustmentBatchResult(Opaque):
     """Answer to a batch of adjustments, applied as a whole or not at all (spec section 5.9)."""
 
     __module__ = "openpit.pretrade"
@@ -280,7 +280,7 @@ class AccountAdjustmentBatchResult(Opaque, Closed):
 
 
 @final
-class AccountBlockOutcome(Opaque, Closed):
+class AccountBlockOutcome(Opaque):
     """A block and the account that it was asked for (spec section 8)."""
 
     __module__ = "openpit.pretrade"
@@ -311,7 +311,7 @@ class AccountBlockOutcome(Opaque, Closed):
 
 
 @final
-class AccountBlockOutcomes(Opaque, Closed):
+class AccountBlockOutcomes(Opaque):
     """Blocks that a change of accounts caused (spec section 8)."""
 
     __module__ = "openpit.pretrade"
@@ -335,7 +335,7 @@ class AccountBlockOutcomes(Opaque, Closed):
 
 
 @final
-class PolicyConfigurationResult(Opaque, Closed):
+class PolicyConfigurationResult(Opaque):
     """Blocks that new settings caused (spec sections 8 and 10)."""
 
     __module__ = "openpit.pretrade"

@@ -1,0 +1,507 @@
+"""The market-data service: instruments, quotes and times to live, with checks and a clock.
+
+A service stands beside engines: it may feed several, or none. Each change is made as one plain
+operation, applied to the store under the service's lock and then told to the listeners in the
+same order; a sharded engine's copies of the service are fed that way. Spec section 11.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from threading import RLock
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar, final
+
+from openpit.core.instrument import Instrument, debug_instrument
+from openpit.core.opaque import Opaque
+from openpit.errors import (
+    AlreadyRegistered,
+    QuoteExpired,
+    QuoteUnavailable,
+    RegistrationError,
+    UnknownInstrument,
+    UnknownInstrumentId,
+)
+from openpit.marketdata.quotes import INFINITE, Quote, QuoteTtl, nanoseconds
+from openpit.marketdata.store import DEFAULT_GROUP, QuoteStore
+from openpit.param.enums import QuoteResolution
+from openpit.param.ids import AccountGroupId, AccountId, InstrumentId
+from openpit.param.refusals import not_an_instance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from openpit.marketdata.quotes import QuoteValues
+    from openpit.marketdata.store import Expired, InstrumentQuotes, Operation
+
+__all__ = ["AccountInfo", "MarketDataBuilder", "MarketDataService"]
+
+_MAX_GROUP = 2**32 - 1
+_new = object.__new__
+_Answer = TypeVar("_Answer")
+
+
+class AccountInfo(Protocol):
+    """What a reader tells of its account: an engine's contexts have it, or an object of its own."""
+
+    @property
+    def account_group(self) -> AccountGroupId | None:
+        """The account's group, None for the default group."""
+
+
+@final
+class MarketDataBuilder(Opaque):
+    """Makes market-data services of one default time to live; each :meth:`build` a new one."""
+
+    __module__ = "openpit.marketdata"
+    __slots__ = ("_clock", "_default_ttl", "_full_sync")
+
+    _clock: Callable[[], int]
+    _default_ttl: int
+    _full_sync: bool
+
+    @staticmethod
+    def _of(
+        default_ttl: QuoteTtl,
+        clock: Callable[[], int],
+        full_sync: bool,  # noqa: FBT001 - the builder stage's own call
+    ) -> MarketDataBuilder:
+        self = _new(MarketDataBuilder)
+        self._default_ttl = _ttl(default_ttl)
+        self._clock = clock
+        self._full_sync = full_sync
+        return self
+
+    def no_sync(self) -> Self:
+        """Build services that one thread at a time uses."""
+        self._full_sync = False
+        return self
+
+    def full_sync(self) -> Self:
+        """Build services that several threads may use."""
+        self._full_sync = True
+        return self
+
+    def build(self) -> MarketDataService:
+        """Return a new, empty service."""
+        store = QuoteStore(self._default_ttl)
+        return MarketDataService._of(store, self._clock, full_sync=self._full_sync)
+
+
+@final
+class MarketDataService(Opaque):
+    """Quotes of registered instruments, by account, by account group and for everyone.
+
+    Made by ``Engine.builder()...market_data(default_ttl).build()``. A class other than the one a
+    parameter names is a ``TypeError`` everywhere; ``instrument_id`` of no registered instrument is
+    :class:`UnknownInstrumentId`. ``account_group_id`` is an ``AccountGroupId`` or an integer from
+    1 to 2**32 - 1 (ValueError otherwise); ``AccountGroupId.DEFAULT`` is the bucket for everyone.
+    """
+
+    __module__ = "openpit.marketdata"
+    __slots__ = ("_clock", "_is_no_sync", "_listeners", "_lock", "_read", "_read_stale", "_store")
+
+    _clock: Callable[[], int]
+    _is_no_sync: bool
+    _listeners: list[Callable[[Operation], object]]
+    _lock: RLock
+    _read: Callable[[str, str, int, int | None, int], QuoteValues | Expired | None]
+    _read_stale: Callable[[str, str, int, int | None], QuoteValues | None]
+    _store: QuoteStore
+
+    @staticmethod
+    def _of(store: QuoteStore, clock: Callable[[], int], *, full_sync: bool) -> MarketDataService:
+        self = _new(MarketDataService)
+        self._store = store
+        self._clock = clock
+        self._is_no_sync = not full_sync
+        self._lock = RLock()
+        self._listeners = []
+        if full_sync:
+            self._read = _locked(self._lock, store.read)
+            self._read_stale = _locked(self._lock, store.read_stale)
+        else:
+            self._read = store.read
+            self._read_stale = store.read_stale
+        return self
+
+    # --- copies in other processes ----------------------------------------------------------
+
+    @staticmethod
+    def _replica(operations: Iterable[Operation], clock: Callable[[], int]) -> MarketDataService:
+        """Return a service with the state that these operations build; for one thread."""
+        store = QuoteStore(INFINITE)
+        for operation in operations:
+            store.apply(operation)
+        self = MarketDataService._of(store, clock, full_sync=False)
+        self._is_no_sync = False  # any engine may read it: it is only ever used by its worker
+        return self
+
+    def _apply(self, operation: Operation) -> None:
+        """Make one change and tell the listeners, in one order for all."""
+        with self._lock:
+            self._store.apply(operation)
+            for listener in self._listeners:
+                listener(operation)
+
+    def _subscribe(self, listener: Callable[[Operation], object]) -> list[Operation]:
+        """Have a listener told of every change from now on; return what came before."""
+        with self._lock:
+            self._listeners = [*self._listeners, listener]
+            return self._store.snapshot()
+
+    def _unsubscribe(self, listener: Callable[[Operation], object]) -> None:
+        """Tell a listener no more."""
+        with self._lock:
+            self._listeners = [known for known in self._listeners if known is not listener]
+
+    def _snapshot(self) -> list[Operation]:
+        """Return the operations that build this state from nothing."""
+        with self._lock:
+            return self._store.snapshot()
+
+    # --- instruments ------------------------------------------------------------------------
+
+    def register(self, instrument: Instrument) -> InstrumentId:
+        """Give an instrument the next free id; AlreadyRegistered when it has one."""
+        return self._register(instrument, None)
+
+    def register_with_ttl(self, instrument: Instrument, ttl: QuoteTtl) -> InstrumentId:
+        """Register an instrument whose quotes have this time to live unless another is set."""
+        return self._register(instrument, _ttl(ttl))
+
+    def register_with_id(
+        self,
+        instrument: Instrument,
+        id: InstrumentId,  # noqa: A002 - the public API's name
+    ) -> InstrumentId:
+        """Register an instrument under an id; RegistrationError when either is taken."""
+        return self._register_as(instrument, _id(id), None)
+
+    def register_with_id_and_ttl(
+        self,
+        instrument: Instrument,
+        id: InstrumentId,  # noqa: A002 - the public API's name
+        ttl: QuoteTtl,
+    ) -> InstrumentId:
+        """Register an instrument under an id and with a time to live."""
+        return self._register_as(instrument, _id(id), _ttl(ttl))
+
+    def resolve(self, instrument: Instrument) -> InstrumentId | None:
+        """Return an instrument's id, None when it is not registered."""
+        book = self._store.book_of(*_assets(instrument))
+        return None if book is None else InstrumentId._of(book.number)
+
+    def _register(self, instrument: Instrument, ttl: int | None) -> InstrumentId:
+        underlying, settlement = _assets(instrument)
+        with self._lock:
+            if self._store.book_of(underlying, settlement) is not None:
+                taken = Instrument._of(underlying, settlement)
+                error = AlreadyRegistered(
+                    f"instrument {debug_instrument(taken)} is already registered"
+                )
+                error.instrument = taken
+                raise error
+            number = self._store.next_number()
+            self._apply(("register", number, underlying, settlement, ttl))
+        return InstrumentId._of(number)
+
+    def _register_as(self, instrument: Instrument, number: int, ttl: int | None) -> InstrumentId:
+        underlying, settlement = _assets(instrument)
+        with self._lock:
+            if self._store.book_of(underlying, settlement) is not None:
+                taken = Instrument._of(underlying, settlement)
+                error = RegistrationError(
+                    f"instrument {debug_instrument(taken)} is already registered"
+                )
+                error.instrument, error.instrument_id = taken, None
+                raise error
+            if number in self._store.books:
+                error = RegistrationError(f"instrument id {number} is already registered")
+                error.instrument, error.instrument_id = None, InstrumentId._of(number)
+                raise error
+            self._apply(("register", number, underlying, settlement, ttl))
+        return InstrumentId._of(number)
+
+    def _id_of(self, underlying: str, settlement: str) -> int | None:
+        """Return the number of an instrument, None when it is not registered."""
+        book = self._store.book_of(underlying, settlement)
+        return None if book is None else book.number
+
+    # --- quotes -----------------------------------------------------------------------------
+
+    def push(self, instrument_id: InstrumentId, quote: Quote, source_age: timedelta) -> None:
+        """Replace the quote for everyone; ``source_age`` is how old it is already.
+
+        A negative age counts as none.
+        """
+        number = _id(instrument_id)
+        values = _quote(quote)
+        at = self._instant(source_age)
+        with self._lock:
+            self._book(number)
+            self._apply(("push", number, *values, at))
+
+    def push_by_instrument(
+        self, instrument: Instrument, quote: Quote, source_age: timedelta
+    ) -> InstrumentId:
+        """Replace the quote for everyone; registers the instrument when it has no id yet."""
+        values = _quote(quote)
+        underlying, settlement = _assets(instrument)
+        at = self._instant(source_age)
+        with self._lock:
+            book = self._store.book_of(underlying, settlement)
+            if book is None:
+                number = self._store.next_number()
+                self._apply(("register", number, underlying, settlement, None))
+            else:
+                number = book.number
+            self._apply(("push", number, *values, at))
+        return InstrumentId._of(number)
+
+    def push_for(
+        self,
+        instrument_id: InstrumentId,
+        quote: Quote,
+        source_age: timedelta,
+        account_ids: Iterable[AccountId],
+        account_group_ids: Iterable[AccountGroupId],
+    ) -> None:
+        """Replace the quote of each listed account and group; ValueError when none is listed."""
+        number = _id(instrument_id)
+        values = _quote(quote)
+        at = self._instant(source_age)
+        accounts = tuple([_account(account) for account in account_ids])
+        groups = tuple([_group(group) for group in account_group_ids])
+        if not accounts and not groups:
+            raise ValueError("push_for requires at least one account or group target")
+        with self._lock:
+            self._book(number)
+            self._apply(("push_for", number, *values, at, accounts, groups))
+
+    def clear(self, instrument_id: InstrumentId) -> None:
+        """Forget all quotes of an instrument; its times to live stay. An unknown id is ignored."""
+        number = _id(instrument_id)
+        with self._lock:
+            if number in self._store.books:
+                self._apply(("clear", number))
+
+    def get(
+        self,
+        instrument_id: InstrumentId,
+        account_id: AccountId,
+        account_info: AccountInfo,
+        resolution: QuoteResolution,
+    ) -> Quote:
+        """Return the quote that an account reads, from the first of its buckets that has one.
+
+        The buckets are the account, its group and everyone, as far as ``resolution`` goes.
+        ``account_info.account_group`` is asked at most once, and only when it matters. Raises
+        UnknownInstrument, QuoteUnavailable when no bucket has a quote, and QuoteExpired (with the
+        ``quote``) when it has reached the time to live that holds for this reader.
+        """
+        found, is_expired = self._get(instrument_id, account_id, account_info, resolution)
+        if is_expired:
+            error = QuoteExpired("quote expired")
+            error.quote = Quote._of(found)
+            raise error
+        return Quote._of(found)
+
+    def get_optional(
+        self,
+        instrument_id: InstrumentId,
+        account_id: AccountId,
+        account_info: AccountInfo,
+        resolution: QuoteResolution,
+    ) -> Quote | None:
+        """Return what :meth:`get` would, None where it has no quote to give."""
+        try:
+            found, is_expired = self._get(instrument_id, account_id, account_info, resolution)
+        except (UnknownInstrument, QuoteUnavailable):
+            return None
+        return None if is_expired else Quote._of(found)
+
+    def _get(
+        self,
+        instrument_id: InstrumentId,
+        account_id: AccountId,
+        account_info: AccountInfo,
+        resolution: QuoteResolution,
+    ) -> tuple[QuoteValues, bool]:
+        number = _id(instrument_id)
+        if resolution.__class__ is not QuoteResolution:
+            raise not_an_instance(resolution, "QuoteResolution")
+        account = _account(account_id)
+        now = self._clock()
+        with self._lock:
+            book = self._store.books.get(number)
+            if book is None:
+                raise UnknownInstrument("unknown instrument")
+            stored = book.accounts.get(account)
+            ttl = book.account_ttls.get(account)
+        if stored is None and resolution is QuoteResolution.ACCOUNT_ONLY:
+            raise QuoteUnavailable("quote unavailable")
+        if stored is None or ttl is None:
+            # The caller's own code runs here: not under the lock. What was read before it may be
+            # out of date after it, so all is read again, now with the group.
+            group = _group_of(account_info)
+            with self._lock:
+                stored = _find(book, account, group, resolution)
+                ttl = self._store.ttl_of(book, account, group)
+            if stored is None:
+                raise QuoteUnavailable("quote unavailable")
+        return stored[0], ttl != INFINITE and now - stored[1] >= ttl
+
+    # --- times to live ----------------------------------------------------------------------
+
+    def set_account_ttl(self, account_id: AccountId, ttl: QuoteTtl) -> None:
+        """Set the time to live for an account's reads of all instruments."""
+        duration = _ttl(ttl)
+        self._apply(("account_ttl", _account(account_id), duration))
+
+    def clear_account_ttl(self, account_id: AccountId) -> None:
+        """Take back :meth:`set_account_ttl`."""
+        self._apply(("account_ttl", _account(account_id), None))
+
+    def set_account_group_ttl(self, account_group_id: AccountGroupId, ttl: QuoteTtl) -> None:
+        """Set the time to live for a group's reads of all instruments."""
+        duration = _ttl(ttl)
+        self._apply(("group_ttl", _group(account_group_id), duration))
+
+    def clear_account_group_ttl(self, account_group_id: AccountGroupId) -> None:
+        """Take back :meth:`set_account_group_ttl`."""
+        self._apply(("group_ttl", _group(account_group_id), None))
+
+    def set_instrument_ttl(self, instrument_id: InstrumentId, ttl: QuoteTtl) -> None:
+        """Set the time to live of an instrument's quotes where no other is set for the reader."""
+        self._set_for_instrument("instrument_ttl", _id(instrument_id), (_ttl(ttl),))
+
+    def clear_instrument_ttl(self, instrument_id: InstrumentId) -> None:
+        """Take back :meth:`set_instrument_ttl`; the service's default holds again."""
+        self._set_for_instrument("instrument_ttl", _id(instrument_id), (None,))
+
+    def set_instrument_account_ttl(
+        self, instrument_id: InstrumentId, account_id: AccountId, ttl: QuoteTtl
+    ) -> None:
+        """Set the time to live for an account's reads of an instrument."""
+        number, duration = _id(instrument_id), _ttl(ttl)
+        change = (_account(account_id), duration)
+        self._set_for_instrument("instrument_account_ttl", number, change)
+
+    def clear_instrument_account_ttl(
+        self, instrument_id: InstrumentId, account_id: AccountId
+    ) -> None:
+        """Take back :meth:`set_instrument_account_ttl`."""
+        number = _id(instrument_id)
+        self._set_for_instrument("instrument_account_ttl", number, (_account(account_id), None))
+
+    def set_instrument_account_group_ttl(
+        self, instrument_id: InstrumentId, account_group_id: AccountGroupId, ttl: QuoteTtl
+    ) -> None:
+        """Set the time to live for a group's reads of an instrument."""
+        number, duration = _id(instrument_id), _ttl(ttl)
+        change = (_group(account_group_id), duration)
+        self._set_for_instrument("instrument_group_ttl", number, change)
+
+    def clear_instrument_account_group_ttl(
+        self, instrument_id: InstrumentId, account_group_id: AccountGroupId
+    ) -> None:
+        """Take back :meth:`set_instrument_account_group_ttl`."""
+        number = _id(instrument_id)
+        self._set_for_instrument("instrument_group_ttl", number, (_group(account_group_id), None))
+
+    def _set_for_instrument(self, name: str, number: int, change: tuple[int | None, ...]) -> None:
+        with self._lock:
+            self._book(number)
+            self._apply((name, number, *change))
+
+    # --- shared checks ----------------------------------------------------------------------
+
+    def _book(self, number: int) -> InstrumentQuotes:
+        book = self._store.books.get(number)
+        if book is None:
+            error = UnknownInstrumentId(f"unknown instrument id: {number}")
+            error.instrument_id = InstrumentId._of(number)
+            raise error
+        return book
+
+    def _instant(self, source_age: timedelta) -> int:
+        """Return the instant that an age means now."""
+        if not isinstance(source_age, timedelta):
+            raise TypeError("source_age must be datetime.timedelta")
+        age = nanoseconds(source_age)
+        return self._clock() - age if age > 0 else self._clock()
+
+
+def _locked(lock: RLock, read: Callable[..., _Answer]) -> Callable[..., _Answer]:
+    def read_under_lock(*arguments: object) -> _Answer:
+        with lock:
+            return read(*arguments)
+
+    return read_under_lock
+
+
+def _find(
+    book: InstrumentQuotes, account: int, group: int | None, resolution: QuoteResolution
+) -> tuple[QuoteValues, int] | None:
+    """Return the first quote of the buckets that a resolution allows."""
+    if resolution is QuoteResolution.ACCOUNT_THEN_GROUP_THEN_DEFAULT:
+        return book.find(account, group)
+    stored = book.accounts.get(account)
+    if stored is None and group is not None and resolution is QuoteResolution.ACCOUNT_THEN_GROUP:
+        return book.groups.get(group)
+    return stored
+
+
+def _group_of(account_info: AccountInfo) -> int | None:
+    group: object = account_info.account_group
+    if group is None:
+        return None
+    if group.__class__ is not AccountGroupId:
+        wrong = not_an_instance(group, "AccountGroupId")
+        raise TypeError(f"account_info.account_group must be AccountGroupId or None, got: {wrong}")
+    return group._value
+
+
+def _assets(instrument: object) -> tuple[str, str]:
+    if isinstance(instrument, Instrument):
+        try:
+            return instrument._underlying, instrument._settlement
+        except AttributeError:
+            pass  # a subclass that did not call its constructor is no instrument
+    raise TypeError("instrument must be openpit.core.Instrument")
+
+
+def _id(value: object) -> int:
+    if value.__class__ is not InstrumentId:
+        raise not_an_instance(value, "InstrumentId")
+    return value._value
+
+
+def _account(value: object) -> int:
+    if value.__class__ is not AccountId:
+        raise TypeError("account_id must be openpit.param.AccountId")
+    return value._value
+
+
+def _group(value: object) -> int:
+    if value.__class__ is AccountGroupId:
+        return value._value
+    if isinstance(value, int) and 0 <= value <= _MAX_GROUP:
+        if value == DEFAULT_GROUP:
+            raise ValueError("account group id must not equal the reserved default group")
+        return int(value)
+    raise ValueError(
+        "account_group_id must be an AccountGroupId or integer in range 1..=4294967295"
+    )
+
+
+def _ttl(value: object) -> int:
+    if value.__class__ is not QuoteTtl:
+        raise not_an_instance(value, "QuoteTtl")
+    return value._nanoseconds
+
+
+def _quote(value: object) -> QuoteValues:
+    if value.__class__ is not Quote:
+        raise not_an_instance(value, "Quote")
+    return value._values
