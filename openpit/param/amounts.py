@@ -8,11 +8,12 @@ from __future__ import annotations
 import operator
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Never, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
+from openpit.param.fixed_decimal import real_number
 from openpit.param.ids import Asset
-from openpit.param.refusals import not_an_instance, refuse_subclass
-from openpit.param.values import Fee, Notional, PositionSize, Price, Quantity, Volume, real_number
+from openpit.param.refusals import not_an_instance, refuse_final_bases
+from openpit.param.values import Fee, Notional, PositionSize, Price, Quantity, Volume
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -186,8 +187,8 @@ class Leverage:
         """Take a number or another leverage; ValueError when it is not one of the steps."""
         self._raw = leverage_steps(multiplier)
 
-    def __init_subclass__(cls) -> Never:
-        refuse_subclass(Leverage)
+    def __init_subclass__(cls) -> None:
+        refuse_final_bases(cls)
 
     @classmethod
     def _of(cls, raw: int) -> Self:

@@ -8,7 +8,6 @@ programs may change it.
 
 from __future__ import annotations
 
-import math
 import re
 from decimal import (
     ROUND_CEILING,
@@ -36,27 +35,26 @@ __all__ = [
     "DecimalOverflow",
     "add",
     "divide",
-    "from_binary",
+    "from_mantissa",
+    "mantissa_of",
     "multiply",
     "negate",
     "parse",
     "parse_decimal",
+    "parse_int",
     "parse_rounded_text",
     "parse_text",
     "plain",
-    "read_plain",
     "remainder",
     "round_to_scale",
+    "scale_of",
     "subtract",
-    "to_binary",
 ]
 
 MAX_SCALE = 28
 MAX_MANTISSA = 2**96 - 1
 
 ZERO = Decimal(0)
-
-_HALF = 5  # of the ten values that a dropped digit can have
 
 # 28 digits and an exponent of -28 at least (Etiny = Emin - prec + 1): within that, an operation is
 # exact and keeps its natural scale; outside, one of the traps springs and the slow path decides.
@@ -71,7 +69,14 @@ NARROW = Context(
     traps=[Clamped, DivisionByZero, Inexact, InvalidOperation, Overflow, Rounded, Underflow],
 )
 
-# Exact for the sum, product and remainder of any two fixed decimals: at most 58 digits.
+# Methods bound once: looking one up on a context costs as much as calling it.
+_narrow_add = NARROW.add
+_narrow_subtract = NARROW.subtract
+_narrow_multiply = NARROW.multiply
+_narrow_remainder = NARROW.remainder
+_narrow_create = NARROW.create_decimal
+
+# Exact for the sum, product and remainder of any two fixed decimals: 87 digits at most.
 _WIDE = Context(
     prec=120,
     rounding=ROUND_HALF_EVEN,
@@ -83,17 +88,30 @@ _WIDE = Context(
     traps=[DivisionByZero, Inexact, InvalidOperation, Overflow],
 )
 
-# As wide, for roundings.
-_ROUNDING = Context(
-    prec=120,
-    rounding=ROUND_HALF_EVEN,
-    Emin=-999999,
-    Emax=999999,
-    capitals=1,
-    clamp=0,
-    flags=[],
-    traps=[InvalidOperation],
-)
+
+def _wide_rounding(rounding: str) -> Context:
+    return Context(
+        prec=120,
+        rounding=rounding,
+        Emin=-999999,
+        Emax=999999,
+        capitals=1,
+        clamp=0,
+        flags=[],
+        traps=[InvalidOperation],
+    )
+
+
+_HALF_EVEN = _wide_rounding(ROUND_HALF_EVEN)
+_HALF_UP = _wide_rounding(ROUND_HALF_UP)
+
+# By value of RoundingStrategy.
+_STRATEGIES = {
+    "MidpointNearestEven": _HALF_EVEN,
+    "MidpointAwayFromZero": _HALF_UP,
+    "Up": _wide_rounding(ROUND_CEILING),
+    "Down": _wide_rounding(ROUND_FLOOR),
+}
 
 _STEP = [Decimal((0, (1,), -scale)) for scale in range(MAX_SCALE + 1)]
 _LARGEST = [_WIDE.scaleb(Decimal(MAX_MANTISSA), -scale) for scale in range(MAX_SCALE + 1)]
@@ -103,51 +121,67 @@ class DecimalOverflow(ArithmeticError):  # noqa: N818 - internal, named for what
     """The integer part of a result exceeds the largest fixed decimal."""
 
 
-def _scale_of(value: Decimal) -> int:
+def from_mantissa(mantissa: int, scale: int) -> Decimal:
+    """Return ``mantissa / 10**scale`` with that scale; no negative zero can come of it."""
+    return _WIDE.scaleb(Decimal(mantissa), -scale)
+
+
+def mantissa_of(value: Decimal) -> int:
+    """Return the digits of a fixed decimal as a number, without its sign."""
+    return int(_WIDE.scaleb(value.copy_abs(), scale_of(value)))
+
+
+def scale_of(value: Decimal) -> int:
     """Return the number of fractional digits of a fixed decimal."""
     text = str(value)
     if "E" in text:
-        exponent = value.as_tuple().exponent
-        assert isinstance(exponent, int)  # noqa: S101 - fixed decimals are finite
-        return -exponent
+        return -int(value.as_tuple().exponent)
     point = text.find(".")
     return 0 if point < 0 else len(text) - point - 1
 
 
-def _fit(exact: Decimal, scale: int) -> Decimal:
-    """Round an exact value of this scale to the largest scale whose mantissa fits."""
-    digits_above = exact.adjusted()
-    scale = min(scale, MAX_SCALE, MAX_SCALE - digits_above)
+def _fit(exact: Decimal, scale: int, rounding: Context) -> Decimal:
+    """Round an exact value to the largest scale, ``scale`` at most, whose mantissa fits."""
+    scale = min(scale, MAX_SCALE, MAX_SCALE - exact.adjusted())
     while scale >= 0:
-        rounded = exact.quantize(_STEP[scale], ROUND_HALF_EVEN, _ROUNDING)
+        rounded = exact.quantize(_STEP[scale], context=rounding)
         if rounded.copy_abs() <= _LARGEST[scale]:
             return rounded or rounded.copy_abs()
         scale -= 1
     raise DecimalOverflow
 
 
+# --- arithmetic ---------------------------------------------------------------------------------
+
+
 def add(a: Decimal, b: Decimal) -> Decimal:
-    """Return ``a + b``; DecimalOverflow when its integer part does not fit."""
+    """Return ``a + b``; DecimalOverflow when its integer part does not fit.
+
+    A zero adds nothing, not even its scale: ``1 + 0.00`` is ``1``.
+    """
     if not a:
         return b
     if not b:
         return a
     try:
-        return NARROW.add(a, b)
+        return _narrow_add(a, b)
     except ArithmeticError:
-        return _fit(_WIDE.add(a, b), max(_scale_of(a), _scale_of(b)))
+        return _fit(_WIDE.add(a, b), max(scale_of(a), scale_of(b)), _HALF_EVEN)
 
 
 def subtract(a: Decimal, b: Decimal) -> Decimal:
-    """Return ``a - b``; DecimalOverflow when its integer part does not fit."""
+    """Return ``a - b``; DecimalOverflow when its integer part does not fit.
+
+    A zero takes nothing away, not even its scale, as in :func:`add`.
+    """
     if not b:
         return a or b
     if not a:
         return b.copy_negate()
     try:
-        return NARROW.subtract(a, b)
+        return _narrow_subtract(a, b)
     except ArithmeticError:
-        return _fit(_WIDE.subtract(a, b), max(_scale_of(a), _scale_of(b)))
+        return _fit(_WIDE.subtract(a, b), max(scale_of(a), scale_of(b)), _HALF_EVEN)
 
 
 def multiply(a: Decimal, b: Decimal) -> Decimal:
@@ -155,9 +189,9 @@ def multiply(a: Decimal, b: Decimal) -> Decimal:
     if not a or not b:
         return ZERO
     try:
-        return NARROW.multiply(a, b)
+        return _narrow_multiply(a, b)
     except ArithmeticError:
-        return _fit(_WIDE.multiply(a, b), _scale_of(a) + _scale_of(b))
+        return _fit(_WIDE.multiply(a, b), scale_of(a) + scale_of(b), _HALF_EVEN)
 
 
 def negate(a: Decimal) -> Decimal:
@@ -183,10 +217,9 @@ def divide(a: Decimal, b: Decimal) -> Decimal:
         raise ZeroDivisionError
     if not a:
         return ZERO
-    scale_a, scale_b = _scale_of(a), _scale_of(b)
-    divisor = int(_WIDE.scaleb(b.copy_abs(), scale_b))
-    quotient, rest = divmod(int(_WIDE.scaleb(a.copy_abs(), scale_a)), divisor)
-    scale = scale_a - scale_b
+    divisor = mantissa_of(b)
+    quotient, rest = divmod(mantissa_of(a), divisor)
+    scale = scale_of(a) - scale_of(b)
     padded = False
     while rest or scale < 0:
         if rest:
@@ -216,9 +249,7 @@ def divide(a: Decimal, b: Decimal) -> Decimal:
             if scale >= run and quotient % 10**run == 0:
                 quotient //= 10**run
                 scale -= run
-    if a.is_signed() != b.is_signed():
-        quotient = -quotient
-    return _WIDE.scaleb(Decimal(quotient), -scale)
+    return from_mantissa(quotient if a.is_signed() == b.is_signed() else -quotient, scale)
 
 
 def remainder(a: Decimal, b: Decimal) -> Decimal:
@@ -227,116 +258,124 @@ def remainder(a: Decimal, b: Decimal) -> Decimal:
         raise ZeroDivisionError
     if not a:
         return ZERO
-    rest = _WIDE.remainder(a, b)
+    if a.copy_abs() < b.copy_abs():
+        return a
+    try:
+        rest = _narrow_remainder(a, b)
+    except ArithmeticError:
+        rest = _WIDE.remainder(a, b)
     return rest or rest.copy_abs()
 
 
-def round_to_scale(value: Decimal, scale: int, rounding: str) -> Decimal:
+def round_to_scale(value: Decimal, scale: int, strategy: str) -> Decimal:
     """Round to ``scale`` fractional digits; a value that has no more than that stays as it is.
 
-    ``rounding`` is one of the values of ``RoundingStrategy``.
+    ``strategy`` is one of the values of ``RoundingStrategy``.
     """
-    if scale >= _scale_of(value):
+    if scale >= scale_of(value):
         return value
-    rounded = value.quantize(_STEP[scale], ROUNDINGS[rounding], _ROUNDING)
+    rounded = value.quantize(_STEP[scale], context=_STRATEGIES[strategy])
     return rounded or rounded.copy_abs()
 
 
-ROUNDINGS = {
-    "MidpointNearestEven": ROUND_HALF_EVEN,
-    "MidpointAwayFromZero": ROUND_HALF_UP,
-    "Up": ROUND_CEILING,
-    "Down": ROUND_FLOOR,
-}
-
-
-# --- reading ------------------------------------------------------------------------------------
+# --- reading and writing ------------------------------------------------------------------------
 
 _GRAMMAR = re.compile(r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)")
-
-
-def _grammatical(text: str) -> Decimal | None:
-    """Return the exact value of a text of the grammar of spec section 2.1, else None."""
-    if _GRAMMAR.fullmatch(text) is None:
-        return None
-    value = Decimal(text.replace("_", ""))
-    return value or value.copy_abs()
-
-
-def _outside(value: Decimal, scale: int) -> bool:
-    return scale > MAX_SCALE or value.copy_abs() > _LARGEST[scale]
-
-
-def _parse_any_text(text: str, type_name: str) -> Decimal:
-    value = _grammatical(text)
-    if value is None or _outside(value, _scale_of(value)):
-        raise ParamError(f"invalid format for {type_name}: '{text}'")
-    return value
-
-
-def read_plain(text: str) -> Decimal | None:
-    """Return the value of a number in the usual form, None for what needs a closer look.
-
-    Closer looks are for zeros (no sign may stay), underscores, more digits than 28, and for what
-    ``Decimal`` takes but the grammar does not: exponents, other scripts' digits, NaN, infinity.
-    """
-    try:
-        value = NARROW.create_decimal(text)
-    except ArithmeticError:
-        return None
-    if value and text.isascii() and "e" not in text and "E" not in text and value.is_finite():
-        return value
-    return None
-
-
-def parse_text(text: str, type_name: str) -> Decimal:
-    """Read a decimal text; ParamError when it is not one or cannot be held exactly."""
-    return read_plain(text) or _parse_any_text(text, type_name)
-
-
-def parse_rounded_text(text: str, type_name: str) -> Decimal:
-    """Read a text of any precision; what exceeds 28 digits after the point is rounded half up."""
-    value = _grammatical(text)
-    if value is not None:
-        scale = min(_scale_of(value), MAX_SCALE, MAX_SCALE - value.adjusted())
-        while scale >= 0:
-            rounded = value.quantize(_STEP[scale], ROUND_HALF_UP, _ROUNDING)
-            if rounded.copy_abs() <= _LARGEST[scale]:
-                return rounded or rounded.copy_abs()
-            scale -= 1
-    raise ParamError(f"invalid format for {type_name}: '{text}'")
-
-
-def plain_float(value: float) -> str:
-    """Return the shortest text that reads back as ``value``, without an exponent."""
-    if math.isnan(value):
-        return "NaN"
-    text = format(Decimal(repr(value)), "f")
-    if text == "Infinity":
-        return "inf"
-    if text == "-Infinity":
-        return "-inf"
-    return text.removesuffix(".0")
-
+_EXPONENT = re.compile(r"[eE]([+-]?[0-9]+)")
 
 _I128 = range(-(2**127), 2**127)
 _I128_DIGITS = 39
 _U32_MAX = 2**32 - 1
 
 
+def _fits(value: Decimal, scale: int) -> bool:
+    return scale <= MAX_SCALE and value.copy_abs() <= _LARGEST[scale]
+
+
+def _invalid_text(text: str, type_name: str) -> ParamError:
+    return ParamError(f"invalid format for {type_name}: '{text}'")
+
+
+def _parse_grammar(text: str, type_name: str) -> Decimal:
+    """Read a text by the grammar of spec section 2.1, however long it is."""
+    if _GRAMMAR.fullmatch(text) is not None:
+        value = Decimal(text.replace("_", ""))
+        if _fits(value, scale_of(value)):
+            return value or value.copy_abs()
+    raise _invalid_text(text, type_name)
+
+
+def parse_text(text: str, type_name: str) -> Decimal:
+    """Read a decimal text; ParamError when it is not one or cannot be held exactly."""
+    try:
+        value = _narrow_create(text)
+    except ArithmeticError:
+        return _parse_grammar(text, type_name)
+    # Decimal takes more than the grammar: exponents, the digits of other scripts, NaN, infinity.
+    if text.isascii() and "e" not in text and "E" not in text and value.is_finite():
+        return value or value.copy_abs()
+    return _parse_grammar(text, type_name)
+
+
+def parse_rounded_text(text: str, type_name: str) -> Decimal:
+    """Read a decimal text of any precision; what cannot be held is rounded half away from zero.
+
+    An exponent of up to 28 is taken here, after digits that need no rounding.
+    """
+    number = _GRAMMAR.match(text)
+    if number is None:
+        raise _invalid_text(text, type_name)
+    value = Decimal(number[0].replace("_", ""))
+    scale = scale_of(value)
+    if number.end() < len(text):
+        power = _EXPONENT.fullmatch(text, number.end())
+        if power is None or not _fits(value, scale):
+            raise _invalid_text(text, type_name)
+        exponent = int(power[1])
+        if abs(exponent) > MAX_SCALE:
+            raise _invalid_text(text, type_name)
+        value = _WIDE.scaleb(value, exponent)
+        scale = max(scale - exponent, 0)
+    try:
+        return _fit(value, scale, _HALF_UP)
+    except DecimalOverflow:
+        raise _invalid_text(text, type_name) from None
+
+
+def parse_int(value: int, type_name: str) -> Decimal:
+    """Take an integer; ParamError when it is larger than a mantissa."""
+    try:
+        return _narrow_create(value)
+    except ArithmeticError:
+        if -MAX_MANTISSA <= value <= MAX_MANTISSA:
+            return Decimal(value)
+        if value in _I128:
+            raise _invalid_text(str(value), type_name) from None
+        raise ParamError(f"{type_name} integer is outside the core decimal range") from None
+
+
 def parse_decimal(value: Decimal, type_name: str) -> Decimal:
     """Take a ``decimal.Decimal`` with its scale; ParamError when it cannot be held exactly."""
+    try:
+        number = _narrow_create(value)
+    except ArithmeticError:
+        return _parse_wide_decimal(value, type_name)
+    if number and number.is_finite() and "E" not in str(number):
+        return number
+    return _parse_wide_decimal(value, type_name)
+
+
+def _parse_wide_decimal(value: Decimal, type_name: str) -> Decimal:
+    """Take a decimal of any size; what does not fit is told apart as the reference does."""
     sign, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int):
         raise ParamError(f"{type_name} decimal {value} is not finite")
-    if not any(digits) and exponent >= 0:
+    if not value and exponent >= 0:
         return ZERO
     failure = f"{type_name} decimal {value} exceeds the core decimal range"
-    if exponent > _I128_DIGITS or -exponent > _U32_MAX or len(digits) > _I128_DIGITS + MAX_SCALE:
+    if exponent + len(digits) > _I128_DIGITS or -exponent > _U32_MAX:
         raise ParamError(failure)
-    coefficient = int("".join(map(str, digits))) * (-1) ** sign
-    if exponent > 0:
-        coefficient *= 10**exponent
+    coefficient = int("".join(map(str, digits))) * (-1) ** sign * 10 ** max(exponent, 0)
     if coefficient not in _I128:
         raise ParamError(failure)
     scale = max(-exponent, 0)
@@ -348,7 +387,17 @@ def parse_decimal(value: Decimal, type_name: str) -> Decimal:
         raise ParamError(f"{failure}: Number exceeds maximum value that can be represented.")
     if coefficient < -MAX_MANTISSA:
         raise ParamError(f"{failure}: Number less than minimum value that can be represented.")
-    return _WIDE.scaleb(Decimal(coefficient), -scale)
+    return from_mantissa(coefficient, scale)
+
+
+def _shortest_text(value: float) -> str:
+    """Return the shortest text that reads back as ``value``, without an exponent."""
+    text = repr(value)
+    if text == "nan":
+        return "NaN"
+    if "e" in text:
+        text = format(Decimal(text), "f")
+    return text.removesuffix(".0")
 
 
 def parse(value: object, type_name: str) -> Decimal:
@@ -356,84 +405,15 @@ def parse(value: object, type_name: str) -> Decimal:
 
     Raises ``ParamError`` for what cannot be held and ``ValueError`` for another class.
     """
-    kind = value.__class__
-    if kind is str:
-        return parse_text(value, type_name)  # type: ignore[arg-type]  # narrowed by class
-    if kind is int:
-        return _parse_int(value, type_name)  # type: ignore[arg-type]  # narrowed by class
-    if isinstance(value, Decimal):
-        return parse_decimal(value, type_name)
     if isinstance(value, str):
         return parse_text(str(value), type_name)
+    if isinstance(value, Decimal):
+        return parse_decimal(value, type_name)
     if isinstance(value, float):
-        return _parse_any_text(plain_float(value), type_name)
-    if isinstance(value, int) and kind is not bool:
-        return _parse_int(int(value), type_name)
+        return parse_text(_shortest_text(float(value)), type_name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return parse_int(value, type_name)
     raise ValueError(f"{type_name} must be a Decimal, str, int, or float")
-
-
-def _parse_int(value: int, type_name: str) -> Decimal:
-    if -MAX_MANTISSA <= value <= MAX_MANTISSA:
-        return Decimal(value)
-    if _I128.start <= value < _I128.stop:
-        raise ParamError(f"invalid format for {type_name}: '{value}'")
-    raise ParamError(f"{type_name} integer is outside the core decimal range")
-
-
-def from_binary(value: float) -> Decimal:
-    """Convert a float to the decimal of about 15 digits that it stands for; ParamError if none.
-
-    This is the conversion of ``from_float`` and of float operands, not that of the constructors
-    (spec section 2.1): ``0.1 + 0.2`` becomes ``0.3``. A float that is too small becomes zero.
-    """
-    if not math.isfinite(value):
-        raise ParamError("invalid float value")
-    if not value:
-        return ZERO
-    fraction, exponent2 = math.frexp(abs(value))
-    mantissa = int(fraction * 2.0**53)
-    exponent2 -= 53
-    # mantissa * 2**exponent2 == mantissa * 5**-exponent2 * 10**exponent2: trade the power of two
-    # for one of ten, within 96 bits; what does not fit is shifted out.
-    exponent10 = exponent2
-    fives = -exponent2
-    while fives > 0:
-        fives -= 1
-        if mantissa & 1 == 0 or mantissa * 5 > MAX_MANTISSA:
-            mantissa >>= 1
-            exponent10 += 1
-        else:
-            mantissa *= 5
-    while fives < 0:
-        fives += 1
-        if mantissa >> 95:
-            mantissa //= 5
-        else:
-            mantissa <<= 1
-            exponent10 -= 1
-    while exponent10 > 0:
-        mantissa *= 10
-        exponent10 -= 1
-        if mantissa > MAX_MANTISSA:
-            raise ParamError("invalid float value")
-    while exponent10 < -MAX_SCALE or (exponent10 < 0 and mantissa >> 52):
-        mantissa, dropped = divmod(mantissa, 10)
-        exponent10 += 1
-        if not mantissa and not dropped:
-            return ZERO
-        if dropped >= _HALF:
-            mantissa += 1
-    if not mantissa:
-        return ZERO
-    while exponent10 < 0 and mantissa % 10 == 0:
-        mantissa //= 10
-        exponent10 += 1
-    return _WIDE.scaleb(Decimal(-mantissa if value < 0 else mantissa), exponent10)
-
-
-def to_binary(value: Decimal) -> float:
-    """Return the nearest float."""
-    return float(value)
 
 
 def plain(value: Decimal) -> str:

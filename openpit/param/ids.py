@@ -10,9 +10,16 @@ import operator
 from typing import Any, ClassVar, Never, Self, final
 
 from openpit.errors import AccountIdError, AssetError
-from openpit.param.refusals import not_an_instance, refuse_subclass
+from openpit.param.refusals import not_an_instance, refuse_final_bases
 
-__all__ = ["DEFAULT_ACCOUNT_GROUP", "AccountGroupId", "AccountId", "Asset", "InstrumentId"]
+__all__ = [
+    "DEFAULT_ACCOUNT_GROUP",
+    "_BLANKS",
+    "AccountGroupId",
+    "AccountId",
+    "Asset",
+    "InstrumentId",
+]
 
 _U32_MAX = 2**32 - 1
 _U64_MAX = 2**64 - 1
@@ -43,11 +50,12 @@ class AccountId:
 
     _value: int
 
-    def __new__(cls, *_args: object, **_keywords: object) -> Never:  # type: ignore[misc]  # noqa: D102 - refuses
+    def __init__(self, *_args: Never, **_keywords: Never) -> None:
+        """Refuse: see the other ways in."""
         raise TypeError("cannot create 'openpit.param.AccountId' instances")
 
-    def __init_subclass__(cls) -> Never:
-        refuse_subclass(AccountId)
+    def __init_subclass__(cls) -> None:
+        refuse_final_bases(cls)
 
     @classmethod
     def _of(cls, value: int) -> Self:
@@ -61,7 +69,7 @@ class AccountId:
 
         Raises ``OverflowError`` unless ``value`` is an integer in 0..2**64-1.
         """
-        if value.__class__ is int and 0 <= value <= _U64_MAX:
+        if type(value) is int and 0 <= value <= _U64_MAX:
             self = _new(AccountId)
             self._value = value
             return self
@@ -94,8 +102,8 @@ class AccountId:
         return self._value
 
     def __eq__(self, other: object) -> bool:
-        if other.__class__ is AccountId:
-            return self._value == other._value  # type: ignore[attr-defined]  # narrowed by class
+        if isinstance(other, AccountId):
+            return self._value == other._value
         return NotImplemented
 
     def __hash__(self) -> int:
@@ -119,11 +127,12 @@ class AccountGroupId:
 
     DEFAULT: ClassVar[AccountGroupId]
 
-    def __new__(cls, *_args: object, **_keywords: object) -> Never:  # type: ignore[misc]  # noqa: D102 - refuses
+    def __init__(self, *_args: Never, **_keywords: Never) -> None:
+        """Refuse: see the other ways in."""
         raise TypeError("cannot create 'openpit.param.AccountGroupId' instances")
 
-    def __init_subclass__(cls) -> Never:
-        refuse_subclass(AccountGroupId)
+    def __init_subclass__(cls) -> None:
+        refuse_final_bases(cls)
 
     @classmethod
     def _of(cls, value: int) -> Self:
@@ -167,8 +176,8 @@ class AccountGroupId:
         return self._value
 
     def __eq__(self, other: object) -> bool:
-        if other.__class__ is AccountGroupId:
-            return self._value == other._value  # type: ignore[attr-defined]  # narrowed by class
+        if isinstance(other, AccountGroupId):
+            return self._value == other._value
         return NotImplemented
 
     def __hash__(self) -> int:
@@ -230,8 +239,8 @@ class InstrumentId:
             raise OverflowError("int too big to convert")
         self._value = number
 
-    def __init_subclass__(cls) -> Never:
-        refuse_subclass(InstrumentId)
+    def __init_subclass__(cls) -> None:
+        refuse_final_bases(cls)
 
     @classmethod
     def _of(cls, value: int) -> Self:
@@ -245,19 +254,29 @@ class InstrumentId:
         return self._value
 
     def __eq__(self, other: object) -> bool:
-        if other.__class__ is InstrumentId:
-            return self._value == other._value  # type: ignore[attr-defined]  # narrowed by class
+        if isinstance(other, InstrumentId):
+            return self._value == other._value
         return NotImplemented
 
     def __hash__(self) -> int:
         return hash(self._value)
 
+    def __lt__(self, other: Never) -> bool:
+        return self._refuse_order(other)
+
+    def __le__(self, other: Never) -> bool:
+        return self._refuse_order(other)
+
+    def __gt__(self, other: Never) -> bool:
+        return self._refuse_order(other)
+
+    def __ge__(self, other: Never) -> bool:
+        return self._refuse_order(other)
+
     def _refuse_order(self, other: object) -> bool:
-        if other.__class__ is InstrumentId:
+        if isinstance(other, InstrumentId):
             raise TypeError("InstrumentId supports only == and !=")
         return NotImplemented
-
-    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
 
     def __repr__(self) -> str:
         return f"InstrumentId({self._value})"

@@ -8,7 +8,9 @@ number, convert with ``int()`` and cannot be hashed, iterated, built or subclass
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Never, TypeVar
+
+from openpit.param.refusals import refuse_final_bases
 
 __all__ = ["NativeEnum", "define_members"]
 
@@ -26,8 +28,13 @@ class NativeEnum:
 
     __hash__: ClassVar[None]  # type: ignore[assignment]  # unhashable, as in the reference
 
-    def __new__(cls, *_args: object, **_keywords: object) -> NativeEnum:  # noqa: D102 - refuses
-        raise TypeError(f"cannot create '{cls.__module__}.{cls.__name__}' instances")
+    def __init__(self, *_args: Never, **_keywords: Never) -> None:
+        """Refuse: the members are all there is."""
+        kind = self.__class__
+        raise TypeError(f"cannot create '{kind.__module__}.{kind.__name__}' instances")
+
+    def __init_subclass__(cls) -> None:
+        refuse_final_bases(cls)
 
     def __eq__(self, other: object) -> bool:
         if self.__class__ is other.__class__:

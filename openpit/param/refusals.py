@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Never
+from typing import Never
 
-__all__ = ["not_an_instance", "refuse_operands", "refuse_order", "refuse_subclass"]
+__all__ = [
+    "not_an_instance",
+    "refuse_final_bases",
+    "refuse_operands",
+    "refuse_order",
+    "refuse_subclass",
+]
 
 _BUILT_IN = (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, type(None))
 _SEQUENCES = (str, bytes, bytearray, list, tuple)
@@ -37,6 +43,13 @@ def refuse_subclass(kind: type) -> Never:
     raise TypeError(f"type '{kind.__module__}.{kind.__name__}' is not an acceptable base type")
 
 
+def refuse_final_bases(kind: type) -> None:
+    """Raise the error of a class statement that derives from a class marked ``@final``."""
+    for base in kind.__bases__:
+        if base.__dict__.get("__final__"):
+            refuse_subclass(base)
+
+
 def _full_name(value: object) -> str | None:
     """Return how a class calls itself in the messages of operators; None when unknown."""
     kind = value.__class__
@@ -49,29 +62,29 @@ def _full_name(value: object) -> str | None:
     return None
 
 
-def refuse_operands(symbol: str, left: object, right: object) -> Any:
+def refuse_operands(symbol: str, left: object, right: object) -> None:
     """Raise the error of a binary operator between two classes that do not mix.
 
-    Return ``NotImplemented`` when one of them is a class that this package does not know: that one
-    may still take part through its own reflected operator.
+    Nothing is raised when this package does not know one of them: that class may still take part
+    through its own reflected operator.
     """
     left_name = _full_name(left)
     right_name = _full_name(right)
     if left_name is None or right_name is None:
-        return NotImplemented
-    if symbol == "*":
-        for sequence, other_name in ((left, right_name), (right, left_name)):
-            if isinstance(sequence, _SEQUENCES):
-                raise TypeError(f"can't multiply sequence by non-int of type '{other_name}'")
+        return
+    if symbol == "*" and isinstance(left, _SEQUENCES):
+        raise TypeError(f"can't multiply sequence by non-int of type '{right_name}'")
+    if symbol == "*" and isinstance(right, _SEQUENCES):
+        raise TypeError(f"can't multiply sequence by non-int of type '{left_name}'")
     raise TypeError(f"unsupported operand type(s) for {symbol}: '{left_name}' and '{right_name}'")
 
 
-def refuse_order(symbol: str, left: object, right: object) -> Any:
-    """Raise the error of an order comparison, or leave it to a class that is not known here."""
+def refuse_order(symbol: str, left: object, right: object) -> None:
+    """Raise the error of an order comparison; nothing is raised as in :func:`refuse_operands`."""
     left_name = _full_name(left)
     right_name = _full_name(right)
     if left_name is None or right_name is None:
-        return NotImplemented
+        return
     raise TypeError(
         f"'{symbol}' not supported between instances of '{left_name}' and '{right_name}'"
     )

@@ -1,43 +1,20 @@
-"""The eight decimal types of the domain (spec sections 2.1 to 2.3).
+"""The eight decimal types of the domain and the conversions between them (spec section 2.3).
 
-Each holds one fixed decimal. Types do not mix in arithmetic or comparison: crossing from one to
-another is a named conversion. All are immutable; unlike the reference's they can be copied and
-pickled, because policies travel to worker processes with the values that configure them.
+Types do not mix in arithmetic or comparison: crossing from one to another is a named conversion.
+All are immutable; unlike the reference's they can be copied and pickled, because policies travel to
+worker processes with the values that configure them.
 """
 
 from __future__ import annotations
 
-import operator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar, Never, Self, final
+from typing import TYPE_CHECKING, ClassVar, final
 
-from openpit.errors import ParamError
-from openpit.param.decimals import (
-    ZERO,
-    DecimalOverflow,
-    add,
-    divide,
-    from_binary,
-    multiply,
-    negate,
-    parse,
-    parse_decimal,
-    parse_rounded_text,
-    parse_text,
-    plain,
-    read_plain,
-    remainder,
-    round_to_scale,
-    subtract,
-    to_binary,
-)
-from openpit.param.enums import RoundingStrategy, Side
-from openpit.param.refusals import (
-    not_an_instance,
-    refuse_operands,
-    refuse_order,
-    refuse_subclass,
-)
+from openpit.param.decimals import ZERO, DecimalOverflow, add, divide, multiply, negate
+from openpit.param.enums import Side
+from openpit.param.fixed_decimal import SignedDecimal, UnsignedDecimal, overflow
+from openpit.param.ids import _BLANKS
+from openpit.param.refusals import not_an_instance
 
 if TYPE_CHECKING:
     from openpit.param.amounts import Leverage
@@ -53,52 +30,8 @@ __all__ = [
     "Volume",
 ]
 
-_U32_MAX = 2**32 - 1
-_U64_MAX = 2**64 - 1
-_I64_MIN = -(2**63)
 
-_new = object.__new__
-
-
-def _scalar(value: float) -> Decimal | None:
-    """Convert a plain number that multiplies or divides; None when it is not one."""
-    kind = value.__class__
-    if kind is bool:
-        return None
-    if isinstance(value, int):
-        if not _I64_MIN <= value <= _U64_MAX:
-            raise ParamError("integer operand is out of range for i64/u64")
-        return Decimal(int(value))
-    if isinstance(value, float):
-        return from_binary(value)
-    return None
-
-
-def _scale(value: int) -> int:
-    """Take a number of fractional digits: an unsigned integer of 32 bits."""
-    number = operator.index(value)
-    if not -(2**63) <= number < 2**63:
-        raise OverflowError("Python int too large to convert to C long")
-    if not 0 <= number <= _U32_MAX:
-        raise OverflowError("out of range integral type conversion attempted")
-    return number
-
-
-def _rounding(value: RoundingStrategy | str) -> str:
-    if not isinstance(value, str):
-        raise not_an_instance(value, "str")
-    if value not in _STRATEGIES:
-        raise ValueError(
-            f'invalid rounding strategy "{value}"; expected '
-            "'MidpointNearestEven', 'MidpointAwayFromZero', 'Up', or 'Down'"
-        )
-    return value
-
-
-_STRATEGIES = frozenset(str(strategy) for strategy in RoundingStrategy)
-
-
-def _is_buy(side: Side | str) -> bool:
+def _is_buy(side: object) -> bool:
     """Read a side, in any case; ValueError for another text, TypeError for another class."""
     if side is Side.BUY:
         return True
@@ -106,7 +39,7 @@ def _is_buy(side: Side | str) -> bool:
         return False
     if not isinstance(side, str):
         raise not_an_instance(side, "str")
-    word = side.strip().lower()
+    word = side.strip(_BLANKS).lower()
     if word == "buy":
         return True
     if word == "sell":
@@ -114,287 +47,14 @@ def _is_buy(side: Side | str) -> bool:
     raise ValueError(f"invalid side \"{side}\"; expected 'buy' or 'sell'")
 
 
-class _Value:
-    """One fixed decimal under the name of what it measures."""
-
-    __slots__ = ("_value",)
-
-    _value: Decimal
-
-    ZERO: ClassVar[Self]  # type: ignore[misc]  # one per class, of that class
-    _signed: ClassVar[bool] = True
-
-    def __init__(self, value: Decimal | str | float | Self) -> None:
-        kind = value.__class__
-        if kind is self.__class__:
-            self._value = value._value  # type: ignore[union-attr]  # narrowed by class
-            return
-        if kind is str:
-            number = read_plain(value) or parse_text(value, self.__class__.__name__)  # type: ignore[arg-type]  # narrowed by class
-        elif isinstance(value, _Value):
-            raise TypeError(f"{self.__class__.__name__} must be a Decimal, str, int, or float")
-        else:
-            number = parse(value, self.__class__.__name__)
-        if number.is_signed() and not self._signed:
-            raise ParamError(f"value must be non-negative for {self.__class__.__name__}")
-        self._value = number
-
-    @classmethod
-    def _of(cls, value: Decimal) -> Self:
-        """Take a decimal that is known to be in range for this class."""
-        self = _new(cls)
-        self._value = value
-        return self
-
-    @classmethod
-    def _checked(cls, value: Decimal) -> Self:
-        """Take a fixed decimal whose sign is not known to suit this class."""
-        if value.is_signed() and not cls._signed:
-            raise ParamError(f"value must be non-negative for {cls.__name__}")
-        return cls._of(value)
-
-    @classmethod
-    def from_decimal(cls, value: Decimal) -> Self:
-        """Take a ``decimal.Decimal`` with its scale.
-
-        Raises ``TypeError`` for another class and ``ParamError`` as the constructor does.
-        """
-        if not isinstance(value, Decimal):
-            raise TypeError(f"{cls.__name__}.from_decimal expects decimal.Decimal")
-        return cls._checked(parse_decimal(value, cls.__name__))
-
-    @classmethod
-    def from_string(cls, value: str) -> Self:
-        """Read a text; TypeError for another class, ParamError as the constructor does."""
-        if not isinstance(value, str):
-            raise not_an_instance(value, "str")
-        return cls._checked(parse_text(value, cls.__name__))
-
-    @classmethod
-    def from_int(cls, value: int) -> Self:
-        """Take an integer; TypeError for another class, ParamError as the constructor does."""
-        return cls._checked(parse(int(operator.index(value)), cls.__name__))
-
-    @classmethod
-    def from_float(cls, value: float) -> Self:
-        """Take about 15 significant digits of a float: ``0.1 + 0.2`` is 0.3 here.
-
-        What is below the smallest step becomes zero. Raises ``ParamError`` for what is not a number
-        or is too large, and ``TypeError`` for another class.
-        """
-        return cls._checked(from_binary(real_number(value)))
-
-    @classmethod
-    def from_decimal_rounded(
-        cls, value: Decimal, scale: int, strategy: RoundingStrategy | str
-    ) -> Self:
-        """Take a ``decimal.Decimal`` rounded to at most ``scale`` fractional digits.
-
-        The sign is checked after rounding. Raises ``OverflowError`` for a scale that is negative
-        or over 32 bits, ``ValueError`` for an unknown strategy, and as :meth:`from_decimal`.
-        """
-        digits, rounding = _scale(scale), _rounding(strategy)
-        if not isinstance(value, Decimal):
-            raise TypeError(f"{cls.__name__}.from_decimal expects decimal.Decimal")
-        number = parse_decimal(value, cls.__name__)
-        return cls._checked(round_to_scale(number, digits, rounding))
-
-    @classmethod
-    def from_string_rounded(cls, value: str, scale: int, strategy: RoundingStrategy | str) -> Self:
-        """Read a text of any precision, rounded to at most ``scale`` fractional digits.
-
-        Raises as :meth:`from_decimal_rounded`, and ``ParamError`` for a text that is no number.
-        """
-        if not isinstance(value, str):
-            raise not_an_instance(value, "str")
-        digits, rounding = _scale(scale), _rounding(strategy)
-        number = parse_rounded_text(value, cls.__name__)
-        return cls._checked(round_to_scale(number, digits, rounding))
-
-    @classmethod
-    def from_float_rounded(cls, value: float, scale: int, strategy: RoundingStrategy | str) -> Self:
-        """Take a float as :meth:`from_float` does, rounded to at most ``scale`` fractional digits.
-
-        Raises as :meth:`from_decimal_rounded` and :meth:`from_float`.
-        """
-        real = real_number(value)
-        digits, rounding = _scale(scale), _rounding(strategy)
-        return cls._checked(round_to_scale(from_binary(real), digits, rounding))
-
-    @property
-    def decimal(self) -> Decimal:
-        """The value as a ``decimal.Decimal`` of the same scale."""
-        return self._value
-
-    def to_json_value(self) -> str:
-        """Return plain notation with the stored scale."""
-        return plain(self._value)
-
-    def __str__(self) -> str:
-        return plain(self._value)
-
-    def __repr__(self) -> str:
-        return f"{self.__class__.__name__}(Decimal('{plain(self._value)}'))"
-
-    def __float__(self) -> float:
-        return to_binary(self._value)
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        if other.__class__ is self.__class__:
-            return self._value == other._value  # type: ignore[attr-defined]  # narrowed by class
-        return NotImplemented
-
-    def __lt__(self, other: Self) -> bool:
-        if other.__class__ is self.__class__:
-            return self._value < other._value
-        return refuse_order("<", self, other)
-
-    def __le__(self, other: Self) -> bool:
-        if other.__class__ is self.__class__:
-            return self._value <= other._value
-        return refuse_order("<=", self, other)
-
-    def __gt__(self, other: Self) -> bool:
-        if other.__class__ is self.__class__:
-            return self._value > other._value
-        return refuse_order(">", self, other)
-
-    def __ge__(self, other: Self) -> bool:
-        if other.__class__ is self.__class__:
-            return self._value >= other._value
-        return refuse_order(">=", self, other)
-
-    def __add__(self, other: Self) -> Self:
-        if other.__class__ is not self.__class__:
-            return refuse_operands("+", self, other)
-        try:
-            return self._of(add(self._value, other._value))
-        except DecimalOverflow:
-            raise _overflow(self) from None
-
-    def __radd__(self, other: Never) -> Never:
-        return refuse_operands("+", other, self)
-
-    def __sub__(self, other: Self) -> Self:
-        if other.__class__ is not self.__class__:
-            return refuse_operands("-", self, other)
-        try:
-            difference = subtract(self._value, other._value)
-        except DecimalOverflow:
-            raise _overflow(self) from None
-        if difference.is_signed() and not self._signed:
-            raise ParamError(f"arithmetic underflow in {self.__class__.__name__}")
-        return self._of(difference)
-
-    def __rsub__(self, other: Never) -> Never:
-        return refuse_operands("-", other, self)
-
-    def __mul__(self, other: float) -> Self:
-        factor = _scalar(other)
-        if factor is None:
-            return refuse_operands("*", self, other)
-        return self._product(factor)
-
-    def __rmul__(self, other: float) -> Self:
-        factor = _scalar(other)
-        if factor is None:
-            return refuse_operands("*", other, self)
-        return self._product(factor)
-
-    def _product(self, factor: Decimal) -> Self:
-        self._check_scalar(factor)
-        try:
-            return self._of(multiply(self._value, factor))
-        except DecimalOverflow:
-            raise _overflow(self) from None
-
-    def __truediv__(self, other: float) -> Self:
-        divisor = _scalar(other)
-        if divisor is None:
-            return refuse_operands("/", self, other)
-        self._check_scalar(divisor)
-        try:
-            return self._of(divide(self._value, divisor))
-        except ZeroDivisionError:
-            raise _division_by_zero(self) from None
-        except DecimalOverflow:
-            raise _overflow(self) from None
-
-    def __rtruediv__(self, other: Never) -> Never:
-        return refuse_operands("/", other, self)
-
-    def __mod__(self, other: float) -> Self:
-        divisor = _scalar(other)
-        if divisor is None:
-            return refuse_operands("%", self, other)
-        self._check_scalar(divisor)
-        try:
-            return self._of(remainder(self._value, divisor))
-        except ZeroDivisionError:
-            raise _division_by_zero(self) from None
-
-    def __rmod__(self, other: Never) -> Never:
-        return refuse_operands("%", other, self)
-
-    def _check_scalar(self, scalar: Decimal) -> None:
-        if scalar.is_signed() and not self._signed:
-            raise ParamError(f"value must be non-negative for {self.__class__.__name__}")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return self._of, (self._value,)
-
-
-def real_number(value: float) -> float:
-    """Take a number as a float; the TypeError of another class is that of ``math``."""
-    if isinstance(value, float):
-        return float(value)
-    if isinstance(value, (str, bytes, bytearray)) or not hasattr(value, "__float__"):
-        if hasattr(value, "__index__"):
-            return float(operator.index(value))
-        raise TypeError(f"must be real number, not {value.__class__.__name__}")
-    return float(value)
-
-
-def _overflow(value: _Value) -> ParamError:
-    return ParamError(f"arithmetic overflow in {value.__class__.__name__}")
-
-
-def _division_by_zero(value: _Value) -> ParamError:
-    return ParamError(f"division by zero in {value.__class__.__name__}")
-
-
-class _Signed(_Value):
-    """A value of either sign."""
-
-    __slots__ = ()
-
-    def __neg__(self) -> Self:
-        return self._of(negate(self._value))
-
-
-class _Unsigned(_Value):
-    """A value that is zero or more."""
-
-    __slots__ = ()
-
-    _signed = False
-
-
 @final
-class Quantity(_Unsigned):
+class Quantity(UnsignedDecimal):
     """How many units of the underlying; never negative, the side says which way."""
 
     __slots__ = ()
     __module__ = "openpit.param"
 
-    def __init_subclass__(cls) -> Never:
-        refuse_subclass(Quantity)
+    ZERO: ClassVar[Quantity]
 
     def calculate_volume(self, price: Price) -> Volume:
         """Return ``|price| * quantity``; ParamError when it does not fit."""
@@ -408,14 +68,13 @@ class Quantity(_Unsigned):
 
 
 @final
-class Volume(_Unsigned):
+class Volume(UnsignedDecimal):
     """An amount of the settlement asset: price times quantity; never negative."""
 
     __slots__ = ()
     __module__ = "openpit.param"
 
-    def __init_subclass__(cls) -> Never:
-        refuse_subclass(Volume)
+    ZERO: ClassVar[Volume]
 
     def calculate_quantity(self, price: Price) -> Quantity:
         """Return ``volume / |price|``, zero at a zero price; ParamError when it does not fit."""
@@ -426,7 +85,7 @@ class Volume(_Unsigned):
         try:
             return Quantity._of(divide(self._value, price._value.copy_abs()))
         except DecimalOverflow:
-            raise _overflow(self) from None
+            raise overflow(self) from None
 
     def to_cash_flow_inflow(self) -> CashFlow:
         """Return the volume as money received."""
@@ -442,14 +101,13 @@ class Volume(_Unsigned):
 
 
 @final
-class Notional(_Unsigned):
+class Notional(UnsignedDecimal):
     """The value of a position at a price, whatever its side; never negative."""
 
     __slots__ = ()
     __module__ = "openpit.param"
 
-    def __init_subclass__(cls) -> Never:
-        refuse_subclass(Notional)
+    ZERO: ClassVar[Notional]
 
     @staticmethod
     def from_price_quantity(price: Price, quantity: Quantity) -> Notional:
@@ -480,7 +138,7 @@ class Notional(_Unsigned):
         try:
             return Notional._of(divide(multiply(self._value, _TEN), Decimal(_leverage(leverage))))
         except DecimalOverflow:
-            raise _overflow(self) from None
+            raise overflow(self) from None
 
 
 _TEN = Decimal(10)
@@ -493,14 +151,13 @@ def _leverage(value: Leverage | float) -> int:
 
 
 @final
-class Price(_Signed):
+class Price(SignedDecimal):
     """The settlement asset per unit of the underlying; may be negative."""
 
     __slots__ = ()
     __module__ = "openpit.param"
 
-    def __init_subclass__(cls) -> Never:
-        refuse_subclass(Price)
+    ZERO: ClassVar[Price]
 
     def calculate_volume(self, quantity: Quantity) -> Volume:
         """Return ``|price| * quantity``; ParamError when it does not fit."""
@@ -515,25 +172,24 @@ class Price(_Signed):
         try:
             return PositionSize._of(multiply(self._value, quantity._value))
         except DecimalOverflow:
-            raise _overflow(self) from None
+            raise overflow(self) from None
 
 
 def _turnover(price: Price, quantity: Quantity) -> Decimal:
     try:
         return multiply(price._value.copy_abs(), quantity._value)
     except DecimalOverflow:
-        raise _overflow(price) from None
+        raise overflow(price) from None
 
 
 @final
-class Pnl(_Signed):
+class Pnl(SignedDecimal):
     """Profit (positive) or loss (negative) in an accounting currency."""
 
     __slots__ = ()
     __module__ = "openpit.param"
 
-    def __init_subclass__(cls) -> Never:
-        refuse_subclass(Pnl)
+    ZERO: ClassVar[Pnl]
 
     @staticmethod
     def from_fee(fee: Fee) -> Pnl:
@@ -552,14 +208,13 @@ class Pnl(_Signed):
 
 
 @final
-class Fee(_Signed):
+class Fee(SignedDecimal):
     """What a fill cost: positive is paid, negative is a rebate."""
 
     __slots__ = ()
     __module__ = "openpit.param"
 
-    def __init_subclass__(cls) -> Never:
-        refuse_subclass(Fee)
+    ZERO: ClassVar[Fee]
 
     def to_pnl(self) -> Pnl:
         """Return the negated amount: a cost is a loss."""
@@ -575,14 +230,13 @@ class Fee(_Signed):
 
 
 @final
-class CashFlow(_Signed):
+class CashFlow(SignedDecimal):
     """Money received (positive) or paid (negative)."""
 
     __slots__ = ()
     __module__ = "openpit.param"
 
-    def __init_subclass__(cls) -> Never:
-        refuse_subclass(CashFlow)
+    ZERO: ClassVar[CashFlow]
 
     @staticmethod
     def from_pnl(pnl: Pnl) -> CashFlow:
@@ -614,14 +268,13 @@ class CashFlow(_Signed):
 
 
 @final
-class PositionSize(_Signed):
+class PositionSize(SignedDecimal):
     """How much is held: long is positive, short is negative."""
 
     __slots__ = ()
     __module__ = "openpit.param"
 
-    def __init_subclass__(cls) -> Never:
-        refuse_subclass(PositionSize)
+    ZERO: ClassVar[PositionSize]
 
     @staticmethod
     def from_quantity_and_side(quantity: Quantity, side: Side | str) -> PositionSize:
@@ -649,6 +302,8 @@ class PositionSize(_Signed):
 
     def to_open_quantity(self) -> tuple[Quantity, str]:
         """Return the quantity and the side, ``"BUY"`` or ``"SELL"``, that open this position."""
+        if not self._value:
+            return Quantity._of(ZERO), "BUY"
         if self._value.is_signed():
             return Quantity._of(self._value.copy_negate()), "SELL"
         return Quantity._of(self._value), "BUY"
@@ -669,8 +324,14 @@ class PositionSize(_Signed):
         try:
             return PositionSize._of(add(self._value, change))
         except DecimalOverflow:
-            raise _overflow(self) from None
+            raise overflow(self) from None
 
 
-for _kind in (Quantity, Volume, Notional, Price, Pnl, Fee, CashFlow, PositionSize):
-    _kind.ZERO = _kind._of(ZERO)
+Quantity.ZERO = Quantity._of(ZERO)
+Volume.ZERO = Volume._of(ZERO)
+Notional.ZERO = Notional._of(ZERO)
+Price.ZERO = Price._of(ZERO)
+Pnl.ZERO = Pnl._of(ZERO)
+Fee.ZERO = Fee._of(ZERO)
+CashFlow.ZERO = CashFlow._of(ZERO)
+PositionSize.ZERO = PositionSize._of(ZERO)

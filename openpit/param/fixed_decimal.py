@@ -1,0 +1,369 @@
+"""What every decimal type of the domain does: build, print, compare, calculate.
+
+Spec sections 2.1 and 2.2. The types themselves are in :mod:`openpit.param.values`.
+"""
+
+from __future__ import annotations
+
+import operator
+from decimal import Decimal
+from typing import Any, ClassVar, Never, Self
+
+from openpit.errors import ParamError
+from openpit.param.decimals import (
+    DecimalOverflow,
+    add,
+    divide,
+    multiply,
+    negate,
+    parse,
+    parse_decimal,
+    parse_int,
+    parse_rounded_text,
+    parse_text,
+    plain,
+    remainder,
+    round_to_scale,
+    subtract,
+)
+from openpit.param.enums import RoundingStrategy
+from openpit.param.floats import from_float, to_float
+from openpit.param.refusals import (
+    not_an_instance,
+    refuse_final_bases,
+    refuse_operands,
+    refuse_order,
+)
+
+__all__ = ["FixedDecimal", "SignedDecimal", "UnsignedDecimal", "overflow", "real_number"]
+
+_U32_MAX = 2**32 - 1
+_U64_MAX = 2**64 - 1
+_I64_MIN = -(2**63)
+_C_LONG = range(-(2**63), 2**63)
+
+_STRATEGIES = frozenset(str(strategy) for strategy in RoundingStrategy)
+
+_new = object.__new__
+
+
+def overflow(value: FixedDecimal) -> ParamError:
+    """Return the error of a result that does not fit."""
+    return ParamError(f"arithmetic overflow in {value.__class__.__name__}")
+
+
+def _division_by_zero(value: FixedDecimal) -> ParamError:
+    return ParamError(f"division by zero in {value.__class__.__name__}")
+
+
+def real_number(value: object) -> float:
+    """Take anything that counts as a number as a float; TypeError for what does not."""
+    if isinstance(value, float):
+        return float(value)
+    if hasattr(value, "__float__") or hasattr(value, "__index__"):
+        return float(value)  # type: ignore[arg-type]  # one of the two methods is there
+    raise TypeError(f"must be real number, not {value.__class__.__name__}")
+
+
+def _scalar(value: object) -> Decimal | None:
+    """Convert a plain number that multiplies or divides; None when it is not one."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        if not _I64_MIN <= value <= _U64_MAX:
+            raise ParamError("integer operand is out of range for i64/u64")
+        return Decimal(value)
+    if isinstance(value, float):
+        return from_float(value)
+    return None
+
+
+def _scale(value: int) -> int:
+    """Take a number of fractional digits: an unsigned integer of 32 bits."""
+    number = operator.index(value)
+    if number not in _C_LONG:
+        raise OverflowError("Python int too large to convert to C long")
+    if not 0 <= number <= _U32_MAX:
+        raise OverflowError("out of range integral type conversion attempted")
+    return number
+
+
+def _rounding(value: object) -> str:
+    if not isinstance(value, str):
+        raise not_an_instance(value, "str")
+    if value not in _STRATEGIES:
+        raise ValueError(
+            f'invalid rounding strategy "{value}"; expected '
+            "'MidpointNearestEven', 'MidpointAwayFromZero', 'Up', or 'Down'"
+        )
+    return value
+
+
+class FixedDecimal:
+    """One fixed decimal under the name of what it measures."""
+
+    __slots__ = ("_value",)
+
+    _value: Decimal
+
+    _signed: ClassVar[bool] = True
+
+    def __init__(self, value: Decimal | str | float | Self) -> None:
+        if type(value) is str:
+            number = parse_text(value, self.__class__.__name__)
+        elif type(value) is int:
+            number = parse_int(value, self.__class__.__name__)
+        elif isinstance(value, FixedDecimal):
+            if value.__class__ is not self.__class__:
+                raise TypeError(f"{self.__class__.__name__} must be a Decimal, str, int, or float")
+            self._value = value._value
+            return
+        else:
+            number = parse(value, self.__class__.__name__)
+        if number.is_signed() and not self._signed:
+            raise ParamError(f"value must be non-negative for {self.__class__.__name__}")
+        self._value = number
+
+    @classmethod
+    def _of(cls, value: Decimal) -> Self:
+        """Take a decimal that is known to be in range for this class."""
+        self = _new(cls)
+        self._value = value
+        return self
+
+    @classmethod
+    def _checked(cls, value: Decimal) -> Self:
+        """Take a fixed decimal whose sign is not known to suit this class."""
+        if value.is_signed() and not cls._signed:
+            raise ParamError(f"value must be non-negative for {cls.__name__}")
+        return cls._of(value)
+
+    @classmethod
+    def from_decimal(cls, value: Decimal) -> Self:
+        """Take a ``decimal.Decimal`` with its scale.
+
+        Raises ``TypeError`` for another class and ``ParamError`` as the constructor does.
+        """
+        if not isinstance(value, Decimal):
+            raise TypeError(f"{cls.__name__}.from_decimal expects decimal.Decimal")
+        return cls._checked(parse_decimal(value, cls.__name__))
+
+    @classmethod
+    def from_string(cls, value: str) -> Self:
+        """Read a text; TypeError for another class, ParamError as the constructor does."""
+        if not isinstance(value, str):
+            raise not_an_instance(value, "str")
+        return cls._checked(parse_text(value, cls.__name__))
+
+    @classmethod
+    def from_int(cls, value: int) -> Self:
+        """Take an integer; TypeError for another class, ParamError as the constructor does."""
+        return cls._checked(parse(int(operator.index(value)), cls.__name__))
+
+    @classmethod
+    def from_float(cls, value: float) -> Self:
+        """Take about 15 significant digits of a float: ``0.1 + 0.2`` is 0.3 here.
+
+        What is below the smallest step becomes zero. Raises ``ParamError`` for what is not a number
+        or is too large, and ``TypeError`` for another class.
+        """
+        return cls._checked(from_float(real_number(value)))
+
+    @classmethod
+    def from_decimal_rounded(
+        cls, value: Decimal, scale: int, strategy: RoundingStrategy | str
+    ) -> Self:
+        """Take a ``decimal.Decimal`` rounded to at most ``scale`` fractional digits.
+
+        The sign is checked after rounding. Raises ``OverflowError`` for a scale that is negative
+        or over 32 bits, ``ValueError`` for an unknown strategy, and as :meth:`from_decimal`.
+        """
+        digits, rounding = _scale(scale), _rounding(strategy)
+        if not isinstance(value, Decimal):
+            raise TypeError(f"{cls.__name__}.from_decimal expects decimal.Decimal")
+        number = parse_decimal(value, cls.__name__)
+        return cls._checked(round_to_scale(number, digits, rounding))
+
+    @classmethod
+    def from_string_rounded(cls, value: str, scale: int, strategy: RoundingStrategy | str) -> Self:
+        """Read a text of any precision, rounded to at most ``scale`` fractional digits.
+
+        Raises as :meth:`from_decimal_rounded`, and ``ParamError`` for a text that is no number.
+        """
+        if not isinstance(value, str):
+            raise not_an_instance(value, "str")
+        digits, rounding = _scale(scale), _rounding(strategy)
+        number = parse_rounded_text(value, cls.__name__)
+        return cls._checked(round_to_scale(number, digits, rounding))
+
+    @classmethod
+    def from_float_rounded(cls, value: float, scale: int, strategy: RoundingStrategy | str) -> Self:
+        """Take a float as :meth:`from_float` does, rounded to at most ``scale`` fractional digits.
+
+        Raises as :meth:`from_decimal_rounded` and :meth:`from_float`.
+        """
+        real = real_number(value)
+        digits, rounding = _scale(scale), _rounding(strategy)
+        return cls._checked(round_to_scale(from_float(real), digits, rounding))
+
+    @property
+    def decimal(self) -> Decimal:
+        """The value as a ``decimal.Decimal`` of the same scale."""
+        return self._value
+
+    def to_json_value(self) -> str:
+        """Return plain notation with the stored scale."""
+        return plain(self._value)
+
+    def __str__(self) -> str:
+        return plain(self._value)
+
+    def __repr__(self) -> str:
+        return f"{self.__class__.__name__}(Decimal('{plain(self._value)}'))"
+
+    def __float__(self) -> float:
+        return to_float(self._value)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is self.__class__:
+            return self._value == other._value  # type: ignore[attr-defined]  # narrowed by class
+        return NotImplemented
+
+    def __lt__(self, other: Self) -> bool:
+        if other.__class__ is self.__class__:
+            return self._value < other._value
+        refuse_order("<", self, other)
+        return NotImplemented
+
+    def __le__(self, other: Self) -> bool:
+        if other.__class__ is self.__class__:
+            return self._value <= other._value
+        refuse_order("<=", self, other)
+        return NotImplemented
+
+    def __gt__(self, other: Self) -> bool:
+        if other.__class__ is self.__class__:
+            return self._value > other._value
+        refuse_order(">", self, other)
+        return NotImplemented
+
+    def __ge__(self, other: Self) -> bool:
+        if other.__class__ is self.__class__:
+            return self._value >= other._value
+        refuse_order(">=", self, other)
+        return NotImplemented
+
+    def __add__(self, other: Self) -> Self:
+        if other.__class__ is not self.__class__:
+            refuse_operands("+", self, other)
+            return NotImplemented
+        try:
+            return self._of(add(self._value, other._value))
+        except DecimalOverflow:
+            raise overflow(self) from None
+
+    def __radd__(self, other: Never) -> Self:
+        refuse_operands("+", other, self)
+        return NotImplemented
+
+    def __sub__(self, other: Self) -> Self:
+        if other.__class__ is not self.__class__:
+            refuse_operands("-", self, other)
+            return NotImplemented
+        try:
+            difference = subtract(self._value, other._value)
+        except DecimalOverflow:
+            raise overflow(self) from None
+        if difference.is_signed() and not self._signed:
+            raise ParamError(f"arithmetic underflow in {self.__class__.__name__}")
+        return self._of(difference)
+
+    def __rsub__(self, other: Never) -> Self:
+        refuse_operands("-", other, self)
+        return NotImplemented
+
+    def __mul__(self, other: float) -> Self:
+        factor = _scalar(other)
+        if factor is None:
+            refuse_operands("*", self, other)
+            return NotImplemented
+        return self._product(factor)
+
+    def __rmul__(self, other: float) -> Self:
+        factor = _scalar(other)
+        if factor is None:
+            refuse_operands("*", other, self)
+            return NotImplemented
+        return self._product(factor)
+
+    def _product(self, factor: Decimal) -> Self:
+        self._check_scalar(factor)
+        try:
+            return self._of(multiply(self._value, factor))
+        except DecimalOverflow:
+            raise overflow(self) from None
+
+    def __truediv__(self, other: float) -> Self:
+        divisor = _scalar(other)
+        if divisor is None:
+            refuse_operands("/", self, other)
+            return NotImplemented
+        self._check_scalar(divisor)
+        try:
+            return self._of(divide(self._value, divisor))
+        except ZeroDivisionError:
+            raise _division_by_zero(self) from None
+        except DecimalOverflow:
+            raise overflow(self) from None
+
+    def __rtruediv__(self, other: Never) -> Self:
+        refuse_operands("/", other, self)
+        return NotImplemented
+
+    def __mod__(self, other: float) -> Self:
+        divisor = _scalar(other)
+        if divisor is None:
+            refuse_operands("%", self, other)
+            return NotImplemented
+        self._check_scalar(divisor)
+        try:
+            return self._of(remainder(self._value, divisor))
+        except ZeroDivisionError:
+            raise _division_by_zero(self) from None
+
+    def __rmod__(self, other: Never) -> Self:
+        refuse_operands("%", other, self)
+        return NotImplemented
+
+    def _check_scalar(self, scalar: Decimal) -> None:
+        if scalar.is_signed() and not self._signed:
+            raise ParamError(f"value must be non-negative for {self.__class__.__name__}")
+
+    def __init_subclass__(cls) -> None:
+        refuse_final_bases(cls)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._of, (self._value,)
+
+
+class SignedDecimal(FixedDecimal):
+    """A value of either sign."""
+
+    __slots__ = ()
+
+    def __neg__(self) -> Self:
+        return self._of(negate(self._value))
+
+
+class UnsignedDecimal(FixedDecimal):
+    """A value that is zero or more."""
+
+    __slots__ = ()
+
+    _signed = False
