@@ -1,0 +1,493 @@
+"""Corrections of an account from outside: balances, positions, realised profit and loss.
+
+An adjustment names what it changes (its operation), by how much (its amount) and between which
+bounds the result must stay. Spec section 3.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from openpit.core import choices
+from openpit.core.absent import AbsentFields
+from openpit.core.assets import optional_asset_text
+from openpit.core.debug_text import optional, optional_member
+from openpit.core.instrument import Instrument, require_instrument
+from openpit.core.order import leverage_text, optional_leverage
+from openpit.core.signatures import any_arguments
+from openpit.param.amounts import AdjustmentAmount
+from openpit.param.decimals import plain
+from openpit.param.enums import PnlHaltReason
+from openpit.param.values import Pnl, PositionSize, Price
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+    from inspect import Signature
+
+    from openpit.param.amounts import Leverage
+    from openpit.param.enums import PositionMode
+    from openpit.param.ids import Asset
+
+__all__ = [
+    "AccountPnlOperation",
+    "Adjustment",
+    "Amount",
+    "BalanceOperation",
+    "Bounds",
+    "PositionOperation",
+]
+
+
+def _optional_amount(amount: object) -> AdjustmentAmount | None:
+    """Return an amount that may be absent; TypeError for another class."""
+    if amount is None or isinstance(amount, AdjustmentAmount):
+        return amount
+    raise TypeError("value must be openpit.param.AdjustmentAmount")
+
+
+def _fresh(amount: AdjustmentAmount | None) -> AdjustmentAmount | None:
+    """Return an amount object of its own, as each access to the reference's does."""
+    return None if amount is None else AdjustmentAmount._of(amount._value, amount._is_absolute)
+
+
+def _optional_price(price: Price | None) -> Decimal | None:
+    return None if price is None else Price(price)._value
+
+
+def _optional_size(size: PositionSize | None) -> Decimal | None:
+    return None if size is None else PositionSize(size)._value
+
+
+def _size(value: Decimal | None) -> PositionSize | None:
+    return None if value is None else PositionSize._of(value)
+
+
+def _pnl_state(state: Pnl | PnlHaltReason) -> Decimal | PnlHaltReason:
+    """Return a figure, or why there is none."""
+    return state if isinstance(state, PnlHaltReason) else Pnl(state)._value
+
+
+def _pnl_or_halt(state: Decimal | PnlHaltReason) -> Pnl | PnlHaltReason:
+    """Return a stored state as programs see it."""
+    return state if isinstance(state, PnlHaltReason) else Pnl._of(state)
+
+
+def _plain_or_none(value: Decimal | None) -> str:
+    return optional(None if value is None else plain(value))
+
+
+class Amount(AbsentFields):
+    """By or to how much balance, held and incoming change; None leaves a figure as it is.
+
+    Raises ``TypeError`` for anything but an :class:`AdjustmentAmount`.
+    """
+
+    __module__ = "openpit.account_adjustment"
+    __slots__ = ("__dict__", "__weakref__", "_balance", "_held", "_incoming")
+    __signature__: ClassVar[Signature] = any_arguments("Amount")
+    _ABSENT: ClassVar[Mapping[str, object]] = {"_balance": None, "_held": None, "_incoming": None}
+
+    _balance: AdjustmentAmount | None
+    _held: AdjustmentAmount | None
+    _incoming: AdjustmentAmount | None
+
+    def __init__(
+        self,
+        *,
+        balance: AdjustmentAmount | None = None,
+        held: AdjustmentAmount | None = None,
+        incoming: AdjustmentAmount | None = None,
+    ) -> None:
+        self._balance = _optional_amount(balance)
+        self._held = _optional_amount(held)
+        self._incoming = _optional_amount(incoming)
+
+    @property
+    def balance(self) -> AdjustmentAmount | None:
+        """The change of what the account owns."""
+        return _fresh(self._balance)
+
+    @property
+    def held(self) -> AdjustmentAmount | None:
+        """The change of what is reserved for open orders."""
+        return _fresh(self._held)
+
+    @property
+    def incoming(self) -> AdjustmentAmount | None:
+        """The change of what open orders will bring."""
+        return _fresh(self._incoming)
+
+    def __repr__(self) -> str:
+        balance, held, incoming = (
+            optional(None if amount is None else repr(_fresh(amount)))
+            for amount in (self._balance, self._held, self._incoming)
+        )
+        return f"AccountAdjustmentAmount(balance={balance}, held={held}, incoming={incoming})"
+
+
+class BalanceOperation(AbsentFields):
+    """An adjustment of one asset's balance, and of the cost and the profit recorded with it.
+
+    ``average_entry_price`` may be anything that :class:`Price` takes, ``realized_pnl`` a halt
+    reason or anything that :class:`Pnl` takes; what those raise is raised here. An asset that is
+    given must be text that is not blank.
+    """
+
+    __module__ = "openpit.account_adjustment"
+    __slots__ = ("__dict__", "__weakref__", "_asset", "_average_entry_price", "_realized_pnl")
+    __signature__: ClassVar[Signature] = any_arguments("BalanceOperation")
+    _ABSENT: ClassVar[Mapping[str, object]] = {
+        "_asset": None,
+        "_average_entry_price": None,
+        "_realized_pnl": None,
+    }
+
+    _asset: str | None
+    _average_entry_price: Decimal | None
+    _realized_pnl: Decimal | PnlHaltReason | None
+
+    def __init__(
+        self,
+        *,
+        asset: Asset,
+        average_entry_price: Price | None = None,
+        realized_pnl: Pnl | PnlHaltReason | None = None,
+    ) -> None:
+        self._asset = optional_asset_text(asset)
+        self._average_entry_price = _optional_price(average_entry_price)
+        self._realized_pnl = None if realized_pnl is None else _pnl_state(realized_pnl)
+
+    @property
+    def asset(self) -> Asset | None:
+        """The asset whose balance changes."""
+        return self._asset  # type: ignore[return-value]  # a plain str, as in the reference
+
+    @property
+    def average_entry_price(self) -> Price | None:
+        """What a unit of the balance has cost on average, None to leave that as it is."""
+        price = self._average_entry_price
+        return None if price is None else Price._of(price)
+
+    @property
+    def realized_pnl(self) -> Pnl | PnlHaltReason | None:
+        """The realised profit (negative: loss), why there is none, or None to leave it."""
+        state = self._realized_pnl
+        return None if state is None else _pnl_or_halt(state)
+
+    def __repr__(self) -> str:
+        state = self.realized_pnl
+        return (
+            f"AccountAdjustmentBalanceOperation(asset={optional(self._asset)}, "
+            f"average_entry_price={_plain_or_none(self._average_entry_price)}, "
+            f"realized_pnl={optional(None if state is None else repr(state))})"
+        )
+
+
+class PositionOperation(AbsentFields):
+    """An adjustment of the position in an instrument.
+
+    ``average_entry_price`` may be anything that :class:`Price` takes, ``leverage`` a number that
+    :class:`Leverage` takes, ``mode`` its text in any case; what those raise is raised here. All but
+    the instrument may be None. Raises ``TypeError`` for other classes.
+    """
+
+    __module__ = "openpit.account_adjustment"
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_average_entry_price",
+        "_collateral",
+        "_instrument",
+        "_leverage",
+        "_mode",
+        "_settlement",
+        "_underlying",
+    )
+    __signature__: ClassVar[Signature] = any_arguments("PositionOperation")
+    _ABSENT: ClassVar[Mapping[str, object]] = {
+        "_average_entry_price": None,
+        "_collateral": None,
+        "_instrument": None,
+        "_leverage": None,
+        "_mode": None,
+        "_settlement": None,
+        "_underlying": None,
+    }
+
+    _average_entry_price: Decimal | None
+    _collateral: str | None
+    _instrument: Instrument | None
+    _leverage: Leverage | None
+    _mode: PositionMode | None
+    _settlement: str | None
+    _underlying: str | None
+
+    def __init__(
+        self,
+        *,
+        instrument: Instrument,
+        collateral_asset: Asset,
+        average_entry_price: Price,
+        mode: PositionMode,
+        leverage: Leverage | int | float | None = None,
+    ) -> None:
+        require_instrument(instrument)
+        self._instrument = instrument
+        self.underlying_asset = instrument.underlying_asset
+        self.settlement_asset = instrument.settlement_asset
+        self._collateral = optional_asset_text(collateral_asset)
+        self._average_entry_price = _optional_price(average_entry_price)
+        self._mode = choices.position_mode(mode)
+        self._leverage = optional_leverage(leverage)
+
+    @property
+    def instrument(self) -> Instrument:
+        """The instrument that was given, whatever became of the two assets since."""
+        if self._instrument is None:
+            raise KeyError("instrument")
+        return self._instrument
+
+    @property
+    def underlying_asset(self) -> Asset | None:
+        """The asset that the position is in; settable."""
+        return self._underlying  # type: ignore[return-value]  # a plain str, as in the reference
+
+    @underlying_asset.setter
+    def underlying_asset(self, asset: Asset | None) -> None:
+        self._underlying = optional_asset_text(asset)
+
+    @property
+    def settlement_asset(self) -> Asset | None:
+        """The asset that the position settles in; settable."""
+        return self._settlement  # type: ignore[return-value]  # a plain str, as in the reference
+
+    @settlement_asset.setter
+    def settlement_asset(self, asset: Asset | None) -> None:
+        self._settlement = optional_asset_text(asset)
+
+    @property
+    def collateral_asset(self) -> Asset | None:
+        """The asset that backs the position."""
+        return self._collateral  # type: ignore[return-value]  # a plain str, as in the reference
+
+    @property
+    def average_entry_price(self) -> Price | None:
+        """What a unit of the position has cost on average."""
+        price = self._average_entry_price
+        return None if price is None else Price._of(price)
+
+    @property
+    def mode(self) -> PositionMode | None:
+        """Whether opposite positions net out or stand side by side."""
+        return self._mode
+
+    @property
+    def leverage(self) -> Leverage | None:
+        """The leverage of the position."""
+        return self._leverage
+
+    def __repr__(self) -> str:
+        return (
+            f"AccountAdjustmentPositionOperation(underlying_asset={optional(self._underlying)}, "
+            f"settlement_asset={optional(self._settlement)}, "
+            f"collateral_asset={optional(self._collateral)}, "
+            f"average_entry_price={_plain_or_none(self._average_entry_price)}, "
+            f"mode={optional_member(self._mode)}, "
+            f"leverage={leverage_text(self._leverage)})"
+        )
+
+
+class AccountPnlOperation:
+    """An adjustment of the account's profit and loss as a whole: a figure, or why there is none.
+
+    ``state`` may be anything that :class:`Pnl` takes; what that raises is raised here.
+    """
+
+    __module__ = "openpit.account_adjustment"
+    __slots__ = ("__dict__", "__weakref__", "_state")
+    __signature__: ClassVar[Signature] = any_arguments("AccountPnlOperation")
+
+    _state: Decimal | PnlHaltReason
+
+    def __init__(self, *, state: Pnl | PnlHaltReason) -> None:
+        self._state = _pnl_state(state)
+
+    @property
+    def state(self) -> Pnl | PnlHaltReason:
+        """The profit (negative: loss), or why it cannot be followed."""
+        return _pnl_or_halt(self._state)
+
+    def __repr__(self) -> str:
+        return f"AccountAdjustmentAccountPnlOperation(state={self.state!r})"
+
+
+class Bounds(AbsentFields):
+    """Between which figures balance, held and incoming must stay; None sets no bound.
+
+    Each may be anything that :class:`PositionSize` takes; what that raises is raised here.
+    """
+
+    __module__ = "openpit.account_adjustment"
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_balance_lower",
+        "_balance_upper",
+        "_held_lower",
+        "_held_upper",
+        "_incoming_lower",
+        "_incoming_upper",
+    )
+    __signature__: ClassVar[Signature] = any_arguments("Bounds")
+    _ABSENT: ClassVar[Mapping[str, object]] = {
+        "_balance_lower": None,
+        "_balance_upper": None,
+        "_held_lower": None,
+        "_held_upper": None,
+        "_incoming_lower": None,
+        "_incoming_upper": None,
+    }
+
+    _balance_lower: Decimal | None
+    _balance_upper: Decimal | None
+    _held_lower: Decimal | None
+    _held_upper: Decimal | None
+    _incoming_lower: Decimal | None
+    _incoming_upper: Decimal | None
+
+    def __init__(
+        self,
+        *,
+        balance_upper: PositionSize | None = None,
+        balance_lower: PositionSize | None = None,
+        held_upper: PositionSize | None = None,
+        held_lower: PositionSize | None = None,
+        incoming_upper: PositionSize | None = None,
+        incoming_lower: PositionSize | None = None,
+    ) -> None:
+        self._balance_upper = _optional_size(balance_upper)
+        self._balance_lower = _optional_size(balance_lower)
+        self._held_upper = _optional_size(held_upper)
+        self._held_lower = _optional_size(held_lower)
+        self._incoming_upper = _optional_size(incoming_upper)
+        self._incoming_lower = _optional_size(incoming_lower)
+
+    @property
+    def balance_upper(self) -> PositionSize | None:
+        """The largest balance that may result."""
+        return _size(self._balance_upper)
+
+    @property
+    def balance_lower(self) -> PositionSize | None:
+        """The smallest balance that may result."""
+        return _size(self._balance_lower)
+
+    @property
+    def held_upper(self) -> PositionSize | None:
+        """The largest held figure that may result."""
+        return _size(self._held_upper)
+
+    @property
+    def held_lower(self) -> PositionSize | None:
+        """The smallest held figure that may result."""
+        return _size(self._held_lower)
+
+    @property
+    def incoming_upper(self) -> PositionSize | None:
+        """The largest incoming figure that may result."""
+        return _size(self._incoming_upper)
+
+    @property
+    def incoming_lower(self) -> PositionSize | None:
+        """The smallest incoming figure that may result."""
+        return _size(self._incoming_lower)
+
+    def __repr__(self) -> str:
+        return (
+            f"AccountAdjustmentBounds(balance_upper={_plain_or_none(self._balance_upper)}, "
+            f"balance_lower={_plain_or_none(self._balance_lower)}, "
+            f"held_upper={_plain_or_none(self._held_upper)}, "
+            f"held_lower={_plain_or_none(self._held_lower)}, "
+            f"incoming_upper={_plain_or_none(self._incoming_upper)}, "
+            f"incoming_lower={_plain_or_none(self._incoming_lower)})"
+        )
+
+
+class Adjustment(AbsentFields):
+    """One correction of an account; any group may be absent.
+
+    Policies get this very object, subclass and extra attributes included. Raises ``TypeError``
+    for a group of another class.
+    """
+
+    __module__ = "openpit.account_adjustment"
+    __slots__ = ("__dict__", "__weakref__", "_amount", "_bounds", "_operation")
+    __signature__: ClassVar[Signature] = any_arguments("Adjustment")
+    _ABSENT: ClassVar[Mapping[str, object]] = {"_amount": None, "_bounds": None, "_operation": None}
+
+    _amount: Amount | None
+    _bounds: Bounds | None
+    _operation: BalanceOperation | PositionOperation | AccountPnlOperation | None
+
+    def __init__(
+        self,
+        *,
+        operation: BalanceOperation | PositionOperation | AccountPnlOperation | None = None,
+        amount: Amount | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        if operation is not None and not isinstance(
+            operation, (BalanceOperation, PositionOperation, AccountPnlOperation)
+        ):
+            raise TypeError(
+                "operation must be openpit.account_adjustment.BalanceOperation, "
+                "openpit.account_adjustment.PositionOperation, "
+                "or openpit.account_adjustment.AccountPnlOperation"
+            )
+        self._operation = operation
+        if amount is not None and not isinstance(amount, Amount):
+            raise TypeError("amount must be openpit.account_adjustment.Amount")
+        self._amount = amount
+        if bounds is not None and not isinstance(bounds, Bounds):
+            raise TypeError("bounds must be openpit.account_adjustment.Bounds")
+        self._bounds = bounds
+
+    @property
+    def operation(self) -> BalanceOperation | PositionOperation | AccountPnlOperation | None:
+        """What is corrected."""
+        return self._operation
+
+    @property
+    def amount(self) -> Amount | None:
+        """By or to how much."""
+        return self._amount
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """Between which figures the result must stay."""
+        return self._bounds
+
+    def __repr__(self) -> str:
+        operation, amount, bounds = self._operation, self._amount, self._bounds
+        return (
+            f"AccountAdjustment(operation={optional(_own_repr(operation))}, "
+            f"amount={optional(_own_repr(amount))}, bounds={optional(_own_repr(bounds))})"
+        )
+
+
+def _own_repr(group: object) -> str | None:
+    """Return a group's text as this module prints it, whatever a subclass prints."""
+    for kind in _GROUPS:
+        if isinstance(group, kind):
+            return kind.__repr__(group)  # type: ignore[call-arg]  # mypy takes it for type's own
+    return None
+
+
+_GROUPS: tuple[type, ...] = (
+    BalanceOperation,
+    PositionOperation,
+    AccountPnlOperation,
+    Amount,
+    Bounds,
+)

@@ -1,0 +1,153 @@
+"""The handles with which a policy's callbacks reach the call that they serve (spec section 7).
+
+The engine builds each from its per-call state, of which this module knows only what
+:class:`CallState` names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, Self, final
+
+from openpit.core.opaque import Opaque
+from openpit.param.ids import AccountGroupId
+from openpit.param.refusals import not_an_instance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "AccountAdjustmentContext",
+    "AccountControl",
+    "CallState",
+    "Context",
+    "PostTradeContext",
+]
+
+
+class CallState(Protocol):
+    """The engine's state of one call, as far as contexts show it."""
+
+    @property
+    def account(self) -> int | None:
+        """The account that the call is about."""
+
+    @property
+    def is_drop_copy(self) -> bool:
+        """Whether the call records an order that the venue has already."""
+
+    @property
+    def block(self) -> Callable[[Any], None]:
+        """Block the call's account at once; the first cause stays."""
+
+    @property
+    def record_drop_copy_start_mutation(self) -> Callable[[Any], None]:
+        """Keep a mutation of a drop copy's start stage; RuntimeError outside a drop copy."""
+
+    def group(self) -> int | None:
+        """Return the account's group as it was when this call first asked for it."""
+
+
+def _group_of(call: CallState) -> AccountGroupId | None:
+    """Return the group of the call's account, None for the default group."""
+    group = call.group()
+    return None if group is None else AccountGroupId._of(group)
+
+
+def _control_of(call: CallState) -> AccountControl | None:
+    """Return a new control of the call's account, None when the call has no account."""
+    return None if call.account is None else AccountControl._of(call)
+
+
+class _CallHandle(Opaque):
+    """A handle of one call."""
+
+    __slots__ = ("_call",)
+
+    _call: CallState
+
+    @classmethod
+    def _of(cls, call: CallState) -> Self:
+        self = object.__new__(cls)
+        self._call = call
+        return self
+
+
+@final
+class AccountControl(_CallHandle):
+    """Blocks the account of the call that it was taken from, also after that call has ended."""
+
+    __module__ = "openpit"
+    __slots__ = ()
+
+    def block(self, block: object) -> None:
+        """Block the account at once with the cause ``block``, an ``AccountBlock``.
+
+        The first cause stays; neither a reject nor a rollback undoes it. Raises ``TypeError`` for
+        another class.
+        """
+        kind = block.__class__
+        # Told by name: the class belongs to a layer above, and it has no subclasses.
+        if kind.__name__ != "AccountBlock" or kind.__module__ != "openpit.pretrade":
+            raise not_an_instance(block, "AccountBlock")
+        self._call.block(block)
+
+
+@final
+class Context(_CallHandle):
+    """What the callbacks of the two pre-trade stages may ask."""
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ()
+
+    @property
+    def is_drop_copy(self) -> bool:
+        """Whether the order is a drop copy: the venue has it already."""
+        return self._call.is_drop_copy
+
+    @property
+    def account_control(self) -> AccountControl | None:
+        """A new control of the order's account, None when the order has no account."""
+        return _control_of(self._call)
+
+    @property
+    def account_group(self) -> AccountGroupId | None:
+        """The account's group, None for the default group; the same throughout a request."""
+        return _group_of(self._call)
+
+    def record_drop_copy_start_mutation(self, mutation: object) -> None:
+        """Keep a mutation that commits before and rolls back after all others of the drop copy.
+
+        Raises ``RuntimeError`` when the call is no drop copy, or has ended (spec section 5.7).
+        """
+        self._call.record_drop_copy_start_mutation(mutation)
+
+
+@final
+class PostTradeContext(_CallHandle):
+    """What the callback for execution reports may ask."""
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ()
+
+    @property
+    def account_group(self) -> AccountGroupId | None:
+        """The account's group, None for the default group or when the report has no account."""
+        return _group_of(self._call)
+
+
+@final
+class AccountAdjustmentContext(_CallHandle):
+    """What the callback for account adjustments may ask."""
+
+    __module__ = "openpit"
+    __slots__ = ()
+
+    @property
+    def account_control(self) -> AccountControl | None:
+        """A new control of the account that is adjusted."""
+        return _control_of(self._call)
+
+    @property
+    def account_group(self) -> AccountGroupId | None:
+        """The account's group, None for the default group."""
+        return _group_of(self._call)

@@ -1,0 +1,86 @@
+"""What is traded: one asset, paid for in another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openpit.core.assets import asset_text
+from openpit.core.debug_text import quoted
+
+if TYPE_CHECKING:
+    from openpit.param.ids import Asset
+
+__all__ = ["Instrument", "debug_instrument", "require_instrument"]
+
+
+class Instrument:
+    """The asset that is traded and the asset that settles the trade; equal by both.
+
+    Raises ``TypeError`` for an asset that is not text and ``ValueError`` for a blank one (spec
+    section 3).
+    """
+
+    __module__ = "openpit.core"
+    __slots__ = ("__dict__", "__weakref__", "_settlement", "_underlying")
+
+    _settlement: str
+    _underlying: str
+
+    def __init__(self, underlying_asset: Asset, settlement_asset: Asset) -> None:
+        # Letters and digits alone are neither blank nor unencodable: one call tells most assets.
+        if underlying_asset.__class__ is str and underlying_asset.isalnum():
+            self._underlying = underlying_asset
+        else:
+            self._underlying = asset_text(underlying_asset)
+        if settlement_asset.__class__ is str and settlement_asset.isalnum():
+            self._settlement = settlement_asset
+        else:
+            self._settlement = asset_text(settlement_asset)
+
+    @classmethod
+    def _of(cls, underlying: str, settlement: str) -> Instrument:
+        """Return an instrument of two assets that are known to be sound."""
+        self = object.__new__(cls)
+        self._underlying = underlying
+        self._settlement = settlement
+        return self
+
+    @property
+    def underlying_asset(self) -> Asset:
+        """The asset that is bought or sold."""
+        return self._underlying  # type: ignore[return-value]  # a plain str, as in the reference
+
+    @property
+    def settlement_asset(self) -> Asset:
+        """The asset that prices are in and payments are made in."""
+        return self._settlement  # type: ignore[return-value]  # a plain str, as in the reference
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Instrument):
+            return self._underlying == other._underlying and self._settlement == other._settlement
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self._underlying, self._settlement))
+
+    def __repr__(self) -> str:
+        return (
+            f"Instrument(underlying_asset={quoted(self._underlying)}, "
+            f"settlement_asset={quoted(self._settlement)})"
+        )
+
+
+def require_instrument(instrument: object) -> None:
+    """Raise as the operations do when ``instrument`` is no instrument."""
+    if instrument is None:
+        raise AttributeError("'NoneType' object has no attribute 'underlying_asset'")
+    if not isinstance(instrument, Instrument):
+        raise TypeError("instrument must be openpit.core.Instrument")
+
+
+def debug_instrument(instrument: Instrument) -> str:
+    """Return an instrument as the texts of registration errors show it."""
+    return (
+        f"Instrument {{ underlying_asset: Asset({quoted(instrument._underlying)}), "
+        f"settlement_asset: Asset({quoted(instrument._settlement)}) }}"
+    )

@@ -1,0 +1,557 @@
+"""Execution reports as they come back from a venue: what was done, what it cost, what is left.
+
+A report captures the plain values of its operation and of its financial impact when it is made, as
+an order does (spec section 3).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from openpit.core import choices
+from openpit.core.absent import AbsentFields
+from openpit.core.assets import optional_asset_text
+from openpit.core.debug_text import optional, optional_member, quoted, truth
+from openpit.core.instrument import Instrument, require_instrument
+from openpit.core.lock import Lock
+from openpit.core.order import optional_account
+from openpit.core.signatures import any_arguments
+from openpit.param.amounts import MonetaryAmount, Trade
+from openpit.param.decimals import plain
+from openpit.param.enums import Side
+from openpit.param.ids import AccountId, Asset
+from openpit.param.refusals import not_an_instance
+from openpit.param.values import Fee, Pnl, Price, Quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+    from inspect import Signature
+    from typing import Self
+
+    from openpit.param.enums import PositionEffect, PositionSide
+
+__all__ = [
+    "ExecutionReport",
+    "ExecutionReportFillDetails",
+    "ExecutionReportOperation",
+    "ExecutionReportPositionImpact",
+    "FinancialImpact",
+    "ensure_captured",
+]
+
+
+class ExecutionReportOperation:
+    """Which order the report is about: its instrument, its side and its account.
+
+    ``side`` may be its text in any case; side and account may be None. Raises ``TypeError`` for
+    other classes (spec section 3).
+    """
+
+    __module__ = "openpit.core"
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_account",
+        "_instrument",
+        "_settlement",
+        "_side",
+        "_underlying",
+    )
+    __signature__: ClassVar[Signature] = any_arguments("ExecutionReportOperation")
+
+    _account: int | None
+    _instrument: Instrument
+    _settlement: str | None
+    _side: Side | None
+    _underlying: str | None
+
+    def __init__(self, *, instrument: Instrument, side: Side, account_id: AccountId) -> None:
+        self._instrument = instrument
+        if instrument.__class__ is Instrument:
+            self._underlying = instrument._underlying
+            self._settlement = instrument._settlement
+        else:
+            require_instrument(instrument)
+            self.underlying_asset = instrument.underlying_asset
+            self.settlement_asset = instrument.settlement_asset
+
+        self._account = (
+            account_id._value if account_id.__class__ is AccountId else optional_account(account_id)
+        )
+        self._side = side if side.__class__ is Side else choices.side(side)
+
+    @property
+    def instrument(self) -> Instrument:
+        """The instrument that was given, whatever became of the two assets since."""
+        try:
+            return self._instrument
+        except AttributeError:
+            raise KeyError("instrument") from None
+
+    @property
+    def underlying_asset(self) -> Asset | None:
+        """The asset that was bought or sold; settable, until it is part of a report."""
+        return getattr(self, "_underlying", None)
+
+    @underlying_asset.setter
+    def underlying_asset(self, asset: Asset | None) -> None:
+        self._underlying = optional_asset_text(asset)
+
+    @property
+    def settlement_asset(self) -> Asset | None:
+        """The asset that paid for it; settable, until it is part of a report."""
+        return getattr(self, "_settlement", None)
+
+    @settlement_asset.setter
+    def settlement_asset(self, asset: Asset | None) -> None:
+        self._settlement = optional_asset_text(asset)
+
+    @property
+    def side(self) -> Side | None:
+        """Which way the order went."""
+        return getattr(self, "_side", None)
+
+    @property
+    def account_id(self) -> AccountId | None:
+        """The account that traded."""
+        account = getattr(self, "_account", None)
+        return None if account is None else AccountId._of(account)
+
+    def __repr__(self) -> str:
+        return _operation_text(
+            getattr(self, "_underlying", None),
+            getattr(self, "_settlement", None),
+            getattr(self, "_account", None),
+            getattr(self, "_side", None),
+        )
+
+
+def _operation_text(
+    underlying: str | None, settlement: str | None, account: int | None, side: Side | None
+) -> str:
+    """Return an operation's values as its ``repr`` shows them."""
+    return (
+        f"ExecutionReportOperation(underlying_asset={optional(underlying)}, "
+        f"settlement_asset={optional(settlement)}, "
+        f"account_id={'None' if account is None else f'Some({account})'}, "
+        f"side={optional_member(side)})"
+    )
+
+
+class FinancialImpact:
+    """What the report changed in money: a profit (or, negative, a loss), and a cost.
+
+    Both may be raw numbers; what :class:`Pnl` and :class:`Fee` raise is raised here.
+    """
+
+    __module__ = "openpit.core"
+    __slots__ = ("__dict__", "__weakref__", "_fee", "_pnl")
+    __signature__: ClassVar[Signature] = any_arguments("FinancialImpact")
+
+    _fee: Decimal
+    _pnl: Decimal
+
+    def __init__(self, *, pnl: Pnl, fee: Fee) -> None:
+        self._pnl = pnl._value if pnl.__class__ is Pnl else Pnl(pnl)._value
+        self._fee = fee._value if fee.__class__ is Fee else Fee(fee)._value
+
+    @classmethod
+    def _of(cls, pnl: Decimal, fee: Decimal) -> Self:
+        self = object.__new__(cls)
+        self._pnl = pnl
+        self._fee = fee
+        return self
+
+    @property
+    def pnl(self) -> Pnl:
+        """The realised profit, negative for a loss."""
+        return Pnl._of(self._pnl)
+
+    @property
+    def fee(self) -> Fee:
+        """The cost, negative for a rebate."""
+        return Fee._of(self._fee)
+
+    def __repr__(self) -> str:
+        return _impact_text(self._pnl, self._fee)
+
+
+def _impact_text(pnl: Decimal, fee: Decimal) -> str:
+    """Return a financial impact's values as its ``repr`` shows them."""
+    return f'FinancialImpact(pnl="{plain(pnl)}", fee="{plain(fee)}")'
+
+
+class ExecutionReportFillDetails:
+    """The fill: last trade, its fee, the quantity that stays reserved, the order's price lock.
+
+    ``remaining_reserved_quantity`` may be a raw number; what :class:`Quantity` raises is raised
+    here. ``lock`` is copied: changing it later does not reach the fill. Raises ``TypeError`` for
+    other classes; ``is_final`` must be ``bool`` or None (spec section 3).
+    """
+
+    __module__ = "openpit.core"
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_fee_amount",
+        "_fee_currency",
+        "_is_final",
+        "_last_price",
+        "_last_quantity",
+        "_lock",
+        "_remaining",
+    )
+    __signature__: ClassVar[Signature] = any_arguments("ExecutionReportFillDetails")
+
+    _fee_amount: Decimal | None
+    _fee_currency: str | None
+    _is_final: bool | None
+    _last_price: Decimal | None
+    _last_quantity: Decimal | None
+    _lock: Lock
+    _remaining: Decimal | None
+
+    def __init__(
+        self,
+        *,
+        last_trade: Trade | None = None,
+        fee: MonetaryAmount | None = None,
+        remaining_reserved_quantity: Quantity | None = None,
+        lock: Lock,
+        is_final: bool | None = None,
+    ) -> None:
+        if fee is None:
+            self._fee_amount = self._fee_currency = None
+        elif isinstance(fee, MonetaryAmount):
+            self._fee_amount = fee.amount._value
+            self._fee_currency = str.__str__(fee.currency)
+        else:
+            raise TypeError("fee must be openpit.param.MonetaryAmount")
+
+        if last_trade is None:
+            self._last_price = self._last_quantity = None
+        elif isinstance(last_trade, Trade):
+            self._last_price = last_trade._price
+            self._last_quantity = last_trade._quantity
+        else:
+            raise not_an_instance(last_trade, "Trade")
+
+        if is_final is not None and is_final is not True and is_final is not False:
+            raise not_an_instance(is_final, "bool")
+        self._is_final = is_final
+
+        if remaining_reserved_quantity.__class__ is Quantity:
+            self._remaining = remaining_reserved_quantity._value
+        elif remaining_reserved_quantity is None:
+            self._remaining = None
+        else:
+            self._remaining = Quantity(remaining_reserved_quantity)._value
+
+        if not isinstance(lock, Lock):
+            raise not_an_instance(lock, "Lock")
+        self._lock = lock._copy()
+
+    @classmethod
+    def _of(
+        cls,
+        last_price: Decimal | None,
+        last_quantity: Decimal | None,
+        fee_amount: Decimal | None,
+        fee_currency: str | None,
+        remaining: Decimal | None,
+        is_final: bool | None,  # noqa: FBT001 - positional as all trusted constructors
+        lock: Lock,
+    ) -> Self:
+        """Return a fill of known-good values; ``lock`` becomes its own."""
+        self = object.__new__(cls)
+        self._last_price = last_price
+        self._last_quantity = last_quantity
+        self._fee_amount = fee_amount
+        self._fee_currency = fee_currency
+        self._remaining = remaining
+        self._is_final = is_final
+        self._lock = lock
+        return self
+
+    @property
+    def last_trade(self) -> Trade | None:
+        """The trade that the report is about, None when it reports no trade."""
+        if self._last_price is None or self._last_quantity is None:
+            return None
+        return Trade(price=Price._of(self._last_price), quantity=Quantity._of(self._last_quantity))
+
+    @property
+    def fee(self) -> MonetaryAmount | None:
+        """The trade's cost (negative: a rebate) and the currency that it is charged in."""
+        if self._fee_amount is None or self._fee_currency is None:
+            return None
+        return MonetaryAmount(
+            amount=Fee._of(self._fee_amount), currency=Asset._of(self._fee_currency)
+        )
+
+    @property
+    def remaining_reserved_quantity(self) -> Quantity | None:
+        """What of the order is still open, and so still reserved, after this report."""
+        return None if self._remaining is None else Quantity._of(self._remaining)
+
+    @property
+    def lock(self) -> Lock:
+        """A fresh copy of the prices that the order was reserved at."""
+        return self._lock._copy()
+
+    @property
+    def is_final(self) -> bool | None:
+        """Whether this is the order's last report, None when the venue does not say."""
+        return self._is_final
+
+    def __repr__(self) -> str:
+        trade = fee = remaining = final = "None"
+        if self._last_price is not None and self._last_quantity is not None:
+            price, quantity = plain(self._last_price), plain(self._last_quantity)
+            trade = optional(f'Trade(price="{price}", quantity="{quantity}")')
+        if self._fee_amount is not None and self._fee_currency is not None:
+            fee = (
+                f"Some(MonetaryAmount {{ amount: Fee({plain(self._fee_amount)}), "
+                f"currency: Asset({quoted(self._fee_currency)}) }})"
+            )
+        if self._remaining is not None:
+            remaining = optional(plain(self._remaining))
+        if self._is_final is not None:
+            final = f"Some({truth(self._is_final)})"
+        return (
+            f"ExecutionReportFillDetails(last_trade={trade}, fee={fee}, "
+            f"remaining_reserved_quantity={remaining}, lock={quoted(repr(self._lock))}, "
+            f"is_final={final})"
+        )
+
+
+class ExecutionReportPositionImpact(AbsentFields):
+    """What the report did to a position, on venues that say so.
+
+    Both values may be their texts in any case. Raises ``TypeError`` for anything else.
+    """
+
+    __module__ = "openpit.core"
+    __slots__ = ("__dict__", "__weakref__", "_position_effect", "_position_side")
+    __signature__: ClassVar[Signature] = any_arguments("ExecutionReportPositionImpact")
+    _ABSENT: ClassVar[Mapping[str, object]] = {"_position_effect": None, "_position_side": None}
+
+    _position_effect: PositionEffect | None
+    _position_side: PositionSide | None
+
+    def __init__(
+        self,
+        *,
+        position_effect: PositionEffect | None = None,
+        position_side: PositionSide | None = None,
+    ) -> None:
+        self._position_effect = choices.position_effect(position_effect)
+        self._position_side = choices.position_side(position_side)
+
+    @property
+    def position_effect(self) -> PositionEffect | None:
+        """Whether the fill opened or closed a position."""
+        return self._position_effect
+
+    @property
+    def position_side(self) -> PositionSide | None:
+        """The side of the position that the fill changed."""
+        return self._position_side
+
+    def __repr__(self) -> str:
+        return (
+            "ExecutionReportPositionImpact("
+            f"position_effect={optional_member(self._position_effect)}, "
+            f"position_side={optional_member(self._position_side)})"
+        )
+
+
+class ExecutionReport:
+    """What happened to an order at its venue; any group may be absent.
+
+    Policies get this very object, subclass and extra attributes included. Raises ``TypeError``
+    for a group of another class (spec section 3).
+    """
+
+    __module__ = "openpit.core"
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_account",
+        "_fill",
+        "_financial_impact",
+        "_impact_fee",
+        "_operation",
+        "_pnl",
+        "_position_impact",
+        "_settlement",
+        "_side",
+        "_underlying",
+    )
+    __signature__: ClassVar[Signature] = any_arguments("ExecutionReport")
+
+    _account: int | None
+    _fill: ExecutionReportFillDetails | None
+    _financial_impact: FinancialImpact | None
+    _impact_fee: Decimal | None
+    _operation: ExecutionReportOperation | None
+    _pnl: Decimal | None
+    _position_impact: ExecutionReportPositionImpact | None
+    _settlement: str | None
+    _side: Side | None
+    _underlying: str | None
+
+    def __init__(
+        self,
+        *,
+        operation: ExecutionReportOperation | None = None,
+        financial_impact: FinancialImpact | None = None,
+        fill: ExecutionReportFillDetails | None = None,
+        position_impact: ExecutionReportPositionImpact | None = None,
+    ) -> None:
+        if operation.__class__ is ExecutionReportOperation:
+            try:
+                self._underlying = operation._underlying
+                self._settlement = operation._settlement
+                self._account = operation._account
+                self._side = operation._side
+            except AttributeError:
+                _capture_operation(self, operation)
+        else:
+            _capture_operation(self, operation)
+        self._operation = operation
+
+        if financial_impact is None:
+            self._pnl = self._impact_fee = None
+        elif isinstance(financial_impact, FinancialImpact):
+            self._pnl = financial_impact._pnl
+            self._impact_fee = financial_impact._fee
+        else:
+            raise TypeError("financial_impact must be openpit.core.FinancialImpact")
+        self._financial_impact = financial_impact
+
+        if fill is not None and not isinstance(fill, ExecutionReportFillDetails):
+            raise TypeError("fill must be openpit.core.ExecutionReportFillDetails")
+        self._fill = fill
+        if position_impact is not None and not isinstance(
+            position_impact, ExecutionReportPositionImpact
+        ):
+            raise TypeError("position_impact must be openpit.core.ExecutionReportPositionImpact")
+        self._position_impact = position_impact
+
+    @classmethod
+    def _of(
+        cls,
+        underlying: str | None,
+        settlement: str | None,
+        account: int | None,
+        side: Side | None,
+        pnl: Decimal | None,
+        fee: Decimal | None,
+        fill: ExecutionReportFillDetails | None,
+        position_impact: ExecutionReportPositionImpact | None,
+    ) -> Self:
+        """Return a report of known-good values.
+
+        Its operation and its financial impact are made when they are asked for.
+        """
+        self = object.__new__(cls)
+        self._underlying = underlying
+        self._settlement = settlement
+        self._account = account
+        self._side = side
+        self._pnl = pnl
+        self._impact_fee = fee
+        self._fill = fill
+        self._position_impact = position_impact
+        return self
+
+    @property
+    def operation(self) -> ExecutionReportOperation | None:
+        """Which order the report is about."""
+        try:
+            return self._operation
+        except AttributeError:
+            ensure_captured(self)
+            self._operation = _operation_of(self)
+            return self._operation
+
+    @property
+    def financial_impact(self) -> FinancialImpact | None:
+        """What the report changed in money."""
+        try:
+            return self._financial_impact
+        except AttributeError:
+            ensure_captured(self)
+            pnl, fee = self._pnl, self._impact_fee
+            impact = None if pnl is None or fee is None else FinancialImpact._of(pnl, fee)
+            self._financial_impact = impact
+            return impact
+
+    @property
+    def fill(self) -> ExecutionReportFillDetails | None:
+        """What was filled, and what is left."""
+        return getattr(self, "_fill", None)
+
+    @property
+    def position_impact(self) -> ExecutionReportPositionImpact | None:
+        """What the report did to a position."""
+        return getattr(self, "_position_impact", None)
+
+    def __repr__(self) -> str:
+        operation = impact = fill = position = None
+        if self.operation is not None:
+            operation = _operation_text(
+                self._underlying, self._settlement, self._account, self._side
+            )
+        if self._pnl is not None and self._impact_fee is not None:
+            impact = _impact_text(self._pnl, self._impact_fee)
+        if self.fill is not None:
+            fill = ExecutionReportFillDetails.__repr__(self.fill)
+        if self.position_impact is not None:
+            position = ExecutionReportPositionImpact.__repr__(self.position_impact)
+        return (
+            f"ExecutionReport(operation={optional(operation)}, "
+            f"financial_impact={optional(impact)}, fill={optional(fill)}, "
+            f"position_impact={optional(position)})"
+        )
+
+
+def _capture_operation(report: ExecutionReport, operation: ExecutionReportOperation | None) -> None:
+    """Capture an absent operation, one of a subclass, or one that was never filled in."""
+    if operation is not None and not isinstance(operation, ExecutionReportOperation):
+        raise TypeError("operation must be openpit.core.ExecutionReportOperation")
+    report._underlying = getattr(operation, "_underlying", None)
+    report._settlement = getattr(operation, "_settlement", None)
+    report._account = getattr(operation, "_account", None)
+    report._side = getattr(operation, "_side", None)
+
+
+def ensure_captured(report: ExecutionReport) -> None:
+    """Make every group absent in a report whose subclass did not call its constructor."""
+    if not hasattr(report, "_underlying"):
+        _capture_operation(report, None)
+        report._pnl = None
+        report._impact_fee = None
+        report._operation = None
+        report._financial_impact = None
+        report._fill = None
+        report._position_impact = None
+
+
+def _operation_of(report: ExecutionReport) -> ExecutionReportOperation | None:
+    """Return an operation of the values of a report that was made without one."""
+    values = (report._underlying, report._settlement, report._account, report._side)
+    if values == (None, None, None, None):
+        return None
+    operation = object.__new__(ExecutionReportOperation)
+    (
+        operation._underlying,
+        operation._settlement,
+        operation._account,
+        operation._side,
+    ) = values
+    if report._underlying is not None and report._settlement is not None:
+        operation._instrument = Instrument._of(report._underlying, report._settlement)
+    return operation
