@@ -1,0 +1,38 @@
+"""The random source of the generators: seeded, with a dial for faulty arguments."""
+
+from __future__ import annotations
+
+import contextlib
+from random import Random
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+T = TypeVar("T")
+
+
+class Draw(Random):
+    """A seeded source; ``faults`` is the share of arguments that are wrong on purpose."""
+
+    def __init__(self, seed: str) -> None:
+        super().__init__(seed)
+        self.faults = 0.04
+
+    def chance(self, probability: float) -> bool:
+        return self.random() < probability
+
+    def fault(self) -> bool:
+        return self.random() < self.faults
+
+    def odd(self, good: Sequence[T], bad: Sequence[T]) -> T:
+        return self.choice(bad if self.fault() else good)
+
+    @contextlib.contextmanager
+    def dialled(self, faults: float) -> Iterator[None]:
+        """A stretch with another share of faults."""
+        before, self.faults = self.faults, faults
+        try:
+            yield
+        finally:
+            self.faults = before

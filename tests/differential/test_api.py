@@ -1,0 +1,130 @@
+"""Every public name of the reference is here, with the same shape; what is ours alone is listed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import runner
+
+LISTING = Path(__file__).with_name("listing.py")
+
+#: Names and attributes that only we have, and why.
+ADDITIONS: dict[str, str] = {}
+
+#: Shapes that differ on purpose, and why.
+DIFFERENT: dict[str, str] = {}
+
+pytestmark = pytest.mark.reference
+
+Listing = dict[str, dict[str, dict[str, Any]]]
+
+
+def _listing(path: Path) -> Listing:
+    done = subprocess.run(
+        [sys.executable, str(LISTING), str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=path,
+    )
+    found: Listing = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture(scope="module")
+def theirs(reference: Path) -> Listing:
+    return _listing(reference)
+
+
+@pytest.fixture(scope="module")
+def mine(ours: Path) -> Listing:
+    return _listing(ours)
+
+
+def _flat(listing: Listing) -> dict[str, dict[str, Any]]:
+    """Every name and every attribute of a class by its dotted path."""
+    flat: dict[str, dict[str, Any]] = {}
+    for module, names in listing.items():
+        for name, description in names.items():
+            flat[f"{module}.{name}"] = description
+            for attribute, shape in description.get("attributes", {}).items():
+                flat[f"{module}.{name}.{attribute}"] = shape
+    return flat
+
+
+def test_no_name_is_missing(theirs: Listing, mine: Listing) -> None:
+    assert sorted(_flat(theirs).keys() - _flat(mine).keys()) == []
+
+
+def test_what_is_ours_alone_is_listed(theirs: Listing, mine: Listing) -> None:
+    assert sorted(_flat(mine).keys() - _flat(theirs).keys()) == sorted(ADDITIONS)
+
+
+def test_kinds_and_modules_are_the_same(theirs: Listing, mine: Listing) -> None:
+    ours = _flat(mine)
+    facts = ("is", "module", "name", "exception", "bases", "value", "text")
+    different = {
+        path: [{fact: side.get(fact) for fact in facts} for side in (shape, ours[path])]
+        for path, shape in _flat(theirs).items()
+        if path in ours
+        and path not in DIFFERENT
+        and any(shape.get(fact) != ours[path].get(fact) for fact in facts)
+    }
+    assert different == {}
+
+
+def test_enumerations_have_the_same_members_in_the_same_order(
+    theirs: Listing, mine: Listing
+) -> None:
+    ours = _flat(mine)
+    enumerations = {path: shape for path, shape in _flat(theirs).items() if "members" in shape}
+    assert len(enumerations) == 12
+    for path, shape in enumerations.items():
+        assert list(ours[path]["members"].items()) == list(shape["members"].items()), path
+
+
+def test_signatures_are_the_same(theirs: Listing, mine: Listing) -> None:
+    ours = _flat(mine)
+    different = {
+        path: [shape["parameters"], ours[path].get("parameters")]
+        for path, shape in _flat(theirs).items()
+        if path in ours
+        and path not in DIFFERENT
+        and not _unsaid(shape.get("parameters"))
+        and _call_shape(shape["parameters"]) != _call_shape(ours[path].get("parameters"))
+    }
+    assert different == {}
+
+
+def _unsaid(parameters: list[list[Any]] | None) -> bool:
+    """Whether the reference only says ``*args, **kwargs``, or nothing."""
+    return parameters is None or [kind for _, kind, _ in parameters] == [
+        "VAR_POSITIONAL",
+        "VAR_KEYWORD",
+    ]
+
+
+def _call_shape(parameters: list[list[Any]] | None) -> Any:
+    return parameters
+
+
+def test_the_canonical_form_leaves_no_attribute_out(theirs: Listing) -> None:
+    left_out = {}
+    for path, shape in _flat(theirs).items():
+        name = shape.get("name")
+        if shape["is"] != "class" or name in runner.TEXTUAL or name == "Lock":
+            continue
+        attributes = {
+            attribute
+            for attribute, described in shape["attributes"].items()
+            if described["is"] == "attribute"
+        }
+        missing = attributes - set(runner.FIELDS.get(name, ()))
+        if missing and not shape["exception"] and "members" not in shape:
+            left_out[path] = sorted(missing)
+    assert left_out == {}
