@@ -244,4 +244,4 @@ class OutcomeUnknown(_ShardError):  # noqa: N818 - a state, as the others
 
 
 class ShardCallbackError(_ShardError):
-    """A policy raised in its worker an exception that cannot travel; the text is that exception's."""
+    """A policy raised an exception that cannot travel out of its worker; the text is its own."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 __all__ = ["Mutation"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Mutation:
     """A pair of callables without arguments, exactly one of which is called, once.
 
@@ -18,6 +18,23 @@ class Mutation:
     """
 
     __module__ = "openpit.core"
+    __slots__ = ("commit", "rollback")
 
     commit: typing.Callable[[], None]
     rollback: typing.Callable[[], None]
+
+    def __init__(
+        self, commit: typing.Callable[[], None], rollback: typing.Callable[[], None]
+    ) -> None:
+        _set_commit(self, commit)
+        _set_rollback(self, rollback)
+
+    def __reduce__(self) -> tuple[type[Mutation], tuple[object, object]]:
+        return Mutation, (self.commit, self.rollback)
+
+
+# A frozen class stores through its slots: policies make one of these for most orders, and this is
+# twice as fast as what dataclasses generate.
+_set_commit = Mutation.__dict__["commit"].__set__
+_set_rollback = Mutation.__dict__["rollback"].__set__
+Mutation.__init__.__annotations__["return"] = None  # as in the signature that is generated

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from decimal import Decimal
 
     from openpit.account_adjustment import Adjustment
@@ -39,8 +39,14 @@ class AccountsView(Protocol):
     def currency_of(self, account: int) -> str | None:
         """Return the effective currency: account, its group, the default group, or None."""
 
+    def currency_in(self, account: int, group: int | None) -> str | None:
+        """Return what the effective currency is or was while the account belongs to ``group``."""
+
     def has_own_block(self, account: int) -> bool:
         """Tell whether the account itself has a block cause (groups and the engine aside)."""
+
+    def block(self, account: int, cause: AccountBlock) -> None:
+        """Block an account outside any answer, when a rollback fails; the first cause stays."""
 
     def known_accounts(self) -> Iterable[int]:
         """Return the accounts that have an explicit currency or a group membership."""
@@ -66,18 +72,22 @@ class Finalizer(Protocol):
     """Something that the fate of a reservation decides."""
 
     @property
-    def commit(self) -> object:
-        """Callable without arguments: the order went to the venue."""
+    def commit(self) -> Callable[[], object]:
+        """To be called when the order went to the venue."""
 
     @property
-    def rollback(self) -> object:
-        """Callable without arguments: the order did not."""
+    def rollback(self) -> Callable[[], object]:
+        """To be called when it did not."""
 
 
 class Verdict:
-    """A policy's answer to the main stage: a reject, or what accepting changes."""
+    """A policy's answer to the main stage: a reject, or what accepting changes.
 
-    __slots__ = ("lock_prices", "mutations", "rejects", "rows")
+    ``failure`` is for an answer that cannot be read: its mutations, as far as they could be, are
+    rolled back with the others before it is raised.
+    """
+
+    __slots__ = ("failure", "lock_prices", "mutations", "rejects", "rows")
 
     def __init__(
         self,
@@ -85,7 +95,9 @@ class Verdict:
         mutations: Sequence[Finalizer] = (),
         rows: Sequence[OutcomeRow] = (),
         lock_prices: Sequence[Decimal] = (),
+        failure: BaseException | None = None,
     ) -> None:
+        self.failure = failure
         self.rejects = rejects
         self.mutations = mutations
         self.rows = rows
@@ -93,7 +105,10 @@ class Verdict:
 
 
 class ReportEffect:
-    """A policy's answer to an execution report; the state has changed already."""
+    """A policy's answer to an execution report; the state has changed already.
+
+    Its rows come with a policy group id each: a custom policy may name another group than its own.
+    """
 
     __slots__ = ("blocks", "pnls", "rows")
 
@@ -101,7 +116,7 @@ class ReportEffect:
         self,
         blocks: Sequence[AccountBlock] = (),
         pnls: Sequence[AccountPnlRow] = (),
-        rows: Sequence[OutcomeRow] = (),
+        rows: Sequence[tuple[int, OutcomeRow]] = (),
     ) -> None:
         self.blocks = blocks
         self.pnls = pnls
@@ -109,9 +124,12 @@ class ReportEffect:
 
 
 class AdjustmentEffect:
-    """A policy's answer to one account adjustment; ``mutations`` undo it."""
+    """A policy's answer to one account adjustment; ``mutations`` undo it.
 
-    __slots__ = ("blocks", "mutations", "rejects", "rows")
+    ``failure`` as in :class:`Verdict`.
+    """
+
+    __slots__ = ("blocks", "failure", "mutations", "rejects", "rows")
 
     def __init__(
         self,
@@ -119,7 +137,9 @@ class AdjustmentEffect:
         mutations: Sequence[Finalizer] = (),
         rows: Sequence[OutcomeRow] = (),
         blocks: Sequence[AccountBlock] = (),
+        failure: BaseException | None = None,
     ) -> None:
+        self.failure = failure
         self.rejects = rejects
         self.mutations = mutations
         self.rows = rows
@@ -133,6 +153,8 @@ class BuiltinPolicy:
     say, which is the fast path. ``now`` is monotonic time in nanoseconds, read once per call.
     ``call`` is None when the engine has no custom policy.
     """
+
+    __slots__ = ()
 
     name: str
     group_id: int

@@ -1,0 +1,86 @@
+"""Pre-trade risk engine, in one process or sharded by account over several.
+
+``Engine.builder()`` starts it; see :class:`openpit.Engine`. Values are in :mod:`openpit.param`,
+orders and reports in :mod:`openpit.core`, results and policies in :mod:`openpit.pretrade`.
+"""
+
+from __future__ import annotations
+
+from openpit import account_adjustment, core, marketdata, param, pretrade
+from openpit.account_adjustment import (
+    AccountPnlOperation as AccountAdjustmentAccountPnlOperation,
+)
+from openpit.account_adjustment import Adjustment as AccountAdjustment
+from openpit.account_adjustment import Amount as AccountAdjustmentAmount
+from openpit.account_adjustment import BalanceOperation as AccountAdjustmentBalanceOperation
+from openpit.account_adjustment import Bounds as AccountAdjustmentBounds
+from openpit.account_adjustment import PositionOperation as AccountAdjustmentPositionOperation
+from openpit.core import (
+    AccountControl,
+    ExecutionReport,
+    ExecutionReportFillDetails,
+    ExecutionReportOperation,
+    ExecutionReportPositionImpact,
+    FinancialImpact,
+    Instrument,
+    Mutation,
+    Order,
+    OrderMargin,
+    OrderOperation,
+    OrderPosition,
+)
+from openpit.core.contexts import AccountAdjustmentContext
+from openpit.engine.accounts import Accounts
+from openpit.engine.builder import EngineBuilder, ReadyEngineBuilder, SyncedEngineBuilder
+from openpit.engine.engine import Engine
+from openpit.errors import (
+    AccountBlockError,
+    AccountGroupRegistrationError,
+    PolicyConfigureError,
+    RejectError,
+)
+from openpit.param import AdjustmentAmount, Leverage, MonetaryAmount, PositionMode
+from openpit.param.enums import ConfigureErrorKind
+from openpit.pretrade import PostTradeResult
+
+__all__ = [
+    "AccountAdjustment",
+    "AccountAdjustmentAccountPnlOperation",
+    "AccountAdjustmentAmount",
+    "AccountAdjustmentBalanceOperation",
+    "AccountAdjustmentBounds",
+    "AccountAdjustmentContext",
+    "AccountAdjustmentPositionOperation",
+    "AccountBlockError",
+    "AccountControl",
+    "AccountGroupRegistrationError",
+    "Accounts",
+    "AdjustmentAmount",
+    "ConfigureErrorKind",
+    "Engine",
+    "EngineBuilder",
+    "ExecutionReport",
+    "ExecutionReportFillDetails",
+    "ExecutionReportOperation",
+    "ExecutionReportPositionImpact",
+    "FinancialImpact",
+    "Instrument",
+    "Leverage",
+    "MonetaryAmount",
+    "Mutation",
+    "Order",
+    "OrderMargin",
+    "OrderOperation",
+    "OrderPosition",
+    "PolicyConfigureError",
+    "PositionMode",
+    "PostTradeResult",
+    "ReadyEngineBuilder",
+    "RejectError",
+    "SyncedEngineBuilder",
+    "account_adjustment",
+    "core",
+    "marketdata",
+    "param",
+    "pretrade",
+]

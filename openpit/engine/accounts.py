@@ -1,0 +1,227 @@
+"""The public handle on accounts: groups, blocks, currencies. Follows spec section 6."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Final
+
+from openpit.core.opaque import Opaque
+from openpit.engine.registry import DEFAULT_GROUP, admin_block
+from openpit.param.ids import AccountGroupId, AccountId
+from openpit.param.refusals import not_an_instance
+from openpit.pretrade.rejects import AccountBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
+
+    from openpit.engine.core import EngineCore
+    from openpit.param.ids import Asset
+
+__all__ = ["Accounts", "account_value", "asset_text", "group_tier", "group_value", "text"]
+
+_MAX_GROUP: Final = 2**32 - 1
+_NO_LOCK: Final[AbstractContextManager[object]] = nullcontext()
+
+
+def account_value(account: object) -> int:
+    """Return the number of an AccountId; TypeError for anything else."""
+    if isinstance(account, AccountId):
+        return account._value
+    raise TypeError("account_id must be openpit.param.AccountId")
+
+
+def group_value(group: object) -> int:
+    """Return the number of a group that may hold accounts: an AccountGroupId, or an int from 1.
+
+    The default group passes as an ``AccountGroupId``: the registry refuses it by its own error.
+    """
+    if isinstance(group, AccountGroupId):
+        return group._value
+    if isinstance(group, int) and 0 <= group <= _MAX_GROUP:
+        if group == DEFAULT_GROUP:
+            raise ValueError("account group id must not equal the reserved default group")
+        return int(group)
+    raise ValueError(
+        "account_group_id must be an AccountGroupId or integer in range 1..=4294967295"
+    )
+
+
+def group_tier(group: object) -> int:
+    """Return the number of a group or of the tier below all groups (0)."""
+    if isinstance(group, AccountGroupId):
+        return group._value
+    if isinstance(group, int) and 0 <= group <= _MAX_GROUP:
+        return int(group)
+    raise ValueError(
+        "account_group_id must be an AccountGroupId or integer in range 0..=4294967295"
+    )
+
+
+def asset_text(asset: object) -> str:
+    """Return an asset's text; TypeError for no text, ValueError for an empty one."""
+    if not isinstance(asset, str):
+        raise TypeError("asset must be a str")
+    if not asset.strip():
+        raise ValueError("asset must not be empty")
+    return str(asset)
+
+
+def text(value: object) -> str:
+    """Return a plain text argument; TypeError for anything else."""
+    if not isinstance(value, str):
+        raise not_an_instance(value, "str")
+    return value
+
+
+class Accounts(Opaque):
+    """Groups, blocks and currencies of an engine's accounts; works after the engine is gone.
+
+    Every method takes :class:`openpit.param.AccountId` (TypeError otherwise). A group is an
+    :class:`openpit.param.AccountGroupId` or its number (ValueError when out of range).
+    """
+
+    __slots__ = ("_core",)
+    __module__ = "openpit"
+
+    _core: EngineCore
+
+    @classmethod
+    def _of(cls, core: EngineCore) -> Accounts:
+        self: Accounts = object.__new__(cls)
+        self._core = core
+        return self
+
+    def _guard(self) -> AbstractContextManager[object]:
+        return self._core.lock or _NO_LOCK
+
+    # --- groups --------------------------------------------------------------------------------
+
+    def register_group(self, accounts: Iterable[AccountId], group: AccountGroupId | int) -> None:
+        """Put all listed accounts into a group, or none.
+
+        Each account's spot-funds PnL barrier is looked at again where it changes, and may block it.
+
+        Raises:
+            AccountGroupRegistrationError: an account is in a group already, or the group is the
+                default one.
+        """
+        number = group_value(group)
+        listed = [account_value(account) for account in accounts]
+        with self._guard():
+            self._core.register_group(listed, number)
+
+    def unregister_group(self, accounts: Iterable[AccountId], group: AccountGroupId | int) -> None:
+        """Take all listed accounts out of a group, or none.
+
+        Raises:
+            AccountGroupRegistrationError: an account is not in that group.
+        """
+        number = group_value(group)
+        listed = [account_value(account) for account in accounts]
+        with self._guard():
+            self._core.unregister_group(listed, number)
+
+    def group_of(self, account: AccountId) -> AccountGroupId | None:
+        """Return the account's group; None for the default group."""
+        number = self._core.registry.group_of(account_value(account))
+        return None if number is None else AccountGroupId._of(number)
+
+    # --- currencies ----------------------------------------------------------------------------
+
+    def set_currency(self, account: AccountId, asset: Asset | str) -> None:
+        """Set the account's own currency; nothing is evaluated anew."""
+        currency = asset_text(asset)
+        number = account_value(account)
+        with self._guard():
+            self._core.registry.set_currency(number, currency)
+
+    def clear_currency(self, account: AccountId) -> None:
+        """Let the account fall back to its group's currency."""
+        number = account_value(account)
+        with self._guard():
+            self._core.registry.clear_currency(number)
+
+    def set_group_currency(self, group: AccountGroupId | int, asset: Asset | str) -> None:
+        """Set a group's currency; group 0 (``AccountGroupId.DEFAULT``) is the tier below all."""
+        currency = asset_text(asset)
+        number = group_tier(group)
+        with self._guard():
+            self._core.registry.set_group_currency(number, currency)
+
+    def clear_group_currency(self, group: AccountGroupId | int) -> None:
+        """Let a group fall back to the default group's currency."""
+        number = group_tier(group)
+        with self._guard():
+            self._core.registry.clear_group_currency(number)
+
+    # --- blocks --------------------------------------------------------------------------------
+
+    def block(self, account: AccountId, reason: str) -> None:
+        """Reject the account's orders from now on; a cause that is there already stays."""
+        cause = admin_block(text(reason))
+        number = account_value(account)
+        with self._guard():
+            self._core.registry.block(number, cause)
+
+    def block_with_cause(self, account: AccountId, cause: AccountBlock) -> None:
+        """Block with a given code, policy, reason and details; an existing cause stays."""
+        if not isinstance(cause, AccountBlock):
+            raise not_an_instance(cause, "AccountBlock")
+        number = account_value(account)
+        with self._guard():
+            self._core.registry.block(number, cause)
+
+    def unblock(self, account: AccountId) -> None:
+        """Remove the account's own cause; group and engine-wide ones stay. Idempotent."""
+        number = account_value(account)
+        with self._guard():
+            self._core.registry.unblock(number)
+
+    def unblock_all(self) -> None:
+        """Clear the engine-wide block and nothing else. Idempotent."""
+        with self._guard():
+            self._core.registry.unblock_all()
+
+    def replace_block_reason(self, account: AccountId, reason: str) -> None:
+        """Replace the account's cause by an operator's.
+
+        Raises:
+            AccountBlockError: the account itself is not blocked.
+        """
+        checked = text(reason)
+        number = account_value(account)
+        with self._guard():
+            self._core.registry.replace_block_reason(number, checked)
+
+    def block_group(self, group: AccountGroupId | int, reason: str) -> None:
+        """Reject the orders of a group's members, whoever they are when they come.
+
+        Raises:
+            AccountBlockError: the group is the default one.
+        """
+        checked = text(reason)
+        number = group_value(group)
+        with self._guard():
+            self._core.registry.block_group(number, checked)
+
+    def unblock_group(self, group: AccountGroupId | int) -> None:
+        """Remove the group's cause. Idempotent.
+
+        Raises:
+            AccountBlockError: the group is the default one.
+        """
+        number = group_value(group)
+        with self._guard():
+            self._core.registry.unblock_group(number)
+
+    def replace_group_block_reason(self, group: AccountGroupId | int, reason: str) -> None:
+        """Replace the group's cause by an operator's.
+
+        Raises:
+            AccountBlockError: the group is not blocked, or is the default one.
+        """
+        checked = text(reason)
+        number = group_value(group)
+        with self._guard():
+            self._core.registry.replace_group_block_reason(number, checked)

@@ -1,0 +1,66 @@
+"""One call into an engine that has custom policies: what their contexts look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from openpit.engine.registry import AccountRegistry
+    from openpit.pretrade.rejects import AccountBlock
+    from openpit.pretrade.runtime import Finalizer
+
+__all__ = ["DropCopyCall", "EngineCall"]
+
+
+class EngineCall:
+    """The account of a call, its group as first seen, and the way to block it."""
+
+    __slots__ = ("_group", "_registry", "account")
+
+    is_drop_copy = False
+
+    def __init__(self, registry: AccountRegistry, account: int | None) -> None:
+        self._registry = registry
+        self.account = account
+        # Resolved once, before the first callback: policies of one request see one group, even
+        # where the membership changes between its two stages (spec section 7).
+        self._group = registry.groups.get(account) if registry.groups else None
+
+    def group(self) -> int | None:
+        """Return the account's group at the start of the call, None for the default group."""
+        return self._group
+
+    def block(self, cause: AccountBlock) -> None:
+        """Block the account at once; the first cause stays."""
+        if self.account is not None:
+            self._registry.block(self.account, cause)
+
+    def record_drop_copy_start_mutation(self, mutation: Finalizer) -> None:
+        """Refuse: this call is no drop copy."""
+        raise RuntimeError("context is not an active drop-copy operation")
+
+
+class DropCopyCall(EngineCall):
+    """A call that records an order which the venue has already."""
+
+    __slots__ = ("active", "requested_block", "start_mutations")
+
+    is_drop_copy = True
+
+    def __init__(self, registry: AccountRegistry, account: int | None) -> None:
+        super().__init__(registry, account)
+        self.active = True
+        self.requested_block: AccountBlock | None = None
+        self.start_mutations: list[Finalizer] = []
+
+    def block(self, cause: AccountBlock) -> None:
+        """Block the account at once and remember the call's first request."""
+        if self.requested_block is None:
+            self.requested_block = cause
+        super().block(cause)
+
+    def record_drop_copy_start_mutation(self, mutation: Finalizer) -> None:
+        """Keep a mutation: first to commit, last to roll back."""
+        if not self.active:
+            super().record_drop_copy_start_mutation(mutation)
+        self.start_mutations.append(mutation)

@@ -1,0 +1,236 @@
+"""The public handle on policies' settings. Follows spec section 10.
+
+Each call reads its arguments, finds the policy, validates the new settings as a whole, and applies
+them only then: a call that raises has changed nothing.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Final, Never, TypeVar, cast
+
+from openpit.core.opaque import Opaque
+from openpit.engine.accounts import text
+from openpit.errors import PolicyConfigureError
+from openpit.param.enums import ConfigureErrorKind
+from openpit.pretrade.policies.order_size_limit import OrderSizeLimitPolicy
+from openpit.pretrade.policies.order_size_limit_settings import OrderSizeUpdate
+from openpit.pretrade.policies.pnl_bounds_killswitch import PnlBoundsKillSwitchPolicy
+from openpit.pretrade.policies.pnl_bounds_settings import PnlBoundsUpdate
+from openpit.pretrade.policies.rate_limit import RateLimitPolicy
+from openpit.pretrade.policies.rate_limit_settings import RateLimitUpdate
+from openpit.pretrade.policies.settings import SettingsError
+from openpit.pretrade.policies.spot_funds.policy import SpotFundsPolicy
+from openpit.pretrade.results import AccountBlockOutcomes, PolicyConfigurationResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from types import EllipsisType
+
+    from openpit.engine.core import EngineCore
+    from openpit.param.enums import PnlHaltReason
+    from openpit.param.ids import AccountId, Asset
+    from openpit.param.values import Pnl
+    from openpit.pretrade import policies as settings
+    from openpit.pretrade.runtime import BuiltinPolicy
+
+__all__ = ["Configurator"]
+
+_NO_LOCK: Final[AbstractContextManager[object]] = nullcontext()
+
+_Policy = TypeVar("_Policy", bound="BuiltinPolicy")
+_Result = TypeVar("_Result")
+
+
+def _error(kind: ConfigureErrorKind, message: str) -> PolicyConfigureError:
+    error = PolicyConfigureError(message)
+    error.kind = kind
+    return error
+
+
+class Configurator(Opaque):
+    """Changes the settings of built-in policies while the engine runs; outlives the engine.
+
+    Every method names the policy by its registered name and is atomic. It raises
+    :class:`openpit.PolicyConfigureError` (``kind`` UNKNOWN for a name that cannot be configured,
+    TYPE_MISMATCH for a policy of another type, VALIDATION for settings that a policy cannot work
+    with), TypeError for arguments of a wrong class, ValueError for an empty asset. Changes apply
+    from the next call.
+    """
+
+    __slots__ = ("_core",)
+    __module__ = "openpit"
+
+    _core: EngineCore
+
+    @classmethod
+    def _of(cls, core: EngineCore) -> Configurator:
+        self: Configurator = object.__new__(cls)
+        self._core = core
+        return self
+
+    def _guard(self) -> AbstractContextManager[object]:
+        return self._core.lock or _NO_LOCK
+
+    def _find(self, name: str, kind: type[_Policy]) -> _Policy:
+        for policy in self._core.policies:
+            if policy.name != name or not hasattr(policy, "settings_type"):
+                continue
+            if isinstance(policy, kind):
+                return policy
+            raise _error(
+                ConfigureErrorKind.TYPE_MISMATCH,
+                f"policy {name} has settings type {policy.settings_type}, "
+                f"not {cast('Any', kind).settings_type}",
+            )
+        raise _error(ConfigureErrorKind.UNKNOWN, f"no configurable policy named {name}")
+
+    def _update(self, name: str, prepare: Callable[[], Callable[[], _Result]]) -> _Result:
+        try:
+            apply = prepare()
+        except SettingsError as error:
+            self._refuse(name, error)
+        return apply()
+
+    @staticmethod
+    def _refuse(name: str, error: SettingsError) -> Never:
+        raise _error(
+            ConfigureErrorKind.VALIDATION, f"policy {name} rejected the update: {error}"
+        ) from None
+
+    # --- rate limit ----------------------------------------------------------------------------
+
+    def rate_limit(
+        self,
+        name: str,
+        *,
+        broker: settings.RateLimitBrokerBarrier | None = None,
+        clear_broker: bool = False,
+        asset_barriers: Sequence[settings.RateLimitAssetBarrier] | None = None,
+        account_barriers: Sequence[settings.RateLimitAccountBarrier] | None = None,
+        account_asset_barriers: Sequence[settings.RateLimitAccountAssetBarrier] | None = None,
+    ) -> None:
+        """Replace the barriers of some axes: None keeps an axis, an empty list clears it.
+
+        A broker or asset barrier that stays keeps its count; one that comes anew starts at zero.
+        """
+        name = text(name)
+        update = RateLimitUpdate.read(
+            broker, clear_broker, asset_barriers, account_barriers, account_asset_barriers
+        )
+        with self._guard():
+            policy = self._find(name, RateLimitPolicy)
+            self._update(name, lambda: policy.prepare(update, self._core.clock()))
+
+    # --- order size limit ----------------------------------------------------------------------
+
+    def order_size_limit(
+        self,
+        name: str,
+        *,
+        broker: settings.OrderSizeBrokerBarrier | None = None,
+        clear_broker: bool = False,
+        asset_barriers: Sequence[settings.OrderSizeAssetBarrier] | None = None,
+        account_asset_barriers: Sequence[settings.OrderSizeAccountAssetBarrier] | None = None,
+    ) -> None:
+        """Replace the caps of some axes: None keeps an axis, an empty list clears it."""
+        name = text(name)
+        update = OrderSizeUpdate.read(broker, clear_broker, asset_barriers, account_asset_barriers)
+        with self._guard():
+            policy = self._find(name, OrderSizeLimitPolicy)
+            self._update(name, lambda: policy.prepare(update, self._core.clock()))
+
+    # --- PnL bounds kill switch ----------------------------------------------------------------
+
+    def pnl_bounds_killswitch(
+        self,
+        name: str,
+        *,
+        broker_barriers: Sequence[settings.PnlBoundsBrokerBarrier] | None = None,
+        account_barriers: Sequence[settings.PnlBoundsAccountAssetBarrierUpdate] | None = None,
+    ) -> None:
+        """Replace the bounds of some axes; realized PnL stays, and the next order decides."""
+        name = text(name)
+        update = PnlBoundsUpdate.read(broker_barriers, account_barriers)
+        with self._guard():
+            policy = self._find(name, PnlBoundsKillSwitchPolicy)
+            self._update(name, lambda: policy.prepare(update, self._core.clock()))
+
+    def set_account_pnl(
+        self, name: str, *, account: AccountId, settlement_asset: Asset | str, pnl: Pnl
+    ) -> None:
+        """Set an account's realized PnL in a settlement asset; blocks stay as they are."""
+        name = text(name)
+        apply = PnlBoundsKillSwitchPolicy.read_pnl(account, settlement_asset, pnl)
+        with self._guard():
+            apply(self._find(name, PnlBoundsKillSwitchPolicy))
+
+    # --- spot funds ----------------------------------------------------------------------------
+
+    def spot_funds(
+        self,
+        name: str,
+        *,
+        global_slippage_bps: int | None = None,
+        pricing_source: settings.SpotFundsPricingSource | None = None,
+        overrides: Sequence[settings.SpotFundsOverrideEntry] | EllipsisType = ...,
+        global_limit_mode: settings.SpotFundsLimitMode | None = None,
+        account_limit_modes: Sequence[settings.SpotFundsLimitModeAccountEntry] | EllipsisType = ...,
+        account_group_limit_modes: Sequence[settings.SpotFundsLimitModeAccountGroupEntry]
+        | EllipsisType = ...,
+        position_limits: Sequence[settings.SpotFundsPositionLimitEntry] | EllipsisType = ...,
+    ) -> None:
+        """Set or clear single entries; what is not listed stays."""
+        name = text(name)
+        update = SpotFundsPolicy.read_update(
+            global_slippage_bps=global_slippage_bps,
+            pricing_source=pricing_source,
+            overrides=overrides,
+            global_limit_mode=global_limit_mode,
+            account_limit_modes=account_limit_modes,
+            account_group_limit_modes=account_group_limit_modes,
+            position_limits=position_limits,
+        )
+        with self._guard():
+            policy = self._find(name, SpotFundsPolicy)
+            self._update(name, lambda: policy.prepare_spot_funds(update))
+
+    def spot_funds_pnl_bounds_killswitch(
+        self,
+        name: str,
+        *,
+        global_barrier: settings.SpotFundsPnlBoundsBarrier | EllipsisType | None = ...,
+        account_group_barriers: Sequence[settings.SpotFundsPnlBoundsAccountGroupBarrier]
+        | None = None,
+        account_barriers: Sequence[settings.SpotFundsPnlBoundsAccountBarrier] | None = None,
+    ) -> AccountBlockOutcomes:
+        """Replace PnL barriers; accounts whose effective barrier changes are looked at at once.
+
+        Returns the blocks that this recorded, sorted by account id.
+        """
+        name = text(name)
+        update = SpotFundsPolicy.read_barriers(
+            global_barrier=global_barrier,
+            account_group_barriers=account_group_barriers,
+            account_barriers=account_barriers,
+        )
+        with self._guard():
+            policy = self._find(name, SpotFundsPolicy)
+            blocks = self._update(name, lambda: policy.prepare_barriers(update))
+            for account, block in blocks:
+                self._core.registry.block(account, block)
+            return AccountBlockOutcomes._of(blocks)
+
+    def set_spot_funds_account_pnl(
+        self, name: str, *, account: AccountId, state: Pnl | PnlHaltReason
+    ) -> PolicyConfigurationResult:
+        """Set or halt an account's PnL; the result lists the block that follows, if any."""
+        name = text(name)
+        update = SpotFundsPolicy.read_account_pnl(account=account, state=state)
+        with self._guard():
+            policy = self._find(name, SpotFundsPolicy)
+            blocks = self._update(name, lambda: policy.prepare_account_pnl(update))
+            for number, block in blocks:
+                self._core.registry.block(number, block)
+            return PolicyConfigurationResult._of(blocks)

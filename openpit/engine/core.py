@@ -1,0 +1,582 @@
+"""The pipeline: what happens to an order, a report and an adjustment, policy by policy.
+
+No clock, no lock and no class checks here: :class:`~openpit.engine.engine.Engine` brings them.
+Follows spec section 5.
+"""
+
+from __future__ import annotations
+
+from threading import get_ident
+from typing import TYPE_CHECKING, Final
+
+from openpit.core.lock import Lock
+from openpit.core.order import ensure_captured
+from openpit.core.report import ensure_captured as ensure_report_captured
+from openpit.engine.call import DropCopyCall, EngineCall
+from openpit.engine.custom import CustomPolicy
+from openpit.engine.finalize import Effects, Finisher
+from openpit.engine.handles import EngineDropCopyOperation, EngineRequest, EngineReservation
+from openpit.engine.registry import ENGINE, AccountRegistry
+from openpit.pretrade.codes import EVALUATION_FAILURES
+from openpit.pretrade.rejects import AccountBlock, Reject, block_from_reject
+from openpit.pretrade.results import (
+    AccountAdjustmentBatchResult,
+    DropCopyResult,
+    DryRunReport,
+    ExecuteResult,
+    PostTradeResult,
+    StartResult,
+)
+from openpit.pretrade.runtime import BuiltinPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from decimal import Decimal
+    from threading import RLock
+
+    from openpit.account_adjustment import Adjustment
+    from openpit.core.order import Order
+    from openpit.core.report import ExecutionReport
+    from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
+    from openpit.pretrade.runtime import Finalizer, Verdict
+
+__all__ = ["EngineCore"]
+
+_new = object.__new__
+
+
+def _overrides(policy: BuiltinPolicy, hook: str) -> bool:
+    return getattr(type(policy), hook) is not getattr(BuiltinPolicy, hook)
+
+
+class EngineCore:
+    """Policies, their accounts, and the order in which everything is asked."""
+
+    __slots__ = (
+        "_adjustment_policies",
+        "_bind_thread",
+        "_drop_copy_mains",
+        "_has_custom",
+        "_main_checks",
+        "_main_peeks",
+        "_report_policies",
+        "_start_checks",
+        "_start_peeks",
+        "alive",
+        "clock",
+        "execute",
+        "finisher",
+        "lock",
+        "marks_busy",
+        "policies",
+        "registry",
+    )
+
+    def __init__(
+        self,
+        policies: Sequence[BuiltinPolicy],
+        *,
+        clock: Callable[[], int],
+        lock: RLock | None,
+        has_custom: bool,
+    ) -> None:
+        self.policies: Final = tuple(policies)
+        self.registry: Final = AccountRegistry()
+        # Neither is used here: the handles need them when they are used later on.
+        self.clock: Final = clock
+        self.lock: Final = lock
+        self.finisher: Final = Finisher(self.registry, lock)
+        self.alive = True
+        self._has_custom = has_custom
+        self._bind_thread = lock is None
+
+        def hooks(name: str) -> tuple[BuiltinPolicy, ...]:
+            return tuple(policy for policy in self.policies if _overrides(policy, name))
+
+        # A hook that a policy does not override is not called at all: most policies use one stage.
+        self._start_checks = tuple(
+            policy.check_start
+            for policy in hooks("check_start")
+            if not (isinstance(policy, CustomPolicy) and policy.skips_start)
+        )
+        self._start_peeks = tuple(policy.peek_start for policy in hooks("peek_start"))
+        self._main_checks = tuple((p.check_main, p.group_id) for p in hooks("check_main"))
+        self._main_peeks = tuple((p.peek_main, p.group_id) for p in hooks("peek_main"))
+        self._drop_copy_mains = tuple(
+            (p.check_drop_copy, p.group_id) for p in hooks("check_drop_copy")
+        )
+        self._report_policies = hooks("apply_report")
+        self._adjustment_policies = hooks("apply_adjustment")
+        # A dropped handle must not be rolled back in the middle of a built-in policy's arithmetic.
+        self.marks_busy = any(
+            not isinstance(policy, CustomPolicy) for policy in hooks("check_main")
+        )
+        for policy in self.policies:
+            policy.bind(self.registry)
+        # Without a main stage and without callbacks nothing can be reserved, raise or re-enter.
+        self.execute: Callable[[Order, int], ExecuteResult] = (
+            self._execute if has_custom or self._main_checks else self._execute_checks
+        )
+
+    # --- orders (spec sections 5.1 and 5.2) ----------------------------------------------------
+
+    def start(self, order: Order, now: int) -> StartResult:
+        """Run the start stage; what it counts stays counted."""
+        finisher = self.finisher
+        if finisher.dropped:
+            finisher.settle()
+        account = _account_of(order)
+        if self.registry.anything_blocked and (stopped := self.registry.check(account)) is not None:
+            return StartResult._of(None, [stopped])
+        call = EngineCall(self.registry, account) if self._has_custom else None
+        was_busy, finisher.busy = finisher.busy, True
+        try:
+            rejects = self._start_stage(order, account, now, call)
+        finally:
+            finisher.busy = was_busy
+            if finisher.dropped:
+                finisher.settle()
+        if rejects:
+            return StartResult._of(None, rejects)
+        return StartResult._of(EngineRequest._of(self, order, call), [])
+
+    def execute_started(self, order: Order, call: EngineCall | None, now: int) -> ExecuteResult:
+        """Run the main stage of an order that passed :meth:`start`."""
+        if not self.alive:
+            return ExecuteResult._of(
+                None,
+                [
+                    Reject._of(
+                        "SystemUnavailable",
+                        "engine is no longer available",
+                        "request handle outlived engine instance",
+                        ENGINE,
+                        "order",
+                    )
+                ],
+            )
+        finisher = self.finisher
+        if finisher.dropped:
+            finisher.settle()
+        was_busy, finisher.busy = finisher.busy, True
+        try:
+            return self._main_stage(order, order._account, now, call)
+        finally:
+            finisher.busy = was_busy
+            if finisher.dropped:
+                finisher.settle()
+
+    def _execute_checks(self, order: Order, now: int) -> ExecuteResult:
+        """Run both stages where all policies are built in and use the start stage alone."""
+        try:
+            account = order._account
+        except AttributeError:
+            account = _account_of(order)
+        registry = self.registry
+        if registry.anything_blocked and (stopped := registry.check(account)) is not None:
+            return ExecuteResult._of(None, [stopped])
+        rejects: list[Reject] | None = None
+        for check in self._start_checks:
+            found = check(order, now, None)
+            if found is not None:
+                rejects = found if rejects is None else rejects + found
+        if rejects is not None:
+            self._block_by_rejects(account, rejects)
+            return ExecuteResult._of(None, rejects)
+        return self._accept(None)
+
+    def _execute(self, order: Order, now: int) -> ExecuteResult:
+        """Run both stages."""
+        finisher = self.finisher
+        if finisher.dropped:
+            finisher.settle()
+        registry = self.registry
+        try:
+            account = order._account
+        except AttributeError:
+            account = _account_of(order)
+        if registry.anything_blocked and (stopped := registry.check(account)) is not None:
+            return ExecuteResult._of(None, [stopped])
+        call = EngineCall(registry, account) if self._has_custom else None
+        was_busy, finisher.busy = finisher.busy, True
+        try:
+            rejects = self._start_stage(order, account, now, call)
+            if rejects:
+                return ExecuteResult._of(None, rejects)
+            return self._main_stage(order, account, now, call)
+        finally:
+            finisher.busy = was_busy
+            if finisher.dropped:
+                finisher.settle()
+
+    def _accept(self, effects: Effects | None) -> ExecuteResult:
+        reservation: EngineReservation = _new(EngineReservation)
+        reservation._core = self
+        reservation._effects = effects
+        reservation._open = True
+        reservation._thread = get_ident() if self._bind_thread else 0
+        result: ExecuteResult = _new(ExecuteResult)
+        result._reservation = reservation
+        result._rejects = ()
+        return result
+
+    def _start_stage(
+        self, order: Order, account: int | None, now: int, call: EngineCall | None
+    ) -> list[Reject] | None:
+        rejects: list[Reject] | None = None
+        failure: BaseException | None = None
+        for check in self._start_checks:
+            try:
+                found = check(order, now, call)
+            except BaseException as error:  # noqa: BLE001 - the other policies still count
+                failure = failure or error
+                continue
+            if found:
+                rejects = found if rejects is None else rejects + found
+        if rejects:
+            self._block_by_rejects(account, rejects)
+        if failure is not None:
+            raise failure
+        return rejects
+
+    def _main_stage(
+        self, order: Order, account: int | None, now: int, call: EngineCall | None
+    ) -> ExecuteResult:
+        registry = self.registry
+        if registry.anything_blocked and (stopped := registry.check(account)) is not None:
+            return ExecuteResult._of(None, [stopped])
+        effects = None
+        if self._main_checks:
+            outcome = _MainOutcome()
+            for check, group_id in self._main_checks:
+                try:
+                    verdict = check(order, now, call)
+                except BaseException as error:  # noqa: BLE001 - the other policies still count
+                    outcome.failure = outcome.failure or error
+                    continue
+                if verdict is not None:
+                    outcome.add(verdict, group_id)
+            if outcome.rejects or outcome.failure is not None:
+                return self._refuse(account, outcome)
+            effects = outcome.effects(self.finisher)
+        return self._accept(effects)
+
+    def _refuse(self, account: int | None, outcome: _MainOutcome) -> ExecuteResult:
+        if outcome.rejects:
+            self._block_by_rejects(account, outcome.rejects)
+        try:
+            self.finisher.rollback(outcome.mutations)
+        except BaseException:
+            if outcome.failure is None:
+                raise
+        if outcome.failure is not None:
+            raise outcome.failure
+        return ExecuteResult._of(None, outcome.rejects)
+
+    def _block_by_rejects(self, account: int | None, rejects: Sequence[Reject]) -> None:
+        if account is not None and (block := _block_of(rejects)) is not None:
+            self.registry.block(account, block)
+
+    # --- dry runs (spec section 5.6) -----------------------------------------------------------
+
+    def start_dry_run(self, order: Order, now: int) -> DryRunReport:
+        """Answer as :meth:`start` would; record nothing."""
+        return self._dry_run(order, now, with_main_stage=False)
+
+    def execute_dry_run(self, order: Order, now: int) -> DryRunReport:
+        """Answer as :meth:`execute` would; record nothing."""
+        return self._dry_run(order, now, with_main_stage=True)
+
+    def _dry_run(self, order: Order, now: int, *, with_main_stage: bool) -> DryRunReport:
+        finisher = self.finisher
+        if finisher.dropped:
+            finisher.settle()
+        account = _account_of(order)
+        if (stopped := self.registry.check(account)) is not None:
+            return DryRunReport._of([stopped], Lock._of({}), [], None)
+        call = EngineCall(self.registry, account) if self._has_custom else None
+        was_busy, finisher.busy = finisher.busy, True
+        try:
+            return self._peek(order, now, call, with_main_stage=with_main_stage)
+        finally:
+            finisher.busy = was_busy
+            if finisher.dropped:
+                finisher.settle()
+
+    def _peek(
+        self, order: Order, now: int, call: EngineCall | None, *, with_main_stage: bool
+    ) -> DryRunReport:
+        failure: BaseException | None = None
+        rejects: Sequence[Reject] = []
+        for peek in self._start_peeks:
+            try:
+                rejects = [*rejects, *(peek(order, now, call) or ())]
+            except BaseException as error:  # noqa: BLE001 - as in the real stage
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        outcome = _MainOutcome()
+        if with_main_stage and not rejects:
+            for peek_main, group_id in self._main_peeks:
+                try:
+                    verdict = peek_main(order, now, call)
+                except BaseException as error:  # noqa: BLE001 - as in the real stage
+                    outcome.failure = outcome.failure or error
+                    continue
+                if verdict is not None:
+                    outcome.add(verdict, group_id)
+            if outcome.failure is not None:
+                raise outcome.failure
+            rejects = outcome.rejects
+        return DryRunReport._of(
+            rejects or None,
+            Lock._of(outcome.lock_groups or {}),
+            outcome.rows,
+            _block_of(rejects),
+        )
+
+    # --- drop copies (spec section 5.7) --------------------------------------------------------
+
+    def drop_copy(self, order: Order, now: int) -> DropCopyResult:
+        """Record an order that the venue has already; blocks do not stop it."""
+        finisher = self.finisher
+        if finisher.dropped:
+            finisher.settle()
+        account = _account_of(order)
+        if account is None:
+            return DropCopyResult._of(
+                None,
+                [
+                    Reject._of(
+                        "MissingRequiredField",
+                        "drop-copy requires a readable account ID",
+                        "the account ID routes the drop-copy pipeline and its account control",
+                        ENGINE,
+                        "order",
+                    )
+                ],
+            )
+        call = DropCopyCall(self.registry, account)
+        was_busy, finisher.busy = finisher.busy, True
+        try:
+            return self._record(order, account, now, call)
+        finally:
+            call.active = False
+            finisher.busy = was_busy
+            if finisher.dropped:
+                finisher.settle()
+
+    def _record(self, order: Order, account: int, now: int, call: DropCopyCall) -> DropCopyResult:
+        outcome = _MainOutcome()
+        requested: list[Reject] = []
+        for check in self._start_checks:
+            try:
+                requested += check(order, now, call) or ()
+            except BaseException as error:  # noqa: BLE001 - the other policies still record
+                outcome.failure = outcome.failure or error
+        failed = [reject for reject in requested if reject._code in EVALUATION_FAILURES]
+        if not failed and outcome.failure is None:
+            for check_main, group_id in self._drop_copy_mains:
+                try:
+                    verdict = check_main(order, now, call)
+                except BaseException as error:  # noqa: BLE001 - the other policies still record
+                    outcome.failure = outcome.failure or error
+                    continue
+                if verdict is not None:
+                    outcome.add(verdict, group_id, keep_rejected=True)
+            failed = [reject for reject in outcome.rejects if reject._code in EVALUATION_FAILURES]
+            requested += outcome.rejects
+        mutations = [*call.start_mutations, *outcome.mutations]
+        if failed or outcome.failure is not None:
+            try:
+                self.finisher.rollback(mutations)
+            except BaseException:
+                if outcome.failure is None:
+                    raise
+            if outcome.failure is not None:
+                raise outcome.failure
+            return DropCopyResult._of(None, failed)
+        block = _block_of(requested)
+        if block is not None:
+            call.block(block)
+        effects = Effects(self.finisher, mutations, outcome.lock_groups, outcome.rows)
+        operation = EngineDropCopyOperation._of(
+            self,
+            effects,
+            call.requested_block,
+            is_blocked=self.registry.check(account) is not None,
+        )
+        return DropCopyResult._of(operation, [])
+
+    # --- execution reports (spec section 5.8) --------------------------------------------------
+
+    def apply_report(self, report: ExecutionReport, now: int) -> PostTradeResult:
+        """Apply what happened at the venue; nothing of it is ever rolled back."""
+        finisher = self.finisher
+        if finisher.dropped:
+            finisher.settle()
+        try:
+            account = report._account
+        except AttributeError:
+            ensure_report_captured(report)
+            account = report._account
+        call = EngineCall(self.registry, account) if self._has_custom else None
+        blocks: list[AccountBlock] = []
+        pnls: list[AccountPnlRow] = []
+        rows: list[GroupRow] = []
+        failure: BaseException | None = None
+        was_busy, finisher.busy = finisher.busy, True
+        try:
+            for policy in self._report_policies:
+                try:
+                    effect = policy.apply_report(report, now, call)
+                except BaseException as error:  # noqa: BLE001 - the other policies still apply
+                    failure = failure or error
+                    continue
+                if effect is not None:
+                    blocks += effect.blocks
+                    pnls += effect.pnls
+                    rows += effect.rows
+        finally:
+            finisher.busy = was_busy
+            if finisher.dropped:
+                finisher.settle()
+        if blocks:
+            if account is None:
+                self.registry.arm_unattributed_report()
+            else:
+                self.registry.block(account, blocks[0])
+        if failure is not None:
+            raise failure
+        return PostTradeResult._of(blocks, pnls, rows)
+
+    # --- account adjustments (spec section 5.9) ------------------------------------------------
+
+    def apply_adjustment(
+        self, account: int, adjustments: Iterable[Adjustment], now: int
+    ) -> AccountAdjustmentBatchResult:
+        """Apply all adjustments, or none of them."""
+        finisher = self.finisher
+        if finisher.dropped:
+            finisher.settle()
+        call = EngineCall(self.registry, account)
+        mutations: list[Finalizer] = []
+        rows: list[GroupRow] = []
+        blocks: list[AccountBlock] = []
+        was_busy, finisher.busy = finisher.busy, True
+        try:
+            for index, adjustment in enumerate(adjustments):
+                for policy in self._adjustment_policies:
+                    try:
+                        effect = policy.apply_adjustment(account, adjustment, now, call)
+                    except BaseException:
+                        self._undo(mutations)
+                        raise
+                    if effect is None:
+                        continue
+                    mutations += effect.mutations
+                    if effect.failure is not None:
+                        self._undo(mutations)
+                        raise effect.failure
+                    if effect.rejects:
+                        finisher.rollback(mutations)
+                        return AccountAdjustmentBatchResult._of(index, effect.rejects, [], [])
+                    rows += [(policy.group_id, row) for row in effect.rows]
+                    blocks += effect.blocks
+            try:
+                finisher.commit(mutations)
+            finally:
+                for block in blocks:
+                    self.registry.block(account, block)
+        finally:
+            finisher.busy = was_busy
+            if finisher.dropped:
+                finisher.settle()
+        return AccountAdjustmentBatchResult._of(None, [], rows, blocks)
+
+    def _undo(self, mutations: list[Finalizer]) -> None:
+        """Roll back on the way out of a callback's exception, which goes before any other."""
+        try:
+            self.finisher.rollback(mutations)
+        except BaseException:  # noqa: BLE001 - the callback's exception is already on its way
+            return
+
+    # --- groups (spec section 6.1) -------------------------------------------------------------
+
+    def register_group(self, accounts: list[int], group: int) -> None:
+        """Put accounts into a group and look at their barriers again."""
+        before = [self.registry.group_of(account) for account in accounts]
+        self.registry.register_group(accounts, group)
+        self._regrouped(accounts, before)
+
+    def unregister_group(self, accounts: list[int], group: int) -> None:
+        """Take accounts out of a group and look at their barriers again."""
+        before = [self.registry.group_of(account) for account in accounts]
+        self.registry.unregister_group(accounts, group)
+        self._regrouped(accounts, before)
+
+    def _regrouped(self, accounts: list[int], before: list[int | None]) -> None:
+        watchers = [policy for policy in self.policies if _overrides(policy, "group_changed")]
+        for account, old in zip(accounts, before, strict=True):
+            for policy in watchers:
+                block = policy.group_changed(account, old, self.registry.group_of(account))
+                if block is not None:
+                    self.registry.block(account, block)
+
+
+class _MainOutcome:
+    """What the policies of a main stage said, merged in their order."""
+
+    __slots__ = ("failure", "lock_groups", "mutations", "rejects", "rows")
+
+    def __init__(self) -> None:
+        self.failure: BaseException | None = None
+        self.rejects: Sequence[Reject] = ()
+        self.mutations: Sequence[Finalizer] = ()
+        self.lock_groups: dict[int, list[Decimal]] | None = None
+        self.rows: Sequence[GroupRow] = ()
+
+    def add(self, verdict: Verdict, group_id: int, *, keep_rejected: bool = False) -> None:
+        """Merge one policy's verdict; what a rejecting policy locks and reports is left out."""
+        if verdict.mutations:
+            # Most orders meet one policy that has a say: its own lists serve as they are.
+            self.mutations = (
+                [*self.mutations, *verdict.mutations] if self.mutations else verdict.mutations
+            )
+        if verdict.failure is not None:
+            self.failure = self.failure or verdict.failure
+            return
+        if verdict.rejects:
+            self.rejects = [*self.rejects, *verdict.rejects]
+            if not keep_rejected:
+                return
+        if verdict.rows:
+            rows = [(group_id, row) for row in verdict.rows]
+            self.rows = [*self.rows, *rows] if self.rows else rows
+        if verdict.lock_prices:
+            if self.lock_groups is None:
+                self.lock_groups = {group_id: [*verdict.lock_prices]}
+            else:
+                self.lock_groups.setdefault(group_id, []).extend(verdict.lock_prices)
+
+    def effects(self, finisher: Finisher) -> Effects | None:
+        """Return what an accepted order keeps, None for nothing at all."""
+        if self.mutations or self.lock_groups or self.rows:
+            return Effects(finisher, self.mutations, self.lock_groups, self.rows)
+        return None
+
+
+def _account_of(order: Order) -> int | None:
+    try:
+        return order._account
+    except AttributeError:
+        # A subclass that skips the base constructor has no group at all (spec section 3).
+        ensure_captured(order)
+        return order._account
+
+
+def _block_of(rejects: Sequence[Reject]) -> AccountBlock | None:
+    for reject in rejects:
+        if reject._scope == "account":
+            return block_from_reject(reject)
+    return None

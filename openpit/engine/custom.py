@@ -1,0 +1,157 @@
+"""Fits a user's policy to the contract of the built-in ones.
+
+Follows spec section 7: how each callback is called and how its answer is read. While a callback
+runs, the engine is not busy: the callback may call into the engine again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openpit.core.contexts import AccountAdjustmentContext, Context, PostTradeContext
+from openpit.param.ids import AccountId
+from openpit.pretrade.policy import Policy
+from openpit.pretrade.reading import (
+    read_adjustment_result,
+    read_pre_trade_result,
+    read_rejects,
+    read_report_result,
+)
+from openpit.pretrade.runtime import AdjustmentEffect, BuiltinPolicy, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openpit.account_adjustment import Adjustment
+    from openpit.core.order import Order
+    from openpit.core.report import ExecutionReport
+    from openpit.engine.finalize import Finisher
+    from openpit.pretrade.rejects import Reject
+    from openpit.pretrade.runtime import Call, Finalizer, ReportEffect
+
+__all__ = ["CustomPolicy"]
+
+_GROUP_IDS = range(65536)
+_REQUIRED = (
+    "check_pre_trade_start",
+    "perform_pre_trade_check",
+    "apply_execution_report",
+    "apply_account_adjustment",
+)
+_new = object.__new__
+
+
+class CustomPolicy(BuiltinPolicy):
+    """A user's policy object: its name and group id are read once, its callbacks at each call.
+
+    The callbacks that :class:`Policy` itself provides say nothing and are not called at all.
+    """
+
+    __slots__ = ("_finisher", "_policy", "group_id", "name", "skips_start")
+
+    def __init__(self, policy: Policy) -> None:
+        name = policy.name
+        if not isinstance(name, str):
+            raise ValueError("policy.name must be a string")  # noqa: TRY004 - as the public API
+        group_id = getattr(policy, "policy_group_id", 0)
+        if not isinstance(group_id, int) or group_id not in _GROUP_IDS:
+            raise ValueError("policy_group_id must be an integer in range 0..=65535")
+        for callback in _REQUIRED:
+            getattr(policy, callback)
+        self.name = name
+        self.group_id = int(group_id)
+        self.skips_start = getattr(
+            type(policy), "check_pre_trade_start", None
+        ) is Policy.check_pre_trade_start and "check_pre_trade_start" not in vars(policy)
+        self._policy = policy
+        self._finisher: Finisher | None = None
+
+    def attach(self, finisher: Finisher) -> None:
+        """Take the finisher of an engine that marks itself busy: a callback is a safe point."""
+        self._finisher = finisher
+
+    def _safe_point(self, callback: Callable[..., object], *args: object) -> object:
+        """Call with the engine not busy: what handles dropped is rolled back, calls may nest."""
+        finisher = self._finisher
+        if finisher is None or not finisher.busy:
+            return callback(*args)
+        finisher.busy = False
+        if finisher.dropped:
+            finisher.settle()
+        try:
+            return callback(*args)
+        finally:
+            finisher.busy = True
+
+    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+        callback = self._policy.check_pre_trade_start
+        return read_rejects(self._safe_point(callback, _context(call), order), self.name)
+
+    def peek_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+        # Without a hook for dry runs the real one is called, side effects and all.
+        callback = getattr(
+            self._policy, "check_pre_trade_start_dry_run", self._policy.check_pre_trade_start
+        )
+        return read_rejects(self._safe_point(callback, _context(call), order), self.name)
+
+    def check_main(self, order: Order, now: int, call: Call | None) -> Verdict | None:
+        context = _context(call)
+        answer: object
+        if self._finisher is None:
+            answer = self._policy.perform_pre_trade_check(context, order)
+        else:
+            answer = self._safe_point(self._policy.perform_pre_trade_check, context, order)
+        return self._verdict(answer)
+
+    def peek_main(self, order: Order, now: int, call: Call | None) -> Verdict | None:
+        callback = getattr(
+            self._policy, "perform_pre_trade_check_dry_run", self._policy.perform_pre_trade_check
+        )
+        return self._verdict(self._safe_point(callback, _context(call), order))
+
+    def _verdict(self, answer: object) -> Verdict | None:
+        leftover: list[Finalizer] = []
+        try:
+            return read_pre_trade_result(answer, self.name, leftover)
+        except Exception as error:
+            if not leftover:
+                raise
+            return Verdict(mutations=leftover, failure=error)
+
+    check_drop_copy = check_main
+
+    def apply_report(
+        self, report: ExecutionReport, now: int, call: Call | None
+    ) -> ReportEffect | None:
+        def callback(context: PostTradeContext) -> object:
+            return self._policy.apply_execution_report(ctx=context, report=report)
+
+        return read_report_result(self._safe_point(callback, PostTradeContext._of(_state(call))))
+
+    def apply_adjustment(
+        self, account: int, adjustment: Adjustment, now: int, call: Call | None
+    ) -> AdjustmentEffect:
+        answer = self._safe_point(
+            self._policy.apply_account_adjustment,
+            AccountAdjustmentContext._of(_state(call)),
+            AccountId._of(account),
+            adjustment,
+        )
+        leftover: list[Finalizer] = []
+        try:
+            return read_adjustment_result(answer, self.name, leftover)
+        except Exception as error:
+            if not leftover:
+                raise
+            return AdjustmentEffect(mutations=leftover, failure=error)
+
+
+def _state(call: Call | None) -> Call:
+    assert call is not None  # noqa: S101 - an engine with custom policies makes one for each call
+    return call
+
+
+def _context(call: Call | None) -> Context:
+    context: Context = _new(Context)
+    context._call = _state(call)
+    return context

@@ -1,0 +1,207 @@
+"""The public engine of one process: class checks, clock and lock around the pipeline."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Final
+
+from openpit.account_adjustment import Adjustment
+from openpit.core.opaque import Opaque
+from openpit.core.order import Order
+from openpit.core.report import ExecutionReport
+from openpit.engine.accounts import Accounts, account_value
+from openpit.engine.batches import each
+from openpit.engine.builder import EngineBuilder
+from openpit.engine.configurator import Configurator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
+    from threading import RLock
+
+    from openpit.engine.core import EngineCore
+    from openpit.param.ids import AccountId
+    from openpit.pretrade.handles import Reservation
+    from openpit.pretrade.results import (
+        AccountAdjustmentBatchResult,
+        DropCopyResult,
+        DryRunReport,
+        ExecuteResult,
+        PostTradeResult,
+        StartResult,
+    )
+
+__all__ = ["Engine", "checked_adjustments", "checked_order", "checked_report"]
+
+_NO_LOCK: Final[AbstractContextManager[object]] = nullcontext()
+
+
+def checked_order(order: object) -> Order:
+    """Return an order; TypeError for anything else."""
+    if not isinstance(order, Order):
+        raise TypeError("order must inherit from openpit.Order")
+    return order
+
+
+def checked_report(report: object) -> ExecutionReport:
+    """Return an execution report; TypeError for anything else."""
+    if not isinstance(report, ExecutionReport):
+        raise TypeError("report must inherit from openpit.ExecutionReport")
+    return report
+
+
+def checked_adjustments(adjustments: Iterable[object]) -> list[Adjustment]:
+    """Return account adjustments as a list; TypeError if there is anything else among them."""
+    listed = list(adjustments)
+    for adjustment in listed:
+        if not isinstance(adjustment, Adjustment):
+            raise TypeError("adjustment must inherit from openpit.AccountAdjustment")
+    return listed  # type: ignore[return-value]  # each was checked
+
+
+class Engine(Opaque):
+    """Checks orders against policies, and keeps what they reserve (spec section 5).
+
+    Made by ``Engine.builder()``. An order is checked in two stages, ``start_pre_trade`` and the
+    request's ``execute()``, or by ``execute_pre_trade`` at once. An accepted order holds a
+    reservation, to be committed when the order went to the venue and rolled back when it did not.
+    """
+
+    __slots__ = ("_clock", "_core", "_execute", "_lock")
+    __module__ = "openpit"
+
+    _clock: Callable[[], int]
+    _core: EngineCore
+    _execute: Callable[[Order, int], ExecuteResult]
+    _lock: RLock | None
+
+    @classmethod
+    def _of(cls, core: EngineCore) -> Engine:
+        self: Engine = object.__new__(cls)
+        self._core = core
+        self._clock = core.clock
+        self._lock = core.lock
+        self._execute = core.execute
+        return self
+
+    def __del__(self) -> None:
+        # Handles may outlive the engine; a pending request must then refuse (spec section 5.2).
+        self._core.alive = False
+
+    @staticmethod
+    def builder() -> EngineBuilder:
+        """Start building an engine: choose how calls are synchronised, then add policies."""
+        return EngineBuilder._of()
+
+    def _guard(self) -> AbstractContextManager[object]:
+        return self._lock or _NO_LOCK
+
+    # --- orders --------------------------------------------------------------------------------
+
+    def start_pre_trade(self, order: Order) -> StartResult:
+        """Run the start stage; the result's ``request`` runs the main stage once.
+
+        What this stage counts (rate limits) stays counted, whatever follows.
+
+        Raises:
+            TypeError: ``order`` is no :class:`openpit.Order`.
+            Exception: the first one that a custom policy raised; the order did not pass.
+        """
+        with self._guard():
+            return self._core.start(checked_order(order), self._clock())
+
+    def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
+        """Answer as :meth:`start_pre_trade` would, and record nothing."""
+        with self._guard():
+            return self._core.start_dry_run(checked_order(order), self._clock())
+
+    def execute_pre_trade(self, order: Order) -> ExecuteResult:
+        """Run both stages; the result's ``reservation`` is there exactly if the order passed.
+
+        Raises:
+            TypeError: ``order`` is no :class:`openpit.Order`.
+            Exception: the first one that a custom policy raised; the order did not pass.
+        """
+        if order.__class__ is not Order and not isinstance(order, Order):
+            raise TypeError("order must inherit from openpit.Order")
+        lock = self._lock
+        if lock is None:
+            return self._execute(order, self._clock())
+        with lock:
+            return self._execute(order, self._clock())
+
+    def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
+        """Answer as :meth:`execute_pre_trade` would, and record nothing (spec section 5.6)."""
+        with self._guard():
+            return self._core.execute_dry_run(checked_order(order), self._clock())
+
+    def apply_drop_copy(self, order: Order) -> DropCopyResult:
+        """Record an order that the venue has already (spec section 5.7): blocks do not stop it."""
+        with self._guard():
+            return self._core.drop_copy(checked_order(order), self._clock())
+
+    # --- what comes back -----------------------------------------------------------------------
+
+    def apply_execution_report(self, report: ExecutionReport) -> PostTradeResult:
+        """Apply a fill, a cancel or another report; nothing of it is ever rolled back.
+
+        Raises:
+            TypeError: ``report`` is no :class:`openpit.ExecutionReport`.
+            Exception: the first one that a custom policy raised; blocks are recorded all the same.
+        """
+        with self._guard():
+            return self._core.apply_report(checked_report(report), self._clock())
+
+    def apply_account_adjustment(
+        self, account_id: AccountId, adjustments: Iterable[Adjustment]
+    ) -> AccountAdjustmentBatchResult:
+        """Apply all adjustments to an account, or none of them (spec section 5.9)."""
+        account = account_value(account_id)
+        listed = checked_adjustments(adjustments)
+        with self._guard():
+            return self._core.apply_adjustment(account, listed, self._clock())
+
+    # --- volume --------------------------------------------------------------------------------
+
+    def execute_pre_trade_many(self, orders: Iterable[Order]) -> list[ExecuteResult]:
+        """Execute orders one after the other; results in the order of the input.
+
+        Every order is executed.
+
+        Raises:
+            ExceptionGroup: some raised; the text names their indexes. The reservations of the
+                others are rolled back, since nobody can receive them.
+        """
+        return each("execute_pre_trade_many", self.execute_pre_trade, orders)
+
+    def commit_many(self, reservations: Iterable[Reservation]) -> None:
+        """Commit every reservation; then raise one ExceptionGroup if some failed."""
+        each("commit_many", _commit, reservations)
+
+    def rollback_many(self, reservations: Iterable[Reservation]) -> None:
+        """Roll back every reservation; then raise one ExceptionGroup if some failed."""
+        each("rollback_many", _rollback, reservations)
+
+    def apply_execution_report_many(
+        self, reports: Iterable[ExecutionReport]
+    ) -> list[PostTradeResult]:
+        """Apply every report, in order; then raise one ExceptionGroup if some failed."""
+        return each("apply_execution_report_many", self.apply_execution_report, reports)
+
+    # --- administration ------------------------------------------------------------------------
+
+    def accounts(self) -> Accounts:
+        """Return a handle on groups, blocks and currencies; it outlives the engine."""
+        return Accounts._of(self._core)
+
+    def configure(self) -> Configurator:
+        """Return a handle on the policies' settings; it outlives the engine."""
+        return Configurator._of(self._core)
+
+
+def _commit(reservation: Reservation) -> None:
+    reservation.commit()
+
+
+def _rollback(reservation: Reservation) -> None:
+    reservation.rollback()

@@ -1,0 +1,129 @@
+"""Running what the fate of a reservation decides, and keeping it until then.
+
+Follows spec sections 5.3 and 5.4: commits run in registration order, rollbacks in reverse; all of
+them run; the first failure is raised and arms the engine-wide block.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from decimal import Decimal
+    from threading import RLock
+
+    from openpit.engine.registry import AccountRegistry
+    from openpit.pretrade.outcomes import GroupRow
+    from openpit.pretrade.runtime import Finalizer
+
+__all__ = ["Effects", "Finisher"]
+
+
+class Finisher:
+    """Commits and rolls back mutations for one engine; outlives the engine with its handles.
+
+    A handle may be collected at any allocation, also in the middle of a policy's arithmetic or in
+    another thread. So a dropped handle only queues its effects while the engine is busy, and they
+    are rolled back at the next safe point: between calls, or when a custom policy gets its turn.
+    """
+
+    __slots__ = ("_registry", "busy", "dropped", "lock")
+
+    def __init__(self, registry: AccountRegistry, lock: RLock | None) -> None:
+        self._registry = registry
+        self.lock = lock
+        self.busy = False
+        self.dropped: deque[Effects] = deque()
+
+    def commit(self, mutations: Iterable[Finalizer]) -> None:
+        """Run all commit callbacks in order; raise the first failure."""
+        failure: BaseException | None = None
+        was_busy, self.busy = self.busy, True
+        for mutation in mutations:
+            try:
+                mutation.commit()
+            except BaseException as error:  # noqa: BLE001 - the others run, also past ^C
+                failure = error if failure is None else failure
+        self.busy = was_busy
+        if failure is not None:
+            self._registry.arm_finalizer_failure()
+            raise failure
+
+    def rollback(self, mutations: Sequence[Finalizer]) -> None:
+        """Run all rollback callbacks in reverse order; raise the first failure."""
+        failure: BaseException | None = None
+        was_busy, self.busy = self.busy, True
+        for mutation in reversed(mutations):
+            try:
+                mutation.rollback()
+            except BaseException as error:  # noqa: BLE001 - the others run, also past ^C
+                failure = error if failure is None else failure
+        self.busy = was_busy
+        if failure is not None:
+            self._registry.arm_finalizer_failure()
+            raise failure
+
+    def drop(self, effects: Effects) -> None:
+        """Take the effects of a handle that nobody holds any more."""
+        self.dropped.append(effects)
+        self.settle()
+
+    def settle(self) -> None:
+        """Roll back what dropped handles left, unless the engine is busy: then it does so later.
+
+        A failing callback arms the engine-wide block; its exception has nobody left to go to.
+        """
+        lock = self.lock
+        while self.dropped and not self.busy:
+            if lock is not None and not lock.acquire(blocking=False):
+                return  # the thread that is inside the engine settles on its way out
+            try:
+                if self.dropped and not self.busy:
+                    effects = self.dropped.popleft()
+                    try:
+                        self.rollback(effects.mutations)
+                    except BaseException:  # noqa: BLE001, S112 - see the docstring
+                        continue
+            finally:
+                if lock is not None:
+                    lock.release()
+
+
+class Effects:
+    """What an accepted order changed: mutations to finalise, lock prices, outcomes.
+
+    Kept apart from the handle, so that the many orders that change nothing need no finaliser.
+    """
+
+    __slots__ = ("_finisher", "lock_groups", "mutations", "open", "rows")
+
+    def __init__(
+        self,
+        finisher: Finisher,
+        mutations: Sequence[Finalizer],
+        lock_groups: dict[int, list[Decimal]] | None,
+        rows: Sequence[GroupRow],
+    ) -> None:
+        self._finisher = finisher
+        self.mutations = mutations
+        self.lock_groups = lock_groups
+        self.rows = rows
+        self.open = True
+
+    def commit(self) -> None:
+        """Run the commits; raise the first failure."""
+        self.open = False
+        if self.mutations:
+            self._finisher.commit(self.mutations)
+
+    def rollback(self) -> None:
+        """Run the rollbacks in reverse; raise the first failure."""
+        self.open = False
+        self._finisher.rollback(self.mutations)
+
+    def __del__(self) -> None:
+        if self.open and self.mutations:
+            self.open = False
+            self._finisher.drop(self)

@@ -1,0 +1,246 @@
+"""What the engine knows of accounts: block causes, group memberships, currencies.
+
+Ids are plain integers here; the public :class:`~openpit.engine.accounts.Accounts` checks classes.
+Follows spec section 6.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+from openpit.errors import AccountBlockError, AccountGroupRegistrationError
+from openpit.pretrade.rejects import AccountBlock, Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["DEFAULT_GROUP", "ENGINE", "AccountRegistry", "admin_block"]
+
+ENGINE: Final = "Engine"
+DEFAULT_GROUP: Final = 0
+
+# The two causes of an engine-wide block (spec sections 5.4 and 5.8); the first one listed wins.
+_FINALIZER_FAILED: Final = (
+    "SystemUnavailable",
+    "mutation finalizer failed",
+    "a mutation commit or rollback callback failed; engine state may be inconsistent",
+)
+_UNATTRIBUTED_REPORT: Final = (
+    "AccountBlocked",
+    "account is blocked due to kill-switch",
+    "kill-switch was previously triggered for this account",
+)
+
+_RESERVED_GROUP: Final = "the reserved default account group is not a valid target"
+
+
+def admin_block(reason: str) -> AccountBlock:
+    """Return the cause that an operator's block with ``reason`` stores."""
+    return AccountBlock._of(ENGINE, "AccountBlocked", reason, reason)
+
+
+class AccountRegistry:
+    """Blocks, groups and currencies of an engine's accounts."""
+
+    __slots__ = (
+        "_blocks",
+        "_currencies",
+        "_group_blocks",
+        "_group_currencies",
+        "anything_blocked",
+        "finalizer_failed",
+        "groups",
+        "unattributed_report",
+    )
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, AccountBlock] = {}
+        self._group_blocks: dict[int, AccountBlock] = {}
+        # By account; read by every call that makes a context.
+        self.groups: dict[int | None, int] = {}
+        self._currencies: dict[int, str] = {}
+        self._group_currencies: dict[int, str] = {}
+        self.finalizer_failed = False
+        self.unattributed_report = False
+        # Read by every check: false means that no account, group or engine cause exists at all.
+        self.anything_blocked = False
+
+    # --- block check (spec section 6.2) --------------------------------------------------------
+
+    def check(self, account: int | None) -> Reject | None:
+        """Return the reject that stops an order of ``account``, or None."""
+        if not self.anything_blocked:
+            return None
+        if account is None:
+            return Reject._of(
+                "MissingRequiredField",
+                "account could not be verified as account ID is missing",
+                "unable to check account for blocking",
+                ENGINE,
+                "order",
+            )
+        cause = self._blocks.get(account)
+        if cause is None and self._group_blocks:
+            group = self.groups.get(account)
+            if group is not None:
+                cause = self._group_blocks.get(group)
+        if cause is not None:
+            return Reject._of(
+                cause._code,
+                cause._reason,
+                cause._details,
+                cause._policy,
+                "account",
+                cause._user_data,
+            )
+        if self.finalizer_failed:
+            return Reject._of(*_FINALIZER_FAILED, ENGINE, "account")
+        if self.unattributed_report:
+            return Reject._of(*_UNATTRIBUTED_REPORT, ENGINE, "account")
+        return None
+
+    def _recount(self) -> None:
+        self.anything_blocked = bool(
+            self._blocks or self._group_blocks or self.finalizer_failed or self.unattributed_report
+        )
+
+    # --- blocks (spec section 6.1) -------------------------------------------------------------
+
+    def has_own_block(self, account: int) -> bool:
+        """Tell whether the account itself has a cause."""
+        return account in self._blocks
+
+    @property
+    def blocked_accounts(self) -> int:
+        """How many accounts have a cause of their own."""
+        return len(self._blocks)
+
+    def block(self, account: int, cause: AccountBlock) -> None:
+        """Record a cause; an account that has one keeps it."""
+        self._blocks.setdefault(account, cause)
+        self.anything_blocked = True
+
+    def unblock(self, account: int) -> None:
+        """Remove the account's own cause, if any."""
+        self._blocks.pop(account, None)
+        self._recount()
+
+    def replace_block_reason(self, account: int, reason: str) -> None:
+        """Replace the cause by an operator's; AccountBlockError where there is none."""
+        if account not in self._blocks:
+            raise AccountBlockError("account is not blocked")
+        self._blocks[account] = admin_block(reason)
+
+    def block_group(self, group: int, reason: str) -> None:
+        """Block a group's members, as they are at each order; the first reason stays."""
+        if group == DEFAULT_GROUP:
+            raise AccountBlockError(_RESERVED_GROUP)
+        self._group_blocks.setdefault(group, admin_block(reason))
+        self.anything_blocked = True
+
+    def unblock_group(self, group: int) -> None:
+        """Remove the group's cause, if any."""
+        if group == DEFAULT_GROUP:
+            raise AccountBlockError(_RESERVED_GROUP)
+        self._group_blocks.pop(group, None)
+        self._recount()
+
+    def replace_group_block_reason(self, group: int, reason: str) -> None:
+        """Replace the group's cause; AccountBlockError where there is none."""
+        if group == DEFAULT_GROUP:
+            raise AccountBlockError(_RESERVED_GROUP)
+        if group not in self._group_blocks:
+            raise AccountBlockError("account group is not blocked")
+        self._group_blocks[group] = admin_block(reason)
+
+    def arm_finalizer_failure(self) -> None:
+        """Block the whole engine: a commit or rollback callback failed (spec section 5.4)."""
+        self.finalizer_failed = self.anything_blocked = True
+
+    def arm_unattributed_report(self) -> None:
+        """Block the whole engine: a report without account asked for a block (section 5.8)."""
+        self.unattributed_report = self.anything_blocked = True
+
+    def unblock_all(self) -> None:
+        """Clear the engine-wide causes; accounts and groups keep theirs."""
+        self.finalizer_failed = self.unattributed_report = False
+        self._recount()
+
+    # --- groups --------------------------------------------------------------------------------
+
+    def group_of(self, account: int) -> int | None:
+        """Return the account's group, None for the default group."""
+        return self.groups.get(account)
+
+    def check_register(self, accounts: Iterable[int], group: int) -> None:
+        """Raise what :meth:`register_group` would raise; change nothing."""
+        if group == DEFAULT_GROUP:
+            raise AccountGroupRegistrationError(_RESERVED_GROUP)
+        if any(account in self.groups for account in accounts):
+            raise AccountGroupRegistrationError(
+                "account is already registered in a different group"
+            )
+
+    def check_unregister(self, accounts: Iterable[int], group: int) -> None:
+        """Raise what :meth:`unregister_group` would raise; change nothing."""
+        if group == DEFAULT_GROUP:
+            raise AccountGroupRegistrationError(_RESERVED_GROUP)
+        for account in accounts:
+            current = self.groups.get(account)
+            if current is None:
+                raise AccountGroupRegistrationError(
+                    "account is not in the requested group; it belongs to no group"
+                )
+            if current != group:
+                raise AccountGroupRegistrationError(
+                    "account is not in the requested group; it belongs to a different group"
+                )
+
+    def register_group(self, accounts: list[int], group: int) -> None:
+        """Put all accounts into ``group``, or none and raise."""
+        self.check_register(accounts, group)
+        self.groups.update(dict.fromkeys(accounts, group))
+
+    def unregister_group(self, accounts: list[int], group: int) -> None:
+        """Take all accounts out of ``group``, or none and raise."""
+        self.check_unregister(accounts, group)
+        for account in accounts:
+            self.groups.pop(account, None)
+
+    # --- currencies (spec section 6.3) ---------------------------------------------------------
+
+    def currency_of(self, account: int) -> str | None:
+        """Return the effective currency: account, its group, the default group, or None."""
+        currency = self._currencies.get(account)
+        if currency is None and self._group_currencies:
+            currency = self.currency_in(account, self.groups.get(account))
+        return currency
+
+    def currency_in(self, account: int, group: int | None) -> str | None:
+        """Return what the effective currency is or was while the account belongs to ``group``."""
+        currency = self._currencies.get(account)
+        if currency is None and group is not None:
+            currency = self._group_currencies.get(group)
+        if currency is None:
+            currency = self._group_currencies.get(DEFAULT_GROUP)
+        return currency
+
+    def set_currency(self, account: int, asset: str) -> None:
+        """Give the account a currency of its own."""
+        self._currencies[account] = asset
+
+    def clear_currency(self, account: int) -> None:
+        """Let the account fall back to its group's currency."""
+        self._currencies.pop(account, None)
+
+    def set_group_currency(self, group: int, asset: str) -> None:
+        """Give a group a currency; group 0 is the tier below all groups."""
+        self._group_currencies[group] = asset
+
+    def clear_group_currency(self, group: int) -> None:
+        """Let the group fall back to the default group's currency."""
+        self._group_currencies.pop(group, None)
+
+    def known_accounts(self) -> Iterable[int]:
+        """Return the accounts that have an explicit currency or a group membership."""
+        return {*self._currencies, *cast("Iterable[int]", self.groups)}

@@ -1,0 +1,308 @@
+"""Order size limit: caps on the quantity and the notional of one order.
+
+Follows spec section 9.3.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from openpit.param.decimals import NARROW, ZERO, DecimalOverflow, divide, multiply, negate, plain
+from openpit.pretrade.policies.order_size_limit_settings import (
+    NAME,
+    Cap,
+    OrderSizeSettings,
+    OrderSizeUpdate,
+    asset_caps,
+    cap_of,
+    pair_caps,
+)
+from openpit.pretrade.policies.settings import MODULE, group_id_value
+from openpit.pretrade.rejects import Reject, missing_field
+from openpit.pretrade.runtime import BuiltinPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from decimal import Decimal
+
+    from openpit.core.order import Order
+    from openpit.pretrade.policies.order_size_limit_settings import (
+        OrderSizeAccountAssetBarrier,
+        OrderSizeAssetBarrier,
+        OrderSizeBrokerBarrier,
+    )
+    from openpit.pretrade.policies.registration import PolicyRegistrar
+    from openpit.pretrade.runtime import Call
+
+__all__ = [
+    "OrderSizeLimitBuilder",
+    "OrderSizeLimitPolicy",
+    "OrderSizeLimitReadyBuilder",
+    "build_order_size_limit",
+]
+
+_NO_CAP: Final = Cap(None, None)
+_NO_PRICE: Final = "price not provided for evaluating cash flow/notional/volume"
+
+_exact_product = NARROW.multiply
+
+
+class _Uncomputable(Exception):  # noqa: N818 - a turn in the evaluation, not an error of the caller
+    """A value that a cap needs cannot be computed; the text says why."""
+
+
+class OrderSizeLimitPolicy(BuiltinPolicy):
+    """Rejects orders over a cap. Keeps no state but its settings."""
+
+    __slots__ = (
+        "_broker_notional",
+        "_broker_quantity",
+        "_chained",
+        "_least_notional",
+        "_settings",
+        "group_id",
+        "name",
+    )
+
+    settings_type: Final = (
+        "openpit::storage::config_cell::ArcSwapConfigCell"
+        "<openpit::pretrade::policies::order_size_limit::OrderSizeLimitSettings>"
+    )
+
+    def __init__(self, settings: OrderSizeSettings, group_id: int) -> None:
+        self.name = NAME
+        self.group_id = group_id
+        self._take(settings)
+
+    def _take(self, settings: OrderSizeSettings) -> None:
+        self._settings = settings
+        self._broker_quantity, self._broker_notional = settings.broker or _NO_CAP
+        # Prices may be negative; the cap is on the amount.
+        self._least_notional = negate(self._broker_notional or ZERO)
+        self._chained = bool(settings.assets or settings.account_assets)
+
+    def prepare(self, update: OrderSizeUpdate, now: int) -> Callable[[], None]:
+        """Validate new settings; return what applies them.
+
+        Raises:
+            SettingsError: a barrier without any cap, or two barriers of one key.
+        """
+        settings = self._settings.updated(update)
+        return lambda: self._take(settings)
+
+    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+        if self._chained:
+            return self._check_chain(order)
+        # The plain case, broker caps on a quantity order with a price, is decided without calls.
+        max_quantity, max_notional = self._broker_quantity, self._broker_notional
+        quantity, price = order._quantity, order._price
+        if (
+            quantity is not None
+            and price is not None
+            and (max_quantity is None or quantity <= max_quantity)
+        ):
+            if max_notional is None:
+                return None
+            try:
+                if self._least_notional <= _exact_product(quantity, price) <= max_notional:
+                    return None
+            except ArithmeticError:
+                pass  # more digits than a fixed decimal holds: the rounding below decides
+        if max_quantity is None and max_notional is None:
+            return None
+        return self._judge(order, _NO_CAP)
+
+    peek_start = check_start
+
+    def _check_chain(self, order: Order) -> list[Reject] | None:
+        settings = self._settings
+        underlying, settlement = order._underlying, order._settlement
+        if underlying is None or settlement is None:
+            return [missing_field("instrument", NAME)]
+        account = None
+        if settings.account_assets:
+            account = order._account
+            if account is None:
+                return [missing_field("account ID", NAME)]
+        by_pair, by_asset = settings.account_assets.get, settings.assets.get
+        max_quantity = by_pair((account, underlying), _NO_CAP).quantity
+        if max_quantity is None:
+            max_quantity = by_asset(underlying, _NO_CAP).quantity
+        max_notional = by_pair((account, settlement), _NO_CAP).notional
+        if max_notional is None:
+            max_notional = by_asset(settlement, _NO_CAP).notional
+        return self._judge(order, Cap(max_quantity, max_notional))
+
+    def _judge(self, order: Order, chain: Cap) -> list[Reject] | None:
+        broker = self._settings.broker or _NO_CAP
+        if order._quantity is None and order._volume is None:
+            return [missing_field("trade amount", NAME)]
+        try:
+            quantity = notional = None
+            if chain.quantity is not None or broker.quantity is not None:
+                quantity = _quantity_of(order)
+            if chain.notional is not None or broker.notional is not None:
+                notional = _notional_of(order)
+        except _Uncomputable as error:
+            return [
+                Reject._of(
+                    "OrderValueCalculationFailed",
+                    "order value calculation failed",
+                    str(error),
+                    NAME,
+                    "order",
+                )
+            ]
+        return _breach(
+            quantity,
+            notional,
+            chain,
+            f" for asset {order._underlying}",
+            f" for asset {order._settlement}",
+        ) or _breach(quantity, notional, broker, "", "")
+
+
+def _quantity_of(order: Order) -> Decimal:
+    if order._quantity is not None:
+        return order._quantity
+    price = order._price
+    if price is None:
+        raise _Uncomputable(_NO_PRICE)
+    if not price:
+        return ZERO
+    assert order._volume is not None  # noqa: S101 - an amount is one or the other
+    try:
+        return divide(order._volume, price.copy_abs())
+    except DecimalOverflow:
+        raise _Uncomputable(
+            "price or volume could not be used to evaluate order quantity"
+        ) from None
+
+
+def _notional_of(order: Order) -> Decimal:
+    if order._volume is not None:
+        return order._volume
+    price = order._price
+    if price is None:
+        raise _Uncomputable(_NO_PRICE)
+    assert order._quantity is not None  # noqa: S101 - an amount is one or the other
+    try:
+        return multiply(order._quantity, price.copy_abs())
+    except DecimalOverflow:
+        raise _Uncomputable(
+            "price or quantity could not be used to evaluate order notional"
+        ) from None
+
+
+def _breach(
+    quantity: Decimal | None, notional: Decimal | None, cap: Cap, of_quantity: str, of_notional: str
+) -> list[Reject] | None:
+    """Return the reject of one barrier; the assets are named only where both metrics breach."""
+    over_quantity = quantity is not None and cap.quantity is not None and quantity > cap.quantity
+    over_notional = notional is not None and cap.notional is not None and notional > cap.notional
+    if not (over_quantity or over_notional):
+        return None
+    if over_quantity and over_notional:
+        code, reason = "OrderExceedsLimit", "order size exceeded"
+        details = (
+            f"requested quantity {_text(quantity)}{of_quantity}, "
+            f"max allowed: {_text(cap.quantity)}; "
+            f"requested notional {_text(notional)}{of_notional}, "
+            f"max allowed: {_text(cap.notional)}"
+        )
+    elif over_quantity:
+        code, reason = "OrderQtyExceedsLimit", "order quantity exceeded"
+        details = f"requested {_text(quantity)}, max allowed: {_text(cap.quantity)}"
+    else:
+        code, reason = "OrderNotionalExceedsLimit", "order notional exceeded"
+        details = f"requested {_text(notional)}, max allowed: {_text(cap.notional)}"
+    return [Reject._of(code, reason, details, NAME, "order")]
+
+
+def _text(value: Decimal | None) -> str:
+    assert value is not None  # noqa: S101 - only computed values breach
+    return plain(value)
+
+
+class OrderSizeLimitReadyBuilder:
+    """Collects barriers; ready for ``builtin()``, also for several engines."""
+
+    __module__ = MODULE
+
+    NAME = NAME
+
+    def __init__(self) -> None:
+        self._group_id = 0
+        self._broker: OrderSizeBrokerBarrier | None = None
+        self._assets: list[OrderSizeAssetBarrier] = []
+        self._account_assets: list[OrderSizeAccountAssetBarrier] = []
+
+    def with_policy_group_id(self, policy_group_id: int) -> OrderSizeLimitReadyBuilder:
+        """Set the id that tags the policy's outcomes, 0..65535 (checked by ``builtin()``)."""
+        self._group_id = policy_group_id
+        return self
+
+    def broker_barrier(self, barrier: OrderSizeBrokerBarrier) -> OrderSizeLimitReadyBuilder:
+        """Set the caps on every order, in place of earlier ones."""
+        self._broker = barrier
+        return self
+
+    def asset_barriers(self, *barriers: OrderSizeAssetBarrier) -> OrderSizeLimitReadyBuilder:
+        """Add caps by asset."""
+        self._assets += barriers
+        return self
+
+    def account_asset_barriers(
+        self, *barriers: OrderSizeAccountAssetBarrier
+    ) -> OrderSizeLimitReadyBuilder:
+        """Add caps by account and asset."""
+        self._account_assets += barriers
+        return self
+
+    def _build(self, builder: PolicyRegistrar) -> object:
+        update = OrderSizeUpdate(
+            None if self._broker is None else cap_of(self._broker.limit),
+            False,
+            asset_caps(self._assets),
+            pair_caps(self._account_assets),
+        )
+        settings = OrderSizeSettings(None, {}, {}).updated(update)
+        return builder._add_builtin(OrderSizeLimitPolicy(settings, group_id_value(self._group_id)))
+
+
+class OrderSizeLimitBuilder:
+    """Entry of the order size limit builder: the first axis makes it ready."""
+
+    __module__ = MODULE
+
+    NAME = NAME
+
+    def __init__(self) -> None:
+        self._group_id = 0
+
+    def with_policy_group_id(self, policy_group_id: int) -> OrderSizeLimitBuilder:
+        """Set the id that tags the policy's outcomes, 0..65535 (checked by ``builtin()``)."""
+        self._group_id = policy_group_id
+        return self
+
+    def _ready(self) -> OrderSizeLimitReadyBuilder:
+        return OrderSizeLimitReadyBuilder().with_policy_group_id(self._group_id)
+
+    def broker_barrier(self, barrier: OrderSizeBrokerBarrier) -> OrderSizeLimitReadyBuilder:
+        """Set the caps on every order."""
+        return self._ready().broker_barrier(barrier)
+
+    def asset_barriers(self, *barriers: OrderSizeAssetBarrier) -> OrderSizeLimitReadyBuilder:
+        """Add caps by asset."""
+        return self._ready().asset_barriers(*barriers)
+
+    def account_asset_barriers(
+        self, *barriers: OrderSizeAccountAssetBarrier
+    ) -> OrderSizeLimitReadyBuilder:
+        """Add caps by account and asset."""
+        return self._ready().account_asset_barriers(*barriers)
+
+
+def build_order_size_limit() -> OrderSizeLimitBuilder:
+    """Start a policy that caps an order's quantity and notional (spec section 9.3)."""
+    return OrderSizeLimitBuilder()

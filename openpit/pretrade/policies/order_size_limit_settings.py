@@ -1,0 +1,204 @@
+"""Settings of the order size limit policy: caps, barriers.
+
+Follows spec sections 1.7, 9.3 and 10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from openpit.param.values import Quantity, Volume
+from openpit.pretrade.policies.settings import (
+    MODULE,
+    SettingsError,
+    account_number,
+    asset_name,
+    barriers,
+    expect,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from openpit import param
+
+__all__ = [
+    "NAME",
+    "Cap",
+    "OrderSizeAccountAssetBarrier",
+    "OrderSizeAssetBarrier",
+    "OrderSizeBrokerBarrier",
+    "OrderSizeLimit",
+    "OrderSizeSettings",
+    "OrderSizeUpdate",
+    "asset_caps",
+    "cap_of",
+    "pair_caps",
+]
+
+NAME: Final = "OrderSizeLimitPolicy"
+
+_Key = TypeVar("_Key", str | None, tuple[int | None, str | None])
+
+
+class OrderSizeLimit:
+    """Caps on one order: quantity, notional, or both; an order at the cap passes.
+
+    Raises:
+        ParamError: a cap that is negative or no number.
+        TypeError: a value of another openpit type.
+    """
+
+    __slots__ = ("_max_notional", "_max_quantity")
+    __module__ = MODULE
+
+    def __init__(
+        self,
+        *,
+        max_quantity: Quantity | Decimal | str | float | None = None,
+        max_notional: Volume | Decimal | str | float | None = None,
+    ) -> None:
+        self._max_quantity = None if max_quantity is None else Quantity(max_quantity)._value
+        self._max_notional = None if max_notional is None else Volume(max_notional)._value
+
+
+@dataclass(frozen=True)
+class OrderSizeBrokerBarrier:
+    """Caps on every order."""
+
+    __module__ = MODULE
+
+    limit: OrderSizeLimit
+
+
+@dataclass(frozen=True)
+class OrderSizeAssetBarrier:
+    """Caps on orders in an asset: its quantity where it is traded, its notional where it pays."""
+
+    __module__ = MODULE
+
+    limit: OrderSizeLimit
+    asset: param.Asset
+
+
+@dataclass(frozen=True)
+class OrderSizeAccountAssetBarrier:
+    """Caps on one account's orders in an asset; goes before the asset's own."""
+
+    __module__ = MODULE
+
+    limit: OrderSizeLimit
+    account_id: param.AccountId
+    asset: param.Asset
+
+
+class Cap(NamedTuple):
+    """A checked limit; None leaves its metric free."""
+
+    quantity: Decimal | None
+    notional: Decimal | None
+
+
+_AssetCaps = dict[str | None, Cap]
+_PairCaps = dict[tuple[int | None, str | None], Cap]
+
+
+class OrderSizeUpdate(NamedTuple):
+    """New barriers by axis; None keeps an axis. Duplicates are found when it is applied."""
+
+    broker: Cap | None
+    clear_broker: bool
+    assets: list[tuple[str | None, Cap]] | None
+    account_assets: list[tuple[tuple[int | None, str | None], Cap]] | None
+
+    @classmethod
+    def read(
+        cls,
+        broker: OrderSizeBrokerBarrier | None,
+        clear_broker: bool,  # noqa: FBT001 - the caller's keyword, passed on
+        asset_barriers: Sequence[OrderSizeAssetBarrier] | None,
+        account_asset_barriers: Sequence[OrderSizeAccountAssetBarrier] | None,
+    ) -> OrderSizeUpdate:
+        """Read an update's barriers: classes, assets and accounts are checked here.
+
+        Raises:
+            TypeError: an argument of a wrong class.
+            ValueError: an empty asset, or a broker barrier that is set and cleared at once.
+        """
+        if broker is not None and clear_broker:
+            raise ValueError("broker and clear_broker cannot both be provided")
+        broker_cap = None
+        if broker is not None:
+            broker_cap = cap_of(expect(broker, OrderSizeBrokerBarrier).limit)
+        assets = barriers(asset_barriers, OrderSizeAssetBarrier)
+        pairs = barriers(account_asset_barriers, OrderSizeAccountAssetBarrier)
+        return cls(
+            broker_cap,
+            clear_broker,
+            None if assets is None else asset_caps(assets),
+            None if pairs is None else pair_caps(pairs),
+        )
+
+
+class OrderSizeSettings(NamedTuple):
+    """The caps in force, by axis."""
+
+    broker: Cap | None
+    assets: _AssetCaps
+    account_assets: _PairCaps
+
+    def updated(self, update: OrderSizeUpdate) -> OrderSizeSettings:
+        """Return the settings after an update.
+
+        Raises:
+            SettingsError: a barrier without any cap, or two barriers of one key.
+        """
+        broker = None if update.clear_broker else update.broker or self.broker
+        if broker is not None:
+            _require_a_cap(broker)
+        assets, pairs = self.assets, self.account_assets
+        if update.assets is not None:
+            assets = {}
+            for asset, cap in update.assets:
+                _add(assets, asset, cap, f"duplicate asset barrier for asset {asset}")
+        if update.account_assets is not None:
+            pairs = {}
+            for pair, cap in update.account_assets:
+                _add(pairs, pair, cap, f"duplicate account+asset barrier for asset {pair[1]}")
+        return OrderSizeSettings(broker, assets, pairs)
+
+
+def _add(caps: dict[_Key, Cap], key: _Key, cap: Cap, duplicate: str) -> None:
+    _require_a_cap(cap)
+    if key in caps:
+        raise SettingsError(duplicate)
+    caps[key] = cap
+
+
+def _require_a_cap(cap: Cap) -> None:
+    if cap.quantity is None and cap.notional is None:
+        raise SettingsError("at least one of max_quantity or max_notional must be configured")
+
+
+def cap_of(limit: object) -> Cap:
+    """Return a barrier's caps; TypeError for another class."""
+    if not isinstance(limit, OrderSizeLimit):
+        raise TypeError("limit must be OrderSizeLimit")
+    return Cap(limit._max_quantity, limit._max_notional)
+
+
+def asset_caps(listed: Sequence[OrderSizeAssetBarrier]) -> list[tuple[str | None, Cap]]:
+    """Return the caps of asset barriers, duplicates included."""
+    return [(asset_name(item.asset), cap_of(item.limit)) for item in listed]
+
+
+def pair_caps(
+    listed: Sequence[OrderSizeAccountAssetBarrier],
+) -> list[tuple[tuple[int | None, str | None], Cap]]:
+    """Return the caps of account+asset barriers, duplicates included."""
+    return [
+        ((account_number(item.account_id), asset_name(item.asset)), cap_of(item.limit))
+        for item in listed
+    ]

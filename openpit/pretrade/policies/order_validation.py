@@ -1,0 +1,73 @@
+"""Order validation: an order must ask for something. Follows spec section 9.1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from openpit.pretrade.policies.settings import MODULE, group_id_value
+from openpit.pretrade.rejects import Reject, missing_field
+from openpit.pretrade.runtime import BuiltinPolicy
+
+if TYPE_CHECKING:
+    from openpit.core.order import Order
+    from openpit.pretrade.policies.registration import PolicyRegistrar
+    from openpit.pretrade.runtime import Call
+
+__all__ = ["OrderValidationBuilder", "OrderValidationPolicy", "build_order_validation"]
+
+_NAME: Final = "OrderValidationPolicy"
+
+
+class OrderValidationPolicy(BuiltinPolicy):
+    """Rejects an order without trade amount, or with an amount of zero. Keeps no state."""
+
+    __slots__ = ("group_id", "name")
+
+    def __init__(self, group_id: int) -> None:
+        self.name = _NAME
+        self.group_id = group_id
+
+    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+        if order._quantity:
+            return None
+        if order._quantity is not None:
+            return [_zero("quantity")]
+        if order._volume:
+            return None
+        if order._volume is not None:
+            return [_zero("volume")]
+        return [missing_field("trade amount", _NAME)]
+
+    peek_start = check_start
+
+
+def _zero(amount: str) -> Reject:
+    return Reject._of(
+        "InvalidFieldValue",
+        f"order {amount} must be non-zero",
+        f"requested {amount} 0 is not allowed",
+        _NAME,
+        "order",
+    )
+
+
+class OrderValidationBuilder:
+    """Builds an order validation policy; may be used for several engines."""
+
+    __module__ = MODULE
+
+    def __init__(self) -> None:
+        self._group_id = 0
+
+    def with_policy_group_id(self, policy_group_id: int) -> OrderValidationBuilder:
+        """Set the id that tags the policy's outcomes, 0..65535 (checked by ``builtin()``)."""
+        self._group_id = policy_group_id
+        return self
+
+    def _build(self, builder: PolicyRegistrar) -> object:
+        return builder._add_builtin(OrderValidationPolicy(group_id_value(self._group_id)))
+
+
+def build_order_validation() -> OrderValidationBuilder:
+    """Start a policy that rejects orders which ask for nothing (spec section 9.1)."""
+    return OrderValidationBuilder()

@@ -1,0 +1,272 @@
+"""PnL bounds kill switch: stops an account whose realized PnL leaves its bounds.
+
+Follows spec section 9.4. Realized PnL is kept by account and settlement asset, from the reports
+alone; a positive fee is a cost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from openpit.param.decimals import ZERO, DecimalOverflow, add, plain, subtract
+from openpit.param.values import Pnl
+from openpit.pretrade.policies.pnl_bounds_settings import (
+    NAME,
+    PnlBoundsAccountAssetBarrier,
+    PnlBoundsSettings,
+    PnlBoundsUpdate,
+    read_account_barrier,
+    read_barrier,
+)
+from openpit.pretrade.policies.settings import (
+    MODULE,
+    account_number,
+    asset_name,
+    expect,
+    group_id_value,
+)
+from openpit.pretrade.rejects import AccountBlock, Reject, missing_field, missing_field_block
+from openpit.pretrade.runtime import BuiltinPolicy, ReportEffect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from decimal import Decimal
+
+    from openpit.core.order import Order
+    from openpit.core.report import ExecutionReport
+    from openpit.pretrade.policies.pnl_bounds_settings import Bounds, PnlBoundsBrokerBarrier
+    from openpit.pretrade.policies.registration import PolicyRegistrar
+    from openpit.pretrade.runtime import Call
+
+__all__ = [
+    "PnlBoundsKillSwitchPolicy",
+    "PnlBoundsKillswitchBuilder",
+    "PnlBoundsKillswitchReadyBuilder",
+    "build_pnl_bounds_killswitch",
+]
+
+
+class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
+    """Rejects the orders of an account outside its bounds, and blocks it."""
+
+    __slots__ = ("_account_bounds", "_broker_bounds", "_realized", "_settings", "group_id", "name")
+
+    settings_type: Final = (
+        "openpit::storage::config_cell::ArcSwapConfigCell"
+        "<openpit::pretrade::policies::pnl_bounds_killswitch::PnlBoundsKillSwitchSettings>"
+    )
+
+    def __init__(
+        self, settings: PnlBoundsSettings, seeds: dict[tuple[int, str], Decimal], group_id: int
+    ) -> None:
+        self.name = NAME
+        self.group_id = group_id
+        self._realized: dict[int, dict[str, Decimal]] = {}
+        for (account, asset), pnl in seeds.items():
+            self._realized.setdefault(account, {})[asset] = pnl
+        self._take(settings)
+
+    def _take(self, settings: PnlBoundsSettings) -> None:
+        self._settings = settings
+        self._broker_bounds = settings.broker
+        self._account_bounds = settings.accounts
+
+    def prepare(self, update: PnlBoundsUpdate, now: int) -> Callable[[], None]:
+        """Validate new bounds; return what applies them. The next order or report decides.
+
+        Raises:
+            SettingsError: no barrier is left, or one without any bound.
+        """
+        settings = self._settings.updated(update)
+        return lambda: self._take(settings)
+
+    @staticmethod
+    def read_pnl(
+        account: object, asset: object, pnl: object
+    ) -> Callable[[PnlBoundsKillSwitchPolicy], None]:
+        """Check a realized PnL to be set; return what sets it in a policy.
+
+        Raises:
+            TypeError: an argument of a wrong class.
+            ValueError: an empty asset, or no amount.
+        """
+        number, settlement = account_number(account), asset_name(asset)
+        value = Pnl(pnl)._value  # type: ignore[arg-type]  # the constructor checks the class
+
+        def apply(policy: PnlBoundsKillSwitchPolicy) -> None:
+            policy._realized.setdefault(number, {})[settlement] = value
+
+        return apply
+
+    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+        settlement, account = order._settlement, order._account
+        if settlement is None:
+            return [missing_field("instrument", NAME)]
+        if account is None:
+            return [missing_field("account ID", NAME)]
+        by_asset = self._realized.get(account)
+        realized = ZERO if by_asset is None else by_asset.get(settlement, ZERO)
+        bounds = self._broker_bounds.get(settlement)
+        if bounds is not None:
+            lower, upper = bounds
+            if (lower is not None and realized < lower) or (upper is not None and realized > upper):
+                return [_breach("broker barrier", realized, bounds, settlement)]
+        if self._account_bounds:
+            bounds = self._account_bounds.get((account, settlement))
+            if bounds is not None and not bounds.hold(realized):
+                return [_breach("account + asset barrier", realized, bounds, settlement)]
+        return None
+
+    peek_start = check_start
+
+    def apply_report(
+        self, report: ExecutionReport, now: int, call: Call | None
+    ) -> ReportEffect | None:
+        settlement, account = report._settlement, report._account
+        pnl, fee = report._pnl, report._impact_fee
+        if settlement is None:
+            return _missing("instrument")
+        if account is None:
+            return _missing("account ID")
+        if pnl is None or fee is None:
+            return _missing("P&L")
+        try:
+            increment = subtract(pnl, fee)
+        except DecimalOverflow:
+            return _overflow(
+                f"pnl + fee overflow: pnl {plain(pnl)}, fee {plain(fee)}, "
+                f"settlement asset {settlement}"
+            )
+        by_asset = self._realized.setdefault(account, {})
+        previous = by_asset.get(settlement, ZERO)
+        try:
+            realized = add(previous, increment)
+        except DecimalOverflow:
+            return _overflow(
+                f"realized pnl + pnl_with_fee overflow: previous {plain(previous)}, "
+                f"increment {plain(increment)}, settlement asset {settlement}"
+            )
+        by_asset[settlement] = realized
+        bounds = self._broker_bounds.get(settlement)
+        holds = bounds is None or bounds.hold(realized)
+        if holds and self._account_bounds:
+            bounds = self._account_bounds.get((account, settlement))
+            holds = bounds is None or bounds.hold(realized)
+        if holds:
+            return None
+        details = f"realized pnl {plain(realized)}, settlement asset {settlement}"
+        return ReportEffect(
+            [AccountBlock._of(NAME, "PnlKillSwitchTriggered", "pnl kill switch triggered", details)]
+        )
+
+
+def _missing(label: str) -> ReportEffect:
+    return ReportEffect([missing_field_block(label, NAME)])
+
+
+def _overflow(details: str) -> ReportEffect:
+    return ReportEffect(
+        [
+            AccountBlock._of(
+                NAME, "OrderValueCalculationFailed", "pnl accumulation overflow", details
+            )
+        ]
+    )
+
+
+def _breach(barrier: str, realized: Decimal, bounds: Bounds, settlement: str) -> Reject:
+    sides = []
+    limits = ""
+    if bounds.lower is not None:
+        limits += f", lower bound {plain(bounds.lower)}"
+        if realized < bounds.lower:
+            sides.append("lower")
+    if bounds.upper is not None:
+        limits += f", upper bound {plain(bounds.upper)}"
+        if realized > bounds.upper:
+            sides.append("upper")
+    return Reject._of(
+        "PnlKillSwitchTriggered",
+        f"pnl kill switch triggered: {barrier}",
+        f"{' and '.join(sides)} bound breached: realized pnl {plain(realized)}{limits}, "
+        f"settlement asset {settlement}",
+        NAME,
+        "account",
+    )
+
+
+class PnlBoundsKillswitchReadyBuilder:
+    """Collects barriers; ready for ``builtin()``, also for several engines."""
+
+    __module__ = MODULE
+
+    NAME = NAME
+
+    def __init__(self) -> None:
+        self._group_id = 0
+        self._broker: list[PnlBoundsBrokerBarrier] = []
+        self._accounts: list[PnlBoundsAccountAssetBarrier] = []
+
+    def with_policy_group_id(self, policy_group_id: int) -> PnlBoundsKillswitchReadyBuilder:
+        """Set the id that tags the policy's outcomes, 0..65535 (checked by ``builtin()``)."""
+        self._group_id = policy_group_id
+        return self
+
+    def broker_barriers(self, *barriers: PnlBoundsBrokerBarrier) -> PnlBoundsKillswitchReadyBuilder:
+        """Add bounds for all accounts; the last one of a settlement asset counts."""
+        self._broker += barriers
+        return self
+
+    def account_barriers(
+        self, *barriers: PnlBoundsAccountAssetBarrier
+    ) -> PnlBoundsKillswitchReadyBuilder:
+        """Add bounds and a starting PnL for accounts; the last one of a key counts."""
+        self._accounts += barriers
+        return self
+
+    def _build(self, builder: PolicyRegistrar) -> object:
+        broker = [read_barrier(item) for item in self._broker]
+        accounts: list[tuple[tuple[int, str], Bounds]] = []
+        seeds: dict[tuple[int, str], Decimal] = {}
+        for item in self._accounts:
+            item = expect(item, PnlBoundsAccountAssetBarrier)  # noqa: PLW2901 - the same, checked
+            key, bounds = read_account_barrier(item.barrier, item.account_id)
+            accounts.append((key, bounds))
+            seeds[key] = Pnl(item.initial_pnl)._value
+        settings = PnlBoundsSettings({}, {}).updated(PnlBoundsUpdate(broker, accounts))
+        group_id = group_id_value(self._group_id)
+        return builder._add_builtin(PnlBoundsKillSwitchPolicy(settings, seeds, group_id))
+
+
+class PnlBoundsKillswitchBuilder:
+    """Entry of the kill switch builder: the first axis makes it ready."""
+
+    __module__ = MODULE
+
+    NAME = NAME
+
+    def __init__(self) -> None:
+        self._group_id = 0
+
+    def with_policy_group_id(self, policy_group_id: int) -> PnlBoundsKillswitchBuilder:
+        """Set the id that tags the policy's outcomes, 0..65535 (checked by ``builtin()``)."""
+        self._group_id = policy_group_id
+        return self
+
+    def _ready(self) -> PnlBoundsKillswitchReadyBuilder:
+        return PnlBoundsKillswitchReadyBuilder().with_policy_group_id(self._group_id)
+
+    def broker_barriers(self, *barriers: PnlBoundsBrokerBarrier) -> PnlBoundsKillswitchReadyBuilder:
+        """Add bounds for all accounts."""
+        return self._ready().broker_barriers(*barriers)
+
+    def account_barriers(
+        self, *barriers: PnlBoundsAccountAssetBarrier
+    ) -> PnlBoundsKillswitchReadyBuilder:
+        """Add bounds and a starting PnL for accounts."""
+        return self._ready().account_barriers(*barriers)
+
+
+def build_pnl_bounds_killswitch() -> PnlBoundsKillswitchBuilder:
+    """Start a policy that stops accounts whose realized PnL leaves its bounds (section 9.4)."""
+    return PnlBoundsKillswitchBuilder()

@@ -1,0 +1,167 @@
+"""Settings of the PnL bounds kill switch: barriers, their validation.
+
+Follows spec sections 1.7, 9.4 and 10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from openpit.param.values import Pnl
+from openpit.pretrade.policies.settings import (
+    MODULE,
+    SettingsError,
+    account_number,
+    asset_name,
+    barriers,
+    expect,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from openpit import param
+
+__all__ = [
+    "NAME",
+    "Bounds",
+    "PnlBoundsAccountAssetBarrier",
+    "PnlBoundsAccountAssetBarrierUpdate",
+    "PnlBoundsBrokerBarrier",
+    "PnlBoundsSettings",
+    "PnlBoundsUpdate",
+    "read_account_barrier",
+    "read_barrier",
+]
+
+NAME: Final = "PnlBoundsKillSwitchPolicy"
+
+
+@dataclass(frozen=True)
+class PnlBoundsBrokerBarrier:
+    """Bounds on the realized PnL of each account in a settlement asset; inclusive.
+
+    A loss is negative. At least one bound must be given; they are not compared with each other.
+    """
+
+    __module__ = MODULE
+
+    settlement_asset: param.Asset
+    lower_bound: param.Pnl | None = None
+    upper_bound: param.Pnl | None = None
+
+
+@dataclass(frozen=True)
+class PnlBoundsAccountAssetBarrier:
+    """Bounds for one account, and the realized PnL that it starts with."""
+
+    __module__ = MODULE
+
+    barrier: PnlBoundsBrokerBarrier
+    account_id: param.AccountId
+    initial_pnl: param.Pnl
+
+
+@dataclass(frozen=True)
+class PnlBoundsAccountAssetBarrierUpdate:
+    """New bounds for one account of a running engine; its realized PnL stays."""
+
+    __module__ = MODULE
+
+    barrier: PnlBoundsBrokerBarrier
+    account_id: param.AccountId
+
+
+class Bounds(NamedTuple):
+    """Checked bounds; None leaves a side open."""
+
+    lower: Decimal | None
+    upper: Decimal | None
+
+    def hold(self, pnl: Decimal) -> bool:
+        """Tell whether a realized PnL is inside, the bounds themselves included."""
+        return (self.lower is None or pnl >= self.lower) and (
+            self.upper is None or pnl <= self.upper
+        )
+
+
+_Broker = list[tuple[str, Bounds]]
+_Accounts = list[tuple[tuple[int, str], Bounds]]
+
+
+class PnlBoundsUpdate(NamedTuple):
+    """New bounds by axis; None keeps an axis."""
+
+    broker: _Broker | None
+    accounts: _Accounts | None
+
+    @classmethod
+    def read(
+        cls,
+        broker_barriers: Sequence[PnlBoundsBrokerBarrier] | None,
+        account_barriers: Sequence[PnlBoundsAccountAssetBarrierUpdate] | None,
+    ) -> PnlBoundsUpdate:
+        """Read an update's barriers: classes, assets, accounts and amounts are checked here.
+
+        Raises:
+            TypeError: an argument of a wrong class.
+            ValueError: an empty asset, or a bound that is no amount.
+        """
+        broker = barriers(broker_barriers, PnlBoundsBrokerBarrier)
+        accounts = barriers(account_barriers, PnlBoundsAccountAssetBarrierUpdate)
+        return cls(
+            None if broker is None else [read_barrier(item) for item in broker],
+            None
+            if accounts is None
+            else [read_account_barrier(item.barrier, item.account_id) for item in accounts],
+        )
+
+
+class PnlBoundsSettings(NamedTuple):
+    """The bounds in force: by settlement asset, and by account and settlement asset."""
+
+    broker: dict[str, Bounds]
+    accounts: dict[tuple[int, str], Bounds]
+
+    def updated(self, update: PnlBoundsUpdate) -> PnlBoundsSettings:
+        """Return the settings after an update; of two barriers with one key the last counts.
+
+        Raises:
+            SettingsError: no barrier is left, or one without any bound.
+        """
+        for asset, bounds in update.broker or ():
+            _require_a_bound(asset, bounds)
+        for (_, asset), bounds in update.accounts or ():
+            _require_a_bound(asset, bounds)
+        settings = PnlBoundsSettings(
+            self.broker if update.broker is None else dict(update.broker),
+            self.accounts if update.accounts is None else dict(update.accounts),
+        )
+        if not (settings.broker or settings.accounts):
+            raise SettingsError("at least one broker or account+asset barrier must be configured")
+        return settings
+
+
+def _require_a_bound(asset: str, bounds: Bounds) -> None:
+    if bounds.lower is None and bounds.upper is None:
+        raise SettingsError(
+            "at least one of lower_bound or upper_bound must be configured "
+            f"for settlement asset {asset}"
+        )
+
+
+def read_barrier(barrier: object) -> tuple[str, Bounds]:
+    """Return a checked barrier; see :meth:`PnlBoundsUpdate.read` for what it raises."""
+    barrier = expect(barrier, PnlBoundsBrokerBarrier)
+    lower, upper = barrier.lower_bound, barrier.upper_bound
+    return asset_name(barrier.settlement_asset), Bounds(
+        None if lower is None else Pnl(lower)._value, None if upper is None else Pnl(upper)._value
+    )
+
+
+def read_account_barrier(barrier: object, account: object) -> tuple[tuple[int, str], Bounds]:
+    """Return a checked barrier of one account; raises as :func:`read_barrier`."""
+    asset, bounds = read_barrier(barrier)
+    return (account_number(account), asset), bounds

@@ -1,0 +1,420 @@
+"""Rate limit: orders per window for the broker, an asset, an account, an account in an asset.
+
+Follows spec section 9.2. The broker and asset axes span accounts: they count in
+:class:`FixedWindows`. A sharded engine keeps those in its router; the counts then reach a shard's
+policy through :class:`SuppliedCounts`. The account axes are sliding logs of one account each.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from openpit.pretrade.policies.rate_limit_settings import (
+    NAME,
+    RateLimitSettings,
+    RateLimitUpdate,
+    by_account,
+    by_asset,
+    by_pair,
+    rate_of,
+    window_text,
+)
+from openpit.pretrade.policies.settings import MODULE, group_id_value
+from openpit.pretrade.rejects import Reject, missing_field
+from openpit.pretrade.runtime import BuiltinPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openpit.core.order import Order
+    from openpit.pretrade.policies.rate_limit_settings import (
+        Rate,
+        RateLimitAccountAssetBarrier,
+        RateLimitAccountBarrier,
+        RateLimitAssetBarrier,
+        RateLimitBrokerBarrier,
+    )
+    from openpit.pretrade.policies.registration import PolicyRegistrar
+    from openpit.pretrade.runtime import Call
+
+__all__ = [
+    "FixedWindows",
+    "RateLimitBuilder",
+    "RateLimitPolicy",
+    "RateLimitReadyBuilder",
+    "SuppliedCounts",
+    "build_rate_limit",
+]
+
+
+class _Window:
+    """A counter that starts anew with the first order after its window's end."""
+
+    __slots__ = ("count", "start")
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.count = 0
+
+    def peek(self, now: int, length: int) -> int:
+        return 1 if now - self.start >= length else self.count + 1
+
+    def add(self, now: int, length: int) -> int:
+        if now - self.start >= length:
+            self.start = now
+            self.count = 1
+        else:
+            self.count += 1
+        return self.count
+
+
+class FixedWindows:
+    """The counters of the broker and asset axes.
+
+    A counter's first window starts when the policy is made; each later one at the order that
+    opened it.
+    """
+
+    __slots__ = ("_assets", "_broker", "_broker_length", "_settings")
+
+    def __init__(self, settings: RateLimitSettings, now: int) -> None:
+        self._settings = settings
+        self._broker_length = 0 if settings.broker is None else settings.broker.window
+        self._broker = _Window(now)
+        self._assets = {asset: _Window(now) for asset in settings.assets}
+
+    def count(self, settlement: str | None, now: int) -> tuple[int, int]:
+        """Count an attempt; return the broker's and the asset's count with it (0: no barrier)."""
+        broker = asset = 0
+        rate = self._settings.broker
+        if rate is not None:
+            broker = self._broker.add(now, rate.window)
+        rate = self._settings.assets.get(settlement)
+        if rate is not None:
+            asset = self._assets[settlement].add(now, rate.window)
+        return broker, asset
+
+    def count_broker(self, now: int) -> int:
+        """Count an attempt where the broker's barrier is the only one."""
+        window = self._broker
+        if now - window.start < self._broker_length:
+            window.count += 1
+            return window.count
+        return window.add(now, self._broker_length)
+
+    def peek(self, settlement: str | None, now: int) -> tuple[int, int]:
+        """Return what :meth:`count` would, and count nothing."""
+        broker = asset = 0
+        rate = self._settings.broker
+        if rate is not None:
+            broker = self._broker.peek(now, rate.window)
+        rate = self._settings.assets.get(settlement)
+        if rate is not None:
+            asset = self._assets[settlement].peek(now, rate.window)
+        return broker, asset
+
+    def give_back(self, settlement: str | None, counted_at: int) -> None:
+        """Take back an attempt counted at that time: its order never reached the policies.
+
+        A window that has started since does not hold the attempt and stays as it is.
+        """
+        windows = [self._broker] if self._settings.broker is not None else []
+        if settlement in self._assets:
+            windows.append(self._assets[settlement])
+        for window in windows:
+            if window.start <= counted_at and window.count:
+                window.count -= 1
+
+    def retune(self, settings: RateLimitSettings, now: int) -> None:
+        """Take new settings: barriers that stay keep their counters, new ones start at zero."""
+        if self._settings.broker is None and settings.broker is not None:
+            self._broker = _Window(now)
+        self._assets = {asset: self._assets.get(asset) or _Window(now) for asset in settings.assets}
+        self._settings = settings
+        self._broker_length = 0 if settings.broker is None else settings.broker.window
+
+
+class SuppliedCounts:
+    """Stands in for :class:`FixedWindows` where somebody else counts for all shards."""
+
+    __slots__ = ("_counts", "used")
+
+    def __init__(self) -> None:
+        self._counts = (0, 0)
+        self.used = False
+
+    def supply(self, broker: int, asset: int) -> None:
+        """Take the counts for the next order; ``used`` tells afterwards whether it needed them."""
+        self._counts = (broker, asset)
+        self.used = False
+
+    def count(self, settlement: str | None, now: int) -> tuple[int, int]:
+        """Return the counts that were supplied."""
+        self.used = True
+        return self._counts
+
+    def count_broker(self, now: int) -> int:
+        """Return the broker's count that was supplied."""
+        self.used = True
+        return self._counts[0]
+
+    peek = count
+
+    def retune(self, settings: RateLimitSettings, now: int) -> None:
+        """Do nothing: the counters are elsewhere, and take the same settings there."""
+
+
+class RateLimitPolicy(BuiltinPolicy):
+    """Rejects the orders that exceed a rate; every attempt counts, rejected ones too."""
+
+    __slots__ = (
+        "_account_assets",
+        "_accounts",
+        "_broker_max",
+        "_settings",
+        "counts_broadly",
+        "group_id",
+        "name",
+        "reads_account",
+        "reads_instrument",
+        "windows",
+    )
+
+    settings_type: Final = (
+        "openpit::storage::config_cell::ArcSwapConfigCell"
+        "<openpit::pretrade::policies::rate_limit::RateLimitSettings>"
+    )
+
+    def __init__(self, settings: RateLimitSettings, group_id: int, now: int) -> None:
+        self.name = NAME
+        self.group_id = group_id
+        self.windows: FixedWindows | SuppliedCounts = FixedWindows(settings, now)
+        # Logs stay when their barrier goes, and resume when it comes back (spec section 10).
+        self._accounts: dict[int | None, deque[int]] = {}
+        self._account_assets: dict[tuple[int | None, str | None], deque[int]] = {}
+        self._take(settings)
+
+    def _take(self, settings: RateLimitSettings) -> None:
+        self._settings = settings
+        self.counts_broadly = settings.broker is not None or bool(settings.assets)
+        self.reads_instrument = bool(settings.assets or settings.account_assets)
+        self.reads_account = bool(settings.accounts or settings.account_assets)
+        # Set where the broker's barrier is the only one: the plain case needs no field.
+        alone = settings.broker if not (self.reads_instrument or self.reads_account) else None
+        self._broker_max = None if alone is None else alone.max_orders
+
+    def prepare(self, update: RateLimitUpdate, now: int) -> Callable[[], None]:
+        """Validate new settings; return what applies them.
+
+        Raises:
+            SettingsError: a window is zero or too long.
+        """
+        settings = self._settings.updated(update)
+
+        def apply() -> None:
+            self.windows.retune(settings, now)
+            self._take(settings)
+
+        return apply
+
+    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+        broker_max = self._broker_max
+        if broker_max is not None:
+            broker = self.windows.count_broker(now)
+            if broker <= broker_max:
+                return None
+            rate = self._settings.broker
+            assert rate is not None  # noqa: S101 - the barrier that set the maximum
+            return [_exceeded("broker barrier", broker, rate)]
+        return self._check_axes(order, now)
+
+    def _check_axes(self, order: Order, now: int) -> list[Reject] | None:
+        settings = self._settings
+        settlement = account = None
+        if self.reads_instrument:
+            settlement = order._settlement
+            if settlement is None:
+                return [missing_field("instrument", NAME)]
+        if self.reads_account:
+            account = order._account
+            if account is None:
+                return [missing_field("account ID", NAME)]
+        broker = asset = 0
+        if self.counts_broadly:
+            broker, asset = self.windows.count(settlement, now)
+        if account is None:
+            breach = None
+        else:
+            breach = self._count_account(settings, account, settlement, now)
+        rate = settings.broker
+        if rate is not None and broker > rate.max_orders:
+            return [_exceeded("broker barrier", broker, rate)]
+        if asset:
+            rate = settings.assets[settlement]
+            if asset > rate.max_orders:
+                return [_exceeded("asset barrier", asset, rate)]
+        return breach
+
+    def _count_account(
+        self, settings: RateLimitSettings, account: int, settlement: str | None, now: int
+    ) -> list[Reject] | None:
+        breach: list[Reject] | None = None
+        pair = (account, settlement)
+        rate = settings.account_assets.get(pair)  # no barrier has None
+        if rate is not None:
+            log = self._account_assets.setdefault(pair, deque())
+            count = _log(log, now, rate.window)
+            if count > rate.max_orders:
+                breach = [_exceeded("account+asset barrier", count, rate)]
+        rate = settings.accounts.get(account)
+        if rate is not None:
+            count = _log(self._accounts.setdefault(account, deque()), now, rate.window)
+            if count > rate.max_orders:
+                breach = [_exceeded("account barrier", count, rate)]
+        return breach
+
+    def peek_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+        settings = self._settings
+        settlement, account = order._settlement, order._account
+        if self.reads_instrument and settlement is None:
+            return [missing_field("instrument", NAME)]
+        if self.reads_account and account is None:
+            return [missing_field("account ID", NAME)]
+        broker, asset = self.windows.peek(settlement, now) if self.counts_broadly else (0, 0)
+        pair = (account, settlement)
+        checks = (
+            ("broker barrier", settings.broker, broker),
+            ("asset barrier", settings.assets.get(settlement), asset),
+            ("account barrier", settings.accounts.get(account), None),
+            ("account+asset barrier", settings.account_assets.get(pair), None),
+        )
+        logs = {
+            "account barrier": self._accounts.get(account),
+            "account+asset barrier": self._account_assets.get(pair),
+        }
+        for axis, rate, counted in checks:
+            if rate is None:
+                continue
+            count = _peek_log(logs[axis], now, rate.window) if counted is None else counted
+            if count > rate.max_orders:
+                return [_exceeded(axis, count, rate)]
+        return None
+
+
+def _log(log: deque[int], now: int, window: int) -> int:
+    while log and now - log[0] >= window:
+        log.popleft()
+    log.append(now)
+    return len(log)
+
+
+def _peek_log(log: deque[int] | None, now: int, window: int) -> int:
+    return 1 + sum(now - moment < window for moment in log or ())
+
+
+def _exceeded(axis: str, count: int, rate: Rate) -> Reject:
+    return Reject._of(
+        "RateLimitExceeded",
+        f"rate limit exceeded: {axis}",
+        f"submitted {count} orders in {window_text(rate.window)} window, "
+        f"max allowed: {rate.max_orders}",
+        NAME,
+        "order",
+    )
+
+
+class RateLimitReadyBuilder:
+    """Collects barriers; ready for ``builtin()``, also for several engines."""
+
+    __module__ = MODULE
+
+    NAME = NAME
+
+    def __init__(self) -> None:
+        self._group_id = 0
+        self._broker: RateLimitBrokerBarrier | None = None
+        self._assets: list[RateLimitAssetBarrier] = []
+        self._accounts: list[RateLimitAccountBarrier] = []
+        self._account_assets: list[RateLimitAccountAssetBarrier] = []
+
+    def with_policy_group_id(self, policy_group_id: int) -> RateLimitReadyBuilder:
+        """Set the id that tags the policy's outcomes, 0..65535 (checked by ``builtin()``)."""
+        self._group_id = policy_group_id
+        return self
+
+    def broker_barrier(self, barrier: RateLimitBrokerBarrier) -> RateLimitReadyBuilder:
+        """Set the rate of all orders together, in place of an earlier one."""
+        self._broker = barrier
+        return self
+
+    def asset_barriers(self, *barriers: RateLimitAssetBarrier) -> RateLimitReadyBuilder:
+        """Add rates by settlement asset; the last one of an asset counts."""
+        self._assets += barriers
+        return self
+
+    def account_barriers(self, *barriers: RateLimitAccountBarrier) -> RateLimitReadyBuilder:
+        """Add rates by account; the last one of an account counts."""
+        self._accounts += barriers
+        return self
+
+    def account_asset_barriers(
+        self, *barriers: RateLimitAccountAssetBarrier
+    ) -> RateLimitReadyBuilder:
+        """Add rates by account and settlement asset; the last one of a pair counts."""
+        self._account_assets += barriers
+        return self
+
+    def _build(self, builder: PolicyRegistrar) -> object:
+        update = RateLimitUpdate(
+            None if self._broker is None else rate_of(self._broker.limit),
+            False,
+            by_asset(self._assets),
+            by_account(self._accounts),
+            by_pair(self._account_assets),
+        )
+        settings = RateLimitSettings(None, {}, {}, {}).updated(update)
+        group_id = group_id_value(self._group_id)
+        return builder._add_builtin(RateLimitPolicy(settings, group_id, builder._now()))
+
+
+class RateLimitBuilder:
+    """Entry of the rate limit builder: the first axis makes it ready."""
+
+    __module__ = MODULE
+
+    NAME = NAME
+
+    def __init__(self) -> None:
+        self._group_id = 0
+
+    def with_policy_group_id(self, policy_group_id: int) -> RateLimitBuilder:
+        """Set the id that tags the policy's outcomes, 0..65535 (checked by ``builtin()``)."""
+        self._group_id = policy_group_id
+        return self
+
+    def _ready(self) -> RateLimitReadyBuilder:
+        return RateLimitReadyBuilder().with_policy_group_id(self._group_id)
+
+    def broker_barrier(self, barrier: RateLimitBrokerBarrier) -> RateLimitReadyBuilder:
+        """Set the rate of all orders together."""
+        return self._ready().broker_barrier(barrier)
+
+    def asset_barriers(self, *barriers: RateLimitAssetBarrier) -> RateLimitReadyBuilder:
+        """Add rates by settlement asset."""
+        return self._ready().asset_barriers(*barriers)
+
+    def account_barriers(self, *barriers: RateLimitAccountBarrier) -> RateLimitReadyBuilder:
+        """Add rates by account."""
+        return self._ready().account_barriers(*barriers)
+
+    def account_asset_barriers(
+        self, *barriers: RateLimitAccountAssetBarrier
+    ) -> RateLimitReadyBuilder:
+        """Add rates by account and settlement asset."""
+        return self._ready().account_asset_barriers(*barriers)
+
+
+def build_rate_limit() -> RateLimitBuilder:
+    """Start a policy that limits orders per window (spec section 9.2)."""
+    return RateLimitBuilder()

@@ -1,0 +1,225 @@
+"""Settings of the rate limit policy: barriers, their validation.
+
+Follows spec sections 1.7, 9.2 and 10.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from openpit.pretrade.policies.settings import (
+    MODULE,
+    U64_MAX,
+    SettingsError,
+    account_number,
+    asset_name,
+    barriers,
+    expect,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openpit import param
+
+__all__ = [
+    "NAME",
+    "Rate",
+    "RateLimit",
+    "RateLimitAccountAssetBarrier",
+    "RateLimitAccountBarrier",
+    "RateLimitAssetBarrier",
+    "RateLimitBrokerBarrier",
+    "RateLimitSettings",
+    "RateLimitUpdate",
+    "by_account",
+    "by_asset",
+    "by_pair",
+    "rate_of",
+    "window_text",
+]
+
+NAME: Final = "RateLimitPolicy"
+
+_MICROSECOND: Final = dt.timedelta(microseconds=1)
+_UNITS: Final = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "ns"))
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """At most ``max_orders`` (>= 0) in any ``window`` (> 0, whole microseconds)."""
+
+    __module__ = MODULE
+
+    max_orders: int
+    window: dt.timedelta
+
+
+@dataclass(frozen=True)
+class RateLimitBrokerBarrier:
+    """A rate for all orders together, counted in fixed windows."""
+
+    __module__ = MODULE
+
+    limit: RateLimit
+
+
+@dataclass(frozen=True)
+class RateLimitAssetBarrier:
+    """A rate for all orders settled in an asset, counted in fixed windows."""
+
+    __module__ = MODULE
+
+    limit: RateLimit
+    settlement_asset: param.Asset
+
+
+@dataclass(frozen=True)
+class RateLimitAccountBarrier:
+    """A rate for one account, over the window that ends now."""
+
+    __module__ = MODULE
+
+    limit: RateLimit
+    account_id: param.AccountId
+
+
+@dataclass(frozen=True)
+class RateLimitAccountAssetBarrier:
+    """A rate for one account's orders settled in an asset, over the window that ends now."""
+
+    __module__ = MODULE
+
+    limit: RateLimit
+    account_id: param.AccountId
+    settlement_asset: param.Asset
+
+
+class Rate(NamedTuple):
+    """A checked rate: orders per window of so many nanoseconds."""
+
+    max_orders: int
+    window: int
+
+
+class RateLimitUpdate(NamedTuple):
+    """New barriers by axis; None keeps an axis as it is."""
+
+    broker: Rate | None
+    clear_broker: bool
+    assets: dict[str | None, Rate] | None
+    accounts: dict[int | None, Rate] | None
+    account_assets: dict[tuple[int | None, str | None], Rate] | None
+
+    @classmethod
+    def read(
+        cls,
+        broker: RateLimitBrokerBarrier | None,
+        clear_broker: bool,  # noqa: FBT001 - the caller's keyword, passed on
+        asset_barriers: Sequence[RateLimitAssetBarrier] | None,
+        account_barriers: Sequence[RateLimitAccountBarrier] | None,
+        account_asset_barriers: Sequence[RateLimitAccountAssetBarrier] | None,
+    ) -> RateLimitUpdate:
+        """Read an update's barriers: classes, counts, assets and accounts are checked here.
+
+        Raises:
+            TypeError: an argument of a wrong class.
+            ValueError: an empty asset, or a broker barrier that is set and cleared at once.
+            OverflowError: ``max_orders`` outside 0..2**64-1.
+        """
+        if broker is not None and clear_broker:
+            raise ValueError("broker and clear_broker cannot both be provided")
+        broker_rate = None
+        if broker is not None:
+            broker_rate = rate_of(expect(broker, RateLimitBrokerBarrier).limit)
+        assets = barriers(asset_barriers, RateLimitAssetBarrier)
+        accounts = barriers(account_barriers, RateLimitAccountBarrier)
+        pairs = barriers(account_asset_barriers, RateLimitAccountAssetBarrier)
+        return cls(
+            broker_rate,
+            clear_broker,
+            None if assets is None else by_asset(assets),
+            None if accounts is None else by_account(accounts),
+            None if pairs is None else by_pair(pairs),
+        )
+
+
+class RateLimitSettings(NamedTuple):
+    """The rates in force, by axis."""
+
+    broker: Rate | None
+    assets: dict[str | None, Rate]
+    accounts: dict[int | None, Rate]
+    account_assets: dict[tuple[int | None, str | None], Rate]
+
+    def updated(self, update: RateLimitUpdate) -> RateLimitSettings:
+        """Return the settings after an update.
+
+        Raises:
+            SettingsError: a window is zero or does not fit 64 bits of nanoseconds.
+        """
+        settings = RateLimitSettings(
+            None if update.clear_broker else update.broker or self.broker,
+            self.assets if update.assets is None else update.assets,
+            self.accounts if update.accounts is None else update.accounts,
+            self.account_assets if update.account_assets is None else update.account_assets,
+        )
+        rates = [settings.broker] if settings.broker is not None else []
+        for axis in (settings.assets, settings.accounts, settings.account_assets):
+            rates += axis.values()
+        for rate in rates:
+            if not 0 < rate.window <= U64_MAX:
+                raise SettingsError(
+                    "rate limit window must be positive and fit in u64 nanoseconds, "
+                    f"got {window_text(rate.window)}"
+                )
+        return settings
+
+
+def by_asset(listed: Sequence[RateLimitAssetBarrier]) -> dict[str | None, Rate]:
+    """Return the rates of asset barriers; the last one of an asset counts."""
+    return {asset_name(item.settlement_asset): rate_of(item.limit) for item in listed}
+
+
+def by_account(listed: Sequence[RateLimitAccountBarrier]) -> dict[int | None, Rate]:
+    """Return the rates of account barriers; the last one of an account counts."""
+    return {account_number(item.account_id): rate_of(item.limit) for item in listed}
+
+
+def by_pair(
+    listed: Sequence[RateLimitAccountAssetBarrier],
+) -> dict[tuple[int | None, str | None], Rate]:
+    """Return the rates of account+asset barriers; the last one of a pair counts."""
+    return {
+        (account_number(item.account_id), asset_name(item.settlement_asset)): rate_of(item.limit)
+        for item in listed
+    }
+
+
+def rate_of(limit: object) -> Rate:
+    """Return a checked rate; see :meth:`RateLimitUpdate.read` for what it raises."""
+    limit = expect(limit, RateLimit)
+    max_orders, window = limit.max_orders, limit.window
+    if not isinstance(max_orders, int):
+        raise TypeError(f"'{type(max_orders).__name__}' object cannot be interpreted as an integer")
+    if max_orders < 0:
+        raise OverflowError("can't convert negative int to unsigned")
+    if max_orders > U64_MAX:
+        raise OverflowError("int too big to convert")
+    if not isinstance(window, dt.timedelta):
+        raise TypeError("RateLimit.window must be datetime.timedelta")
+    if window < dt.timedelta(0):
+        raise ValueError("RateLimit.window must not be negative")
+    return Rate(int(max_orders), window // _MICROSECOND * 1000)
+
+
+def window_text(window: int) -> str:
+    """Return a length of time in nanoseconds in its largest fitting unit: ``1.5s``, ``7µs``."""
+    for unit, name in _UNITS:
+        if window >= unit:
+            whole, rest = divmod(window, unit)
+            digits = f"{rest:0{len(str(unit)) - 1}d}".rstrip("0") if rest else ""
+            return f"{whole}.{digits}{name}" if digits else f"{whole}{name}"
+    return "0ns"

@@ -1,0 +1,76 @@
+"""Reading the settings of built-in policies: classes, assets, accounts, amounts.
+
+Two kinds of errors leave here (spec sections 4 and 10): wrong classes and empty assets as plain
+TypeError and ValueError; settings that a policy cannot work with as :class:`SettingsError`, which
+the configurator reports as a validation failure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from openpit.param.ids import AccountId
+from openpit.param.refusals import not_an_instance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "MODULE",
+    "U64_MAX",
+    "SettingsError",
+    "account_number",
+    "asset_name",
+    "barriers",
+    "expect",
+    "group_id_value",
+]
+
+MODULE: Final = "openpit.pretrade.policies"
+U64_MAX: Final = 2**64 - 1
+_U16_MAX: Final = 2**16 - 1
+
+_Barrier = TypeVar("_Barrier")
+
+
+class SettingsError(ValueError):
+    """Settings that a policy cannot work with; nothing of them was applied."""
+
+
+def group_id_value(group_id: int) -> int:
+    """Return a policy group id; OverflowError outside 0..65535."""
+    if not 0 <= group_id <= _U16_MAX:
+        raise OverflowError("out of range integral type conversion attempted")
+    return int(group_id)
+
+
+def asset_name(asset: object) -> str:
+    """Return an asset's text; TypeError for no text, ValueError for an empty one."""
+    if not isinstance(asset, str):
+        raise TypeError("asset must be a str")
+    if not asset.strip():
+        raise ValueError("asset must not be empty")
+    return str(asset)
+
+
+def account_number(account: object) -> int:
+    """Return the number of an AccountId; TypeError for anything else."""
+    if not isinstance(account, AccountId):
+        raise TypeError("account_id must be openpit.param.AccountId")
+    return account._value
+
+
+def expect(value: object, kind: type[_Barrier]) -> _Barrier:
+    """Return the value if it is of that class; TypeError naming the class otherwise."""
+    if not isinstance(value, kind):
+        raise TypeError(f"expected {MODULE}.{kind.__name__}")
+    return value
+
+
+def barriers(value: object, kind: type[_Barrier]) -> Sequence[_Barrier] | None:
+    """Return a sequence of barriers of one class, None for "keep"; TypeError otherwise."""
+    if value is None:
+        return None
+    if not isinstance(value, (list, tuple)):
+        raise not_an_instance(value, "Sequence")
+    return [expect(item, kind) for item in value]
