@@ -1,0 +1,74 @@
+"""What the parts of a spot funds policy share: its name, its settings, its state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openpit.pretrade.policies.spot_funds.barriers import breach_of
+from openpit.pretrade.rejects import AccountBlock, Reject
+
+if TYPE_CHECKING:
+    from openpit.pretrade.policies.spot_funds.barriers import Breach
+    from openpit.pretrade.policies.spot_funds.holdings import AccountFunds
+    from openpit.pretrade.policies.spot_funds.pricing import MarketPrices
+    from openpit.pretrade.policies.spot_funds.settings import Settings
+    from openpit.pretrade.runtime import AccountsView, Call
+
+__all__ = ["NAME", "Desk", "overflow_block", "overflow_reject", "switch_block"]
+
+NAME = "SpotFundsPolicy"
+
+_KILL_SWITCH = "PnlKillSwitchTriggered"
+_OVERFLOW = "ArithmeticOverflow"
+
+
+class Desk:
+    """The policy's settings and state, and where it learns of accounts and prices."""
+
+    __slots__ = ("accounts", "funds", "group_id", "market", "settings")
+
+    # The engine's accounts; given when the engine is built.
+    accounts: AccountsView
+
+    def __init__(self, settings: Settings, market: MarketPrices | None, group_id: int) -> None:
+        self.settings = settings
+        self.market = market
+        self.group_id = group_id
+        self.funds: dict[int, AccountFunds] = {}
+
+    def group_of(self, account: int, call: Call | None) -> int | None:
+        """Return the account's group, as the call saw it first where there is a call."""
+        return self.accounts.group_of(account) if call is None else call.group()
+
+    def breach(self, account: int, group: int | None) -> Breach | None:
+        """Return what is wrong with the account's PnL under its barrier, None when nothing is."""
+        barriers = self.settings.barriers
+        if not barriers:
+            return None
+        currency = self.accounts.currency_of(account)
+        funds = self.funds.get(account)
+        return breach_of(
+            barriers.effective(account, group, currency),
+            currency,
+            None if funds is None else funds.pnl,
+        )
+
+
+def switch_block(breach: Breach) -> AccountBlock:
+    """Return the account block of a PnL outside its barrier."""
+    return AccountBlock._of(NAME, _KILL_SWITCH, breach.reason, breach.details)
+
+
+def switch_reject(breach: Breach) -> Reject:
+    """Return the reject of an order whose account's PnL is outside its barrier."""
+    return Reject._of(_KILL_SWITCH, breach.reason, breach.details, NAME, "account")
+
+
+def overflow_block(details: str) -> AccountBlock:
+    """Return the account block of a report with figures that cannot be kept."""
+    return AccountBlock._of(NAME, _OVERFLOW, "arithmetic overflow", details)
+
+
+def overflow_reject(details: str, scope: str) -> Reject:
+    """Return the reject of an order or adjustment with figures that cannot be kept."""
+    return Reject._of(_OVERFLOW, "arithmetic overflow", details, NAME, scope)

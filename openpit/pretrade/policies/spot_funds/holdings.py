@@ -1,0 +1,100 @@
+"""What accounts have: a slot per asset, a PnL per account.
+
+State is kept by account first, and only in plain figures, so that one account can be written out,
+read back or moved to another engine by itself.
+"""
+
+from __future__ import annotations
+
+from sys import intern
+from typing import TYPE_CHECKING
+
+from openpit.param.decimals import ZERO
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from openpit.pretrade.policies.spot_funds.barriers import PnlState
+
+__all__ = ["AccountFunds", "Slot", "close_if_empty", "open_funds"]
+
+
+class Slot:
+    """One asset of one account; all amounts are signed and in units of the asset.
+
+    ``available`` is free to use, ``held`` is set aside for open orders, ``incoming`` is what open
+    orders are to bring. ``average`` is the average entry price in the account's currency.
+    """
+
+    __slots__ = ("available", "average", "held", "incoming", "pnl")
+
+    def __init__(self) -> None:
+        self.available = ZERO
+        self.held = ZERO
+        self.incoming = ZERO
+        self.average: Decimal | None = None
+        self.pnl: PnlState = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the slot says nothing that an absent one would not."""
+        return not (
+            self.available
+            or self.held
+            or self.incoming
+            or self.average is not None
+            or self.pnl is not None
+        )
+
+    def copy(self) -> Slot:
+        """Return a slot with the same figures."""
+        twin = Slot()
+        twin.restore(self)
+        return twin
+
+    def restore(self, other: Slot) -> None:
+        """Take over the figures of another slot."""
+        self.available = other.available
+        self.held = other.held
+        self.incoming = other.incoming
+        self.average = other.average
+        self.pnl = other.pnl
+
+
+class AccountFunds:
+    """The slots of one account and its PnL."""
+
+    __slots__ = ("pnl", "slots")
+
+    def __init__(self) -> None:
+        self.slots: dict[str, Slot] = {}
+        self.pnl: PnlState = None
+
+    def slot(self, asset: str) -> Slot:
+        """Return the asset's slot, a new one when there is none."""
+        slot = self.slots.get(asset)
+        if slot is None:
+            # Assets come with every order as fresh strings; thousands of accounts share a few.
+            slot = self.slots[intern(asset)] = Slot()
+        return slot
+
+    def drop_if_empty(self, asset: str) -> None:
+        """Forget an asset that the account has nothing of."""
+        slot = self.slots.get(asset)
+        if slot is not None and slot.is_empty:
+            del self.slots[asset]
+
+
+def open_funds(accounts: dict[int, AccountFunds], account: int) -> AccountFunds:
+    """Return the account's funds, new ones when there are none."""
+    funds = accounts.get(account)
+    if funds is None:
+        funds = accounts[account] = AccountFunds()
+    return funds
+
+
+def close_if_empty(accounts: dict[int, AccountFunds], account: int) -> None:
+    """Forget an account that has nothing."""
+    funds = accounts.get(account)
+    if funds is not None and not funds.slots and funds.pnl is None:
+        del accounts[account]

@@ -1,0 +1,263 @@
+"""The spot funds policy: what an engine asks of it, put together from the parts.
+
+Spot funds need every order to be covered by what the account has available, set that aside until
+the order is done, and follow positions and PnL through the fills (spec section 9.5).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from openpit.param.decimals import NARROW, ZERO
+from openpit.param.enums import Side
+from openpit.pretrade.policies.spot_funds.adjustments import apply_adjustment, set_account_pnl
+from openpit.pretrade.policies.spot_funds.desk import NAME, Desk, switch_block
+from openpit.pretrade.policies.spot_funds.holdings import close_if_empty, open_funds
+from openpit.pretrade.policies.spot_funds.pre_trade import check_order
+from openpit.pretrade.policies.spot_funds.pricing import MarketPrices
+from openpit.pretrade.policies.spot_funds.reports import apply_report
+from openpit.pretrade.policies.spot_funds.reservation import ReservedFunds
+from openpit.pretrade.policies.spot_funds.updates import (
+    AccountPnlUpdate,
+    BarriersUpdate,
+    FundsUpdate,
+)
+from openpit.pretrade.runtime import BuiltinPolicy, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openpit.account_adjustment import Adjustment
+    from openpit.core.order import Order
+    from openpit.core.report import ExecutionReport
+    from openpit.marketdata.service import MarketDataService
+    from openpit.pretrade.policies.spot_funds.barriers import PnlBarriers
+    from openpit.pretrade.policies.spot_funds.holdings import AccountFunds, Slot
+    from openpit.pretrade.policies.spot_funds.settings import Settings
+    from openpit.pretrade.rejects import AccountBlock
+    from openpit.pretrade.runtime import AccountsView, AdjustmentEffect, Call, ReportEffect
+
+__all__ = ["SpotFundsPolicy"]
+
+_add: Final = NARROW.add
+_subtract: Final = NARROW.subtract
+_multiply: Final = NARROW.multiply
+_BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
+
+
+class SpotFundsPolicy(BuiltinPolicy):
+    """One engine's spot funds: its settings, its accounts' holdings."""
+
+    __slots__ = ("_desk", "_funds", "_plain", "group_id", "name")
+
+    settings_type: ClassVar[str] = (
+        "openpit::storage::config_cell::ArcSwapConfigCell"
+        "<openpit::pretrade::policies::spot_funds::market_data::SpotFundsSettings>"
+    )
+
+    read_update = staticmethod(FundsUpdate.read)
+    read_barriers = staticmethod(BarriersUpdate.read)
+    read_account_pnl = staticmethod(AccountPnlUpdate.read)
+
+    def __init__(self, settings: Settings, market: MarketPrices | None, group_id: int) -> None:
+        self.name = NAME
+        self.group_id = group_id
+        self._desk = Desk(settings, market, group_id)
+        self._funds = self._desk.funds
+        self._plain = settings.plain
+
+    def bind(self, accounts: AccountsView) -> None:
+        self._desk.accounts = accounts
+
+    @property
+    def market_data(self) -> MarketDataService | None:
+        """The service that prices market orders and joins currencies, None without one."""
+        market = self._desk.market
+        return None if market is None else market.service
+
+    @market_data.setter
+    def market_data(self, service: MarketDataService | None) -> None:
+        self._desk.market = None if service is None else MarketPrices(service)
+
+    # --- orders --------------------------------------------------------------------------------
+
+    def check_main(self, order: Order, now: int, call: Call | None) -> Verdict | None:
+        """Check an order and reserve what it needs.
+
+        This is the plain case written out: a limit order that the account covers, no setting but
+        the default limit mode, every figure within NARROW and above zero. Anything else goes to
+        :func:`check_order`, before any change; the answers are the same.
+        """
+        price, quantity, side = order._price, order._quantity, order._side
+        funds = self._funds.get(order._account)  # type: ignore[arg-type]  # None finds nothing
+        if price is None or quantity is None or funds is None or not self._plain:
+            return check_order(self._desk, order, now, call)
+        try:
+            notional = _multiply(price, quantity)
+            if side is _BUY:
+                paid, hold = order._settlement, notional
+                bought, incoming = order._underlying, quantity
+            elif side is _SELL:
+                paid, hold = order._underlying, quantity
+                bought, incoming = order._settlement, notional
+            else:
+                return check_order(self._desk, order, now, call)
+            slots = funds.slots
+            slot = slots.get(paid)  # type: ignore[arg-type]  # None finds nothing
+            if (
+                slot is None
+                or bought is None
+                or hold > slot.available
+                or slot.held < ZERO
+                or notional <= ZERO
+            ):
+                return check_order(self._desk, order, now, call)
+            available = _subtract(slot.available, hold)
+            held = _add(slot.held, hold) if slot.held else hold
+            other = slots.get(bought)  # type: ignore[arg-type]  # as above
+            expected = (
+                _add(other.incoming, incoming)
+                if other is not None and other.incoming
+                else incoming
+            )
+        except ArithmeticError:
+            return check_order(self._desk, order, now, call)
+        if other is None:
+            other = funds.slot(bought)
+        slot.available = available
+        slot.held = held
+        other.incoming = expected
+        return Verdict(
+            None,
+            (ReservedFunds(self._desk, order._account, ((paid, hold, ZERO), (bought, ZERO, incoming))),),
+            (
+                (paid, hold.copy_negate(), available, hold, held, None, None, None, None, None, None),
+                (bought, None, None, None, None, incoming, expected, None, None, None, None),
+            ),
+            (price,),
+        )
+
+    def peek_main(self, order: Order, now: int, call: Call | None) -> Verdict | None:
+        before = _Glance(self._funds, order)
+        verdict = self.check_main(order, now, call)
+        before.restore()
+        if verdict is not None:
+            verdict.mutations = ()
+        return verdict
+
+    def check_drop_copy(self, order: Order, now: int, call: Call | None) -> Verdict | None:
+        return check_order(self._desk, order, now, call)
+
+    # --- what comes back -----------------------------------------------------------------------
+
+    def apply_report(
+        self, report: ExecutionReport, now: int, call: Call | None
+    ) -> ReportEffect | None:
+        return apply_report(self._desk, report, call)
+
+    def apply_adjustment(
+        self, account: int, adjustment: Adjustment, now: int, call: Call | None
+    ) -> AdjustmentEffect | None:
+        return apply_adjustment(self._desk, account, adjustment, call)
+
+    # --- settings (spec section 10) ------------------------------------------------------------
+
+    def prepare_spot_funds(self, update: FundsUpdate) -> Callable[[], None]:
+        """Validate new settings; return what applies them, from the next call on.
+
+        Raises:
+            SettingsError: slippage of more than one hundred percent.
+        """
+        update.require_sense()
+
+        def apply() -> None:
+            update.apply_to(self._desk.settings)
+            self._plain = self._desk.settings.plain
+
+        return apply
+
+    def prepare_barriers(
+        self, update: BarriersUpdate
+    ) -> Callable[[], list[tuple[int, AccountBlock]]]:
+        """Validate new PnL barriers; return what applies them.
+
+        That in turn returns the blocks of accounts whose effective barrier changed and does not
+        hold, by account id; accounts with a block cause of their own are left out. Nothing is
+        recorded here.
+
+        Raises:
+            SettingsError: a barrier without any bound.
+        """
+        update.require_sense()
+        return lambda: self._replace_barriers(update.applied_to(self._desk.settings.barriers))
+
+    def _replace_barriers(self, barriers: PnlBarriers) -> list[tuple[int, AccountBlock]]:
+        desk = self._desk
+        view = desk.accounts
+        previous, desk.settings.barriers = desk.settings.barriers, barriers
+        self._plain = desk.settings.plain
+        blocks = []
+        known = {*desk.funds, *view.known_accounts(), *previous.of_account, *barriers.of_account}
+        for account in sorted(known):
+            group, currency = view.group_of(account), view.currency_of(account)
+            before = previous.effective(account, group, currency)
+            if barriers.effective(account, group, currency) == before:
+                continue
+            breach = desk.breach(account, group)
+            if breach is not None and not view.has_own_block(account):
+                blocks.append((account, switch_block(breach)))
+        return blocks
+
+    def prepare_account_pnl(
+        self, update: AccountPnlUpdate
+    ) -> Callable[[], list[tuple[int, AccountBlock]]]:
+        """Return what sets or halts an account's PnL, and then returns the block that follows."""
+
+        def apply() -> list[tuple[int, AccountBlock]]:
+            account = update.account
+            group = self._desk.accounts.group_of(account)
+            blocks = set_account_pnl(self._desk, account, group, update.state)
+            return [(account, block) for block in blocks]
+
+        return apply
+
+    def group_changed(self, account: int, old: int | None, new: int | None) -> AccountBlock | None:
+        desk = self._desk
+        barriers, view = desk.settings.barriers, desk.accounts
+        if not barriers:
+            return None
+        before = barriers.effective(account, old, view.currency_in(account, old))
+        if barriers.effective(account, new, view.currency_in(account, new)) == before:
+            return None
+        breach = desk.breach(account, new)
+        return None if breach is None else switch_block(breach)
+
+
+class _Glance:
+    """An account's funds as far as one order can change them, to put them back afterwards."""
+
+    __slots__ = ("_account", "_accounts", "_slots")
+
+    def __init__(self, accounts: dict[int, AccountFunds], order: Order) -> None:
+        account = order._account
+        funds = None if account is None else accounts.get(account)
+        self._accounts = accounts
+        self._account = account
+        self._slots: dict[str, Slot | None] = {}
+        for asset in (order._underlying, order._settlement):
+            if asset is not None:
+                slot = None if funds is None else funds.slots.get(asset)
+                self._slots[asset] = None if slot is None else slot.copy()
+
+    def restore(self) -> None:
+        """Put the funds back as they were."""
+        if self._account is None:
+            return
+        funds = open_funds(self._accounts, self._account)
+        for asset, slot in self._slots.items():
+            if slot is not None:
+                funds.slots[asset] = slot
+            else:
+                funds.slots.pop(asset, None)
+        close_if_empty(self._accounts, self._account)

@@ -1,0 +1,91 @@
+"""What an accepted order has set aside, and how it is given back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from openpit.param.decimals import DecimalOverflow, add, plain, subtract
+from openpit.param.enums import PnlHaltReason
+from openpit.pretrade.policies.spot_funds.desk import NAME
+from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
+from openpit.pretrade.rejects import AccountBlock
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from openpit.pretrade.policies.spot_funds.desk import Desk
+
+__all__ = ["Leg", "ReservedFunds"]
+
+
+class Leg(NamedTuple):
+    """What an order does to one asset: holds an amount, or expects one, or neither."""
+
+    asset: str
+    hold: Decimal
+    incoming: Decimal
+
+
+class ReservedFunds:
+    """The legs of one accepted order; commit keeps them, rollback takes them back.
+
+    Rolling back subtracts the amounts from what there is by then, so that fills reported in
+    between stay (spec section 5.3).
+    """
+
+    __slots__ = ("_account", "_desk", "_legs")
+
+    def __init__(
+        self, desk: Desk, account: int, legs: tuple[tuple[str, Decimal, Decimal], ...]
+    ) -> None:
+        self._desk = desk
+        self._account = account
+        self._legs = legs
+
+    def commit(self) -> None:
+        """Keep what is reserved: the state holds it already."""
+
+    def rollback(self) -> None:
+        """Give back what is reserved; a slot that cannot take it stays, and blocks the account."""
+        account = self._account
+        accounts = self._desk.funds
+        funds = open_funds(accounts, account)
+        slots = funds.slots
+        for asset, hold, incoming in reversed(self._legs):
+            slot = slots.get(asset)
+            if slot is None:
+                slot = funds.slot(asset)
+            try:
+                if hold:
+                    available = add(slot.available, hold)
+                    slot.held = subtract(slot.held, hold)
+                    slot.available = available
+                if incoming:
+                    slot.incoming = subtract(slot.incoming, incoming)
+            except DecimalOverflow:
+                self._desk.accounts.block(account, _stuck(asset, hold, incoming, slot))
+            if not (slot.available or slot.held or slot.incoming) and slot.is_empty:
+                del slots[asset]
+        if not slots:
+            close_if_empty(accounts, account)
+
+
+def _stuck(asset: str, hold: Decimal, incoming: Decimal, slot: Slot) -> AccountBlock:
+    """Return the block of an account with a slot that could not take a reservation back."""
+    average = "None" if slot.average is None else f"Some(Price({plain(slot.average)}))"
+    if slot.pnl is None:
+        pnl = "None"
+    elif isinstance(slot.pnl, PnlHaltReason):
+        pnl = f"Some(Halted({slot.pnl._label}))"
+    else:
+        pnl = f"Some(Pnl(Pnl({plain(slot.pnl)})))"
+    return AccountBlock._of(
+        NAME,
+        "ArithmeticOverflow",
+        "rollback overflow: slot left inconsistent",
+        f"hold rollback overflow: asset {asset}, held {plain(hold)}, incoming {plain(incoming)}, "
+        f"slot Holdings {{ available: PositionSize({plain(slot.available)}), "
+        f"held: PositionSize({plain(slot.held)}), "
+        f"incoming: PositionSize({plain(slot.incoming)}), "
+        f"avg_entry_price: {average}, realized_pnl: {pnl} }}",
+    )
