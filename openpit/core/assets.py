@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openpit.param.ids import _BLANKS
+from openpit.param.words import BLANKS
 
 __all__ = ["asset_text", "optional_asset_text"]
 
@@ -16,7 +16,7 @@ def asset_text(asset: object) -> str:
     if not isinstance(asset, str):
         raise TypeError("asset must be a str")
     text = str.__str__(asset)
-    if not text.strip(_BLANKS):
+    if not text.strip(BLANKS):
         raise ValueError("asset must not be empty")
     if not text.isascii():
         try:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from openpit.core.debug_text import quoted
 from openpit.param.enums import PositionEffect, PositionMode, PositionSide, Side
-from openpit.param.ids import _BLANKS
+from openpit.param.words import folded, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from enum import StrEnum
 
 __all__ = ["position_effect", "position_mode", "position_side", "side"]
-
-_UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_LOWER_OF = str.maketrans(_UPPER, _UPPER.lower())
 
 _Choice = TypeVar("_Choice", bound="StrEnum")
 
@@ -33,7 +29,7 @@ def _choose(
         return None
     if not isinstance(given, str):
         raise TypeError(f"{parameter} must be a str or {owner}")
-    text = str.__str__(given).strip(_BLANKS).translate(_LOWER_OF)
+    text = folded(given)
     member = members.get(text)
     if member is not None:
         return member

@@ -8,15 +8,14 @@ from __future__ import annotations
 import operator
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self, final
+from decimal import Decimal
+from typing import Any, ClassVar, Self, final
 
-from openpit.param.fixed_decimal import real_number
+from openpit.param.fixed_decimal import FixedDecimal
 from openpit.param.ids import Asset
+from openpit.param.reals import as_float, as_integer, real_number
 from openpit.param.refusals import not_an_instance, refuse_final_bases
 from openpit.param.values import Fee, Notional, PositionSize, Price, Quantity, Volume
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 __all__ = [
     "AdjustmentAmount",
@@ -162,6 +161,7 @@ class AdjustmentAmount:
 _LEVERAGE_SCALE = 10
 _LEVERAGE_MAX = 3000
 _U16_MAX = 65535
+_I64 = range(-(2**63), 2**63)
 _STEP_TOLERANCE = 1e-9
 
 
@@ -198,8 +198,15 @@ class Leverage:
 
     @staticmethod
     def from_int(multiplier: int) -> Leverage:
-        """Take a whole number; ValueError out of range, TypeError for another class."""
-        return Leverage._of(_steps_of_int(operator.index(multiplier)))
+        """Take a whole number.
+
+        Raises ``ValueError`` out of range, ``OverflowError`` beyond 64 bits and ``TypeError`` for
+        another class.
+        """
+        number = operator.index(multiplier)
+        if number not in _I64:
+            raise OverflowError("Python int too large to convert to C long")
+        return Leverage._of(_steps_of_int(number))
 
     @staticmethod
     def from_float(multiplier: float) -> Leverage:
@@ -224,13 +231,15 @@ class Leverage:
 
 def leverage_steps(value: Leverage | float) -> int:
     """Return a leverage as its number of tenths; ValueError for what is no leverage."""
-    kind = value.__class__
-    if kind is Leverage:
-        return value._raw  # type: ignore[union-attr]  # narrowed by class
-    if isinstance(value, int) and kind is not bool:
-        return _steps_of_int(value)
-    if isinstance(value, float):
-        return _steps_of_float(value)
+    if isinstance(value, Leverage):
+        return value._raw
+    if not isinstance(value, (bool, str, Decimal, FixedDecimal)):
+        integer = as_integer(value)
+        if integer is not None and integer in _I64:
+            return _steps_of_int(integer)
+        real = as_float(value)
+        if real is not None:
+            return _steps_of_float(real)
     raise ValueError("leverage must be openpit.param.Leverage, int, or float")
 
 

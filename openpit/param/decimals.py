@@ -8,6 +8,7 @@ programs may change it.
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import (
     ROUND_CEILING,
@@ -26,6 +27,7 @@ from decimal import (
 )
 
 from openpit.errors import ParamError
+from openpit.param.reals import as_float, as_integer
 
 __all__ = [
     "MAX_MANTISSA",
@@ -89,9 +91,9 @@ _WIDE = Context(
 )
 
 
-def _wide_rounding(rounding: str) -> Context:
+def _wide_rounding(rounding: str, digits: int = 120) -> Context:
     return Context(
-        prec=120,
+        prec=digits,
         rounding=rounding,
         Emin=-999999,
         Emax=999999,
@@ -104,6 +106,7 @@ def _wide_rounding(rounding: str) -> Context:
 
 _HALF_EVEN = _wide_rounding(ROUND_HALF_EVEN)
 _HALF_UP = _wide_rounding(ROUND_HALF_UP)
+_FLOAT_HALF_UP = _wide_rounding(ROUND_HALF_UP, digits=400)  # a float has up to 309 before the point
 
 # By value of RoundingStrategy.
 _STRATEGIES = {
@@ -191,7 +194,12 @@ def multiply(a: Decimal, b: Decimal) -> Decimal:
     try:
         return _narrow_multiply(a, b)
     except ArithmeticError:
-        return _fit(_WIDE.multiply(a, b), scale_of(a) + scale_of(b), _HALF_EVEN)
+        scale = scale_of(a) + scale_of(b)
+        product = _fit(_WIDE.multiply(a, b), scale, _HALF_EVEN)
+    # The reference multiplies mantissas of 32 bits apart, and gives up there beyond this scale.
+    if scale > MAX_SCALE + 19 and mantissa_of(a) < 2**32 and mantissa_of(b) < 2**32:
+        return ZERO
+    return product
 
 
 def negate(a: Decimal) -> Decimal:
@@ -222,34 +230,48 @@ def divide(a: Decimal, b: Decimal) -> Decimal:
     scale = scale_of(a) - scale_of(b)
     padded = False
     while rest or scale < 0:
-        if rest:
-            padded = True
-            power = _largest_power(quotient, min(9, MAX_SCALE - scale))
-            if power == 0:
-                break
-        else:
-            power = min(9, -scale)
+        padded = padded or rest != 0
+        power = _largest_power(quotient, min(9, MAX_SCALE - scale if rest else -scale))
+        if power == 0:
+            break
         more, rest = divmod(rest * 10**power, divisor)
         quotient = quotient * 10**power + more
         scale += power
-        if quotient > MAX_MANTISSA:
-            break
-    if scale < 0 or quotient > MAX_MANTISSA:
+    if quotient > MAX_MANTISSA:
+        # The last digits brought it over 96 bits: one digit too many.
+        quotient, digit = divmod(quotient, 10)
+        scale -= 1
+        rest += digit * divisor
+        divisor *= 10
+    if scale < 0:
         raise DecimalOverflow
-    if rest and (2 * rest > divisor or (2 * rest == divisor and quotient & 1)):
+    if 2 * rest > divisor or (2 * rest == divisor and quotient & 1):
         quotient += 1
         if quotient > MAX_MANTISSA:
             if scale == 0:
                 raise DecimalOverflow
-            quotient, scale = quotient // 10, scale - 1
+            quotient, scale = (quotient + 5) // 10, scale - 1
     if not quotient:
         return ZERO
     if padded:
-        for run in (4, 2, 1):
-            if scale >= run and quotient % 10**run == 0:
-                quotient //= 10**run
-                scale -= run
+        quotient, scale = _without_padding(quotient, scale)
     return from_mantissa(quotient if a.is_signed() == b.is_signed() else -quotient, scale)
+
+
+# The reference looks for eight zeros only where the lowest 32 bits are clear.
+_EIGHT_ZEROS = math.lcm(10**8, 2**32)
+
+
+def _without_padding(quotient: int, scale: int) -> tuple[int, int]:
+    """Drop zeros at the end of a quotient as the reference does, which is not all of them."""
+    while quotient % _EIGHT_ZEROS == 0 and scale >= 8:  # noqa: PLR2004 - eight zeros
+        quotient //= 10**8
+        scale -= 8
+    for run in (4, 2, 1):
+        if scale >= run and quotient % 10**run == 0:
+            quotient //= 10**run
+            scale -= run
+    return quotient, scale
 
 
 def remainder(a: Decimal, b: Decimal) -> Decimal:
@@ -258,8 +280,9 @@ def remainder(a: Decimal, b: Decimal) -> Decimal:
         raise ZeroDivisionError
     if not a:
         return ZERO
-    if a.copy_abs() < b.copy_abs():
-        return a
+    size_a, size_b = a.copy_abs(), b.copy_abs()
+    if size_a <= size_b:
+        return a if size_a < size_b else ZERO
     try:
         rest = _narrow_remainder(a, b)
     except ArithmeticError:
@@ -283,6 +306,8 @@ def round_to_scale(value: Decimal, scale: int, strategy: str) -> Decimal:
 _GRAMMAR = re.compile(r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)")
 _EXPONENT = re.compile(r"[eE]([+-]?[0-9]+)")
 
+_SURE_DIGITS = 15  # a float of no more is nearer to its text than to any other
+
 _I128 = range(-(2**127), 2**127)
 _I128_DIGITS = 39
 _U32_MAX = 2**32 - 1
@@ -290,6 +315,11 @@ _U32_MAX = 2**32 - 1
 
 def _fits(value: Decimal, scale: int) -> bool:
     return scale <= MAX_SCALE and value.copy_abs() <= _LARGEST[scale]
+
+
+def _runs_on(digits: str, scale: int) -> bool:
+    """Tell whether an underscore follows the last digit that can be held: nothing may."""
+    return scale == MAX_SCALE and digits.endswith("_")
 
 
 def _invalid_text(text: str, type_name: str) -> ParamError:
@@ -300,7 +330,8 @@ def _parse_grammar(text: str, type_name: str) -> Decimal:
     """Read a text by the grammar of spec section 2.1, however long it is."""
     if _GRAMMAR.fullmatch(text) is not None:
         value = Decimal(text.replace("_", ""))
-        if _fits(value, scale_of(value)):
+        scale = scale_of(value)
+        if _fits(value, scale) and not _runs_on(text, scale):
             return value or value.copy_abs()
     raise _invalid_text(text, type_name)
 
@@ -329,7 +360,7 @@ def parse_rounded_text(text: str, type_name: str) -> Decimal:
     scale = scale_of(value)
     if number.end() < len(text):
         power = _EXPONENT.fullmatch(text, number.end())
-        if power is None or not _fits(value, scale):
+        if power is None or not _fits(value, scale) or _runs_on(number[0], scale):
             raise _invalid_text(text, type_name)
         exponent = int(power[1])
         if abs(exponent) > MAX_SCALE:
@@ -391,12 +422,17 @@ def _parse_wide_decimal(value: Decimal, type_name: str) -> Decimal:
 
 
 def _shortest_text(value: float) -> str:
-    """Return the shortest text that reads back as ``value``, without an exponent."""
+    """Return the shortest text that reads back as ``value``, without an exponent.
+
+    Where two such texts are as near, this is the larger; Python's own ends in an even digit.
+    """
     text = repr(value)
-    if text == "nan":
-        return "NaN"
-    if "e" in text:
-        text = format(Decimal(text), "f")
+    if "n" in text:
+        return "NaN" if text == "nan" else text
+    if "e" in text or len(text) > _SURE_DIGITS:
+        digits = Decimal(text)
+        larger = Decimal(value).quantize(digits, context=_FLOAT_HALF_UP)
+        text = format(larger if float(larger) == value else digits, "f")
     return text.removesuffix(".0")
 
 
@@ -411,8 +447,13 @@ def parse(value: object, type_name: str) -> Decimal:
         return parse_decimal(value, type_name)
     if isinstance(value, float):
         return parse_text(_shortest_text(float(value)), type_name)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return parse_int(value, type_name)
+    if not isinstance(value, bool):
+        integer = as_integer(value)
+        if integer is not None:
+            return parse_int(integer, type_name)
+        real = as_float(value)
+        if real is not None:
+            return parse_text(_shortest_text(real), type_name)
     raise ValueError(f"{type_name} must be a Decimal, str, int, or float")
 
 

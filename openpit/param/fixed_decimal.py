@@ -28,21 +28,23 @@ from openpit.param.decimals import (
 )
 from openpit.param.enums import RoundingStrategy
 from openpit.param.floats import from_float, to_float
+from openpit.param.reals import as_float, real_number
 from openpit.param.refusals import (
     not_an_instance,
     refuse_final_bases,
     refuse_operands,
     refuse_order,
 )
+from openpit.param.words import folded, quoted
 
-__all__ = ["FixedDecimal", "SignedDecimal", "UnsignedDecimal", "overflow", "real_number"]
+__all__ = ["FixedDecimal", "SignedDecimal", "UnsignedDecimal", "overflow"]
 
 _U32_MAX = 2**32 - 1
 _U64_MAX = 2**64 - 1
 _I64_MIN = -(2**63)
 _C_LONG = range(-(2**63), 2**63)
 
-_STRATEGIES = frozenset(str(strategy) for strategy in RoundingStrategy)
+_STRATEGIES = {folded(strategy): str(strategy) for strategy in RoundingStrategy}
 
 _new = object.__new__
 
@@ -56,26 +58,18 @@ def _division_by_zero(value: FixedDecimal) -> ParamError:
     return ParamError(f"division by zero in {value.__class__.__name__}")
 
 
-def real_number(value: object) -> float:
-    """Take anything that counts as a number as a float; TypeError for what does not."""
-    if isinstance(value, float):
-        return float(value)
-    if hasattr(value, "__float__") or hasattr(value, "__index__"):
-        return float(value)  # type: ignore[arg-type]  # one of the two methods is there
-    raise TypeError(f"must be real number, not {value.__class__.__name__}")
-
-
 def _scalar(value: object) -> Decimal | None:
     """Convert a plain number that multiplies or divides; None when it is not one."""
-    if isinstance(value, bool):
-        return None
     if isinstance(value, int):
+        if isinstance(value, bool):
+            return None
         if not _I64_MIN <= value <= _U64_MAX:
             raise ParamError("integer operand is out of range for i64/u64")
         return Decimal(value)
-    if isinstance(value, float):
-        return from_float(value)
-    return None
+    if isinstance(value, (Decimal, FixedDecimal)):
+        return None
+    real = as_float(value)
+    return None if real is None else from_float(real)
 
 
 def _scale(value: int) -> int:
@@ -88,15 +82,21 @@ def _scale(value: int) -> int:
     return number
 
 
-def _rounding(value: object) -> str:
+def _strategy_name(value: object) -> str:
     if not isinstance(value, str):
         raise not_an_instance(value, "str")
-    if value not in _STRATEGIES:
+    return folded(value)
+
+
+def _strategy(name: str) -> str:
+    """Return the rounding strategy of this folded name; ValueError when there is none."""
+    strategy = _STRATEGIES.get(name)
+    if strategy is None:
         raise ValueError(
-            f'invalid rounding strategy "{value}"; expected '
+            f"invalid rounding strategy {quoted(name)}; expected "
             "'MidpointNearestEven', 'MidpointAwayFromZero', 'Up', or 'Down'"
         )
-    return value
+    return strategy
 
 
 class FixedDecimal:
@@ -178,11 +178,11 @@ class FixedDecimal:
         The sign is checked after rounding. Raises ``OverflowError`` for a scale that is negative
         or over 32 bits, ``ValueError`` for an unknown strategy, and as :meth:`from_decimal`.
         """
-        digits, rounding = _scale(scale), _rounding(strategy)
+        digits, name = _scale(scale), _strategy_name(strategy)
         if not isinstance(value, Decimal):
             raise TypeError(f"{cls.__name__}.from_decimal expects decimal.Decimal")
         number = parse_decimal(value, cls.__name__)
-        return cls._checked(round_to_scale(number, digits, rounding))
+        return cls._checked(round_to_scale(number, digits, _strategy(name)))
 
     @classmethod
     def from_string_rounded(cls, value: str, scale: int, strategy: RoundingStrategy | str) -> Self:
@@ -192,7 +192,7 @@ class FixedDecimal:
         """
         if not isinstance(value, str):
             raise not_an_instance(value, "str")
-        digits, rounding = _scale(scale), _rounding(strategy)
+        digits, rounding = _scale(scale), _strategy(_strategy_name(strategy))
         number = parse_rounded_text(value, cls.__name__)
         return cls._checked(round_to_scale(number, digits, rounding))
 
@@ -203,7 +203,7 @@ class FixedDecimal:
         Raises as :meth:`from_decimal_rounded` and :meth:`from_float`.
         """
         real = real_number(value)
-        digits, rounding = _scale(scale), _rounding(strategy)
+        digits, rounding = _scale(scale), _strategy(_strategy_name(strategy))
         return cls._checked(round_to_scale(from_float(real), digits, rounding))
 
     @property

@@ -32,7 +32,7 @@ def from_float(value: float) -> Decimal:
     ``0.1 + 0.2`` becomes ``0.3``, and what is too small becomes zero. Raises ``ParamError``
     for what is no number or too large.
     """
-    if not math.isfinite(value):
+    if not abs(value) <= MAX_MANTISSA:  # nor when it is NaN
         raise ParamError("invalid float value")
     if not value:
         return ZERO

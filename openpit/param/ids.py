@@ -11,10 +11,11 @@ from typing import Any, ClassVar, Never, Self, final
 
 from openpit.errors import AccountIdError, AssetError
 from openpit.param.refusals import not_an_instance, refuse_final_bases
+from openpit.param.words import BLANKS
 
 __all__ = [
+    "BLANKS",
     "DEFAULT_ACCOUNT_GROUP",
-    "_BLANKS",
     "AccountGroupId",
     "AccountId",
     "Asset",
@@ -23,12 +24,6 @@ __all__ = [
 
 _U32_MAX = 2**32 - 1
 _U64_MAX = 2**64 - 1
-
-# What counts as blank: Unicode's White_Space, which str.strip() would extend by four separators.
-_BLANKS = (
-    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000"
-)
 
 _new = object.__new__
 
@@ -92,7 +87,7 @@ class AccountId:
         if not isinstance(value, str):
             raise not_an_instance(value, "str")
         number = _fnv1a(value, 14695981039346656037, 1099511628211, _U64_MAX)
-        if not value.strip(_BLANKS):
+        if not value.strip(BLANKS):
             raise AccountIdError("account id string must not be empty")
         return AccountId._of(number)
 
@@ -166,7 +161,7 @@ class AccountGroupId:
         if not isinstance(value, str):
             raise not_an_instance(value, "str")
         number = _fnv1a(value, 2166136261, 16777619, _U32_MAX)
-        if not value.strip(_BLANKS):
+        if not value.strip(BLANKS):
             raise ValueError("account group id string must not be empty")
         return AccountGroupId._of(number or 1)
 
@@ -204,7 +199,7 @@ class Asset(str):
         """Take ``value`` as it is; TypeError unless it is text, AssetError when it is blank."""
         if not isinstance(value, str):
             raise TypeError("asset must be str")
-        if not value.strip(_BLANKS):
+        if not value.strip(BLANKS):
             raise AssetError("asset must not be empty")
         if not value.isascii():
             try:

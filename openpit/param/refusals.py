@@ -13,8 +13,8 @@ __all__ = [
     "refuse_subclass",
 ]
 
-_BUILT_IN = (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, type(None))
-_SEQUENCES = (str, bytes, bytearray, list, tuple)
+_BUILT_IN = (bool, int, float, complex, str, list, tuple, dict, set, type(None))
+_SEQUENCES = (str, list, tuple)
 _PARAM_TYPES = frozenset(
     {
         "AccountGroupId",
@@ -76,6 +76,8 @@ def refuse_operands(symbol: str, left: object, right: object) -> None:
         raise TypeError(f"can't multiply sequence by non-int of type '{right_name}'")
     if symbol == "*" and isinstance(right, _SEQUENCES):
         raise TypeError(f"can't multiply sequence by non-int of type '{left_name}'")
+    if symbol == "+" and isinstance(left, _SEQUENCES):
+        raise TypeError(f'can only concatenate {left_name} (not "{right_name}") to {left_name}')
     raise TypeError(f"unsupported operand type(s) for {symbol}: '{left_name}' and '{right_name}'")
 
 

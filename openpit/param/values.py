@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, ClassVar, final
 from openpit.param.decimals import ZERO, DecimalOverflow, add, divide, multiply, negate
 from openpit.param.enums import Side
 from openpit.param.fixed_decimal import SignedDecimal, UnsignedDecimal, overflow
-from openpit.param.ids import _BLANKS
 from openpit.param.refusals import not_an_instance
+from openpit.param.words import folded, quoted
 
 if TYPE_CHECKING:
     from openpit.param.amounts import Leverage
@@ -39,12 +39,12 @@ def _is_buy(side: object) -> bool:
         return False
     if not isinstance(side, str):
         raise not_an_instance(side, "str")
-    word = side.strip(_BLANKS).lower()
+    word = folded(side)
     if word == "buy":
         return True
     if word == "sell":
         return False
-    raise ValueError(f"invalid side \"{side}\"; expected 'buy' or 'sell'")
+    raise ValueError(f"invalid side {quoted(word)}; expected 'buy' or 'sell'")
 
 
 @final
@@ -135,8 +135,9 @@ class Notional(UnsignedDecimal):
         Raises ``ValueError`` for what is no leverage and ``ParamError`` when ten times the notional
         does not fit.
         """
+        divisor = Decimal(_leverage(leverage))
         try:
-            return Notional._of(divide(multiply(self._value, _TEN), Decimal(_leverage(leverage))))
+            return Notional._of(divide(multiply(self._value, _TEN), divisor))
         except DecimalOverflow:
             raise overflow(self) from None
 
