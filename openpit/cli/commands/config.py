@@ -1,0 +1,21 @@
+"""`openpit config`: the default policies, to start a file of one's own from."""
+
+from __future__ import annotations
+
+import click
+
+from openpit.cli.defaults import DEFAULT_CONFIG
+
+__all__ = ["command"]
+
+EPILOG = """\b
+Examples:
+  openpit config > limits.toml
+  openpit replay flow.jsonl --config limits.toml
+"""
+
+
+@click.command(epilog=EPILOG)
+def command() -> None:
+    """Print the policies and limits that `openpit replay` uses by default, with comments."""
+    click.echo(DEFAULT_CONFIG, nl=False)

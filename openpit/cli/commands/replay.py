@@ -1,0 +1,226 @@
+"""`openpit replay`: run an order flow through an engine and report."""
+
+from __future__ import annotations
+
+import gc
+import os
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from openpit.cli import flows, lobster
+from openpit.cli.config import load
+from openpit.cli.defaults import DEFAULT_CONFIG
+from openpit.cli.exits import Exit, ExitError
+from openpit.cli.lines import numbered_lines
+from openpit.cli.progress import progress
+from openpit.cli.replay import BATCH, FlowClock, Replay, ShardsDiedError, StrictStopError
+from openpit.cli.report import print_report
+from openpit.cli.tables import ConfigError
+from openpit.engine.engine import Engine
+from openpit.errors import ShardStartError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from openpit.cli.events import BadLine, Event
+
+    _Reader = Callable[[Iterable[tuple[int, bytes | BadLine]]], Iterator[Event | BadLine]]
+
+__all__ = ["command"]
+
+EPILOG = """\b
+Examples:
+  openpit replay flow.jsonl
+  openpit replay flow.jsonl --shards 4 --config limits.toml --out decisions.jsonl
+  openpit replay AAPL_2012-06-21_message.csv --accounts 64 --shards 0
+
+The decisions are the same for any number of shards. Exit codes: openpit --help.
+"""
+
+FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "lobster"}
+"""Format by the end of the file's name."""
+
+GC_THRESHOLDS = (50_000, 20, 20)
+"""A replay makes millions of short-lived objects and no cycles. With Python's own thresholds, half
+of its time goes into looking for cycles among the orders that are open."""
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@click.command(epilog=EPILOG)
+@click.argument(
+    "flow", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+)
+@click.option(
+    "--shards",
+    type=click.IntRange(0, 4096),
+    help="Worker processes; 0 runs one engine in this process.  [default: the number of cores]",
+)
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Policies and limits, as TOML.  [default: what `openpit config` prints]",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["jsonl", "lobster"]),
+    help="Format of FLOW.  [default: by its name: .jsonl, or .csv for lobster]",
+)
+@click.option(
+    "--accounts",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="LOBSTER knows no accounts: an order belongs to its id modulo this.",
+)
+@click.option(
+    "--symbol", help="Symbol of a LOBSTER file.  [default: the file's name up to the first _]"
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the decisions as JSON lines: one per order, in the flow's order.",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 65536),
+    default=BATCH,
+    show_default=True,
+    help="Orders in one call at most. Changes the speed, never a decision.",
+)
+@click.option("--strict", is_flag=True, help="Stop at the first line that is wrong.")
+def command(
+    flow: Path,
+    shards: int | None,
+    config: Path | None,
+    format_: str | None,
+    accounts: int,
+    symbol: str | None,
+    out: Path | None,
+    batch: int,
+    strict: bool,  # noqa: FBT001 - click passes options by name
+) -> None:
+    """Run the order flow FLOW through an engine, and report what it decided.
+
+    FLOW is a file of JSON lines (see `openpit generate`), a LOBSTER message file, or - for stdin.
+    Every order is checked; an accepted one is committed, and its fills and cancels become execution
+    reports. A line that is wrong is told on stderr, counted, and left out.
+    """
+    read = _reader(flow, format_, accounts, symbol)
+    gc.set_threshold(*GC_THRESHOLDS)
+    shards = cores() if shards is None else shards
+    clock = FlowClock()
+    ended: ExitError | None = None
+    died: dict[int, str] = {}
+    with ExitStack() as stack:
+        engine = _start(stack, clock, shards, config)
+        replay = Replay(
+            engine,
+            clock,
+            shards=max(shards, 1),
+            shard_of=engine.shard_of if shards else lambda _: 0,
+            batch=batch,
+            decided=stack.enter_context(_decisions_to(out)) if out else None,
+            complain=_complain,
+            strict=strict,
+        )
+        lines = stack.enter_context(closing(_lines_of(flow)))
+        started = perf_counter()
+        try:
+            replay.run(read(lines))
+        except StrictStopError as error:
+            ended = ExitError(Exit.BAD_LINE, f"stopped at the first bad line, --strict: {error}")
+        except ShardsDiedError as error:
+            died = error.shards
+            ended = ExitError(Exit.SHARD_DIED, f"replay stopped: {error}")
+        except KeyboardInterrupt:
+            ended = ExitError(Exit.INTERRUPTED, "interrupted")
+        seconds = perf_counter() - started
+    print_report(replay, sharded=shards > 0, seconds=seconds, died=died)
+    if ended is not None:
+        raise ended
+
+
+def _start(stack: ExitStack, clock: FlowClock, shards: int, config: Path | None) -> Any:
+    """Build the engine with its policies; the stack closes it."""
+    builder = Engine.builder().clock(clock)
+    try:
+        policies = load(DEFAULT_CONFIG if config is None else _text_of(config))
+        if shards == 0:
+            return policies.add_to(builder.no_sync()).build()
+        return stack.enter_context(policies.add_to(builder.sharded(shards=shards)).build())
+    except ConfigError as error:
+        raise ExitError(Exit.BAD_CONFIG, f"{config or 'default configuration'}: {error}") from None
+    except ShardStartError as error:
+        raise ExitError(Exit.NOT_STARTED, str(error)) from error
+
+
+def _reader(flow: Path, format_: str | None, accounts: int, symbol: str | None) -> _Reader:
+    """Return what turns the flow's lines into events; a usage error if that is not told."""
+    format_ = format_ or FORMATS.get(flow.suffix.lower(), "jsonl" if str(flow) == "-" else None)
+    if format_ is None:
+        raise click.UsageError(f"the format of {flow.name} is not told by its name: give --format")
+    if format_ == "jsonl":
+        return flows.read
+    symbol = symbol or lobster.symbol_of_name(flow.name)
+    if symbol is None:
+        raise click.UsageError(f"the symbol of {flow.name} is not told by its name: give --symbol")
+    return partial(lobster.read, symbol=symbol, accounts=accounts)
+
+
+def _lines_of(flow: Path) -> Generator[tuple[int, bytes | BadLine], None, None]:
+    """Yield the lines of the flow, with a progress bar over its bytes."""
+    try:
+        size = None if str(flow) == "-" else flow.stat().st_size
+        with click.open_file(str(flow), "rb") as file, progress("replaying", size) as advance:
+            yield from numbered_lines(file, advance)
+    except OSError as error:
+        raise ExitError(Exit.IO_FAILED, f"cannot read {flow}: {error.strerror}") from None
+
+
+@contextmanager
+def _decisions_to(out: Path) -> Iterator[Callable[[str], None]]:
+    """Open the file of decisions and yield what writes a line to it."""
+
+    def failed(error: OSError) -> ExitError:
+        return ExitError(Exit.IO_FAILED, f"cannot write {out}: {error.strerror}")
+
+    def write(line: str) -> None:
+        try:
+            file.write(line)
+        except OSError as error:
+            raise failed(error) from None
+
+    try:
+        file = out.open("w", encoding="ascii")
+    except OSError as error:
+        raise failed(error) from None
+    try:
+        yield write
+    finally:
+        try:
+            file.close()
+        except OSError as error:
+            raise failed(error) from None
+
+
+def _text_of(config: Path) -> str:
+    try:
+        return config.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ExitError(Exit.IO_FAILED, f"cannot read {config}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError("not UTF-8 text") from None
+
+
+def _complain(bad: BadLine) -> None:
+    click.echo(f"line {bad.line}: {bad.reason}", err=True)

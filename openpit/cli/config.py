@@ -1,0 +1,180 @@
+"""Policies from a TOML file: each table becomes a built-in policy through its public builder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from openpit.cli.tables import ConfigError, Table, parse
+from openpit.param.values import Pnl, Quantity, Volume
+from openpit.pretrade.policies import (
+    OrderSizeAccountAssetBarrier,
+    OrderSizeAssetBarrier,
+    OrderSizeBrokerBarrier,
+    OrderSizeLimit,
+    PnlBoundsAccountAssetBarrier,
+    PnlBoundsBrokerBarrier,
+    RateLimit,
+    RateLimitAccountAssetBarrier,
+    RateLimitAccountBarrier,
+    RateLimitAssetBarrier,
+    RateLimitBrokerBarrier,
+    build_order_size_limit,
+    build_order_validation,
+    build_pnl_bounds_killswitch,
+    build_rate_limit,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Policies", "load"]
+
+
+class Policies:
+    """The policies of a configuration, in the order of their tables."""
+
+    __slots__ = ("_builders",)
+
+    def __init__(self, builders: dict[str, Any]) -> None:
+        self._builders = builders
+
+    def add_to(self, stage: Any) -> Any:
+        """Add every policy to an engine's builder and return its next stage.
+
+        Raises:
+            ConfigError: a policy cannot work with its settings; the text is the policy's.
+        """
+        for name, builder in self._builders.items():
+            try:
+                stage = stage.builtin(builder)
+            except (ValueError, OverflowError) as error:
+                raise ConfigError(f"[{name}] {error}") from None
+        return stage
+
+
+def load(text: str) -> Policies:
+    """Return the policies that a TOML text describes.
+
+    Raises:
+        ConfigError: it is not TOML, a table, key or value is wrong, or there is no policy in it.
+    """
+    builders = {}
+    for name, values in parse(text).items():
+        read = _READERS.get(name)
+        if read is None:
+            raise ConfigError(f"unknown table [{name}] (tables: {', '.join(_READERS)})")
+        if not isinstance(values, dict):
+            raise ConfigError(f"[{name}] must be a table")
+        table = Table(name, values)
+        builder = read(table)
+        group_id = table.count("policy_group_id", default=0)
+        table.finish()
+        builders[name] = builder.with_policy_group_id(group_id) if group_id else builder
+    if not builders:
+        raise ConfigError(f"no policy is configured (tables: {', '.join(_READERS)})")
+    return Policies(builders)
+
+
+def _order_validation(_: Table) -> Any:
+    return build_order_validation()
+
+
+def _rate_limit(table: Table) -> Any:
+    ready = build_rate_limit().asset_barriers(
+        *_each(
+            table.tables("asset"),
+            lambda row: RateLimitAssetBarrier(_rate(row), row.asset("settlement_asset")),
+        )
+    )
+    ready.account_barriers(
+        *_each(
+            table.tables("account"),
+            lambda row: RateLimitAccountBarrier(_rate(row), row.account("account")),
+        )
+    )
+    ready.account_asset_barriers(
+        *_each(
+            table.tables("account_asset"),
+            lambda row: RateLimitAccountAssetBarrier(
+                _rate(row), row.account("account"), row.asset("settlement_asset")
+            ),
+        )
+    )
+    broker = table.table("broker")
+    if broker is not None:
+        ready.broker_barrier(*_each([broker], lambda row: RateLimitBrokerBarrier(_rate(row))))
+    return ready
+
+
+def _order_size_limit(table: Table) -> Any:
+    ready = build_order_size_limit().asset_barriers(
+        *_each(
+            table.tables("asset"),
+            lambda row: OrderSizeAssetBarrier(_size(row), row.asset("asset")),
+        )
+    )
+    ready.account_asset_barriers(
+        *_each(
+            table.tables("account_asset"),
+            lambda row: OrderSizeAccountAssetBarrier(
+                _size(row), row.account("account"), row.asset("asset")
+            ),
+        )
+    )
+    broker = table.table("broker")
+    if broker is not None:
+        ready.broker_barrier(*_each([broker], lambda row: OrderSizeBrokerBarrier(_size(row))))
+    return ready
+
+
+def _pnl_bounds_killswitch(table: Table) -> Any:
+    ready = build_pnl_bounds_killswitch().broker_barriers(
+        *_each(table.tables("broker"), _pnl_bounds)
+    )
+    ready.account_barriers(
+        *_each(
+            table.tables("account"),
+            lambda row: PnlBoundsAccountAssetBarrier(
+                _pnl_bounds(row),
+                row.account("account"),
+                row.optional_amount("initial_pnl", Pnl) or Pnl.ZERO,
+            ),
+        )
+    )
+    return ready
+
+
+_READERS: dict[str, Callable[[Table], Any]] = {
+    "order_validation": _order_validation,
+    "rate_limit": _rate_limit,
+    "order_size_limit": _order_size_limit,
+    "pnl_bounds_killswitch": _pnl_bounds_killswitch,
+}
+
+
+def _rate(row: Table) -> RateLimit:
+    return RateLimit(max_orders=row.count("max_orders"), window=row.window("window"))
+
+
+def _size(row: Table) -> OrderSizeLimit:
+    return OrderSizeLimit(
+        max_quantity=row.optional_amount("max_quantity", Quantity),
+        max_notional=row.optional_amount("max_notional", Volume),
+    )
+
+
+def _pnl_bounds(row: Table) -> PnlBoundsBrokerBarrier:
+    return PnlBoundsBrokerBarrier(
+        settlement_asset=row.asset("settlement_asset"),
+        lower_bound=row.optional_amount("lower_bound", Pnl),
+        upper_bound=row.optional_amount("upper_bound", Pnl),
+    )
+
+
+def _each(rows: list[Table], barrier: Callable[[Table], Any]) -> list[Any]:
+    """Return one barrier per row, having checked that nothing is left over in the row."""
+    barriers = []
+    for row in rows:
+        barriers.append(barrier(row))
+        row.finish()
+    return barriers

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import openpit
+from openpit.cli.config import load
+from openpit.cli.defaults import DEFAULT_CONFIG
+from openpit.cli.tables import ConfigError
+from openpit.param import AccountId, Fee, Pnl, Side, TradeAmount
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openpit.pretrade import Reject
+
+RATE_LIMIT = """
+[rate_limit]
+broker = {max_orders = 4, window = "1s"}
+[[rate_limit.asset]]
+settlement_asset = "USD"
+max_orders = 3
+window = "1s"
+[[rate_limit.account]]
+account = 5
+max_orders = 2
+window = "1s"
+[[rate_limit.account_asset]]
+account = "desk"
+settlement_asset = "USD"
+max_orders = 1
+window = "1s"
+"""
+
+ORDER_SIZE_LIMIT = """
+[order_size_limit]
+broker = {max_quantity = 10, max_notional = "5000"}
+[[order_size_limit.asset]]
+asset = "AAPL"
+max_quantity = 5
+[[order_size_limit.account_asset]]
+account = 6
+asset = "AAPL"
+max_quantity = 2
+"""
+
+PNL_BOUNDS = """
+[pnl_bounds_killswitch]
+[[pnl_bounds_killswitch.broker]]
+settlement_asset = "USD"
+lower_bound = -100
+[[pnl_bounds_killswitch.account]]
+account = 5
+settlement_asset = "USD"
+upper_bound = "20.50"
+initial_pnl = 30
+"""
+
+
+def engine(text: str) -> openpit.Engine:
+    builder = openpit.Engine.builder().clock(lambda: 0).no_sync()
+    built: openpit.Engine = load(text).add_to(builder).build()
+    return built
+
+
+def order(
+    quantity: object = "1", *, account: int | str = 1, price: object = "100", currency: str = "USD"
+) -> openpit.Order:
+    return openpit.Order(
+        operation=openpit.OrderOperation(
+            instrument=openpit.Instrument("AAPL", currency),
+            account_id=account_id(account),
+            side=Side.BUY,
+            trade_amount=TradeAmount.quantity(quantity),
+            price=price,
+        )
+    )
+
+
+def account_id(account: int | str) -> AccountId:
+    return (
+        AccountId.from_int(account) if isinstance(account, int) else AccountId.from_string(account)
+    )
+
+
+def verdicts(text: str, orders: Sequence[openpit.Order]) -> list[list[str]]:
+    with_policies = engine(text)
+    return [
+        [reject.reason for reject in with_policies.execute_pre_trade(order=order).rejects]
+        for order in orders
+    ]
+
+
+def test_order_validation() -> None:
+    assert verdicts("[order_validation]", [order("0"), order("1")]) == [
+        ["order quantity must be non-zero"],
+        [],
+    ]
+
+
+def test_rate_limit_on_each_axis() -> None:
+    assert verdicts(RATE_LIMIT, [order(account="desk", currency="EUR")] * 3) == [[], [], []]
+    assert verdicts(RATE_LIMIT, [order(account=5)] * 3) == [
+        [],
+        [],
+        ["rate limit exceeded: account barrier"],
+    ]
+    assert verdicts(RATE_LIMIT, [order(account="desk")] * 2) == [
+        [],
+        ["rate limit exceeded: account+asset barrier"],
+    ]
+    assert verdicts(RATE_LIMIT, [order()] * 5)[3:] == [
+        ["rate limit exceeded: asset barrier"],
+        ["rate limit exceeded: broker barrier"],
+    ]
+
+
+def test_order_size_limit_on_each_axis() -> None:
+    assert verdicts(
+        ORDER_SIZE_LIMIT,
+        [
+            order("2", account=6),
+            order("3", account=6),
+            order("5"),
+            order("6"),
+            order("5", price="1001"),
+        ],
+    ) == [
+        [],
+        ["order quantity exceeded"],
+        [],
+        ["order quantity exceeded"],
+        ["order notional exceeded"],
+    ]
+
+
+def test_pnl_bounds_on_each_axis_with_what_the_account_starts_with() -> None:
+    assert verdicts(PNL_BOUNDS, [order(), order(account=5)]) == [
+        [],
+        ["pnl kill switch triggered: account + asset barrier"],
+    ]
+
+
+def test_pnl_bounds_of_the_broker() -> None:
+    with_policies = engine(PNL_BOUNDS)
+    report = openpit.ExecutionReport(
+        operation=openpit.ExecutionReportOperation(
+            instrument=openpit.Instrument("AAPL", "USD"), side=Side.BUY, account_id=account_id(1)
+        ),
+        financial_impact=openpit.FinancialImpact(pnl=Pnl("-99"), fee=Fee("2")),
+    )
+
+    (block,) = with_policies.apply_execution_report(report=report).account_blocks
+
+    assert block.details == "realized pnl -101, settlement asset USD"
+
+
+def test_policies_are_asked_in_the_order_of_their_tables() -> None:
+    both = "[order_size_limit]\nbroker = {max_notional = 1}\n[order_validation]"
+
+    result = engine(both).execute_pre_trade(order=order("0", price=None))
+
+    assert [reject.policy for reject in result.rejects] == [
+        "OrderSizeLimitPolicy",
+        "OrderValidationPolicy",
+    ]
+
+
+def test_a_policy_group_id() -> None:
+    stage = openpit.Engine.builder().no_sync()
+
+    text = "[order_validation]\npolicy_group_id = 5\n[rate_limit]\npolicy_group_id = 5"
+
+    with pytest.raises(ValueError, match="duplicate non-default policy_group_id: 5"):
+        load(text).add_to(stage).build()
+
+
+def test_the_default_configuration_builds_and_has_all_four_policies() -> None:
+    rejects: Sequence[Reject] = (
+        engine(DEFAULT_CONFIG).execute_pre_trade(order=order("0", price=None)).rejects
+    )
+
+    assert [(reject.policy, reject.code) for reject in rejects] == [
+        ("OrderValidationPolicy", "InvalidFieldValue"),
+        ("OrderSizeLimitPolicy", "OrderValueCalculationFailed"),
+    ]
+    for table in ("order_validation", "rate_limit", "order_size_limit", "pnl_bounds_killswitch"):
+        assert f"\n[{table}]\n" in DEFAULT_CONFIG
+
+
+def test_what_the_default_configuration_comments_out_builds_as_well() -> None:
+    uncommented = "\n".join(
+        line.removeprefix("# ")
+        if line.startswith(("# [[", "# ")) and ("=" in line or "[[" in line)
+        else line
+        for line in DEFAULT_CONFIG.splitlines()
+    )
+
+    assert "\n[[rate_limit.account_asset]]\n" in uncommented
+    assert "\n[[order_size_limit.account_asset]]\n" in uncommented
+    assert "\n[[pnl_bounds_killswitch.account]]\n" in uncommented
+    assert engine(uncommented).execute_pre_trade(order=order()).ok
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "",
+            (
+                "no policy is configured (tables: order_validation, rate_limit, order_size_limit, "
+                "pnl_bounds_killswitch)"
+            ),
+        ),
+        (
+            "[rate_limits]",
+            (
+                "unknown table [rate_limits] (tables: order_validation, rate_limit, "
+                "order_size_limit, pnl_bounds_killswitch)"
+            ),
+        ),
+        ("rate_limit = 5", "[rate_limit] must be a table"),
+        (
+            "[order_validation]\nstrict = true",
+            "[order_validation] unknown key 'strict' (keys here: policy_group_id)",
+        ),
+        (
+            '[rate_limit.broker]\nmax_order = 5\nmax_orders = 5\nwindow = "1s"',
+            "[rate_limit.broker] unknown key 'max_order' (keys here: max_orders, window)",
+        ),
+        (
+            '[[rate_limit.account]]\nmax_orders = 5\nwindow = "1s"',
+            "[rate_limit.account #1] key 'account' is missing",
+        ),
+        (
+            '[[order_size_limit.asset]]\nasset = "KO"\nmax_quantity = "many"',
+            (
+                "[order_size_limit.asset #1] key 'max_quantity' is wrong "
+                "(invalid format for Quantity: 'many'), not 'many'"
+            ),
+        ),
+    ],
+)
+def test_a_configuration_that_cannot_be_read(text: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            '[rate_limit]\nbroker = {max_orders = 5, window = "0s"}',
+            "[rate_limit] rate limit window must be positive and fit in u64 nanoseconds, got 0ns",
+        ),
+        (
+            "[order_size_limit]\nbroker = {}",
+            "[order_size_limit] at least one of max_quantity or max_notional must be configured",
+        ),
+        (
+            "[pnl_bounds_killswitch]",
+            (
+                "[pnl_bounds_killswitch] "
+                "at least one broker or account+asset barrier must be configured"
+            ),
+        ),
+    ],
+)
+def test_settings_that_a_policy_refuses(text: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(text).add_to(openpit.Engine.builder().no_sync())
+    assert str(caught.value) == expected
