@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from openpit.core import choices
-from openpit.core.absent import AbsentFields
+from openpit.core.absent import AbsentFields, EarlyFields
 from openpit.core.assets import optional_asset_text
 from openpit.core.debug_text import optional, optional_member
 from openpit.core.instrument import Instrument, require_instrument
 from openpit.core.order import leverage_text, optional_leverage
 from openpit.core.signatures import any_arguments
-from openpit.param.amounts import AdjustmentAmount
+from openpit.param.amounts import AdjustmentAmount, Leverage
 from openpit.param.decimals import plain
 from openpit.param.enums import PnlHaltReason
 from openpit.param.values import Pnl, PositionSize, Price
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from inspect import Signature
 
-    from openpit.param.amounts import Leverage
     from openpit.param.enums import PositionMode
     from openpit.param.ids import Asset
 
@@ -218,7 +217,7 @@ class PositionOperation(AbsentFields):
     _average_entry_price: Decimal | None
     _collateral: str | None
     _instrument: Instrument | None
-    _leverage: Leverage | None
+    _leverage: int | None
     _mode: PositionMode | None
     _settlement: str | None
     _underlying: str | None
@@ -285,7 +284,7 @@ class PositionOperation(AbsentFields):
     @property
     def leverage(self) -> Leverage | None:
         """The leverage of the position."""
-        return self._leverage
+        return None if self._leverage is None else Leverage._of(self._leverage)
 
     def __repr__(self) -> str:
         return (
@@ -298,7 +297,7 @@ class PositionOperation(AbsentFields):
         )
 
 
-class AccountPnlOperation:
+class AccountPnlOperation(EarlyFields):
     """An adjustment of the account's profit and loss as a whole: a figure, or why there is none.
 
     ``state`` may be anything that :class:`Pnl` takes; what that raises is raised here.

@@ -1,17 +1,18 @@
-"""What a group shows when a subclass has not called its constructor: every field absent."""
+"""What a group holds when a subclass has not called its constructor (spec section 3)."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ["AbsentFields"]
+__all__ = ["AbsentFields", "EarlyFields"]
 
 
 class AbsentFields:
-    """Base of the groups that are not on the hot path (spec section 3).
+    """Base of groups whose fields are then absent, as far as they are not on the hot path.
 
     ``_ABSENT`` maps each slot to what it counts as while nothing has been stored in it. Groups on
     the hot path do without this base: a class with ``__getattr__`` reads every attribute slower.
@@ -29,3 +30,31 @@ class AbsentFields:
                 return absent[name]
             kind = self.__class__.__name__
             raise AttributeError(f"'{kind}' object has no attribute '{name}'", name=name, obj=self)
+
+
+class EarlyFields:
+    """Base of groups whose fields are taken from the arguments even then.
+
+    A subclass with a constructor of its own gets a ``__new__`` that fills the fields first, if the
+    arguments are the group's own; otherwise that constructor has to call the group's.
+    """
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        group = next(base for base in cls.__mro__ if EarlyFields in base.__bases__)
+        if cls.__init__ is not group.__init__ and "__new__" not in cls.__dict__:  # type: ignore[misc]  # compared, not called
+            cls.__new__ = _fill_early(group)  # type: ignore[assignment, method-assign]  # fills it early
+
+
+def _fill_early(group: type) -> Callable[..., object]:
+    """Return a ``__new__`` that calls the constructor of ``group``."""
+
+    def __new__(cls: type, *args: object, **keywords: object) -> object:  # noqa: N807 - it is one
+        self: object = object.__new__(cls)
+        with suppress(TypeError):
+            group.__init__(self, *args, **keywords)  # type: ignore[misc]  # of the right class
+        return self
+
+    return __new__

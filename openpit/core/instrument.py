@@ -57,11 +57,14 @@ class Instrument:
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Instrument):
-            return self._underlying == other._underlying and self._settlement == other._settlement
+            return (
+                self.underlying_asset == other.underlying_asset
+                and self.settlement_asset == other.settlement_asset
+            )
         return NotImplemented
 
     def __hash__(self) -> int:
-        return hash((self._underlying, self._settlement))
+        return hash((self.underlying_asset, self.settlement_asset))
 
     def __repr__(self) -> str:
         return (

@@ -10,6 +10,7 @@ import operator
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from openpit.core import lock_formats
+from openpit.core.absent import EarlyFields
 from openpit.core.lock_shape import MAX_GROUP
 from openpit.core.signatures import any_arguments
 from openpit.param.decimals import plain
@@ -31,7 +32,7 @@ DEFAULT_GROUP = 0
 _new = object.__new__
 
 
-class Lock:
+class Lock(EarlyFields):
     """Prices by policy group, in the order in which they were added; the default group comes first.
 
     ``entries`` are another lock or pairs of a group id, 0..65535, and anything that :class:`Price`
@@ -114,7 +115,8 @@ class Lock:
         for entry in iterator:
             if not isinstance(entry, tuple) or len(entry) != 2:  # noqa: PLR2004 - a pair
                 raise TypeError("each entry must be a (policy_group_id, price) two-element tuple")
-            self.push(entry[0], entry[1])
+            group, price = entry
+            self.push(group, price)
 
     def merge(self, other: Lock) -> None:
         """Add everything that another lock holds."""
@@ -211,5 +213,5 @@ def _group_id(value: object) -> int:
 def _price(value: object) -> Decimal:
     """Return what any argument of :class:`Price` is worth."""
     if value.__class__ is Price:
-        return value._value  # narrowed by class
+        return value._value
     return Price(value)._value  # type: ignore[arg-type]  # refuses what it does not take

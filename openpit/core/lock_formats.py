@@ -30,7 +30,7 @@ from openpit.core.lock_shape import (
 from openpit.param.decimals import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from openpit.core.lock_shape import Groups
 
@@ -136,10 +136,9 @@ class _Wording(NamedTuple):
     prices: str
     section: str
     group: str
-    text: str | None  # where an array or a group id belongs; None to quote it
-    binary: str  # likewise
-    nothing: str  # likewise
-    no_price: str  # None where a price belongs
+    negative_group: str | None
+    names: Mapping[str, str]  # by class, where an array or a group id belongs
+    price_names: Mapping[str, str]  # by class, where a price belongs
 
 
 _MSGPACK = _Wording(
@@ -147,20 +146,28 @@ _MSGPACK = _Wording(
     prices=PRICES_EXPECTED,
     section=SECTION_EXPECTED,
     group=GROUP_EXPECTED,
-    text=None,
-    binary="byte array",
-    nothing="unit value",
-    no_price="unit value",
+    negative_group=None,
+    names={"NoneType": "unit value", "bytes": "byte array", "ExtType": "newtype struct"},
+    price_names={"NoneType": "unit value", "bytes": "byte array", "ExtType": "newtype struct"},
 )
 _CBOR = _Wording(
     lock="array",
     prices="array",
     section="array",
     group="integer",
-    text="string",
-    binary="bytes",
-    nothing="null",
-    no_price="Option value",
+    negative_group="unexpected negative integer",
+    names={
+        "NoneType": "null",
+        "bytes": "bytes",
+        "str": "string",
+        "undefined_type": "undefined",
+        "CBORSimpleValue": "simple",
+    },
+    price_names={
+        "NoneType": "Option value",
+        "bytes": "byte array",
+        "undefined_type": "Option value",
+    },
 )
 
 
@@ -182,12 +189,15 @@ def _read_lock(tree: object, wording: _Wording) -> Groups:
 def _array(value: object, expected: str, wording: _Wording) -> list[object]:
     if isinstance(value, list):
         return value
-    raise UnreadableLock(f"invalid type: {_name(value, wording)}, expected {expected}")
+    raise UnreadableLock(f"invalid type: {_name(value, wording.names)}, expected {expected}")
 
 
 def _group(value: object, wording: _Wording) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise UnreadableLock(f"invalid type: {_name(value, wording)}, expected {wording.group}")
+        found = _name(value, wording.names)
+        raise UnreadableLock(f"invalid type: {found}, expected {wording.group}")
+    if value < 0 and wording.negative_group is not None:
+        raise UnreadableLock(wording.negative_group)
     problem = wrong_group(value)
     if problem is not None:
         raise UnreadableLock(problem)
@@ -197,17 +207,15 @@ def _group(value: object, wording: _Wording) -> int:
 def _price(value: object, wording: _Wording) -> Decimal:
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return read_price(value, _shown(value) if isinstance(value, float) else "")
-    if value is None:
-        name = wording.no_price
-    else:
-        name = "byte array" if isinstance(value, bytes) else _name(value, wording)
-    raise UnreadableLock(f"invalid type: {name}, expected {PRICE_EXPECTED}")
+    found = _name(value, wording.price_names)
+    raise UnreadableLock(f"invalid type: {found}, expected {PRICE_EXPECTED}")
 
 
-def _name(value: object, wording: _Wording) -> str:
+def _name(value: object, names: Mapping[str, str]) -> str:
     """Name a value by its kind and, where the reference does, by itself."""
-    if value is None:
-        return wording.nothing
+    name = names.get(value.__class__.__name__)
+    if name is not None:
+        return name
     if isinstance(value, bool):
         return f"boolean `{truth(value)}`"
     if isinstance(value, int):
@@ -215,12 +223,10 @@ def _name(value: object, wording: _Wording) -> str:
     if isinstance(value, float):
         return f"floating point `{_shown(value)}`"
     if isinstance(value, str):
-        return f"string {quoted(value)}" if wording.text is None else wording.text
-    if isinstance(value, bytes):
-        return wording.binary
+        return f"string {quoted(value)}"
     if isinstance(value, list):
         return "sequence"
-    return "map" if isinstance(value, dict) else "newtype struct"
+    return "map" if isinstance(value, dict) else "enum"
 
 
 def _shown(value: float) -> str:

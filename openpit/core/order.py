@@ -15,7 +15,7 @@ from openpit.core.assets import optional_asset_text
 from openpit.core.debug_text import optional, optional_member, truth
 from openpit.core.instrument import Instrument, require_instrument
 from openpit.core.signatures import any_arguments
-from openpit.param.amounts import Leverage, TradeAmount
+from openpit.param.amounts import Leverage, TradeAmount, leverage_steps
 from openpit.param.decimals import parse_text, plain
 from openpit.param.enums import Side
 from openpit.param.ids import AccountId
@@ -284,7 +284,7 @@ class OrderMargin(AbsentFields):
 
     _auto_borrow: bool
     _collateral: str | None
-    _leverage: Leverage | None
+    _leverage: int | None
 
     def __init__(
         self,
@@ -300,7 +300,7 @@ class OrderMargin(AbsentFields):
     @property
     def leverage(self) -> Leverage | None:
         """The leverage that the order asks for."""
-        return self._leverage
+        return None if self._leverage is None else Leverage._of(self._leverage)
 
     @property
     def collateral_asset(self) -> Asset | None:
@@ -327,16 +327,14 @@ def _flag(value: object) -> bool:
     raise not_an_instance(value, "bool")
 
 
-def optional_leverage(leverage: object) -> Leverage | None:
-    """Return a leverage given as such or as a number, None for None."""
-    if leverage is None or leverage.__class__ is Leverage:
-        return leverage
-    return Leverage(leverage)  # type: ignore[arg-type]  # refuses what it does not take
+def optional_leverage(leverage: Leverage | float | None) -> int | None:
+    """Return the tenths of a leverage given as such or as a number, None for None."""
+    return None if leverage is None else leverage_steps(leverage)
 
 
-def leverage_text(leverage: Leverage | None) -> str:
+def leverage_text(tenths: int | None) -> str:
     """Return a leverage that may be absent, as ``repr`` shows it."""
-    return "None" if leverage is None else f"Some({leverage._raw / Leverage.SCALE})"
+    return "None" if tenths is None else f"Some({tenths / Leverage.SCALE})"
 
 
 class Order:

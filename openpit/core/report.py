@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from openpit.core import choices
-from openpit.core.absent import AbsentFields
+from openpit.core.absent import AbsentFields, EarlyFields
 from openpit.core.assets import optional_asset_text
 from openpit.core.debug_text import optional, optional_member, quoted, truth
 from openpit.core.instrument import Instrument, require_instrument
@@ -139,7 +139,7 @@ def _operation_text(
     )
 
 
-class FinancialImpact:
+class FinancialImpact(EarlyFields):
     """What the report changed in money: a profit (or, negative, a loss), and a cost.
 
     Both may be raw numbers; what :class:`Pnl` and :class:`Fee` raise is raised here.
@@ -182,7 +182,7 @@ def _impact_text(pnl: Decimal, fee: Decimal) -> str:
     return f'FinancialImpact(pnl="{plain(pnl)}", fee="{plain(fee)}")'
 
 
-class ExecutionReportFillDetails:
+class ExecutionReportFillDetails(EarlyFields):
     """The fill: last trade, its fee, the quantity that stays reserved, the order's price lock.
 
     ``remaining_reserved_quantity`` may be a raw number; what :class:`Quantity` raises is raised
@@ -229,6 +229,10 @@ class ExecutionReportFillDetails:
         else:
             raise TypeError("fee must be openpit.param.MonetaryAmount")
 
+        if is_final is not None and is_final is not True and is_final is not False:
+            raise not_an_instance(is_final, "bool")
+        self._is_final = is_final
+
         if last_trade is None:
             self._last_price = self._last_quantity = None
         elif isinstance(last_trade, Trade):
@@ -236,10 +240,6 @@ class ExecutionReportFillDetails:
             self._last_quantity = last_trade._quantity
         else:
             raise not_an_instance(last_trade, "Trade")
-
-        if is_final is not None and is_final is not True and is_final is not False:
-            raise not_an_instance(is_final, "bool")
-        self._is_final = is_final
 
         if remaining_reserved_quantity.__class__ is Quantity:
             self._remaining = remaining_reserved_quantity._value
