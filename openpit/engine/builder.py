@@ -11,6 +11,7 @@ from openpit.core.opaque import Opaque
 from openpit.engine.core import EngineCore
 from openpit.engine.custom import CustomPolicy
 from openpit.marketdata import MarketDataBuilder
+from openpit.pretrade.policies.settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,8 +107,7 @@ class SyncedEngineBuilder(Opaque):
             ValueError: settings that the policy cannot work with.
         """
         stage = ReadyEngineBuilder._of(self._clock, is_no_sync=self._is_no_sync)
-        builtin_ready_builder._build(stage)
-        return stage
+        return stage.builtin(builtin_ready_builder)
 
     def pre_trade(self, policy: Policy) -> ReadyEngineBuilder:
         """Register a policy of your own; its name and group id are read now."""
@@ -154,7 +154,11 @@ class ReadyEngineBuilder(Opaque):
         Raises:
             ValueError: settings that the policy cannot work with, or the engine is built.
         """
-        builtin_ready_builder._build(self)
+        try:
+            builtin_ready_builder._build(self)
+        except SettingsError as error:
+            # At run time the configurator tells these apart; here it is one ValueError of many.
+            raise ValueError(str(error)) from None
         return self
 
     def pre_trade(self, policy: Policy) -> ReadyEngineBuilder:

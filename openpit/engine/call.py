@@ -54,10 +54,16 @@ class DropCopyCall(EngineCall):
         self.start_mutations: list[Finalizer] = []
 
     def block(self, cause: AccountBlock) -> None:
-        """Block the account at once and remember the call's first request."""
+        """Ask for a block; once the call is over, block at once."""
+        if self.active:
+            self.request_block(cause)
+        else:
+            super().block(cause)
+
+    def request_block(self, cause: AccountBlock | None) -> None:
+        """Keep the first request: it is recorded when the drop copy succeeds, else dropped."""
         if self.requested_block is None:
             self.requested_block = cause
-        super().block(cause)
 
     def record_drop_copy_start_mutation(self, mutation: Finalizer) -> None:
         """Keep a mutation: first to commit, last to roll back."""

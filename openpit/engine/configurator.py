@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from types import EllipsisType
 
     from openpit.engine.core import EngineCore
+    from openpit.engine.engine import Engine
     from openpit.param.enums import PnlHaltReason
     from openpit.param.ids import AccountId, Asset
     from openpit.param.values import Pnl
@@ -59,15 +60,18 @@ class Configurator(Opaque):
     from the next call.
     """
 
-    __slots__ = ("_core",)
+    __slots__ = ("_core", "_engine")
     __module__ = "openpit"
 
     _core: EngineCore
+    _engine: Engine | None
 
     @classmethod
-    def _of(cls, core: EngineCore) -> Configurator:
+    def _of(cls, core: EngineCore, engine: Engine | None = None) -> Configurator:
+        """Return a configurator; it keeps the engine, if there is one, in use."""
         self: Configurator = object.__new__(cls)
         self._core = core
+        self._engine = engine
         return self
 
     def _guard(self) -> AbstractContextManager[object]:

@@ -56,6 +56,7 @@ class EngineCore:
         "_adjustment_policies",
         "_bind_thread",
         "_drop_copy_mains",
+        "_drop_copy_starts",
         "_has_custom",
         "_main_checks",
         "_main_peeks",
@@ -102,6 +103,12 @@ class EngineCore:
         self._start_peeks = tuple(policy.peek_start for policy in hooks("peek_start"))
         self._main_checks = tuple((p.check_main, p.group_id) for p in hooks("check_main"))
         self._main_peeks = tuple((p.peek_main, p.group_id) for p in hooks("peek_main"))
+        self._drop_copy_starts = tuple(
+            policy.check_start
+            for policy in hooks("check_start")
+            if policy.checks_drop_copies
+            and not (isinstance(policy, CustomPolicy) and policy.skips_start)
+        )
         self._drop_copy_mains = tuple(
             (p.check_drop_copy, p.group_id) for p in hooks("check_drop_copy")
         )
@@ -368,13 +375,17 @@ class EngineCore:
 
     def _record(self, order: Order, account: int, now: int, call: DropCopyCall) -> DropCopyResult:
         outcome = _MainOutcome()
-        requested: list[Reject] = []
-        for check in self._start_checks:
+        started: list[Reject] = []
+        for check in self._drop_copy_starts:
             try:
-                requested += check(order, now, call) or ()
+                found = check(order, now, call)
             except BaseException as error:  # noqa: BLE001 - the other policies still record
                 outcome.failure = outcome.failure or error
-        failed = [reject for reject in requested if reject._code in EVALUATION_FAILURES]
+                continue
+            if found:
+                call.request_block(_block_of(found))
+                started += found
+        failed = [reject for reject in started if reject._code in EVALUATION_FAILURES]
         if not failed and outcome.failure is None:
             for check_main, group_id in self._drop_copy_mains:
                 try:
@@ -383,9 +394,10 @@ class EngineCore:
                     outcome.failure = outcome.failure or error
                     continue
                 if verdict is not None:
+                    call.request_block(_block_of(verdict.rejects or ()))
                     outcome.add(verdict, group_id, keep_rejected=True)
             failed = [reject for reject in outcome.rejects if reject._code in EVALUATION_FAILURES]
-            requested += outcome.rejects
+        call.active = False
         mutations = [*call.start_mutations, *outcome.mutations]
         if failed or outcome.failure is not None:
             try:
@@ -396,9 +408,8 @@ class EngineCore:
             if outcome.failure is not None:
                 raise outcome.failure
             return DropCopyResult._of(None, failed)
-        block = _block_of(requested)
-        if block is not None:
-            call.block(block)
+        if call.requested_block is not None:
+            self.registry.block(account, call.requested_block)
         effects = Effects(self.finisher, mutations, outcome.lock_groups, outcome.rows)
         operation = EngineDropCopyOperation._of(
             self,

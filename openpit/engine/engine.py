@@ -85,7 +85,8 @@ class Engine(Opaque):
         return self
 
     def __del__(self) -> None:
-        # Handles may outlive the engine; a pending request must then refuse (spec section 5.2).
+        # Handles may outlive the engine; a pending request must then refuse (spec section 5.2),
+        # unless somebody keeps a configurator, which holds the engine.
         self._core.alive = False
 
     @staticmethod
@@ -196,7 +197,7 @@ class Engine(Opaque):
 
     def configure(self) -> Configurator:
         """Return a handle on the policies' settings; it outlives the engine."""
-        return Configurator._of(self._core)
+        return Configurator._of(self._core, self)
 
 
 def _commit(reservation: Reservation) -> None:

@@ -159,6 +159,9 @@ class BuiltinPolicy:
     name: str
     group_id: int
 
+    #: Whether :meth:`check_start` has a say about an order that the venue has already.
+    checks_drop_copies = True
+
     def bind(self, accounts: AccountsView) -> None:
         """Take the engine's accounts; called once, when the engine is built."""
 

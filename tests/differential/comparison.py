@@ -9,9 +9,13 @@ import select
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tolerances import tolerated
+from shrinking import shrink
+from tolerances import level, tolerated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RUNNER = Path(__file__).with_name("runner.py")
 
@@ -99,6 +103,8 @@ class Pair:
 
     def difference(self, scenario: Scenario) -> Difference | None:
         """The first step at which the two disagree, or None."""
+        if not scenario:
+            return None
         self.reference.ask(scenario)
         self.ours.ask(scenario)
         answers: list[Any] = []
@@ -117,21 +123,7 @@ class Pair:
         return None
 
     def shrink(self, found: Difference) -> Difference:
-        """Drop steps, in ever smaller runs, while some difference stays."""
-        best = found
-        size = max(1, len(best.scenario) // 2)
-        while True:
-            start = 0
-            while start < len(best.scenario):
-                candidate = best.scenario[:start] + best.scenario[start + size :]
-                smaller = self.difference(candidate) if candidate else None
-                if smaller is None:
-                    start += size
-                else:
-                    best = smaller
-            if size == 1:
-                return best
-            size = max(1, size // 2)
+        return shrink(found, self.difference)
 
     def close(self) -> None:
         self.reference.close()
@@ -160,4 +152,26 @@ class Difference:
             f"{'>>' if number == self.index else '  '} {number:3} {json.dumps(step)}"
             for number, step in enumerate(self.scenario)
         )
-        return f"{steps}\nreference: {json.dumps(self.theirs)}\nours:      {json.dumps(self.ours)}"
+        return (
+            f"{steps}\nreference: {json.dumps(self.theirs)}\nours:      {json.dumps(self.ours)}\n"
+            f"that is:   {'; '.join(self.places())}"
+        )
+
+    def place(self) -> str:
+        """Where the answers part first, without what they say there."""
+        return self.places()[0].split(" ")[0]
+
+    def places(self) -> list[str]:
+        """Where the two answers part, for a reader."""
+        return list(_places(level(self.theirs), level(self.ours), ""))[:6]
+
+
+def _places(theirs: Any, ours: Any, path: str) -> Iterator[str]:
+    if isinstance(theirs, dict) and isinstance(ours, dict) and theirs.keys() == ours.keys():
+        for key, value in theirs.items():
+            yield from _places(value, ours[key], f"{path}.{key}")
+    elif isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
+        for index, (left, right) in enumerate(zip(theirs, ours, strict=True)):
+            yield from _places(left, right, f"{path}[{index}]")
+    elif theirs != ours:
+        yield f"{path} {json.dumps(theirs)} / {json.dumps(ours)}"

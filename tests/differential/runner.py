@@ -163,6 +163,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "RateLimitAssetBarrier": ("limit", "settlement_asset"),
     "RateLimitBrokerBarrier": ("limit",),
     "Reject": ("code", "reason", "details", "policy", "scope", "user_data"),
+    "Request": (),
     "Reservation": ("lock", "account_adjustments"),
     "SettlementLag": ("n", "unit"),
     "SettlementScheme": ("delivery", "payment"),
@@ -543,8 +544,10 @@ class Interpreter:
             return ["iterator", [self.canonical(item) for item in value]]
         for base in kind.__mro__[1:-1]:
             if base.__name__ in FIELDS:
-                inherited = FIELDS[base.__name__]
-                return [name, base.__name__, self._fields(value, base.__name__, inherited)]
+                inherited = self._fields(value, base.__name__, FIELDS[base.__name__])
+                # A handle's class of the engine is seen as the public one that it derives from.
+                own = [] if kind.__module__.startswith("openpit") else [name]
+                return [*own, base.__name__, inherited]
         return [name]
 
     def _fields(self, value: Any, name: str, fields: tuple[str, ...]) -> dict[str, Any]:

@@ -41,10 +41,11 @@ _BINDING = re.compile(
 
 def tolerated(theirs: Any, ours: Any) -> bool:
     """Whether a differing step is one of the documented differences."""
-    return _level(theirs) == _level(ours)
+    return level(theirs) == level(ours)
 
 
-def _level(answer: Any) -> Any:
+def level(answer: Any) -> Any:
+    """The answer without what may differ."""
     levelled = json.loads(_NEGATIVE_ZERO.sub(r"\1", json.dumps(answer)))
     return _walk(levelled)
 

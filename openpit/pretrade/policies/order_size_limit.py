@@ -64,6 +64,8 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
         "name",
     )
 
+    checks_drop_copies = False
+
     settings_type: Final = (
         "openpit::storage::config_cell::ArcSwapConfigCell"
         "<openpit::pretrade::policies::order_size_limit::OrderSizeLimitSettings>"
@@ -135,6 +137,8 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
 
     def _judge(self, order: Order, chain: Cap) -> list[Reject] | None:
         broker = self._settings.broker or _NO_CAP
+        if chain == broker == _NO_CAP:
+            return None  # no cap is about this order: none of its amounts is read
         if order._quantity is None and order._volume is None:
             return [missing_field("trade amount", NAME)]
         try:

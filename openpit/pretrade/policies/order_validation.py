@@ -23,6 +23,8 @@ class OrderValidationPolicy(BuiltinPolicy):
 
     __slots__ = ("group_id", "name")
 
+    checks_drop_copies = False
+
     def __init__(self, group_id: int) -> None:
         self.name = _NAME
         self.group_id = group_id

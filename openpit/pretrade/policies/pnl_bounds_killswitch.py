@@ -233,7 +233,7 @@ class PnlBoundsKillswitchReadyBuilder:
             key, bounds = read_account_barrier(item.barrier, item.account_id)
             accounts.append((key, bounds))
             seeds[key] = Pnl(item.initial_pnl)._value
-        settings = PnlBoundsSettings({}, {}).updated(PnlBoundsUpdate(broker, accounts))
+        settings = PnlBoundsSettings({}, {}).updated(PnlBoundsUpdate(broker or None, accounts))
         group_id = group_id_value(self._group_id)
         return builder._add_builtin(PnlBoundsKillSwitchPolicy(settings, seeds, group_id))
 

@@ -135,13 +135,20 @@ class PnlBoundsSettings(NamedTuple):
             _require_a_bound(asset, bounds)
         for (_, asset), bounds in update.accounts or ():
             _require_a_bound(asset, bounds)
-        settings = PnlBoundsSettings(
-            self.broker if update.broker is None else dict(update.broker),
-            self.accounts if update.accounts is None else dict(update.accounts),
-        )
-        if not (settings.broker or settings.accounts):
-            raise SettingsError("at least one broker or account+asset barrier must be configured")
+        settings = self
+        # One axis after the other, each leaving a barrier: clearing the last broker barrier in the
+        # call that brings the first account barrier is refused.
+        if update.broker is not None:
+            settings = _with_a_barrier(settings._replace(broker=dict(update.broker)))
+        if update.accounts is not None:
+            settings = _with_a_barrier(settings._replace(accounts=dict(update.accounts)))
         return settings
+
+
+def _with_a_barrier(settings: PnlBoundsSettings) -> PnlBoundsSettings:
+    if not (settings.broker or settings.accounts):
+        raise SettingsError("at least one broker or account+asset barrier must be configured")
+    return settings
 
 
 def _require_a_bound(asset: str, bounds: Bounds) -> None:

@@ -7,13 +7,11 @@ the configurator reports as a validation failure.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections.abc import Sequence
+from typing import Final, TypeVar
 
 from openpit.param.ids import AccountId
 from openpit.param.refusals import not_an_instance
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = [
     "MODULE",
@@ -71,6 +69,8 @@ def barriers(value: object, kind: type[_Barrier]) -> Sequence[_Barrier] | None:
     """Return a sequence of barriers of one class, None for "keep"; TypeError otherwise."""
     if value is None:
         return None
-    if not isinstance(value, (list, tuple)):
+    if isinstance(value, str):
+        raise TypeError("Can't extract `str` to `Vec`")
+    if not isinstance(value, Sequence):
         raise not_an_instance(value, "Sequence")
     return [expect(item, kind) for item in value]
