@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Self, final
 
-from openpit.param.fixed_decimal import FixedDecimal
+from openpit.param.decimals import parse_text
+from openpit.param.fixed_decimal import FixedDecimal, UnsignedDecimal, negative
 from openpit.param.ids import Asset
 from openpit.param.reals import as_float, as_integer, real_number
 from openpit.param.refusals import not_an_instance, refuse_final_bases
@@ -27,6 +28,18 @@ __all__ = [
 ]
 
 _new = object.__new__
+
+
+def _unsigned(
+    value: UnsignedDecimal | Decimal | str | float, kind: type[UnsignedDecimal]
+) -> Decimal:
+    """Read what ``kind`` takes; a text, which is the usual case, without making an object of it."""
+    if type(value) is not str:
+        return kind(value)._value  # type: ignore[arg-type]  # kind refuses other values' classes
+    number = parse_text(value, kind.__name__)
+    if number.is_signed():
+        raise negative(kind.__name__)
+    return number
 
 
 class TradeAmount:
@@ -59,7 +72,7 @@ class TradeAmount:
     def quantity(value: Quantity | Decimal | str | float) -> TradeAmount:
         """Return an amount in units of the underlying; raises as ``Quantity(value)`` does."""
         self = _new(TradeAmount)
-        self._quantity = Quantity(value)._value
+        self._quantity = _unsigned(value, Quantity)
         self._volume = None
         return self
 
@@ -68,7 +81,7 @@ class TradeAmount:
         """Return an amount in the settlement asset; raises as ``Volume(value)`` does."""
         self = _new(TradeAmount)
         self._quantity = None
-        self._volume = Volume(value)._value
+        self._volume = _unsigned(value, Volume)
         return self
 
     @property

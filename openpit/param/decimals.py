@@ -38,7 +38,7 @@ __all__ = [
     "add",
     "divide",
     "from_mantissa",
-    "mantissa_of",
+    "mantissa_and_scale",
     "multiply",
     "negate",
     "parse",
@@ -116,6 +116,12 @@ _STRATEGIES = {
     "Down": _wide_rounding(ROUND_FLOOR),
 }
 
+_wide_scaleb = _WIDE.scaleb
+
+_SHORT = 2**32  # mantissas below are kept in one word by the reference, which at times shows
+_TEN_TO = [10**power for power in range(10)]
+_ROOM = [MAX_MANTISSA // step for step in _TEN_TO]  # the largest that can grow by so many digits
+
 _STEP = [Decimal((0, (1,), -scale)) for scale in range(MAX_SCALE + 1)]
 _LARGEST = [_WIDE.scaleb(Decimal(MAX_MANTISSA), -scale) for scale in range(MAX_SCALE + 1)]
 
@@ -126,21 +132,19 @@ class DecimalOverflow(ArithmeticError):  # noqa: N818 - internal, named for what
 
 def from_mantissa(mantissa: int, scale: int) -> Decimal:
     """Return ``mantissa / 10**scale`` with that scale; no negative zero can come of it."""
-    return _WIDE.scaleb(Decimal(mantissa), -scale)
+    return _wide_scaleb(Decimal(mantissa), -scale)
 
 
-def mantissa_of(value: Decimal) -> int:
-    """Return the digits of a fixed decimal as a number, without its sign."""
-    return int(_WIDE.scaleb(value.copy_abs(), scale_of(value)))
+def mantissa_and_scale(value: Decimal) -> tuple[int, int]:
+    """Return the digits of a fixed decimal as a number, and how many of them are fractional."""
+    whole, _, fraction = plain(value).partition(".")
+    return abs(int(whole + fraction)), len(fraction)
 
 
 def scale_of(value: Decimal) -> int:
     """Return the number of fractional digits of a fixed decimal."""
-    text = str(value)
-    if "E" in text:
-        return -int(value.as_tuple().exponent)
-    point = text.find(".")
-    return 0 if point < 0 else len(text) - point - 1
+    _, _, fraction = plain(value).partition(".")
+    return len(fraction)
 
 
 def _fit(exact: Decimal, scale: int, rounding: Context) -> Decimal:
@@ -197,22 +201,18 @@ def multiply(a: Decimal, b: Decimal) -> Decimal:
         scale = scale_of(a) + scale_of(b)
         product = _fit(_WIDE.multiply(a, b), scale, _HALF_EVEN)
     # The reference multiplies mantissas of 32 bits apart, and gives up there beyond this scale.
-    if scale > MAX_SCALE + 19 and mantissa_of(a) < 2**32 and mantissa_of(b) < 2**32:
+    if scale > MAX_SCALE + 19 and _is_short(a) and _is_short(b):
         return ZERO
     return product
+
+
+def _is_short(value: Decimal) -> bool:
+    return mantissa_and_scale(value)[0] < _SHORT
 
 
 def negate(a: Decimal) -> Decimal:
     """Return ``-a``; zero stays as it is."""
     return a.copy_negate() if a else a
-
-
-def _largest_power(mantissa: int, limit: int) -> int:
-    """Return the largest power of ten, up to ``limit``, that keeps the mantissa in 96 bits."""
-    power = limit
-    while power > 0 and mantissa * 10**power > MAX_MANTISSA:
-        power -= 1
-    return power
 
 
 def divide(a: Decimal, b: Decimal) -> Decimal:
@@ -225,17 +225,20 @@ def divide(a: Decimal, b: Decimal) -> Decimal:
         raise ZeroDivisionError
     if not a:
         return ZERO
-    divisor = mantissa_of(b)
-    quotient, rest = divmod(mantissa_of(a), divisor)
-    scale = scale_of(a) - scale_of(b)
+    dividend, scale_a = mantissa_and_scale(a)
+    divisor, scale_b = mantissa_and_scale(b)
+    quotient, rest = divmod(dividend, divisor)
+    scale = scale_a - scale_b
     padded = False
     while rest or scale < 0:
         padded = padded or rest != 0
-        power = _largest_power(quotient, min(9, MAX_SCALE - scale if rest else -scale))
+        power = min(9, MAX_SCALE - scale if rest else -scale)
+        while power and quotient > _ROOM[power]:
+            power -= 1
         if power == 0:
             break
-        more, rest = divmod(rest * 10**power, divisor)
-        quotient = quotient * 10**power + more
+        more, rest = divmod(rest * _TEN_TO[power], divisor)
+        quotient = quotient * _TEN_TO[power] + more
         scale += power
     if quotient > MAX_MANTISSA:
         # The last digits brought it over 96 bits: one digit too many.
@@ -259,17 +262,17 @@ def divide(a: Decimal, b: Decimal) -> Decimal:
 
 
 # The reference looks for eight zeros only where the lowest 32 bits are clear.
-_EIGHT_ZEROS = math.lcm(10**8, 2**32)
+_EIGHT_ZEROS = math.lcm(10**8, _SHORT)
 
 
 def _without_padding(quotient: int, scale: int) -> tuple[int, int]:
     """Drop zeros at the end of a quotient as the reference does, which is not all of them."""
     while quotient % _EIGHT_ZEROS == 0 and scale >= 8:  # noqa: PLR2004 - eight zeros
-        quotient //= 10**8
+        quotient //= _TEN_TO[8]
         scale -= 8
     for run in (4, 2, 1):
-        if scale >= run and quotient % 10**run == 0:
-            quotient //= 10**run
+        if scale >= run and quotient % _TEN_TO[run] == 0:
+            quotient //= _TEN_TO[run]
             scale -= run
     return quotient, scale
 

@@ -37,7 +37,7 @@ from openpit.param.refusals import (
 )
 from openpit.param.words import folded, quoted
 
-__all__ = ["FixedDecimal", "SignedDecimal", "UnsignedDecimal", "overflow"]
+__all__ = ["FixedDecimal", "SignedDecimal", "UnsignedDecimal", "negative", "overflow"]
 
 _U32_MAX = 2**32 - 1
 _U64_MAX = 2**64 - 1
@@ -47,6 +47,11 @@ _C_LONG = range(-(2**63), 2**63)
 _STRATEGIES = {folded(strategy): str(strategy) for strategy in RoundingStrategy}
 
 _new = object.__new__
+
+
+def negative(type_name: str) -> ParamError:
+    """Return the error of a value below zero for a type that has none."""
+    return ParamError(f"value must be non-negative for {type_name}")
 
 
 def overflow(value: FixedDecimal) -> ParamError:
@@ -121,7 +126,7 @@ class FixedDecimal:
         else:
             number = parse(value, self.__class__.__name__)
         if number.is_signed() and not self._signed:
-            raise ParamError(f"value must be non-negative for {self.__class__.__name__}")
+            raise negative(self.__class__.__name__)
         self._value = number
 
     @classmethod
@@ -135,7 +140,7 @@ class FixedDecimal:
     def _checked(cls, value: Decimal) -> Self:
         """Take a fixed decimal whose sign is not known to suit this class."""
         if value.is_signed() and not cls._signed:
-            raise ParamError(f"value must be non-negative for {cls.__name__}")
+            raise negative(cls.__name__)
         return cls._of(value)
 
     @classmethod
@@ -343,7 +348,7 @@ class FixedDecimal:
 
     def _check_scalar(self, scalar: Decimal) -> None:
         if scalar.is_signed() and not self._signed:
-            raise ParamError(f"value must be non-negative for {self.__class__.__name__}")
+            raise negative(self.__class__.__name__)
 
     def __init_subclass__(cls) -> None:
         refuse_final_bases(cls)

@@ -11,8 +11,7 @@ from openpit.param.decimals import (
     MAX_SCALE,
     ZERO,
     from_mantissa,
-    mantissa_of,
-    scale_of,
+    mantissa_and_scale,
 )
 
 if TYPE_CHECKING:
@@ -86,8 +85,8 @@ def to_float(value: Decimal) -> float:
     The whole part and the fraction are converted apart, and the sum is rounded to the value's
     scale, all in floats, as the reference does: the same decimal gives the same float.
     """
-    scale = scale_of(value)
-    whole, fraction = divmod(mantissa_of(value), 10**scale)
+    mantissa, scale = mantissa_and_scale(value)
+    whole, fraction = divmod(mantissa, 10**scale)
     number = float(whole)
     if fraction:
         unit = _power_of_ten(scale)
