@@ -80,8 +80,8 @@ def generate(*, orders: int, accounts: int, seed: int) -> Iterator[Event]:
     """Yield ``orders`` orders of accounts 1 to ``accounts``, with their fills and cancels.
 
     Somewhat more fills and cancels than orders: each comes after its order, and together they
-    never exceed its quantity. At least 1,000 orders are needed for every kind of
-    reject to come up, and two accounts for the kill switch.
+    never exceed its quantity. In some thousands of orders every kind of reject comes up; the kill
+    switch needs two accounts.
     """
     return _Market(accounts, seed).events(orders)
 
@@ -177,7 +177,10 @@ class _Market:
         )
 
     def _schedule(self, time: int, order: _Working) -> None:
-        heappush(self._answers, (time + 1 + self._below(ANSWER_DELAY), order.key, order))
+        # A tenth of the answers comes within a hundredth of the longest delay.
+        share = self._draw()
+        delay = int(share * share * ANSWER_DELAY)
+        heappush(self._answers, (time + 1 + delay, order.key, order))
 
     def _account(self) -> int:
         return 1 + self._weighted(self._account_bounds)

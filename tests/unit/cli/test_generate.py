@@ -30,7 +30,7 @@ def test_a_seed_is_one_flow_on_every_machine_and_python() -> None:
         digest.update(dump(event).encode())
 
     assert digest.hexdigest() == (
-        "a7c940511c24a4a1c9c9adc6c15e8d640f703f42273d294767e931cef8d55222"
+        "b6301c921521031e78a316dd66fbe5d9cd89ff37f0292023bd922a9754ca20c9"
     )
 
 
