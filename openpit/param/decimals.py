@@ -77,6 +77,7 @@ _narrow_subtract = NARROW.subtract
 _narrow_multiply = NARROW.multiply
 _narrow_remainder = NARROW.remainder
 _narrow_create = NARROW.create_decimal
+_text = NARROW.to_sci_string  # str() asks the thread's context whether the exponent is an E or an e
 
 # Exact for the sum, product and remainder of any two fixed decimals: 87 digits at most.
 _WIDE = Context(
@@ -394,7 +395,7 @@ def parse_decimal(value: Decimal, type_name: str) -> Decimal:
         number = _narrow_create(value)
     except ArithmeticError:
         return _parse_wide_decimal(value, type_name)
-    if number and number.is_finite() and "E" not in str(number):
+    if number and number.is_finite() and "E" not in _text(number):
         return number
     return _parse_wide_decimal(value, type_name)
 
@@ -434,7 +435,9 @@ def _shortest_text(value: float) -> str:
         return "NaN" if text == "nan" else text
     if "e" in text or len(text) > _SURE_DIGITS:
         digits = Decimal(text)
-        larger = Decimal(value).quantize(digits, context=_FLOAT_HALF_UP)
+        # The constructor would signal FloatOperation in a context that traps it.
+        exact = Decimal.from_float(value)  # noqa: FURB164 - as the line above says
+        larger = exact.quantize(digits, context=_FLOAT_HALF_UP)
         text = format(larger if float(larger) == value else digits, "f")
     return text.removesuffix(".0")
 
@@ -462,5 +465,5 @@ def parse(value: object, type_name: str) -> Decimal:
 
 def plain(value: Decimal) -> str:
     """Return plain notation with the stored scale, never an exponent."""
-    text = str(value)
+    text = _text(value)
     return format(value, "f") if "E" in text else text
