@@ -44,9 +44,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="only rows whose name contains this text")
     parser.add_argument("--save", type=Path, help="also write the table to this file")
     options = parser.parse_args()
+    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores."
     lines = [
-        f"Python {platform.python_version()}, {os.cpu_count()} cores. "
-        "Ratio: ours / yardstick, lower is better.",
+        f"{machine} Ratio: ours / yardstick, lower is better.",
         "",
         "| row | ratio | aim | ours (µs) | yardstick (µs) |",
         "|---|---:|---:|---:|---:|",

@@ -23,7 +23,7 @@ class Timed:
 
 @dataclass(frozen=True)
 class Row:
-    """Ours against a yardstick; ``aim`` is the largest ratio (ours / yardstick) that is hoped for."""
+    """Ours against a yardstick; ``aim`` is the largest ratio that is hoped for."""
 
     name: str
     ours: Timed
