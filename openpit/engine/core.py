@@ -136,7 +136,7 @@ class EngineCore:
         if self.registry.anything_blocked and (stopped := self.registry.check(account)) is not None:
             return StartResult._of(None, [stopped])
         call = EngineCall(self.registry, account) if self._has_custom else None
-        was_busy, finisher.busy = finisher.busy, True
+        was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             rejects = self._start_stage(order, account, now, call)
         finally:
@@ -165,7 +165,7 @@ class EngineCore:
         finisher = self.finisher
         if finisher.dropped:
             finisher.settle()
-        was_busy, finisher.busy = finisher.busy, True
+        was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             return self._main_stage(order, order._account, now, call)
         finally:
@@ -205,7 +205,7 @@ class EngineCore:
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
             return ExecuteResult._of(None, [stopped])
         call = EngineCall(registry, account) if self._has_custom else None
-        was_busy, finisher.busy = finisher.busy, True
+        was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             rejects = self._start_stage(order, account, now, call)
             if rejects:
@@ -302,7 +302,7 @@ class EngineCore:
         if (stopped := self.registry.check(account)) is not None:
             return DryRunReport._of([stopped], Lock._of({}), [], None)
         call = EngineCall(self.registry, account) if self._has_custom else None
-        was_busy, finisher.busy = finisher.busy, True
+        was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             return self._peek(order, now, call, with_main_stage=with_main_stage)
         finally:
@@ -364,7 +364,7 @@ class EngineCore:
                 ],
             )
         call = DropCopyCall(self.registry, account)
-        was_busy, finisher.busy = finisher.busy, True
+        was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             return self._record(order, account, now, call)
         finally:
@@ -436,7 +436,7 @@ class EngineCore:
         pnls: list[AccountPnlRow] = []
         rows: list[GroupRow] = []
         failure: BaseException | None = None
-        was_busy, finisher.busy = finisher.busy, True
+        was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             for policy in self._report_policies:
                 try:
@@ -474,7 +474,7 @@ class EngineCore:
         mutations: list[Finalizer] = []
         rows: list[GroupRow] = []
         blocks: list[AccountBlock] = []
-        was_busy, finisher.busy = finisher.busy, True
+        was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             for index, adjustment in enumerate(adjustments):
                 for policy in self._adjustment_policies:

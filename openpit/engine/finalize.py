@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from openpit.pretrade.runtime import BuiltinFinalizer
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from decimal import Decimal
@@ -40,8 +42,9 @@ class Finisher:
     def commit(self, mutations: Iterable[Finalizer]) -> None:
         """Run all commit callbacks in order; raise the first failure."""
         failure: BaseException | None = None
-        was_busy, self.busy = self.busy, True
+        was_busy = self.busy
         for mutation in mutations:
+            self.busy = isinstance(mutation, BuiltinFinalizer)  # a callback is a safe point
             try:
                 mutation.commit()
             except BaseException as error:  # noqa: BLE001 - the others run, also past ^C
@@ -54,8 +57,9 @@ class Finisher:
     def rollback(self, mutations: Sequence[Finalizer]) -> None:
         """Run all rollback callbacks in reverse order; raise the first failure."""
         failure: BaseException | None = None
-        was_busy, self.busy = self.busy, True
+        was_busy = self.busy
         for mutation in reversed(mutations):
+            self.busy = isinstance(mutation, BuiltinFinalizer)
             try:
                 mutation.rollback()
             except BaseException as error:  # noqa: BLE001 - the others run, also past ^C

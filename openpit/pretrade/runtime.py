@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccountsView",
     "AdjustmentEffect",
+    "BuiltinFinalizer",
     "BuiltinPolicy",
     "Call",
     "Finalizer",
@@ -78,6 +79,12 @@ class Finalizer(Protocol):
     @property
     def rollback(self) -> Callable[[], object]:
         """To be called when it did not."""
+
+
+class BuiltinFinalizer:
+    """Base of what a built-in policy has to undo: arithmetic that nothing may interrupt."""
+
+    __slots__ = ()
 
 
 class Verdict:

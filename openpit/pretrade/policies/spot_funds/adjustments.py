@@ -14,7 +14,7 @@ from openpit.pretrade.codes import ACCOUNT
 from openpit.pretrade.policies.spot_funds.desk import NAME, overflow_reject, switch_block
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
 from openpit.pretrade.rejects import AccountBlock, Reject, missing_field
-from openpit.pretrade.runtime import AdjustmentEffect
+from openpit.pretrade.runtime import AdjustmentEffect, BuiltinFinalizer
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -52,7 +52,7 @@ def set_account_pnl(
     return [] if breach is None else [switch_block(breach)]
 
 
-class _PnlBefore:
+class _PnlBefore(BuiltinFinalizer):
     """Undoes the setting of an account's PnL."""
 
     __slots__ = ("_account", "_desk", "_pnl")
@@ -80,7 +80,7 @@ def _adjust_account_pnl(
     return AdjustmentEffect(None, (before,), (), blocks)
 
 
-class _SlotBefore:
+class _SlotBefore(BuiltinFinalizer):
     """Undoes the adjustment of a slot."""
 
     __slots__ = ("_account", "_asset", "_desk", "_slot")

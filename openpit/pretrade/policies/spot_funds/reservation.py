@@ -9,6 +9,7 @@ from openpit.param.enums import PnlHaltReason
 from openpit.pretrade.policies.spot_funds.desk import NAME
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
 from openpit.pretrade.rejects import AccountBlock
+from openpit.pretrade.runtime import BuiltinFinalizer
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -26,7 +27,7 @@ class Leg(NamedTuple):
     incoming: Decimal
 
 
-class ReservedFunds:
+class ReservedFunds(BuiltinFinalizer):
     """The legs of one accepted order; commit keeps them, rollback takes them back.
 
     Rolling back subtracts the amounts from what there is by then, so that fills reported in
@@ -56,12 +57,11 @@ class ReservedFunds:
             if slot is None:
                 slot = funds.slot(asset)
             try:
-                if hold:
-                    available = add(slot.available, hold)
-                    slot.held = subtract(slot.held, hold)
-                    slot.available = available
-                if incoming:
-                    slot.incoming = subtract(slot.incoming, incoming)
+                available = add(slot.available, hold)
+                held = subtract(slot.held, hold)
+                slot.incoming = subtract(slot.incoming, incoming)
+                slot.available = available
+                slot.held = held
             except DecimalOverflow:
                 self._desk.accounts.block(account, _stuck(asset, hold, incoming, slot))
             if not (slot.available or slot.held or slot.incoming) and slot.is_empty:
