@@ -1,0 +1,7 @@
+"""The side that the caller holds: accounts to shards, calls in flight, engine-wide state."""
+
+from __future__ import annotations
+
+from openpit.router.stats import ShardStats
+
+__all__ = ["ShardStats"]

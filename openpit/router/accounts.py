@@ -1,0 +1,170 @@
+"""The public handle on the accounts of a sharded engine. Follows spec section 6.
+
+What one account has (block, currency) is its shard's; what a group has is every shard's;
+memberships change in two phases, on all the listed accounts' shards or on none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from openpit.engine.accounts import account_value, asset_text, group_tier, group_value, text
+from openpit.engine.registry import AccountRegistry, admin_block
+from openpit.param.ids import AccountGroupId
+from openpit.param.refusals import not_an_instance
+from openpit.core.opaque import Opaque
+from openpit.pretrade.rejects import AccountBlock
+from openpit.router.wide import administration, change_group, everywhere
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from openpit.param.ids import AccountId, Asset
+    from openpit.router.calls import Call
+    from openpit.router.core import RouterCore
+
+__all__ = ["AccountCalls", "ShardedAccounts"]
+
+
+class AccountCalls:
+    """The calls behind the methods of both faces' handles; arguments are checked here."""
+
+    __slots__ = ("_core",)
+
+    def __init__(self, core: RouterCore) -> None:
+        self._core = core
+
+    def of_account(self, now: int, account: AccountId, method: str, *values: object) -> Call:
+        """Call a method of the account's shard."""
+        return self._core.administer(now, account_value(account), method, *values)
+
+    def of_all(self, now: int, method: str, *values: object) -> Call:
+        """Call a method of every shard."""
+        return self._core.procedure(now, everywhere, administration(now, method, *values))
+
+    def change_group(
+        self, now: int, method: str, accounts: Iterable[AccountId], group: AccountGroupId | int
+    ) -> Call:
+        """Register or unregister."""
+        number = group_value(group)
+        listed = [account_value(account) for account in accounts]
+        # The default group is refused before any account is looked at.
+        AccountRegistry().check_register((), number)
+        return self._core.procedure(now, change_group, now, method, listed, number)
+
+
+class ShardedAccounts(Opaque):
+    """Groups, blocks and currencies of an engine's accounts; works after the engine is gone.
+
+    The methods are those of :class:`openpit.Accounts`, with the same errors.
+    """
+
+    __slots__ = ("_calls", "_driver")
+    __module__ = "openpit"
+
+    @classmethod
+    def _of(cls, driver: Any) -> ShardedAccounts:
+        self: ShardedAccounts = object.__new__(cls)
+        self._driver = driver
+        self._calls = AccountCalls(driver.core)
+        return self
+
+    # --- groups --------------------------------------------------------------------------------
+
+    def register_group(self, accounts: Iterable[AccountId], group: AccountGroupId | int) -> None:
+        """Put all listed accounts into a group, or none.
+
+        Raises:
+            AccountGroupRegistrationError: an account is in a group already, or the group is the
+                default one.
+        """
+        self._driver.run(self._calls.change_group, "register", accounts, group)
+
+    def unregister_group(self, accounts: Iterable[AccountId], group: AccountGroupId | int) -> None:
+        """Take all listed accounts out of a group, or none.
+
+        Raises:
+            AccountGroupRegistrationError: an account is not in that group.
+        """
+        self._driver.run(self._calls.change_group, "unregister", accounts, group)
+
+    def group_of(self, account: AccountId) -> AccountGroupId | None:
+        """Return the account's group; None for the default group."""
+        number = self._driver.run(self._calls.of_account, account, "group_of")
+        return None if number is None else AccountGroupId._of(number)
+
+    # --- currencies ----------------------------------------------------------------------------
+
+    def set_currency(self, account: AccountId, asset: Asset | str) -> None:
+        """Set the account's own currency; nothing is evaluated anew."""
+        self._driver.run(self._calls.of_account, account, "set_currency", asset_text(asset))
+
+    def clear_currency(self, account: AccountId) -> None:
+        """Let the account fall back to its group's currency."""
+        self._driver.run(self._calls.of_account, account, "clear_currency")
+
+    def set_group_currency(self, group: AccountGroupId | int, asset: Asset | str) -> None:
+        """Set a group's currency; group 0 (``AccountGroupId.DEFAULT``) is the tier below all."""
+        currency = asset_text(asset)
+        self._driver.run(self._calls.of_all, "set_group_currency", group_tier(group), currency)
+
+    def clear_group_currency(self, group: AccountGroupId | int) -> None:
+        """Let a group fall back to the default group's currency."""
+        self._driver.run(self._calls.of_all, "clear_group_currency", group_tier(group))
+
+    # --- blocks --------------------------------------------------------------------------------
+
+    def block(self, account: AccountId, reason: str) -> None:
+        """Reject the account's orders from now on; a cause that is there already stays."""
+        cause = admin_block(text(reason))
+        self._driver.run(self._calls.of_account, account, "block", cause)
+
+    def block_with_cause(self, account: AccountId, cause: AccountBlock) -> None:
+        """Block with a given code, policy, reason and details; an existing cause stays."""
+        if not isinstance(cause, AccountBlock):
+            raise not_an_instance(cause, "AccountBlock")
+        self._driver.run(self._calls.of_account, account, "block", cause)
+
+    def unblock(self, account: AccountId) -> None:
+        """Remove the account's own cause; group and engine-wide ones stay. Idempotent."""
+        self._driver.run(self._calls.of_account, account, "unblock")
+
+    def unblock_all(self) -> None:
+        """Clear the engine-wide block and nothing else. Idempotent."""
+        self._driver.run(self._calls.of_all, "unblock_all")
+
+    def replace_block_reason(self, account: AccountId, reason: str) -> None:
+        """Replace the account's cause by an operator's.
+
+        Raises:
+            AccountBlockError: the account itself is not blocked.
+        """
+        self._driver.run(self._calls.of_account, account, "replace_block_reason", text(reason))
+
+    def block_group(self, group: AccountGroupId | int, reason: str) -> None:
+        """Reject the orders of a group's members, whoever they are when they come.
+
+        Raises:
+            AccountBlockError: the group is the default one.
+        """
+        checked = text(reason)
+        self._driver.run(self._calls.of_all, "block_group", group_value(group), checked)
+
+    def unblock_group(self, group: AccountGroupId | int) -> None:
+        """Remove the group's cause. Idempotent.
+
+        Raises:
+            AccountBlockError: the group is the default one.
+        """
+        self._driver.run(self._calls.of_all, "unblock_group", group_value(group))
+
+    def replace_group_block_reason(self, group: AccountGroupId | int, reason: str) -> None:
+        """Replace the group's cause by an operator's.
+
+        Raises:
+            AccountBlockError: the group is not blocked, or is the default one.
+        """
+        checked = text(reason)
+        self._driver.run(
+            self._calls.of_all, "replace_group_block_reason", group_value(group), checked
+        )

@@ -1,0 +1,175 @@
+"""From a shard's reply to what the public method returns, and what it returns without a reply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Never
+
+from openpit.core.lock import Lock
+from openpit.errors import WireError
+from openpit.pretrade.rejects import Reject
+from openpit.pretrade.results import (
+    AccountAdjustmentBatchResult,
+    DropCopyResult,
+    DryRunReport,
+    ExecuteResult,
+    PostTradeResult,
+    StartResult,
+)
+from openpit.wire import kinds
+from openpit.wire.failures import read_failure
+from openpit.wire.rows import DecodedRejects, DecodedRows, lock_of, pnl_of, read_block
+from openpit.wire.values import decode
+
+if TYPE_CHECKING:
+    from openpit.router.link import ShardLink
+
+__all__ = [
+    "CHECKS",
+    "ROUTER",
+    "Check",
+    "denial",
+    "read_adjusted",
+    "read_execute",
+    "read_reported",
+    "read_value",
+]
+
+ROUTER: Final = "Router"
+"""The policy name in the rejects of orders that could not be checked."""
+
+Reply = tuple[Any, ...]
+Read = Callable[["ShardLink", "int | None", Reply], Any]
+
+
+def denial(shard: int, why: str) -> list[Reject]:
+    """Return the reject of an order that its shard could not check."""
+    return [
+        Reject._of(
+            "SystemUnavailable", "shard is not available", f"shard {shard}: {why}", ROUTER, "order"
+        )
+    ]
+
+
+def _unexpected(link: ShardLink, reply: Reply) -> Never:
+    """Raise what the shard raised, or that its reply fits no command of this kind."""
+    if reply[0] == kinds.RAISED:
+        raise read_failure(reply[2:], link.number)
+    raise WireError(f"not a reply to this command: {reply!r:.200}")
+
+
+# --- checks ------------------------------------------------------------------------------------
+
+
+def read_execute(link: ShardLink, account: int | None, reply: Reply) -> ExecuteResult:
+    """Return the result of an order's main stage."""
+    kind = reply[0]
+    if kind == kinds.ACCEPTED:
+        return ExecuteResult._of(link.handles.local._of(link), ())
+    if kind == kinds.RESERVED:
+        return ExecuteResult._of(link.handles.held._of(link, account, *reply[1:]), ())
+    if kind in _REJECTIONS:
+        return ExecuteResult._of(None, DecodedRejects(reply[2]))
+    _unexpected(link, reply)
+
+
+_REJECTIONS: Final = frozenset({kinds.REJECTED, kinds.REJECTED_UNCOUNTED})
+
+
+def _read_start(link: ShardLink, account: int | None, reply: Reply) -> StartResult:
+    if reply[0] == kinds.STARTED:
+        return StartResult._of(link.handles.request._of(link, account, reply[1]), ())
+    if reply[0] in _REJECTIONS:
+        return StartResult._of(None, DecodedRejects(reply[2]))
+    _unexpected(link, reply)
+
+
+def _read_dry(link: ShardLink, _account: int | None, reply: Reply) -> DryRunReport:
+    if reply[0] != kinds.DRY:
+        _unexpected(link, reply)
+    _, _, rejects, lock, rows, block = reply
+    return DryRunReport._of(
+        None if rejects is None else DecodedRejects(rejects),
+        lock_of(lock),
+        DecodedRows(rows),
+        None if block is None else read_block(block),
+    )
+
+
+def _read_drop_copy(link: ShardLink, account: int | None, reply: Reply) -> DropCopyResult:
+    if reply[0] == kinds.RECORDED:
+        _, handle, is_held, lock, rows, block, is_blocked = reply
+        operation = link.handles.operation._of(
+            link, account, handle, is_held, lock, rows, block=block, is_blocked=is_blocked
+        )
+        return DropCopyResult._of(operation, ())
+    if reply[0] in _REJECTIONS:
+        return DropCopyResult._of(None, DecodedRejects(reply[2]))
+    _unexpected(link, reply)
+
+
+class Check(NamedTuple):
+    """How one kind of check is answered: by its shard, or by the router in its place."""
+
+    read: Read
+    deny: Callable[[list[Reject]], Any]
+
+
+def _deny_execute(rejects: list[Reject]) -> ExecuteResult:
+    return ExecuteResult._of(None, rejects)
+
+
+def _deny_dry(rejects: list[Reject]) -> DryRunReport:
+    return DryRunReport._of(rejects, Lock._of({}), (), None)
+
+
+_EXECUTE: Final = Check(read_execute, _deny_execute)
+
+CHECKS: Final[dict[int, Check]] = {
+    kinds.EXECUTE: _EXECUTE,
+    kinds.EXECUTE_REQUEST: _EXECUTE,
+    kinds.START: Check(_read_start, lambda rejects: StartResult._of(None, rejects)),
+    kinds.START_DRY_RUN: Check(_read_dry, _deny_dry),
+    kinds.EXECUTE_DRY_RUN: Check(_read_dry, _deny_dry),
+    kinds.DROP_COPY: Check(_read_drop_copy, lambda rejects: DropCopyResult._of(None, rejects)),
+}
+"""The checks, by the command that asks for them."""
+
+
+# --- what has no answer but the shard's ----------------------------------------------------------
+
+
+def read_reported(link: ShardLink, _account: int | None, reply: Reply) -> PostTradeResult:
+    """Return the result of an execution report."""
+    if reply[0] == kinds.DONE:
+        return PostTradeResult._of((), (), ())
+    if reply[0] != kinds.REPORTED:
+        _unexpected(link, reply)
+    _, _, blocks, pnls, rows = reply
+    return PostTradeResult._of(
+        [read_block(row) for row in blocks], [pnl_of(row) for row in pnls], DecodedRows(rows)
+    )
+
+
+def read_adjusted(
+    link: ShardLink, _account: int | None, reply: Reply
+) -> AccountAdjustmentBatchResult:
+    """Return the result of a batch of adjustments."""
+    if reply[0] != kinds.ADJUSTED:
+        _unexpected(link, reply)
+    _, _, failed_index, rejects, rows, blocks = reply
+    return AccountAdjustmentBatchResult._of(
+        failed_index,
+        DecodedRejects(rejects),
+        DecodedRows(rows),
+        [read_block(row) for row in blocks],
+    )
+
+
+def read_value(link: ShardLink, _account: int | None, reply: Reply) -> Any:
+    """Return what an administrative command answered, None for a command that only does."""
+    if reply[0] == kinds.DONE:
+        return None
+    if reply[0] == kinds.ANSWER:
+        return decode(reply[2])
+    _unexpected(link, reply)

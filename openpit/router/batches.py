@@ -1,0 +1,542 @@
+"""Calls over many items: the volume path.
+
+Every item is finished, whatever becomes of the others. Items go out in parts, one part per frame,
+so that a shard starts on the first while the router still encodes the next.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.core.order import Order
+from openpit.engine.batches import failure_of
+from openpit.errors import FrameTooLarge, WireError
+from openpit.pretrade.results import ExecuteResult
+from openpit.router.answers import CHECKS, denial, read_execute, read_reported
+from openpit.router.calls import Call, Entry, overload, unknown
+from openpit.router.orders import captured_order, captured_report
+from openpit.router.proxies import HeldReservation, LocalReservation, OperationProxy
+from openpit.router.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
+from openpit.wire import kinds
+from openpit.wire.failures import read_failure
+from openpit.wire.frames import pack, pack_rows
+from openpit.wire.limits import HANDLES_PER_COMMAND
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openpit.core.report import ExecutionReport
+    from openpit.errors import ShardedEngineError
+    from openpit.router.calls import Counted, Reply
+    from openpit.router.core import RouterCore
+    from openpit.router.link import ShardLink
+
+__all__ = ["ExecuteMany", "FinalizeMany", "ManyCall", "ReportMany", "finalize_many"]
+
+EXECUTE: Final = kinds.EXECUTE
+
+# Commands for one shard, the places of their orders, what was counted for them (if anything is).
+_Rows = tuple[list[Any], list[int], list["Counted | None"]]
+
+_new = object.__new__
+
+# What packing a row may raise: too long, a text without UTF-8 form, a number over 64 bits.
+_UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
+
+
+class ManyCall(Call):
+    """A call over many items; its value is the list of their results, in input order."""
+
+    __slots__ = ("_left", "failures", "results")
+
+    method = ""
+
+    def __init__(self, items: int) -> None:
+        super().__init__()
+        self.results: list[Any] = [None] * items
+        self.failures: dict[int, BaseException] = {}
+        # Items without a result, and one more while there is something left to encode.
+        self._left = items + 1
+
+    def fed(self, core: RouterCore) -> None:
+        """Learn that everything is encoded."""
+        self.settle(core, 1)
+
+    def settle(self, core: RouterCore, items: int) -> None:
+        """Count items as finished; end with the last one."""
+        self._left -= items
+        self.progress += 1
+        if not self._left:
+            self.completed(core)
+
+    def completed(self, core: RouterCore) -> None:
+        """End with the results, or with the exceptions of the items that failed."""
+        if self.failures:
+            self.fail(core, self._failure())
+        else:
+            self.finish(core, self.results)
+
+    def _failure(self) -> BaseException:
+        ordered = dict(sorted(self.failures.items()))
+        plain = {place: error for place, error in ordered.items() if isinstance(error, Exception)}
+        if len(plain) < len(ordered):
+            # KeyboardInterrupt and its like are never wrapped.
+            return next(error for error in ordered.values() if not isinstance(error, Exception))
+        return failure_of(self.method, plain)
+
+    def put(self, core: RouterCore, index: int, value: Any) -> None:
+        """Take an item's result."""
+        self.results[index] = value
+        self.settle(core, 1)
+
+    def put_failure(self, core: RouterCore, index: int, error: BaseException) -> None:
+        """Take an item's exception."""
+        self.failures[index] = error
+        self.settle(core, 1)
+
+    def missing(self, core: RouterCore, index: int, error: ShardedEngineError, why: str) -> None:
+        """Take that an item has no answer of its shard; ``error`` is what one call would raise."""
+        self.put_failure(core, index, error)
+
+    def feed(self, core: RouterCore) -> bool:
+        """Encode on until a frame is ready; tell whether there is more to encode."""
+        raise NotImplementedError
+
+    def expire(self, core: RouterCore, why: str) -> None:
+        for link in core.links:
+            for part in [entry for entry in link.waiting if _is_of(entry, self)]:
+                link.waiting.remove(part)
+                part.overloaded(core, link)
+            for part in [entry for entry in link.pending if _is_of(entry, self)]:
+                part.expire(core, link, why)  # type: ignore[attr-defined]  # parts have it
+
+    def abandon(self, core: RouterCore) -> None:
+        for link in core.links:
+            for part in [entry for entry in link.waiting if _is_of(entry, self)]:
+                link.waiting.remove(part)
+        super().abandon(core)
+
+
+def _is_of(entry: Entry, call: ManyCall) -> bool:
+    return isinstance(entry, Part) and entry.call is call
+
+
+class Part(Entry):
+    """Some items of a call, in one frame to one shard."""
+
+    __slots__ = ("answered", "call", "indexes")
+
+    def __init__(self, call: ManyCall, indexes: Sequence[int], packed: bytes, count: int) -> None:
+        self.is_sent = True
+        self.call: Any = call
+        self.indexes = indexes
+        self.packed = packed
+        self.count = count
+        self.answered = 0
+
+    def sent(self) -> None:
+        self.is_sent = True
+        self.call.progress += 1
+
+    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
+        if sent:
+            self.expire(core, link, f"{link.why}")
+        else:
+            self._give_up(core, link.refusal(), f"{link.why}")
+
+    def overloaded(self, core: RouterCore, link: ShardLink) -> None:
+        self._give_up(core, overload(link), "no credit in time")
+
+    def expire(self, core: RouterCore, link: ShardLink, why: str) -> None:
+        """End the items that have no answer yet; one that comes later is let go."""
+        self._give_up(core, unknown(link, why), why)
+
+    def _give_up(self, core: RouterCore, error: ShardedEngineError, why: str) -> None:
+        if self.call.done:
+            return
+        for index in self.indexes[self.answered :]:
+            self.call.missing(core, index, error, why)
+
+    def take(self, core: RouterCore, place: int, link: ShardLink, reply: Reply) -> None:
+        """Take the reply to one item, whose result goes to ``self.call`` unless that is done."""
+        raise NotImplementedError
+
+    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
+        place = self.answered
+        self.answered += 1
+        self.take(core, place, link, reply)
+
+
+# --- orders ------------------------------------------------------------------------------------
+
+
+class ExecuteMany(ManyCall):
+    """``execute_pre_trade`` for many orders.
+
+    Stops at an order without account id (``stopped_at``): it can only be judged when everything
+    before it is, so the face has it done on its own and then calls :meth:`resume`.
+    """
+
+    __slots__ = ("_now", "_position", "_rows", "orders", "stopped_at")
+
+    method = "execute_pre_trade_many"
+
+    def __init__(self, core: RouterCore, orders: Sequence[Order], now: int) -> None:
+        super().__init__(len(orders))
+        self.orders = orders
+        self.stopped_at: int | None = None
+        self._now = now
+        self._position = 0
+        self._rows: list[_Rows] = [([], [], []) for _ in core.links]
+
+    def feed(self, core: RouterCore) -> bool:
+        rates = core.encoder.rates
+        if core.has_custom or (rates is not None and rates.policy.counts_broadly):
+            return self._feed_slowly(core)
+        owner = core.owner
+        now = self._now
+        parts = self._rows
+        limit = core.rows_per_frame
+        position = self._position
+        for order in self.orders[position:] if position else self.orders:
+            if order.__class__ is not Order:
+                self._position = position
+                return self._feed_slowly(core)
+            account = order._account
+            if account is None:
+                self._position = position
+                return self._stop(core)
+            number = owner[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
+            rows, indexes, _ = parts[number]
+            quantity = order._quantity
+            volume = order._volume
+            price = order._price
+            rows.append(
+                (
+                    EXECUTE,
+                    account,
+                    now,
+                    order._underlying,
+                    order._settlement,
+                    order._side,
+                    None if quantity is None else str(quantity),
+                    None if volume is None else str(volume),
+                    None if price is None else str(price),
+                )
+            )
+            indexes.append(position)
+            position += 1
+            if len(rows) == limit:
+                self._position = position
+                self._submit(core, number)
+                return True
+        self._position = position
+        return self._finish_feeding(core)
+
+    def _feed_slowly(self, core: RouterCore) -> bool:
+        """Go on where an order needs more than its flat row, or is none at all."""
+        encoder = core.encoder
+        orders = self.orders
+        while self._position < len(orders):
+            index = self._position
+            self._position += 1
+            try:
+                order = captured_order(orders[index])
+                account = order._account
+                if account is None:
+                    self._position = index
+                    return self._stop(core)
+                link = core.link_of(account)
+                if not link.is_up:  # before it is counted for the rate limit
+                    self.missing(core, index, link.refusal(), f"{link.why}")
+                    continue
+                row, counted = encoder.execute(self._now, order)
+            except TypeError as error:
+                self.put_failure(core, index, error)
+                continue
+            rows, indexes, counts = self._rows[link.number]
+            rows.append(row)
+            indexes.append(index)
+            counts.append(counted)
+            if len(rows) == core.rows_per_frame:
+                self._submit(core, link.number)
+                return True
+        return self._finish_feeding(core)
+
+    def _finish_feeding(self, core: RouterCore) -> bool:
+        self._submit_all(core)
+        self.fed(core)
+        return False
+
+    def _stop(self, core: RouterCore) -> bool:
+        """End here for now: the order in hand names no account."""
+        self.stopped_at = self._position
+        self._submit_all(core)
+        self.settle(core, len(self.orders) - self._position + 1)
+        return False
+
+    def completed(self, core: RouterCore) -> None:
+        if self.stopped_at is None:
+            super().completed(core)
+        else:
+            self.finish(core, None)  # so far: the face goes on with resume()
+
+    def resume(self, now: int, result: Any, failure: BaseException | None) -> ExecuteMany:
+        """Take the outcome of the order at ``stopped_at``, and be ready to go on behind it."""
+        index = self._position
+        if failure is None:
+            self.results[index] = result
+        else:
+            self.failures[index] = failure
+        self._now = now
+        self._position = index + 1
+        self.stopped_at = None
+        self.done = False
+        self._left = len(self.orders) - self._position + 1
+        return self
+
+    def _submit_all(self, core: RouterCore) -> None:
+        for number, (rows, _, _) in enumerate(self._rows):
+            if rows:
+                self._submit(core, number)
+
+    def _submit(self, core: RouterCore, number: int) -> None:
+        rows, indexes, counts = self._rows[number]
+        self._rows[number] = ([], [], [])
+        link = core.links[number]
+        try:
+            packed = pack_rows(rows)
+        except _UNPACKABLE:
+            # One of them cannot be sent, or they are too much for one frame together.
+            for place, row in enumerate(rows):
+                try:
+                    packed = pack(row)
+                except _UNPACKABLE as error:
+                    self.put_failure(core, indexes[place], error)
+                    continue
+                part = ExecutePart(self, indexes[place : place + 1], packed, 1)
+                part.counts = counts[place : place + 1]
+                core.submit(link, part)
+            return
+        part = ExecutePart(self, indexes, packed, len(rows))
+        part.counts = counts
+        core.submit(link, part)
+
+    def missing(self, core: RouterCore, index: int, error: ShardedEngineError, why: str) -> None:
+        self.put(core, index, CHECKS[EXECUTE].deny(denial(error.shard, why)))
+
+
+class ExecutePart(Part):
+    """Orders of one call in one frame."""
+
+    __slots__ = ("counts",)
+
+    counts: list[Counted | None]  # what the router counted for each, empty if it counts nothing
+
+    def replied_run(
+        self, core: RouterCore, link: ShardLink, kind: int, seq: int, count: int
+    ) -> None:
+        if kind != kinds.ACCEPTED:
+            raise WireError(f"not a reply to an order: {kind}")
+        start = self.answered
+        self.answered = start + count
+        call: ExecuteMany = self.call
+        if call.done:
+            return
+        results = call.results
+        local = link.handles.local
+        for index in self.indexes[start : start + count]:
+            # What _of() of either class does, spelt out: the hot path of volume.
+            reservation = _new(local)
+            reservation._link = link
+            reservation._open = True
+            result = _new(ExecuteResult)
+            result._reservation = reservation
+            result._rejects = ()
+            results[index] = result
+        call.settle(core, count)
+
+    def take(self, core: RouterCore, place: int, link: ShardLink, reply: Reply) -> None:
+        if reply[0] == kinds.REJECTED_UNCOUNTED and self.counts:
+            counted = self.counts[place]
+            if counted is not None:
+                core.give_back(counted)
+        call: ExecuteMany = self.call
+        index = self.indexes[place]
+        try:
+            account = None if call.done else call.orders[index]._account
+            result = read_execute(link, account, reply)
+        except WireError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a policy's, on its way to the caller
+            if not call.done:
+                call.put_failure(core, index, error)
+            return
+        if not call.done:
+            call.put(core, index, result)
+
+
+# --- execution reports -------------------------------------------------------------------------
+
+
+class ReportMany(ManyCall):
+    """``apply_execution_report`` for many reports."""
+
+    __slots__ = ("_now", "_position", "_rows", "reports")
+
+    method = "apply_execution_report_many"
+
+    def __init__(self, core: RouterCore, reports: Sequence[ExecutionReport], now: int) -> None:
+        super().__init__(len(reports))
+        self.reports = reports
+        self._now = now
+        self._position = 0
+        self._rows: list[tuple[list[Any], list[int]]] = [([], []) for _ in core.links]
+
+    def feed(self, core: RouterCore) -> bool:
+        reports = self.reports
+        while self._position < len(reports):
+            index = self._position
+            self._position += 1
+            try:
+                report = captured_report(reports[index])
+                row = core.encoder.report(self._now, report)
+            except TypeError as error:
+                self.put_failure(core, index, error)
+                continue
+            # A report without account id goes to shard 0, which speaks for the engine then.
+            account = report._account
+            number = 0 if account is None else core.link_of(account).number
+            rows, indexes = self._rows[number]
+            rows.append(row)
+            indexes.append(index)
+            if len(rows) == core.rows_per_frame:
+                self._submit(core, number)
+                return True
+        for number, (rows, _) in enumerate(self._rows):
+            if rows:
+                self._submit(core, number)
+        self.fed(core)
+        return False
+
+    def _submit(self, core: RouterCore, number: int) -> None:
+        rows, indexes = self._rows[number]
+        self._rows[number] = ([], [])
+        link = core.links[number]
+        try:
+            core.submit(link, ReportPart(self, indexes, pack_rows(rows), len(rows)))
+        except _UNPACKABLE:
+            for place, row in enumerate(rows):
+                try:
+                    packed = pack(row)
+                except _UNPACKABLE as error:
+                    self.put_failure(core, indexes[place], error)
+                    continue
+                core.submit(link, ReportPart(self, indexes[place : place + 1], packed, 1))
+
+
+class ReportPart(Part):
+    """Reports of one call in one frame."""
+
+    __slots__ = ()
+
+    def take(self, core: RouterCore, place: int, link: ShardLink, reply: Reply) -> None:
+        call: ReportMany = self.call
+        if call.done:
+            return
+        index = self.indexes[place]
+        try:
+            result = read_reported(link, None, reply)
+        except WireError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a policy's, on its way to the caller
+            call.put_failure(core, index, error)
+        else:
+            call.put(core, index, result)
+
+
+# --- commits and rollbacks ---------------------------------------------------------------------
+
+
+class FinalizeMany(ManyCall):
+    """``commit`` or ``rollback`` for many reservations."""
+
+    __slots__ = ("_commit", "_handles", "_now")
+
+    def __init__(self, core: RouterCore, items: int, now: int, *, commit: bool) -> None:
+        super().__init__(items)
+        self._commit = commit
+        self._now = now
+        self._handles: list[tuple[list[int], list[int]]] = [([], []) for _ in core.links]
+
+    @property
+    def method(self) -> str:  # type: ignore[override]  # the base class says it for all instances
+        """The public method's name."""
+        return "commit_many" if self._commit else "rollback_many"
+
+    def add(self, index: int, proxy: HeldReservation | OperationProxy) -> None:
+        """Take a proxy that is closed already."""
+        handles, indexes = self._handles[proxy._link.number]
+        handles.append(proxy._handle)
+        indexes.append(index)
+
+    def feed(self, core: RouterCore) -> bool:
+        kind = kinds.COMMIT_MANY if self._commit else kinds.ROLLBACK_MANY
+        for number, (handles, indexes) in enumerate(self._handles):
+            for start in range(0, len(handles), HANDLES_PER_COMMAND):
+                end = start + HANDLES_PER_COMMAND
+                packed = pack((kind, None, self._now, handles[start:end]))
+                part = FinalizePart(self, indexes[start:end], packed, 1)
+                core.submit(core.links[number], part)
+        self.fed(core)
+        return False
+
+
+class FinalizePart(Part):
+    """Handles of one call in one command, answered as a whole."""
+
+    __slots__ = ()
+
+    def take(self, core: RouterCore, place: int, link: ShardLink, reply: Reply) -> None:
+        self.answered = len(self.indexes)
+        call: FinalizeMany = self.call
+        if call.done:
+            return
+        if reply[0] == kinds.FAILURES:
+            for failed, *failure in reply[2]:
+                call.failures[self.indexes[failed]] = read_failure(tuple(failure), link.number)
+        elif reply[0] != kinds.DONE:
+            raise WireError(f"not a reply to a list of handles: {reply!r:.200}")
+        call.settle(core, len(self.indexes))
+
+
+def finalize_many(
+    core: RouterCore, reservations: Sequence[Any], now: int, *, commit: bool
+) -> FinalizeMany:
+    """Return the call that finalises reservations; those without effects are finalised here."""
+    call = FinalizeMany(core, len(reservations), now, commit=commit)
+    finished = 0
+    for index, reservation in enumerate(reservations):
+        kind = reservation.__class__
+        try:
+            if kind is LocalReservation:
+                if reservation._open and reservation._link.is_up:
+                    reservation._open = False
+                else:
+                    reservation.commit()  # raises what there is to say
+            elif isinstance(reservation, _HELD) and reservation._link.runner is core.runner:
+                if reservation.close():
+                    call.add(index, reservation)
+                    continue
+            elif commit:
+                reservation.commit()
+            else:
+                reservation.rollback()
+        except Exception as error:  # noqa: BLE001 - told together, when every item is finished
+            call.failures[index] = error
+        finished += 1
+    call.settle(core, finished)
+    return call
+
+
+_HELD: Final = (HeldReservation, OperationProxy)

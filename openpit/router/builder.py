@@ -1,0 +1,223 @@
+"""Building an engine of several processes, stage by stage.
+
+The stages are those of the engine of one process (spec section 4), which also does the checking:
+what is built first is an engine of one process, the router's prototype.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from openpit.engine.builder import (
+    ReadyEngineBuilder,
+    SyncedEngineBuilder,
+    build_core,
+    check_policies,
+)
+from openpit.errors import ShardStartError
+from openpit.router.blocking import BlockingDriver
+from openpit.router.core import RouterCore
+from openpit.router.engine import ShardedEngine
+from openpit.router.proxies import BLOCKING, Handles
+from openpit.router.slots import MAX_SHARDS
+from openpit.shards.process import Worker, refuse_unguarded_main
+from openpit.shards.setup import dump_policies
+from openpit.wire.limits import CREDITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openpit.engine.core import EngineCore
+    from openpit.marketdata.service import MarketDataService
+    from openpit.pretrade.policies.registration import ReadyBuilder
+    from openpit.pretrade.policy import Policy
+    from openpit.router.stats import ShardStats
+
+__all__ = ["ReadyShardedEngineBuilder", "ShardedEngineBuilder", "ShardedOptions"]
+
+TIMEOUT_SECONDS: Final = 5.0
+"""A shard answers within microseconds: one that takes seconds is stuck, and its orders are late."""
+
+START_SECONDS: Final = 60.0
+"""A worker imports the package and every module that the policies need, on a busy machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardedOptions:
+    """How a sharded engine behaves when a shard does not answer."""
+
+    shards: int
+    timeout: float = TIMEOUT_SECONDS
+    max_wait: float | None = None
+    credits: int = CREDITS
+    start_timeout: float = START_SECONDS
+    on_shard_down: Callable[[ShardStats], object] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the figures."""
+        if isinstance(self.shards, bool) or not isinstance(self.shards, int):
+            raise TypeError("shards must be an int or None")
+        if not 1 <= self.shards <= MAX_SHARDS:
+            raise ValueError(f"shards must be in range 1..={MAX_SHARDS}")
+        if not self.timeout > 0 or not self.start_timeout > 0:
+            raise ValueError("timeout and start_timeout must be positive")
+        if self.max_wait is not None and not self.max_wait >= 0:
+            raise ValueError("max_wait must not be negative")
+        if not 1 <= self.credits <= CREDITS:
+            raise ValueError(f"credits must be in range 1..={CREDITS}")
+
+
+class ShardedEngineBuilder(SyncedEngineBuilder):
+    """Second stage of an engine of several worker processes, each owning the accounts of its shard.
+
+    ``Engine.builder().sharded(shards)`` makes it; ``shards`` is None for one worker per core that
+    this process may use. Options, by keyword:
+
+    * ``timeout``: seconds that a call waits for its shard's answer (5). Then a check is denied and
+      any other call raises :class:`openpit.errors.OutcomeUnknown`; a reservation that comes later
+      is rolled back. A call over many items waits as long as answers keep coming.
+    * ``max_wait``: seconds that a call waits for credit (``timeout``); with 0,
+      :class:`openpit.errors.ShardOverloaded` comes at once.
+    * ``credits``: commands in flight to one shard (8192, also the most).
+    * ``start_timeout``: seconds until every worker must be up (60).
+    * ``on_shard_down``: called with the :class:`openpit.router.ShardStats` of a shard that has died,
+      by the thread that noticed, after its own call.
+
+    A policy object is copied into every worker when the engine is built. A policy of your own that
+    keeps state across accounts sees the accounts of its shard only.
+
+    Workers import the main module anew: what a program does, other than defining things, belongs
+    under ``if __name__ == "__main__":``.
+    """
+
+    __slots__ = ("_options",)
+    __module__ = "openpit"
+
+    _options: ShardedOptions
+
+    @classmethod
+    def _of(  # type: ignore[override]  # another stage, made from other things
+        cls, clock: Callable[[], int], shards: int | None, **options: Any
+    ) -> Self:
+        self = object.__new__(cls)
+        self._clock = clock
+        self._is_no_sync = False
+        if shards is None:
+            shards = min(len(os.sched_getaffinity(0)), MAX_SHARDS)
+        self._options = ShardedOptions(shards=shards, **options)
+        return self
+
+    def builtin(self, builtin_ready_builder: ReadyBuilder) -> ReadyShardedEngineBuilder:
+        """Register a built-in policy; as on an engine of one process."""
+        stage = ReadyShardedEngineBuilder._with(self._clock, self._options)
+        builtin_ready_builder._build(stage)
+        return stage
+
+    def pre_trade(self, policy: Policy) -> ReadyShardedEngineBuilder:
+        """Register a policy of your own; its name and group id are read now."""
+        stage = ReadyShardedEngineBuilder._with(self._clock, self._options)
+        stage.pre_trade(policy)
+        return stage
+
+
+class ReadyShardedEngineBuilder(ReadyEngineBuilder):
+    """Last stage: more policies, then ``build()`` or ``await build_async()``."""
+
+    __slots__ = ("_options",)
+    __module__ = "openpit"
+
+    _options: ShardedOptions
+
+    @classmethod
+    def _with(cls, clock: Callable[[], int], options: ShardedOptions) -> Self:
+        self = cls._of(clock, is_no_sync=False)
+        self._options = options
+        return self
+
+    def builtin(self, builtin_ready_builder: ReadyBuilder) -> Self:
+        """Register another built-in policy; as on an engine of one process."""
+        builtin_ready_builder._build(self)
+        return self
+
+    def pre_trade(self, policy: Policy) -> Self:
+        """Register another policy of your own; as on an engine of one process."""
+        super().pre_trade(policy)
+        return self
+
+    def build(self) -> ShardedEngine:  # type: ignore[override]  # the same methods, by composition
+        """Start the workers and wait until they answer; the builder cannot be used again.
+
+        Raises:
+            ValueError: two policies of one name, or of one group id other than 0.
+            ShardStartError: a worker did not come up, or a policy could not be copied into it. No
+                process is left.
+            RuntimeError: the main module is being imported by a worker and lacks its guard.
+        """
+        plan = self._plan()
+        options = plan.options
+        driver = BlockingDriver(
+            self._clock,
+            timeout=options.timeout,
+            max_wait=options.timeout if options.max_wait is None else options.max_wait,
+            on_shard_down=options.on_shard_down,
+        )
+        workers: list[Worker] = []
+        try:
+            core = plan.core(BLOCKING, driver)
+            start_workers(workers, options.shards)
+            driver.attach(core, workers)
+            driver.start(plan.payload, options.start_timeout)
+            driver.follow(plan.services)
+        except BaseException:
+            driver.discard()
+            for worker in workers:
+                worker.kill()
+                worker.stop(options.timeout)
+            raise
+        return ShardedEngine._of(driver)
+
+    def _plan(self) -> _Plan:
+        refuse_unguarded_main()
+        policies, self._policies = self._open(), None
+        check_policies(policies)
+        try:
+            payload, services = dump_policies(policies)
+        except Exception as error:
+            # dill lets through whatever a policy's attributes raise.
+            raise ShardStartError(
+                f"a policy cannot be copied into a worker: {type(error).__name__}: {error}", 0
+            ) from error
+        prototype = build_core(policies, self._clock, None)
+        return _Plan(prototype, payload, services, self._options)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Everything that both faces start from."""
+
+    prototype: EngineCore
+    payload: bytes
+    services: list[MarketDataService]
+    options: ShardedOptions
+
+    def core(self, handles: Handles, runner: Any) -> RouterCore:
+        options = self.options
+        return RouterCore(
+            options.shards,
+            self.prototype,
+            handles=handles,
+            runner=runner,
+            credit=options.credits,
+            may_wait=options.max_wait != 0,
+        )
+
+
+def start_workers(workers: list[Worker], shards: int) -> None:
+    """Start a worker for each shard; those that are there already when one fails stay listed."""
+    for number in range(shards):
+        try:
+            workers.append(Worker(number))
+        except OSError as error:
+            raise ShardStartError(f"shard {number}: {error}", number) from error

@@ -1,0 +1,301 @@
+"""Calls in flight: who waits for which replies, and what becomes of them when none comes.
+
+An entry is one or more consecutive commands to one shard. A call is what a caller waits for: one
+entry, several, or the steps of a procedure over several shards.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from openpit.errors import FrameTooLarge, OutcomeUnknown, ShardOverloaded, WireError
+from openpit.router.answers import denial
+from openpit.wire import kinds
+from openpit.wire.frames import pack
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from openpit.router.answers import Check, Read
+    from openpit.router.core import RouterCore
+    from openpit.router.link import ShardLink
+
+__all__ = ["Ask", "Call", "CommandCall", "Counted", "Entry", "Steps", "WideCall"]
+
+Reply = tuple[Any, ...]
+
+Counted = tuple["str | None", int]
+"""Settlement asset and time of an attempt that the router has counted."""
+
+Question = tuple["ShardLink", tuple[Any, ...]]
+"""A command and the shard that it goes to."""
+
+Steps: TypeAlias = "Generator[list[Question], list[Reply | None], Any]"
+"""A procedure: yields the questions of a step, gets their replies (None: the shard is lost)."""
+
+
+class Entry:
+    """Consecutive commands to one shard."""
+
+    __slots__ = ("count", "first", "is_sent", "packed")
+
+    is_sent: bool  # False while it waits for credit
+    count: int  # how many commands
+    first: int  # sequence number of the first, once they are on their way
+    packed: bytes  # the commands, until they are on their way
+
+    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
+        """Take the reply to one of the commands."""
+        raise NotImplementedError
+
+    def replied_run(
+        self, core: RouterCore, link: ShardLink, kind: int, seq: int, count: int
+    ) -> None:
+        """Take one reply to several of the commands."""
+        for number in range(seq, seq + count):
+            self.replied(core, link, (kind, number, 1))
+
+    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
+        """End without the replies that are missing: the shard is down."""
+        raise NotImplementedError
+
+    def sent(self) -> None:
+        """Learn that credit has come and the commands are on their way."""
+        self.is_sent = True
+
+    def overloaded(self, core: RouterCore, link: ShardLink) -> None:
+        """End unsent: the shard had no credit in time."""
+        raise NotImplementedError
+
+
+class Call(Entry):
+    """What a caller waits for."""
+
+    __slots__ = ("done", "error", "progress", "value", "waiter")
+
+    def __init__(self) -> None:
+        self.done = False
+        self.is_sent = True
+        self.progress = 0  # grows with every step, so that a deadline starts anew
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.waiter: Any = None  # the face's: whom to wake
+
+    def finish(self, core: RouterCore, value: Any) -> None:
+        """End with a result; a call that its caller has given up lets the result go."""
+        if not self.done:
+            self.value = value
+            self._end(core)
+
+    def fail(self, core: RouterCore, error: BaseException) -> None:
+        """End with an exception."""
+        if not self.done:
+            self.error = error
+            self._end(core)
+
+    def _end(self, core: RouterCore) -> None:
+        self.done = True
+        if self.waiter is not None:
+            core.woken.append(self)
+
+    def result(self) -> Any:
+        """Return the value or raise the error of a call that is done."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+    def expire(self, core: RouterCore, why: str) -> None:
+        """End for a caller whose time is up: what was not sent never is, what was is not known."""
+        raise NotImplementedError
+
+    def abandon(self, core: RouterCore) -> None:
+        """End for a caller that has gone: what it would have got is let go when it comes."""
+        self.done = True
+
+
+class CommandCall(Call):
+    """One command to one shard."""
+
+    __slots__ = ("account", "check", "counted", "link", "read")
+
+    def __init__(
+        self,
+        link: ShardLink,
+        account: int | None,
+        packed: bytes,
+        read: Read,
+        check: Check | None = None,
+        counted: Counted | None = None,
+    ) -> None:
+        # Spelt out, since this is the hot path of one order at a time.
+        self.done = False
+        self.is_sent = True
+        self.progress = 0
+        self.value = None
+        self.error = None
+        self.waiter = None
+        self.count = 1
+        self.packed = packed
+        self.link = link
+        self.account = account
+        self.read = read
+        self.check = check
+        self.counted = counted
+
+    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
+        if reply[0] == kinds.REJECTED_UNCOUNTED and self.counted is not None:
+            core.give_back(self.counted)
+        try:
+            value = self.read(link, self.account, reply)
+        except WireError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a policy's, on its way to the caller
+            self.fail(core, error)
+        else:
+            self.finish(core, value)
+
+    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
+        if self.check is not None:
+            self.finish(core, self.check.deny(denial(link.number, f"{link.why}")))
+        elif sent:
+            self.fail(core, unknown(link, f"{link.why}"))
+        else:
+            self.fail(core, link.refusal())
+
+    def sent(self) -> None:
+        self.is_sent = True
+        self.progress += 1
+
+    def overloaded(self, core: RouterCore, link: ShardLink) -> None:
+        self.fail(core, overload(link))
+
+    def expire(self, core: RouterCore, why: str) -> None:
+        link = self.link
+        if not self.is_sent:
+            link.waiting.remove(self)
+            self.overloaded(core, link)
+        elif self.check is not None:
+            self.finish(core, self.check.deny(denial(link.number, why)))
+        else:
+            self.fail(core, unknown(link, why))
+
+    def abandon(self, core: RouterCore) -> None:
+        if not self.is_sent:
+            self.link.waiting.remove(self)
+        super().abandon(core)
+
+
+def unknown(link: ShardLink, why: str) -> OutcomeUnknown:
+    """Return the error of a call that was sent and whose answer nobody has."""
+    return OutcomeUnknown(
+        f"shard {link.number}: {why}; the call may or may not have been applied", link.number
+    )
+
+
+def overload(link: ShardLink) -> ShardOverloaded:
+    """Return the error of a call that found no credit in time."""
+    return ShardOverloaded(
+        f"shard {link.number} has had no credit in time: {link.in_flight} commands are in flight",
+        link.number,
+    )
+
+
+class Ask(Entry):
+    """One question of a procedure's step."""
+
+    __slots__ = ("call", "place")
+
+    def __init__(self, call: WideCall, place: int, packed: bytes) -> None:
+        self.is_sent = True
+        self.count = 1
+        self.packed = packed
+        self.call = call
+        self.place = place
+
+    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
+        self.call.answered(core, self.place, reply)
+
+    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
+        self.call.answered(core, self.place, None)
+
+
+class WideCall(Call):
+    """A procedure over several shards, step by step.
+
+    ``check`` is there if it checks an order: a caller whose time is up then gets a denial.
+    ``is_exclusive`` keeps any other such procedure waiting until this one has ended.
+    """
+
+    __slots__ = ("_asked", "_is_asking", "_missing", "_replies", "check", "is_exclusive", "steps")
+
+    def __init__(
+        self, steps: Steps, *, check: Check | None = None, is_exclusive: bool = False
+    ) -> None:
+        super().__init__()
+        self.steps = steps
+        self.check = check
+        self.is_exclusive = is_exclusive
+        self._asked: list[ShardLink] = []
+        self._replies: list[Reply | None] = []
+        self._missing = 0
+        self._is_asking = False
+
+    def advance(self, core: RouterCore, replies: list[Reply | None] | None = None) -> None:
+        """Ask the questions of the next steps, until a shard has to answer one."""
+        while True:
+            try:
+                questions = self.steps.send(replies)  # type: ignore[arg-type]  # None starts it
+                packed = [pack(command) for _, command in questions]
+            except StopIteration as end:
+                self.finish(core, end.value)
+                core.ended(self)
+                return
+            except WireError as error:
+                if not isinstance(error, FrameTooLarge):
+                    raise
+                self.fail(core, error)
+                core.ended(self)
+                return
+            except BaseException as error:  # noqa: BLE001 - on its way to the caller
+                self.fail(core, error)
+                core.ended(self)
+                return
+            self._asked = [link for link, _ in questions]
+            self._replies = replies = [None] * len(questions)
+            self._missing = len(questions)
+            self._is_asking = True  # a shard that is down answers at once
+            for place, link in enumerate(self._asked):
+                core.ask(link, Ask(self, place, packed[place]))
+            self._is_asking = False
+            if self._missing:
+                return
+
+    def answered(self, core: RouterCore, place: int, reply: Reply | None) -> None:
+        """Take one answer; go on when it was the last one that was missing."""
+        self._replies[place] = reply
+        self._missing -= 1
+        self.progress += 1
+        if not self._missing and not self._is_asking:
+            self.advance(core, self._replies)
+
+    def expire(self, core: RouterCore, why: str) -> None:
+        if core.withdraw(self):
+            self.overloaded(core, core.links[0])
+            return
+        missing = [
+            link
+            for link, reply in zip(self._asked, self._replies, strict=True)
+            if reply is None and link.is_up
+        ]
+        link = missing[0] if missing else core.links[0]
+        if self.check is not None:
+            self.finish(core, self.check.deny(denial(link.number, why)))
+        else:
+            self.fail(core, unknown(link, why))
+
+    def overloaded(self, core: RouterCore, link: ShardLink) -> None:
+        self.fail(core, overload(link))
+
+    def abandon(self, core: RouterCore) -> None:
+        core.withdraw(self)
+        super().abandon(core)

@@ -1,0 +1,590 @@
+"""The router without its pipes: takes calls and bytes, gives bytes and calls that are done.
+
+No clock, no descriptor, no thread, no process: a face brings those. Every public call of the engine
+has a method here that returns a :class:`~openpit.router.calls.Call`; its first argument is the time.
+Methods are not re-entrant: a face that is used from several threads puts a lock around them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.core.order import Order
+from openpit.errors import EngineClosed, ShardStartError, WireError
+from openpit.pretrade.policies.rate_limit import RateLimitPolicy
+from openpit.router.answers import CHECKS, read_adjusted, read_execute, read_reported, read_value
+from openpit.router.batches import ExecuteMany, ReportMany, finalize_many
+from openpit.router.calls import Call, CommandCall, Entry, WideCall
+from openpit.router.lifecycle import ShardEvent, ShardState
+from openpit.router.link import ShardLink
+from openpit.router.orders import OrderEncoder, captured_order, captured_report
+from openpit.router.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
+from openpit.router.wide import BroadRates, arm, check_without_account
+from openpit.wire import kinds
+from openpit.wire.frames import pack
+from openpit.wire.limits import CREDITS, HANDLES_PER_COMMAND, ROWS_PER_FRAME
+from openpit.wire.values import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from openpit.account_adjustment import Adjustment
+    from openpit.core.report import ExecutionReport
+    from openpit.engine.core import EngineCore
+    from openpit.router.calls import Counted, Reply, Steps
+    from openpit.router.link import Runner
+    from openpit.router.proxies import Handles, HeldReservation, OperationProxy, RequestProxy
+
+__all__ = ["RouterCore"]
+
+ACCEPTED: Final = kinds.ACCEPTED
+DONE: Final = kinds.DONE
+ARMED: Final = kinds.ARMED
+
+# What a reply that is not of this protocol makes of the code that reads it.
+_MALFORMED: Final = (
+    ArithmeticError,
+    AttributeError,
+    IndexError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
+
+
+class RouterCore:
+    """Shards, the calls in flight to them, and the state that spans them.
+
+    ``prototype`` is an engine with the same policies that checks no order: it validates settings,
+    and its rate limit counts the axes that span accounts. ``may_wait`` tells whether a command may
+    wait for credit.
+    """
+
+    def __init__(
+        self,
+        shards: int,
+        prototype: EngineCore,
+        *,
+        handles: Handles,
+        runner: Runner,
+        credit: int = CREDITS,
+        may_wait: bool = True,
+    ) -> None:
+        self.prototype: Final = prototype
+        self.runner: Final = runner
+        self.has_custom: Final = prototype._has_custom
+        self.may_wait: Final = may_wait
+        self.links: Final = [
+            ShardLink(number, credit, handles, runner) for number in range(shards)
+        ]
+        self.rows_per_frame: Final = min(ROWS_PER_FRAME, credit)
+        self.owner: Final = spread_slots(shards)
+        self._link_by_slot: Final = [self.links[number] for number in self.owner]
+        # Handles that nobody holds any more; the links share it. See proxies.
+        self.dropped: Final[deque[tuple[ShardLink, int]]] = deque()
+        for link in self.links:
+            link.dropped = self.dropped
+        self.woken: Final[list[Call]] = []
+        self.lost: Final[list[ShardLink]] = []
+        self._now = 0
+        self.is_closed = False
+        # True while state is half changed: still set at the next call, it tells that ^C came there.
+        self.is_torn = False
+        # Drops that have to be over before anything else goes out; see _let_go().
+        self._settling = 0
+        self._exclusive: WideCall | None = None
+        self._wide_waiting: deque[WideCall] = deque()
+        rates = [p for p in prototype.policies if isinstance(p, RateLimitPolicy)]
+        self.encoder: Final = OrderEncoder(
+            BroadRates(rates[0]) if rates else None, has_custom=self.has_custom
+        )
+
+    # --- shards ----------------------------------------------------------------------------------
+
+    def link_of(self, account: int) -> ShardLink:
+        """Return the link of the shard that owns an account."""
+        return self._link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
+
+    def start(self, link: ShardLink, now: int, payload: bytes) -> Call:
+        """Have a worker load its engine; the call ends when the shard is up or has refused."""
+        call = _Start(link)
+        call.packed = pack((kinds.HELLO, None, now, link.number, payload))
+        link.stage(call)
+        return call
+
+    def lose(self, link: ShardLink, why: str) -> None:
+        """Take that a worker has ended: whatever is in flight to it ends by rule 4 of the design."""
+        if link.state in {ShardState.DOWN, ShardState.CLOSED}:
+            return
+        if link.state is not ShardState.CLOSING:
+            link.why = why
+            self.lost.append(link)
+        link.happen(ShardEvent.LOST)
+        for entry, was_sent in link.forget():
+            entry.lost(self, link, sent=was_sent)
+
+    def close(self, now: int) -> Call:
+        """Have every shard roll back what is open and end; nothing is accepted from now on.
+
+        The call that this returns ends when all shards have.
+        """
+        self.is_closed = True
+        goodbye = _Goodbye(sum(link.is_up for link in self.links))
+        for link in self.links:
+            was_up = link.is_up
+            link.happen(ShardEvent.CLOSE)
+            waiting, link.waiting = link.waiting, deque()
+            for entry in waiting:
+                entry.lost(self, link, sent=False)
+            if was_up:
+                entry = _Close(goodbye)
+                entry.packed = pack((kinds.CLOSE, None, now))
+                link.stage(entry)
+        while self._wide_waiting:
+            self._wide_waiting.popleft().fail(self, closed())
+        return goodbye
+
+    # --- out -------------------------------------------------------------------------------------
+
+    def submit(self, link: ShardLink, entry: Entry) -> None:
+        """Send an entry's commands now, or when there is credit."""
+        if self.dropped:
+            self._let_go()
+        if not link.is_up:
+            entry.lost(self, link, sent=False)
+        elif (
+            link.waiting or self._settling or link.in_flight + entry.count > link.credits
+        ):
+            if not self.may_wait and not self._settling and isinstance(entry, CommandCall):
+                entry.overloaded(self, link)
+            else:
+                entry.is_sent = False
+                link.waiting.append(entry)
+        else:
+            self.is_torn = True
+            link.stage(entry)
+            self.is_torn = False
+
+    def ask(self, link: ShardLink, entry: Entry) -> None:
+        """Send a procedure's question, past credit: there is one of them per shard at a time."""
+        if link.is_up:
+            link.stage(entry)
+        else:
+            entry.lost(self, link, sent=False)
+
+    def begin(self, call: WideCall) -> WideCall:
+        """Start a procedure, or line it up behind what has to be over before."""
+        if self.is_closed:
+            raise closed()
+        if self.dropped:
+            self._let_go()
+        if self._settling or (call.is_exclusive and self._exclusive is not None):
+            call.is_sent = False
+            self._wide_waiting.append(call)
+        else:
+            self._begin(call)
+        return call
+
+    def _begin(self, call: WideCall) -> None:
+        call.is_sent = True
+        if call.is_exclusive:
+            self._exclusive = call
+        call.advance(self)
+
+    def ended(self, call: WideCall) -> None:
+        """Take that a procedure is over; start those that waited for that."""
+        if call is self._exclusive:
+            self._exclusive = None
+            self._begin_waiting()
+
+    def withdraw(self, call: WideCall) -> bool:
+        """Take a procedure out of the line; tell whether it had not begun yet."""
+        if call.is_sent:
+            return False
+        self._wide_waiting.remove(call)
+        return True
+
+    def _begin_waiting(self) -> None:
+        while self._wide_waiting and not self._settling:
+            if self._wide_waiting[0].is_exclusive and self._exclusive is not None:
+                return
+            self._begin(self._wide_waiting.popleft())
+
+    def _let_go(self) -> None:
+        """Tell the shards what nobody holds any more, ahead of anything else.
+
+        A rollback of a custom policy may fail and so block the whole engine. The next call of any
+        account must see that, so with custom policies everything waits until it is known.
+        """
+        handles: dict[int, list[int]] = {}
+        while self.dropped:
+            link, handle = self.dropped.popleft()
+            handles.setdefault(link.number, []).append(handle)
+        for number, listed in handles.items():
+            link = self.links[number]
+            for start in range(0, len(listed), HANDLES_PER_COMMAND):
+                if not link.is_up:
+                    break
+                entry = _Drop()
+                part = listed[start : start + HANDLES_PER_COMMAND]
+                entry.packed = pack((kinds.DROP, None, self._now, part))
+                if self.has_custom:
+                    self._settling += 1
+                link.stage(entry)
+
+    def settled(self) -> None:
+        """Take that one lot of dropped handles is dealt with."""
+        if self.has_custom:
+            self._settling -= 1
+            if not self._settling:
+                self._begin_waiting()
+                for link in self.links:
+                    self._pump(link)
+
+    def _pump(self, link: ShardLink) -> None:
+        """Send what waited for credit, as far as it goes."""
+        waiting = link.waiting
+        while (
+            waiting and not self._settling and link.in_flight + waiting[0].count <= link.credits
+        ):
+            entry = waiting.popleft()
+            entry.sent()
+            link.stage(entry)
+
+    # --- in --------------------------------------------------------------------------------------
+
+    def receive(self, link: ShardLink, data: bytes) -> None:
+        """Take bytes of a shard's replies.
+
+        Raises:
+            WireError: they are none. The face ends the worker and calls :meth:`lose`.
+        """
+        link.bytes_received += len(data)
+        for _, replies in link.reader.feed(data):
+            try:
+                self._take(link, replies)
+            except _MALFORMED as error:
+                raise WireError(f"not a reply of this protocol: {error!r}") from error
+        if link.waiting:
+            self._pump(link)
+
+    def _take(self, link: ShardLink, replies: Sequence[Reply]) -> None:
+        pending = link.pending
+        causes: Reply | None = None
+        for reply in replies:
+            kind = reply[0]
+            seq = reply[1]
+            if seq != link.answered:
+                raise WireError(f"reply to {seq} where {link.answered} was expected")
+            if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714 - twice as fast as a set
+                count = reply[2]
+            elif kind == ARMED:
+                causes = reply[2]
+                continue
+            else:
+                count = 1
+            link.answered = seq + count
+            link.in_flight -= count
+            while count:
+                entry = pending[0]
+                here = min(count, entry.first + entry.count - seq)
+                if seq + here == entry.first + entry.count:
+                    pending.popleft()
+                if causes is not None:
+                    self._hold_back(link, causes, entry, reply, seq, here)
+                elif kind == ACCEPTED or kind == DONE:  # noqa: PLR1714 - as above
+                    entry.replied_run(self, link, kind, seq, here)
+                else:
+                    entry.replied(self, link, reply)
+                seq += here
+                count -= here
+            causes = None
+
+    def _hold_back(
+        self, link: ShardLink, causes: Reply, entry: Entry, reply: Reply, seq: int, count: int
+    ) -> None:
+        """Deliver a reply only when every shard knows of the engine-wide block it tells of."""
+
+        def deliver() -> None:
+            if reply[0] in {ACCEPTED, DONE}:
+                entry.replied_run(self, link, reply[0], seq, count)
+            else:
+                entry.replied(self, link, reply)
+
+        WideCall(arm(self, link, self._now, causes, deliver)).advance(self)
+
+    def give_back(self, counted: Counted) -> None:
+        """Take back an attempt that its shard's block check stopped."""
+        if self.encoder.rates is not None:
+            self.encoder.rates.give_back(counted)
+
+    # --- orders ----------------------------------------------------------------------------------
+
+    def execute(self, now: int, order: Order) -> Call:
+        """Both stages."""
+        return self._check(kinds.EXECUTE, now, order)
+
+    def start_stage(self, now: int, order: Order) -> Call:
+        """The start stage."""
+        return self._check(kinds.START, now, order)
+
+    def start_dry_run(self, now: int, order: Order) -> Call:
+        """The start stage, recording nothing."""
+        return self._check(kinds.START_DRY_RUN, now, order)
+
+    def execute_dry_run(self, now: int, order: Order) -> Call:
+        """Both stages, recording nothing."""
+        return self._check(kinds.EXECUTE_DRY_RUN, now, order)
+
+    def drop_copy(self, now: int, order: Order) -> Call:
+        """Record an order that the venue has already."""
+        return self._check(kinds.DROP_COPY, now, order)
+
+    def _check(self, kind: int, now: int, order: Order) -> Call:
+        if self.is_closed:
+            raise closed()
+        self._now = now
+        if order.__class__ is not Order:
+            order = captured_order(order)
+        account = order._account
+        check = CHECKS[kind]
+        encoder = self.encoder
+
+        def command() -> tuple[tuple[Any, ...], Counted | None]:
+            if kind == kinds.EXECUTE:
+                return encoder.execute(now, order)
+            return encoder.whole(kind, now, order, is_peek=kind in _DRY)
+
+        if account is not None:
+            link = self._link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
+        elif kind == kinds.DROP_COPY:
+            link = self.links[0]  # refused there, whatever is blocked
+        else:
+            return self.begin(
+                WideCall(check_without_account(self, now, check, command), check=check)
+            )
+        if not link.is_up:  # before it is counted for the rate limit
+            call = CommandCall(link, account, b"", check.read, check)
+            call.lost(self, link, sent=False)
+            return call
+        packed, counted = command()
+        call = CommandCall(link, account, pack(packed), check.read, check, counted)
+        self.submit(link, call)
+        return call
+
+    def execute_many(self, now: int, orders: Sequence[Order]) -> ExecuteMany:
+        """Both stages for many orders."""
+        self._check_open(now)
+        return ExecuteMany(self, orders, now)
+
+    def execute_request(self, now: int, proxy: RequestProxy) -> Call:
+        """The main stage of a request that is closed already."""
+        self._check_open(now)
+        link, account, handle = proxy._link, proxy._account, proxy._handle
+        check = CHECKS[kinds.EXECUTE_REQUEST]
+        command = (kinds.EXECUTE_REQUEST, account, now, handle)
+        if account is None:
+            return self.begin(
+                WideCall(
+                    check_without_account(self, now, check, lambda: (command, None), handle),
+                    check=check,
+                )
+            )
+        call = CommandCall(link, account, pack(command), read_execute, check)
+        self.submit(link, call)
+        return call
+
+    def finalize(self, now: int, proxy: HeldReservation | OperationProxy, commit: bool) -> Call:  # noqa: FBT001 - called through the face with positional arguments
+        """Commit or roll back what a proxy that is closed already stands for."""
+        kind = kinds.COMMIT if commit else kinds.ROLLBACK
+        return self._command(
+            now, proxy._link, proxy._account, (kind, proxy._account, now, proxy._handle), read_value
+        )
+
+    def commit_many(self, now: int, reservations: Sequence[Any]) -> Call:
+        """Commit many reservations."""
+        self._check_open(now)
+        return finalize_many(self, reservations, now, commit=True)
+
+    def rollback_many(self, now: int, reservations: Sequence[Any]) -> Call:
+        """Roll many reservations back."""
+        self._check_open(now)
+        return finalize_many(self, reservations, now, commit=False)
+
+    # --- what comes back -------------------------------------------------------------------------
+
+    def report(self, now: int, report: ExecutionReport) -> Call:
+        """Apply an execution report; shard 0 takes those without account id."""
+        report = captured_report(report)
+        account = report._account
+        link = self.links[0] if account is None else self.link_of(account)
+        return self._command(now, link, account, self.encoder.report(now, report), read_reported)
+
+    def report_many(self, now: int, reports: Sequence[ExecutionReport]) -> ReportMany:
+        """Apply many execution reports."""
+        self._check_open(now)
+        return ReportMany(self, reports, now)
+
+    def adjust(self, now: int, account: int, adjustments: list[Adjustment]) -> Call:
+        """Apply a batch of account adjustments."""
+        command = (kinds.ADJUST, account, now, encode(adjustments))
+        return self._command(now, self.link_of(account), account, command, read_adjusted)
+
+    # --- administration --------------------------------------------------------------------------
+
+    def administer(self, now: int, account: int, method: str, *values: object) -> Call:
+        """Run an administrative call on an account's shard."""
+        command = (kinds.ADMINISTER, account, now, method, encode((account, *values)))
+        return self._command(now, self.link_of(account), account, command, read_value)
+
+    def procedure(
+        self, now: int, steps: Callable[..., Steps], *arguments: Any
+    ) -> Call:
+        """Run a procedure over several shards, one at a time."""
+        self._check_open(now)
+        return self.begin(WideCall(steps(self, *arguments), is_exclusive=True))
+
+    def configure(
+        self, now: int, account: int, method: str, arguments: dict[str, object]
+    ) -> Call:
+        """Change a setting that is an account's own, on its shard."""
+        command = (kinds.CONFIGURE, account, now, method, encode(arguments))
+        return self._command(now, self.link_of(account), account, command, read_value)
+
+    def quote(self, now: int, service: int, operation: object) -> None:
+        """Pass a change of market data on to every shard, in order with the orders."""
+        packed = pack((kinds.QUOTE, None, now, service, encode(operation)))
+        for link in self.links:
+            if link.is_up:
+                entry = _Quote()
+                entry.packed = packed
+                link.stage(entry)
+
+    def _command(
+        self, now: int, link: ShardLink, account: int | None, command: tuple[Any, ...], read: Any
+    ) -> Call:
+        self._check_open(now)
+        call = CommandCall(link, account, pack(command), read)
+        self.submit(link, call)
+        return call
+
+    def _check_open(self, now: int) -> None:
+        if self.is_closed:
+            raise closed()
+        self._now = now
+
+
+_DRY: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})
+
+
+def closed() -> EngineClosed:
+    """Return the error of a call that came too late."""
+    return EngineClosed("the engine is closed")
+
+
+# --- commands that no caller waits for ---------------------------------------------------------
+
+
+class _Unattended(Entry):
+    """One command whose reply says only that it is done."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.is_sent = True
+        self.count = 1
+
+    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
+        if reply[0] != DONE:
+            raise WireError(f"not a reply to this command: {reply!r:.200}")
+
+    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
+        """End with the shard: there is nobody to tell."""
+
+
+class _Quote(_Unattended):
+    """A change of market data."""
+
+    __slots__ = ()
+
+
+class _Drop(_Unattended):
+    """Handles that nobody holds any more."""
+
+    __slots__ = ()
+
+    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
+        super().replied(core, link, reply)
+        core.settled()
+
+    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
+        core.settled()
+
+
+class _Close(_Unattended):
+    """The goodbye of one shard."""
+
+    __slots__ = ("_goodbye",)
+
+    def __init__(self, goodbye: _Goodbye) -> None:
+        super().__init__()
+        self._goodbye = goodbye
+
+    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
+        super().replied(core, link, reply)
+        link.happen(ShardEvent.ENDED)
+        self._goodbye.one_ended(core)
+
+    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
+        self._goodbye.one_ended(core)
+
+
+class _Goodbye(Call):
+    """Waits until every shard has ended."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self, shards: int) -> None:
+        super().__init__()
+        self._open = shards
+        self.done = not shards
+
+    def one_ended(self, core: RouterCore) -> None:
+        """Take that a shard has ended."""
+        self._open -= 1
+        if not self._open:
+            self.finish(core, None)
+
+    def expire(self, core: RouterCore, why: str) -> None:
+        for link in core.links:
+            core.lose(link, why)
+
+
+class _Start(CommandCall):
+    """The first command: load the engine."""
+
+    __slots__ = ()
+
+    def __init__(self, link: ShardLink) -> None:
+        super().__init__(link, None, b"", read_value)
+
+    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
+        if reply[0] == kinds.READY:
+            link.happen(ShardEvent.READY)
+            self.finish(core, None)
+        else:
+            self.fail(core, ShardStartError(f"shard {link.number}: {reply[2]}", link.number))
+
+    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
+        self.fail(
+            core,
+            ShardStartError(
+                f"shard {link.number}: {link.why}; what it has to say about that is on stderr "
+                '(the main module needs an `if __name__ == "__main__":` around what it does)',
+                link.number,
+            ),
+        )
+
+    def expire(self, core: RouterCore, why: str) -> None:
+        self.fail(core, ShardStartError(f"shard {self.link.number}: {why}", self.link.number))

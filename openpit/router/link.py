@@ -1,0 +1,147 @@
+"""One shard as the router core sees it: what is in flight, what waits, what is to be sent."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.errors import EngineClosed, ShardDown
+from openpit.router.lifecycle import ShardEvent, ShardState, after
+from openpit.router.stats import ShardStats
+from openpit.wire.frames import FrameReader, frames
+
+if TYPE_CHECKING:
+    from openpit.router.calls import Entry
+    from openpit.router.proxies import Handles
+
+__all__ = ["Runner", "ShardLink"]
+
+
+class Runner:
+    """What a proxy asks of the face that it came from."""
+
+    __slots__ = ()
+
+    def finalize(self, proxy: Any, *, commit: bool) -> Any:
+        """Commit or roll back."""
+        raise NotImplementedError
+
+    def execute_request(self, proxy: Any) -> Any:
+        """Run the main stage."""
+        raise NotImplementedError
+
+
+class ShardLink:
+    """The router's end of one shard. No I/O: :meth:`take` gives the bytes that are to be sent."""
+
+    __slots__ = (
+        "_pieces",
+        "_staged_from",
+        "answered",
+        "bytes_received",
+        "bytes_sent",
+        "credits",
+        "dropped",
+        "handles",
+        "in_flight",
+        "is_up",
+        "next_seq",
+        "number",
+        "pending",
+        "pid",
+        "reader",
+        "runner",
+        "state",
+        "waiting",
+        "why",
+    )
+
+    def __init__(self, number: int, credit: int, handles: Handles, runner: Runner) -> None:
+        self.number: Final = number
+        self.credits: Final = credit
+        self.handles: Final = handles
+        self.runner: Final = runner
+        self.state = ShardState.STARTING
+        self.is_up = False  # state is UP, spelt out for the hot path
+        self.why: str | None = None
+        self.pid: int | None = None
+        # Replies come in the order of the commands: the first entry is the one that is answered.
+        self.pending: deque[Entry] = deque()
+        self.in_flight = 0
+        self.waiting: deque[Entry] = deque()
+        # A finaliser may run at any moment and in any thread: all it does is to append here.
+        self.dropped: deque[tuple[ShardLink, int]] = deque()
+        self.next_seq = 0
+        self.answered = 0
+        self.reader: Final = FrameReader()
+        self._pieces: list[tuple[bytes, int]] = []
+        self._staged_from = 0
+        self.bytes_sent = 0
+        self.bytes_received = 0
+
+    def stage(self, entry: Entry) -> None:
+        """Put an entry's commands into the next frame and wait for their replies."""
+        count = entry.count
+        entry.first = self.next_seq
+        self.next_seq += count
+        self.in_flight += count
+        self.pending.append(entry)
+        self._pieces.append((entry.packed, count))
+        entry.packed = b""
+
+    @property
+    def has_output(self) -> bool:
+        """Whether :meth:`take` has anything to give."""
+        return bool(self._pieces)
+
+    @property
+    def staged(self) -> int:
+        """How many entries :meth:`take` has to give."""
+        return len(self._pieces)
+
+    def take(self) -> bytes:
+        """Return the frames of everything staged since the last call."""
+        pieces = self._pieces
+        if not pieces:
+            return b""
+        data = frames(self._staged_from, pieces)
+        self._pieces = []
+        self._staged_from = self.next_seq
+        self.bytes_sent += len(data)
+        return data
+
+    def happen(self, event: ShardEvent) -> None:
+        """Take the next step of the shard's life."""
+        self.state = after(self.state, event)
+        self.is_up = self.state is ShardState.UP
+
+    def forget(self) -> list[tuple[Entry, bool]]:
+        """Give up everything; return the entries, each with whether it was sent."""
+        entries = [(entry, True) for entry in self.pending]
+        entries += [(entry, False) for entry in self.waiting]
+        self.pending.clear()
+        self.waiting.clear()
+        self._pieces = []
+        return entries
+
+    def refusal(self) -> EngineClosed | ShardDown:
+        """Return the error of a call that this shard cannot take any more."""
+        if self.state in {ShardState.CLOSING, ShardState.CLOSED}:
+            return EngineClosed("the engine is closed")
+        return ShardDown(f"shard {self.number} is down: {self.why}", self.number)
+
+    def stats(self) -> ShardStats:
+        """Return a picture of this moment."""
+        return ShardStats(
+            shard=self.number,
+            state=self.state.value,
+            pid=self.pid,
+            in_flight=self.in_flight,
+            waiting=sum(entry.count for entry in self.waiting),
+            credits=self.credits,
+            sent=self.next_seq,
+            answered=self.answered,
+            bytes_sent=self.bytes_sent,
+            bytes_received=self.bytes_received,
+            why=self.why,
+        )

@@ -1,0 +1,115 @@
+"""Orders and reports as commands: the flat row where that says it all, else the whole object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from openpit.core.order import Order, ensure_captured
+from openpit.core.report import ExecutionReport
+from openpit.core.report import ensure_captured as ensure_report_captured
+from openpit.wire import kinds
+from openpit.wire.rows import report_row
+from openpit.wire.values import encode, has_attributes
+
+if TYPE_CHECKING:
+    from openpit.router.calls import Counted
+    from openpit.router.wide import BroadRates
+
+__all__ = ["OrderEncoder", "captured_order", "captured_report"]
+
+Command = tuple[Any, ...]
+
+
+def captured_order(order: object) -> Order:
+    """Return an order whose values can be read; TypeError for anything that is none."""
+    if not isinstance(order, Order):
+        raise TypeError("order must inherit from openpit.Order")
+    ensure_captured(order)
+    return order
+
+
+def captured_report(report: object) -> ExecutionReport:
+    """Return a report whose values can be read; TypeError for anything that is none."""
+    if not isinstance(report, ExecutionReport):
+        raise TypeError("report must inherit from openpit.ExecutionReport")
+    ensure_report_captured(report)
+    return report
+
+
+class OrderEncoder:
+    """Makes commands of orders and reports.
+
+    What only a custom policy can see (subclass, attributes, position, margin) travels only if the
+    engine has one: nothing else could tell the difference.
+    """
+
+    __slots__ = ("_has_custom", "rates")
+
+    def __init__(self, rates: BroadRates | None, *, has_custom: bool) -> None:
+        self.rates = rates
+        self._has_custom = has_custom
+
+    def is_flat(self, order: Order) -> bool:
+        """Tell whether the flat row of an order says all that any policy can see."""
+        return not self._has_custom or not (
+            has_attributes(order, Order)
+            or order.position is not None
+            or order.margin is not None
+        )
+
+    def execute(self, now: int, order: Order) -> tuple[Command, Counted | None]:
+        """Return the command that runs both stages, and what it counted."""
+        if not self.is_flat(order):
+            return self.whole(kinds.EXECUTE_WHOLE, now, order)
+        quantity, volume, price = order._quantity, order._volume, order._price
+        command = (
+            kinds.EXECUTE,
+            order._account,
+            now,
+            order._underlying,
+            order._settlement,
+            order._side,
+            None if quantity is None else str(quantity),
+            None if volume is None else str(volume),
+            None if price is None else str(price),
+        )
+        rates = self.rates
+        if rates is None or not rates.policy.counts_broadly:
+            return command, None
+        broker, asset, counted = rates.count(now, order)
+        return (kinds.EXECUTE_COUNTED, *command[1:], broker, asset), counted
+
+    def whole(
+        self, kind: int, now: int, order: Order, *, is_peek: bool = False
+    ) -> tuple[Command, Counted | None]:
+        """Return a command that carries the order as a value, and what it counted."""
+        value = encode(order) if self._has_custom else encode(_without_attributes(order))
+        broker = asset = 0
+        counted: Counted | None = None
+        rates = self.rates
+        if rates is not None and rates.policy.counts_broadly:
+            if is_peek:
+                broker, asset = rates.peek(now, order)
+            else:
+                broker, asset, counted = rates.count(now, order)
+        return (kind, order._account, now, value, broker, asset), counted
+
+    def report(self, now: int, report: ExecutionReport) -> Command:
+        """Return the command that applies a report."""
+        if self._has_custom and (
+            has_attributes(report, ExecutionReport) or report.position_impact is not None
+        ):
+            return (kinds.REPORT_WHOLE, report._account, now, encode(report))
+        return report_row(kinds.REPORT, report, now)
+
+
+def _without_attributes(order: Order) -> Order:
+    return Order._of(
+        order._underlying,
+        order._settlement,
+        order._account,
+        order._side,
+        order._quantity,
+        order._volume,
+        order._price,
+    )

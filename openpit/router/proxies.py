@@ -1,0 +1,258 @@
+"""The caller's handles for what lives in a shard.
+
+A proxy knows by itself whether it is finalised: that takes no round trip. One that is dropped
+unfinalised leaves its number in its link's queue, and nothing else: a finaliser can run inside any
+lock.
+
+No step between reading ``_open`` and clearing it lets another thread in: it holds no call and no
+loop. Two threads cannot both finalise one proxy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from openpit.core.lock import Lock
+from openpit.pretrade.handles import DropCopyOperation, Request, Reservation
+from openpit.pretrade.outcomes import outcomes_of
+from openpit.wire.rows import DecodedRows, lock_of, read_block
+
+if TYPE_CHECKING:
+    from openpit.pretrade.outcomes import AccountAdjustmentOutcome
+    from openpit.pretrade.rejects import AccountBlock
+    from openpit.pretrade.results import ExecuteResult
+    from openpit.router.link import ShardLink
+
+__all__ = [
+    "BLOCKING",
+    "HeldReservation",
+    "Handles",
+    "LocalReservation",
+    "OPERATION_USED",
+    "OperationProxy",
+    "REQUEST_USED",
+    "RESERVATION_USED",
+    "RequestProxy",
+]
+
+REQUEST_USED: Final = "request has already been executed"
+RESERVATION_USED: Final = "reservation has already been finalized"
+OPERATION_USED: Final = "drop-copy operation has already been finalized"
+
+_Row = tuple[Any, ...]
+
+
+class LocalReservation(Reservation):
+    """The handle of an accepted order that changed nothing in its shard.
+
+    There is nothing to commit and nothing to roll back, so neither needs its shard; but its order
+    is only as good as its shard's memory, so a shard that is gone still says so.
+    """
+
+    __slots__ = ("_link", "_open")
+
+    _link: ShardLink
+    _open: bool
+
+    @classmethod
+    def _of(cls, link: ShardLink) -> LocalReservation:
+        self: LocalReservation = object.__new__(cls)
+        self._link = link
+        self._open = True
+        return self
+
+    def _finalize(self) -> None:
+        if not self._open:
+            raise RuntimeError(RESERVATION_USED)
+        self._open = False
+        if not self._link.is_up:
+            raise self._link.refusal()
+
+    def commit(self) -> None:
+        self._finalize()
+
+    def rollback(self) -> None:
+        self._finalize()
+
+    @property
+    def lock(self) -> Lock:
+        if not self._open:
+            raise RuntimeError(RESERVATION_USED)
+        return Lock._of({})
+
+    @property
+    def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
+        if not self._open:
+            raise RuntimeError(RESERVATION_USED)
+        return []
+
+
+class _Held:
+    """What both kinds of handles with effects share: where they are, and what they hold."""
+
+    __slots__ = ("_account", "_handle", "_is_held", "_link", "_lock_rows", "_open", "_outcomes")
+
+    _account: int | None
+    _handle: int
+    _is_held: bool  # the shard keeps something; otherwise there is only something to look at
+    _link: ShardLink
+    _lock_rows: _Row
+    _open: bool
+    _outcomes: _Row
+
+    _used_text: str
+
+    def __del__(self) -> None:
+        if self._open and self._is_held:
+            self._link.dropped.append((self._link, self._handle))
+
+    def close(self) -> bool:
+        """Count as finalised from now on; return whether the shard has to do anything."""
+        if not self._open:
+            raise RuntimeError(self._used_text)
+        self._open = False
+        if not self._link.is_up:
+            raise self._link.refusal()
+        return self._is_held
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise RuntimeError(self._used_text)
+
+    def _fill(
+        self,
+        link: ShardLink,
+        account: int | None,
+        handle: int,
+        is_held: bool,  # noqa: FBT001 - a column of the reply
+        lock_rows: _Row,
+        outcomes: _Row,
+    ) -> None:
+        self._open = True
+        self._link = link
+        self._account = account
+        self._handle = handle
+        self._is_held = is_held
+        self._lock_rows = lock_rows
+        self._outcomes = outcomes
+
+    @property
+    def lock(self) -> Lock:
+        self._check_open()
+        return lock_of(self._lock_rows)
+
+    @property
+    def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
+        self._check_open()
+        return outcomes_of(DecodedRows(self._outcomes))
+
+
+class HeldReservation(_Held, Reservation):
+    """The handle of an accepted order whose effects its shard keeps."""
+
+    __slots__ = ()
+
+    _used_text = RESERVATION_USED
+
+    @classmethod
+    def _of(cls, *columns: Any) -> HeldReservation:
+        self: HeldReservation = object.__new__(cls)
+        self._fill(*columns)
+        return self
+
+    def commit(self) -> None:
+        if self.close():
+            self._link.runner.finalize(self, commit=True)
+
+    def rollback(self) -> None:
+        if self.close():
+            self._link.runner.finalize(self, commit=False)
+
+
+class OperationProxy(_Held, DropCopyOperation):
+    """The handle of a recorded order that the venue has already."""
+
+    __slots__ = ("_block", "_is_blocked")
+
+    _block: AccountBlock | None
+    _is_blocked: bool
+    _used_text = OPERATION_USED
+
+    @classmethod
+    def _of(
+        cls,
+        *columns: Any,
+        block: _Row | None,
+        is_blocked: bool,
+    ) -> OperationProxy:
+        self: OperationProxy = object.__new__(cls)
+        self._fill(*columns)
+        self._block = None if block is None else read_block(block)
+        self._is_blocked = is_blocked
+        return self
+
+    def commit(self) -> None:
+        if self.close():
+            self._link.runner.finalize(self, commit=True)
+
+    def rollback(self) -> None:
+        if self.close():
+            self._link.runner.finalize(self, commit=False)
+
+    @property
+    def account_block(self) -> AccountBlock | None:
+        self._check_open()
+        return self._block
+
+    @property
+    def is_account_blocked(self) -> bool:
+        self._check_open()
+        return self._is_blocked
+
+
+class RequestProxy(Request):
+    """An order that passed the start stage and waits in its shard."""
+
+    __slots__ = ("_account", "_handle", "_link", "_open")
+
+    _account: int | None
+    _handle: int
+    _link: ShardLink
+    _open: bool
+
+    @classmethod
+    def _of(cls, link: ShardLink, account: int | None, handle: int) -> RequestProxy:
+        self: RequestProxy = object.__new__(cls)
+        self._open = True
+        self._link = link
+        self._account = account
+        self._handle = handle
+        return self
+
+    def __del__(self) -> None:
+        if self._open:
+            self._link.dropped.append((self._link, self._handle))
+
+    def close(self) -> None:
+        """Count as executed from now on."""
+        if not self._open:
+            raise RuntimeError(REQUEST_USED)
+        self._open = False
+
+    def execute(self) -> ExecuteResult:
+        self.close()
+        result: ExecuteResult = self._link.runner.execute_request(self)
+        return result
+
+
+class Handles(NamedTuple):
+    """The classes of the handles that a face gives out."""
+
+    local: type[LocalReservation]
+    held: type[HeldReservation]
+    operation: type[OperationProxy]
+    request: type[RequestProxy]
+
+
+BLOCKING: Final = Handles(LocalReservation, HeldReservation, OperationProxy, RequestProxy)
+"""The handles of the blocking face."""

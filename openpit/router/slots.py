@@ -1,0 +1,33 @@
+"""Accounts to slots, slots to shards.
+
+A slot is what moves when shards are added one day, so the number of slots is fixed, and an account
+never changes its slot.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["MAX_SHARDS", "SLOTS", "SLOT_MASK", "SLOT_SHIFT", "SPREAD", "slot_of", "spread_slots"]
+
+SLOTS: Final = 4096
+"""Enough that 64 shards differ by 2 % at most, few enough to be a table."""
+
+MAX_SHARDS: Final = 256
+"""More workers than any one machine has cores; each slot still has its shard."""
+
+# Multiplying by the golden ratio of 2**64 and taking the top bits spreads account numbers that
+# follow a pattern, as hashed ones do not. The hot path of the router spells this out.
+SPREAD: Final = 0x9E37_79B9_7F4A_7C15
+SLOT_SHIFT: Final = 52
+SLOT_MASK: Final = SLOTS - 1
+
+
+def slot_of(account: int) -> int:
+    """Return the slot of an account number (``AccountId.value``), 0 to 4095."""
+    return account * SPREAD >> SLOT_SHIFT & SLOT_MASK
+
+
+def spread_slots(shards: int) -> list[int]:
+    """Return the shard of each slot: consecutive ranges, whose sizes differ by one at most."""
+    return [slot * shards // SLOTS for slot in range(SLOTS)]

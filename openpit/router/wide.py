@@ -1,0 +1,189 @@
+"""What spans accounts: the broad rate windows, and the procedures that ask several shards.
+
+A procedure is a generator that does no I/O: it yields the commands of a step and the shards they
+go to, and gets the replies, with None for a shard that was lost meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.engine.registry import AccountRegistry
+from openpit.errors import AccountGroupRegistrationError
+from openpit.router.answers import denial, read_value
+from openpit.router.calls import unknown
+from openpit.wire import kinds
+from openpit.wire.values import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from openpit.core.order import Order
+    from openpit.pretrade.policies.rate_limit import RateLimitPolicy
+    from openpit.pretrade.rejects import Reject
+    from openpit.router.answers import Check
+    from openpit.router.calls import Counted, Question, Reply, Steps
+    from openpit.router.core import RouterCore
+    from openpit.router.link import ShardLink
+
+__all__ = ["BroadRates", "arm", "change_group", "check_without_account", "everywhere"]
+
+
+class BroadRates:
+    """The broker and asset axes of the rate limit, counted here for all shards.
+
+    Counted when an order is submitted, in the order of submission, and given back when the shard's
+    block check has stopped the order before any policy saw it.
+    """
+
+    __slots__ = ("policy",)
+
+    def __init__(self, policy: RateLimitPolicy) -> None:
+        self.policy: Final = policy
+
+    def _reaches_windows(self, order: Order) -> bool:
+        """Tell whether the policy comes to count: it first reads what its barriers need."""
+        policy = self.policy
+        return not (
+            (policy.reads_instrument and order._settlement is None)
+            or (policy.reads_account and order._account is None)
+        )
+
+    def count(self, now: int, order: Order) -> tuple[int, int, Counted | None]:
+        """Count an attempt; return the two counts with it and what to give back."""
+        if not self._reaches_windows(order):
+            return 0, 0, None
+        settlement = order._settlement
+        broker, asset = self.policy.windows.count(settlement, now)
+        return broker, asset, (settlement, now)
+
+    def peek(self, now: int, order: Order) -> tuple[int, int]:
+        """Return what :meth:`count` would, and count nothing."""
+        if not self._reaches_windows(order):
+            return 0, 0
+        return self.policy.windows.peek(order._settlement, now)
+
+    def give_back(self, counted: Counted) -> None:
+        """Take back an attempt that never reached the policies."""
+        self.policy.windows.give_back(*counted)  # type: ignore[union-attr]  # the router's own windows count
+
+
+def _unverifiable() -> list[Reject]:
+    registry = AccountRegistry()
+    registry.anything_blocked = True
+    reject = registry.check(None)
+    return [] if reject is None else [reject]
+
+
+UNVERIFIABLE: Final = _unverifiable()
+"""The reject of an order without account id while anything is blocked (spec section 6.2)."""
+
+
+def check_without_account(
+    core: RouterCore,
+    now: int,
+    check: Check,
+    command: Callable[[], tuple[tuple[Any, ...], Counted | None]],
+    handle: int | None = None,
+) -> Steps:
+    """Check an order that names no account: nothing may be blocked anywhere; shard 0 decides.
+
+    ``handle`` is the request that is used up, where there is one.
+    """
+    for link in core.links:
+        if not link.is_up:  # what it had blocked is not known any more
+            return check.deny(denial(link.number, f"{link.why}"))
+    replies = yield [(link, administration(now, "anything_blocked")) for link in core.links]
+    for link, reply in zip(core.links, replies, strict=True):
+        if reply is None:
+            return check.deny(denial(link.number, f"{link.why}"))
+        if read_value(link, None, reply):
+            if handle is not None:
+                yield [(core.links[0], (kinds.DROP, None, now, (handle,)))]
+            return check.deny(UNVERIFIABLE)
+    link = core.links[0]
+    packed, _ = command()
+    (reply,) = yield [(link, packed)]
+    if reply is None:
+        return check.deny(denial(link.number, f"{link.why}"))
+    return check.read(link, None, reply)
+
+
+def administration(now: int, method: str, *values: object) -> tuple[Any, ...]:
+    """Return an administrative command of no single account."""
+    return (kinds.ADMINISTER, None, now, method, encode(values))
+
+
+def everywhere(
+    core: RouterCore,
+    command: tuple[Any, ...],
+    merge: Callable[[list[Any]], Any] | None = None,
+) -> Steps:
+    """Run a command on every shard that is up; return the merged answers.
+
+    A shard that is down has no state left that could differ.
+    """
+    asked = [link for link in core.links if link.is_up]
+    if not asked:
+        raise core.links[0].refusal()
+    replies = yield [(link, command) for link in asked]
+    values = [
+        read_value(link, None, reply)
+        for link, reply in zip(asked, replies, strict=True)
+        if reply is not None
+    ]
+    if not values:
+        raise unknown(asked[0], f"{asked[0].why}")
+    return values[0] if merge is None else merge(values)
+
+
+def change_group(
+    core: RouterCore,
+    now: int,
+    method: str,
+    accounts: Sequence[int],
+    group: int,
+) -> Steps:
+    """Change the membership of all listed accounts or of none: check everywhere, then apply."""
+    listed: dict[int, list[int]] = {}
+    places: dict[int, list[int]] = {}
+    for place, account in enumerate(accounts):
+        number = core.link_of(account).number
+        listed.setdefault(number, []).append(account)
+        places.setdefault(number, []).append(place)
+    links = [core.links[number] for number in listed]
+    for link in links:
+        if not link.is_up:
+            raise link.refusal()
+
+    def questions(name: str) -> list[Question]:
+        return [(link, administration(now, name, listed[link.number], group)) for link in links]
+
+    replies = yield questions(f"can_{method}")
+    refusals: list[tuple[int, str]] = []
+    for link, reply in zip(links, replies, strict=True):
+        if reply is None:
+            raise link.refusal()  # nothing was applied anywhere
+        refusal = read_value(link, None, reply)
+        if refusal is not None:
+            place, text = refusal
+            refusals.append((places[link.number][place], text))
+    if refusals:
+        raise AccountGroupRegistrationError(min(refusals)[1])
+    replies = yield questions(f"{method}_group")
+    for link, reply in zip(links, replies, strict=True):
+        if reply is None:
+            raise unknown(link, f"{link.why}")
+        read_value(link, None, reply)
+
+
+def arm(
+    core: RouterCore, origin: ShardLink, now: int, causes: Reply, deliver: Callable[[], None]
+) -> Steps:
+    """Block the engine on every other shard, then deliver the reply that this held up."""
+    yield [
+        (link, (kinds.ARM, None, now, causes))
+        for link in core.links
+        if link is not origin and link.is_up
+    ]
+    deliver()

@@ -1,0 +1,471 @@
+"""A shard without its process: takes the bytes of commands, returns the bytes of replies.
+
+A pure function of its commands: no clock (each command brings its time), no descriptor, no thread.
+What a shard keeps between commands is its engine and, by the number of the command that made it,
+whatever waits for a commit, a rollback or a main stage.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.core.order import Order
+from openpit.engine.handles import EngineRequest
+from openpit.errors import FrameTooLarge, WireError
+from openpit.pretrade.policies.rate_limit import RateLimitPolicy, SuppliedCounts
+from openpit.pretrade.rejects import Reject
+from openpit.shards.administration import administer, configure
+from openpit.wire import kinds
+from openpit.wire.failures import failure_row
+from openpit.wire.frames import FrameReader, frames, pack, pack_rows
+from openpit.wire.rows import (
+    SIDES,
+    block_row,
+    lock_row,
+    outcome_row,
+    pnl_row,
+    read_report,
+    reject_row,
+)
+from openpit.wire.values import decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from openpit.engine.core import EngineCore
+    from openpit.engine.finalize import Effects
+    from openpit.marketdata.service import MarketDataService
+    from openpit.pretrade.results import ExecuteResult
+    from openpit.wire.frames import Frame
+
+__all__ = ["ShardClock", "ShardCore"]
+
+EXECUTE: Final = kinds.EXECUTE
+EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
+
+# What packing a reply may raise: too long, a text without UTF-8 form, a number over 64 bits.
+_UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
+
+Command = tuple[Any, ...]
+Reply = tuple[Any, ...]
+
+
+class ShardClock:
+    """The time of a shard: that of the command in hand."""
+
+    __slots__ = ("now",)
+
+    def __init__(self, now: int = 0) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        """Return the time in nanoseconds."""
+        return self.now
+
+
+class ShardCore:
+    """An engine, driven by frames.
+
+    ``services`` are the replicas of the router's market data services, in its order. ``reader`` is
+    the connection's, when its first command has been read already: that one had the number 0.
+    """
+
+    __slots__ = (
+        "_armed",
+        "_clock",
+        "_counts",
+        "_engine",
+        "_fresh_orders",
+        "_handlers",
+        "_next",
+        "_open",
+        "_order",
+        "_reader",
+        "_services",
+        "closed",
+        "number",
+    )
+
+    def __init__(
+        self,
+        number: int,
+        engine: EngineCore,
+        clock: ShardClock,
+        services: Sequence[MarketDataService] = (),
+        reader: FrameReader | None = None,
+    ) -> None:
+        self.number: Final = number
+        self.closed = False
+        self._engine = engine
+        self._clock = clock
+        self._services = services
+        self._next = 1
+        self._reader = reader or FrameReader()
+        self._open: dict[int, Effects | EngineRequest] = {}
+        self._armed = (False, False)
+        # A built-in policy reads an order and lets it go, so one object serves them all; a custom
+        # policy may keep what it is given.
+        self._fresh_orders = engine._has_custom
+        self._order = Order._of(None, None, None, None, None, None, None)
+        self._counts = SuppliedCounts()
+        for policy in engine.policies:
+            if isinstance(policy, RateLimitPolicy):
+                policy.windows = self._counts
+        self._handlers: dict[int, Callable[[int, Command], Reply | None]] = {
+            kinds.EXECUTE_WHOLE: self._execute_whole,
+            kinds.START: self._start,
+            kinds.START_DRY_RUN: self._start_dry_run,
+            kinds.EXECUTE_DRY_RUN: self._execute_dry_run,
+            kinds.DROP_COPY: self._drop_copy,
+            kinds.EXECUTE_REQUEST: self._execute_request,
+            kinds.COMMIT: self._commit,
+            kinds.ROLLBACK: self._rollback,
+            kinds.COMMIT_MANY: self._commit_many,
+            kinds.ROLLBACK_MANY: self._rollback_many,
+            kinds.DROP: self._drop,
+            kinds.REPORT: self._report,
+            kinds.REPORT_WHOLE: self._report_whole,
+            kinds.ADJUST: self._adjust,
+            kinds.ADMINISTER: self._administer,
+            kinds.CONFIGURE: self._configure,
+            kinds.QUOTE: self._quote,
+            kinds.ARM: self._arm,
+            kinds.CLOSE: self._close,
+        }
+
+    @property
+    def open_handles(self) -> frozenset[int]:
+        """What waits for a commit, a rollback or a main stage."""
+        return frozenset(self._open)
+
+    @property
+    def engine(self) -> EngineCore:
+        """The engine of this shard."""
+        return self._engine
+
+    def receive(self, data: bytes) -> bytes:
+        """Handle the commands that are complete with ``data``; return all replies.
+
+        Raises:
+            WireError: the bytes are no commands of this protocol. The shard is of no use any more.
+        """
+        return self.answer(self._reader.feed(data))
+
+    def answer(self, arrived: Sequence[Frame]) -> bytes:
+        """Handle frames of commands; return all replies. Raises as :meth:`receive`."""
+        answered: list[Reply] = []
+        first = self._next
+        for number, commands in arrived:
+            if number != self._next:
+                raise WireError(f"command {number} where {self._next} was expected")
+            self._handle(number, commands, answered)
+            self._next = number + len(commands)
+        return self._packed(first, answered) if answered else b""
+
+    def finish(self) -> None:
+        """Roll back what is still open; called when no command can come any more."""
+        while self._open:
+            _, held = self._open.popitem()
+            if not isinstance(held, EngineRequest):
+                _settle(held)
+
+    def _packed(self, first: int, answered: list[Reply]) -> bytes:
+        try:
+            return frames(first, [(pack_rows(answered), len(answered))])
+        except _UNPACKABLE:
+            # One of them is at fault: its caller is told, the others get their answers.
+            return frames(first, [(self._packed_alone(reply), 1) for reply in answered])
+
+    def _packed_alone(self, reply: Reply) -> bytes:
+        try:
+            return pack(reply)
+        except _UNPACKABLE as error:
+            seq = reply[1]
+            held = self._open.pop(seq, None)
+            if held is not None and not isinstance(held, EngineRequest):
+                _settle(held)
+            return pack((kinds.RAISED, seq, *failure_row(error)))
+
+    # --- the hot path: plain orders --------------------------------------------------------------
+
+    def _handle(self, seq: int, commands: Sequence[Command], answered: list[Reply]) -> None:
+        execute = self._engine.execute
+        clock = self._clock
+        counts = self._counts
+        order = self._order
+        fresh = self._fresh_orders
+        passed = 0  # how many of the commands just before this one passed without a trace
+        for command in commands:
+            kind = command[0]
+            if kind == EXECUTE:
+                _, account, now, underlying, settlement, side, quantity, volume, price = command
+            elif kind == EXECUTE_COUNTED:
+                (_, account, now, underlying, settlement, side, quantity, volume, price,
+                 broker, asset) = command  # fmt: skip
+                counts.supply(broker, asset)
+            else:
+                if passed:
+                    answered.append((kinds.ACCEPTED, seq - passed, passed))
+                    passed = 0
+                self._handle_other(seq, command, answered)
+                seq += 1
+                continue
+            clock.now = now
+            if fresh:
+                order = Order._of(None, None, None, None, None, None, None)
+            order._underlying = underlying
+            order._settlement = settlement
+            order._account = account
+            order._side = SIDES[side]
+            order._quantity = None if quantity is None else Decimal(quantity)
+            order._volume = None if volume is None else Decimal(volume)
+            order._price = None if price is None else Decimal(price)
+            try:
+                result = execute(order, now)
+            except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
+                reply: Reply = (kinds.RAISED, seq, *failure_row(error))
+            else:
+                reservation = result._reservation
+                if reservation is not None and reservation._effects is None and not fresh:  # type: ignore[attr-defined]  # the engine's own handle
+                    passed += 1
+                    seq += 1
+                    continue
+                reply = self._executed(seq, result, counted=kind == EXECUTE_COUNTED)
+            if passed:
+                answered.append((kinds.ACCEPTED, seq - passed, passed))
+                passed = 0
+            if fresh:  # only a custom policy can arm the engine-wide block here
+                self._tell_armed(seq, answered)
+            _append(answered, reply)
+            seq += 1
+        if passed:
+            answered.append((kinds.ACCEPTED, seq - passed, passed))
+
+    def _executed(self, seq: int, result: ExecuteResult, *, counted: bool) -> Reply:
+        reservation = result._reservation
+        if reservation is None:
+            return self._rejected(seq, result._rejects, counted=counted)
+        effects: Effects | None = reservation._effects  # type: ignore[attr-defined]  # as above
+        if effects is None:
+            return kinds.ACCEPTED, seq, 1
+        return kinds.RESERVED, seq, self._hold(seq, effects), *_traces(effects)
+
+    def _rejected(self, seq: int, rejects: Sequence[Reject], *, counted: bool) -> Reply:
+        kind = kinds.REJECTED
+        if counted and not self._counts.used:
+            kind = kinds.REJECTED_UNCOUNTED
+        return kind, seq, tuple(map(reject_row, rejects))
+
+    def _hold(self, seq: int, effects: Effects) -> bool:
+        """Keep what waits for its fate; tell whether there is anything."""
+        if effects.mutations:
+            self._open[seq] = effects
+            return True
+        return False
+
+    # --- everything else -------------------------------------------------------------------------
+
+    def _handle_other(self, seq: int, command: Command, answered: list[Reply]) -> None:
+        kind = command[0]
+        handler = self._handlers.get(kind)
+        if handler is None or len(command) != len(kinds.COMMANDS[kind].fields) + 1:
+            raise WireError(f"no command of this protocol: {command!r:.200}")
+        self._clock.now = command[2]
+        try:
+            reply = handler(seq, command)
+        except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
+            reply = (kinds.RAISED, seq, *failure_row(error))
+        self._tell_armed(seq, answered)
+        _append(answered, (kinds.DONE, seq, 1) if reply is None else reply)
+
+    def _tell_armed(self, seq: int, answered: list[Reply]) -> None:
+        """Say so ahead of its reply if a command has armed the engine-wide block."""
+        registry = self._engine.registry
+        armed = (registry.finalizer_failed, registry.unattributed_report)
+        if armed != self._armed:
+            self._armed = armed
+            if any(armed):
+                answered.append((kinds.ARMED, seq, armed))
+
+    # orders
+
+    def _order_of(self, command: Command) -> Order:
+        order = decode(command[3])
+        if not isinstance(order, Order):
+            raise WireError(f"an order was expected: {command!r:.200}")
+        self._counts.supply(command[4], command[5])
+        return order
+
+    def _execute_whole(self, seq: int, command: Command) -> Reply:
+        result = self._engine.execute(self._order_of(command), command[2])
+        return self._executed(seq, result, counted=True)
+
+    def _start(self, seq: int, command: Command) -> Reply:
+        result = self._engine.start(self._order_of(command), command[2])
+        request = result._request
+        if request is None:
+            return self._rejected(seq, result._rejects, counted=True)
+        self._open[seq] = request  # type: ignore[assignment]  # the engine's own handle
+        return kinds.STARTED, seq
+
+    def _execute_request(self, seq: int, command: Command) -> Reply:
+        request = self._open.pop(command[3], None)
+        if not isinstance(request, EngineRequest):
+            raise self._unknown(command[3])
+        return self._executed(seq, request.execute(), counted=False)
+
+    def _start_dry_run(self, seq: int, command: Command) -> Reply:
+        return _dry(seq, self._engine.start_dry_run(self._order_of(command), command[2]))
+
+    def _execute_dry_run(self, seq: int, command: Command) -> Reply:
+        return _dry(seq, self._engine.execute_dry_run(self._order_of(command), command[2]))
+
+    def _drop_copy(self, seq: int, command: Command) -> Reply:
+        result = self._engine.drop_copy(self._order_of(command), command[2])
+        operation: Any = result._operation
+        if operation is None:
+            return self._rejected(seq, result._rejects, counted=True)
+        return (
+            kinds.RECORDED,
+            seq,
+            self._hold(seq, operation._effects),
+            *_traces(operation._effects),
+            None if operation._block is None else block_row(operation._block),
+            operation._is_blocked,
+        )
+
+    # what becomes of them
+
+    def _finalize(self, handle: int, *, commit: bool) -> None:
+        effects = self._open.pop(handle, None)
+        if effects is None or isinstance(effects, EngineRequest):
+            raise self._unknown(handle)
+        if commit:
+            effects.commit()
+        else:
+            effects.rollback()
+
+    def _unknown(self, handle: object) -> RuntimeError:
+        return RuntimeError(f"shard {self.number} knows no handle {handle}")
+
+    def _commit(self, _seq: int, command: Command) -> None:
+        self._finalize(command[3], commit=True)
+
+    def _rollback(self, _seq: int, command: Command) -> None:
+        self._finalize(command[3], commit=False)
+
+    def _commit_many(self, seq: int, command: Command) -> Reply | None:
+        return self._finalize_many(seq, command[3], commit=True)
+
+    def _rollback_many(self, seq: int, command: Command) -> Reply | None:
+        return self._finalize_many(seq, command[3], commit=False)
+
+    def _finalize_many(self, seq: int, handles: Sequence[int], *, commit: bool) -> Reply | None:
+        failures = []
+        for place, handle in enumerate(handles):
+            try:
+                self._finalize(handle, commit=commit)
+            except BaseException as error:  # noqa: BLE001 - every item is finished; told together
+                failures.append((place, *failure_row(error)))
+        return (kinds.FAILURES, seq, tuple(failures)) if failures else None
+
+    def _drop(self, _seq: int, command: Command) -> None:
+        for handle in command[3]:
+            held = self._open.pop(handle, None)
+            if held is not None and not isinstance(held, EngineRequest):
+                _settle(held)
+
+    # reports and adjustments
+
+    def _report(self, seq: int, command: Command) -> Reply | None:
+        return _reported(seq, self._engine.apply_report(read_report(command), command[2]))
+
+    def _report_whole(self, seq: int, command: Command) -> Reply | None:
+        return _reported(seq, self._engine.apply_report(decode(command[3]), command[2]))  # type: ignore[arg-type]  # the router sends reports only
+
+    def _adjust(self, seq: int, command: Command) -> Reply:
+        _, account, now, adjustments = command
+        result = self._engine.apply_adjustment(account, decode(adjustments), now)  # type: ignore[arg-type]  # the router sends lists of adjustments
+        return (
+            kinds.ADJUSTED,
+            seq,
+            result._failed_index,
+            tuple(map(reject_row, result._rejects)),
+            tuple(map(outcome_row, result._rows)),
+            tuple(map(block_row, result._blocks)),
+        )
+
+    # administration
+
+    def _administer(self, seq: int, command: Command) -> Reply | None:
+        answer = administer(self._engine, command[3], decode(command[4]))
+        return None if answer is None else (kinds.ANSWER, seq, encode(answer))
+
+    def _configure(self, seq: int, command: Command) -> Reply | None:
+        answer = configure(self._engine, command[3], decode(command[4]))
+        return None if answer is None else (kinds.ANSWER, seq, encode(answer))
+
+    def _quote(self, _seq: int, command: Command) -> None:
+        self._services[command[3]]._apply(decode(command[4]))
+
+    def _arm(self, _seq: int, command: Command) -> None:
+        registry = self._engine.registry
+        finalizer_failed, unattributed_report = command[3]
+        if finalizer_failed:
+            registry.arm_finalizer_failure()
+        if unattributed_report:
+            registry.arm_unattributed_report()
+        self._armed = (registry.finalizer_failed, registry.unattributed_report)
+
+    def _close(self, _seq: int, _command: Command) -> None:
+        self.finish()
+        self.closed = True
+
+
+def _append(answered: list[Reply], reply: Reply) -> None:
+    """Append a reply, or count it into the run that it goes on with."""
+    kind = reply[0]
+    if kind in _RUNS and answered and answered[-1][0] == kind:
+        answered[-1] = (kind, answered[-1][1], answered[-1][2] + 1)
+    else:
+        answered.append(reply)
+
+
+_RUNS: Final = frozenset({kinds.ACCEPTED, kinds.DONE})
+
+
+def _settle(effects: Effects) -> None:
+    """Roll back for somebody who is gone: a failure arms the engine, its text has no reader."""
+    try:
+        effects.rollback()
+    except BaseException:  # noqa: BLE001 - see the docstring
+        return
+
+
+def _traces(effects: Effects) -> tuple[Any, Any]:
+    return lock_row(effects.lock_groups), tuple(map(outcome_row, effects.rows))
+
+
+def _dry(seq: int, report: Any) -> Reply:
+    rejects, block = report._rejects, report._block
+    return (
+        kinds.DRY,
+        seq,
+        None if rejects is None else tuple(map(reject_row, rejects)),
+        lock_row(report._lock._groups),
+        tuple(map(outcome_row, report._rows)),
+        None if block is None else block_row(block),
+    )
+
+
+def _reported(seq: int, result: Any) -> Reply | None:
+    if not (result._blocks or result._pnls or result._rows):
+        return None
+    return (
+        kinds.REPORTED,
+        seq,
+        tuple(map(block_row, result._blocks)),
+        tuple(map(pnl_row, result._pnls)),
+        tuple(map(outcome_row, result._rows)),
+    )

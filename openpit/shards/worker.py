@@ -1,0 +1,110 @@
+"""The loop of a worker process: block on the pipe, handle what is there, write all replies once.
+
+Batching comes from load alone. The end of the command pipe ends the worker; nothing else has to.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Final
+
+from openpit.shards.setup import start_shard
+from openpit.wire import kinds
+from openpit.wire.frames import FrameReader, frame, pack
+
+if TYPE_CHECKING:
+    from openpit.shards.core import ShardCore
+    from openpit.wire.frames import Frame
+
+__all__ = ["READ_BYTES", "main", "serve"]
+
+READ_BYTES: Final = 65536
+"""At most this much per read: below the size from which the allocator asks the system each time."""
+
+LAST_WORDS_SECONDS: Final = 5.0
+"""How long a policy may go on after the router has gone, before the worker is ended under it."""
+
+# A worker's garbage is what custom policies leave in cycles. The engine leaves none, and the objects
+# that it keeps would be looked at in vain: collect seldom.
+_GC_THRESHOLDS: Final = (50_000, 20, 100)
+
+
+def main(number: int, command: object, reply: object) -> None:
+    """Run a shard; ``command`` and ``reply`` are this side's connections."""
+    # ^C at a terminal goes to the whole foreground group: it is the caller's to handle.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    command_fd: int = command.fileno()  # type: ignore[attr-defined]  # a Connection: it has no stub
+    reply_fd: int = reply.fileno()  # type: ignore[attr-defined]  # as above
+    threading.Thread(
+        target=_end_with_router, args=(command_fd,), name=f"shard-{number}-watch", daemon=True
+    ).start()
+    serve(command_fd, reply_fd)
+
+
+def serve(command_fd: int, reply_fd: int) -> None:
+    """Handle commands until there can be no more."""
+    started = _hello(command_fd, reply_fd)
+    if started is None:
+        return
+    core, arrived = started
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    replies = core.answer(arrived)
+    try:
+        while not core.closed:
+            if replies:
+                _write(reply_fd, replies)
+            data = os.read(command_fd, READ_BYTES)
+            if not data:
+                break
+            replies = core.receive(data)
+        else:
+            _write(reply_fd, replies)
+    except BrokenPipeError:
+        pass  # the router is gone, and nobody else reads the replies
+    core.finish()
+
+
+def _hello(command_fd: int, reply_fd: int) -> tuple[ShardCore, list[Frame]] | None:
+    """Read the first command and load the engine; return it, and what came behind the command."""
+    reader = FrameReader()
+    arrived: list[Frame] = []
+    while not arrived:
+        data = os.read(command_fd, READ_BYTES)
+        if not data:
+            return None
+        arrived = reader.feed(data)
+    _, (hello, *commands) = arrived[0]
+    try:
+        core = start_shard(hello, reader)
+    except Exception as error:  # noqa: BLE001 - a policy's: the router tells it to whoever builds
+        text = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+        _write(reply_fd, frame(0, pack((kinds.REFUSED, 0, text)), 1))
+        return None
+    _write(reply_fd, frame(0, pack((kinds.READY, 0)), 1))
+    return core, [(1, tuple(commands)), *arrived[1:]]
+
+
+def _write(fd: int, data: bytes) -> None:
+    """Write all of it; the router always reads."""
+    written = os.write(fd, data)
+    if written < len(data):
+        view = memoryview(data)
+        while written < len(data):
+            written += os.write(fd, view[written:])
+
+
+def _end_with_router(command_fd: int) -> None:
+    """End the process when the router has gone and a policy does not let go of it."""
+    poller = select.poll()
+    poller.register(command_fd, 0)  # no event asked for: only that the other end is closed
+    poller.poll()
+    time.sleep(LAST_WORDS_SECONDS)
+    os._exit(1)

@@ -1,0 +1,163 @@
+"""Frames: one length-prefixed msgpack array each, a batch of commands or a batch of replies.
+
+::
+
+    length  u32, big-endian          bytes that follow, at most FRAME_BYTES
+    array   [version, first, message, message, ...]
+
+``first`` is the sequence number of the first command in a frame of commands, and that of the first
+command answered in a frame of replies. Knows nothing of what the messages mean.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from msgpack import Packer, UnpackException, unpackb
+
+from openpit.errors import FrameTooLarge, WireError
+from openpit.wire.limits import FRAME_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["VERSION", "Frame", "FrameReader", "Message", "frame", "frames", "pack", "pack_rows"]
+
+VERSION: Final = 1
+"""Both ends of a pipe speak exactly this version."""
+
+Message: TypeAlias = tuple[object, ...]
+Frame: TypeAlias = tuple[int, tuple[Message, ...]]
+"""First sequence number and messages."""
+
+Piece: TypeAlias = tuple[bytes, int]
+"""Packed messages, one after the other, and how many they are."""
+
+# Length prefix, array of 32-bit size, version, unsigned 64-bit number: always the same width, so
+# that a frame is put together from messages that are packed already.
+_HEAD: Final = Struct(">IBIBBQ")
+_PREFIX_BYTES: Final = 4
+_HEAD_BYTES: Final = _HEAD.size - _PREFIX_BYTES
+_ARRAY_32: Final = 0xDD
+_UNSIGNED_64: Final = 0xCF
+# msgpack's array headers are 1, 3 or 5 bytes wide, by the number of elements.
+_SHORT_ARRAY: Final = 16
+_MIDDLE_ARRAY: Final = 65536
+
+_pack = Packer(use_bin_type=True).pack
+_head = _HEAD.pack
+
+_MALFORMED: Final = (ValueError, UnpackException, RecursionError)
+
+
+def pack(message: Sequence[object]) -> bytes:
+    """Pack one message.
+
+    Raises:
+        FrameTooLarge: it would not fit into a frame on its own.
+        ValueError: a text has no UTF-8 form, or a number has more than 64 bits.
+    """
+    packed: bytes = _pack(message)
+    if len(packed) > FRAME_BYTES - _HEAD_BYTES:
+        raise too_large(len(packed))
+    return packed
+
+
+def pack_rows(messages: Sequence[Sequence[object]]) -> bytes:
+    """Pack messages one after the other, in one call; errors as :func:`pack`."""
+    packed: bytes = _pack(messages)
+    count = len(messages)
+    packed = packed[1 if count < _SHORT_ARRAY else 3 if count < _MIDDLE_ARRAY else 5 :]
+    if len(packed) > FRAME_BYTES - _HEAD_BYTES:
+        raise too_large(len(packed))
+    return packed
+
+
+def too_large(size: int) -> FrameTooLarge:
+    """Return the error of a message over the frame limit."""
+    return FrameTooLarge(f"a message of {size} bytes is over the frame limit of {FRAME_BYTES} bytes")
+
+
+def frame(first: int, packed: bytes, count: int) -> bytes:
+    """Return a frame of ``count`` packed messages."""
+    size = len(packed) + _HEAD_BYTES
+    return _head(size, _ARRAY_32, count + 2, VERSION, _UNSIGNED_64, first) + packed
+
+
+def frames(first: int, pieces: Sequence[Piece]) -> bytes:
+    """Return the fewest frames that carry the pieces in order without exceeding the limit."""
+    if len(pieces) == 1:
+        packed, count = pieces[0]
+        return frame(first, packed, count)
+    done: list[bytes] = []
+    batch: list[bytes] = []
+    size = total = 0
+    for packed, count in pieces:
+        if size + len(packed) > FRAME_BYTES - _HEAD_BYTES:
+            done.append(frame(first, b"".join(batch), total))
+            first += total
+            batch = []
+            size = total = 0
+        batch.append(packed)
+        size += len(packed)
+        total += count
+    done.append(frame(first, b"".join(batch), total))
+    return b"".join(done)
+
+
+class FrameReader:
+    """Puts frames together from bytes that arrive in any portions."""
+
+    __slots__ = ("_pending",)
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take bytes; return the frames that are complete now, in order.
+
+        Raises:
+            WireError: the bytes are no frames of this version. The reader is of no use any more.
+        """
+        pending = self._pending
+        source: bytes | bytearray = data
+        if pending:
+            pending += data
+            source = pending
+        complete: list[Frame] = []
+        start = 0
+        available = len(source)
+        while available - start >= _PREFIX_BYTES:
+            size = int.from_bytes(source[start : start + _PREFIX_BYTES], "big")
+            if size > FRAME_BYTES:
+                raise WireError(f"a frame of {size} bytes is over the limit of {FRAME_BYTES} bytes")
+            end = start + _PREFIX_BYTES + size
+            if end > available:
+                break
+            complete.append(_read(source[start + _PREFIX_BYTES : end]))
+            start = end
+        if source is pending:
+            del pending[:start]
+        elif start < available:
+            pending += data[start:]
+        return complete
+
+
+def _read(payload: bytes | bytearray) -> Frame:
+    try:
+        elements = unpackb(payload, use_list=False)
+    except _MALFORMED as error:
+        raise WireError(f"not a frame: {error!r}") from error
+    if type(elements) is not tuple or len(elements) < 2:  # noqa: PLR2004 - version and number
+        raise WireError("not a frame: no array of version, number and messages")
+    version, first = elements[:2]
+    if version != VERSION:
+        raise WireError(f"frame of version {version!r}, this side speaks {VERSION}")
+    if type(first) is not int:
+        raise WireError("not a frame: its sequence number is no number")
+    messages = elements[2:]
+    for message in messages:
+        if type(message) is not tuple or not message:
+            raise WireError("not a frame: a message is no array")
+    return first, messages

@@ -1,0 +1,223 @@
+"""The one table of what travels on a pipe: every kind of message, its fields and their types.
+
+A message is a msgpack array. Its first element is the kind, then come the fields in the order of
+this table. Commands go to a shard, replies come back. A command's sequence number is that of its
+frame plus its place in it; a reply names the number of the command that it answers, and two kinds
+of reply answer a run of consecutive commands at once.
+
+A decimal travels as the text of :class:`decimal.Decimal`, which keeps its scale.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, NamedTuple
+
+from openpit.wire.frames import VERSION
+
+__all__ = ["COMMANDS", "REPLIES", "VERSION", "Field", "Layout", "Type", "conforms"]
+
+
+class Type(Enum):
+    """What a field may hold, as msgpack decodes it."""
+
+    NUMBER = (int,)
+    FLAG = (bool,)
+    TEXT = (str,)
+    BYTES = (bytes,)
+    DECIMAL = (str,)  # text of the decimal
+    LIST = (tuple,)  # an array of what the field's reader says
+    VALUE = (type(None), bool, int, float, str, bytes, tuple)  # openpit.wire.values
+
+
+class Field(NamedTuple):
+    """One position of a message."""
+
+    name: str
+    type: Type
+    optional: bool = False
+
+
+class Layout(NamedTuple):
+    """One kind of message: its name and its fields, kind excluded."""
+
+    name: str
+    fields: tuple[Field, ...]
+
+
+# --- fields that several kinds share -----------------------------------------------------------
+
+_ACCOUNT = Field("account", Type.NUMBER, optional=True)  # None: the command is not of one account
+_TIME = Field("time", Type.NUMBER)  # nanoseconds, monotonic, by the router's clock
+_ROUTING = (_ACCOUNT, _TIME)  # first in every command, so that a router need not read the rest
+_HANDLE = Field("handle", Type.NUMBER)  # sequence number of the command that made what it names
+_ORDER = Field("order", Type.VALUE)
+_COUNTS = (  # the engine-wide rate windows, as counted by the router; None where nothing counts
+    Field("broker count", Type.NUMBER, optional=True),
+    Field("asset count", Type.NUMBER, optional=True),
+)
+_FLAT_ORDER = (
+    Field("underlying", Type.TEXT, optional=True),
+    Field("settlement", Type.TEXT, optional=True),
+    Field("side", Type.TEXT, optional=True),
+    Field("quantity", Type.DECIMAL, optional=True),
+    Field("volume", Type.DECIMAL, optional=True),
+    Field("price", Type.DECIMAL, optional=True),
+)
+_FLAT_REPORT = (
+    Field("underlying", Type.TEXT, optional=True),
+    Field("settlement", Type.TEXT, optional=True),
+    Field("side", Type.TEXT, optional=True),
+    Field("pnl", Type.DECIMAL, optional=True),
+    Field("fee", Type.DECIMAL, optional=True),
+    Field("fill", Type.LIST, optional=True),
+)
+_SEQ = Field("sequence number", Type.NUMBER)
+_RUN = (_SEQ, Field("count", Type.NUMBER))  # answers this many commands, from that number on
+_REJECTS = Field("rejects", Type.LIST)
+_LOCK = Field("lock", Type.LIST)
+_ROWS = Field("rows", Type.LIST)
+_BLOCK = Field("block", Type.LIST, optional=True)
+_BLOCKS = Field("blocks", Type.LIST)
+_HELD = Field("held", Type.FLAG)  # the shard keeps something that waits for commit or rollback
+
+# --- commands ----------------------------------------------------------------------------------
+
+EXECUTE: Final = 1
+EXECUTE_COUNTED: Final = 2
+EXECUTE_WHOLE: Final = 3
+START: Final = 4
+START_DRY_RUN: Final = 5
+EXECUTE_DRY_RUN: Final = 6
+DROP_COPY: Final = 7
+EXECUTE_REQUEST: Final = 8
+COMMIT: Final = 9
+ROLLBACK: Final = 10
+COMMIT_MANY: Final = 11
+ROLLBACK_MANY: Final = 12
+DROP: Final = 13
+REPORT: Final = 14
+REPORT_WHOLE: Final = 15
+ADJUST: Final = 16
+ADMINISTER: Final = 17
+CONFIGURE: Final = 18
+QUOTE: Final = 19
+ARM: Final = 20
+HELLO: Final = 21
+CLOSE: Final = 22
+
+_WHOLE_ORDER = (*_ROUTING, _ORDER, *_COUNTS)
+_MANY = (*_ROUTING, Field("handles", Type.LIST))
+
+COMMANDS: Final[dict[int, Layout]] = {
+    EXECUTE: Layout("execute", (*_ROUTING, *_FLAT_ORDER)),
+    EXECUTE_COUNTED: Layout("execute, counted", (*_ROUTING, *_FLAT_ORDER, *_COUNTS)),
+    EXECUTE_WHOLE: Layout("execute, order as a value", _WHOLE_ORDER),
+    START: Layout("start stage", _WHOLE_ORDER),
+    START_DRY_RUN: Layout("start stage, dry run", _WHOLE_ORDER),
+    EXECUTE_DRY_RUN: Layout("execute, dry run", _WHOLE_ORDER),
+    DROP_COPY: Layout("drop copy", _WHOLE_ORDER),
+    EXECUTE_REQUEST: Layout("main stage", (*_ROUTING, _HANDLE)),
+    COMMIT: Layout("commit", (*_ROUTING, _HANDLE)),
+    ROLLBACK: Layout("roll back", (*_ROUTING, _HANDLE)),
+    COMMIT_MANY: Layout("commit many", _MANY),
+    ROLLBACK_MANY: Layout("roll back many", _MANY),
+    DROP: Layout("let go of what nobody holds", _MANY),
+    REPORT: Layout("execution report", (*_ROUTING, *_FLAT_REPORT)),
+    REPORT_WHOLE: Layout(
+        "execution report as a value", (*_ROUTING, Field("report", Type.VALUE))
+    ),
+    ADJUST: Layout("account adjustments", (*_ROUTING, Field("adjustments", Type.VALUE))),
+    ADMINISTER: Layout(
+        "administration",
+        (*_ROUTING, Field("method", Type.TEXT), Field("arguments", Type.VALUE)),
+    ),
+    CONFIGURE: Layout(
+        "settings",
+        (*_ROUTING, Field("method", Type.TEXT), Field("arguments", Type.VALUE)),
+    ),
+    QUOTE: Layout(
+        "market data",
+        (*_ROUTING, Field("service", Type.NUMBER), Field("operation", Type.VALUE)),
+    ),
+    ARM: Layout("engine-wide block", (*_ROUTING, Field("causes", Type.LIST))),
+    HELLO: Layout(
+        "start", (*_ROUTING, Field("shard", Type.NUMBER), Field("engine, by dill", Type.BYTES))
+    ),
+    CLOSE: Layout("roll back what is open and end", _ROUTING),
+}
+
+# --- replies -----------------------------------------------------------------------------------
+
+ACCEPTED: Final = 1
+DONE: Final = 2
+RESERVED: Final = 3
+REJECTED: Final = 4
+REJECTED_UNCOUNTED: Final = 5
+STARTED: Final = 6
+DRY: Final = 7
+RECORDED: Final = 8
+REPORTED: Final = 9
+ADJUSTED: Final = 10
+ANSWER: Final = 11
+RAISED: Final = 12
+FAILURES: Final = 13
+ARMED: Final = 14
+READY: Final = 15
+REFUSED: Final = 16
+
+_FAILURE = (
+    Field("module", Type.TEXT),
+    Field("class", Type.TEXT),
+    Field("state", Type.VALUE),
+    Field("text", Type.TEXT),
+    Field("traceback", Type.TEXT),
+)
+
+REPLIES: Final[dict[int, Layout]] = {
+    ACCEPTED: Layout("accepted, nothing reserved", _RUN),
+    DONE: Layout("done, nothing to say", _RUN),
+    RESERVED: Layout("accepted", (_SEQ, _HELD, _LOCK, _ROWS)),
+    REJECTED: Layout("rejected", (_SEQ, _REJECTS)),
+    REJECTED_UNCOUNTED: Layout("rejected, its counts not used", (_SEQ, _REJECTS)),
+    STARTED: Layout("start stage passed", (_SEQ,)),
+    DRY: Layout(
+        "dry run",
+        (_SEQ, Field("rejects", Type.LIST, optional=True), _LOCK, _ROWS, _BLOCK),
+    ),
+    RECORDED: Layout(
+        "drop copy recorded",
+        (_SEQ, _HELD, _LOCK, _ROWS, _BLOCK, Field("is blocked", Type.FLAG)),
+    ),
+    REPORTED: Layout("report applied", (_SEQ, _BLOCKS, Field("pnls", Type.LIST), _ROWS)),
+    ADJUSTED: Layout(
+        "adjustments applied or refused",
+        (
+            _SEQ,
+            Field("failed index", Type.NUMBER, optional=True),
+            _REJECTS,
+            _ROWS,
+            _BLOCKS,
+        ),
+    ),
+    ANSWER: Layout("answer of an administrative command", (_SEQ, Field("value", Type.VALUE))),
+    RAISED: Layout("raised", (_SEQ, *_FAILURE)),
+    FAILURES: Layout("some failed", (_SEQ, Field("places and failures", Type.LIST))),
+    ARMED: Layout(
+        "engine-wide block armed by the command whose reply follows",
+        (_SEQ, Field("causes", Type.LIST)),
+    ),
+    READY: Layout("worker is up", (_SEQ,)),
+    REFUSED: Layout("worker could not start", (_SEQ, Field("text", Type.TEXT))),
+}
+
+
+def conforms(message: tuple[object, ...], table: dict[int, Layout]) -> bool:
+    """Tell whether a message has the fields that its kind's row of the table says."""
+    layout = table.get(message[0]) if message and type(message[0]) is int else None
+    if layout is None or len(message) != len(layout.fields) + 1:
+        return False
+    return all(
+        (value is None and field.optional) or type(value) in field.type.value
+        for value, field in zip(message[1:], layout.fields, strict=True)
+    )

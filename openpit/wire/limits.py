@@ -1,0 +1,50 @@
+"""Every limit of the wire, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "ACCOUNT_TEXT_BYTES",
+    "CREDITS",
+    "FRAME_BYTES",
+    "HANDLES_PER_COMMAND",
+    "MARKET_BACKLOG",
+    "ROWS_PER_FRAME",
+]
+
+FRAME_BYTES: Final = 16 * 1024 * 1024
+"""Largest frame, without its length prefix.
+
+A plain order takes some 40 bytes, so full credits fit twenty times over. What is larger is a
+mistake or garbage, and must not make the other side reserve memory for it.
+"""
+
+ACCOUNT_TEXT_BYTES: Final = 256
+"""Longest account text, in UTF-8 bytes, that a flow may carry.
+
+Texts become 64-bit numbers before they reach a shard; venues' account names stay far below this.
+"""
+
+CREDITS: Final = 8192
+"""Commands in flight to one shard, unless the builder says otherwise.
+
+At 5 µs a command that is 40 ms of work: enough to keep a worker busy while the router is not
+scheduled, and little enough that a caller notices a slow shard before its memory does.
+"""
+
+ROWS_PER_FRAME: Final = 128
+"""Orders or reports of one call that are packed into one frame.
+
+A worker starts on the first of them while the router still packs the next: a frame of 128 is half
+a millisecond of its work, a hundred times the cost of sending it.
+"""
+
+HANDLES_PER_COMMAND: Final = 4096
+"""Handles that one finalising command lists, so that its frame and its answer stay small."""
+
+MARKET_BACKLOG: Final = 65536
+"""Quotes on their way to one shard before whoever pushes them has to wait for it.
+
+Quotes need no credit, which belongs to orders; at about 100 bytes each this is 6 MiB.
+"""

@@ -1,0 +1,193 @@
+"""The one table of classes that travel as values: their numbers, their fields, how they are made.
+
+A number once given stays with its class: a journal holds it. Fields are the private slots, so that
+a value arrives exactly as it left, unchecked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+from openpit.core.instrument import Instrument
+from openpit.core.lock import Lock
+from openpit.core.order import Order, OrderMargin, OrderOperation, OrderPosition
+from openpit.core.report import (
+    ExecutionReport,
+    ExecutionReportFillDetails,
+    ExecutionReportPositionImpact,
+)
+from openpit.param.amounts import AdjustmentAmount, Leverage, MonetaryAmount, Trade, TradeAmount
+from openpit.param.enums import (
+    ConfigureErrorKind,
+    FillType,
+    Kind,
+    PnlHaltReason,
+    PositionEffect,
+    PositionMode,
+    PositionSide,
+    QuoteResolution,
+    RoundingStrategy,
+    SettlementUnit,
+    Side,
+)
+from openpit.param.ids import AccountGroupId, AccountId, Asset, InstrumentId
+from openpit.param.values import (
+    CashFlow,
+    Fee,
+    Notional,
+    Pnl,
+    PositionSize,
+    Price,
+    Quantity,
+    Volume,
+)
+from openpit.pretrade.codes import RejectCode, RejectScope
+from openpit.pretrade.rejects import AccountBlock, Reject
+
+__all__ = ["BASES", "MEMBERS", "RECORDS", "Record"]
+
+class Record(NamedTuple):
+    """A class, how its fields are read from an object, and how an object is made of them."""
+
+    cls: type
+    read: Callable[[Any], list[object]]
+    make: Callable[[type, list[object]], object]
+
+
+def _slots(cls: type, *fields: str) -> Record:
+    """Return the record of a class with private slots; an empty slot travels as None."""
+
+    def read(value: object) -> list[object]:
+        return [getattr(value, field, None) for field in fields]
+
+    def make(kind: type, values: list[object]) -> object:
+        made = object.__new__(kind)
+        for field, value in zip(fields, values, strict=True):
+            object.__setattr__(made, field, value)
+        return made
+
+    return Record(cls, read, make)
+
+
+def _row(cls: type) -> Record:
+    """Return the record of a named tuple."""
+    return Record(cls, list, lambda kind, values: kind(*values))
+
+
+def _text(cls: type) -> Record:
+    """Return the record of a kind of text."""
+    return Record(
+        cls, lambda value: [str.__str__(value)], lambda kind, values: str.__new__(kind, *values)
+    )
+
+
+def _span(cls: type) -> Record:
+    """Return the record of a length of time."""
+    return Record(
+        cls,
+        lambda value: [value.days, value.seconds, value.microseconds],
+        lambda kind, values: kind(*values),
+    )
+
+
+RECORDS: Final[dict[int, Record]] = {
+    # values
+    1: _slots(Quantity, "_value"),
+    2: _slots(Volume, "_value"),
+    3: _slots(Notional, "_value"),
+    4: _slots(Price, "_value"),
+    5: _slots(Pnl, "_value"),
+    6: _slots(Fee, "_value"),
+    7: _slots(CashFlow, "_value"),
+    8: _slots(PositionSize, "_value"),
+    9: _slots(AccountId, "_value"),
+    10: _slots(AccountGroupId, "_value"),
+    11: _slots(InstrumentId, "_value"),
+    12: _text(Asset),
+    13: _slots(TradeAmount, "_quantity", "_volume"),
+    14: _slots(AdjustmentAmount, "_value", "_is_absolute"),
+    15: _slots(Leverage, "_raw"),
+    16: _slots(MonetaryAmount, "amount", "currency"),
+    17: _slots(Trade, "_price", "_quantity"),
+    18: _span(timedelta),
+    # orders and reports
+    20: _slots(Instrument, "_underlying", "_settlement"),
+    21: _slots(
+        Order,
+        "_underlying",
+        "_settlement",
+        "_account",
+        "_side",
+        "_quantity",
+        "_volume",
+        "_price",
+        "_position",
+        "_margin",
+    ),
+    22: _slots(OrderPosition, "_position_side", "_reduce_only", "_close_position"),
+    23: _slots(OrderMargin, "_leverage", "_collateral", "_auto_borrow"),
+    24: _slots(
+        ExecutionReport,
+        "_underlying",
+        "_settlement",
+        "_account",
+        "_side",
+        "_pnl",
+        "_impact_fee",
+        "_fill",
+        "_position_impact",
+    ),
+    25: _slots(
+        ExecutionReportFillDetails,
+        "_last_price",
+        "_last_quantity",
+        "_fee_amount",
+        "_fee_currency",
+        "_remaining",
+        "_is_final",
+        "_lock",
+    ),
+    26: _slots(ExecutionReportPositionImpact, "_position_effect", "_position_side"),
+    27: _slots(
+        OrderOperation,
+        "_instrument",
+        "_underlying",
+        "_settlement",
+        "_account",
+        "_side",
+        "_quantity",
+        "_volume",
+        "_price",
+    ),
+    # results
+    40: Record(
+        Lock,
+        lambda lock: [{group: list(prices) for group, prices in lock._groups.items()}],
+        lambda _, values: Lock._of(*values),  # type: ignore[arg-type]  # what read() gave
+    ),
+    41: _slots(Reject, "_code", "_reason", "_details", "_policy", "_scope", "_user_data"),
+    42: _slots(AccountBlock, "_policy", "_code", "_reason", "_details", "_user_data"),
+}
+"""Classes by number."""
+
+BASES: Final[dict[type, int]] = {Order: 21, ExecutionReport: 24}
+"""Classes that users subclass and decorate, with their numbers."""
+
+MEMBERS: Final[dict[int, type]] = {
+    1: Side,
+    2: PositionSide,
+    3: PositionEffect,
+    4: PositionMode,
+    5: FillType,
+    6: Kind,
+    7: RoundingStrategy,
+    8: PnlHaltReason,
+    9: QuoteResolution,
+    10: SettlementUnit,
+    11: ConfigureErrorKind,
+    12: RejectCode,
+    13: RejectScope,
+}
+"""Enumerations by number; a member travels by its name."""

@@ -1,0 +1,247 @@
+"""Orders, reports and results as flat rows, for the messages that there are many of.
+
+Written for speed: no tags, no nesting where a position says it all. What the columns are stands in
+the table of :mod:`openpit.wire.kinds`; rows within a field are laid out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.core.lock import Lock
+from openpit.core.report import ExecutionReport, ExecutionReportFillDetails
+from openpit.param.enums import PnlHaltReason, Side
+from openpit.pretrade.rejects import AccountBlock, Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
+
+__all__ = [
+    "SIDES",
+    "DecodedRejects",
+    "DecodedRows",
+    "block_row",
+    "lock_of",
+    "lock_row",
+    "outcome_row",
+    "pnl_of",
+    "pnl_row",
+    "read_block",
+    "read_report",
+    "reject_row",
+    "report_row",
+]
+
+SIDES: Final[dict[str | None, Side | None]] = {
+    None: None,
+    Side.BUY.value: Side.BUY,
+    Side.SELL.value: Side.SELL,
+}
+"""The side of an order by its text."""
+
+_HALTS: Final[dict[int | None, PnlHaltReason | None]] = {
+    None: None,
+    **{
+        int(reason): reason
+        for reason in (
+            PnlHaltReason.MISSING_FX,
+            PnlHaltReason.MISSING_ACCOUNT_CURRENCY,
+            PnlHaltReason.MISSING_INITIAL_PNL,
+            PnlHaltReason.MISSING_COST_BASIS,
+            PnlHaltReason.ARITHMETIC_OVERFLOW,
+        )
+    },
+}
+
+Row = tuple[Any, ...]
+"""What msgpack decodes; a wrong element fails where it is used, which gives up the connection."""
+
+
+def text(value: Decimal | None) -> str | None:
+    """Return a decimal's text, scale included."""
+    return None if value is None else str(value)
+
+
+def number(value: str | None) -> Decimal | None:
+    """Return the decimal of a text that :func:`text` made."""
+    return None if value is None else Decimal(value)
+
+
+# --- execution reports -------------------------------------------------------------------------
+
+
+def report_row(kind: int, report: ExecutionReport, now: int) -> Row:
+    """Return the command that applies a plain report; the groups that no built-in reads stay."""
+    fill = report._fill
+    pnl, fee = report._pnl, report._impact_fee
+    return (
+        kind,
+        report._account,
+        now,
+        report._underlying,
+        report._settlement,
+        report._side,
+        None if pnl is None else str(pnl),
+        None if fee is None else str(fee),
+        None if fill is None else _fill_row(fill),
+    )
+
+
+def _fill_row(fill: ExecutionReportFillDetails) -> Row:
+    return (
+        text(fill._last_price),
+        text(fill._last_quantity),
+        text(fill._fee_amount),
+        fill._fee_currency,
+        text(fill._remaining),
+        fill._is_final,
+        lock_row(fill._lock._groups),
+    )
+
+
+def read_report(command: Row) -> ExecutionReport:
+    """Return the report of a command that :func:`report_row` made."""
+    _, account, _, underlying, settlement, side, pnl, fee, fill = command
+    return ExecutionReport._of(
+        underlying,
+        settlement,
+        account,
+        SIDES[side],
+        None if pnl is None else Decimal(pnl),
+        None if fee is None else Decimal(fee),
+        None if fill is None else _read_fill(*fill),
+        None,
+    )
+
+
+def _read_fill(
+    last_price: str | None,
+    last_quantity: str | None,
+    fee_amount: str | None,
+    fee_currency: str | None,
+    remaining: str | None,
+    is_final: bool | None,  # noqa: FBT001 - a column
+    lock: Row,
+) -> ExecutionReportFillDetails:
+    return ExecutionReportFillDetails._of(
+        number(last_price),
+        number(last_quantity),
+        number(fee_amount),
+        fee_currency,
+        number(remaining),
+        is_final,
+        lock_of(lock),
+    )
+
+
+# --- results -----------------------------------------------------------------------------------
+
+
+def reject_row(reject: Reject) -> Row:
+    """Return a reject as a row."""
+    return (
+        reject._code,
+        reject._reason,
+        reject._details,
+        reject._policy,
+        reject._scope,
+        reject._user_data,
+    )
+
+
+def block_row(block: AccountBlock) -> Row:
+    """Return an account block as a row."""
+    return (block._policy, block._code, block._reason, block._details, block._user_data)
+
+
+def read_block(row: Row) -> AccountBlock:
+    """Return the account block of a row."""
+    return AccountBlock._of(*row)
+
+
+def lock_row(groups: Mapping[int, Iterable[Decimal]] | None) -> Row:
+    """Return a lock's prices as rows, one for each policy group."""
+    if not groups:
+        return ()
+    return tuple((group, *map(str, prices)) for group, prices in groups.items())
+
+
+def lock_of(rows: Row) -> Lock:
+    """Return a new lock with the prices of the rows."""
+    return Lock._of({group: [Decimal(price) for price in prices] for group, *prices in rows})
+
+
+def outcome_row(group_row: GroupRow) -> Row:
+    """Return one asset's outcome, with its policy group, as a row."""
+    group, (asset, *amounts, halt, average) = group_row
+    return (
+        group,
+        asset,
+        *[None if amount is None else str(amount) for amount in amounts],
+        None if halt is None else int(halt),
+        None if average is None else str(average),
+    )
+
+
+def _read_outcome(row: Row) -> GroupRow:
+    group, asset, *amounts, halt, average = row
+    columns = [None if amount is None else Decimal(amount) for amount in amounts]
+    return group, (asset, *columns, _HALTS[halt], number(average))  # type: ignore[return-value]  # as many columns as outcome_row() wrote
+
+
+def pnl_row(row: AccountPnlRow) -> Row:
+    """Return an account's P&L as a row."""
+    group, account, delta, absolute, halt = row
+    return group, account, text(delta), text(absolute), None if halt is None else int(halt)
+
+
+def pnl_of(row: Row) -> AccountPnlRow:
+    """Return the account's P&L of a row."""
+    group, account, delta, absolute, halt = row
+    return group, account, number(delta), number(absolute), _HALTS[halt]
+
+
+class DecodedRejects(Sequence[Reject]):
+    """Rejects that are made when somebody looks at them, which most programs do once."""
+
+    __slots__ = ("_made", "_rows")
+
+    def __init__(self, rows: Row) -> None:
+        self._rows = rows
+        self._made: list[Reject] | None = None
+
+    def _rejects(self) -> list[Reject]:
+        if self._made is None:
+            self._made = [Reject._of(*row) for row in self._rows]
+        return self._made
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._rejects()[index]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+class DecodedRows(Sequence["GroupRow"]):
+    """Outcome rows that are read when somebody looks at them, which few programs do."""
+
+    __slots__ = ("_made", "_rows")
+
+    def __init__(self, rows: Row) -> None:
+        self._rows = rows
+        self._made: list[GroupRow] | None = None
+
+    def _outcomes(self) -> list[GroupRow]:
+        if self._made is None:
+            self._made = [_read_outcome(row) for row in self._rows]
+        return self._made
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._outcomes()[index]
+
+    def __len__(self) -> int:
+        return len(self._rows)

@@ -1,0 +1,216 @@
+"""Any value of the package as msgpack arrays, for what is not on the hot path.
+
+None, booleans, 64-bit numbers, floats, texts and bytes stand for themselves. Everything else is an
+array whose first element is a tag::
+
+    [LIST, item, ...]   [TUPLE, item, ...]   [MAP, key, value, ...]
+    [DECIMAL, text]     [BIG_NUMBER, text]   [MEMBER, class, name]
+    [RECORD, class, field, ...]
+    [OBJECT, class, module, name, {attribute: value}, field, ...]
+
+Classes are numbered by the table in :mod:`openpit.wire.records`. An object is a record of a class
+that users subclass and decorate with attributes of their own: it names that subclass, which the
+other side must be able to import.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from importlib import import_module
+from typing import Final, TypeAlias
+
+from openpit.errors import WireError
+from openpit.wire.records import BASES, MEMBERS, RECORDS, Record
+
+__all__ = ["Packable", "decode", "encode", "resolve"]
+
+Packable: TypeAlias = "bool | int | float | str | bytes | tuple[Packable, ...] | None"
+
+LIST: Final = 0
+TUPLE: Final = 1
+MAP: Final = 2
+DECIMAL: Final = 3
+BIG_NUMBER: Final = 4
+MEMBER: Final = 5
+RECORD: Final = 6
+OBJECT: Final = 7
+
+_SMALLEST: Final = -(2**63)
+_LARGEST: Final = 2**64 - 1
+
+_PLAIN: Final = frozenset({type(None), bool, float, str, bytes})
+_NUMBER_OF: Final = {record.cls: number for number, record in RECORDS.items()}
+_MEMBER_OF: Final = {kind: number for number, kind in MEMBERS.items()}
+
+
+def encode(value: object) -> Packable:
+    """Return ``value`` as what msgpack carries.
+
+    Raises:
+        TypeError: it, or something in it, is of a class that cannot travel. For an attribute of a
+            user's object the text names the attribute.
+    """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value  # type: ignore[return-value]  # one of the plain classes
+    encoder = _ENCODERS.get(kind)
+    if encoder is not None:
+        return encoder(value)
+    number = _NUMBER_OF.get(kind)
+    if number is not None:
+        return _record(RECORD, number, value)
+    number = _MEMBER_OF.get(kind)
+    if number is not None:
+        return (MEMBER, number, _member_name(value))
+    for base, number in BASES.items():
+        if isinstance(value, base):
+            return _object(number, value)
+    raise TypeError(f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard")
+
+
+def _number(value: int) -> Packable:
+    return value if _SMALLEST <= value <= _LARGEST else (BIG_NUMBER, str(value))
+
+
+def _map(value: dict[object, object]) -> Packable:
+    items = [encode(part) for item in value.items() for part in item]
+    return (MAP, *items)
+
+
+def _plain_or_object(number: int, value: object) -> Packable:
+    return _object(number, value) if vars(value) else _record(RECORD, number, value)
+
+
+_ENCODERS: dict[type, Callable[..., Packable]] = {
+    int: _number,
+    Decimal: lambda value: (DECIMAL, str(value)),
+    list: lambda value: (LIST, *map(encode, value)),
+    tuple: lambda value: (TUPLE, *map(encode, value)),
+    dict: _map,
+}
+_ENCODERS |= {base: partial(_plain_or_object, number) for base, number in BASES.items()}
+
+
+def _member_name(member: object) -> str:
+    return member._name if hasattr(member, "_name") else member.name  # type: ignore[attr-defined, no-any-return]  # both kinds of enumeration have one
+
+
+def _record(tag: int, number: int, value: object, *head: Packable) -> Packable:
+    record = RECORDS[number]
+    return (tag, number, *head, *[encode(part) for part in record.read(value)])
+
+
+def _object(number: int, value: object) -> Packable:
+    kind = type(value)
+    if "<locals>" in kind.__qualname__:
+        raise TypeError(
+            f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard: a class that is "
+            "defined in a function cannot be imported there"
+        )
+    base = RECORDS[number].cls
+    named: list[Packable] = []
+    for name, attribute in _attributes(value, base).items():
+        try:
+            named += (name, encode(attribute))
+        except TypeError as error:
+            raise TypeError(f"attribute {name!r} of {kind.__qualname__}: {error}") from None
+        except RecursionError:
+            raise TypeError(
+                f"attribute {name!r} of {kind.__qualname__} contains itself"
+            ) from None
+    return _record(OBJECT, number, value, kind.__module__, kind.__qualname__, tuple(named))
+
+
+def _attributes(value: object, base: type) -> dict[str, object]:
+    """Return what a user's object holds beyond its base class: its dictionary and own slots."""
+    found = dict(vars(value)) if hasattr(value, "__dict__") else {}
+    for kind in type(value).__mro__:
+        if kind is base:
+            break
+        slots = kind.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in {"__dict__", "__weakref__"} and hasattr(value, name):
+                found[name] = getattr(value, name)
+    return found
+
+
+def has_attributes(value: object, base: type) -> bool:
+    """Tell whether a user's object holds anything beyond its base class."""
+    return type(value) is not base or bool(vars(value))
+
+
+# --- the way back ------------------------------------------------------------------------------
+
+
+def decode(packed: object) -> object:
+    """Return what :func:`encode` was given.
+
+    Raises:
+        WireError: no value of this protocol, or a class that this process cannot import.
+    """
+    if type(packed) is not tuple:
+        return packed
+    try:
+        return _DECODERS[packed[0]](packed)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise WireError(f"not a value: {error!r}") from error
+
+
+def _decode_map(packed: tuple[object, ...]) -> dict[object, object]:
+    parts = [decode(part) for part in packed[1:]]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def _decode_member(packed: tuple[object, ...]) -> object:
+    _, number, name = packed
+    return getattr(MEMBERS[number], name)  # type: ignore[index, arg-type]  # a failure is caught
+
+
+def _decode_record(packed: tuple[object, ...]) -> object:
+    record: Record = RECORDS[packed[1]]  # type: ignore[index]  # a failure is caught
+    return record.make(record.cls, [decode(part) for part in packed[2:]])
+
+
+def _decode_object(packed: tuple[object, ...]) -> object:
+    _, number, module, name, named, *parts = packed
+    record: Record = RECORDS[number]  # type: ignore[index]  # a failure is caught
+    kind = resolve(module, name)
+    if not issubclass(kind, record.cls):
+        raise WireError(f"{module}.{name} is no {record.cls.__qualname__}")
+    value = record.make(kind, [decode(part) for part in parts])
+    attributes = iter(named)  # type: ignore[call-overload]  # a failure is caught
+    for attribute in attributes:
+        object.__setattr__(value, attribute, decode(next(attributes)))
+    return value
+
+
+_DECODERS: Final[dict[object, Callable[[tuple[object, ...]], object]]] = {
+    LIST: lambda packed: [decode(part) for part in packed[1:]],
+    TUPLE: lambda packed: tuple(decode(part) for part in packed[1:]),
+    MAP: _decode_map,
+    DECIMAL: lambda packed: Decimal(packed[1]),  # type: ignore[arg-type]  # a failure is caught
+    BIG_NUMBER: lambda packed: int(packed[1]),  # type: ignore[call-overload]  # as above
+    MEMBER: _decode_member,
+    RECORD: _decode_record,
+    OBJECT: _decode_object,
+}
+
+
+def resolve(module: object, name: object) -> type:
+    """Return a class by its module and qualified name.
+
+    Raises:
+        WireError: this process has no such class.
+    """
+    try:
+        found: object = sys.modules.get(module) or import_module(module)  # type: ignore[arg-type, call-overload]  # a failure is caught
+        for part in name.split("."):  # type: ignore[attr-defined]  # a failure is caught
+            found = getattr(found, part)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise WireError(f"{module}.{name} cannot be imported here: {error}") from error
+    if not isinstance(found, type):
+        raise WireError(f"{module}.{name} is no class")
+    return found
