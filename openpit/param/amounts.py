@@ -174,7 +174,7 @@ class AdjustmentAmount:
 _LEVERAGE_SCALE = 10
 _LEVERAGE_MAX = 3000
 _U16_MAX = 65535
-_I64 = range(-(2**63), 2**63)
+_I64_MIN, _I64_MAX = -(2**63), 2**63 - 1
 _STEP_TOLERANCE = 1e-9
 
 
@@ -217,7 +217,7 @@ class Leverage:
         another class.
         """
         number = operator.index(multiplier)
-        if number not in _I64:
+        if not _I64_MIN <= number <= _I64_MAX:
             raise OverflowError("Python int too large to convert to C long")
         return Leverage._of(_steps_of_int(number))
 
@@ -248,7 +248,7 @@ def leverage_steps(value: Leverage | float) -> int:
         return value._raw
     if not isinstance(value, (bool, str, Decimal, FixedDecimal)):
         integer = as_integer(value)
-        if integer is not None and integer in _I64:
+        if integer is not None and _I64_MIN <= integer <= _I64_MAX:
             return _steps_of_int(integer)
         real = as_float(value)
         if real is not None:

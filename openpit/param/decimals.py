@@ -308,11 +308,11 @@ def round_to_scale(value: Decimal, scale: int, strategy: str) -> Decimal:
 # --- reading and writing ------------------------------------------------------------------------
 
 _GRAMMAR = re.compile(r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)")
-_EXPONENT = re.compile(r"[eE]([+-]?[0-9]+)")
+_EXPONENT = re.compile(r"[eE]([+-]?)0*([0-9]{1,2})")
 
 _SURE_DIGITS = 15  # a float of no more is nearer to its text than to any other
 
-_I128 = range(-(2**127), 2**127)
+_I128_MIN, _I128_MAX = -(2**127), 2**127 - 1
 _I128_DIGITS = 39
 _U32_MAX = 2**32 - 1
 
@@ -366,7 +366,7 @@ def parse_rounded_text(text: str, type_name: str) -> Decimal:
         power = _EXPONENT.fullmatch(text, number.end())
         if power is None or not _fits(value, scale) or _runs_on(number[0], scale):
             raise _invalid_text(text, type_name)
-        exponent = int(power[1])
+        exponent = int(power[1] + power[2])
         if abs(exponent) > MAX_SCALE:
             raise _invalid_text(text, type_name)
         value = _WIDE.scaleb(value, exponent)
@@ -384,7 +384,7 @@ def parse_int(value: int, type_name: str) -> Decimal:
     except ArithmeticError:
         if -MAX_MANTISSA <= value <= MAX_MANTISSA:
             return Decimal(value)
-        if value in _I128:
+        if _I128_MIN <= value <= _I128_MAX:
             raise _invalid_text(str(value), type_name) from None
         raise ParamError(f"{type_name} integer is outside the core decimal range") from None
 
@@ -411,7 +411,7 @@ def _parse_wide_decimal(value: Decimal, type_name: str) -> Decimal:
     if exponent + len(digits) > _I128_DIGITS or -exponent > _U32_MAX:
         raise ParamError(failure)
     coefficient = int("".join(map(str, digits))) * (-1) ** sign * 10 ** max(exponent, 0)
-    if coefficient not in _I128:
+    if not _I128_MIN <= coefficient <= _I128_MAX:
         raise ParamError(failure)
     scale = max(-exponent, 0)
     if scale > MAX_SCALE:
@@ -448,7 +448,7 @@ def parse(value: object, type_name: str) -> Decimal:
     Raises ``ParamError`` for what cannot be held and ``ValueError`` for another class.
     """
     if isinstance(value, str):
-        return parse_text(str(value), type_name)
+        return parse_text(str.__str__(value), type_name)
     if isinstance(value, Decimal):
         return parse_decimal(value, type_name)
     if isinstance(value, float):

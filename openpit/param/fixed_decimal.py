@@ -41,8 +41,7 @@ __all__ = ["FixedDecimal", "SignedDecimal", "UnsignedDecimal", "negative", "over
 
 _U32_MAX = 2**32 - 1
 _U64_MAX = 2**64 - 1
-_I64_MIN = -(2**63)
-_C_LONG = range(-(2**63), 2**63)
+_I64_MIN, _I64_MAX = -(2**63), 2**63 - 1
 
 _STRATEGIES = {folded(strategy): str(strategy) for strategy in RoundingStrategy}
 
@@ -80,7 +79,7 @@ def _scalar(value: object) -> Decimal | None:
 def _scale(value: int) -> int:
     """Take a number of fractional digits: an unsigned integer of 32 bits."""
     number = operator.index(value)
-    if number not in _C_LONG:
+    if not _I64_MIN <= number <= _I64_MAX:
         raise OverflowError("Python int too large to convert to C long")
     if not 0 <= number <= _U32_MAX:
         raise OverflowError("out of range integral type conversion attempted")
@@ -158,7 +157,7 @@ class FixedDecimal:
         """Read a text; TypeError for another class, ParamError as the constructor does."""
         if not isinstance(value, str):
             raise not_an_instance(value, "str")
-        return cls._checked(parse_text(value, cls.__name__))
+        return cls._checked(parse_text(str.__str__(value), cls.__name__))
 
     @classmethod
     def from_int(cls, value: int) -> Self:
@@ -198,7 +197,7 @@ class FixedDecimal:
         if not isinstance(value, str):
             raise not_an_instance(value, "str")
         digits, rounding = _scale(scale), _strategy(_strategy_name(strategy))
-        number = parse_rounded_text(value, cls.__name__)
+        number = parse_rounded_text(str.__str__(value), cls.__name__)
         return cls._checked(round_to_scale(number, digits, rounding))
 
     @classmethod
