@@ -85,10 +85,10 @@ class StrictStopError(Exception):
 
 
 class ShardsDiedError(Exception):
-    """Shards stopped answering; ``shards`` maps each one's number to what was said of it."""
+    """Shards stopped answering; ``shards`` maps each one's number to what the router said of it."""
 
     def __init__(self, shards: dict[int, str]) -> None:
-        super().__init__("; ".join(f"shard {number} died: {shards[number]}" for number in shards))
+        super().__init__("; ".join(shards.values()))
         self.shards = shards
 
 
@@ -271,7 +271,7 @@ class Replay:
     def _rejected(self, account: Account, rejects: list[Reject], died: dict[int, str]) -> None:
         for reject in rejects:
             if reject.policy == ROUTER and reject.code == RejectCode.SYSTEM_UNAVAILABLE:
-                died[account.shard] = f"{reject.reason}: {reject.details}"
+                died[account.shard] = reject.details
             elif reject.scope == RejectScope.ACCOUNT:
                 self._blocked(account)
 

@@ -41,8 +41,8 @@ def print_report(
     if summed.rejects:
         console.print(_rejects(rows, summed))
     console.print(f"replayed in {seconds:.2f} s")
-    for number, said in (died or {}).items():
-        console.print(f"shard {number} died: {said}", style="bold red", soft_wrap=True)
+    for said in (died or {}).values():
+        console.print(f"died: {said}", style="bold red", soft_wrap=True)
     for line in _left_out(replay):
         console.print(line, soft_wrap=True)
 

@@ -259,7 +259,7 @@ class DeadShard(Recorder):
 
     def execute_pre_trade_many(self, orders: Iterable[openpit.Order]) -> list[ExecuteResult]:
         down = Reject._of(
-            "SystemUnavailable", "shard unavailable", "shard 1 is down", "Router", "order"
+            "SystemUnavailable", "shard is not available", "shard 1: killed", "Router", "order"
         )
         return [
             ExecuteResult._of(None, [down])
@@ -284,8 +284,8 @@ def test_a_denial_by_the_router_ends_the_replay_and_names_the_shard() -> None:
     with pytest.raises(ShardsDiedError) as caught:
         replay.run([order(1, 1), order(2, 2), order(3, 1)])
 
-    assert caught.value.shards == {1: "shard unavailable: shard 1 is down"}
-    assert str(caught.value) == "shard 1 died: shard unavailable: shard 1 is down"
+    assert caught.value.shards == {1: "shard 1: killed"}
+    assert str(caught.value) == "shard 1: killed"
     assert [json.loads(line)["accepted"] for line in lines] == [True, False]
     assert [tally.orders for tally in replay.tallies] == [1, 1]
     assert replay.tallies[1].rejects == {"SystemUnavailable": 1}

@@ -52,11 +52,11 @@ def test_an_engine_in_this_process_has_no_shards(capsys: pytest.CaptureFixture[s
 
 
 def test_a_dead_shard_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    print_report(replay(2), sharded=True, seconds=1.0, died={1: "shard 1 is down"})
+    print_report(replay(2), sharded=True, seconds=1.0, died={1: "shard 1: killed"})
 
     lines = printed(capsys)
     assert "shard 1 (died) 0 0 0 0 0 0 0 - -" in lines
-    assert "shard 1 died: shard 1 is down" in lines
+    assert "died: shard 1: killed" in lines
 
 
 def test_what_was_left_out_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
