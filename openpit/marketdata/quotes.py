@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final, TypeAlias, final
 
 from openpit.core.opaque import Closed, Opaque
-from openpit.param.decimals import parse, plain
+from openpit.param.decimals import plain
 from openpit.param.refusals import not_an_instance
 from openpit.param.values import Price
 
@@ -132,7 +132,7 @@ def _optional_price(value: object) -> Decimal | None:
         return None
     if value.__class__ is Price:
         return value._value
-    return parse(value, "Price")
+    return Price(value)._value  # type: ignore[arg-type]  # the constructor tells
 
 
 def _price_of(value: Decimal | None) -> Price | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from threading import RLock
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar, final
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, final
 
 from openpit.core.instrument import Instrument, debug_instrument
 from openpit.core.opaque import Opaque
@@ -33,11 +33,14 @@ if TYPE_CHECKING:
     from openpit.marketdata.quotes import QuoteValues
     from openpit.marketdata.store import Expired, InstrumentQuotes, Operation
 
+    _Read: TypeAlias = Callable[[str, str, int, int | None, int], QuoteValues | Expired | None]
+    _ReadStale: TypeAlias = Callable[[str, str, int, int | None], QuoteValues | None]
+
 __all__ = ["AccountInfo", "MarketDataBuilder", "MarketDataService"]
 
 _MAX_GROUP = 2**32 - 1
+_NO_AGE = timedelta(0)
 _new = object.__new__
-_Answer = TypeVar("_Answer")
 
 
 class AccountInfo(Protocol):
@@ -104,8 +107,8 @@ class MarketDataService(Opaque):
     _is_no_sync: bool
     _listeners: list[Callable[[Operation], object]]
     _lock: RLock
-    _read: Callable[[str, str, int, int | None, int], QuoteValues | Expired | None]
-    _read_stale: Callable[[str, str, int, int | None], QuoteValues | None]
+    _read: _Read
+    _read_stale: _ReadStale
     _store: QuoteStore
 
     @staticmethod
@@ -117,8 +120,8 @@ class MarketDataService(Opaque):
         self._lock = RLock()
         self._listeners = []
         if full_sync:
-            self._read = _locked(self._lock, store.read)
-            self._read_stale = _locked(self._lock, store.read_stale)
+            self._read = _read_under(self._lock, store)
+            self._read_stale = _read_stale_under(self._lock, store)
         else:
             self._read = store.read
             self._read_stale = store.read_stale
@@ -152,7 +155,7 @@ class MarketDataService(Opaque):
     def _unsubscribe(self, listener: Callable[[Operation], object]) -> None:
         """Tell a listener no more."""
         with self._lock:
-            self._listeners = [known for known in self._listeners if known is not listener]
+            self._listeners = [known for known in self._listeners if known != listener]
 
     def _snapshot(self) -> list[Operation]:
         """Return the operations that build this state from nothing."""
@@ -332,21 +335,22 @@ class MarketDataService(Opaque):
             raise not_an_instance(resolution, "QuoteResolution")
         account = _account(account_id)
         now = self._clock()
+        store = self._store
         with self._lock:
-            book = self._store.books.get(number)
+            book = store.books.get(number)
             if book is None:
                 raise UnknownInstrument("unknown instrument")
             stored = book.accounts.get(account)
             ttl = book.account_ttls.get(account)
-        if stored is None and resolution is QuoteResolution.ACCOUNT_ONLY:
-            raise QuoteUnavailable("quote unavailable")
         if stored is None or ttl is None:
+            if stored is None and resolution is QuoteResolution.ACCOUNT_ONLY:
+                raise QuoteUnavailable("quote unavailable")
             # The caller's own code runs here: not under the lock. What was read before it may be
             # out of date after it, so all is read again, now with the group.
             group = _group_of(account_info)
             with self._lock:
                 stored = _find(book, account, group, resolution)
-                ttl = self._store.ttl_of(book, account, group)
+                ttl = store.ttl_of(book, account, group)
             if stored is None:
                 raise QuoteUnavailable("quote unavailable")
         return stored[0], ttl != INFINITE and now - stored[1] >= ttl
@@ -428,16 +432,34 @@ class MarketDataService(Opaque):
         """Return the instant that an age means now."""
         if not isinstance(source_age, timedelta):
             raise TypeError("source_age must be datetime.timedelta")
-        age = nanoseconds(source_age)
-        return self._clock() - age if age > 0 else self._clock()
+        now = self._clock()
+        return now - nanoseconds(source_age) if source_age > _NO_AGE else now
 
 
-def _locked(lock: RLock, read: Callable[..., _Answer]) -> Callable[..., _Answer]:
-    def read_under_lock(*arguments: object) -> _Answer:
+def _read_under(lock: RLock, store: QuoteStore) -> _Read:
+    """Return the store's read for services that other threads change."""
+    read = store.read
+
+    def read_under_lock(
+        underlying: str, settlement: str, account: int, group: int | None, now: int
+    ) -> QuoteValues | Expired | None:
         with lock:
-            return read(*arguments)
+            return read(underlying, settlement, account, group, now)
 
     return read_under_lock
+
+
+def _read_stale_under(lock: RLock, store: QuoteStore) -> _ReadStale:
+    """Return the store's stale read for services that other threads change."""
+    read_stale = store.read_stale
+
+    def read_stale_under_lock(
+        underlying: str, settlement: str, account: int, group: int | None
+    ) -> QuoteValues | None:
+        with lock:
+            return read_stale(underlying, settlement, account, group)
+
+    return read_stale_under_lock
 
 
 def _find(

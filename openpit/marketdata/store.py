@@ -142,8 +142,7 @@ class QuoteStore:
 
     def apply(self, operation: Operation) -> None:
         """Make one change; its values were checked when it was made."""
-        name, *values = operation
-        _APPLY[name](self, *values)
+        _APPLY[operation[0]](self, operation)
 
     def snapshot(self) -> list[Operation]:
         """Return the changes that build this state from nothing."""
@@ -165,28 +164,22 @@ class QuoteStore:
                 operations.append(("push_for", number, *values, at, (), (group,)))
         return operations
 
-    def _set_default_ttl(self, ttl: int) -> None:
-        self._default_ttl = ttl
+    def _set_default_ttl(self, operation: Operation) -> None:
+        _, self._default_ttl = operation
 
-    def _register(self, number: int, underlying: str, settlement: str, ttl: int | None) -> None:
+    def _register(self, operation: Operation) -> None:
+        _, number, underlying, settlement, ttl = operation
         book = InstrumentQuotes(number, underlying, settlement)
         book.ttl = ttl
         self.books[number] = book
         self._by_assets[underlying, settlement] = book
 
-    def _push(self, number: int, mark: Any, bid: Any, ask: Any, at: int) -> None:
+    def _push(self, operation: Operation) -> None:
+        _, number, mark, bid, ask, at = operation
         self.books[number].groups[DEFAULT_GROUP] = ((mark, bid, ask), at)
 
-    def _push_for(
-        self,
-        number: int,
-        mark: Any,
-        bid: Any,
-        ask: Any,
-        at: int,
-        accounts: tuple[int, ...],
-        groups: tuple[int, ...],
-    ) -> None:
+    def _push_for(self, operation: Operation) -> None:
+        _, number, mark, bid, ask, at, accounts, groups = operation
         book = self.books[number]
         stored = ((mark, bid, ask), at)
         for account in accounts:
@@ -194,24 +187,30 @@ class QuoteStore:
         for group in groups:
             book.groups[group] = stored
 
-    def _clear(self, number: int) -> None:
+    def _clear(self, operation: Operation) -> None:
+        _, number = operation
         book = self.books[number]
         book.accounts.clear()
         book.groups.clear()
 
-    def _set_instrument_ttl(self, number: int, ttl: int | None) -> None:
+    def _set_instrument_ttl(self, operation: Operation) -> None:
+        _, number, ttl = operation
         self.books[number].ttl = ttl
 
-    def _set_instrument_account_ttl(self, number: int, account: int, ttl: int | None) -> None:
+    def _set_instrument_account_ttl(self, operation: Operation) -> None:
+        _, number, account, ttl = operation
         _set(self.books[number].account_ttls, account, ttl)
 
-    def _set_instrument_group_ttl(self, number: int, group: int, ttl: int | None) -> None:
+    def _set_instrument_group_ttl(self, operation: Operation) -> None:
+        _, number, group, ttl = operation
         _set(self.books[number].group_ttls, group, ttl)
 
-    def _set_account_ttl(self, account: int, ttl: int | None) -> None:
+    def _set_account_ttl(self, operation: Operation) -> None:
+        _, account, ttl = operation
         _set(self.account_ttls, account, ttl)
 
-    def _set_group_ttl(self, group: int, ttl: int | None) -> None:
+    def _set_group_ttl(self, operation: Operation) -> None:
+        _, group, ttl = operation
         _set(self.group_ttls, group, ttl)
 
 
@@ -222,7 +221,7 @@ def _set(ttls: dict[int, int], key: int, ttl: int | None) -> None:
         ttls[key] = ttl
 
 
-_APPLY: Final[dict[str, Callable[..., None]]] = {
+_APPLY: Final[dict[str, Callable[[QuoteStore, Operation], None]]] = {
     "default_ttl": QuoteStore._set_default_ttl,
     "register": QuoteStore._register,
     "push": QuoteStore._push,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias, final
 from openpit.core.assets import asset_text
 from openpit.core.debug_text import optional, quoted
 from openpit.core.opaque import Closed
-from openpit.param.decimals import parse, plain
+from openpit.param.decimals import plain
 from openpit.param.enums import PnlHaltReason
 from openpit.param.ids import AccountId
 from openpit.param.refusals import not_an_instance
@@ -280,7 +280,6 @@ class AccountOutcomeEntry(Closed):
                 raise not_an_instance(amount, "OutcomeAmount")
         if realized_pnl is not None and realized_pnl.__class__ is not PnlOutcome:
             raise not_an_instance(realized_pnl, "PnlOutcome")
-        average = None if average_entry_price is None else price(average_entry_price)
         self._outcome_row = (
             asset_text(asset),
             balance and balance._delta,
@@ -292,7 +291,7 @@ class AccountOutcomeEntry(Closed):
             realized_pnl and realized_pnl._delta,
             realized_pnl and realized_pnl._absolute,
             realized_pnl and realized_pnl._halt_reason,
-            average,
+            None if average_entry_price is None else price(average_entry_price),
         )
 
     @staticmethod
@@ -402,21 +401,21 @@ def position_size(value: object) -> Decimal:
     """Read anything that PositionSize accepts."""
     if value.__class__ is PositionSize:
         return value._value
-    return parse(value, "PositionSize")
+    return PositionSize(value)._value  # type: ignore[arg-type]  # the constructor tells
 
 
 def profit(value: object) -> Decimal:
     """Read anything that Pnl accepts."""
     if value.__class__ is Pnl:
         return value._value
-    return parse(value, "Pnl")
+    return Pnl(value)._value  # type: ignore[arg-type]  # the constructor tells
 
 
 def price(value: object) -> Decimal:
     """Read anything that Price accepts."""
     if value.__class__ is Price:
         return value._value
-    return parse(value, "Price")
+    return Price(value)._value  # type: ignore[arg-type]  # the constructor tells
 
 
 def group_id(value: object) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from openpit.core.mutation import Mutation
 from openpit.pretrade.policy import PolicyDecision, PolicyPreTradeResult
 from openpit.pretrade.records import (
     read_account_pnls,
@@ -60,6 +61,17 @@ def read_pre_trade_result(
     if value is None:
         return None
     kind = value.__class__
+    if kind is PolicyDecision and value.rejects is _NOTHING:
+        # What most custom policies say of most orders: nothing, or mutations of the usual class.
+        decided = value.mutations
+        if decided is _NOTHING:
+            return None
+        if decided.__class__ is tuple:
+            for item in decided:
+                if item.__class__ is not Mutation:
+                    break
+            else:
+                return Verdict(None, decided)
     rejects: list[Reject] | None = None
     mutations: list[Finalizer] = []
     rows: Sequence[OutcomeRow] = _NOTHING

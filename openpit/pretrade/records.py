@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from openpit.core.assets import asset_text
 from openpit.core.mutation import Mutation
 from openpit.param.enums import PnlHaltReason
-from openpit.pretrade.codes import PLAIN_SCOPE
+from openpit.param.words import folded
+from openpit.pretrade.codes import PLAIN_CODE, PLAIN_SCOPE, RejectCode, RejectScope
 from openpit.pretrade.outcomes import (
     AccountAdjustmentOutcome,
     AccountOutcomeEntry,
@@ -54,10 +55,19 @@ def read_rejects(value: Any, policy_name: str) -> list[Reject]:
     of = Reject._of
     rejects = []
     for item in value:
-        code = plain_code(_text(item.code, "reject.code"))
-        reason = _text(item.reason, "reject.reason")
-        details = _text(item.details, "reject.details")
-        scope = _scope(item.scope)
+        code = item.code
+        if code.__class__ is RejectCode:
+            code = PLAIN_CODE[code]
+        else:
+            code = plain_code(_text(code, "reject.code"))
+        reason = item.reason
+        if reason.__class__ is not str or not reason.isascii():
+            reason = _text(reason, "reject.reason")
+        details = item.details
+        if details.__class__ is not str or not details.isascii():
+            details = _text(details, "reject.details")
+        scope = item.scope
+        scope = PLAIN_SCOPE[scope] if scope.__class__ is RejectScope else _scope(scope)
         token = getattr(item, "user_data", 0)
         if token.__class__ is not int or not 0 <= token <= MAX_USER_DATA:
             token = _token(token, "reject.user_data must be an integer token (default 0)")
@@ -109,15 +119,22 @@ def read_group_rows(value: Iterable[Any]) -> list[GroupRow]:
 
 
 def _text(value: object, field: str) -> str:
-    if isinstance(value, str):
+    if isinstance(value, str) and (value.isascii() or _is_encodable(value)):
         return str.__str__(value)
     raise ValueError(f"{field} must be a string")
 
 
+def _is_encodable(text: str) -> bool:
+    """Tell whether UTF-8 can hold a text; an unpaired surrogate it cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _scope(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("reject.scope must be a string")  # noqa: TRY004 - the original's class
-    scope = PLAIN_SCOPE.get(value) or PLAIN_SCOPE.get(value.lower())
+    scope = PLAIN_SCOPE.get(folded(_text(value, "reject.scope")))
     if scope is None:
         raise ValueError("reject.scope must be either 'order' or 'account'")
     return scope
@@ -130,14 +147,14 @@ def _token(value: object, message: str) -> int:
 
 
 def _block(item: Any) -> AccountBlock:
-    code = plain_code(_text(item.code, "account_block.code"))
+    code = _text(item.code, "account_block.code")
     policy = _text(item.policy, "account_block.policy")
     reason = _text(item.reason, "account_block.reason")
     details = _text(item.details, "account_block.details")
     token = _token(
         getattr(item, "user_data", 0), "account_block.user_data must be an integer token"
     )
-    return AccountBlock._of(policy, code, reason, details, token)
+    return AccountBlock._of(policy, plain_code(code), reason, details, token)
 
 
 def _row(item: Any) -> OutcomeRow:
@@ -157,14 +174,16 @@ def _row(item: Any) -> OutcomeRow:
 def _amounts(item: Any) -> tuple[Decimal | None, Decimal | None]:
     if item is None:
         return None, None
-    return position_size(item.delta), position_size(item.absolute)
+    delta, absolute = item.delta, item.absolute
+    return position_size(delta), position_size(absolute)
 
 
 def _pnl(item: Any, name: str) -> tuple[Decimal | None, Decimal | None, PnlHaltReason | None]:
     pnl = item.pnl
     delta = absolute = None
     if pnl is not None:
-        delta, absolute = profit(pnl.delta), profit(pnl.absolute)
+        delta, absolute = pnl.delta, pnl.absolute
+        delta, absolute = profit(delta), profit(absolute)
     halt_reason = item.halt_reason
     if halt_reason is not None and halt_reason.__class__ is not PnlHaltReason:
         raise TypeError(f"{name}.halt_reason must be openpit.pretrade.PnlHaltReason")

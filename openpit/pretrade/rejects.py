@@ -207,11 +207,11 @@ def plain_code(code: str) -> str:
 
 
 def _plain_text(value: object) -> str:
-    if value.__class__ is str:
-        return value
-    if isinstance(value, str):
-        return str.__str__(value)
-    raise not_an_instance(value, "str")
+    if not isinstance(value, str):
+        raise not_an_instance(value, "str")
+    if not value.isascii():
+        value.encode()  # an unpaired surrogate is refused here, by its UnicodeEncodeError
+    return str.__str__(value)
 
 
 def _token(value: object) -> int:

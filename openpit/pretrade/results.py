@@ -350,9 +350,9 @@ class PolicyConfigurationResult(Opaque):
         return self
 
     @property
-    def account_blocks(self) -> list[AccountBlockOutcome]:
-        """The blocks with their accounts, sorted by account id."""
-        return _block_outcomes(self._blocks)
+    def account_blocks(self) -> list[AccountBlock]:
+        """The blocks; whose they are, the call has said."""
+        return [block for _, block in self._blocks]
 
     def __repr__(self) -> str:
         return f"PolicyConfigurationResult(account_blocks={len(self._blocks)})"
@@ -382,8 +382,8 @@ class PostTradeResult(Closed):
         account_adjustments: Iterable[AccountAdjustmentOutcome] | None = None,
     ) -> None:
         self._blocks = () if account_blocks is None else read_blocks(account_blocks)
-        self._pnls = () if account_pnls is None else read_account_pnls(account_pnls)
         self._rows = () if account_adjustments is None else read_group_rows(account_adjustments)
+        self._pnls = () if account_pnls is None else read_account_pnls(account_pnls)
 
     @staticmethod
     def _of(
