@@ -34,7 +34,7 @@ __all__ = [
     "PolicyReject",
 ]
 
-_new = object.__new__
+_WRONG_SCOPE = "scope must be openpit.pretrade.RejectScope"
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,18 @@ class PolicyReject:
         user_data: int = 0,
     ) -> None:
         if scope.__class__ is not RejectScope:
-            raise TypeError("scope must be openpit.pretrade.RejectScope")
+            raise TypeError(_WRONG_SCOPE)
         values = self.__dict__
         values["code"] = code
         values["reason"] = reason
         values["details"] = details
         values["scope"] = scope
         values["user_data"] = user_data
+
+    def __post_init__(self) -> None:
+        # For dataclasses that derive from this one: their generated constructors call it.
+        if self.scope.__class__ is not RejectScope:
+            raise TypeError(_WRONG_SCOPE)
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,16 @@ def test_results_may_be_derived_from():
     assert repr(Mine()) == f"{Mine.__qualname__}(rejects=(), mutations=())"
 
 
+def test_a_derived_rejects_scope_must_be_the_enum_too():
+    @dataclasses.dataclass(frozen=True)
+    class Tagged(PolicyReject):
+        tag: str = ""
+
+    assert Tagged("Custom", "r", "d", tag="x").scope is RejectScope.ORDER
+    with pytest.raises(TypeError, match=r"^scope must be openpit.pretrade.RejectScope$"):
+        Tagged("Custom", "r", "d", "order", tag="x")
+
+
 def test_a_policy_needs_a_name():
     with pytest.raises(TypeError, match=r"abstract method '?name'?$"):
         Policy()
