@@ -6,7 +6,7 @@ orders and reports in :mod:`openpit.core`, results and policies in :mod:`openpit
 
 from __future__ import annotations
 
-from openpit import account_adjustment, core, marketdata, param, pretrade
+from openpit import account_adjustment, core, errors, marketdata, param, pretrade
 from openpit.account_adjustment import (
     AccountPnlOperation as AccountAdjustmentAccountPnlOperation,
 )
@@ -84,3 +84,14 @@ __all__ = [
     "param",
     "pretrade",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Find the exceptions that say they live here but are exported by their submodules.
+
+    Pickle and the frames to and from the shards look a class up where it says it lives.
+    """
+    found = vars(errors).get(name)
+    if isinstance(found, type) and found.__module__ == __name__:
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -132,25 +132,25 @@ class PolicyConfigureError(Exception):
 class MarketDataError(Exception):
     """A quote could not be read."""
 
-    __module__ = "openpit.marketdata"
+    __module__ = "openpit"
 
 
 class UnknownInstrument(MarketDataError):  # noqa: N818 - the public API's name
     """No instrument is registered under the id that was asked for."""
 
-    __module__ = "openpit.marketdata"
+    __module__ = "openpit"
 
 
 class QuoteUnavailable(MarketDataError):  # noqa: N818 - the public API's name
     """None of the buckets that may be read holds a quote."""
 
-    __module__ = "openpit.marketdata"
+    __module__ = "openpit"
 
 
 class QuoteExpired(MarketDataError):  # noqa: N818 - the public API's name
     """The quote is at least as old as its time to live; ``quote`` is that quote."""
 
-    __module__ = "openpit.marketdata"
+    __module__ = "openpit"
 
     quote: Quote
 
@@ -158,7 +158,7 @@ class QuoteExpired(MarketDataError):  # noqa: N818 - the public API's name
 class AlreadyRegistered(Exception):  # noqa: N818 - the public API's name
     """The instrument has an id already; ``instrument`` is that instrument."""
 
-    __module__ = "openpit.marketdata"
+    __module__ = "openpit"
 
     instrument: Instrument
 
@@ -166,7 +166,7 @@ class AlreadyRegistered(Exception):  # noqa: N818 - the public API's name
 class RegistrationError(Exception):
     """The instrument or the wanted id is taken: that one is set, the other is None."""
 
-    __module__ = "openpit.marketdata"
+    __module__ = "openpit"
 
     instrument: Instrument | None
     instrument_id: InstrumentId | None
@@ -175,7 +175,7 @@ class RegistrationError(Exception):
 class UnknownInstrumentId(Exception):  # noqa: N818 - the public API's name
     """No instrument has ``instrument_id`` in this service."""
 
-    __module__ = "openpit.marketdata"
+    __module__ = "openpit"
 
     instrument_id: InstrumentId
 
@@ -186,7 +186,7 @@ class UnknownInstrumentId(Exception):  # noqa: N818 - the public API's name
 class ReferenceBookRegistrationError(Exception):
     """The instrument or the wanted id is taken: that one is set, the other is None."""
 
-    __module__ = "openpit.core"
+    __module__ = "openpit"
 
     instrument: Instrument | None
     instrument_id: InstrumentId | None
@@ -195,7 +195,7 @@ class ReferenceBookRegistrationError(Exception):
 class UnknownReferenceBookInstrumentId(Exception):  # noqa: N818 - the public API's name
     """No instrument has ``instrument_id`` in this book."""
 
-    __module__ = "openpit.core"
+    __module__ = "openpit"
 
     instrument_id: InstrumentId
 

@@ -131,8 +131,8 @@ class Accounts(Opaque):
 
     def set_currency(self, account: AccountId, asset: Asset | str) -> None:
         """Set the account's own currency; nothing is evaluated anew."""
-        currency = asset_text(asset)
         number = account_value(account)
+        currency = asset_text(asset)
         with self._guard():
             self._core.registry.set_currency(number, currency)
 
@@ -144,8 +144,8 @@ class Accounts(Opaque):
 
     def set_group_currency(self, group: AccountGroupId | int, asset: Asset | str) -> None:
         """Set a group's currency; group 0 (``AccountGroupId.DEFAULT``) is the tier below all."""
-        currency = asset_text(asset)
         number = group_tier(group)
+        currency = asset_text(asset)
         with self._guard():
             self._core.registry.set_group_currency(number, currency)
 

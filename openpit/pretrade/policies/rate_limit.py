@@ -18,6 +18,7 @@ from openpit.pretrade.policies.rate_limit_settings import (
     by_asset,
     by_pair,
     rate_of,
+    require_u64_window,
     window_text,
 )
 from openpit.pretrade.policies.settings import MODULE, group_id_value
@@ -366,6 +367,9 @@ class RateLimitReadyBuilder:
         return self
 
     def _build(self, builder: PolicyRegistrar) -> object:
+        broker = () if self._broker is None else (self._broker,)
+        for item in (*broker, *self._assets, *self._accounts, *self._account_assets):
+            require_u64_window(item.limit)
         update = RateLimitUpdate(
             None if self._broker is None else rate_of(self._broker.limit),
             False,

@@ -38,6 +38,7 @@ __all__ = [
     "by_asset",
     "by_pair",
     "rate_of",
+    "require_u64_window",
     "window_text",
 ]
 
@@ -213,6 +214,19 @@ def rate_of(limit: object) -> Rate:
     if window < dt.timedelta(0):
         raise ValueError("RateLimit.window must not be negative")
     return Rate(int(max_orders), window // _MICROSECOND * 1000)
+
+
+def require_u64_window(limit: object) -> None:
+    """Refuse a window that 64 bits of nanoseconds cannot hold, as a builder does: OverflowError.
+
+    The configurator reports the same window as settings that the policy cannot work with.
+    """
+    window = getattr(limit, "window", None)
+    if isinstance(window, dt.timedelta):
+        if window < dt.timedelta(0):
+            raise OverflowError("can't convert negative int to unsigned")
+        if window // _MICROSECOND * 1000 > U64_MAX:
+            raise OverflowError("int too big to convert")
 
 
 def window_text(window: int) -> str:
