@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from openpit.cli.funds import Funds
 from openpit.cli.tables import ConfigError, Table, parse
 from openpit.param.values import Pnl, Quantity, Volume
 from openpit.pretrade.policies import (
@@ -22,6 +23,7 @@ from openpit.pretrade.policies import (
     build_order_validation,
     build_pnl_bounds_killswitch,
     build_rate_limit,
+    build_spot_funds,
 )
 
 if TYPE_CHECKING:
@@ -29,14 +31,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Policies", "load"]
 
+SPOT_FUNDS = "spot_funds"
+
 
 class Policies:
     """The policies of a configuration, in the order of their tables."""
 
-    __slots__ = ("_builders",)
+    __slots__ = ("_builders", "_funds")
 
-    def __init__(self, builders: dict[str, Any]) -> None:
+    def __init__(self, builders: dict[str, Any], funds: Funds | None) -> None:
         self._builders = builders
+        self._funds = funds
 
     def add_to(self, stage: Any) -> Any:
         """Add every policy to an engine's builder and return its next stage.
@@ -51,6 +56,11 @@ class Policies:
                 raise ConfigError(f"[{name}] {error}") from None
         return stage
 
+    def prepare(self, engine: Any) -> None:
+        """Tell a built engine what its builder could not be told."""
+        if self._funds is not None:
+            self._funds.prepare(engine)
+
 
 def load(text: str) -> Policies:
     """Return the policies that a TOML text describes.
@@ -59,6 +69,7 @@ def load(text: str) -> Policies:
         ConfigError: it is not TOML, a table, key or value is wrong, or there is no policy in it.
     """
     builders = {}
+    funds = None
     for name, values in parse(text).items():
         read = _READERS.get(name)
         if read is None:
@@ -67,12 +78,14 @@ def load(text: str) -> Policies:
             raise ConfigError(f"[{name}] must be a table")
         table = Table(name, values)
         builder = read(table)
-        group_id = table.count("policy_group_id", default=0)
+        if name == SPOT_FUNDS:
+            funds = Funds(table)
+        group_id = table.optional_count("policy_group_id")
         table.finish()
         builders[name] = builder.with_policy_group_id(group_id) if group_id else builder
     if not builders:
         raise ConfigError(f"no policy is configured (tables: {', '.join(_READERS)})")
-    return Policies(builders)
+    return Policies(builders, funds)
 
 
 def _order_validation(_: Table) -> Any:
@@ -144,11 +157,16 @@ def _pnl_bounds_killswitch(table: Table) -> Any:
     return ready
 
 
+def _spot_funds(_: Table) -> Any:
+    return build_spot_funds()
+
+
 _READERS: dict[str, Callable[[Table], Any]] = {
     "order_validation": _order_validation,
     "rate_limit": _rate_limit,
     "order_size_limit": _order_size_limit,
     "pnl_bounds_killswitch": _pnl_bounds_killswitch,
+    SPOT_FUNDS: _spot_funds,
 }
 
 

@@ -78,4 +78,23 @@ lower_bound = "-10000"
 # lower_bound = "-500"
 # upper_bound = "2000"
 # initial_pnl = "0"
+
+# Holds what an order may cost until it is done, and refuses an order without the funds. Market
+# orders are refused, for a replay has no quotes. limit_mode "TrackOnly" counts and refuses nothing.
+# [spot_funds]
+# limit_mode = "Enforce"
+# account_currency = "USD"
+
+# What accounts own at the start: one account, or all from first_account to last_account.
+# [[spot_funds.funds]]
+# first_account = 1
+# last_account = 10000
+# asset = "USD"
+# balance = "1000000"
+
+# The largest position, long or short, that an account may come to.
+# [[spot_funds.position_limit]]
+# account = 1
+# asset = "AAPL"
+# limit = "5000"
 """

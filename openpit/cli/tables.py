@@ -6,6 +6,7 @@ import re
 import tomllib
 from datetime import timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from openpit.errors import AccountIdError
@@ -26,9 +27,8 @@ _UNITS = {
     "h": timedelta(hours=1),
 }
 
-_MISSING = object()
-
 _Value = TypeVar("_Value")
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class ConfigError(Exception):
@@ -53,14 +53,31 @@ class Table:
             return Asset(value)
         raise self._error(key, "must be a text")
 
-    def count(self, key: str, default: int | None = None) -> int:
-        """Return a whole number that is not negative; required unless there is a default."""
-        value = self._optional(key)
-        if value is _MISSING:
-            value = self._required(key) if default is None else default
+    def optional_asset(self, key: str) -> Asset | None:
+        """Return an asset, or None where the key is absent."""
+        return self.asset(key) if self.has(key) else None
+
+    def count(self, key: str) -> int:
+        """Return a required whole number that is not negative."""
+        value = self._required(key)
         if type(value) is int and value >= 0:
             return value
         raise self._error(key, "must be a whole number from 0")
+
+    def optional_count(self, key: str) -> int | None:
+        """Return a whole number that is not negative, or None where the key is absent."""
+        return self.count(key) if self.has(key) else None
+
+    def choice(self, key: str, choices: type[_Choice], default: _Choice) -> _Choice:
+        """Return one of the members of an enumeration, named by its value."""
+        if not self.has(key):
+            return default
+        value = self._values[key]
+        for member in choices:
+            if value == member.value:
+                return member
+        named = ", ".join(member.value for member in choices)
+        raise self._error(key, f"must be one of {named}")
 
     def amount(self, key: str, kind: Callable[[str | int | Decimal], _Value]) -> _Value:
         """Return a required decimal as a value of the given type."""
@@ -76,7 +93,7 @@ class Table:
         self, key: str, kind: Callable[[str | int | Decimal], _Value]
     ) -> _Value | None:
         """Return a decimal as :meth:`amount` does, or None where the key is absent."""
-        return None if self._optional(key) is _MISSING else self.amount(key, kind)
+        return self.amount(key, kind) if self.has(key) else None
 
     def window(self, key: str) -> timedelta:
         """Return a required length of time."""
@@ -103,18 +120,18 @@ class Table:
 
     def table(self, key: str) -> Table | None:
         """Return a table within this one, None where it is absent."""
-        value = self._optional(key)
-        if value is _MISSING:
+        if not self.has(key):
             return None
+        value = self._values[key]
         if isinstance(value, dict):
             return Table(f"{self.path}.{key}", value)
         raise self._error(key, "must be a table")
 
     def tables(self, key: str) -> list[Table]:
         """Return an array of tables, empty where it is absent; named by position from 1."""
-        value = self._optional(key)
-        if value is _MISSING:
+        if not self.has(key):
             return []
+        value = self._values[key]
         if isinstance(value, list) and all(isinstance(item, dict) for item in value):
             return [
                 Table(f"{self.path}.{key} #{position}", item)
@@ -129,16 +146,16 @@ class Table:
                 known = ", ".join(self._asked) or "none"
                 raise ConfigError(f"[{self.path}] unknown key {key!r} (keys here: {known})")
 
-    def _optional(self, key: str) -> object:
+    def has(self, key: str) -> bool:
+        """Tell whether the table has a key; it counts as asked for."""
         if key not in self._asked:
             self._asked.append(key)
-        return self._values.get(key, _MISSING)
+        return key in self._values
 
     def _required(self, key: str) -> object:
-        value = self._optional(key)
-        if value is _MISSING:
+        if not self.has(key):
             raise ConfigError(f"[{self.path}] key {key!r} is missing")
-        return value
+        return self._values[key]
 
     def _error(self, key: str, reason: str) -> ConfigError:
         return ConfigError(f"[{self.path}] key {key!r} {reason}, not {self._values[key]!r}")

@@ -156,12 +156,16 @@ def _start(stack: ExitStack, clock: FlowClock, shards: int, config: Path | None)
     try:
         policies = load(DEFAULT_CONFIG if config is None else _text_of(config))
         if shards == 0:
-            return policies.add_to(builder.no_sync()).build()
-        return stack.enter_context(policies.add_to(builder.sharded(shards=shards)).build())
+            engine = policies.add_to(builder.no_sync()).build()
+        else:
+            engine = policies.add_to(builder.sharded(shards=shards)).build()
+            stack.enter_context(engine)
+        policies.prepare(engine)
     except ConfigError as error:
         raise ExitError(Exit.BAD_CONFIG, f"{config or 'default configuration'}: {error}") from None
     except ShardStartError as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
+    return engine
 
 
 def _reader(flow: Path, format_: str | None, accounts: int, symbol: str | None) -> _Reader:

@@ -8,7 +8,7 @@ import openpit
 from openpit.cli.config import load
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.tables import ConfigError
-from openpit.param import AccountId, Fee, Pnl, Side, TradeAmount
+from openpit.param import AccountId, Fee, Pnl, Price, Quantity, Side, Trade, TradeAmount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +59,11 @@ initial_pnl = 30
 
 
 def engine(text: str) -> openpit.Engine:
-    builder = openpit.Engine.builder().clock(lambda: 0).no_sync()
-    built: openpit.Engine = load(text).add_to(builder).build()
+    policies = load(text)
+    built: openpit.Engine = policies.add_to(
+        openpit.Engine.builder().clock(lambda: 0).no_sync()
+    ).build()
+    policies.prepare(built)
     return built
 
 
@@ -156,6 +159,74 @@ def test_pnl_bounds_of_the_broker() -> None:
     assert block.details == "realized pnl -101, settlement asset USD"
 
 
+SPOT_FUNDS = """
+[spot_funds]
+account_currency = "USD"
+[[spot_funds.funds]]
+account = "desk"
+asset = "USD"
+balance = 150
+[[spot_funds.funds]]
+first_account = 5
+last_account = 6
+asset = "USD"
+balance = "200.50"
+[[spot_funds.position_limit]]
+account = 6
+asset = "AAPL"
+limit = 1
+"""
+
+
+def test_spot_funds_of_single_accounts_and_of_ranges() -> None:
+    assert verdicts(SPOT_FUNDS, [order("2", account="desk"), order("1", account="desk")]) == [
+        ["spot funds insufficient"],
+        [],
+    ]
+    assert verdicts(SPOT_FUNDS, [order("2", account=5), order("3", account=5)]) == [
+        [],
+        ["spot funds insufficient"],
+    ]
+    assert verdicts(SPOT_FUNDS, [order("2", account=6), order("1", account=6)]) == [
+        ["position limit exceeded"],
+        [],
+    ]
+    assert verdicts(SPOT_FUNDS, [order("1", account=7)]) == [["spot funds insufficient"]]
+
+
+def test_spot_funds_that_only_count() -> None:
+    text = SPOT_FUNDS.replace("[spot_funds]", '[spot_funds]\nlimit_mode = "TrackOnly"')
+
+    assert verdicts(text, [order("99", account=5), order("2", account=6)]) == [
+        [],
+        ["position limit exceeded"],
+    ]
+
+
+def test_accounts_of_spot_funds_have_their_currency() -> None:
+    with_policies = engine(SPOT_FUNDS)
+    lock = with_policies.execute_pre_trade(order=order(account=5)).reservation.lock
+    report = openpit.ExecutionReport(
+        operation=openpit.ExecutionReportOperation(
+            instrument=openpit.Instrument("AAPL", "USD"), side=Side.BUY, account_id=account_id(5)
+        ),
+        fill=openpit.ExecutionReportFillDetails(
+            last_trade=Trade(price=Price("90"), quantity=Quantity("1")),
+            remaining_reserved_quantity=Quantity("0"),
+            is_final=True,
+            lock=lock,
+        ),
+    )
+
+    outcomes = with_policies.apply_execution_report(report=report).account_adjustments
+
+    # Without a currency the position's profit and loss would be halted here.
+    assert [(o.entry.asset, o.entry.average_entry_price) for o in outcomes] == [
+        ("AAPL", Price("90")),
+        ("USD", None),
+    ]
+
+
 def test_policies_are_asked_in_the_order_of_their_tables() -> None:
     both = "[order_size_limit]\nbroker = {max_notional = 1}\n[order_validation]"
 
@@ -191,15 +262,14 @@ def test_the_default_configuration_builds_and_has_all_four_policies() -> None:
 
 def test_what_the_default_configuration_comments_out_builds_as_well() -> None:
     uncommented = "\n".join(
-        line.removeprefix("# ")
-        if line.startswith(("# [[", "# ")) and ("=" in line or "[[" in line)
-        else line
+        line.removeprefix("# ") if line.startswith("# [") or " = " in line else line
         for line in DEFAULT_CONFIG.splitlines()
     )
 
     assert "\n[[rate_limit.account_asset]]\n" in uncommented
     assert "\n[[order_size_limit.account_asset]]\n" in uncommented
     assert "\n[[pnl_bounds_killswitch.account]]\n" in uncommented
+    assert "\n[[spot_funds.position_limit]]\n" in uncommented
     assert engine(uncommented).execute_pre_trade(order=order()).ok
 
 
@@ -210,14 +280,14 @@ def test_what_the_default_configuration_comments_out_builds_as_well() -> None:
             "",
             (
                 "no policy is configured (tables: order_validation, rate_limit, order_size_limit, "
-                "pnl_bounds_killswitch)"
+                "pnl_bounds_killswitch, spot_funds)"
             ),
         ),
         (
             "[rate_limits]",
             (
                 "unknown table [rate_limits] (tables: order_validation, rate_limit, "
-                "order_size_limit, pnl_bounds_killswitch)"
+                "order_size_limit, pnl_bounds_killswitch, spot_funds)"
             ),
         ),
         ("rate_limit = 5", "[rate_limit] must be a table"),
@@ -232,6 +302,24 @@ def test_what_the_default_configuration_comments_out_builds_as_well() -> None:
         (
             '[[rate_limit.account]]\nmax_orders = 5\nwindow = "1s"',
             "[rate_limit.account #1] key 'account' is missing",
+        ),
+        (
+            '[spot_funds]\nlimit_mode = "Off"',
+            "[spot_funds] key 'limit_mode' must be one of Enforce, TrackOnly, not 'Off'",
+        ),
+        (
+            '[[spot_funds.funds]]\nfirst_account = 1\nasset = "USD"\nbalance = 1',
+            (
+                "[spot_funds.funds #1] give either account, or first_account and last_account in "
+                "this order"
+            ),
+        ),
+        (
+            '[[spot_funds.funds]]\naccount = 1\nsum = 1\nasset = "USD"\nbalance = 1',
+            (
+                "[spot_funds.funds #1] unknown key 'sum' "
+                "(keys here: first_account, last_account, account, asset, balance)"
+            ),
         ),
         (
             '[[order_size_limit.asset]]\nasset = "KO"\nmax_quantity = "many"',

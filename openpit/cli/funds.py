@@ -1,0 +1,67 @@
+"""What a `[spot_funds]` table asks of an engine once it is built: modes, limits, first funds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from openpit.account_adjustment import Adjustment, Amount, BalanceOperation
+from openpit.cli.tables import ConfigError
+from openpit.param.amounts import AdjustmentAmount
+from openpit.param.ids import AccountGroupId, AccountId
+from openpit.param.values import PositionSize, Quantity
+from openpit.pretrade.policies import SpotFundsLimitMode, SpotFundsPositionLimitEntry
+
+if TYPE_CHECKING:
+    from openpit.cli.tables import Table
+
+__all__ = ["Funds"]
+
+NAME = "SpotFundsPolicy"
+
+
+class Funds:
+    """The settings of the spot funds policy that its builder does not take."""
+
+    __slots__ = ("_currency", "_limits", "_mode", "_seeds")
+
+    def __init__(self, table: Table) -> None:
+        self._mode = table.choice("limit_mode", SpotFundsLimitMode, SpotFundsLimitMode.ENFORCE)
+        self._currency = table.optional_asset("account_currency")
+        self._limits = []
+        for row in table.tables("position_limit"):
+            limit = row.amount("limit", Quantity)
+            self._limits.append(
+                SpotFundsPositionLimitEntry(row.account("account"), row.asset("asset"), limit)
+            )
+            row.finish()
+        self._seeds: list[tuple[range, Adjustment]] = []
+        for row in table.tables("funds"):
+            accounts = _accounts(row)
+            operation = BalanceOperation(asset=row.asset("asset"))
+            amount = AdjustmentAmount.absolute(row.amount("balance", PositionSize))
+            adjustment = Adjustment(operation=operation, amount=Amount(balance=amount))
+            self._seeds.append((accounts, adjustment))
+            row.finish()
+
+    def prepare(self, engine: Any) -> None:
+        """Tell an engine; each account of a row gets its funds."""
+        engine.configure().spot_funds(
+            NAME, global_limit_mode=self._mode, position_limits=self._limits
+        )
+        if self._currency is not None:
+            engine.accounts().set_group_currency(AccountGroupId.DEFAULT, self._currency)
+        for accounts, adjustment in self._seeds:
+            for account in accounts:
+                engine.apply_account_adjustment(AccountId.from_int(account), [adjustment])
+
+
+def _accounts(row: Table) -> range:
+    first, last = row.optional_count("first_account"), row.optional_count("last_account")
+    if first is None and last is None:
+        only = row.account("account").value
+        return range(only, only + 1)
+    if first is None or last is None or first > last or row.has("account"):
+        raise ConfigError(
+            f"[{row.path}] give either account, or first_account and last_account in this order"
+        )
+    return range(first, last + 1)
