@@ -14,7 +14,7 @@ from openpit.core.assets import optional_asset_text
 from openpit.core.debug_text import optional, optional_member
 from openpit.core.instrument import Instrument, require_instrument
 from openpit.core.order import leverage_text, optional_leverage
-from openpit.core.signatures import any_arguments
+from openpit.core.signatures import AnyArguments
 from openpit.param.amounts import AdjustmentAmount, Leverage
 from openpit.param.decimals import plain
 from openpit.param.enums import PnlHaltReason
@@ -23,7 +23,6 @@ from openpit.param.values import Pnl, PositionSize, Price
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
-    from inspect import Signature
 
     from openpit.param.enums import PositionMode
     from openpit.param.ids import Asset
@@ -84,7 +83,7 @@ class Amount(AbsentFields):
 
     __module__ = "openpit.account_adjustment"
     __slots__ = ("__dict__", "__weakref__", "_balance", "_held", "_incoming")
-    __signature__: ClassVar[Signature] = any_arguments("Amount")
+    __signature__ = AnyArguments("Amount")
     _ABSENT: ClassVar[Mapping[str, object]] = {"_balance": None, "_held": None, "_incoming": None}
 
     _balance: AdjustmentAmount | None
@@ -135,7 +134,7 @@ class BalanceOperation(AbsentFields):
 
     __module__ = "openpit.account_adjustment"
     __slots__ = ("__dict__", "__weakref__", "_asset", "_average_entry_price", "_realized_pnl")
-    __signature__: ClassVar[Signature] = any_arguments("BalanceOperation")
+    __signature__ = AnyArguments("BalanceOperation")
     _ABSENT: ClassVar[Mapping[str, object]] = {
         "_asset": None,
         "_average_entry_price": None,
@@ -203,7 +202,7 @@ class PositionOperation(AbsentFields):
         "_settlement",
         "_underlying",
     )
-    __signature__: ClassVar[Signature] = any_arguments("PositionOperation")
+    __signature__ = AnyArguments("PositionOperation")
     _ABSENT: ClassVar[Mapping[str, object]] = {
         "_average_entry_price": None,
         "_collateral": None,
@@ -305,7 +304,7 @@ class AccountPnlOperation(EarlyFields):
 
     __module__ = "openpit.account_adjustment"
     __slots__ = ("__dict__", "__weakref__", "_state")
-    __signature__: ClassVar[Signature] = any_arguments("AccountPnlOperation")
+    __signature__ = AnyArguments("AccountPnlOperation")
 
     _state: Decimal | PnlHaltReason
 
@@ -338,7 +337,7 @@ class Bounds(AbsentFields):
         "_incoming_lower",
         "_incoming_upper",
     )
-    __signature__: ClassVar[Signature] = any_arguments("Bounds")
+    __signature__ = AnyArguments("Bounds")
     _ABSENT: ClassVar[Mapping[str, object]] = {
         "_balance_lower": None,
         "_balance_upper": None,
@@ -422,7 +421,7 @@ class Adjustment(AbsentFields):
 
     __module__ = "openpit.account_adjustment"
     __slots__ = ("__dict__", "__weakref__", "_amount", "_bounds", "_operation")
-    __signature__: ClassVar[Signature] = any_arguments("Adjustment")
+    __signature__ = AnyArguments("Adjustment")
     _ABSENT: ClassVar[Mapping[str, object]] = {"_amount": None, "_bounds": None, "_operation": None}
 
     _amount: Amount | None

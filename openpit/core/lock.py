@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 from openpit.core import lock_formats
 from openpit.core.absent import EarlyFields
 from openpit.core.lock_shape import MAX_GROUP
-from openpit.core.signatures import any_arguments
+from openpit.core.signatures import AnyArguments
 from openpit.param.decimals import plain
 from openpit.param.refusals import not_an_instance
 from openpit.param.values import Price
@@ -20,7 +20,6 @@ from openpit.param.values import Price
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from decimal import Decimal
-    from inspect import Signature
     from typing import Any, Self
 
 __all__ = ["DEFAULT_GROUP", "Lock", "PolicyGroupId"]
@@ -42,7 +41,7 @@ class Lock(EarlyFields):
 
     __module__ = "openpit.pretrade"
     __slots__ = ("__dict__", "__weakref__", "_groups", "_shared")
-    __signature__: ClassVar[Signature] = any_arguments("Lock", "object")
+    __signature__ = AnyArguments("Lock", "object")
     __hash__: ClassVar[None]  # type: ignore[assignment]  # unhashable: locks change
 
     # No group is ever without prices. To be read only: copies share it until one of them changes.

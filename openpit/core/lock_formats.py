@@ -141,6 +141,8 @@ class _Wording(NamedTuple):
     price_names: Mapping[str, str]  # by class, where a price belongs
 
 
+_UNDEFINED = ("undefined_type", "UndefinedType")  # the class in cbor2 before version 6, and since
+
 _MSGPACK = _Wording(
     lock=LOCK_EXPECTED,
     prices=PRICES_EXPECTED,
@@ -160,13 +162,13 @@ _CBOR = _Wording(
         "NoneType": "null",
         "bytes": "bytes",
         "str": "string",
-        "undefined_type": "undefined",
+        **dict.fromkeys(_UNDEFINED, "undefined"),
         "CBORSimpleValue": "simple",
     },
     price_names={
         "NoneType": "Option value",
         "bytes": "byte array",
-        "undefined_type": "Option value",
+        **dict.fromkeys(_UNDEFINED, "Option value"),
     },
 )
 

@@ -32,12 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = ["JsonReader"]
 
-_BLANKS = re.compile(rb"[ \t\n\r]*")
 _NUMBER = re.compile(rb"(-?(?:0|[1-9][0-9]*))(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_UNESCAPED = re.compile(rb'[^"\\\x00-\x1f]*')
 _HEX = re.compile(rb"[0-9a-fA-F]{4}")
 _HEX_LENGTH = 4
 
+_BLANKS = frozenset(b" \t\n\r")
 _DIGITS = frozenset(b"0123456789")
 _NUMBER_STARTS = _DIGITS | {ord("-")}
 _EXPONENT_STARTS = frozenset(b"eE")
@@ -56,6 +55,7 @@ _I64_MIN = -(2**63)
 _U64_MAX = 2**64 - 1
 
 _END = -1  # in place of the next byte, where there is none
+_TEXT_STOPS = frozenset({_END, *b'"\\', *range(0x20)})
 
 
 class JsonReader:
@@ -133,10 +133,9 @@ class JsonReader:
 
     def _next(self) -> int:
         """Return the next byte that is no blank, or ``_END``."""
-        blanks = _BLANKS.match(self._data, self._at)
-        if blanks is not None:
-            self._at = blanks.end()
-        return self._byte()
+        while (following := self._byte()) in _BLANKS:
+            self._at += 1
+        return following
 
     def _byte(self) -> int:
         return self._data[self._at] if self._at < len(self._data) else _END
@@ -218,11 +217,10 @@ class JsonReader:
         self._at += 1
         parts = []
         while True:
-            unescaped = _UNESCAPED.match(self._data, self._at)
-            if unescaped is not None:
-                parts.append(unescaped[0].decode())
-                self._at = unescaped.end()
-            following = self._byte()
+            start = self._at
+            while (following := self._byte()) not in _TEXT_STOPS:
+                self._at += 1
+            parts.append(self._data[start : self._at].decode())
             if following == _END:
                 self._refuse("EOF while parsing a string")
             self._at += 1

@@ -14,7 +14,7 @@ from openpit.core.absent import AbsentFields
 from openpit.core.assets import optional_asset_text
 from openpit.core.debug_text import optional, optional_member, truth
 from openpit.core.instrument import Instrument, require_instrument
-from openpit.core.signatures import any_arguments
+from openpit.core.signatures import AnyArguments
 from openpit.param.amounts import Leverage, TradeAmount, leverage_steps
 from openpit.param.decimals import parse_text, plain
 from openpit.param.enums import Side
@@ -25,7 +25,6 @@ from openpit.param.values import Price
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
-    from inspect import Signature
     from typing import Self
 
     from openpit.param.enums import PositionSide
@@ -55,7 +54,7 @@ class OrderOperation:
         "_underlying",
         "_volume",
     )
-    __signature__: ClassVar[Signature] = any_arguments("OrderOperation")
+    __signature__ = AnyArguments("OrderOperation")
 
     _account: int | None
     _instrument: Instrument
@@ -85,7 +84,7 @@ class OrderOperation:
             self.settlement_asset = instrument.settlement_asset
 
         self._account = (
-            account_id._value if account_id.__class__ is AccountId else optional_account(account_id)
+            account_id._value if account_id.__class__ is AccountId else no_account(account_id)
         )
         self._side = side if side.__class__ is Side else choices.side(side)
 
@@ -159,13 +158,10 @@ class OrderOperation:
         )
 
 
-def optional_account(account_id: object) -> int | None:
-    """Return an account's number, None for None; TypeError for another class."""
-    if account_id is None:
-        return None
-    if account_id.__class__ is not AccountId:
+def no_account(account_id: object) -> None:
+    """Return None for None; TypeError for anything else that is no account."""
+    if account_id is not None:
         raise TypeError("account_id must be openpit.param.AccountId")
-    return account_id._value
 
 
 def _optional_amount(amount: object) -> tuple[Decimal | None, Decimal | None]:
@@ -221,7 +217,7 @@ class OrderPosition(AbsentFields):
 
     __module__ = "openpit.core"
     __slots__ = ("__dict__", "__weakref__", "_close_position", "_position_side", "_reduce_only")
-    __signature__: ClassVar[Signature] = any_arguments("OrderPosition")
+    __signature__ = AnyArguments("OrderPosition")
     _ABSENT: ClassVar[Mapping[str, object]] = {
         "_close_position": False,
         "_position_side": None,
@@ -275,7 +271,7 @@ class OrderMargin(AbsentFields):
 
     __module__ = "openpit.core"
     __slots__ = ("__dict__", "__weakref__", "_auto_borrow", "_collateral", "_leverage")
-    __signature__: ClassVar[Signature] = any_arguments("OrderMargin")
+    __signature__ = AnyArguments("OrderMargin")
     _ABSENT: ClassVar[Mapping[str, object]] = {
         "_auto_borrow": False,
         "_collateral": None,
@@ -359,7 +355,7 @@ class Order:
         "_underlying",
         "_volume",
     )
-    __signature__: ClassVar[Signature] = any_arguments("Order")
+    __signature__ = AnyArguments("Order")
 
     _account: int | None
     _margin: OrderMargin | None

@@ -14,8 +14,8 @@ from openpit.core.assets import optional_asset_text
 from openpit.core.debug_text import optional, optional_member, quoted, truth
 from openpit.core.instrument import Instrument, require_instrument
 from openpit.core.lock import Lock
-from openpit.core.order import optional_account
-from openpit.core.signatures import any_arguments
+from openpit.core.order import no_account
+from openpit.core.signatures import AnyArguments
 from openpit.param.amounts import MonetaryAmount, Trade
 from openpit.param.decimals import plain
 from openpit.param.enums import Side
@@ -26,7 +26,6 @@ from openpit.param.values import Fee, Pnl, Price, Quantity
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
-    from inspect import Signature
     from typing import Self
 
     from openpit.param.enums import PositionEffect, PositionSide
@@ -58,7 +57,7 @@ class ExecutionReportOperation:
         "_side",
         "_underlying",
     )
-    __signature__: ClassVar[Signature] = any_arguments("ExecutionReportOperation")
+    __signature__ = AnyArguments("ExecutionReportOperation")
 
     _account: int | None
     _instrument: Instrument
@@ -77,7 +76,7 @@ class ExecutionReportOperation:
             self.settlement_asset = instrument.settlement_asset
 
         self._account = (
-            account_id._value if account_id.__class__ is AccountId else optional_account(account_id)
+            account_id._value if account_id.__class__ is AccountId else no_account(account_id)
         )
         self._side = side if side.__class__ is Side else choices.side(side)
 
@@ -147,7 +146,7 @@ class FinancialImpact(EarlyFields):
 
     __module__ = "openpit.core"
     __slots__ = ("__dict__", "__weakref__", "_fee", "_pnl")
-    __signature__: ClassVar[Signature] = any_arguments("FinancialImpact")
+    __signature__ = AnyArguments("FinancialImpact")
 
     _fee: Decimal
     _pnl: Decimal
@@ -202,7 +201,7 @@ class ExecutionReportFillDetails(EarlyFields):
         "_lock",
         "_remaining",
     )
-    __signature__: ClassVar[Signature] = any_arguments("ExecutionReportFillDetails")
+    __signature__ = AnyArguments("ExecutionReportFillDetails")
 
     _fee_amount: Decimal | None
     _fee_currency: str | None
@@ -334,7 +333,7 @@ class ExecutionReportPositionImpact(AbsentFields):
 
     __module__ = "openpit.core"
     __slots__ = ("__dict__", "__weakref__", "_position_effect", "_position_side")
-    __signature__: ClassVar[Signature] = any_arguments("ExecutionReportPositionImpact")
+    __signature__ = AnyArguments("ExecutionReportPositionImpact")
     _ABSENT: ClassVar[Mapping[str, object]] = {"_position_effect": None, "_position_side": None}
 
     _position_effect: PositionEffect | None
@@ -389,7 +388,7 @@ class ExecutionReport:
         "_side",
         "_underlying",
     )
-    __signature__: ClassVar[Signature] = any_arguments("ExecutionReport")
+    __signature__ = AnyArguments("ExecutionReport")
 
     _account: int | None
     _fill: ExecutionReportFillDetails | None

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from openpit.core.contexts import (
+    AccountAdjustmentContext,
+    AccountControl,
+    Context,
+    PostTradeContext,
+)
+from openpit.param.ids import AccountGroupId
+from openpit.pretrade.rejects import AccountBlock
+
+HANDLES = [AccountAdjustmentContext, AccountControl, Context, PostTradeContext]
+
+
+class Call:
+    def __init__(self, account=5, group=None, is_drop_copy=False):
+        self.account = account
+        self.is_drop_copy = is_drop_copy
+        self._group = group
+        self.blocks = []
+        self.mutations = []
+
+    def group(self):
+        return self._group
+
+    def block(self, cause):
+        self.blocks.append(cause)
+
+    def record_drop_copy_start_mutation(self, mutation):
+        self.mutations.append(mutation)
+
+
+def a_block():
+    return AccountBlock(policy="Desk", code="Custom", reason="limit", details="over")
+
+
+def test_a_context_shows_the_account_the_group_and_the_kind_of_call():
+    context = Context._of(Call(group=7, is_drop_copy=True))
+
+    assert context.is_drop_copy is True
+    assert context.account_group == AccountGroupId.from_int(7)
+    assert isinstance(context.account_control, AccountControl)
+    assert context.account_control is not context.account_control
+
+
+def test_without_an_account_there_is_nothing_to_control():
+    context = Context._of(Call(account=None))
+
+    assert context.account_control is None
+    assert context.account_group is None
+    assert context.is_drop_copy is False
+
+
+def test_a_context_passes_a_start_mutation_on():
+    call = Call(is_drop_copy=True)
+    mutation = object()
+
+    Context._of(call).record_drop_copy_start_mutation(mutation)
+
+    assert call.mutations == [mutation]
+
+
+def test_a_control_blocks_with_the_cause_that_it_is_given():
+    call = Call()
+    block = a_block()
+
+    Context._of(call).account_control.block(block)
+
+    assert call.blocks == [block]
+
+
+@pytest.mark.parametrize(
+    ("other", "found"), [(5, "'int' object"), (None, "'None'"), (Call(), "'Call' object")]
+)
+def test_a_control_refuses_what_is_no_block(other, found):
+    call = Call()
+
+    with pytest.raises(TypeError, match=f"^{found} is not an instance of 'AccountBlock'$"):
+        AccountControl._of(call).block(other)
+    assert call.blocks == []
+
+
+def test_a_report_context_shows_the_group_only():
+    assert PostTradeContext._of(Call(group=7)).account_group == AccountGroupId.from_int(7)
+    assert PostTradeContext._of(Call(account=None)).account_group is None
+    assert not hasattr(PostTradeContext._of(Call()), "account_control")
+
+
+def test_an_adjustment_context_shows_the_account_and_the_group():
+    call = Call(group=7)
+    context = AccountAdjustmentContext._of(call)
+
+    context.account_control.block(a_block())
+
+    assert context.account_group == AccountGroupId.from_int(7)
+    assert len(call.blocks) == 1
+
+
+@pytest.mark.parametrize("kind", HANDLES)
+def test_programs_cannot_make_or_derive_them(kind):
+    name = f"{kind.__module__}.{kind.__name__}"
+
+    with pytest.raises(TypeError, match=f"^cannot create '{name}' instances$"):
+        kind()
+    with pytest.raises(TypeError, match=f"^type '{name}' is not an acceptable base type$"):
+        type("Derived", (kind,), {})
+    assert str(inspect.signature(kind)) == "()"
+
+
+def test_the_classes_live_where_programs_find_them():
+    assert {kind.__module__ for kind in (AccountControl, AccountAdjustmentContext)} == {"openpit"}
+    assert {kind.__module__ for kind in (Context, PostTradeContext)} == {"openpit.pretrade"}
