@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from threading import RLock
-from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, final
+from typing import TYPE_CHECKING, Self, TypeAlias, final
 
 from openpit.core.instrument import Instrument, debug_instrument
 from openpit.core.opaque import Opaque
@@ -21,34 +21,36 @@ from openpit.errors import (
     UnknownInstrument,
     UnknownInstrumentId,
 )
-from openpit.marketdata.quotes import INFINITE, Quote, QuoteTtl, nanoseconds
-from openpit.marketdata.store import DEFAULT_GROUP, QuoteStore
+from openpit.marketdata.arguments import (
+    account_number,
+    assets,
+    group_number,
+    group_of_reader,
+    instrument_number,
+    quote_values,
+    time_to_live,
+)
+from openpit.marketdata.quotes import INFINITE, Quote, nanoseconds
+from openpit.marketdata.store import QuoteStore
 from openpit.param.enums import QuoteResolution
-from openpit.param.ids import AccountGroupId, AccountId, InstrumentId
+from openpit.param.ids import InstrumentId
 from openpit.param.refusals import not_an_instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from openpit.marketdata.quotes import QuoteValues
+    from openpit.marketdata.arguments import AccountInfo
+    from openpit.marketdata.quotes import QuoteTtl, QuoteValues
     from openpit.marketdata.store import Expired, InstrumentQuotes, Operation
+    from openpit.param.ids import AccountGroupId, AccountId
 
     _Read: TypeAlias = Callable[[str, str, int, int | None, int], QuoteValues | Expired | None]
     _ReadStale: TypeAlias = Callable[[str, str, int, int | None], QuoteValues | None]
 
-__all__ = ["AccountInfo", "MarketDataBuilder", "MarketDataService"]
+__all__ = ["MarketDataBuilder", "MarketDataService"]
 
-_MAX_GROUP = 2**32 - 1
 _NO_AGE = timedelta(0)
 _new = object.__new__
-
-
-class AccountInfo(Protocol):
-    """What a reader tells of its account: an engine's contexts have it, or an object of its own."""
-
-    @property
-    def account_group(self) -> AccountGroupId | None:
-        """The account's group, None for the default group."""
 
 
 @final
@@ -69,7 +71,7 @@ class MarketDataBuilder(Opaque):
         full_sync: bool,  # noqa: FBT001 - the builder stage's own call
     ) -> MarketDataBuilder:
         self = _new(MarketDataBuilder)
-        self._default_ttl = _ttl(default_ttl)
+        self._default_ttl = time_to_live(default_ttl)
         self._clock = clock
         self._full_sync = full_sync
         return self
@@ -170,7 +172,7 @@ class MarketDataService(Opaque):
 
     def register_with_ttl(self, instrument: Instrument, ttl: QuoteTtl) -> InstrumentId:
         """Register an instrument whose quotes have this time to live unless another is set."""
-        return self._register(instrument, _ttl(ttl))
+        return self._register(instrument, time_to_live(ttl))
 
     def register_with_id(
         self,
@@ -178,7 +180,7 @@ class MarketDataService(Opaque):
         id: InstrumentId,  # noqa: A002 - the public API's name
     ) -> InstrumentId:
         """Register an instrument under an id; RegistrationError when either is taken."""
-        return self._register_as(instrument, _id(id), None)
+        return self._register_as(instrument, instrument_number(id), None)
 
     def register_with_id_and_ttl(
         self,
@@ -187,15 +189,15 @@ class MarketDataService(Opaque):
         ttl: QuoteTtl,
     ) -> InstrumentId:
         """Register an instrument under an id and with a time to live."""
-        return self._register_as(instrument, _id(id), _ttl(ttl))
+        return self._register_as(instrument, instrument_number(id), time_to_live(ttl))
 
     def resolve(self, instrument: Instrument) -> InstrumentId | None:
         """Return an instrument's id, None when it is not registered."""
-        book = self._store.book_of(*_assets(instrument))
+        book = self._store.book_of(*assets(instrument))
         return None if book is None else InstrumentId._of(book.number)
 
     def _register(self, instrument: Instrument, ttl: int | None) -> InstrumentId:
-        underlying, settlement = _assets(instrument)
+        underlying, settlement = assets(instrument)
         with self._lock:
             if self._store.book_of(underlying, settlement) is not None:
                 taken = Instrument._of(underlying, settlement)
@@ -209,7 +211,7 @@ class MarketDataService(Opaque):
         return InstrumentId._of(number)
 
     def _register_as(self, instrument: Instrument, number: int, ttl: int | None) -> InstrumentId:
-        underlying, settlement = _assets(instrument)
+        underlying, settlement = assets(instrument)
         with self._lock:
             if self._store.book_of(underlying, settlement) is not None:
                 taken = Instrument._of(underlying, settlement)
@@ -237,8 +239,8 @@ class MarketDataService(Opaque):
 
         A negative age counts as none.
         """
-        number = _id(instrument_id)
-        values = _quote(quote)
+        number = instrument_number(instrument_id)
+        values = quote_values(quote)
         at = self._instant(source_age)
         with self._lock:
             self._book(number)
@@ -248,8 +250,8 @@ class MarketDataService(Opaque):
         self, instrument: Instrument, quote: Quote, source_age: timedelta
     ) -> InstrumentId:
         """Replace the quote for everyone; registers the instrument when it has no id yet."""
-        values = _quote(quote)
-        underlying, settlement = _assets(instrument)
+        values = quote_values(quote)
+        underlying, settlement = assets(instrument)
         at = self._instant(source_age)
         with self._lock:
             book = self._store.book_of(underlying, settlement)
@@ -270,11 +272,11 @@ class MarketDataService(Opaque):
         account_group_ids: Iterable[AccountGroupId],
     ) -> None:
         """Replace the quote of each listed account and group; ValueError when none is listed."""
-        number = _id(instrument_id)
-        values = _quote(quote)
+        number = instrument_number(instrument_id)
+        values = quote_values(quote)
         at = self._instant(source_age)
-        accounts = tuple([_account(account) for account in account_ids])
-        groups = tuple([_group(group) for group in account_group_ids])
+        accounts = tuple([account_number(account) for account in account_ids])
+        groups = tuple([group_number(group) for group in account_group_ids])
         if not accounts and not groups:
             raise ValueError("push_for requires at least one account or group target")
         with self._lock:
@@ -283,7 +285,7 @@ class MarketDataService(Opaque):
 
     def clear(self, instrument_id: InstrumentId) -> None:
         """Forget all quotes of an instrument; its times to live stay. An unknown id is ignored."""
-        number = _id(instrument_id)
+        number = instrument_number(instrument_id)
         with self._lock:
             if number in self._store.books:
                 self._apply(("clear", number))
@@ -330,10 +332,10 @@ class MarketDataService(Opaque):
         account_info: AccountInfo,
         resolution: QuoteResolution,
     ) -> tuple[QuoteValues, bool]:
-        number = _id(instrument_id)
+        number = instrument_number(instrument_id)
         if resolution.__class__ is not QuoteResolution:
             raise not_an_instance(resolution, "QuoteResolution")
-        account = _account(account_id)
+        account = account_number(account_id)
         now = self._clock()
         store = self._store
         with self._lock:
@@ -347,7 +349,7 @@ class MarketDataService(Opaque):
                 raise QuoteUnavailable("quote unavailable")
             # The caller's own code runs here: not under the lock. What was read before it may be
             # out of date after it, so all is read again, now with the group.
-            group = _group_of(account_info)
+            group = group_of_reader(account_info)
             with self._lock:
                 stored = _find(book, account, group, resolution)
                 ttl = store.ttl_of(book, account, group)
@@ -359,59 +361,65 @@ class MarketDataService(Opaque):
 
     def set_account_ttl(self, account_id: AccountId, ttl: QuoteTtl) -> None:
         """Set the time to live for an account's reads of all instruments."""
-        duration = _ttl(ttl)
-        self._apply(("account_ttl", _account(account_id), duration))
+        duration = time_to_live(ttl)
+        self._apply(("account_ttl", account_number(account_id), duration))
 
     def clear_account_ttl(self, account_id: AccountId) -> None:
         """Take back :meth:`set_account_ttl`."""
-        self._apply(("account_ttl", _account(account_id), None))
+        self._apply(("account_ttl", account_number(account_id), None))
 
     def set_account_group_ttl(self, account_group_id: AccountGroupId, ttl: QuoteTtl) -> None:
         """Set the time to live for a group's reads of all instruments."""
-        duration = _ttl(ttl)
-        self._apply(("group_ttl", _group(account_group_id), duration))
+        duration = time_to_live(ttl)
+        self._apply(("group_ttl", group_number(account_group_id), duration))
 
     def clear_account_group_ttl(self, account_group_id: AccountGroupId) -> None:
         """Take back :meth:`set_account_group_ttl`."""
-        self._apply(("group_ttl", _group(account_group_id), None))
+        self._apply(("group_ttl", group_number(account_group_id), None))
 
     def set_instrument_ttl(self, instrument_id: InstrumentId, ttl: QuoteTtl) -> None:
         """Set the time to live of an instrument's quotes where no other is set for the reader."""
-        self._set_for_instrument("instrument_ttl", _id(instrument_id), (_ttl(ttl),))
+        self._set_for_instrument(
+            "instrument_ttl", instrument_number(instrument_id), (time_to_live(ttl),)
+        )
 
     def clear_instrument_ttl(self, instrument_id: InstrumentId) -> None:
         """Take back :meth:`set_instrument_ttl`; the service's default holds again."""
-        self._set_for_instrument("instrument_ttl", _id(instrument_id), (None,))
+        self._set_for_instrument("instrument_ttl", instrument_number(instrument_id), (None,))
 
     def set_instrument_account_ttl(
         self, instrument_id: InstrumentId, account_id: AccountId, ttl: QuoteTtl
     ) -> None:
         """Set the time to live for an account's reads of an instrument."""
-        number, duration = _id(instrument_id), _ttl(ttl)
-        change = (_account(account_id), duration)
+        number, duration = instrument_number(instrument_id), time_to_live(ttl)
+        change = (account_number(account_id), duration)
         self._set_for_instrument("instrument_account_ttl", number, change)
 
     def clear_instrument_account_ttl(
         self, instrument_id: InstrumentId, account_id: AccountId
     ) -> None:
         """Take back :meth:`set_instrument_account_ttl`."""
-        number = _id(instrument_id)
-        self._set_for_instrument("instrument_account_ttl", number, (_account(account_id), None))
+        number = instrument_number(instrument_id)
+        self._set_for_instrument(
+            "instrument_account_ttl", number, (account_number(account_id), None)
+        )
 
     def set_instrument_account_group_ttl(
         self, instrument_id: InstrumentId, account_group_id: AccountGroupId, ttl: QuoteTtl
     ) -> None:
         """Set the time to live for a group's reads of an instrument."""
-        number, duration = _id(instrument_id), _ttl(ttl)
-        change = (_group(account_group_id), duration)
+        number, duration = instrument_number(instrument_id), time_to_live(ttl)
+        change = (group_number(account_group_id), duration)
         self._set_for_instrument("instrument_group_ttl", number, change)
 
     def clear_instrument_account_group_ttl(
         self, instrument_id: InstrumentId, account_group_id: AccountGroupId
     ) -> None:
         """Take back :meth:`set_instrument_account_group_ttl`."""
-        number = _id(instrument_id)
-        self._set_for_instrument("instrument_group_ttl", number, (_group(account_group_id), None))
+        number = instrument_number(instrument_id)
+        self._set_for_instrument(
+            "instrument_group_ttl", number, (group_number(account_group_id), None)
+        )
 
     def _set_for_instrument(self, name: str, number: int, change: tuple[int | None, ...]) -> None:
         with self._lock:
@@ -472,58 +480,3 @@ def _find(
     if stored is None and group is not None and resolution is QuoteResolution.ACCOUNT_THEN_GROUP:
         return book.groups.get(group)
     return stored
-
-
-def _group_of(account_info: AccountInfo) -> int | None:
-    group: object = account_info.account_group
-    if group is None:
-        return None
-    if group.__class__ is not AccountGroupId:
-        wrong = not_an_instance(group, "AccountGroupId")
-        raise TypeError(f"account_info.account_group must be AccountGroupId or None, got: {wrong}")
-    return group._value
-
-
-def _assets(instrument: object) -> tuple[str, str]:
-    if isinstance(instrument, Instrument):
-        try:
-            return instrument._underlying, instrument._settlement
-        except AttributeError:
-            pass  # a subclass that did not call its constructor is no instrument
-    raise TypeError("instrument must be openpit.core.Instrument")
-
-
-def _id(value: object) -> int:
-    if value.__class__ is not InstrumentId:
-        raise not_an_instance(value, "InstrumentId")
-    return value._value
-
-
-def _account(value: object) -> int:
-    if value.__class__ is not AccountId:
-        raise TypeError("account_id must be openpit.param.AccountId")
-    return value._value
-
-
-def _group(value: object) -> int:
-    if value.__class__ is AccountGroupId:
-        return value._value
-    if isinstance(value, int) and 0 <= value <= _MAX_GROUP:
-        if value == DEFAULT_GROUP:
-            raise ValueError("account group id must not equal the reserved default group")
-        return int(value)
-    raise ValueError(
-        "account_group_id must be an AccountGroupId or integer in range 1..=4294967295"
-    )
-
-
-def _ttl(value: object) -> int:
-    if value.__class__ is not QuoteTtl:
-        raise not_an_instance(value, "QuoteTtl")
-    return value._nanoseconds
-
-
-def _quote(value: object) -> QuoteValues:
-    if value.__class__ is not Quote:
-        raise not_an_instance(value, "Quote")
-    return value._values

@@ -1,0 +1,100 @@
+"""Checks of what callers hand to a market-data service: the class of each argument, by name.
+
+Each returns plain values; another class is a TypeError, a group number out of range a ValueError.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from openpit.core.instrument import Instrument
+from openpit.marketdata.quotes import Quote, QuoteTtl
+from openpit.marketdata.store import DEFAULT_GROUP
+from openpit.param.ids import AccountGroupId, AccountId, InstrumentId
+from openpit.param.refusals import not_an_instance
+
+if TYPE_CHECKING:
+    from openpit.marketdata.quotes import QuoteValues
+
+__all__ = [
+    "AccountInfo",
+    "account_number",
+    "assets",
+    "group_number",
+    "group_of_reader",
+    "instrument_number",
+    "quote_values",
+    "time_to_live",
+]
+
+_MAX_GROUP = 2**32 - 1
+
+
+class AccountInfo(Protocol):
+    """What a reader tells of its account: an engine's contexts have it, or an object of its own."""
+
+    @property
+    def account_group(self) -> AccountGroupId | None:
+        """The account's group, None for the default group."""
+
+
+def group_of_reader(account_info: AccountInfo) -> int | None:
+    """Return the group of a reader, None for the default group; its own exceptions pass."""
+    group: object = account_info.account_group
+    if group is None:
+        return None
+    if group.__class__ is not AccountGroupId:
+        wrong = not_an_instance(group, "AccountGroupId")
+        raise TypeError(f"account_info.account_group must be AccountGroupId or None, got: {wrong}")
+    return group._value
+
+
+def assets(instrument: object) -> tuple[str, str]:
+    """Return the assets of an instrument."""
+    if isinstance(instrument, Instrument):
+        try:
+            return instrument._underlying, instrument._settlement
+        except AttributeError:
+            pass  # a subclass that did not call its constructor is no instrument
+    raise TypeError("instrument must be openpit.core.Instrument")
+
+
+def instrument_number(value: object) -> int:
+    """Return the number of an InstrumentId."""
+    if value.__class__ is not InstrumentId:
+        raise not_an_instance(value, "InstrumentId")
+    return value._value
+
+
+def account_number(value: object) -> int:
+    """Return the number of an AccountId."""
+    if value.__class__ is not AccountId:
+        raise TypeError("account_id must be openpit.param.AccountId")
+    return value._value
+
+
+def group_number(value: object) -> int:
+    """Return the number of an AccountGroupId or of an integer from 1 to 2**32 - 1."""
+    if value.__class__ is AccountGroupId:
+        return value._value
+    if isinstance(value, int) and 0 <= value <= _MAX_GROUP:
+        if value == DEFAULT_GROUP:
+            raise ValueError("account group id must not equal the reserved default group")
+        return int(value)
+    raise ValueError(
+        "account_group_id must be an AccountGroupId or integer in range 1..=4294967295"
+    )
+
+
+def time_to_live(value: object) -> int:
+    """Return the nanoseconds of a QuoteTtl, INFINITE for quotes that do not expire."""
+    if value.__class__ is not QuoteTtl:
+        raise not_an_instance(value, "QuoteTtl")
+    return value._nanoseconds
+
+
+def quote_values(value: object) -> QuoteValues:
+    """Return the prices of a Quote."""
+    if value.__class__ is not Quote:
+        raise not_an_instance(value, "Quote")
+    return value._values
