@@ -428,7 +428,7 @@ class RouterCore:
 
     def adjust(self, now: int, account: int, adjustments: list[Adjustment]) -> Call:
         """Apply a batch of account adjustments."""
-        command = (kinds.ADJUST, account, now, encode(adjustments))
+        command = (kinds.ADJUST, account, now, encode(adjustments, bare=not self.has_custom))
         return self._command(now, self.link_of(account), account, command, read_adjusted)
 
     # --- administration --------------------------------------------------------------------------

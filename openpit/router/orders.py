@@ -83,7 +83,7 @@ class OrderEncoder:
         self, kind: int, now: int, order: Order, *, is_peek: bool = False
     ) -> tuple[Command, Counted | None]:
         """Return a command that carries the order as a value, and what it counted."""
-        value = encode(order) if self._has_custom else encode(_without_attributes(order))
+        value = encode(order, bare=not self._has_custom)
         broker = asset = 0
         counted: Counted | None = None
         rates = self.rates
@@ -101,15 +101,3 @@ class OrderEncoder:
         ):
             return (kinds.REPORT_WHOLE, report._account, now, encode(report))
         return report_row(kinds.REPORT, report, now)
-
-
-def _without_attributes(order: Order) -> Order:
-    return Order._of(
-        order._underlying,
-        order._settlement,
-        order._account,
-        order._side,
-        order._quantity,
-        order._volume,
-        order._price,
-    )

@@ -6,10 +6,19 @@ a value arrives exactly as it left, unchecked.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
+from openpit.account_adjustment import (
+    AccountPnlOperation,
+    Adjustment,
+    Amount,
+    BalanceOperation,
+    Bounds,
+    PositionOperation,
+)
 from openpit.core.instrument import Instrument
 from openpit.core.lock import Lock
 from openpit.core.order import Order, OrderMargin, OrderOperation, OrderPosition
@@ -18,6 +27,7 @@ from openpit.core.report import (
     ExecutionReportFillDetails,
     ExecutionReportPositionImpact,
 )
+from openpit.marketdata.quotes import Quote
 from openpit.param.amounts import AdjustmentAmount, Leverage, MonetaryAmount, Trade, TradeAmount
 from openpit.param.enums import (
     ConfigureErrorKind,
@@ -43,6 +53,7 @@ from openpit.param.values import (
     Quantity,
     Volume,
 )
+from openpit.pretrade import policies
 from openpit.pretrade.codes import RejectCode, RejectScope
 from openpit.pretrade.rejects import AccountBlock, Reject
 
@@ -71,9 +82,9 @@ def _slots(cls: type, *fields: str) -> Record:
     return Record(cls, read, make)
 
 
-def _row(cls: type) -> Record:
-    """Return the record of a named tuple."""
-    return Record(cls, list, lambda kind, values: kind(*values))
+def _fields(cls: type) -> Record:
+    """Return the record of a data class."""
+    return _slots(cls, *(field.name for field in dataclasses.fields(cls)))
 
 
 def _text(cls: type) -> Record:
@@ -161,6 +172,30 @@ RECORDS: Final[dict[int, Record]] = {
         "_volume",
         "_price",
     ),
+    # adjustments
+    30: _slots(Adjustment, "_operation", "_amount", "_bounds"),
+    31: _slots(Amount, "_balance", "_held", "_incoming"),
+    32: _slots(BalanceOperation, "_asset", "_average_entry_price", "_realized_pnl"),
+    33: _slots(
+        PositionOperation,
+        "_instrument",
+        "_underlying",
+        "_settlement",
+        "_collateral",
+        "_average_entry_price",
+        "_mode",
+        "_leverage",
+    ),
+    34: _slots(AccountPnlOperation, "_state"),
+    35: _slots(
+        Bounds,
+        "_balance_upper",
+        "_balance_lower",
+        "_held_upper",
+        "_held_lower",
+        "_incoming_upper",
+        "_incoming_lower",
+    ),
     # results
     40: Record(
         Lock,
@@ -169,10 +204,37 @@ RECORDS: Final[dict[int, Record]] = {
     ),
     41: _slots(Reject, "_code", "_reason", "_details", "_policy", "_scope", "_user_data"),
     42: _slots(AccountBlock, "_policy", "_code", "_reason", "_details", "_user_data"),
+    43: _slots(Quote, "_values"),
+    # settings
+    60: _fields(policies.RateLimit),
+    61: _fields(policies.RateLimitBrokerBarrier),
+    62: _fields(policies.RateLimitAssetBarrier),
+    63: _fields(policies.RateLimitAccountBarrier),
+    64: _fields(policies.RateLimitAccountAssetBarrier),
+    65: _slots(policies.OrderSizeLimit, "_max_quantity", "_max_notional"),
+    66: _fields(policies.OrderSizeBrokerBarrier),
+    67: _fields(policies.OrderSizeAssetBarrier),
+    68: _fields(policies.OrderSizeAccountAssetBarrier),
+    69: _fields(policies.PnlBoundsBrokerBarrier),
+    70: _fields(policies.PnlBoundsAccountAssetBarrier),
+    71: _fields(policies.PnlBoundsAccountAssetBarrierUpdate),
+    72: _fields(policies.SpotFundsOverrideTargetInstrument),
+    73: _fields(policies.SpotFundsOverrideTargetInstrumentAccount),
+    74: _fields(policies.SpotFundsOverrideTargetInstrumentAccountGroup),
+    75: _fields(policies.SpotFundsOverride),
+    76: _fields(policies.SpotFundsOverrideEntry),
+    77: _fields(policies.SpotFundsLimitModeAccountEntry),
+    78: _fields(policies.SpotFundsLimitModeAccountGroupEntry),
+    79: _fields(policies.SpotFundsPositionLimitEntry),
+    80: _fields(policies.SpotFundsPnlBoundsBarrier),
+    81: _fields(policies.SpotFundsPnlBoundsAccountGroupBarrier),
+    82: _fields(policies.SpotFundsPnlBoundsAccountBarrier),
 }
 """Classes by number."""
 
-BASES: Final[dict[type, int]] = {Order: 21, ExecutionReport: 24}
+BASES: Final[dict[type, int]] = {
+    RECORDS[number].cls: number for number in (21, 22, 23, 24, 25, 26, 27, 30, 31, 32, 33, 34, 35)
+}
 """Classes that users subclass and decorate, with their numbers."""
 
 MEMBERS: Final[dict[int, type]] = {
@@ -189,5 +251,7 @@ MEMBERS: Final[dict[int, type]] = {
     11: ConfigureErrorKind,
     12: RejectCode,
     13: RejectScope,
+    14: policies.SpotFundsPricingSource,
+    15: policies.SpotFundsLimitMode,
 }
 """Enumerations by number; a member travels by its name."""

@@ -18,7 +18,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from decimal import Decimal
-from functools import partial
 from importlib import import_module
 from typing import Final, TypeAlias
 
@@ -46,8 +45,10 @@ _NUMBER_OF: Final = {record.cls: number for number, record in RECORDS.items()}
 _MEMBER_OF: Final = {kind: number for number, kind in MEMBERS.items()}
 
 
-def encode(value: object) -> Packable:
+def encode(value: object, *, bare: bool = False) -> Packable:
     """Return ``value`` as what msgpack carries.
+
+    ``bare`` leaves out what users add to the package's classes: their subclass and attributes.
 
     Raises:
         TypeError: it, or something in it, is of a class that cannot travel. For an attribute of a
@@ -58,49 +59,60 @@ def encode(value: object) -> Packable:
         return value  # type: ignore[return-value]  # one of the plain classes
     encoder = _ENCODERS.get(kind)
     if encoder is not None:
-        return encoder(value)
+        return encoder(value, bare)
     number = _NUMBER_OF.get(kind)
     if number is not None:
-        return _record(RECORD, number, value)
+        if not bare and kind in BASES and vars(value):
+            return _object(number, value)
+        return _record((RECORD, number), number, value, bare)
     number = _MEMBER_OF.get(kind)
     if number is not None:
         return (MEMBER, number, _member_name(value))
     for base, number in BASES.items():
         if isinstance(value, base):
+            if bare:
+                return _record((RECORD, number), number, value, bare)
             return _object(number, value)
     raise TypeError(f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard")
 
 
-def _number(value: int) -> Packable:
+def _number(value: int, _bare: bool) -> Packable:  # noqa: FBT001 - one shape for all encoders
     return value if _SMALLEST <= value <= _LARGEST else (BIG_NUMBER, str(value))
 
 
-def _map(value: dict[object, object]) -> Packable:
-    items = [encode(part) for item in value.items() for part in item]
-    return (MAP, *items)
+def _decimal(value: Decimal, _bare: bool) -> Packable:  # noqa: FBT001 - as above
+    return (DECIMAL, str(value))
 
 
-def _plain_or_object(number: int, value: object) -> Packable:
-    return _object(number, value) if vars(value) else _record(RECORD, number, value)
+def _list(value: list[object], bare: bool) -> Packable:  # noqa: FBT001 - as above
+    return (LIST, *[encode(item, bare=bare) for item in value])
 
 
-_ENCODERS: dict[type, Callable[..., Packable]] = {
+def _tuple(value: tuple[object, ...], bare: bool) -> Packable:  # noqa: FBT001 - as above
+    return (TUPLE, *[encode(item, bare=bare) for item in value])
+
+
+def _map(value: dict[object, object], bare: bool) -> Packable:  # noqa: FBT001 - as above
+    return (MAP, *[encode(part, bare=bare) for item in value.items() for part in item])
+
+
+_ENCODERS: Final[dict[type, Callable[..., Packable]]] = {
     int: _number,
-    Decimal: lambda value: (DECIMAL, str(value)),
-    list: lambda value: (LIST, *map(encode, value)),
-    tuple: lambda value: (TUPLE, *map(encode, value)),
+    Decimal: _decimal,
+    list: _list,
+    tuple: _tuple,
     dict: _map,
 }
-_ENCODERS |= {base: partial(_plain_or_object, number) for base, number in BASES.items()}
 
 
 def _member_name(member: object) -> str:
     return member._name if hasattr(member, "_name") else member.name  # type: ignore[attr-defined, no-any-return]  # both kinds of enumeration have one
 
 
-def _record(tag: int, number: int, value: object, *head: Packable) -> Packable:
-    record = RECORDS[number]
-    return (tag, number, *head, *[encode(part) for part in record.read(value)])
+def _record(
+    head: tuple[Packable, ...], number: int, value: object, bare: bool  # noqa: FBT001 - as above
+) -> Packable:
+    return (*head, *[encode(part, bare=bare) for part in RECORDS[number].read(value)])
 
 
 def _object(number: int, value: object) -> Packable:
@@ -110,9 +122,8 @@ def _object(number: int, value: object) -> Packable:
             f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard: a class that is "
             "defined in a function cannot be imported there"
         )
-    base = RECORDS[number].cls
     named: list[Packable] = []
-    for name, attribute in _attributes(value, base).items():
+    for name, attribute in _attributes(value, RECORDS[number].cls).items():
         try:
             named += (name, encode(attribute))
         except TypeError as error:
@@ -121,18 +132,19 @@ def _object(number: int, value: object) -> Packable:
             raise TypeError(
                 f"attribute {name!r} of {kind.__qualname__} contains itself"
             ) from None
-    return _record(OBJECT, number, value, kind.__module__, kind.__qualname__, tuple(named))
+    head = (OBJECT, number, kind.__module__, kind.__qualname__, tuple(named))
+    return _record(head, number, value, False)
 
 
 def _attributes(value: object, base: type) -> dict[str, object]:
     """Return what a user's object holds beyond its base class: its dictionary and own slots."""
-    found = dict(vars(value)) if hasattr(value, "__dict__") else {}
+    found = dict(vars(value))
     for kind in type(value).__mro__:
         if kind is base:
             break
         slots = kind.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
-            if name not in {"__dict__", "__weakref__"} and hasattr(value, name):
+            if hasattr(value, name):
                 found[name] = getattr(value, name)
     return found
 

@@ -1,0 +1,165 @@
+"""A sharded engine without processes: both cores in this thread, bytes handed over by hand.
+
+``link(builder, ...)`` takes a sharded builder and gives a real ``ShardedEngine`` whose pipes are a
+loop. Every message that passes is checked against the table of kinds; bytes can be split anywhere,
+and a shard can be lost at any moment. Tests that need no process use this.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from openpit.router.core import RouterCore
+from openpit.router.engine import ShardedEngine
+from openpit.router.feeds import Feed
+from openpit.router.link import Runner
+from openpit.router.proxies import BLOCKING
+from openpit.shards.setup import start_shard
+from openpit.wire import kinds
+from openpit.wire.frames import FrameReader, frame, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from openpit.router.builder import ReadyShardedEngineBuilder
+    from openpit.shards.core import ShardCore
+
+    Split = Callable[[bytes], Iterable[bytes]]
+
+__all__ = ["LinkDriver", "link"]
+
+
+def whole(data: bytes) -> list[bytes]:
+    """Hand bytes over as they are."""
+    return [data]
+
+
+def byte_by_byte(data: bytes) -> list[bytes]:
+    """Hand bytes over one at a time."""
+    return [data[place : place + 1] for place in range(len(data))]
+
+
+class ShardStub:
+    """A shard as its worker runs it: the first command loads the engine."""
+
+    def __init__(self) -> None:
+        self.core: ShardCore | None = None
+        self._reader = FrameReader()
+
+    def receive(self, data: bytes) -> bytes:
+        if self.core is not None:
+            return self.core.receive(data)
+        arrived = self._reader.feed(data)
+        if not arrived:
+            return b""
+        _, (hello, *commands) = arrived[0]
+        self.core = start_shard(hello, self._reader)
+        ready = frame(0, pack((kinds.READY, 0)), 1)
+        return ready + self.core.answer([(1, tuple(commands)), *arrived[1:]])
+
+
+class Conformity:
+    """Checks the messages of one direction of one pipe against their table."""
+
+    def __init__(self, table: dict[int, kinds.Layout]) -> None:
+        self._table = table
+        self._reader = FrameReader()
+        self.seen: set[int] = set()
+
+    def check(self, data: bytes) -> None:
+        for _, messages in self._reader.feed(data):
+            for message in messages:
+                assert kinds.conforms(message, self._table), message
+                self.seen.add(message[0])
+
+
+class LinkDriver(Runner):
+    """The part of a face that a test plays: moves bytes until a call is done."""
+
+    def __init__(self, clock: Callable[[], int], split: Split = whole) -> None:
+        self.core: RouterCore
+        self.clock = clock
+        self.split = split
+        self.engine_is_alive = True
+        self.shards: list[ShardStub] = []
+        self.commands: list[Conformity] = []
+        self.replies: list[Conformity] = []
+        self.told: list[Any] = []
+        self.feeds: list[Feed] = []
+
+    def attach(self, core: RouterCore, payload: bytes) -> None:
+        self.core = core
+        for shard_link in core.links:
+            self.shards.append(ShardStub())
+            self.commands.append(Conformity(kinds.COMMANDS))
+            self.replies.append(Conformity(kinds.REPLIES))
+            self.finish(core.start(shard_link, self.clock(), payload))
+
+    # --- what faces offer ------------------------------------------------------------------------
+
+    def run(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        return self.finish(method(self.clock(), *arguments)).result()
+
+    def run_part(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        call = method(self.clock(), *arguments)
+        while call.feed(self.core):
+            self.pump()
+        return self.finish(call)
+
+    def run_many(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        return self.run_part(method, *arguments).result()
+
+    def finalize(self, proxy: Any, *, commit: bool) -> None:
+        self.run(self.core.finalize, proxy, commit)
+
+    def execute_request(self, proxy: Any) -> Any:
+        return self.run(self.core.execute_request, proxy)
+
+    def pass_on(self, service: int, operation: object) -> None:
+        if not self.core.is_closed:
+            self.core.quote(self.clock(), service, operation)
+
+    def stats(self) -> list[Any]:
+        return [shard_link.stats() for shard_link in self.core.links]
+
+    def close(self) -> None:
+        if not self.core.is_closed:
+            self.finish(self.core.close(self.clock()))
+
+    # --- moving bytes ------------------------------------------------------------------------------
+
+    def finish(self, call: Any) -> Any:
+        self.pump()
+        assert call.done, "nothing moves any more, and the call is not done"
+        return call
+
+    def pump(self) -> None:
+        while any([self.step(number) for number in range(len(self.shards))]):
+            pass
+
+    def step(self, number: int) -> bool:
+        """Hand over what one shard's link has to send, and the replies to it."""
+        shard_link = self.core.links[number]
+        data = shard_link.take()
+        if not data:
+            return False
+        self.commands[number].check(data)
+        for portion in self.split(data):
+            replies = self.shards[number].receive(portion)
+            self.replies[number].check(replies)
+            for reply in self.split(replies):
+                self.core.receive(shard_link, reply)
+        return True
+
+    def kill(self, number: int, why: str = "killed by the test") -> None:
+        """Lose a shard with everything that is on its way."""
+        self.core.lose(self.core.links[number], why)
+
+
+def link(builder: ReadyShardedEngineBuilder, split: Split = whole) -> ShardedEngine:
+    """Return the engine that ``builder.build()`` would, without processes."""
+    plan = builder._plan()
+    driver = LinkDriver(builder._clock, split)
+    driver.attach(plan.core(BLOCKING, driver), plan.payload)
+    driver.feeds = [Feed(driver, place, service) for place, service in enumerate(plan.services)]
+    return ShardedEngine._of(driver)
