@@ -13,7 +13,7 @@ from openpit.core import lock_formats
 from openpit.core.absent import EarlyFields
 from openpit.core.lock_shape import MAX_GROUP
 from openpit.core.signatures import AnyArguments
-from openpit.param.decimals import plain
+from openpit.param.decimals import parse_text, plain
 from openpit.param.refusals import not_an_instance
 from openpit.param.values import Price
 
@@ -89,8 +89,13 @@ class Lock(EarlyFields):
     def push(self, policy_group_id: PolicyGroupId, price: Price) -> None:
         """Add one price to a group."""
         group = _group_id(policy_group_id)
-        value = _price(price)
-        self._own().setdefault(group, []).append(value)
+        value = price._value if price.__class__ is Price else _price(price)
+        groups = self._own() if self._shared else self._groups
+        prices = groups.get(group)
+        if prices is None:
+            groups[group] = [value]
+        else:
+            prices.append(value)
 
     def push_many(self, policy_group_id: PolicyGroupId, prices: Iterable[Price]) -> None:
         """Add prices to a group, all of them or, when one is refused, none."""
@@ -200,10 +205,13 @@ def _is_tagged(section: tuple[int, list[Decimal]]) -> bool:
 
 def _group_id(value: object) -> int:
     """Return a policy group id; ValueError unless it is an integer in 0..65535."""
-    try:
-        group = operator.index(value)  # type: ignore[arg-type]  # refuses what is no integer
-    except TypeError:
-        group = -1
+    if value.__class__ is int:
+        group = value
+    else:
+        try:
+            group = operator.index(value)  # type: ignore[arg-type]  # refuses what is no integer
+        except TypeError:
+            group = -1
     if not DEFAULT_GROUP <= group <= MAX_GROUP:
         raise ValueError("policy_group_id must be an integer in range 0..=65535")
     return group
@@ -211,6 +219,6 @@ def _group_id(value: object) -> int:
 
 def _price(value: object) -> Decimal:
     """Return what any argument of :class:`Price` is worth."""
-    if value.__class__ is Price:
-        return value._value
+    if value.__class__ is str:
+        return parse_text(value, "Price")
     return Price(value)._value  # type: ignore[arg-type]  # refuses what it does not take
