@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from openpit.core.mutation import Mutation
+
 if TYPE_CHECKING:
     from openpit.engine.registry import AccountRegistry
     from openpit.pretrade.rejects import AccountBlock
@@ -69,4 +71,5 @@ class DropCopyCall(EngineCall):
         """Keep a mutation: first to commit, last to roll back."""
         if not self.active:
             super().record_drop_copy_start_mutation(mutation)
-        self.start_mutations.append(mutation)
+        # Captured now: a later change of the policy's own object has no effect.
+        self.start_mutations.append(Mutation(mutation.commit, mutation.rollback))

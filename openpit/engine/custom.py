@@ -62,7 +62,9 @@ class CustomPolicy(BuiltinPolicy):
         self.group_id = int(group_id)
         self.skips_start = getattr(
             type(policy), "check_pre_trade_start", None
-        ) is Policy.check_pre_trade_start and "check_pre_trade_start" not in vars(policy)
+        ) is Policy.check_pre_trade_start and "check_pre_trade_start" not in getattr(
+            policy, "__dict__", ()
+        )
         self._policy = policy
         self._finisher: Finisher | None = None
 

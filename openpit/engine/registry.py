@@ -100,9 +100,11 @@ class AccountRegistry:
         return None
 
     def _recount(self) -> None:
-        self.anything_blocked = bool(
-            self._blocks or self._group_blocks or self.finalizer_failed or self.unattributed_report
-        )
+        # Lowered first, raised again last: a block that a dropped handle's rollback makes in
+        # between (it may run at any allocation) is never forgotten.
+        self.anything_blocked = False
+        if self._blocks or self._group_blocks or self.finalizer_failed or self.unattributed_report:
+            self.anything_blocked = True
 
     # --- blocks (spec section 6.1) -------------------------------------------------------------
 

@@ -8,6 +8,7 @@ the configurator reports as a validation failure.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Final, TypeVar
 
 from openpit.param.ids import AccountId
@@ -36,10 +37,11 @@ class SettingsError(ValueError):
 
 
 def group_id_value(group_id: int) -> int:
-    """Return a policy group id; OverflowError outside 0..65535."""
-    if not 0 <= group_id <= _U16_MAX:
+    """Return a policy group id; OverflowError outside 0..65535, TypeError for no integer."""
+    number = index(group_id)
+    if not 0 <= number <= _U16_MAX:
         raise OverflowError("out of range integral type conversion attempted")
-    return int(group_id)
+    return number
 
 
 def asset_name(asset: object) -> str:
