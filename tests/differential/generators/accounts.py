@@ -26,6 +26,7 @@ def generate(random: Draw) -> Scenario:
             chosen.append(["policy", watcher])
     steps: Scenario = [step(domain.engine(random, chosen), "e"), step(domain.accounts(), "a")]
     for number in range(random.randint(10, 30)):
+        random.turn()
         steps.extend(_turn(random, number))
     return steps
 

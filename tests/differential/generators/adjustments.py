@@ -127,6 +127,7 @@ def generate(random: Draw) -> Scenario:
     if random.chance(0.6):
         steps.append(step(on(domain.accounts(), "set_currency", domain.account(random), "USD")))
     for number in range(random.randint(8, 25)):
+        random.turn()
         steps.extend(_turn(random, number))
     return steps
 

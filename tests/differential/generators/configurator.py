@@ -33,6 +33,7 @@ def generate(random: Draw) -> Scenario:
     steps.append(step(domain.engine(random, chosen), "e"))
     with random.dialled(0.05):
         for number in range(random.randint(10, 30)):
+            random.turn()
             steps.extend(_turn(random, number))
     return steps
 

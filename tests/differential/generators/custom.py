@@ -58,6 +58,7 @@ def generate(random: Draw) -> Scenario:
             step(on(domain.accounts(), "register_group", many([domain.account(random)]), 1))
         )
     for number in range(random.randint(6, 22)):
+        random.turn()
         steps.extend(_turn(random, number))
     return steps
 

@@ -13,17 +13,28 @@ T = TypeVar("T")
 
 
 class Draw(Random):
-    """A seeded source; ``faults`` is the share of arguments that are wrong on purpose."""
+    """A seeded source; ``faults`` is the share of arguments that are wrong on purpose.
+
+    Of several faults in one call it is left open which one is reported, so a turn has one at most.
+    """
 
     def __init__(self, seed: str) -> None:
         super().__init__(seed)
         self.faults = 0.04
+        self._spent = False
 
     def chance(self, probability: float) -> bool:
         return self.random() < probability
 
+    def turn(self) -> None:
+        """Begin the next call: it may have its own fault."""
+        self._spent = False
+
     def fault(self) -> bool:
-        return self.random() < self.faults
+        if self._spent:
+            return False
+        self._spent = self.random() < self.faults
+        return self._spent
 
     def odd(self, good: Sequence[T], bad: Sequence[T]) -> T:
         return self.choice(bad if self.fault() else good)

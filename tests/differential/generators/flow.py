@@ -31,6 +31,7 @@ def generate(random: Draw) -> Scenario:
         chosen = policies.simple(random)
     steps: Scenario = [step(domain.engine(random, chosen), "e")]
     for number in range(random.randint(8, 30)):
+        random.turn()
         steps.extend(_turn(random, number))
     if random.chance(0.2):
         steps.extend(_outliving(random))

@@ -101,6 +101,7 @@ _BYTES = (
 def generate(random: Draw) -> Scenario:
     steps: Scenario = [step(_new(random), "l0"), step(_new(random), "l1"), step(_new(random), "l2")]
     for _ in range(random.randint(12, 30)):
+        random.turn()
         maker = random.choices(_MAKERS, (6, 20, 14, 14, 20, 6))[0]
         # Only what makes a lock may take the place of one.
         keep = f"l{random.randrange(3)}" if maker is _new and random.chance(0.5) else None

@@ -25,6 +25,7 @@ def generate(random: Draw) -> Scenario:
     for pair in random.sample(_PAIRS, 3):
         steps.append(step(on(v("md"), "register", call("Instrument", *pair))))
     for number in range(random.randint(12, 40)):
+        random.turn()
         makers = (_register, _push, _set_ttl, _get, _other)
         maker = random.choices(makers, (4, 30, 20, 44, 4))[0]
         steps.append(step(maker(random), f"r{number}"))

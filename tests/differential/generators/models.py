@@ -302,6 +302,7 @@ def generate(random: Draw) -> Scenario:
     steps: Scenario = []
     names: list[str] = []
     for number in range(random.randint(10, 25)):
+        random.turn()
         form = random.random()
         if form < 0.6 or not names:
             path = random.choice(list(MODELS))

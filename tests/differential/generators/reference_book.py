@@ -17,6 +17,7 @@ _ODD_NUMBERS = (-1, 2**64, 1.5, "1", None, True)
 def generate(random: Draw) -> Scenario:
     steps: Scenario = [step(call("core.ReferenceBook"), "book")]
     for _ in range(random.randint(8, 25)):
+        random.turn()
         steps.append(step(random.choices(_MAKERS, (3, 2, 2, 4, 2, 4, 4))[0](random)))
     return steps
 

@@ -310,5 +310,6 @@ def generate(random: Draw) -> Scenario:
     with random.dialled(0.01):
         desk.open()
         for _ in range(random.randint(10, 35)):
+            random.turn()
             desk.turn()
     return desk.steps

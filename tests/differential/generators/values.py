@@ -174,6 +174,7 @@ def generate(random: Draw) -> Scenario:
         steps.append(step(numbers.value(random, kind), name))
         kept.append((name, kind))
     for _ in range(random.randint(15, 40)):
+        random.turn()
         made = random.choices(_MAKERS, _WEIGHTS)[0](random, kept)
         if random.random() < 0.15:
             name = random.choice(kept)[0] if len(kept) > 12 else f"v{len(kept)}"
@@ -340,8 +341,10 @@ def _identifier(random: Draw, _kept: list[tuple[str, str]]) -> Expression:
         return call(kind, 5)
     if form < 0.75:
         left = call(f"{kind}.from_int", random.randint(1, 2))
-        right = random.choice((call(f"{kind}.from_int", random.randint(1, 2)), 1, "1", None))
-        return op(random.choice(_COMPARE), left, right)
+        same = call(f"{kind}.from_int", random.randint(1, 2))
+        if random.chance(0.3):
+            return op("hash_equal", left, same)
+        return op(random.choice(_COMPARE[:6]), left, random.choice((same, 1, "1", None)))
     if form < 0.8:
         return op(
             random.choice(("str", "repr", "int", "hashable", "bool", "float")),
@@ -360,8 +363,10 @@ def _instrument_id(random: Draw) -> Expression:
         return call("core.InstrumentId", random.choice((*numbers.INTEGERS, *numbers.WRONG)))
     if form < 0.8:
         left = call("core.InstrumentId", random.randint(0, 2))
-        right = random.choice((call("core.InstrumentId", random.randint(0, 2)), 1, "1", None))
-        return op(random.choice(_COMPARE), left, right)
+        same = call("core.InstrumentId", random.randint(0, 2))
+        if random.chance(0.3):
+            return op("hash_equal", left, same)
+        return op(random.choice(_COMPARE[:6]), left, random.choice((same, 1, "1", None)))
     return op(
         random.choice(("str", "repr", "int", "hashable", "bool")), call("core.InstrumentId", 7)
     )
