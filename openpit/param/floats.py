@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
 from openpit.errors import ParamError
 from openpit.param.decimals import (
@@ -13,9 +13,6 @@ from openpit.param.decimals import (
     from_mantissa,
     mantissa_and_scale,
 )
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 __all__ = ["from_float", "to_float"]
 
@@ -38,12 +35,9 @@ def from_float(value: float) -> Decimal:
     fraction, exponent2 = math.frexp(abs(value))
     mantissa = int(math.ldexp(fraction, _SIGNIFICAND_BITS))
     exponent2 -= _SIGNIFICAND_BITS
-    mantissa, exponent10 = _trade_twos_for_tens(mantissa, exponent2)
-    while exponent10 > 0:
-        mantissa *= 10
-        exponent10 -= 1
-        if mantissa > MAX_MANTISSA:
-            raise ParamError("invalid float value")
+    if exponent2 >= 0:
+        return Decimal(int(value))
+    mantissa, exponent10 = _trade_twos_for_tens(mantissa, -exponent2)
     while exponent10 < -MAX_SCALE or (exponent10 < 0 and mantissa >> (_SIGNIFICAND_BITS - 1)):
         mantissa, dropped = divmod(mantissa, 10)
         exponent10 += 1
@@ -57,25 +51,19 @@ def from_float(value: float) -> Decimal:
     return from_mantissa(-mantissa if value < 0 else mantissa, -exponent10)
 
 
-def _trade_twos_for_tens(mantissa: int, exponent2: int) -> tuple[int, int]:
-    """Rewrite ``mantissa * 2**exponent2`` as a mantissa of 96 bits and a power of ten.
+def _trade_twos_for_tens(mantissa: int, halvings: int) -> tuple[int, int]:
+    """Rewrite ``mantissa * 2**-halvings`` as a mantissa of 96 bits and a power of ten.
 
     ``2**-n`` is ``5**n * 10**-n``: the mantissa takes the fives up, and what then does not fit is
     shifted out.
     """
-    exponent10 = exponent2
-    for _ in range(-exponent2):
+    exponent10 = -halvings
+    for _ in range(halvings):
         if mantissa & 1 == 0 or mantissa * 5 > MAX_MANTISSA:
             mantissa >>= 1
             exponent10 += 1
         else:
             mantissa *= 5
-    for _ in range(exponent2):
-        if mantissa * 2 > MAX_MANTISSA:
-            mantissa //= 5
-        else:
-            mantissa *= 2
-            exponent10 -= 1
     return mantissa, exponent10
 
 
