@@ -4,9 +4,10 @@ import copy
 
 import pytest
 
+from openpit.core.fill import ExecutionReportFillDetails
 from openpit.core.lock import Lock
 from openpit.core.order import OrderMargin
-from openpit.core.report import ExecutionReportFillDetails, FinancialImpact
+from openpit.core.report import FinancialImpact
 
 
 class Unfilled(OrderMargin):

@@ -1,0 +1,165 @@
+"""What an execution report says of the fill: the trade, its cost, what of the order stays open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openpit.core.absent import EarlyFields
+from openpit.core.debug_text import optional, quoted, truth
+from openpit.core.lock import Lock
+from openpit.core.signatures import AnyArguments
+from openpit.param.amounts import MonetaryAmount, Trade
+from openpit.param.decimals import plain
+from openpit.param.ids import Asset
+from openpit.param.refusals import not_an_instance
+from openpit.param.values import Fee, Price, Quantity
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+    from typing import Self
+
+__all__ = ["ExecutionReportFillDetails"]
+
+
+class ExecutionReportFillDetails(EarlyFields):
+    """The fill: last trade, its fee, the quantity that stays reserved, the order's price lock.
+
+    ``remaining_reserved_quantity`` may be a raw number; what :class:`Quantity` raises is raised
+    here. ``lock`` is copied: changing it later does not reach the fill. Raises ``TypeError`` for
+    other classes; ``is_final`` must be ``bool`` or None (spec section 3).
+    """
+
+    __module__ = "openpit.core"
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_fee_amount",
+        "_fee_currency",
+        "_is_final",
+        "_last_price",
+        "_last_quantity",
+        "_lock",
+        "_remaining",
+    )
+    __signature__ = AnyArguments("ExecutionReportFillDetails")
+
+    _fee_amount: Decimal | None
+    _fee_currency: str | None
+    _is_final: bool | None
+    _last_price: Decimal | None
+    _last_quantity: Decimal | None
+    _lock: Lock
+    _remaining: Decimal | None
+
+    def __init__(
+        self,
+        *,
+        last_trade: Trade | None = None,
+        fee: MonetaryAmount | None = None,
+        remaining_reserved_quantity: Quantity | None = None,
+        lock: Lock,
+        is_final: bool | None = None,
+    ) -> None:
+        if fee is None:
+            self._fee_amount = self._fee_currency = None
+        elif isinstance(fee, MonetaryAmount):
+            self._fee_amount = fee.amount._value
+            self._fee_currency = str.__str__(fee.currency)
+        else:
+            raise TypeError("fee must be openpit.param.MonetaryAmount")
+
+        if is_final is not None and is_final is not True and is_final is not False:
+            raise not_an_instance(is_final, "bool")
+        self._is_final = is_final
+
+        if last_trade is None:
+            self._last_price = self._last_quantity = None
+        elif isinstance(last_trade, Trade):
+            self._last_price = last_trade._price
+            self._last_quantity = last_trade._quantity
+        else:
+            raise not_an_instance(last_trade, "Trade")
+
+        if remaining_reserved_quantity.__class__ is Quantity:
+            self._remaining = remaining_reserved_quantity._value
+        elif remaining_reserved_quantity is None:
+            self._remaining = None
+        else:
+            self._remaining = Quantity(remaining_reserved_quantity)._value
+
+        if not isinstance(lock, Lock):
+            raise not_an_instance(lock, "Lock")
+        self._lock = lock._copy()
+
+    @classmethod
+    def _of(
+        cls,
+        last_price: Decimal | None,
+        last_quantity: Decimal | None,
+        fee_amount: Decimal | None,
+        fee_currency: str | None,
+        remaining: Decimal | None,
+        is_final: bool | None,  # noqa: FBT001 - positional as all trusted constructors
+        lock: Lock,
+    ) -> Self:
+        """Return a fill of known-good values; ``lock`` becomes its own."""
+        self = object.__new__(cls)
+        self._last_price = last_price
+        self._last_quantity = last_quantity
+        self._fee_amount = fee_amount
+        self._fee_currency = fee_currency
+        self._remaining = remaining
+        self._is_final = is_final
+        self._lock = lock
+        return self
+
+    @property
+    def last_trade(self) -> Trade | None:
+        """The trade that the report is about, None when it reports no trade."""
+        if self._last_price is None or self._last_quantity is None:
+            return None
+        return Trade(price=Price._of(self._last_price), quantity=Quantity._of(self._last_quantity))
+
+    @property
+    def fee(self) -> MonetaryAmount | None:
+        """The trade's cost (negative: a rebate) and the currency that it is charged in."""
+        if self._fee_amount is None or self._fee_currency is None:
+            return None
+        return MonetaryAmount(
+            amount=Fee._of(self._fee_amount), currency=Asset._of(self._fee_currency)
+        )
+
+    @property
+    def remaining_reserved_quantity(self) -> Quantity | None:
+        """What of the order is still open, and so still reserved, after this report."""
+        return None if self._remaining is None else Quantity._of(self._remaining)
+
+    @property
+    def lock(self) -> Lock:
+        """A fresh copy of the prices that the order was reserved at."""
+        return self._lock._copy()
+
+    @property
+    def is_final(self) -> bool | None:
+        """Whether this is the order's last report, None when the venue does not say."""
+        return self._is_final
+
+    def __repr__(self) -> str:
+        trade = fee = remaining = final = "None"
+        if self._last_price is not None and self._last_quantity is not None:
+            price, quantity = plain(self._last_price), plain(self._last_quantity)
+            trade = optional(f'Trade(price="{price}", quantity="{quantity}")')
+        if self._fee_amount is not None and self._fee_currency is not None:
+            fee = (
+                f"Some(MonetaryAmount {{ amount: Fee({plain(self._fee_amount)}), "
+                f"currency: Asset({quoted(self._fee_currency)}) }})"
+            )
+        if self._remaining is not None:
+            remaining = optional(plain(self._remaining))
+        if self._is_final is not None:
+            final = f"Some({truth(self._is_final)})"
+        return (
+            f"ExecutionReportFillDetails(last_trade={trade}, fee={fee}, "
+            f"remaining_reserved_quantity={remaining}, lock={quoted(repr(self._lock))}, "
+            f"is_final={final})"
+        )
