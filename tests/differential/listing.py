@@ -62,7 +62,8 @@ def attribute(owner: type, name: str) -> dict[str, Any]:
     static = inspect.getattr_static(owner, name)
     value = getattr(owner, name)
     if isinstance(static, staticmethod | classmethod):
-        return {"is": type(static).__name__, "parameters": parameters(value)}
+        # Which of the two it is makes no difference to who calls it on the class.
+        return {"is": "class function", "parameters": parameters(value)}
     if callable(value) and not isinstance(value, type):
         return {"is": "method", "parameters": parameters(value)}
     if hasattr(static, "__get__") and not isinstance(static, types.FunctionType):

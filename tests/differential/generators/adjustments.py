@@ -29,6 +29,11 @@ def amount(random: Draw) -> Expression:
 
 
 def amounts(random: Draw) -> Expression:
+    if random.chance(0.03):
+        # Each fits, their sum does not.
+        huge = call("AdjustmentAmount.absolute", str(numbers.LARGEST))
+        some = call("AdjustmentAmount.absolute", random.choice(numbers.HUGE))
+        return call("AccountAdjustmentAmount", balance=huge, held=some)
     named = {
         field: amount(random)
         for field, share in (("balance", 0.7), ("held", 0.2), ("incoming", 0.2))
