@@ -35,7 +35,7 @@ def _unsigned(
 ) -> Decimal:
     """Read what ``kind`` takes; a text, which is the usual case, without making an object of it."""
     if type(value) is not str:
-        return kind(value)._value  # type: ignore[arg-type]  # kind refuses other values' classes
+        return kind(value)._value
     number = parse_text(value, kind.__name__)
     if number.is_signed():
         raise negative(kind.__name__)

@@ -103,6 +103,13 @@ def _strategy(name: str) -> str:
     return strategy
 
 
+def _parse_plain(value: object, type_name: str) -> Decimal:
+    """Read a plain number; TypeError for the value of another decimal type."""
+    if isinstance(value, FixedDecimal):
+        raise TypeError(f"{type_name} must be a Decimal, str, int, or float")
+    return parse(value, type_name)
+
+
 class FixedDecimal:
     """One fixed decimal under the name of what it measures."""
 
@@ -112,18 +119,15 @@ class FixedDecimal:
 
     _signed: ClassVar[bool] = True
 
-    def __init__(self, value: Decimal | str | float | Self) -> None:
+    def __init__(self, value: Decimal | str | int | float | Self) -> None:
         if type(value) is str:
             number = parse_text(value, self.__class__.__name__)
         elif type(value) is int:
             number = parse_int(value, self.__class__.__name__)
-        elif isinstance(value, FixedDecimal):
-            if value.__class__ is not self.__class__:
-                raise TypeError(f"{self.__class__.__name__} must be a Decimal, str, int, or float")
-            self._value = value._value
-            return
+        elif value.__class__ is self.__class__:
+            number = value._value
         else:
-            number = parse(value, self.__class__.__name__)
+            number = _parse_plain(value, self.__class__.__name__)
         if number.is_signed() and not self._signed:
             raise negative(self.__class__.__name__)
         self._value = number
@@ -236,7 +240,7 @@ class FixedDecimal:
 
     def __eq__(self, other: object) -> bool:
         if other.__class__ is self.__class__:
-            return self._value == other._value  # type: ignore[attr-defined]  # narrowed by class
+            return self._value == other._value
         return NotImplemented
 
     def __lt__(self, other: Self) -> bool:

@@ -257,21 +257,24 @@ class InstrumentId:
         return hash(self._value)
 
     def __lt__(self, other: Never) -> bool:
-        return self._refuse_order(other)
+        self._refuse_order(other)
+        return NotImplemented
 
     def __le__(self, other: Never) -> bool:
-        return self._refuse_order(other)
+        self._refuse_order(other)
+        return NotImplemented
 
     def __gt__(self, other: Never) -> bool:
-        return self._refuse_order(other)
+        self._refuse_order(other)
+        return NotImplemented
 
     def __ge__(self, other: Never) -> bool:
-        return self._refuse_order(other)
+        self._refuse_order(other)
+        return NotImplemented
 
-    def _refuse_order(self, other: object) -> bool:
+    def _refuse_order(self, other: object) -> None:
         if isinstance(other, InstrumentId):
             raise TypeError("InstrumentId supports only == and !=")
-        return NotImplemented
 
     def __repr__(self) -> str:
         return f"InstrumentId({self._value})"
