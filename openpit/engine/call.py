@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from openpit.core.mutation import Mutation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from openpit.engine.registry import AccountRegistry
     from openpit.pretrade.rejects import AccountBlock
     from openpit.pretrade.runtime import Finalizer
@@ -72,4 +74,6 @@ class DropCopyCall(EngineCall):
         if not self.active:
             super().record_drop_copy_start_mutation(mutation)
         # Captured now: a later change of the policy's own object has no effect.
-        self.start_mutations.append(Mutation(mutation.commit, mutation.rollback))
+        commit = cast("Callable[[], None]", mutation.commit)
+        rollback = cast("Callable[[], None]", mutation.rollback)
+        self.start_mutations.append(Mutation(commit, rollback))

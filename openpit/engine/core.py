@@ -14,11 +14,11 @@ from openpit.core.order import ensure_captured
 from openpit.core.report import ensure_captured as ensure_report_captured
 from openpit.engine.call import DropCopyCall, EngineCall
 from openpit.engine.custom import CustomPolicy
+from openpit.engine.drop_copy import DropCopies
 from openpit.engine.finalize import Effects, Finisher
-from openpit.engine.handles import EngineDropCopyOperation, EngineRequest, EngineReservation
+from openpit.engine.handles import EngineRequest, EngineReservation
 from openpit.engine.registry import ENGINE, AccountRegistry
-from openpit.pretrade.codes import EVALUATION_FAILURES
-from openpit.pretrade.rejects import AccountBlock, Reject, block_from_reject
+from openpit.pretrade.rejects import Reject, first_block
 from openpit.pretrade.results import (
     AccountAdjustmentBatchResult,
     DropCopyResult,
@@ -31,14 +31,14 @@ from openpit.pretrade.runtime import BuiltinPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from decimal import Decimal
     from threading import RLock
 
     from openpit.account_adjustment import Adjustment
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
-    from openpit.pretrade.runtime import Finalizer, Verdict
+    from openpit.pretrade.rejects import AccountBlock
+    from openpit.pretrade.runtime import Finalizer
 
 __all__ = ["EngineCore"]
 
@@ -55,8 +55,7 @@ class EngineCore:
     __slots__ = (
         "_adjustment_policies",
         "_bind_thread",
-        "_drop_copy_mains",
-        "_drop_copy_starts",
+        "_drop_copies",
         "_has_custom",
         "_main_checks",
         "_main_peeks",
@@ -103,14 +102,14 @@ class EngineCore:
         self._start_peeks = tuple(policy.peek_start for policy in hooks("peek_start"))
         self._main_checks = tuple((p.check_main, p.group_id) for p in hooks("check_main"))
         self._main_peeks = tuple((p.peek_main, p.group_id) for p in hooks("peek_main"))
-        self._drop_copy_starts = tuple(
-            policy.check_start
-            for policy in hooks("check_start")
-            if policy.checks_drop_copies
-            and not (isinstance(policy, CustomPolicy) and policy.skips_start)
-        )
-        self._drop_copy_mains = tuple(
-            (p.check_drop_copy, p.group_id) for p in hooks("check_drop_copy")
+        self._drop_copies = DropCopies(
+            [
+                policy.check_start
+                for policy in hooks("check_start")
+                if policy.checks_drop_copies
+                and not (isinstance(policy, CustomPolicy) and policy.skips_start)
+            ],
+            [(p.check_drop_copy, p.group_id) for p in hooks("check_drop_copy")],
         )
         self._report_policies = hooks("apply_report")
         self._adjustment_policies = hooks("apply_adjustment")
@@ -207,9 +206,10 @@ class EngineCore:
         call = EngineCall(registry, account) if self._has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
-            rejects = self._start_stage(order, account, now, call)
-            if rejects:
-                return ExecuteResult._of(None, rejects)
+            if self._start_checks:
+                rejects = self._start_stage(order, account, now, call)
+                if rejects:
+                    return ExecuteResult._of(None, rejects)
             return self._main_stage(order, account, now, call)
         finally:
             finisher.busy = was_busy
@@ -253,35 +253,30 @@ class EngineCore:
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
             return ExecuteResult._of(None, [stopped])
         effects = None
-        if self._main_checks:
-            outcome = _MainOutcome()
-            for check, group_id in self._main_checks:
-                try:
-                    verdict = check(order, now, call)
-                except BaseException as error:  # noqa: BLE001 - the other policies still count
-                    outcome.failure = outcome.failure or error
-                    continue
-                if verdict is not None:
-                    outcome.add(verdict, group_id)
-            if outcome.rejects or outcome.failure is not None:
-                return self._refuse(account, outcome)
-            effects = outcome.effects(self.finisher)
+        for check, group_id in self._main_checks:
+            try:
+                verdict = check(order, now, call)
+            except BaseException as error:  # noqa: BLE001 - the other policies still count
+                effects = effects or Effects(self.finisher)
+                effects.failure = effects.failure or error
+                continue
+            if verdict is not None:
+                effects = effects or Effects(self.finisher)
+                effects.add(verdict, group_id)
+        if effects is not None:
+            if effects.rejects or effects.failure is not None:
+                return self._refuse(account, effects)
+            effects.open = True
         return self._accept(effects)
 
-    def _refuse(self, account: int | None, outcome: _MainOutcome) -> ExecuteResult:
-        if outcome.rejects:
-            self._block_by_rejects(account, outcome.rejects)
-        try:
-            self.finisher.rollback(outcome.mutations)
-        except BaseException:
-            if outcome.failure is None:
-                raise
-        if outcome.failure is not None:
-            raise outcome.failure
-        return ExecuteResult._of(None, outcome.rejects)
+    def _refuse(self, account: int | None, effects: Effects) -> ExecuteResult:
+        if effects.rejects:
+            self._block_by_rejects(account, effects.rejects)
+        effects.undo()
+        return ExecuteResult._of(None, effects.rejects)
 
     def _block_by_rejects(self, account: int | None, rejects: Sequence[Reject]) -> None:
-        if account is not None and (block := _block_of(rejects)) is not None:
+        if account is not None and (block := first_block(rejects)) is not None:
             self.registry.block(account, block)
 
     # --- dry runs (spec section 5.6) -----------------------------------------------------------
@@ -322,7 +317,7 @@ class EngineCore:
                 failure = failure or error
         if failure is not None:
             raise failure
-        outcome = _MainOutcome()
+        outcome = Effects(self.finisher)
         if with_main_stage and not rejects:
             for peek_main, group_id in self._main_peeks:
                 try:
@@ -339,7 +334,7 @@ class EngineCore:
             rejects or None,
             Lock._of(outcome.lock_groups or {}),
             outcome.rows,
-            _block_of(rejects),
+            first_block(rejects),
         )
 
     # --- drop copies (spec section 5.7) --------------------------------------------------------
@@ -366,58 +361,12 @@ class EngineCore:
         call = DropCopyCall(self.registry, account)
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
-            return self._record(order, account, now, call)
+            return self._drop_copies.record(self, order, account, now, call)
         finally:
             call.active = False
             finisher.busy = was_busy
             if finisher.dropped:
                 finisher.settle()
-
-    def _record(self, order: Order, account: int, now: int, call: DropCopyCall) -> DropCopyResult:
-        outcome = _MainOutcome()
-        started: list[Reject] = []
-        for check in self._drop_copy_starts:
-            try:
-                found = check(order, now, call)
-            except BaseException as error:  # noqa: BLE001 - the other policies still record
-                outcome.failure = outcome.failure or error
-                continue
-            if found:
-                call.request_block(_block_of(found))
-                started += found
-        failed = [reject for reject in started if reject._code in EVALUATION_FAILURES]
-        if not failed and outcome.failure is None:
-            for check_main, group_id in self._drop_copy_mains:
-                try:
-                    verdict = check_main(order, now, call)
-                except BaseException as error:  # noqa: BLE001 - the other policies still record
-                    outcome.failure = outcome.failure or error
-                    continue
-                if verdict is not None:
-                    call.request_block(_block_of(verdict.rejects or ()))
-                    outcome.add(verdict, group_id, keep_rejected=True)
-            failed = [reject for reject in outcome.rejects if reject._code in EVALUATION_FAILURES]
-        call.active = False
-        mutations = [*call.start_mutations, *outcome.mutations]
-        if failed or outcome.failure is not None:
-            try:
-                self.finisher.rollback(mutations)
-            except BaseException:
-                if outcome.failure is None:
-                    raise
-            if outcome.failure is not None:
-                raise outcome.failure
-            return DropCopyResult._of(None, failed)
-        if call.requested_block is not None:
-            self.registry.block(account, call.requested_block)
-        effects = Effects(self.finisher, mutations, outcome.lock_groups, outcome.rows)
-        operation = EngineDropCopyOperation._of(
-            self,
-            effects,
-            call.requested_block,
-            is_blocked=self.registry.check(account) is not None,
-        )
-        return DropCopyResult._of(operation, [])
 
     # --- execution reports (spec section 5.8) --------------------------------------------------
 
@@ -535,48 +484,6 @@ class EngineCore:
                     self.registry.block(account, block)
 
 
-class _MainOutcome:
-    """What the policies of a main stage said, merged in their order."""
-
-    __slots__ = ("failure", "lock_groups", "mutations", "rejects", "rows")
-
-    def __init__(self) -> None:
-        self.failure: BaseException | None = None
-        self.rejects: Sequence[Reject] = ()
-        self.mutations: Sequence[Finalizer] = ()
-        self.lock_groups: dict[int, list[Decimal]] | None = None
-        self.rows: Sequence[GroupRow] = ()
-
-    def add(self, verdict: Verdict, group_id: int, *, keep_rejected: bool = False) -> None:
-        """Merge one policy's verdict; what a rejecting policy locks and reports is left out."""
-        if verdict.mutations:
-            # Most orders meet one policy that has a say: its own lists serve as they are.
-            self.mutations = (
-                [*self.mutations, *verdict.mutations] if self.mutations else verdict.mutations
-            )
-        if verdict.failure is not None:
-            self.failure = self.failure or verdict.failure
-            return
-        if verdict.rejects:
-            self.rejects = [*self.rejects, *verdict.rejects]
-            if not keep_rejected:
-                return
-        if verdict.rows:
-            rows = [(group_id, row) for row in verdict.rows]
-            self.rows = [*self.rows, *rows] if self.rows else rows
-        if verdict.lock_prices:
-            if self.lock_groups is None:
-                self.lock_groups = {group_id: [*verdict.lock_prices]}
-            else:
-                self.lock_groups.setdefault(group_id, []).extend(verdict.lock_prices)
-
-    def effects(self, finisher: Finisher) -> Effects | None:
-        """Return what an accepted order keeps, None for nothing at all."""
-        if self.mutations or self.lock_groups or self.rows:
-            return Effects(finisher, self.mutations, self.lock_groups, self.rows)
-        return None
-
-
 def _account_of(order: Order) -> int | None:
     try:
         return order._account
@@ -584,10 +491,3 @@ def _account_of(order: Order) -> int | None:
         # A subclass that skips the base constructor has no group at all (spec section 3).
         ensure_captured(order)
         return order._account
-
-
-def _block_of(rejects: Sequence[Reject]) -> AccountBlock | None:
-    for reject in rejects:
-        if reject._scope == "account":
-            return block_from_reject(reject)
-    return None

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from openpit.core.mutation import Mutation
 from openpit.pretrade.runtime import BuiltinFinalizer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from decimal import Decimal
     from threading import RLock
 
     from openpit.engine.registry import AccountRegistry
     from openpit.pretrade.outcomes import GroupRow
-    from openpit.pretrade.runtime import Finalizer
+    from openpit.pretrade.rejects import Reject
+    from openpit.pretrade.runtime import Finalizer, Verdict
 
 __all__ = ["Effects", "Finisher"]
 
@@ -39,8 +41,16 @@ class Finisher:
         self.busy = False
         self.dropped: deque[Effects] = deque()
 
-    def commit(self, mutations: Iterable[Finalizer]) -> None:
+    def commit(self, mutations: Sequence[Finalizer]) -> None:
         """Run all commit callbacks in order; raise the first failure."""
+        if not self.busy and len(mutations) == 1 and mutations[0].__class__ is Mutation:
+            # Most often it is one callback, called between two calls of the engine.
+            try:
+                mutations[0].commit()
+            except BaseException:
+                self._registry.arm_finalizer_failure()
+                raise
+            return
         failure: BaseException | None = None
         was_busy = self.busy
         for mutation in mutations:
@@ -96,25 +106,44 @@ class Finisher:
 
 
 class Effects:
-    """What an accepted order changed: mutations to finalise, lock prices, outcomes.
+    """What the policies said of an order, merged in their order, and what it changed.
 
     Kept apart from the handle, so that the many orders that change nothing need no finaliser.
+    ``open`` is set while a handle may still finalise it.
     """
 
-    __slots__ = ("_finisher", "lock_groups", "mutations", "open", "rows")
+    __slots__ = ("_finisher", "failure", "lock_groups", "mutations", "open", "rejects", "rows")
 
-    def __init__(
-        self,
-        finisher: Finisher,
-        mutations: Sequence[Finalizer],
-        lock_groups: dict[int, list[Decimal]] | None,
-        rows: Sequence[GroupRow],
-    ) -> None:
+    def __init__(self, finisher: Finisher, mutations: Sequence[Finalizer] = ()) -> None:
         self._finisher = finisher
+        self.open = False
         self.mutations = mutations
-        self.lock_groups = lock_groups
-        self.rows = rows
-        self.open = True
+        self.rejects: Sequence[Reject] = ()
+        self.failure: BaseException | None = None
+        self.lock_groups: dict[int, list[Decimal]] | None = None
+        self.rows: Sequence[GroupRow] = ()
+
+    def add(self, verdict: Verdict, group_id: int, *, keep_rejected: bool = False) -> None:
+        """Merge one policy's verdict; what a rejecting policy locks and reports is left out."""
+        mutations = verdict.mutations
+        if mutations:
+            # Most orders meet one policy that has a say: its own sequence serves as it is.
+            self.mutations = [*self.mutations, *mutations] if self.mutations else mutations
+        if verdict.failure is not None:
+            self.failure = self.failure or verdict.failure
+            return
+        if verdict.rejects:
+            self.rejects = [*self.rejects, *verdict.rejects]
+            if not keep_rejected:
+                return
+        if verdict.rows:
+            rows = [(group_id, row) for row in verdict.rows]
+            self.rows = [*self.rows, *rows] if self.rows else rows
+        if verdict.lock_prices:
+            if self.lock_groups is None:
+                self.lock_groups = {group_id: [*verdict.lock_prices]}
+            else:
+                self.lock_groups.setdefault(group_id, []).extend(verdict.lock_prices)
 
     def commit(self) -> None:
         """Run the commits; raise the first failure."""
@@ -126,6 +155,16 @@ class Effects:
         """Run the rollbacks in reverse; raise the first failure."""
         self.open = False
         self._finisher.rollback(self.mutations)
+
+    def undo(self) -> None:
+        """Run the rollbacks on the way to a refusal; a policy's own failure goes before theirs."""
+        try:
+            self._finisher.rollback(self.mutations)
+        except BaseException:
+            if self.failure is None:
+                raise
+        if self.failure is not None:
+            raise self.failure
 
     def __del__(self) -> None:
         if self.open and self.mutations:

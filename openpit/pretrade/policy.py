@@ -37,6 +37,9 @@ __all__ = [
 _WRONG_SCOPE = "scope must be openpit.pretrade.RejectScope"
 
 
+_new = object.__new__
+
+
 @dataclass(frozen=True)
 class PolicyReject:
     """A policy's reason to refuse.
@@ -96,7 +99,13 @@ class PolicyDecision:
     @classmethod
     def accept(cls, mutations: Iterable[Mutation] = ()) -> PolicyDecision:
         """Return an acceptance with these mutations."""
-        return cls((), tuple(mutations))
+        if cls is not PolicyDecision:
+            return cls((), tuple(mutations))
+        self = _new(PolicyDecision)
+        values = self.__dict__
+        values["rejects"] = ()
+        values["mutations"] = tuple(mutations)
+        return self
 
     @classmethod
     def reject(

@@ -7,12 +7,15 @@ plain strings throughout.
 from __future__ import annotations
 
 from operator import index
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from openpit.core.debug_text import quoted
 from openpit.core.opaque import Closed, Opaque
 from openpit.param.refusals import not_an_instance
-from openpit.pretrade.codes import ORDER, PLAIN_CODE, RejectCode
+from openpit.pretrade.codes import ACCOUNT, ORDER, PLAIN_CODE, RejectCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["MISSING", "AccountBlock", "Reject", "block_from_reject", "missing_field"]
 
@@ -177,6 +180,14 @@ def block_from_reject(reject: Reject, *, rewrite: bool = True) -> AccountBlock:
     return AccountBlock._of(
         reject._policy, code, reject._reason, reject._details, reject._user_data
     )
+
+
+def first_block(rejects: Sequence[Reject]) -> AccountBlock | None:
+    """Return the block of the first account-scope reject, None where there is none."""
+    for reject in rejects:
+        if reject._scope == ACCOUNT:
+            return block_from_reject(reject)
+    return None
 
 
 def missing_field(label: str, policy: str, scope: str = ORDER) -> Reject:

@@ -1,0 +1,90 @@
+"""The pipeline of a drop copy: an order that the venue has already is recorded, not judged.
+
+Follows spec section 5.7. Ordinary rejects do not stop it; a policy that could not evaluate the
+order does, and then everything is rolled back and nobody is blocked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openpit.engine.finalize import Effects
+from openpit.engine.handles import EngineDropCopyOperation
+from openpit.pretrade.codes import EVALUATION_FAILURES
+from openpit.pretrade.rejects import first_block
+from openpit.pretrade.results import DropCopyResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from openpit.core.order import Order
+    from openpit.engine.call import DropCopyCall
+    from openpit.engine.core import EngineCore
+    from openpit.pretrade.rejects import Reject
+    from openpit.pretrade.runtime import Call, Verdict
+
+    StartCheck = Callable[[Order, int, Call | None], list[Reject] | None]
+    MainCheck = Callable[[Order, int, Call | None], Verdict | None]
+
+__all__ = ["DropCopies"]
+
+
+class DropCopies:
+    """The hooks that take part in drop copies, and how they are asked."""
+
+    __slots__ = ("_main_checks", "_start_checks")
+
+    def __init__(
+        self, start_checks: Sequence[StartCheck], main_checks: Sequence[tuple[MainCheck, int]]
+    ) -> None:
+        self._start_checks = tuple(start_checks)
+        self._main_checks = tuple(main_checks)
+
+    def record(
+        self, core: EngineCore, order: Order, account: int, now: int, call: DropCopyCall
+    ) -> DropCopyResult:
+        """Record an order of this account."""
+        effects = Effects(core.finisher)
+        failed = self._start(effects, order, now, call)
+        if not failed and effects.failure is None:
+            failed = self._main(effects, order, now, call)
+        call.active = False
+        effects.mutations = [*call.start_mutations, *effects.mutations]
+        if failed or effects.failure is not None:
+            effects.undo()
+            return DropCopyResult._of(None, failed)
+        if call.requested_block is not None:
+            core.registry.block(account, call.requested_block)
+        effects.open = True
+        operation = EngineDropCopyOperation._of(
+            core,
+            effects,
+            call.requested_block,
+            is_blocked=core.registry.check(account) is not None,
+        )
+        return DropCopyResult._of(operation, [])
+
+    def _start(self, effects: Effects, order: Order, now: int, call: DropCopyCall) -> list[Reject]:
+        started: list[Reject] = []
+        for check in self._start_checks:
+            try:
+                found = check(order, now, call)
+            except BaseException as error:  # noqa: BLE001 - the other policies still record
+                effects.failure = effects.failure or error
+                continue
+            if found:
+                call.request_block(first_block(found))
+                started += found
+        return [reject for reject in started if reject._code in EVALUATION_FAILURES]
+
+    def _main(self, effects: Effects, order: Order, now: int, call: DropCopyCall) -> list[Reject]:
+        for check, group_id in self._main_checks:
+            try:
+                verdict = check(order, now, call)
+            except BaseException as error:  # noqa: BLE001 - the other policies still record
+                effects.failure = effects.failure or error
+                continue
+            if verdict is not None:
+                call.request_block(first_block(verdict.rejects or ()))
+                effects.add(verdict, group_id, keep_rejected=True)
+        return [reject for reject in effects.rejects if reject._code in EVALUATION_FAILURES]
