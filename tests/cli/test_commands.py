@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from openpit.cli import COMMANDS, main
 from openpit.cli.defaults import DEFAULT_CONFIG
-from openpit.cli.exits import Exit
+from openpit.cli.exits import MEANINGS, Exit
 
 FLOW = """\
 {"event":"order","time":1000,"order":1,"account":5,"symbol":"AAPL","currency":"USD","side":"BUY","quantity":"10","price":"185.50"}
@@ -81,6 +81,13 @@ def test_a_light_command_does_not_load_the_heavy_ones() -> None:
     )
 
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_the_documentation_lists_the_exit_codes() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+
+    for code, meaning in MEANINGS.items():
+        assert f"| {code.value} | {code.name} | {meaning} |" in page.replace("`", "")
 
 
 # --- config --------------------------------------------------------------------------------------
