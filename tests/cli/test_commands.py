@@ -237,6 +237,14 @@ def test_decisions_to_a_place_that_is_not_there(tmp_path: Path, flow: Path) -> N
     assert "decisions.jsonl: No such file or directory" in result.stderr
 
 
+def test_decisions_over_the_flow_itself(flow: Path) -> None:
+    result = run("replay", flow, "--shards", 0, "--out", flow)
+
+    assert result.exit_code == Exit.USAGE
+    assert "--out would overwrite the flow" in result.stderr
+    assert flow.read_text() == FLOW
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_decisions_to_a_full_disk(flow: Path) -> None:
     result = run("replay", flow, "--shards", 0, "--out", "/dev/full")

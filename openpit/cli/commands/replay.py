@@ -116,6 +116,8 @@ def command(
     reports. A line that is wrong is told on stderr, counted, and left out.
     """
     read = _reader(flow, format_, accounts, symbol)
+    if out is not None and out.exists() and flow.exists() and out.samefile(flow):
+        raise click.UsageError("--out would overwrite the flow")
     gc.set_threshold(*GC_THRESHOLDS)
     shards = cores() if shards is None else shards
     clock = FlowClock()
