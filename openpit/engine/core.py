@@ -270,9 +270,12 @@ class EngineCore:
         return self._accept(effects)
 
     def _refuse(self, account: int | None, effects: Effects) -> ExecuteResult:
-        if effects.rejects:
-            self._block_by_rejects(account, effects.rejects)
-        effects.undo()
+        try:
+            effects.undo()
+        finally:
+            # After the rollbacks: a callback that calls the engine again finds no block yet.
+            if effects.rejects:
+                self._block_by_rejects(account, effects.rejects)
         return ExecuteResult._of(None, effects.rejects)
 
     def _block_by_rejects(self, account: int | None, rejects: Sequence[Reject]) -> None:

@@ -270,8 +270,9 @@ class OrderSizeLimitReadyBuilder:
             asset_caps(self._assets),
             pair_caps(self._account_assets),
         )
+        group_id = group_id_value(self._group_id)
         settings = OrderSizeSettings(None, {}, {}).updated(update)
-        return builder._add_builtin(OrderSizeLimitPolicy(settings, group_id_value(self._group_id)))
+        return builder._add_builtin(OrderSizeLimitPolicy(settings, group_id))
 
 
 class OrderSizeLimitBuilder:

@@ -14,8 +14,9 @@ from openpit.pretrade.policies.settings import (
     SettingsError,
     account_number,
     asset_name,
-    barriers,
     expect,
+    flag,
+    listed,
 )
 
 if TYPE_CHECKING:
@@ -127,16 +128,13 @@ class OrderSizeUpdate(NamedTuple):
             TypeError: an argument of a wrong class.
             ValueError: an empty asset, or a broker barrier that is set and cleared at once.
         """
-        if broker is not None and clear_broker:
+        clears = flag(clear_broker)
+        assets, pairs = listed(asset_barriers), listed(account_asset_barriers)
+        if broker is not None and clears:
             raise ValueError("broker and clear_broker cannot both be provided")
-        broker_cap = None
-        if broker is not None:
-            broker_cap = cap_of(expect(broker, OrderSizeBrokerBarrier).limit)
-        assets = barriers(asset_barriers, OrderSizeAssetBarrier)
-        pairs = barriers(account_asset_barriers, OrderSizeAccountAssetBarrier)
         return cls(
-            broker_cap,
-            clear_broker,
+            None if broker is None else cap_of(expect(broker, OrderSizeBrokerBarrier).limit),
+            clears,
             None if assets is None else asset_caps(assets),
             None if pairs is None else pair_caps(pairs),
         )
@@ -189,16 +187,16 @@ def cap_of(limit: object) -> Cap:
     return Cap(limit._max_quantity, limit._max_notional)
 
 
-def asset_caps(listed: Sequence[OrderSizeAssetBarrier]) -> list[tuple[str | None, Cap]]:
+def asset_caps(items: Sequence[object]) -> list[tuple[str | None, Cap]]:
     """Return the caps of asset barriers, duplicates included."""
-    return [(asset_name(item.asset), cap_of(item.limit)) for item in listed]
+    barriers = (expect(item, OrderSizeAssetBarrier) for item in items)
+    return [(asset_name(item.asset), cap_of(item.limit)) for item in barriers]
 
 
-def pair_caps(
-    listed: Sequence[OrderSizeAccountAssetBarrier],
-) -> list[tuple[tuple[int | None, str | None], Cap]]:
+def pair_caps(items: Sequence[object]) -> list[tuple[tuple[int | None, str | None], Cap]]:
     """Return the caps of account+asset barriers, duplicates included."""
+    barriers = (expect(item, OrderSizeAccountAssetBarrier) for item in items)
     return [
         ((account_number(item.account_id), asset_name(item.asset)), cap_of(item.limit))
-        for item in listed
+        for item in barriers
     ]

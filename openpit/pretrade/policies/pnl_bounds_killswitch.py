@@ -233,8 +233,8 @@ class PnlBoundsKillswitchReadyBuilder:
             key, bounds = read_account_barrier(item.barrier, item.account_id)
             accounts.append((key, bounds))
             seeds[key] = Pnl(item.initial_pnl)._value
-        settings = PnlBoundsSettings({}, {}).updated(PnlBoundsUpdate(broker or None, accounts))
         group_id = group_id_value(self._group_id)
+        settings = PnlBoundsSettings({}, {}).updated(PnlBoundsUpdate(broker or None, accounts))
         return builder._add_builtin(PnlBoundsKillSwitchPolicy(settings, seeds, group_id))
 
 

@@ -14,8 +14,8 @@ from openpit.pretrade.policies.settings import (
     SettingsError,
     account_number,
     asset_name,
-    barriers,
     expect,
+    listed,
 )
 
 if TYPE_CHECKING:
@@ -109,13 +109,10 @@ class PnlBoundsUpdate(NamedTuple):
             TypeError: an argument of a wrong class.
             ValueError: an empty asset, or a bound that is no amount.
         """
-        broker = barriers(broker_barriers, PnlBoundsBrokerBarrier)
-        accounts = barriers(account_barriers, PnlBoundsAccountAssetBarrierUpdate)
+        broker, accounts = listed(broker_barriers), listed(account_barriers)
         return cls(
             None if broker is None else [read_barrier(item) for item in broker],
-            None
-            if accounts is None
-            else [read_account_barrier(item.barrier, item.account_id) for item in accounts],
+            None if accounts is None else [_read_update(item) for item in accounts],
         )
 
 
@@ -131,16 +128,16 @@ class PnlBoundsSettings(NamedTuple):
         Raises:
             SettingsError: no barrier is left, or one without any bound.
         """
-        for asset, bounds in update.broker or ():
-            _require_a_bound(asset, bounds)
-        for (_, asset), bounds in update.accounts or ():
-            _require_a_bound(asset, bounds)
         settings = self
         # One axis after the other, each leaving a barrier: clearing the last broker barrier in the
         # call that brings the first account barrier is refused.
         if update.broker is not None:
+            for asset, bounds in update.broker:
+                _require_a_bound(asset, bounds)
             settings = _with_a_barrier(settings._replace(broker=dict(update.broker)))
         if update.accounts is not None:
+            for (_, asset), bounds in update.accounts:
+                _require_a_bound(asset, bounds)
             settings = _with_a_barrier(settings._replace(accounts=dict(update.accounts)))
         return settings
 
@@ -157,6 +154,11 @@ def _require_a_bound(asset: str, bounds: Bounds) -> None:
             "at least one of lower_bound or upper_bound must be configured "
             f"for settlement asset {asset}"
         )
+
+
+def _read_update(item: object) -> tuple[tuple[int, str], Bounds]:
+    item = expect(item, PnlBoundsAccountAssetBarrierUpdate)
+    return read_account_barrier(item.barrier, item.account_id)
 
 
 def read_barrier(barrier: object) -> tuple[str, Bounds]:

@@ -377,8 +377,8 @@ class RateLimitReadyBuilder:
             by_account(self._accounts),
             by_pair(self._account_assets),
         )
-        settings = RateLimitSettings(None, {}, {}, {}).updated(update)
         group_id = group_id_value(self._group_id)
+        settings = RateLimitSettings(None, {}, {}, {}).updated(update)
         return builder._add_builtin(RateLimitPolicy(settings, group_id, builder._now()))
 
 

@@ -15,8 +15,9 @@ from openpit.pretrade.policies.settings import (
     SettingsError,
     account_number,
     asset_name,
-    barriers,
     expect,
+    flag,
+    listed,
 )
 
 if TYPE_CHECKING:
@@ -106,13 +107,16 @@ class Rate(NamedTuple):
 
 
 class RateLimitUpdate(NamedTuple):
-    """New barriers by axis; None keeps an axis as it is."""
+    """New barriers by axis; None keeps an axis as it is.
+
+    All barriers are there, in their order: the last one of a key counts, but each must be valid.
+    """
 
     broker: Rate | None
     clear_broker: bool
-    assets: dict[str | None, Rate] | None
-    accounts: dict[int | None, Rate] | None
-    account_assets: dict[tuple[int | None, str | None], Rate] | None
+    assets: list[tuple[str | None, Rate]] | None
+    accounts: list[tuple[int | None, Rate]] | None
+    account_assets: list[tuple[tuple[int | None, str | None], Rate]] | None
 
     @classmethod
     def read(
@@ -130,17 +134,14 @@ class RateLimitUpdate(NamedTuple):
             ValueError: an empty asset, or a broker barrier that is set and cleared at once.
             OverflowError: ``max_orders`` outside 0..2**64-1.
         """
-        if broker is not None and clear_broker:
+        clears = flag(clear_broker)
+        assets, accounts = listed(asset_barriers), listed(account_barriers)
+        pairs = listed(account_asset_barriers)
+        if broker is not None and clears:
             raise ValueError("broker and clear_broker cannot both be provided")
-        broker_rate = None
-        if broker is not None:
-            broker_rate = rate_of(expect(broker, RateLimitBrokerBarrier).limit)
-        assets = barriers(asset_barriers, RateLimitAssetBarrier)
-        accounts = barriers(account_barriers, RateLimitAccountBarrier)
-        pairs = barriers(account_asset_barriers, RateLimitAccountAssetBarrier)
         return cls(
-            broker_rate,
-            clear_broker,
+            None if broker is None else rate_of(expect(broker, RateLimitBrokerBarrier).limit),
+            clears,
             None if assets is None else by_asset(assets),
             None if accounts is None else by_account(accounts),
             None if pairs is None else by_pair(pairs),
@@ -161,42 +162,42 @@ class RateLimitSettings(NamedTuple):
         Raises:
             SettingsError: a window is zero or does not fit 64 bits of nanoseconds.
         """
-        settings = RateLimitSettings(
-            None if update.clear_broker else update.broker or self.broker,
-            self.assets if update.assets is None else update.assets,
-            self.accounts if update.accounts is None else update.accounts,
-            self.account_assets if update.account_assets is None else update.account_assets,
-        )
-        rates = [settings.broker] if settings.broker is not None else []
-        for axis in (settings.assets, settings.accounts, settings.account_assets):
-            rates += axis.values()
+        rates = [update.broker] if update.broker is not None else []
+        for axis in (update.assets, update.accounts, update.account_assets):
+            rates += [rate for _, rate in axis or ()]
         for rate in rates:
             if not 0 < rate.window <= U64_MAX:
                 raise SettingsError(
                     "rate limit window must be positive and fit in u64 nanoseconds, "
                     f"got {window_text(rate.window)}"
                 )
-        return settings
+        return RateLimitSettings(
+            None if update.clear_broker else update.broker or self.broker,
+            self.assets if update.assets is None else dict(update.assets),
+            self.accounts if update.accounts is None else dict(update.accounts),
+            self.account_assets if update.account_assets is None else dict(update.account_assets),
+        )
 
 
-def by_asset(listed: Sequence[RateLimitAssetBarrier]) -> dict[str | None, Rate]:
-    """Return the rates of asset barriers; the last one of an asset counts."""
-    return {asset_name(item.settlement_asset): rate_of(item.limit) for item in listed}
+def by_asset(items: Sequence[object]) -> list[tuple[str | None, Rate]]:
+    """Return the rates of asset barriers, duplicates included."""
+    barriers = (expect(item, RateLimitAssetBarrier) for item in items)
+    return [(asset_name(item.settlement_asset), rate_of(item.limit)) for item in barriers]
 
 
-def by_account(listed: Sequence[RateLimitAccountBarrier]) -> dict[int | None, Rate]:
-    """Return the rates of account barriers; the last one of an account counts."""
-    return {account_number(item.account_id): rate_of(item.limit) for item in listed}
+def by_account(items: Sequence[object]) -> list[tuple[int | None, Rate]]:
+    """Return the rates of account barriers, duplicates included."""
+    barriers = (expect(item, RateLimitAccountBarrier) for item in items)
+    return [(account_number(item.account_id), rate_of(item.limit)) for item in barriers]
 
 
-def by_pair(
-    listed: Sequence[RateLimitAccountAssetBarrier],
-) -> dict[tuple[int | None, str | None], Rate]:
-    """Return the rates of account+asset barriers; the last one of a pair counts."""
-    return {
-        (account_number(item.account_id), asset_name(item.settlement_asset)): rate_of(item.limit)
-        for item in listed
-    }
+def by_pair(items: Sequence[object]) -> list[tuple[tuple[int | None, str | None], Rate]]:
+    """Return the rates of account+asset barriers, duplicates included."""
+    barriers = (expect(item, RateLimitAccountAssetBarrier) for item in items)
+    return [
+        ((account_number(item.account_id), asset_name(item.settlement_asset)), rate_of(item.limit))
+        for item in barriers
+    ]
 
 
 def rate_of(limit: object) -> Rate:

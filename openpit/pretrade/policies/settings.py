@@ -22,7 +22,9 @@ __all__ = [
     "asset_name",
     "barriers",
     "expect",
+    "flag",
     "group_id_value",
+    "listed",
 ]
 
 MODULE: Final = "openpit.pretrade.policies"
@@ -67,12 +69,25 @@ def expect(value: object, kind: type[_Barrier]) -> _Barrier:
     return value
 
 
-def barriers(value: object, kind: type[_Barrier]) -> Sequence[_Barrier] | None:
-    """Return a sequence of barriers of one class, None for "keep"; TypeError otherwise."""
+def flag(value: object) -> bool:
+    """Return a bool; TypeError for anything else."""
+    if not isinstance(value, bool):
+        raise not_an_instance(value, "bool")
+    return value
+
+
+def listed(value: object) -> Sequence[object] | None:
+    """Return a sequence, None for "keep"; TypeError otherwise. Its items are not looked at."""
     if value is None:
         return None
     if isinstance(value, str):
         raise TypeError("Can't extract `str` to `Vec`")
     if not isinstance(value, Sequence):
         raise not_an_instance(value, "Sequence")
-    return [expect(item, kind) for item in value]
+    return value
+
+
+def barriers(value: object, kind: type[_Barrier]) -> Sequence[_Barrier] | None:
+    """Return a sequence of barriers of one class, None for "keep"; TypeError otherwise."""
+    items = listed(value)
+    return None if items is None else [expect(item, kind) for item in items]
