@@ -80,7 +80,6 @@ class LinkDriver(Runner):
         self.core: RouterCore
         self.clock = clock
         self.split = split
-        self.engine_is_alive = True
         self.shards: list[ShardStub] = []
         self.commands: list[Conformity] = []
         self.replies: list[Conformity] = []
@@ -134,8 +133,9 @@ class LinkDriver(Runner):
         return call
 
     def pump(self) -> None:
-        while any([self.step(number) for number in range(len(self.shards))]):
-            pass
+        moved = True
+        while moved:
+            moved = any([self.step(number) for number in range(len(self.shards))])  # noqa: C419 - all of them move
 
     def step(self, number: int) -> bool:
         """Hand over what one shard's link has to send, and the replies to it."""

@@ -6,6 +6,7 @@ so that a shard starts on the first while the router still encodes the next.
 
 from __future__ import annotations
 
+from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.order import Order
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
     from openpit.core.report import ExecutionReport
     from openpit.errors import ShardedEngineError
-    from openpit.router.calls import Counted, Reply
+    from openpit.router.calls import Reply
+    from openpit.router.wide import Counted
     from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
 
@@ -517,26 +519,31 @@ def finalize_many(
     call = FinalizeMany(core, len(reservations), now, commit=commit)
     finished = 0
     for index, reservation in enumerate(reservations):
-        kind = reservation.__class__
         try:
-            if kind is LocalReservation:
+            if isinstance(reservation, LocalReservation):
                 if reservation._open and reservation._link.is_up:
                     reservation._open = False
                 else:
-                    reservation.commit()  # raises what there is to say
+                    reservation.finish()  # raises what there is to say
             elif isinstance(reservation, _HELD) and reservation._link.runner is core.runner:
                 if reservation.close():
                     call.add(index, reservation)
                     continue
-            elif commit:
-                reservation.commit()
             else:
-                reservation.rollback()
+                _finalize_foreign(reservation, commit=commit)
         except Exception as error:  # noqa: BLE001 - told together, when every item is finished
             call.failures[index] = error
         finished += 1
     call.settle(core, finished)
     return call
+
+
+def _finalize_foreign(reservation: Any, *, commit: bool) -> None:
+    """Finalise the reservation of another engine, which is a mistake but a harmless one."""
+    answer = reservation.commit() if commit else reservation.rollback()
+    if iscoroutine(answer):
+        answer.close()
+        raise TypeError("the reservation belongs to another asynchronous engine")
 
 
 _HELD: Final = (HeldReservation, OperationProxy)

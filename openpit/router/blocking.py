@@ -15,6 +15,7 @@ from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from openpit.router.calls import Call
 from openpit.router.feeds import Feed
 from openpit.router.link import Runner
 from openpit.router.ports import Port, end_workers
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.marketdata.service import MarketDataService
-    from openpit.router.calls import Call
     from openpit.router.core import RouterCore
     from openpit.router.stats import ShardStats
     from openpit.shards.process import Worker
@@ -53,12 +53,12 @@ class BlockingDriver(Runner):
         on_shard_down: Callable[[ShardStats], object] | None = None,
     ) -> None:
         self.clock: Final = clock
-        self.engine_is_alive = True
         self._timeout: Final = timeout
         self._max_wait: Final = max_wait
         self._on_shard_down: Final = on_shard_down
         self._lock: Final = Lock()
         self._ports: list[Port] = []
+        self._workers: list[Worker] = []
         self._by_fd: dict[int, Port] = {}
         self._poller = select.poll()
         self._reading = False
@@ -70,8 +70,9 @@ class BlockingDriver(Runner):
         self._poller.register(self._wake_in, select.POLLIN)
         self._feeds: list[Feed] = []
         # Runs once: at close(), when nobody holds the engine any more, or at the interpreter's end.
+        # It must hold nothing that holds this object.
         self._end = weakref.finalize(
-            self, end_workers, self._ports, (self._wake_in, self._wake_out), timeout
+            self, end_workers, self._workers, (self._wake_in, self._wake_out), timeout
         )
 
     def attach(self, core: RouterCore, workers: list[Worker]) -> None:
@@ -80,6 +81,7 @@ class BlockingDriver(Runner):
         for link, worker in zip(core.links, workers, strict=True):
             link.pid = worker.pid
             port = Port(link, worker)
+            self._workers.append(worker)
             self._ports.append(port)
             self._by_fd[port.reply_fd] = self._by_fd[port.command_fd] = port
             self._poller.register(port.reply_fd, select.POLLIN)
@@ -213,7 +215,7 @@ class BlockingDriver(Runner):
                 self._drain_wake_pipe()
             elif fd == port.reply_fd:
                 port.receive(self.core)
-                if not port.link.is_up:
+                if port.is_over:
                     self._unwatch(port)
             elif events:
                 port.flush()
@@ -231,7 +233,14 @@ class BlockingDriver(Runner):
                 if port.has_backlog and not had_backlog:
                     self._poller.register(port.command_fd, select.POLLOUT)
                     if self._reading:
-                        os.write(self._wake_out, b"!")
+                        self._wake_reader()
+
+    def _wake_reader(self) -> None:
+        """Have the thread that polls look at its descriptors anew."""
+        try:
+            os.write(self._wake_out, b"!")
+        except BlockingIOError:
+            return  # it has been told often enough
 
     def _drain_wake_pipe(self) -> None:
         while True:
@@ -301,7 +310,7 @@ class BlockingDriver(Runner):
     def stats(self) -> list[ShardStats]:
         """Return a picture of every shard, with what the pipes have to say by now."""
         with self._lock:
-            if not self._reading:
+            if not self._reading and not self.core.is_closed:
                 self._step(0.0)
             pictures = [link.stats() for link in self.core.links]
         if self.core.lost:
@@ -329,6 +338,10 @@ class BlockingDriver(Runner):
             self._send()
             if not call.done:
                 self._wait(call)
+            bystander = Call()
+            while self._reading:  # by a thread whose shard did not answer: its call has ended, too
+                self._wake_reader()
+                self._follow(bystander, self._timeout)
         for feed in self._feeds:
             feed.end()
         self._end()

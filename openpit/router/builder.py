@@ -17,6 +17,9 @@ from openpit.engine.builder import (
     check_policies,
 )
 from openpit.errors import ShardStartError
+from openpit.router.aio import AsyncDriver
+from openpit.router.aio_engine import AsyncShardedEngine
+from openpit.router.aio_proxies import ASYNC
 from openpit.router.blocking import BlockingDriver
 from openpit.router.core import RouterCore
 from openpit.router.engine import ShardedEngine
@@ -172,11 +175,32 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder):
             driver.follow(plan.services)
         except BaseException:
             driver.discard()
-            for worker in workers:
-                worker.kill()
-                worker.stop(options.timeout)
+            stop_workers(workers, options.timeout)
             raise
         return ShardedEngine._of(driver)
+
+    async def build_async(self) -> AsyncShardedEngine:
+        """Start the workers on the running event loop; as :meth:`build`, for asyncio programs."""
+        plan = self._plan()
+        options = plan.options
+        driver = AsyncDriver(
+            self._clock,
+            timeout=options.timeout,
+            max_wait=options.timeout if options.max_wait is None else options.max_wait,
+            on_shard_down=options.on_shard_down,
+        )
+        workers: list[Worker] = []
+        try:
+            core = plan.core(ASYNC, driver)
+            start_workers(workers, options.shards)
+            driver.attach(core, workers)
+            await driver.start(plan.payload, options.start_timeout)
+            driver.follow(plan.services)
+        except BaseException:
+            driver.discard()
+            stop_workers(workers, options.timeout)
+            raise
+        return AsyncShardedEngine._of(driver)
 
     def _plan(self) -> _Plan:
         refuse_unguarded_main()
@@ -221,3 +245,11 @@ def start_workers(workers: list[Worker], shards: int) -> None:
             workers.append(Worker(number))
         except OSError as error:
             raise ShardStartError(f"shard {number}: {error}", number) from error
+
+
+def stop_workers(workers: list[Worker], seconds: float) -> None:
+    """End the workers of an engine that was not built."""
+    for worker in workers:
+        worker.kill()
+    for worker in workers:
+        worker.stop(seconds)

@@ -19,13 +19,11 @@ if TYPE_CHECKING:
     from openpit.router.answers import Check, Read
     from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
+    from openpit.router.wide import Counted
 
-__all__ = ["Ask", "Call", "CommandCall", "Counted", "Entry", "Steps", "WideCall"]
+__all__ = ["Ask", "Call", "CommandCall", "Entry", "Steps", "WideCall"]
 
 Reply = tuple[Any, ...]
-
-Counted = tuple["str | None", int]
-"""Settlement asset and time of an attempt that the router has counted."""
 
 Question = tuple["ShardLink", tuple[Any, ...]]
 """A command and the shard that it goes to."""

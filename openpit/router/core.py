@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from openpit.account_adjustment import Adjustment
     from openpit.core.report import ExecutionReport
     from openpit.engine.core import EngineCore
-    from openpit.router.calls import Counted, Reply, Steps
+    from openpit.router.calls import Reply, Steps
+    from openpit.router.wide import Counted
     from openpit.router.link import Runner
     from openpit.router.proxies import Handles, HeldReservation, OperationProxy, RequestProxy
 
@@ -383,6 +384,12 @@ class RouterCore:
         self._check_open(now)
         link, account, handle = proxy._link, proxy._account, proxy._handle
         check = CHECKS[kinds.EXECUTE_REQUEST]
+        if not self.prototype.alive:
+            # The engine object is gone: its request refuses as one of a single process does.
+            self.dropped.append((link, handle))
+            call = CommandCall(link, account, b"", read_execute, check)
+            call.finish(self, self.prototype.execute_started(_NO_ORDER, None, now))
+            return call
         command = (kinds.EXECUTE_REQUEST, account, now, handle)
         if account is None:
             return self.begin(
@@ -475,6 +482,7 @@ class RouterCore:
         self._now = now
 
 
+_NO_ORDER: Final = Order._of(None, None, None, None, None, None, None)
 _DRY: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})
 
 

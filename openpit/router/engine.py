@@ -62,7 +62,7 @@ class ShardedEngine(Opaque):
 
     def __del__(self) -> None:
         # Handles may outlive the engine; a pending request must then refuse (spec section 5.2).
-        self._driver.engine_is_alive = False
+        self._core.prototype.alive = False
 
     # --- orders --------------------------------------------------------------------------------
 

@@ -12,8 +12,7 @@ from openpit.wire.rows import report_row
 from openpit.wire.values import encode, has_attributes
 
 if TYPE_CHECKING:
-    from openpit.router.calls import Counted
-    from openpit.router.wide import BroadRates
+    from openpit.router.wide import BroadRates, Counted
 
 __all__ = ["OrderEncoder", "captured_order", "captured_report"]
 

@@ -45,6 +45,11 @@ class Port:
         """Whether bytes wait for the pipe to be writable."""
         return bool(self._backlog)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes from this shard."""
+        return self.link.state in {ShardState.DOWN, ShardState.CLOSED}
+
     def send(self, core: RouterCore) -> None:
         """Write the frames that the link has ready, as far as the pipe takes them."""
         core.is_torn = True
@@ -97,14 +102,14 @@ class Port:
         self._backlog.clear()
 
 
-def end_workers(ports: Iterable[Port], descriptors: Iterable[int], seconds: float) -> None:
+def end_workers(workers: Iterable[Worker], descriptors: Iterable[int], seconds: float) -> None:
     """Close all pipes, and wait for the workers to end; end those that do not.
 
     A worker that has said goodbye, or sees its pipe end, needs no more than it takes to roll back.
     """
-    for port in ports:
-        port.worker.close_pipes()
-    for port in ports:
-        port.worker.stop(seconds)
+    for worker in workers:
+        worker.close_pipes()
+    for worker in workers:
+        worker.stop(seconds)
     for descriptor in descriptors:
         os.close(descriptor)

@@ -61,7 +61,8 @@ class LocalReservation(Reservation):
         self._open = True
         return self
 
-    def _finalize(self) -> None:
+    def finish(self) -> None:
+        """Count as finalised from now on."""
         if not self._open:
             raise RuntimeError(RESERVATION_USED)
         self._open = False
@@ -69,10 +70,10 @@ class LocalReservation(Reservation):
             raise self._link.refusal()
 
     def commit(self) -> None:
-        self._finalize()
+        self.finish()
 
     def rollback(self) -> None:
-        self._finalize()
+        self.finish()
 
     @property
     def lock(self) -> Lock:

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from openpit.router.calls import Call
     from openpit.router.core import RouterCore
 
-__all__ = ["SettingCalls", "ShardedConfigurator"]
+__all__ = ["Blocks", "SettingCalls", "ShardedConfigurator"]
 
-_Blocks = list[tuple[int, "AccountBlock"]]
+Blocks = list[tuple[int, "AccountBlock"]]
 
 
-def _merged(answers: list[_Blocks | None]) -> _Blocks:
+def _merged(answers: list[Blocks | None]) -> Blocks:
     """Return the blocks of all shards, sorted by account."""
     blocks = [block for answer in answers for block in answer or ()]
     return sorted(blocks, key=lambda block: block[0])
@@ -185,7 +185,7 @@ class ShardedConfigurator(Opaque):
             "account_group_barriers": account_group_barriers,
             "account_barriers": account_barriers,
         }
-        blocks: _Blocks = self._driver.run(
+        blocks: Blocks = self._driver.run(
             self._calls.of_all, "spot_funds_pnl_bounds_killswitch", name, values
         )
         return AccountBlockOutcomes._of(blocks)
@@ -195,7 +195,7 @@ class ShardedConfigurator(Opaque):
     ) -> PolicyConfigurationResult:
         """Set or halt an account's PnL; the result lists the block that follows, if any."""
         values = {"account": account, "state": state}
-        blocks: _Blocks | None = self._driver.run(
+        blocks: Blocks | None = self._driver.run(
             self._calls.of_account, "set_spot_funds_account_pnl", name, values
         )
         return PolicyConfigurationResult._of(blocks or [])

@@ -6,7 +6,7 @@ go to, and gets the replies, with None for a shard that was lost meanwhile.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from openpit.engine.registry import AccountRegistry
 from openpit.errors import AccountGroupRegistrationError
@@ -19,14 +19,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.core.order import Order
-    from openpit.pretrade.policies.rate_limit import RateLimitPolicy
+    from openpit.pretrade.policies.rate_limit import FixedWindows, RateLimitPolicy
+    from openpit.pretrade.policies.rate_limit import _Window as Window
     from openpit.pretrade.rejects import Reject
     from openpit.router.answers import Check
-    from openpit.router.calls import Counted, Question, Reply, Steps
+    from openpit.router.calls import Question, Reply, Steps
     from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
 
-__all__ = ["BroadRates", "arm", "change_group", "check_without_account", "everywhere"]
+__all__ = ["BroadRates", "Counted", "arm", "change_group", "check_without_account", "everywhere"]
+
+
+class Counted:
+    """An attempt that was counted: where, when, and what the counters were before."""
+
+    __slots__ = ("before", "now", "settlement")
+
+    def __init__(
+        self, settlement: str | None, now: int, before: list[tuple[Window, int, int]]
+    ) -> None:
+        self.settlement: Final = settlement
+        self.now: Final = now
+        self.before: Final = before
 
 
 class BroadRates:
@@ -36,10 +50,17 @@ class BroadRates:
     block check has stopped the order before any policy saw it.
     """
 
-    __slots__ = ("policy",)
+    __slots__ = ("_latest", "_latest_now", "policy")
 
     def __init__(self, policy: RateLimitPolicy) -> None:
         self.policy: Final = policy
+        self._latest: Counted | None = None
+        self._latest_now = 0
+
+    @property
+    def _windows(self) -> FixedWindows:
+        # The prototype's policy never becomes a shard's, whose counts are supplied.
+        return cast("FixedWindows", self.policy.windows)
 
     def _reaches_windows(self, order: Order) -> bool:
         """Tell whether the policy comes to count: it first reads what its barriers need."""
@@ -53,19 +74,39 @@ class BroadRates:
         """Count an attempt; return the two counts with it and what to give back."""
         if not self._reaches_windows(order):
             return 0, 0, None
+        windows = self._windows
         settlement = order._settlement
-        broker, asset = self.policy.windows.count(settlement, now)
-        return broker, asset, (settlement, now)
+        window = windows._broker
+        before = [(window, window.start, window.count)]
+        asset_window = windows._assets.get(settlement)
+        if asset_window is not None:
+            before.append((asset_window, asset_window.start, asset_window.count))
+        broker, asset = windows.count(settlement, now)
+        self._latest = Counted(settlement, now, before)
+        self._latest_now = now
+        return broker, asset, self._latest
 
     def peek(self, now: int, order: Order) -> tuple[int, int]:
         """Return what :meth:`count` would, and count nothing."""
         if not self._reaches_windows(order):
             return 0, 0
-        return self.policy.windows.peek(order._settlement, now)
+        return self._windows.peek(order._settlement, now)
 
     def give_back(self, counted: Counted) -> None:
-        """Take back an attempt that never reached the policies."""
-        self.policy.windows.give_back(*counted)  # type: ignore[union-attr]  # the router's own windows count
+        """Take back an attempt that never reached the policies.
+
+        If it was the last one, everything is as if it had not been. Otherwise a window that it
+        opened now starts with the last one: at worst a limit holds for longer than it had to.
+        """
+        if counted is self._latest:
+            self._latest = None
+            for window, start, count in counted.before:
+                window.start, window.count = start, count
+            return
+        self._windows.give_back(counted.settlement, counted.now)
+        for window, _, _ in counted.before:
+            if window.start == counted.now:
+                window.start = self._latest_now
 
 
 def _unverifiable() -> list[Reject]:

@@ -40,7 +40,7 @@ class Worker:
     pipes, and the end of one would not show.
     """
 
-    __slots__ = ("_command", "_process", "_reply", "command_fd", "number", "reply_fd")
+    __slots__ = ("_command", "_ending", "_process", "_reply", "command_fd", "number", "pid", "reply_fd")
 
     def __init__(self, number: int) -> None:
         context = multiprocess.get_context("spawn")
@@ -49,7 +49,7 @@ class Worker:
         self.number: Final = number
         self.command_fd: Final[int] = self._command.fileno()
         self.reply_fd: Final[int] = self._reply.fileno()
-        self._process: Any = context.Process(
+        self._process: Any = context.Process(  # None when it has ended and this is known
             target=main,
             args=(number, command_in, reply_out),
             name=f"openpit-shard-{number}",
@@ -66,28 +66,36 @@ class Worker:
             # The worker's ends are its alone: that is how each side sees the other one end.
             command_in.close()
             reply_out.close()
+        self._ending = ""
+        self.pid: Final[int] = self._process.pid
         os.set_blocking(self.command_fd, False)
         os.set_blocking(self.reply_fd, False)
 
     @property
-    def pid(self) -> int:
-        """Process id."""
-        pid: int = self._process.pid
-        return pid
+    def sentinel(self) -> int | None:
+        """A descriptor that becomes readable when the process ends; None when it has."""
+        return None if self._process is None else self._process.sentinel
 
     def ending(self, seconds: float) -> str:
         """Return how the process ended, waiting for it that long; empty while it runs."""
-        self._process.join(seconds)
-        code = self._process.exitcode
-        if code is None:
-            return ""
-        return f"its worker was killed by signal {-code}" if code < 0 else (
-            f"its worker ended with exit code {code}"
-        )
+        if self._process is not None:
+            self._process.join(seconds)
+            code = self._process.exitcode
+            if code is None:
+                return ""
+            self._ending = (
+                f"its worker was killed by signal {-code}"
+                if code < 0
+                else f"its worker ended with exit code {code}"
+            )
+            self._process.close()
+            self._process = None
+        return self._ending
 
     def kill(self) -> None:
         """End the process at once."""
-        self._process.kill()
+        if self._process is not None:
+            self._process.kill()
 
     def close_pipes(self) -> None:
         """Close the router's ends, which ends a worker that is in its loop."""

@@ -1,0 +1,213 @@
+"""The public asyncio engine over several worker processes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from openpit.engine.accounts import account_value
+from openpit.engine.engine import checked_adjustments
+from openpit.core.opaque import Opaque
+from openpit.router.aio_accounts import AsyncShardedAccounts
+from openpit.router.aio_settings import AsyncShardedConfigurator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+    from openpit.account_adjustment import Adjustment
+    from openpit.core.order import Order
+    from openpit.core.report import ExecutionReport
+    from openpit.param.ids import AccountId
+    from openpit.pretrade.handles import Reservation
+    from openpit.pretrade.results import (
+        AccountAdjustmentBatchResult,
+        DropCopyResult,
+        DryRunReport,
+        ExecuteResult,
+        PostTradeResult,
+        StartResult,
+    )
+    from openpit.router.aio import AsyncDriver
+    from openpit.router.batches import ExecuteMany
+    from openpit.router.stats import ShardStats
+
+__all__ = ["AsyncShardedEngine"]
+
+
+class AsyncShardedEngine(Opaque):
+    """An engine whose accounts are spread over worker processes, for one event loop.
+
+    Made by ``await Engine.builder().sharded(...)....build_async()``; to be used on the loop that it
+    was built on. Its methods are awaited, and so are those of the handles that it gives out. A call
+    that is cancelled is given up: a reservation that nobody received is rolled back. It has the methods of :class:`openpit.Engine`, with
+    the same results and exceptions; what only several processes can do is this:
+
+    * An order that its shard cannot check is denied, with one reject of policy ``Router``, code
+      ``SystemUnavailable``, and the shard's number in the details.
+    * Any other call raises :class:`openpit.errors.ShardDown` when nothing was sent, and
+      :class:`openpit.errors.OutcomeUnknown` when the answer is lost.
+    * Every call raises :class:`openpit.errors.ShardOverloaded` when its shard had no credit within
+      ``max_wait``, and :class:`openpit.errors.EngineClosed` after :meth:`close`.
+
+    Use it with ``async with``, or await :meth:`close`.
+    """
+
+    __slots__ = ("__weakref__", "_core", "_driver")
+    __module__ = "openpit"
+
+    @classmethod
+    def _of(cls, driver: AsyncDriver) -> AsyncShardedEngine:
+        self: AsyncShardedEngine = object.__new__(cls)
+        self._driver = driver
+        self._core = driver.core
+        return self
+
+    def __del__(self) -> None:
+        # Handles may outlive the engine; a pending request must then refuse (spec section 5.2).
+        self._core.prototype.alive = False
+
+    # --- orders --------------------------------------------------------------------------------
+
+    async def start_pre_trade(self, order: Order) -> StartResult:
+        """Run the start stage; the result's ``request`` runs the main stage once.
+
+        Raises:
+            TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
+            Exception: the first one that a custom policy raised; the order did not pass.
+        """
+        result: StartResult = await self._driver.run(self._core.start_stage, order)
+        return result
+
+    async def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
+        """Answer as :meth:`start_pre_trade` would, and record nothing."""
+        result: DryRunReport = await self._driver.run(self._core.start_dry_run, order)
+        return result
+
+    async def execute_pre_trade(self, order: Order) -> ExecuteResult:
+        """Run both stages; the result's ``reservation`` is there exactly if the order passed.
+
+        Raises:
+            TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
+            Exception: the first one that a custom policy raised; the order did not pass.
+        """
+        result: ExecuteResult = await self._driver.run(self._core.execute, order)
+        return result
+
+    async def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
+        """Answer as :meth:`execute_pre_trade` would, and record nothing (spec section 5.6)."""
+        result: DryRunReport = await self._driver.run(self._core.execute_dry_run, order)
+        return result
+
+    async def apply_drop_copy(self, order: Order) -> DropCopyResult:
+        """Record an order that the venue has already (spec section 5.7): blocks do not stop it."""
+        result: DropCopyResult = await self._driver.run(self._core.drop_copy, order)
+        return result
+
+    # --- what comes back -----------------------------------------------------------------------
+
+    async def apply_execution_report(self, report: ExecutionReport) -> PostTradeResult:
+        """Apply a fill, a cancel or another report; nothing of it is ever rolled back.
+
+        Raises:
+            TypeError: ``report`` is no :class:`openpit.ExecutionReport`, or an attribute of it
+                cannot travel.
+            Exception: the first one that a custom policy raised; blocks are recorded all the same.
+        """
+        result: PostTradeResult = await self._driver.run(self._core.report, report)
+        return result
+
+    async def apply_account_adjustment(
+        self, account_id: AccountId, adjustments: Iterable[Adjustment]
+    ) -> AccountAdjustmentBatchResult:
+        """Apply all adjustments to an account, or none of them (spec section 5.9)."""
+        account = account_value(account_id)
+        listed = checked_adjustments(adjustments)
+        result: AccountAdjustmentBatchResult = await self._driver.run(self._core.adjust, account, listed)
+        return result
+
+    # --- volume --------------------------------------------------------------------------------
+
+    async def execute_pre_trade_many(self, orders: Iterable[Order]) -> list[ExecuteResult]:
+        """Execute orders, each account's in sequence; results in the order of the input.
+
+        All have one time. Shards work side by side: an engine-wide block that one order arms stops
+        the orders of other shards from the next call on.
+
+        Raises:
+            ExceptionGroup: some raised; the text names their indexes. The reservations of the
+                others are rolled back, since nobody can receive them.
+        """
+        listed = list(orders)
+        driver = self._driver
+        call: ExecuteMany = await driver.run_part(self._core.execute_many, listed)
+        while call.stopped_at is not None:
+            # An order without account id depends on all accounts: it runs on its own.
+            result = failure = None
+            try:
+                result = await self.execute_pre_trade(listed[call.stopped_at])
+            except Exception as error:  # noqa: BLE001 - told with the others, at the end
+                failure = error
+            await driver.run_part(call.resume, result, failure)
+        return call.result()  # type: ignore[no-any-return]  # the list of results
+
+    async def commit_many(self, reservations: Iterable[Reservation]) -> None:
+        """Commit every reservation; then raise one ExceptionGroup if some failed."""
+        await self._driver.run_many(self._core.commit_many, list(reservations))
+
+    async def rollback_many(self, reservations: Iterable[Reservation]) -> None:
+        """Roll back every reservation; then raise one ExceptionGroup if some failed."""
+        await self._driver.run_many(self._core.rollback_many, list(reservations))
+
+    async def apply_execution_report_many(
+        self, reports: Iterable[ExecutionReport]
+    ) -> list[PostTradeResult]:
+        """Apply every report, each account's in sequence; then raise one ExceptionGroup if some
+        failed.
+        """
+        results: list[PostTradeResult] = await self._driver.run_many(
+            self._core.report_many, list(reports)
+        )
+        return results
+
+    # --- administration ------------------------------------------------------------------------
+
+    def accounts(self) -> AsyncShardedAccounts:
+        """Return a handle on groups, blocks and currencies; it outlives this object."""
+        return AsyncShardedAccounts._of(self._driver)
+
+    def configure(self) -> AsyncShardedConfigurator:
+        """Return a handle on the policies' settings; it outlives this object."""
+        return AsyncShardedConfigurator._of(self._driver)
+
+    # --- shards --------------------------------------------------------------------------------
+
+    @property
+    def shards(self) -> int:
+        """How many shards there are."""
+        return len(self._core.links)
+
+    def shard_of(self, account_id: AccountId) -> int:
+        """Return the number of the shard that owns an account."""
+        return self._core.link_of(account_value(account_id)).number
+
+    def stats(self) -> list[ShardStats]:
+        """Return a picture of every shard, in the order of their numbers."""
+        return self._driver.stats()
+
+    async def close(self) -> None:
+        """Roll back every open reservation and end the workers. Idempotent.
+
+        Calls in flight get their answers first, within the engine's timeout.
+        """
+        await self._driver.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,0 +1,76 @@
+"""The handles of the asyncio face: as those of the blocking one, with methods to be awaited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from openpit.router.proxies import (
+    Handles,
+    HeldReservation,
+    LocalReservation,
+    OperationProxy,
+    RequestProxy,
+)
+
+if TYPE_CHECKING:
+    from openpit.pretrade.results import ExecuteResult
+
+__all__ = ["ASYNC"]
+
+# Each method below stands in for one of the same name that is not awaited: a handle comes from one
+# face only, and the annotations of AsyncShardedEngine say which.
+
+
+class AsyncLocalReservation(LocalReservation):
+    """The handle of an accepted order that changed nothing in its shard."""
+
+    __slots__ = ()
+
+    async def commit(self) -> None:  # type: ignore[override]  # see above
+        self.finish()
+
+    async def rollback(self) -> None:  # type: ignore[override]  # see above
+        self.finish()
+
+
+class AsyncHeldReservation(HeldReservation):
+    """The handle of an accepted order whose effects its shard keeps."""
+
+    __slots__ = ()
+
+    async def commit(self) -> None:  # type: ignore[override]  # see above
+        if self.close():
+            await self._link.runner.finalize(self, commit=True)
+
+    async def rollback(self) -> None:  # type: ignore[override]  # see above
+        if self.close():
+            await self._link.runner.finalize(self, commit=False)
+
+
+class AsyncOperation(OperationProxy):
+    """The handle of a recorded order that the venue has already."""
+
+    __slots__ = ()
+
+    async def commit(self) -> None:  # type: ignore[override]  # see above
+        if self.close():
+            await self._link.runner.finalize(self, commit=True)
+
+    async def rollback(self) -> None:  # type: ignore[override]  # see above
+        if self.close():
+            await self._link.runner.finalize(self, commit=False)
+
+
+class AsyncRequest(RequestProxy):
+    """An order that passed the start stage and waits in its shard."""
+
+    __slots__ = ()
+
+    async def execute(self) -> ExecuteResult:  # type: ignore[override]  # see above
+        self.close()
+        runner: Any = self._link.runner
+        return cast("ExecuteResult", await runner.execute_request(self))
+
+
+ASYNC: Final = Handles(AsyncLocalReservation, AsyncHeldReservation, AsyncOperation, AsyncRequest)
+"""The handles of the asyncio face."""

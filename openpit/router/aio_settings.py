@@ -1,0 +1,152 @@
+"""The handle on settings of the asyncio face: as the blocking one, with methods to be awaited."""
+
+from __future__ import annotations
+
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any
+
+from openpit.core.opaque import Opaque
+from openpit.pretrade.results import AccountBlockOutcomes, PolicyConfigurationResult
+from openpit.router.settings import Blocks, SettingCalls
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openpit.param.ids import AccountId, Asset
+    from openpit.param.values import Pnl
+    from openpit.pretrade import PnlHaltReason
+    from openpit.pretrade import policies as settings
+
+__all__ = ["AsyncShardedConfigurator"]
+
+
+class AsyncShardedConfigurator(Opaque):
+    """Changes the settings of built-in policies while the engine runs; outlives the engine.
+
+    The methods are those of ``openpit.Engine.configure()``, with the same errors. A change applies
+    to all shards or to none.
+    """
+
+    __slots__ = ("_calls", "_driver")
+    __module__ = "openpit"
+
+    @classmethod
+    def _of(cls, driver: Any) -> AsyncShardedConfigurator:
+        self: AsyncShardedConfigurator = object.__new__(cls)
+        self._driver = driver
+        self._calls = SettingCalls(driver.core)
+        return self
+
+    async def rate_limit(
+        self,
+        name: str,
+        *,
+        broker: settings.RateLimitBrokerBarrier | None = None,
+        clear_broker: bool = False,
+        asset_barriers: Sequence[settings.RateLimitAssetBarrier] | None = None,
+        account_barriers: Sequence[settings.RateLimitAccountBarrier] | None = None,
+        account_asset_barriers: Sequence[settings.RateLimitAccountAssetBarrier] | None = None,
+    ) -> None:
+        """Replace the barriers of some axes: None keeps an axis, an empty list clears it."""
+        values = {
+            "broker": broker,
+            "clear_broker": clear_broker,
+            "asset_barriers": asset_barriers,
+            "account_barriers": account_barriers,
+            "account_asset_barriers": account_asset_barriers,
+        }
+        await self._driver.run(self._calls.of_all, "rate_limit", name, values)
+
+    async def order_size_limit(
+        self,
+        name: str,
+        *,
+        broker: settings.OrderSizeBrokerBarrier | None = None,
+        clear_broker: bool = False,
+        asset_barriers: Sequence[settings.OrderSizeAssetBarrier] | None = None,
+        account_asset_barriers: Sequence[settings.OrderSizeAccountAssetBarrier] | None = None,
+    ) -> None:
+        """Replace the caps of some axes: None keeps an axis, an empty list clears it."""
+        values = {
+            "broker": broker,
+            "clear_broker": clear_broker,
+            "asset_barriers": asset_barriers,
+            "account_asset_barriers": account_asset_barriers,
+        }
+        await self._driver.run(self._calls.of_all, "order_size_limit", name, values)
+
+    async def pnl_bounds_killswitch(
+        self,
+        name: str,
+        *,
+        broker_barriers: Sequence[settings.PnlBoundsBrokerBarrier] | None = None,
+        account_barriers: Sequence[settings.PnlBoundsAccountAssetBarrierUpdate] | None = None,
+    ) -> None:
+        """Replace the bounds of some axes; realized PnL stays, and the next order decides."""
+        values = {"broker_barriers": broker_barriers, "account_barriers": account_barriers}
+        await self._driver.run(self._calls.of_all, "pnl_bounds_killswitch", name, values)
+
+    async def set_account_pnl(
+        self, name: str, *, account: AccountId, settlement_asset: Asset | str, pnl: Pnl
+    ) -> None:
+        """Set an account's realized PnL in a settlement asset; blocks stay as they are."""
+        values = {"account": account, "settlement_asset": settlement_asset, "pnl": pnl}
+        await self._driver.run(self._calls.of_account, "set_account_pnl", name, values)
+
+    async def spot_funds(
+        self,
+        name: str,
+        *,
+        global_slippage_bps: int | None = None,
+        pricing_source: settings.SpotFundsPricingSource | None = None,
+        overrides: Sequence[settings.SpotFundsOverrideEntry] | EllipsisType = ...,
+        global_limit_mode: settings.SpotFundsLimitMode | None = None,
+        account_limit_modes: Sequence[settings.SpotFundsLimitModeAccountEntry] | EllipsisType = ...,
+        account_group_limit_modes: Sequence[settings.SpotFundsLimitModeAccountGroupEntry]
+        | EllipsisType = ...,
+        position_limits: Sequence[settings.SpotFundsPositionLimitEntry] | EllipsisType = ...,
+    ) -> None:
+        """Set or clear single entries; what is not listed stays."""
+        values = {
+            "global_slippage_bps": global_slippage_bps,
+            "pricing_source": pricing_source,
+            "overrides": overrides,
+            "global_limit_mode": global_limit_mode,
+            "account_limit_modes": account_limit_modes,
+            "account_group_limit_modes": account_group_limit_modes,
+            "position_limits": position_limits,
+        }
+        await self._driver.run(self._calls.of_all, "spot_funds", name, values)
+
+    async def spot_funds_pnl_bounds_killswitch(
+        self,
+        name: str,
+        *,
+        global_barrier: settings.SpotFundsPnlBoundsBarrier | EllipsisType | None = ...,
+        account_group_barriers: Sequence[settings.SpotFundsPnlBoundsAccountGroupBarrier]
+        | None = None,
+        account_barriers: Sequence[settings.SpotFundsPnlBoundsAccountBarrier] | None = None,
+    ) -> AccountBlockOutcomes:
+        """Replace PnL barriers; accounts whose effective barrier changes are looked at at once.
+
+        Returns the blocks that this recorded, sorted by account id.
+        """
+        values = {
+            "global_barrier": global_barrier,
+            "account_group_barriers": account_group_barriers,
+            "account_barriers": account_barriers,
+        }
+        blocks: Blocks = await self._driver.run(
+            self._calls.of_all, "spot_funds_pnl_bounds_killswitch", name, values
+        )
+        return AccountBlockOutcomes._of(blocks)
+
+    async def set_spot_funds_account_pnl(
+        self, name: str, *, account: AccountId, state: Pnl | PnlHaltReason
+    ) -> PolicyConfigurationResult:
+        """Set or halt an account's PnL; the result lists the block that follows, if any."""
+        values = {"account": account, "state": state}
+        blocks: Blocks | None = await self._driver.run(
+            self._calls.of_account, "set_spot_funds_account_pnl", name, values
+        )
+        return PolicyConfigurationResult._of(blocks or [])

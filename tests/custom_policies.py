@@ -1,0 +1,114 @@
+"""Policies of users, for tests: each does one thing that only a custom policy can."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from openpit.core import Mutation, Order
+from openpit.pretrade import (
+    Policy,
+    PolicyPreTradeResult,
+    PolicyReject,
+    RejectCode,
+)
+
+
+class Marked(Order):
+    """An order with an attribute of its user's."""
+
+    def __init__(self, mark: object, **groups: Any) -> None:
+        super().__init__(**groups)
+        self.mark = mark
+
+
+class Unusual(Exception):
+    """An exception of a user, whose constructor takes what no other does."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+    def __reduce__(self) -> Any:
+        return Unusual, (self.args[0], self.code)
+
+
+class Untravelled(Exception):
+    """An exception that cannot travel: it holds what no wire carries."""
+
+    def __init__(self) -> None:
+        super().__init__(object())
+
+
+class Acting(Policy):
+    """Does what the order's quantity says."""
+
+    name = "Acting"
+
+    def check_pre_trade_start(self, ctx: Any, order: Any) -> Any:
+        quantity = int(order.operation.trade_amount.as_quantity.decimal)
+        if quantity == 101:
+            raise Unusual("one hundred and one", 101)
+        if quantity == 102:
+            raise Untravelled
+        if quantity == 103:
+            os._exit(7)
+        if quantity == 104:
+            time.sleep(3600)
+        if quantity == 105:
+            raise KeyboardInterrupt
+        if quantity == 106:
+            time.sleep(0.3)
+        return ()
+
+
+class Reserving(Policy):
+    """Counts what it reserves; quantity 201 fails its commit, 202 its rollback."""
+
+    name = "Reserving"
+
+    def __init__(self) -> None:
+        self.reserved = 0
+
+    def perform_pre_trade_check(self, ctx: Any, order: Any) -> Any:
+        quantity = int(order.operation.trade_amount.as_quantity.decimal)
+        self.reserved += quantity
+
+        def commit() -> None:
+            if quantity == 201:
+                raise ValueError("commit failed")
+
+        def rollback() -> None:
+            self.reserved -= quantity
+            if quantity == 202:
+                raise ValueError("rollback failed")
+
+        mutations = [Mutation(commit, rollback)]
+        if quantity == 203:
+            told = PolicyReject(RejectCode.CUSTOM, "reserved", f"{self.reserved - 203}")
+            return PolicyPreTradeResult.reject([told], mutations=mutations)
+        return PolicyPreTradeResult.accept(mutations=mutations)
+
+
+class Seeing(Policy):
+    """Rejects every order, and says in the details what it sees of it."""
+
+    name = "Seeing"
+
+    def check_pre_trade_start(self, ctx: Any, order: Any) -> Any:
+        seen = (type(order).__qualname__, getattr(order, "mark", None), order.position)
+        return [PolicyReject(RejectCode.CUSTOM, "seen", repr(seen))]
+
+
+class Unloadable(Policy):
+    """Is pickled, but not unpickled."""
+
+    name = "Unloadable"
+
+    def __reduce__(self) -> Any:
+        return _fail, ("no such luck",)
+
+
+def _fail(text: str) -> None:
+    raise RuntimeError(text)
