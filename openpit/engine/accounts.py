@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 from openpit.core.opaque import Opaque
@@ -13,7 +12,6 @@ from openpit.pretrade.rejects import AccountBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from contextlib import AbstractContextManager
 
     from openpit.engine.core import EngineCore
     from openpit.param.ids import Asset
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["Accounts", "account_value", "asset_text", "group_tier", "group_value", "text"]
 
 _MAX_GROUP: Final = 2**32 - 1
-_NO_LOCK: Final[AbstractContextManager[object]] = nullcontext()
 
 
 def account_value(account: object) -> int:
@@ -92,9 +89,6 @@ class Accounts(Opaque):
         self._core = core
         return self
 
-    def _guard(self) -> AbstractContextManager[object]:
-        return self._core.lock or _NO_LOCK
-
     # --- groups --------------------------------------------------------------------------------
 
     def register_group(self, accounts: Iterable[AccountId], group: AccountGroupId | int) -> None:
@@ -108,8 +102,7 @@ class Accounts(Opaque):
         """
         number = group_value(group)
         listed = [account_value(account) for account in accounts]
-        with self._guard():
-            self._core.register_group(listed, number)
+        self._core.finisher.alone(self._core.register_group, listed, number)
 
     def unregister_group(self, accounts: Iterable[AccountId], group: AccountGroupId | int) -> None:
         """Take all listed accounts out of a group, or none.
@@ -119,8 +112,7 @@ class Accounts(Opaque):
         """
         number = group_value(group)
         listed = [account_value(account) for account in accounts]
-        with self._guard():
-            self._core.unregister_group(listed, number)
+        self._core.finisher.alone(self._core.unregister_group, listed, number)
 
     def group_of(self, account: AccountId) -> AccountGroupId | None:
         """Return the account's group; None for the default group."""
@@ -133,27 +125,23 @@ class Accounts(Opaque):
         """Set the account's own currency; nothing is evaluated anew."""
         number = account_value(account)
         currency = asset_text(asset)
-        with self._guard():
-            self._core.registry.set_currency(number, currency)
+        self._core.finisher.alone(self._core.registry.set_currency, number, currency)
 
     def clear_currency(self, account: AccountId) -> None:
         """Let the account fall back to its group's currency."""
         number = account_value(account)
-        with self._guard():
-            self._core.registry.clear_currency(number)
+        self._core.finisher.alone(self._core.registry.clear_currency, number)
 
     def set_group_currency(self, group: AccountGroupId | int, asset: Asset | str) -> None:
         """Set a group's currency; group 0 (``AccountGroupId.DEFAULT``) is the tier below all."""
         number = group_tier(group)
         currency = asset_text(asset)
-        with self._guard():
-            self._core.registry.set_group_currency(number, currency)
+        self._core.finisher.alone(self._core.registry.set_group_currency, number, currency)
 
     def clear_group_currency(self, group: AccountGroupId | int) -> None:
         """Let a group fall back to the default group's currency."""
         number = group_tier(group)
-        with self._guard():
-            self._core.registry.clear_group_currency(number)
+        self._core.finisher.alone(self._core.registry.clear_group_currency, number)
 
     # --- blocks --------------------------------------------------------------------------------
 
@@ -161,27 +149,23 @@ class Accounts(Opaque):
         """Reject the account's orders from now on; a cause that is there already stays."""
         cause = admin_block(text(reason))
         number = account_value(account)
-        with self._guard():
-            self._core.registry.block(number, cause)
+        self._core.finisher.alone(self._core.registry.block, number, cause)
 
     def block_with_cause(self, account: AccountId, cause: AccountBlock) -> None:
         """Block with a given code, policy, reason and details; an existing cause stays."""
         if not isinstance(cause, AccountBlock):
             raise not_an_instance(cause, "AccountBlock")
         number = account_value(account)
-        with self._guard():
-            self._core.registry.block(number, cause)
+        self._core.finisher.alone(self._core.registry.block, number, cause)
 
     def unblock(self, account: AccountId) -> None:
         """Remove the account's own cause; group and engine-wide ones stay. Idempotent."""
         number = account_value(account)
-        with self._guard():
-            self._core.registry.unblock(number)
+        self._core.finisher.alone(self._core.registry.unblock, number)
 
     def unblock_all(self) -> None:
         """Clear the engine-wide block and nothing else. Idempotent."""
-        with self._guard():
-            self._core.registry.unblock_all()
+        self._core.finisher.alone(self._core.registry.unblock_all)
 
     def replace_block_reason(self, account: AccountId, reason: str) -> None:
         """Replace the account's cause by an operator's.
@@ -191,8 +175,7 @@ class Accounts(Opaque):
         """
         checked = text(reason)
         number = account_value(account)
-        with self._guard():
-            self._core.registry.replace_block_reason(number, checked)
+        self._core.finisher.alone(self._core.registry.replace_block_reason, number, checked)
 
     def block_group(self, group: AccountGroupId | int, reason: str) -> None:
         """Reject the orders of a group's members, whoever they are when they come.
@@ -202,8 +185,7 @@ class Accounts(Opaque):
         """
         checked = text(reason)
         number = group_value(group)
-        with self._guard():
-            self._core.registry.block_group(number, checked)
+        self._core.finisher.alone(self._core.registry.block_group, number, checked)
 
     def unblock_group(self, group: AccountGroupId | int) -> None:
         """Remove the group's cause. Idempotent.
@@ -212,8 +194,7 @@ class Accounts(Opaque):
             AccountBlockError: the group is the default one.
         """
         number = group_value(group)
-        with self._guard():
-            self._core.registry.unblock_group(number)
+        self._core.finisher.alone(self._core.registry.unblock_group, number)
 
     def replace_group_block_reason(self, group: AccountGroupId | int, reason: str) -> None:
         """Replace the group's cause by an operator's.
@@ -223,5 +204,4 @@ class Accounts(Opaque):
         """
         checked = text(reason)
         number = group_value(group)
-        with self._guard():
-            self._core.registry.replace_group_block_reason(number, checked)
+        self._core.finisher.alone(self._core.registry.replace_group_block_reason, number, checked)

@@ -33,6 +33,12 @@ def each(method: str, call: Callable[[_Item], _Result], items: Iterable[_Item]) 
         except Exception as error:  # noqa: BLE001 - told together, when every item is finished
             failures[index] = error
     if failures:
-        results.clear()  # the traceback keeps this frame: reservations must not hang on it
-        raise failure_of(method, failures)
+        failed = failure_of(method, failures)
+        # The traceback keeps this frame: neither reservations nor the exception may hang on it.
+        results.clear()
+        failures.clear()
+        try:
+            raise failed
+        finally:
+            del failed
     return results

@@ -6,8 +6,8 @@ them only then: a call that raises has changed nothing.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Final, Never, TypeVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from openpit.core.opaque import Opaque
 from openpit.engine.accounts import text
@@ -25,7 +25,6 @@ from openpit.pretrade.results import AccountBlockOutcomes, PolicyConfigurationRe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
     from types import EllipsisType
 
     from openpit.engine.core import EngineCore
@@ -34,14 +33,14 @@ if TYPE_CHECKING:
     from openpit.param.ids import AccountId, Asset
     from openpit.param.values import Pnl
     from openpit.pretrade import policies as settings
+    from openpit.pretrade.rejects import AccountBlock
     from openpit.pretrade.runtime import BuiltinPolicy
 
 __all__ = ["Configurator"]
 
-_NO_LOCK: Final[AbstractContextManager[object]] = nullcontext()
-
 _Policy = TypeVar("_Policy", bound="BuiltinPolicy")
 _Result = TypeVar("_Result")
+_Blocks = list[tuple[int, "AccountBlock"]]
 
 
 def _error(kind: ConfigureErrorKind, message: str) -> PolicyConfigureError:
@@ -74,9 +73,6 @@ class Configurator(Opaque):
         self._engine = engine
         return self
 
-    def _guard(self) -> AbstractContextManager[object]:
-        return self._core.lock or _NO_LOCK
-
     def _find(self, name: str, kind: type[_Policy]) -> _Policy:
         for policy in self._core.policies:
             if policy.name != name or not hasattr(policy, "settings_type"):
@@ -90,18 +86,32 @@ class Configurator(Opaque):
             )
         raise _error(ConfigureErrorKind.UNKNOWN, f"no configurable policy named {name}")
 
-    def _update(self, name: str, prepare: Callable[[], Callable[[], _Result]]) -> _Result:
-        try:
-            apply = prepare()
-        except SettingsError as error:
-            self._refuse(name, error)
-        return apply()
+    def _update(
+        self, name: str, kind: type[_Policy], prepare: Callable[[_Policy], Callable[[], _Result]]
+    ) -> _Result:
+        """Find the policy, let it validate, apply: in one piece."""
 
-    @staticmethod
-    def _refuse(name: str, error: SettingsError) -> Never:
-        raise _error(
-            ConfigureErrorKind.VALIDATION, f"policy {name} rejected the update: {error}"
-        ) from None
+        def update() -> _Result:
+            try:
+                apply = prepare(self._find(name, kind))
+            except SettingsError as error:
+                raise _error(
+                    ConfigureErrorKind.VALIDATION, f"policy {name} rejected the update: {error}"
+                ) from None
+            return apply()
+
+        return self._core.finisher.alone(update)
+
+    def _recorded(self, apply: Callable[[], _Blocks]) -> Callable[[], _Blocks]:
+        """Put in force the blocks that an update finds."""
+
+        def apply_and_block() -> _Blocks:
+            blocks = apply()
+            for account, block in blocks:
+                self._core.registry.block(account, block)
+            return blocks
+
+        return apply_and_block
 
     # --- rate limit ----------------------------------------------------------------------------
 
@@ -123,9 +133,9 @@ class Configurator(Opaque):
         update = RateLimitUpdate.read(
             broker, clear_broker, asset_barriers, account_barriers, account_asset_barriers
         )
-        with self._guard():
-            policy = self._find(name, RateLimitPolicy)
-            self._update(name, lambda: policy.prepare(update, self._core.clock()))
+        self._update(
+            name, RateLimitPolicy, lambda policy: policy.prepare(update, self._core.clock())
+        )
 
     # --- order size limit ----------------------------------------------------------------------
 
@@ -141,9 +151,9 @@ class Configurator(Opaque):
         """Replace the caps of some axes: None keeps an axis, an empty list clears it."""
         name = text(name)
         update = OrderSizeUpdate.read(broker, clear_broker, asset_barriers, account_asset_barriers)
-        with self._guard():
-            policy = self._find(name, OrderSizeLimitPolicy)
-            self._update(name, lambda: policy.prepare(update, self._core.clock()))
+        self._update(
+            name, OrderSizeLimitPolicy, lambda policy: policy.prepare(update, self._core.clock())
+        )
 
     # --- PnL bounds kill switch ----------------------------------------------------------------
 
@@ -157,9 +167,11 @@ class Configurator(Opaque):
         """Replace the bounds of some axes; realized PnL stays, and the next order decides."""
         name = text(name)
         update = PnlBoundsUpdate.read(broker_barriers, account_barriers)
-        with self._guard():
-            policy = self._find(name, PnlBoundsKillSwitchPolicy)
-            self._update(name, lambda: policy.prepare(update, self._core.clock()))
+        self._update(
+            name,
+            PnlBoundsKillSwitchPolicy,
+            lambda policy: policy.prepare(update, self._core.clock()),
+        )
 
     def set_account_pnl(
         self, name: str, *, account: AccountId, settlement_asset: Asset | str, pnl: Pnl
@@ -167,8 +179,7 @@ class Configurator(Opaque):
         """Set an account's realized PnL in a settlement asset; blocks stay as they are."""
         name = text(name)
         apply = PnlBoundsKillSwitchPolicy.read_pnl(account, settlement_asset, pnl)
-        with self._guard():
-            apply(self._find(name, PnlBoundsKillSwitchPolicy))
+        self._update(name, PnlBoundsKillSwitchPolicy, lambda policy: partial(apply, policy))
 
     # --- spot funds ----------------------------------------------------------------------------
 
@@ -196,9 +207,7 @@ class Configurator(Opaque):
             account_group_limit_modes=account_group_limit_modes,
             position_limits=position_limits,
         )
-        with self._guard():
-            policy = self._find(name, SpotFundsPolicy)
-            self._update(name, lambda: policy.prepare_spot_funds(update))
+        self._update(name, SpotFundsPolicy, lambda policy: policy.prepare_spot_funds(update))
 
     def spot_funds_pnl_bounds_killswitch(
         self,
@@ -219,12 +228,13 @@ class Configurator(Opaque):
             account_group_barriers=account_group_barriers,
             account_barriers=account_barriers,
         )
-        with self._guard():
-            policy = self._find(name, SpotFundsPolicy)
-            blocks = self._update(name, lambda: policy.prepare_barriers(update))
-            for account, block in blocks:
-                self._core.registry.block(account, block)
-            return AccountBlockOutcomes._of(blocks)
+        return AccountBlockOutcomes._of(
+            self._update(
+                name,
+                SpotFundsPolicy,
+                lambda policy: self._recorded(policy.prepare_barriers(update)),
+            )
+        )
 
     def set_spot_funds_account_pnl(
         self, name: str, *, account: AccountId, state: Pnl | PnlHaltReason
@@ -232,9 +242,10 @@ class Configurator(Opaque):
         """Set or halt an account's PnL; the result lists the block that follows, if any."""
         name = text(name)
         update = SpotFundsPolicy.read_account_pnl(account=account, state=state)
-        with self._guard():
-            policy = self._find(name, SpotFundsPolicy)
-            blocks = self._update(name, lambda: policy.prepare_account_pnl(update))
-            for number, block in blocks:
-                self._core.registry.block(number, block)
-            return PolicyConfigurationResult._of(blocks)
+        return PolicyConfigurationResult._of(
+            self._update(
+                name,
+                SpotFundsPolicy,
+                lambda policy: self._recorded(policy.prepare_account_pnl(update)),
+            )
+        )

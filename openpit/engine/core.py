@@ -114,9 +114,7 @@ class EngineCore:
         self._report_policies = hooks("apply_report")
         self._adjustment_policies = hooks("apply_adjustment")
         # A dropped handle must not be rolled back in the middle of a built-in policy's arithmetic.
-        self.marks_busy = any(
-            not isinstance(policy, CustomPolicy) for policy in hooks("check_main")
-        )
+        self.marks_busy = any(not isinstance(policy, CustomPolicy) for policy in self.policies)
         for policy in self.policies:
             policy.bind(self.registry)
         # Without a main stage and without callbacks nothing can be reserved, raise or re-enter.
@@ -221,7 +219,9 @@ class EngineCore:
         reservation._core = self
         reservation._effects = effects
         reservation._open = True
-        reservation._thread = get_ident() if self._bind_thread else 0
+        reservation._thread = thread = get_ident() if self._bind_thread else 0
+        if effects is not None:
+            effects.thread = thread
         result: ExecuteResult = _new(ExecuteResult)
         result._reservation = reservation
         result._rejects = ()
@@ -236,14 +236,18 @@ class EngineCore:
             try:
                 found = check(order, now, call)
             except BaseException as error:  # noqa: BLE001 - the other policies still count
-                failure = failure or error
+                if failure is None:
+                    failure = error
                 continue
             if found:
                 rejects = found if rejects is None else rejects + found
         if rejects:
             self._block_by_rejects(account, rejects)
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                failure = None  # see finalize.py: no cycle through this frame
         return rejects
 
     def _main_stage(
@@ -258,7 +262,7 @@ class EngineCore:
                 verdict = check(order, now, call)
             except BaseException as error:  # noqa: BLE001 - the other policies still count
                 effects = effects or Effects(self.finisher)
-                effects.failure = effects.failure or error
+                effects.fail(error)
                 continue
             if verdict is not None:
                 effects = effects or Effects(self.finisher)
@@ -317,21 +321,24 @@ class EngineCore:
             try:
                 rejects = [*rejects, *(peek(order, now, call) or ())]
             except BaseException as error:  # noqa: BLE001 - as in the real stage
-                failure = failure or error
+                if failure is None:
+                    failure = error
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                failure = None  # see finalize.py: no cycle through this frame
         outcome = Effects(self.finisher)
         if with_main_stage and not rejects:
             for peek_main, group_id in self._main_peeks:
                 try:
                     verdict = peek_main(order, now, call)
                 except BaseException as error:  # noqa: BLE001 - as in the real stage
-                    outcome.failure = outcome.failure or error
+                    outcome.fail(error)
                     continue
                 if verdict is not None:
                     outcome.add(verdict, group_id)
-            if outcome.failure is not None:
-                raise outcome.failure
+            outcome.raise_failure()
             rejects = outcome.rejects
         return DryRunReport._of(
             rejects or None,
@@ -394,7 +401,8 @@ class EngineCore:
                 try:
                     effect = policy.apply_report(report, now, call)
                 except BaseException as error:  # noqa: BLE001 - the other policies still apply
-                    failure = failure or error
+                    if failure is None:
+                        failure = error
                     continue
                 if effect is not None:
                     blocks += effect.blocks
@@ -410,7 +418,10 @@ class EngineCore:
             else:
                 self.registry.block(account, blocks[0])
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                failure = None  # see finalize.py: no cycle through this frame
         return PostTradeResult._of(blocks, pnls, rows)
 
     # --- account adjustments (spec section 5.9) ------------------------------------------------

@@ -70,7 +70,7 @@ class DropCopies:
             try:
                 found = check(order, now, call)
             except BaseException as error:  # noqa: BLE001 - the other policies still record
-                effects.failure = effects.failure or error
+                effects.fail(error)
                 continue
             if found:
                 call.request_block(first_block(found))
@@ -82,7 +82,7 @@ class DropCopies:
             try:
                 verdict = check(order, now, call)
             except BaseException as error:  # noqa: BLE001 - the other policies still record
-                effects.failure = effects.failure or error
+                effects.fail(error)
                 continue
             if verdict is not None:
                 call.request_block(first_block(verdict.rejects or ()))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from openpit.account_adjustment import Adjustment
 from openpit.core.opaque import Opaque
@@ -16,7 +16,6 @@ from openpit.engine.configurator import Configurator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from contextlib import AbstractContextManager
     from threading import RLock
 
     from openpit.engine.core import EngineCore
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "checked_adjustments", "checked_order", "checked_report"]
 
-_NO_LOCK: Final[AbstractContextManager[object]] = nullcontext()
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 def checked_order(order: object) -> Order:
@@ -94,8 +94,15 @@ class Engine(Opaque):
         """Start building an engine: choose how calls are synchronised, then add policies."""
         return EngineBuilder._of()
 
-    def _guard(self) -> AbstractContextManager[object]:
-        return self._lock or _NO_LOCK
+    def _call(self, method: Callable[[_Item, int], _Result], item: _Item) -> _Result:
+        lock = self._lock
+        if lock is None:
+            return method(item, self._clock())
+        try:
+            with lock:
+                return method(item, self._clock())
+        finally:
+            self._core.finisher.settle()
 
     # --- orders --------------------------------------------------------------------------------
 
@@ -108,13 +115,11 @@ class Engine(Opaque):
             TypeError: ``order`` is no :class:`openpit.Order`.
             Exception: the first one that a custom policy raised; the order did not pass.
         """
-        with self._guard():
-            return self._core.start(checked_order(order), self._clock())
+        return self._call(self._core.start, checked_order(order))
 
     def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
         """Answer as :meth:`start_pre_trade` would, and record nothing."""
-        with self._guard():
-            return self._core.start_dry_run(checked_order(order), self._clock())
+        return self._call(self._core.start_dry_run, checked_order(order))
 
     def execute_pre_trade(self, order: Order) -> ExecuteResult:
         """Run both stages; the result's ``reservation`` is there exactly if the order passed.
@@ -128,18 +133,19 @@ class Engine(Opaque):
         lock = self._lock
         if lock is None:
             return self._execute(order, self._clock())
-        with lock:
-            return self._execute(order, self._clock())
+        try:
+            with lock:
+                return self._execute(order, self._clock())
+        finally:
+            self._core.finisher.settle()
 
     def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
         """Answer as :meth:`execute_pre_trade` would, and record nothing (spec section 5.6)."""
-        with self._guard():
-            return self._core.execute_dry_run(checked_order(order), self._clock())
+        return self._call(self._core.execute_dry_run, checked_order(order))
 
     def apply_drop_copy(self, order: Order) -> DropCopyResult:
         """Record an order that the venue has already (spec section 5.7): blocks do not stop it."""
-        with self._guard():
-            return self._core.drop_copy(checked_order(order), self._clock())
+        return self._call(self._core.drop_copy, checked_order(order))
 
     # --- what comes back -----------------------------------------------------------------------
 
@@ -150,17 +156,15 @@ class Engine(Opaque):
             TypeError: ``report`` is no :class:`openpit.ExecutionReport`.
             Exception: the first one that a custom policy raised; blocks are recorded all the same.
         """
-        with self._guard():
-            return self._core.apply_report(checked_report(report), self._clock())
+        return self._call(self._core.apply_report, checked_report(report))
 
     def apply_account_adjustment(
         self, account_id: AccountId, adjustments: Iterable[Adjustment]
     ) -> AccountAdjustmentBatchResult:
         """Apply all adjustments to an account, or none of them (spec section 5.9)."""
         account = account_value(account_id)
-        listed = checked_adjustments(adjustments)
-        with self._guard():
-            return self._core.apply_adjustment(account, listed, self._clock())
+        apply = partial(self._core.apply_adjustment, account)
+        return self._call(apply, checked_adjustments(adjustments))
 
     # --- volume --------------------------------------------------------------------------------
 

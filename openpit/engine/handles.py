@@ -64,12 +64,15 @@ class EngineRequest(Request):
         core = self._core
         if self._thread and self._thread != get_ident():
             raise _wrong_thread("Request")
-        with core.lock or _NO_LOCK:
-            order = self._order
-            if order is None:
-                raise RuntimeError(_REQUEST_USED)
-            self._order = None
-            return core.execute_started(order, self._call, core.clock())
+        try:
+            with core.lock or _NO_LOCK:
+                order = self._order
+                if order is None:
+                    raise RuntimeError(_REQUEST_USED)
+                self._order = None
+                return core.execute_started(order, self._call, core.clock())
+        finally:
+            core.finisher.settle()
 
 
 class EngineReservation(Reservation):
@@ -102,18 +105,25 @@ class EngineReservation(Reservation):
             if self._effects is not None:
                 self._effects.commit()
             return
-        with core.lock:
-            effects = self._use()
-            self._open = False
-            if effects is not None:
-                effects.commit()
+        try:
+            with core.lock:
+                effects = self._use()
+                self._open = False
+                if effects is not None:
+                    effects.commit()
+        finally:
+            core.finisher.settle()
 
     def rollback(self) -> None:
-        with self._core.lock or _NO_LOCK:
-            effects = self._use()
-            self._open = False
-            if effects is not None:
-                effects.rollback()
+        core = self._core
+        try:
+            with core.lock or _NO_LOCK:
+                effects = self._use()
+                self._open = False
+                if effects is not None:
+                    effects.rollback()
+        finally:
+            core.finisher.settle()
 
     @property
     def lock(self) -> Lock:
@@ -151,7 +161,7 @@ class EngineDropCopyOperation(DropCopyOperation):
         self._block = block
         self._is_blocked = is_blocked
         self._open = True
-        self._thread = get_ident() if core.lock is None else 0
+        self._thread = effects.thread = get_ident() if core.lock is None else 0
         return self
 
     def _use(self) -> Effects:
@@ -162,16 +172,24 @@ class EngineDropCopyOperation(DropCopyOperation):
         return self._effects
 
     def commit(self) -> None:
-        with self._core.lock or _NO_LOCK:
-            effects = self._use()
-            self._open = False
-            effects.commit()
+        core = self._core
+        try:
+            with core.lock or _NO_LOCK:
+                effects = self._use()
+                self._open = False
+                effects.commit()
+        finally:
+            core.finisher.settle()
 
     def rollback(self) -> None:
-        with self._core.lock or _NO_LOCK:
-            effects = self._use()
-            self._open = False
-            effects.rollback()
+        core = self._core
+        try:
+            with core.lock or _NO_LOCK:
+                effects = self._use()
+                self._open = False
+                effects.rollback()
+        finally:
+            core.finisher.settle()
 
     @property
     def lock(self) -> Lock:
