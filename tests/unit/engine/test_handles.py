@@ -1,0 +1,513 @@
+"""Requests, reservations, operations: used once, in any thread that may, gone means rolled back."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from makers import (
+    Scripted,
+    accepting,
+    account,
+    deposit,
+    engine_with,
+    mutation,
+    order,
+    pnl_report,
+    reasons,
+    reject_fields,
+)
+
+from openpit.pretrade import DropCopyOperation, PolicyPreTradeResult, Request, Reservation, policies
+from openpit.pretrade.runtime import BuiltinPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import openpit
+    from openpit.pretrade import PolicyDecision
+    from openpit.pretrade.policies.registration import PolicyRegistrar
+
+RESERVATION_USED = "reservation has already been finalized"
+OPERATION_USED = "drop-copy operation has already been finalized"
+
+
+@pytest.fixture(autouse=True)
+def no_chance_collection() -> Iterator[None]:
+    """Garbage is collected where a test says so, and nowhere else."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def undoing(trace: list[str]) -> Scripted:
+    return Scripted(main=lambda ctx, order: accepting(mutation(trace, "order")))
+
+
+def started(engine: openpit.Engine) -> Request:
+    request = engine.start_pre_trade(order()).request
+    assert request is not None
+    return request
+
+
+def reserved(engine: openpit.Engine, *fields: Any) -> Reservation:
+    reservation = engine.execute_pre_trade(order(*fields)).reservation
+    assert reservation is not None
+    return reservation
+
+
+def recorded(engine: openpit.Engine) -> DropCopyOperation:
+    operation = engine.apply_drop_copy(order()).operation
+    assert operation is not None
+    return operation
+
+
+def in_another_thread(call: Callable[[], object]) -> object:
+    """What a call returned or raised in a thread of its own."""
+    results: list[object] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except RuntimeError as error:
+            results.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return results[0]
+
+
+# --- once --------------------------------------------------------------------------------------
+
+
+def test_a_request_is_executed_once_whatever_came_of_it() -> None:
+    engine = engine_with(Scripted(main=ValueError("broken")))
+    request = started(engine)
+
+    with pytest.raises(ValueError, match=r"^broken$"):
+        request.execute()
+    with pytest.raises(RuntimeError, match=r"^request has already been executed$"):
+        request.execute()
+
+
+@pytest.mark.parametrize("first", ["commit", "rollback"])
+def test_a_reservation_is_finalised_once_and_tells_nothing_after(first: str) -> None:
+    trace: list[str] = []
+    reservation = reserved(engine_with(undoing(trace)))
+
+    getattr(reservation, first)()
+
+    for use in (
+        reservation.commit,
+        reservation.rollback,
+        lambda: reservation.lock,
+        lambda: reservation.account_adjustments,
+    ):
+        with pytest.raises(RuntimeError, match=f"^{RESERVATION_USED}$"):
+            use()
+    assert trace == [f"{first} order"]
+
+
+@pytest.mark.parametrize("first", ["commit", "rollback"])
+def test_an_operation_is_finalised_once_and_tells_nothing_after(first: str) -> None:
+    trace: list[str] = []
+    operation = recorded(engine_with(undoing(trace)))
+
+    getattr(operation, first)()
+
+    for use in (
+        operation.commit,
+        operation.rollback,
+        lambda: operation.lock,
+        lambda: operation.account_adjustments,
+        lambda: operation.account_block,
+        lambda: operation.is_account_blocked,
+    ):
+        with pytest.raises(RuntimeError, match=f"^{OPERATION_USED}$"):
+            use()
+    assert trace == [f"{first} order"]
+
+
+def test_a_callback_cannot_finalise_the_reservation_that_called_it() -> None:
+    refusals: list[str] = []
+
+    def again() -> None:
+        with pytest.raises(RuntimeError) as refusal:
+            held[0].commit()
+        refusals.append(str(refusal.value))
+
+    engine = engine_with(Scripted(main=accepting(mutation([], "order", commit=again))))
+    held = [reserved(engine)]
+
+    held[0].commit()
+
+    assert refusals == [RESERVATION_USED]
+
+
+def test_a_commit_that_fails_finalises_and_blocks_the_engine() -> None:
+    trace: list[str] = []
+    engine = engine_with(
+        Scripted(
+            main=accepting(
+                mutation(trace, "first", commit=ValueError("disk")),
+                mutation(trace, "second", commit=KeyError("later")),
+                mutation(trace, "third"),
+            )
+        )
+    )
+    reservation = reserved(engine)
+
+    with pytest.raises(ValueError, match=r"^disk$"):
+        reservation.commit()
+
+    assert trace == ["commit first", "commit second", "commit third"]
+    with pytest.raises(RuntimeError, match=f"^{RESERVATION_USED}$"):
+        reservation.rollback()
+    assert reject_fields(engine.execute_pre_trade(order(2))) == [
+        (
+            "SystemUnavailable",
+            "mutation finalizer failed",
+            "a mutation commit or rollback callback failed; engine state may be inconsistent",
+            "Engine",
+            "account",
+        )
+    ]
+    engine.accounts().unblock_all()
+    assert engine.execute_pre_trade(order(2))
+
+
+def test_each_look_at_a_lock_gives_a_copy() -> None:
+    reservation = reserved(engine_with(Scripted(main=PolicyPreTradeResult(lock_prices=("5",)))))
+
+    reservation.lock.push(0, "6")
+
+    assert repr(reservation.lock) == "Lock([(0, 5)])"
+
+
+def test_an_order_that_changes_nothing_has_an_empty_lock_and_no_outcome() -> None:
+    reservation = reserved(engine_with(policies.build_order_validation()))
+
+    assert len(reservation.lock) == 0
+    assert reservation.account_adjustments == []
+    reservation.rollback()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (Request, "openpit.pretrade.Request"),
+        (Reservation, "openpit.pretrade.Reservation"),
+        (DropCopyOperation, "openpit.pretrade.DropCopyOperation"),
+    ],
+)
+def test_programs_cannot_make_them(kind: type, name: str) -> None:
+    with pytest.raises(TypeError, match=f"^cannot create '{name}' instances$"):
+        kind()
+
+
+# --- dropped -----------------------------------------------------------------------------------
+
+
+def test_a_request_that_nobody_holds_leaves_no_trace() -> None:
+    trace: list[str] = []
+    engine = engine_with(undoing(trace))
+
+    engine.start_pre_trade(order())
+
+    assert trace == []
+
+
+def test_a_reservation_that_nobody_holds_is_rolled_back() -> None:
+    engine = engine_with(policies.build_spot_funds())
+    engine.apply_account_adjustment(account(1), [deposit("USD", "1000")])
+    reservation = reserved(engine, 1, "10", "100")
+    assert reasons(engine.execute_pre_trade(order(1, "1", "1"))) == ["spot funds insufficient"]
+
+    del reservation
+
+    assert engine.execute_pre_trade(order(1, "10", "100"))
+
+
+def test_one_in_a_cycle_is_rolled_back_when_the_cycle_is_collected() -> None:
+    class Owner:
+        pass
+
+    trace: list[str] = []
+    owner = Owner()
+    owner.itself = owner  # type: ignore[attr-defined]  # a cycle, as an observer makes it
+    owner.held = reserved(engine_with(undoing(trace)))  # type: ignore[attr-defined]  # as above
+
+    del owner
+    assert trace == []
+    gc.collect()
+
+    assert trace == ["rollback order"]
+
+
+def test_a_rollback_of_a_dropped_one_that_fails_is_silent_but_blocks_the_engine() -> None:
+    engine = engine_with(
+        Scripted(main=accepting(mutation([], "order", rollback=ValueError("disk"))))
+    )
+
+    assert engine.execute_pre_trade(order(1))
+
+    assert reasons(engine.execute_pre_trade(order(2))) == ["mutation finalizer failed"]
+
+
+class Interrupted(BuiltinPolicy):
+    """A built-in policy in the midst of whose work a handle is dropped, as a collection might."""
+
+    def __init__(self, held: list[Reservation], trace: list[str]) -> None:
+        self.name = "Interrupted"
+        self.group_id = 0
+        self._held = held
+        self._trace = trace
+
+    def _build(self, builder: PolicyRegistrar) -> object:
+        return builder._add_builtin(self)
+
+    def _work(self, *arguments: object) -> None:
+        self._trace.append("work begins")
+        self._held.clear()
+        self._trace.append("work ends")
+
+    check_start = check_main = peek_start = peek_main = check_drop_copy = _work
+    apply_report = apply_adjustment = _work
+
+
+@pytest.mark.parametrize("stage", ["start", "main"])
+def test_one_dropped_in_the_midst_of_a_policys_work_waits_for_the_next_callback(stage: str) -> None:
+    trace: list[str] = []
+    held: list[Reservation] = []
+
+    def callback(ctx: Any, order: openpit.Order) -> tuple[()]:
+        trace.append("callback")
+        return ()
+
+    engine = engine_with(
+        Scripted("Owner", main=lambda ctx, order: accepting(mutation(trace, "order"))),
+        Interrupted(held, trace),
+        Scripted("Next", **{stage: callback}),
+    )
+    held.append(reserved(engine))
+    trace.clear()
+
+    accepted = engine.execute_pre_trade(order())
+
+    work = ["work begins", "work ends"]
+    assert (
+        trace
+        == {
+            "start": [*work, "rollback order", "callback", *work],
+            "main": [*work, "rollback order", *work, "callback"],
+        }[stage]
+    )
+    assert accepted
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda engine: engine.start_pre_trade_dry_run(order()),
+        lambda engine: engine.apply_execution_report(pnl_report()),
+        lambda engine: engine.apply_account_adjustment(account(1), [deposit("USD", "1")]),
+    ],
+    ids=["dry run", "report", "adjustment"],
+)
+def test_one_dropped_in_the_midst_of_a_call_is_rolled_back_at_its_end(call: Any) -> None:
+    trace: list[str] = []
+    held: list[Reservation] = []
+    engine = engine_with(
+        Scripted("Owner", main=lambda ctx, order: accepting(mutation(trace, "order"))),
+        Interrupted(held, trace),
+    )
+    held.append(reserved(engine))
+    trace.clear()
+
+    call(engine)
+
+    assert trace == ["work begins", "work ends", "rollback order"]
+
+
+def test_one_dropped_by_a_callback_is_rolled_back_there() -> None:
+    trace: list[str] = []
+    held: list[Reservation] = []
+
+    def drop(ctx: Any, order: openpit.Order) -> PolicyDecision:
+        held.clear()
+        trace.append("callback")
+        return accepting(mutation(trace, "order"))
+
+    engine = engine_with(policies.build_spot_funds(), Scripted(main=drop))
+    engine.apply_account_adjustment(account(1), [deposit("USD", "1000")])
+    held.append(reserved(engine, 1, "10", "100"))
+    # All the funds are held, so the order is rejected before the callback drops what holds them.
+    trace.clear()
+
+    refused = engine.execute_pre_trade(order(1, "10", "100"))
+
+    assert reasons(refused) == ["spot funds insufficient"]
+    assert trace == ["rollback order", "callback", "rollback order"]
+    assert engine.execute_pre_trade(order(1, "10", "100"))
+
+
+def test_an_exception_that_was_handled_keeps_no_handle_alive() -> None:
+    trace: list[str] = []
+
+    def main(ctx: Any, order: openpit.Order) -> PolicyDecision:
+        if order.operation.account_id == account(2):
+            raise ValueError("broken")
+        return accepting(mutation(trace, "order"))
+
+    def strategy() -> None:
+        kept = reserved(engine, 1)
+        engine.execute_pre_trade(order(2))
+        kept.commit()
+
+    engine = engine_with(Scripted(main=main))
+
+    try:
+        strategy()
+    except ValueError:
+        trace.append("handled")
+
+    # No garbage is collected here: the exception itself must not be in a cycle.
+    assert trace == ["handled", "rollback order"]
+
+
+# --- after the engine --------------------------------------------------------------------------
+
+
+def test_a_reservation_outlives_its_engine() -> None:
+    trace: list[str] = []
+    engine = engine_with(undoing(trace))
+    committed, dropped = reserved(engine), reserved(engine)
+
+    del engine
+    committed.commit()
+    del dropped
+
+    assert trace == ["commit order", "rollback order"]
+
+
+def test_a_request_does_not_outlive_its_engine() -> None:
+    trace: list[str] = []
+    engine = engine_with(undoing(trace))
+    request = started(engine)
+    accounts = engine.accounts()
+
+    del engine
+
+    assert accounts.group_of(account(1)) is None
+    assert reject_fields(request.execute()) == [
+        (
+            "SystemUnavailable",
+            "engine is no longer available",
+            "request handle outlived engine instance",
+            "Engine",
+            "order",
+        )
+    ]
+    with pytest.raises(RuntimeError, match=r"^request has already been executed$"):
+        request.execute()
+
+
+# --- threads -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("handle", "name", "uses"),
+    [
+        (started, "Request", ["execute"]),
+        (reserved, "Reservation", ["commit", "rollback", "lock", "account_adjustments"]),
+        (
+            recorded,
+            "DropCopyOperation",
+            [
+                *["commit", "rollback", "lock", "account_adjustments"],
+                *["account_block", "is_account_blocked"],
+            ],
+        ),
+    ],
+)
+def test_a_handle_of_a_no_sync_engine_names_the_rule_to_another_thread(
+    handle: Any, name: str, uses: list[str]
+) -> None:
+    trace: list[str] = []
+    engine = engine_with(undoing(trace), sync="no_sync")
+    made = handle(engine)
+
+    def use(attribute: str) -> object:
+        value = getattr(made, attribute)
+        return value() if callable(value) else value
+
+    for attribute in uses:
+        refusal = in_another_thread(lambda attribute=attribute: use(attribute))
+        assert isinstance(refusal, RuntimeError)
+        assert str(refusal) == (
+            f"{name} of a no_sync engine used from another thread than the one that made it; "
+            "build the engine with full_sync() or account_sync()"
+        )
+    assert trace == []
+    use(uses[0])  # its own thread goes on with it
+
+
+@pytest.mark.parametrize("sync", ["full_sync", "account_sync"])
+def test_any_thread_may_use_a_handle_of_an_engine_that_synchronises(sync: str) -> None:
+    trace: list[str] = []
+    engine = engine_with(undoing(trace), sync=sync)
+    request, reservation, operation = started(engine), reserved(engine), recorded(engine)
+
+    executed = in_another_thread(request.execute)
+    in_another_thread(reservation.commit)
+    in_another_thread(operation.rollback)
+
+    assert executed
+    assert trace == ["commit order", "rollback order"]
+    assert str(in_another_thread(reservation.commit)) == RESERVATION_USED
+
+
+@pytest.mark.parametrize(("sync", "seen"), [("no_sync", []), ("full_sync", ["rollback order"])])
+def test_garbage_of_another_thread_is_rolled_back_where_it_may_be(
+    sync: str, seen: list[str]
+) -> None:
+    trace: list[str] = []
+    engine = engine_with(undoing(trace), sync=sync)
+    held = [reserved(engine)]
+
+    in_another_thread(held.clear)
+
+    # Without synchronisation only this thread may touch the engine: its next call does it.
+    assert trace == seen
+    engine.start_pre_trade(order())
+    assert trace == ["rollback order"]
+
+
+def test_a_handle_dropped_while_another_thread_is_inside_is_rolled_back_when_that_leaves() -> None:
+    trace: list[str] = []
+    inside, dropped = threading.Event(), threading.Event()
+
+    def main(ctx: Any, order: openpit.Order) -> PolicyDecision | None:
+        if order.operation.account_id == account(2):
+            inside.set()
+            assert dropped.wait(30)
+            trace.append("callback ends")
+            return None
+        return accepting(mutation(trace, "order"))
+
+    engine = engine_with(Scripted(main=main), sync="full_sync")
+    held = [reserved(engine, 1)]
+    visitor = threading.Thread(target=engine.execute_pre_trade, args=[order(2)])
+    visitor.start()
+    assert inside.wait(30)
+
+    held.clear()
+    assert trace == []
+    dropped.set()
+    visitor.join()
+
+    assert trace == ["callback ends", "rollback order"]
