@@ -24,7 +24,13 @@ ROUNDS = 3
 def nanoseconds(timed: Timed) -> float:
     """Return the time of one operation, measured in an interpreter of its own."""
     environment = {**os.environ, "PYTHONPATH": str(LIBRARIES[timed.library])}
-    command = [sys.executable, HERE / timed.script, timed.workload, str(ROUNDS), str(timed.count)]
+    command = [
+        sys.executable,
+        str(HERE / timed.script),
+        timed.workload,
+        str(ROUNDS),
+        str(timed.count),
+    ]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return float(done.stdout)
 

@@ -11,6 +11,7 @@ import gc
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import openpit
 from openpit import param
@@ -54,14 +55,16 @@ def four_policies() -> list[object]:
     ]
 
 
-def engine_of(registrations: list[object]) -> openpit.Engine:
-    stage = openpit.Engine.builder().no_sync()
+def registered(stage: Any, registrations: list[object]) -> Any:
+    """Return the builder's stage with policies, built in and custom, in this order."""
     for registration in registrations:
-        if hasattr(registration, "_build"):
-            stage = stage.builtin(registration)
-        else:
-            stage = stage.pre_trade(registration)
-    return stage.build()
+        custom = isinstance(registration, Policy)
+        stage = stage.pre_trade(registration) if custom else stage.builtin(registration)
+    return stage
+
+
+def engine_of(registrations: list[object]) -> Any:
+    return registered(openpit.Engine.builder().no_sync(), registrations).build()
 
 
 class CountingPolicy(Policy):
@@ -88,7 +91,7 @@ class CountingPolicy(Policy):
         self.open -= 1
 
 
-def funded_engine() -> openpit.Engine:
+def funded_engine() -> Any:
     engine = engine_of([policies.build_spot_funds()])
     for account in range(ACCOUNTS):
         for asset in ("USD", *SYMBOLS):

@@ -1,7 +1,8 @@
 """Pre-trade risk engine, in one process or sharded by account over several.
 
-``Engine.builder()`` starts it; see :class:`openpit.Engine`. Values are in :mod:`openpit.param`,
-orders and reports in :mod:`openpit.core`, results and policies in :mod:`openpit.pretrade`.
+``Engine.builder()`` starts it; see :class:`openpit.Engine` and :class:`openpit.ShardedEngine`.
+Values are in :mod:`openpit.param`, orders and reports in :mod:`openpit.core`, results and policies
+in :mod:`openpit.pretrade`, exceptions in :mod:`openpit.errors`.
 """
 
 from __future__ import annotations
@@ -36,12 +37,22 @@ from openpit.engine.engine import Engine
 from openpit.errors import (
     AccountBlockError,
     AccountGroupRegistrationError,
+    EngineClosed,
+    OutcomeUnknown,
     PolicyConfigureError,
     RejectError,
+    ShardCallbackError,
+    ShardDown,
+    ShardedEngineError,
+    ShardOverloaded,
+    ShardStartError,
 )
 from openpit.param import AdjustmentAmount, Leverage, MonetaryAmount, PositionMode
 from openpit.param.enums import ConfigureErrorKind
 from openpit.pretrade import PostTradeResult
+from openpit.router.aio_engine import AsyncShardedEngine
+from openpit.router.engine import ShardedEngine
+from openpit.router.stats import ShardStats
 
 __all__ = [
     "AccountAdjustment",
@@ -56,9 +67,11 @@ __all__ = [
     "AccountGroupRegistrationError",
     "Accounts",
     "AdjustmentAmount",
+    "AsyncShardedEngine",
     "ConfigureErrorKind",
     "Engine",
     "EngineBuilder",
+    "EngineClosed",
     "ExecutionReport",
     "ExecutionReportFillDetails",
     "ExecutionReportOperation",
@@ -72,14 +85,23 @@ __all__ = [
     "OrderMargin",
     "OrderOperation",
     "OrderPosition",
+    "OutcomeUnknown",
     "PolicyConfigureError",
     "PositionMode",
     "PostTradeResult",
     "ReadyEngineBuilder",
     "RejectError",
+    "ShardCallbackError",
+    "ShardDown",
+    "ShardOverloaded",
+    "ShardStartError",
+    "ShardStats",
+    "ShardedEngine",
+    "ShardedEngineError",
     "SyncedEngineBuilder",
     "account_adjustment",
     "core",
+    "errors",
     "marketdata",
     "param",
     "pretrade",

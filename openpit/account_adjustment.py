@@ -148,7 +148,7 @@ class BalanceOperation(AbsentFields):
     def __init__(
         self,
         *,
-        asset: Asset,
+        asset: Asset | str,
         average_entry_price: Price | None = None,
         realized_pnl: Pnl | PnlHaltReason | None = None,
     ) -> None:
@@ -225,7 +225,7 @@ class PositionOperation(AbsentFields):
         self,
         *,
         instrument: Instrument,
-        collateral_asset: Asset,
+        collateral_asset: Asset | str,
         average_entry_price: Price,
         mode: PositionMode,
         leverage: Leverage | int | float | None = None,

@@ -26,7 +26,7 @@ class Instrument:
     _settlement: str
     _underlying: str
 
-    def __init__(self, underlying_asset: Asset, settlement_asset: Asset) -> None:
+    def __init__(self, underlying_asset: Asset | str, settlement_asset: Asset | str) -> None:
         # Letters and digits alone are neither blank nor unencodable: one call tells most assets.
         if underlying_asset.__class__ is str and underlying_asset.isalnum():
             self._underlying = underlying_asset

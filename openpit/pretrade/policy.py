@@ -207,7 +207,7 @@ class Policy(ABC):
         self,
         ctx: Context,
         order: Order,
-    ) -> PolicyPreTradeResult:
+    ) -> PolicyPreTradeResult | PolicyDecision | None:
         """Check an order in the main stage and reserve what it needs."""
         return PolicyPreTradeResult.accept()
 

@@ -81,7 +81,7 @@ class OrderSizeAssetBarrier:
     __module__ = MODULE
 
     limit: OrderSizeLimit
-    asset: param.Asset
+    asset: param.Asset | str
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class OrderSizeAccountAssetBarrier:
 
     limit: OrderSizeLimit
     account_id: param.AccountId
-    asset: param.Asset
+    asset: param.Asset | str
 
 
 class Cap(NamedTuple):

@@ -48,9 +48,9 @@ class PnlBoundsBrokerBarrier:
 
     __module__ = MODULE
 
-    settlement_asset: param.Asset
-    lower_bound: param.Pnl | None = None
-    upper_bound: param.Pnl | None = None
+    settlement_asset: param.Asset | str
+    lower_bound: param.Pnl | str | float | None = None
+    upper_bound: param.Pnl | str | float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class PnlBoundsAccountAssetBarrier:
 
     barrier: PnlBoundsBrokerBarrier
     account_id: param.AccountId
-    initial_pnl: param.Pnl
+    initial_pnl: param.Pnl | str | float
 
 
 @dataclass(frozen=True)

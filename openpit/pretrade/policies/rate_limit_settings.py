@@ -75,7 +75,7 @@ class RateLimitAssetBarrier:
     __module__ = MODULE
 
     limit: RateLimit
-    settlement_asset: param.Asset
+    settlement_asset: param.Asset | str
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class RateLimitAccountAssetBarrier:
 
     limit: RateLimit
     account_id: param.AccountId
-    settlement_asset: param.Asset
+    settlement_asset: param.Asset | str
 
 
 class Rate(NamedTuple):
