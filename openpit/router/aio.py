@@ -74,13 +74,13 @@ class AsyncDriver(Runner):
         """Take the core, and a worker for each of its links."""
         self.core = core
         this = weakref.ref(self)
-        for link, worker in zip(core.links, workers, strict=True):
+        for place, (link, worker) in enumerate(zip(core.links, workers, strict=True)):
             link.pid = worker.pid
             port = Port(link, worker)
             self._workers.append(worker)
             self._ports.append(port)
             # The loop must not keep an engine alive that nobody holds any more.
-            self._loop.add_reader(port.reply_fd, _readable, this, port)
+            self._loop.add_reader(port.reply_fd, _readable, this, place)
 
     # --- calls ---------------------------------------------------------------------------------
 
@@ -149,8 +149,9 @@ class AsyncDriver(Runner):
         if self.core.woken:
             self._wake()
 
-    def readable(self, port: Port) -> None:
-        """Take replies."""
+    def readable(self, place: int) -> None:
+        """Take the replies of the shard at a place of the list."""
+        port = self._ports[place]
         port.receive(self.core)
         self._after(port)
 
@@ -203,14 +204,16 @@ class AsyncDriver(Runner):
         core = self.core
         calls = [core.start(link, self.clock(), payload) for link in core.links]
         self._flush()
+        deadline = self._loop.time() + seconds
         for call in calls:
             if not call.done:
+                call.waiter = self._loop.create_future()
                 try:
-                    async with asyncio.timeout(seconds):
-                        await self._wait(call)
+                    async with asyncio.timeout_at(deadline):
+                        await call.waiter
                 except TimeoutError:
-                    call.done = False
                     call.expire(core, f"not up within {seconds:g} s")
+        for call in calls:
             call.result()
 
     def follow(self, services: Sequence[MarketDataService]) -> None:
@@ -321,10 +324,10 @@ class AsyncDriver(Runner):
             self._loop.remove_writer(port.command_fd)
 
 
-def _readable(driver: weakref.ref[AsyncDriver], port: Port) -> None:
+def _readable(driver: weakref.ref[AsyncDriver], place: int) -> None:
     this = driver()
     if this is not None:
-        this.readable(port)
+        this.readable(place)
 
 
 def _set_once(future: asyncio.Future[None]) -> None:

@@ -38,7 +38,9 @@ class AsyncShardedAccounts(Opaque):
 
     # --- groups --------------------------------------------------------------------------------
 
-    async def register_group(self, accounts: Iterable[AccountId], group: AccountGroupId | int) -> None:
+    async def register_group(
+        self, accounts: Iterable[AccountId], group: AccountGroupId | int
+    ) -> None:
         """Put all listed accounts into a group, or none.
 
         Raises:
@@ -47,7 +49,9 @@ class AsyncShardedAccounts(Opaque):
         """
         await self._driver.run(self._calls.change_group, "register", accounts, group)
 
-    async def unregister_group(self, accounts: Iterable[AccountId], group: AccountGroupId | int) -> None:
+    async def unregister_group(
+        self, accounts: Iterable[AccountId], group: AccountGroupId | int
+    ) -> None:
         """Take all listed accounts out of a group, or none.
 
         Raises:
@@ -73,7 +77,9 @@ class AsyncShardedAccounts(Opaque):
     async def set_group_currency(self, group: AccountGroupId | int, asset: Asset | str) -> None:
         """Set a group's currency; group 0 (``AccountGroupId.DEFAULT``) is the tier below all."""
         currency = asset_text(asset)
-        await self._driver.run(self._calls.of_all, "set_group_currency", group_tier(group), currency)
+        await self._driver.run(
+            self._calls.of_all, "set_group_currency", group_tier(group), currency
+        )
 
     async def clear_group_currency(self, group: AccountGroupId | int) -> None:
         """Let a group fall back to the default group's currency."""
@@ -106,7 +112,9 @@ class AsyncShardedAccounts(Opaque):
         Raises:
             AccountBlockError: the account itself is not blocked.
         """
-        await self._driver.run(self._calls.of_account, account, "replace_block_reason", text(reason))
+        await self._driver.run(
+            self._calls.of_account, account, "replace_block_reason", text(reason)
+        )
 
     async def block_group(self, group: AccountGroupId | int, reason: str) -> None:
         """Reject the orders of a group's members, whoever they are when they come.

@@ -122,7 +122,9 @@ class AsyncShardedEngine(Opaque):
         """Apply all adjustments to an account, or none of them (spec section 5.9)."""
         account = account_value(account_id)
         listed = checked_adjustments(adjustments)
-        result: AccountAdjustmentBatchResult = await self._driver.run(self._core.adjust, account, listed)
+        result: AccountAdjustmentBatchResult = await self._driver.run(
+            self._core.adjust, account, listed
+        )
         return result
 
     # --- volume --------------------------------------------------------------------------------

@@ -76,9 +76,7 @@ class RouterCore:
         self.runner: Final = runner
         self.has_custom: Final = prototype._has_custom
         self.may_wait: Final = may_wait
-        self.links: Final = [
-            ShardLink(number, credit, handles, runner) for number in range(shards)
-        ]
+        self.links: Final = [ShardLink(number, credit, handles, runner) for number in range(shards)]
         self.rows_per_frame: Final = min(ROWS_PER_FRAME, credit)
         self.owner: Final = spread_slots(shards)
         self._link_by_slot: Final = [self.links[number] for number in self.owner]
@@ -154,9 +152,7 @@ class RouterCore:
             self._let_go()
         if not link.is_up:
             entry.lost(self, link, sent=False)
-        elif (
-            link.waiting or self._settling or link.in_flight + entry.count > link.credits
-        ):
+        elif link.waiting or self._settling or link.in_flight + entry.count > link.credits:
             if not self.may_wait and not self._settling and isinstance(entry, CommandCall):
                 entry.overloaded(self, link)
             else:
@@ -246,9 +242,7 @@ class RouterCore:
     def _pump(self, link: ShardLink) -> None:
         """Send what waited for credit, as far as it goes."""
         waiting = link.waiting
-        while (
-            waiting and not self._settling and link.in_flight + waiting[0].count <= link.credits
-        ):
+        while waiting and not self._settling and link.in_flight + waiting[0].count <= link.credits:
             entry = waiting.popleft()
             entry.sent()
             link.stage(entry)
@@ -445,16 +439,12 @@ class RouterCore:
         command = (kinds.ADMINISTER, account, now, method, encode((account, *values)))
         return self._command(now, self.link_of(account), account, command, read_value)
 
-    def procedure(
-        self, now: int, steps: Callable[..., Steps], *arguments: Any
-    ) -> Call:
+    def procedure(self, now: int, steps: Callable[..., Steps], *arguments: Any) -> Call:
         """Run a procedure over several shards, one at a time."""
         self._check_open(now)
         return self.begin(WideCall(steps(self, *arguments), is_exclusive=True))
 
-    def configure(
-        self, now: int, account: int, method: str, arguments: dict[str, object]
-    ) -> Call:
+    def configure(self, now: int, account: int, method: str, arguments: dict[str, object]) -> Call:
         """Change a setting that is an account's own, on its shard."""
         command = (kinds.CONFIGURE, account, now, method, encode(arguments))
         return self._command(now, self.link_of(account), account, command, read_value)

@@ -51,9 +51,7 @@ class OrderEncoder:
     def is_flat(self, order: Order) -> bool:
         """Tell whether the flat row of an order says all that any policy can see."""
         return not self._has_custom or not (
-            has_attributes(order, Order)
-            or order.position is not None
-            or order.margin is not None
+            has_attributes(order, Order) or order.position is not None or order.margin is not None
         )
 
     def execute(self, now: int, order: Order) -> tuple[Command, Counted | None]:

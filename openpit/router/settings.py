@@ -60,9 +60,7 @@ class SettingCalls:
         account = values["account"]
         if isinstance(account, AccountId):
             try:
-                return self._core.configure(
-                    now, account._value, method, {"name": name, **values}
-                )
+                return self._core.configure(now, account._value, method, {"name": name, **values})
             except TypeError:
                 pass  # something is of a class that no setting has: the prototype says which
         getattr(self._prototype, method)(name, **values)

@@ -35,16 +35,14 @@ _ADMINISTRATION: Final[dict[str, Callable[..., object]]] = {
     "block": lambda core, *values: core.registry.block(*values),
     "block_group": lambda core, *values: core.registry.block_group(*values),
     "can_register": lambda core, *values: _first_refusal(core.registry.check_register, *values),
-    "can_unregister": lambda core, *values: _first_refusal(
-        core.registry.check_unregister, *values
-    ),
+    "can_unregister": lambda core, *values: _first_refusal(core.registry.check_unregister, *values),
     "clear_currency": lambda core, *values: core.registry.clear_currency(*values),
     "clear_group_currency": lambda core, *values: core.registry.clear_group_currency(*values),
     "group_of": lambda core, *values: core.registry.group_of(*values),
     "register_group": lambda core, *values: core.register_group(*values),
     "replace_block_reason": lambda core, *values: core.registry.replace_block_reason(*values),
-    "replace_group_block_reason": lambda core, *values: (
-        core.registry.replace_group_block_reason(*values)
+    "replace_group_block_reason": lambda core, *values: core.registry.replace_group_block_reason(
+        *values
     ),
     "set_currency": lambda core, *values: core.registry.set_currency(*values),
     "set_group_currency": lambda core, *values: core.registry.set_group_currency(*values),

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import multiprocess
 
+from openpit.shards.spawning import WorkerProcess, pipe
 from openpit.shards.worker import main
 
 __all__ = ["PIPE_BYTES", "Worker", "refuse_unguarded_main"]
@@ -19,7 +20,7 @@ _SET_PIPE_SIZE: Final = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux has it
 
 _UNGUARDED: Final = (
     "this process is being started as a worker, and its main module builds a sharded engine again "
-    "when it is imported: put what the program does under `if __name__ == \"__main__\":`"
+    'when it is imported: put what the program does under `if __name__ == "__main__":`'
 )
 
 
@@ -40,16 +41,24 @@ class Worker:
     pipes, and the end of one would not show.
     """
 
-    __slots__ = ("_command", "_ending", "_process", "_reply", "command_fd", "number", "pid", "reply_fd")
+    __slots__ = (
+        "_command",
+        "_ending",
+        "_process",
+        "_reply",
+        "command_fd",
+        "number",
+        "pid",
+        "reply_fd",
+    )
 
     def __init__(self, number: int) -> None:
-        context = multiprocess.get_context("spawn")
-        command_in, self._command = context.Pipe(duplex=False)
-        self._reply, reply_out = context.Pipe(duplex=False)
+        command_in, self._command = pipe()
+        self._reply, reply_out = pipe()
         self.number: Final = number
         self.command_fd: Final[int] = self._command.fileno()
         self.reply_fd: Final[int] = self._reply.fileno()
-        self._process: Any = context.Process(  # None when it has ended and this is known
+        self._process: Any = WorkerProcess(  # None when it has ended and this is known
             target=main,
             args=(number, command_in, reply_out),
             name=f"openpit-shard-{number}",

@@ -76,7 +76,9 @@ def pack_rows(messages: Sequence[Sequence[object]]) -> bytes:
 
 def too_large(size: int) -> FrameTooLarge:
     """Return the error of a message over the frame limit."""
-    return FrameTooLarge(f"a message of {size} bytes is over the frame limit of {FRAME_BYTES} bytes")
+    return FrameTooLarge(
+        f"a message of {size} bytes is over the frame limit of {FRAME_BYTES} bytes"
+    )
 
 
 def frame(first: int, packed: bytes, count: int) -> bytes:

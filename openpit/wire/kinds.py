@@ -124,9 +124,7 @@ COMMANDS: Final[dict[int, Layout]] = {
     ROLLBACK_MANY: Layout("roll back many", _MANY),
     DROP: Layout("let go of what nobody holds", _MANY),
     REPORT: Layout("execution report", (*_ROUTING, *_FLAT_REPORT)),
-    REPORT_WHOLE: Layout(
-        "execution report as a value", (*_ROUTING, Field("report", Type.VALUE))
-    ),
+    REPORT_WHOLE: Layout("execution report as a value", (*_ROUTING, Field("report", Type.VALUE))),
     ADJUST: Layout("account adjustments", (*_ROUTING, Field("adjustments", Type.VALUE))),
     ADMINISTER: Layout(
         "administration",

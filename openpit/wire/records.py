@@ -59,6 +59,7 @@ from openpit.pretrade.rejects import AccountBlock, Reject
 
 __all__ = ["BASES", "MEMBERS", "RECORDS", "Record"]
 
+
 class Record(NamedTuple):
     """A class, how its fields are read from an object, and how an object is made of them."""
 

@@ -110,7 +110,10 @@ def _member_name(member: object) -> str:
 
 
 def _record(
-    head: tuple[Packable, ...], number: int, value: object, bare: bool  # noqa: FBT001 - as above
+    head: tuple[Packable, ...],
+    number: int,
+    value: object,
+    bare: bool,  # noqa: FBT001 - as above
 ) -> Packable:
     return (*head, *[encode(part, bare=bare) for part in RECORDS[number].read(value)])
 
@@ -129,9 +132,7 @@ def _object(number: int, value: object) -> Packable:
         except TypeError as error:
             raise TypeError(f"attribute {name!r} of {kind.__qualname__}: {error}") from None
         except RecursionError:
-            raise TypeError(
-                f"attribute {name!r} of {kind.__qualname__} contains itself"
-            ) from None
+            raise TypeError(f"attribute {name!r} of {kind.__qualname__} contains itself") from None
     head = (OBJECT, number, kind.__module__, kind.__qualname__, tuple(named))
     return _record(head, number, value, False)
 

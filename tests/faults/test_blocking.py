@@ -185,7 +185,16 @@ def test_a_killed_worker_denies_its_accounts_and_no_other() -> None:
         with pytest.raises(RuntimeError, match="already been finalized"):
             kept.commit()
         results = engine.execute_pre_trade_many([buy(number) for number in range(8)])
-        assert [result.ok for result in results] == [True, False, True, False, True, True, False, True]
+        assert [result.ok for result in results] == [
+            True,
+            False,
+            True,
+            False,
+            True,
+            True,
+            False,
+            True,
+        ]
         assert denied(results[3])[2] == "shard 1: its worker was killed by signal 9"
     assert [(shard.shard, shard.state) for shard in told] == [(1, "down")]
 
