@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from openpit.account_adjustment import Adjustment, Amount, Bounds
     from openpit.param.amounts import AdjustmentAmount
     from openpit.pretrade.outcomes import OutcomeRow
-    from openpit.pretrade.policies.spot_funds.barriers import PnlState
     from openpit.pretrade.policies.spot_funds.desk import Desk
     from openpit.pretrade.runtime import Call
 
@@ -57,7 +56,7 @@ class _PnlBefore(BuiltinFinalizer):
 
     __slots__ = ("_account", "_desk", "_pnl")
 
-    def __init__(self, desk: Desk, account: int, pnl: PnlState) -> None:
+    def __init__(self, desk: Desk, account: int, pnl: Decimal | PnlHaltReason) -> None:
         self._desk = desk
         self._account = account
         self._pnl = pnl
@@ -66,38 +65,63 @@ class _PnlBefore(BuiltinFinalizer):
         """Keep the PnL: the state holds it already."""
 
     def rollback(self) -> None:
-        """Put the PnL back that was there before."""
-        open_funds(self._desk.funds, self._account).pnl = self._pnl
-        close_if_empty(self._desk.funds, self._account)
+        """Put the PnL back that was there before; it counts as soon as it is there."""
+        desk, account = self._desk, self._account
+        group = desk.accounts.group_of(account)
+        for block in set_account_pnl(desk, account, group, self._pnl):
+            desk.accounts.block(account, block)
 
 
 def _adjust_account_pnl(
     desk: Desk, account: int, state: Decimal | PnlHaltReason, call: Call | None
 ) -> AdjustmentEffect:
     funds = desk.funds.get(account)
-    before = _PnlBefore(desk, account, None if funds is None else funds.pnl)
+    had = None if funds is None else funds.pnl
+    # A PnL that was never set is put back as zero: it counts as that, and the account as known.
+    before = _PnlBefore(desk, account, ZERO if had is None else had)
     blocks = set_account_pnl(desk, account, desk.group_of(account, call), state)
     return AdjustmentEffect(None, (before,), (), blocks)
 
 
-class _SlotBefore(BuiltinFinalizer):
-    """Undoes the adjustment of a slot."""
+class _SlotChange(BuiltinFinalizer):
+    """Undoes the adjustment of a slot.
 
-    __slots__ = ("_account", "_asset", "_desk", "_slot")
+    What was added is taken off again, so that what happened in between stays; cost and PnL, which
+    are set and not added to, are put back.
+    """
 
-    def __init__(self, desk: Desk, account: int, asset: str, slot: Slot) -> None:
+    __slots__ = ("_account", "_asset", "_before", "_changes", "_desk")
+
+    def __init__(
+        self,
+        desk: Desk,
+        account: int,
+        asset: str,
+        before: Slot,
+        changes: tuple[Decimal, Decimal, Decimal],
+    ) -> None:
         self._desk = desk
         self._account = account
         self._asset = asset
-        self._slot = slot
+        self._before = before
+        self._changes = changes
 
     def commit(self) -> None:
         """Keep the slot: the state holds it already."""
 
     def rollback(self) -> None:
-        """Put the slot back as it was before."""
+        """Take the changes back; where a figure cannot, the slot becomes what it was."""
         funds = open_funds(self._desk.funds, self._account)
-        funds.slot(self._asset).restore(self._slot)
+        slot, before = funds.slot(self._asset), self._before
+        available, held, incoming = self._changes
+        try:
+            slot.available = subtract(slot.available, available)
+            slot.held = subtract(slot.held, held)
+            slot.incoming = subtract(slot.incoming, incoming)
+        except DecimalOverflow:
+            slot.restore(before)
+        slot.average = before.average
+        slot.pnl = before.pnl
         funds.drop_if_empty(self._asset)
         close_if_empty(self._desk.funds, self._account)
 
@@ -120,11 +144,9 @@ def _adjust_balance(
 ) -> AdjustmentEffect | None:
     average, pnl = operation._average_entry_price, operation._realized_pnl
     balance, held, incoming = (
-        (None, None, None)
-        if amount is None
-        else (amount._balance, amount._held, amount._incoming)
+        (None, None, None) if amount is None else (amount._balance, amount._held, amount._incoming)
     )
-    if balance is held is incoming is average is pnl is None:
+    if all(given is None for given in (balance, held, incoming, average, pnl)):
         return None
     funds = desk.funds.get(account)
     slot = None if funds is None else funds.slots.get(asset)
@@ -134,15 +156,18 @@ def _adjust_balance(
         after.available = _adjusted(asset, "balance", before.available, balance, bounds)
         after.held = _adjusted(asset, "held", before.held, held, bounds)
         after.incoming = _adjusted(asset, "incoming", before.incoming, incoming, bounds)
-        _set_cost(asset, after, average, pnl)
-        row = _row_of(asset, before, after, (balance, held, incoming), average, pnl)
+        moves = balance is not None or held is not None
+        _set_cost(asset, after, average, pnl, moves=moves)
+        changes = _changes(asset, before, after)
+        row = _row_of(asset, changes, before, after, (balance, held, incoming), average, pnl)
     except _Refused as refused:
         return AdjustmentEffect([refused.reject])
+    undo = _SlotChange(desk, account, asset, before, changes)
     funds = open_funds(desk.funds, account)
     funds.slot(asset).restore(after)
     funds.drop_if_empty(asset)
     close_if_empty(desk.funds, account)
-    return AdjustmentEffect(None, (_SlotBefore(desk, account, asset, before),), (row,))
+    return AdjustmentEffect(None, (undo,), (row,))
 
 
 def _adjusted(
@@ -186,11 +211,17 @@ def _bound(bound: Decimal | None) -> str:
 
 
 def _set_cost(
-    asset: str, slot: Slot, average: Decimal | None, pnl: Decimal | PnlHaltReason | None
+    asset: str,
+    slot: Slot,
+    average: Decimal | None,
+    pnl: Decimal | PnlHaltReason | None,
+    *,
+    moves: bool,
 ) -> None:
     """Set the average entry price and the position's PnL, as far as they are given.
 
-    A position of nothing has no entry price, nor has one whose PnL is halted.
+    A position whose PnL gets halted loses its entry price, and so does one that is priced or moved
+    and then is a position of nothing.
     """
     if average is not None:
         slot.average = average
@@ -198,7 +229,7 @@ def _set_cost(
         slot.pnl = pnl
         if isinstance(pnl, PnlHaltReason):
             slot.average = None
-    if slot.average is not None:
+    if slot.average is not None and (moves or average is not None):
         try:
             position = add(slot.available, slot.held)
         except DecimalOverflow:
@@ -207,44 +238,50 @@ def _set_cost(
             slot.average = None
 
 
+def _changes(asset: str, before: Slot, after: Slot) -> tuple[Decimal, Decimal, Decimal]:
+    """Return what an adjustment adds to available, held and incoming."""
+    return (
+        _change(asset, "balance", after.available, before.available),
+        _change(asset, "held", after.held, before.held),
+        _change(asset, "incoming", after.incoming, before.incoming),
+    )
+
+
+def _change(asset: str, field: str, now: Decimal, then: Decimal) -> Decimal:
+    try:
+        return subtract(now, then)
+    except DecimalOverflow:
+        raise _overflow(
+            f"account adjustment delta overflow: asset {asset}, field {field}"
+        ) from None
+
+
 def _row_of(
     asset: str,
+    changes: tuple[Decimal, Decimal, Decimal],
     before: Slot,
     after: Slot,
-    amounts: tuple[AdjustmentAmount | None, AdjustmentAmount | None, AdjustmentAmount | None],
+    given: tuple[AdjustmentAmount | None, AdjustmentAmount | None, AdjustmentAmount | None],
     average: Decimal | None,
     pnl: Decimal | PnlHaltReason | None,
 ) -> OutcomeRow:
     """Return the outcome: every field that was given, also where it did not change."""
-    balance, held, incoming = amounts
-
-    def change(field: str, now: Decimal, then: Decimal) -> Decimal:
-        try:
-            return subtract(now, then)
-        except DecimalOverflow:
-            raise _overflow(
-                f"account adjustment delta overflow: asset {asset}, field {field}"
-            ) from None
-
-    changes = (
-        None if balance is None else change("balance", after.available, before.available),
-        None if held is None else change("held", after.held, before.held),
-        None if incoming is None else change("incoming", after.incoming, before.incoming),
-    )
+    balance, held, incoming = given
     realized_change = realized = halted = None
     if isinstance(pnl, PnlHaltReason):
         halted = pnl
     elif pnl is not None:
-        had = ZERO if before.pnl is None or isinstance(before.pnl, PnlHaltReason) else before.pnl
-        realized_change, realized = change("realized pnl", pnl, had), pnl
-    shows_cost = not (balance is average is pnl is None)
+        realized_change = realized = pnl
+        if before.pnl is not None and not isinstance(before.pnl, PnlHaltReason):
+            realized_change = _change(asset, "realized pnl", pnl, before.pnl)
+    shows_cost = balance is not None or average is not None or pnl is not None
     return (
         asset,
-        changes[0],
+        None if balance is None else changes[0],
         None if balance is None else after.available,
-        changes[1],
+        None if held is None else changes[1],
         None if held is None else after.held,
-        changes[2],
+        None if incoming is None else changes[2],
         None if incoming is None else after.incoming,
         realized_change,
         realized,

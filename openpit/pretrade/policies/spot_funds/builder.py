@@ -213,8 +213,8 @@ class SpotFundsPnlBoundsKillswitchReadyBuilder:
         update.require_sense()
         settings = Settings()
         settings.track_only = True
-        settings.barriers = update.applied_to(settings.barriers)
-        if not settings.barriers:
+        settings.set_barriers(update.applied_to(settings.barriers))
+        if not settings.has_barriers:
             raise SettingsError("spot funds P&L bounds require at least one barrier")
         return builder._add_builtin(SpotFundsPolicy(settings, market, group_id))
 

@@ -36,7 +36,6 @@ __all__ = [
 ]
 
 
-
 class SpotFundsPricingSource(StrEnum):
     """Which field of a quote prices an order without a limit price.
 

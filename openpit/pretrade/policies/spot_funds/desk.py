@@ -42,9 +42,9 @@ class Desk:
 
     def breach(self, account: int, group: int | None) -> Breach | None:
         """Return what is wrong with the account's PnL under its barrier, None when nothing is."""
-        barriers = self.settings.barriers
-        if not barriers:
+        if not self.settings.has_barriers:
             return None
+        barriers = self.settings.barriers
         currency = self.accounts.currency_of(account)
         funds = self.funds.get(account)
         return breach_of(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from openpit.pretrade.policies.spot_funds.barriers import PnlState
 
-__all__ = ["FillBooking", "accumulate", "book_fill", "gravest"]
+__all__ = ["UNKNOWN_POSITION", "FillBooking", "accumulate", "book_fill", "gravest"]
 
 _GRAVITY: Final = (
     PnlHaltReason.ARITHMETIC_OVERFLOW,
@@ -46,14 +46,20 @@ def gravest(*reasons: PnlHaltReason | None) -> PnlHaltReason | None:
 class FillBooking(NamedTuple):
     """What a fill makes of a position.
 
-    ``realized`` is None where the fill realizes nothing; ``failure`` says why the fill could not be
-    booked.
+    ``average`` is the average entry price after the fill; ``is_new`` tells whether the fill has
+    left one to report. ``realized`` is zero where the fill does not realize anything; ``failure``
+    says why the fill could not be booked.
     """
 
     average: Decimal | None
+    is_new: bool
     realizes: bool
     realized: Decimal
     failure: PnlHaltReason | None
+
+
+UNKNOWN_POSITION: Final = FillBooking(None, False, True, ZERO, PnlHaltReason.ARITHMETIC_OVERFLOW)
+"""What a fill makes of a position that is too large to be told."""
 
 
 def book_fill(
@@ -61,34 +67,40 @@ def book_fill(
     average: Decimal | None,
     change: Decimal,
     price: Decimal | PnlHaltReason,
+    *,
+    is_halted: bool,
 ) -> FillBooking:
     """Book a fill that changes ``position`` by a signed, non-zero quantity at ``price``.
 
     ``price`` is the reason when it has no value. A fill against the position realizes on what it
-    closes; what is left of it opens a position at its own price.
+    closes; what is left of it opens a position at its own price. A position whose PnL
+    ``is_halted`` goes on without its PnL: what it realizes does not change its entry price.
     """
     realizes = bool(position) and (position > ZERO) is not (change > ZERO)
     beyond = realizes and change.copy_abs() > position.copy_abs()
+    closes = position == negate(change)
     if isinstance(price, PnlHaltReason):
-        kept = average if realizes and not beyond and position != negate(change) else None
-        return FillBooking(kept, realizes, ZERO, price)
+        kept = average if realizes and not beyond and not closes else None
+        return FillBooking(kept, kept is not None, realizes, ZERO, price)
     if not position:
-        return FillBooking(price, realizes=False, realized=ZERO, failure=None)
+        return FillBooking(price, True, False, ZERO, None)
     if average is None:
-        return FillBooking(None, realizes, ZERO, PnlHaltReason.MISSING_COST_BASIS)
-    try:
-        after = add(position, change)
-        if not realizes:
+        return FillBooking(None, False, realizes, ZERO, PnlHaltReason.MISSING_COST_BASIS)
+    if not realizes:
+        try:
             cost = add(multiply(position, average), multiply(change, price))
-            return FillBooking(divide(cost, after), realizes, ZERO, None)
-    except DecimalOverflow:
-        return FillBooking(None, realizes, ZERO, PnlHaltReason.ARITHMETIC_OVERFLOW)
-    rest = price if beyond else average if after else None
+            grown = divide(cost, add(position, change))
+        except DecimalOverflow:
+            kept = average if is_halted else None
+            return FillBooking(kept, False, False, ZERO, PnlHaltReason.ARITHMETIC_OVERFLOW)
+        return FillBooking(grown, True, False, ZERO, None)
+    rest = price if beyond else None if closes else average
     try:
         realized = multiply(subtract(price, average), position if beyond else negate(change))
     except DecimalOverflow:
-        return FillBooking(rest, realizes, ZERO, PnlHaltReason.ARITHMETIC_OVERFLOW)
-    return FillBooking(rest, realizes, realized, None)
+        kept = rest if is_halted else None
+        return FillBooking(kept, False, True, ZERO, PnlHaltReason.ARITHMETIC_OVERFLOW)
+    return FillBooking(rest, rest is not None, True, realized, None)
 
 
 def accumulate(

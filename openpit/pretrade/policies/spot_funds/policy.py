@@ -87,11 +87,14 @@ class SpotFundsPolicy(BuiltinPolicy):
 
         This is the plain case written out: a limit order that the account covers, no setting but
         the default limit mode, every figure within NARROW and above zero. Anything else goes to
-        :func:`check_order`, before any change; the answers are the same.
+        :func:`check_order`, before any change; the answers are the same, to the digits of a zero.
         """
         price, quantity, side = order._price, order._quantity, order._side
-        funds = self._funds.get(order._account)  # type: ignore[arg-type]  # None finds nothing
-        if price is None or quantity is None or funds is None or not self._plain:
+        account = order._account
+        if price is None or quantity is None or account is None or not self._plain:
+            return check_order(self._desk, order, now, call)
+        funds = self._funds.get(account)
+        if funds is None:
             return check_order(self._desk, order, now, call)
         try:
             notional = _multiply(price, quantity)
@@ -104,35 +107,32 @@ class SpotFundsPolicy(BuiltinPolicy):
             else:
                 return check_order(self._desk, order, now, call)
             slots = funds.slots
-            slot = slots.get(paid)  # type: ignore[arg-type]  # None finds nothing
-            if (
-                slot is None
-                or bought is None
-                or hold > slot.available
-                or slot.held < ZERO
-                or notional <= ZERO
-            ):
+            if paid is None or bought is None:
+                return check_order(self._desk, order, now, call)
+            slot = slots.get(paid)
+            if slot is None or hold > slot.available or slot.held < ZERO or notional <= ZERO:
                 return check_order(self._desk, order, now, call)
             available = _subtract(slot.available, hold)
             held = _add(slot.held, hold) if slot.held else hold
-            other = slots.get(bought)  # type: ignore[arg-type]  # as above
+            other = slots.get(bought)
             expected = (
-                _add(other.incoming, incoming)
-                if other is not None and other.incoming
-                else incoming
+                _add(other.incoming, incoming) if other is not None and other.incoming else incoming
             )
         except ArithmeticError:
             return check_order(self._desk, order, now, call)
-        if other is None:
-            other = funds.slot(bought)
         slot.available = available
         slot.held = held
+        slot.incoming = slot.incoming or ZERO
+        if other is None:
+            other = funds.slot(bought)
         other.incoming = expected
+        legs = ((paid, hold, ZERO), (bought, ZERO, incoming))
+        spent = hold.copy_negate()
         return Verdict(
             None,
-            (ReservedFunds(self._desk, order._account, ((paid, hold, ZERO), (bought, ZERO, incoming))),),
+            (ReservedFunds(self._desk, account, legs),),
             (
-                (paid, hold.copy_negate(), available, hold, held, None, None, None, None, None, None),
+                (paid, spent, available, hold, held, None, None, None, None, None, None),
                 (bought, None, None, None, None, incoming, expected, None, None, None, None),
             ),
             (price,),
@@ -195,7 +195,8 @@ class SpotFundsPolicy(BuiltinPolicy):
     def _replace_barriers(self, barriers: PnlBarriers) -> list[tuple[int, AccountBlock]]:
         desk = self._desk
         view = desk.accounts
-        previous, desk.settings.barriers = desk.settings.barriers, barriers
+        previous = desk.settings.barriers
+        desk.settings.set_barriers(barriers)
         self._plain = desk.settings.plain
         blocks = []
         known = {*desk.funds, *view.known_accounts(), *previous.of_account, *barriers.of_account}
@@ -225,7 +226,7 @@ class SpotFundsPolicy(BuiltinPolicy):
     def group_changed(self, account: int, old: int | None, new: int | None) -> AccountBlock | None:
         desk = self._desk
         barriers, view = desk.settings.barriers, desk.accounts
-        if not barriers:
+        if not desk.settings.has_barriers:
             return None
         before = barriers.effective(account, old, view.currency_in(account, old))
         if barriers.effective(account, new, view.currency_in(account, new)) == before:

@@ -22,8 +22,9 @@ from openpit.param.decimals import (
 from openpit.param.enums import Side
 from openpit.pretrade.codes import ORDER
 from openpit.pretrade.policies.spot_funds.desk import NAME, overflow_reject, switch_reject
-from openpit.pretrade.policies.spot_funds.holdings import close_if_empty, open_funds
+from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
 from openpit.pretrade.policies.spot_funds.pricing import PriceFailure
+from openpit.pretrade.policies.spot_funds.request import Request
 from openpit.pretrade.policies.spot_funds.reservation import Leg, ReservedFunds
 from openpit.pretrade.rejects import Reject, missing_field
 from openpit.pretrade.runtime import Verdict
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.pretrade.outcomes import OutcomeRow
     from openpit.pretrade.policies.spot_funds.desk import Desk
-    from openpit.pretrade.policies.spot_funds.holdings import Slot
     from openpit.pretrade.runtime import Call
 
 __all__ = ["check_order"]
@@ -43,6 +43,7 @@ __all__ = ["check_order"]
 _EXACT: Final = Context(prec=60)
 
 _VALUE_FAILED: Final = "OrderValueCalculationFailed"
+_VALUE_REASON: Final = "order value calculation failed"
 _QUANTITY_FAILED: Final = "price or volume could not be used to evaluate order quantity"
 
 
@@ -60,39 +61,48 @@ def check_order(desk: Desk, order: Order, now: int, call: Call | None) -> Verdic
     A drop copy is recorded whatever limits it breaks: only what cannot be evaluated stops it, and a
     PnL outside its barrier is reported beside what is recorded (spec section 5.7).
     """
-    for value, label in (
-        (None if order._underlying is None else order._settlement, "instrument"),
-        (order._account, "account ID"),
-        (order._side, "side"),
-        (order._quantity if order._volume is None else order._volume, "trade amount"),
-    ):
-        if value is None:
-            return Verdict([missing_field(label, NAME)])
-    account = order._account
-    group = desk.group_of(account, call)
+    underlying, settlement, account = order._underlying, order._settlement, order._account
+    quantity, volume = order._quantity, order._volume
+    if underlying is None or settlement is None:
+        return Verdict([missing_field("instrument", NAME)])
+    if account is None:
+        return Verdict([missing_field("account ID", NAME)])
+    if order._side is None:
+        return Verdict([missing_field("side", NAME)])
+    if quantity is None and volume is None:
+        return Verdict([missing_field("trade amount", NAME)])
+    request = Request(
+        account,
+        desk.group_of(account, call),
+        underlying,
+        settlement,
+        order._side is Side.BUY,
+        quantity,
+        volume,
+        order._price,
+    )
     drop_copy = call is not None and call.is_drop_copy
 
-    breach = desk.breach(account, group)
+    breach = desk.breach(account, request.group)
     rejects = None if breach is None else [switch_reject(breach)]
     if rejects and not drop_copy:
         return Verdict(rejects)
     try:
-        price = _effective_price(desk, order, account, group, now, drop_copy=drop_copy)
-        legs = _legs_of(order, price, drop_copy=drop_copy)
-        check = _Check(desk, account, group, drop_copy=drop_copy)
-        rows = check.reserve(legs)
+        price = _effective_price(desk, request, now, drop_copy=drop_copy)
+        legs = tuple(
+            leg for leg in _legs_of(request, price, drop_copy=drop_copy) if leg.hold or leg.incoming
+        )
+        rows = _Check(desk, request, drop_copy=drop_copy).reserve(legs)
     except _Refused as refused:
         return Verdict([*(rejects or ()), refused.reject])
     mutations = (ReservedFunds(desk, account, legs),) if rows else ()
     return Verdict(rejects, mutations, rows, (price,))
 
 
-def _effective_price(
-    desk: Desk, order: Order, account: int, group: int | None, now: int, *, drop_copy: bool
-) -> Decimal:
+def _effective_price(desk: Desk, request: Request, now: int, *, drop_copy: bool) -> Decimal:
     """Return the price that the order is valued at: its limit, or the market with slippage."""
-    if order._price is not None:
-        return order._price
+    if request.price is not None:
+        return request.price
     if drop_copy:
         raise _refused(
             "MissingRequiredField",
@@ -102,34 +112,31 @@ def _effective_price(
     if desk.market is None:
         raise _refused("UnsupportedOrderType", "market orders not supported", "")
     try:
-        return desk.market.order_price(
-            desk.settings, order, account, group, now
-        )
+        return desk.market.order_price(desk.settings, request, now)
     except PriceFailure as failure:
         raise _refused(failure.code, failure.reason, "") from None
 
 
-def _legs_of(order: Order, price: Decimal, *, drop_copy: bool) -> tuple[Leg, ...]:
+def _legs_of(request: Request, price: Decimal, *, drop_copy: bool) -> tuple[Leg, Leg]:
     """Return what the order does to each asset, in the order in which it is checked."""
-    underlying, settlement = order._underlying, order._settlement
-    quantity, volume = order._quantity, order._volume
+    quantity, volume = request.quantity, request.volume
     if quantity is None:
+        assert volume is not None  # noqa: S101 - one of the two is there
         quantity = _quantity_of(volume, price, drop_copy=drop_copy)
-        if not price:
-            volume = ZERO
-    if order._side is Side.BUY and volume is not None:
-        notional = volume if price > ZERO else ZERO
-    else:
-        try:
-            notional = multiply(price, quantity)
-        except DecimalOverflow:
-            raise _refused(_VALUE_FAILED, "order value calculation failed", "") from None
-    if order._side is Side.BUY:
-        paid = notional if notional > ZERO else ZERO
-        return Leg(settlement, paid, ZERO), Leg(underlying, ZERO, quantity)
+        if request.buys:
+            paid = volume if price > ZERO else ZERO
+            return Leg(request.settlement, paid, ZERO), Leg(request.underlying, ZERO, quantity)
+    try:
+        notional = multiply(price, quantity)
+    except DecimalOverflow:
+        raise _refused(_VALUE_FAILED, _VALUE_REASON, "") from None
+    if request.buys:
+        paid = max(ZERO, notional)
+        return Leg(request.settlement, paid, ZERO), Leg(request.underlying, ZERO, quantity)
+    sold = Leg(request.underlying, quantity, ZERO)
     if notional < ZERO:
-        return Leg(underlying, quantity, ZERO), Leg(settlement, negate(notional), ZERO)
-    return Leg(underlying, quantity, ZERO), Leg(settlement, ZERO, notional)
+        return sold, Leg(request.settlement, negate(notional), ZERO)
+    return sold, Leg(request.settlement, ZERO, notional)
 
 
 def _quantity_of(volume: Decimal, price: Decimal, *, drop_copy: bool) -> Decimal:
@@ -137,102 +144,119 @@ def _quantity_of(volume: Decimal, price: Decimal, *, drop_copy: bool) -> Decimal
     if not price:
         if drop_copy:
             return ZERO
-        raise _refused(_VALUE_FAILED, "order value calculation failed", _QUANTITY_FAILED)
+        raise _refused(_VALUE_FAILED, _VALUE_REASON, _QUANTITY_FAILED)
     try:
         return divide(volume, price.copy_abs())
     except DecimalOverflow:
-        raise _refused(
-            _VALUE_FAILED, "order value calculation failed", _QUANTITY_FAILED
-        ) from None
+        raise _refused(_VALUE_FAILED, _VALUE_REASON, _QUANTITY_FAILED) from None
 
 
 class _Check:
     """The legs of one order against the account's slots."""
 
-    __slots__ = ("_account", "_desk", "_enforce", "_limited")
+    __slots__ = ("_account", "_desk", "_enforce", "_limits")
 
-    def __init__(self, desk: Desk, account: int, group: int | None, *, drop_copy: bool) -> None:
+    def __init__(self, desk: Desk, request: Request, *, drop_copy: bool) -> None:
+        settings, account = desk.settings, request.account
         self._desk = desk
         self._account = account
-        self._limited = not drop_copy
-        self._enforce = not drop_copy and not desk.settings.is_track_only(account, group)
+        self._enforce = not drop_copy and not settings.is_track_only(account, request.group)
+        self._limits = {} if drop_copy else settings.position_limits.get(account, {})
 
     def reserve(self, legs: tuple[Leg, ...]) -> list[OutcomeRow]:
         """Write every leg and return its row; a refused leg takes back the ones before it."""
-        rows = []
+        rows: list[OutcomeRow] = []
         funds = open_funds(self._desk.funds, self._account)
+        before = Slot()
         for position, leg in enumerate(legs):
-            if not leg.hold and not leg.incoming:
-                continue
             slot = funds.slot(leg.asset)
+            # An instrument that is settled in its own underlying has two legs in one asset: its
+            # position limit is checked once, on both together.
+            legs_so_far = [other for other in legs[: position + 1] if other.asset == leg.asset]
+            if len(legs_so_far) == 1:
+                before.restore(slot)
+            is_last_in_asset = position == len(legs) - 1 or legs[-1].asset != leg.asset
             try:
-                rows.append(self._reserve_leg(leg, slot))
+                after = self._covered(leg, slot)
+                if not is_last_in_asset and leg.asset in self._limits:
+                    _check_exact(leg, slot, after)
+                if is_last_in_asset and leg.asset in self._limits:
+                    _check_position(legs_so_far, before, self._limits[leg.asset])
             except _Refused:
                 funds.drop_if_empty(leg.asset)
                 close_if_empty(self._desk.funds, self._account)
                 ReservedFunds(self._desk, self._account, legs[:position]).rollback()
                 raise
+            slot.available, slot.held, slot.incoming = after
+            rows.append(_row(leg, slot))
         close_if_empty(self._desk.funds, self._account)
         return rows
 
-    def _reserve_leg(self, leg: Leg, slot: Slot) -> OutcomeRow:
+    def _covered(self, leg: Leg, slot: Slot) -> tuple[Decimal, Decimal, Decimal]:
+        """Return a slot's available, held and incoming after a leg that it covers."""
         asset, hold, incoming = leg
-        if hold:
+        if not hold:
             try:
-                spendable = add(slot.available, slot.held) if slot.held < ZERO else slot.available
-                if self._enforce and hold > spendable:
-                    raise _refused(
-                        "InsufficientFunds",
-                        "spot funds insufficient",
-                        f"asset {asset}: available {plain(spendable)}, requested {plain(hold)}",
-                    )
-                available = subtract(slot.available, hold)
-                held = add(slot.held, hold)
+                return slot.available, slot.held, add(slot.incoming, incoming)
             except DecimalOverflow:
-                raise _overflow("hold", asset, hold) from None
-            if self._limited:
-                self._check_short(asset, hold, slot)
-            slot.available = available
-            slot.held = held
-            return (
-                asset, negate(hold), available, hold, held, None, None, None, None, None, None
-            )  # fmt: skip
+                raise _overflow("incoming", asset, incoming) from None
         try:
-            expected = add(slot.incoming, incoming)
+            spendable = add(slot.available, slot.held) if slot.held < ZERO else slot.available
+            if self._enforce and hold > spendable:
+                raise _refused(
+                    "InsufficientFunds",
+                    "spot funds insufficient",
+                    f"asset {asset}: available {plain(spendable)}, requested {plain(hold)}",
+                )
+            available = subtract(slot.available, hold)
+            return available, add(slot.held, hold), add(slot.incoming, incoming)
         except DecimalOverflow:
-            raise _overflow("incoming", asset, incoming) from None
-        if self._limited:
-            self._check_long(asset, incoming, slot)
-        slot.incoming = expected
-        return (asset, None, None, None, None, incoming, expected, None, None, None, None)
+            raise _overflow("hold", asset, hold) from None
 
-    def _check_long(self, asset: str, incoming: Decimal, slot: Slot) -> None:
-        """Refuse when all that is to come in could take the position over its limit."""
-        limit = self._desk.settings.position_limit(self._account, asset)
-        if limit is None:
-            return
-        projected = _position(asset, slot)
-        if slot.incoming > ZERO:
-            projected = _project(asset, projected, slot.incoming)
-        projected = _project(asset, projected, incoming)
+
+def _row(leg: Leg, slot: Slot) -> OutcomeRow:
+    """Return what a written leg has changed."""
+    asset, hold, incoming = leg
+    if not hold:
+        return (asset, None, None, None, None, incoming, slot.incoming, None, None, None, None)
+    spent = negate(hold)
+    return (asset, spent, slot.available, hold, slot.held, None, None, None, None, None, None)
+
+
+def _check_position(legs: list[Leg], before: Slot, limit: Decimal) -> None:
+    """Refuse an order with legs that could take a position beyond its limit.
+
+    Only the side that the order moves the position to counts, and there the worst case: that all
+    that is expected arrives and nothing that is held goes, or the other way round.
+    """
+    asset = legs[0].asset
+    change = ZERO
+    for leg in legs:
+        change = _project(asset, change, leg.incoming or negate(leg.hold))
+    if not change:
+        return
+    position = _exact_sum(asset, "pre-order reconstruction", before.available, before.held)
+    if change > ZERO:
+        projected = _project(asset, position, max(ZERO, before.incoming))
+        projected = _project(asset, projected, change)
         if projected > limit:
             raise _beyond_limit(asset, "long", projected, limit)
-
-    def _check_short(self, asset: str, hold: Decimal, slot: Slot) -> None:
-        """Refuse when all that is held could take the position under its limit."""
-        limit = self._desk.settings.position_limit(self._account, asset)
-        if limit is None:
-            return
-        projected = _position(asset, slot)
-        if slot.held > ZERO:
-            projected = _project(asset, projected, negate(slot.held))
-        projected = _project(asset, projected, negate(hold))
+    else:
+        projected = _project(asset, position, negate(max(ZERO, before.held)))
+        projected = _project(asset, projected, change)
         if projected < negate(limit):
             raise _beyond_limit(asset, "short", projected, limit)
 
 
-def _position(asset: str, slot: Slot) -> Decimal:
-    return _exact_sum(asset, "pre-order reconstruction", slot.available, slot.held)
+def _check_exact(leg: Leg, slot: Slot, after: tuple[Decimal, Decimal, Decimal]) -> None:
+    """Refuse a limited first leg that had to be rounded: the second is checked on top of it."""
+    available, held, incoming = after
+    if (
+        available != _EXACT.subtract(slot.available, leg.hold)
+        or held != _EXACT.add(slot.held, leg.hold)
+        or incoming != _EXACT.add(slot.incoming, leg.incoming)
+    ):
+        raise _inexact_position(leg.asset, "first-step transition", "inexact")
 
 
 def _project(asset: str, position: Decimal, change: Decimal) -> Decimal:
@@ -249,7 +273,11 @@ def _exact_sum(asset: str, stage: str, a: Decimal, b: Decimal) -> Decimal:
         if total == _EXACT.add(a, b):
             return total
         cause = "inexact"
-    raise _Refused(
+    raise _inexact_position(asset, stage, cause)
+
+
+def _inexact_position(asset: str, stage: str, cause: str) -> _Refused:
+    return _Refused(
         overflow_reject(
             f"position-limit arithmetic failure: asset {asset}, stage {stage}, cause {cause}", ORDER
         )

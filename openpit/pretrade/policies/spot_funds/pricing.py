@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.marketdata.store import EXPIRED
 from openpit.param.decimals import ZERO, DecimalOverflow, add, divide, multiply, subtract
-from openpit.param.enums import Side
 
 if TYPE_CHECKING:
-    from openpit.core.order import Order
     from openpit.marketdata.service import MarketDataService
+    from openpit.pretrade.policies.spot_funds.request import Request
     from openpit.pretrade.policies.spot_funds.settings import Settings
 
 __all__ = ["MarketPrices", "PriceFailure"]
 
 _ONE: Final = Decimal(1)
-_BASIS_POINT: Final = Decimal("0.0001")
+_BASIS_POINTS: Final = Decimal(10_000)
 
 
 class PriceFailure(Exception):  # noqa: N818 - an outcome, not an error
@@ -41,30 +40,25 @@ class MarketPrices:
     def __init__(self, service: MarketDataService) -> None:
         self.service = service
 
-    def order_price(
-        self, settings: Settings, order: Order, account: int, group: int | None, now: int
-    ) -> Decimal:
+    def order_price(self, settings: Settings, request: Request, now: int) -> Decimal:
         """Return the market price of an order, moved against it by the slippage.
 
         Raises :class:`PriceFailure` without a quote, without the field of it that counts, or where
         the price does not come out positive.
         """
-        underlying, settlement = order._underlying, order._settlement
+        account, group, underlying, settlement, buys = request[:5]
         service = self.service
         quote = service._read(underlying, settlement, account, group, now)
         book = service._store.book_of(underlying, settlement)
         if quote is None or quote is EXPIRED or book is None:
             raise _unavailable()
         mark, bid, ask = quote
-        buys = order._side is Side.BUY
-        if not settings.book_top:
-            base = mark
-        else:
-            base = ask if buys else bid
+        taken = ask if buys else bid
+        base = taken if settings.book_top else mark
         if base is None:
             raise _unavailable()
         bps = settings.slippage.effective(book.number, account, group)
-        slippage = multiply(Decimal(bps), _BASIS_POINT)
+        slippage = divide(Decimal(bps), _BASIS_POINTS)
         try:
             price = multiply(base, add(_ONE, slippage) if buys else subtract(_ONE, slippage))
         except DecimalOverflow:

@@ -1,7 +1,7 @@
 """Applying an execution report: the fill, its fee, what they realize, and what is given back.
 
-Follows spec sections 9.5.4, 9.5.6 and 9.5.7. What a report changes is never rolled back: a step that
-cannot be taken blocks the account and leaves the steps before it.
+Follows spec sections 9.5.4, 9.5.6 and 9.5.7. What a report changes is never rolled back: a step
+that cannot be taken blocks the account and leaves the steps before it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,14 @@ from openpit.param.enums import PnlHaltReason, Side
 from openpit.pretrade.policies.spot_funds.barriers import breach_of
 from openpit.pretrade.policies.spot_funds.desk import NAME, overflow_block, switch_block
 from openpit.pretrade.policies.spot_funds.holdings import close_if_empty, open_funds
-from openpit.pretrade.policies.spot_funds.ledger import accumulate, book_fill, gravest
+from openpit.pretrade.policies.spot_funds.ledger import (
+    UNKNOWN_POSITION,
+    accumulate,
+    book_fill,
+    gravest,
+)
+from openpit.pretrade.policies.spot_funds.plain_fills import apply_plain_fill
+from openpit.pretrade.policies.spot_funds.report_rows import AssetRow
 from openpit.pretrade.policies.spot_funds.valuation import Valuation
 from openpit.pretrade.rejects import AccountBlock, missing_field_block
 from openpit.pretrade.runtime import ReportEffect
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from openpit.core.report import ExecutionReport, ExecutionReportFillDetails
-    from openpit.pretrade.outcomes import AccountPnlRow, GroupRow, OutcomeRow
+    from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
     from openpit.pretrade.policies.spot_funds.desk import Desk
     from openpit.pretrade.policies.spot_funds.holdings import Slot
     from openpit.pretrade.policies.spot_funds.ledger import FillBooking
@@ -31,19 +38,30 @@ if TYPE_CHECKING:
 __all__ = ["apply_report"]
 
 
-def apply_report(desk: Desk, report: ExecutionReport, call: Call | None) -> ReportEffect:
+def apply_report(desk: Desk, report: ExecutionReport, call: Call | None) -> ReportEffect | None:
     """Apply a report; a field that is missing blocks the account and nothing is applied."""
+    account, underlying, settlement = report._account, report._underlying, report._settlement
     fill = report._fill
-    for value, label in (
-        (report._account, "account ID"),
-        (None if report._underlying is None else report._settlement, "instrument"),
-        (report._side, "side"),
-        (None if fill is None else fill._remaining, "remaining reserved quantity"),
-        (None if fill is None else fill._is_final, "order finality"),
-    ):
-        if value is None:
-            return ReportEffect([missing_field_block(label, NAME)])
-    return _Application(desk, report, call).run(fill)
+    if account is None:
+        return _missing("account ID")
+    if underlying is None or settlement is None:
+        return _missing("instrument")
+    if report._side is None:
+        return _missing("side")
+    if fill is None or fill._remaining is None:
+        return _missing("remaining reserved quantity")
+    if fill._is_final is None:
+        return _missing("order finality")
+    buys = report._side is Side.BUY
+    effect = apply_plain_fill(desk, account, underlying, settlement, fill, buys=buys)
+    if effect is not None:
+        return effect
+    group = desk.group_of(account, call)
+    return _Application(desk, account, group, underlying, settlement, buys=buys).run(fill)
+
+
+def _missing(label: str) -> ReportEffect:
+    return ReportEffect([missing_field_block(label, NAME)])
 
 
 class _Refused(Exception):  # noqa: N818 - an outcome, not an error
@@ -54,54 +72,6 @@ class _Refused(Exception):  # noqa: N818 - an outcome, not an error
         self.block = block
 
 
-class _AssetRow:
-    """What the report has changed in one asset so far, and what that came to."""
-
-    __slots__ = ("asset", "available", "available_now", "held", "held_now", "incoming", "incoming_now")
-
-    def __init__(self, asset: str) -> None:
-        self.asset = asset
-        self.available = self.held = self.incoming = ZERO
-        self.available_now = self.held_now = self.incoming_now = ZERO
-
-    def merge(self, slot: Slot, available: Decimal, held: Decimal, incoming: Decimal) -> None:
-        """Add what a step has changed; DecimalOverflow when that cannot be added up."""
-        available = add(self.available, available)
-        held = add(self.held, held)
-        incoming = add(self.incoming, incoming)
-        self.available = available
-        self.held = held
-        self.incoming = incoming
-        self.available_now = slot.available
-        self.held_now = slot.held
-        self.incoming_now = slot.incoming
-
-    def outcome(
-        self,
-        realized: Decimal | None = None,
-        pnl: Decimal | None = None,
-        halted: PnlHaltReason | None = None,
-        average: Decimal | None = None,
-    ) -> OutcomeRow | None:
-        """Return the row, None when the report changed nothing here."""
-        available, held, incoming = self.available, self.held, self.incoming
-        if not (available or held or incoming) and pnl is halted is average is None:
-            return None
-        return (
-            self.asset,
-            available if available else None,
-            self.available_now if available else None,
-            held if held else None,
-            self.held_now if held else None,
-            incoming if incoming else None,
-            self.incoming_now if incoming else None,
-            realized,
-            pnl,
-            halted,
-            average,
-        )
-
-
 class _Application:
     """One report on its way through the account's slots and ledgers."""
 
@@ -109,7 +79,7 @@ class _Application:
         "_account",
         "_blocks",
         "_booking",
-        "_buy",
+        "_buys",
         "_desk",
         "_fee_row",
         "_funds",
@@ -122,17 +92,25 @@ class _Application:
         "_valuation",
     )
 
-    def __init__(self, desk: Desk, report: ExecutionReport, call: Call | None) -> None:
-        account = report._account
+    def __init__(
+        self,
+        desk: Desk,
+        account: int,
+        group: int | None,
+        underlying: str,
+        settlement: str,
+        *,
+        buys: bool,
+    ) -> None:
         self._desk = desk
         self._account = account
-        self._group = desk.group_of(account, call)
-        self._valuation = Valuation(desk, account, self._group)
-        self._buy = report._side is Side.BUY
+        self._group = group
+        self._valuation = Valuation(desk, account, group)
+        self._buys = buys
         self._funds = open_funds(desk.funds, account)
-        self._underlying_row = _AssetRow(report._underlying)
-        self._settlement_row = _AssetRow(report._settlement)
-        self._fee_row: _AssetRow | None = None
+        self._underlying_row = AssetRow(underlying)
+        self._settlement_row = AssetRow(settlement)
+        self._fee_row: AssetRow | None = None
         # What the fill did to the position, None without a fill or for one of quantity zero.
         self._booking: FillBooking | None = None
         # Whether this report halted the position's PnL, else what it added to it.
@@ -143,12 +121,12 @@ class _Application:
 
     def run(self, fill: ExecutionReportFillDetails) -> ReportEffect:
         """Apply the fill, the fee and the release, each as far as it goes."""
-        quantity = fill._last_quantity
-        fee = fill._fee_amount or ZERO
+        price, quantity = fill._last_price, fill._last_quantity
+        fee, currency = fill._fee_amount, fill._fee_currency
         try:
-            if quantity is not None:
-                self._apply_fill(fill, fill._last_price, quantity)
-            cost = self._charge(fill._fee_currency, fee) if fee else None
+            if price is not None and quantity is not None:
+                self._apply_fill(fill, price, quantity)
+            cost = None if currency is None or not fee else self._charge(currency, fee)
             engaged = self._book_on_account(cost)
             if quantity is not None or fee:
                 self._watch(engaged=engaged, moved=bool(quantity or fee))
@@ -169,7 +147,6 @@ class _Application:
         self, fill: ExecutionReportFillDetails, price: Decimal, quantity: Decimal
     ) -> None:
         settlement = self._settlement_row.asset
-        locked = self._locked_price(fill, "settlement fill")
         try:
             notional = multiply(price, quantity)
         except DecimalOverflow:
@@ -177,9 +154,10 @@ class _Application:
                 f"fill notional volume overflow: asset {settlement}, px {plain(price)}, "
                 f"qty {plain(quantity)}"
             ) from None
+        locked = self._locked_price(fill, "settlement fill")
         reserved = self._reserved_notional(locked, quantity)
-        if self._buy:
-            consumed = reserved if reserved > ZERO else ZERO
+        if self._buys:
+            consumed = max(ZERO, reserved)
             self._move(self._settlement_row, consumed, negate(notional), ZERO)
             self._move_underlying(ZERO, quantity, quantity, price)
         else:
@@ -215,7 +193,7 @@ class _Application:
                 f"lock_px {plain(locked)}, qty {plain(quantity)}"
             ) from None
 
-    def _move(self, row: _AssetRow, consumed: Decimal, flow: Decimal, arrived: Decimal) -> None:
+    def _move(self, row: AssetRow, consumed: Decimal, flow: Decimal, arrived: Decimal) -> None:
         """Take ``consumed`` from held and ``arrived`` from incoming; add ``flow`` to available."""
         asset = row.asset
         try:
@@ -225,11 +203,13 @@ class _Application:
                 f"fill balance credit overflow: asset {asset}, consume {plain(consumed)}, "
                 f"flow {plain(flow)}"
             ) from None
+        if not (credit or consumed or arrived):
+            return
         slot = self._funds.slot(asset)
         try:
-            available = add(slot.available, credit)
+            available = add(credit, slot.available)
             held = subtract(slot.held, consumed)
-            incoming = subtract(slot.incoming, arrived)
+            incoming = subtract(slot.incoming, arrived) if arrived else slot.incoming
         except DecimalOverflow:
             self._funds.drop_if_empty(asset)
             raise _overflow(
@@ -240,36 +220,45 @@ class _Application:
         slot.held = held
         slot.incoming = incoming
         row.merge(slot, credit, negate(consumed), negate(arrived))
-        self._settle_flat(slot)
 
     def _move_underlying(
         self, consumed: Decimal, flow: Decimal, arrived: Decimal, price: Decimal
     ) -> None:
         """Move the underlying and book the fill on its position."""
         slot = self._funds.slot(self._underlying_row.asset)
-        before, average = add(slot.available, slot.held), slot.average
+        average = slot.average
+        try:
+            before = add(slot.available, slot.held)
+        except DecimalOverflow:
+            before = None
         self._move(self._underlying_row, consumed, flow, arrived)
         if not flow:
             return
-        booking = self._booking = book_fill(
-            before, average, flow, self._valuation.value(self._settlement_row.asset, price)
+        booking = self._booking = (
+            UNKNOWN_POSITION
+            if before is None
+            else book_fill(
+                before,
+                average,
+                flow,
+                self._valuation.value(self._settlement_row.asset, price),
+                is_halted=isinstance(slot.pnl, PnlHaltReason),
+            )
         )
         slot.average = booking.average
         self._accumulate_position(
             slot, booking.realized if booking.realizes else None, booking.failure
         )
 
-    @staticmethod
-    def _settle_flat(slot: Slot) -> None:
-        """A position of nothing has no entry price."""
-        if slot.average is not None and slot.available == negate(slot.held):
-            slot.average = None
-
     def _accumulate_position(
         self, slot: Slot, amount: Decimal | None, failure: PnlHaltReason | None
     ) -> None:
         """Add to the position's PnL what a fill realized or a fee cost, or halt it."""
-        if isinstance(slot.pnl, PnlHaltReason) or (amount is None and failure is None):
+        if isinstance(slot.pnl, PnlHaltReason):
+            return
+        if amount is None and failure is None:
+            if slot.pnl is not None:
+                slot.pnl = slot.pnl or ZERO
             return
         state, delta = accumulate(slot.pnl, ZERO if amount is None else amount, ZERO, failure)
         if self._position_pnl_delta is not None and not isinstance(state, PnlHaltReason):
@@ -301,9 +290,8 @@ class _Application:
         elif currency == self._settlement_row.asset:
             row = self._settlement_row
         else:
-            row = self._fee_row = _AssetRow(currency)
+            row = self._fee_row = AssetRow(currency)
         slot.available = available
-        self._settle_flat(slot)
         try:
             row.merge(slot, negate(fee), ZERO, ZERO)
         except DecimalOverflow:
@@ -350,9 +338,9 @@ class _Application:
         more is named with every fill and fee, one that cannot be compared also with a fill of
         nothing.
         """
-        barriers = self._desk.settings.barriers
-        if not barriers:
+        if not self._desk.settings.has_barriers:
             return
+        barriers = self._desk.settings.barriers
         currency = self._valuation.currency
         effective = barriers.effective(self._account, self._group, currency)
         if effective is None:
@@ -371,9 +359,9 @@ class _Application:
         """Give back what the rest of a finished order had set aside."""
         locked = self._locked_price(fill, "settlement release")
         reserved = self._reserved_notional(locked, remaining)
-        if self._buy:
+        if self._buys:
             self._give_back(self._underlying_row, ZERO, remaining)
-            self._give_back(self._settlement_row, reserved if reserved > ZERO else ZERO, ZERO)
+            self._give_back(self._settlement_row, max(ZERO, reserved), ZERO)
         else:
             self._give_back(self._underlying_row, remaining, ZERO)
             if reserved > ZERO:
@@ -381,19 +369,19 @@ class _Application:
             else:
                 self._give_back(self._settlement_row, negate(reserved), ZERO)
 
-    def _give_back(self, row: _AssetRow, held: Decimal, incoming: Decimal) -> None:
+    def _give_back(self, row: AssetRow, held: Decimal, incoming: Decimal) -> None:
         """Make a held amount available again, or expect an incoming one no more."""
         if not held and not incoming:
             return
         asset = row.asset
         slot = self._funds.slot(asset)
         try:
-            if held:
-                available = add(slot.available, held)
-                slot.held = subtract(slot.held, held)
-                slot.available = available
-            else:
+            available = add(slot.available, held)
+            still_held = subtract(slot.held, held)
+            if incoming:
                 slot.incoming = subtract(slot.incoming, incoming)
+            slot.available = available
+            slot.held = still_held
         except DecimalOverflow:
             raise _overflow(
                 f"cancel release overflow: asset {asset}, held {plain(held)}, "
@@ -413,9 +401,10 @@ class _Application:
         average = pnl = None
         slot = self._funds.slots.get(self._underlying_row.asset)
         if slot is not None:
-            if self._booking is not None and self._position_halted is None:
+            booking = self._booking
+            if booking is not None and booking.is_new and self._position_halted is None:
                 average = slot.average
-            if self._position_pnl_delta is not None and self._position_halted is None:
+            if self._position_pnl_delta is not None and not isinstance(slot.pnl, PnlHaltReason):
                 pnl = slot.pnl
         rows = (
             self._underlying_row.outcome(

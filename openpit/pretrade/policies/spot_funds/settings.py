@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings", "SlippageTable"]
 
+
 class SlippageTable:
     """Slippage in basis points: by instrument and account, instrument and group, instrument."""
 
@@ -40,6 +41,7 @@ class Settings:
         "barriers",
         "book_top",
         "group_track_only",
+        "has_barriers",
         "position_limits",
         "slippage",
         "track_only",
@@ -54,6 +56,12 @@ class Settings:
         # By account first: an account's limits can move with it.
         self.position_limits: dict[int, dict[str, Decimal]] = {}
         self.barriers = PnlBarriers(None, {}, {})
+        self.has_barriers = False
+
+    def set_barriers(self, barriers: PnlBarriers) -> None:
+        """Replace the barriers."""
+        self.barriers = barriers
+        self.has_barriers = bool(barriers)
 
     @property
     def plain(self) -> bool:
@@ -63,7 +71,7 @@ class Settings:
             or self.account_track_only
             or self.group_track_only
             or self.position_limits
-            or self.barriers
+            or self.has_barriers
         )
 
     def is_track_only(self, account: int, group: int | None) -> bool:
@@ -72,8 +80,3 @@ class Settings:
         if mode is None and group is not None:
             mode = self.group_track_only.get(group)
         return self.track_only if mode is None else mode
-
-    def position_limit(self, account: int, asset: str) -> Decimal | None:
-        """Return how far the account's position in the asset may go, None for no limit."""
-        limits = self.position_limits.get(account)
-        return None if limits is None else limits.get(asset)

@@ -74,7 +74,7 @@ class SlippageOverride(NamedTuple):
 
     @classmethod
     def read(cls, entry: object) -> SlippageOverride:
-        """Read one :class:`SpotFundsOverrideEntry`; TypeError or OverflowError for anything else."""
+        """Read one entry; TypeError or OverflowError for anything else."""
         entry = expect(entry, SpotFundsOverrideEntry)
         target = entry.target
         account = group = None
@@ -137,10 +137,7 @@ class FundsUpdate(NamedTuple):
         return cls(
             slippage_bps,
             book_top,
-            [
-                SlippageOverride.read(entry)
-                for entry in _listed(overrides, SpotFundsOverrideEntry)
-            ],
+            [SlippageOverride.read(entry) for entry in _listed(overrides, SpotFundsOverrideEntry)],
             None if global_limit_mode is None else _track_only(global_limit_mode),
             [
                 (_account(entry, "account_id"), _optional_track_only(entry.mode))
@@ -148,9 +145,7 @@ class FundsUpdate(NamedTuple):
             ],
             [
                 (_group(entry, "account_group_id"), _optional_track_only(entry.mode))
-                for entry in _listed(
-                    account_group_limit_modes, SpotFundsLimitModeAccountGroupEntry
-                )
+                for entry in _listed(account_group_limit_modes, SpotFundsLimitModeAccountGroupEntry)
             ],
             [
                 (_account(entry, "account_id"), asset_name(entry.asset), _limit(entry.limit))
@@ -210,7 +205,7 @@ class BarriersUpdate(NamedTuple):
         """
         of_all: Barrier | EllipsisType | None
         if global_barrier is ... or global_barrier is None:
-            of_all = global_barrier  # type: ignore[assignment]  # narrowed by identity
+            of_all = global_barrier
         else:
             of_all = _barrier(global_barrier)
         groups = barriers(account_group_barriers, SpotFundsPnlBoundsAccountGroupBarrier)
@@ -304,9 +299,7 @@ def _group(entry: object, field: str) -> int:
 
 def _instrument(instrument: object) -> int:
     if not isinstance(instrument, InstrumentId):
-        raise TypeError(
-            "spot funds override target instrument must be openpit.core.InstrumentId"
-        )
+        raise TypeError("spot funds override target instrument must be openpit.core.InstrumentId")
     return instrument._value
 
 
@@ -322,9 +315,7 @@ def _limit(limit: object) -> Decimal | None:
     if limit is None:
         return None
     if not isinstance(limit, Quantity):
-        raise TypeError(
-            "SpotFundsPositionLimitEntry.limit must be openpit.param.Quantity or None"
-        )
+        raise TypeError("SpotFundsPositionLimitEntry.limit must be openpit.param.Quantity or None")
     return limit._value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openpit.param.decimals import DecimalOverflow
+from openpit.param.decimals import ZERO, DecimalOverflow
 from openpit.param.enums import PnlHaltReason
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Valuation:
         """Return the worth of an amount of ``asset``, or why it cannot be told."""
         currency = self.currency
         if asset == currency:
-            return amount
+            return amount or ZERO
         if currency is None:
             return PnlHaltReason.MISSING_ACCOUNT_CURRENCY
         market = self._desk.market

@@ -1,0 +1,139 @@
+"""The plain fill: one trade, valued in the account's own currency, and nothing in its way.
+
+Most reports are of this kind. This says for them what ``reports`` says for all, by the same ledger
+and to the same digits, without the records that the other cases need. Nothing is written before it
+is certain that the fill is plain.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openpit.param.decimals import ZERO, DecimalOverflow, add, multiply, negate, subtract
+from openpit.param.enums import PnlHaltReason
+from openpit.pretrade.policies.spot_funds.ledger import book_fill
+from openpit.pretrade.runtime import ReportEffect
+
+if TYPE_CHECKING:
+    from openpit.core.report import ExecutionReportFillDetails
+    from openpit.pretrade.outcomes import OutcomeRow
+    from openpit.pretrade.policies.spot_funds.desk import Desk
+
+__all__ = ["apply_plain_fill"]
+
+
+def apply_plain_fill(  # noqa: PLR0915 - one straight path: every call in it would show
+    desk: Desk,
+    account: int,
+    underlying: str,
+    settlement: str,
+    fill: ExecutionReportFillDetails,
+    *,
+    buys: bool,
+) -> ReportEffect | None:
+    """Apply a fill if it is plain; None, and nothing changed, if it is not.
+
+    Plain is a trade at positive prices, with a fee in the settlement asset if any, that releases
+    nothing, of an account whose currency is the settlement asset, that has both assets, no halted
+    PnL, and no barrier to watch.
+    """
+    price, quantity, fee = fill._last_price, fill._last_quantity, fill._fee_amount
+    prices = fill._lock._groups.get(desk.group_id)
+    funds = desk.funds.get(account)
+    if (
+        price is None
+        or quantity is None
+        or prices is None
+        or funds is None
+        or len(prices) != 1
+        or (fill._is_final and fill._remaining)
+        or underlying == settlement
+        or settlement != desk.accounts.currency_of(account)
+        or (fee and fill._fee_currency != settlement)
+        or desk.settings.has_barriers
+    ):
+        return None
+    stock, cash = funds.slots.get(underlying), funds.slots.get(settlement)
+    if stock is None or cash is None:
+        return None
+    pnl, account_pnl = stock.pnl, funds.pnl
+    if isinstance(pnl, PnlHaltReason) or isinstance(account_pnl, PnlHaltReason):
+        return None
+    try:
+        paid = multiply(price, quantity)
+        reserved = multiply(prices[0], quantity)
+        if paid <= ZERO or reserved <= ZERO:
+            return None
+        position = add(stock.available, stock.held)
+        if buys:
+            change = quantity
+            available = add(quantity, stock.available)
+            held = stock.held or ZERO
+            incoming = subtract(stock.incoming, quantity)
+            credit = subtract(reserved, paid)
+            cash_held = subtract(cash.held, reserved)
+            cash_incoming = cash.incoming
+        else:
+            change = negate(quantity)
+            available = stock.available
+            held = subtract(stock.held, quantity)
+            incoming = stock.incoming
+            credit = paid
+            cash_held = cash.held or ZERO
+            cash_incoming = subtract(cash.incoming, reserved)
+        cash_available = add(credit, cash.available)
+        average, shows_average, realizes, realized, failure = book_fill(
+            position, stock.average, change, price, is_halted=False
+        )
+        if failure is not None:
+            return None
+        earned = realized if realizes else None
+        if realizes:
+            pnl = realized if pnl is None else add(pnl, realized)
+        elif pnl is not None:
+            pnl = pnl or ZERO
+        if fee:
+            cost = negate(fee)
+            cash_available = subtract(cash_available, fee)
+            credit = add(credit, cost)
+            pnl = cost if pnl is None else add(pnl, cost)
+            earned = cost if earned is None else add(earned, cost)
+        if earned is not None:
+            account_pnl = earned if account_pnl is None else add(account_pnl, earned)
+    except DecimalOverflow:
+        return None
+    stock.available, stock.held, stock.incoming = available, held, incoming
+    stock.average, stock.pnl = average, pnl
+    cash.available, cash.held, cash.incoming = cash_available, cash_held, cash_incoming
+    funds.pnl = account_pnl
+    if not (cash_available or cash_held or cash_incoming):
+        funds.drop_if_empty(settlement)
+
+    group_id = desk.group_id
+    shown = None if earned is None else pnl
+    entry = average if shows_average else None
+    given = reserved.copy_negate()
+    stock_row: OutcomeRow
+    cash_row: OutcomeRow
+    if buys:
+        stock_row = (
+            underlying, quantity, available, None, None, quantity.copy_negate(), incoming,
+            earned, shown, None, entry,
+        )  # fmt: skip
+        cash_row = (
+            settlement, credit or None, cash_available if credit else None, given, cash_held,
+            None, None, None, None, None, None,
+        )  # fmt: skip
+    else:
+        stock_row = (
+            underlying, None, None, change, held, None, None, earned, shown, None, entry,
+        )  # fmt: skip
+        cash_row = (
+            settlement, credit or None, cash_available if credit else None, None, None,
+            given, cash_incoming, None, None, None, None,
+        )  # fmt: skip
+    return ReportEffect(
+        (),
+        () if earned is None else ((group_id, account, earned, account_pnl, None),),
+        ((group_id, stock_row), (group_id, cash_row)),
+    )
