@@ -93,9 +93,16 @@ def from_msgpack(data: bytes) -> Groups:
         raise ValueError(f"lock msgpack decode failed: {problem}") from None
 
 
+def _empty_map(_pairs: object) -> dict[object, object]:
+    return {}
+
+
 def _unpacked(data: bytes) -> object:
     """Return the first MessagePack object of ``data``."""
-    unpacker = msgpack.Unpacker(max_buffer_size=len(data), strict_map_key=False)
+    # A map has no place in a lock, and its keys may be what Python cannot make a dict of.
+    unpacker = msgpack.Unpacker(
+        max_buffer_size=len(data), strict_map_key=False, object_pairs_hook=_empty_map
+    )
     unpacker.feed(data)
     try:
         return unpacker.unpack()

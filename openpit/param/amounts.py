@@ -290,6 +290,14 @@ class MonetaryAmount:
         object.__setattr__(self, "currency", Asset(self.currency))
 
 
+def _refusal_of_trade(price: Any, quantity: Any) -> TypeError:
+    # What would not even make a price or a quantity is refused as their constructors refuse it.
+    Price(price)
+    Quantity(quantity)
+    wrong = "quantity" if price.__class__ is Price else "price"
+    return TypeError(f"{wrong} must be openpit.param.{wrong.capitalize()}")
+
+
 class Trade:
     """One execution: at what price, how many units. Equal only to itself."""
 
@@ -301,10 +309,8 @@ class Trade:
 
     def __init__(self, *, price: Price, quantity: Quantity) -> None:
         """Take a price and a quantity; TypeError for any other class."""
-        if price.__class__ is not Price:
-            raise TypeError("price must be openpit.param.Price")
-        if quantity.__class__ is not Quantity:
-            raise TypeError("quantity must be openpit.param.Quantity")
+        if price.__class__ is not Price or quantity.__class__ is not Quantity:
+            raise _refusal_of_trade(price, quantity)
         self._price = price._value
         self._quantity = quantity._value
 

@@ -189,10 +189,9 @@ DEFAULT_ACCOUNT_GROUP = AccountGroupId._of(0)
 AccountGroupId.DEFAULT = DEFAULT_ACCOUNT_GROUP
 
 
-class Asset(str):
+class Asset(str):  # noqa: SLOT000 - users may hang attributes on it, as on the reference's
     """The name of something that is held or traded: a text that is not blank, kept verbatim."""
 
-    __slots__ = ()
     __module__ = "openpit.param"
 
     def __new__(cls, value: str) -> Self:

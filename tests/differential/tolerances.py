@@ -31,6 +31,7 @@ _SAME_WORDS = (
     (re.compile(r"attribute .* is not writable|property .* has no setter"), "not writable"),
     (re.compile(r"unsupported operand .* for (\S+?)=?:.*"), r"unsupported operand for \1"),
     (re.compile(r"can only concatenate .*|can't concat .*"), "unsupported operand for +"),
+    (re.compile(r"can't multiply sequence .*"), "unsupported operand for *"),
     (re.compile(r"'[<>]=?' not supported between .*"), "not supported"),
     (re.compile(r"passed to \w+\.__format__"), "passed to __format__"),
     (re.compile(r"not types\.SimpleNamespace"), "not SimpleNamespace"),

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 ASSETS = ("AAPL", "MSFT", "USD", "EUR")
 UNDERLYINGS = ("AAPL", "AAPL", "AAPL", "MSFT", "EUR")
 SETTLEMENTS = ("USD", "USD", "USD", "EUR")
-ACCOUNTS = (1, 2, 3)
 GROUPS = (1, 2)
 SIDES = (
     "buy",
@@ -30,7 +29,7 @@ SIDES = (
 def account(random: Draw) -> Expression:
     if random.random() < 0.02:
         return call("param.AccountId.from_int", random.choice((0, 2**64 - 1, 7)))
-    return call("param.AccountId.from_int", random.choice(ACCOUNTS))
+    return call("param.AccountId.from_int", random.choice(random.accounts))
 
 
 def group(random: Draw) -> Expression:

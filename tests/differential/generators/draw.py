@@ -16,10 +16,12 @@ class Draw(Random):
     """A seeded source; ``faults`` is the share of arguments that are wrong on purpose.
 
     Of several faults in one call it is left open which one is reported, so a turn has one at most.
+    ``accounts`` are those that take part; the equivalence rung wants one for each shard.
     """
 
-    def __init__(self, seed: str) -> None:
+    def __init__(self, seed: str, accounts: Sequence[int] = (1, 2, 3)) -> None:
         super().__init__(seed)
+        self.accounts = accounts
         self.faults = 0.04
         self._spent = False
 

@@ -57,6 +57,7 @@ _JSON = (
     "[[NaN]]",
     "[[18446744073709551615,18446744073709551616,-9223372036854775808]]",
 )
+#: Broken and odd encodings. None has a CBOR tag: a lock has none, and decoders differ about them.
 _BYTES = (
     "",
     "90",
@@ -88,13 +89,11 @@ _BYTES = (
     "8181f93e00",
     "8181fb3ff8000000000000",
     "818120",
-    "8181c2430100000000000000000000",
     "a0",
     "8181f6",
     "81806131",
     "818178013131",
     "82808319010061316132",
-    "d9d9f780",
 )
 
 
@@ -186,8 +185,10 @@ def _decode(random: Draw) -> Expression:
         return call("pretrade.Lock.from_json", random.odd(_JSON, (None, 1, ["bytes", "5b5d"])))
     form = random.choice(("msgpack", "cbor"))
     data: Expression = ["bytes", random.choice(_BYTES)]
-    if random.chance(0.2):
-        data = ["bytes", random.randbytes(random.randint(0, 6)).hex()]
+    if form == "msgpack" and random.chance(0.3):
+        # Not the marks of byte strings: the reference takes an empty one for an empty list.
+        noise = random.randbytes(random.randint(0, 6)).translate(None, bytes((0xC4, 0xC5, 0xC6)))
+        data = ["bytes", noise.hex()]
     return call(f"pretrade.Lock.from_{form}", random.odd((data,), (None, "x", "")))
 
 

@@ -95,7 +95,7 @@ def _trade(random: Draw) -> Expression:
 
 
 def _made(path: str) -> Maker:
-    return lambda random: make(random, path, wrong=0.0)
+    return lambda random: make(random, path, sound=True)
 
 
 def _list_of(maker: Maker) -> Maker:
@@ -183,7 +183,7 @@ MODELS: dict[str, dict[str, Maker]] = {
                 random,
                 "account_adjustment."
                 + random.choice(("BalanceOperation", "PositionOperation", "AccountPnlOperation")),
-                wrong=0.0,
+                sound=True,
             ),
             *_bad,
         ),
@@ -219,7 +219,7 @@ MODELS: dict[str, dict[str, Maker]] = {
         "incoming": _either(_made("pretrade.OutcomeAmount"), *_bad),
         "realized_pnl": _either(
             lambda random: call(
-                "pretrade.PnlOutcome", pnl=make(random, "pretrade.PnlOutcomeAmount", wrong=0.0)
+                "pretrade.PnlOutcome", pnl=make(random, "pretrade.PnlOutcomeAmount", sound=True)
             ),
             *_bad,
         ),
@@ -243,7 +243,7 @@ MODELS: dict[str, dict[str, Maker]] = {
             lambda random: call(
                 "pretrade.AccountAdjustmentOutcome",
                 policy_group_id=1,
-                entry=make(random, "pretrade.AccountOutcomeEntry", wrong=0.0),
+                entry=make(random, "pretrade.AccountOutcomeEntry", sound=True),
             )
         ),
     },
@@ -281,19 +281,23 @@ MODELS: dict[str, dict[str, Maker]] = {
 _POSITIONAL = frozenset({"Instrument", "Mutation", "core.SettlementLag", "pretrade.PolicyReject"})
 
 
-def make(random: Draw, path: str, *, wrong: float = 0.05) -> Expression:
-    """A construction; with the probability ``wrong`` its argument list is at fault."""
+def make(random: Draw, path: str, *, sound: bool = False) -> Expression:
+    """A construction; its argument list may be at fault unless it is to be ``sound``."""
+
+    def fault() -> bool:
+        return not sound and random.fault()
+
     named: dict[str, Expression] = {}
     for parameter, maker in MODELS[path].items():
         required = parameter.endswith("!")
-        missing = random.random() < (wrong if required else 0.4)
+        missing = fault() if required else random.chance(0.4)
         if not missing:
             named[parameter.rstrip("!")] = maker(random)
-    if random.random() < wrong:
+    if fault():
         named["surprise"] = 1
-    if path in _POSITIONAL and random.random() < 0.5:
+    if path in _POSITIONAL and random.chance(0.5):
         return call(path, *named.values())
-    if random.random() < wrong:
+    if fault():
         return call(path, *list(named.values())[:2])
     return call(path, **named)
 

@@ -132,7 +132,7 @@ class Desk:
     def _fund(self) -> None:
         random = self.random
         handle = domain.accounts()
-        for number in domain.ACCOUNTS:
+        for number in random.accounts:
             account = call("param.AccountId.from_int", number)
             if random.chance(0.6):
                 self.add(on(handle, "set_currency", account, random.choice(("USD", "USD", "EUR"))))

@@ -251,14 +251,19 @@ def _binary(random: Draw, kept: list[tuple[str, str]]) -> Expression:
     name, kind = random.choice(kept)
     left: Expression = v(name) if random.random() < 0.5 else numbers.value(random, kind)
     right = _operand(random, kept, kind)
-    if random.random() < 0.25:
-        left, right = right, left
-    return op(random.choice(_BINARY[:5] if random.random() < 0.9 else _BINARY), left, right)
+    if random.random() < 0.9:
+        if random.random() < 0.25:
+            left, right = right, left
+        return op(random.choice(_BINARY[:5]), left, right)
+    return op(random.choice(_BINARY), left, right)
 
 
 def _compare(random: Draw, kept: list[tuple[str, str]]) -> Expression:
     name, kind = random.choice(kept)
-    return op(random.choice(_COMPARE), v(name), _operand(random, kept, kind))
+    if random.chance(0.15):
+        other = numbers.value(random, random.choice(numbers.DECIMAL_TYPES))
+        return op("hash_equal", numbers.value(random, kind), other)
+    return op(random.choice(_COMPARE[:6]), v(name), _operand(random, kept, kind))
 
 
 def _unary(random: Draw, kept: list[tuple[str, str]]) -> Expression:
