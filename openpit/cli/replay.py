@@ -8,6 +8,11 @@ got, for any batch size and any number of shards:
   orders. A report of an account that has an order in the batch waits for the next one; an order of
   an account that has such a report waiting ends the batch. What other accounts do in between cannot
   change an account's decision, but for the counting of orders, which keeps its order.
+* An order of a blocked account ends its call. It does not count for rate limits, which a router
+  learns only from the reply: the next order must not be submitted before that. (What cannot be
+  known beforehand is an account that its very first order blocks, because it starts outside its
+  profit and loss bounds. Where limits of all accounts together are nearly used up, its next orders
+  may then count too long.)
 """
 
 from __future__ import annotations
@@ -225,6 +230,15 @@ class Replay:
                 self._blocked(account)
 
     def _decide(self, orders: list[tuple[int, OrderPlaced, Ticket]]) -> None:
+        start = 0
+        while start < len(orders):
+            end = start + 1
+            while end < len(orders) and not orders[end - 1][2].account.blocked:
+                end += 1
+            self._submit(orders[start:end])
+            start = end
+
+    def _submit(self, orders: list[tuple[int, OrderPlaced, Ticket]]) -> None:
         started = perf_counter_ns()
         results = _asked(self._engine.execute_pre_trade_many, self._submitted(orders))
         microseconds = (perf_counter_ns() - started) // 1000
@@ -244,7 +258,8 @@ class Replay:
             self._count(account.shard, rejects, microseconds)
             if self._decided is not None:
                 self._decided(decision_line(event.key, event.account, rejects))
-        _asked(self._engine.commit_many, reservations)
+        if reservations:
+            _asked(self._engine.commit_many, reservations)
         if died:
             raise ShardsDiedError(died)
 

@@ -194,6 +194,20 @@ def test_an_account_blocked_by_a_report_is_counted_once() -> None:
     assert tally.rejects == {"PnlKillSwitchTriggered": 2}
 
 
+def test_an_order_of_a_blocked_account_ends_its_call() -> None:
+    engine = Recorder(ALL_POLICIES)
+
+    Replay(engine, engine.clock).run(
+        [order(1, 1), fill(1, pnl="-50"), order(2, 2), order(3, 1), order(4, 3), order(5, 1)]
+    )
+
+    assert engine.calls == [
+        *("2 orders", "commit 2", "1 reports"),
+        "1 orders",  # of account 1, which is blocked by now
+        *("2 orders", "commit 1"),
+    ]
+
+
 def test_accounts_are_counted_where_they_live() -> None:
     engine = Recorder()
     replay = Replay(engine, engine.clock, shards=2, shard_of=lambda account: account.value % 2)
