@@ -113,7 +113,7 @@ def test_an_answer_that_cannot_be_read_ends_the_batch_and_is_undone_too() -> Non
     def malformed(mark: str) -> PolicyAccountAdjustmentResult:
         return PolicyAccountAdjustmentResult(
             mutations=(mutation(trace, mark),),
-            account_adjustments=(7,),  # type: ignore[arg-type]  # the point of the test
+            account_adjustments=(7,),
         )
 
     engine = engine_with(Ledger("A", trace), Ledger("B", trace, malformed))

@@ -238,8 +238,8 @@ def test_one_in_a_cycle_is_rolled_back_when_the_cycle_is_collected() -> None:
 
     trace: list[str] = []
     owner = Owner()
-    owner.itself = owner  # type: ignore[attr-defined]  # a cycle, as an observer makes it
-    owner.held = reserved(engine_with(undoing(trace)))  # type: ignore[attr-defined]  # as above
+    owner.itself = owner
+    owner.held = reserved(engine_with(undoing(trace)))
 
     del owner
     assert trace == []

@@ -1,0 +1,265 @@
+"""The finisher by itself: order, failures, and when a dropped handle's turn comes."""
+
+from __future__ import annotations
+
+import threading
+from threading import RLock
+from typing import Any
+
+import pytest
+from makers import mutation
+
+from openpit.engine.finalize import Effects, Finisher
+from openpit.engine.registry import AccountRegistry
+from openpit.pretrade.rejects import Reject
+from openpit.pretrade.runtime import BuiltinFinalizer, Verdict
+
+
+class Funds(BuiltinFinalizer):
+    """What a built-in policy leaves; looks whether it may be disturbed."""
+
+    def __init__(self, finisher: Finisher, seen: list[tuple[str, bool]]) -> None:
+        self._finisher = finisher
+        self._seen = seen
+
+    def commit(self) -> None:
+        self._seen.append(("commit", self._finisher.busy))
+
+    def rollback(self) -> None:
+        self._seen.append(("rollback", self._finisher.busy))
+
+
+def finisher(lock: Any = None) -> Finisher:
+    return Finisher(AccountRegistry(), lock)
+
+
+def dropped(owner: Finisher, *mutations: Any) -> None:
+    """Make effects that a handle held, and let go of them."""
+    effects = Effects(owner, mutations)
+    effects.open = True
+
+
+@pytest.mark.parametrize(
+    ("verb", "order"), [("commit", ["a", "b", "c"]), ("rollback", ["c", "b", "a"])]
+)
+def test_all_run_and_the_first_failure_in_their_order_is_raised(
+    verb: str, order: list[str]
+) -> None:
+    trace: list[str] = []
+    registry = AccountRegistry()
+    failing = {verb: ValueError(order[0])}, {verb: KeyError("later")}
+    first, last = failing if verb == "commit" else failing[::-1]
+    mutations = [
+        mutation(trace, "a", **first),
+        mutation(trace, "b"),
+        mutation(trace, "c", **last),
+    ]
+
+    with pytest.raises(ValueError, match=f"^{order[0]}$"):
+        getattr(Finisher(registry, None), verb)(mutations)
+
+    assert trace == [f"{verb} {name}" for name in order]
+    assert registry.finalizer_failed
+
+
+@pytest.mark.parametrize("verb", ["commit", "rollback"])
+def test_a_value_that_cannot_be_called_is_a_failure_like_any(verb: str) -> None:
+    class Blank:
+        commit = rollback = None
+
+    trace: list[str] = []
+    registry = AccountRegistry()
+
+    with pytest.raises(TypeError, match=r"^'NoneType' object is not callable$"):
+        getattr(Finisher(registry, None), verb)([Blank(), mutation(trace, "b")])
+
+    assert trace == [f"{verb} b"]
+    assert registry.finalizer_failed
+
+
+def test_a_single_commit_that_fails_counts_as_well() -> None:
+    registry = AccountRegistry()
+
+    with pytest.raises(ValueError, match=r"^disk$"):
+        Finisher(registry, None).commit([mutation([], "a", commit=ValueError("disk"))])
+
+    assert registry.finalizer_failed
+
+
+def test_built_in_finalisers_are_not_to_be_disturbed_and_callbacks_may_be() -> None:
+    seen: list[tuple[str, bool]] = []
+    engine = finisher()
+
+    def look() -> None:
+        seen.append(("callback", engine.busy))
+
+    mutations = [Funds(engine, seen), mutation([], "a", commit=look, rollback=look)]
+    engine.commit(mutations)
+    engine.rollback(mutations)
+
+    assert seen == [
+        ("commit", True),
+        ("callback", False),
+        ("callback", False),
+        ("rollback", True),
+    ]
+    assert not engine.busy
+
+
+def test_an_interrupt_between_finalisers_leaves_the_engine_usable() -> None:
+    def interrupted() -> Any:
+        yield mutation(trace, "a")
+        raise KeyboardInterrupt
+
+    trace: list[str] = []
+    engine = finisher()
+    engine.busy = True
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.commit(Countable(interrupted()))
+
+    assert engine.busy
+    assert trace == ["commit a"]
+
+
+class Countable:
+    """A sequence as far as a commit looks at it."""
+
+    def __init__(self, items: Any) -> None:
+        self._items = items
+
+    def __iter__(self) -> Any:
+        return self._items
+
+    def __len__(self) -> int:
+        return 2
+
+
+def test_what_is_dropped_while_the_engine_is_busy_waits() -> None:
+    trace: list[str] = []
+    engine = finisher()
+
+    engine.busy = True
+    dropped(engine, mutation(trace, "a"))
+    engine.settle()
+    assert trace == []
+
+    engine.busy = False
+    dropped(engine, mutation(trace, "b"))
+
+    assert trace == ["rollback a", "rollback b"]
+
+
+def test_a_dropped_rollback_that_fails_does_not_stop_the_next_one() -> None:
+    trace: list[str] = []
+    registry = AccountRegistry()
+    engine = Finisher(registry, None)
+    engine.busy = True
+    dropped(engine, mutation(trace, "a", rollback=ValueError("disk")))
+    dropped(engine, mutation(trace, "b"))
+
+    engine.busy = False
+    engine.settle()
+
+    assert trace == ["rollback a", "rollback b"]
+    assert registry.finalizer_failed
+
+
+def test_an_administrative_call_is_not_disturbed_and_settles_after() -> None:
+    trace: list[str] = []
+    engine = finisher(RLock())
+
+    def administer(name: str, *, times: int) -> str:
+        dropped(engine, mutation(trace, "a"))
+        trace.append(name * times)
+        return "done"
+
+    assert engine.alone(administer, "set", times=2) == "done"
+    assert trace == ["setset", "rollback a"]
+    assert not engine.busy
+
+
+def test_an_administrative_call_that_fails_settles_too() -> None:
+    trace: list[str] = []
+    engine = finisher()
+
+    def refuse() -> None:
+        dropped(engine, mutation(trace, "a"))
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match=r"^no$"):
+        engine.alone(refuse)
+
+    assert trace == ["rollback a"]
+    assert not engine.busy
+
+
+def test_a_drop_never_waits_for_the_thread_that_is_inside() -> None:
+    trace: list[str] = []
+    lock = RLock()
+    engine = finisher(lock)
+
+    with lock:
+        thread = threading.Thread(target=dropped, args=[engine, mutation(trace, "a")])
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive()
+        assert trace == []
+    engine.settle()
+
+    assert trace == ["rollback a"]
+
+
+# --- what policies said, merged ----------------------------------------------------------------
+
+
+def test_effects_that_were_finalised_or_hold_no_mutation_are_dropped_in_silence() -> None:
+    trace: list[str] = []
+    engine = finisher()
+    committed = Effects(engine, [mutation(trace, "a")])
+    committed.open = True
+    committed.commit()
+
+    del committed
+    dropped(engine)
+
+    assert trace == ["commit a"]
+    assert not engine.dropped
+
+
+def test_a_rejecting_policy_keeps_its_mutations_and_loses_locks_and_rows() -> None:
+    first, second = mutation([], "a"), mutation([], "b")
+    rejects = [Reject._of("Custom", "no", "", "Desk", "order")]
+    row = ("USD", *[None] * 10)
+    effects = Effects(finisher())
+
+    effects.add(Verdict(None, [first], [row], [5]), 3)
+    effects.add(Verdict(rejects, [second], [row], [6]), 4)
+
+    assert list(effects.mutations) == [first, second]
+    assert list(effects.rejects) == rejects
+    assert effects.lock_groups == {3: [5]}
+    assert list(effects.rows) == [(3, row)]
+
+
+def test_the_first_failure_is_raised_once() -> None:
+    effects = Effects(finisher())
+    effects.add(Verdict(failure=ValueError("first")), 0)
+    effects.fail(KeyError("second"))
+
+    with pytest.raises(ValueError, match=r"^first$"):
+        effects.undo()
+    effects.undo()
+
+
+def test_an_exception_that_is_false_is_a_failure_all_the_same() -> None:
+    class Nothing(Exception):  # noqa: N818 - its point is that it is empty
+        def __len__(self) -> int:
+            return 0
+
+    effects = Effects(finisher())
+    effects.fail(Nothing())
+    effects.fail(ValueError("second"))
+
+    with pytest.raises(Nothing):
+        effects.raise_failure()
