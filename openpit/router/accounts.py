@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value, asset_text, group_tier, group_value, text
 from openpit.engine.registry import AccountRegistry, admin_block
 from openpit.param.ids import AccountGroupId
 from openpit.param.refusals import not_an_instance
-from openpit.core.opaque import Opaque
 from openpit.pretrade.rejects import AccountBlock
 from openpit.router.wide import administration, change_group, everywhere
 
@@ -61,6 +61,9 @@ class ShardedAccounts(Opaque):
 
     __slots__ = ("_calls", "_driver")
     __module__ = "openpit"
+
+    _calls: AccountCalls
+    _driver: Any
 
     @classmethod
     def _of(cls, driver: Any) -> ShardedAccounts:

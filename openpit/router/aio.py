@@ -33,10 +33,10 @@ __all__ = ["AsyncDriver"]
 _log = logging.getLogger("openpit")
 
 FRAMES_PER_TURN: Final = 16
-"""Frames of one call that are encoded before the loop gets its turn: about a millisecond of work."""
+"""Frames of one call that are encoded before the loop gets its turn: a millisecond of work."""
 
 _LOOKS_PER_TIMEOUT: Final = 4
-"""How often the timer looks in the time that a call may take: it ends a quarter late at worst."""
+"""How often the timer looks in the time that a call may take: a quarter late at worst."""
 
 _MILLISECONDS: Final = 1000.0
 
@@ -278,7 +278,7 @@ class AsyncDriver(Runner):
             if self._on_shard_down is not None:
                 try:
                     self._on_shard_down(picture)
-                except Exception:
+                except Exception:  # noqa: BLE001 - the host's callback; the log has its traceback
                     _log.exception("on_shard_down raised")
 
     async def close(self) -> None:

@@ -29,6 +29,9 @@ class AsyncShardedAccounts(Opaque):
     __slots__ = ("_calls", "_driver")
     __module__ = "openpit"
 
+    _calls: AccountCalls
+    _driver: Any
+
     @classmethod
     def _of(cls, driver: Any) -> AsyncShardedAccounts:
         self: AsyncShardedAccounts = object.__new__(cls)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
 from openpit.engine.engine import checked_adjustments
-from openpit.core.opaque import Opaque
 from openpit.router.aio_accounts import AsyncShardedAccounts
 from openpit.router.aio_settings import AsyncShardedConfigurator
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from openpit.router.aio import AsyncDriver
     from openpit.router.batches import ExecuteMany
+    from openpit.router.core import RouterCore
     from openpit.router.stats import ShardStats
 
 __all__ = ["AsyncShardedEngine"]
@@ -39,8 +40,9 @@ class AsyncShardedEngine(Opaque):
 
     Made by ``await Engine.builder().sharded(...)....build_async()``; to be used on the loop that it
     was built on. Its methods are awaited, and so are those of the handles that it gives out. A call
-    that is cancelled is given up: a reservation that nobody received is rolled back. It has the methods of :class:`openpit.Engine`, with
-    the same results and exceptions; what only several processes can do is this:
+    that is cancelled is given up: a reservation that nobody received is rolled back. It has the
+    methods of :class:`openpit.Engine`, with the same results and exceptions; what only several
+    processes can do is this:
 
     * An order that its shard cannot check is denied, with one reject of policy ``Router``, code
       ``SystemUnavailable``, and the shard's number in the details.
@@ -54,6 +56,9 @@ class AsyncShardedEngine(Opaque):
 
     __slots__ = ("__weakref__", "_core", "_driver")
     __module__ = "openpit"
+
+    _core: RouterCore
+    _driver: AsyncDriver
 
     @classmethod
     def _of(cls, driver: AsyncDriver) -> AsyncShardedEngine:
@@ -163,9 +168,7 @@ class AsyncShardedEngine(Opaque):
     async def apply_execution_report_many(
         self, reports: Iterable[ExecutionReport]
     ) -> list[PostTradeResult]:
-        """Apply every report, each account's in sequence; then raise one ExceptionGroup if some
-        failed.
-        """
+        """Apply every report, each account's in sequence; raise one ExceptionGroup at the end."""
         results: list[PostTradeResult] = await self._driver.run_many(
             self._core.report_many, list(reports)
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 from openpit.core.opaque import Opaque
@@ -11,6 +10,7 @@ from openpit.router.settings import Blocks, SettingCalls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import EllipsisType
 
     from openpit.param.ids import AccountId, Asset
     from openpit.param.values import Pnl
@@ -29,6 +29,9 @@ class AsyncShardedConfigurator(Opaque):
 
     __slots__ = ("_calls", "_driver")
     __module__ = "openpit"
+
+    _calls: SettingCalls
+    _driver: Any
 
     @classmethod
     def _of(cls, driver: Any) -> AsyncShardedConfigurator:

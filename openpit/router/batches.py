@@ -6,7 +6,6 @@ so that a shard starts on the first while the router still encodes the next.
 
 from __future__ import annotations
 
-from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.order import Order
@@ -16,24 +15,20 @@ from openpit.pretrade.results import ExecuteResult
 from openpit.router.answers import CHECKS, denial, read_execute, read_reported
 from openpit.router.calls import Call, Entry, overload, unknown
 from openpit.router.orders import captured_order, captured_report
-from openpit.router.proxies import HeldReservation, LocalReservation, OperationProxy
 from openpit.router.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
-from openpit.wire.failures import read_failure
 from openpit.wire.frames import pack, pack_rows
-from openpit.wire.limits import HANDLES_PER_COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from openpit.core.report import ExecutionReport
-    from openpit.errors import ShardedEngineError
     from openpit.router.calls import Reply
-    from openpit.router.wide import Counted
     from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
+    from openpit.router.wide import Counted
 
-__all__ = ["ExecuteMany", "FinalizeMany", "ManyCall", "ReportMany", "finalize_many"]
+__all__ = ["ExecuteMany", "ManyCall", "Part", "ReportMany"]
 
 EXECUTE: Final = kinds.EXECUTE
 
@@ -96,7 +91,7 @@ class ManyCall(Call):
         self.failures[index] = error
         self.settle(core, 1)
 
-    def missing(self, core: RouterCore, index: int, error: ShardedEngineError, why: str) -> None:
+    def missing(self, core: RouterCore, index: int, shard: int, why: str, error: Exception) -> None:
         """Take that an item has no answer of its shard; ``error`` is what one call would raise."""
         self.put_failure(core, index, error)
 
@@ -142,22 +137,22 @@ class Part(Entry):
 
     def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
         if sent:
-            self.expire(core, link, f"{link.why}")
+            self.expire(core, link, link.reason)
         else:
-            self._give_up(core, link.refusal(), f"{link.why}")
+            self._give_up(core, link.number, link.reason, link.refusal())
 
     def overloaded(self, core: RouterCore, link: ShardLink) -> None:
-        self._give_up(core, overload(link), "no credit in time")
+        self._give_up(core, link.number, "no credit in time", overload(link))
 
     def expire(self, core: RouterCore, link: ShardLink, why: str) -> None:
         """End the items that have no answer yet; one that comes later is let go."""
-        self._give_up(core, unknown(link, why), why)
+        self._give_up(core, link.number, why, unknown(link, why))
 
-    def _give_up(self, core: RouterCore, error: ShardedEngineError, why: str) -> None:
+    def _give_up(self, core: RouterCore, shard: int, why: str, error: Exception) -> None:
         if self.call.done:
             return
         for index in self.indexes[self.answered :]:
-            self.call.missing(core, index, error, why)
+            self.call.missing(core, index, shard, why, error)
 
     def take(self, core: RouterCore, place: int, link: ShardLink, reply: Reply) -> None:
         """Take the reply to one item, whose result goes to ``self.call`` unless that is done."""
@@ -250,7 +245,7 @@ class ExecuteMany(ManyCall):
                     return self._stop(core)
                 link = core.link_of(account)
                 if not link.is_up:  # before it is counted for the rate limit
-                    self.missing(core, index, link.refusal(), f"{link.why}")
+                    self.missing(core, index, link.number, link.reason, link.refusal())
                     continue
                 row, counted = encoder.execute(self._now, order)
             except TypeError as error:
@@ -324,8 +319,8 @@ class ExecuteMany(ManyCall):
         part.counts = counts
         core.submit(link, part)
 
-    def missing(self, core: RouterCore, index: int, error: ShardedEngineError, why: str) -> None:
-        self.put(core, index, CHECKS[EXECUTE].deny(denial(error.shard, why)))
+    def missing(self, core: RouterCore, index: int, shard: int, why: str, error: Exception) -> None:
+        self.put(core, index, CHECKS[EXECUTE].deny(denial(shard, why)))
 
 
 class ExecutePart(Part):
@@ -455,95 +450,3 @@ class ReportPart(Part):
             call.put_failure(core, index, error)
         else:
             call.put(core, index, result)
-
-
-# --- commits and rollbacks ---------------------------------------------------------------------
-
-
-class FinalizeMany(ManyCall):
-    """``commit`` or ``rollback`` for many reservations."""
-
-    __slots__ = ("_commit", "_handles", "_now")
-
-    def __init__(self, core: RouterCore, items: int, now: int, *, commit: bool) -> None:
-        super().__init__(items)
-        self._commit = commit
-        self._now = now
-        self._handles: list[tuple[list[int], list[int]]] = [([], []) for _ in core.links]
-
-    @property
-    def method(self) -> str:  # type: ignore[override]  # the base class says it for all instances
-        """The public method's name."""
-        return "commit_many" if self._commit else "rollback_many"
-
-    def add(self, index: int, proxy: HeldReservation | OperationProxy) -> None:
-        """Take a proxy that is closed already."""
-        handles, indexes = self._handles[proxy._link.number]
-        handles.append(proxy._handle)
-        indexes.append(index)
-
-    def feed(self, core: RouterCore) -> bool:
-        kind = kinds.COMMIT_MANY if self._commit else kinds.ROLLBACK_MANY
-        for number, (handles, indexes) in enumerate(self._handles):
-            for start in range(0, len(handles), HANDLES_PER_COMMAND):
-                end = start + HANDLES_PER_COMMAND
-                packed = pack((kind, None, self._now, handles[start:end]))
-                part = FinalizePart(self, indexes[start:end], packed, 1)
-                core.submit(core.links[number], part)
-        self.fed(core)
-        return False
-
-
-class FinalizePart(Part):
-    """Handles of one call in one command, answered as a whole."""
-
-    __slots__ = ()
-
-    def take(self, core: RouterCore, place: int, link: ShardLink, reply: Reply) -> None:
-        self.answered = len(self.indexes)
-        call: FinalizeMany = self.call
-        if call.done:
-            return
-        if reply[0] == kinds.FAILURES:
-            for failed, *failure in reply[2]:
-                call.failures[self.indexes[failed]] = read_failure(tuple(failure), link.number)
-        elif reply[0] != kinds.DONE:
-            raise WireError(f"not a reply to a list of handles: {reply!r:.200}")
-        call.settle(core, len(self.indexes))
-
-
-def finalize_many(
-    core: RouterCore, reservations: Sequence[Any], now: int, *, commit: bool
-) -> FinalizeMany:
-    """Return the call that finalises reservations; those without effects are finalised here."""
-    call = FinalizeMany(core, len(reservations), now, commit=commit)
-    finished = 0
-    for index, reservation in enumerate(reservations):
-        try:
-            if isinstance(reservation, LocalReservation):
-                if reservation._open and reservation._link.is_up:
-                    reservation._open = False
-                else:
-                    reservation.finish()  # raises what there is to say
-            elif isinstance(reservation, _HELD) and reservation._link.runner is core.runner:
-                if reservation.close():
-                    call.add(index, reservation)
-                    continue
-            else:
-                _finalize_foreign(reservation, commit=commit)
-        except Exception as error:  # noqa: BLE001 - told together, when every item is finished
-            call.failures[index] = error
-        finished += 1
-    call.settle(core, finished)
-    return call
-
-
-def _finalize_foreign(reservation: Any, *, commit: bool) -> None:
-    """Finalise the reservation of another engine, which is a mistake but a harmless one."""
-    answer = reservation.commit() if commit else reservation.rollback()
-    if iscoroutine(answer):
-        answer.close()
-        raise TypeError("the reservation belongs to another asynchronous engine")
-
-
-_HELD: Final = (HeldReservation, OperationProxy)

@@ -144,7 +144,7 @@ class BlockingDriver(Runner):
             port.give_up(self.core, "a call was interrupted in the middle of its bookkeeping")
         self.core.is_torn = False
 
-    # --- waiting; the lock is held, but while this thread sleeps -----------------------------------
+    # --- waiting; the lock is held, but while this thread sleeps ---------------------------------
 
     def _wait(self, call: Call) -> None:
         progress = call.progress
@@ -325,7 +325,7 @@ class BlockingDriver(Runner):
             if self._on_shard_down is not None:
                 try:
                     self._on_shard_down(picture)
-                except Exception:
+                except Exception:  # noqa: BLE001 - the host's callback; the log has its traceback
                     _log.exception("on_shard_down raised")
 
     def close(self) -> None:

@@ -73,7 +73,7 @@ class ShardedOptions:
 
 
 class ShardedEngineBuilder(SyncedEngineBuilder):
-    """Second stage of an engine of several worker processes, each owning the accounts of its shard.
+    """Second stage of an engine of several processes, each owning the accounts of its shard.
 
     ``Engine.builder().sharded(shards)`` makes it; ``shards`` is None for one worker per core that
     this process may use. Options, by keyword:
@@ -85,8 +85,8 @@ class ShardedEngineBuilder(SyncedEngineBuilder):
       :class:`openpit.errors.ShardOverloaded` comes at once.
     * ``credits``: commands in flight to one shard (8192, also the most).
     * ``start_timeout``: seconds until every worker must be up (60).
-    * ``on_shard_down``: called with the :class:`openpit.router.ShardStats` of a shard that has died,
-      by the thread that noticed, after its own call.
+    * ``on_shard_down``: called with the :class:`openpit.router.ShardStats` of a shard that has
+      died, by the thread that noticed, after its own call.
 
     A policy object is copied into every worker when the engine is built. A policy of your own that
     keeps state across accounts sees the accounts of its shard only.

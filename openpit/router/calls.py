@@ -154,9 +154,9 @@ class CommandCall(Call):
 
     def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
         if self.check is not None:
-            self.finish(core, self.check.deny(denial(link.number, f"{link.why}")))
+            self.finish(core, self.check.deny(denial(link.number, link.reason)))
         elif sent:
-            self.fail(core, unknown(link, f"{link.why}"))
+            self.fail(core, unknown(link, link.reason))
         else:
             self.fail(core, link.refusal())
 

@@ -1,7 +1,8 @@
 """The router without its pipes: takes calls and bytes, gives bytes and calls that are done.
 
 No clock, no descriptor, no thread, no process: a face brings those. Every public call of the engine
-has a method here that returns a :class:`~openpit.router.calls.Call`; its first argument is the time.
+has a method here that returns a :class:`~openpit.router.calls.Call`; its first argument is the
+time.
 Methods are not re-entrant: a face that is used from several threads puts a lock around them.
 """
 
@@ -11,15 +12,17 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.order import Order
-from openpit.errors import EngineClosed, ShardStartError, WireError
+from openpit.errors import EngineClosed, WireError
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.router.answers import CHECKS, read_adjusted, read_execute, read_reported, read_value
-from openpit.router.batches import ExecuteMany, ReportMany, finalize_many
+from openpit.router.batches import ExecuteMany, ReportMany
 from openpit.router.calls import Call, CommandCall, Entry, WideCall
+from openpit.router.finalizing import finalize_many
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.link import ShardLink
 from openpit.router.orders import OrderEncoder, captured_order, captured_report
 from openpit.router.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
+from openpit.router.upkeep import Close, Drop, Goodbye, Quote, Start
 from openpit.router.wide import BroadRates, arm, check_without_account
 from openpit.wire import kinds
 from openpit.wire.frames import pack
@@ -33,9 +36,9 @@ if TYPE_CHECKING:
     from openpit.core.report import ExecutionReport
     from openpit.engine.core import EngineCore
     from openpit.router.calls import Reply, Steps
-    from openpit.router.wide import Counted
     from openpit.router.link import Runner
     from openpit.router.proxies import Handles, HeldReservation, OperationProxy, RequestProxy
+    from openpit.router.wide import Counted
 
 __all__ = ["RouterCore"]
 
@@ -107,13 +110,13 @@ class RouterCore:
 
     def start(self, link: ShardLink, now: int, payload: bytes) -> Call:
         """Have a worker load its engine; the call ends when the shard is up or has refused."""
-        call = _Start(link)
+        call = Start(link)
         call.packed = pack((kinds.HELLO, None, now, link.number, payload))
         link.stage(call)
         return call
 
     def lose(self, link: ShardLink, why: str) -> None:
-        """Take that a worker has ended: whatever is in flight to it ends by rule 4 of the design."""
+        """Take that a worker has ended: checks in flight to it are denied, all else is unknown."""
         if link.state in {ShardState.DOWN, ShardState.CLOSED}:
             return
         if link.state is not ShardState.CLOSING:
@@ -129,7 +132,7 @@ class RouterCore:
         The call that this returns ends when all shards have.
         """
         self.is_closed = True
-        goodbye = _Goodbye(sum(link.is_up for link in self.links))
+        goodbye = Goodbye(sum(link.is_up for link in self.links))
         for link in self.links:
             was_up = link.is_up
             link.happen(ShardEvent.CLOSE)
@@ -137,7 +140,7 @@ class RouterCore:
             for entry in waiting:
                 entry.lost(self, link, sent=False)
             if was_up:
-                entry = _Close(goodbye)
+                entry = Close(goodbye)
                 entry.packed = pack((kinds.CLOSE, None, now))
                 link.stage(entry)
         while self._wide_waiting:
@@ -223,7 +226,7 @@ class RouterCore:
             for start in range(0, len(listed), HANDLES_PER_COMMAND):
                 if not link.is_up:
                     break
-                entry = _Drop()
+                entry = Drop()
                 part = listed[start : start + HANDLES_PER_COMMAND]
                 entry.packed = pack((kinds.DROP, None, self._now, part))
                 if self.has_custom:
@@ -272,7 +275,7 @@ class RouterCore:
             seq = reply[1]
             if seq != link.answered:
                 raise WireError(f"reply to {seq} where {link.answered} was expected")
-            if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714 - twice as fast as a set
+            if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - twice as fast as a tuple
                 count = reply[2]
             elif kind == ARMED:
                 causes = reply[2]
@@ -288,7 +291,7 @@ class RouterCore:
                     pending.popleft()
                 if causes is not None:
                     self._hold_back(link, causes, entry, reply, seq, here)
-                elif kind == ACCEPTED or kind == DONE:  # noqa: PLR1714 - as above
+                elif kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - as above
                     entry.replied_run(self, link, kind, seq, here)
                 else:
                     entry.replied(self, link, reply)
@@ -317,19 +320,19 @@ class RouterCore:
     # --- orders ----------------------------------------------------------------------------------
 
     def execute(self, now: int, order: Order) -> Call:
-        """Both stages."""
+        """Run both stages."""
         return self._check(kinds.EXECUTE, now, order)
 
     def start_stage(self, now: int, order: Order) -> Call:
-        """The start stage."""
+        """Run the start stage."""
         return self._check(kinds.START, now, order)
 
     def start_dry_run(self, now: int, order: Order) -> Call:
-        """The start stage, recording nothing."""
+        """Run the start stage, recording nothing."""
         return self._check(kinds.START_DRY_RUN, now, order)
 
     def execute_dry_run(self, now: int, order: Order) -> Call:
-        """Both stages, recording nothing."""
+        """Run both stages, recording nothing."""
         return self._check(kinds.EXECUTE_DRY_RUN, now, order)
 
     def drop_copy(self, now: int, order: Order) -> Call:
@@ -369,12 +372,12 @@ class RouterCore:
         return call
 
     def execute_many(self, now: int, orders: Sequence[Order]) -> ExecuteMany:
-        """Both stages for many orders."""
+        """Run both stages for many orders."""
         self._check_open(now)
         return ExecuteMany(self, orders, now)
 
     def execute_request(self, now: int, proxy: RequestProxy) -> Call:
-        """The main stage of a request that is closed already."""
+        """Run the main stage of a request that is closed already."""
         self._check_open(now)
         link, account, handle = proxy._link, proxy._account, proxy._handle
         check = CHECKS[kinds.EXECUTE_REQUEST]
@@ -454,7 +457,7 @@ class RouterCore:
         packed = pack((kinds.QUOTE, None, now, service, encode(operation)))
         for link in self.links:
             if link.is_up:
-                entry = _Quote()
+                entry = Quote()
                 entry.packed = packed
                 link.stage(entry)
 
@@ -479,110 +482,3 @@ _DRY: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})
 def closed() -> EngineClosed:
     """Return the error of a call that came too late."""
     return EngineClosed("the engine is closed")
-
-
-# --- commands that no caller waits for ---------------------------------------------------------
-
-
-class _Unattended(Entry):
-    """One command whose reply says only that it is done."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        self.is_sent = True
-        self.count = 1
-
-    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
-        if reply[0] != DONE:
-            raise WireError(f"not a reply to this command: {reply!r:.200}")
-
-    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
-        """End with the shard: there is nobody to tell."""
-
-
-class _Quote(_Unattended):
-    """A change of market data."""
-
-    __slots__ = ()
-
-
-class _Drop(_Unattended):
-    """Handles that nobody holds any more."""
-
-    __slots__ = ()
-
-    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
-        super().replied(core, link, reply)
-        core.settled()
-
-    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
-        core.settled()
-
-
-class _Close(_Unattended):
-    """The goodbye of one shard."""
-
-    __slots__ = ("_goodbye",)
-
-    def __init__(self, goodbye: _Goodbye) -> None:
-        super().__init__()
-        self._goodbye = goodbye
-
-    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
-        super().replied(core, link, reply)
-        link.happen(ShardEvent.ENDED)
-        self._goodbye.one_ended(core)
-
-    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
-        self._goodbye.one_ended(core)
-
-
-class _Goodbye(Call):
-    """Waits until every shard has ended."""
-
-    __slots__ = ("_open",)
-
-    def __init__(self, shards: int) -> None:
-        super().__init__()
-        self._open = shards
-        self.done = not shards
-
-    def one_ended(self, core: RouterCore) -> None:
-        """Take that a shard has ended."""
-        self._open -= 1
-        if not self._open:
-            self.finish(core, None)
-
-    def expire(self, core: RouterCore, why: str) -> None:
-        for link in core.links:
-            core.lose(link, why)
-
-
-class _Start(CommandCall):
-    """The first command: load the engine."""
-
-    __slots__ = ()
-
-    def __init__(self, link: ShardLink) -> None:
-        super().__init__(link, None, b"", read_value)
-
-    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
-        if reply[0] == kinds.READY:
-            link.happen(ShardEvent.READY)
-            self.finish(core, None)
-        else:
-            self.fail(core, ShardStartError(f"shard {link.number}: {reply[2]}", link.number))
-
-    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
-        self.fail(
-            core,
-            ShardStartError(
-                f"shard {link.number}: {link.why}; what it has to say about that is on stderr "
-                '(the main module needs an `if __name__ == "__main__":` around what it does)',
-                link.number,
-            ),
-        )
-
-    def expire(self, core: RouterCore, why: str) -> None:
-        self.fail(core, ShardStartError(f"shard {self.link.number}: {why}", self.link.number))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
 from openpit.engine.engine import checked_adjustments
-from openpit.core.opaque import Opaque
 from openpit.router.accounts import ShardedAccounts
-from openpit.router.blocking import BlockingDriver
 from openpit.router.settings import ShardedConfigurator
 
 if TYPE_CHECKING:
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
         StartResult,
     )
     from openpit.router.batches import ExecuteMany
+    from openpit.router.blocking import BlockingDriver
+    from openpit.router.core import RouterCore
     from openpit.router.stats import ShardStats
 
 __all__ = ["ShardedEngine"]
@@ -52,6 +53,9 @@ class ShardedEngine(Opaque):
 
     __slots__ = ("__weakref__", "_core", "_driver")
     __module__ = "openpit"
+
+    _core: RouterCore
+    _driver: BlockingDriver
 
     @classmethod
     def _of(cls, driver: BlockingDriver) -> ShardedEngine:
@@ -159,9 +163,7 @@ class ShardedEngine(Opaque):
     def apply_execution_report_many(
         self, reports: Iterable[ExecutionReport]
     ) -> list[PostTradeResult]:
-        """Apply every report, each account's in sequence; then raise one ExceptionGroup if some
-        failed.
-        """
+        """Apply every report, each account's in sequence; raise one ExceptionGroup at the end."""
         results: list[PostTradeResult] = self._driver.run_many(
             self._core.report_many, list(reports)
         )

@@ -124,11 +124,16 @@ class ShardLink:
         self._pieces = []
         return entries
 
+    @property
+    def reason(self) -> str:
+        """Why this shard takes nothing any more."""
+        return "the engine is closed" if self.why is None else self.why
+
     def refusal(self) -> EngineClosed | ShardDown:
         """Return the error of a call that this shard cannot take any more."""
         if self.state in {ShardState.CLOSING, ShardState.CLOSED}:
-            return EngineClosed("the engine is closed")
-        return ShardDown(f"shard {self.number} is down: {self.why}", self.number)
+            return EngineClosed(self.reason)
+        return ShardDown(f"shard {self.number} is down: {self.reason}", self.number)
 
     def stats(self) -> ShardStats:
         """Return a picture of this moment."""

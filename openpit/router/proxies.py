@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLOCKING",
-    "HeldReservation",
-    "Handles",
-    "LocalReservation",
     "OPERATION_USED",
-    "OperationProxy",
     "REQUEST_USED",
     "RESERVATION_USED",
+    "Handles",
+    "HeldReservation",
+    "LocalReservation",
+    "OperationProxy",
     "RequestProxy",
 ]
 

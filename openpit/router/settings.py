@@ -6,12 +6,11 @@ belongs to one account goes to its shard alone.
 
 from __future__ import annotations
 
-from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
+from openpit.core.opaque import Opaque
 from openpit.engine.configurator import Configurator
 from openpit.param.ids import AccountId
-from openpit.core.opaque import Opaque
 from openpit.pretrade.results import AccountBlockOutcomes, PolicyConfigurationResult
 from openpit.router.wide import everywhere
 from openpit.wire import kinds
@@ -19,6 +18,7 @@ from openpit.wire.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import EllipsisType
 
     from openpit.param.ids import Asset
     from openpit.param.values import Pnl
@@ -76,6 +76,9 @@ class ShardedConfigurator(Opaque):
 
     __slots__ = ("_calls", "_driver")
     __module__ = "openpit"
+
+    _calls: SettingCalls
+    _driver: Any
 
     @classmethod
     def _of(cls, driver: Any) -> ShardedConfigurator:

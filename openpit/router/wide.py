@@ -133,11 +133,11 @@ def check_without_account(
     """
     for link in core.links:
         if not link.is_up:  # what it had blocked is not known any more
-            return check.deny(denial(link.number, f"{link.why}"))
+            return check.deny(denial(link.number, link.reason))
     replies = yield [(link, administration(now, "anything_blocked")) for link in core.links]
     for link, reply in zip(core.links, replies, strict=True):
         if reply is None:
-            return check.deny(denial(link.number, f"{link.why}"))
+            return check.deny(denial(link.number, link.reason))
         if read_value(link, None, reply):
             if handle is not None:
                 yield [(core.links[0], (kinds.DROP, None, now, (handle,)))]
@@ -146,7 +146,7 @@ def check_without_account(
     packed, _ = command()
     (reply,) = yield [(link, packed)]
     if reply is None:
-        return check.deny(denial(link.number, f"{link.why}"))
+        return check.deny(denial(link.number, link.reason))
     return check.read(link, None, reply)
 
 
@@ -174,7 +174,7 @@ def everywhere(
         if reply is not None
     ]
     if not values:
-        raise unknown(asked[0], f"{asked[0].why}")
+        raise unknown(asked[0], asked[0].reason)
     return values[0] if merge is None else merge(values)
 
 
@@ -214,7 +214,7 @@ def change_group(
     replies = yield questions(f"{method}_group")
     for link, reply in zip(links, replies, strict=True):
         if reply is None:
-            raise unknown(link, f"{link.why}")
+            raise unknown(link, link.reason)
         read_value(link, None, reply)
 
 

@@ -6,13 +6,14 @@ as they are; the names of the second are the public configurator's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.engine.configurator import Configurator
 from openpit.errors import AccountGroupRegistrationError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from openpit.engine.core import EngineCore
 
 __all__ = ["administer", "configure"]

@@ -14,7 +14,6 @@ from openpit.core.order import Order
 from openpit.engine.handles import EngineRequest
 from openpit.errors import FrameTooLarge, WireError
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy, SuppliedCounts
-from openpit.pretrade.rejects import Reject
 from openpit.shards.administration import administer, configure
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from openpit.engine.core import EngineCore
     from openpit.engine.finalize import Effects
     from openpit.marketdata.service import MarketDataService
+    from openpit.pretrade.rejects import Reject
     from openpit.pretrade.results import ExecuteResult
     from openpit.wire.frames import Frame
 
@@ -382,11 +382,11 @@ class ShardCore:
         return _reported(seq, self._engine.apply_report(read_report(command), command[2]))
 
     def _report_whole(self, seq: int, command: Command) -> Reply | None:
-        return _reported(seq, self._engine.apply_report(decode(command[3]), command[2]))  # type: ignore[arg-type]  # the router sends reports only
+        return _reported(seq, self._engine.apply_report(decode(command[3]), command[2]))
 
     def _adjust(self, seq: int, command: Command) -> Reply:
         _, account, now, adjustments = command
-        result = self._engine.apply_adjustment(account, decode(adjustments), now)  # type: ignore[arg-type]  # the router sends lists of adjustments
+        result = self._engine.apply_adjustment(account, decode(adjustments), now)
         return (
             kinds.ADJUSTED,
             seq,

@@ -54,7 +54,7 @@ class _Unpickler(dill.Unpickler):  # type: ignore[misc]  # dill ships no types
         self._clock = clock
         self.services: list[MarketDataService] = []
 
-    def persistent_load(self, place: Any) -> MarketDataService:
+    def persistent_load(self, place: int) -> MarketDataService:
         """Return the replica of the service at a place of the router's list."""
         while len(self.services) <= place:
             self.services.append(MarketDataService._replica((), self._clock))

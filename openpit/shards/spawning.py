@@ -37,7 +37,7 @@ class _Popen(Popen):  # type: ignore[misc]  # multiprocess ships no types
                 spawn.get_executable(), command, [*self._fds, told, alive]
             )
             self.sentinel = ended
-            with open(telling, "wb", closefd=False) as stream:  # noqa: PTH123 - a descriptor
+            with open(telling, "wb", closefd=False) as stream:
                 stream.write(file.getbuffer())
         finally:
             os.close(told)
@@ -54,6 +54,6 @@ class WorkerProcess(SpawnProcess):  # type: ignore[misc]  # as above
 
 
 def pipe() -> tuple[Any, Any]:
-    """Return the reading and the writing end of a new pipe, as connections that can be passed on."""
+    """Return the reading and the writing end of a new pipe, as connections to be passed on."""
     ends: tuple[Any, Any] = get_context("spawn").Pipe(duplex=False)
     return ends

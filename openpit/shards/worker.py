@@ -30,8 +30,8 @@ READ_BYTES: Final = 65536
 LAST_WORDS_SECONDS: Final = 5.0
 """How long a policy may go on after the router has gone, before the worker is ended under it."""
 
-# A worker's garbage is what custom policies leave in cycles. The engine leaves none, and the objects
-# that it keeps would be looked at in vain: collect seldom.
+# A worker's garbage is what custom policies leave in cycles. The engine leaves none, and the
+# objects that it keeps would be looked at in vain: collect seldom.
 _GC_THRESHOLDS: Final = (50_000, 20, 100)
 
 

@@ -64,7 +64,7 @@ def _made(module: str, name: str, state: object) -> BaseException | None:
         return None
     try:
         kind = resolve(module, name)
-        arguments, attributes = decode(state)  # type: ignore[misc]  # a failure is caught
+        arguments, attributes = decode(state)
         error = kind(*arguments)
         if attributes is not None:
             vars(error).update(attributes)

@@ -21,13 +21,13 @@ __all__ = ["COMMANDS", "REPLIES", "VERSION", "Field", "Layout", "Type", "conform
 class Type(Enum):
     """What a field may hold, as msgpack decodes it."""
 
-    NUMBER = (int,)
-    FLAG = (bool,)
-    TEXT = (str,)
-    BYTES = (bytes,)
-    DECIMAL = (str,)  # text of the decimal
-    LIST = (tuple,)  # an array of what the field's reader says
-    VALUE = (type(None), bool, int, float, str, bytes, tuple)  # openpit.wire.values
+    NUMBER = ("number", int)
+    FLAG = ("flag", bool)
+    TEXT = ("text", str)
+    BYTES = ("bytes", bytes)
+    DECIMAL = ("text of a decimal", str)
+    LIST = ("an array of what the field's reader says", tuple)
+    VALUE = ("see openpit.wire.values", type(None), bool, int, float, str, bytes, tuple)
 
 
 class Field(NamedTuple):
@@ -216,6 +216,6 @@ def conforms(message: tuple[object, ...], table: dict[int, Layout]) -> bool:
     if layout is None or len(message) != len(layout.fields) + 1:
         return False
     return all(
-        (value is None and field.optional) or type(value) in field.type.value
+        (value is None and field.optional) or type(value) in field.type.value[1:]
         for value, field in zip(message[1:], layout.fields, strict=True)
     )

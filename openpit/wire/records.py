@@ -7,9 +7,8 @@ a value arrives exactly as it left, unchecked.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.account_adjustment import (
     AccountPnlOperation,
@@ -57,6 +56,9 @@ from openpit.pretrade import policies
 from openpit.pretrade.codes import RejectCode, RejectScope
 from openpit.pretrade.rejects import AccountBlock, Reject
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["BASES", "MEMBERS", "RECORDS", "Record"]
 
 
@@ -75,7 +77,7 @@ def _slots(cls: type, *fields: str) -> Record:
         return [getattr(value, field, None) for field in fields]
 
     def make(kind: type, values: list[object]) -> object:
-        made = object.__new__(kind)
+        made: object = object.__new__(kind)
         for field, value in zip(fields, values, strict=True):
             object.__setattr__(made, field, value)
         return made

@@ -190,7 +190,7 @@ def outcome_row(group_row: GroupRow) -> Row:
 def _read_outcome(row: Row) -> GroupRow:
     group, asset, *amounts, halt, average = row
     columns = [None if amount is None else Decimal(amount) for amount in amounts]
-    return group, (asset, *columns, _HALTS[halt], number(average))  # type: ignore[return-value]  # as many columns as outcome_row() wrote
+    return group, (asset, *columns, _HALTS[halt], number(average))
 
 
 def pnl_row(row: AccountPnlRow) -> Row:

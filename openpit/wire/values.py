@@ -16,13 +16,15 @@ other side must be able to import.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from decimal import Decimal
 from importlib import import_module
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.errors import WireError
 from openpit.wire.records import BASES, MEMBERS, RECORDS, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Packable", "decode", "encode", "resolve"]
 
@@ -158,7 +160,7 @@ def has_attributes(value: object, base: type) -> bool:
 # --- the way back ------------------------------------------------------------------------------
 
 
-def decode(packed: object) -> object:
+def decode(packed: Any) -> Any:
     """Return what :func:`encode` was given.
 
     Raises:
@@ -172,55 +174,55 @@ def decode(packed: object) -> object:
         raise WireError(f"not a value: {error!r}") from error
 
 
-def _decode_map(packed: tuple[object, ...]) -> dict[object, object]:
+def _decode_map(packed: tuple[Any, ...]) -> dict[object, object]:
     parts = [decode(part) for part in packed[1:]]
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def _decode_member(packed: tuple[object, ...]) -> object:
+def _decode_member(packed: tuple[Any, ...]) -> object:
     _, number, name = packed
-    return getattr(MEMBERS[number], name)  # type: ignore[index, arg-type]  # a failure is caught
+    return getattr(MEMBERS[number], name)
 
 
-def _decode_record(packed: tuple[object, ...]) -> object:
-    record: Record = RECORDS[packed[1]]  # type: ignore[index]  # a failure is caught
+def _decode_record(packed: tuple[Any, ...]) -> object:
+    record: Record = RECORDS[packed[1]]
     return record.make(record.cls, [decode(part) for part in packed[2:]])
 
 
-def _decode_object(packed: tuple[object, ...]) -> object:
+def _decode_object(packed: tuple[Any, ...]) -> object:
     _, number, module, name, named, *parts = packed
-    record: Record = RECORDS[number]  # type: ignore[index]  # a failure is caught
+    record: Record = RECORDS[number]
     kind = resolve(module, name)
     if not issubclass(kind, record.cls):
         raise WireError(f"{module}.{name} is no {record.cls.__qualname__}")
     value = record.make(kind, [decode(part) for part in parts])
-    attributes = iter(named)  # type: ignore[call-overload]  # a failure is caught
+    attributes = iter(named)
     for attribute in attributes:
         object.__setattr__(value, attribute, decode(next(attributes)))
     return value
 
 
-_DECODERS: Final[dict[object, Callable[[tuple[object, ...]], object]]] = {
+_DECODERS: Final[dict[object, Callable[[tuple[Any, ...]], object]]] = {
     LIST: lambda packed: [decode(part) for part in packed[1:]],
     TUPLE: lambda packed: tuple(decode(part) for part in packed[1:]),
     MAP: _decode_map,
-    DECIMAL: lambda packed: Decimal(packed[1]),  # type: ignore[arg-type]  # a failure is caught
-    BIG_NUMBER: lambda packed: int(packed[1]),  # type: ignore[call-overload]  # as above
+    DECIMAL: lambda packed: Decimal(packed[1]),
+    BIG_NUMBER: lambda packed: int(packed[1]),
     MEMBER: _decode_member,
     RECORD: _decode_record,
     OBJECT: _decode_object,
 }
 
 
-def resolve(module: object, name: object) -> type:
+def resolve(module: Any, name: Any) -> type:
     """Return a class by its module and qualified name.
 
     Raises:
         WireError: this process has no such class.
     """
     try:
-        found: object = sys.modules.get(module) or import_module(module)  # type: ignore[arg-type, call-overload]  # a failure is caught
-        for part in name.split("."):  # type: ignore[attr-defined]  # a failure is caught
+        found: object = sys.modules.get(module) or import_module(module)
+        for part in name.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise WireError(f"{module}.{name} cannot be imported here: {error}") from error

@@ -1,0 +1,112 @@
+"""Commits and rollbacks of many: reservations without effects at once, the others per shard."""
+
+from __future__ import annotations
+
+from inspect import iscoroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.errors import WireError
+from openpit.router.batches import ManyCall, Part
+from openpit.router.proxies import HeldReservation, LocalReservation, OperationProxy
+from openpit.wire import kinds
+from openpit.wire.failures import read_failure
+from openpit.wire.frames import pack
+from openpit.wire.limits import HANDLES_PER_COMMAND
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openpit.router.calls import Reply
+    from openpit.router.core import RouterCore
+    from openpit.router.link import ShardLink
+
+__all__ = ["FinalizeMany", "finalize_many"]
+
+
+class FinalizeMany(ManyCall):
+    """``commit`` or ``rollback`` for many reservations."""
+
+    __slots__ = ("_commit", "_handles", "_now")
+
+    def __init__(self, core: RouterCore, items: int, now: int, *, commit: bool) -> None:
+        super().__init__(items)
+        self._commit = commit
+        self._now = now
+        self._handles: list[tuple[list[int], list[int]]] = [([], []) for _ in core.links]
+
+    @property
+    def method(self) -> str:  # type: ignore[override]  # the base class says it for all instances
+        """The public method's name."""
+        return "commit_many" if self._commit else "rollback_many"
+
+    def add(self, index: int, proxy: HeldReservation | OperationProxy) -> None:
+        """Take a proxy that is closed already."""
+        handles, indexes = self._handles[proxy._link.number]
+        handles.append(proxy._handle)
+        indexes.append(index)
+
+    def feed(self, core: RouterCore) -> bool:
+        kind = kinds.COMMIT_MANY if self._commit else kinds.ROLLBACK_MANY
+        for number, (handles, indexes) in enumerate(self._handles):
+            for start in range(0, len(handles), HANDLES_PER_COMMAND):
+                end = start + HANDLES_PER_COMMAND
+                packed = pack((kind, None, self._now, handles[start:end]))
+                part = FinalizePart(self, indexes[start:end], packed, 1)
+                core.submit(core.links[number], part)
+        self.fed(core)
+        return False
+
+
+class FinalizePart(Part):
+    """Handles of one call in one command, answered as a whole."""
+
+    __slots__ = ()
+
+    def take(self, core: RouterCore, place: int, link: ShardLink, reply: Reply) -> None:
+        self.answered = len(self.indexes)
+        call: FinalizeMany = self.call
+        if call.done:
+            return
+        if reply[0] == kinds.FAILURES:
+            for failed, *failure in reply[2]:
+                call.failures[self.indexes[failed]] = read_failure(tuple(failure), link.number)
+        elif reply[0] != kinds.DONE:
+            raise WireError(f"not a reply to a list of handles: {reply!r:.200}")
+        call.settle(core, len(self.indexes))
+
+
+def finalize_many(
+    core: RouterCore, reservations: Sequence[Any], now: int, *, commit: bool
+) -> FinalizeMany:
+    """Return the call that finalises reservations; those without effects are finalised here."""
+    call = FinalizeMany(core, len(reservations), now, commit=commit)
+    finished = 0
+    for index, reservation in enumerate(reservations):
+        try:
+            if isinstance(reservation, LocalReservation):
+                if reservation._open and reservation._link.is_up:
+                    reservation._open = False
+                else:
+                    reservation.finish()  # raises what there is to say
+            elif isinstance(reservation, _HELD) and reservation._link.runner is core.runner:
+                if reservation.close():
+                    call.add(index, reservation)
+                    continue
+            else:
+                _finalize_foreign(reservation, commit=commit)
+        except Exception as error:  # noqa: BLE001 - told together, when every item is finished
+            call.failures[index] = error
+        finished += 1
+    call.settle(core, finished)
+    return call
+
+
+def _finalize_foreign(reservation: Any, *, commit: bool) -> None:
+    """Finalise the reservation of another engine, which is a mistake but a harmless one."""
+    answer = reservation.commit() if commit else reservation.rollback()
+    if iscoroutine(answer):
+        answer.close()
+        raise TypeError("the reservation belongs to another asynchronous engine")
+
+
+_HELD: Final = (HeldReservation, OperationProxy)
