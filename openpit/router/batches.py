@@ -15,7 +15,7 @@ from openpit.pretrade.results import ExecuteResult
 from openpit.router.answers import CHECKS, denial, read_execute, read_reported
 from openpit.router.calls import Call, Entry, overload, unknown
 from openpit.router.orders import captured_order, captured_report
-from openpit.router.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
+from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_rows
 
@@ -44,7 +44,7 @@ _UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
 class ManyCall(Call):
     """A call over many items; its value is the list of their results, in input order."""
 
-    __slots__ = ("_left", "failures", "results")
+    __slots__ = ("_left", "failures", "held_back", "results")
 
     method = ""
 
@@ -52,6 +52,8 @@ class ManyCall(Call):
         super().__init__()
         self.results: list[Any] = [None] * items
         self.failures: dict[int, BaseException] = {}
+        # Items whose replies have come, and are delivered when all shards know of a block.
+        self.held_back: dict[int, ShardLink] = {}
         # Items without a result, and one more while there is something left to encode.
         self._left = items + 1
 
@@ -106,11 +108,15 @@ class ManyCall(Call):
                 part.overloaded(core, link)
             for part in [entry for entry in link.pending if _is_of(entry, self)]:
                 part.expire(core, link, why)  # type: ignore[attr-defined]  # parts have it
+        held_back, self.held_back = self.held_back, {}
+        for index, link in held_back.items():
+            self.missing(core, index, link.number, why, unknown(link, why))
 
     def abandon(self, core: RouterCore) -> None:
         for link in core.links:
             for part in [entry for entry in link.waiting if _is_of(entry, self)]:
                 link.waiting.remove(part)
+        self.held_back.clear()
         super().abandon(core)
 
 
@@ -121,7 +127,7 @@ def _is_of(entry: Entry, call: ManyCall) -> bool:
 class Part(Entry):
     """Some items of a call, in one frame to one shard."""
 
-    __slots__ = ("answered", "call", "indexes")
+    __slots__ = ("answered", "call", "indexes", "is_over")
 
     def __init__(self, call: ManyCall, indexes: Sequence[int], packed: bytes, count: int) -> None:
         self.is_sent = True
@@ -129,7 +135,8 @@ class Part(Entry):
         self.indexes = indexes
         self.packed = packed
         self.count = count
-        self.answered = 0
+        self.answered = 0  # how many of the commands; a reply that is held back counts
+        self.is_over = False  # given up: the call may be going on with other items
 
     def sent(self) -> None:
         self.is_sent = True
@@ -149,19 +156,40 @@ class Part(Entry):
         self._give_up(core, link.number, why, unknown(link, why))
 
     def _give_up(self, core: RouterCore, shard: int, why: str, error: Exception) -> None:
-        if self.call.done:
+        if self.call.done or self.is_over:
             return
+        self.is_over = True
         for index in self.indexes[self.answered :]:
             self.call.missing(core, index, shard, why, error)
 
-    def take(self, core: RouterCore, place: int, link: ShardLink, reply: Reply) -> None:
-        """Take the reply to one item, whose result goes to ``self.call`` unless that is done."""
+    def items(self, seq: int, count: int) -> Sequence[int]:
+        """Return the indexes of the items that some of the commands are about."""
+        return self.indexes[seq - self.first : seq - self.first + count]
+
+    def hold_back(self, link: ShardLink, seq: int, count: int) -> None:
+        if not (self.is_over or self.call.done):
+            self.call.held_back.update(dict.fromkeys(self.items(seq, count), link))
+        self.answered = seq + count - self.first
+
+    def is_wanted(self, seq: int, count: int) -> bool:
+        """Count commands as answered; tell whether anybody waits for the answers."""
+        place = seq - self.first
+        if place < self.answered:  # they were held back
+            held_back = self.call.held_back
+            return all([held_back.pop(index, None) for index in self.items(seq, count)])
+        self.answered = place + count
+        return not (self.is_over or self.call.done)
+
+    def take(
+        self, core: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
+    ) -> None:
+        """Take the reply to one item; its result goes to ``self.call`` if that wants it."""
         raise NotImplementedError
 
     def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
-        place = self.answered
-        self.answered += 1
-        self.take(core, place, link, reply)
+        seq = reply[1]
+        is_wanted = self.is_wanted(seq, 1)
+        self.take(core, seq - self.first, link, reply, is_wanted=is_wanted)
 
 
 # --- orders ------------------------------------------------------------------------------------
@@ -335,14 +363,12 @@ class ExecutePart(Part):
     ) -> None:
         if kind != kinds.ACCEPTED:
             raise WireError(f"not a reply to an order: {kind}")
-        start = self.answered
-        self.answered = start + count
-        call: ExecuteMany = self.call
-        if call.done:
+        if not self.is_wanted(seq, count):
             return
+        call: ExecuteMany = self.call
         results = call.results
         local = link.handles.local
-        for index in self.indexes[start : start + count]:
+        for index in self.items(seq, count):
             # What _of() of either class does, spelt out: the hot path of volume.
             reservation = _new(local)
             reservation._link = link
@@ -353,7 +379,9 @@ class ExecutePart(Part):
             results[index] = result
         call.settle(core, count)
 
-    def take(self, core: RouterCore, place: int, link: ShardLink, reply: Reply) -> None:
+    def take(
+        self, core: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
+    ) -> None:
         if reply[0] == kinds.REJECTED_UNCOUNTED and self.counts:
             counted = self.counts[place]
             if counted is not None:
@@ -361,15 +389,15 @@ class ExecutePart(Part):
         call: ExecuteMany = self.call
         index = self.indexes[place]
         try:
-            account = None if call.done else call.orders[index]._account
+            account = call.orders[index]._account if is_wanted else None
             result = read_execute(link, account, reply)
         except WireError:
             raise
         except BaseException as error:  # noqa: BLE001 - a policy's, on its way to the caller
-            if not call.done:
+            if is_wanted:
                 call.put_failure(core, index, error)
             return
-        if not call.done:
+        if is_wanted:
             call.put(core, index, result)
 
 
@@ -437,9 +465,11 @@ class ReportPart(Part):
 
     __slots__ = ()
 
-    def take(self, core: RouterCore, place: int, link: ShardLink, reply: Reply) -> None:
+    def take(
+        self, core: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
+    ) -> None:
         call: ReportMany = self.call
-        if call.done:
+        if not is_wanted:
             return
         index = self.indexes[place]
         try:

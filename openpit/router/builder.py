@@ -24,9 +24,9 @@ from openpit.router.blocking import BlockingDriver
 from openpit.router.core import RouterCore
 from openpit.router.engine import ShardedEngine
 from openpit.router.proxies import BLOCKING, Handles
-from openpit.router.slots import MAX_SHARDS
 from openpit.shards.process import Worker, refuse_unguarded_main
 from openpit.shards.setup import dump_policies
+from openpit.shards.slots import MAX_SHARDS
 from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:
@@ -115,8 +115,7 @@ class ShardedEngineBuilder(SyncedEngineBuilder):
     def builtin(self, builtin_ready_builder: ReadyBuilder) -> ReadyShardedEngineBuilder:
         """Register a built-in policy; as on an engine of one process."""
         stage = ReadyShardedEngineBuilder._with(self._clock, self._options)
-        builtin_ready_builder._build(stage)
-        return stage
+        return stage.builtin(builtin_ready_builder)
 
     def pre_trade(self, policy: Policy) -> ReadyShardedEngineBuilder:
         """Register a policy of your own; its name and group id are read now."""
@@ -141,7 +140,7 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder):
 
     def builtin(self, builtin_ready_builder: ReadyBuilder) -> Self:
         """Register another built-in policy; as on an engine of one process."""
-        builtin_ready_builder._build(self)
+        super().builtin(builtin_ready_builder)
         return self
 
     def pre_trade(self, policy: Policy) -> Self:

@@ -53,6 +53,9 @@ class Entry:
         for number in range(seq, seq + count):
             self.replied(core, link, (kind, number, 1))
 
+    def hold_back(self, link: ShardLink, seq: int, count: int) -> None:
+        """Learn that replies to some of the commands have come, and will be delivered later."""
+
     def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
         """End without the replies that are missing: the shard is down."""
         raise NotImplementedError

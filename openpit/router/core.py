@@ -21,9 +21,9 @@ from openpit.router.finalizing import finalize_many
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.link import ShardLink
 from openpit.router.orders import OrderEncoder, captured_order, captured_report
-from openpit.router.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.router.upkeep import Close, Drop, Goodbye, Quote, Start
 from openpit.router.wide import BroadRates, arm, check_without_account
+from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.wire import kinds
 from openpit.wire.frames import pack
 from openpit.wire.limits import CREDITS, HANDLES_PER_COMMAND, ROWS_PER_FRAME
@@ -111,7 +111,9 @@ class RouterCore:
     def start(self, link: ShardLink, now: int, payload: bytes) -> Call:
         """Have a worker load its engine; the call ends when the shard is up or has refused."""
         call = Start(link)
-        call.packed = pack((kinds.HELLO, None, now, link.number, payload))
+        call.packed = pack(
+            (kinds.HELLO, None, now, link.number, len(self.links), payload)
+        )
         link.stage(call)
         return call
 
@@ -310,6 +312,7 @@ class RouterCore:
             else:
                 entry.replied(self, link, reply)
 
+        entry.hold_back(link, seq, count)
         WideCall(arm(self, link, self._now, causes, deliver)).advance(self)
 
     def give_back(self, counted: Counted) -> None:

@@ -62,10 +62,14 @@ class FinalizePart(Part):
 
     __slots__ = ()
 
-    def take(self, core: RouterCore, place: int, link: ShardLink, reply: Reply) -> None:
-        self.answered = len(self.indexes)
+    def items(self, seq: int, count: int) -> Sequence[int]:
+        return self.indexes
+
+    def take(
+        self, core: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
+    ) -> None:
         call: FinalizeMany = self.call
-        if call.done:
+        if not is_wanted:
             return
         if reply[0] == kinds.FAILURES:
             for failed, *failure in reply[2]:

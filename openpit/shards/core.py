@@ -299,13 +299,13 @@ class ShardCore:
 
     def _execute_whole(self, seq: int, command: Command) -> Reply:
         result = self._engine.execute(self._order_of(command), command[2])
-        return self._executed(seq, result, counted=True)
+        return self._executed(seq, result, counted=_is_counted(command))
 
     def _start(self, seq: int, command: Command) -> Reply:
         result = self._engine.start(self._order_of(command), command[2])
         request = result._request
         if request is None:
-            return self._rejected(seq, result._rejects, counted=True)
+            return self._rejected(seq, result._rejects, counted=_is_counted(command))
         self._open[seq] = request  # type: ignore[assignment]  # the engine's own handle
         return kinds.STARTED, seq
 
@@ -325,7 +325,7 @@ class ShardCore:
         result = self._engine.drop_copy(self._order_of(command), command[2])
         operation: Any = result._operation
         if operation is None:
-            return self._rejected(seq, result._rejects, counted=True)
+            return self._rejected(seq, result._rejects, counted=_is_counted(command))
         return (
             kinds.RECORDED,
             seq,
@@ -441,6 +441,11 @@ def _settle(effects: Effects) -> None:
         effects.rollback()
     except BaseException:  # noqa: BLE001 - see the docstring
         return
+
+
+def _is_counted(command: Command) -> bool:
+    """Tell whether the router counted the order of a command that carries it as a value."""
+    return bool(command[4] or command[5])
 
 
 def _traces(effects: Effects) -> tuple[Any, Any]:

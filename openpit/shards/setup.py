@@ -17,6 +17,7 @@ from openpit.engine.builder import build_core
 from openpit.errors import WireError
 from openpit.marketdata.service import MarketDataService
 from openpit.shards.core import ShardClock, ShardCore
+from openpit.shards.slots import slot_of, spread_slots
 from openpit.wire import kinds
 
 if TYPE_CHECKING:
@@ -78,8 +79,10 @@ def start_shard(command: tuple[Any, ...], reader: FrameReader) -> ShardCore:
     """
     if command[0] != kinds.HELLO or len(command) != len(kinds.COMMANDS[kinds.HELLO].fields) + 1:
         raise WireError(f"a connection starts with HELLO, not with {command!r:.200}")
-    _, _, now, number, payload = command
+    _, _, now, number, shards, payload = command
     clock = ShardClock(now)
     unpickler = _Unpickler(BytesIO(payload), clock)
     engine = build_core(unpickler.load(), clock, RLock())
+    owner = spread_slots(shards)
+    engine.registry.owns = lambda account: owner[slot_of(account)] == number
     return ShardCore(number, engine, clock, unpickler.services, reader)

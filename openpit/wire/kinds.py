@@ -140,7 +140,13 @@ COMMANDS: Final[dict[int, Layout]] = {
     ),
     ARM: Layout("engine-wide block", (*_ROUTING, Field("causes", Type.LIST))),
     HELLO: Layout(
-        "start", (*_ROUTING, Field("shard", Type.NUMBER), Field("engine, by dill", Type.BYTES))
+        "start",
+        (
+            *_ROUTING,
+            Field("shard", Type.NUMBER),
+            Field("of shards", Type.NUMBER),
+            Field("engine, by dill", Type.BYTES),
+        ),
     ),
     CLOSE: Layout("roll back what is open and end", _ROUTING),
 }

@@ -18,6 +18,7 @@ from __future__ import annotations
 import sys
 from decimal import Decimal
 from importlib import import_module
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.errors import WireError
@@ -142,9 +143,7 @@ def _object(number: int, value: object) -> Packable:
 def _attributes(value: object, base: type) -> dict[str, object]:
     """Return what a user's object holds beyond its base class: its dictionary and own slots."""
     found = dict(vars(value))
-    for kind in type(value).__mro__:
-        if kind is base:
-            break
+    for kind in takewhile(lambda kind: kind is not base, type(value).__mro__):
         slots = kind.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
             if hasattr(value, name):

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import msgpack
+import pytest
+from custom_policies import Untravelled, Unusual
+
+from openpit.errors import PolicyConfigureError, ShardCallbackError
+from openpit.param.enums import ConfigureErrorKind
+from openpit.wire.failures import failure_row, read_failure
+
+
+def raised(error: BaseException) -> BaseException:
+    try:
+        raise error
+    except BaseException as caught:
+        row = msgpack.unpackb(msgpack.packb(failure_row(caught)), use_list=False)
+    return read_failure(row, 3)
+
+
+def test_the_same_type_with_the_workers_traceback_as_cause() -> None:
+    error = raised(ValueError("bad", 5))
+    assert type(error) is ValueError
+    assert error.args == ("bad", 5)
+    assert str(error.__cause__).startswith("\nTraceback (most recent call last):")
+    assert "in raised" in str(error.__cause__)
+
+
+def test_attributes_and_notes_travel() -> None:
+    sent = PolicyConfigureError("refused")
+    sent.kind = ConfigureErrorKind.VALIDATION
+    sent.add_note("a note")
+    error = raised(sent)
+    assert isinstance(error, PolicyConfigureError)
+    assert error.kind == ConfigureErrorKind.VALIDATION
+    assert error.__notes__ == ["a note"]
+
+
+def test_exceptions_of_users_travel_by_their_reduction() -> None:
+    error = raised(Unusual("text", 7))
+    assert isinstance(error, Unusual)
+    assert (str(error), error.code) == ("text", 7)
+
+
+def test_exceptions_with_arguments_of_their_own() -> None:
+    error = raised(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"))
+    assert isinstance(error, UnicodeDecodeError)
+    assert isinstance(raised(KeyboardInterrupt()), KeyboardInterrupt)
+
+
+class Reduced(Exception):
+    def __reduce__(self) -> str:
+        return "somewhere"
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+class Choosy(Exception):
+    def __init__(self, *, wanted: int) -> None:
+        super().__init__("chosen")
+        self.wanted = wanted
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (Untravelled(), "custom_policies.Untravelled: <object object at"),
+        (Reduced("x"), "Reduced: x"),
+        (Mute("x"), "Mute: <no text: its __str__ raised>"),
+        (Choosy(wanted=3), "Choosy: chosen"),
+    ],
+)
+def test_what_cannot_travel_becomes_a_callback_error(error: Exception, text: str) -> None:
+    arrived = raised(error)
+    if isinstance(error, Mute):
+        assert isinstance(arrived, Mute)
+        return
+    assert isinstance(arrived, ShardCallbackError)
+    assert text in str(arrived)
+    assert arrived.shard == 3
+
+
+def test_a_class_that_is_none_here() -> None:
+    row = ("builtins", "int", (1, (1,), None), "text", "trace")
+    assert isinstance(read_failure(row, 0), ShardCallbackError)
+    row = ("no.such", "Error", (1, (1,), None), "text", "trace")
+    assert str(read_failure(row, 0)) == "no.such.Error: text"
