@@ -12,7 +12,7 @@ from openpit.errors import AccountBlockError, AccountGroupRegistrationError
 from openpit.pretrade.rejects import AccountBlock, Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["DEFAULT_GROUP", "ENGINE", "AccountRegistry", "admin_block"]
 
@@ -39,6 +39,10 @@ def admin_block(reason: str) -> AccountBlock:
     return AccountBlock._of(ENGINE, "AccountBlocked", reason, reason)
 
 
+def _is_account(_account: int) -> bool:
+    return True
+
+
 class AccountRegistry:
     """Blocks, groups and currencies of an engine's accounts."""
 
@@ -50,6 +54,7 @@ class AccountRegistry:
         "anything_blocked",
         "finalizer_failed",
         "groups",
+        "owns",
         "unattributed_report",
     )
 
@@ -60,6 +65,8 @@ class AccountRegistry:
         self.groups: dict[int | None, int] = {}
         self._currencies: dict[int, str] = {}
         self._group_currencies: dict[int, str] = {}
+        # Which accounts are this engine's: all, unless it shares them with other shards.
+        self.owns: Callable[[int], bool] = _is_account
         self.finalizer_failed = False
         self.unattributed_report = False
         # Read by every check: false means that no account, group or engine cause exists at all.

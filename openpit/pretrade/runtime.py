@@ -49,6 +49,9 @@ class AccountsView(Protocol):
     def block(self, account: int, cause: AccountBlock) -> None:
         """Block an account outside any answer, when a rollback fails; the first cause stays."""
 
+    def owns(self, account: int, /) -> bool:
+        """Tell whether the account is this engine's, and not that of another shard."""
+
     def known_accounts(self) -> Iterable[int]:
         """Return the accounts that have an explicit currency or a group membership."""
 

@@ -176,7 +176,8 @@ class Part(Entry):
         place = seq - self.first
         if place < self.answered:  # they were held back
             held_back = self.call.held_back
-            return all([held_back.pop(index, None) for index in self.items(seq, count)])
+            found = [held_back.pop(index, None) for index in self.items(seq, count)]
+            return all(link is not None for link in found)
         self.answered = place + count
         return not (self.is_over or self.call.done)
 
