@@ -415,7 +415,7 @@ def test_services_become_replicas_that_follow_the_router() -> None:
     ready = stage.builtin(build_spot_funds().market_data(one, 0)).pre_trade(Quoting(one, other))
     payload, services = dump_policies(ready._policies)
     assert services == [one, other]
-    core = start_shard((kinds.HELLO, None, NOW, 0, payload), FrameReader())
+    core = start_shard((kinds.HELLO, None, NOW, 0, 1, payload), FrameReader())
     push = ("push", 0, *[Decimal(7)] * 3, NOW)
     register = ("register", 0, "AAPL", "USD", None)
     quotes = [(kinds.QUOTE, None, NOW, 1, encode(change)) for change in (register, push)]
