@@ -71,6 +71,8 @@ class ManyCall(Call):
     def completed(self, core: RouterCore) -> None:
         """End with the results, or with the exceptions of the items that failed."""
         if self.failures:
+            # Tracebacks of the exceptions may keep this call: its reservations must not hang on it.
+            self.results = []
             self.fail(core, self._failure())
         else:
             self.finish(core, self.results)

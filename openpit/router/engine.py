@@ -150,6 +150,7 @@ class ShardedEngine(Opaque):
             except Exception as error:  # noqa: BLE001 - told with the others, at the end
                 failure = error
             driver.run_part(call.resume, result, failure)
+            del result, failure  # a traceback may keep this frame, and the reservation in it
         return call.result()  # type: ignore[no-any-return]  # the list of results
 
     def commit_many(self, reservations: Iterable[Reservation]) -> None:
