@@ -1,0 +1,206 @@
+"""Custom policies and subclasses that scenarios use, here and in shards: found by name, all plain data.
+
+A policy keeps its state by account, as policies of a sharded engine have to, and notes what it is
+called with, by account too. Shards that live in this process note it in the same place.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import openpit
+import runner
+from openpit.pretrade import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["LOGS", "Desk", "LateDesk", "ScenarioInterpreter"]
+
+LOGS: defaultdict[str, defaultdict[int | None, list[Any]]] = defaultdict(lambda: defaultdict(list))
+"""What the policies of each side noted, by account; None for orders and reports without one."""
+
+
+class SubOrder(openpit.Order):
+    """An order that its user decorates."""
+
+
+class BareOrder(openpit.Order):
+    """An order without any group: it skips the constructor of its base."""
+
+    def __init__(self, **groups: Any) -> None:
+        """Take anything, keep nothing."""
+
+
+class SubExecutionReport(openpit.ExecutionReport):
+    """A report that its user decorates."""
+
+
+class BareExecutionReport(openpit.ExecutionReport):
+    """A report without any group."""
+
+    def __init__(self, **groups: Any) -> None:
+        """Take anything, keep nothing."""
+
+
+class SubAccountAdjustment(openpit.AccountAdjustment):
+    """An adjustment that its user decorates."""
+
+
+class BareAccountAdjustment(openpit.AccountAdjustment):
+    """An adjustment without any part."""
+
+    def __init__(self, **groups: Any) -> None:
+        """Take anything, keep nothing."""
+
+
+_SUBCLASSES: dict[tuple[str, bool], type] = {
+    ("Order", False): SubOrder,
+    ("Order", True): BareOrder,
+    ("ExecutionReport", False): SubExecutionReport,
+    ("ExecutionReport", True): BareExecutionReport,
+    ("AccountAdjustment", False): SubAccountAdjustment,
+    ("AccountAdjustment", True): BareAccountAdjustment,
+}
+
+_DECORATED = frozenset(
+    {
+        openpit.Order,
+        openpit.ExecutionReport,
+        openpit.AccountAdjustment,
+        *_SUBCLASSES.values(),
+    }
+)
+
+_ALIASES = {
+    "ShardedEngine": ["Engine"],
+    "ShardedAccounts": ["Accounts"],
+    "ShardedConfigurator": ["Configurator"],
+}
+
+
+class ScenarioInterpreter(runner.Interpreter):
+    """The interpreter of the differential rung, with what shards need."""
+
+    def __init__(self, coverage: set[str]) -> None:
+        super().__init__(openpit, coverage)
+        self.forms["marked"] = self._marked
+
+    def canonical(self, value: Any) -> Any:
+        kind = type(value)
+        if kind in _DECORATED and vars(value):
+            marks = {name: self.canonical(mark) for name, mark in vars(value).items()}
+            return [*super().canonical(value), marks]
+        return _ALIASES.get(kind.__name__) or super().canonical(value)
+
+    def canonical_exception(self, error: BaseException) -> dict[str, Any]:
+        canonical = super().canonical_exception(error)
+        if isinstance(error, BaseExceptionGroup):
+            canonical["exceptions"] = [self.canonical_exception(each) for each in error.exceptions]
+        return canonical
+
+    def _subclass(self, expression: list[Any], scope: dict[str, Any]) -> Any:
+        return _SUBCLASSES[expression[1], bool(expression[2].get("bare"))]
+
+    def _marked(self, expression: list[Any], scope: dict[str, Any]) -> Any:
+        """An object with attributes of its user's."""
+        value = self.evaluate(expression[1], scope)
+        for name, attribute in expression[2].items():
+            setattr(value, name, self.evaluate(attribute, scope))
+        return value
+
+    def _function(self, expression: list[Any], scope: dict[str, Any]) -> Callable[..., Any]:
+        # What it notes belongs to the account of the callback that made it.
+        tag, body = expression[1], expression[2] if len(expression) > 2 else None
+        closure = dict(scope)
+        log = self.trace
+
+        def scripted(*_args: Any, **_kwargs: Any) -> Any:
+            log.append(["fn", tag])
+            before, self.trace = self.trace, log
+            try:
+                return self.evaluate(body, closure)
+            finally:
+                self.trace = before
+
+        return scripted
+
+
+class LateDesk(Policy):
+    """A policy without a start stage; ``specification`` is that of the form ``policy``.
+
+    ``hooks`` gives for each callback what it answers, taken in turn for each account.
+    """
+
+    def __init__(self, side: str, specification: dict[str, Any]) -> None:
+        self._side = side
+        self._name = specification["name"]
+        self._group = specification.get("group", 0)
+        self._hooks: dict[str, list[Any]] = specification.get("hooks", {})
+        self._turns: dict[tuple[str, int | None], int] = {}
+        self._interpreter: ScenarioInterpreter | None = None
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def policy_group_id(self) -> int:
+        return self._group
+
+    def __getattr__(self, name: str) -> Any:
+        # The optional callbacks are there exactly if there is something for them to answer.
+        if not name.endswith("_dry_run") or name not in self._hooks:
+            raise AttributeError(name)
+
+        def callback(ctx: Any, order: Any) -> Any:
+            return self._answer(name, _account_of(order), {"ctx": ctx, "order": order})
+
+        return callback
+
+    def perform_pre_trade_check(self, ctx: Any, order: Any) -> Any:
+        if "perform_pre_trade_check" not in self._hooks:
+            return super().perform_pre_trade_check(ctx, order)
+        named = {"ctx": ctx, "order": order}
+        return self._answer("perform_pre_trade_check", _account_of(order), named)
+
+    def apply_execution_report(self, ctx: Any, report: Any) -> Any:
+        if "apply_execution_report" not in self._hooks:
+            return super().apply_execution_report(ctx, report)
+        named = {"ctx": ctx, "report": report}
+        return self._answer("apply_execution_report", _account_of(report), named)
+
+    def apply_account_adjustment(self, ctx: Any, account_id: Any, adjustment: Any) -> Any:
+        if "apply_account_adjustment" not in self._hooks:
+            return super().apply_account_adjustment(ctx, account_id, adjustment)
+        named = {"ctx": ctx, "account_id": account_id, "adjustment": adjustment}
+        return self._answer("apply_account_adjustment", account_id.value, named)
+
+    def _answer(self, hook: str, account: int | None, named: dict[str, Any]) -> Any:
+        interpreter = self._interpreter
+        if interpreter is None:
+            interpreter = self._interpreter = ScenarioInterpreter(set())
+        interpreter.trace = LOGS[self._side][account]
+        seen = {name: interpreter.canonical(value) for name, value in named.items()}
+        interpreter.trace.append(["hook", self._name, hook, seen])
+        turn = self._turns.get((hook, account), 0)
+        self._turns[hook, account] = turn + 1
+        answers = self._hooks[hook]
+        return interpreter.evaluate(answers[turn % len(answers)], named)
+
+
+class Desk(LateDesk):
+    """A policy with all callbacks."""
+
+    def check_pre_trade_start(self, ctx: Any, order: Any) -> Any:
+        if "check_pre_trade_start" not in self._hooks:
+            return super().check_pre_trade_start(ctx, order)
+        named = {"ctx": ctx, "order": order}
+        return self._answer("check_pre_trade_start", _account_of(order), named)
+
+
+def _account_of(order_or_report: Any) -> int | None:
+    operation = order_or_report.operation
+    account = None if operation is None else operation.account_id
+    return None if account is None else account.value

@@ -1,0 +1,336 @@
+"""Random scenarios for engines of any number of shards: every method, every policy, all accounts.
+
+The language and much of the vocabulary are those of the differential rung. What differs: accounts of
+five shards, batches, time that moves, custom policies that keep to one account, handles that are
+let go of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generators import accounts, adjustments, custom, domain, market_data, policies, spot_funds
+from generators.draw import Draw
+from generators.expressions import Expression, Scenario, call, get, many, on, op, ref, step, v
+from generators.flow import PNLS, finish
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["ACCOUNTS", "Session", "scenario"]
+
+ACCOUNTS = (1, 2, 3, 4, 5)
+"""One account for each of five shards, and some of each of two and three."""
+
+_SECOND = 1_000_000_000
+_TICKS = (1, 600 * _SECOND, 3600 * _SECOND - 1, 3600 * _SECOND, 7200 * _SECOND, 90_000 * _SECOND)
+_MARKS: tuple[Expression, ...] = (
+    "desk 7",
+    7,
+    -(2**63) - 1,
+    1.5,
+    None,
+    True,
+    ["bytes", "00ff"],
+    ["dec", "1.50"],
+    ["list", 1, ["tuple", "a", None]],
+    call("param.Price", "2.50"),
+    call("param.AccountId.from_int", 9),
+    ref("param.Side.SELL"),
+)
+
+
+def scenario(seed: str) -> Scenario:
+    """Return the scenario that belongs to a seed: the same one always."""
+    session = Session(Draw(seed, ACCOUNTS))
+    session.open()
+    session.play(session.random.randint(40, 90))
+    session.end()
+    return session.steps
+
+
+class Session(spot_funds.Desk):
+    """One scenario in the making."""
+
+    def __init__(self, random: Draw) -> None:
+        super().__init__(random)
+        # Batches run past an exception that is none (an interrupt), one engine does not.
+        self.batches = random.chance(0.6)
+        self.fails = False  # a custom policy's rollback may raise
+        self.has_market = False
+
+    # --- the engine ------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Build the engine, feed the market, fund the accounts."""
+        random = self.random
+        random.faults = 0.02
+        self.has_market = random.chance(0.6)
+        service = self._market() if self.has_market else None
+        with random.dialled(0.0):
+            chosen: list[Expression] = []
+            if random.chance(0.6):
+                chosen += policies.simple(random)
+            if random.chance(0.6) or not chosen:
+                maker = policies.spot_killswitch if random.chance(0.4) else policies.spot_funds
+                chosen.append(maker(random, service, self.group_id or None))
+            for number in range(random.choice((0, 0, 0, 1, 1, 2))):
+                chosen.append(self._policy(f"P{number}"))
+            random.shuffle(chosen)
+        self.add(domain.engine(random, chosen), "e")
+        self._fund()
+
+    def _policy(self, name: str) -> Expression:
+        _, specification = custom.policy(self.random, name)
+        specification["group"] = self.random.choice((0, 0, 1, 2))
+        specification["late"] = self.random.chance(0.3)
+        del specification["derived"]
+        specification["hooks"] = {
+            hook: [self._local(answer) for answer in answers]
+            for hook, answers in specification["hooks"].items()
+        }
+        return ["policy", specification]
+
+    def _local(self, answer: Expression) -> Expression:
+        """Leave out what a policy in another process cannot do: it has no engine to call."""
+        if isinstance(answer, dict):
+            return {name: self._local(part) for name, part in answer.items()}
+        if not isinstance(answer, list) or not answer:
+            return answer
+        if answer[0] in ("keep", "once"):
+            return None
+        if answer[0] == "fn" and len(answer) > 2 and answer[2] is not None:
+            self.fails = True
+        if answer[0] == "raise" and self.batches:
+            return ["raise", "ValueError", answer[2]]
+        return [self._local(part) for part in answer]
+
+    # --- turns -----------------------------------------------------------------------------------
+
+    def play(self, turns: int) -> None:
+        """Add that many turns."""
+        makers, weights = zip(*self._turns(), strict=True)
+        for _ in range(turns):
+            self.random.turn()
+            self.random.choices(makers, weights)[0]()
+
+    def _turns(self) -> list[tuple[Callable[[], None], int]]:
+        return [
+            (self.place, 24),
+            (self.start, 8),
+            (self.report, 14),
+            (self.plain_report, 6),
+            (self.batch if self.batches else self.place, 8),
+            (self.report_batch if self.batches else self.plain_report, 4),
+            (self.adjust, 7),
+            (self.administer, 12),
+            (self.configure, 9),
+            (self.move_market if self.has_market else self.tick, 7),
+            (self.tick, 4),
+            (self.let_go, 4),
+            (self.misuse, 2),
+        ]
+
+    def any_order(self) -> Expression:
+        """An order: plain, with gaps, without account, decorated."""
+        random = self.random
+        form = random.random()
+        if form < 0.6:
+            return self.order()[0]
+        if form < 0.9:
+            return domain.order(random, gaps=0.05, sizes=spot_funds.SIZES, prices=spot_funds.PRICES)
+        operation = domain.order_operation(
+            random, gaps=0.02, sizes=spot_funds.SIZES, prices=spot_funds.PRICES
+        )
+        made = call(["class", "Order", {"bare": random.chance(0.1)}], operation=operation)
+        return ["marked", made, {"desk": random.choice(_MARKS), "hint": random.choice(_MARKS)}]
+
+    def name(self) -> str:
+        self.count += 1
+        return f"n{self.count}"
+
+    def start(self) -> None:
+        """Two stages, something in between, the request used twice or not at all."""
+        random = self.random
+        name = self.name()
+        self.add(on(v("e"), "start_pre_trade", self.any_order()), name)
+        for _ in range(random.choice((0, 0, 1, 1, 2))):
+            random.choice((self.administer, self.configure, self.tick, self.adjust))()
+        executed = self.name()
+        for _ in range(random.choice((0, 1, 1, 1, 1, 2))):
+            self.add(on(get(v(name), "request"), "execute"), executed)
+        self.extend(finish(random, get(v(executed), "reservation"), executed))
+        if random.chance(0.5):
+            self.add(["drop", name])
+
+    def place(self) -> None:
+        random = self.random
+        if random.chance(0.6):
+            super().place()
+            return
+        form = random.random()
+        name = self.name()
+        if form < 0.6:
+            self.add(on(v("e"), "execute_pre_trade", self.any_order()), name)
+            self.extend(finish(random, get(v(name), "reservation"), name))
+        elif form < 0.8:
+            self.add(on(v("e"), "apply_drop_copy", self.any_order()), name)
+            self.extend(finish(random, get(v(name), "operation"), name))
+        else:
+            method = random.choice(("execute_pre_trade_dry_run", "start_pre_trade_dry_run"))
+            self.add(on(v("e"), method, self.any_order()))
+
+    def plain_report(self) -> None:
+        self.add(on(v("e"), "apply_execution_report", self.any_report()))
+
+    def any_report(self) -> Expression:
+        """A report: with gaps, without account, decorated."""
+        random = self.random
+        sizes = {"sizes": spot_funds.SIZES, "prices": spot_funds.PRICES, "fees": spot_funds.FEES}
+        made = domain.report(random, gaps=0.06, pnls=PNLS, filled=0.5, **sizes)
+        if not random.chance(0.1):
+            return made
+        made = [*made]
+        made[1] = ["class", "ExecutionReport", {}]
+        return ["marked", made, {"desk": random.choice(_MARKS)}]
+
+    def batch(self) -> None:
+        """Many orders, and what becomes of their reservations."""
+        random = self.random
+        orders = [self.any_order() for _ in range(random.choice((0, 1, 2, 3, 3, 5, 8)))]
+        if self.fails and orders:
+            # The block of the whole engine, raised in one shard, reaches the others after the batch.
+            account = domain.account(random)
+            orders = [_of_account(order, account) for order in orders]
+        if random.fault():
+            orders.insert(random.randint(0, len(orders)), random.choice((None, 1, "x")))
+        name = self.name()
+        form = random.choice(("list", "list", "tuple", "iter"))
+        self.add(["batch", name, v("e"), many(orders, form)], name)
+        handles = [
+            get(op("item", v(name), number), "reservation") for number in range(len(orders))
+        ]
+        random.shuffle(handles)
+        cut = random.randint(0, len(handles))
+        for some in (handles[:cut], handles[cut:]):
+            form = random.random()
+            if form < 0.4:
+                self.add(on(v("e"), "commit_many", many(some, random.choice(("list", "iter")))))
+            elif form < 0.6:
+                self.add(on(v("e"), "rollback_many", many(some, random.choice(("list", "tuple")))))
+            elif form < 0.8:
+                for handle in some:
+                    self.add(on(handle, random.choice(("commit", "rollback"))))
+        if random.chance(0.2) and handles:
+            self.add(on(v("e"), "commit_many", many([handles[0], handles[-1]])))
+        if random.chance(0.6):
+            self.add(["drop", name])
+
+    def report_batch(self) -> None:
+        random = self.random
+        reports = [self.any_report() for _ in range(random.choice((0, 1, 2, 3, 6)))]
+        if random.fault():
+            reports.append(random.choice((None, 1, "x")))
+        form = random.choice(("list", "tuple", "iter"))
+        self.add(on(v("e"), "apply_execution_report_many", many(reports, form)))
+
+    def adjust(self) -> None:
+        self.add(adjustments.batch(self.random))
+
+    def administer(self) -> None:
+        random = self.random
+        form = random.random()
+        if form < 0.6:
+            self.add(accounts.operation(random))
+        elif form < 0.85:
+            self.add(on(domain.accounts(), "unblock", domain.account(random)))
+        else:
+            self.add(on(domain.accounts(), "unblock_all"))
+
+    def configure(self) -> None:
+        kinds = ("rate", "size", "pnl", "spot", "spot")
+        self.add(policies.reconfiguration(self.random, kinds))
+
+    def move_market(self) -> None:
+        random = self.random
+        makers = (market_data._register, market_data._set_ttl, market_data._get, market_data._other)
+        if random.chance(0.6):
+            self.add(self._push())
+        else:
+            self.add(random.choice(makers)(random))
+
+    def tick(self) -> None:
+        self.add(["tick", self.random.choice(_TICKS)])
+
+    def let_go(self) -> None:
+        """Drop what some step before kept, or finalise it late."""
+        random = self.random
+        if self.count:
+            number = random.randint(max(0, self.count - 12), self.count)
+            self.add(["drop", random.choice((f"n{number}", f"x{number}"))])
+
+    def misuse(self) -> None:
+        random = self.random
+        method = random.choice(
+            (
+                "start_pre_trade",
+                "execute_pre_trade",
+                "start_pre_trade_dry_run",
+                "execute_pre_trade_dry_run",
+                "apply_drop_copy",
+                "apply_execution_report",
+                "execute_pre_trade_many",
+                "apply_execution_report_many",
+                "commit_many",
+                "rollback_many",
+            )
+        )
+        wrong = random.choice((1, None, "x", ["obj", {}], many([])))
+        self.add(on(v("e"), method, wrong))
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """Ask for what every account may do now; now and then, let go of the engine first."""
+        random = self.random
+        if random.chance(0.15):
+            self.add(on(v("e"), "start_pre_trade", self.any_order()), "last")
+            for name, made in (("a", domain.accounts()), ("c", domain.configure())):
+                if random.chance(0.5):
+                    self.add(made, name)
+            self.add(["drop", "e"])
+            self.add(on(get(v("last"), "request"), "execute"))
+            self.add(accounts.operation(random, v("a")))
+            self.add(on(v("c"), "rate_limit", "RateLimitPolicy"))
+            return
+        for number in ACCOUNTS:
+            account = call("param.AccountId.from_int", number)
+            for side, price in (("buy", "50"), ("sell", "50")):
+                operation = call(
+                    "OrderOperation",
+                    instrument=call("Instrument", "AAPL", "USD"),
+                    side=side,
+                    trade_amount=call("param.TradeAmount.quantity", "1"),
+                    account_id=account,
+                    price=price,
+                )
+                order = call("Order", operation=operation)
+                self.add(on(v("e"), "execute_pre_trade_dry_run", order))
+
+
+def _of_account(order: Expression, account: Expression) -> Expression:
+    """The same order of another account; one without account stays without."""
+    if isinstance(order, dict):
+        return {
+            name: account
+            if name == "account_id" and part is not None
+            else _of_account(part, account)
+            for name, part in order.items()
+        }
+    if isinstance(order, list):
+        return [_of_account(part, account) for part in order]
+    return order
+
+
+
+
