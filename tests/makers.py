@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from openpit.pretrade import AccountBlock, Reject
 
 __all__ = [
+    "SECOND",
     "Clock",
     "Scripted",
     "account",
