@@ -27,15 +27,17 @@ class AsyncShardedConfigurator(Opaque):
     to all shards or to none.
     """
 
-    __slots__ = ("_calls", "_driver")
+    __slots__ = ("_calls", "_driver", "_engine")
     __module__ = "openpit"
 
     _calls: SettingCalls
     _driver: Any
 
     @classmethod
-    def _of(cls, driver: Any) -> AsyncShardedConfigurator:
+    def _of(cls, driver: Any, engine: object = None) -> AsyncShardedConfigurator:
+        """Return a configurator; it keeps the engine, if there is one, in use."""
         self: AsyncShardedConfigurator = object.__new__(cls)
+        self._engine = engine
         self._driver = driver
         self._calls = SettingCalls(driver.core)
         return self

@@ -6,6 +6,7 @@ so that a shard starts on the first while the router still encodes the next.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.order import Order
@@ -20,20 +21,23 @@ from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from openpit.core.report import ExecutionReport
+    from openpit.pretrade.policies.rate_limit import FixedWindows
     from openpit.router.calls import Reply
     from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
     from openpit.router.wide import Counted
 
-__all__ = ["ExecuteMany", "ManyCall", "Part", "ReportMany"]
+__all__ = ["ExecuteMany", "ManyCall", "Part", "ReportMany", "timed"]
 
 EXECUTE: Final = kinds.EXECUTE
+EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 
-# Commands for one shard, the places of their orders, what was counted for them (if anything is).
-_Rows = tuple[list[Any], list[int], list["Counted | None"]]
+# Commands for one shard, the places of their orders, what was counted for them (if anything is):
+# in full, or only when, where the broker's window alone counts.
+_Rows = tuple[list[Any], list[int], list["Counted | int | None"]]
 
 _new = object.__new__
 
@@ -73,7 +77,9 @@ class ManyCall(Call):
         if self.failures:
             # Tracebacks of the exceptions may keep this call: its reservations must not hang on it.
             self.results = []
-            self.fail(core, self._failure())
+            failure = self._failure()
+            self.failures = {}
+            self.fail(core, failure)
         else:
             self.finish(core, self.results)
 
@@ -198,6 +204,22 @@ class Part(Entry):
 # --- orders ------------------------------------------------------------------------------------
 
 
+def timed(orders: Iterable[Order], clock: Callable[[], int]) -> tuple[list[Order], list[int]]:
+    """Take the orders one by one, each with the time that a call for it alone would have.
+
+    By the system's clock the orders of one call have one time: no program could tell.
+    """
+    if clock is time.monotonic_ns:
+        listed = list(orders)
+        return listed, [clock()] * len(listed)
+    listed = []
+    times: list[int] = []
+    for order in orders:
+        listed.append(order)
+        times.append(clock())
+    return listed, times
+
+
 class ExecuteMany(ManyCall):
     """``execute_pre_trade`` for many orders.
 
@@ -205,61 +227,99 @@ class ExecuteMany(ManyCall):
     before it is, so the face has it done on its own and then calls :meth:`resume`.
     """
 
-    __slots__ = ("_now", "_position", "_rows", "orders", "stopped_at")
+    __slots__ = ("_position", "_rows", "_times", "orders", "stopped_at")
 
     method = "execute_pre_trade_many"
 
-    def __init__(self, core: RouterCore, orders: Sequence[Order], now: int) -> None:
+    def __init__(self, core: RouterCore, orders: Sequence[Order], times: Sequence[int]) -> None:
         super().__init__(len(orders))
         self.orders = orders
         self.stopped_at: int | None = None
-        self._now = now
+        self._times = times
         self._position = 0
         self._rows: list[_Rows] = [([], [], []) for _ in core.links]
 
     def feed(self, core: RouterCore) -> bool:
-        rates = core.encoder.rates
-        if core.has_custom or (rates is not None and rates.policy.counts_broadly):
+        window = core.encoder.broker_window()
+        if core.has_custom or not (window or core.encoder.counts_nothing) or len(self.orders) == 1:
+            return self._feed_slowly(core)
+        if not all(link.is_up for link in core.links):
             return self._feed_slowly(core)
         owner = core.owner
-        now = self._now
+        times = self._times
         parts = self._rows
         limit = core.rows_per_frame
         position = self._position
+        # The broker's count with the order in hand, of a run of orders that have one time; it is
+        # written back when the time changes, and before every return.
+        broker = 0
+        counted_at = -1
         for order in self.orders[position:] if position else self.orders:
             if order.__class__ is not Order:
-                self._position = position
-                return self._feed_slowly(core)
+                break
             account = order._account
             if account is None:
-                self._position = position
-                return self._stop(core)
+                break
             number = owner[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
-            rows, indexes, _ = parts[number]
+            rows, indexes, counts = parts[number]
+            now = times[position]
             quantity = order._quantity
             volume = order._volume
             price = order._price
-            rows.append(
-                (
-                    EXECUTE,
-                    account,
-                    now,
-                    order._underlying,
-                    order._settlement,
-                    order._side,
-                    None if quantity is None else str(quantity),
-                    None if volume is None else str(volume),
-                    None if price is None else str(price),
+            if window is None:
+                rows.append(
+                    (
+                        EXECUTE,
+                        account,
+                        now,
+                        order._underlying,
+                        order._settlement,
+                        order._side,
+                        None if quantity is None else str(quantity),
+                        None if volume is None else str(volume),
+                        None if price is None else str(price),
+                    )
                 )
-            )
+            else:
+                if now == counted_at:
+                    broker += 1
+                else:
+                    if broker:
+                        window.set_broker_count(broker)
+                    broker = window.count_broker(now)
+                    counted_at = now
+                counts.append(now)
+                rows.append(
+                    (
+                        EXECUTE_COUNTED,
+                        account,
+                        now,
+                        order._underlying,
+                        order._settlement,
+                        order._side,
+                        None if quantity is None else str(quantity),
+                        None if volume is None else str(volume),
+                        None if price is None else str(price),
+                        broker,
+                        0,
+                    )
+                )
             indexes.append(position)
             position += 1
             if len(rows) == limit:
-                self._position = position
+                self._leave(position, window, broker)
                 self._submit(core, number)
                 return True
+        self._leave(position, window, broker)
+        if position == len(self.orders):
+            return self._finish_feeding(core)
+        return self._feed_slowly(core)
+
+    def _leave(self, position: int, window: FixedWindows | None, broker: int) -> None:
+        """Keep where encoding stands, and what it has counted."""
         self._position = position
-        return self._finish_feeding(core)
+        if window is not None and broker:
+            window.set_broker_count(broker)
 
     def _feed_slowly(self, core: RouterCore) -> bool:
         """Go on where an order needs more than its flat row, or is none at all."""
@@ -278,7 +338,7 @@ class ExecuteMany(ManyCall):
                 if not link.is_up:  # before it is counted for the rate limit
                     self.missing(core, index, link.number, link.reason, link.refusal())
                     continue
-                row, counted = encoder.execute(self._now, order)
+                row, counted = encoder.execute(self._times[index], order)
             except TypeError as error:
                 self.put_failure(core, index, error)
                 continue
@@ -309,14 +369,13 @@ class ExecuteMany(ManyCall):
         else:
             self.finish(core, None)  # so far: the face goes on with resume()
 
-    def resume(self, now: int, result: Any, failure: BaseException | None) -> ExecuteMany:
+    def resume(self, _: int, result: Any, failure: BaseException | None) -> ExecuteMany:
         """Take the outcome of the order at ``stopped_at``, and be ready to go on behind it."""
         index = self._position
         if failure is None:
             self.results[index] = result
         else:
             self.failures[index] = failure
-        self._now = now
         self._position = index + 1
         self.stopped_at = None
         self.done = False
@@ -359,7 +418,7 @@ class ExecutePart(Part):
 
     __slots__ = ("counts",)
 
-    counts: list[Counted | None]  # what the router counted for each, empty if it counts nothing
+    counts: list[Counted | int | None]  # as in _Rows; empty if the router counts nothing
 
     def replied_run(
         self, core: RouterCore, link: ShardLink, kind: int, seq: int, count: int

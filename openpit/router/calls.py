@@ -100,10 +100,14 @@ class Call(Entry):
             core.woken.append(self)
 
     def result(self) -> Any:
-        """Return the value or raise the error of a call that is done."""
-        if self.error is not None:
-            raise self.error
-        return self.value
+        """Return the value or raise the error of a call that is done; once."""
+        error, self.error = self.error, None
+        if error is None:
+            return self.value
+        try:
+            raise error
+        finally:
+            del error  # its traceback keeps this frame: nothing in it may keep the error
 
     def expire(self, core: RouterCore, why: str) -> None:
         """End for a caller whose time is up: what was not sent never is, what was is not known."""

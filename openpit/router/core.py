@@ -111,9 +111,7 @@ class RouterCore:
     def start(self, link: ShardLink, now: int, payload: bytes) -> Call:
         """Have a worker load its engine; the call ends when the shard is up or has refused."""
         call = Start(link)
-        call.packed = pack(
-            (kinds.HELLO, None, now, link.number, len(self.links), payload)
-        )
+        call.packed = pack((kinds.HELLO, None, now, link.number, len(self.links), payload))
         link.stage(call)
         return call
 
@@ -315,7 +313,7 @@ class RouterCore:
         entry.hold_back(link, seq, count)
         WideCall(arm(self, link, self._now, causes, deliver)).advance(self)
 
-    def give_back(self, counted: Counted) -> None:
+    def give_back(self, counted: Counted | int) -> None:
         """Take back an attempt that its shard's block check stopped."""
         if self.encoder.rates is not None:
             self.encoder.rates.give_back(counted)
@@ -374,10 +372,10 @@ class RouterCore:
         self.submit(link, call)
         return call
 
-    def execute_many(self, now: int, orders: Sequence[Order]) -> ExecuteMany:
-        """Run both stages for many orders."""
+    def execute_many(self, now: int, orders: Sequence[Order], times: Sequence[int]) -> ExecuteMany:
+        """Begin both stages for many orders, each at its own time."""
         self._check_open(now)
-        return ExecuteMany(self, orders, now)
+        return ExecuteMany(self, orders, times)
 
     def execute_request(self, now: int, proxy: RequestProxy) -> Call:
         """Run the main stage of a request that is closed already."""

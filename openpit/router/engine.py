@@ -8,6 +8,7 @@ from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
 from openpit.engine.engine import checked_adjustments
 from openpit.router.accounts import ShardedAccounts
+from openpit.router.batches import timed
 from openpit.router.settings import ShardedConfigurator
 
 if TYPE_CHECKING:
@@ -132,16 +133,16 @@ class ShardedEngine(Opaque):
     def execute_pre_trade_many(self, orders: Iterable[Order]) -> list[ExecuteResult]:
         """Execute orders, each account's in sequence; results in the order of the input.
 
-        All have one time. Shards work side by side: an engine-wide block that one order arms stops
-        the orders of other shards from the next call on.
+        The clock is read for each as it is taken. Shards work side by side: an engine-wide block
+        that one order arms stops the orders of other shards from the next call on.
 
         Raises:
             ExceptionGroup: some raised; the text names their indexes. The reservations of the
                 others are rolled back, since nobody can receive them.
         """
-        listed = list(orders)
         driver = self._driver
-        call: ExecuteMany = driver.run_part(self._core.execute_many, listed)
+        listed, times = timed(orders, driver.clock)
+        call: ExecuteMany = driver.run_part(self._core.execute_many, listed, times)
         while call.stopped_at is not None:
             # An order without account id depends on all accounts: it runs on its own.
             result = failure = None
@@ -178,7 +179,7 @@ class ShardedEngine(Opaque):
 
     def configure(self) -> ShardedConfigurator:
         """Return a handle on the policies' settings; it outlives this object."""
-        return ShardedConfigurator._of(self._driver)
+        return ShardedConfigurator._of(self._driver, self)
 
     # --- shards --------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from openpit.wire.rows import report_row
 from openpit.wire.values import encode, has_attributes
 
 if TYPE_CHECKING:
+    from openpit.pretrade.policies.rate_limit import FixedWindows
     from openpit.router.wide import BroadRates, Counted
 
 __all__ = ["OrderEncoder", "captured_order", "captured_report"]
@@ -47,6 +48,16 @@ class OrderEncoder:
     def __init__(self, rates: BroadRates | None, *, has_custom: bool) -> None:
         self.rates = rates
         self._has_custom = has_custom
+
+    @property
+    def counts_nothing(self) -> bool:
+        """Whether no rate window spans accounts."""
+        return self.rates is None or not self.rates.policy.counts_broadly
+
+    def broker_window(self) -> FixedWindows | None:
+        """Return the windows where the broker's is the only one, and no field has to be read."""
+        rates = self.rates
+        return rates.windows if rates is not None and rates.policy.counts_broker_only else None
 
     def is_flat(self, order: Order) -> bool:
         """Tell whether the flat row of an order says all that any policy can see."""

@@ -58,7 +58,8 @@ class BroadRates:
         self._latest_now = 0
 
     @property
-    def _windows(self) -> FixedWindows:
+    def windows(self) -> FixedWindows:
+        """The counters."""
         # The prototype's policy never becomes a shard's, whose counts are supplied.
         return cast("FixedWindows", self.policy.windows)
 
@@ -74,7 +75,7 @@ class BroadRates:
         """Count an attempt; return the two counts with it and what to give back."""
         if not self._reaches_windows(order):
             return 0, 0, None
-        windows = self._windows
+        windows = self.windows
         settlement = order._settlement
         window = windows._broker
         before = [(window, window.start, window.count)]
@@ -90,20 +91,23 @@ class BroadRates:
         """Return what :meth:`count` would, and count nothing."""
         if not self._reaches_windows(order):
             return 0, 0
-        return self._windows.peek(order._settlement, now)
+        return self.windows.peek(order._settlement, now)
 
-    def give_back(self, counted: Counted) -> None:
-        """Take back an attempt that never reached the policies.
+    def give_back(self, counted: Counted | int) -> None:
+        """Take back an attempt that never reached the policies; an int tells when it was counted.
 
         If it was the last one, everything is as if it had not been. Otherwise a window that it
         opened now starts with the last one: at worst a limit holds for longer than it had to.
         """
+        if isinstance(counted, int):  # one of many: it opened no window that others are not in
+            self.windows.give_back(None, counted)
+            return
         if counted is self._latest:
             self._latest = None
             for window, start, count in counted.before:
                 window.start, window.count = start, count
             return
-        self._windows.give_back(counted.settlement, counted.now)
+        self.windows.give_back(counted.settlement, counted.now)
         for window, _, _ in counted.before:
             if window.start == counted.now:
                 window.start = self._latest_now

@@ -74,16 +74,8 @@ def expected(tmp_path_factory: pytest.TempPathFactory, flow: Path) -> bytes:
     return found
 
 
-ONE_TIME_PER_CALL = pytest.mark.xfail(
-    strict=True, reason="execute_pre_trade_many of a sharded engine reads the clock once per call"
-)
-
-
 @pytest.mark.parametrize("shards", [1, 2, 4])
-@pytest.mark.parametrize(
-    "batch",
-    [1, pytest.param(3, marks=ONE_TIME_PER_CALL), pytest.param(1024, marks=ONE_TIME_PER_CALL)],
-)
+@pytest.mark.parametrize("batch", [1, 3, 1024])
 def test_decisions_depend_neither_on_shards_nor_on_batches(
     tmp_path: Path, flow: Path, expected: bytes, shards: int, batch: int
 ) -> None:

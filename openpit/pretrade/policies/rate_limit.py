@@ -104,6 +104,10 @@ class FixedWindows:
             return window.count
         return window.add(now, self._broker_length)
 
+    def set_broker_count(self, count: int) -> None:
+        """Take the count after a run of attempts that :meth:`count_broker` began."""
+        self._broker.count = count
+
     def peek(self, settlement: str | None, now: int) -> tuple[int, int]:
         """Return what :meth:`count` would, and count nothing."""
         broker = asset = 0
@@ -204,6 +208,11 @@ class RateLimitPolicy(BuiltinPolicy):
         # Set where the broker's barrier is the only one: the plain case needs no field.
         alone = settings.broker if not (self.reads_instrument or self.reads_account) else None
         self._broker_max = None if alone is None else alone.max_orders
+
+    @property
+    def counts_broker_only(self) -> bool:
+        """Whether the broker's barrier is the only one, so that no field has to be read."""
+        return self._broker_max is not None
 
     def prepare(self, update: RateLimitUpdate, now: int) -> Callable[[], None]:
         """Validate new settings; return what applies them.
