@@ -32,6 +32,7 @@ class AsyncShardedConfigurator(Opaque):
 
     _calls: SettingCalls
     _driver: Any
+    _engine: object
 
     @classmethod
     def _of(cls, driver: Any, engine: object = None) -> AsyncShardedConfigurator:

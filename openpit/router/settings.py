@@ -79,6 +79,7 @@ class ShardedConfigurator(Opaque):
 
     _calls: SettingCalls
     _driver: Any
+    _engine: object
 
     @classmethod
     def _of(cls, driver: Any, engine: object = None) -> ShardedConfigurator:
