@@ -46,6 +46,8 @@ ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
 ARMED: Final = kinds.ARMED
 
+_WIDTHS: Final = {kind: len(layout.fields) + 1 for kind, layout in kinds.REPLIES.items()}
+
 # What a reply that is not of this protocol makes of the code that reads it.
 _MALFORMED: Final = (
     ArithmeticError,
@@ -269,7 +271,7 @@ class RouterCore:
 
     def _take(self, link: ShardLink, replies: Sequence[Reply]) -> None:
         pending = link.pending
-        causes: Reply | None = None
+        causes = link.causes
         for reply in replies:
             kind = reply[0]
             seq = reply[1]
@@ -278,8 +280,11 @@ class RouterCore:
             if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - twice as fast as a tuple
                 count = reply[2]
             elif kind == ARMED:
-                causes = reply[2]
+                # The reply that this one goes before may come in the next frame.
+                causes = link.causes = reply[2]
                 continue
+            elif len(reply) != _WIDTHS[kind]:
+                raise WireError(f"not a reply of this protocol: {reply!r:.200}")
             else:
                 count = 1
             link.answered = seq + count
@@ -297,7 +302,7 @@ class RouterCore:
                     entry.replied(self, link, reply)
                 seq += here
                 count -= here
-            causes = None
+            causes = link.causes = None
 
     def _hold_back(
         self, link: ShardLink, causes: Reply, entry: Entry, reply: Reply, seq: int, count: int

@@ -40,6 +40,7 @@ class ShardLink:
         "answered",
         "bytes_received",
         "bytes_sent",
+        "causes",
         "credits",
         "dropped",
         "handles",
@@ -73,6 +74,8 @@ class ShardLink:
         self.dropped: deque[tuple[ShardLink, int]] = deque()
         self.next_seq = 0
         self.answered = 0
+        # Of the engine-wide block that the reply to come has armed.
+        self.causes: tuple[bool, bool] | None = None
         self.reader: Final = FrameReader()
         self._pieces: list[tuple[bytes, int]] = []
         self._staged_from = 0

@@ -129,13 +129,13 @@ class _Held:
         lock_rows: _Row,
         outcomes: _Row,
     ) -> None:
-        self._open = True
         self._link = link
         self._account = account
         self._handle = handle
         self._is_held = is_held
         self._lock_rows = lock_rows
         self._outcomes = outcomes
+        self._open = True
 
     @property
     def lock(self) -> Lock:
@@ -158,6 +158,7 @@ class HeldReservation(_Held, Reservation):
     @classmethod
     def _of(cls, *columns: Any) -> HeldReservation:
         self: HeldReservation = object.__new__(cls)
+        self._open = False  # until it is whole: a reply may be malformed
         self._fill(*columns)
         return self
 
@@ -187,6 +188,7 @@ class OperationProxy(_Held, DropCopyOperation):
         is_blocked: bool,
     ) -> OperationProxy:
         self: OperationProxy = object.__new__(cls)
+        self._open = False  # until it is whole: a reply may be malformed
         self._fill(*columns)
         self._block = None if block is None else read_block(block)
         self._is_blocked = is_blocked

@@ -58,7 +58,7 @@ _HALTS: Final[dict[int | None, PnlHaltReason | None]] = {
 }
 
 Row = tuple[Any, ...]
-"""What msgpack decodes; a wrong element fails where it is used, which gives up the connection."""
+"""What msgpack decodes."""
 
 
 def text(value: Decimal | None) -> str | None:

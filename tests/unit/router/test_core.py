@@ -1,0 +1,499 @@
+"""The router's core against replies and losses that a test makes up, one at a time."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from custom_policies import Reserving
+from flow import IN_SHARD_0, IN_SHARD_1, buy, report
+
+from openpit import Engine
+from openpit.engine.builder import build_core
+from openpit.errors import (
+    EngineClosed,
+    FrameTooLarge,
+    OutcomeUnknown,
+    ShardDown,
+    ShardOverloaded,
+    ShardStartError,
+    WireError,
+)
+from openpit.pretrade.policies import (
+    RateLimit,
+    RateLimitBrokerBarrier,
+    build_order_validation,
+    build_rate_limit,
+)
+from openpit.router.core import RouterCore
+from openpit.router.lifecycle import SHARD, ShardEvent, ShardState, after
+from openpit.router.link import Runner, ShardLink
+from openpit.router.proxies import BLOCKING
+from openpit.router.wide import administration, change_group, everywhere
+from openpit.wire import frames as wire
+from openpit.wire import kinds
+from openpit.wire.frames import FrameReader, frame, pack
+
+NOW = 1_000
+DONE_WAITING = "no answer within 5 s"
+
+
+class Bench:
+    """A router whose shards the test plays."""
+
+    def __init__(
+        self, shards: int = 2, custom: bool = False, rate: int = 0, **options: Any
+    ) -> None:
+        ready = Engine.builder().account_sync().builtin(build_order_validation())
+        if custom:
+            ready.pre_trade(Reserving())
+        if rate:
+            limit = RateLimit(rate, timedelta(seconds=1))
+            ready.builtin(build_rate_limit().broker_barrier(RateLimitBrokerBarrier(limit)))
+        prototype = build_core(ready._policies or [], time.monotonic_ns, None)
+        self.core = RouterCore(shards, prototype, handles=BLOCKING, runner=Runner(), **options)
+        self._readers = [FrameReader() for _ in self.core.links]
+        for link in self.core.links:
+            call = self.core.start(link, NOW, b"")
+            self.sent(link.number)
+            self.reply(link.number, (kinds.READY, 0))
+            assert call.done
+
+    def sent(self, number: int) -> list[tuple[Any, ...]]:
+        """What the router has sent to a shard since the last look."""
+        arrived = self._readers[number].feed(self.core.links[number].take())
+        messages = [message for _, frame_messages in arrived for message in frame_messages]
+        assert all(kinds.conforms(message, kinds.COMMANDS) for message in messages)
+        return messages
+
+    def reply(self, number: int, *replies: tuple[Any, ...]) -> None:
+        data = b"".join(frame(0, pack(reply), 1) for reply in replies)
+        self.core.receive(self.core.links[number], data)
+
+    def many(self, *accounts: int) -> Any:
+        orders = [buy(number) for number in accounts]
+        return self.core.execute_many(NOW, orders, [NOW] * len(orders))
+
+
+# --- replies -----------------------------------------------------------------------------------
+
+
+def test_one_reply_answers_a_run_of_calls() -> None:
+    bench = Bench()
+    calls = [bench.core.execute(NOW, buy(IN_SHARD_0)) for _ in range(3)]
+    assert [command[0] for command in bench.sent(0)] == [kinds.EXECUTE] * 3
+    bench.reply(0, (kinds.ACCEPTED, 1, 2))
+    assert [call.done for call in calls] == [True, True, False]
+    bench.reply(0, (kinds.REJECTED, 3, ()))
+    assert [call.result().ok for call in calls] == [True, True, False]
+    assert bench.core.links[0].in_flight == 0
+
+
+def test_a_run_may_end_in_the_middle_of_a_batch_and_begin_there() -> None:
+    bench = Bench()
+    batches = [bench.many(*[IN_SHARD_0] * 3) for _ in range(2)]
+    for batch in batches:
+        assert not batch.feed(bench.core)
+    bench.reply(0, (kinds.ACCEPTED, 1, 2), (kinds.REJECTED, 3, ()), (kinds.ACCEPTED, 4, 1))
+    assert [result.ok for result in batches[0].result()] == [True, True, False]
+    assert not batches[1].done
+    bench.reply(0, (kinds.ACCEPTED, 5, 2))
+    assert [result.ok for result in batches[1].result()] == [True, True, True]
+
+
+ROW = ("Other", "r", "d", "p", "order", 0)
+WRONG_REPLIES = [
+    (kinds.ACCEPTED, 2, 1),
+    (kinds.ACCEPTED, 0, 1),
+    (kinds.ACCEPTED, 1, 2),
+    (kinds.ACCEPTED, 1, "x"),
+    (kinds.DONE, 1, 1),
+    (kinds.STARTED, 1),
+    (kinds.REJECTED, 1),
+    (kinds.RESERVED, 1, True),
+    (99, 1),
+    ("x",),
+]
+
+
+@pytest.mark.parametrize("reply", WRONG_REPLIES, ids=repr)
+def test_a_reply_that_fits_nothing_ends_the_connection(reply: tuple[Any, ...]) -> None:
+    bench = Bench()
+    bench.core.execute(NOW, buy(IN_SHARD_0))
+    with pytest.raises(WireError):
+        bench.reply(0, reply)
+
+
+@pytest.mark.parametrize("reply", WRONG_REPLIES, ids=repr)
+def test_a_reply_that_fits_no_batch_ends_the_connection(reply: tuple[Any, ...]) -> None:
+    bench = Bench()
+    bench.many(IN_SHARD_0).feed(bench.core)
+    with pytest.raises(WireError):
+        bench.reply(0, reply)
+
+
+def test_every_kind_of_call_takes_only_its_kinds_of_reply() -> None:
+    starts: list[Any] = [
+        lambda core: core.start_stage(NOW, buy(IN_SHARD_0)),
+        lambda core: core.execute_dry_run(NOW, buy(IN_SHARD_0)),
+        lambda core: core.drop_copy(NOW, buy(IN_SHARD_0)),
+        lambda core: core.report(NOW, report(IN_SHARD_0)),
+        lambda core: core.report_many(NOW, [report(IN_SHARD_0)]).feed(core),
+        lambda core: core.adjust(NOW, IN_SHARD_0, []),
+        lambda core: core.administer(NOW, IN_SHARD_0, "unblock"),
+        lambda core: core.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
+        lambda core: core.quote(NOW, 0, ("clear", 1)),
+    ]
+    for start in starts:
+        bench = Bench(shards=1)
+        start(bench.core)
+        with pytest.raises(WireError):
+            bench.reply(0, (kinds.READY, 1))
+    bench = Bench(shards=1, custom=True)
+    batch = bench.many(1)
+    batch.feed(bench.core)
+    bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
+    bench.core.commit_many(NOW, [batch.result()[0].reservation]).feed(bench.core)
+    with pytest.raises(WireError, match="not a reply to a list of handles"):
+        bench.reply(0, (kinds.READY, 2))
+
+
+def test_bytes_of_no_frame_end_the_connection() -> None:
+    bench = Bench()
+    with pytest.raises(WireError):
+        bench.core.receive(bench.core.links[0], b"\xff" * 8)
+
+
+# --- the start of a shard ----------------------------------------------------------------------
+
+
+def start_of(number: int = 0) -> tuple[RouterCore, ShardLink, Any]:
+    ready = Engine.builder().account_sync().builtin(build_order_validation())
+    prototype = build_core(ready._policies or [], time.monotonic_ns, None)
+    core = RouterCore(1, prototype, handles=BLOCKING, runner=Runner())
+    return core, core.links[0], core.start(core.links[0], NOW, b"")
+
+
+def test_a_worker_that_refuses_says_why() -> None:
+    core, link, call = start_of()
+    core.receive(link, frame(0, pack((kinds.REFUSED, 0, "ValueError: no")), 1))
+    with pytest.raises(ShardStartError, match="shard 0: ValueError: no"):
+        call.result()
+
+
+def test_a_worker_that_ends_or_hangs_while_it_starts() -> None:
+    core, link, call = start_of()
+    core.lose(link, "it ended")
+    with pytest.raises(ShardStartError, match="shard 0: it ended"):
+        call.result()
+    core, link, call = start_of()
+    call.expire(core, "not up within 60 s")
+    with pytest.raises(ShardStartError, match="shard 0: not up within 60 s"):
+        call.result()
+    assert core.close(NOW).done
+    assert link.state is ShardState.CLOSED
+
+
+# --- credits -----------------------------------------------------------------------------------
+
+
+def test_commands_wait_for_credit_in_order() -> None:
+    bench = Bench(credit=2)
+    calls = [bench.core.execute(NOW, buy(IN_SHARD_0)) for _ in range(4)]
+    link = bench.core.links[0]
+    assert (link.in_flight, link.stats().waiting, len(bench.sent(0))) == (2, 2, 2)
+    assert [call.is_sent for call in calls] == [True, True, False, False]
+    bench.reply(0, (kinds.ACCEPTED, 1, 1))
+    assert [call.is_sent for call in calls] == [True, True, True, False]
+    assert calls[2].progress == 1
+    calls[3].expire(bench.core, DONE_WAITING)
+    with pytest.raises(ShardOverloaded, match="shard 0 has had no credit in time: 2 commands"):
+        calls[3].result()
+    assert len(bench.sent(0)) == 1
+
+
+def test_a_call_that_gives_up_waiting_is_never_sent() -> None:
+    bench = Bench(credit=1)
+    bench.core.execute(NOW, buy(IN_SHARD_0))
+    call = bench.core.execute(NOW, buy(IN_SHARD_0))
+    call.abandon(bench.core)
+    bench.reply(0, (kinds.ACCEPTED, 1, 1))
+    assert len(bench.sent(0)) == 1
+
+
+def test_without_leave_to_wait_the_answer_comes_at_once() -> None:
+    bench = Bench(credit=1, may_wait=False)
+    bench.core.execute(NOW, buy(IN_SHARD_0))
+    with pytest.raises(ShardOverloaded):
+        bench.core.execute(NOW, buy(IN_SHARD_0)).result()
+    batch = bench.many(*[IN_SHARD_0] * 2)
+    while batch.feed(bench.core):
+        pass
+    for seq in (1, 2, 3):
+        bench.reply(0, (kinds.ACCEPTED, seq, 1))
+    assert [result.ok for result in batch.result()] == [True, True]
+
+
+def test_a_batch_that_found_no_credit_is_denied() -> None:
+    bench = Bench(credit=1)
+    bench.core.execute(NOW, buy(IN_SHARD_0))
+    batch = bench.many(IN_SHARD_0)
+    while batch.feed(bench.core):
+        pass
+    batch.expire(bench.core, DONE_WAITING)
+    assert batch.result()[0].rejects[0].details == "shard 0: no credit in time"
+    given_up = bench.many(IN_SHARD_0)
+    while given_up.feed(bench.core):
+        pass
+    given_up.abandon(bench.core)
+    assert bench.core.links[0].stats().waiting == 0
+
+
+# --- time is up --------------------------------------------------------------------------------
+
+
+def test_a_late_answer_is_let_go() -> None:
+    bench = Bench(custom=True)
+    call = bench.core.execute(NOW, buy(IN_SHARD_0))
+    call.expire(bench.core, DONE_WAITING)
+    assert call.result().rejects[0].details == f"shard 0: {DONE_WAITING}"
+    bench.sent(0)
+    bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
+    assert list(bench.core.dropped) == [(bench.core.links[0], 1)]
+    late = bench.core.execute(NOW, buy(IN_SHARD_0))
+    assert [command[0] for command in bench.sent(0)] == [kinds.DROP]
+    assert not late.is_sent  # with custom policies, nothing overtakes a rollback
+    bench.reply(0, (kinds.DONE, 2, 1))
+    assert [command[0] for command in bench.sent(0)] == [kinds.EXECUTE]
+
+
+def test_a_late_answer_of_a_batch_is_let_go() -> None:
+    bench = Bench(custom=True)
+    batch = bench.many(*[IN_SHARD_0] * 3)
+    batch.feed(bench.core)
+    bench.reply(0, (kinds.ACCEPTED, 1, 1))
+    batch.expire(bench.core, DONE_WAITING)
+    assert [result.ok for result in batch.result()] == [True, False, False]
+    bench.reply(0, (kinds.RESERVED, 2, True, (), ()), (kinds.ACCEPTED, 3, 1))
+    assert list(bench.core.dropped) == [(bench.core.links[0], 2)]
+    assert [result.ok for result in batch.result()] == [True, False, False]
+
+
+def test_what_was_sent_and_not_answered_is_unknown() -> None:
+    bench = Bench()
+    calls = [
+        bench.core.report(NOW, report(IN_SHARD_0)),
+        bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
+    ]
+    batch = bench.core.report_many(NOW, [report(IN_SHARD_0)])
+    batch.feed(bench.core)
+    for call in (*calls, batch):
+        call.expire(bench.core, DONE_WAITING)
+    for call in calls:
+        with pytest.raises(OutcomeUnknown, match="may or may not have been applied"):
+            call.result()
+    with pytest.raises(ExceptionGroup, match="failed at index 0"):
+        batch.result()
+    bench.reply(0, (kinds.DONE, 1, 1), (kinds.DONE, 2, 1), (kinds.DONE, 3, 1))
+
+
+def test_procedures_are_done_one_at_a_time() -> None:
+    bench = Bench(shards=1)
+    procedures = [
+        bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all")) for _ in range(4)
+    ]
+    assert len(bench.sent(0)) == 1
+    procedures[1].expire(bench.core, DONE_WAITING)
+    with pytest.raises(ShardOverloaded):
+        procedures[1].result()
+    procedures[2].abandon(bench.core)
+    bench.reply(0, (kinds.DONE, 1, 1))
+    assert procedures[0].done
+    assert len(bench.sent(0)) == 1
+    bench.reply(0, (kinds.DONE, 2, 1))
+    assert procedures[3].done
+
+
+def test_an_order_of_no_account_whose_time_is_up_is_denied() -> None:
+    bench = Bench()
+    call = bench.core.execute(NOW, buy(None))
+    bench.reply(0, (kinds.ANSWER, 1, False))
+    call.expire(bench.core, DONE_WAITING)
+    assert call.result().rejects[0].details == f"shard 1: {DONE_WAITING}"
+    bench.reply(1, (kinds.ANSWER, 1, False))  # it goes on, and nobody looks
+    assert [command[0] for command in bench.sent(0)] == [kinds.ADMINISTER, kinds.EXECUTE]
+    bench.reply(0, (kinds.ACCEPTED, 2, 1))
+
+
+# --- losses ------------------------------------------------------------------------------------
+
+
+def test_in_flight_at_a_lost_shard() -> None:
+    bench = Bench(credit=3, rate=100)
+    check = bench.core.execute(NOW, buy(IN_SHARD_0))
+    sent = bench.core.report(NOW, report(IN_SHARD_0))
+    batch = bench.many(IN_SHARD_0)
+    batch.feed(bench.core)
+    waiting = bench.core.report(NOW, report(IN_SHARD_0))
+    reports = bench.core.report_many(NOW, [report(IN_SHARD_0)])
+    reports.feed(bench.core)
+    bench.core.lose(bench.core.links[0], "it ended")
+    bench.core.lose(bench.core.links[0], "again")
+    assert check.result().rejects[0].details == "shard 0: it ended"
+    assert batch.result()[0].rejects[0].details == "shard 0: it ended"
+    with pytest.raises(OutcomeUnknown, match="shard 0: it ended"):
+        sent.result()
+    with pytest.raises(ShardDown, match="shard 0 is down: it ended"):
+        waiting.result()
+    with pytest.raises(ExceptionGroup) as group:
+        reports.result()
+    assert isinstance(group.value.exceptions[0], ShardDown)
+    assert [link.number for link in bench.core.lost] == [0]
+    assert bench.core.execute(NOW, buy(IN_SHARD_1)).is_sent
+    denied = bench.many(IN_SHARD_0)
+    denied.feed(bench.core)
+    assert denied.result()[0].rejects[0].details == "shard 0: it ended"
+
+
+def test_a_procedure_does_without_a_lost_shard_where_it_can() -> None:
+    bench = Bench()
+    everyone = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    bench.core.lose(bench.core.links[0], "it ended")
+    assert not everyone.done
+    bench.reply(1, (kinds.DONE, 1, 1))
+    assert everyone.result() is None
+    last = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    bench.core.lose(bench.core.links[1], "it ended, too")
+    with pytest.raises(OutcomeUnknown):
+        last.result()
+
+
+def test_a_group_change_whose_shard_is_lost() -> None:
+    bench = Bench()
+    listed = [IN_SHARD_0, IN_SHARD_1]
+    change = bench.core.procedure(NOW, change_group, NOW, "register", listed, 7)
+    bench.reply(0, (kinds.DONE, 1, 1))
+    bench.core.lose(bench.core.links[1], "it ended")
+    with pytest.raises(ShardDown):  # nothing was applied
+        change.result()
+    bench = Bench()
+    change = bench.core.procedure(NOW, change_group, NOW, "register", listed, 7)
+    for number in (0, 1):
+        bench.reply(number, (kinds.DONE, 1, 1))
+    bench.reply(0, (kinds.DONE, 2, 1))
+    bench.core.lose(bench.core.links[1], "it ended")
+    with pytest.raises(OutcomeUnknown):
+        change.result()
+
+
+@pytest.mark.parametrize("after_replies", [0, 1])
+def test_an_order_of_no_account_whose_shard_is_lost(after_replies: int) -> None:
+    bench = Bench()
+    call = bench.core.execute(NOW, buy(None))
+    if after_replies:
+        for number in (0, 1):
+            bench.reply(number, (kinds.ANSWER, 1, False))
+    bench.core.lose(bench.core.links[0], "it ended")
+    bench.core.lose(bench.core.links[1], "it ended")
+    assert call.result().rejects[0].details == "shard 0: it ended"
+
+
+def test_an_engine_wide_block_is_known_to_all_before_its_reply_is_delivered() -> None:
+    bench = Bench(shards=3)
+    call = bench.core.report(NOW, report(None))
+    bench.reply(0, (kinds.ARMED, 1, (False, True)), (kinds.DONE, 1, 1))
+    assert not call.done
+    for number in (1, 2):
+        (arm,) = bench.sent(number)
+        assert (arm[0], arm[3]) == (kinds.ARM, (False, True))
+    bench.reply(1, (kinds.DONE, 1, 1))
+    assert not call.done
+    bench.core.lose(bench.core.links[2], "it ended")  # it passes nothing any more
+    assert call.done
+
+
+def test_a_run_of_orders_behind_an_engine_wide_block_waits_too() -> None:
+    bench = Bench(custom=True)
+    batch = bench.many(*[IN_SHARD_0] * 2)
+    batch.feed(bench.core)
+    bench.reply(0, (kinds.ARMED, 1, (True, False)), (kinds.ACCEPTED, 1, 2))
+    assert not batch.done
+    bench.reply(1, (kinds.DONE, 1, 1))
+    assert [result.ok for result in batch.result()] == [True, True]
+
+
+def test_a_dropped_handle_of_a_lost_shard_is_forgotten() -> None:
+    bench = Bench(custom=True)
+    calls = [bench.core.execute(NOW, buy(number)) for number in (IN_SHARD_0, IN_SHARD_1)]
+    for number in (0, 1):
+        bench.reply(number, (kinds.RESERVED, 1, True, (), ()))
+    for call in calls:
+        call.value = None
+    bench.core.lose(bench.core.links[0], "it ended")
+    call = bench.core.execute(NOW, buy(IN_SHARD_1))
+    assert not call.is_sent
+    bench.core.lose(bench.core.links[1], "it ended")
+    assert call.result().rejects[0].policy == "Router"
+
+
+# --- limits and the end ------------------------------------------------------------------------
+
+
+def test_a_message_over_the_limit_is_refused_before_anything_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench()
+    monkeypatch.setattr(wire, "FRAME_BYTES", 60)
+    with pytest.raises(FrameTooLarge):
+        bench.core.procedure(
+            NOW, everywhere, administration(NOW, "block_group", 7, "x" * 100)
+        ).result()
+    with pytest.raises(FrameTooLarge):
+        bench.core.administer(NOW, 1, "replace_block_reason", "x" * 100)
+    assert [bench.sent(number) for number in (0, 1)] == [[], []]
+    assert bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all")).is_sent
+
+
+def test_closing_ends_what_waits_and_lets_end_what_is_in_flight() -> None:
+    bench = Bench(credit=1)
+    in_flight = bench.core.execute(NOW, buy(IN_SHARD_0))
+    waiting = bench.core.execute(NOW, buy(IN_SHARD_0))
+    unsent = bench.core.report(NOW, report(IN_SHARD_0))
+    procedures = [
+        bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all")) for _ in range(2)
+    ]
+    goodbye = bench.core.close(NOW)
+    assert waiting.result().rejects[0].details == "shard 0: the engine is closed"
+    for call in (unsent, procedures[1]):
+        with pytest.raises(EngineClosed):
+            call.result()
+    with pytest.raises(EngineClosed):
+        bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    bench.core.quote(NOW, 0, ("clear", 1))
+    bench.reply(0, (kinds.ACCEPTED, 1, 1), (kinds.DONE, 2, 1))
+    assert in_flight.result().ok
+    bench.reply(0, (kinds.DONE, 3, 1))
+    assert not goodbye.done
+    bench.core.lose(bench.core.links[1], "it ended")
+    assert goodbye.done
+    assert bench.core.lost == []
+    assert {link.state for link in bench.core.links} == {ShardState.CLOSED}
+
+
+def test_closing_has_an_end() -> None:
+    bench = Bench()
+    call = bench.core.execute(NOW, buy(IN_SHARD_0))
+    goodbye = bench.core.close(NOW)
+    goodbye.expire(bench.core, "no answer")
+    assert goodbye.done
+    assert not call.result().ok
+
+
+def test_the_life_of_a_shard_is_a_table() -> None:
+    assert set(SHARD) == set(ShardState)
+    assert after(ShardState.STARTING, ShardEvent.READY) is ShardState.UP
+    assert after(ShardState.DOWN, ShardEvent.LOST) is ShardState.DOWN
+    with pytest.raises(KeyError):
+        after(ShardState.DOWN, ShardEvent.READY)
