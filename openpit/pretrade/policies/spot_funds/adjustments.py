@@ -11,7 +11,12 @@ from openpit.account_adjustment import AccountPnlOperation, BalanceOperation
 from openpit.param.decimals import ZERO, DecimalOverflow, add, plain, subtract
 from openpit.param.enums import PnlHaltReason
 from openpit.pretrade.codes import ACCOUNT
-from openpit.pretrade.policies.spot_funds.desk import NAME, overflow_reject, switch_block
+from openpit.pretrade.policies.spot_funds.desk import (
+    NAME,
+    overflow_reject,
+    stuck_block,
+    switch_block,
+)
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
 from openpit.pretrade.rejects import AccountBlock, Reject, missing_field
 from openpit.pretrade.runtime import AdjustmentEffect, BuiltinFinalizer
@@ -52,24 +57,32 @@ def set_account_pnl(
 
 
 class _PnlBefore(BuiltinFinalizer):
-    """Undoes the setting of an account's PnL."""
+    """Undoes the setting of an account's PnL.
 
-    __slots__ = ("_account", "_desk", "_pnl")
+    ``counts`` is the first of its batch, the last to be undone: what it puts back stays, and may
+    block the account.
+    """
 
-    def __init__(self, desk: Desk, account: int, pnl: Decimal | PnlHaltReason) -> None:
+    __slots__ = ("_account", "_counts", "_desk", "_pnl")
+
+    def __init__(
+        self, desk: Desk, account: int, pnl: Decimal | PnlHaltReason, *, counts: bool
+    ) -> None:
         self._desk = desk
         self._account = account
         self._pnl = pnl
+        self._counts = counts
 
     def commit(self) -> None:
         """Keep the PnL: the state holds it already."""
 
     def rollback(self) -> None:
-        """Put the PnL back that was there before; it counts as soon as it is there."""
+        """Put the PnL back that was there before."""
         desk, account = self._desk, self._account
-        group = desk.accounts.group_of(account)
-        for block in set_account_pnl(desk, account, group, self._pnl):
-            desk.accounts.block(account, block)
+        blocks = set_account_pnl(desk, account, desk.accounts.group_of(account), self._pnl)
+        if self._counts:
+            for block in blocks:
+                desk.accounts.block(account, block)
 
 
 def _adjust_account_pnl(
@@ -78,8 +91,10 @@ def _adjust_account_pnl(
     funds = desk.funds.get(account)
     had = None if funds is None else funds.pnl
     # A PnL that was never set is put back as zero: it counts as that, and the account as known.
-    before = _PnlBefore(desk, account, ZERO if had is None else had)
-    blocks = set_account_pnl(desk, account, desk.group_of(account, call), state)
+    is_first = call is None or desk.adjusting is not call
+    desk.adjusting = call
+    before = _PnlBefore(desk, account, ZERO if had is None else had, counts=is_first)
+    blocks = set_account_pnl(desk, account, desk.accounts.group_of(account), state)
     return AdjustmentEffect(None, (before,), (), blocks)
 
 
@@ -110,18 +125,27 @@ class _SlotChange(BuiltinFinalizer):
         """Keep the slot: the state holds it already."""
 
     def rollback(self) -> None:
-        """Take the changes back; where a figure cannot, the slot becomes what it was."""
+        """Take the changes back; a slot where a figure cannot stays, and blocks the account."""
         funds = open_funds(self._desk.funds, self._account)
         slot, before = funds.slot(self._asset), self._before
         available, held, incoming = self._changes
         try:
-            slot.available = subtract(slot.available, available)
-            slot.held = subtract(slot.held, held)
-            slot.incoming = subtract(slot.incoming, incoming)
+            taken = (
+                subtract(slot.available, available),
+                subtract(slot.held, held),
+                subtract(slot.incoming, incoming),
+            )
         except DecimalOverflow:
-            slot.restore(before)
-        slot.average = before.average
-        slot.pnl = before.pnl
+            stuck = stuck_block(
+                f"adjustment rollback overflow: asset {self._asset}, "
+                f"available_delta {plain(available)}, held_delta {plain(held)}, "
+                f"incoming_delta {plain(incoming)}, slot {slot}"
+            )
+            self._desk.accounts.block(self._account, stuck)
+        else:
+            slot.available, slot.held, slot.incoming = taken
+            slot.average = before.average
+            slot.pnl = before.pnl
         funds.drop_if_empty(self._asset)
         close_if_empty(self._desk.funds, self._account)
 
@@ -225,11 +249,13 @@ def _set_cost(
     """
     if average is not None:
         slot.average = average
+    halts = isinstance(pnl, PnlHaltReason)
     if pnl is not None:
         slot.pnl = pnl
-        if isinstance(pnl, PnlHaltReason):
+        if halts:
             slot.average = None
-    if slot.average is not None and (moves or average is not None):
+    # Halting looks at the position too, though it has no entry price left to lose.
+    if halts or (slot.average is not None and (moves or average is not None)):
         try:
             position = add(slot.available, slot.held)
         except DecimalOverflow:

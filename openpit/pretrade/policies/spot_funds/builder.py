@@ -103,10 +103,12 @@ class SpotFundsReadyBuilder:
         group_id = read_u16(self._group_id)
         service = _service(self._service)
         slippage_bps = None if self._slippage_bps is None else read_u16(self._slippage_bps)
+        overrides = [SlippageOverride.read(entry) for entry in self._overrides]
         update = FundsUpdate(
             slippage_bps,
             self._pricing_source is SpotFundsPricingSource.BOOK_TOP,
-            [SlippageOverride.read(entry) for entry in self._overrides],
+            # An override of nothing clears an earlier one only in a running engine.
+            [override for override in overrides if override.bps is not None],
             None,
             [],
             [],

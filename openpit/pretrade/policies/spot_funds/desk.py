@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.spot_funds.settings import Settings
     from openpit.pretrade.runtime import AccountsView, Call
 
-__all__ = ["NAME", "Desk", "overflow_block", "overflow_reject", "switch_block"]
+__all__ = ["NAME", "Desk", "overflow_block", "overflow_reject", "stuck_block", "switch_block"]
 
 NAME = "SpotFundsPolicy"
 
@@ -25,20 +25,20 @@ _OVERFLOW = "ArithmeticOverflow"
 class Desk:
     """The policy's settings and state, and where it learns of accounts and prices."""
 
-    __slots__ = ("accounts", "funds", "group_id", "market", "settings")
+    __slots__ = ("accounts", "adjusting", "funds", "group_id", "market", "settings")
 
     # The engine's accounts; given when the engine is built.
     accounts: AccountsView
+
+    # The batch of adjustments in which an account's PnL was set last.
+    adjusting: Call | None
 
     def __init__(self, settings: Settings, market: MarketPrices | None, group_id: int) -> None:
         self.settings = settings
         self.market = market
         self.group_id = group_id
         self.funds: dict[int, AccountFunds] = {}
-
-    def group_of(self, account: int, call: Call | None) -> int | None:
-        """Return the account's group, as the call saw it first where there is a call."""
-        return self.accounts.group_of(account) if call is None else call.group()
+        self.adjusting = None
 
     def breach(self, account: int, group: int | None) -> Breach | None:
         """Return what is wrong with the account's PnL under its barrier, None when nothing is."""
@@ -67,6 +67,11 @@ def switch_reject(breach: Breach) -> Reject:
 def overflow_block(details: str) -> AccountBlock:
     """Return the account block of a report with figures that cannot be kept."""
     return AccountBlock._of(NAME, _OVERFLOW, "arithmetic overflow", details)
+
+
+def stuck_block(details: str) -> AccountBlock:
+    """Return the account block of a slot that cannot take back what is rolled back."""
+    return AccountBlock._of(NAME, _OVERFLOW, "rollback overflow: slot left inconsistent", details)
 
 
 def overflow_reject(details: str, scope: str) -> Reject:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from sys import intern
 from typing import TYPE_CHECKING
 
-from openpit.param.decimals import ZERO
+from openpit.param.decimals import ZERO, plain
+from openpit.param.enums import PnlHaltReason
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -44,6 +45,22 @@ class Slot:
             or self.incoming
             or self.average is not None
             or self.pnl is not None
+        )
+
+    def __str__(self) -> str:
+        """Return the figures as the texts of rejects show them."""
+        average = "None" if self.average is None else f"Some(Price({plain(self.average)}))"
+        if self.pnl is None:
+            pnl = "None"
+        elif isinstance(self.pnl, PnlHaltReason):
+            pnl = f"Some(Halted({self.pnl._label}))"
+        else:
+            pnl = f"Some(Pnl(Pnl({plain(self.pnl)})))"
+        return (
+            f"Holdings {{ available: PositionSize({plain(self.available)}), "
+            f"held: PositionSize({plain(self.held)}), "
+            f"incoming: PositionSize({plain(self.incoming)}), "
+            f"avg_entry_price: {average}, realized_pnl: {pnl} }}"
         )
 
     def copy(self) -> Slot:

@@ -79,6 +79,12 @@ def book_fill(
     realizes = bool(position) and (position > ZERO) is not (change > ZERO)
     beyond = realizes and change.copy_abs() > position.copy_abs()
     closes = position == negate(change)
+    if position and not realizes:
+        try:
+            grown_position = add(position, change)
+        except DecimalOverflow:
+            kept = average if is_halted and not isinstance(price, PnlHaltReason) else None
+            return FillBooking(kept, False, False, ZERO, PnlHaltReason.ARITHMETIC_OVERFLOW)
     if isinstance(price, PnlHaltReason):
         kept = average if realizes and not beyond and not closes else None
         return FillBooking(kept, kept is not None, realizes, ZERO, price)
@@ -89,7 +95,7 @@ def book_fill(
     if not realizes:
         try:
             cost = add(multiply(position, average), multiply(change, price))
-            grown = divide(cost, add(position, change))
+            grown = divide(cost, grown_position)
         except DecimalOverflow:
             kept = average if is_halted else None
             return FillBooking(kept, False, False, ZERO, PnlHaltReason.ARITHMETIC_OVERFLOW)
@@ -98,7 +104,7 @@ def book_fill(
     try:
         realized = multiply(subtract(price, average), position if beyond else negate(change))
     except DecimalOverflow:
-        kept = rest if is_halted else None
+        kept = average if is_halted else None
         return FillBooking(kept, False, True, ZERO, PnlHaltReason.ARITHMETIC_OVERFLOW)
     return FillBooking(rest, rest is not None, True, realized, None)
 

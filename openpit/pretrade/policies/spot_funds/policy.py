@@ -14,7 +14,6 @@ from openpit.pretrade.policies.spot_funds.adjustments import apply_adjustment, s
 from openpit.pretrade.policies.spot_funds.desk import NAME, Desk, switch_block
 from openpit.pretrade.policies.spot_funds.holdings import close_if_empty, open_funds
 from openpit.pretrade.policies.spot_funds.pre_trade import check_order
-from openpit.pretrade.policies.spot_funds.pricing import MarketPrices
 from openpit.pretrade.policies.spot_funds.reports import apply_report
 from openpit.pretrade.policies.spot_funds.reservation import ReservedFunds
 from openpit.pretrade.policies.spot_funds.updates import (
@@ -30,9 +29,9 @@ if TYPE_CHECKING:
     from openpit.account_adjustment import Adjustment
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
-    from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.policies.spot_funds.barriers import PnlBarriers
     from openpit.pretrade.policies.spot_funds.holdings import AccountFunds, Slot
+    from openpit.pretrade.policies.spot_funds.pricing import MarketPrices
     from openpit.pretrade.policies.spot_funds.settings import Settings
     from openpit.pretrade.rejects import AccountBlock
     from openpit.pretrade.runtime import AccountsView, AdjustmentEffect, Call, ReportEffect
@@ -69,16 +68,6 @@ class SpotFundsPolicy(BuiltinPolicy):
 
     def bind(self, accounts: AccountsView) -> None:
         self._desk.accounts = accounts
-
-    @property
-    def market_data(self) -> MarketDataService | None:
-        """The service that prices market orders and joins currencies, None without one."""
-        market = self._desk.market
-        return None if market is None else market.service
-
-    @market_data.setter
-    def market_data(self, service: MarketDataService | None) -> None:
-        self._desk.market = None if service is None else MarketPrices(service)
 
     # --- orders --------------------------------------------------------------------------------
 
@@ -154,7 +143,7 @@ class SpotFundsPolicy(BuiltinPolicy):
     def apply_report(
         self, report: ExecutionReport, now: int, call: Call | None
     ) -> ReportEffect | None:
-        return apply_report(self._desk, report, call)
+        return apply_report(self._desk, report)
 
     def apply_adjustment(
         self, account: int, adjustment: Adjustment, now: int, call: Call | None
@@ -200,7 +189,8 @@ class SpotFundsPolicy(BuiltinPolicy):
         self._plain = desk.settings.plain
         blocks = []
         known = {*desk.funds, *view.known_accounts(), *previous.of_account, *barriers.of_account}
-        for account in sorted(known):
+        # An account barrier is a setting, and stands in every shard; its account lives in one.
+        for account in sorted(filter(view.owns, known)):
             group, currency = view.group_of(account), view.currency_of(account)
             before = previous.effective(account, group, currency)
             if barriers.effective(account, group, currency) == before:

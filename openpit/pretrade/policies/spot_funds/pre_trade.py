@@ -73,7 +73,7 @@ def check_order(desk: Desk, order: Order, now: int, call: Call | None) -> Verdic
         return Verdict([missing_field("trade amount", NAME)])
     request = Request(
         account,
-        desk.group_of(account, call),
+        desk.accounts.group_of(account),
         underlying,
         settlement,
         order._side is Side.BUY,
@@ -178,7 +178,7 @@ class _Check:
             is_last_in_asset = position == len(legs) - 1 or legs[-1].asset != leg.asset
             try:
                 after = self._covered(leg, slot)
-                if not is_last_in_asset and leg.asset in self._limits:
+                if not is_last_in_asset and leg.asset in self._limits and _moves(legs):
                     _check_exact(leg, slot, after)
                 if is_last_in_asset and leg.asset in self._limits:
                     _check_position(legs_so_far, before, self._limits[leg.asset])
@@ -201,13 +201,14 @@ class _Check:
             except DecimalOverflow:
                 raise _overflow("incoming", asset, incoming) from None
         try:
-            spendable = add(slot.available, slot.held) if slot.held < ZERO else slot.available
-            if self._enforce and hold > spendable:
-                raise _refused(
-                    "InsufficientFunds",
-                    "spot funds insufficient",
-                    f"asset {asset}: available {plain(spendable)}, requested {plain(hold)}",
-                )
+            if self._enforce:
+                spendable = add(slot.available, slot.held) if slot.held < ZERO else slot.available
+                if hold > spendable:
+                    raise _refused(
+                        "InsufficientFunds",
+                        "spot funds insufficient",
+                        f"asset {asset}: available {plain(spendable)}, requested {plain(hold)}",
+                    )
             available = subtract(slot.available, hold)
             return available, add(slot.held, hold), add(slot.incoming, incoming)
         except DecimalOverflow:
@@ -232,7 +233,7 @@ def _check_position(legs: list[Leg], before: Slot, limit: Decimal) -> None:
     asset = legs[0].asset
     change = ZERO
     for leg in legs:
-        change = _project(asset, change, leg.incoming or negate(leg.hold))
+        change = _exact_sum(asset, "net", change, leg.incoming or negate(leg.hold))
     if not change:
         return
     position = _exact_sum(asset, "pre-order reconstruction", before.available, before.held)
@@ -246,6 +247,14 @@ def _check_position(legs: list[Leg], before: Slot, limit: Decimal) -> None:
         projected = _project(asset, projected, change)
         if projected < negate(limit):
             raise _beyond_limit(asset, "short", projected, limit)
+
+
+def _moves(legs: tuple[Leg, ...]) -> bool:
+    """Whether legs in one asset move its position at all."""
+    change = ZERO
+    for leg in legs:
+        change = _EXACT.add(change, _EXACT.subtract(leg.incoming, leg.hold))
+    return bool(change)
 
 
 def _check_exact(leg: Leg, slot: Slot, after: tuple[Decimal, Decimal, Decimal]) -> None:

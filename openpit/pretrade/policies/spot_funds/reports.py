@@ -6,7 +6,7 @@ that cannot be taken blocks the account and leaves the steps before it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from openpit.param.decimals import ZERO, DecimalOverflow, add, multiply, negate, plain, subtract
 from openpit.param.enums import PnlHaltReason, Side
@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.spot_funds.desk import Desk
     from openpit.pretrade.policies.spot_funds.holdings import Slot
     from openpit.pretrade.policies.spot_funds.ledger import FillBooking
-    from openpit.pretrade.runtime import Call
 
 __all__ = ["apply_report"]
 
+_UNPRICED: Final = (PnlHaltReason.MISSING_FX, PnlHaltReason.MISSING_ACCOUNT_CURRENCY)
 
-def apply_report(desk: Desk, report: ExecutionReport, call: Call | None) -> ReportEffect | None:
+
+def apply_report(desk: Desk, report: ExecutionReport) -> ReportEffect | None:
     """Apply a report; a field that is missing blocks the account and nothing is applied."""
     account, underlying, settlement = report._account, report._underlying, report._settlement
     fill = report._fill
@@ -56,7 +57,7 @@ def apply_report(desk: Desk, report: ExecutionReport, call: Call | None) -> Repo
     effect = apply_plain_fill(desk, account, underlying, settlement, fill, buys=buys)
     if effect is not None:
         return effect
-    group = desk.group_of(account, call)
+    group = desk.accounts.group_of(account)
     return _Application(desk, account, group, underlying, settlement, buys=buys).run(fill)
 
 
@@ -165,7 +166,7 @@ class _Application:
             if reserved > ZERO:
                 self._move(self._settlement_row, ZERO, notional, reserved)
             else:
-                self._move(self._settlement_row, negate(reserved), notional, ZERO)
+                self._move(self._settlement_row, max(ZERO, negate(reserved)), notional, ZERO)
 
     def _locked_price(self, fill: ExecutionReportFillDetails, purpose: str) -> Decimal:
         """Return the price that the order was reserved at."""
@@ -193,6 +194,11 @@ class _Application:
                 f"lock_px {plain(locked)}, qty {plain(quantity)}"
             ) from None
 
+    def _slot_anew(self, asset: str) -> Slot:
+        """Return the asset's slot; one that an earlier step has emptied starts as a new one."""
+        self._funds.drop_if_empty(asset)
+        return self._funds.slot(asset)
+
     def _move(self, row: AssetRow, consumed: Decimal, flow: Decimal, arrived: Decimal) -> None:
         """Take ``consumed`` from held and ``arrived`` from incoming; add ``flow`` to available."""
         asset = row.asset
@@ -205,7 +211,7 @@ class _Application:
             ) from None
         if not (credit or consumed or arrived):
             return
-        slot = self._funds.slot(asset)
+        slot = self._slot_anew(asset)
         try:
             available = add(credit, slot.available)
             held = subtract(slot.held, consumed)
@@ -234,6 +240,7 @@ class _Application:
         self._move(self._underlying_row, consumed, flow, arrived)
         if not flow:
             return
+        slot = self._funds.slot(self._underlying_row.asset)
         booking = self._booking = (
             UNKNOWN_POSITION
             if before is None
@@ -255,6 +262,10 @@ class _Application:
     ) -> None:
         """Add to the position's PnL what a fill realized or a fee cost, or halt it."""
         if isinstance(slot.pnl, PnlHaltReason):
+            if failure is not None and self._position_halted in _UNPRICED:
+                # Neither the price of this report's fill nor its fee has a value: the graver of the
+                # two reasons is told. What the ledger itself could not book stays as it is.
+                slot.pnl = self._position_halted = gravest(self._position_halted, failure)
             return
         if amount is None and failure is None:
             if slot.pnl is not None:
@@ -279,7 +290,7 @@ class _Application:
 
         Returns what it adds to a PnL: negative for a fee, positive for a rebate.
         """
-        slot = self._funds.slot(currency)
+        slot = self._slot_anew(currency)
         try:
             available = subtract(slot.available, fee)
         except DecimalOverflow:
@@ -300,6 +311,9 @@ class _Application:
             ) from None
         cost = self._valuation.value(currency, negate(fee))
         underlying = self._funds.slot(self._underlying_row.asset)
+        if not isinstance(underlying.pnl, PnlHaltReason):
+            # The position's row is told anew: the instrument may be settled in its underlying.
+            self._underlying_row.merge(underlying, ZERO, ZERO, ZERO)
         if isinstance(cost, PnlHaltReason):
             self._accumulate_position(underlying, ZERO, cost)
         else:
@@ -367,14 +381,14 @@ class _Application:
             if reserved > ZERO:
                 self._give_back(self._settlement_row, ZERO, reserved)
             else:
-                self._give_back(self._settlement_row, negate(reserved), ZERO)
+                self._give_back(self._settlement_row, max(ZERO, negate(reserved)), ZERO)
 
     def _give_back(self, row: AssetRow, held: Decimal, incoming: Decimal) -> None:
         """Make a held amount available again, or expect an incoming one no more."""
         if not held and not incoming:
             return
         asset = row.asset
-        slot = self._funds.slot(asset)
+        slot = self._slot_anew(asset)
         try:
             available = add(slot.available, held)
             still_held = subtract(slot.held, held)

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from openpit.param.decimals import DecimalOverflow, add, plain, subtract
-from openpit.param.enums import PnlHaltReason
-from openpit.pretrade.policies.spot_funds.desk import NAME
+from openpit.param.decimals import ZERO, DecimalOverflow, add, plain, subtract
+from openpit.pretrade.policies.spot_funds.desk import stuck_block
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
-from openpit.pretrade.rejects import AccountBlock
 from openpit.pretrade.runtime import BuiltinFinalizer
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from openpit.pretrade.policies.spot_funds.desk import Desk
+    from openpit.pretrade.rejects import AccountBlock
 
 __all__ = ["Leg", "ReservedFunds"]
 
 
 class Leg(NamedTuple):
-    """What an order does to one asset: holds an amount, or expects one, or neither."""
+    """What an order does to one asset: holds an amount or expects one; the other is zero."""
 
     asset: str
     hold: Decimal
@@ -57,11 +56,15 @@ class ReservedFunds(BuiltinFinalizer):
             if slot is None:
                 slot = funds.slot(asset)
             try:
-                available = add(slot.available, hold)
-                held = subtract(slot.held, hold)
-                slot.incoming = subtract(slot.incoming, incoming)
-                slot.available = available
-                slot.held = held
+                if hold:
+                    available = add(slot.available, hold)
+                    slot.held = subtract(slot.held, hold)
+                    slot.available = available
+                    slot.incoming = slot.incoming or ZERO
+                else:
+                    slot.incoming = subtract(slot.incoming, incoming)
+                    slot.available = slot.available or ZERO
+                    slot.held = slot.held or ZERO
             except DecimalOverflow:
                 self._desk.accounts.block(account, _stuck(asset, hold, incoming, slot))
             if not (slot.available or slot.held or slot.incoming) and slot.is_empty:
@@ -72,20 +75,7 @@ class ReservedFunds(BuiltinFinalizer):
 
 def _stuck(asset: str, hold: Decimal, incoming: Decimal, slot: Slot) -> AccountBlock:
     """Return the block of an account with a slot that could not take a reservation back."""
-    average = "None" if slot.average is None else f"Some(Price({plain(slot.average)}))"
-    if slot.pnl is None:
-        pnl = "None"
-    elif isinstance(slot.pnl, PnlHaltReason):
-        pnl = f"Some(Halted({slot.pnl._label}))"
-    else:
-        pnl = f"Some(Pnl(Pnl({plain(slot.pnl)})))"
-    return AccountBlock._of(
-        NAME,
-        "ArithmeticOverflow",
-        "rollback overflow: slot left inconsistent",
+    return stuck_block(
         f"hold rollback overflow: asset {asset}, held {plain(hold)}, incoming {plain(incoming)}, "
-        f"slot Holdings {{ available: PositionSize({plain(slot.available)}), "
-        f"held: PositionSize({plain(slot.held)}), "
-        f"incoming: PositionSize({plain(slot.incoming)}), "
-        f"avg_entry_price: {average}, realized_pnl: {pnl} }}",
+        f"slot {slot}"
     )
