@@ -35,13 +35,18 @@ def nanoseconds(timed: Timed) -> float:
     return float(done.stdout)
 
 
-def measure(row: Row, turns: int) -> tuple[float, float]:
-    """Return the best times of ours and of the yardstick, taken in turn."""
+def measure(row: Row, turns: int) -> str:
+    """Return the row's line: the best times of ours and of the yardstick, taken in turn."""
     ours = yardstick = float("inf")
     for _ in range(turns):
-        yardstick = min(yardstick, nanoseconds(row.yardstick))
+        if row.yardstick is not None:
+            yardstick = min(yardstick, nanoseconds(row.yardstick))
         ours = min(ours, nanoseconds(row.ours))
-    return ours, yardstick
+    aim = "" if row.aim is None else f"{row.aim:.2g}"
+    if row.yardstick is None:
+        return f"| {row.name} | | {aim} | {ours / 1000:.2f} | |"
+    ratio = ours / yardstick
+    return f"| {row.name} | {ratio:.2g} | {aim} | {ours / 1000:.2f} | {yardstick / 1000:.2f} |"
 
 
 def main() -> None:
@@ -61,12 +66,7 @@ def main() -> None:
     for row in ROWS:
         if options.only not in row.name:
             continue
-        ours, yardstick = measure(row, options.turns)
-        aim = "" if row.aim is None else f"{row.aim:.2f}"
-        lines.append(
-            f"| {row.name} | {ours / yardstick:.2f} | {aim} "
-            f"| {ours / 1000:.2f} | {yardstick / 1000:.2f} |"
-        )
+        lines.append(measure(row, options.turns))
         print(lines[-1], flush=True)
     if options.save is not None:
         options.save.write_text("\n".join(lines) + "\n", encoding="utf-8")

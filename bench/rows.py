@@ -12,7 +12,7 @@ __all__ = ["ROWS", "Row", "Timed"]
 class Timed:
     """One workload of a script in this folder, run with one library.
 
-    The script prints nanoseconds for one operation: ``script.py workload rounds count``.
+    The script prints nanoseconds for one operation: ``-m bench.script workload rounds count``.
     """
 
     script: str
@@ -23,11 +23,14 @@ class Timed:
 
 @dataclass(frozen=True)
 class Row:
-    """Ours against a yardstick; ``aim`` is the largest ratio that is hoped for."""
+    """Ours against a yardstick; ``aim`` is the largest ratio that is hoped for.
+
+    Without a yardstick it is a figure by itself, and the aim is in microseconds.
+    """
 
     name: str
     ours: Timed
-    yardstick: Timed
+    yardstick: Timed | None
     aim: float | None
 
 
@@ -35,8 +38,8 @@ def _same(name: str, workload: str, aim: float | None, count: int = 20_000) -> R
     """Return a row that runs one workload on both libraries."""
     return Row(
         name,
-        Timed("workloads.py", workload, "ours", count),
-        Timed("workloads.py", workload, "reference", count),
+        Timed("workloads", workload, "ours", count),
+        Timed("workloads", workload, "reference", count),
         aim,
     )
 
@@ -49,4 +52,47 @@ ROWS: tuple[Row, ...] = (
     _same("spot funds: construct, execute, roll back", "spot_funds", 1.0),
     _same("spot funds: fill report", "fill_report", None),
     _same("PnL report, four policies", "pnl_report", None),
+    _same("construct, execute and commit, custom policy", "construct_custom", 0.6),
+    Row(
+        "2 shards, batches of 256: construct, execute, commit",
+        Timed("sharded", "many", "ours", 50_000),
+        Timed("workloads", "construct_execute_commit", "reference", 50_000),
+        1 / 1.5,
+    ),
+    Row(
+        "the same, against the reference in a pool, a task an order",
+        Timed("sharded", "many", "ours", 50_000),
+        Timed("sharded", "pool", "reference", 3_000),
+        1 / 30,
+    ),
+    Row(
+        "2 shards, custom policy of 20 µs, against 2 threads",
+        Timed("sharded", "busy_shards", "ours", 10_000),
+        Timed("sharded", "busy_threads", "reference", 10_000),
+        1 / 1.8,
+    ),
+    Row(
+        "one order in flight, blocking: median, against a pipe echo",
+        Timed("sharded", "blocking_round_trip", "ours", 5_000),
+        Timed("sharded", "pipe_echo", "ours", 5_000),
+        2.5,
+    ),
+    Row(
+        "256 in flight, uvloop, against an echo with a future each",
+        Timed("sharded", "asyncio_in_flight", "ours", 20_000),
+        Timed("sharded", "uvloop_echo", "ours", 20_000),
+        1 / 0.5,
+    ),
+    Row(
+        "processor time of the caller for an order (µs)",
+        Timed("sharded", "caller_time", "ours", 50_000),
+        None,
+        5.0,
+    ),
+    Row(
+        "processor time of a worker for an order (µs)",
+        Timed("sharded", "worker_time", "ours", 50_000),
+        None,
+        5.0,
+    ),
 )

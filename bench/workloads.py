@@ -154,6 +154,11 @@ def custom_policy() -> Operation:
     return lambda index: execute(order=orders[index % 1000]).reservation.commit()
 
 
+def construct_custom() -> Operation:
+    execute = engine_of([CountingPolicy()]).execute_pre_trade
+    return lambda index: execute(order=order(index)).reservation.commit()
+
+
 def spot_funds() -> Operation:
     execute = funded_engine().execute_pre_trade
     return lambda index: execute(order=order(index)).reservation.rollback()
@@ -178,6 +183,7 @@ WORKLOADS: dict[str, Callable[[], Operation]] = {
         execute_commit,
         construct_execute_commit,
         custom_policy,
+        construct_custom,
         spot_funds,
         fill_report,
         pnl_report,

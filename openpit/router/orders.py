@@ -69,9 +69,9 @@ class OrderEncoder:
         """Return the command that runs both stages, and what it counted."""
         if not self.is_flat(order):
             return self.whole(kinds.EXECUTE_WHOLE, now, order)
+        rates = self.rates
         quantity, volume, price = order._quantity, order._volume, order._price
-        command = (
-            kinds.EXECUTE,
+        row = (
             order._account,
             now,
             order._underlying,
@@ -81,11 +81,13 @@ class OrderEncoder:
             None if volume is None else str(volume),
             None if price is None else str(price),
         )
-        rates = self.rates
         if rates is None or not rates.policy.counts_broadly:
-            return command, None
-        broker, asset, counted = rates.count(now, order)
-        return (kinds.EXECUTE_COUNTED, *command[1:], broker, asset), counted
+            return (kinds.EXECUTE, *row), None
+        if rates.policy.counts_broker_only:
+            broker, counted = rates.count_broker(now)
+            return (kinds.EXECUTE_COUNTED, *row, broker, 0), counted
+        broker, asset, attempt = rates.count(now, order)
+        return (kinds.EXECUTE_COUNTED, *row, broker, asset), attempt
 
     def whole(
         self, kind: int, now: int, order: Order, *, is_peek: bool = False

@@ -87,6 +87,15 @@ class BroadRates:
         self._latest_now = now
         return broker, asset, self._latest
 
+    def count_broker(self, now: int) -> tuple[int, Counted]:
+        """Count an attempt as :meth:`count` does, where the broker's barrier is the only one."""
+        windows = self.windows
+        window = windows._broker
+        counted = Counted(None, now, [(window, window.start, window.count)])
+        self._latest = counted
+        self._latest_now = now
+        return windows.count_broker(now), counted
+
     def peek(self, now: int, order: Order) -> tuple[int, int]:
         """Return what :meth:`count` would, and count nothing."""
         if not self._reaches_windows(order):
