@@ -10,6 +10,7 @@ from openpit.pretrade import Policy, PolicyDecision, PolicyReject, RejectScope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from decimal import Decimal
 
     from openpit.pretrade import AccountBlock, Reject
 
@@ -22,6 +23,7 @@ __all__ = [
     "deposit",
     "engine_with",
     "fill",
+    "holding",
     "mutation",
     "order",
     "pnl_report",
@@ -128,6 +130,21 @@ def deposit(asset: str, amount: str) -> openpit.AccountAdjustment:
         operation=openpit.AccountAdjustmentBalanceOperation(asset=asset),
         amount=openpit.AccountAdjustmentAmount(balance=param.AdjustmentAmount.delta(amount)),
     )
+
+
+def holding(engine: openpit.Engine, number: int, asset: str) -> tuple[Decimal, Decimal, Decimal]:
+    """What an account has available of an asset, has held, and expects."""
+    nothing = param.AdjustmentAmount.delta(0)
+    look = openpit.AccountAdjustment(
+        operation=openpit.AccountAdjustmentBalanceOperation(asset=asset),
+        amount=openpit.AccountAdjustmentAmount(balance=nothing, held=nothing, incoming=nothing),
+    )
+    [outcome] = engine.apply_account_adjustment(account(number), [look]).outcomes
+    entry = outcome.entry
+    available, held, incoming = (
+        amount.absolute.decimal for amount in (entry.balance, entry.held, entry.incoming)
+    )
+    return available, held, incoming
 
 
 def reject(reason: str, *, code: str = "Custom", scope: str = "order") -> PolicyReject:
