@@ -56,10 +56,12 @@ class _Refused(Exception):  # noqa: N818 - an outcome, not an error
 
 
 def check_order(desk: Desk, order: Order, now: int, call: Call | None) -> Verdict:
-    """Check an order and reserve what it needs; a reject leaves everything as it was.
+    """Check an order and reserve what it needs.
 
-    A drop copy is recorded whatever limits it breaks: only what cannot be evaluated stops it, and a
-    PnL outside its barrier is reported beside what is recorded (spec section 5.7).
+    What a refused order has reserved already comes with its reject, for the engine to roll back
+    with what the other policies did. A drop copy is recorded whatever limits it breaks: only what
+    cannot be evaluated stops it, and a PnL outside its barrier is reported beside what is recorded
+    (spec section 5.7).
     """
     underlying, settlement, account = order._underlying, order._settlement, order._account
     quantity, volume = order._quantity, order._volume
@@ -87,14 +89,17 @@ def check_order(desk: Desk, order: Order, now: int, call: Call | None) -> Verdic
     rejects = None if breach is None else [switch_reject(breach)]
     if rejects and not drop_copy:
         return Verdict(rejects)
+    legs: tuple[Leg, ...] = ()
+    rows: list[OutcomeRow] = []
     try:
         price = _effective_price(desk, request, now, drop_copy=drop_copy)
         legs = tuple(
             leg for leg in _legs_of(request, price, drop_copy=drop_copy) if leg.hold or leg.incoming
         )
-        rows = _Check(desk, request, drop_copy=drop_copy).reserve(legs)
+        _Check(desk, request, drop_copy=drop_copy).reserve(legs, rows)
     except _Refused as refused:
-        return Verdict([*(rejects or ()), refused.reject])
+        reserved = (ReservedFunds(desk, account, legs[: len(rows)]),) if rows else ()
+        return Verdict([*(rejects or ()), refused.reject], reserved)
     mutations = (ReservedFunds(desk, account, legs),) if rows else ()
     return Verdict(rejects, mutations, rows, (price,))
 
@@ -163,9 +168,8 @@ class _Check:
         self._enforce = not drop_copy and not settings.is_track_only(account, request.group)
         self._limits = {} if drop_copy else settings.position_limits.get(account, {})
 
-    def reserve(self, legs: tuple[Leg, ...]) -> list[OutcomeRow]:
-        """Write every leg and return its row; a refused leg takes back the ones before it."""
-        rows: list[OutcomeRow] = []
+    def reserve(self, legs: tuple[Leg, ...], rows: list[OutcomeRow]) -> None:
+        """Write the legs up to one that is refused, and add a row for each."""
         funds = open_funds(self._desk.funds, self._account)
         before = Slot()
         for position, leg in enumerate(legs):
@@ -185,12 +189,10 @@ class _Check:
             except _Refused:
                 funds.drop_if_empty(leg.asset)
                 close_if_empty(self._desk.funds, self._account)
-                ReservedFunds(self._desk, self._account, legs[:position]).rollback()
                 raise
             slot.available, slot.held, slot.incoming = after
             rows.append(_row(leg, slot))
         close_if_empty(self._desk.funds, self._account)
-        return rows
 
     def _covered(self, leg: Leg, slot: Slot) -> tuple[Decimal, Decimal, Decimal]:
         """Return a slot's available, held and incoming after a leg that it covers."""
