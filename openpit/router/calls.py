@@ -159,6 +159,11 @@ class CommandCall(Call):
         else:
             self.finish(core, value)
 
+    def replied_run(
+        self, core: RouterCore, link: ShardLink, kind: int, seq: int, count: int
+    ) -> None:
+        self.replied(core, link, (kind, seq, count))
+
     def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
         if self.check is not None:
             self.finish(core, self.check.deny(denial(link.number, link.reason)))

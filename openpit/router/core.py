@@ -327,6 +327,19 @@ class RouterCore:
 
     def execute(self, now: int, order: Order) -> Call:
         """Run both stages."""
+        # The usual case of _check(), spelt out: the hot path of one order at a time.
+        if order.__class__ is Order and not self.is_closed:
+            account = order._account
+            if account is not None:
+                link = self._link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
+                if link.is_up:
+                    self._now = now
+                    command, counted = self.encoder.execute(now, order)
+                    call = CommandCall(
+                        link, account, pack(command), read_execute, _EXECUTE, counted
+                    )
+                    self.submit(link, call)
+                    return call
         return self._check(kinds.EXECUTE, now, order)
 
     def start_stage(self, now: int, order: Order) -> Call:
@@ -481,6 +494,7 @@ class RouterCore:
         self._now = now
 
 
+_EXECUTE: Final = CHECKS[kinds.EXECUTE]
 _NO_ORDER: Final = Order._of(None, None, None, None, None, None, None)
 _DRY: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})
 

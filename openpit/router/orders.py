@@ -67,7 +67,7 @@ class OrderEncoder:
 
     def execute(self, now: int, order: Order) -> tuple[Command, Counted | None]:
         """Return the command that runs both stages, and what it counted."""
-        if not self.is_flat(order):
+        if self._has_custom and not self.is_flat(order):
             return self.whole(kinds.EXECUTE_WHOLE, now, order)
         rates = self.rates
         quantity, volume, price = order._quantity, order._volume, order._price

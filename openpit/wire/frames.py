@@ -47,6 +47,7 @@ _MIDDLE_ARRAY: Final = 65536
 
 _pack = Packer(use_bin_type=True).pack
 _head = _HEAD.pack
+_size = Struct(">I").unpack_from
 
 _MALFORMED: Final = (ValueError, UnpackException, RecursionError)
 
@@ -127,11 +128,15 @@ class FrameReader:
         if pending:
             pending += data
             source = pending
+        elif (
+            len(data) > _PREFIX_BYTES and _size(data)[0] == len(data) - _PREFIX_BYTES <= FRAME_BYTES
+        ):
+            return [_read(data[_PREFIX_BYTES:])]  # one whole frame: the case of one call at a time
         complete: list[Frame] = []
         start = 0
         available = len(source)
         while available - start >= _PREFIX_BYTES:
-            size = int.from_bytes(source[start : start + _PREFIX_BYTES], "big")
+            (size,) = _size(source, start)
             if size > FRAME_BYTES:
                 raise WireError(f"a frame of {size} bytes is over the limit of {FRAME_BYTES} bytes")
             end = start + _PREFIX_BYTES + size
