@@ -271,7 +271,7 @@ class _Application:
             if slot.pnl is not None:
                 slot.pnl = slot.pnl or ZERO
             return
-        # Beside a plain zero the amount keeps its digits, also where it has been rounded to nothing.
+        # Beside a plain zero the amount keeps its digits, also where it was rounded to nothing.
         state, delta = accumulate(slot.pnl, ZERO, ZERO if amount is None else amount, failure)
         if self._position_pnl_delta is not None and not isinstance(state, PnlHaltReason):
             try:
