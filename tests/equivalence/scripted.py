@@ -1,4 +1,4 @@
-"""Custom policies and subclasses that scenarios use, here and in shards: found by name, all plain data.
+"""Custom policies and subclasses that scenarios use, here and in shards: found by their names.
 
 A policy keeps its state by account, as policies of a sharded engine have to, and notes what it is
 called with, by account too. Shards that live in this process note it in the same place.
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-import openpit
 import runner
+
+import openpit
 from openpit.pretrade import Policy
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Random scenarios for engines of any number of shards: every method, every policy, all accounts.
 
-The language and much of the vocabulary are those of the differential rung. What differs: accounts of
-five shards, batches, time that moves, custom policies that keep to one account, handles that are
-let go of.
+The language and much of the vocabulary are those of the differential rung. What differs: accounts
+of five shards, batches, time that moves, custom policies that keep to one account, handles that
+are let go of.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from generators import accounts, adjustments, custom, domain, market_data, policies, spot_funds
 from generators.draw import Draw
-from generators.expressions import Expression, Scenario, call, get, many, on, op, ref, step, v
+from generators.expressions import Expression, Scenario, call, get, many, on, op, ref, v
 from generators.flow import PNLS, finish
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ ACCOUNTS = (1, 2, 3, 4, 5)
 
 _SECOND = 1_000_000_000
 _TICKS = (1, 600 * _SECOND, 3600 * _SECOND - 1, 3600 * _SECOND, 7200 * _SECOND, 90_000 * _SECOND)
+_CALM_PNLS = ("-1", "-0.5", "0", "0.25", "3")
 _MARKS: tuple[Expression, ...] = (
     "desk 7",
     7,
@@ -58,6 +59,7 @@ class Session(spot_funds.Desk):
         self.batches = random.chance(0.6)
         self.fails = False  # a custom policy's rollback may raise
         self.has_market = False
+        self.counts_pnl = False  # the PnL kill switch wants a financial impact in every report
 
     # --- the engine ------------------------------------------------------------------------------
 
@@ -67,10 +69,13 @@ class Session(spot_funds.Desk):
         random.faults = 0.02
         self.has_market = random.chance(0.6)
         service = self._market() if self.has_market else None
+        if self.has_market and random.chance(0.3):
+            self.add(market_data._register(random))
         with random.dialled(0.0):
             chosen: list[Expression] = []
             if random.chance(0.6):
                 chosen += policies.simple(random)
+                self.counts_pnl = "build_pnl_bounds_killswitch" in str(chosen)
             if random.chance(0.6) or not chosen:
                 maker = policies.spot_killswitch if random.chance(0.4) else policies.spot_funds
                 chosen.append(maker(random, service, self.group_id or None))
@@ -119,13 +124,14 @@ class Session(spot_funds.Desk):
             (self.place, 24),
             (self.start, 8),
             (self.report, 14),
-            (self.plain_report, 6),
+            (self.plain_report, 5),
             (self.batch if self.batches else self.place, 8),
             (self.report_batch if self.batches else self.plain_report, 4),
             (self.adjust, 7),
-            (self.administer, 12),
-            (self.configure, 9),
-            (self.move_market if self.has_market else self.tick, 7),
+            (self.administer, 8),
+            (self.relieve, 8),
+            (self.configure, 6),
+            (self.move_market if self.has_market else self.tick, 9),
             (self.tick, 4),
             (self.let_go, 4),
             (self.misuse, 2),
@@ -180,6 +186,13 @@ class Session(spot_funds.Desk):
             method = random.choice(("execute_pre_trade_dry_run", "start_pre_trade_dry_run"))
             self.add(on(v("e"), method, self.any_order()))
 
+    def report(self) -> None:
+        super().report()
+        report = self.steps[-1]["do"][3][0]
+        named = report[3] if len(report) > 3 else {}
+        if self.counts_pnl and "financial_impact" not in named and self.random.chance(0.95):
+            named["financial_impact"] = domain.impact(self.random, _CALM_PNLS)
+
     def plain_report(self) -> None:
         self.add(on(v("e"), "apply_execution_report", self.any_report()))
 
@@ -187,7 +200,9 @@ class Session(spot_funds.Desk):
         """A report: with gaps, without account, decorated."""
         random = self.random
         sizes = {"sizes": spot_funds.SIZES, "prices": spot_funds.PRICES, "fees": spot_funds.FEES}
-        made = domain.report(random, gaps=0.06, pnls=PNLS, filled=0.5, **sizes)
+        gaps = random.choice((0.0, 0.0, 0.0, 0.06))
+        pnls = PNLS if random.chance(0.2) else _CALM_PNLS
+        made = domain.report(random, gaps=gaps, pnls=pnls, filled=1.0 - gaps, **sizes)
         if not random.chance(0.1):
             return made
         made = [*made]
@@ -199,7 +214,7 @@ class Session(spot_funds.Desk):
         random = self.random
         orders = [self.any_order() for _ in range(random.choice((0, 1, 2, 3, 3, 5, 8)))]
         if self.fails and orders:
-            # The block of the whole engine, raised in one shard, reaches the others after the batch.
+            # A block of the whole engine, raised in one shard, reaches the others after the batch.
             account = domain.account(random)
             orders = [_of_account(order, account) for order in orders]
         if random.fault():
@@ -207,9 +222,7 @@ class Session(spot_funds.Desk):
         name = self.name()
         form = random.choice(("list", "list", "tuple", "iter"))
         self.add(["batch", name, v("e"), many(orders, form)], name)
-        handles = [
-            get(op("item", v(name), number), "reservation") for number in range(len(orders))
-        ]
+        handles = [get(op("item", v(name), number), "reservation") for number in range(len(orders))]
         random.shuffle(handles)
         cut = random.randint(0, len(handles))
         for some in (handles[:cut], handles[cut:]):
@@ -239,13 +252,25 @@ class Session(spot_funds.Desk):
 
     def administer(self) -> None:
         random = self.random
-        form = random.random()
-        if form < 0.6:
+        if random.chance(0.9):
             self.add(accounts.operation(random))
-        elif form < 0.85:
-            self.add(on(domain.accounts(), "unblock", domain.account(random)))
-        else:
-            self.add(on(domain.accounts(), "unblock_all"))
+            return
+        group = domain.group(random)
+        self.add(on(domain.accounts(), "block_group", group, "closed"))
+        self.add(on(domain.accounts(), "replace_group_block_reason", group, "closed for good"))
+
+    def relieve(self) -> None:
+        """Lift most of the blocks that there may be."""
+        random = self.random
+        handle = domain.accounts()
+        if random.chance(0.7):
+            self.add(on(handle, "unblock_all"))
+        for number in ACCOUNTS:
+            if random.chance(0.8):
+                self.add(on(handle, "unblock", call("param.AccountId.from_int", number)))
+        for number in domain.GROUPS:
+            if random.chance(0.3):
+                self.add(on(handle, "unblock_group", number))
 
     def configure(self) -> None:
         kinds = ("rate", "size", "pnl", "spot", "spot")
@@ -253,9 +278,14 @@ class Session(spot_funds.Desk):
 
     def move_market(self) -> None:
         random = self.random
-        makers = (market_data._register, market_data._set_ttl, market_data._get, market_data._other)
-        if random.chance(0.6):
+        makers = (market_data._register, market_data._set_ttl, market_data._other)
+        form = random.random()
+        if form < 0.5:
             self.add(self._push())
+        elif form < 0.6:
+            self.add(market_data._push(random))
+        elif form < 0.8:
+            self.add(market_data._get(random))
         else:
             self.add(random.choice(makers)(random))
 
@@ -330,7 +360,3 @@ def _of_account(order: Expression, account: Expression) -> Expression:
     if isinstance(order, list):
         return [_of_account(part, account) for part in order]
     return order
-
-
-
-

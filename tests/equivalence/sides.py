@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import gc
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import openpit
 from link import link
+from scripted import LOGS, Desk, LateDesk, ScenarioInterpreter
+
+import openpit
 from openpit.engine.builder import EngineBuilder
 from openpit.pretrade.policies.order_size_limit import OrderSizeLimitPolicy
 from openpit.pretrade.policies.order_validation import OrderValidationPolicy
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.router.builder import ReadyShardedEngineBuilder
-from scripted import LOGS, Desk, LateDesk, ScenarioInterpreter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     Scenario = list[dict[str, Any]]
 
-__all__ = ["SHARDS", "Difference", "Pair", "Side", "is_call"]
+__all__ = ["SHARDS", "Comparison", "Difference", "Pair", "Side", "is_call"]
 
 SHARDS = (1, 2, 3, 5)
 """The numbers of shards that are compared with one engine."""
@@ -85,9 +87,13 @@ class Side(ScenarioInterpreter):
         return made.clock(self.clock) if type(made) is EngineBuilder else made
 
     def _method(self, expression: list[Any], scope: dict[str, Any]) -> Any:
-        if expression[2] in _STAGES and len(expression) == 3:
-            return self._stage(self.evaluate(expression[1], scope), expression[2])
-        return super()._method(expression, scope)
+        target = self.evaluate(expression[1], scope)
+        name = expression[2]
+        if name in _STAGES and len(expression) == 3:
+            return self._stage(target, name)
+        answer = self._apply(getattr(target, name), expression[3:], scope)
+        self.coverage.add(f"{type(target).__name__}.{name}")  # what did not raise
+        return answer
 
     def _stage(self, target: Any, name: str) -> Any:
         if type(target) is EngineBuilder:
@@ -124,8 +130,9 @@ class Side(ScenarioInterpreter):
         if self.shards is None:
             self.singly[name] = _counts_broadly(engine._core) and not _blocks_nobody(engine._core)
         if not self.singly[name]:
+            answer = engine.execute_pre_trade_many(orders)
             self.coverage.add(f"{type(engine).__name__}.execute_pre_trade_many")
-            return engine.execute_pre_trade_many(orders)
+            return answer
         results: list[Any] = []
         for order in orders:
             try:
@@ -167,7 +174,9 @@ class Difference:
             f"{'>>' if number == self.index else '  '} {number:3} {json.dumps(step)}"
             for number, step in enumerate(self.scenario)
         )
-        places = "\n".join(f"  {place} {what}" for place, what in _places(self.expected, self.found, ""))
+        places = "\n".join(
+            f"  {place} {what}" for place, what in _places(self.expected, self.found, "")
+        )
         return f"{steps}\n{self.side}, differing from one engine at step {self.index}:\n{places}"
 
 
@@ -182,6 +191,52 @@ def _places(expected: Any, found: Any, path: str) -> Iterator[tuple[str, str]]:
         yield path, f"{json.dumps(expected)} / {json.dumps(found)}"
 
 
+class Comparison:
+    """One engine and sharded ones, given the same steps."""
+
+    def __init__(
+        self,
+        shards: Sequence[int] = SHARDS,
+        build: Callable[[ReadyShardedEngineBuilder], Any] = link,
+        coverage: set[str] | None = None,
+    ) -> None:
+        singly: dict[str, bool] = {}
+        self._one = Side(None, set() if coverage is None else coverage, singly)
+        self._others = [Side(number, set(), singly, build) for number in shards]
+        # Shards of other processes note things there.
+        self._compares_notes = build is link
+        self._compared: list[Counter[int | None]] = [Counter() for _ in shards]
+        self.calls = 0
+
+    def step(self, step: dict[str, Any]) -> tuple[str, Any, Any] | None:
+        """Make a step on all sides; return which one differs, what was expected and what found."""
+        expected = self._one.step(step)
+        self.calls += is_call(expected)
+        answers = [side.step(step) for side in self._others]
+        for side, answer in zip(self._others, answers, strict=True):
+            if answer != expected:
+                return side.name, expected, answer
+        if self._compares_notes:
+            for side, compared in zip(self._others, self._compared, strict=True):
+                if side.is_settled and (differing := self._notes(side, compared)) is not None:
+                    return side.name, *differing
+        return None
+
+    def _notes(self, side: Side, compared: Counter[int | None]) -> tuple[Any, Any] | None:
+        for account in {*self._one.logs, *side.logs}:
+            start = compared[account]
+            expected, found = self._one.logs[account][start:], side.logs[account][start:]
+            if expected != found:
+                return {str(account): expected}, {str(account): found}
+            compared[account] += len(found)
+        return None
+
+    def close(self) -> None:
+        """Forget everything; the shards end."""
+        for side in (self._one, *self._others):
+            side.close()
+
+
 class Pair:
     """Runs scenarios on one engine and on sharded ones."""
 
@@ -192,60 +247,23 @@ class Pair:
     ) -> None:
         self._shards = shards
         self._build = build
-        # Shards of other processes note things there.
-        self._notes = build is link
         self.coverage: set[str] = set()
         self.calls = 0  # in the last scenario
 
     def difference(self, scenario: Scenario) -> Difference | None:
         """Return the first step that a sharded engine answers differently, None if all agree."""
         gc.disable()  # what is let go of is let go of at once, or it shows
+        comparison = Comparison(self._shards, self._build, self.coverage)
         try:
-            return self._difference(scenario)
+            for index, step in enumerate(scenario):
+                found = comparison.step(step)
+                if found is not None:
+                    return Difference(scenario, index, *found)
         finally:
+            self.calls = comparison.calls
+            comparison.close()
             gc.enable()
             gc.collect(0)
-
-    def _difference(self, scenario: Scenario) -> Difference | None:
-        singly: dict[str, bool] = {}
-        one = Side(None, self.coverage, singly)
-        answers: list[Any] = []
-        marks: list[dict[int | None, int]] = []
-        for step in scenario:
-            answers.append(one.step(step))
-            marks.append({account: len(log) for account, log in one.logs.items()})
-        self.calls = sum(map(is_call, answers))
-        found = None
-        for shards in self._shards:
-            side = Side(shards, set(), singly, self._build)
-            found = self._compare(scenario, one, answers, marks, side)
-            side.close()
-            if found is not None:
-                break
-        one.close()
-        return found
-
-    def _compare(
-        self,
-        scenario: Scenario,
-        one: Side,
-        answers: list[Any],
-        marks: list[dict[int | None, int]],
-        side: Side,
-    ) -> Difference | None:
-        for index, step in enumerate(scenario):
-            answer = side.step(step)
-            if answer != answers[index]:
-                return Difference(scenario, index, side.name, answers[index], answer)
-            if self._notes and side.is_settled:
-                noted = {account: log for account, log in side.logs.items() if log}
-                expected = {
-                    account: one.logs[account][:length]
-                    for account, length in marks[index].items()
-                    if length
-                }
-                if noted != expected:
-                    return Difference(scenario, index, side.name, expected, noted)
         return None
 
 

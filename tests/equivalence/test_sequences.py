@@ -1,0 +1,134 @@
+"""One engine and 1, 2, 3 and 5 shards: the same answers to any calls made one at a time.
+
+``EQUIVALENCE_CALLS`` and ``EQUIVALENCE_SEED`` set how many calls and which; ``full.py`` makes many
+more on all cores.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import campaign
+import pytest
+from sequences import scenario
+from sides import Pair, Side
+
+import openpit
+from openpit.engine.accounts import Accounts
+from openpit.engine.configurator import Configurator
+from openpit.engine.handles import (
+    EngineDropCopyOperation,
+    EngineRequest,
+    EngineReservation,
+)
+from openpit.marketdata import MarketDataService
+from openpit.pretrade import policies
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CALLS = int(os.environ.get("EQUIVALENCE_CALLS", "20000"))
+SEED = os.environ.get("EQUIVALENCE_SEED", "1")
+
+PUBLIC = (
+    openpit.Engine,
+    Accounts,
+    Configurator,
+    EngineRequest,
+    EngineReservation,
+    EngineDropCopyOperation,
+    MarketDataService,
+)
+POLICIES = frozenset(name for name in policies.__all__ if name.startswith("build_"))
+
+
+@pytest.mark.parametrize("batch", list(campaign.batches(CALLS, SEED)), ids=str)
+def test_any_number_of_shards_answers_as_one_engine(batch: campaign.Batch) -> None:
+    outcome = campaign.run(batch, Pair())
+    assert outcome.difference is None, campaign.report(outcome)
+    assert outcome.calls >= batch.calls
+
+
+@pytest.mark.parametrize(
+    "file", sorted(campaign.REGRESSIONS.glob("*.json")), ids=lambda file: file.stem
+)
+def test_what_once_differed_is_alike(file: Path) -> None:
+    kept = json.loads(file.read_text())
+    difference = Pair().difference(kept["steps"])
+    assert difference is None, f"{kept['about']}\n{difference}"
+
+
+# --- what the scenarios reach ---------------------------------------------------------------------
+
+
+class Reach:
+    """What some scenarios came to on one engine."""
+
+    def __init__(self, seeds: int) -> None:
+        self.made: set[str] = set()
+        self.answers: list[Any] = []
+        for number in range(seeds):
+            side = Side(None, self.made, {})
+            self.answers += [side.step(step) for step in scenario(f"{SEED}.0.{number}")]
+            side.close()
+
+    def of(self, name: str) -> list[Any]:
+        """The fields of all results of a class."""
+        return [
+            answer["result"][1]
+            for answer in self.answers
+            if isinstance(answer.get("result"), list) and answer["result"][:1] == [name]
+        ]
+
+
+@pytest.fixture(scope="module")
+def reach() -> Reach:
+    return Reach(150)
+
+
+def _methods(kind: type) -> set[str]:
+    return {
+        f"{kind.__name__}.{name}"
+        for name in dir(kind)
+        if not name.startswith("_") and callable(inspect.getattr_static(kind, name, None))
+    }
+
+
+@pytest.mark.parametrize("kind", PUBLIC, ids=lambda kind: kind.__name__)
+def test_every_public_method_is_called_and_returns(kind: type, reach: Reach) -> None:
+    methods = _methods(kind)
+    assert methods
+    # The one static method makes what the others are methods of.
+    assert methods - {"Engine.builder"} - reach.made == set()
+
+
+def test_every_method_of_an_engine_is_there_with_shards() -> None:
+    names = {name for name in dir(openpit.Engine) if not name.startswith("_")}
+    assert names - set(dir(openpit.ShardedEngine)) <= {"builder"}
+
+
+@pytest.mark.parametrize("name", sorted(POLICIES))
+def test_every_built_in_policy_takes_part(name: str, reach: Reach) -> None:
+    assert f"pretrade.policies.{name}" in reach.made
+
+
+def test_scenarios_come_to_something(reach: Reach) -> None:
+    executed = reach.of("ExecuteResult")
+    assert sum(result["ok"] for result in executed) > 300
+    assert sum(not result["ok"] for result in executed) > 300
+    codes = {reject[1]["code"] for result in executed for reject in result["rejects"]}
+    assert codes > {
+        "AccountBlocked",
+        "InsufficientFunds",
+        "MissingRequiredField",
+        "OrderQtyExceedsLimit",
+        "PnlKillSwitchTriggered",
+        "RateLimitExceeded",
+        "SystemUnavailable",
+    }
+    reports = reach.of("PostTradeResult")
+    assert sum(bool(result["account_adjustments"]) for result in reports) > 50
+    assert sum(bool(result["account_blocks"]) for result in reports) > 50
