@@ -75,6 +75,9 @@ _DECORATED = frozenset(
 )
 
 _ALIASES = {
+    "AsyncShardedEngine": ["Engine"],
+    "AsyncShardedAccounts": ["Accounts"],
+    "AsyncShardedConfigurator": ["Configurator"],
     "ShardedEngine": ["Engine"],
     "ShardedAccounts": ["Accounts"],
     "ShardedConfigurator": ["Configurator"],

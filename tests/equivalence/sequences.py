@@ -221,7 +221,8 @@ class Session(spot_funds.Desk):
             orders.insert(random.randint(0, len(orders)), random.choice((None, 1, "x")))
         name = self.name()
         form = random.choice(("list", "list", "tuple", "iter"))
-        self.add(["batch", name, v("e"), many(orders, form)], name)
+        tick = random.choice((0, 0, *_TICKS))
+        self.add(["batch", name, v("e"), many(orders, form), tick], name)
         handles = [get(op("item", v(name), number), "reservation") for number in range(len(orders))]
         random.shuffle(handles)
         cut = random.randint(0, len(handles))

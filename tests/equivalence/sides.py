@@ -10,9 +10,10 @@ from __future__ import annotations
 import gc
 import json
 from collections import Counter
+from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any
 
-from link import link
+from link import LinkDriver, link
 from scripted import LOGS, Desk, LateDesk, ScenarioInterpreter
 
 import openpit
@@ -20,14 +21,17 @@ from openpit.engine.builder import EngineBuilder
 from openpit.pretrade.policies.order_size_limit import OrderSizeLimitPolicy
 from openpit.pretrade.policies.order_validation import OrderValidationPolicy
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
+from openpit.router.aio_engine import AsyncShardedEngine
+from openpit.router.aio_proxies import ASYNC
 from openpit.router.builder import ReadyShardedEngineBuilder
+from openpit.router.feeds import Feed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 
     Scenario = list[dict[str, Any]]
 
-__all__ = ["SHARDS", "Comparison", "Difference", "Pair", "Side", "is_call"]
+__all__ = ["SHARDS", "Comparison", "Difference", "Pair", "Side", "is_call", "link_async"]
 
 SHARDS = (1, 2, 3, 5)
 """The numbers of shards that are compared with one engine."""
@@ -37,6 +41,43 @@ START = 1_000_000_000_000_000
 _STAGES = frozenset({"no_sync", "full_sync", "account_sync", "build"})
 # Their rejects are of the order: no order of a batch blocks the account of the next one.
 _NEVER_BLOCKING = (OrderSizeLimitPolicy, OrderValidationPolicy, RateLimitPolicy)
+
+
+class AsyncLinkDriver(LinkDriver):
+    """The part of the asyncio face: what its methods await is there at once."""
+
+    async def run(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        return super().run(method, *arguments)
+
+    async def run_part(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        return super().run_part(method, *arguments)
+
+    async def run_many(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        return super().run_part(method, *arguments).result()
+
+    async def finalize(self, proxy: Any, *, commit: bool) -> None:
+        super().run(self.core.finalize, proxy, commit)
+
+    async def execute_request(self, proxy: Any) -> Any:
+        return super().run(self.core.execute_request, proxy)
+
+
+def link_async(builder: ReadyShardedEngineBuilder) -> AsyncShardedEngine:
+    """Return the engine that ``await builder.build_async()`` would, without processes."""
+    plan = builder._plan()
+    driver = AsyncLinkDriver(builder._clock)
+    driver.attach(plan.core(ASYNC, driver), plan.payload)
+    driver.feeds = [Feed(driver, place, service) for place, service in enumerate(plan.services)]
+    return AsyncShardedEngine._of(driver)
+
+
+def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Return what a coroutine returns that has nothing to wait for."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("something is awaited that is not there")
 
 
 class Side(ScenarioInterpreter):
@@ -92,6 +133,8 @@ class Side(ScenarioInterpreter):
         if name in _STAGES and len(expression) == 3:
             return self._stage(target, name)
         answer = self._apply(getattr(target, name), expression[3:], scope)
+        if iscoroutine(answer):
+            answer = _run(answer)
         self.coverage.add(f"{type(target).__name__}.{name}")  # what did not raise
         return answer
 
@@ -100,7 +143,7 @@ class Side(ScenarioInterpreter):
             # A market data service without locks suits neither of these.
             if self.shards is None:
                 return target.account_sync()
-            return target.sharded(shards=self.shards)
+            return target.sharded(shards=self.shards, timeout=60.0)
         if type(target) is ReadyShardedEngineBuilder and name == "build":
             engine = self._build(target)
             self._drivers.append(engine._driver)
@@ -120,26 +163,38 @@ class Side(ScenarioInterpreter):
         self.now += expression[1]
 
     def _batch(self, expression: list[Any], scope: dict[str, Any]) -> Any:
-        """``execute_pre_trade_many``, or one order after the other: ``["batch", engine, orders]``.
+        """Run ``execute_pre_trade_many``: ``["batch", name, engine, orders, tick]``.
+
+        Time moves by ``tick`` before each order is taken. Some batches are run order by order.
 
         Counts that span accounts are exact for one call at a time. In a batch they are too high
         by the orders of it that a block stops, so a batch with such orders is no batch here.
         """
-        name = expression[1]
-        engine, orders = (self.evaluate(part, scope) for part in expression[2:])
+        name, *parts, tick = expression[1:]
+        engine, orders = (self.evaluate(part, scope) for part in parts)
+        if tick:
+            orders = self._ticking(orders, tick)
         if self.shards is None:
             self.singly[name] = _counts_broadly(engine._core) and not _blocks_nobody(engine._core)
         if not self.singly[name]:
             answer = engine.execute_pre_trade_many(orders)
+            if iscoroutine(answer):
+                answer = _run(answer)
             self.coverage.add(f"{type(engine).__name__}.execute_pre_trade_many")
             return answer
         results: list[Any] = []
         for order in orders:
             try:
-                results.append(engine.execute_pre_trade(order))
+                result = engine.execute_pre_trade(order)
+                results.append(_run(result) if iscoroutine(result) else result)
             except Exception as error:  # noqa: BLE001 - whatever is raised is the answer
                 results.append(self.canonical_exception(error))
         return results
+
+    def _ticking(self, orders: Iterable[Any], tick: int) -> Iterator[Any]:
+        for order in orders:
+            self.now += tick
+            yield order
 
 
 def _counts_broadly(core: Any) -> bool:
@@ -204,7 +259,7 @@ class Comparison:
         self._one = Side(None, set() if coverage is None else coverage, singly)
         self._others = [Side(number, set(), singly, build) for number in shards]
         # Shards of other processes note things there.
-        self._compares_notes = build is link
+        self._compares_notes = build in {link, link_async}
         self._compared: list[Counter[int | None]] = [Counter() for _ in shards]
         self.calls = 0
 

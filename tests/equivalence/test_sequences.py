@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import campaign
 import pytest
 from sequences import scenario
-from sides import Pair, Side
+from sides import Pair, Side, link_async
 
 import openpit
 from openpit.engine.accounts import Accounts
@@ -48,6 +48,13 @@ POLICIES = frozenset(name for name in policies.__all__ if name.startswith("build
 @pytest.mark.parametrize("batch", list(campaign.batches(CALLS, SEED)), ids=str)
 def test_any_number_of_shards_answers_as_one_engine(batch: campaign.Batch) -> None:
     outcome = campaign.run(batch, Pair())
+    assert outcome.difference is None, campaign.report(outcome)
+    assert outcome.calls >= batch.calls
+
+
+@pytest.mark.parametrize("batch", list(campaign.batches(CALLS // 5, f"{SEED}.async")), ids=str)
+def test_the_asyncio_face_answers_as_one_engine(batch: campaign.Batch) -> None:
+    outcome = campaign.run(batch, Pair((1, 3), link_async))
     assert outcome.difference is None, campaign.report(outcome)
     assert outcome.calls >= batch.calls
 
