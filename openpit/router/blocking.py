@@ -19,6 +19,7 @@ from openpit.router.calls import Call
 from openpit.router.feeds import Feed
 from openpit.router.link import Runner
 from openpit.router.ports import Port, end_workers
+from openpit.shards.worker import LOOKS, await_ready
 from openpit.wire.limits import MARKET_BACKLOG
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ _log = logging.getLogger("openpit")
 
 STAGED_QUOTES: Final = 64
 """Quotes that are sent together where no order takes them along earlier."""
-
-_MILLISECONDS: Final = 1000.0
 
 
 class BlockingDriver(Runner):
@@ -97,7 +96,7 @@ class BlockingDriver(Runner):
             call = method(self.clock(), *arguments)
             self._send()
             if not call.done:
-                self._wait(call)
+                self._wait(call, LOOKS)
         if core.lost:
             self._tell_lost()
         return call.result()
@@ -146,7 +145,7 @@ class BlockingDriver(Runner):
 
     # --- waiting; the lock is held, but while this thread sleeps ---------------------------------
 
-    def _wait(self, call: Call) -> None:
+    def _wait(self, call: Call, looks: int = 0) -> None:
         progress = call.progress
         limit = self._timeout if call.is_sent else self._max_wait
         deadline = monotonic() + limit
@@ -162,7 +161,8 @@ class BlockingDriver(Runner):
                 if self._reading:
                     self._follow(call, remaining)
                 else:
-                    self._step(remaining)
+                    self._step(remaining, looks)
+                looks = 0
                 if not call.done:
                     remaining = deadline - monotonic()
         except BaseException:
@@ -200,12 +200,12 @@ class BlockingDriver(Runner):
         while woken:
             _ring(woken.pop())
 
-    def _step(self, seconds: float) -> None:
-        """Wait for the pipes, once, and do what they ask for."""
+    def _step(self, seconds: float, looks: int = 0) -> None:
+        """Wait for the pipes, once, and do what they ask for; first look that often."""
         self._reading = True
         self._lock.release()
         try:
-            ready = self._poller.poll(seconds * _MILLISECONDS)
+            ready = await_ready(self._poller, seconds, looks)
         finally:
             self._lock.acquire()
             self._reading = False

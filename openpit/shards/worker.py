@@ -22,13 +22,25 @@ if TYPE_CHECKING:
     from openpit.shards.core import ShardCore
     from openpit.wire.frames import Frame
 
-__all__ = ["READ_BYTES", "main", "serve"]
+__all__ = ["LOOKS", "READ_BYTES", "await_ready", "main", "serve"]
 
 READ_BYTES: Final = 65536
 """At most this much per read: below the size from which the allocator asks the system each time."""
 
+LOOKS: Final = 30
+"""How often a side looks for an answer before it sleeps, about a microsecond each.
+
+To be woken on an idle processor takes tens of microseconds, several times what a shard needs for
+one order. Between looks the processor goes to whoever else wants it.
+"""
+
+FEW_BYTES: Final = 512
+"""Commands that were this few came one at a time: the next may follow at once."""
+
 LAST_WORDS_SECONDS: Final = 5.0
 """How long a policy may go on after the router has gone, before the worker is ended under it."""
+
+_MILLISECONDS: Final = 1000.0
 
 # A worker's garbage is what custom policies leave in cycles. The engine leaves none, and the
 # objects that it keeps would be looked at in vain: collect seldom.
@@ -57,10 +69,15 @@ def serve(command_fd: int, reply_fd: int) -> None:
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
     replies = core.answer(arrived)
+    poller = select.poll()
+    poller.register(command_fd, select.POLLIN)
+    data = b""
     try:
         while not core.closed:
             if replies:
                 _write(reply_fd, replies)
+                if len(data) < FEW_BYTES:
+                    await_ready(poller, 0.0, LOOKS)
             data = os.read(command_fd, READ_BYTES)
             if not data:
                 break
@@ -70,6 +87,16 @@ def serve(command_fd: int, reply_fd: int) -> None:
     except BrokenPipeError:
         pass  # the router is gone, and nobody else reads the replies
     core.finish()
+
+
+def await_ready(poller: select.poll, seconds: float, looks: int) -> list[tuple[int, int]]:
+    """Look for ready descriptors that often, then sleep until there are some or time is up."""
+    for _ in range(looks):
+        ready = poller.poll(0)
+        if ready:
+            return ready
+        os.sched_yield()
+    return poller.poll(seconds * _MILLISECONDS) if seconds else []
 
 
 def _hello(command_fd: int, reply_fd: int) -> tuple[ShardCore, list[Frame]] | None:
