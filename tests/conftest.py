@@ -5,4 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+# A deadline would measure how busy the machine is, and fail where nothing is wrong.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
