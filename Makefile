@@ -8,7 +8,11 @@ ORDERS   ?= 200000
 ACCOUNTS ?= 10000
 SEED     ?= 1
 SEEDS    ?= 1-20
+CALLS    ?= 100000
 FLOW      = build/flow.jsonl
+
+# Another sequence of calls with each run, unless one is asked for: make differential SEED=7.
+DIFFERENTIAL_SEED = $(if $(filter command environment,$(firstword $(origin SEED))),--seed $(SEED))
 
 # The reference is another distribution with the same import name, so it gets a folder of its own.
 REFERENCE = build/reference
@@ -49,8 +53,8 @@ bench: $(STAMPS)/dev reference ## ratios against the reference, measured in the 
 loadtest: $(STAMPS)/dev ## drive the sharded engine at volume and report
 	$(BIN)/openpit loadtest
 
-differential: $(STAMPS)/dev reference ## random calls on the reference and on ours: same answers
-	$(BIN)/pytest -n auto tests/differential
+differential: $(STAMPS)/dev reference ## CALLS random calls on the reference and on ours: same answers
+	$(BIN)/python tests/differential/full.py --calls $(CALLS) $(DIFFERENTIAL_SEED)
 
 simulate: $(STAMPS)/dev ## the simulation rung over SEEDS, e.g. make simulate SEEDS=1-500
 	OPENPIT_SEEDS="$(SEEDS)" $(BIN)/pytest -n auto tests/simulation

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from comparison import Difference, Pair
+    from generators.expressions import Scenario
 
 #: Shrunk scenarios of failures; move one to ``regressions/`` to have it replayed for ever.
 FAILURES = PROJECT / "build" / "differential"
@@ -87,8 +88,11 @@ def _file(batch: Batch, outcome: Outcome) -> Path:
 def _keep(batch: Batch, outcome: Outcome) -> None:
     assert outcome.difference is not None
     FAILURES.mkdir(parents=True, exist_ok=True)
-    kept = {
-        "about": f"{batch.area}, seed {outcome.seed}",
-        "steps": outcome.difference.scenario,
-    }
-    _file(batch, outcome).write_text(json.dumps(kept, indent=1) + "\n")
+    text = written(f"{batch.area}, seed {outcome.seed}", outcome.difference.scenario)
+    _file(batch, outcome).write_text(text)
+
+
+def written(about: str, steps: Scenario) -> str:
+    """A scenario file, a step a line."""
+    lines = ",\n  ".join(json.dumps(step) for step in steps)
+    return f'{{\n "about": {json.dumps(about)},\n "steps": [\n  {lines}\n ]\n}}\n'
