@@ -96,7 +96,7 @@ def await_ready(poller: select.poll, seconds: float, looks: int) -> list[tuple[i
         if ready:
             return ready
         os.sched_yield()
-    return poller.poll(seconds * _MILLISECONDS) if seconds else []
+    return poller.poll(seconds * _MILLISECONDS)
 
 
 def _hello(command_fd: int, reply_fd: int) -> tuple[ShardCore, list[Frame]] | None:
