@@ -20,6 +20,11 @@ class Exit(IntEnum):
     SHARD_DIED = 5
     NOT_STARTED = 6
     IO_FAILED = 7
+    INVALID = 8
+    WRONG = 9
+    MISSED = 10
+    REGRESSED = 11
+    NOT_FOUND = 12
     INTERRUPTED = 130
 
 
@@ -30,8 +35,13 @@ MEANINGS = {
     Exit.BAD_CONFIG: "the configuration file is wrong; the table and key are named",
     Exit.BAD_LINE: "--strict, and a line of the flow is wrong",
     Exit.SHARD_DIED: "a shard stopped answering; the report says which",
-    Exit.NOT_STARTED: "the engine's workers did not come up",
+    Exit.NOT_STARTED: "the workers, or the processes of a load test, did not come up or stay up",
     Exit.IO_FAILED: "a file could not be read or written",
+    Exit.INVALID: "loadtest: the load was not the one asked for; there is no headline",
+    Exit.WRONG: "loadtest: a decision was not the right one, or a call raised",
+    Exit.MISSED: "loadtest: a figure does not meet --require",
+    Exit.REGRESSED: "loadtest compare: a figure is worse by more than --tolerance",
+    Exit.NOT_FOUND: "an optional package, the reference or Chromium is not there",
     Exit.INTERRUPTED: "interrupted; the report covers what was done until then",
 }
 

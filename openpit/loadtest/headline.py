@@ -1,0 +1,73 @@
+"""What the report says in two lines; nothing else is worth saying if there is no headline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openpit.loadtest.units import milliseconds, rate
+
+if TYPE_CHECKING:
+    from openpit.loadtest.report import Report
+
+__all__ = ["checked", "headline", "knee", "most"]
+
+
+def headline(report: Report) -> str:
+    """Return the headline, or why there is none."""
+    if report.failure is not None:
+        return report.failure
+    setting, figures = report.setting, report.run.figures
+    shards = "1 shard" if setting.shards == 1 else f"{setting.shards} shards"
+    if setting.only_shard is not None:
+        shards = f"shard {setting.only_shard} of {setting.shards} alone"
+    told = f"{shards}, {setting.accounts:,} accounts, {setting.policies}: "
+    latency = figures.latency
+    times = (
+        f"p50 {milliseconds(latency.p50)} ms, p99 {milliseconds(latency.p99)} ms, "
+        f"max {milliseconds(latency.max)} ms"
+    )
+    if report.is_closed:
+        return (
+            f"{told}at most {rate(figures.per_second)} orders/s in a closed loop "
+            f"({setting.in_flight} in flight to each shard); service time {times}"
+        )
+    return (
+        f"{told}{rate(figures.per_second)} orders/s decided of {rate(setting.rate)} offered; "
+        f"latency {times}"
+    )
+
+
+def checked(report: Report) -> str:
+    """Return what the oracle has to say."""
+    judgement = report.run.judgement
+    if judgement.wrong:
+        return f"{judgement.wrong:,} of {judgement.checked:,} decisions are wrong"
+    told = f"all {judgement.checked:,} decisions are right"
+    if judgement.denied:
+        told += f"; {judgement.denied:,} were denied for the killed shard"
+    return told
+
+
+def most(report: Report) -> str | None:
+    """Return what the closed loop after the run found; None where there was none."""
+    run = report.saturation
+    if run is None:
+        return None
+    if run.invalid is not None:
+        return f"closed loop: INVALID, {run.invalid}"
+    shards = report.setting.shards
+    each = f", {rate(run.figures.per_second / shards)} for each shard" if shards > 1 else ""
+    return f"closed loop: at most {rate(run.figures.per_second)} orders/s{each}"
+
+
+def knee(report: Report) -> str | None:
+    """Return what the ladder found; None where there was none."""
+    ladder = report.ladder
+    if ladder is None:
+        return None
+    if ladder.knee is None:
+        return "knee: no rate of the ladder was carried"
+    shards = report.setting.shards
+    more = "" if ladder.is_knee_certain else " or more: the engine never fell behind"
+    each = f", {rate(ladder.knee / shards)} for each shard" if shards > 1 else ""
+    return f"knee: {rate(ladder.knee)} orders/s{each}{more}"

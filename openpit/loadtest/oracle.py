@@ -1,0 +1,128 @@
+"""What every decision of a run should have been, and whether it was.
+
+One engine in this process is given the same events, one by one, each at its own time. A decision
+is right if the order was accepted where the oracle accepts it, and refused with the same rejects,
+to the letter, where it refuses it; a report must raise the same account blocks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from openpit.loadtest.desk import Desk
+from openpit.loadtest.flow import ORDER, flow
+from openpit.loadtest.generator import shard_finder
+from openpit.loadtest.lane import Lane, TimelineClock
+from openpit.loadtest.plan import Target
+from openpit.loadtest.recording import ACCEPTED, DENIED, MISSING, Recording
+from openpit.loadtest.targets import build
+
+if TYPE_CHECKING:
+    from openpit.loadtest.plan import Plan
+
+__all__ = ["Judgement", "Truth", "checksum", "find_truth", "judge"]
+
+EXAMPLES: Final = 5
+"""Wrong decisions that are told in full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The right decisions, and what is known of each order by its number, from 1."""
+
+    recording: Recording
+    times: array[int]
+    """Intended arrival, nanoseconds from the start."""
+    shards: array[int]
+    accounts: list[int]
+    """How many accounts of each shard have sent orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How the decisions of a run compare with the right ones."""
+
+    checked: int
+    """Orders whose decision was compared: all but those denied by a shard that was killed."""
+    wrong: int
+    """Decisions that were not right, or never came, and reports that were not answered right."""
+    denied: int
+    """Orders refused because the shard that was killed could not be asked."""
+    checksum: str
+    """Over all decisions of the run; the same for the same seed and config."""
+    examples: list[str]
+
+
+def find_truth(plan: Plan) -> Truth:
+    """Have one engine in this process decide a plan's orders one by one.
+
+    Raises:
+        ConfigError: a policy cannot be made.
+    """
+    shard_of = shard_finder(plan.shards)
+    only = plan.only_shard
+    clock = TimelineClock()
+    engine = build(replace(plan, target=Target.IN_PROCESS), clock)
+    desk = Desk(plan.workload.currency)
+    desk.fund(engine, plan.workload.accounts, plan.workload.initial)
+    recording = Recording(plan.orders)
+    lane = Lane(0, engine, desk, clock, recording, one_by_one=True)
+    times, shards = array("q", [0]), array("H", [0])
+    accounts: list[set[int]] = [set() for _ in range(plan.shards)]
+    for event in flow(plan.load, lambda account: only is None or shard_of(account) == only):
+        lane.take((event,))
+        if event[0] == ORDER:
+            shard = shard_of(event[3])
+            times.append(event[2])
+            shards.append(shard)
+            accounts[shard].add(event[3])
+    return Truth(recording, times, shards, [len(those) for those in accounts])
+
+
+def judge(truth: Truth, recording: Recording, *, killed_shard: int | None = None) -> Judgement:
+    """Compare a run's recording with the truth; denials of the killed shard are told apart."""
+    right = truth.recording
+    wrong = denied = 0
+    examples: list[str] = []
+    for number in range(1, len(right.verdicts)):
+        verdict = recording.verdicts[number]
+        if verdict == right.verdicts[number] and (
+            verdict == ACCEPTED or recording.rejects.get(number) == right.rejects.get(number)
+        ):
+            continue
+        if verdict == DENIED and truth.shards[number] == killed_shard:
+            denied += 1
+            continue
+        wrong += 1
+        if len(examples) < EXAMPLES:
+            examples.append(
+                f"order {number}, shard {truth.shards[number]}: {_told(recording, number)}; "
+                f"right: {_told(right, number)}"
+            )
+    if killed_shard is None:
+        for key in sorted(recording.blocks.keys() | right.blocks.keys()):
+            if recording.blocks.get(key) != right.blocks.get(key):
+                wrong += 1
+                if len(examples) < EXAMPLES:
+                    examples.append(f"report on order {key[0]}: other blocks than right")
+    return Judgement(len(right.verdicts) - 1 - denied, wrong, denied, checksum(recording), examples)
+
+
+def checksum(recording: Recording) -> str:
+    """Return a hash of all decisions and blocks, as hexadecimal digits."""
+    found = hashlib.blake2b(bytes(recording.verdicts), digest_size=16)
+    for number in sorted(recording.rejects):
+        found.update(repr((number, recording.rejects[number])).encode())
+    for report in sorted(recording.blocks):
+        found.update(repr((report, recording.blocks[report])).encode())
+    return found.hexdigest()
+
+
+def _told(recording: Recording, number: int) -> str:
+    if number in recording.rejects:
+        code, _, details, policy, _ = recording.rejects[number][0]
+        return f"{code} of {policy} ({details})"
+    return "no decision" if recording.verdicts[number] == MISSING else "accepted"

@@ -1,0 +1,142 @@
+"""The report as one HTML file that needs nothing else: no network, and a phone will do."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from plotly.offline import get_plotlyjs
+
+from openpit.loadtest.charts import charts
+from openpit.loadtest.headline import checked, headline, knee, most
+from openpit.loadtest.units import milliseconds, rate
+
+if TYPE_CHECKING:
+    from openpit.loadtest.histograms import Latency
+    from openpit.loadtest.report import Report
+
+__all__ = ["page"]
+
+_STYLE: Final = """
+body { font: 16px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 76rem; padding: 1rem;
+       color: #222; background: #fff; }
+h1 { font-size: 1.3rem; }
+h2 { font-size: 1.05rem; margin-top: 1.5rem; }
+.headline { font-size: 1.1rem; font-weight: 600; }
+.bad { color: #b00020; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr));
+          gap: 0.5rem; }
+.charts > div { min-width: 0; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.25rem 0.7rem; text-align: right; white-space: nowrap;
+         border-bottom: 1px solid #ddd; }
+th:first-child, td:first-child { text-align: left; }
+small { color: #555; overflow-wrap: anywhere; }
+"""
+
+# At the end of the page, when it has its layout: a chart takes the width that there is. What each
+# chart says of itself then, the points of its traces, is for whoever checks the page.
+_DRAW: Final = """
+for (const [name, figure] of Object.entries(FIGURES)) {
+  const config = {displaylogo: false, displayModeBar: false, responsive: true};
+  Plotly.newPlot(name, figure.data, figure.layout, config).then(function (chart) {
+    chart.dataset.drawn = chart.calcdata.map((trace) => trace.length).join(' ');
+  });
+}
+"""
+
+_TIMES: Final = ("p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms")
+
+
+def page(report: Report, *, is_picture: bool = False) -> str:
+    """Return the page; ``is_picture`` leaves out everything but headline and charts."""
+    figures = charts(report)
+    drawn = "".join(f'<div id="{name}"></div>' for name in figures)
+    data = ", ".join(f'"{name}": {figure.to_json()}' for name, figure in figures.items())
+    # Nothing in the data may end the script.
+    script = f"const FIGURES = {{{data}}};".replace("</", "<\\/") + _DRAW
+    said = [f'<p class="headline{_bad(report)}">{escape(headline(report))}</p>']
+    if report.failure is None:
+        said += [
+            f"<p>{escape(line)}</p>"
+            for line in (checked(report), knee(report), most(report))
+            if line
+        ]
+    said += [f'<p class="bad">{escape(line)}</p>' for line in report.missed]
+    if is_picture:
+        parts = [*said[:1], f'<div class="charts">{drawn}</div>']
+    else:
+        parts = ["<h1>openpit loadtest</h1>", *said, f'<div class="charts">{drawn}</div>']
+        parts += [_shards(report), _ladder(report), _settings(report)]
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>openpit loadtest</title><style>{_STYLE}</style>"
+        f"<script>{get_plotlyjs()}</script></head>\n<body>{''.join(parts)}"
+        f"<script>{script}</script></body></html>\n"
+    )
+
+
+def _bad(report: Report) -> str:
+    return "" if report.failure is None else " bad"
+
+
+def _table(headings: list[str], rows: list[list[str]]) -> str:
+    head = "".join(f"<th>{escape(text)}</th>" for text in headings)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows
+    )
+    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
+
+
+def _times(latency: Latency) -> list[str]:
+    values = (latency.p50, latency.p90, latency.p99, latency.p999, latency.max)
+    return [milliseconds(value) if latency.count else "-" for value in values]
+
+
+def _shards(report: Report) -> str:
+    figures = report.run.figures
+    rows = [
+        [
+            str(shard.shard),
+            f"{shard.accounts:,}",
+            f"{shard.orders:,}",
+            rate(shard.per_second),
+            f"{shard.depth:,.1f}",
+            *_times(shard.latency),
+        ]
+        for shard in figures.shards
+    ]
+    total = ["all", "", f"{figures.orders:,}", rate(figures.per_second), ""]
+    rows.append([*total, *_times(figures.latency)])
+    headings = ["shard", "accounts", "orders", "orders/s", "queue", *_TIMES]
+    return "<h2>Shards</h2>" + _table(headings, rows)
+
+
+def _ladder(report: Report) -> str:
+    if report.ladder is None:
+        return "<p><small>There is no ladder in this report: run with --ladder.</small></p>"
+    rows = [
+        [
+            rate(step.offered),
+            rate(step.per_second),
+            milliseconds(step.latency.p50),
+            milliseconds(step.latency.p99),
+            step.verdict,
+        ]
+        for step in report.ladder.steps
+    ]
+    headings = ["offered/s", "decided/s", "p50 ms", "p99 ms", ""]
+    return "<h2>Ladder</h2>" + _table(headings, rows)
+
+
+def _settings(report: Report) -> str:
+    setting, machine = report.setting, report.machine
+    told = (
+        f"seed {setting.seed}, config {setting.config}, decisions {report.run.judgement.checksum}; "
+        f"{machine.python} on {machine.platform}, {machine.processor}, {machine.cores} cores for "
+        f"{machine.processes} processes; "
+        + ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    )
+    return f"<p><small>{escape(told)}</small></p>"

@@ -1,0 +1,82 @@
+"""One run, settled before it starts: what is driven, with which load, for how long."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from openpit.loadtest.flow import Load
+
+if TYPE_CHECKING:
+    from openpit.loadtest.workload import Workload
+
+__all__ = ["KILLED_SHARD", "MAX_ORDERS", "SECOND", "Plan", "Target"]
+
+SECOND: Final = 1_000_000_000
+"""Nanoseconds."""
+
+MAX_ORDERS: Final = 1_000_000
+"""Orders of one run: the generator holds all events before it starts, some 300 bytes an order."""
+
+KILLED_SHARD: Final = 0
+"""The shard whose worker ``--kill-worker-at`` kills."""
+
+
+class Target(StrEnum):
+    """What decides."""
+
+    SHARDED = "sharded"
+    IN_PROCESS = "in-process"
+    REFERENCE = "reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that generator, driver and oracle have to know."""
+
+    workload: Workload
+    seed: int
+    rate: float
+    """Orders offered in a second; with ``in_flight``, those of the timeline alone."""
+    orders: int
+    warm_up: int
+    """Nanoseconds of the timeline that do not count for the headline."""
+    shards: int
+    policies: str
+    """TOML, as `openpit config` prints it; empty for none of these."""
+    custom: tuple[str, ...] = ()
+    """Factories of policies, each as ``module:name``."""
+    busy_microseconds: float = 0
+    """How long a policy of our own spends on every order; 0: there is none."""
+    in_flight: int | None = None
+    """Orders under way to each shard in a closed loop; None: open loop."""
+    account_skew: float | None = None
+    only_shard: int | None = None
+    in_order: bool = False
+    """One lane for all shards, so that orders keep their order between shards."""
+    kill_at: int | None = None
+    """Nanoseconds from the start until a worker is killed."""
+    stall: int = 0
+    """Nanoseconds for which the generator stands still, halfway."""
+    target: Target = Target.SHARDED
+
+    @property
+    def load(self) -> Load:
+        """What the generator makes of it."""
+        return Load(self.workload, self.seed, self.rate, self.orders, self.account_skew)
+
+    @property
+    def lanes(self) -> int:
+        """How many pipes lead from the generator to the driver."""
+        return 1 if self.in_order or self.target is not Target.SHARDED else self.shards
+
+    def digest(self) -> str:
+        """Return a hash of what decisions depend on, besides the seed, as hexadecimal digits."""
+        values = asdict(self)
+        for name in ("seed", "shards", "in_order", "kill_at", "stall", "target", "in_flight"):
+            del values[name]
+        text = json.dumps(values, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,40 @@
+"""The sets of policies that a load test knows by name, and what a set asks of the driver."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Final
+
+__all__ = ["POLICIES", "binds_across_accounts"]
+
+SIMPLE: Final = """\
+[order_validation]
+[rate_limit]
+broker = {max_orders = 1000000000, window = "1s"}
+[order_size_limit]
+broker = {max_quantity = "100000", max_notional = "100000000"}
+[pnl_bounds_killswitch]
+[[pnl_bounds_killswitch.broker]]
+settlement_asset = "USD"
+lower_bound = "-100000000"
+"""
+
+SPOT_FUNDS: Final = """\
+[order_validation]
+[spot_funds]
+account_currency = "USD"
+"""
+
+POLICIES: Final = {"simple": SIMPLE, "spot-funds": SPOT_FUNDS}
+"""By the names that the command line takes."""
+
+
+def binds_across_accounts(policies: str, orders: int) -> bool:
+    """Tell whether a rate limit over all accounts may refuse one of that many orders.
+
+    Then decisions depend on the order in which accounts come, and one lane has to keep it.
+    """
+    limit = tomllib.loads(policies).get("rate_limit", {})
+    barriers = [limit["broker"]] if "broker" in limit else []
+    barriers += limit.get("asset", [])
+    return any(barrier["max_orders"] < orders for barrier in barriers)

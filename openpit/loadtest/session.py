@@ -1,0 +1,179 @@
+"""A whole load test: the ladder if there is one, the run, the baselines; then the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.loadtest.histograms import curve, merged
+from openpit.loadtest.ladder import Ladder, climb, step_of
+from openpit.loadtest.measure import Run, measure
+from openpit.loadtest.plan import MAX_ORDERS, SECOND, Plan, Target
+from openpit.loadtest.policies import binds_across_accounts
+from openpit.loadtest.projection import project
+from openpit.loadtest.report import Baseline, Report, machine_of, setting_of
+from openpit.loadtest.requirements import Requirement, missed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from openpit.loadtest.ladder import Step
+
+    Stage = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
+
+__all__ = ["STEP_SECONDS", "Request", "hold", "settled"]
+
+STEP_SECONDS: Final = 4.0
+"""Length of one step of the ladder; a quarter of it is its warm-up."""
+
+
+SATURATION_ORDERS: Final = 30_000
+"""Orders of the closed loop that follows an open one: a second of work for two shards."""
+
+SATURATION_IN_FLIGHT: Final = 512
+"""Orders under way to each shard then: beyond this, larger batches save no processor time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a load test."""
+
+    plan: Plan
+    policies: str
+    """What the reader knows the policies by."""
+    baselines: tuple[Target, ...] = ()
+    reference: Path | None = None
+    """Folder of the reference library."""
+    has_ladder: bool = False
+    has_saturation: bool = True
+    """Whether an open loop is followed by a closed one, to see what is the most."""
+    step_seconds: float = STEP_SECONDS
+    max_steps: int = 14
+    requirements: list[Requirement] = field(default_factory=list)
+
+
+def settled(plan: Plan) -> Plan:
+    """Return a plan that keeps the order of orders where a limit over all accounts needs it."""
+    binds = bool(plan.policies) and binds_across_accounts(plan.policies, plan.orders)
+    return replace(plan, in_order=binds)
+
+
+def hold(request: Request, stage: Stage) -> tuple[Report, list[Any]]:
+    """Hold the test; return the report and the histograms of the run's shards.
+
+    ``stage`` opens a stage of so many orders by its name, and yields what is told of progress.
+
+    Raises:
+        ConfigError: a policy cannot be made, or no account sends orders.
+        ChildFailedError: a process of a run could not start or go on.
+    """
+    plan = request.plan
+    ladder = None
+    if request.has_ladder:
+        ladder = _climb(request, stage)
+        if ladder.knee is not None:
+            seconds = plan.orders / plan.rate
+            rate = ladder.knee / 2
+            plan = replace(plan, rate=rate, orders=min(round(rate * seconds), MAX_ORDERS))
+    plan = settled(plan)
+    with stage("run", plan.orders) as progress:
+        measured = measure(plan, progress=progress)
+    saturation = None
+    if request.has_saturation and plan.in_flight is None:
+        saturation = _saturate(plan, stage)
+    baselines = []
+    for target in request.baselines:
+        other = replace(plan, target=target, kill_at=None, stall=0, in_order=False)
+        with stage(f"baseline {target.value}", plan.orders) as progress:
+            run = measure(
+                other,
+                reference=request.reference if target is Target.REFERENCE else None,
+                truth=measured.truth,
+                progress=progress,
+            ).run
+        full = None
+        if saturation is not None:
+            full = _saturate(other, stage, reference=request.reference)
+        baselines.append(_baseline(target, run, full, measured.run, saturation))
+    histograms = measured.histograms
+    whole = merged(histograms)
+    report = Report(
+        setting=setting_of(plan, request.policies),
+        machine=machine_of(plan),
+        run=measured.run,
+        saturation=saturation,
+        projection=project((saturation or measured.run).processes),
+        ladder=ladder,
+        baselines=baselines,
+        missed=missed(request.requirements, measured.run.figures),
+        curves={"all": curve(whole)}
+        | {str(shard): curve(each) for shard, each in enumerate(histograms)},
+        histograms={"all": _encoded(whole)}
+        | {str(shard): _encoded(each) for shard, each in enumerate(histograms)},
+    )
+    return report, histograms
+
+
+def _climb(request: Request, stage: Stage) -> Ladder:
+    def run_step(rate: float) -> Step:
+        plan = settled(
+            replace(
+                request.plan,
+                rate=rate,
+                orders=min(max(round(rate * request.step_seconds), 1), MAX_ORDERS),
+                warm_up=round(request.step_seconds / 4 * SECOND),
+                kill_at=None,
+            )
+        )
+        with stage(f"ladder, {rate:,.0f} orders/s", plan.orders) as progress:
+            return step_of(measure(plan, progress=progress).run, rate)
+
+    return climb(request.plan.rate, run_step, steps=request.max_steps)
+
+
+def _saturate(plan: Plan, stage: Stage, *, reference: Path | None = None) -> Run:
+    orders = SATURATION_ORDERS
+    full = replace(
+        plan,
+        orders=orders,
+        warm_up=round(orders / plan.rate / 4 * SECOND),
+        in_flight=SATURATION_IN_FLIGHT,
+        kill_at=None,
+        stall=0,
+    )
+    name = "" if plan.target is Target.SHARDED else f" of baseline {plan.target.value}"
+    with stage(f"closed loop{name}", orders) as progress:
+        return measure(
+            settled(full),
+            reference=reference if plan.target is Target.REFERENCE else None,
+            progress=progress,
+        ).run
+
+
+def _baseline(
+    target: Target, run: Run, full: Run | None, own: Run, own_full: Run | None
+) -> Baseline:
+    ratios = _ratios(run, own)
+    if full is not None and own_full is not None and own_full.figures.per_second:
+        ratios["closed loop"] = full.figures.per_second / own_full.figures.per_second
+    return Baseline(target.value, run, full, ratios)
+
+
+def _ratios(run: Run, own: Run) -> dict[str, float]:
+    """Return a baseline's figures as multiples of the run's, in the order of the table."""
+    pairs = {"orders/s": (run.figures.per_second, own.figures.per_second)}
+    for name in ("p50", "p90", "p99", "p999", "max"):
+        pairs[name] = (getattr(run.figures.latency, name), getattr(own.figures.latency, name))
+    used = [
+        sum(process.processor for process in each.processes[1:] if process.processor is not None)
+        for each in (run, own)
+    ]
+    pairs["processor"] = (used[0], used[1])
+    return {name: theirs / ours if ours else 0.0 for name, (theirs, ours) in pairs.items()}
+
+
+def _encoded(histogram: Any) -> str:
+    text: bytes = histogram.encode()
+    return text.decode("ascii")

@@ -1,0 +1,69 @@
+"""Engines to be driven: built from a plan's policies, and ready to decide."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import openpit
+from openpit.cli.config import load
+from openpit.cli.tables import ConfigError
+from openpit.loadtest.busy import BusyPolicy
+from openpit.loadtest.plan import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openpit.loadtest.plan import Plan
+
+__all__ = ["build", "custom_policies"]
+
+
+def custom_policies(plan: Plan) -> list[Any]:
+    """Return new instances of the plan's policies that are written in Python.
+
+    Raises:
+        ConfigError: there is no such module or name, or it does not make a policy.
+    """
+    policies: list[Any] = []
+    if plan.busy_microseconds:
+        policies.append(BusyPolicy(plan.busy_microseconds))
+    for spec in plan.custom:
+        module, _, name = spec.partition(":")
+        try:
+            policies.append(getattr(importlib.import_module(module), name)())
+        except Exception as error:
+            # Whatever a user's module raises; the cause is chained.
+            raise ConfigError(f"policy {spec}: {type(error).__name__}: {error}") from error
+    return policies
+
+
+def build(
+    plan: Plan, clock: Callable[[], int], *, on_shard_down: Callable[[Any], object] | None = None
+) -> Any:
+    """Return an engine with the plan's policies; it reads that clock, the reference its own.
+
+    Raises:
+        ConfigError: a policy cannot work with its settings, or cannot be made.
+    """
+    stage: Any = openpit.Engine.builder()
+    if plan.target is Target.REFERENCE:
+        stage = stage.no_sync()
+    elif plan.target is Target.IN_PROCESS:
+        stage = stage.clock(clock).no_sync()
+    else:
+        stage = stage.clock(clock).sharded(shards=plan.shards, on_shard_down=on_shard_down)
+    policies = load(plan.policies) if plan.policies else None
+    if policies is not None:
+        stage = policies.add_to(stage)
+    for policy in custom_policies(plan):
+        stage = stage.pre_trade(policy=policy)
+    engine = stage.build()
+    try:
+        if policies is not None:
+            policies.prepare(engine)
+    except BaseException:
+        if plan.target is Target.SHARDED:
+            engine.close()
+        raise
+    return engine
