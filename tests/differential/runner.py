@@ -18,6 +18,7 @@ for itself, or a list whose first element names the form:
 ``["list"|"tuple"|"iter", E...]``     a list, a tuple, a one-shot iterator
 ``["dec"|"float"|"bytes"|"td", X]``   a Decimal, float or bytes from text, a timedelta from µs
 ``["obj", {K: E}]``                   a plain object with these attributes
+``["trap"]``                          an object that raises at every attribute
 ``["class", PATH, {}]``               a subclass; ``{"bare": true}`` skips ``super().__init__``
 ``["fn", TAG, E]``                    a function that notes its call and evaluates E
 ``["policy", SPEC]``                  a scripted custom policy, see ``ScriptedPolicy``
@@ -264,6 +265,14 @@ class MissingValueError(Exception):
     """A step uses a value that no earlier step produced."""
 
 
+class Trap:
+    """An object that cannot be looked at."""
+
+    def __getattr__(self, name: str) -> None:
+        message = f"{name} is a trap"
+        raise BoomError(message)
+
+
 class ScriptedPolicy:
     """A custom policy whose callbacks evaluate expressions.
 
@@ -308,6 +317,7 @@ class Interpreter:
             "bytes": lambda e, _: bytes.fromhex(e[1]),
             "td": lambda e, _: dt.timedelta(microseconds=e[1]),
             "obj": lambda e, s: types.SimpleNamespace(**self._arguments(e[1], s)),
+            "trap": lambda _e, _s: Trap(),
             "class": self._subclass,
             "fn": self._function,
             "policy": self._policy,

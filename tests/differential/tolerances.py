@@ -12,7 +12,7 @@ from typing import Any
 
 #: The reference lets a negated zero keep its sign in some conversions and not in others (a Fee of 0
 #: as a CashFlow prints "-0", minus a Fee of 0 prints "0"). Here zero has no sign.
-_NEGATIVE_ZERO = re.compile(r"(?<![\w.])-(0(?:\.0+)?)(?![\w.])")
+_NEGATIVE_ZERO = re.compile(r"(?<![\w.])-(0(?:\.0+)?(?:E[-+]?\d+)?)(?![\w.])")
 
 #: Python puts a module before the name of a class of an extension in its own messages, and not
 #: before one of a class written in Python.

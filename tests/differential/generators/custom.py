@@ -223,7 +223,7 @@ def mutations(random: Draw, tag: str) -> Expression:
         mutation(random, f"{tag}.m{number}") for number in range(random.choice((0, 0, 1, 1, 2)))
     ]
     if random.chance(0.01):
-        made.append(random.choice((1, None, ["obj", {"commit": None}])))
+        made.append(random.choice((1, None, ["trap"], ["obj", {"commit": None}])))
     return many(made, random.choice(("list", "tuple", "iter")))
 
 
@@ -277,7 +277,9 @@ def _start(random: Draw, tag: str) -> Expression:
         return rejects(random)
     if form < 0.92:
         return _raise(random, tag)
-    return random.choice((1, "", "x", True, ["obj", {}], reject(random)))
+    return random.choice(
+        (1, "", "x", True, ["trap"], many([["trap"]]), ["obj", {}], reject(random))
+    )
 
 
 def entry(random: Draw) -> Expression:
@@ -359,6 +361,7 @@ def _main(random: Draw, tag: str) -> Expression:
             1,
             "x",
             True,
+            ["trap"],
             ["list"],
             many([reject(random)]),
             ["obj", {}],
@@ -413,6 +416,7 @@ def _report(random: Draw, tag: str) -> Expression:
             False,
             1,
             "x",
+            ["trap"],
             ["list"],
             ["obj", {}],
             ["obj", empty],
@@ -450,6 +454,7 @@ def _adjust(random: Draw, tag: str) -> Expression:
             None,
             1,
             True,
+            ["trap"],
             ["list"],
             ["obj", {}],
             ["obj", full],

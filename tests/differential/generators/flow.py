@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generators import domain, policies
-from generators.expressions import Expression, Scenario, Step, get, many, on, step, v
+from generators.expressions import Expression, Scenario, Step, call, get, many, on, step, v
 
 if TYPE_CHECKING:
     from generators.draw import Draw
@@ -35,6 +35,52 @@ def generate(random: Draw) -> Scenario:
         steps.extend(_turn(random, number))
     if random.chance(0.2):
         steps.extend(_outliving(random))
+    if random.chance(0.2):
+        steps.extend(_changed(random))
+    if random.chance(0.1):
+        steps.extend(_shared(random))
+    return steps
+
+
+def _changed(random: Draw) -> list[Step]:
+    """Groups changed before and after an order or a report has taken them up."""
+    change = ["set", v("o"), random.choice(("underlying_asset", "settlement_asset")), "MSFT"]
+    if random.chance(0.5):
+        operation = domain.order_operation(random, gaps=0.0, sizes=SIZES, prices=PRICES)
+        taken, submit = call("Order", operation=v("o")), "start_pre_trade"
+    else:
+        operation = domain.report_operation(random, gaps=0.0)
+        impact = domain.impact(random, PNLS)
+        taken = call("ExecutionReport", operation=v("o"), financial_impact=impact)
+        submit = "apply_execution_report"
+    before = [step(change)] if random.chance(0.5) else []
+    again = ["set", v("o"), "settlement_asset", random.choice(("EUR", "", 1))]
+    return [
+        step(operation, "o"),
+        *before,
+        step(taken, "t"),
+        step(on(v("e"), submit, v("t")), "s"),
+        step(again),
+        step(v("t")),
+        step(on(get(v("s"), "request"), "execute")),
+        step(on(v("e"), submit, v("t"))),
+    ]
+
+
+def _shared(random: Draw) -> list[Step]:
+    """One ready builder and one policy object in two engines: each engine has its own state."""
+    ready = random.choice((policies.rate_limit, policies.pnl_bounds, policies.order_size_limit))
+    with random.dialled(0.0):
+        steps = [step(ready(random), "ready")]
+    refuse = many([call("pretrade.PolicyReject", "Other", "every second", "order")])
+    answers = {"check_pre_trade_start": [["list"], refuse]}
+    steps.append(step(["policy", {"name": "Both", "hooks": answers}], "both"))
+    for name in ("e1", "e2"):
+        built = on(on(domain.stage(random), "builtin", v("ready")), "pre_trade", v("both"))
+        steps.append(step(on(built, "build"), name))
+    for _ in range(6):
+        name = random.choice(("e1", "e2"))
+        steps.append(step(on(v(name), "execute_pre_trade", _order(random))))
     return steps
 
 

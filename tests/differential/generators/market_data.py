@@ -138,7 +138,7 @@ def _get(random: Draw) -> Expression:
     method = random.choice(("get", "get", "get_optional"))
     info: Expression = ["obj", {"account_group": None if random.chance(0.4) else group(random)}]
     if random.fault():
-        info = random.choice((None, 1, ["obj", {}], ["obj", {"account_group": 7}]))
+        info = random.choice((None, 1, ["obj", {}], ["obj", {"account_group": 7}], ["trap"]))
     resolution: Expression = ref(
         "marketdata.QuoteResolution."
         + random.choice(("ACCOUNT_ONLY", "ACCOUNT_THEN_GROUP", "ACCOUNT_THEN_GROUP_THEN_DEFAULT"))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 PKG = "pretrade.policies."
 
 #: Long enough that nothing expires within a run, or so short that everything does.
-WINDOWS = (3_600_000_000, 3_600_000_000, 86_400_000_001, 7_200_000_000)
+WINDOWS = (3_600_000_000, 3_600_000_000, 86_400_000_001, 7_200_000_000, 1)
 ODD_WINDOWS = (1, 7, 0, -1, 1500, 500_000, 2**64 // 1000, 86_399_999_999_999_999)
 LIMITS = (0, 1, 2, 3, 5, 8, 20, 1000)
 ODD_LIMITS = (-1, 2**64, 2**64 - 1, 1.5, "3", None, True)

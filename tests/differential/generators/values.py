@@ -261,8 +261,11 @@ def _binary(random: Draw, kept: list[tuple[str, str]]) -> Expression:
 def _compare(random: Draw, kept: list[tuple[str, str]]) -> Expression:
     name, kind = random.choice(kept)
     if random.chance(0.15):
-        other = numbers.value(random, random.choice(numbers.DECIMAL_TYPES))
-        return op("hash_equal", numbers.value(random, kind), other)
+        # Of different numbers it is chance whether their hashes are equal.
+        text = numbers.plain(random)
+        twin = f"{text}0" if "." in text and random.chance(0.5) else text
+        other = random.choice(numbers.DECIMAL_TYPES)
+        return op("hash_equal", call(f"param.{kind}", text), call(f"param.{other}", twin))
     return op(random.choice(_COMPARE[:6]), v(name), _operand(random, kept, kind))
 
 
@@ -418,6 +421,12 @@ def _enum(random: Draw, _kept: list[tuple[str, str]]) -> Expression:
     )
 
 
+def _subclass(random: Draw, _kept: list[tuple[str, str]]) -> Expression:
+    finals = (*numbers.DECIMAL_TYPES, "AccountId", "AccountGroupId", "Leverage")
+    paths = [*(f"param.{name}" for name in finals), "core.InstrumentId", "marketdata.Quote"]
+    return ["class", random.choice(paths), {}]
+
+
 def _reject_code(random: Draw, _kept: list[tuple[str, str]]) -> Expression:
     if random.random() < 0.7:
         return on(call("pretrade.RejectCode", random.choice(REJECT_CODES)), "is_evaluation_failure")
@@ -527,5 +536,6 @@ _MAKERS = (
     _enum,
     _reject_code,
     _amounts,
+    _subclass,
 )
-_WEIGHTS = (22, 10, 25, 6, 8, 10, 4, 5, 6, 2, 5, 1, 6)
+_WEIGHTS = (22, 10, 25, 6, 8, 10, 4, 5, 6, 2, 5, 1, 6, 1)
