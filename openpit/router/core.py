@@ -177,8 +177,6 @@ class RouterCore:
 
     def begin(self, call: WideCall) -> WideCall:
         """Start a procedure, or line it up behind what has to be over before."""
-        if self.is_closed:
-            raise closed()
         if self.dropped:
             self._let_go()
         if self._settling or (call.is_exclusive and self._exclusive is not None):
@@ -279,6 +277,8 @@ class RouterCore:
                 raise WireError(f"reply to {seq} where {link.answered} was expected")
             if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - twice as fast as a tuple
                 count = reply[2]
+                if not 0 < count <= link.in_flight:
+                    raise WireError(f"an answer to {count} of {link.in_flight} commands")
             elif kind == ARMED:
                 # The reply that this one goes before may come in the next frame.
                 causes = link.causes = reply[2]
@@ -292,14 +292,15 @@ class RouterCore:
             while count:
                 entry = pending[0]
                 here = min(count, entry.first + entry.count - seq)
-                if seq + here == entry.first + entry.count:
-                    pending.popleft()
                 if causes is not None:
                     self._hold_back(link, causes, entry, reply, seq, here)
                 elif kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - as above
                     entry.replied_run(self, link, kind, seq, here)
                 else:
                     entry.replied(self, link, reply)
+                # Only now: an entry that cannot make sense of its reply is lost with its shard.
+                if seq + here == entry.first + entry.count:
+                    pending.popleft()
                 seq += here
                 count -= here
             causes = link.causes = None

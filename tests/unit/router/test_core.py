@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +22,7 @@ from openpit.errors import (
 )
 from openpit.pretrade.policies import (
     RateLimit,
+    RateLimitAssetBarrier,
     RateLimitBrokerBarrier,
     build_order_validation,
     build_rate_limit,
@@ -37,6 +37,7 @@ from openpit.wire import kinds
 from openpit.wire.frames import FrameReader, frame, pack
 
 NOW = 1_000
+SECOND = 1_000_000_000
 DONE_WAITING = "no answer within 5 s"
 
 
@@ -44,15 +45,23 @@ class Bench:
     """A router whose shards the test plays."""
 
     def __init__(
-        self, shards: int = 2, custom: bool = False, rate: int = 0, **options: Any
+        self,
+        shards: int = 2,
+        custom: bool = False,
+        rate: int = 0,
+        assets: bool = False,
+        **options: Any,
     ) -> None:
-        ready = Engine.builder().account_sync().builtin(build_order_validation())
+        ready = Engine.builder().clock(lambda: NOW).account_sync().builtin(build_order_validation())
         if custom:
             ready.pre_trade(Reserving())
         if rate:
             limit = RateLimit(rate, timedelta(seconds=1))
-            ready.builtin(build_rate_limit().broker_barrier(RateLimitBrokerBarrier(limit)))
-        prototype = build_core(ready._policies or [], time.monotonic_ns, None)
+            axes = build_rate_limit().broker_barrier(RateLimitBrokerBarrier(limit))
+            if assets:
+                axes.asset_barriers(RateLimitAssetBarrier(limit, "USD"))
+            ready.builtin(axes)
+        prototype = build_core(ready._policies or [], lambda: NOW, None)
         self.core = RouterCore(shards, prototype, handles=BLOCKING, runner=Runner(), **options)
         self._readers = [FrameReader() for _ in self.core.links]
         for link in self.core.links:
@@ -170,8 +179,8 @@ def test_bytes_of_no_frame_end_the_connection() -> None:
 
 
 def start_of(number: int = 0) -> tuple[RouterCore, ShardLink, Any]:
-    ready = Engine.builder().account_sync().builtin(build_order_validation())
-    prototype = build_core(ready._policies or [], time.monotonic_ns, None)
+    ready = Engine.builder().clock(lambda: NOW).account_sync().builtin(build_order_validation())
+    prototype = build_core(ready._policies or [], lambda: NOW, None)
     core = RouterCore(1, prototype, handles=BLOCKING, runner=Runner())
     return core, core.links[0], core.start(core.links[0], NOW, b"")
 
@@ -388,6 +397,37 @@ def test_a_group_change_whose_shard_is_lost() -> None:
         change.result()
 
 
+def test_orders_of_a_lost_shard_are_denied_whatever_they_ask_for() -> None:
+    bench = Bench(rate=1)
+    bench.core.lose(bench.core.links[0], "it ended")
+    order = buy(IN_SHARD_0)
+    core = bench.core
+    for start in (core.execute, core.start_stage, core.start_dry_run, core.execute_dry_run):
+        assert start(NOW, order).result().rejects[0].details == "shard 0: it ended"
+    assert core.drop_copy(NOW, order).result().rejects[0].details == "shard 0: it ended"
+    core.execute(NOW, buy(IN_SHARD_1))
+    (command,) = bench.sent(1)
+    assert command[-2:] == (1, 0)  # no denied order was counted
+
+
+def test_an_order_of_no_account_whose_shard_is_lost_between_two_steps() -> None:
+    bench = Bench()
+    call = bench.core.execute(NOW, buy(None))
+    bench.reply(0, (kinds.ANSWER, 1, False))
+    bench.core.lose(bench.core.links[0], "it ended")
+    bench.reply(1, (kinds.ANSWER, 1, False))
+    assert call.result().rejects[0].details == "shard 0: it ended"
+
+
+def test_an_order_of_no_account_whose_reply_is_none() -> None:
+    bench = Bench(shards=1)
+    call = bench.core.execute(NOW, buy(None))
+    bench.reply(0, (kinds.ANSWER, 1, False))
+    with pytest.raises(WireError):
+        bench.reply(0, (kinds.STARTED, 2))
+    assert "its worker sent what is no reply" in call.result().rejects[0].details
+
+
 @pytest.mark.parametrize("after_replies", [0, 1])
 def test_an_order_of_no_account_whose_shard_is_lost(after_replies: int) -> None:
     bench = Bench()
@@ -436,6 +476,66 @@ def test_a_dropped_handle_of_a_lost_shard_is_forgotten() -> None:
     assert not call.is_sent
     bench.core.lose(bench.core.links[1], "it ended")
     assert call.result().rejects[0].policy == "Router"
+
+
+def test_a_procedure_waits_for_a_rollback_and_for_the_procedure_before_it() -> None:
+    bench = Bench(shards=1, custom=True)
+    order = bench.core.execute(NOW, buy())
+    bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
+    first = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    order.value = None  # the reservation is dropped
+    second = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    assert [command[0] for command in bench.sent(0)] == [
+        kinds.EXECUTE,
+        kinds.ADMINISTER,
+        kinds.DROP,
+    ]
+    bench.reply(0, (kinds.DONE, 2, 1))
+    assert first.done
+    assert not second.is_sent
+    bench.reply(0, (kinds.DONE, 3, 1))
+    assert second.is_sent
+
+
+def test_a_rollback_is_over_before_a_procedure_that_waits_for_another() -> None:
+    bench = Bench(shards=2, custom=True)
+    order = bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
+    first = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    order.value = None  # the reservation is dropped
+    second = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    bench.reply(0, (kinds.DONE, 2, 1), (kinds.DONE, 3, 1))
+    assert not first.done
+    assert not second.is_sent
+    bench.reply(1, (kinds.DONE, 1, 1))
+    assert first.done
+    assert second.is_sent
+
+
+# --- counts ------------------------------------------------------------------------------------
+
+
+def test_counts_are_given_back_when_the_block_check_stops_an_order() -> None:
+    bench = Bench(rate=5, assets=True)
+    for _ in range(2):
+        bench.core.execute(NOW + 2 * SECOND, buy(IN_SHARD_0))
+    bench.core.execute(NOW + 2 * SECOND + 1, buy(IN_SHARD_1))
+    counted = [command[-2:] for number in (0, 1) for command in bench.sent(number)]
+    assert counted == [(1, 1), (2, 2), (3, 3)]
+    bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()))
+    bench.core.execute(NOW + 2 * SECOND + 2, buy(IN_SHARD_1))
+    assert bench.sent(1)[0][-2:] == (3, 3)
+    bench.reply(1, (kinds.ACCEPTED, 1, 1), (kinds.REJECTED_UNCOUNTED, 2, ()))  # the last one
+    bench.core.execute(NOW + 2 * SECOND + 3, buy(IN_SHARD_1))
+    assert bench.sent(1)[0][-2:] == (3, 3)
+
+
+def test_where_nothing_is_counted_nothing_is_given_back() -> None:
+    bench = Bench()
+    bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.core.give_back(NOW)
+    bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()))
+    assert bench.core.encoder.rates is None
 
 
 # --- limits and the end ------------------------------------------------------------------------

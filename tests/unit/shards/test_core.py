@@ -185,9 +185,7 @@ def test_both_stages_apart() -> None:
     started, refused = answers(core, whole(kinds.START, buy()), whole(kinds.START, buy(1, "0")))
     assert started == (kinds.STARTED, 1)
     assert refused[0] == kinds.REJECTED
-    assert answers(core, (kinds.EXECUTE_REQUEST, 1, NOW, 1)) == [
-        (kinds.RESERVED, 3, True, (), ())
-    ]
+    assert answers(core, (kinds.EXECUTE_REQUEST, 1, NOW, 1)) == [(kinds.RESERVED, 3, True, (), ())]
     plain = shard()
     answers(plain, whole(kinds.START, buy()))
     assert answers(plain, (kinds.EXECUTE_REQUEST, 1, NOW, 1)) == [(kinds.ACCEPTED, 2, 1)]
@@ -251,9 +249,9 @@ def test_adjustments_answer_even_when_they_change_nothing() -> None:
 
 def test_the_engine_wide_block_is_armed_from_outside_without_an_echo() -> None:
     core = shard()
-    assert answers(core, (kinds.ARM, None, NOW, (True, True)), (kinds.ARM, None, NOW, (False, False))) == [
-        (kinds.DONE, 1, 2)
-    ]
+    assert answers(
+        core, (kinds.ARM, None, NOW, (True, True)), (kinds.ARM, None, NOW, (False, False))
+    ) == [(kinds.DONE, 1, 2)]
     (reply,) = answers(core, execute())
     assert reply[2][0][1] == "mutation finalizer failed"
     assert answers(core, administer("unblock_all"), execute()) == [
@@ -263,9 +261,13 @@ def test_the_engine_wide_block_is_armed_from_outside_without_an_echo() -> None:
 
 
 def test_counts_of_the_router_are_used_or_given_back() -> None:
-    builder = Engine.builder().account_sync().builtin(
-        build_rate_limit().broker_barrier(
-            RateLimitBrokerBarrier(RateLimit(2, timedelta(seconds=1)))
+    builder = (
+        Engine.builder()
+        .account_sync()
+        .builtin(
+            build_rate_limit().broker_barrier(
+                RateLimitBrokerBarrier(RateLimit(2, timedelta(seconds=1)))
+            )
         )
     )
     clock = ShardClock()
@@ -274,7 +276,9 @@ def test_counts_of_the_router_are_used_or_given_back() -> None:
     accepted, refused = answers(core, (*counted, 2, 0), (*counted, 3, 0))
     assert accepted == (kinds.ACCEPTED, 1, 1)
     assert (refused[0], refused[2][0][0]) == (kinds.REJECTED, "RateLimitExceeded")
-    answers(core, administer("block", 1, AccountBlock(policy="", code="Other", reason="", details="")))
+    answers(
+        core, administer("block", 1, AccountBlock(policy="", code="Other", reason="", details=""))
+    )
     (stopped,) = answers(core, (*counted, 4, 0))
     assert (stopped[0], stopped[2][0][0]) == (kinds.REJECTED_UNCOUNTED, "Other")
     for kind in (kinds.START, kinds.EXECUTE_WHOLE):
@@ -288,13 +292,21 @@ def test_administration_answers_what_the_registry_does() -> None:
         (kinds.DONE, 1, 1),
         (kinds.ANSWER, 2, 7),
     ]
-    assert answers(core, administer("can_register", [5, 2, 1], 8), administer("anything_blocked")) == [
+    assert answers(
+        core, administer("can_register", [5, 2, 1], 8), administer("anything_blocked")
+    ) == [
         (kinds.ANSWER, 3, (1, 1, "account is already registered in a different group")),
         (kinds.ANSWER, 4, False),
     ]
     (reply,) = answers(core, administer("replace_block_reason", 1, "x"))
-    assert (reply[0], reply[3], reply[5]) == (kinds.RAISED, "AccountBlockError", "account is not blocked")
-    (reply,) = answers(core, (kinds.CONFIGURE, None, NOW, "order_size_limit", encode({"name": "no"})))
+    assert (reply[0], reply[3], reply[5]) == (
+        kinds.RAISED,
+        "AccountBlockError",
+        "account is not blocked",
+    )
+    (reply,) = answers(
+        core, (kinds.CONFIGURE, None, NOW, "order_size_limit", encode({"name": "no"}))
+    )
     assert (reply[0], reply[5]) == (kinds.RAISED, "no configurable policy named no")
 
 
