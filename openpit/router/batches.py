@@ -198,7 +198,11 @@ class Part(Entry):
     def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
         seq = reply[1]
         is_wanted = self.is_wanted(seq, 1)
-        self.take(core, seq - self.first, link, reply, is_wanted=is_wanted)
+        try:
+            self.take(core, seq - self.first, link, reply, is_wanted=is_wanted)
+        except WireError:
+            self.answered = seq - self.first  # it is none: the item is lost with the shard
+            raise
 
 
 # --- orders ------------------------------------------------------------------------------------

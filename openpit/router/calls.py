@@ -6,7 +6,7 @@ entry, several, or the steps of a procedure over several shards.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.errors import FrameTooLarge, OutcomeUnknown, ShardOverloaded, WireError
 from openpit.router.answers import denial
@@ -213,20 +213,29 @@ def overload(link: ShardLink) -> ShardOverloaded:
 class Ask(Entry):
     """One question of a procedure's step."""
 
-    __slots__ = ("call", "place")
+    __slots__ = ("call", "is_check", "place")
 
-    def __init__(self, call: WideCall, place: int, packed: bytes) -> None:
+    def __init__(self, call: WideCall, place: int, packed: bytes, *, is_check: bool) -> None:
         self.is_sent = True
         self.count = 1
         self.packed = packed
         self.call = call
         self.place = place
+        self.is_check = is_check
 
     def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
+        # Here and not in the procedure, which goes on when the last shard has answered: the fault
+        # is this shard's.
+        if (reply[0] in _ADMINISTRATIVE_REPLIES) is self.is_check and reply[0] != kinds.RAISED:
+            raise WireError(f"not a reply to this command: {reply!r:.200}")
         self.call.answered(core, self.place, reply)
 
     def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
         self.call.answered(core, self.place, None)
+
+
+_ADMINISTRATIVE: Final = frozenset({kinds.ADMINISTER, kinds.CONFIGURE, kinds.ARM, kinds.DROP})
+_ADMINISTRATIVE_REPLIES: Final = frozenset({kinds.DONE, kinds.ANSWER})
 
 
 class WideCall(Call):
@@ -262,6 +271,11 @@ class WideCall(Call):
                 return
             except WireError as error:
                 if not isinstance(error, FrameTooLarge):
+                    # Only a check gets here: it asks one shard, whose reply was none.
+                    self._give_up(
+                        core, self._asked[0], f"its worker sent what is no reply: {error}"
+                    )
+                    core.ended(self)
                     raise
                 self.fail(core, error)
                 core.ended(self)
@@ -274,8 +288,9 @@ class WideCall(Call):
             self._replies = replies = [None] * len(questions)
             self._missing = len(questions)
             self._is_asking = True  # a shard that is down answers at once
-            for place, link in enumerate(self._asked):
-                core.ask(link, Ask(self, place, packed[place]))
+            for place, (link, command) in enumerate(questions):
+                is_check = command[0] not in _ADMINISTRATIVE
+                core.ask(link, Ask(self, place, packed[place], is_check=is_check))
             self._is_asking = False
             if self._missing:
                 return
@@ -297,7 +312,9 @@ class WideCall(Call):
             for link, reply in zip(self._asked, self._replies, strict=True)
             if reply is None and link.is_up
         ]
-        link = missing[0] if missing else core.links[0]
+        self._give_up(core, missing[0] if missing else core.links[0], why)
+
+    def _give_up(self, core: RouterCore, link: ShardLink, why: str) -> None:
         if self.check is not None:
             self.finish(core, self.check.deny(denial(link.number, why)))
         else:

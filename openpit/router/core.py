@@ -149,6 +149,15 @@ class RouterCore:
             self._wide_waiting.popleft().fail(self, closed())
         return goodbye
 
+    def abandon_shards(self) -> None:
+        """Be closed without a word to the shards: they are another process's."""
+        self.is_closed = True
+        for link in self.links:
+            link.forget()
+            link.happen(ShardEvent.CLOSE)
+            if link.state is ShardState.CLOSING:
+                link.happen(ShardEvent.ENDED)
+
     # --- out -------------------------------------------------------------------------------------
 
     def submit(self, link: ShardLink, entry: Entry) -> None:

@@ -27,9 +27,12 @@ def nothing_left() -> Iterator[Traces]:
     before.assert_all_gone()
 
 
-@pytest.fixture(params=HOSTS)
+@pytest.fixture(params=["blocking", "asyncio"])
 def host(request: pytest.FixtureRequest, nothing_left: Traces) -> Iterator[Host]:
-    """An engine's surroundings, on the blocking face and on asyncio in turn."""
+    """An engine's surroundings, on the blocking face and on asyncio in turn.
+
+    A test that is ``@on_every_loop`` runs on uvloop, too.
+    """
     started = HOSTS[request.param]()
     try:
         yield started

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import makers
+import pytest
 import uvloop
 from fault_traces import eventually, state_of
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[[Any], Any]
 
-__all__ = ["HOSTS", "PATIENCE", "PROMPT", "Host", "denial_of"]
+__all__ = ["HOSTS", "PATIENCE", "PROMPT", "Host", "an_order", "denial_of", "on_every_loop"]
 
 PROMPT = 1.0
 """Seconds in which every call ends after the death of its shard: what the design promises."""
@@ -198,6 +199,8 @@ HOSTS: dict[str, type[Host]] = {
     "asyncio": AsyncioHost,
     "uvloop": UvloopHost,
 }
+
+on_every_loop = pytest.mark.parametrize("host", list(HOSTS), indirect=True)
 
 
 def an_order(number: int, name: str = "AAPL") -> openpit.Order:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import makers
 import pytest
-from fault_hosts import PATIENCE, PROMPT, an_order, denial_of
+from fault_hosts import PATIENCE, PROMPT, an_order, denial_of, on_every_loop
 from fault_policies import Harmful
 from fault_traces import eventually, is_alive
 
@@ -44,6 +44,7 @@ def killed(host: Host, shard: int = 0) -> None:
 # --- nothing in flight ---------------------------------------------------------------------------
 
 
+@on_every_loop
 def test_idle_worker_killed(host: Host) -> None:
     host.build(build_order_validation())
     ours, other = host.account_of(0), host.account_of(1)
@@ -56,6 +57,7 @@ def test_idle_worker_killed(host: Host) -> None:
     assert [host.stats(shard).state for shard in (0, 1)] == ["down", "up"]
 
 
+@on_every_loop
 def test_the_host_is_told_without_calling(host: Host) -> None:
     host.build(build_order_validation())
     pid = host.pid(0)
@@ -201,6 +203,7 @@ CHECKS = {"start", "execute", "start dry", "execute dry", "drop copy", "request"
 BATCHES = {"commit many", "reports"}
 
 
+@on_every_loop
 def test_every_kind_of_call_in_flight_ends(host: Host, journal: Journal) -> None:
     host.build(Harmful(journal=journal))
     calls = in_flight(host, journal)
@@ -381,6 +384,7 @@ def test_a_batch_of_commits_with_some_of_a_dead_shard(host: Host, journal: Journ
 # --- under load ----------------------------------------------------------------------------------
 
 
+@on_every_loop
 def test_killed_under_load_from_many_callers(host: Host, journal: Journal) -> None:
     host.build(Harmful(journal=journal), build_order_validation())
     accounts = [host.account_of(shard, place) for shard in (0, 1) for place in range(4)]

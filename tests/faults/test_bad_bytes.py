@@ -1,0 +1,164 @@
+"""What is on a pipe is no frame of this protocol: the shard counts as dead, the rest goes on."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import makers
+import pytest
+from fault_hosts import PROMPT, denial_of
+from fault_policies import Harmful
+from fault_traces import eventually, is_alive
+
+from openpit.errors import OutcomeUnknown
+from openpit.pretrade.policies import build_order_validation
+from openpit.wire import kinds
+from openpit.wire.frames import frame, pack
+from openpit.wire.limits import FRAME_BYTES
+
+if TYPE_CHECKING:
+    from fault_hosts import Host
+
+
+def reply(*columns: Any) -> bytes:
+    """A well-formed frame with one reply. The command in hand has the number 1, after the start."""
+    return frame(1, pack(columns), 1)
+
+
+GARBAGE = {
+    "noise": b"\xff" * 64,
+    "oversized": (FRAME_BYTES + 1).to_bytes(4, "big"),
+    "empty": b"\0\0\0\0",
+    "no msgpack": b"\0\0\0\5hello",
+    "no array": b"\0\0\0\1\x07",
+    "cut inside": b"\0\0\0\4\xdd\0\0\0",
+    "another version": b"\0\0\0\5" + b"\xdd\0\0\0\0",
+    "a number that was not asked for": reply(kinds.DONE, 9, 1),
+    "an answer to more than was asked": reply(kinds.ACCEPTED, 1, 1000),
+    "an answer to less than nothing": reply(kinds.ACCEPTED, 1, -1),
+    "no kind of reply": reply(99, 1),
+    "the reply to another command": reply(kinds.ANSWER, 1, None),
+    "done, for an order": reply(kinds.DONE, 1, 1),
+    "columns missing": reply(kinds.RESERVED, 1, True),
+    "no number": reply(kinds.REJECTED),
+    "text for a number": reply(kinds.REJECTED, "1", ()),
+    "a failure without columns": reply(kinds.RAISED, 1),
+}
+
+
+def test_garbage_instead_of_a_reply(host: Host) -> None:
+    # One shard for each kind of garbage, and one that is to survive all of it.
+    host.build(Harmful(), shards=len(GARBAGE) + 1)
+    pids = [host.pid(shard) for shard in range(len(GARBAGE))]
+
+    for shard, (name, garbage) in enumerate(GARBAGE.items()):
+        ours = host.account_of(shard)
+        since = time.monotonic()
+        result = host.execute(ours, f"WRITE {garbage.hex()}")
+
+        assert time.monotonic() - since < PROMPT, name
+        assert denial_of(result)[:3] == ("SystemUnavailable", "Router", "order"), name
+        assert f"shard {shard}: its worker sent what is no reply" in denial_of(result)[3], name
+        assert denial_of(host.execute(ours))[3] == denial_of(result)[3], name
+
+    # A worker that cannot be understood is ended: it must not go on deciding unheard.
+    assert eventually(lambda: not any(is_alive(pid) for pid in pids))
+    assert [(one.shard, one.state) for one in host.down] == [
+        (shard, "down") for shard in range(len(GARBAGE))
+    ]
+    assert host.execute(host.account_of(len(GARBAGE)))
+
+
+def test_garbage_ends_every_call_in_flight(host: Host) -> None:
+    host.build(Harmful())
+    ours = host.account_of(0)
+    host.stop(0)
+    garbage = host.begin_execute(ours, f"WRITE {b'hello, hello'.hex()}")
+    host.in_flight(0, 1)
+    check = host.begin_execute(host.account_of(0, 1))
+    report = host.begin(lambda e: e.apply_execution_report(makers.pnl_report(ours, "5")))
+    host.in_flight(0, 3)
+
+    since = time.monotonic()
+    host.go_on(0)
+
+    assert denial_of(garbage.result(PROMPT))[:2] == ("SystemUnavailable", "Router")
+    assert denial_of(check.result(PROMPT))[:2] == ("SystemUnavailable", "Router")
+    assert isinstance(report.exception(PROMPT), OutcomeUnknown)
+    assert time.monotonic() - since < PROMPT
+
+
+def test_a_frame_cut_short_by_the_end_of_the_worker(host: Host) -> None:
+    cuts = [1, 3, 4, 10, 20]
+    host.build(Harmful(), shards=len(cuts) + 1)
+    whole = reply(kinds.REJECTED, 1, ())
+
+    for shard, cut in enumerate(cuts):
+        since = time.monotonic()
+        result = host.execute(host.account_of(shard), f"LAST {whole[:cut].hex()}")
+
+        assert time.monotonic() - since < PROMPT
+        assert denial_of(result)[3] == f"shard {shard}: its worker ended with exit code 0"
+
+    assert host.execute(host.account_of(len(cuts)))
+
+
+def test_a_frame_that_never_ends_costs_the_timeout(host: Host) -> None:
+    host.build(Harmful(), timeout=0.3)
+    ours = host.account_of(0)
+
+    result = host.execute(ours, f"WRITE {(60).to_bytes(4, 'big').hex()}")
+
+    assert denial_of(result)[3] == "shard 0: no answer within 0.3 s"
+    assert host.execute(host.account_of(1))
+    # What comes next becomes part of it, until it is long enough to be no frame.
+    assert eventually(lambda: not host.execute(ours) and host.stats(0).state == "down")
+
+
+def test_garbage_instead_of_commands(host: Host, capfd: pytest.CaptureFixture[str]) -> None:
+    garbage = [b"\0\0\0\5hello", b"\xff" * 64, b"\0\0\0\0"]
+    host.build(build_order_validation(), shards=len(garbage) + 1)
+
+    for shard, command in enumerate(garbage):
+        os.write(host.engine._driver._ports[shard].command_fd, command)
+
+        denial = denial_of(host.execute(host.account_of(shard)))
+        assert denial[3] == f"shard {shard}: its worker ended with exit code 1"
+
+    assert host.execute(host.account_of(len(garbage)))
+    assert capfd.readouterr().err.count("WireError") >= len(garbage)
+
+
+@pytest.mark.parametrize(
+    "method", ["unblock_all", "block", "register_group"], ids=["everywhere", "one shard", "group"]
+)
+def test_an_answer_that_is_none_leaves_administration_usable(host: Host, method: str) -> None:
+    host.build(Harmful())
+    ours, other = host.account_of(0), makers.account(host.account_of(1))
+    arguments = {
+        "unblock_all": (),
+        "block": (makers.account(ours), "by the desk"),
+        "register_group": ([makers.account(ours), other], 7),
+    }[method]
+    host.stop(0)
+    # The shard answers the order, and then the call behind it, before it has seen that.
+    lie = reply(kinds.REJECTED, 1, ()) + frame(2, pack((kinds.STARTED, 2)), 1)
+    order = host.begin_execute(ours, f"WRITE {lie.hex()}")
+    host.in_flight(0, 1)
+    call = host.begin(lambda e: getattr(e.accounts(), method)(*arguments))
+    host.in_flight(0, 2)
+
+    since = time.monotonic()
+    host.go_on(0)
+
+    assert order.result(PROMPT).rejects == []
+    if method == "unblock_all":
+        call.result(PROMPT)  # it was done on every shard that is left
+    else:
+        assert call.exception(PROMPT) is not None
+    assert time.monotonic() - since < PROMPT
+    assert host.stats(0).state == "down"
+    host.ask(lambda e: e.accounts().register_group([other], 8))
+    assert host.ask(lambda e: e.accounts().group_of(other)).value == 8
