@@ -23,7 +23,7 @@ class Marked(Order):
         self.mark = mark
 
 
-class Unusual(Exception):
+class Unusual(Exception):  # noqa: N818 - named as users name theirs
     """An exception of a user, whose constructor takes what no other does."""
 
     def __init__(self, text: str, code: int) -> None:
@@ -34,7 +34,7 @@ class Unusual(Exception):
         return Unusual, (self.args[0], self.code)
 
 
-class Untravelled(Exception):
+class Untravelled(Exception):  # noqa: N818 - as above
     """An exception that cannot travel: it holds what no wire carries."""
 
     def __init__(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from openpit.router.core import RouterCore
 from openpit.router.engine import ShardedEngine
 from openpit.router.feeds import Feed
 from openpit.router.link import Runner
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from openpit.router.builder import ReadyShardedEngineBuilder
+    from openpit.router.core import RouterCore
     from openpit.shards.core import ShardCore
 
     Split = Callable[[bytes], Iterable[bytes]]
@@ -125,7 +125,7 @@ class LinkDriver(Runner):
         if not self.core.is_closed:
             self.finish(self.core.close(self.clock()))
 
-    # --- moving bytes ------------------------------------------------------------------------------
+    # --- moving bytes ----------------------------------------------------------------------------
 
     def finish(self, call: Any) -> Any:
         self.pump()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
-__all__ = ["all_gone", "wait_until"]
+__all__ = ["all_gone", "children_of", "descriptors", "is_running", "wait_until"]
 
 
 def is_running(pid: int) -> bool:
@@ -35,4 +34,9 @@ def all_gone(pids: list[int]) -> bool:
 
 def descriptors() -> int:
     """How many descriptors this process has open."""
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started and not waited for."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

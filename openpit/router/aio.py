@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.router.feeds import Feed
+from openpit.router.forks import let_go_in_copies
 from openpit.router.link import Runner
 from openpit.router.ports import Port, end_workers
 from openpit.wire.limits import MARKET_BACKLOG
@@ -81,6 +82,7 @@ class AsyncDriver(Runner):
             self._ports.append(port)
             # The loop must not keep an engine alive that nobody holds any more.
             self._loop.add_reader(port.reply_fd, _readable, this, place)
+        let_go_in_copies(self)
 
     # --- calls ---------------------------------------------------------------------------------
 
@@ -314,6 +316,13 @@ class AsyncDriver(Runner):
                 port.worker.kill()
             finally:
                 self._loop.remove_reader(sentinel)
+
+    def disown(self) -> None:
+        """Be closed, in a forked copy of this process; its loop is the other's still."""
+        self.core.abandon_shards()
+        for worker in self._workers:
+            worker.disown()
+        self._end.detach()
 
     def discard(self) -> None:
         """Let go of the loop."""

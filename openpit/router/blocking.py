@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.router.calls import Call
 from openpit.router.feeds import Feed
+from openpit.router.forks import let_go_in_copies
 from openpit.router.link import Runner
 from openpit.router.ports import Port, end_workers
 from openpit.shards.worker import LOOKS, await_ready
@@ -55,7 +56,7 @@ class BlockingDriver(Runner):
         self._timeout: Final = timeout
         self._max_wait: Final = max_wait
         self._on_shard_down: Final = on_shard_down
-        self._lock: Final = Lock()
+        self._lock = Lock()
         self._ports: list[Port] = []
         self._workers: list[Worker] = []
         self._by_fd: dict[int, Port] = {}
@@ -84,6 +85,7 @@ class BlockingDriver(Runner):
             self._ports.append(port)
             self._by_fd[port.reply_fd] = self._by_fd[port.command_fd] = port
             self._poller.register(port.reply_fd, select.POLLIN)
+        let_go_in_copies(self)
 
     # --- calls ---------------------------------------------------------------------------------
 
@@ -345,6 +347,14 @@ class BlockingDriver(Runner):
         for feed in self._feeds:
             feed.end()
         self._end()
+
+    def disown(self) -> None:
+        """Be closed, in a forked copy of this process."""
+        self._lock = Lock()
+        self.core.abandon_shards()
+        for worker in self._workers:
+            worker.disown()
+        self.discard()
 
     def discard(self) -> None:
         """Close what this face itself has opened; for an engine that was never built."""

@@ -7,6 +7,7 @@ import os
 from typing import Any, Final
 
 import multiprocess
+from multiprocess.process import _children as children
 
 from openpit.shards.spawning import WorkerProcess, pipe
 from openpit.shards.worker import main
@@ -105,6 +106,13 @@ class Worker:
         """End the process at once."""
         if self._process is not None:
             self._process.kill()
+
+    def disown(self) -> None:
+        """Let go of the worker in a forked copy of the router's process: it is not its parent."""
+        if self._process is not None:
+            children.discard(self._process)
+            self._process = None
+        self.close_pipes()
 
     def close_pipes(self) -> None:
         """Close the router's ends, which ends a worker that is in its loop."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -12,23 +13,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from custom_policies import Acting, Marked, Reserving, Unloadable, Untravelled, Unusual
 from flow import IN_SHARD_0, IN_SHARD_1, account, buy, operation, report
-from processes import all_gone, descriptors, is_running, wait_until
+from processes import all_gone, children_of, descriptors, is_running, wait_until
 
 from openpit import Engine
 from openpit.errors import (
     EngineClosed,
+    FrameTooLarge,
     OutcomeUnknown,
     ShardCallbackError,
     ShardDown,
     ShardOverloaded,
     ShardStartError,
 )
-from openpit.pretrade import Policy
 from openpit.pretrade.policies import build_order_validation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from openpit.pretrade import Policy
     from openpit.router.engine import ShardedEngine
 
 
@@ -91,8 +93,6 @@ def test_an_engine_that_nobody_holds_ends_its_workers() -> None:
     engine = sharded()
     workers = pids(engine)
     del engine
-    import gc
-
     gc.collect()
     assert all_gone(workers)
 
@@ -142,6 +142,35 @@ def test_a_killed_caller_leaves_no_worker_with_a_policy_that_never_returns(tmp_p
         workers = [int(pid) for pid in process.stdout.readline().split()]
         process.kill()
     assert all_gone(workers)
+
+
+def test_a_forked_copy_of_the_caller_hides_nothing(tmp_path: Any) -> None:
+    then = "os.fork() or time.sleep(30); time.sleep(60)"
+    with program(tmp_path, then) as process:
+        assert process.stdout is not None
+        workers = [int(pid) for pid in process.stdout.readline().split()]
+        assert wait_until(lambda: len(children_of(process.pid)) == len(workers) + 1)
+        (copy,) = set(children_of(process.pid)) - set(workers)
+        process.kill()
+        try:
+            assert all_gone(workers)
+            assert is_running(copy)
+        finally:
+            os.kill(copy, signal.SIGKILL)
+
+
+def test_a_forked_copy_of_an_engine_is_closed(engine: ShardedEngine) -> None:
+    copy = os.fork()
+    if copy == 0:  # nothing of pytest may run in the copy
+        code = 1
+        try:
+            engine.execute_pre_trade(buy())
+        except EngineClosed:
+            code = 42
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]) == 42
+    assert engine.execute_pre_trade(buy()).ok
 
 
 def test_a_main_module_without_guard_is_named(tmp_path: Any) -> None:
@@ -377,8 +406,6 @@ def test_exceptions_of_policies_are_the_callers() -> None:
 
 
 def test_an_order_too_large_for_a_frame_is_refused_before_it_is_sent() -> None:
-    from openpit.errors import FrameTooLarge
-
     with sharded(Acting()) as engine:
         order = Marked(b"x" * 17 * 1024 * 1024, operation=operation(1))
         with pytest.raises(FrameTooLarge):
@@ -390,7 +417,7 @@ def test_an_order_too_large_for_a_frame_is_refused_before_it_is_sent() -> None:
 
 def test_an_attribute_that_cannot_travel_is_named() -> None:
     with sharded(Acting()) as engine:
-        with pytest.raises(TypeError, match="attribute 'mark' of Marked: builtins.set"):
+        with pytest.raises(TypeError, match=r"attribute 'mark' of Marked: builtins\.set"):
             engine.execute_pre_trade(Marked({1}, operation=operation(1)))
         assert [shard.sent for shard in engine.stats()] == [1, 1]
 
@@ -411,6 +438,18 @@ def test_an_interrupted_call_leaves_the_engine_sound() -> None:
         assert reject.details == "0"  # what nobody received is rolled back
 
 
+def test_an_interrupt_between_two_steps_that_belong_together_gives_up_the_shards(
+    engine: ShardedEngine,
+) -> None:
+    engine._core.is_torn = True  # what ^C leaves behind there
+    workers = pids(engine)
+    for number in (IN_SHARD_0, IN_SHARD_1):
+        assert denied(engine.execute_pre_trade(buy(number)))[2].endswith(
+            "a call was interrupted in the middle of its bookkeeping"
+        )
+    assert all_gone(workers)
+
+
 def test_many_threads_call_at_once() -> None:
     with sharded(Reserving()) as engine:
         failures: list[BaseException] = []
@@ -422,7 +461,7 @@ def test_many_threads_call_at_once() -> None:
                     result.reservation.commit()
                     with pytest.raises(RuntimeError):
                         result.reservation.commit()
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - told by the thread that can
                 failures.append(error)
 
         threads = [threading.Thread(target=trade, args=(number,)) for number in range(8)]

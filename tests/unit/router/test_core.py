@@ -591,6 +591,17 @@ def test_closing_has_an_end() -> None:
     assert not call.result().ok
 
 
+def test_a_copy_of_the_router_is_closed_without_a_word() -> None:
+    bench = Bench()
+    bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.core.lose(bench.core.links[1], "it ended")
+    bench.core.abandon_shards()
+    assert {link.state for link in bench.core.links} == {ShardState.CLOSED}
+    assert [bench.sent(number) for number in (0, 1)] == [[], []]
+    with pytest.raises(EngineClosed):
+        bench.core.execute(NOW, buy(IN_SHARD_0))
+
+
 def test_the_life_of_a_shard_is_a_table() -> None:
     assert set(SHARD) == set(ShardState)
     assert after(ShardState.STARTING, ShardEvent.READY) is ShardState.UP

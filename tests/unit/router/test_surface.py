@@ -11,7 +11,7 @@ from link import byte_by_byte, link
 
 from openpit import Engine
 from openpit.account_adjustment import Adjustment, Amount, BalanceOperation
-from openpit.core import Mutation
+from openpit.core import Mutation, Order
 from openpit.errors import (
     AccountBlockError,
     AccountGroupRegistrationError,
@@ -85,8 +85,7 @@ def test_an_accepted_order_without_effects_is_finalised_by_its_handle() -> None:
     assert [shard.sent for shard in sharded.stats()] == sent
     for use in ("commit", "rollback", "lock", "account_adjustments"):
         with pytest.raises(RuntimeError, match="reservation has already been finalized"):
-            attribute = getattr(result.reservation, use)
-            attribute()
+            getattr(result.reservation, use)()
 
 
 def test_a_reservation_with_effects_is_finalised_in_its_shard() -> None:
@@ -452,8 +451,6 @@ def test_a_window_that_a_blocked_order_opened_is_never_too_short() -> None:
 
 
 def test_orders_without_what_the_policy_reads_are_not_counted() -> None:
-    from openpit.core import Order
-
     rate = RateLimit(1, timedelta(seconds=1))
     sharded = limited(
         Clock(),

@@ -10,8 +10,8 @@ from custom_policies import Acting, Marked, Reserving, Seeing
 from flow import buy, operation, report
 
 from openpit import Engine
-from openpit.core.order import OrderPosition
 from openpit.core import Mutation, Order
+from openpit.core.order import OrderPosition
 from openpit.engine.builder import build_core
 from openpit.errors import WireError
 from openpit.marketdata import InstrumentId, QuoteResolution, QuoteTtl
@@ -80,8 +80,14 @@ def administer(method: str, *values: object) -> tuple[Any, ...]:
 
 def test_orders_that_pass_without_a_trace_are_answered_by_runs() -> None:
     core = shard()
-    refused = ("InvalidFieldValue", "order quantity must be non-zero",
-               "requested quantity 0 is not allowed", "OrderValidationPolicy", "order", 0)  # fmt: skip
+    refused = (
+        "InvalidFieldValue",
+        "order quantity must be non-zero",
+        "requested quantity 0 is not allowed",
+        "OrderValidationPolicy",
+        "order",
+        0,
+    )
     assert answers(core, execute(), execute(), execute(quantity="0"), execute()) == [
         (kinds.ACCEPTED, 1, 2),
         (kinds.REJECTED, 3, (refused,)),
@@ -123,7 +129,7 @@ def test_what_custom_policies_see_is_an_order_of_its_own() -> None:
 
 def test_reservations_wait_in_the_shard_for_their_fate() -> None:
     core = shard(Reserving())
-    one, two = answers(core, execute(quantity="10"), execute(quantity="20"))
+    one, _ = answers(core, execute(quantity="10"), execute(quantity="20"))
     assert one == (kinds.RESERVED, 1, True, (), ())
     assert core.open_handles == {1, 2}
     assert answers(core, (kinds.COMMIT, 1, NOW, 1), (kinds.ROLLBACK, 1, NOW, 2)) == [

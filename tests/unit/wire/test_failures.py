@@ -11,8 +11,8 @@ from openpit.wire.failures import failure_row, read_failure
 
 def raised(error: BaseException) -> BaseException:
     try:
-        raise error
-    except BaseException as caught:
+        raise error  # noqa: TRY301 - for the traceback
+    except BaseException as caught:  # noqa: BLE001 - whatever a policy raises
         row = msgpack.unpackb(msgpack.packb(failure_row(caught)), use_list=False)
     return read_failure(row, 3)
 
@@ -47,17 +47,17 @@ def test_exceptions_with_arguments_of_their_own() -> None:
     assert isinstance(raised(KeyboardInterrupt()), KeyboardInterrupt)
 
 
-class Reduced(Exception):
+class Reduced(Exception):  # noqa: N818 - named as users name theirs
     def __reduce__(self) -> str:
         return "somewhere"
 
 
-class Mute(Exception):
+class Mute(Exception):  # noqa: N818 - as above
     def __str__(self) -> str:
         raise ValueError
 
 
-class Choosy(Exception):
+class Choosy(Exception):  # noqa: N818 - as above
     def __init__(self, *, wanted: int) -> None:
         super().__init__("chosen")
         self.wanted = wanted

@@ -9,11 +9,10 @@ from openpit.errors import FrameTooLarge, WireError
 from openpit.wire import frames as wire
 from openpit.wire.frames import VERSION, FrameReader, frame, frames, pack, pack_rows
 
+
 def test_a_frame_to_the_byte() -> None:
     packed = frame(7, pack((9,)), 1)
-    assert packed.hex(" ", 1) == (
-        "00 00 00 11 dd 00 00 00 03 01 cf 00 00 00 00 00 00 00 07 91 09"
-    )
+    assert packed.hex(" ", 1) == ("00 00 00 11 dd 00 00 00 03 01 cf 00 00 00 00 00 00 00 07 91 09")
     assert FrameReader().feed(packed) == [(7, ((9,),))]
 
 
@@ -26,7 +25,9 @@ def test_rows_are_packed_without_the_header_of_their_list(count: int) -> None:
 
 
 @given(st.lists(st.lists(st.integers(0, 2**64 - 1), min_size=1), min_size=1), st.data())
-def test_frames_come_whole_out_of_any_portions(messages: list[list[int]], data: st.DataObject) -> None:
+def test_frames_come_whole_out_of_any_portions(
+    messages: list[list[int]], data: st.DataObject
+) -> None:
     stream = b"".join(frame(n, pack(message), 1) for n, message in enumerate(messages))
     reader = FrameReader()
     arrived = []

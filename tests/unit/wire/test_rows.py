@@ -78,7 +78,7 @@ def test_outcome_rows_keep_scale_and_absence() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        (3, 2**64 - 1, Decimal("-1"), Decimal("2.0"), None),
+        (3, 2**64 - 1, Decimal(-1), Decimal("2.0"), None),
         (0, 1, None, None, PnlHaltReason.ARITHMETIC_OVERFLOW),
     ],
 )

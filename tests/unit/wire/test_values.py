@@ -35,7 +35,7 @@ class Bare(core.Order):
 
 
 class OneSlot(Marked):
-    __slots__ = "alone"
+    __slots__ = "alone"  # noqa: PLC0205 - as a user may write it
 
 
 plain = st.recursive(
@@ -46,9 +46,11 @@ plain = st.recursive(
     | st.text()
     | st.binary()
     | st.decimals(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner)
-    | st.lists(inner).map(tuple)
-    | st.dictionaries(st.text() | st.integers(), inner),
+    lambda inner: (
+        st.lists(inner)
+        | st.lists(inner).map(tuple)
+        | st.dictionaries(st.text() | st.integers(), inner)
+    ),
 )
 
 
