@@ -115,7 +115,7 @@ class CustomPolicy(BuiltinPolicy):
         leftover: list[Finalizer] = []
         try:
             return read_pre_trade_result(answer, self.name, leftover)
-        except Exception as error:
+        except BaseException as error:
             if not leftover:
                 raise
             return Verdict(mutations=leftover, failure=error)
@@ -142,7 +142,7 @@ class CustomPolicy(BuiltinPolicy):
         leftover: list[Finalizer] = []
         try:
             return read_adjustment_result(answer, self.name, leftover)
-        except Exception as error:
+        except BaseException as error:
             if not leftover:
                 raise
             return AdjustmentEffect(mutations=leftover, failure=error)

@@ -119,6 +119,25 @@ def test_a_currency_is_a_text_that_is_not_empty(engine: openpit.Engine) -> None:
         accounts.set_group_currency(5, " ")
 
 
+def test_currencies_come_and_go_tier_by_tier(engine: openpit.Engine) -> None:
+    accounts = engine.accounts()
+    accounts.register_group([account(1)], 5)
+    seen = []
+
+    for change in (
+        lambda: accounts.set_group_currency(AccountGroupId.DEFAULT, "USD"),
+        lambda: accounts.set_group_currency(5, "EUR"),
+        lambda: accounts.set_currency(account(1), "CHF"),
+        lambda: accounts.clear_currency(account(1)),
+        lambda: accounts.clear_group_currency(AccountGroupId.from_int(5)),
+        lambda: accounts.clear_group_currency(0),
+    ):
+        change()
+        seen.append(engine._core.registry.currency_of(1))
+
+    assert seen == ["USD", "EUR", "CHF", "EUR", "USD", None]
+
+
 def test_a_reason_is_a_text_and_a_cause_a_block(engine: openpit.Engine) -> None:
     accounts = engine.accounts()
 

@@ -12,6 +12,10 @@ import openpit
 from openpit.marketdata import QuoteTtl
 from openpit.pretrade import Policy, policies
 
+ACCOUNT_1 = policies.PnlBoundsAccountAssetBarrier(
+    policies.PnlBoundsBrokerBarrier("USD", lower_bound=-10), account(1), -10
+)
+
 
 def stage(sync: str = "no_sync") -> Any:
     return getattr(openpit.Engine.builder(), sync)()
@@ -116,6 +120,25 @@ def test_the_group_id_of_a_built_in_policy() -> None:
         stage().builtin(policies.build_order_validation().with_policy_group_id("5"))
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        policies.build_rate_limit().with_policy_group_id(9).account_asset_barriers(),
+        policies.build_rate_limit().asset_barriers().with_policy_group_id(9),
+        policies.build_order_size_limit().with_policy_group_id(9).account_asset_barriers(),
+        policies.build_order_size_limit().asset_barriers().with_policy_group_id(9),
+        policies.build_pnl_bounds_killswitch().with_policy_group_id(9).account_barriers(ACCOUNT_1),
+        policies.build_pnl_bounds_killswitch().account_barriers(ACCOUNT_1).with_policy_group_id(9),
+        policies.build_order_validation().with_policy_group_id(9),
+    ],
+)
+def test_a_group_id_may_be_given_before_or_after_the_barriers(entry: Any) -> None:
+    ready = stage().builtin(entry).pre_trade(Scripted(group_id=9))
+
+    with pytest.raises(ValueError, match=exactly("duplicate non-default policy_group_id: 9")):
+        ready.build()
+
+
 def test_the_name_of_a_custom_policy_is_a_text_read_once() -> None:
     with pytest.raises(ValueError, match=exactly("policy.name must be a string")):
         stage().pre_trade(Scripted(5))
@@ -186,11 +209,7 @@ def test_settings_errors_are_told_by_builtin() -> None:
 
 
 def test_a_ready_builder_serves_several_engines_with_a_state_each() -> None:
-    ready = policies.build_pnl_bounds_killswitch().account_barriers(
-        policies.PnlBoundsAccountAssetBarrier(
-            policies.PnlBoundsBrokerBarrier("USD", lower_bound=-10), account(1), -10
-        )
-    )
+    ready = policies.build_pnl_bounds_killswitch().account_barriers(ACCOUNT_1)
     first, second = engine_with(ready), engine_with(ready)
 
     first.configure().set_account_pnl(

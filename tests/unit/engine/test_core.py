@@ -270,6 +270,29 @@ def test_an_answer_that_cannot_be_read_counts_as_an_exception_and_is_undone() ->
     assert trace == ["rollback c", "rollback half", "rollback a"]
 
 
+def test_an_interrupt_in_the_midst_of_an_answer_undoes_what_was_read_of_it() -> None:
+    class Slow:
+        rejects = ()
+
+        def __init__(self) -> None:
+            self.mutations = self._made()
+
+        def _made(self) -> Any:
+            yield mutation(trace, "slow")
+            raise KeyboardInterrupt
+
+    trace: list[str] = []
+    engine = engine_with(
+        Scripted("A", main=accepting(mutation(trace, "a"))),
+        Scripted("B", main=lambda ctx, order: Slow()),
+    )
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.execute_pre_trade(order())
+
+    assert trace == ["rollback slow", "rollback a"]
+
+
 # --- failures of finalisers --------------------------------------------------------------------
 
 

@@ -124,6 +124,24 @@ def test_an_answer_that_cannot_be_read_ends_the_batch_and_is_undone_too() -> Non
     assert trace == ["A1", "B1", "rollback B1", "rollback A1"]
 
 
+def test_an_interrupt_in_the_midst_of_an_answer_undoes_what_was_read_of_it() -> None:
+    trace: list[str] = []
+
+    def made() -> Any:
+        yield mutation(trace, "slow")
+        raise KeyboardInterrupt
+
+    engine = engine_with(
+        Ledger("A", trace),
+        Ledger("B", trace, lambda mark: PolicyAccountAdjustmentResult(mutations=made())),
+    )
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.apply_account_adjustment(account(1), [deposit("USD", "1")])
+
+    assert trace == ["A1", "B1", "rollback slow", "rollback A1"]
+
+
 def test_none_is_no_answer_to_an_adjustment() -> None:
     engine = engine_with(Scripted(adjustment=lambda ctx, account_id, adjustment: None))
 

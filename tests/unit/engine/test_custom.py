@@ -77,6 +77,15 @@ def test_the_start_stage_answers_by_rejects_alone(
         engine_with(Scripted(start=lambda ctx, order: answer)).execute_pre_trade(order())
 
 
+def test_a_verdict_that_cannot_be_read_is_an_exception() -> None:
+    class Verdict:
+        rejects = [7]  # noqa: RUF012 - never changed
+        mutations = ()
+
+    with pytest.raises(AttributeError, match=r"^'int' object has no attribute 'code'$"):
+        engine_with(Scripted(main=lambda ctx, order: Verdict())).execute_pre_trade(order())
+
+
 def test_rejects_may_come_from_a_generator_and_bear_the_registered_name() -> None:
     class Loose:
         code = "Other"

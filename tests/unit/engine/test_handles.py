@@ -487,6 +487,50 @@ def test_garbage_of_another_thread_is_rolled_back_where_it_may_be(
     assert trace == ["rollback order"]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda engine, request: engine.start_pre_trade(order()),
+        lambda engine, request: engine.start_pre_trade_dry_run(order()),
+        lambda engine, request: engine.execute_pre_trade(order()),
+        lambda engine, request: request.execute(),
+        lambda engine, request: engine.apply_drop_copy(order()),
+        lambda engine, request: engine.apply_execution_report(pnl_report()),
+        lambda engine, request: engine.apply_account_adjustment(account(1), []),
+        lambda engine, request: engine.accounts().unblock_all(),
+    ],
+    ids=["start", "dry run", "execute", "request", "drop copy", "report", "adjust", "administer"],
+)
+def test_whatever_call_comes_next_first_rolls_back_what_another_thread_dropped(call: Any) -> None:
+    trace: list[str] = []
+
+    def note(*arguments: object, **keywords: object) -> None:
+        trace.append("callback")
+
+    engine = engine_with(
+        Scripted("Owner", main=lambda ctx, order: accepting(mutation(trace, "order"))),
+        Scripted("Next", start=note, main=note, report=note),
+    )
+    request = started(engine)
+    held = [reserved(engine)]
+    in_another_thread(held.clear)
+    trace.clear()
+
+    call(engine, request)
+
+    assert trace[0] == "rollback order"
+
+
+def test_an_order_that_changed_nothing_is_finalised_like_any() -> None:
+    engine = engine_with(policies.build_order_validation(), sync="full_sync")
+
+    for finalise in (Reservation.commit, Reservation.rollback):
+        reservation = reserved(engine)
+        getattr(reservation, finalise.__name__)()
+        with pytest.raises(RuntimeError, match=f"^{RESERVATION_USED}$"):
+            reservation.commit()
+
+
 def test_a_handle_dropped_while_another_thread_is_inside_is_rolled_back_when_that_leaves() -> None:
     trace: list[str] = []
     inside, dropped = threading.Event(), threading.Event()

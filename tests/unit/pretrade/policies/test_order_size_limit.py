@@ -273,6 +273,8 @@ def test_fields_are_read_where_a_barrier_needs_them_in_a_fixed_order() -> None:
     assert missing(engine_with(broker("1")), openpit.Order()) == "'operation.trade_amount'"
     only_assets = policies.build_order_size_limit().asset_barriers(asset("AAPL", "10"))
     assert missing(engine_with(only_assets), order(None)) is None
+    # Where no cap applies to the order, not even its amount is read.
+    assert missing(engine_with(only_assets), order(1, None, instrument=("SAP", "EUR"))) is None
     nothing = policies.build_order_size_limit().asset_barriers()
     assert missing(engine_with(nothing), openpit.Order()) is None
 
@@ -314,6 +316,13 @@ def test_a_later_broker_barrier_replaces_an_earlier_one() -> None:
     engine = engine_with(broker("1").broker_barrier(policies.OrderSizeBrokerBarrier(limit("10"))))
 
     assert breach(engine, order(quantity="10")) is None
+
+
+def test_a_limit_is_of_its_own_class() -> None:
+    with pytest.raises(TypeError, match=r"^limit must be OrderSizeLimit$"):
+        engine_with(
+            policies.build_order_size_limit().broker_barrier(policies.OrderSizeBrokerBarrier(5))
+        )
 
 
 def test_caps_are_amounts_that_are_not_negative() -> None:

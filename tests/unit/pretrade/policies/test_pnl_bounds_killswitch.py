@@ -169,6 +169,19 @@ def order_reject(barrier: str, details: str) -> tuple[str, str, str, str, str]:
             ),
         ),
         (
+            bounds(lower="-100", upper="50"),
+            "-100.5",
+            (
+                "lower bound breached: realized pnl -100.5, lower bound -100, upper bound 50, "
+                "settlement asset USD"
+            ),
+        ),
+        (
+            bounds(upper="50"),
+            "51",
+            "upper bound breached: realized pnl 51, upper bound 50, settlement asset USD",
+        ),
+        (
             bounds(lower="5", upper="-5"),
             "0",
             (
@@ -177,7 +190,7 @@ def order_reject(barrier: str, details: str) -> tuple[str, str, str, str, str]:
             ),
         ),
     ],
-    ids=["lower", "upper", "inverted"],
+    ids=["lower", "upper", "lower of two", "upper alone", "inverted"],
 )
 def test_an_order_of_an_account_outside_is_rejected_with_its_account(
     barrier: Any, pnl: str, details: str

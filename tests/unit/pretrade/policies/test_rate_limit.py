@@ -201,6 +201,12 @@ def test_an_order_that_lacks_a_field_is_counted_nowhere(clock: Clock) -> None:
     assert [item.details for item in engine.execute_pre_trade(order(None)).rejects] == [
         "failed to access field 'operation.account_id'"
     ]
+    assert [item.details for item in engine.start_pre_trade_dry_run(openpit.Order()).rejects] == [
+        "failed to access field 'operation.instrument'"
+    ]
+    assert [item.details for item in engine.start_pre_trade_dry_run(order(None)).rejects] == [
+        "failed to access field 'operation.account_id'"
+    ]
     assert at(engine, clock, 0, 0) == [True, False]
 
 
@@ -314,6 +320,9 @@ def test_of_two_barriers_with_one_key_the_last_counts(clock: Clock) -> None:
             ValueError,
             "rate limit window must be positive and fit in u64 nanoseconds, got 0ns",
         ),
+        (rate(1, -1), OverflowError, "can't convert negative int to unsigned"),
+        (rate(1, 2e10), OverflowError, "int too big to convert"),
+        (policies.RateLimit(1, 5), TypeError, "RateLimit.window must be datetime.timedelta"),
         (rate(-1), OverflowError, "can't convert negative int to unsigned"),
         (rate(2**64), OverflowError, "int too big to convert"),
         (rate(1.5), TypeError, "'float' object cannot be interpreted as an integer"),
