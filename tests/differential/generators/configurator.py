@@ -76,10 +76,22 @@ def _build(random: Draw) -> Expression:
             on(on(call("Engine.builder"), "no_sync"), "no_sync"),
             on(on(stage, "builtin", ready), "market_data", call("marketdata.QuoteTtl.infinite")),
             _twice(random, ready),
+            _spoken_window(random),
             call("Engine"),
             call("Engine.builder", 1),
         )
     )
+
+
+def _spoken_window(random: Draw) -> Expression:
+    """One order that no window admits: the reject names the window."""
+    limit = call(policies.PKG + "RateLimit", 0, ["td", random.choice(policies.SPOKEN_WINDOWS)])
+    barrier = call(policies.PKG + "RateLimitAccountBarrier", limit, domain.account(random))
+    if random.chance(0.5):
+        barrier = call(policies.PKG + "RateLimitBrokerBarrier", limit)
+    axis = "broker_barrier" if "Broker" in barrier[1] else "account_barriers"
+    ready = on(call(policies.PKG + "build_rate_limit"), axis, barrier)
+    return on(domain.engine(random, [ready]), "execute_pre_trade", domain.order(random, gaps=0.0))
 
 
 def _twice(random: Draw, ready: Expression) -> Expression:

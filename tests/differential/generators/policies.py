@@ -14,7 +14,10 @@ PKG = "pretrade.policies."
 
 #: Long enough that nothing expires within a run, or so short that everything does.
 WINDOWS = (3_600_000_000, 3_600_000_000, 86_400_000_001, 7_200_000_000, 1)
-ODD_WINDOWS = (1, 7, 0, -1, 1500, 500_000, 2**64 // 1000, 86_399_999_999_999_999)
+ODD_WINDOWS = (0, -1, 2**64 // 1000, 2**64 // 1000 + 1, 86_399_999_999_999_999)
+
+#: Windows whose texts take every unit; what they count is a matter of time, but for one order.
+SPOKEN_WINDOWS = (1, 7, 999, 1000, 1500, 500_000, 999_999, 1_000_000, 1_500_000, 60_000_000)
 LIMITS = (0, 1, 2, 3, 5, 8, 20, 1000)
 ODD_LIMITS = (-1, 2**64, 2**64 - 1, 1.5, "3", None, True)
 CAPS = ("0", "5", "10", "100", "500", "1000", "5.00")
