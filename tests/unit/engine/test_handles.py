@@ -264,6 +264,7 @@ class Interrupted(BuiltinPolicy):
     def __init__(self, held: list[Reservation], trace: list[str]) -> None:
         self.name = "Interrupted"
         self.group_id = 0
+        self.undisturbed = 0
         self._held = held
         self._trace = trace
 
@@ -272,7 +273,10 @@ class Interrupted(BuiltinPolicy):
 
     def _work(self, *arguments: object) -> None:
         self._trace.append("work begins")
-        self._held.clear()
+        if self.undisturbed:
+            self.undisturbed -= 1
+        else:
+            self._held.clear()
         self._trace.append("work ends")
 
     check_start = check_main = peek_start = peek_main = check_drop_copy = _work
@@ -312,11 +316,12 @@ def test_one_dropped_in_the_midst_of_a_policys_work_waits_for_the_next_callback(
 @pytest.mark.parametrize(
     "call",
     [
+        lambda engine: engine.start_pre_trade(order()),
         lambda engine: engine.start_pre_trade_dry_run(order()),
         lambda engine: engine.apply_execution_report(pnl_report()),
         lambda engine: engine.apply_account_adjustment(account(1), [deposit("USD", "1")]),
     ],
-    ids=["dry run", "report", "adjustment"],
+    ids=["start", "dry run", "report", "adjustment"],
 )
 def test_one_dropped_in_the_midst_of_a_call_is_rolled_back_at_its_end(call: Any) -> None:
     trace: list[str] = []
@@ -331,6 +336,27 @@ def test_one_dropped_in_the_midst_of_a_call_is_rolled_back_at_its_end(call: Any)
     call(engine)
 
     assert trace == ["work begins", "work ends", "rollback order"]
+
+
+@pytest.mark.parametrize(("call", "undisturbed"), [("execute", 0), ("drop copy", 1)])
+def test_one_dropped_after_the_last_callback_is_rolled_back_at_the_end_as_well(
+    call: str, undisturbed: int
+) -> None:
+    trace: list[str] = []
+    held: list[Reservation] = []
+    policy = Interrupted(held, trace)
+    engine = engine_with(
+        Scripted("Owner", main=lambda ctx, order: accepting(mutation(trace, "order"))), policy
+    )
+    request = started(engine)
+    held.append(reserved(engine))
+    trace.clear()
+    policy.undisturbed = undisturbed
+
+    kept = request.execute() if call == "execute" else engine.apply_drop_copy(order())
+
+    assert trace[-2:] == ["work ends", "rollback order"]
+    assert kept
 
 
 def test_one_dropped_by_a_callback_is_rolled_back_there() -> None:

@@ -378,6 +378,14 @@ def test_windows_count_the_broker_and_the_asset() -> None:
     assert counted.count("USD", 60) == (1, 1)
 
 
+def test_windows_of_assets_alone() -> None:
+    counted = FixedWindows(RateLimitSettings(None, {"USD": Rate(9, 10)}, {}, {}), now=0)
+
+    assert counted.count("USD", 1) == (0, 1)
+    assert counted.peek("USD", 2) == (0, 2)
+    assert counted.peek("EUR", 2) == (0, 0)
+
+
 def test_an_attempt_is_given_back_to_the_window_that_counted_it() -> None:
     counted = windows(USD=Rate(9, 10))
     counted.count("USD", 5)
