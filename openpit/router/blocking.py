@@ -159,7 +159,8 @@ class BlockingDriver(Runner):
                         call.expire(self.core, f"no answer within {self._timeout:g} s")
                         return
                     progress = call.progress
-                    deadline = monotonic() + self._timeout
+                    remaining = self._timeout
+                    deadline = monotonic() + remaining
                 if self._reading:
                     self._follow(call, remaining)
                 else:

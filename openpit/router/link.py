@@ -125,6 +125,7 @@ class ShardLink:
         self.pending.clear()
         self.waiting.clear()
         self._pieces = []
+        self.in_flight = 0
         return entries
 
     @property
