@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import time
 from pathlib import Path
@@ -43,12 +44,9 @@ class Gate:
         os.mkfifo(path)
 
     def wait(self) -> None:
-        """In the worker: wait to be let through. An open gate is passed."""
-        try:
-            with open(self.path, "rb") as fifo:  # noqa: PTH123 - blocks until the test comes
-                fifo.read()
-        except FileNotFoundError:
-            return
+        """In the worker: wait to be let through."""
+        with open(self.path, "rb") as fifo:  # noqa: PTH123 - blocks until the test comes
+            fifo.read(1)
 
     def meet(self) -> int:
         """In the test: wait until a policy waits; return the descriptor that holds it."""
@@ -64,9 +62,13 @@ class Gate:
         assert eventually(is_there), "no policy came to the gate"
         return held[0]
 
-    def open(self) -> None:
-        """In the test: let everybody through from now on."""
-        Path(self.path).unlink()
+    def let_go(self, held: int) -> None:
+        """In the test: let the policy go on; return when it has, so that the next is met anew."""
+        os.write(held, b"!")
+        nobody_reads = select.poll()
+        nobody_reads.register(held, 0)
+        assert nobody_reads.poll(5_000)
+        os.close(held)
 
 
 class Journal:
