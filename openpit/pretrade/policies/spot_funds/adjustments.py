@@ -101,11 +101,11 @@ def _adjust_account_pnl(
 class _SlotChange(BuiltinFinalizer):
     """Undoes the adjustment of a slot.
 
-    What was added is taken off again, so that what happened in between stays; cost and PnL, which
-    are set and not added to, are put back.
+    What was added is taken off again, so that what happened in between stays. Cost and PnL, which
+    are set and not added to, are put back only if nothing at all happened in between.
     """
 
-    __slots__ = ("_account", "_asset", "_before", "_changes", "_desk")
+    __slots__ = ("_account", "_after", "_asset", "_before", "_changes", "_desk")
 
     def __init__(
         self,
@@ -113,12 +113,14 @@ class _SlotChange(BuiltinFinalizer):
         account: int,
         asset: str,
         before: Slot,
+        after: Slot,
         changes: tuple[Decimal, Decimal, Decimal],
     ) -> None:
         self._desk = desk
         self._account = account
         self._asset = asset
         self._before = before
+        self._after = after
         self._changes = changes
 
     def commit(self) -> None:
@@ -143,9 +145,10 @@ class _SlotChange(BuiltinFinalizer):
             )
             self._desk.accounts.block(self._account, stuck)
         else:
+            if slot.equals(self._after):
+                slot.average = before.average
+                slot.pnl = before.pnl
             slot.available, slot.held, slot.incoming = taken
-            slot.average = before.average
-            slot.pnl = before.pnl
         funds.drop_if_empty(self._asset)
         close_if_empty(self._desk.funds, self._account)
 
@@ -186,7 +189,7 @@ def _adjust_balance(
         row = _row_of(asset, changes, before, after, (balance, held, incoming), average, pnl)
     except _Refused as refused:
         return AdjustmentEffect([refused.reject])
-    undo = _SlotChange(desk, account, asset, before, changes)
+    undo = _SlotChange(desk, account, asset, before, after, changes)
     funds = open_funds(desk.funds, account)
     funds.slot(asset).restore(after)
     funds.drop_if_empty(asset)

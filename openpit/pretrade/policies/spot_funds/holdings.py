@@ -69,6 +69,16 @@ class Slot:
         twin.restore(self)
         return twin
 
+    def equals(self, other: Slot) -> bool:
+        """Tell whether another slot has the same figures, whatever their digits."""
+        return (
+            self.available == other.available
+            and self.held == other.held
+            and self.incoming == other.incoming
+            and self.average == other.average
+            and self.pnl == other.pnl
+        )
+
     def restore(self, other: Slot) -> None:
         """Take over the figures of another slot."""
         self.available = other.available

@@ -88,18 +88,24 @@ def apply_plain_fill(  # noqa: PLR0915 - one straight path: every call in it wou
         if failure is not None:
             return None
         earned = realized if realizes else None
+        account_earned = None
         if realizes:
+            account_earned = realized or ZERO
             pnl = realized if pnl is None else add(pnl, realized)
         elif pnl is not None:
             pnl = pnl or ZERO
         if fee:
+            if not (cash_available or cash_held or cash_incoming):
+                return None
             cost = negate(fee)
             cash_available = subtract(cash_available, fee)
             credit = add(credit, cost)
             pnl = cost if pnl is None else add(pnl, cost)
-            earned = cost if earned is None else add(earned, cost)
-        if earned is not None:
-            account_pnl = earned if account_pnl is None else add(account_pnl, earned)
+            earned = account_earned = cost if earned is None else add(earned, cost)
+        if account_earned is not None:
+            account_pnl = (
+                account_earned if account_pnl is None else add(account_pnl, account_earned)
+            )
     except DecimalOverflow:
         return None
     stock.available, stock.held, stock.incoming = available, held, incoming
@@ -134,6 +140,6 @@ def apply_plain_fill(  # noqa: PLR0915 - one straight path: every call in it wou
         )  # fmt: skip
     return ReportEffect(
         (),
-        () if earned is None else ((group_id, account, earned, account_pnl, None),),
+        () if earned is None else ((group_id, account, account_earned, account_pnl, None),),
         ((group_id, stock_row), (group_id, cash_row)),
     )

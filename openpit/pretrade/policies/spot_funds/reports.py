@@ -338,7 +338,7 @@ class _Application:
         funds = self._funds
         if isinstance(funds.pnl, PnlHaltReason):
             return True
-        funds.pnl, delta = accumulate(funds.pnl, realized, cost or ZERO, failure)
+        funds.pnl, delta = accumulate(funds.pnl, realized, ZERO if cost is None else cost, failure)
         group_id = self._desk.group_id
         if isinstance(funds.pnl, PnlHaltReason):
             self._pnls.append((group_id, self._account, None, None, funds.pnl))

@@ -210,6 +210,29 @@ def test_a_slot_that_cannot_take_an_adjustment_back_stays_and_blocks_the_account
     )
 
 
+@pytest.mark.parametrize(
+    ("meanwhile", "average", "state"),
+    [
+        ({}, "3", ("10", "0", "0")),  # nothing: the slot is what it was
+        ({"incoming": "1"}, "4", ("10", "0", "1")),
+        ({"average": "7"}, "7", ("10", "0", "0")),
+    ],
+)
+def test_cost_is_put_back_only_if_nothing_happened_in_between(meanwhile, average, state):
+    trader = Account()
+    trader.adjust(balance="10", average="3")
+    (policy,) = trader.engine._core.policies
+    effect = policy.apply_adjustment(1, trader.adjustment(balance="20", average="4"), 0, None)
+    trader.adjust(**meanwhile)
+
+    effect.mutations[0].rollback()
+
+    assert trader.state("USD") == state
+    assert texts(trader.adjust(balance="+0").outcomes) == [
+        f"USD: balance 0 -> 10, average {average}"
+    ]
+
+
 def test_an_account_pnl_that_is_put_back_counts_at_once():
     trader = Account()
     trader.set_pnl(PnlHaltReason.MISSING_FX)

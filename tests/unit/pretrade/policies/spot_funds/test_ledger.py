@@ -124,6 +124,15 @@ def test_the_position_names_its_first_failure_and_the_account_the_gravest():
     assert pnl_texts(result) == ["halted MissingFx"]
 
 
+def test_a_price_and_a_fee_without_value_are_told_by_the_graver_reason():
+    market = Market()
+    market.push("EUR", "USD", mark=LARGEST)
+    trader = priced(Account(build_spot_funds().market_data(market.service, 0)))
+    result = trader.sold("4", "5", at="GBP", fee=("100", "EUR"))
+    assert position(result) == ["halted ArithmeticOverflow"]
+    assert pnl_texts(result) == ["halted ArithmeticOverflow"]
+
+
 def test_figures_that_overflow_halt_only_what_they_belong_to():
     trader = priced(Account(), realized=f"-{LARGEST}")
     result = trader.report(fee=("1", "USD"))

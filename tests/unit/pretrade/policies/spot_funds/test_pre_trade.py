@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 from spot_account import LARGEST, Account, texts, why
 
-from openpit import Order
+from openpit import Engine, Order
 from openpit.param import AccountGroupId, AccountId, Quantity
+from openpit.pretrade import Policy
 from openpit.pretrade.policies import (
     SpotFundsLimitMode,
     SpotFundsLimitModeAccountEntry,
     SpotFundsLimitModeAccountGroupEntry,
     SpotFundsPositionLimitEntry,
+    build_spot_funds,
 )
 
 NAME = "SpotFundsPolicy"
@@ -221,6 +223,48 @@ def test_a_mode_of_the_default_group_applies_to_nobody():
     )
     trader.engine.configure().spot_funds(NAME, account_group_limit_modes=[entry])
     assert not trader.execute(quantity="1", price="1")
+
+
+class Joining(Policy):
+    """Puts the account of every order into group 5."""
+
+    name = "Joining"
+
+    def perform_pre_trade_check(self, ctx, order):
+        self.engine.accounts().register_group([order.operation.account_id], 5)
+
+
+def test_a_membership_counts_as_soon_as_another_policy_has_changed_it():
+    joining = Joining()
+    builder = Engine.builder().no_sync().pre_trade(joining)
+    engine = joining.engine = builder.builtin(build_spot_funds()).build()
+    by_group = SpotFundsLimitModeAccountGroupEntry(
+        AccountGroupId.from_int(5), SpotFundsLimitMode.TRACK_ONLY
+    )
+    engine.configure().spot_funds(NAME, account_group_limit_modes=[by_group])
+    assert engine.execute_pre_trade(Account().order(quantity="1", price="1"))
+
+
+class Watching(Policy):
+    """Notes what account 1 holds of USD while an order is checked."""
+
+    name = "Watching"
+
+    def perform_pre_trade_check(self, ctx, order):
+        self.held = self.trader.state("USD")[1]
+
+
+def test_what_a_refused_order_has_reserved_is_taken_back_after_all_policies():
+    watching = Watching()
+    trader = Account(USD="10")
+    builder = Engine.builder().no_sync().builtin(build_spot_funds())
+    trader.engine = builder.pre_trade(watching).build()
+    trader.adjust(balance="10")
+    watching.trader = trader
+    limit(trader, "AAPL", "0")
+    assert not trader.execute(quantity="1", price="4")
+    assert watching.held == "4"
+    assert trader.state("USD") == ("10", "0", "0")
 
 
 # --- position limits ----------------------------------------------------------------------------
