@@ -103,7 +103,8 @@ def test_the_whole_surface_is_awaited(run: Run) -> None:
             assert refused.rejects[0].code == "OrderQtyExceedsLimit"
             reports = await engine.apply_execution_report_many([report(1), report(2)])
             assert len(reports) == 2
-            assert (await engine.apply_execution_report(report(1))).account_blocks == []
+            (block,) = (await engine.apply_execution_report(report(1))).account_blocks
+            assert block.code == "MissingRequiredField"
         assert [shard.state for shard in engine.stats()] == ["closed", "closed"]
 
     run(story())
@@ -325,5 +326,40 @@ def test_quotes_of_other_threads_reach_the_shards(run: Run) -> None:
             await asyncio.sleep(0)
             (reject,) = (await engine.execute_pre_trade(buy(1, "10", None))).rejects
             assert reject.details == "asset USD: available 0, requested 70"
+
+    run(story())
+
+
+def test_a_shard_that_takes_no_quotes_is_given_up(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openpit.router.aio.MARKET_BACKLOG", 100)
+
+    async def story() -> None:
+        builder = Engine.builder().sharded(2, timeout=0.3)
+        service = builder.market_data(QuoteTtl.infinite()).build()
+        ready = builder.builtin(build_spot_funds().market_data(service, 0))
+        async with await ready.build_async() as engine:
+            for price in range(1, 1_000):
+                service.push_by_instrument(AAPL, Quote(mark=price), timedelta(0))
+            (reject,) = (await engine.execute_pre_trade(buy(1, "1", None))).rejects
+            assert reject.details == "asset USD: available 0, requested 999"
+            os.kill(engine.stats()[0].pid, signal.SIGSTOP)
+            for price in range(1, 400):
+                service.push_by_instrument(AAPL, Quote(mark=price), timedelta(0))
+            assert "quotes behind, and taking none" in engine.stats()[0].why
+            (reject,) = (await engine.execute_pre_trade(buy(IN_SHARD_1, "1", None))).rejects
+            assert reject.details == "asset USD: available 0, requested 399"
+
+    run(story())
+
+
+def test_closing_ends_a_stopped_worker(run: Run) -> None:
+    async def story() -> None:
+        engine = await sharded(timeout=0.3)
+        workers = [shard.pid for shard in engine.stats()]
+        os.kill(workers[0], signal.SIGSTOP)
+        await engine.close()
+        assert all_gone(workers)
 
     run(story())

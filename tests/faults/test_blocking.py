@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from custom_policies import Acting, Marked, Reserving, Unloadable, Untravelled, Unusual
-from flow import IN_SHARD_0, IN_SHARD_1, account, buy, operation, report
+from flow import AAPL, IN_SHARD_0, IN_SHARD_1, account, buy, operation, report
 from processes import all_gone, children_of, descriptors, is_running, wait_until
 
 from openpit import Engine
@@ -25,7 +26,8 @@ from openpit.errors import (
     ShardOverloaded,
     ShardStartError,
 )
-from openpit.pretrade.policies import build_order_validation
+from openpit.marketdata import Quote, QuoteTtl
+from openpit.pretrade.policies import build_order_validation, build_spot_funds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -341,6 +343,24 @@ def test_a_full_pipe_blocks_nobody() -> None:
         assert all(result.ok for result in results)
 
 
+def test_a_shard_that_takes_no_quotes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openpit.router.blocking.MARKET_BACKLOG", 100)
+    builder = Engine.builder().sharded(2, timeout=0.3)
+    service = builder.market_data(QuoteTtl.infinite()).build()
+    ready = builder.builtin(build_spot_funds().market_data(service, 0))
+    with ready.build() as engine:
+        for price in range(1, 1_000):
+            service.push_by_instrument(AAPL, Quote(mark=price), timedelta(0))
+        (reject,) = engine.execute_pre_trade(buy(IN_SHARD_0, "1", None)).rejects
+        assert reject.details == "asset USD: available 0, requested 999"
+        os.kill(pids(engine)[0], signal.SIGSTOP)
+        for price in range(1, 400):
+            service.push_by_instrument(AAPL, Quote(mark=price), timedelta(0))
+        assert "quotes behind, and taking none" in str(engine.stats()[0].why)
+        (reject,) = engine.execute_pre_trade(buy(IN_SHARD_1, "1", None)).rejects
+        assert reject.details == "asset USD: available 0, requested 399"
+
+
 # --- what comes on the pipe --------------------------------------------------------------------
 
 
@@ -495,3 +515,12 @@ def test_closing_lets_calls_in_flight_end() -> None:
     engine.close()
     call.join()
     assert [result.ok for result in results] == [True]
+
+
+def test_closing_ends_a_stopped_worker() -> None:
+    engine = sharded(timeout=0.3)
+    workers = pids(engine)
+    os.kill(workers[0], signal.SIGSTOP)
+    engine.close()
+    assert all_gone(workers)
+    assert [shard.state for shard in engine.stats()] == ["closed", "closed"]
