@@ -59,12 +59,12 @@ class EngineCore:
         "_has_custom",
         "_main_checks",
         "_main_peeks",
+        "_only_checks",
         "_report_policies",
         "_start_checks",
         "_start_peeks",
         "alive",
         "clock",
-        "execute",
         "finisher",
         "lock",
         "marks_busy",
@@ -118,9 +118,7 @@ class EngineCore:
         for policy in self.policies:
             policy.bind(self.registry)
         # Without a main stage and without callbacks nothing can be reserved, raise or re-enter.
-        self.execute: Callable[[Order, int], ExecuteResult] = (
-            self._execute if has_custom or self._main_checks else self._execute_checks
-        )
+        self._only_checks = not (has_custom or self._main_checks)
 
     # --- orders (spec sections 5.1 and 5.2) ----------------------------------------------------
 
@@ -169,6 +167,15 @@ class EngineCore:
             finisher.busy = was_busy
             if finisher.dropped:
                 finisher.settle()
+
+    @property
+    def execute(self) -> Callable[[Order, int], ExecuteResult]:
+        """Run both stages of an order at a time.
+
+        Not kept here: an engine that held its own method would be in a cycle, and stay after the
+        last reference to it has gone.
+        """
+        return self._execute_checks if self._only_checks else self._execute
 
     def _execute_checks(self, order: Order, now: int) -> ExecuteResult:
         """Run both stages where all policies are built in and use the start stage alone."""

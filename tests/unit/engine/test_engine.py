@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -86,6 +87,22 @@ def test_policies_get_the_very_objects_that_were_given() -> None:
     engine.execute_pre_trade(ticket)
 
     assert seen[0] is ticket
+
+
+def test_an_engine_and_its_policies_go_with_the_last_reference() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        engine = engine_with(policies.build_spot_funds(), Book(), sync="full_sync")
+        policy = weakref.ref(engine._core.policies[1]._policy)
+        engine.apply_account_adjustment(account(1), [deposit("USD", "5000")])
+        engine.execute_pre_trade(order(1)).reservation.commit()
+
+        del engine
+
+        assert policy() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("sync", ["no_sync", "full_sync"])
