@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import openpit
@@ -12,7 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from decimal import Decimal
 
-    from openpit.pretrade import AccountBlock, Reject
+    from openpit.pretrade import (
+        AccountBlock,
+        DropCopyOperation,
+        Reject,
+        Request,
+        Reservation,
+    )
 
 __all__ = [
     "SECOND",
@@ -24,12 +31,16 @@ __all__ = [
     "engine_with",
     "fill",
     "holding",
+    "in_another_thread",
     "mutation",
     "order",
     "pnl_report",
     "reasons",
+    "recorded",
     "reject",
     "reject_fields",
+    "reserved",
+    "started",
 ]
 
 SECOND = 1_000_000_000
@@ -242,6 +253,43 @@ def engine_with(
     for policy in policies:
         stage = stage.builtin(policy) if hasattr(policy, "_build") else stage.pre_trade(policy)
     return stage.build()
+
+
+def started(engine: openpit.Engine, checked: openpit.Order | None = None) -> Request:
+    """The request of an order that passes the start stage."""
+    request = engine.start_pre_trade(checked or order()).request
+    assert request is not None
+    return request
+
+
+def reserved(engine: openpit.Engine, checked: openpit.Order | None = None) -> Reservation:
+    """The reservation of an order that passes."""
+    reservation = engine.execute_pre_trade(checked or order()).reservation
+    assert reservation is not None
+    return reservation
+
+
+def recorded(engine: openpit.Engine, copy: openpit.Order | None = None) -> DropCopyOperation:
+    """The operation of a drop copy that succeeds."""
+    operation = engine.apply_drop_copy(copy or order()).operation
+    assert operation is not None
+    return operation
+
+
+def in_another_thread(call: Callable[[], object]) -> object:
+    """What a call returned or raised in a thread of its own."""
+    results: list[object] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except RuntimeError as error:
+            results.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return results[0]
 
 
 def reject_fields(result: Any) -> list[tuple[str, str, str, str, str]]:

@@ -16,6 +16,7 @@ from makers import (
     mutation,
     order,
     reasons,
+    recorded,
     reject,
     reject_fields,
 )
@@ -24,16 +25,9 @@ from openpit.pretrade import AccountBlock, PolicyDecision, PolicyPreTradeResult,
 
 if TYPE_CHECKING:
     import openpit
-    from openpit.pretrade import DropCopyOperation
 
 CANNOT_TELL = "OrderValueCalculationFailed"
 """A code that says the policy could not evaluate the order, rather than that it disliked it."""
-
-
-def recorded(engine: openpit.Engine, copy: openpit.Order) -> DropCopyOperation:
-    operation = engine.apply_drop_copy(copy).operation
-    assert operation is not None
-    return operation
 
 
 def recording(trace: list[str], name: str, answer: Any = ()) -> Any:
