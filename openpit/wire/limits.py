@@ -33,11 +33,11 @@ At 5 µs a command that is 40 ms of work: enough to keep a worker busy while the
 scheduled, and little enough that a caller notices a slow shard before its memory does.
 """
 
-ROWS_PER_FRAME: Final = 128
+ROWS_PER_FRAME: Final = 64
 """Orders or reports of one call that are packed into one frame.
 
-A worker starts on the first of them while the router still packs the next: a frame of 128 is half
-a millisecond of its work, a hundred times the cost of sending it.
+A worker starts on the first of them while the router still packs the next: a frame of 64 is a tenth
+of a millisecond of its work, twenty times the cost of sending it.
 """
 
 HANDLES_PER_COMMAND: Final = 4096

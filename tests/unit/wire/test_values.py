@@ -81,7 +81,7 @@ def test_plain_values_arrive_as_they_left(value: object) -> None:
             policies.SpotFundsOverride(5),
         ),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_values_of_the_package_arrive_as_they_left(value: object) -> None:
     assert there_and_back(value) == value
@@ -115,7 +115,7 @@ def test_values_of_the_package_arrive_as_they_left(value: object) -> None:
         AccountBlock(policy="p", code="Other", reason="r", details="d", user_data=2**64 - 1),
         Reject._of("Other", "r", "d", "p", "order", 3),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_objects_of_the_package_look_as_they_did(value: object) -> None:
     assert repr(there_and_back(value)) == repr(value)
@@ -210,7 +210,7 @@ def test_what_cannot_travel_is_named() -> None:
         (7, 21, 5, "X", ()),
         (2, (2,), 1),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_value(packed: object) -> None:
     with pytest.raises(WireError):
