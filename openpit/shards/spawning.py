@@ -30,7 +30,12 @@ class _Popen(Popen):  # type: ignore[misc]  # multiprocess ships no types
         finally:
             set_spawning_popen(None)
         ended, alive = os.pipe()  # closed in the process when it ends: that is its sentinel
-        told, telling = os.pipe()
+        try:
+            told, telling = os.pipe()
+        except OSError:
+            os.close(ended)
+            os.close(alive)
+            raise
         try:
             command = spawn.get_command_line(pipe_handle=told)
             self.pid = util.spawnv_passfds(

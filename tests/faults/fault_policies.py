@@ -176,6 +176,8 @@ class Harmful(Policy):
 
     def perform_pre_trade_check(self, ctx: Any, order: Any) -> Any:
         name = order.operation.instrument.underlying_asset
+        if name == "HOLD-BADLY":
+            return PolicyDecision.accept(mutations=[Mutation(_raise, _raise)])
         if self._journal is None or not name.startswith(("HOLD", "WAIT")):
             return PolicyDecision.accept()
         number = order.operation.account_id.value
