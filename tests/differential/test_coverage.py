@@ -22,7 +22,7 @@ LISTING = Path(__file__).with_name("listing.py")
 MOST_SCENARIOS = 2000
 
 #: After so many per area it is looked whether everything has shown.
-ROUND = 100
+ROUND = 25
 
 REJECTS = {
     "Engine": {

@@ -70,6 +70,15 @@ class Desk:
     def _loosen(self) -> None:
         """Let the huge orders pass the funds check, some of them under a position limit."""
         random = self.random
+        if random.chance(0.3):
+            expected = call("AdjustmentAmount.absolute", str(numbers.LARGEST))
+            made = call(
+                "AccountAdjustment",
+                operation=call("AccountAdjustmentBalanceOperation", asset="AAPL"),
+                amount=call("AccountAdjustmentAmount", incoming=expected),
+            )
+            account = domain.account(random)
+            self.add(on(v("e"), "apply_account_adjustment", account, many([made])))
         limits = [
             call(
                 policies.PKG + "SpotFundsPositionLimitEntry",
