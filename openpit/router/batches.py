@@ -124,6 +124,7 @@ class ManyCall(Call):
         for link in core.links:
             for part in [entry for entry in link.waiting if _is_of(entry, self)]:
                 link.waiting.remove(part)
+                part.withdrawn()  # type: ignore[attr-defined]  # parts have it
         self.held_back.clear()
         super().abandon(core)
 
@@ -154,9 +155,14 @@ class Part(Entry):
         if sent:
             self.expire(core, link, link.reason)
         else:
+            self.withdrawn()
             self._give_up(core, link.number, link.reason, link.refusal())
 
+    def withdrawn(self) -> None:
+        """Learn that the commands are never sent."""
+
     def overloaded(self, core: RouterCore, link: ShardLink) -> None:
+        self.withdrawn()
         self._give_up(core, link.number, "no credit in time", overload(link))
 
     def expire(self, core: RouterCore, link: ShardLink, why: str) -> None:

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from openpit.router.link import ShardLink
     from openpit.router.wide import Counted
 
-__all__ = ["Ask", "Call", "CommandCall", "Entry", "Steps", "WideCall"]
+__all__ = [
+    "Ask",
+    "Call",
+    "CommandCall",
+    "Entry",
+    "HandleCall",
+    "HandleWideCall",
+    "Steps",
+    "WideCall",
+]
 
 Reply = tuple[Any, ...]
 
@@ -190,8 +199,30 @@ class CommandCall(Call):
             self.fail(core, unknown(link, why))
 
     def abandon(self, core: RouterCore) -> None:
-        if not self.is_sent:
+        if not self.done and not self.is_sent:
             self.link.waiting.remove(self)
+        super().abandon(core)
+
+
+class HandleCall(CommandCall):
+    """One command about a proxy, which is closed; it is open again if nothing was sent."""
+
+    __slots__ = ("proxy",)
+
+    proxy: Any
+
+    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
+        if not sent:
+            self.proxy.reopen()
+        super().lost(core, link, sent=sent)
+
+    def overloaded(self, core: RouterCore, link: ShardLink) -> None:
+        self.proxy.reopen()
+        super().overloaded(core, link)
+
+    def abandon(self, core: RouterCore) -> None:
+        if not self.done and not self.is_sent:
+            self.proxy.reopen()
         super().abandon(core)
 
 
@@ -324,5 +355,25 @@ class WideCall(Call):
         self.fail(core, overload(link))
 
     def abandon(self, core: RouterCore) -> None:
-        core.withdraw(self)
+        if not self.done:
+            core.withdraw(self)
+        super().abandon(core)
+
+
+class HandleWideCall(WideCall):
+    """The main stage of a request without account id; it is open again if this never began."""
+
+    __slots__ = ("proxy",)
+
+    def __init__(self, steps: Steps, proxy: Any, check: Check) -> None:
+        super().__init__(steps, check=check)
+        self.proxy = proxy
+
+    def overloaded(self, core: RouterCore, link: ShardLink) -> None:
+        self.proxy.reopen()
+        super().overloaded(core, link)
+
+    def abandon(self, core: RouterCore) -> None:
+        if not self.done and not self.is_sent:
+            self.proxy.reopen()
         super().abandon(core)

@@ -16,7 +16,7 @@ from openpit.errors import EngineClosed, WireError
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.router.answers import CHECKS, read_adjusted, read_execute, read_reported, read_value
 from openpit.router.batches import ExecuteMany, ReportMany
-from openpit.router.calls import Call, CommandCall, Entry, WideCall
+from openpit.router.calls import Call, CommandCall, Entry, HandleCall, HandleWideCall, WideCall
 from openpit.router.finalizing import finalize_many
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.link import ShardLink
@@ -326,7 +326,7 @@ class RouterCore:
                 entry.replied(self, link, reply)
 
         entry.hold_back(link, seq, count)
-        WideCall(arm(self, link, self._now, causes, deliver)).advance(self)
+        WideCall(arm(self, self._now, causes, deliver)).advance(self)
 
     def give_back(self, counted: Counted | int) -> None:
         """Take back an attempt that its shard's block check stopped."""
@@ -418,22 +418,22 @@ class RouterCore:
             return call
         command = (kinds.EXECUTE_REQUEST, account, now, handle)
         if account is None:
-            return self.begin(
-                WideCall(
-                    check_without_account(self, now, check, lambda: (command, None), handle),
-                    check=check,
-                )
-            )
-        call = CommandCall(link, account, pack(command), read_execute, check)
+            steps = check_without_account(self, now, check, lambda: (command, None), handle)
+            return self.begin(HandleWideCall(steps, proxy, check))
+        call = HandleCall(link, account, pack(command), read_execute, check)
+        call.proxy = proxy
         self.submit(link, call)
         return call
 
     def finalize(self, now: int, proxy: HeldReservation | OperationProxy, commit: bool) -> Call:  # noqa: FBT001 - called through the face with positional arguments
         """Commit or roll back what a proxy that is closed already stands for."""
         kind = kinds.COMMIT if commit else kinds.ROLLBACK
-        return self._command(
-            now, proxy._link, proxy._account, (kind, proxy._account, now, proxy._handle), read_value
-        )
+        self._check_open(now)
+        link, account = proxy._link, proxy._account
+        call = HandleCall(link, account, pack((kind, account, now, proxy._handle)), read_value)
+        call.proxy = proxy
+        self.submit(link, call)
+        return call
 
     def commit_many(self, now: int, reservations: Sequence[Any]) -> Call:
         """Commit many reservations."""

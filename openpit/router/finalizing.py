@@ -26,10 +26,13 @@ __all__ = ["FinalizeMany", "finalize_many"]
 class FinalizeMany(ManyCall):
     """``commit`` or ``rollback`` for many reservations."""
 
-    __slots__ = ("_commit", "_handles", "_now")
+    __slots__ = ("_commit", "_handles", "_now", "reservations")
 
-    def __init__(self, core: RouterCore, items: int, now: int, *, commit: bool) -> None:
-        super().__init__(items)
+    def __init__(
+        self, core: RouterCore, reservations: Sequence[Any], now: int, *, commit: bool
+    ) -> None:
+        super().__init__(len(reservations))
+        self.reservations = reservations
         self._commit = commit
         self._now = now
         self._handles: list[tuple[list[int], list[int]]] = [([], []) for _ in core.links]
@@ -65,6 +68,10 @@ class FinalizePart(Part):
     def items(self, seq: int, count: int) -> Sequence[int]:
         return self.indexes
 
+    def withdrawn(self) -> None:
+        for index in self.indexes:
+            self.call.reservations[index].reopen()
+
     def take(
         self, core: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
     ) -> None:
@@ -83,7 +90,7 @@ def finalize_many(
     core: RouterCore, reservations: Sequence[Any], now: int, *, commit: bool
 ) -> FinalizeMany:
     """Return the call that finalises reservations; those without effects are finalised here."""
-    call = FinalizeMany(core, len(reservations), now, commit=commit)
+    call = FinalizeMany(core, reservations, now, commit=commit)
     finished = 0
     for index, reservation in enumerate(reservations):
         try:

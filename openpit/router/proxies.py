@@ -116,6 +116,10 @@ class _Held:
             raise self._link.refusal()
         return self._is_held
 
+    def reopen(self) -> None:
+        """Count as it did before: its shard never heard of an end."""
+        self._open = True
+
     def _check_open(self) -> None:
         if not self._open:
             raise RuntimeError(self._used_text)
@@ -241,6 +245,10 @@ class RequestProxy(Request):
         if not self._open:
             raise RuntimeError(REQUEST_USED)
         self._open = False
+
+    def reopen(self) -> None:
+        """Count as it did before: its shard never heard of it."""
+        self._open = True
 
     def execute(self) -> ExecuteResult:
         self.close()

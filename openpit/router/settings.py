@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from openpit.pretrade import PnlHaltReason
     from openpit.pretrade import policies as settings
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.router.calls import Call
+    from openpit.router.calls import Call, Steps
     from openpit.router.core import RouterCore
 
 __all__ = ["Blocks", "SettingCalls", "ShardedConfigurator"]
@@ -51,9 +51,16 @@ class SettingCalls:
     def of_all(self, now: int, method: str, name: str, values: dict[str, object]) -> Call:
         """Validate on the prototype, which takes the settings too, and apply on every shard."""
         given = {key: value for key, value in values.items() if value is not ...}
+        return self._core.procedure(now, self._settings, now, method, name, given)
+
+    def _settings(
+        self, core: RouterCore, now: int, method: str, name: str, given: dict[str, object]
+    ) -> Steps:
+        # Only when its turn has come: the router counts by the settings that the shards will have.
         getattr(self._prototype, method)(name, **given)
         command = (kinds.CONFIGURE, None, now, method, encode({"name": str(name), **given}))
-        return self._core.procedure(now, everywhere, command, _merged)
+        blocks = yield from everywhere(core, command, _merged)
+        return blocks
 
     def of_account(self, now: int, method: str, name: str, values: dict[str, object]) -> Call:
         """Apply on the account's shard, which validates as well."""

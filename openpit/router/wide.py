@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from openpit.router.answers import Check
     from openpit.router.calls import Question, Reply, Steps
     from openpit.router.core import RouterCore
-    from openpit.router.link import ShardLink
 
 __all__ = ["BroadRates", "Counted", "arm", "change_group", "check_without_account", "everywhere"]
 
@@ -144,17 +143,21 @@ def check_without_account(
 
     ``handle`` is the request that is used up, where there is one.
     """
+
+    def denied(rejects: list[Reject]) -> Any:
+        if handle is not None:
+            core.dropped.append((core.links[0], handle))
+        return check.deny(rejects)
+
     for link in core.links:
         if not link.is_up:  # what it had blocked is not known any more
-            return check.deny(denial(link.number, link.reason))
+            return denied(denial(link.number, link.reason))
     replies = yield [(link, administration(now, "anything_blocked")) for link in core.links]
     for link, reply in zip(core.links, replies, strict=True):
         if reply is None:
-            return check.deny(denial(link.number, link.reason))
+            return denied(denial(link.number, link.reason))
         if read_value(link, None, reply):
-            if handle is not None:
-                yield [(core.links[0], (kinds.DROP, None, now, (handle,)))]
-            return check.deny(UNVERIFIABLE)
+            return denied(UNVERIFIABLE)
     link = core.links[0]
     packed, _ = command()
     (reply,) = yield [(link, packed)]
@@ -232,12 +235,12 @@ def change_group(
 
 
 def arm(
-    core: RouterCore, origin: ShardLink, now: int, causes: Reply, deliver: Callable[[], None]
+    core: RouterCore, now: int, causes: Reply, deliver: Callable[[], None]
 ) -> Steps:
-    """Block the engine on every other shard, then deliver the reply that this held up."""
-    yield [
-        (link, (kinds.ARM, None, now, causes))
-        for link in core.links
-        if link is not origin and link.is_up
-    ]
+    """Block the engine on every shard, then deliver the reply that this held up.
+
+    On the one that said so as well: a call that lifts the block may have come there meanwhile, and
+    must not find some shards blocked and others not.
+    """
+    yield [(link, (kinds.ARM, None, now, causes)) for link in core.links if link.is_up]
     deliver()

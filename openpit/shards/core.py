@@ -404,6 +404,8 @@ class ShardCore:
 
     def _configure(self, seq: int, command: Command) -> Reply | None:
         answer = configure(self._engine, command[3], decode(command[4]))
+        # Orders that were submitted before count for nothing: there was no limit to count for.
+        self._counts.supply(0, 0)
         return None if answer is None else (kinds.ANSWER, seq, encode(answer))
 
     def _quote(self, _seq: int, command: Command) -> None:

@@ -261,8 +261,9 @@ class RateLimitPolicy(BuiltinPolicy):
         if rate is not None and broker > rate.max_orders:
             return [_exceeded("broker barrier", broker, rate)]
         if asset:
-            rate = settings.assets[settlement]
-            if asset > rate.max_orders:
+            # With shards, the barrier may have gone since the order was counted.
+            rate = settings.assets.get(settlement)
+            if rate is not None and asset > rate.max_orders:
                 return [_exceeded("asset barrier", asset, rate)]
         return breach
 
