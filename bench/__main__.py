@@ -23,15 +23,17 @@ ROUNDS = 3
 
 def nanoseconds(timed: Timed) -> float:
     """Return the time of one operation, measured in an interpreter of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(LIBRARIES[timed.library])}
-    command = [
-        sys.executable,
-        str(HERE / timed.script),
-        timed.workload,
-        str(ROUNDS),
-        str(timed.count),
-    ]
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    # The library first: the workloads are found beside it, whichever it is.
+    path = os.pathsep.join([str(LIBRARIES[timed.library]), str(HERE.parent)])
+    command = [sys.executable, "-m", f"bench.{timed.script}", timed.workload, str(ROUNDS)]
+    done = subprocess.run(
+        [*command, str(timed.count)],
+        env={**os.environ, "PYTHONPATH": path},
+        cwd=HERE,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     return float(done.stdout)
 
 
