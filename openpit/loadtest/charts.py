@@ -132,8 +132,8 @@ def _ladder(ladder: Ladder) -> go.Figure:
     steps = ladder.steps
     figure = _figure(
         "Ladder: what is decided of what is offered",
-        {"type": "log", "title": "orders/s offered"},
-        {"type": "log", "title": "decided/s"},
+        {"title": "orders/s offered", "rangemode": "tozero"},
+        {"title": "decided/s", "rangemode": "tozero"},
         yaxis2={
             "type": "log",
             "title": "p99, ms",

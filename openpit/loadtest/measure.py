@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Measured", "ProcessFigures", "Run", "measure"]
 
-LAG_LIMIT: Final = 10_000_000
-"""Nanoseconds by which one event in a hundred may be late at the generator.
-
-A scheduler's time slice on a full machine is a few of these milliseconds. What is later than that
-did not offer the load that the report would claim.
-"""
-
 STARVED_LIMIT: Final = 0.1
 """Share of a closed loop in which the driver may have waited for the generator."""
 
@@ -149,10 +142,10 @@ def _why_invalid(plan: Plan, figures: RunFigures, lag: Latency, starved: float) 
     if not figures.orders:
         return "no order was decided after the warm-up"
     if plan.in_flight is None:
-        if lag.p99 > LAG_LIMIT:
+        if lag.p99 > plan.lag_limit:
             return (
                 f"the generator was {lag.p99 / 1e6:.1f} ms behind its timeline at the 99th "
-                f"percentile, over the limit of {LAG_LIMIT / 1e6:g} ms: "
+                f"percentile, over the limit of {plan.lag_limit / 1e6:g} ms: "
                 "the load was not the one that was asked for"
             )
     elif starved > STARVED_LIMIT:

@@ -157,6 +157,14 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     help="Let the generator stand still halfway, to see the run called INVALID.",
 )
 @click.option(
+    "--lag-limit",
+    type=_POSITIVE,
+    default=10.0,
+    show_default=True,
+    metavar="MILLISECONDS",
+    help="How late one event in a hundred may leave the generator in a run that is valid.",
+)
+@click.option(
     "--baseline",
     "baselines",
     multiple=True,
@@ -283,6 +291,7 @@ def _request(options: dict[str, Any]) -> Request:
         account_skew=options["account_skew"],
         only_shard=only,
         kill_at=None if kill is None else round(kill * plans.SECOND),
+        lag_limit=round(options["lag_limit"] * 1_000_000),
         stall=round((options["stall_generator"] or 0) * plans.SECOND),
     )
     baselines = tuple(dict.fromkeys(map(plans.Target, options["baselines"])))

@@ -1,0 +1,81 @@
+"""Custom policies for load tests; drivers and workers import them by their names."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import multiprocess
+
+from openpit.pretrade import Policy, PolicyDecision, PolicyReject, RejectCode, RejectScope
+from openpit.shards.slots import slot_of, spread_slots
+
+if TYPE_CHECKING:
+    from openpit import Order
+    from openpit.pretrade import Context
+
+REFUSED = [PolicyReject(RejectCode.OTHER, "refused", "refused by a test", RejectScope.ORDER)]
+
+
+def is_worker() -> bool:
+    """Tell whether this process is a shard's."""
+    return str(multiprocess.current_process().name).startswith("openpit-shard")
+
+
+class RefusesAll(Policy):
+    """Refuses every order."""
+
+    @property
+    def name(self) -> str:
+        return "RefusesAll"
+
+    def perform_pre_trade_check(self, ctx: Context, order: Order) -> PolicyDecision:
+        return PolicyDecision.reject(REFUSED)
+
+
+class Liar(Policy):
+    """Refuses the first order of a worker, and so decides otherwise than an engine elsewhere."""
+
+    def __init__(self) -> None:
+        self._has_lied = False
+
+    @property
+    def name(self) -> str:
+        return "Liar"
+
+    def perform_pre_trade_check(self, ctx: Context, order: Order) -> PolicyDecision:
+        if is_worker() and not self._has_lied:
+            self._has_lied = True
+            return PolicyDecision.reject(REFUSED)
+        return PolicyDecision.accept()
+
+
+class SleepsOnce(Policy):
+    """Sleeps for a second over one order of shard 0 (of two), after a hundred others."""
+
+    AFTER = 100
+
+    def __init__(self) -> None:
+        self._orders = 0
+
+    @property
+    def name(self) -> str:
+        return "SleepsOnce"
+
+    def perform_pre_trade_check(self, ctx: Context, order: Order) -> PolicyDecision:
+        if is_worker() and spread_slots(2)[slot_of(order.operation.account_id.value)] == 0:
+            self._orders += 1
+            if self._orders == self.AFTER:
+                time.sleep(1.0)
+        return PolicyDecision.accept()
+
+
+class Raises(Policy):
+    """Has a bug."""
+
+    @property
+    def name(self) -> str:
+        return "Raises"
+
+    def perform_pre_trade_check(self, ctx: Context, order: Order) -> PolicyDecision:
+        raise ZeroDivisionError("a bug")
