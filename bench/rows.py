@@ -60,8 +60,14 @@ ROWS: tuple[Row, ...] = (
         1 / 1.5,
     ),
     Row(
+        "the same, two batches in flight on uvloop",
+        Timed("sharded", "many_in_flight", "ours", 50_000),
+        Timed("workloads", "construct_execute_commit", "reference", 50_000),
+        1 / 1.5,
+    ),
+    Row(
         "the same, against the reference in a pool, a task an order",
-        Timed("sharded", "many", "ours", 50_000),
+        Timed("sharded", "many_in_flight", "ours", 50_000),
         Timed("sharded", "pool", "reference", 3_000),
         1 / 30,
     ),
