@@ -237,7 +237,7 @@ class ExecuteMany(ManyCall):
     before it is, so the face has it done on its own and then calls :meth:`resume`.
     """
 
-    __slots__ = ("_position", "_rows", "_times", "orders", "stopped_at")
+    __slots__ = ("_counts_nothing", "_position", "_rows", "_times", "orders", "stopped_at")
 
     method = "execute_pre_trade_many"
 
@@ -248,9 +248,14 @@ class ExecuteMany(ManyCall):
         self._times = times
         self._position = 0
         self._rows: list[_Rows] = [([], [], []) for _ in core.links]
+        self._counts_nothing = core.encoder.counts_nothing
 
     def feed(self, core: RouterCore) -> bool:
         window = core.encoder.broker_window()
+        if self._counts_nothing != core.encoder.counts_nothing:
+            # The limits have changed since the last part. Rows of both kinds do not mix.
+            self._submit_all(core)
+            self._counts_nothing = core.encoder.counts_nothing
         if core.has_custom or not (window or core.encoder.counts_nothing) or len(self.orders) == 1:
             return self._feed_slowly(core)
         if not all(link.is_up for link in core.links):

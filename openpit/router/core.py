@@ -331,7 +331,7 @@ class RouterCore:
     def give_back(self, counted: Counted | int) -> None:
         """Take back an attempt that its shard's block check stopped."""
         if self.encoder.rates is not None:
-            self.encoder.rates.give_back(counted)
+            self.encoder.rates.give_back(counted, self._now)
 
     # --- orders ----------------------------------------------------------------------------------
 

@@ -57,7 +57,9 @@ class OrderEncoder:
     def broker_window(self) -> FixedWindows | None:
         """Return the windows where the broker's is the only one, and no field has to be read."""
         rates = self.rates
-        return rates.windows if rates is not None and rates.policy.counts_broker_only else None
+        if rates is None or not rates.policy.counts_broker_only:
+            return None
+        return rates.broker_windows()
 
     def is_flat(self, order: Order) -> bool:
         """Tell whether the flat row of an order says all that any policy can see."""

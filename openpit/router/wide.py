@@ -49,12 +49,11 @@ class BroadRates:
     block check has stopped the order before any policy saw it.
     """
 
-    __slots__ = ("_latest", "_latest_now", "policy")
+    __slots__ = ("_latest", "policy")
 
     def __init__(self, policy: RateLimitPolicy) -> None:
         self.policy: Final = policy
-        self._latest: Counted | None = None
-        self._latest_now = 0
+        self._latest: Counted | None = None  # unless something else was counted since
 
     @property
     def windows(self) -> FixedWindows:
@@ -83,7 +82,6 @@ class BroadRates:
             before.append((asset_window, asset_window.start, asset_window.count))
         broker, asset = windows.count(settlement, now)
         self._latest = Counted(settlement, now, before)
-        self._latest_now = now
         return broker, asset, self._latest
 
     def count_broker(self, now: int) -> tuple[int, Counted]:
@@ -92,7 +90,6 @@ class BroadRates:
         window = windows._broker
         counted = Counted(None, now, [(window, window.start, window.count)])
         self._latest = counted
-        self._latest_now = now
         return windows.count_broker(now), counted
 
     def peek(self, now: int, order: Order) -> tuple[int, int]:
@@ -101,24 +98,28 @@ class BroadRates:
             return 0, 0
         return self.windows.peek(order._settlement, now)
 
-    def give_back(self, counted: Counted | int) -> None:
+    def broker_windows(self) -> FixedWindows:
+        """Return the windows for somebody who counts many attempts against the broker's."""
+        self._latest = None
+        return self.windows
+
+    def give_back(self, counted: Counted | int, now: int) -> None:
         """Take back an attempt that never reached the policies; an int tells when it was counted.
 
-        If it was the last one, everything is as if it had not been. Otherwise a window that it
-        opened now starts with the last one: at worst a limit holds for longer than it had to.
+        If it was the last one, everything is as if it had not been. Otherwise a limit may hold for
+        longer than it had to, never for less.
         """
-        if isinstance(counted, int):  # one of many: it opened no window that others are not in
-            self.windows.give_back(None, counted)
+        if isinstance(counted, int):  # one of many
+            self._latest = None
+            self.windows.give_back(None, counted, now)
             return
         if counted is self._latest:
             self._latest = None
             for window, start, count in counted.before:
                 window.start, window.count = start, count
             return
-        self.windows.give_back(counted.settlement, counted.now)
-        for window, _, _ in counted.before:
-            if window.start == counted.now:
-                window.start = self._latest_now
+        self._latest = None
+        self.windows.give_back(counted.settlement, counted.now, now)
 
 
 def _unverifiable() -> list[Reject]:

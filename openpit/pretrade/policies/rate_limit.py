@@ -49,14 +49,18 @@ __all__ = [
 ]
 
 
+_LONG_AGO: Final = -(1 << 64)
+
+
 class _Window:
     """A counter that starts anew with the first order after its window's end."""
 
-    __slots__ = ("count", "start")
+    __slots__ = ("count", "is_opened", "start")
 
     def __init__(self, start: int) -> None:
         self.start = start
         self.count = 0
+        self.is_opened = False  # by an order; the first window begins without one
 
     def peek(self, now: int, length: int) -> int:
         return 1 if now - self.start >= length else self.count + 1
@@ -65,9 +69,23 @@ class _Window:
         if now - self.start >= length:
             self.start = now
             self.count = 1
+            self.is_opened = True
         else:
             self.count += 1
         return self.count
+
+    def give_back(self, counted_at: int, now: int) -> None:
+        if self.start > counted_at or not self.count:
+            return  # it has begun since then
+        self.count -= 1
+        if not self.is_opened:
+            return
+        if not self.count:
+            self.start = _LONG_AGO  # as if it had not begun
+        elif self.start == counted_at:
+            # Who opened it never did. Of those that are in it nobody knows the first: at worst the
+            # limit holds for longer than it had to.
+            self.start = now
 
 
 class FixedWindows:
@@ -119,7 +137,7 @@ class FixedWindows:
             asset = self._assets[settlement].peek(now, rate.window)
         return broker, asset
 
-    def give_back(self, settlement: str | None, counted_at: int) -> None:
+    def give_back(self, settlement: str | None, counted_at: int, now: int) -> None:
         """Take back an attempt counted at that time: its order never reached the policies.
 
         A window that has started since does not hold the attempt and stays as it is.
@@ -128,8 +146,7 @@ class FixedWindows:
         if settlement in self._assets:
             windows.append(self._assets[settlement])
         for window in windows:
-            if window.start <= counted_at and window.count:
-                window.count -= 1
+            window.give_back(counted_at, now)
 
     def retune(self, settings: RateLimitSettings, now: int) -> None:
         """Take new settings: barriers that stay keep their counters, new ones start at zero."""

@@ -391,15 +391,46 @@ def test_an_attempt_is_given_back_to_the_window_that_counted_it() -> None:
     counted.count("USD", 5)
     counted.count("USD", 6)
 
-    counted.give_back("USD", 6)
+    counted.give_back("USD", 6, now=7)
     assert counted.peek("USD", 7) == (2, 2)
 
     # Since then the asset's window has begun anew, without that attempt.
     counted.count("USD", 12)
-    counted.give_back("USD", 5)
+    counted.give_back("USD", 5, now=13)
     assert counted.peek("USD", 13) == (2, 2)
-    counted.give_back("EUR", 12)
+    counted.give_back("EUR", 12, now=13)
     assert counted.peek("EUR", 13) == (1, 0)
+
+
+def test_a_window_whose_first_attempt_is_given_back_begins_later() -> None:
+    counted = windows()
+    for now in (60, 61, 62):
+        counted.count("USD", now)
+
+    counted.give_back("USD", 60, now=65)  # who knows which of the others was the first
+    assert counted.peek("USD", 124) == (3, 0)
+    assert counted.peek("USD", 125) == (1, 0)
+    counted.give_back("USD", 61, now=66)  # from before the window as it is now
+    assert counted.peek("USD", 124) == (3, 0)
+
+
+def test_a_window_with_nothing_in_it_has_not_begun() -> None:
+    counted = windows()
+    counted.count("USD", 60)
+    counted.give_back("USD", 60, now=61)
+    counted.give_back("USD", 60, now=61)
+
+    assert counted.count("USD", 119) == (1, 0)
+    assert counted.peek("USD", 178) == (2, 0)
+
+
+def test_the_first_window_begins_without_an_order() -> None:
+    counted = windows()
+    counted.count("USD", 59)
+    counted.give_back("USD", 59, now=59)
+
+    assert counted.count("USD", 59) == (1, 0)
+    assert counted.peek("USD", 60) == (1, 0)
 
 
 def test_supplied_counts_are_compared_as_own_ones() -> None:

@@ -1,0 +1,383 @@
+"""What always holds, whatever happens when: checked after every event, and when all is at rest.
+
+* Commands reach a shard in the order of submission, those of an account at the account's own shard.
+* A call ends exactly once, with an outcome that what the shard did and the router saw accounts for.
+* Credits balance: what is in flight is what was sent and not answered, and never more than allowed;
+  what waits has a reason to.
+* A shard keeps open what its proxies stand for, what is on its way, and nothing else.
+* Nothing is accepted that its shard did not accept.
+* Once a caller knows of an engine-wide block, it stops every later order.
+* Broad rate limits are never too permissive, and exact while nothing is given back.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from openpit.errors import (
+    AccountBlockError,
+    AccountGroupRegistrationError,
+    EngineClosed,
+    OutcomeUnknown,
+    PolicyConfigureError,
+    ShardDown,
+    ShardOverloaded,
+)
+from openpit.pretrade.policies.rate_limit import FixedWindows, RateLimitPolicy
+from openpit.router.calls import Ask
+from openpit.router.lifecycle import ShardState
+from openpit.router.upkeep import Drop, Unattended
+from openpit.wire import kinds
+
+if TYPE_CHECKING:
+    from callers import Caller, Held
+    from simulator import Simulation
+    from stations import Shard
+
+    from openpit.router.calls import Entry
+    from openpit.router.link import ShardLink
+
+__all__ = ["Observer"]
+
+_CHECKS = frozenset(
+    {
+        kinds.EXECUTE,
+        kinds.EXECUTE_COUNTED,
+        kinds.EXECUTE_WHOLE,
+        kinds.START,
+        kinds.START_DRY_RUN,
+        kinds.EXECUTE_DRY_RUN,
+        kinds.DROP_COPY,
+        kinds.EXECUTE_REQUEST,
+    }
+)
+_ACCEPTING = frozenset({kinds.ACCEPTED, kinds.RESERVED, kinds.STARTED, kinds.RECORDED, kinds.DRY})
+_REJECTING = frozenset({kinds.REJECTED, kinds.REJECTED_UNCOUNTED, kinds.DRY})
+_COUNTED = _CHECKS - {kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN, kinds.EXECUTE_REQUEST}
+_LISTING = frozenset({kinds.COMMIT_MANY, kinds.ROLLBACK_MANY})
+_OVER = frozenset({ShardState.DOWN, ShardState.CLOSED})
+
+
+class ObservedWindows(FixedWindows):
+    """The router's windows, with a list of all attempts: when, the count, the window's start."""
+
+    __slots__ = ("attempts",)
+
+    def __init__(self, settings: Any, now: int) -> None:
+        super().__init__(settings, now)
+        self.attempts: list[tuple[int, int, int]] = []
+
+    def count(self, settlement: str | None, now: int) -> tuple[int, int]:
+        counts = super().count(settlement, now)
+        self.attempts.append((now, counts[0], self._broker.start))
+        return counts
+
+    def count_broker(self, now: int) -> int:
+        count = super().count_broker(now)
+        self.attempts.append((now, count, self._broker.start))
+        return count
+
+
+class Observer:
+    """Looks at a simulation from outside."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._core = simulation.core
+        self._shards = simulation.shards
+        self._entries: list[list[Entry]] = [[] for _ in simulation.shards]
+        self._known: set[int] = set()
+        self._commands_checked = [1] * len(simulation.shards)
+        self._account_of: list[dict[int, int | None]] = [{} for _ in simulation.shards]
+        self._handled: dict[int, tuple[int, int]] = {}  # by the time of an order's command
+        self._batches: dict[int, Caller] = {}  # by the time of each of their orders
+        self._last: dict[tuple[int, Caller], int] = {}
+        # Engine-wide blocks that somebody knows of: since which event, and whose death excuses it.
+        self._armed: list[tuple[int, int | None]] = []
+        self._unblocks_pending: set[int] = set()
+        self._last_unblock = -1  # the last event at which a call to lift the block was on its way
+        self._retuned = False
+        self._close_expired = False  # then the workers are ended with what they have open
+        self._observe_rates(simulation.now)
+
+    def _observe_rates(self, now: int) -> None:
+        self.windows: ObservedWindows | None = None
+        rates = self._core.encoder.rates
+        if rates is not None:
+            policy = rates.policy
+            assert isinstance(policy, RateLimitPolicy)
+            real = policy.windows
+            assert isinstance(real, FixedWindows)
+            self.windows = ObservedWindows(policy._settings, now)
+            self.windows._broker, self.windows._assets = real._broker, real._assets
+            policy.windows = self.windows
+
+    # --- callers ---------------------------------------------------------------------------------
+
+    def began(self, caller: Caller) -> None:
+        about = caller.about
+        if about.get("unblocks_all"):
+            self._unblocks_pending.add(caller.number)
+            self._last_unblock = self._simulation.number
+            self._armed.clear()
+        if about.get("retunes"):
+            self._retuned = True
+        if caller.name == "batch":
+            for place in range(len(about["orders"])):
+                self._batches[caller.began_at + 1 + place] = caller
+
+    def will_arm(self, held: Held) -> None:
+        """Take that a handle was let go of whose rollback fails."""
+        if not self._unblocks_pending:
+            self._armed.append((self._simulation.number, held.shard))
+
+    def ended(self, caller: Caller) -> None:
+        about = caller.about
+        if caller.number in self._unblocks_pending:
+            self._unblocks_pending.discard(caller.number)
+            self._last_unblock = self._simulation.number
+        self._close_expired |= caller.name == "close" and caller.was_expired
+        if caller.was_cancelled:
+            return
+        if caller.error is not None:
+            for error in getattr(caller.error, "exceptions", (caller.error,)):
+                self._judge_error(caller, error)
+        elif "orders" in about:
+            self._judge_orders(caller)
+        is_undisputed = not self._unblocks_pending and self._last_unblock < caller.began_in
+        if is_undisputed and self._arms(caller):
+            self._armed.append((self._simulation.number, None))
+
+    def _arms(self, caller: Caller) -> bool:
+        errors = getattr(caller.error, "exceptions", (caller.error,))
+        return any(str(error) == "finalizer failed" for error in errors) or (
+            caller.error is None and caller.about.get("arms", False)
+        )
+
+    def _judge_error(self, caller: Caller, error: BaseException) -> None:
+        links = self._core.links
+        if isinstance(error, OutcomeUnknown):
+            is_cut_off = self._core.is_closed or any(link.state in _OVER for link in links)
+            assert caller.was_expired or is_cut_off, error
+        elif isinstance(error, ShardDown):
+            assert any(link.why is not None for link in links), error
+        elif isinstance(error, ShardOverloaded):
+            assert caller.was_expired or not self._core.may_wait, error
+        elif isinstance(error, EngineClosed):
+            assert self._core.is_closed, error
+        else:
+            expected = (AccountBlockError, AccountGroupRegistrationError, PolicyConfigureError)
+            assert isinstance(error, expected) or str(error) in {
+                "start failed",
+                "finalizer failed",
+            }, f"{caller.name}: {error!r}"
+
+    def _judge_orders(self, caller: Caller) -> None:
+        about = caller.about
+        results = caller.result if isinstance(caller.result, list) else [caller.result]
+        assert len(results) == len(about["orders"]), "each order has its result"
+        for place, (result, (account, _)) in enumerate(zip(results, about["orders"], strict=True)):
+            ok = bool(result)
+            if account is not None:
+                self._judge_order(caller, caller.began_at + 1 + place, result, ok=ok)
+            if ok and not about.get("ignores_blocks"):
+                for since, shard in self._armed:
+                    excused = shard is not None and self._shards[shard].is_dead
+                    assert caller.began_in <= since or excused, "the engine is blocked"
+
+    def _judge_order(self, caller: Caller, time: int, result: Any, *, ok: bool) -> None:
+        if not ok and result.rejects[0].policy == "Router":
+            everyone = caller.was_expired or any(not link.is_up for link in self._core.links)
+            assert everyone, "denied for no reason"
+            return
+        assert time in self._handled, "answered, and no shard has seen it"
+        number, seq = self._handled[time]
+        reply = self._shards[number].delivered.get(seq)
+        assert reply is not None, "answered, and its shard has not"
+        assert reply[0] in (_ACCEPTING if ok else _REJECTING), reply
+
+    # --- after every event -----------------------------------------------------------------------
+
+    def after_event(self) -> None:
+        settling = 0
+        for shard, link in zip(self._shards, self._core.links, strict=True):
+            self._check_credits(link)
+            self._check_order_of_submission(link)
+            self._check_commands(shard)
+            if link.is_up and not shard.is_dead:
+                self._check_handles(shard, link)
+            settling += sum(isinstance(entry, Drop) for entry in link.pending)
+        # The reply to a drop may be held back until all shards know of a block.
+        if self._core.has_custom:
+            assert self._core._settling >= settling
+        else:
+            assert not self._core._settling
+        waiting = self._core._wide_waiting
+        if waiting and not self._core._settling:
+            assert self._core._exclusive is not None, "a procedure waits for nothing"
+        for call in self._core.woken:
+            assert call.done, "woken too early"
+        assert len(set(map(id, self._core.woken))) == len(self._core.woken), "woken twice"
+        self._core.woken.clear()
+        self._core.lost.clear()
+
+    def _check_credits(self, link: ShardLink) -> None:
+        if link.state in _OVER:
+            assert not link.pending, "something waits for a shard that is over"
+            assert not link.waiting, "something waits for a shard that is over"
+            return
+        in_flight = sum(entry.count for entry in link.pending)
+        if link.pending:
+            in_flight -= link.answered - link.pending[0].first
+        assert link.in_flight == in_flight == link.next_seq - link.answered
+        free = sum(entry.count for entry in link.pending if isinstance(entry, (Ask, Unattended)))
+        assert in_flight - free <= link.credits, "more in flight than there are credits"
+        assert all(entry.is_sent for entry in link.pending)
+        assert not any(entry.is_sent for entry in link.waiting)
+        if link.waiting and not self._core._settling:
+            # Any reply looks after them. (A big one that was withdrawn may leave room for others.)
+            assert link.pending, "a command waits for nothing"
+
+    def _check_order_of_submission(self, link: ShardLink) -> None:
+        entries = self._entries[link.number]
+        for entry in chain(link.pending, link.waiting):
+            if id(entry) not in self._known and not isinstance(entry, (Ask, Unattended)):
+                self._known.add(id(entry))
+                entries.append(entry)
+        sent = [entry.first for entry in entries if entry.is_sent]
+        assert sent == sorted(sent), "sent in another order than submitted"
+        waiting = set(map(id, link.waiting))
+        first_waiting = next(
+            (place for place, entry in enumerate(entries) if id(entry) in waiting), len(entries)
+        )
+        assert not any(entry.is_sent for entry in entries[first_waiting:]), "overtaken"
+        # Those that are over need no more watching, nor those that were withdrawn.
+        keep = [e for e in entries if id(e) in waiting or (e.is_sent and e in link.pending)]
+        self._known.difference_update(id(e) for e in entries if e not in keep)
+        self._entries[link.number] = keep
+
+    def _check_commands(self, shard: Shard) -> None:
+        number = shard.number
+        start = self._commands_checked[number]
+        for seq in range(start, len(shard.seen)):
+            command = shard.seen[seq]
+            kind, account, time = command[:3]
+            if account is not None:
+                assert self._core.link_of(account).number == number, "a command at another's shard"
+            if kind in _CHECKS:
+                self._account_of[number][seq] = account
+                self._handled.setdefault(time, (number, seq))
+                caller = self._batches.get(time)
+                if caller is not None and account is not None:
+                    last = self._last.get((account, caller), 0)
+                    assert time > last, "orders of a batch in another order"
+                    self._last[account, caller] = time
+            elif kind in _LISTING:
+                for handle in command[3]:
+                    assert handle in self._account_of[number]
+        self._commands_checked[number] = len(shard.seen)
+
+    def _check_handles(self, shard: Shard, link: ShardLink) -> None:
+        state = self._simulation.register.state[shard.number]
+        kept = shard.open_handles
+        for handle in kept:
+            # A reply that has not arrived yet, or is held back until all shards know of a block.
+            assert handle in state or handle >= link.answered or self._core._wide_in_flight(), (
+                f"shard {shard.number} keeps {handle}, which nobody stands for"
+            )
+        for handle, where in list(state.items()):
+            if handle not in kept:
+                assert where != "open", f"a proxy stands for {handle}, which is no more"
+                del state[handle]
+
+    # --- at rest ---------------------------------------------------------------------------------
+
+    def at_rest(self) -> None:
+        """Nothing is on its way anywhere."""
+        assert not self._core._settling
+        assert self._core._exclusive is None
+        assert not self._core._wide_waiting
+        alive = []
+        for shard, link in zip(self._shards, self._core.links, strict=True):
+            assert not link.pending
+            assert not link.waiting
+            if link.is_up:
+                assert link.in_flight == 0
+                state = self._simulation.register.state[shard.number]
+                assert set(state) == shard.open_handles
+                assert set(state.values()) <= {"open"}, (
+                    f"left over in shard {shard.number}: {state}"
+                )
+                alive.append(shard)
+        self._check_that_shards_agree(alive)
+
+    def _check_that_shards_agree(self, alive: list[Shard]) -> None:
+        """Check that what every shard has is the same everywhere."""
+        seen = []
+        for shard in alive:
+            core = shard.stub.core
+            assert core is not None
+            registry = core.engine.registry
+            groups = {group: block._reason for group, block in registry._group_blocks.items()}
+            seen.append(
+                (
+                    registry.finalizer_failed,
+                    registry.unattributed_report,
+                    groups,
+                    registry._group_currencies,
+                )
+            )
+        assert all(each == seen[0] for each in seen), f"shards differ: {seen}"
+
+    def at_the_end(self) -> None:
+        """The engine is closed."""
+        for shard, link in zip(self._shards, self._core.links, strict=True):
+            assert link.state is ShardState.CLOSED
+            if not shard.is_dead and not self._close_expired:
+                assert shard.stub.core is not None
+                assert shard.stub.core.closed
+                assert not shard.open_handles, "closed with something open"
+        if self.windows is not None and not self._retuned:
+            self._check_rates(self.windows.attempts)
+
+    def _check_rates(self, attempts: list[tuple[int, int, int]]) -> None:
+        assert self.windows is not None
+        rate = self.windows._settings.broker
+        assert rate is not None
+        evaluated = self._evaluated()
+        passed = 0
+        first: int | None = None  # evaluated in this window
+        is_first_window = True
+        for time, count, start in attempts:
+            if start == time:
+                if first is not None and not is_first_window:
+                    assert time - first >= rate.window, "a window began too early"
+                passed, first, is_first_window = 0, None, False
+            if time in evaluated:
+                # Of a batch, an order may be counted later than others of a later time.
+                first = max(time, start) if first is None else first
+                passed += count <= rate.max_orders
+                assert passed <= rate.max_orders, "too many orders passed in a window"
+        times = [time for time, _, _ in attempts]
+        if evaluated.issuperset(times) and times == sorted(times):
+            self._check_exact(attempts, rate.window)
+
+    def _evaluated(self) -> set[int]:
+        """The times of the orders that came to a policy."""
+        return {
+            time
+            for time, (number, seq) in self._handled.items()
+            if self._shards[number].seen[seq][0] in _COUNTED
+            and self._shards[number].answers[seq][0] != kinds.REJECTED_UNCOUNTED
+        }
+
+    def _check_exact(self, attempts: list[tuple[int, int, int]], window: int) -> None:
+        start = count = 0
+        for time, counted, began in attempts:
+            if not count:
+                start = began
+            if time - start >= window:
+                start, count = time, 0
+            count += 1
+            assert counted == count, "every order was counted, and the count is another"

@@ -1,0 +1,296 @@
+"""A router, its shards and their callers in one thread, under a scheduler that a seed decides.
+
+Every event is one thing that happens on its own: some bytes move along one pipe, a caller begins or
+goes on, a caller's patience ends, a shard dies. After each the invariants are checked. The same
+seed gives the same events and the same trace.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import stations
+from callers import Caller, Desk
+from invariants import Observer
+from sim_policies import ENGINES
+from stations import HANDLES, Cancelled, Face, Register, Shard
+
+import openpit
+from openpit.errors import WireError
+from openpit.router.aio_engine import AsyncShardedEngine
+from openpit.router.feeds import Feed
+from openpit.router.lifecycle import ShardState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Simulation", "simulate"]
+
+EVENTS = 260
+"""How many events a simulation has before it is brought to rest."""
+
+
+class Simulation:
+    """One run."""
+
+    def __init__(self, seed: int, events: int = EVENTS) -> None:
+        self.random = random = Random(seed)
+        self.now = 1_000_000_000
+        self.events = events
+        self.number = 0
+        self._digest = hashlib.blake2b(digest_size=16)
+        self.engine_name = random.choice(tuple(ENGINES))
+        self.may_wait = random.random() < 0.85
+        credits_ = random.choice((1, 2, 3, 5, 8, 64))
+        stage = openpit.Engine.builder().clock(self.clock)
+        builder = ENGINES[self.engine_name](
+            stage.sharded(
+                shards=random.choice((1, 2, 2, 3, 4)),
+                credits=credits_,
+                max_wait=None if self.may_wait else 0,
+            )
+        )
+        plan = builder._plan()
+        self.register = stations._register = Register()
+        self.face = Face(self.clock)
+        self.core = self.face.core = plan.core(HANDLES, self.face)
+        self.shards = [Shard(number) for number in range(len(self.core.links))]
+        self._start(plan.payload)
+        self.services = plan.services
+        self._feeds = [Feed(self.face, *service) for service in enumerate(plan.services)]
+        self.engine = AsyncShardedEngine._of(self.face)
+        self.callers: list[Caller] = []  # whose calls have not ended
+        self.desk = Desk(self)
+        self.observer = Observer(self)
+        # Shards at any relative speed, callers in any hurry.
+        self._paces = [random.choice((0.2, 1.0, 1.0, 4.0)) for _ in self.shards]
+        self._most_callers = random.choice((1, 2, 4, 8, 20))
+        self._faults = random.random() < 0.5
+
+    def clock(self) -> int:
+        """Tell the time: it never stands still, so that it names a call."""
+        self.now += 1
+        return self.now
+
+    def _start(self, payload: bytes) -> None:
+        for shard, link in zip(self.shards, self.core.links, strict=True):
+            call = self.core.start(link, self.clock(), payload)
+            shard.commands += link.take()
+            shard.work(len(shard.commands))
+            data = bytes(shard.replies)
+            shard.replies.clear()
+            shard.note_delivered(data)
+            self.core.receive(link, data)
+            call.result()
+
+    def note(self, *what: Any) -> None:
+        """Write to the trace."""
+        self._digest.update(repr(what).encode())
+
+    @property
+    def trace(self) -> str:
+        """A digest of everything that has happened."""
+        return self._digest.hexdigest()
+
+    # --- events ----------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Let everything happen, then bring it to rest."""
+        for _ in range(self.events):
+            self.step()
+        self._rest()
+        if not self.core.is_closed:
+            self.desk.close()
+            self._rest()
+        self.observer.at_the_end()
+
+    def step(self) -> None:
+        """Let one thing happen."""
+        self.number += 1
+        happenings = self._possible()
+        event, weight = zip(*happenings, strict=True)
+        self.random.choices(event, weight)[0]()
+        self.observer.after_event()
+
+    def _possible(self) -> list[tuple[Callable[[], None], float]]:
+        possible: list[tuple[Callable[[], None], float]] = [(self._tick, 0.5)]
+        if len(self.callers) < self._most_callers:
+            possible.append((self._begin, 6.0))
+        if any(caller.is_ready for caller in self.callers):
+            possible.append((self._go_on, 6.0))
+        if self.desk.handles:
+            possible.append((self._forget, 0.5))
+        if self.services:
+            possible.append((self.desk.quote, 0.6))
+        if self._faults:
+            possible.append((self._impatience, 0.6))
+            possible.append((self._cancel, 0.4))
+            possible.append((self._fault, 0.12))
+            possible.append((self.desk.close, 0.02))
+        for shard, link, pace in zip(self.shards, self.core.links, self._paces, strict=True):
+            if link.has_output:
+                possible.append((lambda s=shard: self._write(s), 4.0))
+            if shard.commands:
+                possible.append((lambda s=shard: self._work(s), 4.0 * pace))
+            if shard.replies:
+                possible.append((lambda s=shard: self._read(s), 4.0 * pace))
+            elif shard.is_dead and link.state not in {ShardState.DOWN, ShardState.CLOSED}:
+                possible.append((lambda s=shard: self._end(s), 2.0))
+        return possible
+
+    def _tick(self) -> None:
+        self.now += self.random.choice((10, 10_000, 400_000, 1_000_000))
+        self.note("tick", self.now)
+
+    def _begin(self) -> None:
+        caller = self.desk.caller()
+        self.callers.append(caller)
+        self._advance(caller)
+
+    def _go_on(self) -> None:
+        self._advance(self.random.choice([each for each in self.callers if each.is_ready]))
+
+    def _advance(self, caller: Caller) -> None:
+        self.note("caller", caller.number, caller.name)
+        caller.advance()
+        if caller.is_over:
+            self.callers.remove(caller)
+            self.note("over", caller.number, caller.summary())
+            self.desk.over(caller)
+
+    def _forget(self) -> None:
+        self.note("forget")
+        self.desk.forget()
+
+    def _impatience(self) -> None:
+        """A call takes too long: the face says so, and its caller goes on when it gets its turn."""
+        waiting = [caller for caller in self.callers if caller.call is not None]
+        if waiting:
+            caller = self.random.choice(waiting)
+            self.note("expire", caller.number)
+            caller.expire(self.core)
+
+    def _cancel(self) -> None:
+        waiting = [caller for caller in self.callers if caller.may_be_cancelled]
+        if waiting:
+            caller = self.random.choice(waiting)
+            self.note("cancel", caller.number)
+            caller.cancel(Cancelled())
+            self.callers.remove(caller)
+            self.desk.over(caller)
+
+    def _fault(self) -> None:
+        shard = self.random.choice(self.shards)
+        if shard.is_dead or self.core.links[shard.number].state is not ShardState.UP:
+            return
+        if self.random.random() < 0.7:
+            kept = self.random.randint(0, len(shard.replies))
+            self.note("kill", shard.number, kept)
+            shard.die(kept)
+        else:
+            garbage = self.random.randbytes(self.random.randint(1, 12))
+            self.note("garbage", shard.number, garbage)
+            shard.die(len(shard.replies))
+            shard.replies += garbage
+
+    # --- pipes -----------------------------------------------------------------------------------
+
+    def _size(self, pipe: bytearray) -> int:
+        if self.random.random() < 0.5:
+            return len(pipe)
+        return self.random.randint(1, len(pipe))
+
+    def _write(self, shard: Shard) -> None:
+        data = self.core.links[shard.number].take()
+        self.note("write", shard.number, data)
+        if not shard.is_dead:
+            shard.commands += data
+
+    def _work(self, shard: Shard) -> None:
+        size = self._size(shard.commands)
+        self.note("work", shard.number, size)
+        shard.work(size)
+
+    def _read(self, shard: Shard) -> None:
+        size = self._size(shard.replies)
+        data = bytes(shard.replies[:size])
+        del shard.replies[:size]
+        self.note("read", shard.number, data)
+        link = self.core.links[shard.number]
+        if link.state in {ShardState.DOWN, ShardState.CLOSED}:
+            return
+        try:
+            # What is no frame is nothing that an observer could read either.
+            if not shard.is_dead:
+                shard.note_delivered(data)
+            else:
+                self._note_what_can_be_read(shard, data)
+            self.core.receive(link, data)
+        except WireError as error:
+            assert shard.is_dead, "only a dead shard has talked nonsense"
+            self.note("nonsense", shard.number, str(error))
+            self.core.lose(link, "it talked nonsense")
+
+    @staticmethod
+    def _note_what_can_be_read(shard: Shard, data: bytes) -> None:
+        try:
+            shard.note_delivered(data)
+        except (WireError, AssertionError, IndexError):
+            return
+
+    def _end(self, shard: Shard) -> None:
+        self.note("end", shard.number)
+        self.core.lose(self.core.links[shard.number], "it was killed")
+
+    # --- rest ------------------------------------------------------------------------------------
+
+    def _rest(self) -> None:
+        """Let everything that is on its way arrive."""
+        while True:
+            self.number += 1
+            moved = False
+            if self.core.dropped and not self.core.is_closed:
+                self.core._let_go()
+            for shard, link in zip(self.shards, self.core.links, strict=True):
+                if link.has_output:
+                    self._write(shard)
+                    moved = True
+                if shard.commands:
+                    self._work(shard)
+                    moved = True
+                if shard.replies:
+                    self._read(shard)
+                    moved = True
+                elif shard.is_dead and link.state not in {ShardState.DOWN, ShardState.CLOSED}:
+                    self._end(shard)
+                    moved = True
+            self.observer.after_event()
+            for caller in [caller for caller in self.callers if caller.is_ready]:
+                self._advance(caller)
+                moved = True
+            if not moved:
+                break
+        assert not self.callers, f"calls that never end: {[each.name for each in self.callers]}"
+        self.observer.at_rest()
+
+
+def simulate(seed: int, events: int = EVENTS) -> Simulation:
+    """Run the simulation of a seed; an AssertionError tells the event at which it went wrong."""
+    gc.disable()  # finalisers run when the last reference goes, and at no other time
+    simulation = Simulation(seed, events)
+    try:
+        simulation.run()
+    except BaseException as error:
+        error.add_note(
+            f"seed {seed}, event {simulation.number}: engine {simulation.engine_name}, "
+            f"{len(simulation.shards)} shards, {simulation.core.links[0].credits} credits"
+        )
+        raise
+    finally:
+        for caller in simulation.callers:
+            caller.cancel(Cancelled())
+        gc.enable()
+    return simulation

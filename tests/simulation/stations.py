@@ -1,0 +1,253 @@
+"""What stands at both ends of the simulated pipes: shards, and the face that callers see.
+
+Nothing here decides when anything happens: the simulation does.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from link import ShardStub
+
+from openpit.router.aio_proxies import (
+    AsyncHeldReservation,
+    AsyncLocalReservation,
+    AsyncOperation,
+    AsyncRequest,
+)
+from openpit.router.link import Runner
+from openpit.router.proxies import Handles
+from openpit.wire import kinds
+from openpit.wire.frames import FrameReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from openpit.router.core import RouterCore
+
+__all__ = ["HANDLES", "Cancelled", "Face", "Register", "Shard", "register"]
+
+
+class Cancelled(BaseException):
+    """A caller goes away in the middle of a call."""
+
+
+class Register:
+    """Where each handle is that a shard has given out: open, dropped, or closing; by shard."""
+
+    def __init__(self) -> None:
+        self.state: defaultdict[int, dict[int, str]] = defaultdict(dict)
+
+
+_register = Register()
+
+
+def register() -> Register:
+    """Return the register of the simulation that runs."""
+    return _register
+
+
+class _Registered:
+    """What all registered handles do."""
+
+    __slots__ = ()
+
+    def _note(self: Any, state: str) -> None:
+        _register.state[self._link.number][self._handle] = state
+
+    def reopen(self: Any) -> None:
+        super().reopen()  # type: ignore[misc]  # the proxies have it
+        self._note("open")
+
+    def __del__(self: Any) -> None:
+        if self._open and getattr(self, "_is_held", True):
+            self._note("dropped")
+        super().__del__()  # type: ignore[misc]  # the proxies have it
+
+
+class HeldReservation(_Registered, AsyncHeldReservation):
+    __slots__ = ()
+
+    def close(self) -> bool:
+        is_held = super().close()
+        if is_held:
+            self._note("closing")
+        return is_held
+
+    @classmethod
+    def _of(cls, *columns: Any) -> HeldReservation:
+        self = super()._of(*columns)
+        if self._is_held:
+            self._note("open")
+        return self  # type: ignore[return-value]  # of this class
+
+
+class Operation(_Registered, AsyncOperation):
+    __slots__ = ()
+
+    def close(self) -> bool:
+        is_held = super().close()
+        if is_held:
+            self._note("closing")
+        return is_held
+
+    @classmethod
+    def _of(cls, *columns: Any, **named: Any) -> Operation:
+        self = super()._of(*columns, **named)
+        if self._is_held:
+            self._note("open")
+        return self  # type: ignore[return-value]  # of this class
+
+
+class Request(_Registered, AsyncRequest):
+    __slots__ = ()
+
+    def close(self) -> None:
+        super().close()
+        self._note("closing")
+
+    @classmethod
+    def _of(cls, *columns: Any) -> Request:
+        self = super()._of(*columns)
+        self._note("open")
+        return self  # type: ignore[return-value]  # of this class
+
+
+HANDLES = Handles(AsyncLocalReservation, HeldReservation, Operation, Request)
+"""The handles that callers get: those of the asyncio face, registered."""
+
+
+class Shard:
+    """A shard with its two pipes, and what an observer sees pass."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.stub = ShardStub()
+        self.is_dead = False
+        self.commands = bytearray()  # on their way to the shard
+        self.replies = bytearray()  # on their way to the router
+        self.fed: list[bytes] = []
+        self.said: list[bytes] = []
+        self.seen: list[tuple[Any, ...]] = []  # commands, in the order in which they were handled
+        self.first_unseen = 0
+        self._commands_seen = FrameReader()
+        self._replies_seen = FrameReader()
+        self._answers_seen = FrameReader()
+        self.answers: dict[int, tuple[Any, ...]] = {}  # that it gave
+        self.delivered: dict[int, tuple[Any, ...]] = {}  # that the router got
+
+    @property
+    def open_handles(self) -> frozenset[int]:
+        core = self.stub.core
+        return frozenset() if core is None else core.open_handles
+
+    def work(self, size: int) -> None:
+        """Take bytes of commands; the replies wait in the other pipe."""
+        portion = bytes(self.commands[:size])
+        del self.commands[:size]
+        self.fed.append(portion)
+        for first, commands in self._commands_seen.feed(portion):
+            self.seen += commands
+            assert first + len(commands) == len(self.seen), "commands are numbered one by one"
+            for command in commands:
+                assert kinds.conforms(command, kinds.COMMANDS), command
+        replies = self.stub.receive(portion)
+        self.said.append(replies)
+        self.replies += replies
+        _collect(self._answers_seen, replies, self.answers)
+
+    def note_delivered(self, data: bytes) -> None:
+        """Note the replies that the router gets to see."""
+        _collect(self._replies_seen, data, self.delivered)
+
+    def die(self, kept: int) -> None:
+        """End; of the replies that it has sent, so many bytes will still arrive."""
+        self.is_dead = True
+        self.commands.clear()
+        del self.replies[kept:]
+
+
+def _collect(reader: FrameReader, data: bytes, into: dict[int, tuple[Any, ...]]) -> None:
+    """Read replies; keep each by the number of its command."""
+    for _, replies in reader.feed(data):
+        for reply in replies:
+            assert kinds.conforms(reply, kinds.REPLIES), reply
+            count = reply[2] if reply[0] in {kinds.ACCEPTED, kinds.DONE} else 1
+            if reply[0] != kinds.ARMED:
+                into.update(dict.fromkeys(range(reply[1], reply[1] + count), reply))
+
+
+class Turn:
+    """Awaited by a caller who lets others go first."""
+
+    def __await__(self) -> Generator[Turn, None, None]:
+        yield self
+
+
+class Waiting:
+    """Awaited by a caller whose call is not done."""
+
+    def __init__(self, call: Any) -> None:
+        self.call = call
+
+    def __await__(self) -> Generator[Waiting, None, None]:
+        yield self
+
+
+class Face(Runner):
+    """The asyncio face without asyncio: what it awaits comes when the simulation says so."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self.clock = clock
+        self.core: RouterCore
+
+    async def run(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        call = method(self.clock(), *arguments)
+        if not call.done:
+            await self._wait(call)
+        return call.result()
+
+    async def run_many(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        return (await self.run_part(method, *arguments)).result()
+
+    async def run_part(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        call = method(self.clock(), *arguments)
+        try:
+            while call.feed(self.core):
+                await Turn()
+        except BaseException:
+            call.abandon(self.core)
+            raise
+        if not call.done:
+            await self._wait(call)
+        return call
+
+    async def _wait(self, call: Any) -> None:
+        call.waiter = self  # so that the core says when it is done
+        try:
+            await Waiting(call)
+        except BaseException:
+            call.abandon(self.core)
+            raise
+        finally:
+            call.waiter = None
+
+    async def finalize(self, proxy: Any, *, commit: bool) -> None:
+        await self.run(self.core.finalize, proxy, commit)
+
+    async def execute_request(self, proxy: Any) -> Any:
+        return await self.run(self.core.execute_request, proxy)
+
+    def pass_on(self, service: int, operation: object) -> None:
+        if not self.core.is_closed:
+            self.core.quote(self.clock(), service, operation)
+
+    def stats(self) -> list[Any]:
+        return [link.stats() for link in self.core.links]
+
+    async def close(self) -> None:
+        if not self.core.is_closed:
+            call = self.core.close(self.clock())
+            if not call.done:
+                await self._wait(call)

@@ -1,0 +1,107 @@
+"""Thousands of runs of the router and its shards, each with another order of events.
+
+``OPENPIT_SEEDS`` says which: ``1-500``, ``7``, ``1-50,99``. ``make simulate SEEDS=...`` sets it.
+A seed that fails, fails again: ``make simulate SEEDS=<it>``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from link import ShardStub
+from simulator import Simulation, simulate
+
+from openpit.wire import kinds
+
+SEEDS = os.environ.get("OPENPIT_SEEDS", "1-2000")
+SEEDS_PER_TEST = 100
+
+
+def _chunks(text: str) -> list[range]:
+    """Ranges of seeds, none too long to be one test."""
+    chunks = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        end = int(last or first) + 1
+        chunks += [
+            range(start, min(start + SEEDS_PER_TEST, end))
+            for start in range(int(first), end, SEEDS_PER_TEST)
+        ]
+    return chunks
+
+
+@pytest.mark.parametrize("seeds", _chunks(SEEDS), ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
+def test_the_invariants_hold_after_every_event(seeds: range) -> None:
+    for seed in seeds:
+        simulate(seed)
+
+
+# --- what a simulation is worth ------------------------------------------------------------------
+
+_TRACES = """
+import sys
+sys.path[:0] = sys.argv[1:]
+from simulator import simulate
+print(" ".join(simulate(seed).trace for seed in range(1, 13)))
+"""
+
+
+def test_the_same_seed_gives_the_same_trace() -> None:
+    traces = [simulate(seed).trace for seed in range(1, 13)]
+    assert traces == [simulate(seed).trace for seed in range(1, 13)]
+    assert len(set(traces)) == 12
+    # Nor does it depend on what differs from one process to the next.
+    folder = Path(__file__).parent
+    told = subprocess.run(
+        [sys.executable, "-c", _TRACES, str(folder), str(folder.parent)],
+        env=os.environ | {"PYTHONHASHSEED": "7"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.split() == traces
+
+
+def test_a_shard_is_a_function_of_its_commands() -> None:
+    for seed in range(1, 31):
+        for shard in simulate(seed).shards:
+            again = ShardStub()
+            assert [again.receive(portion) for portion in shard.fed] == shard.said
+
+
+class Noting(Simulation):
+    """A simulation that keeps what it notes."""
+
+    def note(self, *what: object) -> None:
+        self.noted[what[0]] += 1
+        super().note(*what)
+        if what[0] == "over":
+            self.noted[str(what[2])] += 1
+
+    noted: Counter[object]
+
+
+def test_much_happens() -> None:
+    noted: Counter[object] = Counter()
+    commands: Counter[int] = Counter()
+    replies: Counter[int] = Counter()
+    Noting.noted = noted
+    for seed in range(1, 151):
+        simulation = Noting(seed)
+        simulation.run()
+        for shard in simulation.shards:
+            commands.update(command[0] for command in shard.seen)
+            replies.update(reply[0] for reply in shard.answers.values())
+    for event in ("kill", "garbage", "end", "nonsense", "expire", "cancel", "forget", "quote"):
+        assert noted[event] > 5, event
+    # A whole order is one that a custom policy sees more of than its flat row; here none is.
+    assert set(kinds.COMMANDS) - set(commands) <= {kinds.EXECUTE_WHOLE, kinds.REPORT_WHOLE}
+    assert set(kinds.REPLIES) - set(replies) <= {kinds.ARMED, kinds.REFUSED}
+    outcomes = "".join(str(note) for note in noted)
+    for name in ("OutcomeUnknown", "ShardDown", "ShardOverloaded", "EngineClosed"):
+        assert name in outcomes, name
