@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -79,3 +80,26 @@ class Raises(Policy):
 
     def perform_pre_trade_check(self, ctx: Context, order: Order) -> PolicyDecision:
         raise ZeroDivisionError("a bug")
+
+
+class RaisesInWorkers(Raises):
+    """Has a bug that shows in workers alone."""
+
+    def perform_pre_trade_check(self, ctx: Context, order: Order) -> PolicyDecision:
+        if is_worker():
+            raise ZeroDivisionError("a bug")
+        return PolicyDecision.accept()
+
+
+class CannotTravel(RefusesAll):
+    """Cannot be copied into a worker."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("not to be copied")
+
+
+class EndsItsProcess(RefusesAll):
+    """Takes the process with it that makes it."""
+
+    def __init__(self) -> None:
+        os._exit(7)

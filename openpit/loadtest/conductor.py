@@ -34,8 +34,8 @@ START_SECONDS: Final = 300.0
 STUCK_SECONDS: Final = 60.0
 """Without a decision for so long, the run is given up."""
 
-END_SECONDS: Final = 15.0
-"""How long a child may take to end itself, once it has said all."""
+END_SECONDS: Final = 10.0
+"""How long a child may take to end itself, its workers included."""
 
 PIPE_BYTES: Final = 1024 * 1024
 
@@ -92,11 +92,11 @@ class _Child:
             raise error(message.why)
         return message
 
-    def end(self, *, at_once: bool) -> None:
+    def end(self) -> None:
         """Close the control pipe, which ends the process; make it end if it does not."""
         self.control.close()
         try:
-            self.process.wait(0 if at_once else END_SECONDS)
+            self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -117,7 +117,6 @@ def conduct(
     with ExitStack() as stack:
         ends = _lanes(stack, plan.lanes)
         children = []
-        is_done = False
         try:
             for role, fds, library in (
                 ("generator", [end for _, end in ends], None),
@@ -125,12 +124,10 @@ def conduct(
             ):
                 children.append(_Child(role, fds, library))
             stack.close()  # the children have them now, and see each other's ends
-            outcome = _run(plan, children, progress)
-            is_done = True
+            return _run(plan, children, progress)
         finally:
-            for child in children:
-                child.end(at_once=not is_done)
-    return outcome
+            for child in reversed(children):  # with the driver go the pipes that a generator fills
+                child.end()
 
 
 def _lanes(stack: ExitStack, count: int) -> list[tuple[int, int]]:

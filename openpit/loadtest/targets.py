@@ -10,6 +10,7 @@ from openpit.cli.config import load
 from openpit.cli.tables import ConfigError
 from openpit.loadtest.busy import BusyPolicy
 from openpit.loadtest.plan import Target
+from openpit.pretrade import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,10 +32,13 @@ def custom_policies(plan: Plan) -> list[Any]:
     for spec in plan.custom:
         module, _, name = spec.partition(":")
         try:
-            policies.append(getattr(importlib.import_module(module), name)())
+            policy = getattr(importlib.import_module(module), name)()
         except Exception as error:
             # Whatever a user's module raises; the cause is chained.
             raise ConfigError(f"policy {spec}: {type(error).__name__}: {error}") from error
+        if not isinstance(policy, Policy):
+            raise ConfigError(f"policy {spec}: made a {type(policy).__name__}, which is no policy")
+        policies.append(policy)
     return policies
 
 

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from load_reports import report_of
@@ -16,6 +15,9 @@ from openpit.loadtest.compare import (
     read_report,
 )
 from openpit.loadtest.report import as_document
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture

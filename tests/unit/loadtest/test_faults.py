@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from load_reports import MS, SECOND, plan_of, recording_of, truth_of
 
 from openpit.loadtest.faults import Fault, fault_of
 from openpit.loadtest.messages import Driven
-from openpit.loadtest.oracle import Truth
 from openpit.loadtest.recording import DENIED
+
+if TYPE_CHECKING:
+    from openpit.loadtest.oracle import Truth
 
 
 def told(truth: Truth, denied: dict[int, int], **changes: Any) -> Fault:

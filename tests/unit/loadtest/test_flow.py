@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
@@ -130,7 +131,7 @@ def test_cohorts_send_their_share_in_bursts() -> None:
 
     assert 0.37 < len(retail) / 5_000 < 0.43
     assert 0.17 < len(algorithms) / 5_000 < 0.23
-    changes = sum(first != second for first, second in zip(algorithms, algorithms[1:], strict=False))
+    changes = sum(first != second for first, second in itertools.pairwise(algorithms))
     assert 14 < len(algorithms) / changes < 28  # bursts of 20
 
 

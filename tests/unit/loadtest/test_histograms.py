@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from openpit.loadtest.histograms import (
     Latency,
@@ -10,6 +10,9 @@ from openpit.loadtest.histograms import (
     merged,
     write_hgrm,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MS = 1_000_000
 

@@ -75,7 +75,7 @@ def test_orders_of_all_accounts_keep_their_order_where_that_matters() -> None:
     assert rounds(events, in_order=True)[4] == [events[2], events[3]]
 
 
-# --- an engine that notes what it is asked ---------------------------------------------------------
+# --- an engine that notes what it is asked -------------------------------------------------------
 
 
 class Reservation:
@@ -275,7 +275,7 @@ def test_a_closed_loop_takes_as_many_orders_as_are_to_be_under_way() -> None:
     ]
 
 
-# --- real engines ----------------------------------------------------------------------------------
+# --- real engines --------------------------------------------------------------------------------
 
 
 def engine_of(clock: TimelineClock) -> Any:

@@ -85,9 +85,7 @@ def test_what_is_late_is_handed_over_at_once_and_counted(pipes: list[tuple[int, 
 def test_a_stalled_generator_is_late_for_what_comes_after(pipes: list[tuple[int, int]]) -> None:
     time = FakeTime()
     sinks = Sinks([end for _, end in pipes])
-    pacer = Pacer(
-        schedule_of(*SCHEDULE), sinks, stall=50 * MS, clock=time.clock, sleep=time.sleep
-    )
+    pacer = Pacer(schedule_of(*SCHEDULE), sinks, stall=50 * MS, clock=time.clock, sleep=time.sleep)
 
     pacer.run(start=0)
     sinks.close()

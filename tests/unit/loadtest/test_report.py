@@ -105,7 +105,9 @@ def test_the_knee() -> None:
     open_end = Ladder([], 40.0, is_knee_certain=False)
 
     assert knee(report_of()) == "knee: 20.0 orders/s, 10.0 for each shard"
-    assert (knee(report_of(ladder=open_end)) or "").endswith("or more: the engine never fell behind")
+    assert (knee(report_of(ladder=open_end)) or "").endswith(
+        "or more: the engine never fell behind"
+    )
     assert knee(report_of(ladder=None)) is None
     nothing = report_of(ladder=Ladder([], None, is_knee_certain=True))
     assert knee(nothing) == "knee: no rate of the ladder was carried"
@@ -188,9 +190,7 @@ def test_the_text_of_a_killed_worker(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_the_text_of_a_closed_loop_and_of_one_lane(capsys: pytest.CaptureFixture[str]) -> None:
     setting = replace(report_of().setting, in_flight=8, lanes=1)
-    report = report_of(
-        setting=setting, ladder=None, baselines=[], projection=None, saturation=None
-    )
+    report = report_of(setting=setting, ladder=None, baselines=[], projection=None, saturation=None)
 
     found = text_of(report, capsys)
 

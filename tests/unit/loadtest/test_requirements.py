@@ -37,7 +37,7 @@ def test_the_limit_itself_is_a_miss() -> None:
     ],
 )
 def test_what_is_no_requirement(text: str, message: str) -> None:
-    with pytest.raises(ValueError, match="p9|through") as caught:
+    with pytest.raises(ValueError, match=r"p9|through") as caught:
         parse_requirement(text)
 
     assert str(caught.value).startswith(message)

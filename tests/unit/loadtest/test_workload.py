@@ -91,13 +91,17 @@ COHORT = "name='a'\nburst=1\nmin_quantity=1\n"
             "[accounts.cohort #1] key 'max_quantity' is wrong (a whole number from 1 to",
         ),
         (
-            "[[accounts.cohort]]\nname='a'\nburst=1\nshare=1\nactivity=1\n"
-            "min_quantity=5\nmax_quantity=4",
+            (
+                "[[accounts.cohort]]\nname='a'\nburst=1\nshare=1\nactivity=1\n"
+                "min_quantity=5\nmax_quantity=4"
+            ),
             "[accounts.cohort #1] max_quantity must not be below min_quantity",
         ),
         (
-            "[[accounts.cohort]]\nname='a'\nburst=0.5\nshare=1\nactivity=1\n"
-            "min_quantity=1\nmax_quantity=4",
+            (
+                "[[accounts.cohort]]\nname='a'\nburst=0.5\nshare=1\nactivity=1\n"
+                "min_quantity=1\nmax_quantity=4"
+            ),
             "[accounts.cohort #1] key 'burst' is wrong (a number from 1 is expected)",
         ),
         (

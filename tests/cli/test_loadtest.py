@@ -1,0 +1,437 @@
+"""`openpit loadtest` as a user calls it: options, files, messages and exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+from load_reports import report_of, run_of
+from processes import children_of, is_running, wait_until
+
+from openpit.cli import main
+from openpit.cli.exits import Exit
+from openpit.loadtest import session
+from openpit.loadtest.histograms import fold
+from openpit.loadtest.oracle import Judgement
+from openpit.loadtest.plan import Target
+from openpit.loadtest.report import as_document
+from openpit.loadtest.workload import DEFAULT_WORKLOAD
+
+if TYPE_CHECKING:
+    from openpit.loadtest.session import Request
+
+ROOT = Path(__file__).parents[2]
+
+QUICK = (
+    "--accounts=100",
+    "--rate=200",
+    "--duration=1",
+    "--warm-up=0.2",
+    "--lag-limit=60000",
+    "--no-saturation",
+)
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["loadtest", *map(str, arguments)])
+
+
+# --- real runs -----------------------------------------------------------------------------------
+
+
+def test_a_run_prints_its_report_and_writes_its_files(tmp_path: Path) -> None:
+    files = {name: tmp_path / "out" / f"report.{name}" for name in ("html", "json")}
+    hgrm = tmp_path / "hgrm"
+
+    result = run(*QUICK, "--html", files["html"], "--hgrm", hgrm, "--require", "throughput>1")
+
+    assert (result.exit_code, result.exception) == (Exit.OK, None)
+    assert result.stdout.startswith("2 shards, 100 accounts, simple policies: ")
+    assert "all 200 decisions are right" in result.stdout
+    assert result.stderr == "run: 200 orders\n"
+    assert "<!DOCTYPE html>" in files["html"].read_text()
+    assert sorted(path.name for path in hgrm.iterdir()) == [
+        "merged.hgrm",
+        "shard-0.hgrm",
+        "shard-1.hgrm",
+    ]
+
+
+def test_ladder_saturation_and_baseline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(session, "SATURATION_ORDERS", 2_000)
+    out = tmp_path / "report.json"
+
+    result = run(
+        *QUICK[:-1],
+        *("--rate", 100, "--ladder", "--ladder-steps", 2, "--ladder-seconds", 0.5),
+        *("--baseline", "in-process", "--json", out),
+    )
+
+    assert result.exit_code == Exit.OK, result.stderr
+    document = json.loads(out.read_text())
+    assert [step["offered"] for step in document["ladder"]["steps"]] == [100.0, 200.0]
+    assert document["saturation"]["offered"] is None
+    (baseline,) = document["baselines"]
+    assert (baseline["name"], baseline["run"]["judgement"]["wrong"]) == ("in-process", 0)
+    assert set(baseline["ratios"]) >= {"orders/s", "p50", "p99", "processor", "closed loop"}
+    assert document["projection"]["rows"][0]["shards"] == 1
+    assert result.stderr.splitlines()[:2] == [
+        "ladder, 100 orders/s: 50 orders",
+        "ladder, 200 orders/s: 100 orders",
+    ]
+
+
+def test_a_slow_generator_makes_the_run_invalid_without_a_headline(tmp_path: Path) -> None:
+    out = tmp_path / "report.json"
+
+    result = run(*QUICK, "--lag-limit", 50, "--stall-generator", 0.5, "--json", out)
+
+    assert result.exit_code == Exit.INVALID
+    assert result.stdout.startswith("INVALID: the generator was ")
+    assert "orders/s decided of" not in result.stdout
+    assert "over the limit of 50 ms" in result.stderr
+    assert json.loads(out.read_text())["valid"] is False
+
+
+def test_a_wrong_decision_fails_the_run() -> None:
+    result = run(*QUICK, "--shards", 1, "--policy", "load_policies:Liar")
+
+    assert result.exit_code == Exit.WRONG
+    assert result.stdout.startswith("FAILED: 1 wrong of 200 decisions\n")
+    assert "wrong: order 1, shard 0: Other of Liar (refused by a test); right: accepted" in (
+        result.stdout
+    )
+    assert "orders/s decided of" not in result.stdout
+
+
+def test_a_killed_worker_is_told() -> None:
+    result = run(*QUICK, "--kill-worker-at", 0.5)
+
+    assert result.exit_code == Exit.OK, result.stderr
+    assert "Worker of shard 0 killed at 0.5" in result.stdout
+    assert "were denied for the killed shard" in result.stdout
+
+
+@pytest.mark.reference
+def test_the_reference_decides_the_same(tmp_path: Path) -> None:
+    reference = Path(os.environ.get("OPENPIT_REFERENCE") or ROOT / "build" / "reference")
+    if not (reference / "openpit").is_dir():
+        pytest.skip(f"no reference library in {reference}: make reference")
+    out = tmp_path / "report.json"
+
+    result = run(
+        *QUICK,
+        *("--config", "spot-funds", "--busy-policy", 5),
+        *("--baseline", "reference", "--reference", reference, "--json", out),
+    )
+
+    assert result.exit_code == Exit.OK, result.stderr
+    (baseline,) = json.loads(out.read_text())["baselines"]
+    assert (baseline["name"], baseline["run"]["library"]) == ("reference", "0.10.0")
+    assert baseline["run"]["judgement"]["wrong"] == 0
+    assert "reference: all 200 decisions are the same" in result.stdout
+    assert result.stdout.startswith(
+        "2 shards, 100 accounts, spot-funds policies and a custom policy of 5 µs: "
+    )
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc")
+def test_an_interrupt_ends_everything() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "openpit.cli", "loadtest", "--rate", "100", "--no-saturation"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+    )
+    try:
+        family: set[int] = set()
+
+        def has_workers() -> bool:
+            for child in children_of(process.pid):
+                family.add(child)
+                family.update(children_of(child))
+            return len(family) >= 4  # generator, driver, two workers
+
+        assert wait_until(has_workers)
+        os.killpg(process.pid, signal.SIGINT)  # as the terminal does
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+
+    assert process.returncode == Exit.INTERRUPTED
+    assert b"Error: interrupted" in err
+    assert b"Traceback" not in err
+    assert wait_until(lambda: not any(map(is_running, family)))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc")
+def test_killing_it_leaves_nothing() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "openpit.cli", "loadtest", "--rate", "100", "--no-saturation"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    family: set[int] = set()
+    try:
+        end = time.monotonic() + 20
+        while len(family) < 4 and time.monotonic() < end:
+            for child in children_of(process.pid):
+                family.add(child)
+                family.update(children_of(child))
+    finally:
+        process.kill()
+        process.wait()
+
+    assert len(family) >= 4
+    assert wait_until(lambda: not any(map(is_running, family)), seconds=30)
+
+
+# --- what the command makes of what it is told ---------------------------------------------------
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """The requests of calls that hold no test and report what the fixture's report says."""
+    kept: list[Request] = []
+
+    def hold(request: Request, _: object) -> tuple[Any, list[Any]]:
+        kept.append(request)
+        return report_of(), [fold([1]), fold([2])]
+
+    monkeypatch.setattr(session, "hold", hold)
+    return kept
+
+
+def test_the_defaults(requests: list[Request]) -> None:
+    assert run().exit_code == Exit.OK
+
+    (request,) = requests
+    plan = request.plan
+    assert (plan.shards, plan.workload.accounts, plan.rate, plan.orders) == (
+        2,
+        10_000,
+        5_000,
+        100_000,
+    )
+    assert (plan.warm_up, plan.in_flight, plan.seed) == (4_000_000_000, None, 1)
+    assert (request.policies, request.has_saturation, request.has_ladder) == (
+        "simple policies",
+        True,
+        False,
+    )
+
+
+def test_options_reach_the_plan(requests: list[Request], tmp_path: Path) -> None:
+    (tmp_path / "limits.toml").write_text("[order_validation]\n")
+    (tmp_path / "load.toml").write_text("[symbols]\ncount = 3\n")
+
+    result = run(
+        *(
+            "--shards",
+            3,
+            "--config",
+            tmp_path / "limits.toml",
+            "--policy",
+            "a:B",
+            "--policy",
+            "c:D",
+        ),
+        *("--busy-policy", 20, "--workload", tmp_path / "load.toml", "--seed", 5),
+        *("--account-skew", 1.5, "--rate", 1_000, "--duration", 3, "--warm-up", 1),
+        *("--only-shard", 2, "--kill-worker-at", 1.5, "--stall-generator", 0.1),
+        *("--baseline", "in-process", "--baseline", "in-process"),
+    )
+
+    assert result.exit_code == Exit.OK, result.stderr
+    (request,) = requests
+    plan = request.plan
+    assert (plan.shards, plan.policies, plan.custom) == (3, "[order_validation]\n", ("a:B", "c:D"))
+    assert (plan.busy_microseconds, plan.workload.symbols, plan.seed) == (20, 3, 5)
+    assert (plan.account_skew, plan.rate, plan.orders) == (1.5, 1_000, 3_000)
+    assert (plan.warm_up, plan.only_shard) == (1_000_000_000, 2)
+    assert (plan.kill_at, plan.stall) == (1_500_000_000, 100_000_000)
+    assert request.baselines == (Target.IN_PROCESS,)
+    assert request.policies == ("policies of limits.toml and a custom policy of 20 µs and a:B, c:D")
+
+
+def test_a_closed_loop(requests: list[Request]) -> None:
+    assert run("--in-flight", 64).exit_code == Exit.OK
+
+    assert requests[0].plan.in_flight == 64
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--rate", 1_000_000), "20,000,000 orders: one run has 1 to 1,000,000"),
+        (("--rate", 0.01, "--duration", 1), "0 orders: one run has 1 to 1,000,000"),
+        (("--warm-up", 20), "--warm-up must be less than --duration"),
+        (("--only-shard", 2), "--only-shard 2: there are shards 0 to 1"),
+        (("--kill-worker-at", 20), "--kill-worker-at must be less than --duration"),
+        (("--in-flight", 5, "--ladder"), "--in-flight goes with neither --ladder nor"),
+        (("--in-flight", 5, "--kill-worker-at", 1), "--in-flight goes with neither --ladder nor"),
+        (("--require", "p99=1ms"), 'is no requirement such as "p99<2ms"'),
+        (("--baseline", "other"), "'other' is not one of 'in-process', 'reference'"),
+    ],
+)
+def test_usage_errors(requests: list[Request], options: tuple[object, ...], message: str) -> None:
+    result = run(*options)
+
+    assert result.exit_code == Exit.USAGE
+    assert message in " ".join(result.stderr.split())
+    assert requests == []
+
+
+def test_files_that_are_wrong(requests: list[Request], tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("[order]\n")
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff")
+
+    workload, config = run("--workload", wrong), run("--config", wrong)
+    no_text, nothing = run("--workload", binary), run("--config", "fast")
+
+    for result in (workload, config, no_text):
+        assert result.exit_code == Exit.BAD_CONFIG
+    assert f"{wrong}: unknown table [order] (tables: arrivals," in workload.stderr
+    assert f"{wrong}: unknown table [order] (tables: order_validation," in config.stderr
+    assert f"{binary}: not UTF-8 text" in no_text.stderr
+    assert nothing.exit_code == Exit.IO_FAILED
+    assert "--config takes simple, spot-funds or a file" in nothing.stderr
+    assert requests == []
+
+
+def test_a_policy_that_cannot_be_made() -> None:
+    result = run(*QUICK, "--policy", "nowhere:Policy")
+
+    assert result.exit_code == Exit.BAD_CONFIG
+    assert "policy nowhere:Policy: ModuleNotFoundError" in result.stderr
+
+
+def test_an_engine_that_does_not_start() -> None:
+    result = run(*QUICK, "--policy", "load_policies:CannotTravel")
+
+    assert result.exit_code == Exit.NOT_STARTED
+    assert "ShardStartError" in result.stderr
+
+
+def test_a_reference_that_is_not_there(requests: list[Request], tmp_path: Path) -> None:
+    result = run("--baseline", "reference", "--reference", tmp_path)
+
+    assert result.exit_code == Exit.NOT_FOUND
+    assert f"there is no reference library in {tmp_path}: `make reference` puts" in result.stderr
+    assert requests == []
+
+
+def test_packages_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openpit.loadtest.session", None)
+
+    result = run()
+
+    assert result.exit_code == Exit.NOT_FOUND
+    assert "pip install 'openpit-sharded[loadtest]'" in result.stderr
+
+
+def test_a_report_that_cannot_be_written(requests: list[Request]) -> None:
+    result = run("--json", "/dev/full")
+
+    assert len(requests) == 1
+    assert result.exit_code == Exit.IO_FAILED
+    assert "cannot write /dev/full: No space left on device" in result.stderr
+
+
+def test_without_chromium_there_is_no_picture(
+    requests: list[Request], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    result = run("--png", tmp_path / "charts.png")
+
+    assert len(requests) == 1
+    assert result.exit_code == Exit.NOT_FOUND
+    assert "--png needs Chromium" in result.stderr
+
+
+def test_a_requirement_that_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = report_of(missed=["required p99<1ms, found 3.000 ms"])
+    monkeypatch.setattr(session, "hold", lambda *_: (report, []))
+
+    result = run("--require", "p99<1ms")
+
+    assert result.exit_code == Exit.MISSED
+    assert "Error: required p99<1ms, found 3.000 ms" in result.stderr
+
+
+def test_what_is_worst_decides_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong, _ = run_of(judgement=Judgement(40, 1, 0, "", []), invalid="late")
+    invalid, _ = run_of(invalid="late")
+    reports = iter([report_of(run=wrong, missed=["x"]), report_of(run=invalid, missed=["x"])])
+    monkeypatch.setattr(session, "hold", lambda *_: (next(reports), []))
+
+    assert run().exit_code == Exit.WRONG
+    assert run().exit_code == Exit.INVALID
+
+
+# --- the other commands --------------------------------------------------------------------------
+
+
+def test_workload_prints_a_file_that_loadtest_takes(
+    requests: list[Request], tmp_path: Path
+) -> None:
+    printed = run("workload")
+    path = tmp_path / "workload.toml"
+    path.write_text(printed.output)
+
+    assert printed.output == DEFAULT_WORKLOAD
+    assert run("--workload", path).exit_code == Exit.OK
+
+
+def documents(tmp_path: Path) -> tuple[Path, Path]:
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    document = as_document(report_of())
+    first.write_text(json.dumps(document))
+    document["run"]["figures"]["latency"]["p99"] *= 1.5
+    document["setting"]["seed"] = 2
+    second.write_text(json.dumps(document))
+    return first, second
+
+
+def test_compare_ends_with_a_code_of_its_own_on_a_regression(tmp_path: Path) -> None:
+    first, second = documents(tmp_path)
+
+    result = run("compare", first, second)
+
+    assert result.exit_code == Exit.REGRESSED
+    rows = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "p99 3.000 ms 4.500 ms 1.50 worse" in rows
+    assert "p50 1.000 ms 1.000 ms 1.00" in rows
+    assert "not the same test: seed: 1 and 2" in result.stderr
+    assert "Error: worse by more than 10%: p99" in result.stderr
+
+
+def test_compare_within_the_tolerance(tmp_path: Path) -> None:
+    first, second = documents(tmp_path)
+
+    assert run("compare", first, second, "--tolerance", 0.6).exit_code == Exit.OK
+    assert run("compare", second, first).exit_code == Exit.OK  # better is no regression
+
+
+def test_compare_what_is_no_report(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("{}")
+
+    result = run("compare", path, path)
+
+    assert result.exit_code == Exit.IO_FAILED
+    assert "is no report of `openpit loadtest`" in result.stderr

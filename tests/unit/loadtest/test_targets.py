@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from load_reports import plan_of
+
+from openpit.cli.tables import ConfigError
+from openpit.loadtest.busy import BusyPolicy
+from openpit.loadtest.desk import Desk
+from openpit.loadtest.lane import TimelineClock
+from openpit.loadtest.plan import Target
+from openpit.loadtest.targets import build, custom_policies
+
+ORDER = (0, 1, 0, 7, "S001", True, "5", "100.00")
+
+
+def engine_of(**changes: Any) -> Any:
+    return build(plan_of(1, target=Target.IN_PROCESS, **changes), TimelineClock())
+
+
+def test_custom_policies_come_after_those_of_the_file() -> None:
+    engine = engine_of(custom=("load_policies:RefusesAll",))
+
+    accepted = engine.execute_pre_trade(order=Desk("USD").order(ORDER))
+    refused = engine.execute_pre_trade(order=Desk("USD").order((*ORDER[:6], "0", "100.00")))
+
+    assert [reject.policy for reject in accepted.rejects] == ["RefusesAll"]
+    assert [reject.policy for reject in refused.rejects] == ["OrderValidationPolicy"]
+
+
+def test_custom_policies_alone() -> None:
+    result = engine_of(policies="", custom=("load_policies:RefusesAll",)).execute_pre_trade(
+        order=Desk("USD").order(ORDER)
+    )
+
+    assert [reject.policy for reject in result.rejects] == ["RefusesAll"]
+
+
+def test_a_busy_policy_takes_its_time_and_accepts() -> None:
+    (policy,) = custom_policies(plan_of(1, busy_microseconds=20))
+    assert isinstance(policy, BusyPolicy)
+
+    result = engine_of(busy_microseconds=20).execute_pre_trade(order=Desk("USD").order(ORDER))
+
+    assert result.ok
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("nowhere:Policy", "policy nowhere:Policy: ModuleNotFoundError: No module named 'nowhere'"),
+        ("load_policies:Nobody", "policy load_policies:Nobody: AttributeError: "),
+        ("load_policies", "policy load_policies: AttributeError: "),
+        ("load_policies:is_running", "policy load_policies:is_running: AttributeError: "),
+    ],
+)
+def test_policies_that_cannot_be_made(spec: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        engine_of(custom=(spec,))
+
+    assert str(caught.value).startswith(message)
+
+
+def test_what_makes_no_policy() -> None:
+    with pytest.raises(ConfigError, match="is_worker: made a bool, which is no policy"):
+        engine_of(custom=("load_policies:is_worker",))
+
+
+def test_first_funds_reach_every_account() -> None:
+    engine = engine_of(policies='[spot_funds]\naccount_currency = "USD"')
+    desk = Desk("USD")
+    desk.fund(engine, accounts=3, amount="500.00")
+
+    results = [
+        engine.execute_pre_trade(order=desk.order((0, 1, 0, account, "S001", True, *order)))
+        for account, order in (
+            (1, ("5", "100.00")),
+            (3, ("5", "100.00")),
+            (3, ("1", "100.00")),
+            (4, ("1", "100.00")),
+        )
+    ]
+
+    assert [result.ok for result in results] == [True, True, False, False]
+
+
+def test_no_first_funds() -> None:
+    Desk("USD").fund(None, accounts=3, amount="0.00")  # asks nothing of the engine
