@@ -109,7 +109,11 @@ class AsyncDriver(Runner):
             self._flush()
             frames += 1
             if frames % FRAMES_PER_TURN == 0:
-                await asyncio.sleep(0)
+                try:
+                    await asyncio.sleep(0)
+                except BaseException:
+                    call.abandon(core)
+                    raise
         self._flush()
         if not call.done:
             await self._wait(call)

@@ -126,6 +126,7 @@ class ManyCall(Call):
                 link.waiting.remove(part)
                 part.withdrawn()  # type: ignore[attr-defined]  # parts have it
         self.held_back.clear()
+        self.results = []  # replies that are still to come keep this call
         super().abandon(core)
 
 

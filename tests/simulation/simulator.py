@@ -293,4 +293,5 @@ def simulate(seed: int, events: int = EVENTS) -> Simulation:
         for caller in simulation.callers:
             caller.cancel(Cancelled())
         gc.enable()
+        gc.collect(0)
     return simulation
