@@ -50,8 +50,9 @@ format: $(STAMPS)/dev ## let ruff rewrite what it can
 bench: $(STAMPS)/dev reference ## ratios against the reference, measured in the same run
 	$(BIN)/python -m bench
 
-loadtest: $(STAMPS)/dev ## drive the sharded engine at volume and report
-	$(BIN)/openpit loadtest
+loadtest: $(STAMPS)/dev ## drive the sharded engine at volume; the page is build/loadtest.html
+	@mkdir -p build
+	$(BIN)/openpit loadtest --ladder --html build/loadtest.html --json build/loadtest.json
 
 differential: $(STAMPS)/dev reference ## CALLS random calls on the reference and on ours: same answers
 	$(BIN)/python tests/differential/full.py --calls $(CALLS) $(DIFFERENTIAL_SEED)

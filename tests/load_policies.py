@@ -52,7 +52,7 @@ class Liar(Policy):
 
 
 class SleepsOnce(Policy):
-    """Sleeps for a second over one order of shard 0 (of two), after a hundred others."""
+    """Sleeps for two seconds over one order of shard 0 (of two), after a hundred others."""
 
     AFTER = 100
 
@@ -67,7 +67,7 @@ class SleepsOnce(Policy):
         if is_worker() and spread_slots(2)[slot_of(order.operation.account_id.value)] == 0:
             self._orders += 1
             if self._orders == self.AFTER:
-                time.sleep(1.0)
+                time.sleep(2.0)
         return PolicyDecision.accept()
 
 

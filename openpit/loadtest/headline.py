@@ -68,6 +68,7 @@ def knee(report: Report) -> str | None:
     if ladder.knee is None:
         return "knee: no rate of the ladder was carried"
     shards = report.setting.shards
-    more = "" if ladder.is_knee_certain else " or more: the engine never fell behind"
     each = f", {rate(ladder.knee / shards)} for each shard" if shards > 1 else ""
-    return f"knee: {rate(ladder.knee)} orders/s{each}{more}"
+    if ladder.is_knee_certain:
+        return f"knee: {rate(ladder.knee)} orders/s{each}"
+    return f"knee: at least {rate(ladder.knee)} orders/s{each}; no step showed the engine behind"

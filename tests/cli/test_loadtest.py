@@ -265,6 +265,21 @@ def test_options_reach_the_plan(requests: list[Request], tmp_path: Path) -> None
     assert request.policies == ("policies of limits.toml and a custom policy of 20 µs and a:B, c:D")
 
 
+def test_policies_may_lie_in_the_working_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "policies_of_mine.py").write_text("from load_policies import RefusesAll\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+
+    result = run(*QUICK, "--in-flight", 50, "--policy", "policies_of_mine:RefusesAll")
+
+    assert "all 200 decisions are right" in result.stdout, result.output
+    assert result.stdout.startswith(
+        "2 shards, 100 accounts, simple policies and policies_of_mine:RefusesAll: at most "
+    )
+
+
 def test_a_closed_loop(requests: list[Request]) -> None:
     assert run("--in-flight", 64).exit_code == Exit.OK
 

@@ -136,14 +136,14 @@ def test_limits_over_all_accounts_decide_the_same_through_one_lane() -> None:
 
 
 def test_a_slow_worker_shows_in_the_tail_of_its_own_shard() -> None:
-    """The worker of shard 0 sleeps for a second over one order; shard 1 goes on."""
+    """The worker of shard 0 sleeps for two seconds over one order; shard 1 goes on."""
     run = measure(plan_of(orders=600, custom=("load_policies:SleepsOnce",))).run
 
     slow, other = run.figures.shards
     assert slow.orders > 2 * SleepsOnce.AFTER
     assert run.judgement.wrong == 0
-    assert slow.latency.max >= SECOND
-    assert slow.latency.p90 > SECOND // 2  # those that came behind it
+    assert slow.latency.max >= 2 * SECOND
+    assert slow.latency.p90 > SECOND  # those that came behind it
     assert slow.max_depth > 20
     assert other.latency.max < slow.latency.max / 2
     assert other.latency.p99 < slow.latency.p90 / 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,8 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     "custom",
     multiple=True,
     metavar="MODULE:NAME",
-    help="A policy of your own, made by calling NAME of MODULE; may be given more than once.",
+    help="A policy of your own, made by calling NAME of MODULE, which may lie in this folder. "
+    "May be given more than once.",
 )
 @click.option(
     "--busy-policy",
@@ -273,6 +275,8 @@ def _request(options: dict[str, Any]) -> Request:
         raise click.UsageError("--kill-worker-at must be less than --duration")
     name, policies = _policies(options["config"])
     custom = options["custom"]
+    if custom and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # as for a script: one's policies lie here
     if options["busy_policy"]:
         name += f" and a custom policy of {options['busy_policy']:g} µs"
     if custom:
