@@ -3,6 +3,10 @@
 Any threads may call. A lock guards the core; nobody holds it while waiting. Of those that wait, one
 reads the pipes for all, the others sleep until their call is done or the reading is theirs. No
 thread is created.
+
+A signal's handler may raise anywhere in here. ^C is held back but while a call waits. Whatever else
+raises leaves no lock taken and the reading to others; if the core was being changed, its shards are
+given up by the next call.
 """
 
 from __future__ import annotations
@@ -11,13 +15,14 @@ import logging
 import os
 import select
 import weakref
-from threading import Lock
+from threading import Lock, RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.router.calls import Call
 from openpit.router.feeds import Feed
 from openpit.router.forks import let_go_in_copies
+from openpit.router.interrupts import hold, release, through
 from openpit.router.link import Runner
 from openpit.router.ports import Port, end_workers
 from openpit.shards.worker import LOOKS, await_ready
@@ -38,6 +43,18 @@ _log = logging.getLogger("openpit")
 STAGED_QUOTES: Final = 64
 """Quotes that are sent together where no order takes them along earlier."""
 
+_MILLISECONDS: Final = 1000.0
+
+
+class _Bystander(Call):
+    """Who waits for something else than a call's end, and looks whenever something has come."""
+
+    __slots__ = ("is_over",)
+
+    def __init__(self, is_over: Callable[[], bool]) -> None:
+        super().__init__()
+        self.is_over: Final = is_over
+
 
 class BlockingDriver(Runner):
     """Runs the core's calls to their end, for whichever threads come."""
@@ -56,12 +73,12 @@ class BlockingDriver(Runner):
         self._timeout: Final = timeout
         self._max_wait: Final = max_wait
         self._on_shard_down: Final = on_shard_down
-        self._lock = Lock()
+        self._lock = RLock()  # taken once only, but it knows its owner; see nested()
         self._ports: list[Port] = []
         self._workers: list[Worker] = []
         self._by_fd: dict[int, Port] = {}
         self._poller = select.poll()
-        self._reading = False
+        self._reader: Call | None = None  # for whom the pipes are read just now
         self._followers: list[Call] = []
         # Written to when a thread that polls has to look at its descriptors anew.
         self._wake_in, self._wake_out = os.pipe()
@@ -69,6 +86,7 @@ class BlockingDriver(Runner):
         os.set_blocking(self._wake_out, False)
         self._poller.register(self._wake_in, select.POLLIN)
         self._feeds: list[Feed] = []
+        self._goodbye: Call | None = None
         # Runs once: at close(), when nobody holds the engine any more, or at the interpreter's end.
         # It must hold nothing that holds this object.
         self._end = weakref.finalize(
@@ -91,14 +109,36 @@ class BlockingDriver(Runner):
 
     def run(self, method: Callable[..., Call], *arguments: Any) -> Any:
         """Make a call and wait for its end; return its value or raise its error."""
+        if self._lock._is_owned():  # type: ignore[attr-defined]  # known to threading.Condition
+            raise nested()
         core = self.core
-        with self._lock:
-            if core.is_torn:
-                self._mend()
-            call = method(self.clock(), *arguments)
-            self._send()
+        call: Call | None = None
+        is_held = hold()
+        try:
+            with self._lock:
+                if core.is_torn:
+                    self._mend()
+                call = method(self.clock(), *arguments)
+                self._send()
+                if self._reader is None and call.is_sent and not call.done:
+                    self._reader = call
+            if self._reader is call:
+                # The usual case, spelt out: the answer is there before this thread would sleep.
+                ready = await_ready(self._poller, 0.0, LOOKS)
+                with self._lock:
+                    self._handle(ready)
+                    self._reader = None
+                    if self._followers:
+                        self._hand_over()
             if not call.done:
-                self._wait(call, LOOKS)
+                self._wait(call)
+        except BaseException:
+            if call is not None:
+                self._abandon(call)
+            raise
+        finally:
+            if is_held:
+                release()
         if core.lost:
             self._tell_lost()
         return call.result()
@@ -109,24 +149,40 @@ class BlockingDriver(Runner):
 
     def run_part(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Make a call over many items, sending the first frames while it encodes the next ones."""
-        core = self.core
-        with self._lock:
-            if core.is_torn:
-                self._mend()
-            call = method(self.clock(), *arguments)
-            self._feed(call)
-            if not call.done:
-                self._wait(call)
-        if core.lost:
+        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
+            raise nested()
+        is_held = hold()
+        try:
+            with self._lock:
+                call = self._begin(method, *arguments)
+            try:
+                while self._feed(call):
+                    pass
+                if not call.done:
+                    self._wait(call)
+            except BaseException:
+                self._abandon(call)
+                raise
+        finally:
+            if is_held:
+                release()
+        if self.core.lost:
             self._tell_lost()
         return call
 
-    def _feed(self, call: Any) -> None:
-        while call.feed(self.core):
+    def _feed(self, call: Any) -> bool:
+        """Encode and send a frame of a call; tell whether there is more."""
+        with self._lock:
+            is_more: bool = call.feed(self.core)
             self._send()
-            if not self._reading and any(link.waiting for link in self.core.links):
-                self._step(0.0)  # credit may have come
-        self._send()
+            if is_more and self._reader is None and any(one.waiting for one in self.core.links):
+                self._handle(self._poller.poll(0))  # credit may have come
+        return is_more
+
+    def _begin(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        if self.core.is_torn:
+            self._mend()
+        return method(self.clock(), *arguments)
 
     def finalize(self, proxy: Any, *, commit: bool) -> None:
         """Commit or roll back what a proxy stands for."""
@@ -137,7 +193,7 @@ class BlockingDriver(Runner):
         return self.run(self.core.execute_request, proxy)
 
     def _mend(self) -> None:
-        """Give up all shards: ^C came between two steps that belong together.
+        """Give up all shards: an exception came between two steps that belong together.
 
         Bytes may be lost or commands half accounted for, and an order must not pass by mistake.
         """
@@ -145,54 +201,81 @@ class BlockingDriver(Runner):
             port.give_up(self.core, "a call was interrupted in the middle of its bookkeeping")
         self.core.is_torn = False
 
-    # --- waiting; the lock is held, but while this thread sleeps ---------------------------------
+    # --- waiting; the lock is not held ------------------------------------------------------------
 
-    def _wait(self, call: Call, looks: int = 0) -> None:
+    def _wait(self, call: Call) -> None:
         progress = call.progress
-        limit = self._timeout if call.is_sent else self._max_wait
-        deadline = monotonic() + limit
-        remaining = limit
+        remaining = self._timeout if call.is_sent else self._max_wait
+        deadline = monotonic() + remaining
+        while not call.done:
+            if remaining <= 0:
+                if progress == call.progress:
+                    self._expire(call)
+                    return
+                progress = call.progress
+                remaining = self._timeout
+                deadline = monotonic() + remaining
+            self._turn(call, remaining)
+            if not call.done:
+                remaining = deadline - monotonic()
+
+    def _expire(self, call: Call) -> None:
+        with self._lock:
+            if not call.done:
+                call.expire(self.core, f"no answer within {self._timeout:g} s")
+            self._send()  # what waited for this call alone
+            self._hand_over()
+
+    def _turn(self, call: Call, seconds: float) -> None:
+        """Wait once: for the pipes if nobody else does, else for whoever reads them."""
         try:
-            while not call.done:
-                if remaining <= 0:
-                    if progress == call.progress:
-                        call.expire(self.core, f"no answer within {self._timeout:g} s")
-                        return
-                    progress = call.progress
-                    remaining = self._timeout
-                    deadline = monotonic() + remaining
-                if self._reading:
-                    self._follow(call, remaining)
+            with self._lock:
+                if call.done or (call.__class__ is _Bystander and call.is_over()):
+                    return
+                if self._reader is None:
+                    self._reader = call
                 else:
-                    self._step(remaining, looks)
-                looks = 0
-                if not call.done:
-                    remaining = deadline - monotonic()
+                    bell = call.waiter = Lock()
+                    bell.acquire()
+                    self._followers.append(call)
+            if self._reader is not call:
+                through(bell.acquire, True, seconds)
+                self._leave(call)
+                return
+            ready = through(self._poller.poll, seconds * _MILLISECONDS)
+            with self._lock:
+                self._handle(ready)
+                self._reader = None
+                if self._followers:
+                    self._hand_over()
         except BaseException:
-            call.abandon(self.core)
+            self._leave(call)
             raise
-        finally:
+
+    def _abandon(self, call: Call) -> None:
+        """Give up a call whose caller has gone: an exception came that is none of its own."""
+        self._leave(call)
+        with self._lock:
+            call.abandon(self.core)
+
+    def _leave(self, call: Call) -> None:
+        """Wait no more."""
+        with self._lock:
+            if self._reader is call:
+                self._reader = None
+            elif call.waiter is not None:
+                call.waiter = None
+                self._followers.remove(call)
             if self._followers:
                 self._hand_over()
 
-    def _follow(self, call: Call, seconds: float) -> None:
-        """Sleep until the call is done, the reading is this thread's, or time is up."""
-        bell = Lock()
-        bell.acquire()
-        call.waiter = bell
-        self._followers.append(call)
-        self._lock.release()
-        try:
-            bell.acquire(timeout=seconds)
-        finally:
-            self._lock.acquire()
-            call.waiter = None
-            self._followers.remove(call)
-
     def _hand_over(self) -> None:
-        """Wake a thread to read the pipes, now that this one does not any more."""
+        """Wake who is done, and one to read the pipes if nobody does."""
         self._wake_done()
-        if not self._reading:
+        for call in self._followers:
+            if isinstance(call, _Bystander):
+                _ring(call)
+        if self._reader is None:
             for call in self._followers:
                 if not call.done:
                     _ring(call)
@@ -203,15 +286,8 @@ class BlockingDriver(Runner):
         while woken:
             _ring(woken.pop())
 
-    def _step(self, seconds: float, looks: int = 0) -> None:
-        """Wait for the pipes, once, and do what they ask for; first look that often."""
-        self._reading = True
-        self._lock.release()
-        try:
-            ready = await_ready(self._poller, seconds, looks)
-        finally:
-            self._lock.acquire()
-            self._reading = False
+    def _handle(self, ready: list[tuple[int, int]]) -> None:
+        """Do what the pipes ask for; the lock is held."""
         for fd, events in ready:
             port = self._by_fd.get(fd)
             if port is None:
@@ -235,7 +311,7 @@ class BlockingDriver(Runner):
                 port.send(self.core)
                 if port.has_backlog and not had_backlog:
                     self._poller.register(port.command_fd, select.POLLOUT)
-                    if self._reading:
+                    if self._reader is not None:
                         self._wake_reader()
 
     def _wake_reader(self) -> None:
@@ -264,18 +340,18 @@ class BlockingDriver(Runner):
 
     def start(self, payload: bytes, seconds: float) -> None:
         """Have all workers load their engine; raise ShardStartError if one cannot."""
+        core = self.core
         with self._lock:
-            core = self.core
             calls = [core.start(link, self.clock(), payload) for link in core.links]
             self._send()
-            deadline = monotonic() + seconds
-            for call in calls:
-                while not call.done:
-                    remaining = deadline - monotonic()
-                    if remaining <= 0:
-                        call.expire(core, f"not up within {seconds:g} s")
-                    else:
-                        self._step(remaining)
+        deadline = monotonic() + seconds
+        for call in calls:
+            while not call.done:
+                remaining = deadline - monotonic()
+                if remaining <= 0:
+                    call.expire(core, f"not up within {seconds:g} s")
+                else:
+                    self._turn(call, remaining)
         for call in calls:
             call.result()
 
@@ -286,36 +362,60 @@ class BlockingDriver(Runner):
 
     def pass_on(self, service: int, operation: object) -> None:
         """Send a change of market data to every shard, ahead of the next order."""
-        with self._lock:
-            core = self.core
-            if core.is_closed:
-                return
-            core.quote(self.clock(), service, operation)
-            if any(link.staged >= STAGED_QUOTES for link in core.links):
-                self._send()
-                self._hold_back_quotes()
+        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
+            raise nested()
+        is_held = hold()
+        try:
+            with self._lock:
+                core = self.core
+                if core.is_closed:
+                    return
+                core.quote(self.clock(), service, operation)
+                is_due = any(link.staged >= STAGED_QUOTES for link in core.links)
+                if is_due:
+                    self._send()
+            if is_due:
+                for port in self._ports:
+                    if port.link.in_flight > MARKET_BACKLOG:
+                        self._hold_back_quotes(port)
+        finally:
+            if is_held:
+                release()
 
-    def _hold_back_quotes(self) -> None:
-        """Wait for shards that have too many quotes before them; give up one that takes none."""
-        core = self.core
-        for port in self._ports:
-            link = port.link
-            answered, deadline = link.answered, monotonic() + self._timeout
-            while link.is_up and link.in_flight > MARKET_BACKLOG:
-                remaining = deadline - monotonic()
-                if remaining <= 0 and link.answered == answered:
-                    port.give_up(core, f"{link.in_flight} quotes behind, and taking none")
-                elif remaining <= 0:
-                    answered, deadline = link.answered, monotonic() + self._timeout
-                else:
-                    self._step(remaining)
+    def _hold_back_quotes(self, port: Port) -> None:
+        """Wait for a shard that has too many quotes before it; give it up if it takes none."""
+        link = port.link
+        bystander = _Bystander(lambda: not link.is_up or link.in_flight <= MARKET_BACKLOG)
+        answered, deadline = link.answered, monotonic() + self._timeout
+        while not bystander.is_over():
+            remaining = deadline - monotonic()
+            if remaining > 0:
+                self._turn(bystander, remaining)
+            elif link.answered != answered:
+                answered, deadline = link.answered, monotonic() + self._timeout
+            else:
+                self._give_up(port, f"{link.in_flight} quotes behind, and taking none")
+
+    def _give_up(self, port: Port, why: str) -> None:
+        with self._lock:
+            port.give_up(self.core, why)
+            self._unwatch(port)
+            self._send()  # what waited for this shard
+            self._hand_over()
 
     def stats(self) -> list[ShardStats]:
         """Return a picture of every shard, with what the pipes have to say by now."""
-        with self._lock:
-            if not self._reading and not self.core.is_closed:
-                self._step(0.0)
-            pictures = [link.stats() for link in self.core.links]
+        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
+            raise nested()
+        is_held = hold()
+        try:
+            with self._lock:
+                if self._reader is None and not self.core.is_closed:
+                    self._handle(self._poller.poll(0))
+                pictures = [link.stats() for link in self.core.links]
+        finally:
+            if is_held:
+                release()
         if self.core.lost:
             self._tell_lost()
         return pictures
@@ -323,7 +423,10 @@ class BlockingDriver(Runner):
     def _tell_lost(self) -> None:
         lost = self.core.lost
         while lost:
-            picture = lost.pop().stats()
+            try:
+                picture = lost.pop().stats()
+            except IndexError:
+                return  # another thread tells it
             _log.error("shard %d is down: %s", picture.shard, picture.why)
             if self._on_shard_down is not None:
                 try:
@@ -332,26 +435,47 @@ class BlockingDriver(Runner):
                     _log.exception("on_shard_down raised")
 
     def close(self) -> None:
-        """Roll back what is open, end the workers, close the pipes. Idempotent."""
-        with self._lock:
-            core = self.core
-            if core.is_closed:
-                return
-            call = core.close(self.clock())
-            self._send()
-            if not call.done:
-                self._wait(call)
-            bystander = Call()
-            while self._reading:  # by a thread whose shard did not answer: its call has ended, too
+        """Roll back what is open, end the workers, close the pipes. Idempotent.
+
+        One that was interrupted is gone on with by the next one.
+        """
+        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
+            raise nested()
+        is_held = hold()
+        try:
+            with self._lock:
+                if self._goodbye is None:
+                    self._goodbye = self._begin(self.core.close)
+                    self._send()
+                goodbye = self._goodbye
+            self._wait_for(_Bystander(lambda: goodbye.done))
+            for port in self._ports:
+                if not port.is_over:
+                    self._give_up(port, f"no answer within {self._timeout:g} s")
+            # A thread whose shard did not answer may still poll: its call has ended, too.
+            if self._end.alive:
                 self._wake_reader()
-                self._follow(bystander, self._timeout)
-        for feed in self._feeds:
-            feed.end()
-        self._end()
+            self._wait_for(_Bystander(lambda: self._reader is None))
+            for feed in self._feeds:
+                feed.end()
+            self._end()
+        finally:
+            if is_held:
+                release()
+
+    def _wait_for(self, bystander: _Bystander) -> None:
+        deadline = monotonic() + self._timeout
+        while not bystander.is_over():
+            remaining = deadline - monotonic()
+            if remaining <= 0:
+                return
+            self._turn(bystander, remaining)
 
     def disown(self) -> None:
         """Be closed, in a forked copy of this process."""
-        self._lock = Lock()
+        self._lock = RLock()
+        self._reader = None
+        self._followers.clear()
         self.core.abandon_shards()
         for worker in self._workers:
             worker.disown()
@@ -362,6 +486,14 @@ class BlockingDriver(Runner):
         self._end.detach()
         os.close(self._wake_in)
         os.close(self._wake_out)
+
+
+def nested() -> RuntimeError:
+    """Return the error of a call that would wait for the one that it interrupts, forever."""
+    return RuntimeError(
+        "the engine was called from within a call of the same thread, "
+        "by a signal's handler or a finaliser"
+    )
 
 
 def _ring(call: Call) -> None:
