@@ -17,7 +17,7 @@ __all__ = ["main"]
 COMMANDS = {
     "config": "Print the default policies and limits, as a file to edit.",
     "generate": "Write a made-up order flow, the same for the same seed.",
-    "loadtest": "Drive the sharded engine with a paced flow: latency, throughput, decisions.",
+    "loadtest": "Measure throughput and latency under a paced order flow.",
     "replay": "Run an order flow through an engine and report what it decided.",
 }
 """Name and one line of help; the module of that name defines the click command as ``command``."""

@@ -49,8 +49,8 @@ def main(role: str, control_fd: str, *lane_fds: str) -> None:
     control = Connection(int(control_fd))
     try:
         path, reference = control.recv()
-    except EOFError:
-        return
+    except (EOFError, ConnectionResetError):
+        return  # the conductor has gone before it said anything
     sys.path[:] = path
     if reference is not None:
         graft(reference)
