@@ -41,8 +41,10 @@ def host(request: pytest.FixtureRequest, nothing_left: Traces) -> Iterator[Host]
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    return Gate(str(tmp_path / "gate"))
+def gate(nothing_left: Traces) -> Iterator[Gate]:
+    made = Gate()
+    yield made
+    made.close()
 
 
 @pytest.fixture

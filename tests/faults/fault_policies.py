@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import select
+import socket
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-
-from fault_traces import eventually
 
 from openpit.core import Mutation
 from openpit.pretrade import Policy, PolicyDecision
@@ -37,38 +36,39 @@ class UntravelledError(Exception):
 
 
 class Gate:
-    """Where a policy waits in its worker until the test lets it go on."""
+    """Where a policy waits in its worker until the test lets it go on.
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        os.mkfifo(path)
+    A worker's copy knows the address only; the test has the other end.
+    """
+
+    def __init__(self) -> None:
+        self._address = f"\0openpit-gate-{uuid.uuid4()}"  # of no file: Linux keeps such names apart
+        self._arrivals = socket.socket(socket.AF_UNIX)
+        self._arrivals.bind(self._address)
+        self._arrivals.listen()
+        self._arrivals.settimeout(20)
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"_address": self._address}
 
     def wait(self) -> None:
         """In the worker: wait to be let through."""
-        with open(self.path, "rb") as fifo:  # noqa: PTH123 - blocks until the test comes
-            fifo.read(1)
+        with socket.socket(socket.AF_UNIX) as own:
+            own.connect(self._address)
+            own.recv(1)
 
-    def meet(self) -> int:
-        """In the test: wait until a policy waits; return the descriptor that holds it."""
-        held: list[int] = []
+    def meet(self) -> socket.socket:
+        """In the test: wait until a policy waits; return what holds it."""
+        held, _ = self._arrivals.accept()
+        return held
 
-        def is_there() -> bool:
-            try:
-                held.append(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK))
-            except OSError:
-                return False  # nobody has it open for reading
-            return True
+    def let_go(self, held: socket.socket) -> None:
+        """In the test: let that policy go on."""
+        held.close()
 
-        assert eventually(is_there), "no policy came to the gate"
-        return held[0]
-
-    def let_go(self, held: int) -> None:
-        """In the test: let the policy go on; return when it has, so that the next is met anew."""
-        os.write(held, b"!")
-        nobody_reads = select.poll()
-        nobody_reads.register(held, 0)
-        assert nobody_reads.poll(5_000)
-        os.close(held)
+    def close(self) -> None:
+        """In the test: be gone."""
+        self._arrivals.close()
 
 
 class Journal:
