@@ -1,0 +1,133 @@
+"""Handles that nobody holds any more: rolled back in their shard, ahead of the next order."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fault_hosts import an_order, on_every_loop
+from fault_policies import Harmful
+
+from openpit.wire.limits import HANDLES_PER_COMMAND
+
+if TYPE_CHECKING:
+    from fault_hosts import Host
+    from fault_policies import Journal
+
+
+@on_every_loop
+def test_a_dropped_reservation(host: Host, journal: Journal) -> None:
+    host.build(Harmful(journal=journal))
+    ours, other = host.account_of(0), host.account_of(1)
+    reservation = host.execute(ours, "HOLD").reservation
+    sent = host.stats(0).sent
+
+    del reservation
+    gc.collect()
+
+    # A finaliser runs anywhere, also inside of a call: it sends nothing by itself.
+    assert (host.stats(0).sent, journal.lines()) == (sent, [])
+    # The next call does, of whichever account.
+    assert host.execute(other)
+    assert journal.lines() == [f"rollback-{ours}"]
+
+
+def test_a_dropped_result_request_and_drop_copy(host: Host, journal: Journal) -> None:
+    host.build(Harmful(journal=journal))
+    ours = host.account_of(0)
+    host.execute(ours, "HOLD")
+    host.ask(lambda e: e.start_pre_trade(order=an_order(ours, "HOLD")))
+    host.ask(lambda e: e.apply_drop_copy(order=an_order(ours, "HOLD")))
+    gc.collect()
+
+    assert host.execute(ours)
+
+    assert journal.lines() == [f"rollback-{ours}"] * 2  # the request had nothing reserved yet
+
+
+def test_dropped_in_a_cycle_by_another_thread(host: Host, journal: Journal) -> None:
+    host.build(Harmful(journal=journal))
+    ours = host.account_of(0)
+    ring: list[Any] = [host.execute(ours, "HOLD")]
+    ring.append(ring)
+    del ring
+
+    collector = threading.Thread(target=gc.collect)
+    collector.start()
+    collector.join()
+
+    assert host.execute(ours)
+    assert journal.lines() == [f"rollback-{ours}"]
+
+
+def test_more_than_one_command_can_list(host: Host, journal: Journal) -> None:
+    host.build(Harmful(journal=journal))
+    ours = host.account_of(0)
+    count = HANDLES_PER_COMMAND + 10
+    results = host.ask(lambda e: e.execute_pre_trade_many([an_order(ours, "HOLD")] * count))
+    assert all(results)
+
+    del results
+    gc.collect()
+
+    assert host.execute(ours)
+    assert journal.lines() == [f"rollback-{ours}"] * count
+
+
+def test_dropped_at_a_dead_shard(host: Host, journal: Journal) -> None:
+    host.build(Harmful(journal=journal))
+    ours, other = host.account_of(0), host.account_of(1)
+    kept = [host.execute(number, "HOLD").reservation for number in (ours, other)]
+    host.kill(0)
+    assert not host.execute(ours)
+
+    kept.clear()
+    gc.collect()
+
+    assert host.execute(other)
+    assert journal.lines() == [f"rollback-{other}"]
+
+
+def test_finalised_ones_are_not_rolled_back(host: Host, journal: Journal) -> None:
+    host.build(Harmful(journal=journal))
+    ours = host.account_of(0)
+    reservations = [host.execute(ours, "HOLD").reservation for _ in range(3)]
+    host.ask(lambda _: reservations[0].commit())
+    host.ask(lambda _: reservations[1].rollback())
+    host.ask(lambda e: e.commit_many(reservations[2:]))
+
+    reservations.clear()
+    gc.collect()
+
+    assert host.execute(ours)
+    assert journal.lines() == [f"commit-{ours}", f"rollback-{ours}", f"commit-{ours}"]
+
+
+def test_a_dropped_rollback_that_fails_blocks_the_very_next_order(host: Host) -> None:
+    host.build(Harmful())
+    ours, other = host.account_of(0), host.account_of(1)
+    host.execute(ours, "HOLD-BADLY")
+    gc.collect()
+
+    (reject,) = host.execute(other).rejects
+
+    assert (reject.code, reject.scope) == ("SystemUnavailable", "account")
+
+
+@pytest.mark.parametrize("host", ["blocking"], indirect=True)
+def test_handles_outlive_their_engine(host: Host, journal: Journal) -> None:
+    host.build(Harmful(journal=journal))
+    ours = host.account_of(0)
+    reservation = host.execute(ours, "HOLD").reservation
+    accounts = host.engine.accounts()
+
+    host.engine = None
+    gc.collect()
+
+    reservation.commit()
+    assert journal.lines() == [f"commit-{ours}"]
+    accounts.unblock_all()
+    del reservation, accounts
+    gc.collect()
