@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from openpit.errors import WireError
-from openpit.router.lifecycle import ShardState
+from openpit.router.lifecycle import ShardEvent, ShardState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,6 +82,13 @@ class Port:
         try:
             data = os.read(self.reply_fd, READ_BYTES)
         except BlockingIOError:
+            core.is_torn = False
+            return
+        except OSError:
+            # The interpreter's end has closed the engine, and this thread is in a call still.
+            if self.link.state is ShardState.UP:
+                self.link.happen(ShardEvent.CLOSE)
+            core.lose(self.link, "")
             core.is_torn = False
             return
         if data:
