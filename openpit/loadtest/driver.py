@@ -58,7 +58,7 @@ def main(control: Connection, lane_fds: list[int]) -> None:
             driver.run(lane_fds)
         finally:
             driver.close()
-    except (BrokenPipeError, EOFError):
+    except (ConnectionError, EOFError):
         return
 
 

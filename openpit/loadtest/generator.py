@@ -64,7 +64,7 @@ def main(control: Connection, lane_fds: list[int]) -> None:
             pacer.run_free()
         sinks.close()
         after = own()
-    except (BrokenPipeError, EOFError):
+    except (ConnectionError, EOFError):
         return
     ended = monotonic_ns() - start
     collected = [now - then for now, then in zip(collections(), collected, strict=True)]
