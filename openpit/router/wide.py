@@ -235,9 +235,7 @@ def change_group(
         read_value(link, None, reply)
 
 
-def arm(
-    core: RouterCore, now: int, causes: Reply, deliver: Callable[[], None]
-) -> Steps:
+def arm(core: RouterCore, now: int, causes: Reply, deliver: Callable[[], None]) -> Steps:
     """Block the engine on every shard, then deliver the reply that this held up.
 
     On the one that said so as well: a call that lifts the block may have come there meanwhile, and
