@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.router.feeds import Feed
 from openpit.router.forks import let_go_in_copies
+from openpit.router.holdups import HoldUps
 from openpit.router.link import Runner
 from openpit.router.ports import Port, end_workers
 from openpit.wire.limits import MARKET_BACKLOG
@@ -74,6 +75,7 @@ class AsyncDriver(Runner):
     def attach(self, core: RouterCore, workers: list[Worker]) -> None:
         """Take the core, and a worker for each of its links."""
         self.core = core
+        self._hold_ups = HoldUps(core, self._timeout)
         this = weakref.ref(self)
         for place, (link, worker) in enumerate(zip(core.links, workers, strict=True)):
             link.pid = worker.pid
@@ -188,6 +190,10 @@ class AsyncDriver(Runner):
         """End the calls whose time is up."""
         self._timer = None
         now = monotonic()
+        for link in self._hold_ups.overdue(now):
+            port = self._ports[link.number]
+            port.give_up(self.core, f"it kept all other shards waiting for {self._timeout:g} s")
+            self._after(port)
         deadlines: dict[Call, tuple[int, float]] = {}
         for call in list(self._waiting):
             seen = self._deadlines.get(call)

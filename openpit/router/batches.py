@@ -164,7 +164,7 @@ class Part(Entry):
 
     def overloaded(self, core: RouterCore, link: ShardLink) -> None:
         self.withdrawn()
-        self._give_up(core, link.number, "no credit in time", overload(link))
+        self._give_up(core, link.number, "no credit in time", overload(core, link))
 
     def expire(self, core: RouterCore, link: ShardLink, why: str) -> None:
         """End the items that have no answer yet; one that comes later is let go."""

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.router.calls import Call
 from openpit.router.feeds import Feed
 from openpit.router.forks import let_go_in_copies
+from openpit.router.holdups import HoldUps
 from openpit.router.interrupts import hold, release, through
 from openpit.router.link import Runner
 from openpit.router.ports import Port, end_workers
@@ -96,6 +97,7 @@ class BlockingDriver(Runner):
     def attach(self, core: RouterCore, workers: list[Worker]) -> None:
         """Take the core, and a worker for each of its links."""
         self.core = core
+        self._hold_ups = HoldUps(core, self._timeout)
         for link, worker in zip(core.links, workers, strict=True):
             link.pid = worker.pid
             port = Port(link, worker)
@@ -208,6 +210,8 @@ class BlockingDriver(Runner):
         remaining = self._timeout if call.is_sent else self._max_wait
         deadline = monotonic() + remaining
         while not call.done:
+            if self.core.holding_up():
+                self._end_hold_ups()  # which may have it sent
             if remaining <= 0:
                 if progress == call.progress:
                     self._expire(call)
@@ -218,6 +222,14 @@ class BlockingDriver(Runner):
             self._turn(call, remaining)
             if not call.done:
                 remaining = deadline - monotonic()
+
+    def _end_hold_ups(self) -> None:
+        """Give up shards that have kept all others waiting for too long."""
+        for link in self._hold_ups.overdue(monotonic()):
+            self._give_up(
+                self._ports[link.number],
+                f"it kept all other shards waiting for {self._timeout:g} s",
+            )
 
     def _expire(self, call: Call) -> None:
         with self._lock:

@@ -46,6 +46,8 @@ class Entry:
 
     __slots__ = ("count", "first", "is_sent", "packed")
 
+    holds_up_all = False  # whether calls to all other shards may have to wait for the answer
+
     is_sent: bool  # False while it waits for credit
     count: int  # how many commands
     first: int  # sequence number of the first, once they are on their way
@@ -186,7 +188,7 @@ class CommandCall(Call):
         self.progress += 1
 
     def overloaded(self, core: RouterCore, link: ShardLink) -> None:
-        self.fail(core, overload(link))
+        self.fail(core, overload(core, link))
 
     def expire(self, core: RouterCore, why: str) -> None:
         link = self.link
@@ -233,8 +235,16 @@ def unknown(link: ShardLink, why: str) -> OutcomeUnknown:
     )
 
 
-def overload(link: ShardLink) -> ShardOverloaded:
-    """Return the error of a call that found no credit in time."""
+def overload(core: RouterCore, link: ShardLink) -> ShardOverloaded:
+    """Return the error of a call that found no credit in time, or had to wait for another shard."""
+    holding_up = core.holding_up()
+    if holding_up:
+        number = holding_up[0].number
+        return ShardOverloaded(
+            f"shard {number} keeps all others waiting: what nobody holds any more "
+            "has not been rolled back",
+            number,
+        )
     return ShardOverloaded(
         f"shard {link.number} has had no credit in time: {link.in_flight} commands are in flight",
         link.number,
@@ -244,20 +254,26 @@ def overload(link: ShardLink) -> ShardOverloaded:
 class Ask(Entry):
     """One question of a procedure's step."""
 
-    __slots__ = ("call", "is_check", "place")
+    __slots__ = ("call", "kind", "place")
 
-    def __init__(self, call: WideCall, place: int, packed: bytes, *, is_check: bool) -> None:
+    def __init__(self, call: WideCall, place: int, packed: bytes, kind: int) -> None:
         self.is_sent = True
         self.count = 1
         self.packed = packed
         self.call = call
         self.place = place
-        self.is_check = is_check
+        self.kind = kind
+
+    @property
+    def holds_up_all(self) -> bool:  # type: ignore[override]  # the base class says it for all
+        """Whether it tells of an engine-wide block."""
+        return self.kind == kinds.ARM
 
     def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
         # Here and not in the procedure, which goes on when the last shard has answered: the fault
         # is this shard's.
-        if (reply[0] in _ADMINISTRATIVE_REPLIES) is self.is_check and reply[0] != kinds.RAISED:
+        is_check = self.kind not in _ADMINISTRATIVE
+        if (reply[0] in _ADMINISTRATIVE_REPLIES) is is_check and reply[0] != kinds.RAISED:
             raise WireError(f"not a reply to this command: {reply!r:.200}")
         self.call.answered(core, self.place, reply)
 
@@ -320,8 +336,7 @@ class WideCall(Call):
             self._missing = len(questions)
             self._is_asking = True  # a shard that is down answers at once
             for place, (link, command) in enumerate(questions):
-                is_check = command[0] not in _ADMINISTRATIVE
-                core.ask(link, Ask(self, place, packed[place], is_check=is_check))
+                core.ask(link, Ask(self, place, packed[place], command[0]))
             self._is_asking = False
             if self._missing:
                 return
@@ -352,7 +367,7 @@ class WideCall(Call):
             self.fail(core, unknown(link, why))
 
     def overloaded(self, core: RouterCore, link: ShardLink) -> None:
-        self.fail(core, overload(link))
+        self.fail(core, overload(core, link))
 
     def abandon(self, core: RouterCore) -> None:
         if not self.done:

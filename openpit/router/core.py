@@ -242,6 +242,12 @@ class RouterCore:
                     self._settling += 1
                 link.stage(entry)
 
+    def holding_up(self) -> list[ShardLink]:
+        """Return the shards that calls to all others wait for, see :meth:`_let_go`."""
+        if not self._settling:
+            return []
+        return [link for link in self.links if any(one.holds_up_all for one in link.pending)]
+
     def settled(self) -> None:
         """Take that one lot of dropped handles is dealt with."""
         if self.has_custom:

@@ -47,6 +47,8 @@ class Drop(Unattended):
 
     __slots__ = ()
 
+    holds_up_all = True
+
     def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
         super().replied(core, link, reply)
         core.settled()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fault_hosts import an_order, on_every_loop
+from fault_hosts import PATIENCE, PROMPT, an_order, denial_of, on_every_loop
 from fault_policies import Harmful
+from fault_traces import eventually
 
+from openpit.errors import ShardOverloaded
 from openpit.wire.limits import HANDLES_PER_COMMAND
 
 if TYPE_CHECKING:
@@ -131,3 +134,66 @@ def test_handles_outlive_their_engine(host: Host, journal: Journal) -> None:
     accounts.unblock_all()
     del reservation, accounts
     gc.collect()
+
+
+HELD_UP = "it kept all other shards waiting for 0.5 s"
+
+
+def test_a_shard_that_does_not_roll_back_stops_the_others_for_the_timeout(
+    host: Host, journal: Journal
+) -> None:
+    # Whether that rollback blocks the engine is not known: no order may pass meanwhile.
+    host.build(Harmful(journal=journal), timeout=0.5)
+    ours, other = host.account_of(0), host.account_of(1)
+    host.execute(ours, "HOLD")
+    gc.collect()
+    host.stop(0)
+
+    since = time.monotonic()
+    result = host.execute(other)
+
+    # A shard cannot stand for all: it is given up, and its accounts alone are denied.
+    assert 0.5 * 0.7 < time.monotonic() - since < 0.5 + PROMPT
+    assert result
+    assert denial_of(host.execute(ours))[3] == f"shard 0: {HELD_UP}"
+    assert [(one.shard, one.why) for one in host.down] == [(0, HELD_UP)]
+
+
+def test_who_does_not_wait_that_long_is_told_which_shard_it_is(
+    host: Host, journal: Journal
+) -> None:
+    host.build(Harmful(journal=journal), timeout=PATIENCE, max_wait=0.1)
+    ours, other = host.account_of(0), host.account_of(1)
+    host.execute(ours, "HOLD")
+    gc.collect()
+    host.stop(0)
+
+    for call in (
+        lambda e: e.execute_pre_trade(order=an_order(other)),
+        lambda e: e.accounts().unblock_all(),
+    ):
+        with pytest.raises(ShardOverloaded, match="shard 0 keeps all others waiting") as told:
+            host.ask(call)
+        assert told.value.shard == 0
+
+    host.go_on(0)
+    assert eventually(lambda: host.stats(0).in_flight == 0)
+    assert host.execute(other)
+    assert journal.lines() == [f"rollback-{ours}"]
+
+
+def test_a_shard_that_does_not_hear_of_a_block_stops_the_others_for_the_timeout(
+    host: Host,
+) -> None:
+    host.build(Harmful(), timeout=0.5)
+    ours = host.account_of(0)
+    host.execute(ours, "HOLD-BADLY")
+    gc.collect()
+    host.stop(1)
+
+    since = time.monotonic()
+    (reject,) = host.execute(ours).rejects
+
+    assert time.monotonic() - since < 0.5 + PROMPT
+    assert (reject.code, reject.scope) == ("SystemUnavailable", "account")
+    assert [(one.shard, one.why) for one in host.down] == [(1, HELD_UP)]
