@@ -7,7 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from fault_programs import ASYNCIO, BLOCKING, Program
+from fault_programs import ASYNCIO, BLOCKING, Script
 from fault_traces import eventually
 
 from openpit.shards.worker import LAST_WORDS_SECONDS
@@ -32,7 +32,7 @@ FACES = pytest.mark.parametrize("body", [BLOCKING, ASYNCIO], ids=["blocking", "a
 def test_the_interpreter_ends_without_close(
     tmp_path: Path, body: str, then: str, code: int
 ) -> None:
-    with Program(tmp_path, body, then) as program:
+    with Script(tmp_path, body, then) as program:
         returned, out, err = program.end()
 
         assert (returned, out) == (code, "")
@@ -53,7 +53,7 @@ def test_a_thread_is_in_a_call_at_the_end(tmp_path: Path) -> None:
             pass
         return
     """
-    with Program(tmp_path, BLOCKING.replace("builder()", "builder(timeout=0.5)"), then) as program:
+    with Script(tmp_path, BLOCKING.replace("builder()", "builder(timeout=0.5)"), then) as program:
         returned, out, err = program.end()
 
         assert (returned, out, err) == (0, "", "")
@@ -64,7 +64,7 @@ def test_a_thread_is_in_a_call_at_the_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["KILL", "TERM"])
 def test_the_caller_is_killed(tmp_path: Path, body: str, number: int) -> None:
     then = "ready(); time.sleep(60)"
-    with Program(tmp_path, body, then) as program:
+    with Script(tmp_path, body, then) as program:
         program.ready()
         assert len(program.others()) == 2
 
@@ -82,7 +82,7 @@ def test_the_caller_is_killed_in_the_middle_of_its_calls(tmp_path: Path) -> None
         while True:
             engine.execute_pre_trade_many(orders)
     """
-    with Program(tmp_path, BLOCKING, then) as program:
+    with Script(tmp_path, BLOCKING, then) as program:
         program.ready()
 
         program.process.kill()
@@ -100,7 +100,7 @@ def test_the_caller_is_killed_while_a_policy_does_not_return(tmp_path: Path) -> 
             pass
         ready()
     """
-    with Program(tmp_path, BLOCKING, then) as program:
+    with Script(tmp_path, BLOCKING, then) as program:
         program.ready()
 
         program.process.kill()
@@ -120,7 +120,7 @@ def program():
 if __name__ == "__main__":
     program()
 """
-    with Program(tmp_path, body, "return") as program:
+    with Script(tmp_path, body, "return") as program:
         program.ready()
         assert eventually(lambda: len(program.others()) == 2)
 
@@ -150,7 +150,7 @@ if __name__ == "__main__":
     alive = [pid for pid in workers if os.path.exists(f"/proc/{{pid}}")]
     print(alive)
 """
-    with Program(tmp_path, body, "return engine, kept") as program:
+    with Script(tmp_path, body, "return engine, kept") as program:
         assert program.end() == (0, "[]\n", "")
         program.assert_nothing_is_left()
 
@@ -176,7 +176,7 @@ def test_a_copy_of_the_caller_speaks_to_no_shard(tmp_path: Path, body: str) -> N
         {ask}kept.commit()
         {ask}engine.close()
     """
-    with Program(tmp_path, body, then) as program:
+    with Script(tmp_path, body, then) as program:
         assert program.end() == (0, "42\nTrue\n", "")
         program.assert_nothing_is_left()
         assert sorted(program.journal.read_text().split()) == ["commit-1", "rollback-2"]
@@ -186,14 +186,14 @@ def test_a_copy_of_the_caller_ends_as_programs_do(tmp_path: Path) -> None:
     then = """
         import multiprocessing
         with multiprocessing.get_context("fork").Pool(2) as pool:
-            print(pool.map(abs, [-1, -2]))
+            print(pool.map(abs, [-1, -2]), flush=True)  # or the copy prints it once more
         if os.fork() == 0:
             sys.exit(0)  # with all that the interpreter does at its end
         print(os.waitstatus_to_exitcode(os.wait()[1]))
         print([shard.state for shard in engine.stats()])
         kept.commit()
     """
-    with Program(tmp_path, BLOCKING, then) as program:
+    with Script(tmp_path, BLOCKING, then) as program:
         assert program.end() == (0, "[1, 2]\n0\n['up', 'up']\n", "")
         program.assert_nothing_is_left()
         assert program.journal.read_text() == "commit-1\n"
@@ -209,7 +209,7 @@ def test_the_caller_is_killed_and_a_copy_lives_on(tmp_path: Path, copy: str) -> 
         ready()
         time.sleep(60)
     """
-    with Program(tmp_path, BLOCKING, then) as program:
+    with Script(tmp_path, BLOCKING, then) as program:
         program.ready()
         assert eventually(lambda: len(program.others()) == 3)
 
