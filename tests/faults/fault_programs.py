@@ -15,7 +15,7 @@ from fault_traces import eventually
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ASYNCIO", "BLOCKING", "Program"]
+__all__ = ["ASYNCIO", "BLOCKING", "Program", "Script"]
 
 _MARK = "OPENPIT_TEST_PROGRAM"
 _HERE = Path(__file__).parent
@@ -60,17 +60,12 @@ if __name__ == "__main__":
 class Program:
     """A program in a process of its own, with a folder of its own for temporary files."""
 
-    def __init__(self, folder: Path, body: str, then: str) -> None:
+    def __init__(self, folder: Path, *command: str) -> None:
         self._mark = uuid.uuid4().hex
-        self.journal = folder / "journal"
         self.temporary = folder / "temporary"
         self.temporary.mkdir()
-        script = folder / "program.py"
-        head = _HEAD.format(path=[str(_HERE.parent), str(_HERE)], journal=str(self.journal))
-        indented = textwrap.indent(textwrap.dedent(then).strip(), "    ").strip()
-        script.write_text(head + body.format(then=indented))
         self.process = subprocess.Popen(
-            [sys.executable, str(script)],
+            [sys.executable, *command],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -116,3 +111,15 @@ class Program:
             if pipe is not None:
                 pipe.close()
         assert eventually(lambda: not self.others(), seconds=20.0), self.others()
+
+
+class Script(Program):
+    """A program with an engine, whose first order is open; ``then`` says how it goes on."""
+
+    def __init__(self, folder: Path, body: str, then: str) -> None:
+        self.journal = folder / "journal"
+        script = folder / "program.py"
+        head = _HEAD.format(path=[str(_HERE.parent), str(_HERE)], journal=str(self.journal))
+        indented = textwrap.indent(textwrap.dedent(then).strip(), "    ").strip()
+        script.write_text(head + body.format(then=indented))
+        super().__init__(folder, str(script))
