@@ -59,7 +59,6 @@ class EngineCore:
         "_has_custom",
         "_main_checks",
         "_main_peeks",
-        "_only_checks",
         "_report_policies",
         "_start_checks",
         "_start_peeks",
@@ -70,6 +69,7 @@ class EngineCore:
         "marks_busy",
         "policies",
         "registry",
+        "reserves_nothing",
     )
 
     def __init__(
@@ -118,7 +118,7 @@ class EngineCore:
         for policy in self.policies:
             policy.bind(self.registry)
         # Without a main stage and without callbacks nothing can be reserved, raise or re-enter.
-        self._only_checks = not (has_custom or self._main_checks)
+        self.reserves_nothing: Final = not (has_custom or self._main_checks)
 
     # --- orders (spec sections 5.1 and 5.2) ----------------------------------------------------
 
@@ -175,17 +175,22 @@ class EngineCore:
         Not kept here: an engine that held its own method would be in a cycle, and stay after the
         last reference to it has gone.
         """
-        return self._execute_checks if self._only_checks else self._execute
+        return self._execute_checks if self.reserves_nothing else self._execute
 
     def _execute_checks(self, order: Order, now: int) -> ExecuteResult:
         """Run both stages where all policies are built in and use the start stage alone."""
+        rejects = self.rejects_of(order, now)
+        return self._accept(None) if rejects is None else ExecuteResult._of(None, rejects)
+
+    def rejects_of(self, order: Order, now: int) -> list[Reject] | None:
+        """Run both stages where :attr:`reserves_nothing`; None when the order passes."""
         try:
             account = order._account
         except AttributeError:
             account = _account_of(order)
         registry = self.registry
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
-            return ExecuteResult._of(None, [stopped])
+            return [stopped]
         rejects: list[Reject] | None = None
         for check in self._start_checks:
             found = check(order, now, None)
@@ -193,8 +198,7 @@ class EngineCore:
                 rejects = found if rejects is None else rejects + found
         if rejects is not None:
             self._block_by_rejects(account, rejects)
-            return ExecuteResult._of(None, rejects)
-        return self._accept(None)
+        return rejects
 
     def _execute(self, order: Order, now: int) -> ExecuteResult:
         """Run both stages."""
