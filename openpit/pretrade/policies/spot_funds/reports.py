@@ -405,9 +405,9 @@ class _Application:
         try:
             row.merge(slot, held, negate(held), negate(incoming))
         except DecimalOverflow:
-            field, released = ("held", held) if held else ("incoming", incoming)
+            field = row.overflowing_field(negate(held)) if held else "incoming"
             raise _overflow(
-                f"cancel {field} delta overflow: asset {asset}, release {plain(released)}"
+                f"cancel {field} delta overflow: asset {asset}, release {plain(held or incoming)}"
             ) from None
 
     # --- the outcome ---------------------------------------------------------------------------
