@@ -6,6 +6,7 @@ Follows spec section 5.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from openpit.core.report import ExecutionReport
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.runtime import Finalizer
+    from openpit.pretrade.runtime import Finalizer, Verdict
 
 __all__ = ["EngineCore"]
 
@@ -267,22 +268,37 @@ class EngineCore:
         registry = self.registry
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
             return ExecuteResult._of(None, [stopped])
-        effects = None
-        for check, group_id in self._main_checks:
-            try:
-                verdict = check(order, now, call)
-            except BaseException as error:  # noqa: BLE001 - the other policies still count
-                effects = effects or Effects(self.finisher)
-                effects.fail(error)
-                continue
-            if verdict is not None:
-                effects = effects or Effects(self.finisher)
-                effects.add(verdict, group_id)
-        if effects is not None:
-            if effects.rejects or effects.failure is not None:
-                return self._refuse(account, effects)
+        effects: Effects | None = None
+        verdict: Verdict | None = None
+        try:
+            for check, group_id in self._main_checks:
+                try:
+                    verdict = check(order, now, call)
+                except BaseException as error:  # noqa: BLE001 - the other policies still count
+                    effects = effects or Effects(self.finisher)
+                    effects.fail(error)
+                    continue
+                if verdict is not None:
+                    effects = effects or Effects(self.finisher)
+                    effects.add(verdict, group_id)
+            if effects is None:
+                return self._accept(None)
             effects.open = True
-        return self._accept(effects)
+            if not effects.rejects and effects.failure is None:
+                return self._accept(effects)
+        except BaseException:
+            # Policies are answered for above: a signal's handler has raised, between two steps.
+            effects = effects or Effects(self.finisher)
+            effects.include(verdict)
+            with suppress(BaseException):
+                effects.rollback()
+            raise
+        try:
+            return self._refuse(account, effects)
+        except BaseException:
+            with suppress(BaseException):
+                effects.rollback()  # what an interrupt has kept from running
+            raise
 
     def _refuse(self, account: int | None, effects: Effects) -> ExecuteResult:
         try:
@@ -391,7 +407,9 @@ class EngineCore:
 
     # --- execution reports (spec section 5.8) --------------------------------------------------
 
-    def apply_report(self, report: ExecutionReport, now: int) -> PostTradeResult:
+    def apply_report(  # noqa: PLR0915 - one straight path: every call in it would show
+        self, report: ExecutionReport, now: int
+    ) -> PostTradeResult:
         """Apply what happened at the venue; nothing of it is ever rolled back."""
         finisher = self.finisher
         if finisher.dropped:
@@ -407,33 +425,54 @@ class EngineCore:
         rows: list[GroupRow] = []
         failure: BaseException | None = None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
+        policies = self._report_policies
+        count = len(policies)
+        at, interrupted_at = 0, -1
+        is_asking = False
         try:
-            for policy in self._report_policies:
+            while at < count:
                 try:
-                    effect = policy.apply_report(report, now, call)
+                    while at < count:
+                        is_asking = True
+                        effect = policies[at].apply_report(report, now, call)
+                        if effect is not None:
+                            blocks += effect.blocks
+                            pnls += effect.pnls
+                            rows += effect.rows
+                        is_asking = False
+                        at += 1
                 except BaseException as error:  # noqa: BLE001 - the other policies still apply
                     if failure is None:
                         failure = error
-                    continue
-                if effect is not None:
-                    blocks += effect.blocks
-                    pnls += effect.pnls
-                    rows += effect.rows
+                    if not is_asking:
+                        continue
+                    is_asking = False
+                    if isinstance(policies[at], CustomPolicy) or at == interrupted_at:
+                        at += 1
+                    else:
+                        # A built-in policy raises nothing of its own. It was interrupted, has then
+                        # changed nothing, and is asked again: a report is applied as a whole.
+                        interrupted_at = at
         finally:
             finisher.busy = was_busy
-            if finisher.dropped:
-                finisher.settle()
-        if blocks:
-            if account is None:
-                self.registry.arm_unattributed_report()
-            else:
-                self.registry.block(account, blocks[0])
+            try:
+                if finisher.dropped:
+                    finisher.settle()
+            finally:
+                if blocks:
+                    self._block_by_report(account, blocks[0])
         if failure is not None:
             try:
                 raise failure
             finally:
                 failure = None  # see finalize.py: no cycle through this frame
         return PostTradeResult._of(blocks, pnls, rows)
+
+    def _block_by_report(self, account: int | None, block: AccountBlock) -> None:
+        if account is None:
+            self.registry.arm_unattributed_report()
+        else:
+            self.registry.block(account, block)
 
     # --- account adjustments (spec section 5.9) ------------------------------------------------
 
@@ -445,31 +484,33 @@ class EngineCore:
         if finisher.dropped:
             finisher.settle()
         call = EngineCall(self.registry, account)
+        effects = Effects(finisher)
         mutations: list[Finalizer] = []
+        effects.mutations = mutations
         rows: list[GroupRow] = []
         blocks: list[AccountBlock] = []
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
-            for index, adjustment in enumerate(adjustments):
-                for policy in self._adjustment_policies:
-                    try:
-                        effect = policy.apply_adjustment(account, adjustment, now, call)
-                    except BaseException:
-                        self._undo(mutations)
-                        raise
-                    if effect is None:
-                        continue
-                    mutations += effect.mutations
-                    if effect.failure is not None:
-                        self._undo(mutations)
-                        raise effect.failure
-                    if effect.rejects:
-                        finisher.rollback(mutations)
-                        return AccountAdjustmentBatchResult._of(index, effect.rejects, [], [])
-                    rows += [(policy.group_id, row) for row in effect.rows]
-                    blocks += effect.blocks
             try:
-                finisher.commit(mutations)
+                for index, adjustment in enumerate(adjustments):
+                    for policy in self._adjustment_policies:
+                        effect = policy.apply_adjustment(account, adjustment, now, call)
+                        if effect is None:
+                            continue
+                        mutations += effect.mutations
+                        if effect.failure is not None:
+                            raise effect.failure  # noqa: TRY301 - undone as any other is
+                        if effect.rejects:
+                            effects.rollback()
+                            return AccountAdjustmentBatchResult._of(index, effect.rejects, [], [])
+                        rows += [(policy.group_id, row) for row in effect.rows]
+                        blocks += effect.blocks
+            except BaseException:
+                with suppress(BaseException):  # what a callback raised goes before it
+                    effects.rollback()
+                raise
+            try:
+                effects.commit()
             finally:
                 for block in blocks:
                     self.registry.block(account, block)
@@ -478,13 +519,6 @@ class EngineCore:
             if finisher.dropped:
                 finisher.settle()
         return AccountAdjustmentBatchResult._of(None, [], rows, blocks)
-
-    def _undo(self, mutations: list[Finalizer]) -> None:
-        """Roll back on the way out of a callback's exception, which goes before any other."""
-        try:
-            self.finisher.rollback(mutations)
-        except BaseException:  # noqa: BLE001 - the callback's exception is already on its way
-            return
 
     # --- groups (spec section 6.1) -------------------------------------------------------------
 
