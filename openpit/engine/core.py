@@ -499,12 +499,15 @@ class EngineCore:
                             continue
                         mutations += effect.mutations
                         if effect.failure is not None:
-                            raise effect.failure  # noqa: TRY301 - undone as any other is
-                        if effect.rejects:
+                            effects.fail(effect.failure)
+                            effect = None  # see finalize.py: no cycle through this frame
+                            effects.raise_failure()
+                        elif effect.rejects:
                             effects.rollback()
                             return AccountAdjustmentBatchResult._of(index, effect.rejects, [], [])
-                        rows += [(policy.group_id, row) for row in effect.rows]
-                        blocks += effect.blocks
+                        else:
+                            rows += [(policy.group_id, row) for row in effect.rows]
+                            blocks += effect.blocks
             except BaseException:
                 with suppress(BaseException):  # what a callback raised goes before it
                     effects.rollback()
