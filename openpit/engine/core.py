@@ -16,6 +16,7 @@ from openpit.core.report import ensure_captured as ensure_report_captured
 from openpit.engine.call import DropCopyCall, EngineCall
 from openpit.engine.custom import CustomPolicy
 from openpit.engine.drop_copy import DropCopies
+from openpit.engine.dry_runs import DryRuns
 from openpit.engine.finalize import Effects, Finisher
 from openpit.engine.handles import EngineRequest, EngineReservation
 from openpit.engine.registry import ENGINE, AccountRegistry
@@ -57,12 +58,11 @@ class EngineCore:
         "_adjustment_policies",
         "_bind_thread",
         "_drop_copies",
+        "_dry_runs",
         "_has_custom",
         "_main_checks",
-        "_main_peeks",
         "_report_policies",
         "_start_checks",
-        "_start_peeks",
         "alive",
         "clock",
         "finisher",
@@ -100,9 +100,11 @@ class EngineCore:
             for policy in hooks("check_start")
             if not (isinstance(policy, CustomPolicy) and policy.skips_start)
         )
-        self._start_peeks = tuple(policy.peek_start for policy in hooks("peek_start"))
         self._main_checks = tuple((p.check_main, p.group_id) for p in hooks("check_main"))
-        self._main_peeks = tuple((p.peek_main, p.group_id) for p in hooks("peek_main"))
+        self._dry_runs = DryRuns(
+            [policy.peek_start for policy in hooks("peek_start")],
+            [(p.peek_main, p.group_id) for p in hooks("peek_main")],
+        )
         self._drop_copies = DropCopies(
             [
                 policy.check_start
@@ -333,46 +335,13 @@ class EngineCore:
         call = EngineCall(self.registry, account) if self._has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
-            return self._peek(order, now, call, with_main_stage=with_main_stage)
+            return self._dry_runs.answer(
+                finisher, order, now, call, with_main_stage=with_main_stage
+            )
         finally:
             finisher.busy = was_busy
             if finisher.dropped:
                 finisher.settle()
-
-    def _peek(
-        self, order: Order, now: int, call: EngineCall | None, *, with_main_stage: bool
-    ) -> DryRunReport:
-        failure: BaseException | None = None
-        rejects: Sequence[Reject] = []
-        for peek in self._start_peeks:
-            try:
-                rejects = [*rejects, *(peek(order, now, call) or ())]
-            except BaseException as error:  # noqa: BLE001 - as in the real stage
-                if failure is None:
-                    failure = error
-        if failure is not None:
-            try:
-                raise failure
-            finally:
-                failure = None  # see finalize.py: no cycle through this frame
-        outcome = Effects(self.finisher)
-        if with_main_stage and not rejects:
-            for peek_main, group_id in self._main_peeks:
-                try:
-                    verdict = peek_main(order, now, call)
-                except BaseException as error:  # noqa: BLE001 - as in the real stage
-                    outcome.fail(error)
-                    continue
-                if verdict is not None:
-                    outcome.add(verdict, group_id)
-            outcome.raise_failure()
-            rejects = outcome.rejects
-        return DryRunReport._of(
-            rejects or None,
-            Lock._of(outcome.lock_groups or {}),
-            outcome.rows,
-            first_block(rejects),
-        )
 
     # --- drop copies (spec section 5.7) --------------------------------------------------------
 
