@@ -183,7 +183,10 @@ def test_strict_stops_at_the_first_bad_line(tmp_path: Path) -> None:
 
     assert result.exit_code == Exit.BAD_LINE
     assert "line 2: not JSON: Expecting value at column 1\n" in result.stderr
-    assert len(out.read_text().splitlines()) == 1
+    part = tmp_path / "decisions.jsonl.part"
+    assert f"the decisions until then are in {part}\n" in result.stderr
+    assert len(part.read_text().splitlines()) == 1
+    assert not out.exists()
     assert any(row.startswith("total 1 1 1 0 0 0 ") for row in rows(result.stdout))
 
 
@@ -235,6 +238,31 @@ def test_decisions_to_a_place_that_is_not_there(tmp_path: Path, flow: Path) -> N
 
     assert result.exit_code == Exit.IO_FAILED
     assert "decisions.jsonl: No such file or directory" in result.stderr
+
+
+def test_decisions_over_the_configuration(tmp_path: Path, flow: Path) -> None:
+    limits = tmp_path / "limits.toml"
+    limits.write_text("[order_validation]\n")
+
+    result = run("replay", flow, "--shards", 0, "--config", limits, "--out", limits)
+
+    assert result.exit_code == Exit.USAGE
+    assert "--out would overwrite the configuration" in result.stderr
+    assert limits.read_text() == "[order_validation]\n"
+
+
+def test_a_configuration_with_a_byte_order_mark(tmp_path: Path, flow: Path) -> None:
+    limits = tmp_path / "limits.toml"
+    limits.write_bytes(b"\xef\xbb\xbf[order_validation]\r\n")
+
+    assert run("replay", flow, "--shards", 0, "--config", limits).exit_code == Exit.OK
+
+
+def test_more_shards_than_there_may_be(flow: Path) -> None:
+    result = run("replay", flow, "--shards", 257)
+
+    assert result.exit_code == Exit.USAGE
+    assert "257 is not in the range 0<=x<=256" in result.stderr
 
 
 def test_decisions_over_the_flow_itself(flow: Path) -> None:
