@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from openpit.cli.exits import Exit, ExitError
 
@@ -19,7 +19,7 @@ PART = ".part"
 
 
 class OutFile:
-    """A file of text that gets its name, and takes the place of another, with :meth:`finish`.
+    """A file that gets its name, and takes the place of another, with :meth:`finish`.
 
     Until then it is ``NAME.part``. Without :meth:`finish` the part stays, or is removed unless
     ``is_part_kept``. A device or a pipe is written to at once.
@@ -27,7 +27,7 @@ class OutFile:
     Every method raises :class:`ExitError` if the file cannot be written.
     """
 
-    def __init__(self, path: Path, *, is_part_kept: bool = False) -> None:
+    def __init__(self, path: Path, *, is_text: bool = True, is_part_kept: bool = False) -> None:
         self.path = path
         self._is_part_kept = is_part_kept
         self._is_finished = False
@@ -38,16 +38,20 @@ class OutFile:
             self.part = self._target if self._is_direct else _beside(self._target)
             if is_there and not os.access(self._target, os.W_OK):
                 raise PermissionError(13, "Permission denied")
-            self._file = self.part.open("w", encoding="utf-8", newline="\n")
+            self._file: IO[Any] = (
+                self.part.open("w", encoding="utf-8", newline="\n")
+                if is_text
+                else self.part.open("wb")
+            )
             if is_there and not self._is_direct:
                 shutil.copymode(self._target, self.part)
         except OSError as error:
             raise self._failed(error) from None
 
-    def write(self, text: str) -> None:
-        """Append text."""
+    def write(self, content: str | bytes) -> None:
+        """Append text, or bytes."""
         try:
-            self._file.write(text)
+            self._file.write(content)
         except OSError as error:
             raise self._failed(error) from None
 
@@ -84,14 +88,14 @@ class OutFile:
         return ExitError(Exit.IO_FAILED, f"cannot write {self.path}: {error.strerror}")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file of text.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file.
 
     Raises:
         ExitError: it cannot be written.
     """
-    with OutFile(path) as file:
-        file.write(text)
+    with OutFile(path, is_text=isinstance(content, str)) as file:
+        file.write(content)
         file.finish()
 
 
