@@ -33,6 +33,9 @@ __all__ = ["Policies", "load"]
 
 SPOT_FUNDS = "spot_funds"
 
+MAX_GROUP = (1 << 16) - 1
+"""Largest policy group id."""
+
 
 class Policies:
     """The policies of a configuration, in the order of their tables."""
@@ -80,7 +83,7 @@ def load(text: str) -> Policies:
         builder = read(table)
         if name == SPOT_FUNDS:
             funds = Funds(table)
-        group_id = table.optional_count("policy_group_id")
+        group_id = table.optional_count("policy_group_id", MAX_GROUP)
         table.finish()
         builders[name] = builder.with_policy_group_id(group_id) if group_id else builder
     if not builders:
@@ -97,12 +100,14 @@ def _rate_limit(table: Table) -> Any:
         *_each(
             table.tables("asset"),
             lambda row: RateLimitAssetBarrier(_rate(row), row.asset("settlement_asset")),
+            "settlement_asset",
         )
     )
     ready.account_barriers(
         *_each(
             table.tables("account"),
             lambda row: RateLimitAccountBarrier(_rate(row), row.account("account")),
+            "account",
         )
     )
     ready.account_asset_barriers(
@@ -111,6 +116,8 @@ def _rate_limit(table: Table) -> Any:
             lambda row: RateLimitAccountAssetBarrier(
                 _rate(row), row.account("account"), row.asset("settlement_asset")
             ),
+            "account",
+            "settlement_asset",
         )
     )
     broker = table.table("broker")
@@ -124,6 +131,7 @@ def _order_size_limit(table: Table) -> Any:
         *_each(
             table.tables("asset"),
             lambda row: OrderSizeAssetBarrier(_size(row), row.asset("asset")),
+            "asset",
         )
     )
     ready.account_asset_barriers(
@@ -132,6 +140,8 @@ def _order_size_limit(table: Table) -> Any:
             lambda row: OrderSizeAccountAssetBarrier(
                 _size(row), row.account("account"), row.asset("asset")
             ),
+            "account",
+            "asset",
         )
     )
     broker = table.table("broker")
@@ -142,7 +152,7 @@ def _order_size_limit(table: Table) -> Any:
 
 def _pnl_bounds_killswitch(table: Table) -> Any:
     ready = build_pnl_bounds_killswitch().broker_barriers(
-        *_each(table.tables("broker"), _pnl_bounds)
+        *_each(table.tables("broker"), _pnl_bounds, "settlement_asset")
     )
     ready.account_barriers(
         *_each(
@@ -152,6 +162,8 @@ def _pnl_bounds_killswitch(table: Table) -> Any:
                 row.account("account"),
                 row.optional_amount("initial_pnl", Pnl) or Pnl.ZERO,
             ),
+            "account",
+            "settlement_asset",
         )
     )
     return ready
@@ -175,6 +187,8 @@ def _rate(row: Table) -> RateLimit:
 
 
 def _size(row: Table) -> OrderSizeLimit:
+    if not row.has("max_quantity") and not row.has("max_notional"):
+        raise ConfigError(f"[{row.path}] give max_quantity, max_notional, or both")
     return OrderSizeLimit(
         max_quantity=row.optional_amount("max_quantity", Quantity),
         max_notional=row.optional_amount("max_notional", Volume),
@@ -189,10 +203,16 @@ def _pnl_bounds(row: Table) -> PnlBoundsBrokerBarrier:
     )
 
 
-def _each(rows: list[Table], barrier: Callable[[Table], Any]) -> list[Any]:
-    """Return one barrier per row, having checked that nothing is left over in the row."""
+def _each(rows: list[Table], barrier: Callable[[Table], Any], *keys: str) -> list[Any]:
+    """Return one barrier per row, having checked that nothing is left over in the row.
+
+    ``keys`` say what a barrier is for; there is one at most for the same.
+    """
     barriers = []
+    places: dict[tuple[object, ...], str] = {}
     for row in rows:
         barriers.append(barrier(row))
         row.finish()
+        if keys:
+            row.refuse_twin(places, *keys)
     return barriers

@@ -23,7 +23,7 @@ __all__ = ["print_report", "small_print"]
 PROCESSES = (
     "per order of all shards, after the warm-up (of generator and closed loop: of the whole run)",
     "driver: the router and its caller, who makes orders and reports",
-    "bytes per account: what the process grew by, over the accounts that it saw",
+    "bytes per account: what the process grew by, over its accounts that sent orders",
 )
 
 TIMES = ("p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms")

@@ -144,7 +144,7 @@ _POSITIVE = _Number(min=0, min_open=True)
     "--in-flight",
     type=click.IntRange(min=1, max=100_000),
     metavar="N",
-    help="Closed loop: always N orders under way to each shard, as fast as they are decided.",
+    help="Closed loop: N orders at a time to each shard, the next ones when those are decided.",
 )
 @click.option("--ladder", is_flag=True, help="Find the knee first; then run at half of it.")
 @click.option(
