@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -143,6 +144,12 @@ def test_the_reference_decides_the_same(tmp_path: Path) -> None:
     )
 
 
+def is_interrupt_blocked(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    (mask,) = re.findall(r"^SigBlk:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return bool(int(mask, 16) >> (signal.SIGINT - 1) & 1)
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc")
 def test_an_interrupt_ends_everything() -> None:
     process = subprocess.Popen(
@@ -155,13 +162,15 @@ def test_an_interrupt_ends_everything() -> None:
     try:
         family: set[int] = set()
 
-        def has_workers() -> bool:
+        def has_started() -> bool:
             for child in children_of(process.pid):
                 family.add(child)
                 family.update(children_of(child))
             return len(family) >= 4  # generator, driver, two workers
 
-        assert wait_until(has_workers)
+        assert wait_until(has_started)
+        # A child that is just starting has no handler yet, and must not end with a traceback.
+        assert all(is_interrupt_blocked(child) for child in children_of(process.pid))
         os.killpg(process.pid, signal.SIGINT)  # as the terminal does
         _, err = process.communicate(timeout=30)
     finally:
