@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from openpit.cli.funds import Funds
+from openpit.cli.starts import Starts
 from openpit.cli.tables import ConfigError, Table, parse
 from openpit.param.values import Pnl, Quantity, Volume
 from openpit.pretrade.policies import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Policies", "load"]
 
 SPOT_FUNDS = "spot_funds"
+KILL_SWITCH = "pnl_bounds_killswitch"
 
 MAX_GROUP = (1 << 16) - 1
 """Largest policy group id."""
@@ -40,11 +42,15 @@ MAX_GROUP = (1 << 16) - 1
 class Policies:
     """The policies of a configuration, in the order of their tables."""
 
-    __slots__ = ("_builders", "_funds")
+    __slots__ = ("_builders", "_funds", "starts")
 
-    def __init__(self, builders: dict[str, Any], funds: Funds | None) -> None:
+    def __init__(
+        self, builders: dict[str, Any], funds: Funds | None, starts: Starts | None
+    ) -> None:
         self._builders = builders
         self._funds = funds
+        self.starts = starts
+        """Accounts that may be outside their bounds from the start; None if there are none."""
 
     def add_to(self, stage: Any) -> Any:
         """Add every policy to an engine's builder and return its next stage.
@@ -73,6 +79,7 @@ def load(text: str) -> Policies:
     """
     builders = {}
     funds = None
+    starts = None
     for name, values in parse(text).items():
         read = _READERS.get(name)
         if read is None:
@@ -83,12 +90,14 @@ def load(text: str) -> Policies:
         builder = read(table)
         if name == SPOT_FUNDS:
             funds = Funds(table)
+        if name == KILL_SWITCH:
+            starts = Starts(table) or None
         group_id = table.optional_count("policy_group_id", MAX_GROUP)
         table.finish()
         builders[name] = builder.with_policy_group_id(group_id) if group_id else builder
     if not builders:
         raise ConfigError(f"no policy is configured (tables: {', '.join(_READERS)})")
-    return Policies(builders, funds)
+    return Policies(builders, funds, starts)
 
 
 def _order_validation(_: Table) -> Any:
@@ -177,7 +186,7 @@ _READERS: dict[str, Callable[[Table], Any]] = {
     "order_validation": _order_validation,
     "rate_limit": _rate_limit,
     "order_size_limit": _order_size_limit,
-    "pnl_bounds_killswitch": _pnl_bounds_killswitch,
+    KILL_SWITCH: _pnl_bounds_killswitch,
     SPOT_FUNDS: _spot_funds,
 }
 

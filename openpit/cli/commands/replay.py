@@ -31,6 +31,7 @@ from openpit.shards.slots import MAX_SHARDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
+    from openpit.cli.config import Policies
     from openpit.cli.events import BadLine, Event
 
     _Reader = Callable[[Iterable[tuple[int, bytes | BadLine]]], Iterator[Event | BadLine]]
@@ -127,7 +128,7 @@ def command(
     ended: ExitError | None = None
     died: dict[int, str] = {}
     with ExitStack() as stack:
-        engine = _start(stack, clock, shards, config)
+        engine, policies = _start(stack, clock, shards, config)
         decisions = None
         if out is not None:
             decisions = stack.enter_context(OutFile(out, is_part_kept=True))
@@ -140,6 +141,7 @@ def command(
             decided=None if decisions is None else decisions.write,
             complain=_complain,
             strict=strict,
+            starts=policies.starts,
         )
         lines = stack.enter_context(closing(_lines_of(flow)))
         started = perf_counter()
@@ -172,8 +174,10 @@ def _check_out(out: Path | None, flow: Path, config: Path | None) -> None:
             raise click.UsageError(f"--out would overwrite the {name}")
 
 
-def _start(stack: ExitStack, clock: FlowClock, shards: int, config: Path | None) -> Any:
-    """Build the engine with its policies; the stack closes it."""
+def _start(
+    stack: ExitStack, clock: FlowClock, shards: int, config: Path | None
+) -> tuple[Any, Policies]:
+    """Build the engine with its policies and return both; the stack closes the engine."""
     builder = Engine.builder().clock(clock)
     try:
         policies = load(DEFAULT_CONFIG if config is None else _text_of(config))
@@ -187,7 +191,7 @@ def _start(stack: ExitStack, clock: FlowClock, shards: int, config: Path | None)
         raise ExitError(Exit.BAD_CONFIG, f"{config or 'default configuration'}: {error}") from None
     except ShardStartError as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
-    return engine
+    return engine, policies
 
 
 def _reader(flow: Path, format_: str | None, accounts: int, symbol: str | None) -> _Reader:
