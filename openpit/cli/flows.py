@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from openpit.cli.events import Event, Number
 
-__all__ = ["ID_LIMIT", "TIME_LIMIT", "dump", "read"]
+__all__ = ["ID_LIMIT", "TEXT_LIMIT", "TIME_LIMIT", "dump", "is_text", "read"]
 
 ID_LIMIT = (1 << 64) - 1
 """Largest numeric account or order id: that of an account in the engine."""
@@ -56,6 +56,11 @@ def read(lines: Iterable[tuple[int, bytes | BadLine]]) -> Iterator[Event | BadLi
             yield _event(number, line)
         except _WrongEventError as wrong:
             yield BadLine(number, str(wrong))
+
+
+def is_text(value: str) -> bool:
+    """Tell whether a flow may have this as the name of something."""
+    return value.isprintable() and value.strip() != "" and len(value.encode()) <= TEXT_LIMIT
 
 
 def dump(event: Event) -> str:

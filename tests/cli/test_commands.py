@@ -226,6 +226,25 @@ def test_a_flow_whose_format_or_symbol_is_not_told(tmp_path: Path) -> None:
     assert run("replay", lobster, "--shards", 0, "--symbol", "AAPL").exit_code == Exit.OK
 
 
+@pytest.mark.parametrize("symbol", ["x" * 257, "A\nB", " "])
+def test_a_symbol_that_no_flow_may_have(tmp_path: Path, symbol: str) -> None:
+    lobster = tmp_path / "messages.csv"
+    lobster.write_text("34200.5,1,12,70,5853300,1\n")
+
+    result = run("replay", lobster, "--shards", 0, "--symbol", symbol)
+
+    assert result.exit_code == Exit.USAGE
+    assert "--symbol must be a text of at most 256 bytes" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["generate", "loadtest"])
+def test_a_seed_that_would_give_the_flow_of_another(command: str) -> None:
+    result = run(command, "--seed", -5)
+
+    assert result.exit_code == Exit.USAGE
+    assert "-5 is not in the range x>=0" in result.stderr
+
+
 def test_a_flow_that_is_not_there() -> None:
     result = run("replay", "none.jsonl")
 

@@ -38,7 +38,7 @@ class Replay(Program):
         super().__init__(
             folder,
             *("-m", "openpit.cli", "replay", str(flow)),
-            *("--shards", "2", "--out", str(self.out)),
+            *("--shards", "2", "--out", str(folder / "decisions.jsonl")),
         )
 
     def deciding(self) -> list[int]:

@@ -48,7 +48,7 @@ STEP = 1000
 )
 @click.option(
     "--seed",
-    type=int,
+    type=click.IntRange(min=0),  # Python draws the same from a number and its negative
     default=1,
     show_default=True,
     help="The same seed gives the same flow, on every machine.",

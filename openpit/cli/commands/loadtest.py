@@ -111,7 +111,11 @@ _POSITIVE = _Number(min=0, min_open=True)
 )
 @click.option("--workload", type=_IN, help="The load, as TOML; see `openpit loadtest workload`.")
 @click.option(
-    "--seed", type=int, default=1, show_default=True, help="The same seed, the same load."
+    "--seed",
+    type=click.IntRange(min=0),  # Python draws the same from a number and its negative
+    default=1,
+    show_default=True,
+    help="The same seed, the same load.",
 )
 @click.option(
     "--accounts",

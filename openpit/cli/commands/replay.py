@@ -204,6 +204,8 @@ def _reader(flow: Path, format_: str | None, accounts: int, symbol: str | None) 
     symbol = symbol or lobster.symbol_of_name(flow.name)
     if symbol is None:
         raise click.UsageError(f"the symbol of {flow.name} is not told by its name: give --symbol")
+    if not flows.is_text(symbol):
+        raise click.UsageError(f"--symbol must be a text of at most {flows.TEXT_LIMIT} bytes")
     return partial(lobster.read, symbol=symbol, accounts=accounts)
 
 
