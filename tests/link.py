@@ -108,6 +108,9 @@ class LinkDriver(Runner):
     def run_many(self, method: Callable[..., Any], *arguments: Any) -> Any:
         return self.run_part(method, *arguments).result()
 
+    def abandon(self, call: Any) -> None:
+        call.abandon(self.core)
+
     def finalize(self, proxy: Any, *, commit: bool) -> None:
         self.run(self.core.finalize, proxy, commit)
 

@@ -148,6 +148,10 @@ class AsyncDriver(Runner):
         finally:
             self._waiting.discard(call)
 
+    def abandon(self, call: Call) -> None:
+        """Give up a call whose caller has gone."""
+        call.abandon(self.core)
+
     async def finalize(self, proxy: Any, *, commit: bool) -> None:
         """Commit or roll back what a proxy stands for."""
         await self.run(self.core.finalize, proxy, commit)
@@ -307,7 +311,10 @@ class AsyncDriver(Runner):
                     _log.exception("on_shard_down raised")
 
     async def close(self) -> None:
-        """Roll back what is open, end the workers, close the pipes. Idempotent."""
+        """Roll back what is open, end the workers, close the pipes. Idempotent.
+
+        One that is cancelled does so at once, and ends the calls that are in flight still.
+        """
         core = self.core
         if core.is_closed:
             return
@@ -320,13 +327,19 @@ class AsyncDriver(Runner):
         finally:
             for feed in self._feeds:
                 feed.end()
+            for link in core.links:
+                core.lose(link, "")
+            self._wake()
             self.discard()
             self._end()
 
     async def _ended(self) -> None:
-        """Wait until the workers have ended, which they do by themselves."""
+        """Wait until the workers have ended, which they do by themselves if they have answered."""
         for port in self._ports:
             self._loop.remove_reader(port.reply_fd)
+            if port.link.answered < port.link.next_seq:
+                port.worker.kill()
+        for port in self._ports:
             sentinel = port.worker.sentinel
             if sentinel is None:
                 continue

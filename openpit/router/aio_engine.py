@@ -148,15 +148,20 @@ class AsyncShardedEngine(Opaque):
         driver = self._driver
         listed, times = timed(orders, driver.clock)
         call: ExecuteMany = await driver.run_part(self._core.execute_many, listed, times)
-        while call.stopped_at is not None:
-            # An order without account id depends on all accounts: it runs on its own.
-            result = failure = None
-            try:
-                result = await self.execute_pre_trade(listed[call.stopped_at])
-            except Exception as error:  # noqa: BLE001 - told with the others, at the end
-                failure = error
-            await driver.run_part(call.resume, result, failure)
-            del result, failure  # a traceback may keep this frame, and the reservation in it
+        try:
+            while call.stopped_at is not None:
+                # An order without account id depends on all accounts: it runs on its own.
+                result = failure = None
+                try:
+                    result = await self.execute_pre_trade(listed[call.stopped_at])
+                except Exception as error:  # noqa: BLE001 - told with the others, at the end
+                    failure = error
+                call.judged(result, failure)
+                del result, failure  # a traceback may keep this frame, and the reservation in it
+                await driver.run_part(call.resume)
+        except BaseException:
+            driver.abandon(call)  # nobody receives what it has so far
+            raise
         return call.result()  # type: ignore[no-any-return]  # the list of results
 
     async def commit_many(self, reservations: Iterable[Reservation]) -> None:

@@ -235,7 +235,7 @@ class ExecuteMany(ManyCall):
     """``execute_pre_trade`` for many orders.
 
     Stops at an order without account id (``stopped_at``): it can only be judged when everything
-    before it is, so the face has it done on its own and then calls :meth:`resume`.
+    before it is, so the face has it done on its own, tells :meth:`judged` and calls :meth:`resume`.
     """
 
     __slots__ = ("_counts_nothing", "_position", "_rows", "_times", "orders", "stopped_at")
@@ -385,14 +385,16 @@ class ExecuteMany(ManyCall):
         else:
             self.finish(core, None)  # so far: the face goes on with resume()
 
-    def resume(self, _: int, result: Any, failure: BaseException | None) -> ExecuteMany:
-        """Take the outcome of the order at ``stopped_at``, and be ready to go on behind it."""
-        index = self._position
+    def judged(self, result: Any, failure: BaseException | None) -> None:
+        """Take the outcome of the order at ``stopped_at``."""
         if failure is None:
-            self.results[index] = result
+            self.results[self._position] = result
         else:
-            self.failures[index] = failure
-        self._position = index + 1
+            self.failures[self._position] = failure
+
+    def resume(self, _: int) -> ExecuteMany:
+        """Be ready to go on behind the order at ``stopped_at``."""
+        self._position += 1
         self.stopped_at = None
         self.done = False
         self._left = len(self.orders) - self._position + 1

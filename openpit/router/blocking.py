@@ -136,7 +136,7 @@ class BlockingDriver(Runner):
                 self._wait(call)
         except BaseException:
             if call is not None:
-                self._abandon(call)
+                self.abandon(call)
             raise
         finally:
             if is_held:
@@ -163,7 +163,7 @@ class BlockingDriver(Runner):
                 if not call.done:
                     self._wait(call)
             except BaseException:
-                self._abandon(call)
+                self.abandon(call)
                 raise
         finally:
             if is_held:
@@ -264,7 +264,7 @@ class BlockingDriver(Runner):
             self._leave(call)
             raise
 
-    def _abandon(self, call: Call) -> None:
+    def abandon(self, call: Call) -> None:
         """Give up a call whose caller has gone: an exception came that is none of its own."""
         self._leave(call)
         with self._lock:

@@ -125,8 +125,12 @@ class Call(Entry):
         raise NotImplementedError
 
     def abandon(self, core: RouterCore) -> None:
-        """End for a caller that has gone: what it would have got is let go when it comes."""
+        """End for a caller that has gone: what it would have got is let go, now or when it comes.
+
+        The traceback of whatever made it go keeps this call, for as long as anybody looks at it.
+        """
         self.done = True
+        self.value = None
 
 
 class CommandCall(Call):

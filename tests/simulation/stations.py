@@ -233,6 +233,9 @@ class Face(Runner):
         finally:
             call.waiter = None
 
+    def abandon(self, call: Any) -> None:
+        call.abandon(self.core)
+
     async def finalize(self, proxy: Any, *, commit: bool) -> None:
         await self.run(self.core.finalize, proxy, commit)
 
