@@ -14,6 +14,7 @@ from threading import get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from openpit.router.calls import INTERRUPTED
 from openpit.router.feeds import Feed
 from openpit.router.forks import let_go_in_copies
 from openpit.router.holdups import HoldUps
@@ -165,6 +166,8 @@ class AsyncDriver(Runner):
     def _flush(self) -> None:
         """Send what this turn of the loop has staged."""
         self._flush_is_due = False
+        if self.core.is_torn:
+            self._mend()
         for port in self._ports:
             if port.link.has_output:
                 had_backlog = port.has_backlog
@@ -176,9 +179,23 @@ class AsyncDriver(Runner):
 
     def readable(self, place: int) -> None:
         """Take the replies of the shard at a place of the list."""
+        if self.core.is_torn:
+            self._mend()
         port = self._ports[place]
         port.receive(self.core)
         self._after(port)
+
+    def _mend(self) -> None:
+        """Give up all shards: an exception has ended the loop between two steps, and it runs again.
+
+        Cancellation comes at an ``await`` and harms nothing; ^C may, where no runner makes it one.
+        """
+        self.core.stop_procedures()
+        for port in self._ports:
+            port.give_up(self.core, INTERRUPTED)
+        self.core.is_torn = False
+        for port in self._ports:
+            self._after(port)
 
     def _writable(self, port: Port) -> None:
         port.flush()

@@ -39,12 +39,16 @@ class AsyncHeldReservation(HeldReservation):
     __slots__ = ()
 
     async def commit(self) -> None:  # type: ignore[override]  # see above
-        if self.close():
+        if self._is_held:
             await self._link.runner.finalize(self, commit=True)
+        else:
+            self.close()
 
     async def rollback(self) -> None:  # type: ignore[override]  # see above
-        if self.close():
+        if self._is_held:
             await self._link.runner.finalize(self, commit=False)
+        else:
+            self.close()
 
 
 class AsyncOperation(OperationProxy):
@@ -53,12 +57,16 @@ class AsyncOperation(OperationProxy):
     __slots__ = ()
 
     async def commit(self) -> None:  # type: ignore[override]  # see above
-        if self.close():
+        if self._is_held:
             await self._link.runner.finalize(self, commit=True)
+        else:
+            self.close()
 
     async def rollback(self) -> None:  # type: ignore[override]  # see above
-        if self.close():
+        if self._is_held:
             await self._link.runner.finalize(self, commit=False)
+        else:
+            self.close()
 
 
 class AsyncRequest(RequestProxy):
@@ -67,7 +75,6 @@ class AsyncRequest(RequestProxy):
     __slots__ = ()
 
     async def execute(self) -> ExecuteResult:  # type: ignore[override]  # see above
-        self.close()
         runner: Any = self._link.runner
         return cast("ExecuteResult", await runner.execute_request(self))
 

@@ -19,7 +19,7 @@ from threading import Lock, RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.router.calls import Call
+from openpit.router.calls import INTERRUPTED, Call
 from openpit.router.feeds import Feed
 from openpit.router.forks import let_go_in_copies
 from openpit.router.holdups import HoldUps
@@ -87,7 +87,6 @@ class BlockingDriver(Runner):
         os.set_blocking(self._wake_out, False)
         self._poller.register(self._wake_in, select.POLLIN)
         self._feeds: list[Feed] = []
-        self._goodbye: Call | None = None
         # Runs once: at close(), when nobody holds the engine any more, or at the interpreter's end.
         # It must hold nothing that holds this object.
         self._end = weakref.finalize(
@@ -115,35 +114,39 @@ class BlockingDriver(Runner):
             raise nested()
         core = self.core
         call: Call | None = None
-        is_held = hold()
         try:
-            with self._lock:
-                if core.is_torn:
-                    self._mend()
-                call = method(self.clock(), *arguments)
-                self._send()
-                if self._reader is None and call.is_sent and not call.done:
-                    self._reader = call
-            if self._reader is call:
-                # The usual case, spelt out: the answer is there before this thread would sleep.
-                ready = await_ready(self._poller, 0.0, LOOKS)
+            is_held = hold()
+            try:
                 with self._lock:
-                    self._handle(ready)
-                    self._reader = None
-                    if self._followers:
-                        self._hand_over()
-            if not call.done:
-                self._wait(call)
+                    if core.is_torn:
+                        self._mend()
+                    call = method(self.clock(), *arguments)
+                    self._send()
+                    if self._reader is None and call.is_sent and not call.done:
+                        self._reader = call
+                if self._reader is call:
+                    # The usual case, spelt out: the answer is there before this thread would sleep.
+                    ready = await_ready(self._poller, 0.0, LOOKS)
+                    with self._lock:
+                        self._handle(ready)
+                        self._reader = None
+                        if self._followers:
+                            self._hand_over()
+                if not call.done:
+                    self._wait(call)
+            except BaseException:
+                if call is not None:
+                    self.abandon(call)
+                raise
+            finally:
+                if is_held:
+                    release()
+            if core.lost:
+                self._tell_lost()
+            return call.result()
         except BaseException:
-            if call is not None:
-                self.abandon(call)
+            call = None  # a traceback may keep this frame: not what the caller would have received
             raise
-        finally:
-            if is_held:
-                release()
-        if core.lost:
-            self._tell_lost()
-        return call.result()
 
     def run_many(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Make a call over many items; return its value or raise its error."""
@@ -153,28 +156,34 @@ class BlockingDriver(Runner):
         """Make a call over many items, sending the first frames while it encodes the next ones."""
         if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
             raise nested()
-        is_held = hold()
         try:
-            with self._lock:
-                call = self._begin(method, *arguments)
+            is_held = hold()
             try:
-                while self._feed(call):
-                    pass
-                if not call.done:
-                    self._wait(call)
-            except BaseException:
-                self.abandon(call)
-                raise
-        finally:
-            if is_held:
-                release()
-        if self.core.lost:
-            self._tell_lost()
+                with self._lock:
+                    call = self._begin(method, *arguments)
+                try:
+                    while self._feed(call):
+                        pass
+                    if not call.done:
+                        self._wait(call)
+                except BaseException:
+                    self.abandon(call)
+                    raise
+            finally:
+                if is_held:
+                    release()
+            if self.core.lost:
+                self._tell_lost()
+        except BaseException:
+            call = None  # as above
+            raise
         return call
 
     def _feed(self, call: Any) -> bool:
         """Encode and send a frame of a call; tell whether there is more."""
         with self._lock:
+            if self.core.is_torn:
+                self._mend()
             is_more: bool = call.feed(self.core)
             self._send()
             if is_more and self._reader is None and any(one.waiting for one in self.core.links):
@@ -199,8 +208,9 @@ class BlockingDriver(Runner):
 
         Bytes may be lost or commands half accounted for, and an order must not pass by mistake.
         """
+        self.core.stop_procedures()
         for port in self._ports:
-            port.give_up(self.core, "a call was interrupted in the middle of its bookkeeping")
+            port.give_up(self.core, INTERRUPTED)
         self.core.is_torn = False
 
     # --- waiting; the lock is not held ------------------------------------------------------------
@@ -268,7 +278,10 @@ class BlockingDriver(Runner):
         """Give up a call whose caller has gone: an exception came that is none of its own."""
         self._leave(call)
         with self._lock:
-            call.abandon(self.core)
+            if self.core.is_torn:
+                call.done = True  # its shards are given up, and it with them
+            else:
+                call.abandon(self.core)
 
     def _leave(self, call: Call) -> None:
         """Wait no more."""
@@ -300,6 +313,8 @@ class BlockingDriver(Runner):
 
     def _handle(self, ready: list[tuple[int, int]]) -> None:
         """Do what the pipes ask for; the lock is held."""
+        if self.core.is_torn:
+            self._mend()
         for fd, events in ready:
             port = self._by_fd.get(fd)
             if port is None:
@@ -382,6 +397,8 @@ class BlockingDriver(Runner):
                 core = self.core
                 if core.is_closed:
                     return
+                if core.is_torn:
+                    self._mend()
                 core.quote(self.clock(), service, operation)
                 is_due = any(link.staged >= STAGED_QUOTES for link in core.links)
                 if is_due:
@@ -456,11 +473,14 @@ class BlockingDriver(Runner):
         is_held = hold()
         try:
             with self._lock:
-                if self._goodbye is None:
-                    self._goodbye = self._begin(self.core.close)
-                    self._send()
-                goodbye = self._goodbye
-            self._wait_for(_Bystander(lambda: goodbye.done))
+                core = self.core
+                if core.is_torn:
+                    self._mend()
+                    core.close(self.clock())
+                elif not core.is_closed:
+                    core.close(self.clock())
+                self._send()
+            self._wait_for(_Bystander(lambda: all(port.is_over for port in self._ports)))
             for port in self._ports:
                 if not port.is_over:
                     self._give_up(port, f"no answer within {self._timeout:g} s")

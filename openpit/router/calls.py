@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from openpit.router.wide import Counted
 
 __all__ = [
+    "INTERRUPTED",
     "Ask",
     "Call",
     "CommandCall",
@@ -31,6 +32,9 @@ __all__ = [
     "Steps",
     "WideCall",
 ]
+
+INTERRUPTED: Final = "a call was interrupted in the middle of its bookkeeping"
+"""Why shards are given up whose books are not known to be right any more."""
 
 Reply = tuple[Any, ...]
 
@@ -296,7 +300,16 @@ class WideCall(Call):
     ``is_exclusive`` keeps any other such procedure waiting until this one has ended.
     """
 
-    __slots__ = ("_asked", "_is_asking", "_missing", "_replies", "check", "is_exclusive", "steps")
+    __slots__ = (
+        "_asked",
+        "_is_asking",
+        "_is_stopped",
+        "_missing",
+        "_replies",
+        "check",
+        "is_exclusive",
+        "steps",
+    )
 
     def __init__(
         self, steps: Steps, *, check: Check | None = None, is_exclusive: bool = False
@@ -309,9 +322,15 @@ class WideCall(Call):
         self._replies: list[Reply | None] = []
         self._missing = 0
         self._is_asking = False
+        self._is_stopped = False
 
     def advance(self, core: RouterCore, replies: list[Reply | None] | None = None) -> None:
         """Ask the questions of the next steps, until a shard has to answer one."""
+        was_torn, core.is_torn = core.is_torn, True  # to stop between two questions is half a step
+        self._go_on(core, replies)
+        core.is_torn = was_torn
+
+    def _go_on(self, core: RouterCore, replies: list[Reply | None] | None) -> None:
         while True:
             try:
                 questions = self.steps.send(replies)  # type: ignore[arg-type]  # None starts it
@@ -347,6 +366,8 @@ class WideCall(Call):
 
     def answered(self, core: RouterCore, place: int, reply: Reply | None) -> None:
         """Take one answer; go on when it was the last one that was missing."""
+        if self._is_stopped:
+            return
         self._replies[place] = reply
         self._missing -= 1
         self.progress += 1
@@ -363,6 +384,11 @@ class WideCall(Call):
             if reply is None and link.is_up
         ]
         self._give_up(core, missing[0] if missing else core.links[0], why)
+
+    def stop(self, core: RouterCore) -> None:
+        """End where it stands, and go no step further."""
+        self._is_stopped = True
+        self._give_up(core, core.links[0], INTERRUPTED)
 
     def _give_up(self, core: RouterCore, link: ShardLink, why: str) -> None:
         if self.check is not None:

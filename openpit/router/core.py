@@ -16,7 +16,7 @@ from openpit.errors import EngineClosed, WireError
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.router.answers import CHECKS, read_adjusted, read_execute, read_reported, read_value
 from openpit.router.batches import ExecuteMany, ReportMany
-from openpit.router.calls import Call, CommandCall, Entry, HandleCall, HandleWideCall, WideCall
+from openpit.router.calls import Ask, Call, CommandCall, Entry, HandleCall, HandleWideCall, WideCall
 from openpit.router.finalizing import finalize_many
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.link import ShardLink
@@ -93,7 +93,8 @@ class RouterCore:
         self.lost: Final[list[ShardLink]] = []
         self._now = 0
         self.is_closed = False
-        # True while state is half changed: still set at the next call, it tells that ^C came there.
+        # True while state is half changed. Still set when a face comes next, it tells that an
+        # exception came in between, of a signal's handler.
         self.is_torn = False
         # Drops that have to be over before anything else goes out; see _let_go().
         self._settling = 0
@@ -133,6 +134,7 @@ class RouterCore:
 
         The call that this returns ends when all shards have.
         """
+        self.is_torn = True
         self.is_closed = True
         goodbye = Goodbye(sum(link.is_up for link in self.links))
         for link in self.links:
@@ -147,7 +149,23 @@ class RouterCore:
                 link.stage(entry)
         while self._wide_waiting:
             self._wide_waiting.popleft().fail(self, closed())
+        self.is_torn = False
         return goodbye
+
+    def stop_procedures(self) -> None:
+        """End all procedures where they stand, before the shards are given up that they ask.
+
+        For when an exception came between two steps: how far they are is not known any more.
+        """
+        pending = [entry for link in self.links for entry in link.pending]
+        asked = [entry.call for entry in pending if isinstance(entry, Ask)]
+        waiting, self._wide_waiting = self._wide_waiting, deque()
+        exclusive, self._exclusive = self._exclusive, None
+        if self.has_custom:
+            self._settling = sum(isinstance(entry, Drop) for entry in pending)
+        for call in [*asked, *waiting, exclusive]:
+            if call is not None:
+                call.stop(self)
 
     def abandon_shards(self) -> None:
         """Be closed without a word to the shards: they are another process's."""
@@ -226,6 +244,7 @@ class RouterCore:
         A rollback of a custom policy may fail and so block the whole engine. The next call of any
         account must see that, so with custom policies everything waits until it is known.
         """
+        self.is_torn = True
         handles: dict[int, list[int]] = {}
         while self.dropped:
             link, handle = self.dropped.popleft()
@@ -241,6 +260,7 @@ class RouterCore:
                 if self.has_custom:
                     self._settling += 1
                 link.stage(entry)
+        self.is_torn = False
 
     def holding_up(self) -> list[ShardLink]:
         """Return the shards that calls to all others wait for, see :meth:`_let_go`."""
@@ -412,33 +432,43 @@ class RouterCore:
         return ExecuteMany(self, orders, times)
 
     def execute_request(self, now: int, proxy: RequestProxy) -> Call:
-        """Run the main stage of a request that is closed already."""
+        """Run the main stage of a request, which is used up by that."""
+        if not proxy._open:
+            proxy.close()  # raises what there is to say
         self._check_open(now)
         link, account, handle = proxy._link, proxy._account, proxy._handle
         check = CHECKS[kinds.EXECUTE_REQUEST]
         if not self.prototype.alive:
             # The engine object is gone: its request refuses as one of a single process does.
             self.dropped.append((link, handle))
+            proxy.close()
             call = CommandCall(link, account, b"", read_execute, check)
             call.finish(self, self.prototype.execute_started(_NO_ORDER, None, now))
             return call
         command = (kinds.EXECUTE_REQUEST, account, now, handle)
         if account is None:
             steps = check_without_account(self, now, check, lambda: (command, None), handle)
+            proxy.close()
             return self.begin(HandleWideCall(steps, proxy, check))
         call = HandleCall(link, account, pack(command), read_execute, check)
         call.proxy = proxy
         self.submit(link, call)
+        if not call.done:  # on its way: what an exception leaves open has not been told either
+            proxy.close()
         return call
 
     def finalize(self, now: int, proxy: HeldReservation | OperationProxy, commit: bool) -> Call:  # noqa: FBT001 - called through the face with positional arguments
-        """Commit or roll back what a proxy that is closed already stands for."""
+        """Commit or roll back what a proxy stands for, which is finalised by that."""
         kind = kinds.COMMIT if commit else kinds.ROLLBACK
-        self._check_open(now)
         link, account = proxy._link, proxy._account
+        if not (proxy._open and link.is_up):
+            proxy.close()  # raises what there is to say
+        self._check_open(now)
         call = HandleCall(link, account, pack((kind, account, now, proxy._handle)), read_value)
         call.proxy = proxy
         self.submit(link, call)
+        if not call.done:  # as above
+            proxy.close()
         return call
 
     def commit_many(self, now: int, reservations: Sequence[Any]) -> Call:
@@ -490,11 +520,13 @@ class RouterCore:
     def quote(self, now: int, service: int, operation: object) -> None:
         """Pass a change of market data on to every shard, in order with the orders."""
         packed = pack((kinds.QUOTE, None, now, service, encode(operation)))
+        self.is_torn = True
         for link in self.links:
             if link.is_up:
                 entry = Quote()
                 entry.packed = packed
                 link.stage(entry)
+        self.is_torn = False
 
     def _command(
         self, now: int, link: ShardLink, account: int | None, command: tuple[Any, ...], read: Any

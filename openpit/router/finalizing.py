@@ -56,8 +56,20 @@ class FinalizeMany(ManyCall):
                 packed = pack((kind, None, self._now, handles[start:end]))
                 part = FinalizePart(self, indexes[start:end], packed, 1)
                 core.submit(core.links[number], part)
+            self._handles[number] = ([], [])
         self.fed(core)
         return False
+
+    def abandon(self, core: RouterCore) -> None:
+        self.reopen()
+        super().abandon(core)
+
+    def reopen(self) -> None:
+        """Have the proxies open again of which nothing was said to their shards."""
+        for _, indexes in self._handles:
+            for index in indexes:
+                self.reservations[index].reopen()
+            indexes.clear()
 
 
 class FinalizePart(Part):
@@ -92,22 +104,26 @@ def finalize_many(
     """Return the call that finalises reservations; those without effects are finalised here."""
     call = FinalizeMany(core, reservations, now, commit=commit)
     finished = 0
-    for index, reservation in enumerate(reservations):
-        try:
-            if isinstance(reservation, LocalReservation):
-                if reservation._open and reservation._link.is_up:
-                    reservation._open = False
+    try:
+        for index, reservation in enumerate(reservations):
+            try:
+                if isinstance(reservation, LocalReservation):
+                    if reservation._open and reservation._link.is_up:
+                        reservation._open = False
+                    else:
+                        reservation.finish()  # raises what there is to say
+                elif isinstance(reservation, _HELD) and reservation._link.runner is core.runner:
+                    if reservation.close():
+                        call.add(index, reservation)
+                        continue
                 else:
-                    reservation.finish()  # raises what there is to say
-            elif isinstance(reservation, _HELD) and reservation._link.runner is core.runner:
-                if reservation.close():
-                    call.add(index, reservation)
-                    continue
-            else:
-                _finalize_foreign(reservation, commit=commit)
-        except Exception as error:  # noqa: BLE001 - told together, when every item is finished
-            call.failures[index] = error
-        finished += 1
+                    _finalize_foreign(reservation, commit=commit)
+            except Exception as error:  # noqa: BLE001 - told together, when every item is finished
+                call.failures[index] = error
+            finished += 1
+    except BaseException:
+        call.reopen()  # none of them has been told to its shard
+        raise
     call.settle(core, finished)
     return call
 

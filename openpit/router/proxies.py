@@ -108,7 +108,11 @@ class _Held:
             self._link.dropped.append((self._link, self._handle))
 
     def close(self) -> bool:
-        """Count as finalised from now on; return whether the shard has to do anything."""
+        """Count as finalised from now on; return whether the shard has to do anything.
+
+        For what it holds, the router core does this in the same breath as it tells the shard: an
+        exception in between would leave it with something that nobody can finalise any more.
+        """
         if not self._open:
             raise RuntimeError(self._used_text)
         self._open = False
@@ -167,12 +171,16 @@ class HeldReservation(_Held, Reservation):
         return self
 
     def commit(self) -> None:
-        if self.close():
+        if self._is_held:
             self._link.runner.finalize(self, commit=True)
+        else:
+            self.close()
 
     def rollback(self) -> None:
-        if self.close():
+        if self._is_held:
             self._link.runner.finalize(self, commit=False)
+        else:
+            self.close()
 
 
 class OperationProxy(_Held, DropCopyOperation):
@@ -199,12 +207,16 @@ class OperationProxy(_Held, DropCopyOperation):
         return self
 
     def commit(self) -> None:
-        if self.close():
+        if self._is_held:
             self._link.runner.finalize(self, commit=True)
+        else:
+            self.close()
 
     def rollback(self) -> None:
-        if self.close():
+        if self._is_held:
             self._link.runner.finalize(self, commit=False)
+        else:
+            self.close()
 
     @property
     def account_block(self) -> AccountBlock | None:
@@ -251,7 +263,6 @@ class RequestProxy(Request):
         self._open = True
 
     def execute(self) -> ExecuteResult:
-        self.close()
         result: ExecuteResult = self._link.runner.execute_request(self)
         return result
 
