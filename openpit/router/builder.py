@@ -23,6 +23,7 @@ from openpit.router.aio_proxies import ASYNC
 from openpit.router.blocking import BlockingDriver
 from openpit.router.core import RouterCore
 from openpit.router.engine import ShardedEngine
+from openpit.router.interrupts import hold, release
 from openpit.router.proxies import BLOCKING, Handles
 from openpit.shards.process import Worker, refuse_unguarded_main
 from openpit.shards.setup import dump_policies
@@ -238,12 +239,19 @@ class _Plan:
 
 
 def start_workers(workers: list[Worker], shards: int) -> None:
-    """Start a worker for each shard; those that are there already when one fails stay listed."""
+    """Start a worker for each shard; those that are there already when one fails stay listed.
+
+    ^C comes between two of them: one that has started and is not listed would be nobody's child.
+    """
     for number in range(shards):
+        is_held = hold()
         try:
             workers.append(Worker(number))
         except OSError as error:
             raise ShardStartError(f"shard {number}: {error}", number) from error
+        finally:
+            if is_held:
+                release()
 
 
 def stop_workers(workers: list[Worker], seconds: float) -> None:

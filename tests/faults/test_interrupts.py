@@ -1,7 +1,11 @@
-"""^C in a program of several threads: one of them reads the pipes for all, and it may be any."""
+"""^C while an engine is built, and in a program of several threads.
+
+Of those, one reads the pipes for all, and it may be any.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -9,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import makers
 import pytest
+import uvloop
 from fault_hosts import PATIENCE, BlockingHost, an_order
 from fault_policies import Gate, Harmful, Journal
-from fault_traces import eventually
+from fault_starts import HangsWhenLoaded
+from fault_traces import Traces, eventually
+
+import openpit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,3 +136,41 @@ def test_an_interrupt_in_many_calls_of_many_threads(desk: BlockingHost) -> None:
 
     assert all(other.result(PATIENCE) > 0 for other in others)
     assert [desk.stats(shard).state for shard in (0, 1)] == ["up", "up"]
+
+
+# --- building ------------------------------------------------------------------------------------
+
+
+def test_an_engine_whose_building_is_interrupted(nothing_left: Traces) -> None:
+    builder = openpit.Engine.builder().sharded(2).pre_trade(policy=HangsWhenLoaded())
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def press() -> None:
+        assert eventually(lambda: len(nothing_left.new_children()) == 2, PATIENCE)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    pressing = threading.Thread(target=press)
+    pressing.start()
+    with pytest.raises(KeyboardInterrupt):
+        builder.build()
+
+    pressing.join()
+    signal.signal(signal.SIGINT, handler)
+    nothing_left.assert_all_gone()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_an_engine_whose_building_is_cancelled(run: Any, nothing_left: Traces) -> None:
+    builder = openpit.Engine.builder().sharded(2).pre_trade(policy=HangsWhenLoaded())
+
+    async def story() -> None:
+        building = asyncio.ensure_future(builder.build_async())
+        await asyncio.sleep(0)
+        assert len(nothing_left.new_children()) == 2
+        building.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await building
+
+    run(story())
+
+    nothing_left.assert_all_gone()
