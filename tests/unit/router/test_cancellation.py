@@ -99,7 +99,7 @@ async def execute_many(desk: Desk) -> Any:
 
 
 async def execute_one_by_one(desk: Desk) -> Any:
-    many = [buy(n) for n in (1, 2, 1, 2, None, 1)] * 3
+    many = [buy(n) for n in (1, 2, 1, 2, None, 1)] * 2
     return await desk.engine.execute_pre_trade_many(many)
 
 
