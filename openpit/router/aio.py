@@ -92,6 +92,8 @@ class AsyncDriver(Runner):
     async def run(self, method: Callable[..., Call], *arguments: Any) -> Any:
         """Make a call and wait for its end; return its value or raise its error."""
         loop = self._loop
+        if self.core.is_torn:
+            self._mend()
         call = method(self.clock(), *arguments)
         if not self._flush_is_due:
             self._flush_is_due = True
@@ -119,6 +121,8 @@ class AsyncDriver(Runner):
     async def run_part(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Make a call over many items, sending the first frames while it encodes the next ones."""
         core = self.core
+        if core.is_torn:
+            self._mend()
         call = method(self.clock(), *arguments)
         frames = 0
         while call.feed(core):
@@ -278,6 +282,8 @@ class AsyncDriver(Runner):
         core = self.core
         if core.is_closed:
             return
+        if core.is_torn:
+            self._mend()
         core.quote(self.clock(), service, operation)
         if not self._flush_is_due:
             self._flush_is_due = True
@@ -333,6 +339,8 @@ class AsyncDriver(Runner):
         One that is cancelled does so at once, and ends the calls that are in flight still.
         """
         core = self.core
+        if core.is_torn:
+            self._mend()
         if core.is_closed:
             return
         call = core.close(self.clock())

@@ -6,6 +6,7 @@ in the midst of bookkeeping: then the shards are given up by name, and no order 
 
 from __future__ import annotations
 
+import asyncio
 import dis
 import gc
 import signal
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from custom_policies import Reserving
 from flow import IN_SHARD_0, IN_SHARD_1, account, buy, report
-from near import near, workers_of
+from near import near, near_async, workers_of
 
 import openpit.router
 from openpit import Engine
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     Call = Callable[["Desk"], Any]
 
 ROUTER = str(Path(openpit.router.__file__).parent)
+
+WHY = "a call was interrupted in the middle of its bookkeeping"
 
 BREAKS = {
     number
@@ -83,14 +86,18 @@ class AtStep:
         return self._of_instruction
 
 
+def builder() -> Any:
+    limit = OrderSizeBrokerBarrier(OrderSizeLimit(max_quantity="1000"))
+    stage = Engine.builder().sharded(2)
+    ready = stage.builtin(build_order_size_limit().broker_barrier(limit))
+    return ready.pre_trade(Reserving())
+
+
 class Desk:
     """An engine of two shards and the handles that its caller holds."""
 
     def __init__(self) -> None:
-        limit = OrderSizeBrokerBarrier(OrderSizeLimit(max_quantity="1000"))
-        ready = Engine.builder().sharded(2)
-        ready = ready.builtin(build_order_size_limit().broker_barrier(limit))  # type: ignore[assignment]  # the next stage
-        self.engine: Any = near(ready.pre_trade(Reserving()), 0, 1)  # type: ignore[arg-type]  # as above
+        self.engine: Any = near(builder(), 0, 1)
         self.kept: list[Any] = []
         for number in (IN_SHARD_0, IN_SHARD_1, IN_SHARD_0):
             self.kept.append(self.engine.execute_pre_trade(buy(number)).reservation)
@@ -122,11 +129,10 @@ class Desk:
         assert self.dry("10") in ([True, True], [False, False])
 
     def assert_given_up(self) -> None:
-        why = "a call was interrupted in the middle of its bookkeeping"
         for number, shard in ((IN_SHARD_0, 0), (IN_SHARD_1, 1)):
             (reject,) = self.engine.execute_pre_trade(buy(number)).rejects
             assert (reject.code, reject.policy) == ("SystemUnavailable", "Router")
-            assert reject.details == f"shard {shard}: {why}"
+            assert reject.details == f"shard {shard}: {WHY}"
         with pytest.raises(ShardDown):
             self.engine.accounts().unblock_all()
 
@@ -291,6 +297,36 @@ def test_what_comes_in_the_midst_of_bookkeeping_costs_the_shards_and_nothing_els
         assert not any(worker.is_running for worker in workers_of(desk.engine))
         step = after(step)
     assert step > 10
+
+
+def test_whoever_reads_the_pipes_next_gives_up_the_shards() -> None:
+    desk = Desk()
+    desk.engine._core.is_torn = True  # what an exception in another thread has left behind
+
+    assert [shard.state for shard in desk.engine.stats()] == ["down", "down"]
+
+    desk.assert_given_up()
+    desk.engine.close()
+
+
+@pytest.mark.parametrize("comes_first", ["a call", "a reply"])
+def test_a_loop_that_an_exception_has_ended_and_that_runs_again(comes_first: str) -> None:
+    loop = asyncio.new_event_loop()
+    engine: Any = loop.run_until_complete(near_async(builder(), 0, 3))
+    in_flight = loop.create_task(engine.execute_pre_trade(buy(IN_SHARD_1)))
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.run_until_complete(asyncio.sleep(0))
+    engine._core.is_torn = True  # what the exception has left behind
+
+    if comes_first == "a call":
+        with pytest.raises(ShardDown):
+            loop.run_until_complete(engine.apply_execution_report(report(IN_SHARD_0)))
+    (reject,) = loop.run_until_complete(in_flight).rejects
+    assert reject.details == f"shard 1: {WHY}"
+    with pytest.raises(ShardDown):
+        loop.run_until_complete(engine.accounts().unblock_all())
+    loop.run_until_complete(engine.close())
+    loop.close()
 
 
 @pytest.mark.parametrize("deed", [press, strike])
