@@ -13,9 +13,9 @@ from openpit.core.order import Order
 from openpit.engine.batches import failure_of
 from openpit.errors import FrameTooLarge, WireError
 from openpit.pretrade.results import ExecuteResult
-from openpit.router.answers import CHECKS, denial, read_execute, read_reported
+from openpit.router.answers import CHECKS, denial, read_execute
 from openpit.router.calls import Call, Entry, overload, unknown
-from openpit.router.orders import captured_order, captured_report
+from openpit.router.orders import captured_order
 from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_rows
@@ -23,14 +23,13 @@ from openpit.wire.frames import pack, pack_rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from openpit.core.report import ExecutionReport
     from openpit.pretrade.policies.rate_limit import FixedWindows
     from openpit.router.calls import Reply
     from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
     from openpit.router.wide import Counted
 
-__all__ = ["ExecuteMany", "ManyCall", "Part", "ReportMany", "timed"]
+__all__ = ["UNPACKABLE", "ExecuteMany", "ManyCall", "Part", "timed"]
 
 EXECUTE: Final = kinds.EXECUTE
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
@@ -41,8 +40,8 @@ _Rows = tuple[list[Any], list[int], list["Counted | int | None"]]
 
 _new = object.__new__
 
-# What packing a row may raise: too long, a text without UTF-8 form, a number over 64 bits.
-_UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
+UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
+"""What packing a row may raise: too long, a text without UTF-8 form, a number over 64 bits."""
 
 
 class ManyCall(Call):
@@ -411,12 +410,12 @@ class ExecuteMany(ManyCall):
         link = core.links[number]
         try:
             packed = pack_rows(rows)
-        except _UNPACKABLE:
+        except UNPACKABLE:
             # One of them cannot be sent, or they are too much for one frame together.
             for place, row in enumerate(rows):
                 try:
                     packed = pack(row)
-                except _UNPACKABLE as error:
+                except UNPACKABLE as error:
                     self.put_failure(core, indexes[place], error)
                     continue
                 part = ExecutePart(self, indexes[place : place + 1], packed, 1)
@@ -478,85 +477,4 @@ class ExecutePart(Part):
                 call.put_failure(core, index, error)
             return
         if is_wanted:
-            call.put(core, index, result)
-
-
-# --- execution reports -------------------------------------------------------------------------
-
-
-class ReportMany(ManyCall):
-    """``apply_execution_report`` for many reports."""
-
-    __slots__ = ("_now", "_position", "_rows", "reports")
-
-    method = "apply_execution_report_many"
-
-    def __init__(self, core: RouterCore, reports: Sequence[ExecutionReport], now: int) -> None:
-        super().__init__(len(reports))
-        self.reports = reports
-        self._now = now
-        self._position = 0
-        self._rows: list[tuple[list[Any], list[int]]] = [([], []) for _ in core.links]
-
-    def feed(self, core: RouterCore) -> bool:
-        reports = self.reports
-        while self._position < len(reports):
-            index = self._position
-            self._position += 1
-            try:
-                report = captured_report(reports[index])
-                row = core.encoder.report(self._now, report)
-            except TypeError as error:
-                self.put_failure(core, index, error)
-                continue
-            # A report without account id goes to shard 0, which speaks for the engine then.
-            account = report._account
-            number = 0 if account is None else core.link_of(account).number
-            rows, indexes = self._rows[number]
-            rows.append(row)
-            indexes.append(index)
-            if len(rows) == core.rows_per_frame:
-                self._submit(core, number)
-                return True
-        for number, (rows, _) in enumerate(self._rows):
-            if rows:
-                self._submit(core, number)
-        self.fed(core)
-        return False
-
-    def _submit(self, core: RouterCore, number: int) -> None:
-        rows, indexes = self._rows[number]
-        self._rows[number] = ([], [])
-        link = core.links[number]
-        try:
-            core.submit(link, ReportPart(self, indexes, pack_rows(rows), len(rows)))
-        except _UNPACKABLE:
-            for place, row in enumerate(rows):
-                try:
-                    packed = pack(row)
-                except _UNPACKABLE as error:
-                    self.put_failure(core, indexes[place], error)
-                    continue
-                core.submit(link, ReportPart(self, indexes[place : place + 1], packed, 1))
-
-
-class ReportPart(Part):
-    """Reports of one call in one frame."""
-
-    __slots__ = ()
-
-    def take(
-        self, core: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
-    ) -> None:
-        call: ReportMany = self.call
-        if not is_wanted:
-            return
-        index = self.indexes[place]
-        try:
-            result = read_reported(link, None, reply)
-        except WireError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - a policy's, on its way to the caller
-            call.put_failure(core, index, error)
-        else:
             call.put(core, index, result)

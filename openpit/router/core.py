@@ -15,12 +15,13 @@ from openpit.core.order import Order
 from openpit.errors import EngineClosed, WireError
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.router.answers import CHECKS, read_adjusted, read_execute, read_reported, read_value
-from openpit.router.batches import ExecuteMany, ReportMany
+from openpit.router.batches import ExecuteMany
 from openpit.router.calls import Ask, Call, CommandCall, Entry, HandleCall, HandleWideCall, WideCall
 from openpit.router.finalizing import finalize_many
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.link import ShardLink
 from openpit.router.orders import OrderEncoder, captured_order, captured_report
+from openpit.router.reporting import ReportMany
 from openpit.router.upkeep import Close, Drop, Goodbye, Quote, Start
 from openpit.router.wide import BroadRates, arm, check_without_account
 from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots

@@ -1,0 +1,99 @@
+"""Execution reports of many: each account's in sequence, all of them applied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from openpit.errors import WireError
+from openpit.router.answers import read_reported
+from openpit.router.batches import UNPACKABLE, ManyCall, Part
+from openpit.router.orders import captured_report
+from openpit.wire.frames import pack, pack_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openpit.core.report import ExecutionReport
+    from openpit.router.calls import Reply
+    from openpit.router.core import RouterCore
+    from openpit.router.link import ShardLink
+
+__all__ = ["ReportMany"]
+
+
+class ReportMany(ManyCall):
+    """``apply_execution_report`` for many reports."""
+
+    __slots__ = ("_now", "_position", "_rows", "reports")
+
+    method = "apply_execution_report_many"
+
+    def __init__(self, core: RouterCore, reports: Sequence[ExecutionReport], now: int) -> None:
+        super().__init__(len(reports))
+        self.reports = reports
+        self._now = now
+        self._position = 0
+        self._rows: list[tuple[list[Any], list[int]]] = [([], []) for _ in core.links]
+
+    def feed(self, core: RouterCore) -> bool:
+        reports = self.reports
+        while self._position < len(reports):
+            index = self._position
+            self._position += 1
+            try:
+                report = captured_report(reports[index])
+                row = core.encoder.report(self._now, report)
+            except TypeError as error:
+                self.put_failure(core, index, error)
+                continue
+            # A report without account id goes to shard 0, which speaks for the engine then.
+            account = report._account
+            number = 0 if account is None else core.link_of(account).number
+            rows, indexes = self._rows[number]
+            rows.append(row)
+            indexes.append(index)
+            if len(rows) == core.rows_per_frame:
+                self._submit(core, number)
+                return True
+        for number, (rows, _) in enumerate(self._rows):
+            if rows:
+                self._submit(core, number)
+        self.fed(core)
+        return False
+
+    def _submit(self, core: RouterCore, number: int) -> None:
+        rows, indexes = self._rows[number]
+        self._rows[number] = ([], [])
+        link = core.links[number]
+        try:
+            core.submit(link, ReportPart(self, indexes, pack_rows(rows), len(rows)))
+        except UNPACKABLE:
+            for place, row in enumerate(rows):
+                try:
+                    packed = pack(row)
+                except UNPACKABLE as error:
+                    self.put_failure(core, indexes[place], error)
+                    continue
+                core.submit(link, ReportPart(self, indexes[place : place + 1], packed, 1))
+
+
+class ReportPart(Part):
+    """Reports of one call in one frame."""
+
+    __slots__ = ()
+
+    def take(
+        self, core: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
+    ) -> None:
+        call: ReportMany = self.call
+        if not is_wanted:
+            return
+        index = self.indexes[place]
+        try:
+            result = read_reported(link, None, reply)
+        except WireError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a policy's, on its way to the caller
+            call.put_failure(core, index, error)
+        else:
+            call.put(core, index, result)
