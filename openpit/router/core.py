@@ -22,12 +22,12 @@ from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.link import ShardLink
 from openpit.router.orders import OrderEncoder, captured_order, captured_report
 from openpit.router.reporting import ReportMany
-from openpit.router.upkeep import Close, Drop, Goodbye, Quote, Start
+from openpit.router.upkeep import Drop, Quote, Start, let_go, say_goodbye
 from openpit.router.wide import BroadRates, arm, check_without_account
 from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.wire import kinds
 from openpit.wire.frames import pack
-from openpit.wire.limits import CREDITS, HANDLES_PER_COMMAND, ROWS_PER_FRAME
+from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class RouterCore:
         # True while state is half changed. Still set when a face comes next, it tells that an
         # exception came in between, of a signal's handler.
         self.is_torn = False
-        # Drops that have to be over before anything else goes out; see _let_go().
+        # Drops that have to be over before anything else goes out; see upkeep.let_go().
         self._settling = 0
         self._exclusive: WideCall | None = None
         self._wide_waiting: deque[WideCall] = deque()
@@ -137,17 +137,7 @@ class RouterCore:
         """
         self.is_torn = True
         self.is_closed = True
-        goodbye = Goodbye(sum(link.is_up for link in self.links))
-        for link in self.links:
-            was_up = link.is_up
-            link.happen(ShardEvent.CLOSE)
-            waiting, link.waiting = link.waiting, deque()
-            for entry in waiting:
-                entry.lost(self, link, sent=False)
-            if was_up:
-                entry = Close(goodbye)
-                entry.packed = pack((kinds.CLOSE, None, now))
-                link.stage(entry)
+        goodbye = say_goodbye(self, now)
         while self._wide_waiting:
             self._wide_waiting.popleft().fail(self, closed())
         self.is_torn = False
@@ -182,7 +172,7 @@ class RouterCore:
     def submit(self, link: ShardLink, entry: Entry) -> None:
         """Send an entry's commands now, or when there is credit."""
         if self.dropped:
-            self._let_go()
+            let_go(self)
         if not link.is_up:
             entry.lost(self, link, sent=False)
         elif link.waiting or self._settling or link.in_flight + entry.count > link.credits:
@@ -206,7 +196,7 @@ class RouterCore:
     def begin(self, call: WideCall) -> WideCall:
         """Start a procedure, or line it up behind what has to be over before."""
         if self.dropped:
-            self._let_go()
+            let_go(self)
         if self._settling or (call.is_exclusive and self._exclusive is not None):
             call.is_sent = False
             self._wide_waiting.append(call)
@@ -239,32 +229,8 @@ class RouterCore:
                 return
             self._begin(self._wide_waiting.popleft())
 
-    def _let_go(self) -> None:
-        """Tell the shards what nobody holds any more, ahead of anything else.
-
-        A rollback of a custom policy may fail and so block the whole engine. The next call of any
-        account must see that, so with custom policies everything waits until it is known.
-        """
-        self.is_torn = True
-        handles: dict[int, list[int]] = {}
-        while self.dropped:
-            link, handle = self.dropped.popleft()
-            handles.setdefault(link.number, []).append(handle)
-        for number, listed in handles.items():
-            link = self.links[number]
-            for start in range(0, len(listed), HANDLES_PER_COMMAND):
-                if not link.is_up:
-                    break
-                entry = Drop()
-                part = listed[start : start + HANDLES_PER_COMMAND]
-                entry.packed = pack((kinds.DROP, None, self._now, part))
-                if self.has_custom:
-                    self._settling += 1
-                link.stage(entry)
-        self.is_torn = False
-
     def holding_up(self) -> list[ShardLink]:
-        """Return the shards that calls to all others wait for, see :meth:`_let_go`."""
+        """Return the shards that calls to all others wait for, see ``let_go``."""
         if not self._settling:
             return []
         return [link for link in self.links if any(one.holds_up_all for one in link.pending)]

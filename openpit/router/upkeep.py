@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from openpit.errors import ShardStartError, WireError
@@ -9,12 +10,14 @@ from openpit.router.answers import read_value
 from openpit.router.calls import Call, CommandCall, Entry
 from openpit.router.lifecycle import ShardEvent
 from openpit.wire import kinds
+from openpit.wire.frames import pack
+from openpit.wire.limits import HANDLES_PER_COMMAND
 
 if TYPE_CHECKING:
     from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
 
-__all__ = ["Close", "Drop", "Goodbye", "Quote", "Start"]
+__all__ = ["Close", "Drop", "Goodbye", "Quote", "Start", "let_go", "say_goodbye"]
 
 Reply = tuple[Any, ...]
 
@@ -123,3 +126,47 @@ class Start(CommandCall):
 
     def expire(self, core: RouterCore, why: str) -> None:
         self.fail(core, ShardStartError(f"shard {self.link.number}: {why}", self.link.number))
+
+
+# --- what the core says of its own accord -------------------------------------------------------
+
+
+def let_go(core: RouterCore) -> None:
+    """Tell the shards what nobody holds any more, ahead of anything else.
+
+    A rollback of a custom policy may fail and so block the whole engine. The next call of any
+    account must see that, so with custom policies everything waits until it is known.
+    """
+    core.is_torn = True
+    handles: dict[int, list[int]] = {}
+    while core.dropped:
+        link, handle = core.dropped.popleft()
+        handles.setdefault(link.number, []).append(handle)
+    for number, listed in handles.items():
+        link = core.links[number]
+        for start in range(0, len(listed), HANDLES_PER_COMMAND):
+            if not link.is_up:
+                break
+            entry = Drop()
+            part = listed[start : start + HANDLES_PER_COMMAND]
+            entry.packed = pack((kinds.DROP, None, core._now, part))
+            if core.has_custom:
+                core._settling += 1
+            link.stage(entry)
+    core.is_torn = False
+
+
+def say_goodbye(core: RouterCore, now: int) -> Goodbye:
+    """Have every shard end, when it has answered what was sent before."""
+    goodbye = Goodbye(sum(link.is_up for link in core.links))
+    for link in core.links:
+        was_up = link.is_up
+        link.happen(ShardEvent.CLOSE)
+        waiting, link.waiting = link.waiting, deque()
+        for entry in waiting:
+            entry.lost(core, link, sent=False)
+        if was_up:
+            close = Close(goodbye)
+            close.packed = pack((kinds.CLOSE, None, now))
+            link.stage(close)
+    return goodbye

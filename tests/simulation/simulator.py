@@ -23,6 +23,7 @@ from openpit.errors import WireError
 from openpit.router.aio_engine import AsyncShardedEngine
 from openpit.router.feeds import Feed
 from openpit.router.lifecycle import ShardState
+from openpit.router.upkeep import let_go
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -253,7 +254,7 @@ class Simulation:
             self.number += 1
             moved = False
             if self.core.dropped and not self.core.is_closed:
-                self.core._let_go()
+                let_go(self.core)
             for shard, link in zip(self.shards, self.core.links, strict=True):
                 if link.has_output:
                     self._write(shard)
