@@ -152,8 +152,8 @@ class RouterCore:
         asked = [entry.call for entry in pending if isinstance(entry, Ask)]
         waiting, self._wide_waiting = self._wide_waiting, deque()
         exclusive, self._exclusive = self._exclusive, None
-        if self.has_custom:
-            self._settling = sum(isinstance(entry, Drop) for entry in pending)
+        drops = sum(isinstance(entry, Drop) for entry in pending)
+        self._settling = drops if self.has_custom else 0
         for call in [*asked, *waiting, exclusive]:
             if call is not None:
                 call.stop(self)
