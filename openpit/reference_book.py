@@ -239,7 +239,7 @@ def _pair(instrument: object) -> tuple[str, str]:
     """Return an instrument's two assets; TypeError for another class."""
     if not isinstance(instrument, Instrument):
         raise TypeError("instrument must be openpit.core.Instrument")
-    return instrument._underlying, instrument._settlement
+    return instrument._underlying_, instrument._settlement_
 
 
 def _number(instrument_id: object) -> int:

@@ -53,7 +53,7 @@ def assets(instrument: object) -> tuple[str, str]:
     """Return the assets of an instrument."""
     if isinstance(instrument, Instrument):
         try:
-            return instrument._underlying, instrument._settlement
+            return instrument._underlying_, instrument._settlement_
         except AttributeError:
             pass  # a subclass that did not call its constructor is no instrument
     raise TypeError("instrument must be openpit.core.Instrument")

@@ -48,64 +48,64 @@ class TradeAmount:
     Two amounts are equal only when they are the same object.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_quantity", "_volume")
+    __slots__ = ("__dict__", "__weakref__", "_quantity_", "_volume_")
     __module__ = "openpit.param"
 
-    _quantity: Decimal | None
-    _volume: Decimal | None
+    _quantity_: Decimal | None
+    _volume_: Decimal | None
 
     def __init__(self, other: TradeAmount) -> None:
         """Copy ``other``; new amounts come from :meth:`quantity` and :meth:`volume`."""
         if not isinstance(other, TradeAmount):
             raise not_an_instance(other, "TradeAmount")
-        self._quantity = other._quantity
-        self._volume = other._volume
+        self._quantity_ = other._quantity_
+        self._volume_ = other._volume_
 
     @classmethod
     def _of(cls, quantity: Decimal | None, volume: Decimal | None) -> Self:
         self = _new(cls)
-        self._quantity = quantity
-        self._volume = volume
+        self._quantity_ = quantity
+        self._volume_ = volume
         return self
 
     @staticmethod
     def quantity(value: Quantity | Decimal | str | float) -> TradeAmount:
         """Return an amount in units of the underlying; raises as ``Quantity(value)`` does."""
         self = _new(TradeAmount)
-        self._quantity = _unsigned(value, Quantity)
-        self._volume = None
+        self._quantity_ = _unsigned(value, Quantity)
+        self._volume_ = None
         return self
 
     @staticmethod
     def volume(value: Volume | Decimal | str | float) -> TradeAmount:
         """Return an amount in the settlement asset; raises as ``Volume(value)`` does."""
         self = _new(TradeAmount)
-        self._quantity = None
-        self._volume = _unsigned(value, Volume)
+        self._quantity_ = None
+        self._volume_ = _unsigned(value, Volume)
         return self
 
     @property
     def is_quantity(self) -> bool:
         """Whether the amount is a quantity."""
-        return self._quantity is not None
+        return self._quantity_ is not None
 
     @property
     def is_volume(self) -> bool:
         """Whether the amount is a volume."""
-        return self._volume is not None
+        return self._volume_ is not None
 
     @property
     def as_quantity(self) -> Quantity | None:
         """The quantity, or None for a volume."""
-        return None if self._quantity is None else Quantity._of(self._quantity)
+        return None if self._quantity_ is None else Quantity._of(self._quantity_)
 
     @property
     def as_volume(self) -> Volume | None:
         """The volume, or None for a quantity."""
-        return None if self._volume is None else Volume._of(self._volume)
+        return None if self._volume_ is None else Volume._of(self._volume_)
 
     def __repr__(self) -> str:
-        if self._quantity is not None:
+        if self._quantity_ is not None:
             return f"TradeAmount.quantity(value=Quantity({self.as_quantity}))"
         return f"TradeAmount.volume(value=Volume({self.as_volume}))"
 
@@ -116,24 +116,24 @@ class AdjustmentAmount:
     Two amounts are equal only when they are the same object.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_is_absolute", "_value")
+    __slots__ = ("__dict__", "__weakref__", "_is_absolute_", "_value_")
     __module__ = "openpit.param"
 
-    _value: Decimal
-    _is_absolute: bool
+    _value_: Decimal
+    _is_absolute_: bool
 
     def __init__(self, other: AdjustmentAmount) -> None:
         """Copy ``other``; new amounts come from :meth:`delta` and :meth:`absolute`."""
         if not isinstance(other, AdjustmentAmount):
             raise not_an_instance(other, "AdjustmentAmount")
-        self._value = other._value
-        self._is_absolute = other._is_absolute
+        self._value_ = other._value_
+        self._is_absolute_ = other._is_absolute_
 
     @classmethod
     def _of(cls, value: Decimal, is_absolute: bool) -> Self:  # noqa: FBT001 - private, hot
         self = _new(cls)
-        self._value = value
-        self._is_absolute = is_absolute
+        self._value_ = value
+        self._is_absolute_ = is_absolute
         return self
 
     @staticmethod
@@ -149,26 +149,26 @@ class AdjustmentAmount:
     @property
     def is_delta(self) -> bool:
         """Whether the balance changes by the value."""
-        return not self._is_absolute
+        return not self._is_absolute_
 
     @property
     def is_absolute(self) -> bool:
         """Whether the balance becomes the value."""
-        return self._is_absolute
+        return self._is_absolute_
 
     @property
     def as_delta(self) -> PositionSize | None:
         """The change, or None for an absolute amount."""
-        return None if self._is_absolute else PositionSize._of(self._value)
+        return None if self._is_absolute_ else PositionSize._of(self._value_)
 
     @property
     def as_absolute(self) -> PositionSize | None:
         """The new balance, or None for a delta."""
-        return PositionSize._of(self._value) if self._is_absolute else None
+        return PositionSize._of(self._value_) if self._is_absolute_ else None
 
     def __repr__(self) -> str:
-        choice = "absolute" if self._is_absolute else "delta"
-        return f"AdjustmentAmount.{choice}(value=PositionSize({PositionSize._of(self._value)}))"
+        choice = "absolute" if self._is_absolute_ else "delta"
+        return f"AdjustmentAmount.{choice}(value=PositionSize({PositionSize._of(self._value_)}))"
 
 
 _LEVERAGE_SCALE = 10
@@ -301,28 +301,28 @@ def _refusal_of_trade(price: Any, quantity: Any) -> TypeError:
 class Trade:
     """One execution: at what price, how many units. Equal only to itself."""
 
-    __slots__ = ("__dict__", "__weakref__", "_price", "_quantity")
+    __slots__ = ("__dict__", "__weakref__", "_price_", "_quantity_")
     __module__ = "openpit.param"
 
-    _price: Decimal
-    _quantity: Decimal
+    _price_: Decimal
+    _quantity_: Decimal
 
     def __init__(self, *, price: Price, quantity: Quantity) -> None:
         """Take a price and a quantity; TypeError for any other class."""
         if price.__class__ is not Price or quantity.__class__ is not Quantity:
             raise _refusal_of_trade(price, quantity)
-        self._price = price._value
-        self._quantity = quantity._value
+        self._price_ = price._value
+        self._quantity_ = quantity._value
 
     @property
     def price(self) -> Price:
         """The price of the execution."""
-        return Price._of(self._price)
+        return Price._of(self._price_)
 
     @property
     def quantity(self) -> Quantity:
         """The number of units executed."""
-        return Quantity._of(self._quantity)
+        return Quantity._of(self._quantity_)
 
     def __repr__(self) -> str:
         return f"Trade(price={self.price!r}, quantity={self.quantity!r})"

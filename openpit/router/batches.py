@@ -273,24 +273,24 @@ class ExecuteMany(ManyCall):
         for order in self.orders[position:] if position else self.orders:
             if order.__class__ is not Order:
                 break
-            account = order._account
+            account = order._account_
             if account is None:
                 break
             number = owner[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
             rows, indexes, counts = parts[number]
             now = times[position]
-            quantity = order._quantity
-            volume = order._volume
-            price = order._price
+            quantity = order._quantity_
+            volume = order._volume_
+            price = order._price_
             if window is None:
                 rows.append(
                     (
                         EXECUTE,
                         account,
                         now,
-                        order._underlying,
-                        order._settlement,
-                        order._side,
+                        order._underlying_,
+                        order._settlement_,
+                        order._side_,
                         None if quantity is None else str(quantity),
                         None if volume is None else str(volume),
                         None if price is None else str(price),
@@ -310,9 +310,9 @@ class ExecuteMany(ManyCall):
                         EXECUTE_COUNTED,
                         account,
                         now,
-                        order._underlying,
-                        order._settlement,
-                        order._side,
+                        order._underlying_,
+                        order._settlement_,
+                        order._side_,
                         None if quantity is None else str(quantity),
                         None if volume is None else str(volume),
                         None if price is None else str(price),
@@ -346,7 +346,7 @@ class ExecuteMany(ManyCall):
             self._position += 1
             try:
                 order = captured_order(orders[index])
-                account = order._account
+                account = order._account_
                 if account is None:
                     self._position = index
                     return self._stop(core)
@@ -467,7 +467,7 @@ class ExecutePart(Part):
         call: ExecuteMany = self.call
         index = self.indexes[place]
         try:
-            account = call.orders[index]._account if is_wanted else None
+            account = call.orders[index]._account_ if is_wanted else None
             result = read_execute(link, account, reply)
         except WireError:
             raise
@@ -508,7 +508,7 @@ class ReportMany(ManyCall):
                 self.put_failure(core, index, error)
                 continue
             # A report without account id goes to shard 0, which speaks for the engine then.
-            account = report._account
+            account = report._account_
             number = 0 if account is None else core.link_of(account).number
             rows, indexes = self._rows[number]
             rows.append(row)

@@ -345,7 +345,7 @@ class RouterCore:
         """Run both stages."""
         # The usual case of _check(), spelt out: the hot path of one order at a time.
         if order.__class__ is Order and not self.is_closed:
-            account = order._account
+            account = order._account_
             if account is not None:
                 link = self._link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
                 if link.is_up:
@@ -380,7 +380,7 @@ class RouterCore:
         self._now = now
         if order.__class__ is not Order:
             order = captured_order(order)
-        account = order._account
+        account = order._account_
         check = CHECKS[kind]
         encoder = self.encoder
 
@@ -456,7 +456,7 @@ class RouterCore:
     def report(self, now: int, report: ExecutionReport) -> Call:
         """Apply an execution report; shard 0 takes those without account id."""
         report = captured_report(report)
-        account = report._account
+        account = report._account_
         link = self.links[0] if account is None else self.link_of(account)
         return self._command(now, link, account, self.encoder.report(now, report), read_reported)
 

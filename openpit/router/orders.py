@@ -72,13 +72,13 @@ class OrderEncoder:
         if self._has_custom and not self.is_flat(order):
             return self.whole(kinds.EXECUTE_WHOLE, now, order)
         rates = self.rates
-        quantity, volume, price = order._quantity, order._volume, order._price
+        quantity, volume, price = order._quantity_, order._volume_, order._price_
         row = (
-            order._account,
+            order._account_,
             now,
-            order._underlying,
-            order._settlement,
-            order._side,
+            order._underlying_,
+            order._settlement_,
+            order._side_,
             None if quantity is None else str(quantity),
             None if volume is None else str(volume),
             None if price is None else str(price),
@@ -104,12 +104,12 @@ class OrderEncoder:
                 broker, asset = rates.peek(now, order)
             else:
                 broker, asset, counted = rates.count(now, order)
-        return (kind, order._account, now, value, broker, asset), counted
+        return (kind, order._account_, now, value, broker, asset), counted
 
     def report(self, now: int, report: ExecutionReport) -> Command:
         """Return the command that applies a report."""
         if self._has_custom and (
             has_attributes(report, ExecutionReport) or report.position_impact is not None
         ):
-            return (kinds.REPORT_WHOLE, report._account, now, encode(report))
+            return (kinds.REPORT_WHOLE, report._account_, now, encode(report))
         return report_row(kinds.REPORT, report, now)

@@ -99,7 +99,7 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
         return apply
 
     def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
-        settlement, account = order._settlement, order._account
+        settlement, account = order._settlement_, order._account_
         if settlement is None:
             return [missing_field("instrument", NAME)]
         if account is None:
@@ -122,8 +122,8 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
     def apply_report(
         self, report: ExecutionReport, now: int, call: Call | None
     ) -> ReportEffect | None:
-        settlement, account = report._settlement, report._account
-        pnl, fee = report._pnl, report._impact_fee
+        settlement, account = report._settlement_, report._account_
+        pnl, fee = report._pnl_, report._impact_fee_
         if settlement is None:
             return _missing("instrument")
         if account is None:

@@ -78,8 +78,8 @@ class SpotFundsPolicy(BuiltinPolicy):
         the default limit mode, every figure within NARROW and above zero. Anything else goes to
         :func:`check_order`, before any change; the answers are the same, to the digits of a zero.
         """
-        price, quantity, side = order._price, order._quantity, order._side
-        account = order._account
+        price, quantity, side = order._price_, order._quantity_, order._side_
+        account = order._account_
         if price is None or quantity is None or account is None or not self._plain:
             return check_order(self._desk, order, now, call)
         funds = self._funds.get(account)
@@ -88,11 +88,11 @@ class SpotFundsPolicy(BuiltinPolicy):
         try:
             notional = _multiply(price, quantity)
             if side is _BUY:
-                paid, hold = order._settlement, notional
-                bought, incoming = order._underlying, quantity
+                paid, hold = order._settlement_, notional
+                bought, incoming = order._underlying_, quantity
             elif side is _SELL:
-                paid, hold = order._underlying, quantity
-                bought, incoming = order._settlement, notional
+                paid, hold = order._underlying_, quantity
+                bought, incoming = order._settlement_, notional
             else:
                 return check_order(self._desk, order, now, call)
             slots = funds.slots
@@ -231,12 +231,12 @@ class _Glance:
     __slots__ = ("_account", "_accounts", "_slots")
 
     def __init__(self, accounts: dict[int, AccountFunds], order: Order) -> None:
-        account = order._account
+        account = order._account_
         funds = None if account is None else accounts.get(account)
         self._accounts = accounts
         self._account = account
         self._slots: dict[str, Slot | None] = {}
-        for asset in (order._underlying, order._settlement):
+        for asset in (order._underlying_, order._settlement_):
             if asset is not None:
                 slot = None if funds is None else funds.slots.get(asset)
                 self._slots[asset] = None if slot is None else slot.copy()
