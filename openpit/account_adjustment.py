@@ -18,6 +18,7 @@ from openpit.core.signatures import AnyArguments
 from openpit.param.amounts import AdjustmentAmount, Leverage
 from openpit.param.decimals import plain
 from openpit.param.enums import PnlHaltReason
+from openpit.param.guarded import store
 from openpit.param.values import Pnl, PositionSize, Price
 
 if TYPE_CHECKING:
@@ -101,9 +102,9 @@ class Amount(AbsentFields):
         held: AdjustmentAmount | None = None,
         incoming: AdjustmentAmount | None = None,
     ) -> None:
-        self._balance_ = _optional_amount(balance)
-        self._held_ = _optional_amount(held)
-        self._incoming_ = _optional_amount(incoming)
+        store(self, "_balance_", _optional_amount(balance))
+        store(self, "_held_", _optional_amount(held))
+        store(self, "_incoming_", _optional_amount(incoming))
 
     @property
     def balance(self) -> AdjustmentAmount | None:
@@ -156,9 +157,9 @@ class BalanceOperation(AbsentFields):
         average_entry_price: Price | None = None,
         realized_pnl: Pnl | PnlHaltReason | None = None,
     ) -> None:
-        self._asset_ = optional_asset_text(asset)
-        self._average_entry_price_ = _optional_price(average_entry_price)
-        self._realized_pnl_ = None if realized_pnl is None else _pnl_state(realized_pnl)
+        store(self, "_asset_", optional_asset_text(asset))
+        store(self, "_average_entry_price_", _optional_price(average_entry_price))
+        store(self, "_realized_pnl_", None if realized_pnl is None else _pnl_state(realized_pnl))
 
     @property
     def asset(self) -> Asset | None:
@@ -235,13 +236,13 @@ class PositionOperation(AbsentFields):
         leverage: Leverage | int | float | None = None,
     ) -> None:
         require_instrument(instrument)
-        self._instrument_ = instrument
-        self.underlying_asset = instrument.underlying_asset
-        self.settlement_asset = instrument.settlement_asset
-        self._collateral_ = optional_asset_text(collateral_asset)
-        self._average_entry_price_ = _optional_price(average_entry_price)
-        self._mode_ = choices.position_mode(mode)
-        self._leverage_ = optional_leverage(leverage)
+        store(self, "_instrument_", instrument)
+        store(self, "_underlying_", optional_asset_text(instrument.underlying_asset))
+        store(self, "_settlement_", optional_asset_text(instrument.settlement_asset))
+        store(self, "_collateral_", optional_asset_text(collateral_asset))
+        store(self, "_average_entry_price_", _optional_price(average_entry_price))
+        store(self, "_mode_", choices.position_mode(mode))
+        store(self, "_leverage_", optional_leverage(leverage))
 
     @property
     def instrument(self) -> Instrument:
@@ -313,7 +314,7 @@ class AccountPnlOperation(EarlyFields):
     _state_: Decimal | PnlHaltReason
 
     def __init__(self, *, state: Pnl | PnlHaltReason) -> None:
-        self._state_ = _pnl_state(state)
+        store(self, "_state_", _pnl_state(state))
 
     @property
     def state(self) -> Pnl | PnlHaltReason:
@@ -368,12 +369,12 @@ class Bounds(AbsentFields):
         incoming_upper: PositionSize | None = None,
         incoming_lower: PositionSize | None = None,
     ) -> None:
-        self._balance_upper_ = _optional_size(balance_upper)
-        self._balance_lower_ = _optional_size(balance_lower)
-        self._held_upper_ = _optional_size(held_upper)
-        self._held_lower_ = _optional_size(held_lower)
-        self._incoming_upper_ = _optional_size(incoming_upper)
-        self._incoming_lower_ = _optional_size(incoming_lower)
+        store(self, "_balance_upper_", _optional_size(balance_upper))
+        store(self, "_balance_lower_", _optional_size(balance_lower))
+        store(self, "_held_upper_", _optional_size(held_upper))
+        store(self, "_held_lower_", _optional_size(held_lower))
+        store(self, "_incoming_upper_", _optional_size(incoming_upper))
+        store(self, "_incoming_lower_", _optional_size(incoming_lower))
 
     @property
     def balance_upper(self) -> PositionSize | None:
@@ -451,13 +452,13 @@ class Adjustment(AbsentFields):
                 "openpit.account_adjustment.PositionOperation, "
                 "or openpit.account_adjustment.AccountPnlOperation"
             )
-        self._operation_ = operation
+        store(self, "_operation_", operation)
         if amount is not None and not isinstance(amount, Amount):
             raise TypeError("amount must be openpit.account_adjustment.Amount")
-        self._amount_ = amount
+        store(self, "_amount_", amount)
         if bounds is not None and not isinstance(bounds, Bounds):
             raise TypeError("bounds must be openpit.account_adjustment.Bounds")
-        self._bounds_ = bounds
+        store(self, "_bounds_", bounds)
 
     @property
     def operation(self) -> BalanceOperation | PositionOperation | AccountPnlOperation | None:

@@ -10,6 +10,7 @@ from openpit.core.lock import Lock
 from openpit.core.signatures import AnyArguments
 from openpit.param.amounts import MonetaryAmount, Trade
 from openpit.param.decimals import plain
+from openpit.param.guarded import fill_guarded
 from openpit.param.ids import Asset
 from openpit.param.refusals import not_an_instance
 from openpit.param.values import Fee, Price, Quantity
@@ -61,12 +62,26 @@ class ExecutionReportFillDetails(EarlyFields):
         is_final: bool | None = None,
     ) -> None:
         if fee is None:
-            self._fee_amount_ = self._fee_currency_ = None
+            amount = currency = None
         elif isinstance(fee, MonetaryAmount):
-            self._fee_amount_ = fee.amount._value
-            self._fee_currency_ = str.__str__(fee.currency)
+            amount = fee.amount._value
+            currency = str.__str__(fee.currency)
         else:
             raise TypeError("fee must be openpit.param.MonetaryAmount")
+        try:
+            self._fee_amount_ = amount
+        except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
+            fill_guarded(
+                self,
+                ExecutionReportFillDetails,
+                last_trade=last_trade,
+                fee=fee,
+                remaining_reserved_quantity=remaining_reserved_quantity,
+                lock=lock,
+                is_final=is_final,
+            )
+            return
+        self._fee_currency_ = currency
 
         if is_final is not None and is_final is not True and is_final is not False:
             raise not_an_instance(is_final, "bool")

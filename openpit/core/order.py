@@ -21,6 +21,7 @@ from openpit.core.signatures import AnyArguments
 from openpit.param.amounts import Leverage, TradeAmount, leverage_steps
 from openpit.param.decimals import parse_text, plain
 from openpit.param.enums import Side
+from openpit.param.guarded import fill_guarded, fill_like, store
 from openpit.param.ids import AccountId
 from openpit.param.refusals import not_an_instance
 from openpit.param.values import Price
@@ -77,7 +78,19 @@ class OrderOperation:
         account_id: AccountId,
         price: Price | None = None,
     ) -> None:
-        self._instrument_ = instrument
+        try:
+            self._instrument_ = instrument
+        except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
+            fill_guarded(
+                self,
+                OrderOperation,
+                instrument=instrument,
+                side=side,
+                trade_amount=trade_amount,
+                account_id=account_id,
+                price=price,
+            )
+            return
         if instrument.__class__ is Instrument:
             self._underlying_ = instrument._underlying_
             self._settlement_ = instrument._settlement_
@@ -238,9 +251,9 @@ class OrderPosition(AbsentFields):
         reduce_only: bool = False,
         close_position: bool = False,
     ) -> None:
-        self._position_side_ = choices.position_side(position_side)
-        self._reduce_only_ = _flag(reduce_only)
-        self._close_position_ = _flag(close_position)
+        store(self, "_position_side_", choices.position_side(position_side))
+        store(self, "_reduce_only_", _flag(reduce_only))
+        store(self, "_close_position_", _flag(close_position))
 
     @property
     def position_side(self) -> PositionSide | None:
@@ -292,9 +305,9 @@ class OrderMargin(AbsentFields):
         collateral_asset: Asset | None = None,
         auto_borrow: bool = False,
     ) -> None:
-        self._leverage_ = optional_leverage(leverage)
-        self._collateral_ = optional_asset_text(collateral_asset)
-        self._auto_borrow_ = _flag(auto_borrow)
+        store(self, "_leverage_", optional_leverage(leverage))
+        store(self, "_collateral_", optional_asset_text(collateral_asset))
+        store(self, "_auto_borrow_", _flag(auto_borrow))
 
     @property
     def leverage(self) -> Leverage | None:
@@ -378,6 +391,11 @@ class Order:
         position: OrderPosition | None = None,
         margin: OrderMargin | None = None,
     ) -> None:
+        try:
+            self._operation_ = operation
+        except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
+            fill_guarded(self, Order, operation=operation, position=position, margin=margin)
+            return
         if operation.__class__ is OrderOperation:
             try:
                 self._underlying_ = operation._underlying_
@@ -391,7 +409,6 @@ class Order:
                 _capture(self, operation)
         else:
             _capture(self, operation)
-        self._operation_ = operation
         if position is not None and not isinstance(position, OrderPosition):
             raise TypeError("position must be openpit.core.OrderPosition")
         self._position_ = position
@@ -430,8 +447,9 @@ class Order:
             return self._operation_
         except AttributeError:
             ensure_captured(self)
-            self._operation_ = _operation_of(self)
-            return self._operation_
+            operation = _operation_of(self)
+            store(self, "_operation_", operation)
+            return operation
 
     @property
     def position(self) -> OrderPosition | None:
@@ -480,10 +498,7 @@ def _capture(order: Order, operation: OrderOperation | None) -> None:
 def ensure_captured(order: Order) -> None:
     """Make every group absent in an order whose subclass did not call its constructor."""
     if not hasattr(order, "_underlying_"):
-        _capture(order, None)
-        order._operation_ = None
-        order._position_ = None
-        order._margin_ = None
+        fill_like(order, Order())
 
 
 def _operation_of(order: Order) -> OrderOperation | None:

@@ -18,6 +18,7 @@ from openpit.core.order import no_account
 from openpit.core.signatures import AnyArguments
 from openpit.param.decimals import plain
 from openpit.param.enums import Side
+from openpit.param.guarded import fill_guarded, fill_like, store
 from openpit.param.ids import AccountId
 from openpit.param.values import Fee, Pnl
 
@@ -65,7 +66,17 @@ class ExecutionReportOperation:
     _underlying_: str | None
 
     def __init__(self, *, instrument: Instrument, side: Side, account_id: AccountId) -> None:
-        self._instrument_ = instrument
+        try:
+            self._instrument_ = instrument
+        except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
+            fill_guarded(
+                self,
+                ExecutionReportOperation,
+                instrument=instrument,
+                side=side,
+                account_id=account_id,
+            )
+            return
         if instrument.__class__ is Instrument:
             self._underlying_ = instrument._underlying_
             self._settlement_ = instrument._settlement_
@@ -151,7 +162,12 @@ class FinancialImpact(EarlyFields):
     _pnl_: Decimal
 
     def __init__(self, *, pnl: Pnl, fee: Fee) -> None:
-        self._pnl_ = pnl._value if pnl.__class__ is Pnl else Pnl(pnl)._value
+        profit = pnl._value if pnl.__class__ is Pnl else Pnl(pnl)._value
+        try:
+            self._pnl_ = profit
+        except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
+            fill_guarded(self, FinancialImpact, pnl=pnl, fee=fee)
+            return
         self._fee_ = fee._value if fee.__class__ is Fee else Fee(fee)._value
 
     @classmethod
@@ -200,8 +216,8 @@ class ExecutionReportPositionImpact(AbsentFields):
         position_effect: PositionEffect | None = None,
         position_side: PositionSide | None = None,
     ) -> None:
-        self._position_effect_ = choices.position_effect(position_effect)
-        self._position_side_ = choices.position_side(position_side)
+        store(self, "_position_effect_", choices.position_effect(position_effect))
+        store(self, "_position_side_", choices.position_side(position_side))
 
     @property
     def position_effect(self) -> PositionEffect | None:
@@ -264,6 +280,18 @@ class ExecutionReport:
         fill: ExecutionReportFillDetails | None = None,
         position_impact: ExecutionReportPositionImpact | None = None,
     ) -> None:
+        try:
+            self._operation_ = operation
+        except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
+            fill_guarded(
+                self,
+                ExecutionReport,
+                operation=operation,
+                financial_impact=financial_impact,
+                fill=fill,
+                position_impact=position_impact,
+            )
+            return
         if operation.__class__ is ExecutionReportOperation:
             try:
                 self._underlying_ = operation._underlying_
@@ -274,7 +302,6 @@ class ExecutionReport:
                 _capture_operation(self, operation)
         else:
             _capture_operation(self, operation)
-        self._operation_ = operation
 
         if financial_impact is None:
             self._pnl_ = self._impact_fee_ = None
@@ -328,8 +355,9 @@ class ExecutionReport:
             return self._operation_
         except AttributeError:
             ensure_captured(self)
-            self._operation_ = _operation_of(self)
-            return self._operation_
+            operation = _operation_of(self)
+            store(self, "_operation_", operation)
+            return operation
 
     @property
     def financial_impact(self) -> FinancialImpact | None:
@@ -340,7 +368,7 @@ class ExecutionReport:
             ensure_captured(self)
             pnl, fee = self._pnl_, self._impact_fee_
             impact = None if pnl is None or fee is None else FinancialImpact._of(pnl, fee)
-            self._financial_impact_ = impact
+            store(self, "_financial_impact_", impact)
             return impact
 
     @property
@@ -385,13 +413,7 @@ def _capture_operation(report: ExecutionReport, operation: ExecutionReportOperat
 def ensure_captured(report: ExecutionReport) -> None:
     """Make every group absent in a report whose subclass did not call its constructor."""
     if not hasattr(report, "_underlying_"):
-        _capture_operation(report, None)
-        report._pnl_ = None
-        report._impact_fee_ = None
-        report._operation_ = None
-        report._financial_impact_ = None
-        report._fill_ = None
-        report._position_impact_ = None
+        fill_like(report, ExecutionReport())
 
 
 def _operation_of(report: ExecutionReport) -> ExecutionReportOperation | None:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self, final
 
 from openpit.param.decimals import parse_text
 from openpit.param.fixed_decimal import FixedDecimal, UnsignedDecimal, negative
+from openpit.param.guarded import fill_guarded, fill_like
 from openpit.param.ids import Asset
 from openpit.param.reals import as_float, as_integer, real_number
 from openpit.param.refusals import not_an_instance, refuse_final_bases
@@ -58,8 +59,7 @@ class TradeAmount:
         """Copy ``other``; new amounts come from :meth:`quantity` and :meth:`volume`."""
         if not isinstance(other, TradeAmount):
             raise not_an_instance(other, "TradeAmount")
-        self._quantity_ = other._quantity_
-        self._volume_ = other._volume_
+        fill_like(self, TradeAmount._of(other._quantity_, other._volume_))
 
     @classmethod
     def _of(cls, quantity: Decimal | None, volume: Decimal | None) -> Self:
@@ -126,8 +126,7 @@ class AdjustmentAmount:
         """Copy ``other``; new amounts come from :meth:`delta` and :meth:`absolute`."""
         if not isinstance(other, AdjustmentAmount):
             raise not_an_instance(other, "AdjustmentAmount")
-        self._value_ = other._value_
-        self._is_absolute_ = other._is_absolute_
+        fill_like(self, AdjustmentAmount._of(other._value_, other._is_absolute_))
 
     @classmethod
     def _of(cls, value: Decimal, is_absolute: bool) -> Self:  # noqa: FBT001 - private, hot
@@ -311,7 +310,11 @@ class Trade:
         """Take a price and a quantity; TypeError for any other class."""
         if price.__class__ is not Price or quantity.__class__ is not Quantity:
             raise _refusal_of_trade(price, quantity)
-        self._price_ = price._value
+        try:
+            self._price_ = price._value
+        except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
+            fill_guarded(self, Trade, price=price, quantity=quantity)
+            return
         self._quantity_ = quantity._value
 
     @property
