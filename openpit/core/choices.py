@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from openpit.param.enums import PositionEffect, PositionMode, PositionSide, Side
-from openpit.param.words import folded, quoted
+from openpit.param.words import folded, is_encodable, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,11 +33,8 @@ def _choose(
     member = members.get(text)
     if member is not None:
         return member
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise TypeError(f"{parameter} must be a str or {owner}") from None
+    if not is_encodable(text):
+        raise TypeError(f"{parameter} must be a str or {owner}")
     first, second = members
     raise TypeError(f"ValueError: invalid {what} {quoted(text)}; expected '{first}' or '{second}'")
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from openpit.core.assets import asset_text
 from openpit.core.opaque import Opaque
 from openpit.engine.registry import DEFAULT_GROUP, admin_block
 from openpit.param.ids import AccountGroupId, AccountId
 from openpit.param.refusals import not_an_instance
+from openpit.param.words import plain_text
 from openpit.pretrade.rejects import AccountBlock
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from openpit.engine.core import EngineCore
     from openpit.param.ids import Asset
 
-__all__ = ["Accounts", "account_value", "asset_text", "group_tier", "group_value", "text"]
+__all__ = ["Accounts", "account_value", "group_tier", "group_value"]
 
 _MAX_GROUP: Final = 2**32 - 1
 
@@ -53,22 +55,6 @@ def group_tier(group: object) -> int:
     raise ValueError(
         "account_group_id must be an AccountGroupId or integer in range 0..=4294967295"
     )
-
-
-def asset_text(asset: object) -> str:
-    """Return an asset's text; TypeError for no text, ValueError for an empty one."""
-    if not isinstance(asset, str):
-        raise TypeError("asset must be a str")
-    if not asset.strip():
-        raise ValueError("asset must not be empty")
-    return str(asset)
-
-
-def text(value: object) -> str:
-    """Return a plain text argument; TypeError for anything else."""
-    if not isinstance(value, str):
-        raise not_an_instance(value, "str")
-    return value
 
 
 class Accounts(Opaque):
@@ -147,7 +133,7 @@ class Accounts(Opaque):
 
     def block(self, account: AccountId, reason: str) -> None:
         """Reject the account's orders from now on; a cause that is there already stays."""
-        cause = admin_block(text(reason))
+        cause = admin_block(plain_text(reason))
         number = account_value(account)
         self._core.finisher.alone(self._core.registry.block, number, cause)
 
@@ -173,7 +159,7 @@ class Accounts(Opaque):
         Raises:
             AccountBlockError: the account itself is not blocked.
         """
-        checked = text(reason)
+        checked = plain_text(reason)
         number = account_value(account)
         self._core.finisher.alone(self._core.registry.replace_block_reason, number, checked)
 
@@ -183,7 +169,7 @@ class Accounts(Opaque):
         Raises:
             AccountBlockError: the group is the default one.
         """
-        checked = text(reason)
+        checked = plain_text(reason)
         number = group_value(group)
         self._core.finisher.alone(self._core.registry.block_group, number, checked)
 
@@ -202,6 +188,6 @@ class Accounts(Opaque):
         Raises:
             AccountBlockError: the group is not blocked, or is the default one.
         """
-        checked = text(reason)
+        checked = plain_text(reason)
         number = group_value(group)
         self._core.finisher.alone(self._core.registry.replace_group_block_reason, number, checked)

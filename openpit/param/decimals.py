@@ -28,6 +28,7 @@ from decimal import (
 
 from openpit.errors import ParamError
 from openpit.param.reals import as_float, as_integer
+from openpit.param.words import is_encodable
 
 __all__ = [
     "MAX_MANTISSA",
@@ -330,6 +331,10 @@ def _invalid_text(text: str, type_name: str) -> ParamError:
     return ParamError(f"invalid format for {type_name}: '{text}'")
 
 
+def _wrong_class(type_name: str) -> ValueError:
+    return ValueError(f"{type_name} must be a Decimal, str, int, or float")
+
+
 def _parse_grammar(text: str, type_name: str) -> Decimal:
     """Read a text by the grammar of spec section 2.1, however long it is."""
     if _GRAMMAR.fullmatch(text) is not None:
@@ -337,6 +342,8 @@ def _parse_grammar(text: str, type_name: str) -> Decimal:
         scale = scale_of(value)
         if _fits(value, scale) and not _runs_on(text, scale):
             return value or value.copy_abs()
+    if not is_encodable(text):
+        raise _wrong_class(type_name)
     raise _invalid_text(text, type_name)
 
 
@@ -460,7 +467,7 @@ def parse(value: object, type_name: str) -> Decimal:
         real = as_float(value)
         if real is not None:
             return parse_text(_shortest_text(real), type_name)
-    raise ValueError(f"{type_name} must be a Decimal, str, int, or float")
+    raise _wrong_class(type_name)
 
 
 def plain(value: Decimal) -> str:

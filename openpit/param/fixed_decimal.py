@@ -30,12 +30,11 @@ from openpit.param.enums import RoundingStrategy
 from openpit.param.floats import from_float, to_float
 from openpit.param.reals import as_float, real_number
 from openpit.param.refusals import (
-    not_an_instance,
     refuse_final_bases,
     refuse_operands,
     refuse_order,
 )
-from openpit.param.words import folded, quoted
+from openpit.param.words import folded, plain_text, quoted
 
 __all__ = ["FixedDecimal", "SignedDecimal", "UnsignedDecimal", "negative", "overflow"]
 
@@ -84,12 +83,6 @@ def _scale(value: int) -> int:
     if not 0 <= number <= _U32_MAX:
         raise OverflowError("out of range integral type conversion attempted")
     return number
-
-
-def _strategy_name(value: object) -> str:
-    if not isinstance(value, str):
-        raise not_an_instance(value, "str")
-    return folded(value)
 
 
 def _strategy(name: str) -> str:
@@ -159,9 +152,7 @@ class FixedDecimal:
     @classmethod
     def from_string(cls, value: str) -> Self:
         """Read a text; TypeError for another class, ParamError as the constructor does."""
-        if not isinstance(value, str):
-            raise not_an_instance(value, "str")
-        return cls._checked(parse_text(str.__str__(value), cls.__name__))
+        return cls._checked(parse_text(plain_text(value), cls.__name__))
 
     @classmethod
     def from_int(cls, value: int) -> Self:
@@ -186,7 +177,7 @@ class FixedDecimal:
         The sign is checked after rounding. Raises ``OverflowError`` for a scale that is negative
         or over 32 bits, ``ValueError`` for an unknown strategy, and as :meth:`from_decimal`.
         """
-        digits, name = _scale(scale), _strategy_name(strategy)
+        digits, name = _scale(scale), folded(plain_text(strategy))
         if not isinstance(value, Decimal):
             raise TypeError(f"{cls.__name__}.from_decimal expects decimal.Decimal")
         number = parse_decimal(value, cls.__name__)
@@ -198,10 +189,9 @@ class FixedDecimal:
 
         Raises as :meth:`from_decimal_rounded`, and ``ParamError`` for a text that is no number.
         """
-        if not isinstance(value, str):
-            raise not_an_instance(value, "str")
-        digits, rounding = _scale(scale), _strategy(_strategy_name(strategy))
-        number = parse_rounded_text(str.__str__(value), cls.__name__)
+        text = plain_text(value)
+        digits, rounding = _scale(scale), _strategy(folded(plain_text(strategy)))
+        number = parse_rounded_text(text, cls.__name__)
         return cls._checked(round_to_scale(number, digits, rounding))
 
     @classmethod
@@ -211,7 +201,7 @@ class FixedDecimal:
         Raises as :meth:`from_decimal_rounded` and :meth:`from_float`.
         """
         real = real_number(value)
-        digits, rounding = _scale(scale), _strategy(_strategy_name(strategy))
+        digits, rounding = _scale(scale), _strategy(folded(plain_text(strategy)))
         return cls._checked(round_to_scale(from_float(real), digits, rounding))
 
     @property

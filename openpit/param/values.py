@@ -14,7 +14,7 @@ from openpit.param.decimals import ZERO, DecimalOverflow, add, divide, multiply,
 from openpit.param.enums import Side
 from openpit.param.fixed_decimal import SignedDecimal, UnsignedDecimal, overflow
 from openpit.param.refusals import not_an_instance
-from openpit.param.words import folded, quoted
+from openpit.param.words import folded, plain_text, quoted
 
 if TYPE_CHECKING:
     from openpit.param.amounts import Leverage
@@ -37,9 +37,7 @@ def _is_buy(side: object) -> bool:
         return True
     if side is Side.SELL:
         return False
-    if not isinstance(side, str):
-        raise not_an_instance(side, "str")
-    word = folded(side)
+    word = folded(plain_text(side))
     if word == "buy":
         return True
     if word == "sell":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from openpit.core.assets import asset_text
 from openpit.core.mutation import Mutation
 from openpit.param.enums import PnlHaltReason
-from openpit.param.words import folded
+from openpit.param.words import folded, is_encodable
 from openpit.pretrade.codes import PLAIN_CODE, PLAIN_SCOPE, RejectCode, RejectScope
 from openpit.pretrade.outcomes import (
     AccountAdjustmentOutcome,
@@ -119,18 +119,9 @@ def read_group_rows(value: Iterable[Any]) -> list[GroupRow]:
 
 
 def _text(value: object, field: str) -> str:
-    if isinstance(value, str) and (value.isascii() or _is_encodable(value)):
+    if isinstance(value, str) and is_encodable(value):
         return str.__str__(value)
     raise ValueError(f"{field} must be a string")
-
-
-def _is_encodable(text: str) -> bool:
-    """Tell whether UTF-8 can hold a text; an unpaired surrogate it cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _scope(value: object) -> str:

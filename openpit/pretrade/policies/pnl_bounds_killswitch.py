@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from openpit.core.assets import asset_text
 from openpit.param.decimals import ZERO, DecimalOverflow, add, plain, subtract
 from openpit.param.values import Pnl
 from openpit.pretrade.policies.pnl_bounds_settings import (
@@ -21,7 +22,6 @@ from openpit.pretrade.policies.pnl_bounds_settings import (
 from openpit.pretrade.policies.settings import (
     MODULE,
     account_number,
-    asset_name,
     expect,
     group_id_value,
 )
@@ -90,7 +90,7 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
             TypeError: an argument of a wrong class.
             ValueError: an empty asset, or no amount.
         """
-        number, settlement = account_number(account), asset_name(asset)
+        number, settlement = account_number(account), asset_text(asset)
         value = Pnl(pnl)._value  # type: ignore[arg-type]  # the constructor checks the class
 
         def apply(policy: PnlBoundsKillSwitchPolicy) -> None:

@@ -19,7 +19,6 @@ __all__ = [
     "U64_MAX",
     "SettingsError",
     "account_number",
-    "asset_name",
     "barriers",
     "expect",
     "flag",
@@ -44,15 +43,6 @@ def group_id_value(group_id: int) -> int:
     if not 0 <= number <= _U16_MAX:
         raise OverflowError("out of range integral type conversion attempted")
     return number
-
-
-def asset_name(asset: object) -> str:
-    """Return an asset's text; TypeError for no text, ValueError for an empty one."""
-    if not isinstance(asset, str):
-        raise TypeError("asset must be a str")
-    if not asset.strip():
-        raise ValueError("asset must not be empty")
-    return str(asset)
 
 
 def account_number(account: object) -> int:
