@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Self, final
 
 from openpit.param.decimals import parse_text
-from openpit.param.fixed_decimal import FixedDecimal, UnsignedDecimal, negative
+from openpit.param.fixed_decimal import UnsignedDecimal, negative
 from openpit.param.guarded import fill_guarded, fill_like
 from openpit.param.ids import Asset
 from openpit.param.reals import as_float, as_integer, real_number
@@ -245,7 +245,7 @@ def leverage_steps(value: Leverage | float) -> int:
     """Return a leverage as its number of tenths; ValueError for what is no leverage."""
     if isinstance(value, Leverage):
         return value._raw
-    if not isinstance(value, (bool, str, Decimal, FixedDecimal)):
+    if not isinstance(value, (bool, Decimal)):
         integer = as_integer(value)
         if integer is not None and _I64_MIN <= integer <= _I64_MAX:
             return _steps_of_int(integer)

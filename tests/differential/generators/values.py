@@ -132,6 +132,8 @@ _LEVERAGES = (
     "10",
     None,
     ["dec", "1.5"],
+    call("param.Price", "2.5"),
+    call("param.Quantity", 3),
     ["float", "nan"],
     ["float", "inf"],
     2**70,
