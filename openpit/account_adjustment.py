@@ -16,6 +16,7 @@ from openpit.core.instrument import Instrument, require_instrument
 from openpit.core.order import leverage_text, optional_leverage
 from openpit.core.signatures import AnyArguments
 from openpit.param.amounts import AdjustmentAmount, Leverage
+from openpit.param.classes import is_of
 from openpit.param.decimals import plain
 from openpit.param.enums import PnlHaltReason
 from openpit.param.guarded import store
@@ -40,7 +41,7 @@ __all__ = [
 
 def _optional_amount(amount: object) -> AdjustmentAmount | None:
     """Return an amount that may be absent; TypeError for another class."""
-    if amount is None or isinstance(amount, AdjustmentAmount):
+    if amount is None or is_of(amount, AdjustmentAmount):
         return amount
     raise TypeError("value must be openpit.param.AdjustmentAmount")
 
@@ -444,8 +445,8 @@ class Adjustment(AbsentFields):
         amount: Amount | None = None,
         bounds: Bounds | None = None,
     ) -> None:
-        if operation is not None and not isinstance(
-            operation, (BalanceOperation, PositionOperation, AccountPnlOperation)
+        if operation is not None and not issubclass(
+            type(operation), (BalanceOperation, PositionOperation, AccountPnlOperation)
         ):
             raise TypeError(
                 "operation must be openpit.account_adjustment.BalanceOperation, "
@@ -453,10 +454,10 @@ class Adjustment(AbsentFields):
                 "or openpit.account_adjustment.AccountPnlOperation"
             )
         store(self, "_operation_", operation)
-        if amount is not None and not isinstance(amount, Amount):
+        if amount is not None and not is_of(amount, Amount):
             raise TypeError("amount must be openpit.account_adjustment.Amount")
         store(self, "_amount_", amount)
-        if bounds is not None and not isinstance(bounds, Bounds):
+        if bounds is not None and not is_of(bounds, Bounds):
             raise TypeError("bounds must be openpit.account_adjustment.Bounds")
         store(self, "_bounds_", bounds)
 

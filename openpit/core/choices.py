@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from openpit.param.classes import is_of
 from openpit.param.enums import PositionEffect, PositionMode, PositionSide, Side
 from openpit.param.words import folded, is_encodable, quoted
 
@@ -27,7 +28,7 @@ def _choose(
     """Return the member that ``given`` names, None for None; TypeError for anything else."""
     if given is None:
         return None
-    if not isinstance(given, str):
+    if not is_of(given, str):
         raise TypeError(f"{parameter} must be a str or {owner}")
     text = folded(given)
     member = members.get(text)

@@ -9,6 +9,7 @@ from openpit.core.debug_text import optional, quoted, truth
 from openpit.core.lock import Lock
 from openpit.core.signatures import AnyArguments
 from openpit.param.amounts import MonetaryAmount, Trade
+from openpit.param.classes import is_of
 from openpit.param.decimals import plain
 from openpit.param.guarded import fill_guarded
 from openpit.param.ids import Asset
@@ -63,7 +64,7 @@ class ExecutionReportFillDetails(EarlyFields):
     ) -> None:
         if fee is None:
             amount = currency = None
-        elif isinstance(fee, MonetaryAmount):
+        elif type(fee) is MonetaryAmount or is_of(fee, MonetaryAmount):
             amount = fee.amount._value
             currency = str.__str__(fee.currency)
         else:
@@ -89,20 +90,19 @@ class ExecutionReportFillDetails(EarlyFields):
 
         if last_trade is None:
             self._last_price_ = self._last_quantity_ = None
-        elif isinstance(last_trade, Trade):
+        elif type(last_trade) is Trade or is_of(last_trade, Trade):
             self._last_price_ = last_trade._price_
             self._last_quantity_ = last_trade._quantity_
         else:
             raise not_an_instance(last_trade, "Trade")
 
-        if remaining_reserved_quantity.__class__ is Quantity:
-            self._remaining_ = remaining_reserved_quantity._value
-        elif remaining_reserved_quantity is None:
+        left = remaining_reserved_quantity
+        if left is None:
             self._remaining_ = None
         else:
-            self._remaining_ = Quantity(remaining_reserved_quantity)._value
+            self._remaining_ = left._value if type(left) is Quantity else Quantity(left)._value
 
-        if not isinstance(lock, Lock):
+        if type(lock) is not Lock and not is_of(lock, Lock):
             raise not_an_instance(lock, "Lock")
         self._lock_ = lock._copy()
 

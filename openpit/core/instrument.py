@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from openpit.core.assets import asset_text
 from openpit.core.debug_text import quoted
+from openpit.param.classes import is_of
 
 if TYPE_CHECKING:
     from openpit.param.ids import Asset
@@ -77,7 +78,7 @@ def require_instrument(instrument: object) -> None:
     """Raise as the operations do when ``instrument`` is no instrument."""
     if instrument is None:
         raise AttributeError("'NoneType' object has no attribute 'underlying_asset'")
-    if not isinstance(instrument, Instrument):
+    if not is_of(instrument, Instrument):
         raise TypeError("instrument must be openpit.core.Instrument")
 
 

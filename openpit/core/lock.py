@@ -13,6 +13,7 @@ from openpit.core import lock_formats
 from openpit.core.absent import EarlyFields
 from openpit.core.lock_shape import MAX_GROUP
 from openpit.core.signatures import AnyArguments
+from openpit.param.classes import is_of
 from openpit.param.decimals import parse_text, plain
 from openpit.param.refusals import not_an_instance
 from openpit.param.values import Price
@@ -49,14 +50,14 @@ class Lock(EarlyFields):
     _shared_: bool
 
     def __init__(self, entries: Lock | Iterable[tuple[PolicyGroupId, Price]] | None = None) -> None:
-        if isinstance(entries, Lock):
+        if entries is not None and is_of(entries, Lock):
             entries._shared_ = self._shared_ = True
             self._groups_ = entries._groups_
         else:
             self._shared_ = False
             self._groups_ = {}
             if entries is not None:
-                self.extend(entries)
+                self.extend(entries)  # type: ignore[arg-type]  # no lock
 
     @classmethod
     def _of(cls, groups: dict[int, list[Decimal]]) -> Self:
@@ -89,7 +90,7 @@ class Lock(EarlyFields):
     def push(self, policy_group_id: PolicyGroupId, price: Price) -> None:
         """Add one price to a group."""
         group = _group_id(policy_group_id)
-        value = price._value if price.__class__ is Price else _price(price)
+        value = price._value if type(price) is Price else _price(price)
         groups = self._own() if self._shared_ else self._groups_
         prices = groups.get(group)
         if prices is None:
@@ -124,7 +125,7 @@ class Lock(EarlyFields):
 
     def merge(self, other: Lock) -> None:
         """Add everything that another lock holds."""
-        if not isinstance(other, Lock):
+        if not is_of(other, Lock):
             raise not_an_instance(other, "Lock")
         if other is self:
             raise RuntimeError("Already mutably borrowed")

@@ -19,6 +19,7 @@ from openpit.core.debug_text import optional, optional_member, truth
 from openpit.core.instrument import Instrument, require_instrument
 from openpit.core.signatures import AnyArguments
 from openpit.param.amounts import Leverage, TradeAmount, leverage_steps
+from openpit.param.classes import is_of
 from openpit.param.decimals import parse_text, plain
 from openpit.param.enums import Side
 from openpit.param.guarded import fill_guarded, fill_like, store
@@ -91,7 +92,7 @@ class OrderOperation:
                 price=price,
             )
             return
-        if instrument.__class__ is Instrument:
+        if type(instrument) is Instrument:
             self._underlying_ = instrument._underlying_
             self._settlement_ = instrument._settlement_
         else:
@@ -100,17 +101,17 @@ class OrderOperation:
             self.settlement_asset = instrument.settlement_asset
 
         self._account_ = (
-            account_id._value if account_id.__class__ is AccountId else no_account(account_id)
+            account_id._value if type(account_id) is AccountId else no_account(account_id)
         )
-        self._side_ = side if side.__class__ is Side else choices.side(side)
+        self._side_ = side if type(side) is Side else choices.side(side)
 
-        if trade_amount.__class__ is TradeAmount:
+        if type(trade_amount) is TradeAmount:
             self._quantity_ = trade_amount._quantity_
             self._volume_ = trade_amount._volume_
         else:
             self._quantity_, self._volume_ = _optional_amount(trade_amount)
 
-        if price.__class__ is Price:
+        if type(price) is Price:
             self._price_ = price._value
         else:
             self._price_ = _optional_price(price)
@@ -184,7 +185,7 @@ def _optional_amount(amount: object) -> tuple[Decimal | None, Decimal | None]:
     """Return a quantity or a volume, or neither for None; TypeError for another class."""
     if amount is None:
         return None, None
-    if not isinstance(amount, TradeAmount):
+    if not is_of(amount, TradeAmount):
         raise TypeError("trade_amount must be openpit.param.TradeAmount")
     return amount._quantity_, amount._volume_
 
@@ -396,7 +397,7 @@ class Order:
         except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
             fill_guarded(self, Order, operation=operation, position=position, margin=margin)
             return
-        if operation.__class__ is OrderOperation:
+        if type(operation) is OrderOperation:
             try:
                 self._underlying_ = operation._underlying_
                 self._settlement_ = operation._settlement_
@@ -409,10 +410,10 @@ class Order:
                 _capture(self, operation)
         else:
             _capture(self, operation)
-        if position is not None and not isinstance(position, OrderPosition):
+        if position is not None and not is_of(position, OrderPosition):
             raise TypeError("position must be openpit.core.OrderPosition")
         self._position_ = position
-        if margin is not None and not isinstance(margin, OrderMargin):
+        if margin is not None and not is_of(margin, OrderMargin):
             raise TypeError("margin must be openpit.core.OrderMargin")
         self._margin_ = margin
 
@@ -484,7 +485,7 @@ class Order:
 
 def _capture(order: Order, operation: OrderOperation | None) -> None:
     """Capture an absent operation, one of a subclass, or one that was never filled in."""
-    if operation is not None and not isinstance(operation, OrderOperation):
+    if operation is not None and not is_of(operation, OrderOperation):
         raise TypeError("operation must be openpit.core.OrderOperation")
     order._underlying_ = getattr(operation, "_underlying_", None)
     order._settlement_ = getattr(operation, "_settlement_", None)

@@ -16,6 +16,7 @@ from openpit.core.fill import ExecutionReportFillDetails
 from openpit.core.instrument import Instrument, require_instrument
 from openpit.core.order import no_account
 from openpit.core.signatures import AnyArguments
+from openpit.param.classes import is_of
 from openpit.param.decimals import plain
 from openpit.param.enums import Side
 from openpit.param.guarded import fill_guarded, fill_like, store
@@ -77,7 +78,7 @@ class ExecutionReportOperation:
                 account_id=account_id,
             )
             return
-        if instrument.__class__ is Instrument:
+        if type(instrument) is Instrument:
             self._underlying_ = instrument._underlying_
             self._settlement_ = instrument._settlement_
         else:
@@ -86,9 +87,9 @@ class ExecutionReportOperation:
             self.settlement_asset = instrument.settlement_asset
 
         self._account_ = (
-            account_id._value if account_id.__class__ is AccountId else no_account(account_id)
+            account_id._value if type(account_id) is AccountId else no_account(account_id)
         )
-        self._side_ = side if side.__class__ is Side else choices.side(side)
+        self._side_ = side if type(side) is Side else choices.side(side)
 
     @property
     def instrument(self) -> Instrument:
@@ -162,13 +163,13 @@ class FinancialImpact(EarlyFields):
     _pnl_: Decimal
 
     def __init__(self, *, pnl: Pnl, fee: Fee) -> None:
-        profit = pnl._value if pnl.__class__ is Pnl else Pnl(pnl)._value
+        profit = pnl._value if type(pnl) is Pnl else Pnl(pnl)._value
         try:
             self._pnl_ = profit
         except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
             fill_guarded(self, FinancialImpact, pnl=pnl, fee=fee)
             return
-        self._fee_ = fee._value if fee.__class__ is Fee else Fee(fee)._value
+        self._fee_ = fee._value if type(fee) is Fee else Fee(fee)._value
 
     @classmethod
     def _of(cls, pnl: Decimal, fee: Decimal) -> Self:
@@ -292,7 +293,7 @@ class ExecutionReport:
                 position_impact=position_impact,
             )
             return
-        if operation.__class__ is ExecutionReportOperation:
+        if type(operation) is ExecutionReportOperation:
             try:
                 self._underlying_ = operation._underlying_
                 self._settlement_ = operation._settlement_
@@ -305,14 +306,18 @@ class ExecutionReport:
 
         if financial_impact is None:
             self._pnl_ = self._impact_fee_ = None
-        elif isinstance(financial_impact, FinancialImpact):
+        elif type(financial_impact) is FinancialImpact or is_of(financial_impact, FinancialImpact):
             self._pnl_ = financial_impact._pnl_
             self._impact_fee_ = financial_impact._fee_
         else:
             raise TypeError("financial_impact must be openpit.core.FinancialImpact")
         self._financial_impact_ = financial_impact
 
-        if fill is not None and not isinstance(fill, ExecutionReportFillDetails):
+        if (
+            fill is not None
+            and type(fill) is not ExecutionReportFillDetails
+            and not is_of(fill, ExecutionReportFillDetails)
+        ):
             raise TypeError("fill must be openpit.core.ExecutionReportFillDetails")
         self._fill_ = fill
         if position_impact is not None and not isinstance(
@@ -402,7 +407,7 @@ class ExecutionReport:
 
 def _capture_operation(report: ExecutionReport, operation: ExecutionReportOperation | None) -> None:
     """Capture an absent operation, one of a subclass, or one that was never filled in."""
-    if operation is not None and not isinstance(operation, ExecutionReportOperation):
+    if operation is not None and not is_of(operation, ExecutionReportOperation):
         raise TypeError("operation must be openpit.core.ExecutionReportOperation")
     report._underlying_ = getattr(operation, "_underlying_", None)
     report._settlement_ = getattr(operation, "_settlement_", None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from openpit.core.assets import asset_text
 from openpit.core.opaque import Opaque
 from openpit.engine.registry import DEFAULT_GROUP, admin_block
+from openpit.param.classes import is_of
 from openpit.param.ids import AccountGroupId, AccountId
 from openpit.param.refusals import not_an_instance
 from openpit.param.words import plain_text
@@ -25,7 +26,7 @@ _MAX_GROUP: Final = 2**32 - 1
 
 def account_value(account: object) -> int:
     """Return the number of an AccountId; TypeError for anything else."""
-    if isinstance(account, AccountId):
+    if is_of(account, AccountId):
         return account._value
     raise TypeError("account_id must be openpit.param.AccountId")
 
@@ -35,7 +36,7 @@ def group_value(group: object) -> int:
 
     The default group passes as an ``AccountGroupId``: the registry refuses it by its own error.
     """
-    if isinstance(group, AccountGroupId):
+    if is_of(group, AccountGroupId):
         return group._value
     if isinstance(group, int) and 0 <= group <= _MAX_GROUP:
         if group == DEFAULT_GROUP:
@@ -48,7 +49,7 @@ def group_value(group: object) -> int:
 
 def group_tier(group: object) -> int:
     """Return the number of a group or of the tier below all groups (0)."""
-    if isinstance(group, AccountGroupId):
+    if is_of(group, AccountGroupId):
         return group._value
     if isinstance(group, int) and 0 <= group <= _MAX_GROUP:
         return int(group)
@@ -139,7 +140,7 @@ class Accounts(Opaque):
 
     def block_with_cause(self, account: AccountId, cause: AccountBlock) -> None:
         """Block with a given code, policy, reason and details; an existing cause stays."""
-        if not isinstance(cause, AccountBlock):
+        if not is_of(cause, AccountBlock):
             raise not_an_instance(cause, "AccountBlock")
         number = account_value(account)
         self._core.finisher.alone(self._core.registry.block, number, cause)

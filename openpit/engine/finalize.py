@@ -55,7 +55,7 @@ class Finisher:
 
     def commit(self, mutations: Sequence[Finalizer]) -> None:
         """Run all commit callbacks in order; raise the first failure."""
-        if not self.busy and len(mutations) == 1 and mutations[0].__class__ is Mutation:
+        if not self.busy and len(mutations) == 1 and type(mutations[0]) is Mutation:
             # Most often it is one callback, called between two calls of the engine.
             try:
                 mutations[0].commit()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Self, final
 
+from openpit.param.classes import is_of
 from openpit.param.decimals import parse_text
 from openpit.param.fixed_decimal import UnsignedDecimal, negative
 from openpit.param.guarded import fill_guarded, fill_like
@@ -57,7 +58,7 @@ class TradeAmount:
 
     def __init__(self, other: TradeAmount) -> None:
         """Copy ``other``; new amounts come from :meth:`quantity` and :meth:`volume`."""
-        if not isinstance(other, TradeAmount):
+        if not is_of(other, TradeAmount):
             raise not_an_instance(other, "TradeAmount")
         fill_like(self, TradeAmount._of(other._quantity_, other._volume_))
 
@@ -124,7 +125,7 @@ class AdjustmentAmount:
 
     def __init__(self, other: AdjustmentAmount) -> None:
         """Copy ``other``; new amounts come from :meth:`delta` and :meth:`absolute`."""
-        if not isinstance(other, AdjustmentAmount):
+        if not is_of(other, AdjustmentAmount):
             raise not_an_instance(other, "AdjustmentAmount")
         fill_like(self, AdjustmentAmount._of(other._value_, other._is_absolute_))
 
@@ -243,7 +244,7 @@ class Leverage:
 
 def leverage_steps(value: Leverage | float) -> int:
     """Return a leverage as its number of tenths; ValueError for what is no leverage."""
-    if isinstance(value, Leverage):
+    if is_of(value, Leverage):
         return value._raw
     if not isinstance(value, (bool, Decimal)):
         integer = as_integer(value)
@@ -284,7 +285,7 @@ class MonetaryAmount:
 
     def __post_init__(self) -> None:
         """Check the amount's class and take the currency as an asset."""
-        if not isinstance(self.amount, Fee):
+        if not is_of(self.amount, Fee):
             raise TypeError("amount must be openpit.param.Fee")
         object.__setattr__(self, "currency", Asset(self.currency))
 
@@ -293,7 +294,7 @@ def _refusal_of_trade(price: Any, quantity: Any) -> TypeError:
     # What would not even make a price or a quantity is refused as their constructors refuse it.
     Price(price)
     Quantity(quantity)
-    wrong = "quantity" if price.__class__ is Price else "price"
+    wrong = "quantity" if type(price) is Price else "price"
     return TypeError(f"{wrong} must be openpit.param.{wrong.capitalize()}")
 
 
@@ -308,7 +309,7 @@ class Trade:
 
     def __init__(self, *, price: Price, quantity: Quantity) -> None:
         """Take a price and a quantity; TypeError for any other class."""
-        if price.__class__ is not Price or quantity.__class__ is not Quantity:
+        if type(price) is not Price or type(quantity) is not Quantity:
             raise _refusal_of_trade(price, quantity)
         try:
             self._price_ = price._value

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Never, Self
 
 from openpit.errors import ParamError
+from openpit.param.classes import is_of
 from openpit.param.decimals import (
     DecimalOverflow,
     add,
@@ -98,7 +99,7 @@ def _strategy(name: str) -> str:
 
 def _parse_plain(value: object, type_name: str) -> Decimal:
     """Read a plain number; TypeError for the value of another decimal type."""
-    if isinstance(value, FixedDecimal):
+    if is_of(value, FixedDecimal):
         raise TypeError(f"{type_name} must be a Decimal, str, int, or float")
     return parse(value, type_name)
 
@@ -117,7 +118,7 @@ class FixedDecimal:
             number = parse_text(value, self.__class__.__name__)
         elif type(value) is int:
             number = parse_int(value, self.__class__.__name__)
-        elif value.__class__ is self.__class__:
+        elif type(value) is type(self):
             number = value._value
         else:
             number = _parse_plain(value, self.__class__.__name__)
@@ -229,36 +230,36 @@ class FixedDecimal:
         return hash(self._value)
 
     def __eq__(self, other: object) -> bool:
-        if other.__class__ is self.__class__:
+        if type(other) is type(self):
             return self._value == other._value
         return NotImplemented
 
     def __lt__(self, other: Self) -> bool:
-        if other.__class__ is self.__class__:
+        if type(other) is type(self):
             return self._value < other._value
         refuse_order("<", self, other)
         return NotImplemented
 
     def __le__(self, other: Self) -> bool:
-        if other.__class__ is self.__class__:
+        if type(other) is type(self):
             return self._value <= other._value
         refuse_order("<=", self, other)
         return NotImplemented
 
     def __gt__(self, other: Self) -> bool:
-        if other.__class__ is self.__class__:
+        if type(other) is type(self):
             return self._value > other._value
         refuse_order(">", self, other)
         return NotImplemented
 
     def __ge__(self, other: Self) -> bool:
-        if other.__class__ is self.__class__:
+        if type(other) is type(self):
             return self._value >= other._value
         refuse_order(">=", self, other)
         return NotImplemented
 
     def __add__(self, other: Self) -> Self:
-        if other.__class__ is not self.__class__:
+        if type(other) is not type(self):
             refuse_operands("+", self, other)
             return NotImplemented
         try:
@@ -271,7 +272,7 @@ class FixedDecimal:
         return NotImplemented
 
     def __sub__(self, other: Self) -> Self:
-        if other.__class__ is not self.__class__:
+        if type(other) is not type(self):
             refuse_operands("-", self, other)
             return NotImplemented
         try:

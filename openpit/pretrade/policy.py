@@ -69,14 +69,14 @@ class PolicyReject:
         values["details"] = details
         values["scope"] = scope
         values["user_data"] = user_data
-        if self.__class__ is not PolicyReject:
+        if type(self) is not PolicyReject:
             self.__post_init__()
-        elif scope.__class__ is not RejectScope:
+        elif type(scope) is not RejectScope:
             raise TypeError(_WRONG_SCOPE)
 
     def __post_init__(self) -> None:
         """Check the scope; a class that derives from this one may do more, or something else."""
-        if self.scope.__class__ is not RejectScope:
+        if type(self.scope) is not RejectScope:
             raise TypeError(_WRONG_SCOPE)
 
 

@@ -12,6 +12,7 @@ from openpit.core.assets import asset_text
 from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value, group_tier, group_value
 from openpit.engine.registry import AccountRegistry, admin_block
+from openpit.param.classes import is_of
 from openpit.param.ids import AccountGroupId
 from openpit.param.refusals import not_an_instance
 from openpit.param.words import plain_text
@@ -126,7 +127,7 @@ class ShardedAccounts(Opaque):
 
     def block_with_cause(self, account: AccountId, cause: AccountBlock) -> None:
         """Block with a given code, policy, reason and details; an existing cause stays."""
-        if not isinstance(cause, AccountBlock):
+        if not is_of(cause, AccountBlock):
             raise not_an_instance(cause, "AccountBlock")
         self._driver.run(self._calls.of_account, account, "block", cause)
 

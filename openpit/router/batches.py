@@ -271,7 +271,7 @@ class ExecuteMany(ManyCall):
         broker = 0
         counted_at = -1
         for order in self.orders[position:] if position else self.orders:
-            if order.__class__ is not Order:
+            if type(order) is not Order:
                 break
             account = order._account_
             if account is None:

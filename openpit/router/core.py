@@ -344,7 +344,7 @@ class RouterCore:
     def execute(self, now: int, order: Order) -> Call:
         """Run both stages."""
         # The usual case of _check(), spelt out: the hot path of one order at a time.
-        if order.__class__ is Order and not self.is_closed:
+        if type(order) is Order and not self.is_closed:
             account = order._account_
             if account is not None:
                 link = self._link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
@@ -378,7 +378,7 @@ class RouterCore:
         if self.is_closed:
             raise closed()
         self._now = now
-        if order.__class__ is not Order:
+        if type(order) is not Order:
             order = captured_order(order)
         account = order._account_
         check = CHECKS[kind]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from openpit.core.order import Order, ensure_captured
 from openpit.core.report import ExecutionReport
 from openpit.core.report import ensure_captured as ensure_report_captured
+from openpit.param.classes import is_of
 from openpit.wire import kinds
 from openpit.wire.rows import report_row
 from openpit.wire.values import encode, has_attributes
@@ -22,7 +23,7 @@ Command = tuple[Any, ...]
 
 def captured_order(order: object) -> Order:
     """Return an order whose values can be read; TypeError for anything that is none."""
-    if not isinstance(order, Order):
+    if type(order) is not Order and not is_of(order, Order):
         raise TypeError("order must inherit from openpit.Order")
     ensure_captured(order)
     return order
@@ -30,7 +31,7 @@ def captured_order(order: object) -> Order:
 
 def captured_report(report: object) -> ExecutionReport:
     """Return a report whose values can be read; TypeError for anything that is none."""
-    if not isinstance(report, ExecutionReport):
+    if type(report) is not ExecutionReport and not is_of(report, ExecutionReport):
         raise TypeError("report must inherit from openpit.ExecutionReport")
     ensure_report_captured(report)
     return report

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from operator import index
 from typing import Final, TypeVar
 
+from openpit.param.classes import is_of
 from openpit.param.ids import AccountId
 from openpit.param.refusals import not_an_instance
 
@@ -47,7 +48,7 @@ def group_id_value(group_id: int) -> int:
 
 def account_number(account: object) -> int:
     """Return the number of an AccountId; TypeError for anything else."""
-    if not isinstance(account, AccountId):
+    if not is_of(account, AccountId):
         raise TypeError("account_id must be openpit.param.AccountId")
     return account._value
 
