@@ -191,7 +191,7 @@ def generate(random: Draw) -> Scenario:
 
 def _construct(random: Draw, _kept: list[tuple[str, str]]) -> Expression:
     kind = random.choice(numbers.DECIMAL_TYPES)
-    argument = numbers.raw(random, kind)
+    argument = "1\ud800" if random.chance(0.01) else numbers.raw(random, kind)
     form = random.random()
     if form < 0.55:
         return call(f"param.{kind}", argument)
