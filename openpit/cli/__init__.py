@@ -7,10 +7,12 @@ page and the light commands do not pay for what the heavy ones import.
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import click
 
-from openpit.cli.exits import EPILOG
+from openpit.cli.exits import EPILOG, Exit, ExitError
+from openpit.cli.streams import prepare
 
 __all__ = ["main"]
 
@@ -38,6 +40,13 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an interrupt ends it with its own code, wherever it comes."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise ExitError(Exit.INTERRUPTED, "interrupted") from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the table, importing none of them."""
         with formatter.section("Commands"):
@@ -48,3 +57,4 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="openpit-sharded", prog_name="openpit")
 def main() -> None:
     """Pre-trade risk checks, sharded by account over worker processes."""
+    prepare()

@@ -2,7 +2,7 @@
 
 Turns events into the engine's orders and execution reports. An event that makes no sense for its
 order (more filled than is left, a price that is none) raises :class:`BadEventError`; one about an
-order that the flow never placed, or that the engine rejected, is left out and counted.
+order that the flow has not placed, or that the engine rejected, is left out and counted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REJECTED", "Account", "BadEventError", "Book", "Report", "Ticket"]
 
-UNKNOWN = "order placed before the flow starts"
+UNKNOWN = "order not placed in the flow before"
 REJECTED = "order rejected by the engine"
 FINISHED = "order finished before"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from openpit.cli.funds import Funds
+from openpit.cli.starts import Starts
 from openpit.cli.tables import ConfigError, Table, parse
 from openpit.param.values import Pnl, Quantity, Volume
 from openpit.pretrade.policies import (
@@ -32,16 +33,24 @@ if TYPE_CHECKING:
 __all__ = ["Policies", "load"]
 
 SPOT_FUNDS = "spot_funds"
+KILL_SWITCH = "pnl_bounds_killswitch"
+
+MAX_GROUP = (1 << 16) - 1
+"""Largest policy group id."""
 
 
 class Policies:
     """The policies of a configuration, in the order of their tables."""
 
-    __slots__ = ("_builders", "_funds")
+    __slots__ = ("_builders", "_funds", "starts")
 
-    def __init__(self, builders: dict[str, Any], funds: Funds | None) -> None:
+    def __init__(
+        self, builders: dict[str, Any], funds: Funds | None, starts: Starts | None
+    ) -> None:
         self._builders = builders
         self._funds = funds
+        self.starts = starts
+        """Accounts that may be outside their bounds from the start; None if there are none."""
 
     def add_to(self, stage: Any) -> Any:
         """Add every policy to an engine's builder and return its next stage.
@@ -70,6 +79,7 @@ def load(text: str) -> Policies:
     """
     builders = {}
     funds = None
+    starts = None
     for name, values in parse(text).items():
         read = _READERS.get(name)
         if read is None:
@@ -80,12 +90,14 @@ def load(text: str) -> Policies:
         builder = read(table)
         if name == SPOT_FUNDS:
             funds = Funds(table)
-        group_id = table.optional_count("policy_group_id")
+        if name == KILL_SWITCH:
+            starts = Starts(table) or None
+        group_id = table.optional_count("policy_group_id", MAX_GROUP)
         table.finish()
         builders[name] = builder.with_policy_group_id(group_id) if group_id else builder
     if not builders:
         raise ConfigError(f"no policy is configured (tables: {', '.join(_READERS)})")
-    return Policies(builders, funds)
+    return Policies(builders, funds, starts)
 
 
 def _order_validation(_: Table) -> Any:
@@ -97,12 +109,14 @@ def _rate_limit(table: Table) -> Any:
         *_each(
             table.tables("asset"),
             lambda row: RateLimitAssetBarrier(_rate(row), row.asset("settlement_asset")),
+            "settlement_asset",
         )
     )
     ready.account_barriers(
         *_each(
             table.tables("account"),
             lambda row: RateLimitAccountBarrier(_rate(row), row.account("account")),
+            "account",
         )
     )
     ready.account_asset_barriers(
@@ -111,6 +125,8 @@ def _rate_limit(table: Table) -> Any:
             lambda row: RateLimitAccountAssetBarrier(
                 _rate(row), row.account("account"), row.asset("settlement_asset")
             ),
+            "account",
+            "settlement_asset",
         )
     )
     broker = table.table("broker")
@@ -124,6 +140,7 @@ def _order_size_limit(table: Table) -> Any:
         *_each(
             table.tables("asset"),
             lambda row: OrderSizeAssetBarrier(_size(row), row.asset("asset")),
+            "asset",
         )
     )
     ready.account_asset_barriers(
@@ -132,6 +149,8 @@ def _order_size_limit(table: Table) -> Any:
             lambda row: OrderSizeAccountAssetBarrier(
                 _size(row), row.account("account"), row.asset("asset")
             ),
+            "account",
+            "asset",
         )
     )
     broker = table.table("broker")
@@ -142,7 +161,7 @@ def _order_size_limit(table: Table) -> Any:
 
 def _pnl_bounds_killswitch(table: Table) -> Any:
     ready = build_pnl_bounds_killswitch().broker_barriers(
-        *_each(table.tables("broker"), _pnl_bounds)
+        *_each(table.tables("broker"), _pnl_bounds, "settlement_asset")
     )
     ready.account_barriers(
         *_each(
@@ -152,6 +171,8 @@ def _pnl_bounds_killswitch(table: Table) -> Any:
                 row.account("account"),
                 row.optional_amount("initial_pnl", Pnl) or Pnl.ZERO,
             ),
+            "account",
+            "settlement_asset",
         )
     )
     return ready
@@ -165,7 +186,7 @@ _READERS: dict[str, Callable[[Table], Any]] = {
     "order_validation": _order_validation,
     "rate_limit": _rate_limit,
     "order_size_limit": _order_size_limit,
-    "pnl_bounds_killswitch": _pnl_bounds_killswitch,
+    KILL_SWITCH: _pnl_bounds_killswitch,
     SPOT_FUNDS: _spot_funds,
 }
 
@@ -175,6 +196,8 @@ def _rate(row: Table) -> RateLimit:
 
 
 def _size(row: Table) -> OrderSizeLimit:
+    if not row.has("max_quantity") and not row.has("max_notional"):
+        raise ConfigError(f"[{row.path}] give max_quantity, max_notional, or both")
     return OrderSizeLimit(
         max_quantity=row.optional_amount("max_quantity", Quantity),
         max_notional=row.optional_amount("max_notional", Volume),
@@ -189,10 +212,16 @@ def _pnl_bounds(row: Table) -> PnlBoundsBrokerBarrier:
     )
 
 
-def _each(rows: list[Table], barrier: Callable[[Table], Any]) -> list[Any]:
-    """Return one barrier per row, having checked that nothing is left over in the row."""
+def _each(rows: list[Table], barrier: Callable[[Table], Any], *keys: str) -> list[Any]:
+    """Return one barrier per row, having checked that nothing is left over in the row.
+
+    ``keys`` say what a barrier is for; there is one at most for the same.
+    """
     barriers = []
+    places: dict[tuple[object, ...], str] = {}
     for row in rows:
         barriers.append(barrier(row))
         row.finish()
+        if keys:
+            row.refuse_twin(places, *keys)
     return barriers

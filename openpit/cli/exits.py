@@ -31,18 +31,18 @@ class Exit(IntEnum):
 MEANINGS = {
     Exit.OK: "done; lines that could not be read are counted in the report",
     Exit.FAILED: "an unexpected error, with its traceback",
-    Exit.USAGE: "the command line is wrong",
+    Exit.USAGE: "the command line is wrong, or names a file that is not there",
     Exit.BAD_CONFIG: "the configuration file is wrong; the table and key are named",
     Exit.BAD_LINE: "--strict, and a line of the flow is wrong",
     Exit.SHARD_DIED: "a shard stopped answering; the report says which",
     Exit.NOT_STARTED: "the workers, or the processes of a load test, did not come up or stay up",
-    Exit.IO_FAILED: "a file could not be read or written",
+    Exit.IO_FAILED: "a file could not be read or written, or nobody reads stdout any more",
     Exit.INVALID: "loadtest: the load was not the one asked for; there is no headline",
     Exit.WRONG: "loadtest: a decision was not the right one, or a call raised",
     Exit.MISSED: "loadtest: a figure does not meet --require",
     Exit.REGRESSED: "loadtest compare: a figure is worse by more than --tolerance",
     Exit.NOT_FOUND: "an optional package, the reference or Chromium is not there",
-    Exit.INTERRUPTED: "interrupted; the report covers what was done until then",
+    Exit.INTERRUPTED: "interrupted; the report of a replay covers what was done until then",
 }
 
 EPILOG = "\b\nExit codes:\n" + "\n".join(

@@ -10,7 +10,8 @@
 (each on one line). ``time`` is whole nanoseconds and may be left out; ``order`` and ``account`` are
 whole numbers or text; amounts are text or JSON numbers, taken digit by digit. An order has
 ``quantity`` or ``volume``; without ``price`` it is a market order. ``fee``, ``pnl`` and the
-``quantity`` of a cancel are optional. A key that is not listed here is an error.
+``quantity`` of a cancel are optional. A key that is not listed here, or that comes twice, is an
+error.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ import json
 from typing import TYPE_CHECKING, NoReturn
 
 from openpit.cli.events import BadLine, Cancel, Fill, Observation, OrderPlaced
+from openpit.wire.limits import ACCOUNT_TEXT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from openpit.cli.events import Event, Number
 
-__all__ = ["ID_LIMIT", "TIME_LIMIT", "dump", "read"]
+__all__ = ["ID_LIMIT", "TEXT_LIMIT", "TIME_LIMIT", "dump", "is_text", "read"]
 
 ID_LIMIT = (1 << 64) - 1
 """Largest numeric account or order id: that of an account in the engine."""
@@ -33,8 +35,8 @@ ID_LIMIT = (1 << 64) - 1
 TIME_LIMIT = (1 << 63) - 1
 """Largest time, in nanoseconds: what fits a signed 64-bit field."""
 
-TEXT_LIMIT = 256
-"""Characters of a text id or an asset: far more than any has, and decisions stay legible."""
+TEXT_LIMIT = ACCOUNT_TEXT_BYTES
+"""UTF-8 bytes of a text: what holds for accounts is enough for order ids and assets, too."""
 
 SHOWN = 40
 """Characters of a wrong value that a reason quotes."""
@@ -56,6 +58,11 @@ def read(lines: Iterable[tuple[int, bytes | BadLine]]) -> Iterator[Event | BadLi
             yield BadLine(number, str(wrong))
 
 
+def is_text(value: str) -> bool:
+    """Tell whether a flow may have this as the name of something."""
+    return value.isprintable() and value.strip() != "" and len(value.encode()) <= TEXT_LIMIT
+
+
 def dump(event: Event) -> str:
     """Return the event as one line of JSON, its end included; :func:`read` gives it back."""
     return _DUMPS[event.__class__](event)
@@ -64,12 +71,26 @@ def dump(event: Event) -> str:
 # --- reading -----------------------------------------------------------------------------------
 
 
+class _Fraction(str):
+    """A number with a point or an exponent: its text, so that no digit passes through a float."""
+
+    __slots__ = ()
+
+
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number")
+    raise _WrongEventError(f"not JSON: {name} is not a number")
 
 
-# Numbers with a point stay text, so that no digit passes through binary floating point.
-_decode = json.JSONDecoder(parse_float=str, parse_constant=_no_constant).raw_decode
+def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        twins = {key for position, (key, _) in enumerate(pairs) if key in dict(pairs[:position])}
+        raise _WrongEventError(f"keys that come twice: {_listed(twins)}")
+    return fields
+
+
+_decode = json.JSONDecoder(parse_float=_Fraction, parse_constant=_no_constant).raw_decode
+_decode_strictly = json.JSONDecoder(object_pairs_hook=_without_twins).raw_decode
 
 
 def _event(number: int, line: bytes) -> Event:
@@ -80,14 +101,17 @@ def _event(number: int, line: bytes) -> Event:
         raise _WrongEventError(f"not JSON: {error.msg} at column {error.colno}") from None
     except UnicodeDecodeError:
         raise _WrongEventError("not UTF-8 text") from None
-    except ValueError as error:
-        raise _WrongEventError(f"not JSON: {error}") from None
+    except ValueError:
+        raise _WrongEventError("a whole number has too many digits") from None
     except RecursionError:
         raise _WrongEventError("not JSON: nested too deeply") from None
     if end != len(text):
         raise _WrongEventError(f"not JSON: more text after the event, at column {end + 1}")
     if type(fields) is not dict:
         raise _WrongEventError("not a JSON object")
+    # A key that came twice leaves a colon more than there are keys; so does one within a text.
+    if text.count(":") != len(fields):
+        _decode_strictly(text)
     kind = fields.get("event")
     shape = _SHAPES.get(kind) if type(kind) is str else None
     if shape is None:
@@ -164,27 +188,34 @@ def _time(value: object) -> int | None:
         return value
     if value is None:
         return None
-    raise _WrongEventError(f"time must be whole nanoseconds from 0, not {_shown(value)}")
+    raise _WrongEventError(
+        f"time must be whole nanoseconds from 0 to {TIME_LIMIT}, not {_shown(value)}"
+    )
 
 
 def _id(value: object, name: str) -> int | str:
     if type(value) is int and 0 <= value <= ID_LIMIT:
         return value
-    if type(value) is str and _is_name(value):
+    if type(value) is str and _is_name(value, name):
         return value
-    raise _WrongEventError(
-        f"{name} must be a whole number from 0 or a short text, not {_shown(value)}"
-    )
+    if type(value) is int and value > ID_LIMIT:
+        raise _WrongEventError(f"{name} must be at most {ID_LIMIT}, not {_shown(value)}")
+    raise _WrongEventError(f"{name} must be a whole number from 0 or a text, not {_shown(value)}")
 
 
 def _name(value: object, name: str) -> str:
-    if type(value) is str and _is_name(value):
+    if type(value) is str and _is_name(value, name):
         return value
-    raise _WrongEventError(f"{name} must be a short text, not {_shown(value)}")
+    raise _WrongEventError(f"{name} must be a text, not {_shown(value)}")
 
 
-def _is_name(value: str) -> bool:
-    return len(value) <= TEXT_LIMIT and value.isprintable() and value.strip() != ""
+def _is_name(value: str, name: str) -> bool:
+    if not value.isprintable() or value.strip() == "":
+        return False
+    # Few texts are so long that their bytes have to be counted.
+    if len(value) * 4 > TEXT_LIMIT and len(value.encode()) > TEXT_LIMIT:
+        raise _WrongEventError(f"{name} is longer than {TEXT_LIMIT} bytes: {_shown(value)}")
+    return True
 
 
 def _side(value: object) -> str:
@@ -202,11 +233,13 @@ def _amount(value: object, name: str) -> Number | None:
 def _required_amount(value: object, name: str) -> Number:
     if type(value) is str or type(value) is int:
         return value
+    if type(value) is _Fraction:
+        return str(value)
     raise _WrongEventError(f"{name} must be a number or text, not {_shown(value)}")
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = str(value) if type(value) is _Fraction else repr(value)
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 

@@ -18,6 +18,9 @@ __all__ = ["Funds"]
 
 NAME = "SpotFundsPolicy"
 
+MAX_ACCOUNTS = 10_000_000
+"""Of one row: as many as `openpit generate` makes. Each takes a call of the engine."""
+
 
 class Funds:
     """The settings of the spot funds policy that its builder does not take."""
@@ -28,12 +31,14 @@ class Funds:
         self._mode = table.choice("limit_mode", SpotFundsLimitMode, SpotFundsLimitMode.ENFORCE)
         self._currency = table.optional_asset("account_currency")
         self._limits = []
+        places: dict[tuple[object, ...], str] = {}
         for row in table.tables("position_limit"):
             limit = row.amount("limit", Quantity)
             self._limits.append(
                 SpotFundsPositionLimitEntry(row.account("account"), row.asset("asset"), limit)
             )
             row.finish()
+            row.refuse_twin(places, "account", "asset")
         self._seeds: list[tuple[range, Adjustment]] = []
         for row in table.tables("funds"):
             accounts = _accounts(row)
@@ -44,7 +49,11 @@ class Funds:
             row.finish()
 
     def prepare(self, engine: Any) -> None:
-        """Tell an engine; each account of a row gets its funds."""
+        """Tell an engine; each account of a row gets its funds.
+
+        Raises:
+            ConfigError: an account cannot get them.
+        """
         engine.configure().spot_funds(
             NAME, global_limit_mode=self._mode, position_limits=self._limits
         )
@@ -52,7 +61,13 @@ class Funds:
             engine.accounts().set_group_currency(AccountGroupId.DEFAULT, self._currency)
         for accounts, adjustment in self._seeds:
             for account in accounts:
-                engine.apply_account_adjustment(AccountId.from_int(account), [adjustment])
+                result = engine.apply_account_adjustment(AccountId.from_int(account), [adjustment])
+                if not result.ok:
+                    why = result.rejects[0]
+                    raise ConfigError(
+                        f"[spot_funds.funds] account {account} cannot get its funds: "
+                        f"{why.reason}, {why.details}"
+                    )
 
 
 def _accounts(row: Table) -> range:
@@ -64,4 +79,6 @@ def _accounts(row: Table) -> range:
         raise ConfigError(
             f"[{row.path}] give either account, or first_account and last_account in this order"
         )
+    if last - first >= MAX_ACCOUNTS:
+        raise ConfigError(f"[{row.path}] more than {MAX_ACCOUNTS:,} accounts")
     return range(first, last + 1)

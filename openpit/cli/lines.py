@@ -6,6 +6,7 @@ bar), and keeps a file without line ends from filling the memory.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import IO, TYPE_CHECKING
 
 from openpit.cli.events import BadLine
@@ -27,6 +28,8 @@ def numbered_lines(
 ) -> Iterator[tuple[int, bytes | BadLine]]:
     """Yield each line that is not blank with its number, without its end.
 
+    The byte order mark that some editors put before the first line is no part of it.
+
     A line over LINE_LIMIT comes as a :class:`BadLine`. ``advance`` is told the bytes of each block
     once its lines are through.
     """
@@ -38,6 +41,8 @@ def numbered_lines(
         rest = lines.pop()
         for line in lines:
             number += 1
+            if number == 1:
+                line = line.removeprefix(BOM_UTF8)  # noqa: PLW2901 - the line without it
             if skipping:
                 skipping = False
                 continue
@@ -53,6 +58,8 @@ def numbered_lines(
             rest = b""
         if advance is not None:
             advance(len(block))
+    if not number:
+        rest = rest.removeprefix(BOM_UTF8)
     if rest and not skipping and not rest.isspace():
         yield number + 1, rest
 

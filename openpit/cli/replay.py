@@ -9,10 +9,9 @@ got, for any batch size and any number of shards:
   an account that has such a report waiting ends the batch. What other accounts do in between cannot
   change an account's decision, but for the counting of orders, which keeps its order.
 * An order of a blocked account ends its call. It does not count for rate limits, which a router
-  learns only from the reply: the next order must not be submitted before that. (What cannot be
-  known beforehand is an account that its very first order blocks, because it starts outside its
-  profit and loss bounds. Where limits of all accounts together are nearly used up, its next orders
-  may then count too long.)
+  learns only from the reply: the next order must not be submitted before that. So does an order
+  of an account that may start outside its profit and loss bounds, until one in its currency was
+  accepted: it is the one kind of order that blocks its account.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from openpit.cli.events import Event
+    from openpit.cli.starts import Starts
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
     from openpit.param.ids import AccountId
@@ -102,6 +102,7 @@ class Replay:
 
     ``shards`` is 1 for an engine in this process, and then ``shard_of`` always 0. ``decided`` is
     given each decision's line, ``complain`` each bad line; ``strict`` stops at the first of those.
+    ``starts`` tells which accounts their first order may block.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class Replay:
         decided: Callable[[str], object] | None = None,
         complain: Callable[[BadLine], object] = lambda _: None,
         strict: bool = False,
+        starts: Starts | None = None,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -124,6 +126,8 @@ class Replay:
         self._decided = decided
         self._complain = complain
         self._strict = strict
+        self._starts = starts
+        self._inside: set[tuple[int | str, str]] = set()
         self._time = 0
         self._orders: list[tuple[int, OrderPlaced, Ticket]] = []
         self._in_batch: set[Account] = set()
@@ -233,10 +237,20 @@ class Replay:
         start = 0
         while start < len(orders):
             end = start + 1
-            while end < len(orders) and not orders[end - 1][2].account.blocked:
+            while end < len(orders) and not self._ends_its_call(orders[end - 1]):
                 end += 1
             self._submit(orders[start:end])
             start = end
+
+    def _ends_its_call(self, order: tuple[int, OrderPlaced, Ticket]) -> bool:
+        _, event, ticket = order
+        if ticket.account.blocked:
+            return True
+        return (
+            self._starts is not None
+            and (event.account, event.currency) not in self._inside
+            and self._starts.may_be_outside(ticket.account.id, event.currency)
+        )
 
     def _submit(self, orders: list[tuple[int, OrderPlaced, Ticket]]) -> None:
         started = perf_counter_ns()
@@ -253,6 +267,8 @@ class Replay:
                 self._rejected(account, rejects, died)
             else:
                 self._book.decided(ticket, accepted=True)
+                if self._starts is not None:
+                    self._inside.add((event.account, event.currency))
                 ticket.lock = reservation.lock
                 reservations.append(reservation)
             self._count(account.shard, rejects, microseconds)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
+from openpit.cli.grids import Grid, ReportConsole
 from openpit.cli.tally import total
 
 if TYPE_CHECKING:
@@ -16,9 +13,6 @@ if TYPE_CHECKING:
     from openpit.cli.tally import Tally
 
 __all__ = ["print_report"]
-
-WIDTH = 120
-"""Columns of the report where stdout is no terminal that could tell."""
 
 _HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -30,9 +24,7 @@ def print_report(
 
     ``seconds`` is how long the replay took, without starting and stopping the engine.
     """
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH)
+    console = ReportConsole()
     rows: list[tuple[str, Tally]] = []
     if sharded:
         rows = [(f"shard {number}", tally) for number, tally in enumerate(replay.tallies)]
@@ -41,6 +33,10 @@ def print_report(
     if summed.rejects:
         console.print(_rejects(rows, summed))
     console.print(f"replayed in {seconds:.2f} s")
+    console.print(
+        "decision: from handing a batch of orders to the engine until all its decisions are back",
+        soft_wrap=True,
+    )
     for said in (died or {}).values():
         console.print(f"died: {said}", style="bold red", soft_wrap=True)
     for line in _left_out(replay):
@@ -49,18 +45,14 @@ def print_report(
 
 def _figures(
     rows: list[tuple[str, Tally]], summed: Tally, seconds: float, died: dict[int, str]
-) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title="Replay", title_justify="left")
-    table.add_column()
-    for heading in ("accounts", "orders", "accepted", "rejected", "reports", "blocked\naccounts"):
-        table.add_column(heading, justify="right")
-    for heading in ("orders/s", "decision\np50", "decision\np99"):
-        table.add_column(heading, justify="right")
+) -> Grid:
+    counts = ("accounts", "orders", "accepted", "rejected", "reports", "blocked\naccounts")
+    grid = Grid("", *counts, "orders/s", "decision\np50", "decision\np99", title="Replay")
     for number, (name, tally) in enumerate(rows):
-        table.add_row(f"{name} (died)" if number in died else name, *_row(tally, seconds))
-    table.add_section()
-    table.add_row("total", *_row(summed, seconds), style="bold")
-    return table
+        grid.add_row(f"{name} (died)" if number in died else name, *_row(tally, seconds))
+    grid.add_section()
+    grid.add_row("total", *_row(summed, seconds), style="bold")
+    return grid
 
 
 def _row(tally: Tally, seconds: float) -> list[str]:
@@ -80,17 +72,14 @@ def _row(tally: Tally, seconds: float) -> list[str]:
     ]
 
 
-def _rejects(rows: list[tuple[str, Tally]], summed: Tally) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title="Rejected orders by code", title_justify="left")
-    table.add_column()
+def _rejects(rows: list[tuple[str, Tally]], summed: Tally) -> Grid:
     codes = [code for code, _ in sorted(summed.rejects.items(), key=lambda item: (-item[1], item))]
-    for code in codes:
-        table.add_column(_HUMPS.sub("\n", code), justify="right", vertical="bottom")
+    grid = Grid("", *(_HUMPS.sub("\n", code) for code in codes), title="Rejected orders by code")
     for name, tally in rows:
-        table.add_row(name, *(f"{tally.rejects[code]:,}" for code in codes))
-    table.add_section()
-    table.add_row("total", *(f"{summed.rejects[code]:,}" for code in codes), style="bold")
-    return table
+        grid.add_row(name, *(f"{tally.rejects[code]:,}" for code in codes))
+    grid.add_section()
+    grid.add_row("total", *(f"{summed.rejects[code]:,}" for code in codes), style="bold")
+    return grid
 
 
 def _left_out(replay: Replay) -> list[str]:

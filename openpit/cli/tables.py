@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 from openpit.errors import AccountIdError
 from openpit.param.ids import AccountId, Asset
+from openpit.wire.limits import ACCOUNT_TEXT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["ConfigError", "Table", "parse"]
+
+MOST = (1 << 64) - 1
+"""Largest whole number, unless a key says otherwise: the engine counts in 64 bits."""
+
+SHOWN = 60
+"""Characters of a wrong value that a message quotes."""
 
 _WINDOW = re.compile(r"(\d{1,12})(us|ms|s|m|h)")
 
@@ -26,6 +33,9 @@ _UNITS = {
     "m": timedelta(minutes=1),
     "h": timedelta(hours=1),
 }
+
+_LONGEST = timedelta(microseconds=MOST // 1000)
+"""What nanoseconds in 64 bits can tell: 584 years."""
 
 _Value = TypeVar("_Value")
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -50,6 +60,7 @@ class Table:
         """Return a required asset."""
         value = self._required(key)
         if type(value) is str and value.strip():
+            self._check_length(key, value)
             return Asset(value)
         raise self._error(key, "must be a text")
 
@@ -57,16 +68,16 @@ class Table:
         """Return an asset, or None where the key is absent."""
         return self.asset(key) if self.has(key) else None
 
-    def count(self, key: str) -> int:
-        """Return a required whole number that is not negative."""
+    def count(self, key: str, most: int = MOST) -> int:
+        """Return a required whole number from 0 to ``most``."""
         value = self._required(key)
-        if type(value) is int and value >= 0:
+        if type(value) is int and 0 <= value <= most:
             return value
-        raise self._error(key, "must be a whole number from 0")
+        raise self._error(key, f"must be a whole number from 0 to {most}")
 
-    def optional_count(self, key: str) -> int | None:
-        """Return a whole number that is not negative, or None where the key is absent."""
-        return self.count(key) if self.has(key) else None
+    def optional_count(self, key: str, most: int = MOST) -> int | None:
+        """Return a whole number from 0 to ``most``, or None where the key is absent."""
+        return self.count(key, most) if self.has(key) else None
 
     def choice(self, key: str, choices: type[_Choice], default: _Choice) -> _Choice:
         """Return one of the members of an enumeration, named by its value."""
@@ -99,12 +110,15 @@ class Table:
         """Return a required length of time."""
         value = self._required(key)
         found = _WINDOW.fullmatch(value) if type(value) is str else None
-        if found is None:
+        if found is None or int(found[1]) == 0:
             raise self._error(key, 'must be a length of time such as "250ms", "1s" or "5m"')
         try:
-            return int(found[1]) * _UNITS[found[2]]
+            window = int(found[1]) * _UNITS[found[2]]
         except OverflowError:
-            raise self._error(key, "is too long") from None
+            window = timedelta.max
+        if window > _LONGEST:
+            raise self._error(key, "is too long")
+        return window
 
     def account(self, key: str) -> AccountId:
         """Return a required account."""
@@ -113,6 +127,7 @@ class Table:
             if type(value) is int:
                 return AccountId.from_int(value)
             if type(value) is str:
+                self._check_length(key, value)
                 return AccountId.from_string(value)
         except (OverflowError, AccountIdError) as error:
             raise self._error(key, str(error)) from None
@@ -152,13 +167,30 @@ class Table:
             self._asked.append(key)
         return key in self._values
 
+    def refuse_twin(self, places: dict[tuple[object, ...], str], *keys: str) -> None:
+        """Enter this table by the values of keys; ConfigError if another has the same.
+
+        The engine would take the last of both without a word, and which is meant is not known.
+        """
+        place = places.setdefault(tuple(self._values[key] for key in keys), self.path)
+        if place != self.path:
+            raise ConfigError(f"[{self.path}] is for the same {' and '.join(keys)} as [{place}]")
+
     def _required(self, key: str) -> object:
         if not self.has(key):
             raise ConfigError(f"[{self.path}] key {key!r} is missing")
         return self._values[key]
 
+    def _check_length(self, key: str, text: str) -> None:
+        if len(text.encode()) > ACCOUNT_TEXT_BYTES:
+            raise self._error(key, f"must be at most {ACCOUNT_TEXT_BYTES} bytes long")
+
     def _error(self, key: str, reason: str) -> ConfigError:
-        return ConfigError(f"[{self.path}] key {key!r} {reason}, not {self._values[key]!r}")
+        value = self._values[key]
+        told = str(value) if isinstance(value, Decimal) else repr(value)
+        if len(told) > SHOWN:
+            told = f"{told[: SHOWN - 3]}..."
+        return ConfigError(f"[{self.path}] key {key!r} {reason}, not {told}")
 
 
 def parse(text: str) -> dict[str, object]:

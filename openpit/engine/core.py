@@ -6,6 +6,7 @@ Follows spec section 5.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ from openpit.core.report import ensure_captured as ensure_report_captured
 from openpit.engine.call import DropCopyCall, EngineCall
 from openpit.engine.custom import CustomPolicy
 from openpit.engine.drop_copy import DropCopies
+from openpit.engine.dry_runs import DryRuns
 from openpit.engine.finalize import Effects, Finisher
 from openpit.engine.handles import EngineRequest, EngineReservation
 from openpit.engine.registry import ENGINE, AccountRegistry
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from openpit.core.report import ExecutionReport
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.runtime import Finalizer
+    from openpit.pretrade.runtime import Finalizer, Verdict
 
 __all__ = ["EngineCore"]
 
@@ -56,13 +58,11 @@ class EngineCore:
         "_adjustment_policies",
         "_bind_thread",
         "_drop_copies",
+        "_dry_runs",
         "_has_custom",
         "_main_checks",
-        "_main_peeks",
-        "_only_checks",
         "_report_policies",
         "_start_checks",
-        "_start_peeks",
         "alive",
         "clock",
         "finisher",
@@ -70,6 +70,7 @@ class EngineCore:
         "marks_busy",
         "policies",
         "registry",
+        "reserves_nothing",
     )
 
     def __init__(
@@ -99,9 +100,11 @@ class EngineCore:
             for policy in hooks("check_start")
             if not (isinstance(policy, CustomPolicy) and policy.skips_start)
         )
-        self._start_peeks = tuple(policy.peek_start for policy in hooks("peek_start"))
         self._main_checks = tuple((p.check_main, p.group_id) for p in hooks("check_main"))
-        self._main_peeks = tuple((p.peek_main, p.group_id) for p in hooks("peek_main"))
+        self._dry_runs = DryRuns(
+            [policy.peek_start for policy in hooks("peek_start")],
+            [(p.peek_main, p.group_id) for p in hooks("peek_main")],
+        )
         self._drop_copies = DropCopies(
             [
                 policy.check_start
@@ -118,7 +121,7 @@ class EngineCore:
         for policy in self.policies:
             policy.bind(self.registry)
         # Without a main stage and without callbacks nothing can be reserved, raise or re-enter.
-        self._only_checks = not (has_custom or self._main_checks)
+        self.reserves_nothing: Final = not (has_custom or self._main_checks)
 
     # --- orders (spec sections 5.1 and 5.2) ----------------------------------------------------
 
@@ -175,17 +178,22 @@ class EngineCore:
         Not kept here: an engine that held its own method would be in a cycle, and stay after the
         last reference to it has gone.
         """
-        return self._execute_checks if self._only_checks else self._execute
+        return self._execute_checks if self.reserves_nothing else self._execute
 
     def _execute_checks(self, order: Order, now: int) -> ExecuteResult:
         """Run both stages where all policies are built in and use the start stage alone."""
+        rejects = self.rejects_of(order, now)
+        return self._accept(None) if rejects is None else ExecuteResult._of(None, rejects)
+
+    def rejects_of(self, order: Order, now: int) -> list[Reject] | None:
+        """Run both stages where :attr:`reserves_nothing`; None when the order passes."""
         try:
             account = order._account_
         except AttributeError:
             account = _account_of(order)
         registry = self.registry
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
-            return ExecuteResult._of(None, [stopped])
+            return [stopped]
         rejects: list[Reject] | None = None
         for check in self._start_checks:
             found = check(order, now, None)
@@ -193,8 +201,7 @@ class EngineCore:
                 rejects = found if rejects is None else rejects + found
         if rejects is not None:
             self._block_by_rejects(account, rejects)
-            return ExecuteResult._of(None, rejects)
-        return self._accept(None)
+        return rejects
 
     def _execute(self, order: Order, now: int) -> ExecuteResult:
         """Run both stages."""
@@ -263,22 +270,37 @@ class EngineCore:
         registry = self.registry
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
             return ExecuteResult._of(None, [stopped])
-        effects = None
-        for check, group_id in self._main_checks:
-            try:
-                verdict = check(order, now, call)
-            except BaseException as error:  # noqa: BLE001 - the other policies still count
-                effects = effects or Effects(self.finisher)
-                effects.fail(error)
-                continue
-            if verdict is not None:
-                effects = effects or Effects(self.finisher)
-                effects.add(verdict, group_id)
-        if effects is not None:
-            if effects.rejects or effects.failure is not None:
-                return self._refuse(account, effects)
+        effects: Effects | None = None
+        verdict: Verdict | None = None
+        try:
+            for check, group_id in self._main_checks:
+                try:
+                    verdict = check(order, now, call)
+                except BaseException as error:  # noqa: BLE001 - the other policies still count
+                    effects = effects or Effects(self.finisher)
+                    effects.fail(error)
+                    continue
+                if verdict is not None:
+                    effects = effects or Effects(self.finisher)
+                    effects.add(verdict, group_id)
+            if effects is None:
+                return self._accept(None)
             effects.open = True
-        return self._accept(effects)
+            if not effects.rejects and effects.failure is None:
+                return self._accept(effects)
+        except BaseException:
+            # Policies are answered for above: a signal's handler has raised, between two steps.
+            effects = effects or Effects(self.finisher)
+            effects.include(verdict)
+            with suppress(BaseException):
+                effects.rollback()
+            raise
+        try:
+            return self._refuse(account, effects)
+        except BaseException:
+            with suppress(BaseException):
+                effects.rollback()  # what an interrupt has kept from running
+            raise
 
     def _refuse(self, account: int | None, effects: Effects) -> ExecuteResult:
         try:
@@ -313,46 +335,13 @@ class EngineCore:
         call = EngineCall(self.registry, account) if self._has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
-            return self._peek(order, now, call, with_main_stage=with_main_stage)
+            return self._dry_runs.answer(
+                finisher, order, now, call, with_main_stage=with_main_stage
+            )
         finally:
             finisher.busy = was_busy
             if finisher.dropped:
                 finisher.settle()
-
-    def _peek(
-        self, order: Order, now: int, call: EngineCall | None, *, with_main_stage: bool
-    ) -> DryRunReport:
-        failure: BaseException | None = None
-        rejects: Sequence[Reject] = []
-        for peek in self._start_peeks:
-            try:
-                rejects = [*rejects, *(peek(order, now, call) or ())]
-            except BaseException as error:  # noqa: BLE001 - as in the real stage
-                if failure is None:
-                    failure = error
-        if failure is not None:
-            try:
-                raise failure
-            finally:
-                failure = None  # see finalize.py: no cycle through this frame
-        outcome = Effects(self.finisher)
-        if with_main_stage and not rejects:
-            for peek_main, group_id in self._main_peeks:
-                try:
-                    verdict = peek_main(order, now, call)
-                except BaseException as error:  # noqa: BLE001 - as in the real stage
-                    outcome.fail(error)
-                    continue
-                if verdict is not None:
-                    outcome.add(verdict, group_id)
-            outcome.raise_failure()
-            rejects = outcome.rejects
-        return DryRunReport._of(
-            rejects or None,
-            Lock._of(outcome.lock_groups or {}),
-            outcome.rows,
-            first_block(rejects),
-        )
 
     # --- drop copies (spec section 5.7) --------------------------------------------------------
 
@@ -387,7 +376,9 @@ class EngineCore:
 
     # --- execution reports (spec section 5.8) --------------------------------------------------
 
-    def apply_report(self, report: ExecutionReport, now: int) -> PostTradeResult:
+    def apply_report(  # noqa: PLR0915 - one straight path: every call in it would show
+        self, report: ExecutionReport, now: int
+    ) -> PostTradeResult:
         """Apply what happened at the venue; nothing of it is ever rolled back."""
         finisher = self.finisher
         if finisher.dropped:
@@ -403,33 +394,54 @@ class EngineCore:
         rows: list[GroupRow] = []
         failure: BaseException | None = None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
+        policies = self._report_policies
+        count = len(policies)
+        at, interrupted_at = 0, -1
+        is_asking = False
         try:
-            for policy in self._report_policies:
+            while at < count:
                 try:
-                    effect = policy.apply_report(report, now, call)
+                    while at < count:
+                        is_asking = True
+                        effect = policies[at].apply_report(report, now, call)
+                        if effect is not None:
+                            blocks += effect.blocks
+                            pnls += effect.pnls
+                            rows += effect.rows
+                        is_asking = False
+                        at += 1
                 except BaseException as error:  # noqa: BLE001 - the other policies still apply
                     if failure is None:
                         failure = error
-                    continue
-                if effect is not None:
-                    blocks += effect.blocks
-                    pnls += effect.pnls
-                    rows += effect.rows
+                    if not is_asking:
+                        continue
+                    is_asking = False
+                    if isinstance(policies[at], CustomPolicy) or at == interrupted_at:
+                        at += 1
+                    else:
+                        # A built-in policy raises nothing of its own. It was interrupted, has then
+                        # changed nothing, and is asked again: a report is applied as a whole.
+                        interrupted_at = at
         finally:
             finisher.busy = was_busy
-            if finisher.dropped:
-                finisher.settle()
-        if blocks:
-            if account is None:
-                self.registry.arm_unattributed_report()
-            else:
-                self.registry.block(account, blocks[0])
+            try:
+                if finisher.dropped:
+                    finisher.settle()
+            finally:
+                if blocks:
+                    self._block_by_report(account, blocks[0])
         if failure is not None:
             try:
                 raise failure
             finally:
                 failure = None  # see finalize.py: no cycle through this frame
         return PostTradeResult._of(blocks, pnls, rows)
+
+    def _block_by_report(self, account: int | None, block: AccountBlock) -> None:
+        if account is None:
+            self.registry.arm_unattributed_report()
+        else:
+            self.registry.block(account, block)
 
     # --- account adjustments (spec section 5.9) ------------------------------------------------
 
@@ -441,31 +453,36 @@ class EngineCore:
         if finisher.dropped:
             finisher.settle()
         call = EngineCall(self.registry, account)
+        effects = Effects(finisher)
         mutations: list[Finalizer] = []
+        effects.mutations = mutations
         rows: list[GroupRow] = []
         blocks: list[AccountBlock] = []
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
-            for index, adjustment in enumerate(adjustments):
-                for policy in self._adjustment_policies:
-                    try:
-                        effect = policy.apply_adjustment(account, adjustment, now, call)
-                    except BaseException:
-                        self._undo(mutations)
-                        raise
-                    if effect is None:
-                        continue
-                    mutations += effect.mutations
-                    if effect.failure is not None:
-                        self._undo(mutations)
-                        raise effect.failure
-                    if effect.rejects:
-                        finisher.rollback(mutations)
-                        return AccountAdjustmentBatchResult._of(index, effect.rejects, [], [])
-                    rows += [(policy.group_id, row) for row in effect.rows]
-                    blocks += effect.blocks
             try:
-                finisher.commit(mutations)
+                for index, adjustment in enumerate(adjustments):
+                    for policy in self._adjustment_policies:
+                        effect = policy.apply_adjustment(account, adjustment, now, call)
+                        if effect is None:
+                            continue
+                        mutations += effect.mutations
+                        if effect.failure is not None:
+                            effects.fail(effect.failure)
+                            effect = None  # see finalize.py: no cycle through this frame
+                            effects.raise_failure()
+                        elif effect.rejects:
+                            effects.rollback()
+                            return AccountAdjustmentBatchResult._of(index, effect.rejects, [], [])
+                        else:
+                            rows += [(policy.group_id, row) for row in effect.rows]
+                            blocks += effect.blocks
+            except BaseException:
+                with suppress(BaseException):  # what a callback raised goes before it
+                    effects.rollback()
+                raise
+            try:
+                effects.commit()
             finally:
                 for block in blocks:
                     self.registry.block(account, block)
@@ -474,13 +491,6 @@ class EngineCore:
             if finisher.dropped:
                 finisher.settle()
         return AccountAdjustmentBatchResult._of(None, [], rows, blocks)
-
-    def _undo(self, mutations: list[Finalizer]) -> None:
-        """Roll back on the way out of a callback's exception, which goes before any other."""
-        try:
-            self.finisher.rollback(mutations)
-        except BaseException:  # noqa: BLE001 - the callback's exception is already on its way
-            return
 
     # --- groups (spec section 6.1) -------------------------------------------------------------
 

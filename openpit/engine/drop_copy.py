@@ -6,6 +6,7 @@ order does, and then everything is rolled back and nobody is blocked.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from openpit.engine.finalize import Effects
@@ -45,17 +46,34 @@ class DropCopies:
     ) -> DropCopyResult:
         """Record an order of this account."""
         effects = Effects(core.finisher)
+        effects.open = True
+        try:
+            return self._record(effects, core, order, account, now, call)
+        except BaseException:
+            # Unless it comes from the policies and all is undone, a signal's handler has raised.
+            _collect(effects, call)
+            with suppress(BaseException):
+                effects.rollback()
+            raise
+
+    def _record(
+        self,
+        effects: Effects,
+        core: EngineCore,
+        order: Order,
+        account: int,
+        now: int,
+        call: DropCopyCall,
+    ) -> DropCopyResult:
         failed = self._start(effects, order, now, call)
         if not failed and effects.failure is None:
             failed = self._main(effects, order, now, call)
-        call.active = False
-        effects.mutations = [*call.start_mutations, *effects.mutations]
+        _collect(effects, call)
         if failed or effects.failure is not None:
             effects.undo()
             return DropCopyResult._of(None, failed)
         if call.requested_block is not None:
             core.registry.block(account, call.requested_block)
-        effects.open = True
         operation = EngineDropCopyOperation._of(
             core,
             effects,
@@ -85,6 +103,17 @@ class DropCopies:
                 effects.fail(error)
                 continue
             if verdict is not None:
-                call.request_block(first_block(verdict.rejects or ()))
-                effects.add(verdict, group_id, keep_rejected=True)
+                try:
+                    call.request_block(first_block(verdict.rejects or ()))
+                    effects.add(verdict, group_id, keep_rejected=True)
+                except BaseException:
+                    effects.include(verdict)
+                    raise
         return [reject for reject in effects.rejects if reject._code in EVALUATION_FAILURES]
+
+
+def _collect(effects: Effects, call: DropCopyCall) -> None:
+    """Put the mutations of the start stage before the others; it is over then."""
+    if call.active:
+        call.active = False
+        effects.mutations = [*call.start_mutations, *effects.mutations]

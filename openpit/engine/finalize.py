@@ -6,12 +6,18 @@ them run; the first failure is raised and arms the engine-wide block.
 An exception that is kept and raised later is let go of in the same breath: its traceback holds the
 frame, and a frame that held the exception would keep the caller's handles alive until the garbage
 collector came by.
+
+A signal's handler may raise between any two steps, as ^C does, and no order may stay held for that.
+CPython lets handlers run where a function begins, where a loop goes round and after a call, but not
+between two plain stores. So mutations leave their effects with the store that makes somebody
+responsible for them, and whoever is interrupted asks once more: what has left is not run twice. A
+built-in finaliser may be called again after an interrupt; a callback never is.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
@@ -53,61 +59,88 @@ class Finisher:
         self.busy = False
         self.dropped: deque[Effects] = deque()
 
-    def commit(self, mutations: Sequence[Finalizer]) -> None:
-        """Run all commit callbacks in order; raise the first failure."""
+    def commit(self, effects: Effects) -> None:
+        """Take the mutations and run their commits in order; raise the first failure."""
+        mutations = effects.mutations
         if not self.busy and len(mutations) == 1 and type(mutations[0]) is Mutation:
             # Most often it is one callback, called between two calls of the engine.
+            effects.mutations = ()
             try:
                 mutations[0].commit()
             except BaseException:
                 self._registry.arm_finalizer_failure()
                 raise
             return
+        self._run(effects, rolls_back=False)
+
+    def rollback(self, effects: Effects) -> None:
+        """Take the mutations and run their rollbacks in reverse; raise the first failure."""
+        mutations = effects.mutations
+        if len(mutations) == 1 and isinstance(mutations[0], BuiltinFinalizer):
+            # Most often it is one policy's; it leaves when it is done, and may be done again.
+            was_busy, self.busy = self.busy, True
+            try:
+                mutations[0].rollback()
+                effects.mutations = ()
+            finally:
+                self.busy = was_busy
+            return
+        self._run(effects, rolls_back=True)
+
+    def _run(self, effects: Effects, *, rolls_back: bool) -> None:
+        mutations = effects.mutations
+        effects.mutations = ()
+        if rolls_back:
+            mutations = mutations[::-1]
+        at, interrupted_at = 0, -1
         failure: BaseException | None = None
+        calls_back = has_failed = False
         was_busy = self.busy
         try:
-            for mutation in mutations:
-                self.busy = isinstance(mutation, BuiltinFinalizer)  # a callback is a safe point
+            while at >= 0:
                 try:
-                    mutation.commit()
+                    while at < len(mutations):
+                        mutation = mutations[at]
+                        if isinstance(mutation, BuiltinFinalizer):
+                            self.busy = True
+                            if rolls_back:
+                                mutation.rollback()
+                            else:
+                                mutation.commit()
+                            at += 1
+                        else:
+                            self.busy = False  # a callback is a safe point
+                            at += 1
+                            calls_back = True
+                            if rolls_back:
+                                mutation.rollback()
+                            else:
+                                mutation.commit()
+                            calls_back = False
+                    at = -1
                 except BaseException as error:  # noqa: BLE001 - the others run, also past ^C
+                    if calls_back:
+                        calls_back, has_failed = False, True
+                    elif at == interrupted_at:
+                        at, has_failed = at + 1, True  # twice: it cannot be done
+                    interrupted_at = at
                     failure = error if failure is None else failure
         finally:
             self.busy = was_busy
-        if failure is not None:
+        if has_failed:
             self._registry.arm_finalizer_failure()
+        if failure is not None:
             try:
                 raise failure
             finally:
                 failure = None
 
-    def rollback(self, mutations: Sequence[Finalizer]) -> None:
-        """Run all rollback callbacks in reverse order; raise the first failure."""
-        failure: BaseException | None = None
-        was_busy = self.busy
-        try:
-            for mutation in reversed(mutations):
-                self.busy = isinstance(mutation, BuiltinFinalizer)
-                try:
-                    mutation.rollback()
-                except BaseException as error:  # noqa: BLE001 - the others run, also past ^C
-                    failure = error if failure is None else failure
-        finally:
-            self.busy = was_busy
-        if failure is not None:
-            self._registry.arm_finalizer_failure()
-            try:
-                raise failure
-            finally:
-                failure = None
-
-    def drop(self, effects: Effects) -> None:
-        """Take the effects of a handle that nobody holds any more.
+    def settle_drop(self, effects: Effects) -> None:
+        """Settle after a handle that nobody holds any more has queued its effects.
 
         Without a lock only the thread that made the handle may touch the engine, and a cycle of
         garbage may be collected in any: then the engine's next call settles.
         """
-        self.dropped.append(effects)
         if not effects.thread or effects.thread == get_ident():
             self.settle()
 
@@ -136,11 +169,13 @@ class Finisher:
                 return  # the thread that is inside the engine settles when it leaves
             try:
                 if self.dropped and not self.busy:
-                    effects = self.dropped.popleft()
+                    effects = self.dropped[0]
+                    del self.dropped[0]
                     try:
-                        self.rollback(effects.mutations)
-                    except BaseException:  # noqa: BLE001, S112 - see the docstring
-                        continue
+                        self.rollback(effects)
+                    except BaseException:  # noqa: BLE001 - see the docstring
+                        with suppress(BaseException):
+                            self.rollback(effects)
             finally:
                 if lock is not None:
                     lock.release()
@@ -150,7 +185,7 @@ class Effects:
     """What the policies said of an order, merged in their order, and what it changed.
 
     Kept apart from the handle, so that the many orders that change nothing need no finaliser.
-    ``open`` is set while a handle may still finalise it.
+    ``open`` is set while what they hold is to be rolled back when nobody has them any more.
     """
 
     __slots__ = (
@@ -211,27 +246,48 @@ class Effects:
             finally:
                 failure = None
 
+    def include(self, verdict: Verdict | None) -> None:
+        """Take the mutations of a verdict that :meth:`add` may not have come to."""
+        if verdict is None or not verdict.mutations:
+            return
+        last = verdict.mutations[-1]
+        if not any(mutation is last for mutation in self.mutations):
+            self.mutations = [*self.mutations, *verdict.mutations]
+
     def commit(self) -> None:
         """Run the commits; raise the first failure."""
         self.open = False
         if self.mutations:
-            self._finisher.commit(self.mutations)
+            try:
+                self._finisher.commit(self)
+            except BaseException:
+                self._finisher.commit(self)
+                raise
 
     def rollback(self) -> None:
         """Run the rollbacks in reverse; raise the first failure."""
-        self.open = False
-        self._finisher.rollback(self.mutations)
+        try:
+            self._finisher.rollback(self)
+        except BaseException:
+            self._finisher.rollback(self)
+            raise
 
     def undo(self) -> None:
         """Run the rollbacks on the way to a refusal; a policy's own failure goes before theirs."""
         try:
-            self._finisher.rollback(self.mutations)
+            self.rollback()
         except BaseException:
             if self.failure is None:
                 raise
         self.raise_failure()
 
     def __del__(self) -> None:
-        if self.open and self.mutations:
+        try:
+            is_waited_for = self.open and self.mutations
+        except AttributeError:
+            return  # an interrupt came as it was made
+        if is_waited_for:
             self.open = False
-            self._finisher.drop(self)
+            finisher = self._finisher
+            finisher.dropped.append(self)  # before anything that could be interrupted
+            finisher.settle_drop(self)

@@ -102,15 +102,26 @@ class EngineReservation(Reservation):
             if not self._open:
                 raise RuntimeError(_RESERVATION_USED)
             self._open = False
-            if self._effects is not None:
-                self._effects.commit()
+            effects = self._effects
+            if effects is not None:
+                effects.open = False
+                try:
+                    effects.commit()
+                except BaseException:
+                    effects.commit()  # what an interrupt has kept from running; see finalize.py
+                    raise
             return
         try:
             with core.lock:
                 effects = self._use()
                 self._open = False
                 if effects is not None:
-                    effects.commit()
+                    effects.open = False
+                    try:
+                        effects.commit()
+                    except BaseException:
+                        effects.commit()
+                        raise
         finally:
             core.finisher.settle()
 
@@ -121,7 +132,11 @@ class EngineReservation(Reservation):
                 effects = self._use()
                 self._open = False
                 if effects is not None:
-                    effects.rollback()
+                    try:
+                        effects.rollback()
+                    except BaseException:
+                        effects.rollback()
+                        raise
         finally:
             core.finisher.settle()
 
@@ -176,8 +191,12 @@ class EngineDropCopyOperation(DropCopyOperation):
         try:
             with core.lock or _NO_LOCK:
                 effects = self._use()
-                self._open = False
-                effects.commit()
+                self._open = effects.open = False
+                try:
+                    effects.commit()
+                except BaseException:
+                    effects.commit()
+                    raise
         finally:
             core.finisher.settle()
 
@@ -187,7 +206,11 @@ class EngineDropCopyOperation(DropCopyOperation):
             with core.lock or _NO_LOCK:
                 effects = self._use()
                 self._open = False
-                effects.rollback()
+                try:
+                    effects.rollback()
+                except BaseException:
+                    effects.rollback()
+                    raise
         finally:
             core.finisher.settle()
 

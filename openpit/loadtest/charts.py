@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import plotly.graph_objects as go
 
+from openpit.loadtest.ladder import Verdict
+
 if TYPE_CHECKING:
     from openpit.loadtest.ladder import Ladder
     from openpit.loadtest.report import Report
@@ -18,6 +20,23 @@ MAX_LINES: Final = 16
 _PERCENTILES: Final = (50, 90, 99, 99.9, 99.99, 99.999)
 
 _MILLISECOND: Final = 1e6
+
+_TICKS: Final = [digit * 10.0**power for power in range(-3, 6) for digit in (1, 2, 5)]
+"""Of a logarithmic axis in milliseconds, each with its own number on it."""
+
+_LOGARITHMIC: Final[dict[str, Any]] = {
+    "type": "log",
+    "tickvals": _TICKS,
+    "ticktext": [f"{tick:g}" for tick in _TICKS],
+}
+
+_SYMBOLS: Final = {
+    Verdict.CARRIED: "circle",
+    Verdict.BEHIND: "triangle-down",
+    Verdict.INVALID: "x",
+    Verdict.WRONG: "x",
+}
+"""Of the ladder's steps: one that says nothing must not look like one that was carried."""
 
 
 def charts(report: Report) -> dict[str, go.Figure]:
@@ -59,7 +78,7 @@ def _latency(report: Report) -> go.Figure:
             "tickvals": [_odds(percentile) for percentile in _PERCENTILES],
             "ticktext": [f"{percentile:g} %" for percentile in _PERCENTILES],
         },
-        {"type": "log", "title": "ms", "dtick": 1},
+        {**_LOGARITHMIC, "title": "ms"},
     )
     for name, curve in report.curves.items():
         if name != "all" and int(name) >= MAX_LINES:
@@ -103,7 +122,7 @@ def _trajectory(report: Report) -> go.Figure:
     figure = _figure(
         "Trajectory: latency over the run",
         {"title": "seconds from the start"},
-        {"type": "log", "title": "ms", "dtick": 1},
+        {**_LOGARITHMIC, "title": "ms"},
     )
     middles = [(window.start + window.end) / 2 for window in windows]
     for name in ("p50", "p99", "max"):
@@ -135,18 +154,25 @@ def _ladder(ladder: Ladder) -> go.Figure:
         {"title": "orders/s offered", "rangemode": "tozero"},
         {"title": "decided/s", "rangemode": "tozero"},
         yaxis2={
-            "type": "log",
+            **_LOGARITHMIC,
             "title": "p99, ms",
             "overlaying": "y",
             "side": "right",
-            "dtick": 1,
             "showgrid": False,
         },
     )  # fmt: skip - one axis a line
     figure.update_layout(margin={"r": 60})
     offered = [step.offered for step in steps]
+    marker = {"size": 8, "symbol": [_SYMBOLS[Verdict(step.verdict)] for step in steps]}
+    verdicts = [step.verdict for step in steps]
     figure.add_scatter(
-        x=offered, y=[step.per_second for step in steps], mode="lines+markers", name="decided/s"
+        x=offered,
+        y=[step.per_second for step in steps],
+        mode="lines+markers",
+        name="decided/s",
+        marker=marker,
+        customdata=verdicts,
+        hovertemplate="%{x:,.0f} offered, %{y:,.0f} decided/s: %{customdata}",
     )
     figure.add_scatter(
         x=offered, y=offered, mode="lines", name="offered", line={"dash": "dot", "color": "grey"}
@@ -156,6 +182,9 @@ def _ladder(ladder: Ladder) -> go.Figure:
         y=[step.latency.p99 / _MILLISECOND for step in steps],
         mode="lines+markers",
         name="p99, ms",
+        marker=marker,
+        customdata=verdicts,
+        hovertemplate="%{x:,.0f} offered, p99 %{y:.3f} ms: %{customdata}",
         yaxis="y2",
     )
     knee = [step for step in steps if step.offered == ladder.knee]

@@ -18,7 +18,7 @@ from typing import Final
 
 PACKAGE: Final = Path(__file__).resolve().parents[1]
 
-GRAFTED: Final = ("cli", "loadtest")
+GRAFTED: Final = ("cli", "loadtest", "wire")
 
 ALIASES: Final = {
     "openpit.errors": "openpit.param",

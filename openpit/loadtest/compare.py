@@ -52,7 +52,9 @@ def read_report(path: Path) -> dict[str, Any]:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except UnicodeDecodeError:
+        raise NotAReportError(f"{path} is not UTF-8 text") from None
+    except (ValueError, RecursionError) as error:
         raise NotAReportError(f"{path} is not JSON: {error}") from None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise NotAReportError(f"{path} is no report of `openpit loadtest`")
@@ -60,8 +62,13 @@ def read_report(path: Path) -> dict[str, Any]:
         raise NotAReportError(
             f"{path} has version {document.get('version')}, and version {VERSION} is understood"
         )
-    if not document["valid"]:
-        raise NotAReportError(f"{path} has no figures to compare: {document['failure']}")
+    try:
+        if not document["valid"]:
+            raise NotAReportError(f"{path} has no figures to compare: {document['failure']}")
+        other_settings(document, document)
+        list(_figures(document))
+    except (KeyError, TypeError) as error:
+        raise NotAReportError(f"{path} is not whole: {type(error).__name__} {error}") from None
     return document
 
 
@@ -94,11 +101,13 @@ def _figures(document: dict[str, Any]) -> Iterator[tuple[str, float, bool, bool]
     """Yield name, value, whether it is a time, whether less is better."""
     run = document["run"]
     figures = run["figures"]
+    # A closed loop's time says nothing about waiting, so it is another figure than a latency.
+    time = "" if document["setting"]["in_flight"] is None else "service time "
     yield "orders/s", figures["per_second"], False, False
     for key, name in _LATENCIES.items():
-        yield name, figures["latency"][key], True, True
+        yield f"{time}{name}", figures["latency"][key], True, True
     for shard in figures["shards"]:
-        yield f"shard {shard['shard']} p99", shard["latency"]["p99"], True, True
+        yield f"shard {shard['shard']} {time}p99", shard["latency"]["p99"], True, True
     for process in run["processes"]:
         if process["processor"] is not None:
             yield f"{process['name']} processor time per order", process["processor"], True, True

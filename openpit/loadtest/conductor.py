@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack, suppress
@@ -61,6 +62,9 @@ class _Child:
         self.role = role
         self.control, theirs = Pipe()
         fds = [theirs.fileno(), *lane_fds]
+        # ^C at a terminal goes to the child, too, and comes before it can say that it ignores it.
+        # What is blocked stays blocked in the child; here it is only put off.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self.process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-P", CHILD, role, *map(str, fds)],
@@ -72,6 +76,7 @@ class _Child:
             self.control.close()
             raise
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             theirs.close()
         self.control.send((sys.path, None if reference is None else str(reference)))
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
+from openpit.cli.grids import Grid, ReportConsole
 from openpit.loadtest.units import milliseconds
 
 if TYPE_CHECKING:
@@ -15,18 +12,10 @@ if TYPE_CHECKING:
 
 __all__ = ["print_differences"]
 
-WIDTH = 120
-
 
 def print_differences(found: list[Difference], tolerance: float) -> list[str]:
     """Print a row for each figure on stdout; return the names of those that are regressions."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH)
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("")
-    for heading in ("first", "second", "second / first", ""):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = Grid("", "first", "second", "second / first", "")
     worse = []
     for difference in found:
         is_worse = difference.is_regression(tolerance)
@@ -40,7 +29,7 @@ def print_differences(found: list[Difference], tolerance: float) -> list[str]:
             "worse" if is_worse else "",
             style="bold red" if is_worse else None,
         )
-    console.print(table)
+    ReportConsole().print(table)
     return worse
 
 

@@ -18,7 +18,7 @@ from openpit.loadtest.lane import Lane, TimelineClock
 from openpit.loadtest.messages import Driven, Failed, Progress, Ready, Watched
 from openpit.loadtest.plan import KILLED_SHARD, SECOND, Target
 from openpit.loadtest.recording import Recording
-from openpit.loadtest.targets import build
+from openpit.loadtest.targets import build, outside
 from openpit.loadtest.usage import collections, of_process, own
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class _Driver:
                 self._recording,
                 one_by_one=not is_sharded,
                 in_order=plan.in_order,
+                may_be_outside=outside(plan),
                 now=self._now,
             )
             for number in range(plan.lanes)

@@ -55,8 +55,7 @@ def most(report: Report) -> str | None:
         return None
     if run.invalid is not None:
         return f"closed loop: INVALID, {run.invalid}"
-    shards = report.setting.shards
-    each = f", {rate(run.figures.per_second / shards)} for each shard" if shards > 1 else ""
+    each = _each(report, run.figures.per_second)
     return f"closed loop: at most {rate(run.figures.per_second)} orders/s{each}"
 
 
@@ -67,8 +66,15 @@ def knee(report: Report) -> str | None:
         return None
     if ladder.knee is None:
         return "knee: no rate of the ladder was carried"
-    shards = report.setting.shards
-    each = f", {rate(ladder.knee / shards)} for each shard" if shards > 1 else ""
+    each = _each(report, ladder.knee)
     if ladder.is_knee_certain:
         return f"knee: {rate(ladder.knee)} orders/s{each}"
     return f"knee: at least {rate(ladder.knee)} orders/s{each}; no step showed the engine behind"
+
+
+def _each(report: Report, per_second: float) -> str:
+    """Return what a rate is for each of the shards that share it."""
+    setting = report.setting
+    if setting.shards == 1 or setting.only_shard is not None:
+        return ""
+    return f", {rate(per_second / setting.shards)} for each shard"

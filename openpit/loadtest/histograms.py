@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from hdrh.histogram import HdrHistogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
-__all__ = ["Latency", "curve", "fold", "latency_of", "merged", "write_hgrm"]
+__all__ = ["Latency", "curve", "fold", "hgrm_of", "latency_of", "merged"]
 
 LONGEST: Final = 3_600_000_000_000
 """An hour in nanoseconds: no run has a decision that takes longer."""
@@ -88,7 +88,8 @@ def curve(histogram: Any) -> list[tuple[float, int]]:
     return points
 
 
-def write_hgrm(histogram: Any, path: Path) -> None:
-    """Write a histogram as HdrHistogram's own tools read it, values in milliseconds."""
-    with path.open("wb") as file:
-        histogram.output_percentile_distribution(file, _MILLISECOND, _TICKS)
+def hgrm_of(histogram: Any) -> str:
+    """Return a histogram as HdrHistogram's own tools read it, values in milliseconds."""
+    file = BytesIO()
+    histogram.output_percentile_distribution(file, _MILLISECOND, _TICKS)
+    return file.getvalue().decode("ascii")

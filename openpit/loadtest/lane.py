@@ -78,6 +78,7 @@ class Lane:
 
     ``one_by_one`` decides each order in a call of its own, which suits an engine in the same
     process: there is no round trip to be shared. ``now`` is the time since the start.
+    ``may_be_outside`` tells which accounts an order may block, as long as none of theirs passed.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Lane:
         *,
         one_by_one: bool = False,
         in_order: bool = False,
+        may_be_outside: Callable[[int], bool] | None = None,
         now: Callable[[], int] = monotonic_ns,
     ) -> None:
         self._number = number
@@ -101,6 +103,8 @@ class Lane:
         self._now = now
         self._locks: dict[int, Lock] = {}
         self._blocked: set[int] = set()
+        self._may_be_outside = may_be_outside
+        self._inside: set[int] = set()
         report, decide = self._report_many, self._decide_many
         if one_by_one:
             report, decide = self._report_each, self._decide_each
@@ -161,18 +165,25 @@ class Lane:
             yield make(event)
 
     def _decide_in_order(self, events: list[Event]) -> None:
-        """Decide orders of all accounts; one of a blocked account ends its call.
+        """Decide orders of all accounts; one whose account is or may get blocked ends its call.
 
-        Such an order does not count for the rate limits of all accounts, which the router learns
-        from the reply: the next order must not be submitted before that.
+        An order of a blocked account does not count for the rate limits of all accounts, which the
+        router learns from the reply: the next order must not be submitted before that.
         """
         start = 0
         while start < len(events):
             end = start + 1
-            while end < len(events) and events[end - 1][3] not in self._blocked:
+            while end < len(events) and not self._ends_its_call(events[end - 1][3]):
                 end += 1
             self._decide_many(events[start:end])
             start = end
+
+    def _ends_its_call(self, account: int) -> bool:
+        return account in self._blocked or (
+            self._may_be_outside is not None
+            and account not in self._inside
+            and self._may_be_outside(account)
+        )
 
     def _decide_many(self, events: list[Event]) -> None:
         recording = self._recording
@@ -199,6 +210,8 @@ class Lane:
                 recording.verdicts[number] = ACCEPTED
                 self._locks[number] = reservation.lock
                 accepted.append(reservation)
+                if self._may_be_outside is not None:
+                    self._inside.add(event[3])
         if accepted:
             self._attempt(self._engine.commit_many, accepted)
 

@@ -9,6 +9,7 @@ from plotly.offline import get_plotlyjs
 
 from openpit.loadtest.charts import charts
 from openpit.loadtest.headline import checked, headline, knee, most
+from openpit.loadtest.text import small_print
 from openpit.loadtest.units import milliseconds, rate
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ th, td { padding: 0.25rem 0.7rem; text-align: right; white-space: nowrap;
          border-bottom: 1px solid #ddd; }
 th:first-child, td:first-child { text-align: left; }
 small { color: #555; overflow-wrap: anywhere; }
+.print { margin: 0.3rem 0; }
+@media (max-width: 40rem) { table { font-size: 0.85rem; } th, td { padding: 0.2rem 0.35rem; } }
 """
 
 # At the end of the page, when it has its layout: a chart takes the width that there is. What each
@@ -123,20 +126,16 @@ def _ladder(report: Report) -> str:
             rate(step.per_second),
             milliseconds(step.latency.p50),
             milliseconds(step.latency.p99),
-            step.verdict,
+            f"{step.verdict} (knee)" if step.offered == report.ladder.knee else step.verdict,
         ]
         for step in report.ladder.steps
     ]
     headings = ["offered/s", "decided/s", "p50 ms", "p99 ms", ""]
-    return "<h2>Ladder</h2>" + _table(headings, rows)
+    legend = "In the chart: ● carried, ▼ fell behind, ✕ says nothing about the rate."
+    return f"<h2>Ladder</h2>{_table(headings, rows)}<p><small>{legend}</small></p>"
 
 
 def _settings(report: Report) -> str:
-    setting, machine = report.setting, report.machine
-    told = (
-        f"seed {setting.seed}, config {setting.config}, decisions {report.run.judgement.checksum}; "
-        f"{machine.python} on {machine.platform}, {machine.processor}, {machine.cores} cores for "
-        f"{machine.processes} processes; "
-        + ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    return "<h2>Small print</h2>" + "".join(
+        f'<p class="print"><small>{escape(line)}</small></p>' for line in small_print(report)
     )
-    return f"<p><small>{escape(told)}</small></p>"

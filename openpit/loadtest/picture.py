@@ -8,9 +8,11 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-__all__ = ["FLAGS", "NoChromiumError", "find_chromium", "take_picture"]
+__all__ = ["FLAGS", "MISSING", "NoChromiumError", "find_chromium", "take_picture"]
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+MISSING: Final = f"--png needs Chromium: none of {', '.join(NAMES)} is on the path"
 
 FLAGS: Final = (
     "--headless",
@@ -39,15 +41,15 @@ def find_chromium() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
-def take_picture(html: str, path: Path) -> None:
-    """Write a PNG of a page.
+def take_picture(html: str) -> bytes:
+    """Return a PNG of a page.
 
     Raises:
         NoChromiumError: there is no Chromium, or it did not do it.
     """
     chromium = find_chromium()
     if chromium is None:
-        raise NoChromiumError(f"--png needs Chromium: none of {', '.join(NAMES)} is on the path")
+        raise NoChromiumError(MISSING)
     width, height = SIZE
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "page.html")
@@ -70,4 +72,4 @@ def take_picture(html: str, path: Path) -> None:
         if not taken.exists():
             last = (done.stderr.strip() or "it says nothing").splitlines()[-1]
             raise NoChromiumError(f"{chromium} took no picture: {last}")
-        shutil.copyfile(taken, path)
+        return taken.read_bytes()

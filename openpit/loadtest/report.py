@@ -135,7 +135,11 @@ class Report:
 
 
 def as_document(report: Report) -> dict[str, Any]:
-    """Return the report as what JSON can hold; times in nanoseconds unless a name says seconds."""
+    """Return the report as what JSON can hold.
+
+    Times are nanoseconds, but for those that the timeline is told in: ``seconds``, ``start``,
+    ``end``, ``drain`` and the setting's ``warm_up`` are seconds.
+    """
     return {
         "schema": SCHEMA,
         "version": VERSION,

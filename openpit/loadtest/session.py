@@ -156,7 +156,8 @@ def _baseline(
     target: Target, run: Run, full: Run | None, own: Run, own_full: Run | None
 ) -> Baseline:
     ratios = _ratios(run, own)
-    if full is not None and own_full is not None and own_full.figures.per_second:
+    loops = [each for each in (full, own_full) if each is not None and each.invalid is None]
+    if full is not None and own_full is not None and len(loops) == 2:  # noqa: PLR2004 - both
         ratios["closed loop"] = full.figures.per_second / own_full.figures.per_second
     return Baseline(target.value, run, full, ratios)
 

@@ -10,6 +10,7 @@ from openpit.cli.config import load
 from openpit.cli.tables import ConfigError
 from openpit.loadtest.busy import BusyPolicy
 from openpit.loadtest.plan import Target
+from openpit.param import AccountId
 from openpit.pretrade import Policy
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from openpit.loadtest.plan import Plan
 
-__all__ = ["build", "custom_policies"]
+__all__ = ["build", "custom_policies", "outside"]
 
 
 def custom_policies(plan: Plan) -> list[Any]:
@@ -40,6 +41,19 @@ def custom_policies(plan: Plan) -> list[Any]:
             raise ConfigError(f"policy {spec}: made a {type(policy).__name__}, which is no policy")
         policies.append(policy)
     return policies
+
+
+def outside(plan: Plan) -> Callable[[int], bool] | None:
+    """Return what tells the accounts that may start outside their bounds; None: none does.
+
+    Raises:
+        ConfigError: the policies cannot be read.
+    """
+    starts = load(plan.policies).starts if plan.policies else None
+    if starts is None:
+        return None
+    currency = plan.workload.currency
+    return lambda account: starts.may_be_outside(AccountId.from_int(account), currency)
 
 
 def build(

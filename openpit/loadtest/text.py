@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from openpit.cli.grids import Grid, ReportConsole
 from openpit.loadtest.headline import checked, headline, knee, most
 from openpit.loadtest.report import NOT_MEASURED
 from openpit.loadtest.units import mebibytes, microseconds, milliseconds, rate, ratio
@@ -20,15 +18,12 @@ if TYPE_CHECKING:
     from openpit.loadtest.projection import Projection
     from openpit.loadtest.report import Report
 
-__all__ = ["print_report"]
-
-WIDTH = 120
-"""Columns where stdout is no terminal that could tell."""
+__all__ = ["print_report", "small_print"]
 
 PROCESSES = (
-    "per order of all shards, after the warm-up",
+    "per order of all shards, after the warm-up (of generator and closed loop: of the whole run)",
     "driver: the router and its caller, who makes orders and reports",
-    "bytes per account: what the process grew by, over the accounts that it saw",
+    "bytes per account: what the process grew by, over its accounts that sent orders",
 )
 
 TIMES = ("p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms")
@@ -36,12 +31,10 @@ TIMES = ("p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms")
 
 def print_report(report: Report) -> None:
     """Print the whole report on stdout."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH)
+    console = ReportConsole()
     _print_top(report, console)
 
-    def section(title: str, table: Table | None, *below: str) -> None:
+    def section(title: str, table: Grid | None, *below: str) -> None:
         if table is None:
             return
         console.print(Text(title, style="bold"))
@@ -74,11 +67,11 @@ def print_report(report: Report) -> None:
             _projection(projection),
             _router_full(report, projection),
         )
-    for line in _small_print(report):
+    for line in small_print(report):
         console.print(Text(line), soft_wrap=True)
 
 
-def _print_top(report: Report, console: Console) -> None:
+def _print_top(report: Report, console: ReportConsole) -> None:
     is_good = report.failure is None
     console.print(Text(headline(report), style="bold" if is_good else "bold red"), soft_wrap=True)
     if is_good:
@@ -94,14 +87,6 @@ def _print_top(report: Report, console: Console) -> None:
     console.print()
 
 
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column(first, no_wrap=True)
-    for heading in others:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
-
-
 def _times(latency: Latency) -> list[str]:
     if not latency.count:
         return ["-"] * len(TIMES)
@@ -109,9 +94,9 @@ def _times(latency: Latency) -> list[str]:
     return [milliseconds(value) for value in values]
 
 
-def _shards(report: Report) -> Table:
+def _shards(report: Report) -> Grid:
     figures = report.run.figures
-    table = _table("shard", "accounts", "orders", "orders/s", "share", "queue", "most", *TIMES)
+    table = Grid("shard", "accounts", "orders", "orders/s", "share", "queue", "most", *TIMES)
     for shard in figures.shards:
         table.add_row(
             str(shard.shard),
@@ -146,13 +131,14 @@ def _imbalance(report: Report) -> str:
     figures = report.run.figures
     busiest = max(figures.shards, key=lambda shard: shard.orders).shard
     return (
+        "accounts: those that sent orders; "
         "queue: orders that had arrived and were not decided, on average and at most; imbalance "
         f"{figures.imbalance:.2f} (busiest shard, {busiest}, over the mean)"
     )
 
 
-def _trajectory(report: Report) -> Table:
-    table = _table(
+def _trajectory(report: Report) -> Grid:
+    table = Grid(
         "seconds", "arrived", "decided", "waiting at its end", "p50 ms", "p99 ms", "max ms", ""
     )
     for window in report.run.figures.windows:
@@ -171,10 +157,10 @@ def _trajectory(report: Report) -> Table:
     return table
 
 
-def _ladder(report: Report) -> Table | None:
+def _ladder(report: Report) -> Grid | None:
     if report.ladder is None:
         return None
-    table = _table("offered/s", "decided/s", "p50 ms", "p99 ms", "max ms", "late s", "")
+    table = Grid("offered/s", "decided/s", "p50 ms", "p99 ms", "max ms", "late s", "")
     for step in report.ladder.steps:
         p50, _, p99, _, most = _times(step.latency)
         is_knee = step.offered == report.ladder.knee
@@ -191,23 +177,24 @@ def _ladder(report: Report) -> Table | None:
     return table
 
 
-def _baselines(report: Report) -> Table | None:
+def _baselines(report: Report) -> Grid | None:
     if not report.baselines:
         return None
-    table = _table("", "orders/s", *TIMES, "processor µs", "closed loop/s")
+    table = Grid("", "orders/s", *TIMES, "processor µs", "closed loop/s")
     rows: list[tuple[str, Run, Run | None]] = [("this run", report.run, report.saturation)]
     rows += [
         (f"{each.name} ({each.run.library})", each.run, each.saturation)
         for each in report.baselines
     ]
-    for number, (name, run, full) in enumerate(rows):
+    for number, (told, run, full) in enumerate(rows):
+        name = told if run.invalid is None else f"{told}, INVALID"
         used = [process.processor for process in run.processes[1:] if process.processor is not None]
         table.add_row(
             name,
             rate(run.figures.per_second),
             *_times(run.figures.latency),
             microseconds(sum(used)) if used else "-",
-            "-" if full is None else rate(full.figures.per_second),
+            "-" if full is None else "INVALID" if full.invalid else rate(full.figures.per_second),
         )
         if number:
             ratios = report.baselines[number - 1].ratios
@@ -221,12 +208,16 @@ def _agreement(report: Report) -> list[str]:
     for each in report.baselines:
         checked = each.run.judgement.checked
         verdict = each.run.broken or f"all {checked:,} decisions are the same"
-        lines.append(f"{each.name}: {each.run.invalid or verdict}")
+        if each.run.invalid is not None:
+            verdict = f"INVALID, {each.run.invalid}"
+        lines.append(f"{each.name}: {verdict}")
+        if each.saturation is not None and each.saturation.invalid is not None:
+            lines.append(f"{each.name}, closed loop: INVALID, {each.saturation.invalid}")
     return lines
 
 
-def _fault(report: Report, fault: Fault) -> Table:
-    table = _table("", "")
+def _fault(report: Report, fault: Fault) -> Grid:
+    table = Grid("", "")
     told = [
         ("from the kill until the engine said that the shard is down", fault.noticed),
         ("from the kill until the first order was denied", fault.first_denial),
@@ -235,7 +226,7 @@ def _fault(report: Report, fault: Fault) -> Table:
         table.add_row(name, "never" if time is None else f"{milliseconds(time)} ms")
     table.add_row("orders denied", f"{fault.denied:,}")
     table.add_row("longest wait for a denial", f"{milliseconds(fault.slowest_denial)} ms")
-    table.add_row("orders that passed after that", f"{fault.passed_after:,}")
+    table.add_row("orders that passed when it was known to be down", f"{fault.passed_after:,}")
     for name, count in sorted(report.run.failures.items()):
         table.add_row(f"other calls that raised {name}", f"{count:,}")
     for name, latency in (("before", fault.others_before), ("after", fault.others_after)):
@@ -246,8 +237,8 @@ def _fault(report: Report, fault: Fault) -> Table:
     return table
 
 
-def _processes(report: Report) -> Table:
-    table = _table("", "µs of processor per order", "peak MiB", "bytes per account")
+def _processes(report: Report) -> Grid:
+    table = Grid("", "µs of processor per order", "peak MiB", "bytes per account")
     for process in report.run.processes:
         grown = process.per_account
         table.add_row(
@@ -269,20 +260,26 @@ def _router_full(report: Report, projection: Projection) -> str:
     )
 
 
-def _projection(projection: Projection) -> Table:
-    table = _table("shards", "orders/s", "limited by")
+def _projection(projection: Projection) -> Grid:
+    table = Grid("shards", "orders/s", "limited by")
     for row in projection.rows:
         limit = "router" if row.is_router_full else "workers"
         table.add_row(str(row.shards), rate(row.per_second), limit)
     return table
 
 
-def _small_print(report: Report) -> list[str]:
+def small_print(report: Report) -> list[str]:
+    """Return what one has to know before one believes the figures, a line for each thing."""
     setting, machine, run = report.setting, report.machine, report.run
     length = f"{setting.orders:,} orders in {setting.seconds:.1f} s"
     told = [
         f"seed {setting.seed}, config {setting.config[:12]}, workload {setting.workload[:12]}",
-        f"decisions {run.judgement.checksum}: the same for the same seed and config",
+        f"decisions {run.judgement.checksum}"
+        + (
+            ": the same for the same seed and config"
+            if not run.judgement.denied and not run.judgement.wrong
+            else ""
+        ),
     ]
     if report.is_closed:
         told.append(

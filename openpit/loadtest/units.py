@@ -27,5 +27,5 @@ def rate(per_second: float) -> str:
 
 
 def ratio(value: float) -> str:
-    """Return a multiple."""
-    return f"{value:.2f} x"
+    """Return a multiple: two digits after the point, or two figures of what is less than 0.1."""
+    return f"{value:.2f} x" if value >= 0.1 else f"{value:.2g} x"  # noqa: PLR2004 - as said

@@ -74,7 +74,28 @@ class OrderEncoder:
             return self.whole(kinds.EXECUTE_WHOLE, now, order)
         rates = self.rates
         quantity, volume, price = order._quantity_, order._volume_, order._price_
-        row = (
+        broker = asset = 0
+        counted: Counted | None = None
+        if rates is not None:
+            if rates.policy.counts_broker_only:
+                broker, counted = rates.count_broker(now)
+            elif rates.policy.counts_broadly:
+                broker, asset, counted = rates.count(now, order)
+        # Flat literals: this is the hot path of one order at a time.
+        if rates is None or not rates.policy.counts_broadly:
+            return (
+                kinds.EXECUTE,
+                order._account_,
+                now,
+                order._underlying_,
+                order._settlement_,
+                order._side_,
+                None if quantity is None else str(quantity),
+                None if volume is None else str(volume),
+                None if price is None else str(price),
+            ), None
+        return (
+            kinds.EXECUTE_COUNTED,
             order._account_,
             now,
             order._underlying_,
@@ -83,14 +104,9 @@ class OrderEncoder:
             None if quantity is None else str(quantity),
             None if volume is None else str(volume),
             None if price is None else str(price),
-        )
-        if rates is None or not rates.policy.counts_broadly:
-            return (kinds.EXECUTE, *row), None
-        if rates.policy.counts_broker_only:
-            broker, counted = rates.count_broker(now)
-            return (kinds.EXECUTE_COUNTED, *row, broker, 0), counted
-        broker, asset, attempt = rates.count(now, order)
-        return (kinds.EXECUTE_COUNTED, *row, broker, asset), attempt
+            broker,
+            asset,
+        ), counted
 
     def whole(
         self, kind: int, now: int, order: Order, *, is_peek: bool = False

@@ -6,7 +6,7 @@ go to, and gets the replies, with None for a shard that was lost meanwhile.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from openpit.engine.registry import AccountRegistry
 from openpit.errors import AccountGroupRegistrationError
@@ -29,17 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["BroadRates", "Counted", "arm", "change_group", "check_without_account", "everywhere"]
 
 
-class Counted:
-    """An attempt that was counted: where, when, and what the counters were before."""
+Counted: TypeAlias = "tuple[str | None, int, tuple[tuple[Window, int, int], ...]]"
+"""An attempt that was counted: for which asset, when, and what the counters were before.
 
-    __slots__ = ("before", "now", "settlement")
-
-    def __init__(
-        self, settlement: str | None, now: int, before: list[tuple[Window, int, int]]
-    ) -> None:
-        self.settlement: Final = settlement
-        self.now: Final = now
-        self.before: Final = before
+One is made for every order on its own, so it is no object of a class of its own.
+"""
 
 
 class BroadRates:
@@ -76,20 +70,19 @@ class BroadRates:
         windows = self.windows
         settlement = order._settlement_
         window = windows._broker
-        before = [(window, window.start, window.count)]
+        before: tuple[tuple[Window, int, int], ...] = ((window, window.start, window.count),)
         asset_window = windows._assets.get(settlement)
         if asset_window is not None:
-            before.append((asset_window, asset_window.start, asset_window.count))
+            before += ((asset_window, asset_window.start, asset_window.count),)
         broker, asset = windows.count(settlement, now)
-        self._latest = Counted(settlement, now, before)
+        self._latest = settlement, now, before
         return broker, asset, self._latest
 
     def count_broker(self, now: int) -> tuple[int, Counted]:
         """Count an attempt as :meth:`count` does, where the broker's barrier is the only one."""
         windows = self.windows
         window = windows._broker
-        counted = Counted(None, now, [(window, window.start, window.count)])
-        self._latest = counted
+        self._latest = counted = None, now, ((window, window.start, window.count),)
         return windows.count_broker(now), counted
 
     def peek(self, now: int, order: Order) -> tuple[int, int]:
@@ -113,13 +106,14 @@ class BroadRates:
             self._latest = None
             self.windows.give_back(None, counted, now)
             return
+        settlement, counted_at, before = counted
         if counted is self._latest:
             self._latest = None
-            for window, start, count in counted.before:
+            for window, start, count in before:
                 window.start, window.count = start, count
             return
         self._latest = None
-        self.windows.give_back(counted.settlement, counted.now, now)
+        self.windows.give_back(settlement, counted_at, now)
 
 
 def _unverifiable() -> list[Reject]:

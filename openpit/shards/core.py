@@ -8,7 +8,7 @@ whatever waits for a commit, a rollback or a main stage.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.core.order import Order
 from openpit.engine.handles import EngineRequest
@@ -48,7 +48,7 @@ EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 _UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
 
 Command = tuple[Any, ...]
-Reply = tuple[Any, ...]
+Reply: TypeAlias = "Sequence[Any]"
 
 
 class ShardClock:
@@ -190,12 +190,12 @@ class ShardCore:
     # --- the hot path: plain orders --------------------------------------------------------------
 
     def _handle(self, seq: int, commands: Sequence[Command], answered: list[Reply]) -> None:
-        execute = self._engine.execute
-        clock = self._clock
-        counts = self._counts
-        order = self._order
+        engine = self._engine
+        rejects_of, execute = engine.rejects_of, engine.execute
+        reserves_nothing = engine.reserves_nothing
+        clock, counts, order = self._clock, self._counts, self._order
         fresh = self._fresh_orders
-        passed = 0  # how many of the commands just before this one passed without a trace
+        run: list[int] | None = None  # the reply to the orders just before this one, if all passed
         for command in commands:
             kind = command[0]
             if kind == EXECUTE:
@@ -205,11 +205,9 @@ class ShardCore:
                  broker, asset) = command  # fmt: skip
                 counts.supply(broker, asset)
             else:
-                if passed:
-                    answered.append((kinds.ACCEPTED, seq - passed, passed))
-                    passed = 0
                 self._handle_other(seq, command, answered)
                 seq += 1
+                run = None
                 continue
             clock.now = now
             if fresh:
@@ -221,26 +219,28 @@ class ShardCore:
             order._quantity_ = None if quantity is None else Decimal(quantity)
             order._volume_ = None if volume is None else Decimal(volume)
             order._price_ = None if price is None else Decimal(price)
+            counted = kind == EXECUTE_COUNTED
+            reply: Reply | None = None
             try:
-                result = execute(order, now)
+                if reserves_nothing:  # then there is no handle to be made of an accepted order
+                    rejects = rejects_of(order, now)
+                    if rejects is not None:
+                        reply = self._rejected(seq, rejects, counted=counted)
+                else:
+                    reply = self._executed(seq, execute(order, now), counted=counted)
             except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
-                reply: Reply = (kinds.RAISED, seq, *failure_row(error))
+                reply = (kinds.RAISED, seq, *failure_row(error))
+            if reply is not None:
+                if fresh:  # only a custom policy can arm the engine-wide block here
+                    self._tell_armed(seq, answered)
+                _append(answered, reply)
+                run = None
+            elif run is not None:
+                run[2] += 1
             else:
-                reservation = result._reservation
-                if reservation is not None and reservation._effects is None and not fresh:  # type: ignore[attr-defined]  # the engine's own handle
-                    passed += 1
-                    seq += 1
-                    continue
-                reply = self._executed(seq, result, counted=kind == EXECUTE_COUNTED)
-            if passed:
-                answered.append((kinds.ACCEPTED, seq - passed, passed))
-                passed = 0
-            if fresh:  # only a custom policy can arm the engine-wide block here
-                self._tell_armed(seq, answered)
-            _append(answered, reply)
+                run = [kinds.ACCEPTED, seq, 1]
+                answered.append(run)
             seq += 1
-        if passed:
-            answered.append((kinds.ACCEPTED, seq - passed, passed))
 
     def _executed(self, seq: int, result: ExecuteResult, *, counted: bool) -> Reply:
         reservation = result._reservation

@@ -21,9 +21,11 @@ mistake or garbage, and must not make the other side reserve memory for it.
 """
 
 ACCOUNT_TEXT_BYTES: Final = 256
-"""Longest account text, in UTF-8 bytes, that a flow may carry.
+"""Longest account text, in UTF-8 bytes, that an order flow or a configuration may carry.
 
-Texts become 64-bit numbers before they reach a shard; venues' account names stay far below this.
+Texts become 64-bit numbers before they reach a shard, so no frame holds one, and
+``AccountId.from_string`` takes any length; but decisions repeat them. Venues' account names stay
+far below this.
 """
 
 CREDITS: Final = 8192

@@ -183,7 +183,10 @@ def test_strict_stops_at_the_first_bad_line(tmp_path: Path) -> None:
 
     assert result.exit_code == Exit.BAD_LINE
     assert "line 2: not JSON: Expecting value at column 1\n" in result.stderr
-    assert len(out.read_text().splitlines()) == 1
+    part = tmp_path / "decisions.jsonl.part"
+    assert f"the decisions until then are in {part}\n" in result.stderr
+    assert len(part.read_text().splitlines()) == 1
+    assert not out.exists()
     assert any(row.startswith("total 1 1 1 0 0 0 ") for row in rows(result.stdout))
 
 
@@ -223,6 +226,25 @@ def test_a_flow_whose_format_or_symbol_is_not_told(tmp_path: Path) -> None:
     assert run("replay", lobster, "--shards", 0, "--symbol", "AAPL").exit_code == Exit.OK
 
 
+@pytest.mark.parametrize("symbol", ["x" * 257, "A\nB", " "])
+def test_a_symbol_that_no_flow_may_have(tmp_path: Path, symbol: str) -> None:
+    lobster = tmp_path / "messages.csv"
+    lobster.write_text("34200.5,1,12,70,5853300,1\n")
+
+    result = run("replay", lobster, "--shards", 0, "--symbol", symbol)
+
+    assert result.exit_code == Exit.USAGE
+    assert "--symbol must be a text of at most 256 bytes" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["generate", "loadtest"])
+def test_a_seed_that_would_give_the_flow_of_another(command: str) -> None:
+    result = run(command, "--seed", -5)
+
+    assert result.exit_code == Exit.USAGE
+    assert "-5 is not in the range x>=0" in result.stderr
+
+
 def test_a_flow_that_is_not_there() -> None:
     result = run("replay", "none.jsonl")
 
@@ -235,6 +257,31 @@ def test_decisions_to_a_place_that_is_not_there(tmp_path: Path, flow: Path) -> N
 
     assert result.exit_code == Exit.IO_FAILED
     assert "decisions.jsonl: No such file or directory" in result.stderr
+
+
+def test_decisions_over_the_configuration(tmp_path: Path, flow: Path) -> None:
+    limits = tmp_path / "limits.toml"
+    limits.write_text("[order_validation]\n")
+
+    result = run("replay", flow, "--shards", 0, "--config", limits, "--out", limits)
+
+    assert result.exit_code == Exit.USAGE
+    assert "--out would overwrite the configuration" in result.stderr
+    assert limits.read_text() == "[order_validation]\n"
+
+
+def test_a_configuration_with_a_byte_order_mark(tmp_path: Path, flow: Path) -> None:
+    limits = tmp_path / "limits.toml"
+    limits.write_bytes(b"\xef\xbb\xbf[order_validation]\r\n")
+
+    assert run("replay", flow, "--shards", 0, "--config", limits).exit_code == Exit.OK
+
+
+def test_more_shards_than_there_may_be(flow: Path) -> None:
+    result = run("replay", flow, "--shards", 257)
+
+    assert result.exit_code == Exit.USAGE
+    assert "257 is not in the range 0<=x<=256" in result.stderr
 
 
 def test_decisions_over_the_flow_itself(flow: Path) -> None:

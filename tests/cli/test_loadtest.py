@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -143,6 +144,12 @@ def test_the_reference_decides_the_same(tmp_path: Path) -> None:
     )
 
 
+def is_interrupt_blocked(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    (mask,) = re.findall(r"^SigBlk:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return bool(int(mask, 16) >> (signal.SIGINT - 1) & 1)
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc")
 def test_an_interrupt_ends_everything() -> None:
     process = subprocess.Popen(
@@ -155,13 +162,15 @@ def test_an_interrupt_ends_everything() -> None:
     try:
         family: set[int] = set()
 
-        def has_workers() -> bool:
+        def has_started() -> bool:
             for child in children_of(process.pid):
                 family.add(child)
                 family.update(children_of(child))
             return len(family) >= 4  # generator, driver, two workers
 
-        assert wait_until(has_workers)
+        assert wait_until(has_started)
+        # A child that is just starting has no handler yet, and must not end with a traceback.
+        assert all(is_interrupt_blocked(child) for child in children_of(process.pid))
         os.killpg(process.pid, signal.SIGINT)  # as the terminal does
         _, err = process.communicate(timeout=30)
     finally:
@@ -289,8 +298,18 @@ def test_a_closed_loop(requests: list[Request]) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--rate", 1_000_000), "20,000,000 orders: one run has 1 to 1,000,000"),
-        (("--rate", 0.01, "--duration", 1), "0 orders: one run has 1 to 1,000,000"),
+        (("--rate", 1_000_000), "1e+06 orders/s for 20 s: one run has 1 to 1,000,000 orders"),
+        (
+            ("--rate", 0.01, "--duration", 1),
+            "0.01 orders/s for 1 s: one run has 1 to 1,000,000 orders",
+        ),
+        (("--rate", "1e300"), "1e+300 orders/s for 20 s: one run has 1 to 1,000,000 orders"),
+        (("--rate", "nan"), "Invalid value for '--rate': nan is not a finite number"),
+        (("--duration", "inf"), "Invalid value for '--duration': inf is not a finite number"),
+        (("--warm-up", "nan"), "Invalid value for '--warm-up': nan is not a finite number"),
+        (("--account-skew", "nan"), "Invalid value for '--account-skew': nan is not a finite"),
+        (("--busy-policy", "inf"), "Invalid value for '--busy-policy': inf is not a finite"),
+        (("--lag-limit", "nan"), "Invalid value for '--lag-limit': nan is not a finite number"),
         (("--warm-up", 20), "--warm-up must be less than --duration"),
         (("--only-shard", 2), "--only-shard 2: there are shards 0 to 1"),
         (("--kill-worker-at", 20), "--kill-worker-at must be less than --duration"),
@@ -355,7 +374,7 @@ def test_packages_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     result = run()
 
     assert result.exit_code == Exit.NOT_FOUND
-    assert "pip install 'openpit-sharded[loadtest]'" in result.stderr
+    assert "the load test is an extra of openpit-sharded, [loadtest]" in result.stderr
 
 
 def test_a_report_that_cannot_be_written(requests: list[Request]) -> None:
@@ -364,6 +383,27 @@ def test_a_report_that_cannot_be_written(requests: list[Request]) -> None:
     assert len(requests) == 1
     assert result.exit_code == Exit.IO_FAILED
     assert "cannot write /dev/full: No space left on device" in result.stderr
+    assert "orders/s decided" in result.stdout  # what could be told was told
+
+
+@pytest.mark.parametrize("option", ["--json", "--html", "--png", "--hgrm"])
+def test_a_folder_that_cannot_be_made_is_told_before_the_run(
+    requests: list[Request], tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "file").touch()
+
+    result = run(option, tmp_path / "file" / "folder" / "report")
+
+    assert requests == []
+    assert result.exit_code == Exit.IO_FAILED
+    assert f"cannot write {tmp_path}/file/folder/report: " in result.stderr
+
+
+def test_the_folders_of_the_files_are_made(requests: list[Request], tmp_path: Path) -> None:
+    out = tmp_path / "new" / "report.json"
+
+    assert run("--json", out).exit_code == Exit.OK
+    assert json.loads(out.read_text())["schema"] == "openpit-loadtest"
 
 
 def test_without_chromium_there_is_no_picture(
@@ -373,7 +413,7 @@ def test_without_chromium_there_is_no_picture(
 
     result = run("--png", tmp_path / "charts.png")
 
-    assert len(requests) == 1
+    assert requests == []  # told before the run
     assert result.exit_code == Exit.NOT_FOUND
     assert "--png needs Chromium" in result.stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -45,6 +46,52 @@ def test_the_example_rejects_what_its_limit_says(tmp_path: Path) -> None:
     assert ran(code, tmp_path) == (
         "[('OrderQtyExceedsLimit', 'requested 501, max allowed: 500')]\n"
     )
+
+
+def test_its_commands_run_one_after_the_other(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```sh\n(\. \.venv/bin/activate\n.*?)```", README, re.DOTALL)
+    _, *lines = block.splitlines()
+    script = "\n".join(["set -e", 'openpit() { "$PYTHON" -m openpit.cli "$@"; }', *lines])
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", script],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHON": sys.executable},
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "shard 3 " in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("decisions.jsonl", "flow.jsonl", "limits.toml")
+    ]
+    assert len((tmp_path / "decisions.jsonl").read_text().splitlines()) == 5_000
+
+
+def test_the_flow_that_the_documentation_shows_is_read(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "cli.md").read_text()
+    decision, flow = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "flow.jsonl").write_text(flow)
+
+    arguments = ("replay", "flow.jsonl", "--shards", "0", "--out", "decisions.jsonl", "--strict")
+    done = subprocess.run(
+        [sys.executable, "-m", "openpit.cli", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "left out" not in done.stdout
+    written = json.loads((tmp_path / "decisions.jsonl").read_text())
+    assert list(written) == list(json.loads(decision))
+    assert written["accepted"]
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_every_order_of_the_file_is_decided(tmp_path: Path) -> None:
         if line.startswith("fills and cancels left out")
     ]
     assert reports + sum(left_out) == 369 + 98
-    assert "fills and cancels left out, order placed before the flow starts: 9" in report
+    assert "fills and cancels left out, order not placed in the flow before: 9" in report
     assert "events without an order, hidden execution: 61" in report
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from openpit.cli import main
+from openpit.cli.events import OrderPlaced
 from openpit.cli.exits import Exit
 from openpit.cli.flows import dump
 from openpit.cli.generate import generate
@@ -48,10 +50,10 @@ lower_bound = "-20"
 """
 
 
-def decisions(folder: Path, flow: Path, *options: object) -> bytes:
+def decisions(folder: Path, flow: Path, *options: object, limits_toml: str = LIMITS) -> bytes:
     out = folder / "decisions.jsonl"
     limits = folder / "limits.toml"
-    limits.write_text(LIMITS)
+    limits.write_text(limits_toml)
     result = CliRunner().invoke(
         main, [str(word) for word in ("replay", flow, "--config", limits, "--out", out, *options)]
     )
@@ -80,6 +82,63 @@ def test_decisions_depend_neither_on_shards_nor_on_batches(
     tmp_path: Path, flow: Path, expected: bytes, shards: int, batch: int
 ) -> None:
     assert decisions(tmp_path, flow, "--shards", shards, "--batch", batch) == expected
+
+
+# Six orders of all accounts together in a second; accounts 1 and 2, and all that trade in EUR, are
+# outside their bounds before they have traded.
+OUTSIDE = """
+[order_validation]
+[rate_limit.broker]
+max_orders = 6
+window = "1s"
+[[pnl_bounds_killswitch.account]]
+account = 1
+settlement_asset = "USD"
+lower_bound = "-500"
+initial_pnl = "-600"
+[[pnl_bounds_killswitch.account]]
+account = 2
+settlement_asset = "USD"
+lower_bound = "5"
+[[pnl_bounds_killswitch.broker]]
+settlement_asset = "EUR"
+upper_bound = "-1"
+[[pnl_bounds_killswitch.broker]]
+settlement_asset = "USD"
+lower_bound = "-10"
+"""
+
+
+@pytest.mark.parametrize("batch", [1, 1024])
+@pytest.mark.parametrize("shards", [0, 2])
+def test_accounts_that_start_outside_their_bounds_use_up_no_limit_of_all(
+    tmp_path: Path, shards: int, batch: int
+) -> None:
+    flow = tmp_path / "flow.jsonl"
+
+    rows = [*[(1, "USD", 1)] * 4, (3, "USD", 1), *[(2, "USD", 1)] * 3]
+    rows += [*[(4, "EUR", 1)] * 2, (4, "USD", 1), *[(5, "USD", 1)] * 3]
+    flow.write_text(
+        "".join(
+            dump(OrderPlaced(0, None, key, account, "X", currency, "BUY", quantity, None, 1))
+            for key, (account, currency, quantity) in enumerate(rows, start=1)
+        )
+    )
+
+    found = decisions(tmp_path, flow, "--shards", shards, "--batch", batch, limits_toml=OUTSIDE)
+
+    codes = [
+        [reject["code"] for reject in json.loads(line)["rejects"]] for line in found.splitlines()
+    ]
+    blocks = ["PnlKillSwitchTriggered"], ["AccountBlocked"], ["AccountBlocked"]
+    assert codes == [
+        *(*blocks, ["AccountBlocked"]),  # account 1
+        [],  # account 3
+        *blocks,  # account 2
+        *blocks,  # account 4
+        # Account 5: of the orders before, only four count.
+        *([], [], ["RateLimitExceeded"]),
+    ]
 
 
 # --- processes that die --------------------------------------------------------------------------

@@ -34,11 +34,11 @@ class Replay(Program):
     """A replay over two shards that has begun to decide."""
 
     def __init__(self, folder: Path, flow: Path) -> None:
-        self.out = folder / "decisions.jsonl"
+        self.out = folder / "decisions.jsonl.part"  # its name until it is whole
         super().__init__(
             folder,
             *("-m", "openpit.cli", "replay", str(flow)),
-            *("--shards", "2", "--out", str(self.out)),
+            *("--shards", "2", "--out", str(folder / "decisions.jsonl")),
         )
 
     def deciding(self) -> list[int]:

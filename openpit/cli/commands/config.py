@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from openpit.cli.defaults import DEFAULT_CONFIG
+from openpit.cli.streams import writing_to_stdout
 
 __all__ = ["command"]
 
@@ -18,4 +19,5 @@ Examples:
 @click.command(epilog=EPILOG)
 def command() -> None:
     """Print the policies and limits that `openpit replay` uses by default, with comments."""
-    click.echo(DEFAULT_CONFIG, nl=False)
+    with writing_to_stdout():
+        click.echo(DEFAULT_CONFIG, nl=False)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from openpit.cli.events import OrderPlaced
-from openpit.cli.exits import Exit, ExitError
+from openpit.cli.files import OutFile
 from openpit.cli.flows import dump
 from openpit.cli.generate import generate
 from openpit.cli.progress import progress
+from openpit.cli.streams import writing_to_stdout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 __all__ = ["command"]
 
@@ -41,7 +48,7 @@ STEP = 1000
 )
 @click.option(
     "--seed",
-    type=int,
+    type=click.IntRange(min=0),  # Python draws the same from a number and its negative
     default=1,
     show_default=True,
     help="The same seed gives the same flow, on every machine.",
@@ -56,16 +63,20 @@ def command(orders: int, accounts: int, seed: int, out: Path | None) -> None:
 
     Some of its orders are there to be rejected by each policy of the default configuration.
     """
-    try:
-        with (
-            click.open_file(str(out or "-"), "w", encoding="utf-8") as file,
-            progress("generating", orders) as advance,
-        ):
-            for event in generate(orders=orders, accounts=accounts, seed=seed):
-                file.write(dump(event))
-                if isinstance(event, OrderPlaced) and event.key % STEP == 0:
-                    advance(STEP)
-    except BrokenPipeError:
-        raise  # the reader has had enough: click ends quietly
-    except OSError as error:
-        raise ExitError(Exit.IO_FAILED, f"cannot write {out or 'stdout'}: {error}") from None
+    with _written_to(out) as write, progress("generating", orders) as advance:
+        for event in generate(orders=orders, accounts=accounts, seed=seed):
+            write(dump(event))
+            if isinstance(event, OrderPlaced) and event.key % STEP == 0:
+                advance(STEP)
+
+
+@contextmanager
+def _written_to(out: Path | None) -> Iterator[Callable[[str], object]]:
+    """Yield what writes a text to the file, or to stdout."""
+    if out is None or str(out) == "-":
+        with writing_to_stdout():
+            yield sys.stdout.write
+    else:
+        with OutFile(out) as file:
+            yield file.write
+            file.finish()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import os
 import sys
 from contextlib import contextmanager
@@ -13,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from openpit.cli.exits import Exit, ExitError
+from openpit.cli.files import write_whole
 from openpit.cli.progress import progress
+from openpit.cli.streams import writing_to_stdout
 from openpit.cli.tables import ConfigError
+from openpit.shards.slots import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,13 +63,27 @@ NAMED = ("simple", "spot-funds")
 
 _OUT = click.Path(dir_okay=False, path_type=Path)
 _IN = click.Path(exists=True, dir_okay=False, path_type=Path)
-_POSITIVE = click.FloatRange(min=0, min_open=True)
+
+
+class _Number(click.FloatRange):
+    """A number within a range; what is none, and what has no end, is in no range."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+_POSITIVE = _Number(min=0, min_open=True)
 
 
 @click.group(invoke_without_command=True, epilog=EPILOG)
 @click.option(
     "--shards",
-    type=click.IntRange(1, 256),
+    type=click.IntRange(1, MAX_SHARDS),
     default=2,
     show_default=True,
     help="Worker processes.",
@@ -86,14 +104,18 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 )
 @click.option(
     "--busy-policy",
-    type=click.FloatRange(min=0),
+    type=_Number(min=0),
     default=0,
     metavar="MICROSECONDS",
     help="A custom policy that accepts every order after so long.",
 )
 @click.option("--workload", type=_IN, help="The load, as TOML; see `openpit loadtest workload`.")
 @click.option(
-    "--seed", type=int, default=1, show_default=True, help="The same seed, the same load."
+    "--seed",
+    type=click.IntRange(min=0),  # Python draws the same from a number and its negative
+    default=1,
+    show_default=True,
+    help="The same seed, the same load.",
 )
 @click.option(
     "--accounts",
@@ -102,7 +124,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 )
 @click.option(
     "--account-skew",
-    type=click.FloatRange(0, 10),
+    type=_Number(0, 10),
     help="Exponent of Zipf's law among a cohort's accounts, in place of the workload's.",
 )
 @click.option(
@@ -119,14 +141,14 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 )
 @click.option(
     "--warm-up",
-    type=click.FloatRange(min=0),
+    type=_Number(min=0),
     help="Seconds at the start that do not count.  [default: a fifth of the run]",
 )
 @click.option(
     "--in-flight",
     type=click.IntRange(min=1, max=100_000),
     metavar="N",
-    help="Closed loop: always N orders under way to each shard, as fast as they are decided.",
+    help="Closed loop: N orders at a time to each shard, the next ones when those are decided.",
 )
 @click.option("--ladder", is_flag=True, help="Find the knee first; then run at half of it.")
 @click.option(
@@ -201,6 +223,7 @@ def command(context: click.Context, /, **options: Any) -> None:
     failed = _loaded("openpit.loadtest.conductor").ChildFailedError
     try:
         request = _request(options)
+        _check_outputs(options)
         report, histograms = session.hold(request, _stage)
     except ConfigError as error:
         raise ExitError(Exit.BAD_CONFIG, str(error)) from None
@@ -208,8 +231,15 @@ def command(context: click.Context, /, **options: Any) -> None:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
     except KeyboardInterrupt:
         raise ExitError(Exit.INTERRUPTED, "interrupted") from None
-    _loaded("openpit.loadtest.text").print_report(report)
-    _write(report, histograms, options)
+    unwritten = None
+    try:
+        _write(report, histograms, options)
+    except ExitError as error:
+        unwritten = error  # once the report is told
+    with writing_to_stdout():
+        _loaded("openpit.loadtest.text").print_report(report)
+    if unwritten is not None:
+        raise unwritten
     _judge(report)
 
 
@@ -218,7 +248,7 @@ def command(context: click.Context, /, **options: Any) -> None:
 @click.argument("second", type=_IN)
 @click.option(
     "--tolerance",
-    type=click.FloatRange(0, 100),
+    type=_Number(0, 100),
     default=0.1,
     show_default=True,
     help="Share by which a figure may be worse.",
@@ -233,7 +263,8 @@ def compare(first: Path, second: Path, tolerance: float) -> None:
     for line in module.other_settings(*documents):
         click.echo(f"not the same test: {line}", err=True)
     found = module.differences(*documents)
-    worse = _loaded("openpit.loadtest.difference_text").print_differences(found, tolerance)
+    with writing_to_stdout():
+        worse = _loaded("openpit.loadtest.difference_text").print_differences(found, tolerance)
     if worse:
         raise ExitError(Exit.REGRESSED, f"worse by more than {tolerance:.0%}: {', '.join(worse)}")
 
@@ -241,7 +272,8 @@ def compare(first: Path, second: Path, tolerance: float) -> None:
 @command.command("workload", epilog=WORKLOAD_EPILOG)
 def workload() -> None:
     """Print the default workload, as a file to edit."""
-    click.echo(_loaded("openpit.loadtest.workload").DEFAULT_WORKLOAD, nl=False)
+    with writing_to_stdout():
+        click.echo(_loaded("openpit.loadtest.workload").DEFAULT_WORKLOAD, nl=False)
 
 
 def _loaded(module: str) -> Any:
@@ -251,7 +283,8 @@ def _loaded(module: str) -> Any:
     except ModuleNotFoundError as error:
         raise ExitError(
             Exit.NOT_FOUND,
-            f"{error.name} is not installed: pip install 'openpit-sharded[loadtest]'",
+            f"{error.name} is not installed: the load test is an extra of openpit-sharded, "
+            "[loadtest]; in a clone, pip install '.[loadtest]' or make dev",
         ) from None
 
 
@@ -260,9 +293,11 @@ def _request(options: dict[str, Any]) -> Request:
     rate = options["rate"] or RATE
     duration = options["duration"]
     warm_up = duration / 5 if options["warm_up"] is None else options["warm_up"]
+    if not 1 <= round(min(rate * duration, plans.MAX_ORDERS + 1)) <= plans.MAX_ORDERS:
+        raise click.UsageError(
+            f"{rate:g} orders/s for {duration:g} s: one run has 1 to {plans.MAX_ORDERS:,} orders"
+        )
     orders = round(rate * duration)
-    if not 1 <= orders <= plans.MAX_ORDERS:
-        raise click.UsageError(f"{orders:,} orders: one run has 1 to {plans.MAX_ORDERS:,}")
     if warm_up >= duration:
         raise click.UsageError("--warm-up must be less than --duration")
     only, shards = options["only_shard"], options["shards"]
@@ -338,7 +373,7 @@ def _workload(path: Path | None, accounts: int | None) -> Any:
 
 def _text_of(path: Path, hint: str) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         told = f"cannot read {path}: {error.strerror}"
         raise ExitError(Exit.IO_FAILED, f"{told} ({hint})" if hint else told) from None
@@ -380,39 +415,54 @@ def _stage(name: str, orders: int) -> Iterator[Callable[[int], object]]:
         yield told
 
 
+def _check_outputs(options: dict[str, Any]) -> None:
+    """Make the folders of the files to be written: no run is to be lost for the lack of one."""
+    for name in ("json_", "html", "png", "hgrm"):
+        path: Path | None = options[name]
+        if path is None:
+            continue
+        folder = path if name == "hgrm" else path.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ExitError(Exit.IO_FAILED, f"cannot write {path}: {error.strerror}") from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ExitError(Exit.IO_FAILED, f"cannot write {path}: no access to its folder")
+    if options["png"] is not None:
+        picture = _loaded("openpit.loadtest.picture")
+        if picture.find_chromium() is None:
+            raise ExitError(Exit.NOT_FOUND, picture.MISSING)
+
+
 def _write(report: Report, histograms: list[Any], options: dict[str, Any]) -> None:
     """Write the files that were asked for."""
-    path: Path | None = None
-    try:
-        if path := options["json_"]:
-            document = _loaded("openpit.loadtest.report").as_document(report)
-            path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        if path := options["hgrm"]:
-            _write_histograms(path, histograms)
-        if path := options["html"]:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(_loaded("openpit.loadtest.page").page(report), encoding="utf-8")
-        if path := options["png"]:
-            _take_picture(path, report)
-    except OSError as error:
-        raise ExitError(Exit.IO_FAILED, f"cannot write {path}: {error.strerror}") from None
+    if path := options["json_"]:
+        document = _loaded("openpit.loadtest.report").as_document(report)
+        write_whole(path, json.dumps(document, indent=1) + "\n")
+    if path := options["hgrm"]:
+        _write_histograms(path, histograms)
+    if path := options["html"]:
+        write_whole(path, _loaded("openpit.loadtest.page").page(report))
+    if path := options["png"]:
+        _take_picture(path, report)
 
 
 def _write_histograms(folder: Path, histograms: list[Any]) -> None:
     module = _loaded("openpit.loadtest.histograms")
-    folder.mkdir(parents=True, exist_ok=True)
-    module.write_hgrm(module.merged(histograms), folder / "merged.hgrm")
-    for shard, histogram in enumerate(histograms):
-        module.write_hgrm(histogram, folder / f"shard-{shard}.hgrm")
+    named = {"merged": module.merged(histograms)}
+    named |= {f"shard-{shard}": histogram for shard, histogram in enumerate(histograms)}
+    for name, histogram in named.items():
+        write_whole(folder / f"{name}.hgrm", module.hgrm_of(histogram))
 
 
 def _take_picture(path: Path, report: Report) -> None:
     module = _loaded("openpit.loadtest.picture")
     html = _loaded("openpit.loadtest.page").page(report, is_picture=True)
     try:
-        module.take_picture(html, path)
+        picture = module.take_picture(html)
     except module.NoChromiumError as error:
         raise ExitError(Exit.NOT_FOUND, str(error)) from None
+    write_whole(path, picture)
 
 
 def _judge(report: Report) -> None:

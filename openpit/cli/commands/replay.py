@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-from contextlib import ExitStack, closing, contextmanager
+import sys
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -16,17 +17,21 @@ from openpit.cli import flows, lobster
 from openpit.cli.config import load
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.exits import Exit, ExitError
+from openpit.cli.files import OutFile
 from openpit.cli.lines import numbered_lines
 from openpit.cli.progress import progress
 from openpit.cli.replay import BATCH, FlowClock, Replay, ShardsDiedError, StrictStopError
 from openpit.cli.report import print_report
+from openpit.cli.streams import writing_to_stdout
 from openpit.cli.tables import ConfigError
 from openpit.engine.engine import Engine
 from openpit.errors import ShardStartError
+from openpit.shards.slots import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
+    from openpit.cli.config import Policies
     from openpit.cli.events import BadLine, Event
 
     _Reader = Callable[[Iterable[tuple[int, bytes | BadLine]]], Iterator[Event | BadLine]]
@@ -61,7 +66,7 @@ def cores() -> int:
 )
 @click.option(
     "--shards",
-    type=click.IntRange(0, 4096),
+    type=click.IntRange(0, MAX_SHARDS),
     help="Worker processes; 0 runs one engine in this process.  [default: the number of cores]",
 )
 @click.option(
@@ -116,24 +121,27 @@ def command(
     reports. A line that is wrong is told on stderr, counted, and left out.
     """
     read = _reader(flow, format_, accounts, symbol)
-    if out is not None and out.exists() and flow.exists() and out.samefile(flow):
-        raise click.UsageError("--out would overwrite the flow")
+    _check_out(out, flow, config)
     gc.set_threshold(*GC_THRESHOLDS)
     shards = cores() if shards is None else shards
     clock = FlowClock()
     ended: ExitError | None = None
     died: dict[int, str] = {}
     with ExitStack() as stack:
-        engine = _start(stack, clock, shards, config)
+        engine, policies = _start(stack, clock, shards, config)
+        decisions = None
+        if out is not None:
+            decisions = stack.enter_context(OutFile(out, is_part_kept=True))
         replay = Replay(
             engine,
             clock,
             shards=max(shards, 1),
             shard_of=engine.shard_of if shards else lambda _: 0,
             batch=batch,
-            decided=stack.enter_context(_decisions_to(out)) if out else None,
+            decided=None if decisions is None else decisions.write,
             complain=_complain,
             strict=strict,
+            starts=policies.starts,
         )
         lines = stack.enter_context(closing(_lines_of(flow)))
         started = perf_counter()
@@ -147,13 +155,29 @@ def command(
         except KeyboardInterrupt:
             ended = ExitError(Exit.INTERRUPTED, "interrupted")
         seconds = perf_counter() - started
-    print_report(replay, sharded=shards > 0, seconds=seconds, died=died)
+        if decisions is not None and ended is None:
+            decisions.finish()
+    with writing_to_stdout():
+        print_report(replay, sharded=shards > 0, seconds=seconds, died=died)
+    if ended is not None and decisions is not None:
+        click.echo(f"the decisions until then are in {decisions.part}", err=True)
     if ended is not None:
         raise ended
 
 
-def _start(stack: ExitStack, clock: FlowClock, shards: int, config: Path | None) -> Any:
-    """Build the engine with its policies; the stack closes it."""
+def _check_out(out: Path | None, flow: Path, config: Path | None) -> None:
+    """Refuse to write the decisions over what they are made from."""
+    if out is None or not out.exists():
+        return
+    for path, name in ((flow, "flow"), (config, "configuration")):
+        if path is not None and path.exists() and out.samefile(path):
+            raise click.UsageError(f"--out would overwrite the {name}")
+
+
+def _start(
+    stack: ExitStack, clock: FlowClock, shards: int, config: Path | None
+) -> tuple[Any, Policies]:
+    """Build the engine with its policies and return both; the stack closes the engine."""
     builder = Engine.builder().clock(clock)
     try:
         policies = load(DEFAULT_CONFIG if config is None else _text_of(config))
@@ -167,7 +191,7 @@ def _start(stack: ExitStack, clock: FlowClock, shards: int, config: Path | None)
         raise ExitError(Exit.BAD_CONFIG, f"{config or 'default configuration'}: {error}") from None
     except ShardStartError as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
-    return engine
+    return engine, policies
 
 
 def _reader(flow: Path, format_: str | None, accounts: int, symbol: str | None) -> _Reader:
@@ -180,11 +204,15 @@ def _reader(flow: Path, format_: str | None, accounts: int, symbol: str | None) 
     symbol = symbol or lobster.symbol_of_name(flow.name)
     if symbol is None:
         raise click.UsageError(f"the symbol of {flow.name} is not told by its name: give --symbol")
+    if not flows.is_text(symbol):
+        raise click.UsageError(f"--symbol must be a text of at most {flows.TEXT_LIMIT} bytes")
     return partial(lobster.read, symbol=symbol, accounts=accounts)
 
 
 def _lines_of(flow: Path) -> Generator[tuple[int, bytes | BadLine], None, None]:
     """Yield the lines of the flow, with a progress bar over its bytes."""
+    if str(flow) == "-" and sys.stdin is None:
+        raise ExitError(Exit.IO_FAILED, "cannot read stdin: it is closed")
     try:
         size = None if str(flow) == "-" else flow.stat().st_size
         with click.open_file(str(flow), "rb") as file, progress("replaying", size) as advance:
@@ -193,35 +221,9 @@ def _lines_of(flow: Path) -> Generator[tuple[int, bytes | BadLine], None, None]:
         raise ExitError(Exit.IO_FAILED, f"cannot read {flow}: {error.strerror}") from None
 
 
-@contextmanager
-def _decisions_to(out: Path) -> Iterator[Callable[[str], None]]:
-    """Open the file of decisions and yield what writes a line to it."""
-
-    def failed(error: OSError) -> ExitError:
-        return ExitError(Exit.IO_FAILED, f"cannot write {out}: {error.strerror}")
-
-    def write(line: str) -> None:
-        try:
-            file.write(line)
-        except OSError as error:
-            raise failed(error) from None
-
-    try:
-        file = out.open("w", encoding="ascii")
-    except OSError as error:
-        raise failed(error) from None
-    try:
-        yield write
-    finally:
-        try:
-            file.close()
-        except OSError as error:
-            raise failed(error) from None
-
-
 def _text_of(config: Path) -> str:
     try:
-        return config.read_text(encoding="utf-8")
+        return config.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ExitError(Exit.IO_FAILED, f"cannot read {config}: {error.strerror}") from None
     except UnicodeDecodeError:

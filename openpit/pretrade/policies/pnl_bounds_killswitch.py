@@ -146,18 +146,21 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
                 f"realized pnl + pnl_with_fee overflow: previous {plain(previous)}, "
                 f"increment {plain(increment)}, settlement asset {settlement}"
             )
-        by_asset[settlement] = realized
         bounds = self._broker_bounds.get(settlement)
         holds = bounds is None or bounds.hold(realized)
         if holds and self._account_bounds:
             bounds = self._account_bounds.get((account, settlement))
             holds = bounds is None or bounds.hold(realized)
-        if holds:
-            return None
-        details = f"realized pnl {plain(realized)}, settlement asset {settlement}"
-        return ReportEffect(
-            [AccountBlock._of(NAME, "PnlKillSwitchTriggered", "pnl kill switch triggered", details)]
-        )
+        effect = None if holds else _left_bounds(realized, settlement)
+        by_asset[settlement] = realized  # last: an interrupt leaves it whole or not made
+        return effect
+
+
+def _left_bounds(realized: Decimal, settlement: str) -> ReportEffect:
+    details = f"realized pnl {plain(realized)}, settlement asset {settlement}"
+    return ReportEffect(
+        [AccountBlock._of(NAME, "PnlKillSwitchTriggered", "pnl kill switch triggered", details)]
+    )
 
 
 def _missing(label: str) -> ReportEffect:

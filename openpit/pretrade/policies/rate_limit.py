@@ -196,6 +196,7 @@ class RateLimitPolicy(BuiltinPolicy):
         "_broker_max",
         "_settings",
         "counts_broadly",
+        "counts_broker_only",
         "group_id",
         "name",
         "reads_account",
@@ -225,11 +226,7 @@ class RateLimitPolicy(BuiltinPolicy):
         # Set where the broker's barrier is the only one: the plain case needs no field.
         alone = settings.broker if not (self.reads_instrument or self.reads_account) else None
         self._broker_max = None if alone is None else alone.max_orders
-
-    @property
-    def counts_broker_only(self) -> bool:
-        """Whether the broker's barrier is the only one, so that no field has to be read."""
-        return self._broker_max is not None
+        self.counts_broker_only = alone is not None
 
     def prepare(self, update: RateLimitUpdate, now: int) -> Callable[[], None]:
         """Validate new settings; return what applies them.

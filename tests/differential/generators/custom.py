@@ -194,6 +194,21 @@ def _reentry(random: Draw) -> Expression:
             accounts.operation(random),
             policies.reconfiguration(random, ("rate", "size", "pnl", "spot")),
             adjustment_batch(random),
+            _kept_handle(random),
+            _kept_handle(random),
+        )
+    )
+
+
+def _kept_handle(random: Draw) -> Expression:
+    """A handle of an earlier step, if that step had one, used from inside another call."""
+    number = random.randrange(8)
+    verb = random.choice(("commit", "rollback"))
+    return random.choice(
+        (
+            on(get(v(f"x{number}"), "reservation"), verb),
+            on(get(v(f"d{number}"), "operation"), verb),
+            on(get(v(f"s{number}"), "request"), "execute"),
         )
     )
 

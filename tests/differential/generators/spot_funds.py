@@ -176,6 +176,11 @@ class Desk:
         choice = self.random.choice(PRICES)
         return choice if self.random.chance(0.5) or choice.startswith("-") else PRICES[0]
 
+    def fee(self) -> str:
+        if self.huge and self.random.chance(0.4):
+            return self.random.choice(("", "-")) + self.random.choice(numbers.HUGE)
+        return numbers.signed(self.random) if self.wide else self.random.choice(FEES)
+
     def order(self) -> tuple[Expression, Placed]:
         random = self.random
         name = f"x{self.count}"
@@ -256,9 +261,8 @@ class Desk:
                 quantity=call("param.Quantity", size),
             )
         if random.chance(0.25):
-            amount = numbers.signed(random) if self.wide else random.choice(FEES)
             currency = random.choice(("USD", "USD", "EUR", "AAPL", "MSFT"))
-            named["fee"] = call("param.MonetaryAmount", call("param.Fee", amount), currency)
+            named["fee"] = call("param.MonetaryAmount", call("param.Fee", self.fee()), currency)
         fill = call("ExecutionReportFillDetails", **named)
         self.add(
             on(

@@ -203,7 +203,7 @@ def test_events_of_orders_that_are_not_there_are_counted_by_reason(book: Book) -
     book.cancel(Cancel(6, None, 8))
 
     assert book.skipped == {
-        "order placed before the flow starts": 2,
+        "order not placed in the flow before": 2,
         "order rejected by the engine": 1,
         "order finished before": 1,
     }

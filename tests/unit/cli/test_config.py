@@ -194,6 +194,20 @@ def test_spot_funds_of_single_accounts_and_of_ranges() -> None:
     assert verdicts(SPOT_FUNDS, [order("1", account=7)]) == [["spot funds insufficient"]]
 
 
+def test_funds_that_an_account_cannot_get_are_told() -> None:
+    most = "79228162514264337593543950335"
+    row = '[[spot_funds.funds]]\naccount = 1\nasset = "USD"\nbalance = '
+    policies = load(f'{row}"-{most}"\n{row}"{most}"\n')
+    built = policies.add_to(openpit.Engine.builder().no_sync()).build()
+
+    with pytest.raises(ConfigError) as caught:
+        policies.prepare(built)
+    assert str(caught.value) == (
+        "[spot_funds.funds] account 1 cannot get its funds: arithmetic overflow, "
+        "account adjustment delta overflow: asset USD, field balance"
+    )
+
+
 def test_spot_funds_that_only_count() -> None:
     text = SPOT_FUNDS.replace("[spot_funds]", '[spot_funds]\nlimit_mode = "TrackOnly"')
 
@@ -315,6 +329,105 @@ def test_what_the_default_configuration_comments_out_builds_as_well() -> None:
             ),
         ),
         (
+            (
+                "[[spot_funds.funds]]\nfirst_account = 1\nlast_account = 10000001\n"
+                'asset = "USD"\nbalance = 1'
+            ),
+            "[spot_funds.funds #1] more than 10,000,000 accounts",
+        ),
+        (
+            (
+                "[[spot_funds.funds]]\nfirst_account = 1\nlast_account = 18446744073709551616\n"
+                'asset = "USD"\nbalance = 1'
+            ),
+            (
+                "[spot_funds.funds #1] key 'last_account' must be a whole number from 0 to "
+                "18446744073709551615, not 18446744073709551616"
+            ),
+        ),
+        (
+            '[rate_limit.broker]\nmax_orders = 18446744073709551616\nwindow = "1s"',
+            (
+                "[rate_limit.broker] key 'max_orders' must be a whole number from 0 to "
+                "18446744073709551615, not 18446744073709551616"
+            ),
+        ),
+        (
+            '[rate_limit.broker]\nmax_orders = 1.5\nwindow = "1s"',
+            (
+                "[rate_limit.broker] key 'max_orders' must be a whole number from 0 to "
+                "18446744073709551615, not 1.5"
+            ),
+        ),
+        (
+            '[rate_limit.broker]\nmax_orders = 5\nwindow = "0s"',
+            (
+                "[rate_limit.broker] key 'window' must be a length of time such as "
+                '"250ms", "1s" or "5m", not \'0s\''
+            ),
+        ),
+        (
+            '[rate_limit.broker]\nmax_orders = 5\nwindow = "5124096h"',
+            "[rate_limit.broker] key 'window' is too long, not '5124096h'",
+        ),
+        (
+            (
+                '[[spot_funds.position_limit]]\naccount = 1\nasset = "KO"\nlimit = 5\n'
+                '[[spot_funds.position_limit]]\naccount = 1\nasset = "KO"\nlimit = 9'
+            ),
+            (
+                "[spot_funds.position_limit #2] is for the same account and asset "
+                "as [spot_funds.position_limit #1]"
+            ),
+        ),
+        (
+            "[order_validation]\npolicy_group_id = 65536",
+            (
+                "[order_validation] key 'policy_group_id' must be a whole number from 0 to 65535, "
+                "not 65536"
+            ),
+        ),
+        (
+            "[order_size_limit]\nbroker = {}",
+            "[order_size_limit.broker] give max_quantity, max_notional, or both",
+        ),
+        (
+            (
+                '[[rate_limit.account]]\naccount = 1\nmax_orders = 5\nwindow = "1s"\n'
+                '[[rate_limit.account]]\naccount = 2\nmax_orders = 5\nwindow = "1s"\n'
+                '[[rate_limit.account]]\naccount = 1\nmax_orders = 9\nwindow = "1s"'
+            ),
+            "[rate_limit.account #3] is for the same account as [rate_limit.account #1]",
+        ),
+        (
+            (
+                '[[pnl_bounds_killswitch.account]]\naccount = "A"\nsettlement_asset = "USD"\n'
+                "lower_bound = -5\n"
+                '[[pnl_bounds_killswitch.account]]\naccount = "A"\nsettlement_asset = "USD"\n'
+                "lower_bound = -9"
+            ),
+            (
+                "[pnl_bounds_killswitch.account #2] is for the same account and settlement_asset "
+                "as [pnl_bounds_killswitch.account #1]"
+            ),
+        ),
+        (
+            f'[[rate_limit.account]]\naccount = "{"x" * 257}"\nmax_orders = 5\nwindow = "1s"',
+            (
+                "[rate_limit.account #1] key 'account' must be at most 256 bytes long, not '"
+                + "x" * 56
+                + "..."
+            ),
+        ),
+        (
+            f'[[order_size_limit.asset]]\nasset = "{"x" * 257}"\nmax_quantity = 5',
+            (
+                "[order_size_limit.asset #1] key 'asset' must be at most 256 bytes long, not '"
+                + "x" * 56
+                + "..."
+            ),
+        ),
+        (
             '[[spot_funds.funds]]\naccount = 1\nsum = 1\nasset = "USD"\nbalance = 1',
             (
                 "[spot_funds.funds #1] unknown key 'sum' "
@@ -339,14 +452,6 @@ def test_a_configuration_that_cannot_be_read(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (
-            '[rate_limit]\nbroker = {max_orders = 5, window = "0s"}',
-            "[rate_limit] rate limit window must be positive and fit in u64 nanoseconds, got 0ns",
-        ),
-        (
-            "[order_size_limit]\nbroker = {}",
-            "[order_size_limit] at least one of max_quantity or max_notional must be configured",
-        ),
         (
             "[pnl_bounds_killswitch]",
             (

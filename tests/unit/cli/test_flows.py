@@ -6,6 +6,8 @@ import pytest
 
 from openpit.cli import flows
 from openpit.cli.events import BadLine, Cancel, Event, Fill, Observation, OrderPlaced
+from openpit.cli.flows import TIME_LIMIT
+from openpit.param import AccountId
 
 ORDER = {
     "event": "order",
@@ -126,25 +128,27 @@ def test_a_line_that_is_no_event(line: bytes, expected: str) -> None:
         ({"volume": "100"}, "order must have either quantity or volume"),
         ({"side": "buy"}, "side must be BUY or SELL, not 'buy'"),
         ({"side": None}, "side must be BUY or SELL, not None"),
-        ({"time": -1}, "time must be whole nanoseconds from 0, not -1"),
-        ({"time": 1.5}, "time must be whole nanoseconds from 0, not '1.5'"),
-        ({"time": True}, "time must be whole nanoseconds from 0, not True"),
-        ({"time": 1 << 63}, "time must be whole nanoseconds from 0, not 9223372036854775808"),
-        ({"order": True}, "order must be a whole number from 0 or a short text, not True"),
-        ({"order": " "}, "order must be a whole number from 0 or a short text, not ' '"),
-        ({"account": -5}, "account must be a whole number from 0 or a short text, not -5"),
+        ({"time": -1}, f"time must be whole nanoseconds from 0 to {TIME_LIMIT}, not -1"),
+        ({"time": 1.5}, f"time must be whole nanoseconds from 0 to {TIME_LIMIT}, not 1.5"),
+        ({"time": True}, f"time must be whole nanoseconds from 0 to {TIME_LIMIT}, not True"),
+        (
+            {"time": 1 << 63},
+            f"time must be whole nanoseconds from 0 to {TIME_LIMIT}, not 9223372036854775808",
+        ),
+        ({"order": True}, "order must be a whole number from 0 or a text, not True"),
+        ({"order": " "}, "order must be a whole number from 0 or a text, not ' '"),
+        ({"account": -5}, "account must be a whole number from 0 or a text, not -5"),
         (
             {"account": 1 << 64},
-            "account must be a whole number from 0 or a short text, not 18446744073709551616",
+            "account must be at most 18446744073709551615, not 18446744073709551616",
         ),
-        (
-            {"account": "x" * 257},
-            "account must be a whole number from 0 or a short text, not '" + "x" * 36 + "...",
-        ),
-        ({"symbol": 5}, "symbol must be a short text, not 5"),
-        ({"symbol": ""}, "symbol must be a short text, not ''"),
-        ({"currency": "US\nD"}, "currency must be a short text, not 'US\\nD'"),
-        ({"currency": "\ud800"}, "currency must be a short text, not '\\ud800'"),
+        ({"account": 1.5}, "account must be a whole number from 0 or a text, not 1.5"),
+        ({"order": 1e3}, "order must be a whole number from 0 or a text, not 1000.0"),
+        ({"symbol": 1.5}, "symbol must be a text, not 1.5"),
+        ({"symbol": 5}, "symbol must be a text, not 5"),
+        ({"symbol": ""}, "symbol must be a text, not ''"),
+        ({"currency": "US\nD"}, "currency must be a text, not 'US\\nD'"),
+        ({"currency": "\ud800"}, "currency must be a text, not '\\ud800'"),
         ({"quantity": [1]}, "quantity must be a number or text, not [1]"),
         ({"quantity": False}, "quantity must be a number or text, not False"),
         ({"price": {}}, "price must be a number or text, not {}"),
@@ -159,6 +163,40 @@ def test_an_order_that_lacks_a_key(key: str) -> None:
     fields = {name: value for name, value in ORDER.items() if name != key}
 
     assert reason(json.dumps(fields)) == f"order has no {key}"
+
+
+@pytest.mark.parametrize("name", ["order", "account", "symbol", "currency"])
+@pytest.mark.parametrize("letter", ["x", "\N{LATIN SMALL LETTER U WITH DIAERESIS}", "\N{YEN SIGN}"])
+def test_a_text_has_256_bytes_at_most(name: str, letter: str) -> None:
+    size = len(letter.encode())
+    longest = letter * (256 // size)
+
+    at_the_limit = read_one(json.dumps(ORDER | {name: longest}))
+
+    assert isinstance(at_the_limit, OrderPlaced)
+    assert longest in values(at_the_limit).values()
+    assert reason(json.dumps(ORDER | {name: longest + "x"})) == (
+        f"{name} is longer than 256 bytes: '" + letter * 36 + "..."
+    )
+
+
+def test_the_limit_of_texts_is_the_flows_and_not_the_engines() -> None:
+    # The reference takes any length, too.
+    assert AccountId.from_string("x" * 257).value == 11239811689389282055
+
+
+def test_a_key_that_comes_twice_leaves_open_which_is_meant() -> None:
+    line = json.dumps(ORDER)
+    twice = '{"account":6,"price":"1","price":"2",' + line[1:]
+
+    assert reason(twice) == "keys that come twice: account, price"
+    assert isinstance(read_one(line.replace('"AAPL"', '"AAPL:X"')), OrderPlaced)
+
+
+def test_a_number_of_more_digits_than_are_read() -> None:
+    line = json.dumps(FILL).replace('"quantity": "4"', '"quantity": ' + "9" * 5_000)
+
+    assert reason(line) == "a whole number has too many digits"
 
 
 def test_a_fill_needs_order_quantity_and_price() -> None:

@@ -29,6 +29,18 @@ def test_an_empty_file_has_no_lines() -> None:
 
 
 @pytest.mark.parametrize("block", [1, 2, 3, 7, 100])
+def test_a_byte_order_mark_is_no_part_of_the_first_line(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr(lines, "BLOCK", block)
+    mark = b"\xef\xbb\xbf"
+
+    assert read(mark + b"one\n" + mark + b"two") == [(1, b"one"), (2, mark + b"two")]
+    assert read(mark + b"one") == [(1, b"one")]
+    assert read(mark) == []
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 7, 100])
 def test_lines_are_whole_wherever_the_blocks_end(
     monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:

@@ -62,12 +62,12 @@ def test_a_dead_shard_is_named(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_was_left_out_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     finished = replay(1)
     finished.bad_lines = 1_234
-    finished.skipped["order placed before the flow starts"] = 9
+    finished.skipped["order not placed in the flow before"] = 9
     finished.observations["hidden execution"] = 61
 
     print_report(finished, sharded=False, seconds=1.0)
 
     lines = printed(capsys)
     assert "bad lines: 1,234 (reported above, left out)" in lines
-    assert "fills and cancels left out, order placed before the flow starts: 9" in lines
+    assert "fills and cancels left out, order not placed in the flow before: 9" in lines
     assert "events without an order, hidden execution: 61" in lines

@@ -56,7 +56,7 @@ def test_all_run_and_the_first_failure_in_their_order_is_raised(
     ]
 
     with pytest.raises(ValueError, match=f"^{order[0]}$"):
-        getattr(Finisher(registry, None), verb)(mutations)
+        getattr(Effects(Finisher(registry, None), mutations), verb)()
 
     assert trace == [f"{verb} {name}" for name in order]
     assert registry.finalizer_failed
@@ -71,7 +71,7 @@ def test_a_value_that_cannot_be_called_is_a_failure_like_any(verb: str) -> None:
     registry = AccountRegistry()
 
     with pytest.raises(TypeError, match=r"^'NoneType' object is not callable$"):
-        getattr(Finisher(registry, None), verb)([Blank(), mutation(trace, "b")])
+        getattr(Effects(Finisher(registry, None), [Blank(), mutation(trace, "b")]), verb)()
 
     assert trace == [f"{verb} b"]
     assert registry.finalizer_failed
@@ -81,7 +81,7 @@ def test_a_single_commit_that_fails_counts_as_well() -> None:
     registry = AccountRegistry()
 
     with pytest.raises(ValueError, match=r"^disk$"):
-        Finisher(registry, None).commit([mutation([], "a", commit=ValueError("disk"))])
+        Effects(Finisher(registry, None), [mutation([], "a", commit=ValueError("disk"))]).commit()
 
     assert registry.finalizer_failed
 
@@ -94,8 +94,8 @@ def test_built_in_finalisers_are_not_to_be_disturbed_and_callbacks_may_be() -> N
         seen.append(("callback", engine.busy))
 
     mutations = [Funds(engine, seen), mutation([], "a", commit=look, rollback=look)]
-    engine.commit(mutations)
-    engine.rollback(mutations)
+    Effects(engine, mutations).commit()
+    Effects(engine, mutations).rollback()
 
     assert seen == [
         ("commit", True),
@@ -106,33 +106,52 @@ def test_built_in_finalisers_are_not_to_be_disturbed_and_callbacks_may_be() -> N
     assert not engine.busy
 
 
-def test_an_interrupt_between_finalisers_leaves_the_engine_usable() -> None:
-    def interrupted() -> Any:
-        yield mutation(trace, "a")
-        raise KeyboardInterrupt
+class Interrupted(Funds):
+    """Figures in the midst of which interrupts come, as often as told."""
 
+    def __init__(self, finisher: Finisher, seen: list[tuple[str, bool]], times: int) -> None:
+        super().__init__(finisher, seen)
+        self._times = times
+
+    def rollback(self) -> None:
+        super().rollback()
+        self._times -= 1
+        if self._times >= 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_built_in_finaliser_that_was_interrupted_is_asked_again(others: int) -> None:
+    seen: list[tuple[str, bool]] = []
     trace: list[str] = []
-    engine = finisher()
-    engine.busy = True
+    registry = AccountRegistry()
+    engine = Finisher(registry, None)
+    effects = Effects(
+        engine, [*[mutation(trace, "a")] * others, Interrupted(engine, seen, times=1)]
+    )
 
     with pytest.raises(KeyboardInterrupt):
-        engine.commit(Countable(interrupted()))
+        effects.rollback()
 
-    assert engine.busy
-    assert trace == ["commit a"]
+    assert seen == [("rollback", True)] * 2
+    assert trace == ["rollback a"] * others
+    assert not registry.finalizer_failed
+    assert not engine.busy
 
 
-class Countable:
-    """A sequence as far as a commit looks at it."""
+def test_a_built_in_finaliser_that_cannot_be_run_counts_as_failed() -> None:
+    seen: list[tuple[str, bool]] = []
+    trace: list[str] = []
+    registry = AccountRegistry()
+    engine = Finisher(registry, None)
+    effects = Effects(engine, [mutation(trace, "a"), Interrupted(engine, seen, times=9)])
 
-    def __init__(self, items: Any) -> None:
-        self._items = items
+    with pytest.raises(KeyboardInterrupt):
+        effects.rollback()
 
-    def __iter__(self) -> Any:
-        return self._items
-
-    def __len__(self) -> int:
-        return 2
+    assert len(seen) == 2
+    assert trace == ["rollback a"]
+    assert registry.finalizer_failed
 
 
 def test_what_is_dropped_while_the_engine_is_busy_waits() -> None:

@@ -22,7 +22,7 @@ from makers import (
     started,
 )
 
-from openpit.pretrade import Reservation, policies
+from openpit.pretrade import PolicyAccountAdjustmentResult, Reservation, policies
 from openpit.pretrade.runtime import BuiltinPolicy
 
 if TYPE_CHECKING:
@@ -237,6 +237,25 @@ def test_an_exception_that_was_handled_keeps_no_handle_alive() -> None:
 
     # No garbage is collected here: the exception itself must not be in a cycle.
     assert trace == ["handled", "rollback order"]
+
+
+def test_nor_does_one_about_an_adjustment_that_could_not_be_read() -> None:
+    trace: list[str] = []
+
+    def strategy() -> None:
+        kept = reserved(engine, order(1))
+        engine.apply_account_adjustment(account(1), [deposit("USD", "1")])
+        kept.commit()
+
+    unreadable = PolicyAccountAdjustmentResult(mutations=[mutation(trace, "adjustment"), None])
+    engine = engine_with(Scripted(main=accepting(mutation(trace, "order")), adjustment=unreadable))
+
+    try:
+        strategy()
+    except AttributeError:
+        trace.append("handled")
+
+    assert trace == ["rollback adjustment", "handled", "rollback order"]
 
 
 # --- threads -----------------------------------------------------------------------------------

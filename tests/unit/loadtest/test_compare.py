@@ -79,6 +79,20 @@ def test_settings_that_differ_are_told(document: dict[str, Any]) -> None:
     assert other_settings(document, other) == ["seed: 1 and 7", "rate: 10.0 and 99.0"]
 
 
+def test_a_closed_loops_service_time_is_not_compared_with_a_latency(
+    document: dict[str, Any],
+) -> None:
+    closed = deepcopy(document)
+    closed["setting"]["in_flight"] = 64
+
+    across = [difference.name for difference in differences(document, closed)]
+    alike = [difference.name for difference in differences(closed, closed)]
+
+    assert "orders/s" in across
+    assert not [name for name in across if name.endswith(("p50", "p90", "p99", "p99.9", "max"))]
+    assert {"service time p99", "shard 1 service time p99"} <= set(alike)
+
+
 def test_ratios_over_nothing() -> None:
     assert Difference("", 0, 0, is_time=True, is_less_better=True).ratio == 1.0
     assert Difference("", 0, 5, is_time=True, is_less_better=True).ratio == float("inf")
@@ -98,6 +112,15 @@ def test_ratios_over_nothing() -> None:
             '{"schema": "openpit-loadtest", "version": 1, "valid": false, "failure": "INVALID"}',
             "has no figures to compare: INVALID",
         ),
+        (
+            '{"schema": "openpit-loadtest", "version": 1}',
+            "is not whole: KeyError 'valid'",
+        ),
+        (
+            '{"schema": "openpit-loadtest", "version": 1, "valid": true, "setting": []}',
+            "is not whole: TypeError",
+        ),
+        ("[" * 100_000, "is not JSON"),
     ],
 )
 def test_what_is_no_report(tmp_path: Path, text: str, message: str) -> None:

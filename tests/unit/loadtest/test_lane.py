@@ -236,6 +236,17 @@ def test_an_order_of_a_blocked_account_ends_its_call_where_limits_span_accounts(
     ]
 
 
+def test_an_order_that_may_block_its_account_ends_its_call_until_one_has_passed() -> None:
+    bench = Bench(in_order=True, may_be_outside=lambda account: account == 1)
+
+    bench.lane.take([order(1, 2, "1"), order(2, 1, "2"), order(3, 1, "3"), order(4, 1, "4")])
+
+    assert [note for note in bench.engine.notes if note[0] == "orders"] == [
+        ("orders", [("1", 1_000), ("2", 2_000)]),
+        ("orders", [("3", 3_000), ("4", 4_000)]),
+    ]
+
+
 # --- the pipe ------------------------------------------------------------------------------------
 
 

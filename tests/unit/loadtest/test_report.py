@@ -16,7 +16,7 @@ from openpit.loadtest.histograms import fold, latency_of
 from openpit.loadtest.ladder import Ladder, Verdict
 from openpit.loadtest.oracle import Judgement
 from openpit.loadtest.page import page
-from openpit.loadtest.report import NOT_MEASURED, Report, as_document
+from openpit.loadtest.report import NOT_MEASURED, Baseline, Report, as_document
 from openpit.loadtest.text import print_report
 
 WRONG = Judgement(40, 2, 0, "c0ffee", ["order 7, shard 0: accepted; right: refused"])
@@ -113,6 +113,14 @@ def test_the_knee() -> None:
     assert knee(nothing) == "knee: no rate of the ladder was carried"
 
 
+def test_a_shard_alone_shares_its_rate_with_no_other() -> None:
+    report = report_of()
+    alone = replace(report, setting=replace(report.setting, only_shard=1))
+
+    assert knee(alone) == "knee: 20.0 orders/s"
+    assert most(alone) == "closed loop: at most 10.3 orders/s"
+
+
 def test_the_most() -> None:
     slow, _ = run_of(invalid="starved")
 
@@ -188,6 +196,30 @@ def test_the_text_of_a_killed_worker(capsys: pytest.CaptureFixture[str]) -> None
     assert "p50 and p99 of the other shards after it, ms 2.000, 2.000" in found
 
 
+def test_a_checksum_repeats_only_where_nothing_was_denied(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    killed, _ = run_of(judgement=Judgement(30, 0, 10, "c0ffee", []), fault=FAULT)
+
+    assert "decisions c0ffee: the same for the same seed and config\n" in text_of(
+        report_of(), capsys
+    )
+    assert "decisions c0ffee\n" in text_of(report_of(run=killed), capsys)
+
+
+def test_a_baseline_that_says_nothing_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    late, _ = run_of(invalid="late")
+    baseline = Baseline("in-process", late, late, {"orders/s": 1.0, "p50": 0.004})
+
+    found = rows(text_of(report_of(baselines=[baseline]), capsys))
+
+    assert "in-process: INVALID, late" in found
+    assert "in-process, closed loop: INVALID, late" in found
+    assert any(line.startswith("in-process (0.1.0), INVALID ") for line in found)
+    assert any(line.startswith("this run 10.3 ") for line in found)
+    assert "over this run 1.00 x 0.004 x" in found
+
+
 def test_the_text_of_a_closed_loop_and_of_one_lane(capsys: pytest.CaptureFixture[str]) -> None:
     setting = replace(report_of().setting, in_flight=8, lanes=1)
     report = report_of(setting=setting, ladder=None, baselines=[], projection=None, saturation=None)
@@ -248,12 +280,25 @@ def test_the_page_fetches_nothing_and_has_every_chart() -> None:
     assert links.ids == ["latency", "throughput", "trajectory", "ladder"]
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in html
     assert "10.3 orders/s decided of 10.0 offered" in html
+    # Whoever is given the page has to know what it does not tell.
+    for limit in NOT_MEASURED:
+        assert limit in html
+    assert "generator behind its timeline by p50" in html
+
+
+def test_the_page_tells_the_steps_of_the_ladder_apart() -> None:
+    html = page(report_of())
+
+    assert '"symbol":["circle","circle","triangle-down"]' in html
+    assert "<td>carried (knee)</td>" in html
+    assert "<td>fell behind</td>" in html
 
 
 def test_the_page_without_a_ladder_says_how_to_get_one() -> None:
     html = page(report_of(ladder=None))
 
     assert "run with --ladder" in html
+    assert "In the chart" not in html
     assert '<div id="ladder">' not in html
 
 

@@ -10,7 +10,7 @@ from openpit.loadtest.busy import BusyPolicy
 from openpit.loadtest.desk import Desk
 from openpit.loadtest.lane import TimelineClock
 from openpit.loadtest.plan import Target
-from openpit.loadtest.targets import build, custom_policies
+from openpit.loadtest.targets import build, custom_policies, outside
 
 ORDER = (0, 1, 0, 7, "S001", True, "5", "100.00")
 
@@ -27,6 +27,16 @@ def test_custom_policies_come_after_those_of_the_file() -> None:
 
     assert [reject.policy for reject in accepted.rejects] == ["RefusesAll"]
     assert [reject.policy for reject in refused.rejects] == ["OrderValidationPolicy"]
+
+
+def test_accounts_that_may_start_outside_their_bounds() -> None:
+    own = "[[pnl_bounds_killswitch.account]]\naccount = 7\nlower_bound = -5\n"
+    told = outside(plan_of(1, policies=f'{own}settlement_asset = "USD"'))
+
+    assert told is not None
+    assert [account for account in range(1, 10) if told(account)] == [7]
+    assert outside(plan_of(1)) is None
+    assert outside(plan_of(1, policies="")) is None
 
 
 def test_custom_policies_alone() -> None:

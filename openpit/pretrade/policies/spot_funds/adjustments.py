@@ -94,8 +94,14 @@ def _adjust_account_pnl(
     is_first = call is None or desk.adjusting is not call
     desk.adjusting = call
     before = _PnlBefore(desk, account, ZERO if had is None else had, counts=is_first)
-    blocks = set_account_pnl(desk, account, desk.accounts.group_of(account), state)
-    return AdjustmentEffect(None, (before,), (), blocks)
+    try:
+        blocks = set_account_pnl(desk, account, desk.accounts.group_of(account), state)
+        return AdjustmentEffect(None, (before,), (), blocks)
+    except BaseException:
+        # An interrupt: nobody will hear that there is something to undo.
+        open_funds(desk.funds, account).pnl = had
+        close_if_empty(desk.funds, account)
+        raise
 
 
 class _SlotChange(BuiltinFinalizer):
@@ -121,13 +127,15 @@ class _SlotChange(BuiltinFinalizer):
         self._asset = asset
         self._before = before
         self._after = after
-        self._changes = changes
+        self._changes: tuple[Decimal, Decimal, Decimal] | None = changes
 
     def commit(self) -> None:
         """Keep the slot: the state holds it already."""
 
     def rollback(self) -> None:
         """Take the changes back; a slot where a figure cannot stays, and blocks the account."""
+        if self._changes is None:
+            return  # done, and interrupted after that
         funds = open_funds(self._desk.funds, self._account)
         slot, before = funds.slot(self._asset), self._before
         available, held, incoming = self._changes
@@ -145,10 +153,12 @@ class _SlotChange(BuiltinFinalizer):
             )
             self._desk.accounts.block(self._account, stuck)
         else:
-            if slot.equals(self._after):
+            is_untouched = slot.equals(self._after)
+            slot.available, slot.held, slot.incoming = taken
+            if is_untouched:
                 slot.average = before.average
                 slot.pnl = before.pnl
-            slot.available, slot.held, slot.incoming = taken
+        self._changes = None
         funds.drop_if_empty(self._asset)
         close_if_empty(self._desk.funds, self._account)
 
@@ -191,12 +201,23 @@ def _adjust_balance(
         row = _row_of(asset, changes, before, after, (balance, held, incoming), average, pnl)
     except _Refused as refused:
         return AdjustmentEffect([refused.reject])
-    undo = _SlotChange(desk, account, asset, before, after, changes)
+    effect = AdjustmentEffect(
+        None, (_SlotChange(desk, account, asset, before, after, changes),), (row,)
+    )
+    try:
+        _write(desk, account, asset, after)
+    except BaseException:
+        _write(desk, account, asset, before)  # as above
+        raise
+    return effect
+
+
+def _write(desk: Desk, account: int, asset: str, figures: Slot) -> None:
+    """Give a slot these figures; one that then says nothing is dropped."""
     funds = open_funds(desk.funds, account)
-    funds.slot(asset).restore(after)
+    funds.slot(asset).restore(figures)
     funds.drop_if_empty(asset)
     close_if_empty(desk.funds, account)
-    return AdjustmentEffect(None, (undo,), (row,))
 
 
 def _adjusted(

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from openpit.pretrade.policies.spot_funds.barriers import PnlState
 
-__all__ = ["AccountFunds", "Slot", "close_if_empty", "open_funds"]
+    _Figures = tuple[Decimal, Decimal, Decimal, Decimal | None, PnlState]
+
+__all__ = ["AccountFunds", "Glance", "Slot", "close_if_empty", "open_funds"]
 
 
 class Slot:
@@ -125,3 +127,40 @@ def close_if_empty(accounts: dict[int, AccountFunds], account: int) -> None:
     funds = accounts.get(account)
     if funds is not None and not funds.slots and funds.pnl is None:
         del accounts[account]
+
+
+class Glance:
+    """What an account has of some assets, and its PnL, to be put back as it was."""
+
+    __slots__ = ("_account", "_accounts", "_pnl", "_slots")
+
+    def __init__(
+        self, accounts: dict[int, AccountFunds], account: int, assets: tuple[str | None, ...]
+    ) -> None:
+        funds = accounts.get(account)
+        slots = {} if funds is None else funds.slots
+        self._accounts = accounts
+        self._account = account
+        self._pnl = None if funds is None else funds.pnl
+        self._slots: dict[str, tuple[Slot, _Figures] | None] = {}
+        for asset in assets:
+            if asset is not None:
+                slot = slots.get(asset)
+                self._slots[asset] = (
+                    None
+                    if slot is None
+                    else (slot, (slot.available, slot.held, slot.incoming, slot.average, slot.pnl))
+                )
+
+    def restore(self) -> None:
+        """Put everything back; may be done again."""
+        funds = open_funds(self._accounts, self._account)
+        funds.pnl = self._pnl
+        for asset, seen in self._slots.items():
+            if seen is None:
+                funds.slots.pop(asset, None)
+            else:
+                slot, figures = seen
+                slot.available, slot.held, slot.incoming, slot.average, slot.pnl = figures
+                funds.slots[asset] = slot
+        close_if_empty(self._accounts, self._account)

@@ -108,13 +108,6 @@ def apply_plain_fill(  # noqa: PLR0915 - one straight path: every call in it wou
             )
     except DecimalOverflow:
         return None
-    stock.available, stock.held, stock.incoming = available, held, incoming
-    stock.average, stock.pnl = average, pnl
-    cash.available, cash.held, cash.incoming = cash_available, cash_held, cash_incoming
-    funds.pnl = account_pnl
-    if not (cash_available or cash_held or cash_incoming):
-        funds.drop_if_empty(settlement)
-
     group_id = desk.group_id
     shown = None if earned is None else pnl
     entry = average if shows_average else None
@@ -138,8 +131,20 @@ def apply_plain_fill(  # noqa: PLR0915 - one straight path: every call in it wou
             settlement, credit or None, cash_available if credit else None, None, None,
             given, cash_incoming, None, None, None, None,
         )  # fmt: skip
-    return ReportEffect(
+    effect = ReportEffect(
         (),
         () if earned is None else ((group_id, account, account_earned, account_pnl, None),),
         ((group_id, stock_row), (group_id, cash_row)),
     )
+    # Last, and in plain stores: an interrupt leaves all of it or nothing (see engine/finalize.py).
+    stock.available, stock.held, stock.incoming = available, held, incoming
+    stock.average, stock.pnl = average, pnl
+    cash.available, cash.held, cash.incoming = cash_available, cash_held, cash_incoming
+    funds.pnl = account_pnl
+    if (
+        not (cash_available or cash_held or cash_incoming)
+        and cash.average is None
+        and cash.pnl is None
+    ):
+        del funds.slots[settlement]
+    return effect

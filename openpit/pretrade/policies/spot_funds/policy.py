@@ -12,7 +12,7 @@ from openpit.param.decimals import NARROW, ZERO
 from openpit.param.enums import Side
 from openpit.pretrade.policies.spot_funds.adjustments import apply_adjustment, set_account_pnl
 from openpit.pretrade.policies.spot_funds.desk import NAME, Desk, switch_block
-from openpit.pretrade.policies.spot_funds.holdings import close_if_empty, open_funds
+from openpit.pretrade.policies.spot_funds.holdings import Glance
 from openpit.pretrade.policies.spot_funds.pre_trade import check_order
 from openpit.pretrade.policies.spot_funds.reports import apply_report
 from openpit.pretrade.policies.spot_funds.reservation import ReservedFunds
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
     from openpit.pretrade.policies.spot_funds.barriers import PnlBarriers
-    from openpit.pretrade.policies.spot_funds.holdings import AccountFunds, Slot
     from openpit.pretrade.policies.spot_funds.pricing import MarketPrices
     from openpit.pretrade.policies.spot_funds.settings import Settings
     from openpit.pretrade.rejects import AccountBlock
@@ -109,15 +108,11 @@ class SpotFundsPolicy(BuiltinPolicy):
             )
         except ArithmeticError:
             return check_order(self._desk, order, now, call)
-        slot.available = available
-        slot.held = held
-        slot.incoming = slot.incoming or ZERO
         if other is None:
             other = funds.slot(bought)
-        other.incoming = expected
         legs = ((paid, hold, ZERO), (bought, ZERO, incoming))
         spent = hold.copy_negate()
-        return Verdict(
+        verdict = Verdict(
             None,
             (ReservedFunds(self._desk, account, legs),),
             (
@@ -126,11 +121,26 @@ class SpotFundsPolicy(BuiltinPolicy):
             ),
             (price,),
         )
+        # Last, and in plain stores: an interrupt leaves all of it or nothing (see finalize.py).
+        slot.available = available
+        slot.held = held
+        slot.incoming = slot.incoming or ZERO
+        other.incoming = expected
+        return verdict
 
     def peek_main(self, order: Order, now: int, call: Call | None) -> Verdict | None:
-        before = _Glance(self._funds, order)
-        verdict = self.check_main(order, now, call)
-        before.restore()
+        account = order._account_
+        if account is None:
+            return self.check_main(order, now, call)
+        before = Glance(self._funds, account, (order._underlying_, order._settlement_))
+        try:
+            verdict = self.check_main(order, now, call)
+        finally:
+            try:
+                before.restore()
+            except BaseException:
+                before.restore()  # an interrupt came in between
+                raise
         if verdict is not None:
             verdict.mutations = ()
         return verdict
@@ -223,32 +233,3 @@ class SpotFundsPolicy(BuiltinPolicy):
             return None
         breach = desk.breach(account, new)
         return None if breach is None else switch_block(breach)
-
-
-class _Glance:
-    """An account's funds as far as one order can change them, to put them back afterwards."""
-
-    __slots__ = ("_account", "_accounts", "_slots")
-
-    def __init__(self, accounts: dict[int, AccountFunds], order: Order) -> None:
-        account = order._account_
-        funds = None if account is None else accounts.get(account)
-        self._accounts = accounts
-        self._account = account
-        self._slots: dict[str, Slot | None] = {}
-        for asset in (order._underlying_, order._settlement_):
-            if asset is not None:
-                slot = None if funds is None else funds.slots.get(asset)
-                self._slots[asset] = None if slot is None else slot.copy()
-
-    def restore(self) -> None:
-        """Put the funds back as they were."""
-        if self._account is None:
-            return
-        funds = open_funds(self._accounts, self._account)
-        for asset, slot in self._slots.items():
-            if slot is not None:
-                funds.slots[asset] = slot
-            else:
-                funds.slots.pop(asset, None)
-        close_if_empty(self._accounts, self._account)

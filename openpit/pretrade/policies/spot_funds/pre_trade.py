@@ -92,16 +92,25 @@ def check_order(desk: Desk, order: Order, now: int, call: Call | None) -> Verdic
     legs: tuple[Leg, ...] = ()
     rows: list[OutcomeRow] = []
     try:
-        price = _effective_price(desk, request, now, drop_copy=drop_copy)
-        legs = tuple(
-            leg for leg in _legs_of(request, price, drop_copy=drop_copy) if leg.hold or leg.incoming
-        )
-        _Check(desk, request, drop_copy=drop_copy).reserve(legs, rows)
-    except _Refused as refused:
-        reserved = (ReservedFunds(desk, account, legs[: len(rows)]),) if rows else ()
-        return Verdict([*(rejects or ()), refused.reject], reserved)
-    mutations = (ReservedFunds(desk, account, legs),) if rows else ()
-    return Verdict(rejects, mutations, rows, (price,))
+        try:
+            price = _effective_price(desk, request, now, drop_copy=drop_copy)
+            legs = tuple(
+                leg
+                for leg in _legs_of(request, price, drop_copy=drop_copy)
+                if leg.hold or leg.incoming
+            )
+            _Check(desk, request, drop_copy=drop_copy).reserve(legs, rows)
+        except _Refused as refused:
+            reserved = (ReservedFunds(desk, account, legs[: len(rows)]),) if rows else ()
+            verdict = Verdict([*(rejects or ()), refused.reject], reserved)
+        else:
+            mutations = (ReservedFunds(desk, account, legs),) if rows else ()
+            verdict = Verdict(rejects, mutations, rows, (price,))
+    except BaseException:
+        # An interrupt: nobody will hear of what is reserved.
+        ReservedFunds(desk, account, legs[: len(rows)]).rollback()
+        raise
+    return verdict
 
 
 def _effective_price(desk: Desk, request: Request, now: int, *, drop_copy: bool) -> Decimal:
@@ -186,12 +195,14 @@ class _Check:
                     _check_exact(leg, slot, after)
                 if is_last_in_asset and leg.asset in self._limits:
                     _check_position(legs_so_far, before, self._limits[leg.asset])
-            except _Refused:
+                row = _row(leg, after)
+            except BaseException:
                 funds.drop_if_empty(leg.asset)
                 close_if_empty(self._desk.funds, self._account)
                 raise
+            # No step in which an interrupt could fall: what is written has its row.
             slot.available, slot.held, slot.incoming = after
-            rows.append(_row(leg, slot))
+            rows.append(row)
         close_if_empty(self._desk.funds, self._account)
 
     def _covered(self, leg: Leg, slot: Slot) -> tuple[Decimal, Decimal, Decimal]:
@@ -217,13 +228,13 @@ class _Check:
             raise _overflow("hold", asset, hold) from None
 
 
-def _row(leg: Leg, slot: Slot) -> OutcomeRow:
-    """Return what a written leg has changed."""
+def _row(leg: Leg, after: tuple[Decimal, Decimal, Decimal]) -> OutcomeRow:
+    """Return what a leg changes in its slot, with the slot's figures after it."""
     asset, hold, incoming = leg
+    available, held, expected = after
     if not hold:
-        return (asset, None, None, None, None, incoming, slot.incoming, None, None, None, None)
-    spent = negate(hold)
-    return (asset, spent, slot.available, hold, slot.held, None, None, None, None, None, None)
+        return (asset, None, None, None, None, incoming, expected, None, None, None, None)
+    return (asset, negate(hold), available, hold, held, None, None, None, None, None, None)
 
 
 def _check_position(legs: list[Leg], before: Slot, limit: Decimal) -> None:

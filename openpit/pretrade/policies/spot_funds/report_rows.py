@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openpit.param.decimals import ZERO, add
+from openpit.param.decimals import ZERO, DecimalOverflow, add
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -45,6 +45,17 @@ class AssetRow:
         self.available_now = slot.available
         self.held_now = slot.held
         self.incoming_now = slot.incoming
+
+    def overflowing_field(self, held: Decimal) -> str:
+        """Name what :meth:`merge` of a release could not add up.
+
+        What is held is added up before the balance, and stays added where only the balance fails.
+        """
+        try:
+            self.held = add(self.held, held)
+        except DecimalOverflow:
+            return "held"
+        return "balance"
 
     def outcome(
         self,

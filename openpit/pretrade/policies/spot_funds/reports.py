@@ -12,7 +12,7 @@ from openpit.param.decimals import ZERO, DecimalOverflow, add, multiply, negate,
 from openpit.param.enums import PnlHaltReason, Side
 from openpit.pretrade.policies.spot_funds.barriers import breach_of
 from openpit.pretrade.policies.spot_funds.desk import NAME, overflow_block, switch_block
-from openpit.pretrade.policies.spot_funds.holdings import close_if_empty, open_funds
+from openpit.pretrade.policies.spot_funds.holdings import Glance, close_if_empty, open_funds
 from openpit.pretrade.policies.spot_funds.ledger import (
     UNKNOWN_POSITION,
     accumulate,
@@ -58,7 +58,13 @@ def apply_report(desk: Desk, report: ExecutionReport) -> ReportEffect | None:
     if effect is not None:
         return effect
     group = desk.accounts.group_of(account)
-    return _Application(desk, account, group, underlying, settlement, buys=buys).run(fill)
+    before = Glance(desk.funds, account, (underlying, settlement, fill._fee_currency_))
+    try:
+        effect = _Application(desk, account, group, underlying, settlement, buys=buys).run(fill)
+    except BaseException:
+        before.restore()  # an interrupt: the report is applied again, as a whole
+        raise
+    return effect
 
 
 def _missing(label: str) -> ReportEffect:
@@ -405,9 +411,9 @@ class _Application:
         try:
             row.merge(slot, held, negate(held), negate(incoming))
         except DecimalOverflow:
-            field, released = ("held", held) if held else ("incoming", incoming)
+            field = row.overflowing_field(negate(held)) if held else "incoming"
             raise _overflow(
-                f"cancel {field} delta overflow: asset {asset}, release {plain(released)}"
+                f"cancel {field} delta overflow: asset {asset}, release {plain(held or incoming)}"
             ) from None
 
     # --- the outcome ---------------------------------------------------------------------------

@@ -51,22 +51,28 @@ class ReservedFunds(BuiltinFinalizer):
         accounts = self._desk.funds
         funds = open_funds(accounts, account)
         slots = funds.slots
-        for asset, hold, incoming in reversed(self._legs):
+        legs = self._legs
+        while legs:
+            asset, hold, incoming = legs[-1]
+            legs = legs[:-1]
             slot = slots.get(asset)
             if slot is None:
                 slot = funds.slot(asset)
+            # A leg that is given back is gone, in plain stores: a rollback that was interrupted is
+            # done again.
             try:
                 if hold:
-                    available = add(slot.available, hold)
-                    slot.held = subtract(slot.held, hold)
-                    slot.available = available
+                    available, held = add(slot.available, hold), subtract(slot.held, hold)
+                    slot.available, slot.held = available, held
                     slot.incoming = slot.incoming or ZERO
                 else:
                     slot.incoming = subtract(slot.incoming, incoming)
                     slot.available = slot.available or ZERO
                     slot.held = slot.held or ZERO
+                self._legs = legs
             except DecimalOverflow:
                 self._desk.accounts.block(account, _stuck(asset, hold, incoming, slot))
+                self._legs = legs
             if not (slot.available or slot.held or slot.incoming) and slot.is_empty:
                 del slots[asset]
         if not slots:

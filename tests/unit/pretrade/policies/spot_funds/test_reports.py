@@ -251,6 +251,18 @@ def test_a_release_that_overflows_what_the_report_changed_held():
     assert trader.state("USD") == (LARGEST, SMALLEST, "0")
 
 
+def test_a_release_that_overflows_what_the_report_changed_available():
+    trader = Account(USD=SMALLEST)
+    trader.adjust(held="50")
+    result = trader.bought("1", "1", lock="1", fee=(SMALLEST, "USD"), remaining="5", final=True)
+    assert why(result.account_blocks) == overflow(
+        "cancel balance delta overflow: asset USD, release 5"
+    )
+    # What is held is told with what was released of it, the balance without.
+    assert texts(result.account_adjustments)[1] == f"USD: balance {LARGEST} -> 0, held -6 -> 49"
+    assert trader.state("USD") == ("5", "44", "0")
+
+
 def test_a_release_that_overflows_what_the_report_changed_incoming():
     trader = Account()
     trader.adjust(incoming=LARGEST)
