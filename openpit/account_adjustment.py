@@ -16,8 +16,10 @@ from openpit.core.instrument import Instrument, require_instrument
 from openpit.core.order import leverage_text, optional_leverage
 from openpit.core.signatures import AnyArguments
 from openpit.param.amounts import AdjustmentAmount, Leverage
+from openpit.param.classes import is_of
 from openpit.param.decimals import plain
 from openpit.param.enums import PnlHaltReason
+from openpit.param.guarded import store
 from openpit.param.values import Pnl, PositionSize, Price
 
 if TYPE_CHECKING:
@@ -39,14 +41,14 @@ __all__ = [
 
 def _optional_amount(amount: object) -> AdjustmentAmount | None:
     """Return an amount that may be absent; TypeError for another class."""
-    if amount is None or isinstance(amount, AdjustmentAmount):
+    if amount is None or is_of(amount, AdjustmentAmount):
         return amount
     raise TypeError("value must be openpit.param.AdjustmentAmount")
 
 
 def _fresh(amount: AdjustmentAmount | None) -> AdjustmentAmount | None:
     """Return an amount object of its own, as each access to the reference's does."""
-    return None if amount is None else AdjustmentAmount._of(amount._value, amount._is_absolute)
+    return None if amount is None else AdjustmentAmount._of(amount._value_, amount._is_absolute_)
 
 
 def _optional_price(price: Price | None) -> Decimal | None:
@@ -82,13 +84,17 @@ class Amount(AbsentFields):
     """
 
     __module__ = "openpit.account_adjustment"
-    __slots__ = ("__dict__", "__weakref__", "_balance", "_held", "_incoming")
+    __slots__ = ("__dict__", "__weakref__", "_balance_", "_held_", "_incoming_")
     __signature__ = AnyArguments("Amount")
-    _ABSENT: ClassVar[Mapping[str, object]] = {"_balance": None, "_held": None, "_incoming": None}
+    _ABSENT: ClassVar[Mapping[str, object]] = {
+        "_balance_": None,
+        "_held_": None,
+        "_incoming_": None,
+    }
 
-    _balance: AdjustmentAmount | None
-    _held: AdjustmentAmount | None
-    _incoming: AdjustmentAmount | None
+    _balance_: AdjustmentAmount | None
+    _held_: AdjustmentAmount | None
+    _incoming_: AdjustmentAmount | None
 
     def __init__(
         self,
@@ -97,29 +103,29 @@ class Amount(AbsentFields):
         held: AdjustmentAmount | None = None,
         incoming: AdjustmentAmount | None = None,
     ) -> None:
-        self._balance = _optional_amount(balance)
-        self._held = _optional_amount(held)
-        self._incoming = _optional_amount(incoming)
+        store(self, "_balance_", _optional_amount(balance))
+        store(self, "_held_", _optional_amount(held))
+        store(self, "_incoming_", _optional_amount(incoming))
 
     @property
     def balance(self) -> AdjustmentAmount | None:
         """The change of what the account owns."""
-        return _fresh(self._balance)
+        return _fresh(self._balance_)
 
     @property
     def held(self) -> AdjustmentAmount | None:
         """The change of what is reserved for open orders."""
-        return _fresh(self._held)
+        return _fresh(self._held_)
 
     @property
     def incoming(self) -> AdjustmentAmount | None:
         """The change of what open orders will bring."""
-        return _fresh(self._incoming)
+        return _fresh(self._incoming_)
 
     def __repr__(self) -> str:
         balance, held, incoming = (
             optional(None if amount is None else repr(_fresh(amount)))
-            for amount in (self._balance, self._held, self._incoming)
+            for amount in (self._balance_, self._held_, self._incoming_)
         )
         return f"AccountAdjustmentAmount(balance={balance}, held={held}, incoming={incoming})"
 
@@ -133,17 +139,17 @@ class BalanceOperation(AbsentFields):
     """
 
     __module__ = "openpit.account_adjustment"
-    __slots__ = ("__dict__", "__weakref__", "_asset", "_average_entry_price", "_realized_pnl")
+    __slots__ = ("__dict__", "__weakref__", "_asset_", "_average_entry_price_", "_realized_pnl_")
     __signature__ = AnyArguments("BalanceOperation")
     _ABSENT: ClassVar[Mapping[str, object]] = {
-        "_asset": None,
-        "_average_entry_price": None,
-        "_realized_pnl": None,
+        "_asset_": None,
+        "_average_entry_price_": None,
+        "_realized_pnl_": None,
     }
 
-    _asset: str | None
-    _average_entry_price: Decimal | None
-    _realized_pnl: Decimal | PnlHaltReason | None
+    _asset_: str | None
+    _average_entry_price_: Decimal | None
+    _realized_pnl_: Decimal | PnlHaltReason | None
 
     def __init__(
         self,
@@ -152,32 +158,32 @@ class BalanceOperation(AbsentFields):
         average_entry_price: Price | None = None,
         realized_pnl: Pnl | PnlHaltReason | None = None,
     ) -> None:
-        self._asset = optional_asset_text(asset)
-        self._average_entry_price = _optional_price(average_entry_price)
-        self._realized_pnl = None if realized_pnl is None else _pnl_state(realized_pnl)
+        store(self, "_asset_", optional_asset_text(asset))
+        store(self, "_average_entry_price_", _optional_price(average_entry_price))
+        store(self, "_realized_pnl_", None if realized_pnl is None else _pnl_state(realized_pnl))
 
     @property
     def asset(self) -> Asset | None:
         """The asset whose balance changes."""
-        return self._asset  # type: ignore[return-value]  # a plain str, as in the reference
+        return self._asset_  # type: ignore[return-value]  # a plain str, as in the reference
 
     @property
     def average_entry_price(self) -> Price | None:
         """What a unit of the balance has cost on average, None to leave that as it is."""
-        price = self._average_entry_price
+        price = self._average_entry_price_
         return None if price is None else Price._of(price)
 
     @property
     def realized_pnl(self) -> Pnl | PnlHaltReason | None:
         """The realised profit (negative: loss), why there is none, or None to leave it."""
-        state = self._realized_pnl
+        state = self._realized_pnl_
         return None if state is None else _pnl_or_halt(state)
 
     def __repr__(self) -> str:
         state = self.realized_pnl
         return (
-            f"AccountAdjustmentBalanceOperation(asset={optional(self._asset)}, "
-            f"average_entry_price={_plain_or_none(self._average_entry_price)}, "
+            f"AccountAdjustmentBalanceOperation(asset={optional(self._asset_)}, "
+            f"average_entry_price={_plain_or_none(self._average_entry_price_)}, "
             f"realized_pnl={optional(None if state is None else repr(state))})"
         )
 
@@ -194,32 +200,32 @@ class PositionOperation(AbsentFields):
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_average_entry_price",
-        "_collateral",
-        "_instrument",
-        "_leverage",
-        "_mode",
-        "_settlement",
-        "_underlying",
+        "_average_entry_price_",
+        "_collateral_",
+        "_instrument_",
+        "_leverage_",
+        "_mode_",
+        "_settlement_",
+        "_underlying_",
     )
     __signature__ = AnyArguments("PositionOperation")
     _ABSENT: ClassVar[Mapping[str, object]] = {
-        "_average_entry_price": None,
-        "_collateral": None,
-        "_instrument": None,
-        "_leverage": None,
-        "_mode": None,
-        "_settlement": None,
-        "_underlying": None,
+        "_average_entry_price_": None,
+        "_collateral_": None,
+        "_instrument_": None,
+        "_leverage_": None,
+        "_mode_": None,
+        "_settlement_": None,
+        "_underlying_": None,
     }
 
-    _average_entry_price: Decimal | None
-    _collateral: str | None
-    _instrument: Instrument | None
-    _leverage: int | None
-    _mode: PositionMode | None
-    _settlement: str | None
-    _underlying: str | None
+    _average_entry_price_: Decimal | None
+    _collateral_: str | None
+    _instrument_: Instrument | None
+    _leverage_: int | None
+    _mode_: PositionMode | None
+    _settlement_: str | None
+    _underlying_: str | None
 
     def __init__(
         self,
@@ -231,68 +237,68 @@ class PositionOperation(AbsentFields):
         leverage: Leverage | int | float | None = None,
     ) -> None:
         require_instrument(instrument)
-        self._instrument = instrument
-        self.underlying_asset = instrument.underlying_asset
-        self.settlement_asset = instrument.settlement_asset
-        self._collateral = optional_asset_text(collateral_asset)
-        self._average_entry_price = _optional_price(average_entry_price)
-        self._mode = choices.position_mode(mode)
-        self._leverage = optional_leverage(leverage)
+        store(self, "_instrument_", instrument)
+        store(self, "_underlying_", optional_asset_text(instrument.underlying_asset))
+        store(self, "_settlement_", optional_asset_text(instrument.settlement_asset))
+        store(self, "_collateral_", optional_asset_text(collateral_asset))
+        store(self, "_average_entry_price_", _optional_price(average_entry_price))
+        store(self, "_mode_", choices.position_mode(mode))
+        store(self, "_leverage_", optional_leverage(leverage))
 
     @property
     def instrument(self) -> Instrument:
         """The instrument that was given, whatever became of the two assets since."""
-        if self._instrument is None:
+        if self._instrument_ is None:
             raise KeyError("instrument")
-        return self._instrument
+        return self._instrument_
 
     @property
     def underlying_asset(self) -> Asset | None:
         """The asset that the position is in; settable."""
-        return self._underlying  # type: ignore[return-value]  # a plain str, as in the reference
+        return self._underlying_  # type: ignore[return-value]  # a plain str, as in the reference
 
     @underlying_asset.setter
     def underlying_asset(self, asset: Asset | None) -> None:
-        self._underlying = optional_asset_text(asset)
+        self._underlying_ = optional_asset_text(asset)
 
     @property
     def settlement_asset(self) -> Asset | None:
         """The asset that the position settles in; settable."""
-        return self._settlement  # type: ignore[return-value]  # a plain str, as in the reference
+        return self._settlement_  # type: ignore[return-value]  # a plain str, as in the reference
 
     @settlement_asset.setter
     def settlement_asset(self, asset: Asset | None) -> None:
-        self._settlement = optional_asset_text(asset)
+        self._settlement_ = optional_asset_text(asset)
 
     @property
     def collateral_asset(self) -> Asset | None:
         """The asset that backs the position."""
-        return self._collateral  # type: ignore[return-value]  # a plain str, as in the reference
+        return self._collateral_  # type: ignore[return-value]  # a plain str, as in the reference
 
     @property
     def average_entry_price(self) -> Price | None:
         """What a unit of the position has cost on average."""
-        price = self._average_entry_price
+        price = self._average_entry_price_
         return None if price is None else Price._of(price)
 
     @property
     def mode(self) -> PositionMode | None:
         """Whether opposite positions net out or stand side by side."""
-        return self._mode
+        return self._mode_
 
     @property
     def leverage(self) -> Leverage | None:
         """The leverage of the position."""
-        return None if self._leverage is None else Leverage._of(self._leverage)
+        return None if self._leverage_ is None else Leverage._of(self._leverage_)
 
     def __repr__(self) -> str:
         return (
-            f"AccountAdjustmentPositionOperation(underlying_asset={optional(self._underlying)}, "
-            f"settlement_asset={optional(self._settlement)}, "
-            f"collateral_asset={optional(self._collateral)}, "
-            f"average_entry_price={_plain_or_none(self._average_entry_price)}, "
-            f"mode={optional_member(self._mode)}, "
-            f"leverage={leverage_text(self._leverage)})"
+            f"AccountAdjustmentPositionOperation(underlying_asset={optional(self._underlying_)}, "
+            f"settlement_asset={optional(self._settlement_)}, "
+            f"collateral_asset={optional(self._collateral_)}, "
+            f"average_entry_price={_plain_or_none(self._average_entry_price_)}, "
+            f"mode={optional_member(self._mode_)}, "
+            f"leverage={leverage_text(self._leverage_)})"
         )
 
 
@@ -303,18 +309,18 @@ class AccountPnlOperation(EarlyFields):
     """
 
     __module__ = "openpit.account_adjustment"
-    __slots__ = ("__dict__", "__weakref__", "_state")
+    __slots__ = ("__dict__", "__weakref__", "_state_")
     __signature__ = AnyArguments("AccountPnlOperation")
 
-    _state: Decimal | PnlHaltReason
+    _state_: Decimal | PnlHaltReason
 
     def __init__(self, *, state: Pnl | PnlHaltReason) -> None:
-        self._state = _pnl_state(state)
+        store(self, "_state_", _pnl_state(state))
 
     @property
     def state(self) -> Pnl | PnlHaltReason:
         """The profit (negative: loss), or why it cannot be followed."""
-        return _pnl_or_halt(self._state)
+        return _pnl_or_halt(self._state_)
 
     def __repr__(self) -> str:
         return f"AccountAdjustmentAccountPnlOperation(state={self.state!r})"
@@ -330,29 +336,29 @@ class Bounds(AbsentFields):
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_balance_lower",
-        "_balance_upper",
-        "_held_lower",
-        "_held_upper",
-        "_incoming_lower",
-        "_incoming_upper",
+        "_balance_lower_",
+        "_balance_upper_",
+        "_held_lower_",
+        "_held_upper_",
+        "_incoming_lower_",
+        "_incoming_upper_",
     )
     __signature__ = AnyArguments("Bounds")
     _ABSENT: ClassVar[Mapping[str, object]] = {
-        "_balance_lower": None,
-        "_balance_upper": None,
-        "_held_lower": None,
-        "_held_upper": None,
-        "_incoming_lower": None,
-        "_incoming_upper": None,
+        "_balance_lower_": None,
+        "_balance_upper_": None,
+        "_held_lower_": None,
+        "_held_upper_": None,
+        "_incoming_lower_": None,
+        "_incoming_upper_": None,
     }
 
-    _balance_lower: Decimal | None
-    _balance_upper: Decimal | None
-    _held_lower: Decimal | None
-    _held_upper: Decimal | None
-    _incoming_lower: Decimal | None
-    _incoming_upper: Decimal | None
+    _balance_lower_: Decimal | None
+    _balance_upper_: Decimal | None
+    _held_lower_: Decimal | None
+    _held_upper_: Decimal | None
+    _incoming_lower_: Decimal | None
+    _incoming_upper_: Decimal | None
 
     def __init__(
         self,
@@ -364,51 +370,51 @@ class Bounds(AbsentFields):
         incoming_upper: PositionSize | None = None,
         incoming_lower: PositionSize | None = None,
     ) -> None:
-        self._balance_upper = _optional_size(balance_upper)
-        self._balance_lower = _optional_size(balance_lower)
-        self._held_upper = _optional_size(held_upper)
-        self._held_lower = _optional_size(held_lower)
-        self._incoming_upper = _optional_size(incoming_upper)
-        self._incoming_lower = _optional_size(incoming_lower)
+        store(self, "_balance_upper_", _optional_size(balance_upper))
+        store(self, "_balance_lower_", _optional_size(balance_lower))
+        store(self, "_held_upper_", _optional_size(held_upper))
+        store(self, "_held_lower_", _optional_size(held_lower))
+        store(self, "_incoming_upper_", _optional_size(incoming_upper))
+        store(self, "_incoming_lower_", _optional_size(incoming_lower))
 
     @property
     def balance_upper(self) -> PositionSize | None:
         """The largest balance that may result."""
-        return _size(self._balance_upper)
+        return _size(self._balance_upper_)
 
     @property
     def balance_lower(self) -> PositionSize | None:
         """The smallest balance that may result."""
-        return _size(self._balance_lower)
+        return _size(self._balance_lower_)
 
     @property
     def held_upper(self) -> PositionSize | None:
         """The largest held figure that may result."""
-        return _size(self._held_upper)
+        return _size(self._held_upper_)
 
     @property
     def held_lower(self) -> PositionSize | None:
         """The smallest held figure that may result."""
-        return _size(self._held_lower)
+        return _size(self._held_lower_)
 
     @property
     def incoming_upper(self) -> PositionSize | None:
         """The largest incoming figure that may result."""
-        return _size(self._incoming_upper)
+        return _size(self._incoming_upper_)
 
     @property
     def incoming_lower(self) -> PositionSize | None:
         """The smallest incoming figure that may result."""
-        return _size(self._incoming_lower)
+        return _size(self._incoming_lower_)
 
     def __repr__(self) -> str:
         return (
-            f"AccountAdjustmentBounds(balance_upper={_plain_or_none(self._balance_upper)}, "
-            f"balance_lower={_plain_or_none(self._balance_lower)}, "
-            f"held_upper={_plain_or_none(self._held_upper)}, "
-            f"held_lower={_plain_or_none(self._held_lower)}, "
-            f"incoming_upper={_plain_or_none(self._incoming_upper)}, "
-            f"incoming_lower={_plain_or_none(self._incoming_lower)})"
+            f"AccountAdjustmentBounds(balance_upper={_plain_or_none(self._balance_upper_)}, "
+            f"balance_lower={_plain_or_none(self._balance_lower_)}, "
+            f"held_upper={_plain_or_none(self._held_upper_)}, "
+            f"held_lower={_plain_or_none(self._held_lower_)}, "
+            f"incoming_upper={_plain_or_none(self._incoming_upper_)}, "
+            f"incoming_lower={_plain_or_none(self._incoming_lower_)})"
         )
 
 
@@ -420,13 +426,17 @@ class Adjustment(AbsentFields):
     """
 
     __module__ = "openpit.account_adjustment"
-    __slots__ = ("__dict__", "__weakref__", "_amount", "_bounds", "_operation")
+    __slots__ = ("__dict__", "__weakref__", "_amount_", "_bounds_", "_operation_")
     __signature__ = AnyArguments("Adjustment")
-    _ABSENT: ClassVar[Mapping[str, object]] = {"_amount": None, "_bounds": None, "_operation": None}
+    _ABSENT: ClassVar[Mapping[str, object]] = {
+        "_amount_": None,
+        "_bounds_": None,
+        "_operation_": None,
+    }
 
-    _amount: Amount | None
-    _bounds: Bounds | None
-    _operation: BalanceOperation | PositionOperation | AccountPnlOperation | None
+    _amount_: Amount | None
+    _bounds_: Bounds | None
+    _operation_: BalanceOperation | PositionOperation | AccountPnlOperation | None
 
     def __init__(
         self,
@@ -435,39 +445,39 @@ class Adjustment(AbsentFields):
         amount: Amount | None = None,
         bounds: Bounds | None = None,
     ) -> None:
-        if operation is not None and not isinstance(
-            operation, (BalanceOperation, PositionOperation, AccountPnlOperation)
+        if operation is not None and not issubclass(
+            type(operation), (BalanceOperation, PositionOperation, AccountPnlOperation)
         ):
             raise TypeError(
                 "operation must be openpit.account_adjustment.BalanceOperation, "
                 "openpit.account_adjustment.PositionOperation, "
                 "or openpit.account_adjustment.AccountPnlOperation"
             )
-        self._operation = operation
-        if amount is not None and not isinstance(amount, Amount):
+        store(self, "_operation_", operation)
+        if amount is not None and not is_of(amount, Amount):
             raise TypeError("amount must be openpit.account_adjustment.Amount")
-        self._amount = amount
-        if bounds is not None and not isinstance(bounds, Bounds):
+        store(self, "_amount_", amount)
+        if bounds is not None and not is_of(bounds, Bounds):
             raise TypeError("bounds must be openpit.account_adjustment.Bounds")
-        self._bounds = bounds
+        store(self, "_bounds_", bounds)
 
     @property
     def operation(self) -> BalanceOperation | PositionOperation | AccountPnlOperation | None:
         """What is corrected."""
-        return self._operation
+        return self._operation_
 
     @property
     def amount(self) -> Amount | None:
         """By or to how much."""
-        return self._amount
+        return self._amount_
 
     @property
     def bounds(self) -> Bounds | None:
         """Between which figures the result must stay."""
-        return self._bounds
+        return self._bounds_
 
     def __repr__(self) -> str:
-        operation, amount, bounds = self._operation, self._amount, self._bounds
+        operation, amount, bounds = self._operation_, self._amount_, self._bounds_
         return (
             f"AccountAdjustment(operation={optional(_own_repr(operation))}, "
             f"amount={optional(_own_repr(amount))}, bounds={optional(_own_repr(bounds))})"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 from openpit.core.instrument import Instrument, debug_instrument
 from openpit.core.opaque import Closed
 from openpit.errors import ReferenceBookRegistrationError, UnknownReferenceBookInstrumentId
+from openpit.param.classes import is_of
 from openpit.param.enums import SettlementUnit
 from openpit.param.ids import InstrumentId
 from openpit.param.refusals import not_an_instance
@@ -191,7 +192,7 @@ class ReferenceBook(Closed):
         ``TypeError`` for other classes.
         """
         number = _number(instrument_id)
-        if not isinstance(settlement_scheme, SettlementScheme):
+        if not is_of(settlement_scheme, SettlementScheme):
             raise not_an_instance(settlement_scheme, "SettlementScheme")
         self._require(number)
         self._schemes[number] = settlement_scheme
@@ -237,13 +238,13 @@ class ReferenceBook(Closed):
 
 def _pair(instrument: object) -> tuple[str, str]:
     """Return an instrument's two assets; TypeError for another class."""
-    if not isinstance(instrument, Instrument):
+    if not is_of(instrument, Instrument):
         raise TypeError("instrument must be openpit.core.Instrument")
-    return instrument._underlying, instrument._settlement
+    return instrument._underlying_, instrument._settlement_
 
 
 def _number(instrument_id: object) -> int:
     """Return an id's number; TypeError for another class."""
-    if not isinstance(instrument_id, InstrumentId):
+    if not is_of(instrument_id, InstrumentId):
         raise not_an_instance(instrument_id, "InstrumentId")
     return instrument_id._value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openpit.param.words import BLANKS
+from openpit.param.words import BLANKS, is_encodable
 
 __all__ = ["asset_text", "optional_asset_text"]
 
@@ -18,11 +18,8 @@ def asset_text(asset: object) -> str:
     text = str.__str__(asset)
     if not text.strip(BLANKS):
         raise ValueError("asset must not be empty")
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise TypeError("asset must be a str") from None
+    if not is_encodable(text):
+        raise TypeError("asset must be a str")
     return text
 
 

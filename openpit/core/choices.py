@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from openpit.param.classes import is_of
 from openpit.param.enums import PositionEffect, PositionMode, PositionSide, Side
-from openpit.param.words import folded, quoted
+from openpit.param.words import folded, is_encodable, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,17 +28,14 @@ def _choose(
     """Return the member that ``given`` names, None for None; TypeError for anything else."""
     if given is None:
         return None
-    if not isinstance(given, str):
+    if not is_of(given, str):
         raise TypeError(f"{parameter} must be a str or {owner}")
     text = folded(given)
     member = members.get(text)
     if member is not None:
         return member
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise TypeError(f"{parameter} must be a str or {owner}") from None
+    if not is_encodable(text):
+        raise TypeError(f"{parameter} must be a str or {owner}")
     first, second = members
     raise TypeError(f"ValueError: invalid {what} {quoted(text)}; expected '{first}' or '{second}'")
 

@@ -9,7 +9,9 @@ from openpit.core.debug_text import optional, quoted, truth
 from openpit.core.lock import Lock
 from openpit.core.signatures import AnyArguments
 from openpit.param.amounts import MonetaryAmount, Trade
+from openpit.param.classes import is_of
 from openpit.param.decimals import plain
+from openpit.param.guarded import fill_guarded
 from openpit.param.ids import Asset
 from openpit.param.refusals import not_an_instance
 from openpit.param.values import Fee, Price, Quantity
@@ -33,23 +35,23 @@ class ExecutionReportFillDetails(EarlyFields):
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_fee_amount",
-        "_fee_currency",
-        "_is_final",
-        "_last_price",
-        "_last_quantity",
-        "_lock",
-        "_remaining",
+        "_fee_amount_",
+        "_fee_currency_",
+        "_is_final_",
+        "_last_price_",
+        "_last_quantity_",
+        "_lock_",
+        "_remaining_",
     )
     __signature__ = AnyArguments("ExecutionReportFillDetails")
 
-    _fee_amount: Decimal | None
-    _fee_currency: str | None
-    _is_final: bool | None
-    _last_price: Decimal | None
-    _last_quantity: Decimal | None
-    _lock: Lock
-    _remaining: Decimal | None
+    _fee_amount_: Decimal | None
+    _fee_currency_: str | None
+    _is_final_: bool | None
+    _last_price_: Decimal | None
+    _last_quantity_: Decimal | None
+    _lock_: Lock
+    _remaining_: Decimal | None
 
     def __init__(
         self,
@@ -61,35 +63,48 @@ class ExecutionReportFillDetails(EarlyFields):
         is_final: bool | None = None,
     ) -> None:
         if fee is None:
-            self._fee_amount = self._fee_currency = None
-        elif isinstance(fee, MonetaryAmount):
-            self._fee_amount = fee.amount._value
-            self._fee_currency = str.__str__(fee.currency)
+            amount = currency = None
+        elif type(fee) is MonetaryAmount or is_of(fee, MonetaryAmount):
+            amount = fee.amount._value
+            currency = str.__str__(fee.currency)
         else:
             raise TypeError("fee must be openpit.param.MonetaryAmount")
+        try:
+            self._fee_amount_ = amount
+        except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
+            fill_guarded(
+                self,
+                ExecutionReportFillDetails,
+                last_trade=last_trade,
+                fee=fee,
+                remaining_reserved_quantity=remaining_reserved_quantity,
+                lock=lock,
+                is_final=is_final,
+            )
+            return
+        self._fee_currency_ = currency
 
         if is_final is not None and is_final is not True and is_final is not False:
             raise not_an_instance(is_final, "bool")
-        self._is_final = is_final
+        self._is_final_ = is_final
 
         if last_trade is None:
-            self._last_price = self._last_quantity = None
-        elif isinstance(last_trade, Trade):
-            self._last_price = last_trade._price
-            self._last_quantity = last_trade._quantity
+            self._last_price_ = self._last_quantity_ = None
+        elif type(last_trade) is Trade or is_of(last_trade, Trade):
+            self._last_price_ = last_trade._price_
+            self._last_quantity_ = last_trade._quantity_
         else:
             raise not_an_instance(last_trade, "Trade")
 
-        if remaining_reserved_quantity.__class__ is Quantity:
-            self._remaining = remaining_reserved_quantity._value
-        elif remaining_reserved_quantity is None:
-            self._remaining = None
+        left = remaining_reserved_quantity
+        if left is None:
+            self._remaining_ = None
         else:
-            self._remaining = Quantity(remaining_reserved_quantity)._value
+            self._remaining_ = left._value if type(left) is Quantity else Quantity(left)._value
 
-        if not isinstance(lock, Lock):
+        if type(lock) is not Lock and not is_of(lock, Lock):
             raise not_an_instance(lock, "Lock")
-        self._lock = lock._copy()
+        self._lock_ = lock._copy()
 
     @classmethod
     def _of(
@@ -104,62 +119,64 @@ class ExecutionReportFillDetails(EarlyFields):
     ) -> Self:
         """Return a fill of known-good values; ``lock`` becomes its own."""
         self = object.__new__(cls)
-        self._last_price = last_price
-        self._last_quantity = last_quantity
-        self._fee_amount = fee_amount
-        self._fee_currency = fee_currency
-        self._remaining = remaining
-        self._is_final = is_final
-        self._lock = lock
+        self._last_price_ = last_price
+        self._last_quantity_ = last_quantity
+        self._fee_amount_ = fee_amount
+        self._fee_currency_ = fee_currency
+        self._remaining_ = remaining
+        self._is_final_ = is_final
+        self._lock_ = lock
         return self
 
     @property
     def last_trade(self) -> Trade | None:
         """The trade that the report is about, None when it reports no trade."""
-        if self._last_price is None or self._last_quantity is None:
+        if self._last_price_ is None or self._last_quantity_ is None:
             return None
-        return Trade(price=Price._of(self._last_price), quantity=Quantity._of(self._last_quantity))
+        return Trade(
+            price=Price._of(self._last_price_), quantity=Quantity._of(self._last_quantity_)
+        )
 
     @property
     def fee(self) -> MonetaryAmount | None:
         """The trade's cost (negative: a rebate) and the currency that it is charged in."""
-        if self._fee_amount is None or self._fee_currency is None:
+        if self._fee_amount_ is None or self._fee_currency_ is None:
             return None
         return MonetaryAmount(
-            amount=Fee._of(self._fee_amount), currency=Asset._of(self._fee_currency)
+            amount=Fee._of(self._fee_amount_), currency=Asset._of(self._fee_currency_)
         )
 
     @property
     def remaining_reserved_quantity(self) -> Quantity | None:
         """What of the order is still open, and so still reserved, after this report."""
-        return None if self._remaining is None else Quantity._of(self._remaining)
+        return None if self._remaining_ is None else Quantity._of(self._remaining_)
 
     @property
     def lock(self) -> Lock:
         """A fresh copy of the prices that the order was reserved at."""
-        return self._lock._copy()
+        return self._lock_._copy()
 
     @property
     def is_final(self) -> bool | None:
         """Whether this is the order's last report, None when the venue does not say."""
-        return self._is_final
+        return self._is_final_
 
     def __repr__(self) -> str:
         trade = fee = remaining = final = "None"
-        if self._last_price is not None and self._last_quantity is not None:
-            price, quantity = plain(self._last_price), plain(self._last_quantity)
+        if self._last_price_ is not None and self._last_quantity_ is not None:
+            price, quantity = plain(self._last_price_), plain(self._last_quantity_)
             trade = optional(f'Trade(price="{price}", quantity="{quantity}")')
-        if self._fee_amount is not None and self._fee_currency is not None:
+        if self._fee_amount_ is not None and self._fee_currency_ is not None:
             fee = (
-                f"Some(MonetaryAmount {{ amount: Fee({plain(self._fee_amount)}), "
-                f"currency: Asset({quoted(self._fee_currency)}) }})"
+                f"Some(MonetaryAmount {{ amount: Fee({plain(self._fee_amount_)}), "
+                f"currency: Asset({quoted(self._fee_currency_)}) }})"
             )
-        if self._remaining is not None:
-            remaining = optional(plain(self._remaining))
-        if self._is_final is not None:
-            final = f"Some({truth(self._is_final)})"
+        if self._remaining_ is not None:
+            remaining = optional(plain(self._remaining_))
+        if self._is_final_ is not None:
+            final = f"Some({truth(self._is_final_)})"
         return (
             f"ExecutionReportFillDetails(last_trade={trade}, fee={fee}, "
-            f"remaining_reserved_quantity={remaining}, lock={quoted(repr(self._lock))}, "
+            f"remaining_reserved_quantity={remaining}, lock={quoted(repr(self._lock_))}, "
             f"is_final={final})"
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from openpit.core.assets import asset_text
 from openpit.core.debug_text import quoted
+from openpit.param.classes import is_of
 
 if TYPE_CHECKING:
     from openpit.param.ids import Asset
@@ -21,39 +22,39 @@ class Instrument:
     """
 
     __module__ = "openpit.core"
-    __slots__ = ("__dict__", "__weakref__", "_settlement", "_underlying")
+    __slots__ = ("__dict__", "__weakref__", "_settlement_", "_underlying_")
 
-    _settlement: str
-    _underlying: str
+    _settlement_: str
+    _underlying_: str
 
     def __init__(self, underlying_asset: Asset | str, settlement_asset: Asset | str) -> None:
         # Letters and digits alone are neither blank nor unencodable: one call tells most assets.
         if underlying_asset.__class__ is str and underlying_asset.isalnum():
-            self._underlying = underlying_asset
+            self._underlying_ = underlying_asset
         else:
-            self._underlying = asset_text(underlying_asset)
+            self._underlying_ = asset_text(underlying_asset)
         if settlement_asset.__class__ is str and settlement_asset.isalnum():
-            self._settlement = settlement_asset
+            self._settlement_ = settlement_asset
         else:
-            self._settlement = asset_text(settlement_asset)
+            self._settlement_ = asset_text(settlement_asset)
 
     @classmethod
     def _of(cls, underlying: str, settlement: str) -> Instrument:
         """Return an instrument of two assets that are known to be sound."""
         self = object.__new__(cls)
-        self._underlying = underlying
-        self._settlement = settlement
+        self._underlying_ = underlying
+        self._settlement_ = settlement
         return self
 
     @property
     def underlying_asset(self) -> Asset:
         """The asset that is bought or sold."""
-        return self._underlying  # type: ignore[return-value]  # a plain str, as in the reference
+        return self._underlying_  # type: ignore[return-value]  # a plain str, as in the reference
 
     @property
     def settlement_asset(self) -> Asset:
         """The asset that prices are in and payments are made in."""
-        return self._settlement  # type: ignore[return-value]  # a plain str, as in the reference
+        return self._settlement_  # type: ignore[return-value]  # a plain str, as in the reference
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Instrument):
@@ -68,8 +69,8 @@ class Instrument:
 
     def __repr__(self) -> str:
         return (
-            f"Instrument(underlying_asset={quoted(self._underlying)}, "
-            f"settlement_asset={quoted(self._settlement)})"
+            f"Instrument(underlying_asset={quoted(self._underlying_)}, "
+            f"settlement_asset={quoted(self._settlement_)})"
         )
 
 
@@ -77,13 +78,13 @@ def require_instrument(instrument: object) -> None:
     """Raise as the operations do when ``instrument`` is no instrument."""
     if instrument is None:
         raise AttributeError("'NoneType' object has no attribute 'underlying_asset'")
-    if not isinstance(instrument, Instrument):
+    if not is_of(instrument, Instrument):
         raise TypeError("instrument must be openpit.core.Instrument")
 
 
 def debug_instrument(instrument: Instrument) -> str:
     """Return an instrument as the texts of registration errors show it."""
     return (
-        f"Instrument {{ underlying_asset: Asset({quoted(instrument._underlying)}), "
-        f"settlement_asset: Asset({quoted(instrument._settlement)}) }}"
+        f"Instrument {{ underlying_asset: Asset({quoted(instrument._underlying_)}), "
+        f"settlement_asset: Asset({quoted(instrument._settlement_)}) }}"
     )

@@ -13,6 +13,7 @@ from openpit.core import lock_formats
 from openpit.core.absent import EarlyFields
 from openpit.core.lock_shape import MAX_GROUP
 from openpit.core.signatures import AnyArguments
+from openpit.param.classes import is_of
 from openpit.param.decimals import parse_text, plain
 from openpit.param.refusals import not_an_instance
 from openpit.param.values import Price
@@ -40,57 +41,57 @@ class Lock(EarlyFields):
     """
 
     __module__ = "openpit.pretrade"
-    __slots__ = ("__dict__", "__weakref__", "_groups", "_shared")
+    __slots__ = ("__dict__", "__weakref__", "_groups_", "_shared_")
     __signature__ = AnyArguments("Lock", "object")
     __hash__: ClassVar[None]  # type: ignore[assignment]  # unhashable: locks change
 
     # No group is ever without prices. To be read only: copies share it until one of them changes.
-    _groups: dict[int, list[Decimal]]
-    _shared: bool
+    _groups_: dict[int, list[Decimal]]
+    _shared_: bool
 
     def __init__(self, entries: Lock | Iterable[tuple[PolicyGroupId, Price]] | None = None) -> None:
-        if isinstance(entries, Lock):
-            entries._shared = self._shared = True
-            self._groups = entries._groups
+        if entries is not None and is_of(entries, Lock):
+            entries._shared_ = self._shared_ = True
+            self._groups_ = entries._groups_
         else:
-            self._shared = False
-            self._groups = {}
+            self._shared_ = False
+            self._groups_ = {}
             if entries is not None:
-                self.extend(entries)
+                self.extend(entries)  # type: ignore[arg-type]  # no lock
 
     @classmethod
     def _of(cls, groups: dict[int, list[Decimal]]) -> Self:
         """Return a lock that owns ``groups``, none of which may be empty."""
         self = _new(cls)
-        self._groups = groups
-        self._shared = False
+        self._groups_ = groups
+        self._shared_ = False
         return self
 
     def _copy(self) -> Lock:
         """Return an independent lock with the same prices."""
         copy = _new(Lock)
-        copy._groups = self._groups
-        copy._shared = self._shared = True
+        copy._groups_ = self._groups_
+        copy._shared_ = self._shared_ = True
         return copy
 
     def _own(self) -> dict[int, list[Decimal]]:
         """Return the groups to be changed, after taking a copy of what others may still read."""
-        if self._shared:
-            self._groups = {group: prices.copy() for group, prices in self._groups.items()}
-            self._shared = False
-        return self._groups
+        if self._shared_:
+            self._groups_ = {group: prices.copy() for group, prices in self._groups_.items()}
+            self._shared_ = False
+        return self._groups_
 
     def _sections(self) -> list[tuple[int, list[Decimal]]]:
         """Return the groups in their order, the default group first."""
-        sections = list(self._groups.items())
+        sections = list(self._groups_.items())
         sections.sort(key=_is_tagged)
         return sections
 
     def push(self, policy_group_id: PolicyGroupId, price: Price) -> None:
         """Add one price to a group."""
         group = _group_id(policy_group_id)
-        value = price._value if price.__class__ is Price else _price(price)
-        groups = self._own() if self._shared else self._groups
+        value = price._value if type(price) is Price else _price(price)
+        groups = self._own() if self._shared_ else self._groups_
         prices = groups.get(group)
         if prices is None:
             groups[group] = [value]
@@ -124,7 +125,7 @@ class Lock(EarlyFields):
 
     def merge(self, other: Lock) -> None:
         """Add everything that another lock holds."""
-        if not isinstance(other, Lock):
+        if not is_of(other, Lock):
             raise not_an_instance(other, "Lock")
         if other is self:
             raise RuntimeError("Already mutably borrowed")
@@ -134,7 +135,7 @@ class Lock(EarlyFields):
 
     def prices_of(self, policy_group_id: PolicyGroupId) -> list[Price]:
         """Return the prices of a group, in the order in which they were added."""
-        return [Price._of(price) for price in self._groups.get(_group_id(policy_group_id), ())]
+        return [Price._of(price) for price in self._groups_.get(_group_id(policy_group_id), ())]
 
     def entries(self) -> list[tuple[PolicyGroupId, Price]]:
         """Return all pairs of a group id and a price."""
@@ -174,11 +175,11 @@ class Lock(EarlyFields):
         return Lock._of(lock_formats.from_cbor(data))
 
     def __len__(self) -> int:
-        return sum(map(len, self._groups.values()))
+        return sum(map(len, self._groups_.values()))
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Lock):
-            return self._groups == other._groups and self._sections() == other._sections()
+            return self._groups_ == other._groups_ and self._sections() == other._sections()
         return NotImplemented
 
     def _refuse_order(self, other: object) -> bool:
@@ -195,7 +196,7 @@ class Lock(EarlyFields):
         return f"Lock([{', '.join(pairs)}])"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Lock._of, ({group: prices.copy() for group, prices in self._groups.items()},)
+        return Lock._of, ({group: prices.copy() for group, prices in self._groups_.items()},)
 
 
 def _is_tagged(section: tuple[int, list[Decimal]]) -> bool:

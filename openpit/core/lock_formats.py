@@ -8,7 +8,6 @@ but numbers are understood. What cannot be read is a ``ValueError`` with the ref
 from __future__ import annotations
 
 import math
-from decimal import Decimal
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,10 +26,11 @@ from openpit.core.lock_shape import (
     read_price,
     wrong_group,
 )
-from openpit.param.decimals import plain
+from openpit.param.decimals import plain, shortest_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
     from openpit.core.lock_shape import Groups
 
@@ -242,5 +242,5 @@ def _shown(value: float) -> str:
     """Return a float without an exponent, as the two binary formats show it."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else repr(value)
-    text = format(Decimal(repr(value)), "f")
+    text = shortest_text(value)
     return text if "." in text else f"{text}.0"

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["JsonReader"]
 
 _NUMBER = re.compile(rb"(-?(?:0|[1-9][0-9]*))(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_EXPONENT = re.compile(rb"[eE]([+-]?)0*([0-9]+)")
+_EXPONENT_LENGTH = 9  # digits that say how far out of range a number is
 _HEX = re.compile(rb"[0-9a-fA-F]{4}")
 _HEX_LENGTH = 4
 
@@ -52,6 +54,7 @@ _LEADING_SURROGATES = range(0xD800, 0xDC00)
 _TRAILING_SURROGATES = range(0xDC00, 0xE000)
 
 _I64_MIN = -(2**63)
+_I64_LENGTH = len(str(_I64_MIN))  # int() refuses thousands of digits
 _U64_MAX = 2**64 - 1
 
 _END = -1  # in place of the next byte, where there is none
@@ -197,14 +200,14 @@ class JsonReader:
             self._refuse_digit()
         if following in _DIGITS:  # after a leading zero
             self._refuse_next("invalid number")
-        if fraction is None and exponent is None:
+        if fraction is None and exponent is None and len(whole) <= _I64_LENGTH:
             integer = int(whole)
             if _I64_MIN <= integer <= _U64_MAX and whole != b"-0":
                 return integer
-        number = float(found[0])
-        if math.isinf(number):
+        try:
+            return _float_of(whole, fraction or b"", exponent or b"")
+        except OverflowError:
             self._refuse("number out of range")
-        return number
 
     def _refuse_digit(self) -> NoReturn:
         """Refuse what stands where a digit belongs."""
@@ -301,3 +304,44 @@ class JsonReader:
         line = self._data.count(b"\n", 0, at) + 1
         column = at - (self._data.rfind(b"\n", 0, at) + 1)
         raise UnreadableLock(f"{problem} at line {line} column {column}")
+
+
+_MAX_POWER = 308  # of ten, in a float
+_POWERS = [float(f"1e{power}") for power in range(_MAX_POWER + 1)]
+
+
+def _float_of(whole: bytes, fraction: bytes, exponent: bytes) -> float:
+    """Return a number that is no integer of 64 bits; OverflowError beyond the largest float.
+
+    The first 64 bits of its digits are scaled by a power of ten, each of the two rounded: beyond 15
+    digits, and for large powers, this is not the nearest float, but it is what the reference reads.
+    """
+    digits, power = 0, 0
+    is_full = False
+    for digit in whole.lstrip(b"-"):
+        is_full = is_full or digits * 10 + digit - ord("0") > _U64_MAX
+        if is_full:
+            power += 1
+        else:
+            digits = digits * 10 + digit - ord("0")
+    for digit in fraction[1:]:
+        if digits * 10 + digit - ord("0") > _U64_MAX:
+            break
+        digits = digits * 10 + digit - ord("0")
+        power -= 1
+    if exponent:
+        sign, size = _EXPONENT.fullmatch(exponent).groups()  # type: ignore[union-attr]  # it is one
+        power += int(sign + size[:_EXPONENT_LENGTH])
+    number = float(digits)
+    while power < -_MAX_POWER and number:
+        number /= _POWERS[_MAX_POWER]
+        power += _MAX_POWER
+    if power < 0:
+        number = number / _POWERS[-power] if number else number
+    elif number:
+        if power > _MAX_POWER:
+            raise OverflowError
+        number *= _POWERS[power]
+        if math.isinf(number):
+            raise OverflowError
+    return -number if whole.startswith(b"-") else number

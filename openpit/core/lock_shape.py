@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
 from typing import TypeAlias
 
 from openpit.core.debug_text import quoted
 from openpit.errors import ParamError
-from openpit.param.decimals import parse_int, parse_rounded_text
+from openpit.param.decimals import parse_int, parse_rounded_text, shortest_text
 
 __all__ = [
     "GROUP_EXPECTED",
@@ -60,16 +59,12 @@ def read_price(value: str | int | float, shown_float: str = "") -> Decimal:
     try:
         if isinstance(value, int):
             return parse_int(value, "Price")
-        return parse_rounded_text(value if isinstance(value, str) else _plain(value), "Price")
+        return parse_rounded_text(
+            value if isinstance(value, str) else shortest_text(value), "Price"
+        )
     except ParamError:
         if isinstance(value, str):
             found = f"string {quoted(value)}"
         else:
             found = f"floating point `{shown_float}`"
         raise UnreadableLock(f"invalid value: {found}, expected {PRICE_EXPECTED}") from None
-
-
-def _plain(value: float) -> str:
-    """Return the shortest text of a float without an exponent; one that is no price as it is."""
-    text = repr(value)
-    return format(Decimal(text), "f").removesuffix(".0") if math.isfinite(value) else text

@@ -18,7 +18,7 @@ class Mutation:
     """
 
     __module__ = "openpit.core"
-    __slots__ = ("commit", "rollback")
+    __slots__ = ("__weakref__", "commit", "rollback")
 
     commit: typing.Callable[[], None]
     rollback: typing.Callable[[], None]

@@ -3,6 +3,9 @@
 An order captures the plain values of its operation when it is made. The engine and the built-in
 policies read only those, so what a program does to the groups afterwards does not reach them
 (spec section 3).
+
+The private names of these classes, and of all others that programs derive from, end in an
+underscore: what they hold decides about orders, and no attribute of a subclass may take its place.
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ from openpit.core.debug_text import optional, optional_member, truth
 from openpit.core.instrument import Instrument, require_instrument
 from openpit.core.signatures import AnyArguments
 from openpit.param.amounts import Leverage, TradeAmount, leverage_steps
+from openpit.param.classes import is_of
 from openpit.param.decimals import parse_text, plain
 from openpit.param.enums import Side
+from openpit.param.guarded import fill_guarded, fill_like, store
 from openpit.param.ids import AccountId
 from openpit.param.refusals import not_an_instance
 from openpit.param.values import Price
@@ -45,25 +50,25 @@ class OrderOperation:
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_account",
-        "_instrument",
-        "_price",
-        "_quantity",
-        "_settlement",
-        "_side",
-        "_underlying",
-        "_volume",
+        "_account_",
+        "_instrument_",
+        "_price_",
+        "_quantity_",
+        "_settlement_",
+        "_side_",
+        "_underlying_",
+        "_volume_",
     )
     __signature__ = AnyArguments("OrderOperation")
 
-    _account: int | None
-    _instrument: Instrument
-    _price: Decimal | None
-    _quantity: Decimal | None
-    _settlement: str | None
-    _side: Side | None
-    _underlying: str | None
-    _volume: Decimal | None
+    _account_: int | None
+    _instrument_: Instrument
+    _price_: Decimal | None
+    _quantity_: Decimal | None
+    _settlement_: str | None
+    _side_: Side | None
+    _underlying_: str | None
+    _volume_: Decimal | None
 
     def __init__(
         self,
@@ -74,87 +79,99 @@ class OrderOperation:
         account_id: AccountId,
         price: Price | None = None,
     ) -> None:
-        self._instrument = instrument
-        if instrument.__class__ is Instrument:
-            self._underlying = instrument._underlying
-            self._settlement = instrument._settlement
+        try:
+            self._instrument_ = instrument
+        except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
+            fill_guarded(
+                self,
+                OrderOperation,
+                instrument=instrument,
+                side=side,
+                trade_amount=trade_amount,
+                account_id=account_id,
+                price=price,
+            )
+            return
+        if type(instrument) is Instrument:
+            self._underlying_ = instrument._underlying_
+            self._settlement_ = instrument._settlement_
         else:
             require_instrument(instrument)
             self.underlying_asset = instrument.underlying_asset
             self.settlement_asset = instrument.settlement_asset
 
-        self._account = (
-            account_id._value if account_id.__class__ is AccountId else no_account(account_id)
+        self._account_ = (
+            account_id._value if type(account_id) is AccountId else no_account(account_id)
         )
-        self._side = side if side.__class__ is Side else choices.side(side)
+        self._side_ = side if type(side) is Side else choices.side(side)
 
-        if trade_amount.__class__ is TradeAmount:
-            self._quantity = trade_amount._quantity
-            self._volume = trade_amount._volume
+        if type(trade_amount) is TradeAmount:
+            self._quantity_ = trade_amount._quantity_
+            self._volume_ = trade_amount._volume_
         else:
-            self._quantity, self._volume = _optional_amount(trade_amount)
+            self._quantity_, self._volume_ = _optional_amount(trade_amount)
 
-        if price.__class__ is Price:
-            self._price = price._value
+        if type(price) is Price:
+            self._price_ = price._value
         else:
-            self._price = _optional_price(price)
+            self._price_ = _optional_price(price)
 
     @property
     def instrument(self) -> Instrument:
         """The instrument that was given, whatever became of the two assets since."""
         try:
-            return self._instrument
+            return self._instrument_
         except AttributeError:
             raise KeyError("instrument") from None
 
     @property
     def underlying_asset(self) -> Asset | None:
         """The asset that is bought or sold; settable, until the operation is part of an order."""
-        return getattr(self, "_underlying", None)
+        return getattr(self, "_underlying_", None)
 
     @underlying_asset.setter
     def underlying_asset(self, asset: Asset | None) -> None:
-        self._underlying = optional_asset_text(asset)
+        self._underlying_ = optional_asset_text(asset)
 
     @property
     def settlement_asset(self) -> Asset | None:
         """The asset that pays for it; settable, until the operation is part of an order."""
-        return getattr(self, "_settlement", None)
+        return getattr(self, "_settlement_", None)
 
     @settlement_asset.setter
     def settlement_asset(self, asset: Asset | None) -> None:
-        self._settlement = optional_asset_text(asset)
+        self._settlement_ = optional_asset_text(asset)
 
     @property
     def side(self) -> Side | None:
         """Which way the order goes."""
-        return getattr(self, "_side", None)
+        return getattr(self, "_side_", None)
 
     @property
     def trade_amount(self) -> TradeAmount | None:
         """How much is traded, as a quantity or as a volume."""
-        return _trade_amount(getattr(self, "_quantity", None), getattr(self, "_volume", None))
+        return _trade_amount(getattr(self, "_quantity_", None), getattr(self, "_volume_", None))
 
     @property
     def account_id(self) -> AccountId | None:
         """The account that trades."""
-        account = getattr(self, "_account", None)
+        account = getattr(self, "_account_", None)
         return None if account is None else AccountId._of(account)
 
     @property
     def price(self) -> Price | None:
         """The limit price, None for a market order."""
-        price = getattr(self, "_price", None)
+        price = getattr(self, "_price_", None)
         return None if price is None else Price._of(price)
 
     def __repr__(self) -> str:
         return _operation_text(
-            getattr(self, "_underlying", None),
-            getattr(self, "_settlement", None),
-            getattr(self, "_side", None),
-            getattr(self, "_quantity", None),
-            getattr(self, "_volume", None),
-            getattr(self, "_price", None),
+            getattr(self, "_underlying_", None),
+            getattr(self, "_settlement_", None),
+            getattr(self, "_side_", None),
+            getattr(self, "_quantity_", None),
+            getattr(self, "_volume_", None),
+            getattr(self, "_price_", None),
         )
 
 
@@ -168,9 +185,9 @@ def _optional_amount(amount: object) -> tuple[Decimal | None, Decimal | None]:
     """Return a quantity or a volume, or neither for None; TypeError for another class."""
     if amount is None:
         return None, None
-    if not isinstance(amount, TradeAmount):
+    if not is_of(amount, TradeAmount):
         raise TypeError("trade_amount must be openpit.param.TradeAmount")
-    return amount._quantity, amount._volume
+    return amount._quantity_, amount._volume_
 
 
 def _optional_price(price: object) -> Decimal | None:
@@ -216,17 +233,17 @@ class OrderPosition(AbsentFields):
     """
 
     __module__ = "openpit.core"
-    __slots__ = ("__dict__", "__weakref__", "_close_position", "_position_side", "_reduce_only")
+    __slots__ = ("__dict__", "__weakref__", "_close_position_", "_position_side_", "_reduce_only_")
     __signature__ = AnyArguments("OrderPosition")
     _ABSENT: ClassVar[Mapping[str, object]] = {
-        "_close_position": False,
-        "_position_side": None,
-        "_reduce_only": False,
+        "_close_position_": False,
+        "_position_side_": None,
+        "_reduce_only_": False,
     }
 
-    _close_position: bool
-    _position_side: PositionSide | None
-    _reduce_only: bool
+    _close_position_: bool
+    _position_side_: PositionSide | None
+    _reduce_only_: bool
 
     def __init__(
         self,
@@ -235,30 +252,30 @@ class OrderPosition(AbsentFields):
         reduce_only: bool = False,
         close_position: bool = False,
     ) -> None:
-        self._position_side = choices.position_side(position_side)
-        self._reduce_only = _flag(reduce_only)
-        self._close_position = _flag(close_position)
+        store(self, "_position_side_", choices.position_side(position_side))
+        store(self, "_reduce_only_", _flag(reduce_only))
+        store(self, "_close_position_", _flag(close_position))
 
     @property
     def position_side(self) -> PositionSide | None:
         """The side of the position that the order is for."""
-        return self._position_side
+        return self._position_side_
 
     @property
     def reduce_only(self) -> bool:
         """Whether the order may only make the position smaller."""
-        return self._reduce_only
+        return self._reduce_only_
 
     @property
     def close_position(self) -> bool:
         """Whether the order closes the whole position."""
-        return self._close_position
+        return self._close_position_
 
     def __repr__(self) -> str:
         return (
-            f"OrderPosition(position_side={optional_member(self._position_side)}, "
-            f"reduce_only={truth(self._reduce_only)}, "
-            f"close_position={truth(self._close_position)})"
+            f"OrderPosition(position_side={optional_member(self._position_side_)}, "
+            f"reduce_only={truth(self._reduce_only_)}, "
+            f"close_position={truth(self._close_position_)})"
         )
 
 
@@ -270,17 +287,17 @@ class OrderMargin(AbsentFields):
     """
 
     __module__ = "openpit.core"
-    __slots__ = ("__dict__", "__weakref__", "_auto_borrow", "_collateral", "_leverage")
+    __slots__ = ("__dict__", "__weakref__", "_auto_borrow_", "_collateral_", "_leverage_")
     __signature__ = AnyArguments("OrderMargin")
     _ABSENT: ClassVar[Mapping[str, object]] = {
-        "_auto_borrow": False,
-        "_collateral": None,
-        "_leverage": None,
+        "_auto_borrow_": False,
+        "_collateral_": None,
+        "_leverage_": None,
     }
 
-    _auto_borrow: bool
-    _collateral: str | None
-    _leverage: int | None
+    _auto_borrow_: bool
+    _collateral_: str | None
+    _leverage_: int | None
 
     def __init__(
         self,
@@ -289,30 +306,30 @@ class OrderMargin(AbsentFields):
         collateral_asset: Asset | None = None,
         auto_borrow: bool = False,
     ) -> None:
-        self._leverage = optional_leverage(leverage)
-        self._collateral = optional_asset_text(collateral_asset)
-        self._auto_borrow = _flag(auto_borrow)
+        store(self, "_leverage_", optional_leverage(leverage))
+        store(self, "_collateral_", optional_asset_text(collateral_asset))
+        store(self, "_auto_borrow_", _flag(auto_borrow))
 
     @property
     def leverage(self) -> Leverage | None:
         """The leverage that the order asks for."""
-        return None if self._leverage is None else Leverage._of(self._leverage)
+        return None if self._leverage_ is None else Leverage._of(self._leverage_)
 
     @property
     def collateral_asset(self) -> Asset | None:
         """The asset that backs the order."""
-        return self._collateral  # type: ignore[return-value]  # a plain str, as in the reference
+        return self._collateral_  # type: ignore[return-value]  # a plain str, as in the reference
 
     @property
     def auto_borrow(self) -> bool:
         """Whether the venue may borrow what is missing."""
-        return self._auto_borrow
+        return self._auto_borrow_
 
     def __repr__(self) -> str:
         return (
-            f"OrderMargin(leverage={leverage_text(self._leverage)}, "
-            f"collateral_asset={optional(self._collateral)}, "
-            f"auto_borrow={truth(self._auto_borrow)})"
+            f"OrderMargin(leverage={leverage_text(self._leverage_)}, "
+            f"collateral_asset={optional(self._collateral_)}, "
+            f"auto_borrow={truth(self._auto_borrow_)})"
         )
 
 
@@ -344,29 +361,29 @@ class Order:
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_account",
-        "_margin",
-        "_operation",
-        "_position",
-        "_price",
-        "_quantity",
-        "_settlement",
-        "_side",
-        "_underlying",
-        "_volume",
+        "_account_",
+        "_margin_",
+        "_operation_",
+        "_position_",
+        "_price_",
+        "_quantity_",
+        "_settlement_",
+        "_side_",
+        "_underlying_",
+        "_volume_",
     )
     __signature__ = AnyArguments("Order")
 
-    _account: int | None
-    _margin: OrderMargin | None
-    _operation: OrderOperation | None
-    _position: OrderPosition | None
-    _price: Decimal | None
-    _quantity: Decimal | None
-    _settlement: str | None
-    _side: Side | None
-    _underlying: str | None
-    _volume: Decimal | None
+    _account_: int | None
+    _margin_: OrderMargin | None
+    _operation_: OrderOperation | None
+    _position_: OrderPosition | None
+    _price_: Decimal | None
+    _quantity_: Decimal | None
+    _settlement_: str | None
+    _side_: Side | None
+    _underlying_: str | None
+    _volume_: Decimal | None
 
     def __init__(
         self,
@@ -375,26 +392,30 @@ class Order:
         position: OrderPosition | None = None,
         margin: OrderMargin | None = None,
     ) -> None:
-        if operation.__class__ is OrderOperation:
+        try:
+            self._operation_ = operation
+        except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
+            fill_guarded(self, Order, operation=operation, position=position, margin=margin)
+            return
+        if type(operation) is OrderOperation:
             try:
-                self._underlying = operation._underlying
-                self._settlement = operation._settlement
-                self._account = operation._account
-                self._side = operation._side
-                self._quantity = operation._quantity
-                self._volume = operation._volume
-                self._price = operation._price
+                self._underlying_ = operation._underlying_
+                self._settlement_ = operation._settlement_
+                self._account_ = operation._account_
+                self._side_ = operation._side_
+                self._quantity_ = operation._quantity_
+                self._volume_ = operation._volume_
+                self._price_ = operation._price_
             except AttributeError:
                 _capture(self, operation)
         else:
             _capture(self, operation)
-        self._operation = operation
-        if position is not None and not isinstance(position, OrderPosition):
+        if position is not None and not is_of(position, OrderPosition):
             raise TypeError("position must be openpit.core.OrderPosition")
-        self._position = position
-        if margin is not None and not isinstance(margin, OrderMargin):
+        self._position_ = position
+        if margin is not None and not is_of(margin, OrderMargin):
             raise TypeError("margin must be openpit.core.OrderMargin")
-        self._margin = margin
+        self._margin_ = margin
 
     @classmethod
     def _of(
@@ -409,47 +430,48 @@ class Order:
     ) -> Self:
         """Return an order of known-good values; its operation is made when it is asked for."""
         self = object.__new__(cls)
-        self._underlying = underlying
-        self._settlement = settlement
-        self._account = account
-        self._side = side
-        self._quantity = quantity
-        self._volume = volume
-        self._price = price
-        self._position = None
-        self._margin = None
+        self._underlying_ = underlying
+        self._settlement_ = settlement
+        self._account_ = account
+        self._side_ = side
+        self._quantity_ = quantity
+        self._volume_ = volume
+        self._price_ = price
+        self._position_ = None
+        self._margin_ = None
         return self
 
     @property
     def operation(self) -> OrderOperation | None:
         """What the order does."""
         try:
-            return self._operation
+            return self._operation_
         except AttributeError:
             ensure_captured(self)
-            self._operation = _operation_of(self)
-            return self._operation
+            operation = _operation_of(self)
+            store(self, "_operation_", operation)
+            return operation
 
     @property
     def position(self) -> OrderPosition | None:
         """How the order stands to a position."""
-        return getattr(self, "_position", None)
+        return getattr(self, "_position_", None)
 
     @property
     def margin(self) -> OrderMargin | None:
         """How the order is margined."""
-        return getattr(self, "_margin", None)
+        return getattr(self, "_margin_", None)
 
     def __repr__(self) -> str:
         operation = position = margin = None
         if self.operation is not None:
             operation = _operation_text(
-                self._underlying,
-                self._settlement,
-                self._side,
-                self._quantity,
-                self._volume,
-                self._price,
+                self._underlying_,
+                self._settlement_,
+                self._side_,
+                self._quantity_,
+                self._volume_,
+                self._price_,
             )
         if self.position is not None:
             position = OrderPosition.__repr__(self.position)
@@ -463,49 +485,46 @@ class Order:
 
 def _capture(order: Order, operation: OrderOperation | None) -> None:
     """Capture an absent operation, one of a subclass, or one that was never filled in."""
-    if operation is not None and not isinstance(operation, OrderOperation):
+    if operation is not None and not is_of(operation, OrderOperation):
         raise TypeError("operation must be openpit.core.OrderOperation")
-    order._underlying = getattr(operation, "_underlying", None)
-    order._settlement = getattr(operation, "_settlement", None)
-    order._account = getattr(operation, "_account", None)
-    order._side = getattr(operation, "_side", None)
-    order._quantity = getattr(operation, "_quantity", None)
-    order._volume = getattr(operation, "_volume", None)
-    order._price = getattr(operation, "_price", None)
+    order._underlying_ = getattr(operation, "_underlying_", None)
+    order._settlement_ = getattr(operation, "_settlement_", None)
+    order._account_ = getattr(operation, "_account_", None)
+    order._side_ = getattr(operation, "_side_", None)
+    order._quantity_ = getattr(operation, "_quantity_", None)
+    order._volume_ = getattr(operation, "_volume_", None)
+    order._price_ = getattr(operation, "_price_", None)
 
 
 def ensure_captured(order: Order) -> None:
     """Make every group absent in an order whose subclass did not call its constructor."""
-    if not hasattr(order, "_underlying"):
-        _capture(order, None)
-        order._operation = None
-        order._position = None
-        order._margin = None
+    if not hasattr(order, "_underlying_"):
+        fill_like(order, Order())
 
 
 def _operation_of(order: Order) -> OrderOperation | None:
     """Return an operation of the values of an order that was made without one."""
     values = (
-        order._underlying,
-        order._settlement,
-        order._account,
-        order._side,
-        order._quantity,
-        order._volume,
-        order._price,
+        order._underlying_,
+        order._settlement_,
+        order._account_,
+        order._side_,
+        order._quantity_,
+        order._volume_,
+        order._price_,
     )
     if values == (None,) * len(values):
         return None
     operation = object.__new__(OrderOperation)
     (
-        operation._underlying,
-        operation._settlement,
-        operation._account,
-        operation._side,
-        operation._quantity,
-        operation._volume,
-        operation._price,
+        operation._underlying_,
+        operation._settlement_,
+        operation._account_,
+        operation._side_,
+        operation._quantity_,
+        operation._volume_,
+        operation._price_,
     ) = values
-    if order._underlying is not None and order._settlement is not None:
-        operation._instrument = Instrument._of(order._underlying, order._settlement)
+    if order._underlying_ is not None and order._settlement_ is not None:
+        operation._instrument_ = Instrument._of(order._underlying_, order._settlement_)
     return operation

@@ -16,8 +16,10 @@ from openpit.core.fill import ExecutionReportFillDetails
 from openpit.core.instrument import Instrument, require_instrument
 from openpit.core.order import no_account
 from openpit.core.signatures import AnyArguments
+from openpit.param.classes import is_of
 from openpit.param.decimals import plain
 from openpit.param.enums import Side
+from openpit.param.guarded import fill_guarded, fill_like, store
 from openpit.param.ids import AccountId
 from openpit.param.values import Fee, Pnl
 
@@ -50,78 +52,88 @@ class ExecutionReportOperation:
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_account",
-        "_instrument",
-        "_settlement",
-        "_side",
-        "_underlying",
+        "_account_",
+        "_instrument_",
+        "_settlement_",
+        "_side_",
+        "_underlying_",
     )
     __signature__ = AnyArguments("ExecutionReportOperation")
 
-    _account: int | None
-    _instrument: Instrument
-    _settlement: str | None
-    _side: Side | None
-    _underlying: str | None
+    _account_: int | None
+    _instrument_: Instrument
+    _settlement_: str | None
+    _side_: Side | None
+    _underlying_: str | None
 
     def __init__(self, *, instrument: Instrument, side: Side, account_id: AccountId) -> None:
-        self._instrument = instrument
-        if instrument.__class__ is Instrument:
-            self._underlying = instrument._underlying
-            self._settlement = instrument._settlement
+        try:
+            self._instrument_ = instrument
+        except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
+            fill_guarded(
+                self,
+                ExecutionReportOperation,
+                instrument=instrument,
+                side=side,
+                account_id=account_id,
+            )
+            return
+        if type(instrument) is Instrument:
+            self._underlying_ = instrument._underlying_
+            self._settlement_ = instrument._settlement_
         else:
             require_instrument(instrument)
             self.underlying_asset = instrument.underlying_asset
             self.settlement_asset = instrument.settlement_asset
 
-        self._account = (
-            account_id._value if account_id.__class__ is AccountId else no_account(account_id)
+        self._account_ = (
+            account_id._value if type(account_id) is AccountId else no_account(account_id)
         )
-        self._side = side if side.__class__ is Side else choices.side(side)
+        self._side_ = side if type(side) is Side else choices.side(side)
 
     @property
     def instrument(self) -> Instrument:
         """The instrument that was given, whatever became of the two assets since."""
         try:
-            return self._instrument
+            return self._instrument_
         except AttributeError:
             raise KeyError("instrument") from None
 
     @property
     def underlying_asset(self) -> Asset | None:
         """The asset that was bought or sold; settable, until it is part of a report."""
-        return getattr(self, "_underlying", None)
+        return getattr(self, "_underlying_", None)
 
     @underlying_asset.setter
     def underlying_asset(self, asset: Asset | None) -> None:
-        self._underlying = optional_asset_text(asset)
+        self._underlying_ = optional_asset_text(asset)
 
     @property
     def settlement_asset(self) -> Asset | None:
         """The asset that paid for it; settable, until it is part of a report."""
-        return getattr(self, "_settlement", None)
+        return getattr(self, "_settlement_", None)
 
     @settlement_asset.setter
     def settlement_asset(self, asset: Asset | None) -> None:
-        self._settlement = optional_asset_text(asset)
+        self._settlement_ = optional_asset_text(asset)
 
     @property
     def side(self) -> Side | None:
         """Which way the order went."""
-        return getattr(self, "_side", None)
+        return getattr(self, "_side_", None)
 
     @property
     def account_id(self) -> AccountId | None:
         """The account that traded."""
-        account = getattr(self, "_account", None)
+        account = getattr(self, "_account_", None)
         return None if account is None else AccountId._of(account)
 
     def __repr__(self) -> str:
         return _operation_text(
-            getattr(self, "_underlying", None),
-            getattr(self, "_settlement", None),
-            getattr(self, "_account", None),
-            getattr(self, "_side", None),
+            getattr(self, "_underlying_", None),
+            getattr(self, "_settlement_", None),
+            getattr(self, "_account_", None),
+            getattr(self, "_side_", None),
         )
 
 
@@ -144,35 +156,40 @@ class FinancialImpact(EarlyFields):
     """
 
     __module__ = "openpit.core"
-    __slots__ = ("__dict__", "__weakref__", "_fee", "_pnl")
+    __slots__ = ("__dict__", "__weakref__", "_fee_", "_pnl_")
     __signature__ = AnyArguments("FinancialImpact")
 
-    _fee: Decimal
-    _pnl: Decimal
+    _fee_: Decimal
+    _pnl_: Decimal
 
     def __init__(self, *, pnl: Pnl, fee: Fee) -> None:
-        self._pnl = pnl._value if pnl.__class__ is Pnl else Pnl(pnl)._value
-        self._fee = fee._value if fee.__class__ is Fee else Fee(fee)._value
+        profit = pnl._value if type(pnl) is Pnl else Pnl(pnl)._value
+        try:
+            self._pnl_ = profit
+        except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
+            fill_guarded(self, FinancialImpact, pnl=pnl, fee=fee)
+            return
+        self._fee_ = fee._value if type(fee) is Fee else Fee(fee)._value
 
     @classmethod
     def _of(cls, pnl: Decimal, fee: Decimal) -> Self:
         self = object.__new__(cls)
-        self._pnl = pnl
-        self._fee = fee
+        self._pnl_ = pnl
+        self._fee_ = fee
         return self
 
     @property
     def pnl(self) -> Pnl:
         """The realised profit, negative for a loss."""
-        return Pnl._of(self._pnl)
+        return Pnl._of(self._pnl_)
 
     @property
     def fee(self) -> Fee:
         """The cost, negative for a rebate."""
-        return Fee._of(self._fee)
+        return Fee._of(self._fee_)
 
     def __repr__(self) -> str:
-        return _impact_text(self._pnl, self._fee)
+        return _impact_text(self._pnl_, self._fee_)
 
 
 def _impact_text(pnl: Decimal, fee: Decimal) -> str:
@@ -187,12 +204,12 @@ class ExecutionReportPositionImpact(AbsentFields):
     """
 
     __module__ = "openpit.core"
-    __slots__ = ("__dict__", "__weakref__", "_position_effect", "_position_side")
+    __slots__ = ("__dict__", "__weakref__", "_position_effect_", "_position_side_")
     __signature__ = AnyArguments("ExecutionReportPositionImpact")
-    _ABSENT: ClassVar[Mapping[str, object]] = {"_position_effect": None, "_position_side": None}
+    _ABSENT: ClassVar[Mapping[str, object]] = {"_position_effect_": None, "_position_side_": None}
 
-    _position_effect: PositionEffect | None
-    _position_side: PositionSide | None
+    _position_effect_: PositionEffect | None
+    _position_side_: PositionSide | None
 
     def __init__(
         self,
@@ -200,24 +217,24 @@ class ExecutionReportPositionImpact(AbsentFields):
         position_effect: PositionEffect | None = None,
         position_side: PositionSide | None = None,
     ) -> None:
-        self._position_effect = choices.position_effect(position_effect)
-        self._position_side = choices.position_side(position_side)
+        store(self, "_position_effect_", choices.position_effect(position_effect))
+        store(self, "_position_side_", choices.position_side(position_side))
 
     @property
     def position_effect(self) -> PositionEffect | None:
         """Whether the fill opened or closed a position."""
-        return self._position_effect
+        return self._position_effect_
 
     @property
     def position_side(self) -> PositionSide | None:
         """The side of the position that the fill changed."""
-        return self._position_side
+        return self._position_side_
 
     def __repr__(self) -> str:
         return (
             "ExecutionReportPositionImpact("
-            f"position_effect={optional_member(self._position_effect)}, "
-            f"position_side={optional_member(self._position_side)})"
+            f"position_effect={optional_member(self._position_effect_)}, "
+            f"position_side={optional_member(self._position_side_)})"
         )
 
 
@@ -232,29 +249,29 @@ class ExecutionReport:
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_account",
-        "_fill",
-        "_financial_impact",
-        "_impact_fee",
-        "_operation",
-        "_pnl",
-        "_position_impact",
-        "_settlement",
-        "_side",
-        "_underlying",
+        "_account_",
+        "_fill_",
+        "_financial_impact_",
+        "_impact_fee_",
+        "_operation_",
+        "_pnl_",
+        "_position_impact_",
+        "_settlement_",
+        "_side_",
+        "_underlying_",
     )
     __signature__ = AnyArguments("ExecutionReport")
 
-    _account: int | None
-    _fill: ExecutionReportFillDetails | None
-    _financial_impact: FinancialImpact | None
-    _impact_fee: Decimal | None
-    _operation: ExecutionReportOperation | None
-    _pnl: Decimal | None
-    _position_impact: ExecutionReportPositionImpact | None
-    _settlement: str | None
-    _side: Side | None
-    _underlying: str | None
+    _account_: int | None
+    _fill_: ExecutionReportFillDetails | None
+    _financial_impact_: FinancialImpact | None
+    _impact_fee_: Decimal | None
+    _operation_: ExecutionReportOperation | None
+    _pnl_: Decimal | None
+    _position_impact_: ExecutionReportPositionImpact | None
+    _settlement_: str | None
+    _side_: Side | None
+    _underlying_: str | None
 
     def __init__(
         self,
@@ -264,35 +281,50 @@ class ExecutionReport:
         fill: ExecutionReportFillDetails | None = None,
         position_impact: ExecutionReportPositionImpact | None = None,
     ) -> None:
-        if operation.__class__ is ExecutionReportOperation:
+        try:
+            self._operation_ = operation
+        except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
+            fill_guarded(
+                self,
+                ExecutionReport,
+                operation=operation,
+                financial_impact=financial_impact,
+                fill=fill,
+                position_impact=position_impact,
+            )
+            return
+        if type(operation) is ExecutionReportOperation:
             try:
-                self._underlying = operation._underlying
-                self._settlement = operation._settlement
-                self._account = operation._account
-                self._side = operation._side
+                self._underlying_ = operation._underlying_
+                self._settlement_ = operation._settlement_
+                self._account_ = operation._account_
+                self._side_ = operation._side_
             except AttributeError:
                 _capture_operation(self, operation)
         else:
             _capture_operation(self, operation)
-        self._operation = operation
 
         if financial_impact is None:
-            self._pnl = self._impact_fee = None
-        elif isinstance(financial_impact, FinancialImpact):
-            self._pnl = financial_impact._pnl
-            self._impact_fee = financial_impact._fee
+            self._pnl_ = self._impact_fee_ = None
+        elif type(financial_impact) is FinancialImpact or is_of(financial_impact, FinancialImpact):
+            self._pnl_ = financial_impact._pnl_
+            self._impact_fee_ = financial_impact._fee_
         else:
             raise TypeError("financial_impact must be openpit.core.FinancialImpact")
-        self._financial_impact = financial_impact
+        self._financial_impact_ = financial_impact
 
-        if fill is not None and not isinstance(fill, ExecutionReportFillDetails):
+        if (
+            fill is not None
+            and type(fill) is not ExecutionReportFillDetails
+            and not is_of(fill, ExecutionReportFillDetails)
+        ):
             raise TypeError("fill must be openpit.core.ExecutionReportFillDetails")
-        self._fill = fill
+        self._fill_ = fill
         if position_impact is not None and not isinstance(
             position_impact, ExecutionReportPositionImpact
         ):
             raise TypeError("position_impact must be openpit.core.ExecutionReportPositionImpact")
-        self._position_impact = position_impact
+        self._position_impact_ = position_impact
 
     @classmethod
     def _of(
@@ -311,56 +343,57 @@ class ExecutionReport:
         Its operation and its financial impact are made when they are asked for.
         """
         self = object.__new__(cls)
-        self._underlying = underlying
-        self._settlement = settlement
-        self._account = account
-        self._side = side
-        self._pnl = pnl
-        self._impact_fee = fee
-        self._fill = fill
-        self._position_impact = position_impact
+        self._underlying_ = underlying
+        self._settlement_ = settlement
+        self._account_ = account
+        self._side_ = side
+        self._pnl_ = pnl
+        self._impact_fee_ = fee
+        self._fill_ = fill
+        self._position_impact_ = position_impact
         return self
 
     @property
     def operation(self) -> ExecutionReportOperation | None:
         """Which order the report is about."""
         try:
-            return self._operation
+            return self._operation_
         except AttributeError:
             ensure_captured(self)
-            self._operation = _operation_of(self)
-            return self._operation
+            operation = _operation_of(self)
+            store(self, "_operation_", operation)
+            return operation
 
     @property
     def financial_impact(self) -> FinancialImpact | None:
         """What the report changed in money."""
         try:
-            return self._financial_impact
+            return self._financial_impact_
         except AttributeError:
             ensure_captured(self)
-            pnl, fee = self._pnl, self._impact_fee
+            pnl, fee = self._pnl_, self._impact_fee_
             impact = None if pnl is None or fee is None else FinancialImpact._of(pnl, fee)
-            self._financial_impact = impact
+            store(self, "_financial_impact_", impact)
             return impact
 
     @property
     def fill(self) -> ExecutionReportFillDetails | None:
         """What was filled, and what is left."""
-        return getattr(self, "_fill", None)
+        return getattr(self, "_fill_", None)
 
     @property
     def position_impact(self) -> ExecutionReportPositionImpact | None:
         """What the report did to a position."""
-        return getattr(self, "_position_impact", None)
+        return getattr(self, "_position_impact_", None)
 
     def __repr__(self) -> str:
         operation = impact = fill = position = None
         if self.operation is not None:
             operation = _operation_text(
-                self._underlying, self._settlement, self._account, self._side
+                self._underlying_, self._settlement_, self._account_, self._side_
             )
-        if self._pnl is not None and self._impact_fee is not None:
-            impact = _impact_text(self._pnl, self._impact_fee)
+        if self._pnl_ is not None and self._impact_fee_ is not None:
+            impact = _impact_text(self._pnl_, self._impact_fee_)
         if self.fill is not None:
             fill = ExecutionReportFillDetails.__repr__(self.fill)
         if self.position_impact is not None:
@@ -374,38 +407,32 @@ class ExecutionReport:
 
 def _capture_operation(report: ExecutionReport, operation: ExecutionReportOperation | None) -> None:
     """Capture an absent operation, one of a subclass, or one that was never filled in."""
-    if operation is not None and not isinstance(operation, ExecutionReportOperation):
+    if operation is not None and not is_of(operation, ExecutionReportOperation):
         raise TypeError("operation must be openpit.core.ExecutionReportOperation")
-    report._underlying = getattr(operation, "_underlying", None)
-    report._settlement = getattr(operation, "_settlement", None)
-    report._account = getattr(operation, "_account", None)
-    report._side = getattr(operation, "_side", None)
+    report._underlying_ = getattr(operation, "_underlying_", None)
+    report._settlement_ = getattr(operation, "_settlement_", None)
+    report._account_ = getattr(operation, "_account_", None)
+    report._side_ = getattr(operation, "_side_", None)
 
 
 def ensure_captured(report: ExecutionReport) -> None:
     """Make every group absent in a report whose subclass did not call its constructor."""
-    if not hasattr(report, "_underlying"):
-        _capture_operation(report, None)
-        report._pnl = None
-        report._impact_fee = None
-        report._operation = None
-        report._financial_impact = None
-        report._fill = None
-        report._position_impact = None
+    if not hasattr(report, "_underlying_"):
+        fill_like(report, ExecutionReport())
 
 
 def _operation_of(report: ExecutionReport) -> ExecutionReportOperation | None:
     """Return an operation of the values of a report that was made without one."""
-    values = (report._underlying, report._settlement, report._account, report._side)
+    values = (report._underlying_, report._settlement_, report._account_, report._side_)
     if values == (None, None, None, None):
         return None
     operation = object.__new__(ExecutionReportOperation)
     (
-        operation._underlying,
-        operation._settlement,
-        operation._account,
-        operation._side,
+        operation._underlying_,
+        operation._settlement_,
+        operation._account_,
+        operation._side_,
     ) = values
-    if report._underlying is not None and report._settlement is not None:
-        operation._instrument = Instrument._of(report._underlying, report._settlement)
+    if report._underlying_ is not None and report._settlement_ is not None:
+        operation._instrument_ = Instrument._of(report._underlying_, report._settlement_)
     return operation

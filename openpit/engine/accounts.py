@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from openpit.core.assets import asset_text
 from openpit.core.opaque import Opaque
 from openpit.engine.registry import DEFAULT_GROUP, admin_block
+from openpit.param.classes import is_of
 from openpit.param.ids import AccountGroupId, AccountId
 from openpit.param.refusals import not_an_instance
+from openpit.param.words import plain_text
 from openpit.pretrade.rejects import AccountBlock
 
 if TYPE_CHECKING:
@@ -16,14 +19,14 @@ if TYPE_CHECKING:
     from openpit.engine.core import EngineCore
     from openpit.param.ids import Asset
 
-__all__ = ["Accounts", "account_value", "asset_text", "group_tier", "group_value", "text"]
+__all__ = ["Accounts", "account_value", "group_tier", "group_value"]
 
 _MAX_GROUP: Final = 2**32 - 1
 
 
 def account_value(account: object) -> int:
     """Return the number of an AccountId; TypeError for anything else."""
-    if isinstance(account, AccountId):
+    if is_of(account, AccountId):
         return account._value
     raise TypeError("account_id must be openpit.param.AccountId")
 
@@ -33,7 +36,7 @@ def group_value(group: object) -> int:
 
     The default group passes as an ``AccountGroupId``: the registry refuses it by its own error.
     """
-    if isinstance(group, AccountGroupId):
+    if is_of(group, AccountGroupId):
         return group._value
     if isinstance(group, int) and 0 <= group <= _MAX_GROUP:
         if group == DEFAULT_GROUP:
@@ -46,29 +49,13 @@ def group_value(group: object) -> int:
 
 def group_tier(group: object) -> int:
     """Return the number of a group or of the tier below all groups (0)."""
-    if isinstance(group, AccountGroupId):
+    if is_of(group, AccountGroupId):
         return group._value
     if isinstance(group, int) and 0 <= group <= _MAX_GROUP:
         return int(group)
     raise ValueError(
         "account_group_id must be an AccountGroupId or integer in range 0..=4294967295"
     )
-
-
-def asset_text(asset: object) -> str:
-    """Return an asset's text; TypeError for no text, ValueError for an empty one."""
-    if not isinstance(asset, str):
-        raise TypeError("asset must be a str")
-    if not asset.strip():
-        raise ValueError("asset must not be empty")
-    return str(asset)
-
-
-def text(value: object) -> str:
-    """Return a plain text argument; TypeError for anything else."""
-    if not isinstance(value, str):
-        raise not_an_instance(value, "str")
-    return value
 
 
 class Accounts(Opaque):
@@ -147,13 +134,13 @@ class Accounts(Opaque):
 
     def block(self, account: AccountId, reason: str) -> None:
         """Reject the account's orders from now on; a cause that is there already stays."""
-        cause = admin_block(text(reason))
+        cause = admin_block(plain_text(reason))
         number = account_value(account)
         self._core.finisher.alone(self._core.registry.block, number, cause)
 
     def block_with_cause(self, account: AccountId, cause: AccountBlock) -> None:
         """Block with a given code, policy, reason and details; an existing cause stays."""
-        if not isinstance(cause, AccountBlock):
+        if not is_of(cause, AccountBlock):
             raise not_an_instance(cause, "AccountBlock")
         number = account_value(account)
         self._core.finisher.alone(self._core.registry.block, number, cause)
@@ -173,7 +160,7 @@ class Accounts(Opaque):
         Raises:
             AccountBlockError: the account itself is not blocked.
         """
-        checked = text(reason)
+        checked = plain_text(reason)
         number = account_value(account)
         self._core.finisher.alone(self._core.registry.replace_block_reason, number, checked)
 
@@ -183,7 +170,7 @@ class Accounts(Opaque):
         Raises:
             AccountBlockError: the group is the default one.
         """
-        checked = text(reason)
+        checked = plain_text(reason)
         number = group_value(group)
         self._core.finisher.alone(self._core.registry.block_group, number, checked)
 
@@ -202,6 +189,6 @@ class Accounts(Opaque):
         Raises:
             AccountBlockError: the group is not blocked, or is the default one.
         """
-        checked = text(reason)
+        checked = plain_text(reason)
         number = group_value(group)
         self._core.finisher.alone(self._core.registry.replace_group_block_reason, number, checked)

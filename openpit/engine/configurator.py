@@ -10,9 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from openpit.core.opaque import Opaque
-from openpit.engine.accounts import text
 from openpit.errors import PolicyConfigureError
 from openpit.param.enums import ConfigureErrorKind
+from openpit.param.words import plain_text
 from openpit.pretrade.policies.order_size_limit import OrderSizeLimitPolicy
 from openpit.pretrade.policies.order_size_limit_settings import OrderSizeUpdate
 from openpit.pretrade.policies.pnl_bounds_killswitch import PnlBoundsKillSwitchPolicy
@@ -129,7 +129,7 @@ class Configurator(Opaque):
 
         A broker or asset barrier that stays keeps its count; one that comes anew starts at zero.
         """
-        name = text(name)
+        name = plain_text(name)
         update = RateLimitUpdate.read(
             broker, clear_broker, asset_barriers, account_barriers, account_asset_barriers
         )
@@ -149,7 +149,7 @@ class Configurator(Opaque):
         account_asset_barriers: Sequence[settings.OrderSizeAccountAssetBarrier] | None = None,
     ) -> None:
         """Replace the caps of some axes: None keeps an axis, an empty list clears it."""
-        name = text(name)
+        name = plain_text(name)
         update = OrderSizeUpdate.read(broker, clear_broker, asset_barriers, account_asset_barriers)
         self._update(
             name, OrderSizeLimitPolicy, lambda policy: policy.prepare(update, self._core.clock())
@@ -165,7 +165,7 @@ class Configurator(Opaque):
         account_barriers: Sequence[settings.PnlBoundsAccountAssetBarrierUpdate] | None = None,
     ) -> None:
         """Replace the bounds of some axes; realized PnL stays, and the next order decides."""
-        name = text(name)
+        name = plain_text(name)
         update = PnlBoundsUpdate.read(broker_barriers, account_barriers)
         self._update(
             name,
@@ -177,7 +177,7 @@ class Configurator(Opaque):
         self, name: str, *, account: AccountId, settlement_asset: Asset | str, pnl: Pnl
     ) -> None:
         """Set an account's realized PnL in a settlement asset; blocks stay as they are."""
-        name = text(name)
+        name = plain_text(name)
         apply = PnlBoundsKillSwitchPolicy.read_pnl(account, settlement_asset, pnl)
         self._update(name, PnlBoundsKillSwitchPolicy, lambda policy: partial(apply, policy))
 
@@ -197,7 +197,7 @@ class Configurator(Opaque):
         position_limits: Sequence[settings.SpotFundsPositionLimitEntry] | EllipsisType = ...,
     ) -> None:
         """Set or clear single entries; what is not listed stays."""
-        name = text(name)
+        name = plain_text(name)
         update = SpotFundsPolicy.read_update(
             global_slippage_bps=global_slippage_bps,
             pricing_source=pricing_source,
@@ -222,7 +222,7 @@ class Configurator(Opaque):
 
         Returns the blocks that this recorded, sorted by account id.
         """
-        name = text(name)
+        name = plain_text(name)
         update = SpotFundsPolicy.read_barriers(
             global_barrier=global_barrier,
             account_group_barriers=account_group_barriers,
@@ -240,7 +240,7 @@ class Configurator(Opaque):
         self, name: str, *, account: AccountId, state: Pnl | PnlHaltReason
     ) -> PolicyConfigurationResult:
         """Set or halt an account's PnL; the result lists the block that follows, if any."""
-        name = text(name)
+        name = plain_text(name)
         update = SpotFundsPolicy.read_account_pnl(account=account, state=state)
         return PolicyConfigurationResult._of(
             self._update(

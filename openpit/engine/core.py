@@ -165,7 +165,7 @@ class EngineCore:
             finisher.settle()
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
-            return self._main_stage(order, order._account, now, call)
+            return self._main_stage(order, order._account_, now, call)
         finally:
             finisher.busy = was_busy
             if finisher.dropped:
@@ -188,7 +188,7 @@ class EngineCore:
     def rejects_of(self, order: Order, now: int) -> list[Reject] | None:
         """Run both stages where :attr:`reserves_nothing`; None when the order passes."""
         try:
-            account = order._account
+            account = order._account_
         except AttributeError:
             account = _account_of(order)
         registry = self.registry
@@ -210,7 +210,7 @@ class EngineCore:
             finisher.settle()
         registry = self.registry
         try:
-            account = order._account
+            account = order._account_
         except AttributeError:
             account = _account_of(order)
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
@@ -384,10 +384,10 @@ class EngineCore:
         if finisher.dropped:
             finisher.settle()
         try:
-            account = report._account
+            account = report._account_
         except AttributeError:
             ensure_report_captured(report)
-            account = report._account
+            account = report._account_
         call = EngineCall(self.registry, account) if self._has_custom else None
         blocks: list[AccountBlock] = []
         pnls: list[AccountPnlRow] = []
@@ -517,8 +517,8 @@ class EngineCore:
 
 def _account_of(order: Order) -> int | None:
     try:
-        return order._account
+        return order._account_
     except AttributeError:
         # A subclass that skips the base constructor has no group at all (spec section 3).
         ensure_captured(order)
-        return order._account
+        return order._account_

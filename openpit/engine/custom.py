@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from openpit.core.contexts import AccountAdjustmentContext, Context, PostTradeContext
 from openpit.param.ids import AccountId
+from openpit.param.words import is_encodable
 from openpit.pretrade.policy import Policy
 from openpit.pretrade.reading import (
     read_adjustment_result,
@@ -51,14 +52,14 @@ class CustomPolicy(BuiltinPolicy):
 
     def __init__(self, policy: Policy) -> None:
         name = policy.name
-        if not isinstance(name, str):
-            raise ValueError("policy.name must be a string")  # noqa: TRY004 - as the public API
+        if not isinstance(name, str) or not is_encodable(name):
+            raise ValueError("policy.name must be a string")
         group_id = getattr(policy, "policy_group_id", 0)
         if not isinstance(group_id, int) or group_id not in _GROUP_IDS:
             raise ValueError("policy_group_id must be an integer in range 0..=65535")
         for callback in _REQUIRED:
             getattr(policy, callback)
-        self.name = name
+        self.name = str.__str__(name)
         self.group_id = int(group_id)
         self.skips_start = getattr(
             type(policy), "check_pre_trade_start", None

@@ -13,6 +13,7 @@ from openpit.engine.accounts import Accounts, account_value
 from openpit.engine.batches import each
 from openpit.engine.builder import EngineBuilder
 from openpit.engine.configurator import Configurator
+from openpit.param.classes import is_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,14 +39,14 @@ _Result = TypeVar("_Result")
 
 def checked_order(order: object) -> Order:
     """Return an order; TypeError for anything else."""
-    if not isinstance(order, Order):
+    if type(order) is not Order and not is_of(order, Order):
         raise TypeError("order must inherit from openpit.Order")
     return order
 
 
 def checked_report(report: object) -> ExecutionReport:
     """Return an execution report; TypeError for anything else."""
-    if not isinstance(report, ExecutionReport):
+    if type(report) is not ExecutionReport and not is_of(report, ExecutionReport):
         raise TypeError("report must inherit from openpit.ExecutionReport")
     return report
 
@@ -54,7 +55,7 @@ def checked_adjustments(adjustments: Iterable[object]) -> list[Adjustment]:
     """Return account adjustments as a list; TypeError if there is anything else among them."""
     listed = list(adjustments)
     for adjustment in listed:
-        if not isinstance(adjustment, Adjustment):
+        if not is_of(adjustment, Adjustment):
             raise TypeError("adjustment must inherit from openpit.AccountAdjustment")
     return listed  # type: ignore[return-value]  # each was checked
 
@@ -128,7 +129,7 @@ class Engine(Opaque):
             TypeError: ``order`` is no :class:`openpit.Order`.
             Exception: the first one that a custom policy raised; the order did not pass.
         """
-        if order.__class__ is not Order and not isinstance(order, Order):
+        if type(order) is not Order and not is_of(order, Order):
             raise TypeError("order must inherit from openpit.Order")
         lock = self._lock
         if lock is None:

@@ -62,7 +62,7 @@ class Finisher:
     def commit(self, effects: Effects) -> None:
         """Take the mutations and run their commits in order; raise the first failure."""
         mutations = effects.mutations
-        if not self.busy and len(mutations) == 1 and mutations[0].__class__ is Mutation:
+        if not self.busy and len(mutations) == 1 and type(mutations[0]) is Mutation:
             # Most often it is one callback, called between two calls of the engine.
             effects.mutations = ()
             try:

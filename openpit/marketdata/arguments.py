@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from openpit.core.instrument import Instrument
 from openpit.marketdata.quotes import Quote, QuoteTtl
 from openpit.marketdata.store import DEFAULT_GROUP
+from openpit.param.classes import is_of
 from openpit.param.ids import AccountGroupId, AccountId, InstrumentId
 from openpit.param.refusals import not_an_instance
 
@@ -43,7 +44,7 @@ def group_of_reader(account_info: AccountInfo) -> int | None:
     group: object = account_info.account_group
     if group is None:
         return None
-    if group.__class__ is not AccountGroupId:
+    if type(group) is not AccountGroupId:
         wrong = not_an_instance(group, "AccountGroupId")
         raise TypeError(f"account_info.account_group must be AccountGroupId or None, got: {wrong}")
     return group._value
@@ -51,9 +52,9 @@ def group_of_reader(account_info: AccountInfo) -> int | None:
 
 def assets(instrument: object) -> tuple[str, str]:
     """Return the assets of an instrument."""
-    if isinstance(instrument, Instrument):
+    if is_of(instrument, Instrument):
         try:
-            return instrument._underlying, instrument._settlement
+            return instrument._underlying_, instrument._settlement_
         except AttributeError:
             pass  # a subclass that did not call its constructor is no instrument
     raise TypeError("instrument must be openpit.core.Instrument")
@@ -61,21 +62,21 @@ def assets(instrument: object) -> tuple[str, str]:
 
 def instrument_number(value: object) -> int:
     """Return the number of an InstrumentId."""
-    if value.__class__ is not InstrumentId:
+    if type(value) is not InstrumentId:
         raise not_an_instance(value, "InstrumentId")
     return value._value
 
 
 def account_number(value: object) -> int:
     """Return the number of an AccountId."""
-    if value.__class__ is not AccountId:
+    if type(value) is not AccountId:
         raise TypeError("account_id must be openpit.param.AccountId")
     return value._value
 
 
 def group_number(value: object) -> int:
     """Return the number of an AccountGroupId or of an integer from 1 to 2**32 - 1."""
-    if value.__class__ is AccountGroupId:
+    if type(value) is AccountGroupId:
         return value._value
     if isinstance(value, int) and 0 <= value <= _MAX_GROUP:
         if value == DEFAULT_GROUP:
@@ -88,13 +89,13 @@ def group_number(value: object) -> int:
 
 def time_to_live(value: object) -> int:
     """Return the nanoseconds of a QuoteTtl, INFINITE for quotes that do not expire."""
-    if value.__class__ is not QuoteTtl:
+    if type(value) is not QuoteTtl:
         raise not_an_instance(value, "QuoteTtl")
     return value._nanoseconds
 
 
 def quote_values(value: object) -> QuoteValues:
     """Return the prices of a Quote."""
-    if value.__class__ is not Quote:
+    if type(value) is not Quote:
         raise not_an_instance(value, "Quote")
     return value._values

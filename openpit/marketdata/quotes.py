@@ -68,12 +68,12 @@ class Quote(Closed):
         return _price_of(self._values[2])
 
     def __eq__(self, other: object) -> bool:
-        if other.__class__ is Quote:
+        if type(other) is Quote:
             return self._values == other._values
         return NotImplemented
 
     def _refuse_order(self, other: object) -> Any:
-        if other.__class__ is Quote:
+        if type(other) is Quote:
             raise TypeError("Quote supports only == and !=")
         return NotImplemented
 
@@ -130,7 +130,7 @@ class QuoteTtl(Opaque):
 def _optional_price(value: object) -> Decimal | None:
     if value is None:
         return None
-    if value.__class__ is Price:
+    if type(value) is Price:
         return value._value
     return Price(value)._value  # type: ignore[arg-type]  # the constructor tells
 

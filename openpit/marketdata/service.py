@@ -333,7 +333,7 @@ class MarketDataService(Opaque):
         resolution: QuoteResolution,
     ) -> tuple[QuoteValues, bool]:
         number = instrument_number(instrument_id)
-        if resolution.__class__ is not QuoteResolution:
+        if type(resolution) is not QuoteResolution:
             raise not_an_instance(resolution, "QuoteResolution")
         account = account_number(account_id)
         now = self._clock()

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Self, final
 
+from openpit.param.classes import is_of
 from openpit.param.decimals import parse_text
-from openpit.param.fixed_decimal import FixedDecimal, UnsignedDecimal, negative
+from openpit.param.fixed_decimal import UnsignedDecimal, negative
+from openpit.param.guarded import fill_guarded, fill_like
 from openpit.param.ids import Asset
 from openpit.param.reals import as_float, as_integer, real_number
 from openpit.param.refusals import not_an_instance, refuse_final_bases
@@ -48,64 +50,63 @@ class TradeAmount:
     Two amounts are equal only when they are the same object.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_quantity", "_volume")
+    __slots__ = ("__dict__", "__weakref__", "_quantity_", "_volume_")
     __module__ = "openpit.param"
 
-    _quantity: Decimal | None
-    _volume: Decimal | None
+    _quantity_: Decimal | None
+    _volume_: Decimal | None
 
     def __init__(self, other: TradeAmount) -> None:
         """Copy ``other``; new amounts come from :meth:`quantity` and :meth:`volume`."""
-        if not isinstance(other, TradeAmount):
+        if not is_of(other, TradeAmount):
             raise not_an_instance(other, "TradeAmount")
-        self._quantity = other._quantity
-        self._volume = other._volume
+        fill_like(self, TradeAmount._of(other._quantity_, other._volume_))
 
     @classmethod
     def _of(cls, quantity: Decimal | None, volume: Decimal | None) -> Self:
         self = _new(cls)
-        self._quantity = quantity
-        self._volume = volume
+        self._quantity_ = quantity
+        self._volume_ = volume
         return self
 
     @staticmethod
     def quantity(value: Quantity | Decimal | str | float) -> TradeAmount:
         """Return an amount in units of the underlying; raises as ``Quantity(value)`` does."""
         self = _new(TradeAmount)
-        self._quantity = _unsigned(value, Quantity)
-        self._volume = None
+        self._quantity_ = _unsigned(value, Quantity)
+        self._volume_ = None
         return self
 
     @staticmethod
     def volume(value: Volume | Decimal | str | float) -> TradeAmount:
         """Return an amount in the settlement asset; raises as ``Volume(value)`` does."""
         self = _new(TradeAmount)
-        self._quantity = None
-        self._volume = _unsigned(value, Volume)
+        self._quantity_ = None
+        self._volume_ = _unsigned(value, Volume)
         return self
 
     @property
     def is_quantity(self) -> bool:
         """Whether the amount is a quantity."""
-        return self._quantity is not None
+        return self._quantity_ is not None
 
     @property
     def is_volume(self) -> bool:
         """Whether the amount is a volume."""
-        return self._volume is not None
+        return self._volume_ is not None
 
     @property
     def as_quantity(self) -> Quantity | None:
         """The quantity, or None for a volume."""
-        return None if self._quantity is None else Quantity._of(self._quantity)
+        return None if self._quantity_ is None else Quantity._of(self._quantity_)
 
     @property
     def as_volume(self) -> Volume | None:
         """The volume, or None for a quantity."""
-        return None if self._volume is None else Volume._of(self._volume)
+        return None if self._volume_ is None else Volume._of(self._volume_)
 
     def __repr__(self) -> str:
-        if self._quantity is not None:
+        if self._quantity_ is not None:
             return f"TradeAmount.quantity(value=Quantity({self.as_quantity}))"
         return f"TradeAmount.volume(value=Volume({self.as_volume}))"
 
@@ -116,24 +117,23 @@ class AdjustmentAmount:
     Two amounts are equal only when they are the same object.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_is_absolute", "_value")
+    __slots__ = ("__dict__", "__weakref__", "_is_absolute_", "_value_")
     __module__ = "openpit.param"
 
-    _value: Decimal
-    _is_absolute: bool
+    _value_: Decimal
+    _is_absolute_: bool
 
     def __init__(self, other: AdjustmentAmount) -> None:
         """Copy ``other``; new amounts come from :meth:`delta` and :meth:`absolute`."""
-        if not isinstance(other, AdjustmentAmount):
+        if not is_of(other, AdjustmentAmount):
             raise not_an_instance(other, "AdjustmentAmount")
-        self._value = other._value
-        self._is_absolute = other._is_absolute
+        fill_like(self, AdjustmentAmount._of(other._value_, other._is_absolute_))
 
     @classmethod
     def _of(cls, value: Decimal, is_absolute: bool) -> Self:  # noqa: FBT001 - private, hot
         self = _new(cls)
-        self._value = value
-        self._is_absolute = is_absolute
+        self._value_ = value
+        self._is_absolute_ = is_absolute
         return self
 
     @staticmethod
@@ -149,26 +149,26 @@ class AdjustmentAmount:
     @property
     def is_delta(self) -> bool:
         """Whether the balance changes by the value."""
-        return not self._is_absolute
+        return not self._is_absolute_
 
     @property
     def is_absolute(self) -> bool:
         """Whether the balance becomes the value."""
-        return self._is_absolute
+        return self._is_absolute_
 
     @property
     def as_delta(self) -> PositionSize | None:
         """The change, or None for an absolute amount."""
-        return None if self._is_absolute else PositionSize._of(self._value)
+        return None if self._is_absolute_ else PositionSize._of(self._value_)
 
     @property
     def as_absolute(self) -> PositionSize | None:
         """The new balance, or None for a delta."""
-        return PositionSize._of(self._value) if self._is_absolute else None
+        return PositionSize._of(self._value_) if self._is_absolute_ else None
 
     def __repr__(self) -> str:
-        choice = "absolute" if self._is_absolute else "delta"
-        return f"AdjustmentAmount.{choice}(value=PositionSize({PositionSize._of(self._value)}))"
+        choice = "absolute" if self._is_absolute_ else "delta"
+        return f"AdjustmentAmount.{choice}(value=PositionSize({PositionSize._of(self._value_)}))"
 
 
 _LEVERAGE_SCALE = 10
@@ -244,9 +244,9 @@ class Leverage:
 
 def leverage_steps(value: Leverage | float) -> int:
     """Return a leverage as its number of tenths; ValueError for what is no leverage."""
-    if isinstance(value, Leverage):
+    if is_of(value, Leverage):
         return value._raw
-    if not isinstance(value, (bool, str, Decimal, FixedDecimal)):
+    if not isinstance(value, (bool, Decimal)):
         integer = as_integer(value)
         if integer is not None and _I64_MIN <= integer <= _I64_MAX:
             return _steps_of_int(integer)
@@ -285,7 +285,7 @@ class MonetaryAmount:
 
     def __post_init__(self) -> None:
         """Check the amount's class and take the currency as an asset."""
-        if not isinstance(self.amount, Fee):
+        if not is_of(self.amount, Fee):
             raise TypeError("amount must be openpit.param.Fee")
         object.__setattr__(self, "currency", Asset(self.currency))
 
@@ -294,35 +294,39 @@ def _refusal_of_trade(price: Any, quantity: Any) -> TypeError:
     # What would not even make a price or a quantity is refused as their constructors refuse it.
     Price(price)
     Quantity(quantity)
-    wrong = "quantity" if price.__class__ is Price else "price"
+    wrong = "quantity" if type(price) is Price else "price"
     return TypeError(f"{wrong} must be openpit.param.{wrong.capitalize()}")
 
 
 class Trade:
     """One execution: at what price, how many units. Equal only to itself."""
 
-    __slots__ = ("__dict__", "__weakref__", "_price", "_quantity")
+    __slots__ = ("__dict__", "__weakref__", "_price_", "_quantity_")
     __module__ = "openpit.param"
 
-    _price: Decimal
-    _quantity: Decimal
+    _price_: Decimal
+    _quantity_: Decimal
 
     def __init__(self, *, price: Price, quantity: Quantity) -> None:
         """Take a price and a quantity; TypeError for any other class."""
-        if price.__class__ is not Price or quantity.__class__ is not Quantity:
+        if type(price) is not Price or type(quantity) is not Quantity:
             raise _refusal_of_trade(price, quantity)
-        self._price = price._value
-        self._quantity = quantity._value
+        try:
+            self._price_ = price._value
+        except Exception:  # noqa: BLE001 - whatever a class that guards its attributes raises
+            fill_guarded(self, Trade, price=price, quantity=quantity)
+            return
+        self._quantity_ = quantity._value
 
     @property
     def price(self) -> Price:
         """The price of the execution."""
-        return Price._of(self._price)
+        return Price._of(self._price_)
 
     @property
     def quantity(self) -> Quantity:
         """The number of units executed."""
-        return Quantity._of(self._quantity)
+        return Quantity._of(self._quantity_)
 
     def __repr__(self) -> str:
         return f"Trade(price={self.price!r}, quantity={self.quantity!r})"

@@ -28,6 +28,7 @@ from decimal import (
 
 from openpit.errors import ParamError
 from openpit.param.reals import as_float, as_integer
+from openpit.param.words import is_encodable
 
 __all__ = [
     "MAX_MANTISSA",
@@ -50,6 +51,7 @@ __all__ = [
     "remainder",
     "round_to_scale",
     "scale_of",
+    "shortest_text",
     "subtract",
 ]
 
@@ -314,6 +316,7 @@ _SURE_DIGITS = 15  # a float of no more is nearer to its text than to any other
 
 _I128_MIN, _I128_MAX = -(2**127), 2**127 - 1
 _I128_DIGITS = 39
+_SHOWN_LENGTH = 64  # of a decimal in the text of its error
 _U32_MAX = 2**32 - 1
 
 
@@ -330,6 +333,10 @@ def _invalid_text(text: str, type_name: str) -> ParamError:
     return ParamError(f"invalid format for {type_name}: '{text}'")
 
 
+def _wrong_class(type_name: str) -> ValueError:
+    return ValueError(f"{type_name} must be a Decimal, str, int, or float")
+
+
 def _parse_grammar(text: str, type_name: str) -> Decimal:
     """Read a text by the grammar of spec section 2.1, however long it is."""
     if _GRAMMAR.fullmatch(text) is not None:
@@ -337,6 +344,8 @@ def _parse_grammar(text: str, type_name: str) -> Decimal:
         scale = scale_of(value)
         if _fits(value, scale) and not _runs_on(text, scale):
             return value or value.copy_abs()
+    if not is_encodable(text):
+        raise _wrong_class(type_name)
     raise _invalid_text(text, type_name)
 
 
@@ -403,12 +412,15 @@ def parse_decimal(value: Decimal, type_name: str) -> Decimal:
 def _parse_wide_decimal(value: Decimal, type_name: str) -> Decimal:
     """Take a decimal of any size; what does not fit is told apart as the reference does."""
     sign, digits, exponent = value.as_tuple()
+    shown = str(value)
+    if len(shown) > _SHOWN_LENGTH:
+        shown = f"{shown[:_SHOWN_LENGTH]}..."
     if not isinstance(exponent, int):
-        raise ParamError(f"{type_name} decimal {value} is not finite")
+        raise ParamError(f"{type_name} decimal {shown} is not finite")
     if not value and exponent >= 0:
         return ZERO
-    failure = f"{type_name} decimal {value} exceeds the core decimal range"
-    if exponent + len(digits) > _I128_DIGITS or -exponent > _U32_MAX:
+    failure = f"{type_name} decimal {shown} exceeds the core decimal range"
+    if max(exponent, 0) + len(digits) > _I128_DIGITS or -exponent > _U32_MAX:
         raise ParamError(failure)
     coefficient = int("".join(map(str, digits))) * (-1) ** sign * 10 ** max(exponent, 0)
     if not _I128_MIN <= coefficient <= _I128_MAX:
@@ -425,7 +437,7 @@ def _parse_wide_decimal(value: Decimal, type_name: str) -> Decimal:
     return from_mantissa(coefficient, scale)
 
 
-def _shortest_text(value: float) -> str:
+def shortest_text(value: float) -> str:
     """Return the shortest text that reads back as ``value``, without an exponent.
 
     Where two such texts are as near, this is the larger; Python's own ends in an even digit.
@@ -452,15 +464,15 @@ def parse(value: object, type_name: str) -> Decimal:
     if isinstance(value, Decimal):
         return parse_decimal(value, type_name)
     if isinstance(value, float):
-        return parse_text(_shortest_text(float(value)), type_name)
+        return parse_text(shortest_text(float(value)), type_name)
     if not isinstance(value, bool):
         integer = as_integer(value)
         if integer is not None:
             return parse_int(integer, type_name)
         real = as_float(value)
         if real is not None:
-            return parse_text(_shortest_text(real), type_name)
-    raise ValueError(f"{type_name} must be a Decimal, str, int, or float")
+            return parse_text(shortest_text(real), type_name)
+    raise _wrong_class(type_name)
 
 
 def plain(value: Decimal) -> str:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Never, Self
 
 from openpit.errors import ParamError
+from openpit.param.classes import is_of
 from openpit.param.decimals import (
     DecimalOverflow,
     add,
@@ -30,12 +31,11 @@ from openpit.param.enums import RoundingStrategy
 from openpit.param.floats import from_float, to_float
 from openpit.param.reals import as_float, real_number
 from openpit.param.refusals import (
-    not_an_instance,
     refuse_final_bases,
     refuse_operands,
     refuse_order,
 )
-from openpit.param.words import folded, quoted
+from openpit.param.words import folded, plain_text, quoted
 
 __all__ = ["FixedDecimal", "SignedDecimal", "UnsignedDecimal", "negative", "overflow"]
 
@@ -86,12 +86,6 @@ def _scale(value: int) -> int:
     return number
 
 
-def _strategy_name(value: object) -> str:
-    if not isinstance(value, str):
-        raise not_an_instance(value, "str")
-    return folded(value)
-
-
 def _strategy(name: str) -> str:
     """Return the rounding strategy of this folded name; ValueError when there is none."""
     strategy = _STRATEGIES.get(name)
@@ -105,7 +99,7 @@ def _strategy(name: str) -> str:
 
 def _parse_plain(value: object, type_name: str) -> Decimal:
     """Read a plain number; TypeError for the value of another decimal type."""
-    if isinstance(value, FixedDecimal):
+    if is_of(value, FixedDecimal):
         raise TypeError(f"{type_name} must be a Decimal, str, int, or float")
     return parse(value, type_name)
 
@@ -124,7 +118,7 @@ class FixedDecimal:
             number = parse_text(value, self.__class__.__name__)
         elif type(value) is int:
             number = parse_int(value, self.__class__.__name__)
-        elif value.__class__ is self.__class__:
+        elif type(value) is type(self):
             number = value._value
         else:
             number = _parse_plain(value, self.__class__.__name__)
@@ -159,9 +153,7 @@ class FixedDecimal:
     @classmethod
     def from_string(cls, value: str) -> Self:
         """Read a text; TypeError for another class, ParamError as the constructor does."""
-        if not isinstance(value, str):
-            raise not_an_instance(value, "str")
-        return cls._checked(parse_text(str.__str__(value), cls.__name__))
+        return cls._checked(parse_text(plain_text(value), cls.__name__))
 
     @classmethod
     def from_int(cls, value: int) -> Self:
@@ -186,7 +178,7 @@ class FixedDecimal:
         The sign is checked after rounding. Raises ``OverflowError`` for a scale that is negative
         or over 32 bits, ``ValueError`` for an unknown strategy, and as :meth:`from_decimal`.
         """
-        digits, name = _scale(scale), _strategy_name(strategy)
+        digits, name = _scale(scale), folded(plain_text(strategy))
         if not isinstance(value, Decimal):
             raise TypeError(f"{cls.__name__}.from_decimal expects decimal.Decimal")
         number = parse_decimal(value, cls.__name__)
@@ -198,10 +190,9 @@ class FixedDecimal:
 
         Raises as :meth:`from_decimal_rounded`, and ``ParamError`` for a text that is no number.
         """
-        if not isinstance(value, str):
-            raise not_an_instance(value, "str")
-        digits, rounding = _scale(scale), _strategy(_strategy_name(strategy))
-        number = parse_rounded_text(str.__str__(value), cls.__name__)
+        text = plain_text(value)
+        digits, rounding = _scale(scale), _strategy(folded(plain_text(strategy)))
+        number = parse_rounded_text(text, cls.__name__)
         return cls._checked(round_to_scale(number, digits, rounding))
 
     @classmethod
@@ -211,7 +202,7 @@ class FixedDecimal:
         Raises as :meth:`from_decimal_rounded` and :meth:`from_float`.
         """
         real = real_number(value)
-        digits, rounding = _scale(scale), _strategy(_strategy_name(strategy))
+        digits, rounding = _scale(scale), _strategy(folded(plain_text(strategy)))
         return cls._checked(round_to_scale(from_float(real), digits, rounding))
 
     @property
@@ -239,36 +230,36 @@ class FixedDecimal:
         return hash(self._value)
 
     def __eq__(self, other: object) -> bool:
-        if other.__class__ is self.__class__:
+        if type(other) is type(self):
             return self._value == other._value
         return NotImplemented
 
     def __lt__(self, other: Self) -> bool:
-        if other.__class__ is self.__class__:
+        if type(other) is type(self):
             return self._value < other._value
         refuse_order("<", self, other)
         return NotImplemented
 
     def __le__(self, other: Self) -> bool:
-        if other.__class__ is self.__class__:
+        if type(other) is type(self):
             return self._value <= other._value
         refuse_order("<=", self, other)
         return NotImplemented
 
     def __gt__(self, other: Self) -> bool:
-        if other.__class__ is self.__class__:
+        if type(other) is type(self):
             return self._value > other._value
         refuse_order(">", self, other)
         return NotImplemented
 
     def __ge__(self, other: Self) -> bool:
-        if other.__class__ is self.__class__:
+        if type(other) is type(self):
             return self._value >= other._value
         refuse_order(">=", self, other)
         return NotImplemented
 
     def __add__(self, other: Self) -> Self:
-        if other.__class__ is not self.__class__:
+        if type(other) is not type(self):
             refuse_operands("+", self, other)
             return NotImplemented
         try:
@@ -281,7 +272,7 @@ class FixedDecimal:
         return NotImplemented
 
     def __sub__(self, other: Self) -> Self:
-        if other.__class__ is not self.__class__:
+        if type(other) is not type(self):
             refuse_operands("-", self, other)
             return NotImplemented
         try:

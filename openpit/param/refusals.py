@@ -34,7 +34,7 @@ _PARAM_TYPES = frozenset(
 
 def not_an_instance(value: object, expected: str) -> TypeError:
     """Return the error for an argument of another class than ``expected``."""
-    found = "'None'" if value is None else f"'{value.__class__.__name__}' object"
+    found = "'None'" if value is None else f"'{type(value).__name__}' object"
     return TypeError(f"{found} is not an instance of '{expected}'")
 
 

@@ -14,7 +14,7 @@ from openpit.param.decimals import ZERO, DecimalOverflow, add, divide, multiply,
 from openpit.param.enums import Side
 from openpit.param.fixed_decimal import SignedDecimal, UnsignedDecimal, overflow
 from openpit.param.refusals import not_an_instance
-from openpit.param.words import folded, quoted
+from openpit.param.words import folded, plain_text, quoted
 
 if TYPE_CHECKING:
     from openpit.param.amounts import Leverage
@@ -37,9 +37,7 @@ def _is_buy(side: object) -> bool:
         return True
     if side is Side.SELL:
         return False
-    if not isinstance(side, str):
-        raise not_an_instance(side, "str")
-    word = folded(side)
+    word = folded(plain_text(side))
     if word == "buy":
         return True
     if word == "sell":
@@ -58,7 +56,7 @@ class Quantity(UnsignedDecimal):
 
     def calculate_volume(self, price: Price) -> Volume:
         """Return ``|price| * quantity``; ParamError when it does not fit."""
-        if price.__class__ is not Price:
+        if type(price) is not Price:
             raise not_an_instance(price, "Price")
         return Volume._of(_turnover(price, self))
 
@@ -78,7 +76,7 @@ class Volume(UnsignedDecimal):
 
     def calculate_quantity(self, price: Price) -> Quantity:
         """Return ``volume / |price|``, zero at a zero price; ParamError when it does not fit."""
-        if price.__class__ is not Price:
+        if type(price) is not Price:
             raise not_an_instance(price, "Price")
         if not price._value:
             return Quantity._of(ZERO)
@@ -112,16 +110,16 @@ class Notional(UnsignedDecimal):
     @staticmethod
     def from_price_quantity(price: Price, quantity: Quantity) -> Notional:
         """Return ``|price| * quantity``; ParamError when it does not fit."""
-        if price.__class__ is not Price:
+        if type(price) is not Price:
             raise not_an_instance(price, "Price")
-        if quantity.__class__ is not Quantity:
+        if type(quantity) is not Quantity:
             raise not_an_instance(quantity, "Quantity")
         return Notional._of(_turnover(price, quantity))
 
     @staticmethod
     def from_volume(volume: Volume) -> Notional:
         """Return the same amount as a notional."""
-        if volume.__class__ is not Volume:
+        if type(volume) is not Volume:
             raise not_an_instance(volume, "Volume")
         return Notional._of(volume._value)
 
@@ -162,13 +160,13 @@ class Price(SignedDecimal):
 
     def calculate_volume(self, quantity: Quantity) -> Volume:
         """Return ``|price| * quantity``; ParamError when it does not fit."""
-        if quantity.__class__ is not Quantity:
+        if type(quantity) is not Quantity:
             raise not_an_instance(quantity, "Quantity")
         return Volume._of(_turnover(self, quantity))
 
     def calculate_position_size(self, quantity: Quantity) -> PositionSize:
         """Return ``price * quantity`` with the price's sign; ParamError when it does not fit."""
-        if quantity.__class__ is not Quantity:
+        if type(quantity) is not Quantity:
             raise not_an_instance(quantity, "Quantity")
         try:
             return PositionSize._of(multiply(self._value, quantity._value))
@@ -195,7 +193,7 @@ class Pnl(SignedDecimal):
     @staticmethod
     def from_fee(fee: Fee) -> Pnl:
         """Return what a fee does to profit: a cost is a loss."""
-        if fee.__class__ is not Fee:
+        if type(fee) is not Fee:
             raise not_an_instance(fee, "Fee")
         return Pnl._of(negate(fee._value))
 
@@ -242,28 +240,28 @@ class CashFlow(SignedDecimal):
     @staticmethod
     def from_pnl(pnl: Pnl) -> CashFlow:
         """Return the same amount as a cash flow."""
-        if pnl.__class__ is not Pnl:
+        if type(pnl) is not Pnl:
             raise not_an_instance(pnl, "Pnl")
         return CashFlow._of(pnl._value)
 
     @staticmethod
     def from_fee(fee: Fee) -> CashFlow:
         """Return the negated fee: a cost is an outflow."""
-        if fee.__class__ is not Fee:
+        if type(fee) is not Fee:
             raise not_an_instance(fee, "Fee")
         return CashFlow._of(negate(fee._value))
 
     @staticmethod
     def from_volume_inflow(volume: Volume) -> CashFlow:
         """Return the volume as money received."""
-        if volume.__class__ is not Volume:
+        if type(volume) is not Volume:
             raise not_an_instance(volume, "Volume")
         return CashFlow._of(volume._value)
 
     @staticmethod
     def from_volume_outflow(volume: Volume) -> CashFlow:
         """Return the volume as money paid, which is negative."""
-        if volume.__class__ is not Volume:
+        if type(volume) is not Volume:
             raise not_an_instance(volume, "Volume")
         return CashFlow._of(negate(volume._value))
 
@@ -283,21 +281,21 @@ class PositionSize(SignedDecimal):
 
         ``side`` may be text of any case; ValueError when it names no side.
         """
-        if quantity.__class__ is not Quantity:
+        if type(quantity) is not Quantity:
             raise not_an_instance(quantity, "Quantity")
         return PositionSize._of(quantity._value if _is_buy(side) else negate(quantity._value))
 
     @staticmethod
     def from_pnl(pnl: Pnl) -> PositionSize:
         """Return the same amount as a position."""
-        if pnl.__class__ is not Pnl:
+        if type(pnl) is not Pnl:
             raise not_an_instance(pnl, "Pnl")
         return PositionSize._of(pnl._value)
 
     @staticmethod
     def from_fee(fee: Fee) -> PositionSize:
         """Return the negated fee: a cost lessens a holding."""
-        if fee.__class__ is not Fee:
+        if type(fee) is not Fee:
             raise not_an_instance(fee, "Fee")
         return PositionSize._of(negate(fee._value))
 
@@ -319,7 +317,7 @@ class PositionSize(SignedDecimal):
 
     def checked_add_quantity(self, qty: Quantity, side: Side | str) -> PositionSize:
         """Return the position after a fill of ``qty``; ParamError when it does not fit."""
-        if qty.__class__ is not Quantity:
+        if type(qty) is not Quantity:
             raise not_an_instance(qty, "Quantity")
         change = qty._value if _is_buy(side) else negate(qty._value)
         try:

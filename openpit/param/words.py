@@ -1,10 +1,12 @@
-"""Names given as text: what counts as blank, how case is ignored, how a wrong one is shown."""
+"""Names given as text: what they may hold, what is blank, how case is ignored, how one is shown."""
 
 from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["BLANKS", "folded", "quoted"]
+from openpit.param.refusals import not_an_instance
+
+__all__ = ["BLANKS", "folded", "is_encodable", "plain_text", "quoted"]
 
 # Unicode's White_Space, which str.strip() would extend by four separators.
 BLANKS = (
@@ -26,6 +28,28 @@ _ESCAPES = {
 
 # Marks that join the character before them are shown by number, so that they stay visible.
 _JOINING = ("Mn", "Me")
+
+
+def is_encodable(text: str) -> bool:
+    """Tell whether UTF-8 can hold a text; an unpaired surrogate it cannot."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return False
+    return True
+
+
+def plain_text(value: object) -> str:
+    """Return a text argument as a plain ``str``.
+
+    Raises ``TypeError`` for anything else and ``UnicodeEncodeError`` for what UTF-8 cannot hold.
+    """
+    if not isinstance(value, str):
+        raise not_an_instance(value, "str")
+    if not value.isascii():
+        value.encode()
+    return str.__str__(value)
 
 
 def folded(word: str) -> str:

@@ -276,9 +276,9 @@ class AccountOutcomeEntry(Closed):
         average_entry_price: object = None,
     ) -> None:
         for amount in (balance, held, incoming):
-            if amount is not None and amount.__class__ is not OutcomeAmount:
+            if amount is not None and type(amount) is not OutcomeAmount:
                 raise not_an_instance(amount, "OutcomeAmount")
-        if realized_pnl is not None and realized_pnl.__class__ is not PnlOutcome:
+        if realized_pnl is not None and type(realized_pnl) is not PnlOutcome:
             raise not_an_instance(realized_pnl, "PnlOutcome")
         self._outcome_row = (
             asset_text(asset),
@@ -362,7 +362,7 @@ class AccountAdjustmentOutcome(Closed):
     _outcome_row: OutcomeRow
 
     def __init__(self, *, policy_group_id: int, entry: AccountOutcomeEntry) -> None:
-        if entry.__class__ is not AccountOutcomeEntry:
+        if type(entry) is not AccountOutcomeEntry:
             raise not_an_instance(entry, "AccountOutcomeEntry")
         self._group_id = group_id(policy_group_id)
         self._outcome_row = entry._outcome_row
@@ -399,21 +399,21 @@ def outcomes_of(rows: Iterable[GroupRow]) -> list[AccountAdjustmentOutcome]:
 
 def position_size(value: object) -> Decimal:
     """Read anything that PositionSize accepts."""
-    if value.__class__ is PositionSize:
+    if type(value) is PositionSize:
         return value._value
     return PositionSize(value)._value  # type: ignore[arg-type]  # the constructor tells
 
 
 def profit(value: object) -> Decimal:
     """Read anything that Pnl accepts."""
-    if value.__class__ is Pnl:
+    if type(value) is Pnl:
         return value._value
     return Pnl(value)._value  # type: ignore[arg-type]  # the constructor tells
 
 
 def price(value: object) -> Decimal:
     """Read anything that Price accepts."""
-    if value.__class__ is Price:
+    if type(value) is Price:
         return value._value
     return Price(value)._value  # type: ignore[arg-type]  # the constructor tells
 
@@ -431,15 +431,15 @@ def group_id(value: object) -> int:
 
 def account_number(value: object) -> int:
     """Read an AccountId; TypeError for anything else."""
-    if value.__class__ is not AccountId:
+    if type(value) is not AccountId:
         raise TypeError("account_id must be openpit.param.AccountId")
     return value._value
 
 
 def _check_pnl_classes(pnl: object, halt_reason: object) -> None:
-    if pnl is not None and pnl.__class__ is not PnlOutcomeAmount:
+    if pnl is not None and type(pnl) is not PnlOutcomeAmount:
         raise not_an_instance(pnl, "PnlOutcomeAmount")
-    if halt_reason is not None and halt_reason.__class__ is not PnlHaltReason:
+    if halt_reason is not None and type(halt_reason) is not PnlHaltReason:
         raise not_an_instance(halt_reason, "PnlHaltReason")
 
 

@@ -63,18 +63,20 @@ class PolicyReject:
         scope: RejectScope = RejectScope.ORDER,
         user_data: int = 0,
     ) -> None:
-        if scope.__class__ is not RejectScope:
-            raise TypeError(_WRONG_SCOPE)
         values = self.__dict__
         values["code"] = code
         values["reason"] = reason
         values["details"] = details
         values["scope"] = scope
         values["user_data"] = user_data
+        if type(self) is not PolicyReject:
+            self.__post_init__()
+        elif type(scope) is not RejectScope:
+            raise TypeError(_WRONG_SCOPE)
 
     def __post_init__(self) -> None:
-        # For dataclasses that derive from this one: their generated constructors call it.
-        if self.scope.__class__ is not RejectScope:
+        """Check the scope; a class that derives from this one may do more, or something else."""
+        if type(self.scope) is not RejectScope:
             raise TypeError(_WRONG_SCOPE)
 
 

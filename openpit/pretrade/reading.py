@@ -66,9 +66,9 @@ def read_pre_trade_result(
         decided = value.mutations
         if decided is _NOTHING:
             return None
-        if decided.__class__ is tuple:
+        if type(decided) is tuple:
             for item in decided:
-                if item.__class__ is not Mutation:
+                if type(item) is not Mutation:
                     break
             else:
                 return Verdict(None, decided)
@@ -113,7 +113,7 @@ def read_report_result(value: Any) -> ReportEffect | None:
             "apply_execution_report must return PostTradeResult or None; "
             "bool True no longer maps to a synthetic account block"
         )
-    if value.__class__ is PostTradeResult:
+    if type(value) is PostTradeResult:
         return ReportEffect(value._blocks, value._pnls, value._rows)
     return ReportEffect(
         read_blocks(value.account_blocks),

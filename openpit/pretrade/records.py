@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from openpit.core.assets import asset_text
 from openpit.core.mutation import Mutation
 from openpit.param.enums import PnlHaltReason
-from openpit.param.words import folded
+from openpit.param.words import folded, is_encodable
 from openpit.pretrade.codes import PLAIN_CODE, PLAIN_SCOPE, RejectCode, RejectScope
 from openpit.pretrade.outcomes import (
     AccountAdjustmentOutcome,
@@ -56,20 +56,20 @@ def read_rejects(value: Any, policy_name: str) -> list[Reject]:
     rejects = []
     for item in value:
         code = item.code
-        if code.__class__ is RejectCode:
+        if type(code) is RejectCode:
             code = PLAIN_CODE[code]
         else:
             code = plain_code(_text(code, "reject.code"))
         reason = item.reason
-        if reason.__class__ is not str or not reason.isascii():
+        if type(reason) is not str or not reason.isascii():
             reason = _text(reason, "reject.reason")
         details = item.details
-        if details.__class__ is not str or not details.isascii():
+        if type(details) is not str or not details.isascii():
             details = _text(details, "reject.details")
         scope = item.scope
-        scope = PLAIN_SCOPE[scope] if scope.__class__ is RejectScope else _scope(scope)
+        scope = PLAIN_SCOPE[scope] if type(scope) is RejectScope else _scope(scope)
         token = getattr(item, "user_data", 0)
-        if token.__class__ is not int or not 0 <= token <= MAX_USER_DATA:
+        if type(token) is not int or not 0 <= token <= MAX_USER_DATA:
             token = _token(token, "reject.user_data must be an integer token (default 0)")
         rejects.append(of(code, reason, details, policy_name, scope, token))
     return rejects
@@ -81,7 +81,7 @@ def read_mutations(value: Any, mutations: list[Finalizer]) -> None:
     AttributeError for an item that has no ``commit`` or no ``rollback``.
     """
     for item in value:
-        if item.__class__ is Mutation:
+        if type(item) is Mutation:
             mutations.append(item)
         else:
             # Captured now: a later change of the policy's own object has no effect.
@@ -100,7 +100,7 @@ def read_rows(value: Any) -> list[OutcomeRow]:
 
 def read_blocks(value: Iterable[Any]) -> list[AccountBlock]:
     """Read an iterable of account blocks."""
-    return [item if item.__class__ is AccountBlock else _block(item) for item in value]
+    return [item if type(item) is AccountBlock else _block(item) for item in value]
 
 
 def read_account_pnls(value: Iterable[Any]) -> list[AccountPnlRow]:
@@ -112,25 +112,16 @@ def read_group_rows(value: Iterable[Any]) -> list[GroupRow]:
     """Read an iterable of account adjustment outcomes: entries with their policy group."""
     return [
         (item._group_id, item._outcome_row)
-        if item.__class__ is AccountAdjustmentOutcome
+        if type(item) is AccountAdjustmentOutcome
         else (group_id(item.policy_group_id), _row(item.entry))
         for item in value
     ]
 
 
 def _text(value: object, field: str) -> str:
-    if isinstance(value, str) and (value.isascii() or _is_encodable(value)):
+    if isinstance(value, str) and is_encodable(value):
         return str.__str__(value)
     raise ValueError(f"{field} must be a string")
-
-
-def _is_encodable(text: str) -> bool:
-    """Tell whether UTF-8 can hold a text; an unpaired surrogate it cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _scope(value: object) -> str:
@@ -158,7 +149,7 @@ def _block(item: Any) -> AccountBlock:
 
 
 def _row(item: Any) -> OutcomeRow:
-    if item.__class__ is AccountOutcomeEntry:
+    if type(item) is AccountOutcomeEntry:
         row: OutcomeRow = item._outcome_row
         return row
     average = item.average_entry_price
@@ -185,7 +176,7 @@ def _pnl(item: Any, name: str) -> tuple[Decimal | None, Decimal | None, PnlHaltR
         delta, absolute = pnl.delta, pnl.absolute
         delta, absolute = profit(delta), profit(absolute)
     halt_reason = item.halt_reason
-    if halt_reason is not None and halt_reason.__class__ is not PnlHaltReason:
+    if halt_reason is not None and type(halt_reason) is not PnlHaltReason:
         raise TypeError(f"{name}.halt_reason must be openpit.pretrade.PnlHaltReason")
     if (pnl is None) == (halt_reason is None):
         raise ValueError("PnL outcome requires exactly one of pnl or halt_reason")
@@ -193,7 +184,7 @@ def _pnl(item: Any, name: str) -> tuple[Decimal | None, Decimal | None, PnlHaltR
 
 
 def _account_pnl(item: Any) -> AccountPnlRow:
-    if item.__class__ is AccountPnlOutcome:
+    if type(item) is AccountPnlOutcome:
         row: AccountPnlRow = item._pnl_row
         return row
     pnl = _pnl(item, "AccountPnlOutcome")

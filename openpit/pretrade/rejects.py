@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, final
 
 from openpit.core.debug_text import quoted
 from openpit.core.opaque import Closed, Opaque
-from openpit.param.refusals import not_an_instance
+from openpit.param.words import plain_text
 from openpit.pretrade.codes import ACCOUNT, ORDER, PLAIN_CODE, RejectCode
 
 if TYPE_CHECKING:
@@ -121,10 +121,10 @@ class AccountBlock(Closed):
     def __init__(
         self, *, policy: str, code: str, reason: str, details: str, user_data: int = 0
     ) -> None:
-        self._policy = _plain_text(policy)
-        code = _plain_text(code)
-        self._reason = _plain_text(reason)
-        self._details = _plain_text(details)
+        self._policy = plain_text(policy)
+        code = plain_text(code)
+        self._reason = plain_text(reason)
+        self._details = plain_text(details)
         self._user_data = _token(user_data)
         self._code = plain_code(code)
 
@@ -215,14 +215,6 @@ def plain_code(code: str) -> str:
     if plain is None:
         raise ValueError(f"unsupported reject code {quoted(code)}")
     return plain
-
-
-def _plain_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise not_an_instance(value, "str")
-    if not value.isascii():
-        value.encode()  # an unpaired surrogate is refused here, by its UnicodeEncodeError
-    return str.__str__(value)
 
 
 def _token(value: object) -> int:

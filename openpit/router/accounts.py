@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from openpit.core.assets import asset_text
 from openpit.core.opaque import Opaque
-from openpit.engine.accounts import account_value, asset_text, group_tier, group_value, text
+from openpit.engine.accounts import account_value, group_tier, group_value
 from openpit.engine.registry import AccountRegistry, admin_block
+from openpit.param.classes import is_of
 from openpit.param.ids import AccountGroupId
 from openpit.param.refusals import not_an_instance
+from openpit.param.words import plain_text
 from openpit.pretrade.rejects import AccountBlock
 from openpit.router.wide import administration, change_group, everywhere
 
@@ -119,12 +122,12 @@ class ShardedAccounts(Opaque):
 
     def block(self, account: AccountId, reason: str) -> None:
         """Reject the account's orders from now on; a cause that is there already stays."""
-        cause = admin_block(text(reason))
+        cause = admin_block(plain_text(reason))
         self._driver.run(self._calls.of_account, account, "block", cause)
 
     def block_with_cause(self, account: AccountId, cause: AccountBlock) -> None:
         """Block with a given code, policy, reason and details; an existing cause stays."""
-        if not isinstance(cause, AccountBlock):
+        if not is_of(cause, AccountBlock):
             raise not_an_instance(cause, "AccountBlock")
         self._driver.run(self._calls.of_account, account, "block", cause)
 
@@ -142,7 +145,9 @@ class ShardedAccounts(Opaque):
         Raises:
             AccountBlockError: the account itself is not blocked.
         """
-        self._driver.run(self._calls.of_account, account, "replace_block_reason", text(reason))
+        self._driver.run(
+            self._calls.of_account, account, "replace_block_reason", plain_text(reason)
+        )
 
     def block_group(self, group: AccountGroupId | int, reason: str) -> None:
         """Reject the orders of a group's members, whoever they are when they come.
@@ -150,7 +155,7 @@ class ShardedAccounts(Opaque):
         Raises:
             AccountBlockError: the group is the default one.
         """
-        checked = text(reason)
+        checked = plain_text(reason)
         self._driver.run(self._calls.of_all, "block_group", group_value(group), checked)
 
     def unblock_group(self, group: AccountGroupId | int) -> None:
@@ -167,7 +172,7 @@ class ShardedAccounts(Opaque):
         Raises:
             AccountBlockError: the group is not blocked, or is the default one.
         """
-        checked = text(reason)
+        checked = plain_text(reason)
         self._driver.run(
             self._calls.of_all, "replace_group_block_reason", group_value(group), checked
         )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from openpit.core.assets import asset_text
 from openpit.core.opaque import Opaque
-from openpit.engine.accounts import asset_text, group_tier, group_value, text
+from openpit.engine.accounts import group_tier, group_value
 from openpit.engine.registry import admin_block
+from openpit.param.classes import is_of
 from openpit.param.ids import AccountGroupId
 from openpit.param.refusals import not_an_instance
+from openpit.param.words import plain_text
 from openpit.pretrade.rejects import AccountBlock
 from openpit.router.accounts import AccountCalls
 
@@ -92,12 +95,12 @@ class AsyncShardedAccounts(Opaque):
 
     async def block(self, account: AccountId, reason: str) -> None:
         """Reject the account's orders from now on; a cause that is there already stays."""
-        cause = admin_block(text(reason))
+        cause = admin_block(plain_text(reason))
         await self._driver.run(self._calls.of_account, account, "block", cause)
 
     async def block_with_cause(self, account: AccountId, cause: AccountBlock) -> None:
         """Block with a given code, policy, reason and details; an existing cause stays."""
-        if not isinstance(cause, AccountBlock):
+        if not is_of(cause, AccountBlock):
             raise not_an_instance(cause, "AccountBlock")
         await self._driver.run(self._calls.of_account, account, "block", cause)
 
@@ -116,7 +119,7 @@ class AsyncShardedAccounts(Opaque):
             AccountBlockError: the account itself is not blocked.
         """
         await self._driver.run(
-            self._calls.of_account, account, "replace_block_reason", text(reason)
+            self._calls.of_account, account, "replace_block_reason", plain_text(reason)
         )
 
     async def block_group(self, group: AccountGroupId | int, reason: str) -> None:
@@ -125,7 +128,7 @@ class AsyncShardedAccounts(Opaque):
         Raises:
             AccountBlockError: the group is the default one.
         """
-        checked = text(reason)
+        checked = plain_text(reason)
         await self._driver.run(self._calls.of_all, "block_group", group_value(group), checked)
 
     async def unblock_group(self, group: AccountGroupId | int) -> None:
@@ -142,7 +145,7 @@ class AsyncShardedAccounts(Opaque):
         Raises:
             AccountBlockError: the group is not blocked, or is the default one.
         """
-        checked = text(reason)
+        checked = plain_text(reason)
         await self._driver.run(
             self._calls.of_all, "replace_group_block_reason", group_value(group), checked
         )

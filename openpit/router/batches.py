@@ -270,26 +270,26 @@ class ExecuteMany(ManyCall):
         broker = 0
         counted_at = -1
         for order in self.orders[position:] if position else self.orders:
-            if order.__class__ is not Order:
+            if type(order) is not Order:
                 break
-            account = order._account
+            account = order._account_
             if account is None:
                 break
             number = owner[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
             rows, indexes, counts = parts[number]
             now = times[position]
-            quantity = order._quantity
-            volume = order._volume
-            price = order._price
+            quantity = order._quantity_
+            volume = order._volume_
+            price = order._price_
             if window is None:
                 rows.append(
                     (
                         EXECUTE,
                         account,
                         now,
-                        order._underlying,
-                        order._settlement,
-                        order._side,
+                        order._underlying_,
+                        order._settlement_,
+                        order._side_,
                         None if quantity is None else str(quantity),
                         None if volume is None else str(volume),
                         None if price is None else str(price),
@@ -309,9 +309,9 @@ class ExecuteMany(ManyCall):
                         EXECUTE_COUNTED,
                         account,
                         now,
-                        order._underlying,
-                        order._settlement,
-                        order._side,
+                        order._underlying_,
+                        order._settlement_,
+                        order._side_,
                         None if quantity is None else str(quantity),
                         None if volume is None else str(volume),
                         None if price is None else str(price),
@@ -345,7 +345,7 @@ class ExecuteMany(ManyCall):
             self._position += 1
             try:
                 order = captured_order(orders[index])
-                account = order._account
+                account = order._account_
                 if account is None:
                     self._position = index
                     return self._stop(core)
@@ -468,7 +468,7 @@ class ExecutePart(Part):
         call: ExecuteMany = self.call
         index = self.indexes[place]
         try:
-            account = call.orders[index]._account if is_wanted else None
+            account = call.orders[index]._account_ if is_wanted else None
             result = read_execute(link, account, reply)
         except WireError:
             raise

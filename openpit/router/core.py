@@ -331,8 +331,8 @@ class RouterCore:
     def execute(self, now: int, order: Order) -> Call:
         """Run both stages."""
         # The usual case of _check(), spelt out: the hot path of one order at a time.
-        if order.__class__ is Order and not self.is_closed:
-            account = order._account
+        if type(order) is Order and not self.is_closed:
+            account = order._account_
             if account is not None:
                 link = self._link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
                 if link.is_up:
@@ -365,9 +365,9 @@ class RouterCore:
         if self.is_closed:
             raise closed()
         self._now = now
-        if order.__class__ is not Order:
+        if type(order) is not Order:
             order = captured_order(order)
-        account = order._account
+        account = order._account_
         check = CHECKS[kind]
         encoder = self.encoder
 
@@ -453,7 +453,7 @@ class RouterCore:
     def report(self, now: int, report: ExecutionReport) -> Call:
         """Apply an execution report; shard 0 takes those without account id."""
         report = captured_report(report)
-        account = report._account
+        account = report._account_
         link = self.links[0] if account is None else self.link_of(account)
         return self._command(now, link, account, self.encoder.report(now, report), read_reported)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from openpit.core.order import Order, ensure_captured
 from openpit.core.report import ExecutionReport
 from openpit.core.report import ensure_captured as ensure_report_captured
+from openpit.param.classes import is_of
 from openpit.wire import kinds
 from openpit.wire.rows import report_row
 from openpit.wire.values import encode, has_attributes
@@ -22,7 +23,7 @@ Command = tuple[Any, ...]
 
 def captured_order(order: object) -> Order:
     """Return an order whose values can be read; TypeError for anything that is none."""
-    if not isinstance(order, Order):
+    if type(order) is not Order and not is_of(order, Order):
         raise TypeError("order must inherit from openpit.Order")
     ensure_captured(order)
     return order
@@ -30,7 +31,7 @@ def captured_order(order: object) -> Order:
 
 def captured_report(report: object) -> ExecutionReport:
     """Return a report whose values can be read; TypeError for anything that is none."""
-    if not isinstance(report, ExecutionReport):
+    if type(report) is not ExecutionReport and not is_of(report, ExecutionReport):
         raise TypeError("report must inherit from openpit.ExecutionReport")
     ensure_report_captured(report)
     return report
@@ -72,7 +73,7 @@ class OrderEncoder:
         if self._has_custom and not self.is_flat(order):
             return self.whole(kinds.EXECUTE_WHOLE, now, order)
         rates = self.rates
-        quantity, volume, price = order._quantity, order._volume, order._price
+        quantity, volume, price = order._quantity_, order._volume_, order._price_
         broker = asset = 0
         counted: Counted | None = None
         if rates is not None:
@@ -84,22 +85,22 @@ class OrderEncoder:
         if rates is None or not rates.policy.counts_broadly:
             return (
                 kinds.EXECUTE,
-                order._account,
+                order._account_,
                 now,
-                order._underlying,
-                order._settlement,
-                order._side,
+                order._underlying_,
+                order._settlement_,
+                order._side_,
                 None if quantity is None else str(quantity),
                 None if volume is None else str(volume),
                 None if price is None else str(price),
             ), None
         return (
             kinds.EXECUTE_COUNTED,
-            order._account,
+            order._account_,
             now,
-            order._underlying,
-            order._settlement,
-            order._side,
+            order._underlying_,
+            order._settlement_,
+            order._side_,
             None if quantity is None else str(quantity),
             None if volume is None else str(volume),
             None if price is None else str(price),
@@ -120,12 +121,12 @@ class OrderEncoder:
                 broker, asset = rates.peek(now, order)
             else:
                 broker, asset, counted = rates.count(now, order)
-        return (kind, order._account, now, value, broker, asset), counted
+        return (kind, order._account_, now, value, broker, asset), counted
 
     def report(self, now: int, report: ExecutionReport) -> Command:
         """Return the command that applies a report."""
         if self._has_custom and (
             has_attributes(report, ExecutionReport) or report.position_impact is not None
         ):
-            return (kinds.REPORT_WHOLE, report._account, now, encode(report))
+            return (kinds.REPORT_WHOLE, report._account_, now, encode(report))
         return report_row(kinds.REPORT, report, now)

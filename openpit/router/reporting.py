@@ -47,7 +47,7 @@ class ReportMany(ManyCall):
                 self.put_failure(core, index, error)
                 continue
             # A report without account id goes to shard 0, which speaks for the engine then.
-            account = report._account
+            account = report._account_
             number = 0 if account is None else core.link_of(account).number
             rows, indexes = self._rows[number]
             rows.append(row)

@@ -59,8 +59,8 @@ class BroadRates:
         """Tell whether the policy comes to count: it first reads what its barriers need."""
         policy = self.policy
         return not (
-            (policy.reads_instrument and order._settlement is None)
-            or (policy.reads_account and order._account is None)
+            (policy.reads_instrument and order._settlement_ is None)
+            or (policy.reads_account and order._account_ is None)
         )
 
     def count(self, now: int, order: Order) -> tuple[int, int, Counted | None]:
@@ -68,7 +68,7 @@ class BroadRates:
         if not self._reaches_windows(order):
             return 0, 0, None
         windows = self.windows
-        settlement = order._settlement
+        settlement = order._settlement_
         window = windows._broker
         before: tuple[tuple[Window, int, int], ...] = ((window, window.start, window.count),)
         asset_window = windows._assets.get(settlement)
@@ -89,7 +89,7 @@ class BroadRates:
         """Return what :meth:`count` would, and count nothing."""
         if not self._reaches_windows(order):
             return 0, 0
-        return self.windows.peek(order._settlement, now)
+        return self.windows.peek(order._settlement_, now)
 
     def broker_windows(self) -> FixedWindows:
         """Return the windows for somebody who counts many attempts against the broker's."""

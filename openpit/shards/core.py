@@ -212,13 +212,13 @@ class ShardCore:
             clock.now = now
             if fresh:
                 order = Order._of(None, None, None, None, None, None, None)
-            order._underlying = underlying
-            order._settlement = settlement
-            order._account = account
-            order._side = SIDES[side]
-            order._quantity = None if quantity is None else Decimal(quantity)
-            order._volume = None if volume is None else Decimal(volume)
-            order._price = None if price is None else Decimal(price)
+            order._underlying_ = underlying
+            order._settlement_ = settlement
+            order._account_ = account
+            order._side_ = SIDES[side]
+            order._quantity_ = None if quantity is None else Decimal(quantity)
+            order._volume_ = None if volume is None else Decimal(volume)
+            order._price_ = None if price is None else Decimal(price)
             counted = kind == EXECUTE_COUNTED
             reply: Reply | None = None
             try:
@@ -460,7 +460,7 @@ def _dry(seq: int, report: Any) -> Reply:
         kinds.DRY,
         seq,
         None if rejects is None else tuple(map(reject_row, rejects)),
-        lock_row(report._lock._groups),
+        lock_row(report._lock._groups_),
         tuple(map(outcome_row, report._rows)),
         None if block is None else block_row(block),
     )

@@ -76,15 +76,15 @@ def number(value: str | None) -> Decimal | None:
 
 def report_row(kind: int, report: ExecutionReport, now: int) -> Row:
     """Return the command that applies a plain report; the groups that no built-in reads stay."""
-    fill = report._fill
-    pnl, fee = report._pnl, report._impact_fee
+    fill = report._fill_
+    pnl, fee = report._pnl_, report._impact_fee_
     return (
         kind,
-        report._account,
+        report._account_,
         now,
-        report._underlying,
-        report._settlement,
-        report._side,
+        report._underlying_,
+        report._settlement_,
+        report._side_,
         None if pnl is None else str(pnl),
         None if fee is None else str(fee),
         None if fill is None else _fill_row(fill),
@@ -93,13 +93,13 @@ def report_row(kind: int, report: ExecutionReport, now: int) -> Row:
 
 def _fill_row(fill: ExecutionReportFillDetails) -> Row:
     return (
-        text(fill._last_price),
-        text(fill._last_quantity),
-        text(fill._fee_amount),
-        fill._fee_currency,
-        text(fill._remaining),
-        fill._is_final,
-        lock_row(fill._lock._groups),
+        text(fill._last_price_),
+        text(fill._last_quantity_),
+        text(fill._fee_amount_),
+        fill._fee_currency_,
+        text(fill._remaining_),
+        fill._is_final_,
+        lock_row(fill._lock_._groups_),
     )
 
 

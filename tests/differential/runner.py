@@ -19,7 +19,9 @@ for itself, or a list whose first element names the form:
 ``["dec"|"float"|"bytes"|"td", X]``   a Decimal, float or bytes from text, a timedelta from µs
 ``["obj", {K: E}]``                   a plain object with these attributes
 ``["trap"]``                          an object that raises at every attribute
-``["class", PATH, {}]``               a subclass; ``{"bare": true}`` skips ``super().__init__``
+``["class", PATH, {}]``               a subclass; ``{"bare": true}`` skips ``super().__init__``,
+                                      ``"hoarding"`` keeps private attributes of all names that
+                                      come to mind, ``"guarded"`` refuses every attribute
 ``["fn", TAG, E]``                    a function that notes its call and evaluates E
 ``["policy", SPEC]``                  a scripted custom policy, see ``ScriptedPolicy``
 ``["seq", E...]``                     evaluates all, gives the last
@@ -292,6 +294,27 @@ _POSITIONAL_HOOKS: dict[str, tuple[str, ...]] = {
 }
 
 
+#: What a program may call the attributes of its own order.
+_PRIVATE_NAMES = (
+    "account", "account_id", "amount", "asset", "average_entry_price", "balance", "bounds", "fee",
+    "fill", "instrument", "leverage", "lock", "margin", "operation", "order", "pnl", "position",
+    "price", "quantity", "settlement", "side", "size", "underlying", "value", "volume",
+)  # fmt: skip
+
+
+def _hoarding_init(base: type) -> Callable[..., None]:
+    def __init__(self: Any, *args: Any, **keywords: Any) -> None:  # noqa: N807 - it is one
+        base.__init__(self, *args, **keywords)
+        for name in _PRIVATE_NAMES:
+            setattr(self, f"_{name}", name)
+
+    return __init__
+
+
+def _refuse_attribute(_self: Any, name: str, _value: Any) -> None:
+    raise BoomError(name)
+
+
 class Interpreter:
     """Runs one scenario: kept values, the trace, and the coverage of the API."""
 
@@ -431,6 +454,10 @@ class Interpreter:
         body: dict[str, Any] = {"__module__": "scenario"}
         if expression[2].get("bare"):
             body["__init__"] = lambda *_args, **_kwargs: None
+        elif expression[2].get("hoarding"):
+            body["__init__"] = _hoarding_init(base)
+        if expression[2].get("guarded"):
+            body["__setattr__"] = _refuse_attribute
         return type("Sub" + base.__name__, (base,), body)
 
     def _function(self, expression: list[Any], scope: dict[str, Any]) -> Callable[..., Any]:

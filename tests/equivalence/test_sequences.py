@@ -93,7 +93,7 @@ class Reach:
 
 @pytest.fixture(scope="module")
 def reach() -> Reach:
-    return Reach(150)
+    return Reach(250)
 
 
 def _methods(kind: type) -> set[str]:

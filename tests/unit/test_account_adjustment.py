@@ -211,7 +211,7 @@ class TestAccountPnl:
         halted = AccountPnlOperation(state=PnlHaltReason.MISSING_FX)
 
         assert figure.state == Pnl("5.5")
-        assert figure._state == Decimal("5.50")
+        assert figure._state_ == Decimal("5.50")
         assert repr(figure) == ("AccountAdjustmentAccountPnlOperation(state=Pnl(Decimal('5.50')))")
         assert halted.state is PnlHaltReason.MISSING_FX
         assert repr(halted) == (
@@ -294,7 +294,7 @@ class TestAdjustment:
         text = "AccountAdjustment(operation=None, amount=None, bounds=None)"
         assert repr(Adjustment()) == text
         assert repr(Silent()) == text
-        assert Silent()._operation is None
+        assert Silent()._operation_ is None
 
     def test_a_group_of_another_class_is_refused(self):
         with pytest.raises(

@@ -97,7 +97,7 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
             return self._check_chain(order)
         # The plain case, broker caps on a quantity order with a price, is decided without calls.
         max_quantity, max_notional = self._broker_quantity, self._broker_notional
-        quantity, price = order._quantity, order._price
+        quantity, price = order._quantity_, order._price_
         if (
             quantity is not None
             and price is not None
@@ -118,12 +118,12 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
 
     def _check_chain(self, order: Order) -> list[Reject] | None:
         settings = self._settings
-        underlying, settlement = order._underlying, order._settlement
+        underlying, settlement = order._underlying_, order._settlement_
         if underlying is None or settlement is None:
             return [missing_field("instrument", NAME)]
         account = None
         if settings.account_assets:
-            account = order._account
+            account = order._account_
             if account is None:
                 return [missing_field("account ID", NAME)]
         by_pair, by_asset = settings.account_assets.get, settings.assets.get
@@ -139,7 +139,7 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
         broker = self._settings.broker or _NO_CAP
         if chain == broker == _NO_CAP:
             return None  # no cap is about this order: none of its amounts is read
-        if order._quantity is None and order._volume is None:
+        if order._quantity_ is None and order._volume_ is None:
             return [missing_field("trade amount", NAME)]
         try:
             quantity = notional = None
@@ -161,22 +161,22 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
             quantity,
             notional,
             chain,
-            f" for asset {order._underlying}",
-            f" for asset {order._settlement}",
+            f" for asset {order._underlying_}",
+            f" for asset {order._settlement_}",
         ) or _breach(quantity, notional, broker, "", "")
 
 
 def _quantity_of(order: Order) -> Decimal:
-    if order._quantity is not None:
-        return order._quantity
-    price = order._price
+    if order._quantity_ is not None:
+        return order._quantity_
+    price = order._price_
     if price is None:
         raise _Uncomputable(_NO_PRICE)
     if not price:
         return ZERO
-    assert order._volume is not None  # noqa: S101 - an amount is one or the other
+    assert order._volume_ is not None  # noqa: S101 - an amount is one or the other
     try:
-        return divide(order._volume, price.copy_abs())
+        return divide(order._volume_, price.copy_abs())
     except DecimalOverflow:
         raise _Uncomputable(
             "price or volume could not be used to evaluate order quantity"
@@ -184,14 +184,14 @@ def _quantity_of(order: Order) -> Decimal:
 
 
 def _notional_of(order: Order) -> Decimal:
-    if order._volume is not None:
-        return order._volume
-    price = order._price
+    if order._volume_ is not None:
+        return order._volume_
+    price = order._price_
     if price is None:
         raise _Uncomputable(_NO_PRICE)
-    assert order._quantity is not None  # noqa: S101 - an amount is one or the other
+    assert order._quantity_ is not None  # noqa: S101 - an amount is one or the other
     try:
-        return multiply(order._quantity, price.copy_abs())
+        return multiply(order._quantity_, price.copy_abs())
     except DecimalOverflow:
         raise _Uncomputable(
             "price or quantity could not be used to evaluate order notional"

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
+from openpit.core.assets import asset_text
 from openpit.param.values import Quantity, Volume
 from openpit.pretrade.policies.settings import (
     MODULE,
     SettingsError,
     account_number,
-    asset_name,
     expect,
     flag,
     listed,
@@ -190,13 +190,13 @@ def cap_of(limit: object) -> Cap:
 def asset_caps(items: Sequence[object]) -> list[tuple[str | None, Cap]]:
     """Return the caps of asset barriers, duplicates included."""
     barriers = (expect(item, OrderSizeAssetBarrier) for item in items)
-    return [(asset_name(item.asset), cap_of(item.limit)) for item in barriers]
+    return [(asset_text(item.asset), cap_of(item.limit)) for item in barriers]
 
 
 def pair_caps(items: Sequence[object]) -> list[tuple[tuple[int | None, str | None], Cap]]:
     """Return the caps of account+asset barriers, duplicates included."""
     barriers = (expect(item, OrderSizeAccountAssetBarrier) for item in items)
     return [
-        ((account_number(item.account_id), asset_name(item.asset)), cap_of(item.limit))
+        ((account_number(item.account_id), asset_text(item.asset)), cap_of(item.limit))
         for item in barriers
     ]

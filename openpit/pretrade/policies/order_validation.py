@@ -30,13 +30,13 @@ class OrderValidationPolicy(BuiltinPolicy):
         self.group_id = group_id
 
     def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
-        if order._quantity:
+        if order._quantity_:
             return None
-        if order._quantity is not None:
+        if order._quantity_ is not None:
             return [_zero("quantity")]
-        if order._volume:
+        if order._volume_:
             return None
-        if order._volume is not None:
+        if order._volume_ is not None:
             return [_zero("volume")]
         return [missing_field("trade amount", _NAME)]
 

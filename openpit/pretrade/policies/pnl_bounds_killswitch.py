@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from openpit.core.assets import asset_text
 from openpit.param.decimals import ZERO, DecimalOverflow, add, plain, subtract
 from openpit.param.values import Pnl
 from openpit.pretrade.policies.pnl_bounds_settings import (
@@ -21,7 +22,6 @@ from openpit.pretrade.policies.pnl_bounds_settings import (
 from openpit.pretrade.policies.settings import (
     MODULE,
     account_number,
-    asset_name,
     expect,
     group_id_value,
 )
@@ -90,7 +90,7 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
             TypeError: an argument of a wrong class.
             ValueError: an empty asset, or no amount.
         """
-        number, settlement = account_number(account), asset_name(asset)
+        number, settlement = account_number(account), asset_text(asset)
         value = Pnl(pnl)._value  # type: ignore[arg-type]  # the constructor checks the class
 
         def apply(policy: PnlBoundsKillSwitchPolicy) -> None:
@@ -99,7 +99,7 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
         return apply
 
     def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
-        settlement, account = order._settlement, order._account
+        settlement, account = order._settlement_, order._account_
         if settlement is None:
             return [missing_field("instrument", NAME)]
         if account is None:
@@ -122,8 +122,8 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
     def apply_report(
         self, report: ExecutionReport, now: int, call: Call | None
     ) -> ReportEffect | None:
-        settlement, account = report._settlement, report._account
-        pnl, fee = report._pnl, report._impact_fee
+        settlement, account = report._settlement_, report._account_
+        pnl, fee = report._pnl_, report._impact_fee_
         if settlement is None:
             return _missing("instrument")
         if account is None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from openpit.core.assets import asset_text
 from openpit.param.values import Pnl
 from openpit.pretrade.policies.settings import (
     MODULE,
     SettingsError,
     account_number,
-    asset_name,
     expect,
     listed,
 )
@@ -165,7 +165,7 @@ def read_barrier(barrier: object) -> tuple[str, Bounds]:
     """Return a checked barrier; see :meth:`PnlBoundsUpdate.read` for what it raises."""
     barrier = expect(barrier, PnlBoundsBrokerBarrier)
     lower, upper = barrier.lower_bound, barrier.upper_bound
-    return asset_name(barrier.settlement_asset), Bounds(
+    return asset_text(barrier.settlement_asset), Bounds(
         None if lower is None else Pnl(lower)._value, None if upper is None else Pnl(upper)._value
     )
 

@@ -257,11 +257,11 @@ class RateLimitPolicy(BuiltinPolicy):
         settings = self._settings
         settlement = account = None
         if self.reads_instrument:
-            settlement = order._settlement
+            settlement = order._settlement_
             if settlement is None:
                 return [missing_field("instrument", NAME)]
         if self.reads_account:
-            account = order._account
+            account = order._account_
             if account is None:
                 return [missing_field("account ID", NAME)]
         broker = asset = 0
@@ -301,7 +301,7 @@ class RateLimitPolicy(BuiltinPolicy):
 
     def peek_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
         settings = self._settings
-        settlement, account = order._settlement, order._account
+        settlement, account = order._settlement_, order._account_
         if self.reads_instrument and settlement is None:
             return [missing_field("instrument", NAME)]
         if self.reads_account and account is None:

@@ -9,12 +9,12 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from openpit.core.assets import asset_text
 from openpit.pretrade.policies.settings import (
     MODULE,
     U64_MAX,
     SettingsError,
     account_number,
-    asset_name,
     expect,
     flag,
     listed,
@@ -182,7 +182,7 @@ class RateLimitSettings(NamedTuple):
 def by_asset(items: Sequence[object]) -> list[tuple[str | None, Rate]]:
     """Return the rates of asset barriers, duplicates included."""
     barriers = (expect(item, RateLimitAssetBarrier) for item in items)
-    return [(asset_name(item.settlement_asset), rate_of(item.limit)) for item in barriers]
+    return [(asset_text(item.settlement_asset), rate_of(item.limit)) for item in barriers]
 
 
 def by_account(items: Sequence[object]) -> list[tuple[int | None, Rate]]:
@@ -195,7 +195,7 @@ def by_pair(items: Sequence[object]) -> list[tuple[tuple[int | None, str | None]
     """Return the rates of account+asset barriers, duplicates included."""
     barriers = (expect(item, RateLimitAccountAssetBarrier) for item in items)
     return [
-        ((account_number(item.account_id), asset_name(item.settlement_asset)), rate_of(item.limit))
+        ((account_number(item.account_id), asset_text(item.settlement_asset)), rate_of(item.limit))
         for item in barriers
     ]
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from operator import index
 from typing import Final, TypeVar
 
+from openpit.param.classes import is_of
 from openpit.param.ids import AccountId
 from openpit.param.refusals import not_an_instance
 
@@ -19,7 +20,6 @@ __all__ = [
     "U64_MAX",
     "SettingsError",
     "account_number",
-    "asset_name",
     "barriers",
     "expect",
     "flag",
@@ -46,18 +46,9 @@ def group_id_value(group_id: int) -> int:
     return number
 
 
-def asset_name(asset: object) -> str:
-    """Return an asset's text; TypeError for no text, ValueError for an empty one."""
-    if not isinstance(asset, str):
-        raise TypeError("asset must be a str")
-    if not asset.strip():
-        raise ValueError("asset must not be empty")
-    return str(asset)
-
-
 def account_number(account: object) -> int:
     """Return the number of an AccountId; TypeError for anything else."""
-    if not isinstance(account, AccountId):
+    if not is_of(account, AccountId):
         raise TypeError("account_id must be openpit.param.AccountId")
     return account._value
 

@@ -88,12 +88,12 @@ def members(random: Draw) -> Expression:
 
 
 def reason(random: Draw) -> Expression:
-    return random.odd(_REASONS, (None, 1))
+    return random.odd(_REASONS, (None, 1, "\ud800"))
 
 
 def currency(random: Draw) -> Expression:
     if random.fault():
-        return random.choice(("", " ", None, 1))
+        return random.choice(("", " ", None, 1, "a\ud800", "\x1c"))
     return random.choice(("USD", "USD", "EUR", call("param.Asset", "AAPL")))
 
 

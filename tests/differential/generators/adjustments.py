@@ -86,7 +86,7 @@ def adjustment(random: Draw) -> Expression:
     if random.chance(0.3):
         named["bounds"] = limits(random)
     if random.chance(0.01):
-        return call(["class", "AccountAdjustment", {"bare": True}], **named)
+        return call(["class", "AccountAdjustment", domain.subclass(random)], **named)
     return call("AccountAdjustment", **named)
 
 

@@ -131,7 +131,7 @@ def _later_use(random: Draw) -> Expression:
 def policy(random: Draw, name: str) -> Expression:
     specification: dict[str, Expression] = {"name": name}
     if random.fault():
-        specification["name"] = random.choice((1, None, "P0", "", "RateLimitPolicy"))
+        specification["name"] = random.choice((1, None, "P0", "", "RateLimitPolicy", "\ud800"))
     if random.fault():
         specification["nameless"] = True
     if random.chance(0.4):

@@ -66,6 +66,11 @@ def order_operation(
     )
 
 
+def subclass(random: Draw) -> dict[str, bool]:
+    """How a program's own class treats its base."""
+    return random.choice(({"bare": True}, {}, {"hoarding": True}, {"guarded": True}))
+
+
 def order(random: Draw, *, gaps: float = 0.04, **operation: Any) -> Expression:
     groups: dict[str, Expression] = {}
     if not random.chance(gaps):
@@ -75,8 +80,7 @@ def order(random: Draw, *, gaps: float = 0.04, **operation: Any) -> Expression:
     if random.chance(0.05):
         groups["margin"] = call("OrderMargin", leverage=10)
     if random.chance(0.02):
-        bare = random.chance(0.5)
-        return call(["class", "Order", {"bare": bare}], **groups)
+        return call(["class", "Order", subclass(random)], **groups)
     return call("Order", **groups)
 
 
@@ -164,7 +168,7 @@ def report(
     if random.chance(0.05):
         groups["position_impact"] = call("ExecutionReportPositionImpact", position_effect="OPEN")
     if random.chance(0.01):
-        return call(["class", "ExecutionReport", {"bare": True}], **groups)
+        return call(["class", "ExecutionReport", subclass(random)], **groups)
     return call("ExecutionReport", **groups)
 
 

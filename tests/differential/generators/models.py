@@ -320,12 +320,28 @@ def generate(random: Draw) -> Scenario:
     return steps
 
 
+#: What may be derived from and filled afterwards. The figures of the other groups are required, and
+#: a bare class of theirs is refused in other words.
+_DERIVABLE = (
+    "Order",
+    "OrderMargin",
+    "OrderOperation",
+    "OrderPosition",
+    "ExecutionReport",
+    "ExecutionReportOperation",
+    "ExecutionReportPositionImpact",
+    "account_adjustment.Adjustment",
+    "account_adjustment.Amount",
+    "account_adjustment.BalanceOperation",
+    "account_adjustment.Bounds",
+    "account_adjustment.PositionOperation",
+)
+
+
 def _subclassed(random: Draw) -> dict[str, Expression]:
-    path = random.choice(
-        ("Order", "ExecutionReport", "OrderOperation", "account_adjustment.Adjustment")
-    )
+    path = random.choice(_DERIVABLE)
     made = make(random, path)
-    made[1] = ["class", path, {"bare": random.random() < 0.3}]
+    made[1] = ["class", path, domain.subclass(random)]
     return step(made, "sub")
 
 

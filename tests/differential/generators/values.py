@@ -22,6 +22,7 @@ _STRATEGIES = (
     "DOWN",
     " midpointNearestEven ",
     "midpoint_nearest_even",
+    "\ud800",
     "x",
     None,
     3,
@@ -83,6 +84,7 @@ _SIDES = (
     "Buy",
     "sElL",
     " buy ",
+    "\ud800",
     "x",
     "",
     None,
@@ -130,6 +132,8 @@ _LEVERAGES = (
     "10",
     None,
     ["dec", "1.5"],
+    call("param.Price", "2.5"),
+    call("param.Quantity", 3),
     ["float", "nan"],
     ["float", "inf"],
     2**70,
@@ -187,7 +191,7 @@ def generate(random: Draw) -> Scenario:
 
 def _construct(random: Draw, _kept: list[tuple[str, str]]) -> Expression:
     kind = random.choice(numbers.DECIMAL_TYPES)
-    argument = numbers.raw(random, kind)
+    argument = "1\ud800" if random.chance(0.01) else numbers.raw(random, kind)
     form = random.random()
     if form < 0.55:
         return call(f"param.{kind}", argument)

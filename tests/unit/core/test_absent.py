@@ -19,7 +19,7 @@ def test_fields_of_a_group_that_was_never_filled_are_absent():
     group = Unfilled()
 
     assert (group.leverage, group.collateral_asset, group.auto_borrow) == (None, None, False)
-    assert group._leverage is None
+    assert group._leverage_ is None
     assert copy.copy(group).leverage is None
 
 

@@ -135,4 +135,4 @@ def test_a_trusted_fill_keeps_the_lock_that_it_is_given():
         last_trade=TRADE, fee=FEE, remaining_reserved_quantity=7, is_final=True, lock=lock
     )
     assert repr(fill) == repr(expected)
-    assert fill._lock is lock
+    assert fill._lock_ is lock

@@ -52,6 +52,12 @@ def test_numbers_are_understood_as_prices():
     assert lock_formats.from_cbor(bytes.fromhex("8181fb3ff0000000000000")) == {0: [Decimal(1)]}
 
 
+def test_of_two_texts_as_near_to_a_number_the_larger_is_taken():
+    assert lock_formats.from_cbor(bytes.fromhex("8181fa3fc00040")) == {
+        0: [Decimal("1.5000076293945313")]
+    }
+
+
 def test_what_follows_a_binary_lock_is_not_looked_at():
     assert lock_formats.from_msgpack(b"\x90\xff") == {}
     assert lock_formats.from_cbor(b"\x80\xff") == {}

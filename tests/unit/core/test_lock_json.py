@@ -28,6 +28,9 @@ def groups_of(text):
         ("[[-0,-0.0,0]]", {0: [0, 0, 0]}),
         ("[[18446744073709551615,18446744073709551616]]", {0: [2**64 - 1, 2**64 + 384]}),
         ("[[-9223372036854775808,-9223372036854775809]]", {0: [-(2**63), -(2**63) - 192]}),
+        ("[[3e25]]", {0: [30000000000000005000000000]}),
+        ("[[123456789.123456789123456789]]", {0: ["123456789.1234568"]}),
+        ("[[1e-400,0e999,0.0e400,-1e-30]]", {0: [0, 0, 0, 0]}),
         ('[["\\u0031\\u002e5"]]', {0: ["1.5"]}),
         ('[["0.00000000000000000000000000015"]]', {0: ["0.0000000000000000000000000002"]}),
     ],
@@ -103,6 +106,7 @@ SECTION = "expected a non-default group section [group_id, prices...]"
         ("[[1e]]", "invalid number at line 1 column 5"),
         ("[[1e+", "EOF while parsing a value at line 1 column 5"),
         ("[[1e400]]", "number out of range at line 1 column 7"),
+        ("[[1.8e308]]", "number out of range at line 1 column 9"),
         ('[["1]]', "EOF while parsing a string at line 1 column 6"),
         ('[["1\\', "EOF while parsing a string at line 1 column 5"),
         ('[["\\x"]]', "invalid escape at line 1 column 5"),
@@ -126,6 +130,17 @@ def test_what_is_wrong_is_named_with_its_place(text, problem):
     with pytest.raises(UnreadableLock) as info:
         groups_of(text)
     assert str(info.value) == problem
+
+
+def test_thousands_of_digits_are_only_digits():
+    ones = "1" * 5000
+
+    assert groups_of(f'[[{ones}e-4999,"{"0" * 5000}7",1e{"0" * 5000}5]]') == {
+        0: [Decimal("1.1111111111111112"), 7, 100000]
+    }
+    for number in (ones, f"1e{ones}", f"1e-{ones}1.", f'"{ones}"'):
+        with pytest.raises(UnreadableLock):
+            groups_of(f"[[{number}]]")
 
 
 PRICES_OF_A_GROUP = st.lists(

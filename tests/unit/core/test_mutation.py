@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import weakref
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -40,3 +41,12 @@ def test_both_callables_are_required():
 
 def test_a_mutation_can_be_copied():
     assert pickle.loads(pickle.dumps(Mutation(print, len))) == Mutation(print, len)
+
+
+def test_a_mutation_can_be_referred_to_weakly():
+    mutation = Mutation(print, print)
+    known = weakref.WeakSet([mutation])
+
+    assert mutation in known
+    del mutation
+    assert len(known) == 0

@@ -298,7 +298,7 @@ class TestOrder:
 
         assert repr(order) == "Order(operation=None, position=None, margin=None)"
         assert order.operation is order.position is order.margin is None
-        assert order._account is None
+        assert order._account_ is None
 
     def test_its_repr_nests_those_of_its_groups(self):
         order = Order(
@@ -320,11 +320,11 @@ class TestOrder:
     def test_it_captures_the_values_of_its_operation(self):
         order = Order(operation=an_operation())
 
-        assert (order._underlying, order._settlement) == ("AAPL", "USD")
-        assert order._account == 5
-        assert order._side is Side.BUY
-        assert (order._quantity, order._volume) == (Decimal(10), None)
-        assert order._price == Decimal("185.50")
+        assert (order._underlying_, order._settlement_) == ("AAPL", "USD")
+        assert order._account_ == 5
+        assert order._side_ is Side.BUY
+        assert (order._quantity_, order._volume_) == (Decimal(10), None)
+        assert order._price_ == Decimal("185.50")
 
     def test_what_happens_to_the_operation_later_does_not_reach_it(self):
         operation = an_operation()
@@ -333,9 +333,9 @@ class TestOrder:
 
         operation.underlying_asset = "MSFT"
 
-        assert order._underlying == "AAPL"
+        assert order._underlying_ == "AAPL"
         assert repr(order) == before
-        assert Order(operation=operation)._underlying == "MSFT"
+        assert Order(operation=operation)._underlying_ == "MSFT"
         assert order.operation.underlying_asset == "MSFT"
 
     @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ class TestOrder:
         order = Order(operation=ticket)
 
         assert order.operation is ticket
-        assert order._account == 5
+        assert order._account_ == 5
 
     def test_an_operation_that_was_never_filled_is_captured_as_absent_values(self):
         unfilled = object.__new__(OrderOperation)
@@ -374,8 +374,8 @@ class TestOrder:
         for operation in (SilentOperation(), unfilled):
             order = Order(operation=operation)
             assert order.operation is operation
-            assert order._account is None
-            assert order._price is None
+            assert order._account_ is None
+            assert order._price_ is None
 
     def test_without_its_constructor_every_group_is_absent(self):
         order = SilentOrder("A")
@@ -389,9 +389,9 @@ class TestOrder:
 
         ensure_captured(order)
 
-        assert order._account is None
-        assert order._margin is None
-        assert order._operation is None
+        assert order._account_ is None
+        assert order._margin_ is None
+        assert order._operation_ is None
         assert SilentOrder("B").position is None
 
     def test_an_order_that_was_captured_is_left_alone(self):
@@ -399,7 +399,7 @@ class TestOrder:
 
         ensure_captured(order)
 
-        assert order._account == 5
+        assert order._account_ == 5
         assert order.operation is not None
 
     def test_subclasses_may_take_more(self):
@@ -410,12 +410,12 @@ class TestOrder:
 
         order = Tagged(tag="A", operation=an_operation())
 
-        assert (order.tag, order._account) == ("A", 5)
+        assert (order.tag, order._account_) == ("A", 5)
 
     def test_a_trusted_order_makes_its_operation_when_it_is_asked_for(self):
         order = Order._of("AAPL", "USD", 5, Side.BUY, Decimal(10), None, Decimal("185.50"))
 
-        assert order._account == 5
+        assert order._account_ == 5
         assert repr(order) == repr(Order(operation=an_operation()))
         assert order.operation is order.operation
         assert order.operation.instrument == AAPL

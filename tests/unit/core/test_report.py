@@ -96,8 +96,8 @@ class TestOperation:
         operation.underlying_asset = "MSFT"
         operation.settlement_asset = None
 
-        assert (report._underlying, report._settlement) == ("AAPL", "USD")
-        assert ExecutionReport(operation=operation)._underlying == "MSFT"
+        assert (report._underlying_, report._settlement_) == ("AAPL", "USD")
+        assert ExecutionReport(operation=operation)._underlying_ == "MSFT"
         assert operation.settlement_asset is None
         assert operation.instrument == AAPL
 
@@ -201,16 +201,16 @@ class TestReport:
             "ExecutionReport(operation=None, financial_impact=None, fill=None, "
             "position_impact=None)"
         )
-        assert report._account is report._pnl is None
+        assert report._account_ is report._pnl_ is None
 
     def test_it_captures_the_values_of_operation_and_impact(self):
         report = ExecutionReport(
             operation=an_operation(), financial_impact=FinancialImpact(pnl="-3.50", fee="0.25")
         )
 
-        assert (report._underlying, report._settlement) == ("AAPL", "USD")
-        assert (report._account, report._side) == (5, Side.SELL)
-        assert (report._pnl, report._impact_fee) == (Decimal("-3.50"), Decimal("0.25"))
+        assert (report._underlying_, report._settlement_) == ("AAPL", "USD")
+        assert (report._account_, report._side_) == (5, Side.SELL)
+        assert (report._pnl_, report._impact_fee_) == (Decimal("-3.50"), Decimal("0.25"))
 
     def test_its_repr_nests_those_of_its_groups(self):
         report = ExecutionReport(
@@ -257,7 +257,7 @@ class TestReport:
         for operation in (SilentOperation(), object.__new__(ExecutionReportOperation)):
             report = ExecutionReport(operation=operation)
             assert report.operation is operation
-            assert report._account is None
+            assert report._account_ is None
 
     def test_without_its_constructor_every_group_is_absent(self):
         report = SilentReport("A")
@@ -275,8 +275,8 @@ class TestReport:
         ensure_captured(report)
         ensure_captured(report)
 
-        assert report._account is report._pnl is report._impact_fee is None
-        assert report._fill is report._position_impact is None
+        assert report._account_ is report._pnl_ is report._impact_fee_ is None
+        assert report._fill_ is report._position_impact_ is None
 
     def test_a_trusted_report_makes_its_groups_when_they_are_asked_for(self):
         fill = a_fill()

@@ -441,6 +441,10 @@ TOO_LARGE = f"{OUTSIDE}: Number exceeds maximum value that can be represented."
         ("2E+38", f"Price decimal 2E+38 {OUTSIDE}"),  # over 2**127
         ("1E+1000000", f"Price decimal 1E+1000000 {OUTSIDE}"),
         ("1E-4294967296", f"Price decimal 1E-4294967296 {OUTSIDE}"),
+        ("1" * 64, f"Price decimal {'1' * 64} {OUTSIDE}"),
+        ("1" * 5000, f"Price decimal {'1' * 64}... {OUTSIDE}"),
+        ("0." + "1" * 5000, f"Price decimal 0.{'1' * 62}... {OUTSIDE}"),
+        ("NaN" + "1" * 62, f"Price decimal NaN{'1' * 61}... is not finite"),
     ],
 )
 def test_parse_decimal_refuses(value, message):

@@ -1,10 +1,10 @@
-"""Names given as text: folding and quoting."""
+"""Names given as text: what they may hold, folding and quoting."""
 
 from __future__ import annotations
 
 import pytest
 
-from openpit.param.words import folded, quoted
+from openpit.param.words import folded, is_encodable, plain_text, quoted
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,29 @@ def test_folded(word, name):
 )
 def test_quoted(text, shown):
     assert quoted(text) == shown
+
+
+def test_what_utf_8_holds():
+    assert is_encodable("usd")
+    assert is_encodable("é€\U0001f600")
+    assert not is_encodable("\ud83d")
+
+
+def test_an_argument_becomes_plain_text():
+    class Shouting(str):
+        __slots__ = ()
+
+        def __str__(self):
+            return self.upper()
+
+    given = plain_text(Shouting("é"))
+
+    assert given == "é"
+    assert type(given) is str
+
+
+def test_what_is_no_text_is_refused():
+    with pytest.raises(TypeError, match=r"^'int' object is not an instance of 'str'$"):
+        plain_text(5)
+    with pytest.raises(UnicodeEncodeError, match="surrogates not allowed"):
+        plain_text("a\ud800")

@@ -175,3 +175,11 @@ def test_a_decision_with_mutations_accepts():
 
 def test_codes_may_be_members_or_texts():
     assert PolicyReject(RejectCode.CUSTOM, "r", "d") == PolicyReject("Custom", "r", "d")
+
+
+def test_a_derived_reject_may_complete_itself():
+    class Worded(PolicyReject):
+        def __post_init__(self):
+            object.__setattr__(self, "reason", f"{self.reason} ({self.code})")
+
+    assert Worded("Custom", "stop", "by hand").reason == "stop (Custom)"

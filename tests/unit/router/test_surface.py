@@ -384,13 +384,13 @@ def test_many_reports_that_fail() -> None:
 def test_an_item_that_cannot_be_packed_fails_alone() -> None:
     sharded = engine()
     strange = buy(1)
-    strange._underlying = "\ud800"
+    strange._underlying_ = "\ud800"
     with pytest.raises(ExceptionGroup, match="failed at index 1"):
         sharded.execute_pre_trade_many([buy(1), strange, buy(1)])
     with pytest.raises(UnicodeEncodeError):
         sharded.execute_pre_trade(strange)
     odd = report(1)
-    odd._underlying = "\ud800"
+    odd._underlying_ = "\ud800"
     with pytest.raises(ExceptionGroup, match="failed at index 0"):
         sharded.apply_execution_report_many([odd, report(1)])
 

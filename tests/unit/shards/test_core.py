@@ -68,7 +68,7 @@ def execute(number: int | None = 1, quantity: str = "10") -> tuple[Any, ...]:
 
 
 def whole(kind: int, order: Order) -> tuple[Any, ...]:
-    return (kind, order._account, NOW, encode(order), 0, 0)
+    return (kind, order._account_, NOW, encode(order), 0, 0)
 
 
 def administer(method: str, *values: object) -> tuple[Any, ...]:

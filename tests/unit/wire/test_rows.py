@@ -37,7 +37,7 @@ def test_a_report_arrives_as_it_left(sent: core.ExecutionReport) -> None:
     arrived = rows.read_report(command)
     ensure_captured(sent)
     assert repr(arrived) == repr(sent)
-    assert arrived._account == sent._account
+    assert arrived._account_ == sent._account_
     if sent.fill is not None:
         assert arrived.fill.lock == sent.fill.lock
 
@@ -57,8 +57,8 @@ def test_a_block_arrives_as_it_left() -> None:
 
 def test_locks_keep_groups_and_order() -> None:
     lock = Lock([(3, "1.50"), (0, "4"), (3, "-2")])
-    assert there(rows.lock_row(lock._groups)) == ((3, "1.50", "-2"), (0, "4"))
-    assert rows.lock_of(rows.lock_row(lock._groups)) == lock
+    assert there(rows.lock_row(lock._groups_)) == ((3, "1.50", "-2"), (0, "4"))
+    assert rows.lock_of(rows.lock_row(lock._groups_)) == lock
     assert rows.lock_row(None) == ()
     assert rows.lock_of(()) == Lock()
 

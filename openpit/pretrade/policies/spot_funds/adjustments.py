@@ -37,13 +37,13 @@ def apply_adjustment(
     desk: Desk, account: int, adjustment: Adjustment, call: Call | None
 ) -> AdjustmentEffect | None:
     """Apply one adjustment of a balance or of the account's PnL."""
-    operation = adjustment._operation
+    operation = adjustment._operation_
     if isinstance(operation, AccountPnlOperation):
-        return _adjust_account_pnl(desk, account, operation._state, call)
-    if not isinstance(operation, BalanceOperation) or operation._asset is None:
+        return _adjust_account_pnl(desk, account, operation._state_, call)
+    if not isinstance(operation, BalanceOperation) or operation._asset_ is None:
         return AdjustmentEffect([missing_field("balance asset", NAME, ACCOUNT)])
     return _adjust_balance(
-        desk, account, operation._asset, operation, adjustment._amount, adjustment._bounds
+        desk, account, operation._asset_, operation, adjustment._amount_, adjustment._bounds_
     )
 
 
@@ -179,9 +179,11 @@ def _adjust_balance(
     amount: Amount | None,
     bounds: Bounds | None,
 ) -> AdjustmentEffect | None:
-    average, pnl = operation._average_entry_price, operation._realized_pnl
+    average, pnl = operation._average_entry_price_, operation._realized_pnl_
     balance, held, incoming = (
-        (None, None, None) if amount is None else (amount._balance, amount._held, amount._incoming)
+        (None, None, None)
+        if amount is None
+        else (amount._balance_, amount._held_, amount._incoming_)
     )
     if all(given is None for given in (balance, held, incoming, average, pnl)):
         return None
@@ -228,18 +230,18 @@ def _adjusted(
     """Return a field after its adjustment; refused where that is outside the field's bounds."""
     if amount is None:
         return current
-    value = amount._value
-    if not amount._is_absolute:
+    value = amount._value_
+    if not amount._is_absolute_:
         try:
             value = add(current, value)
         except DecimalOverflow:
             raise _overflow(
                 f"account adjustment overflow: asset {asset}, field {field}, "
-                f"current {plain(current)}, applied delta: {plain(amount._value)}"
+                f"current {plain(current)}, applied delta: {plain(amount._value_)}"
             ) from None
     if bounds is not None:
-        lower = getattr(bounds, f"_{field}_lower")
-        upper = getattr(bounds, f"_{field}_upper")
+        lower = getattr(bounds, f"_{field}_lower_")
+        upper = getattr(bounds, f"_{field}_upper_")
         if (lower is not None and value < lower) or (upper is not None and value > upper):
             raise _Refused(
                 Reject._of(

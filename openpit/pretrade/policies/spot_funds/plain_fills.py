@@ -37,8 +37,8 @@ def apply_plain_fill(  # noqa: PLR0915 - one straight path: every call in it wou
     nothing, of an account whose currency is the settlement asset, that has both assets, no halted
     PnL, and no barrier to watch.
     """
-    price, quantity, fee = fill._last_price, fill._last_quantity, fill._fee_amount
-    prices = fill._lock._groups.get(desk.group_id)
+    price, quantity, fee = fill._last_price_, fill._last_quantity_, fill._fee_amount_
+    prices = fill._lock_._groups_.get(desk.group_id)
     funds = desk.funds.get(account)
     if (
         price is None
@@ -46,10 +46,10 @@ def apply_plain_fill(  # noqa: PLR0915 - one straight path: every call in it wou
         or prices is None
         or funds is None
         or len(prices) != 1
-        or (fill._is_final and fill._remaining)
+        or (fill._is_final_ and fill._remaining_)
         or underlying == settlement
         or settlement != desk.accounts.currency_of(account)
-        or (fee and fill._fee_currency != settlement)
+        or (fee and fill._fee_currency_ != settlement)
         or desk.settings.has_barriers
     ):
         return None

@@ -77,8 +77,8 @@ class SpotFundsPolicy(BuiltinPolicy):
         the default limit mode, every figure within NARROW and above zero. Anything else goes to
         :func:`check_order`, before any change; the answers are the same, to the digits of a zero.
         """
-        price, quantity, side = order._price, order._quantity, order._side
-        account = order._account
+        price, quantity, side = order._price_, order._quantity_, order._side_
+        account = order._account_
         if price is None or quantity is None or account is None or not self._plain:
             return check_order(self._desk, order, now, call)
         funds = self._funds.get(account)
@@ -87,11 +87,11 @@ class SpotFundsPolicy(BuiltinPolicy):
         try:
             notional = _multiply(price, quantity)
             if side is _BUY:
-                paid, hold = order._settlement, notional
-                bought, incoming = order._underlying, quantity
+                paid, hold = order._settlement_, notional
+                bought, incoming = order._underlying_, quantity
             elif side is _SELL:
-                paid, hold = order._underlying, quantity
-                bought, incoming = order._settlement, notional
+                paid, hold = order._underlying_, quantity
+                bought, incoming = order._settlement_, notional
             else:
                 return check_order(self._desk, order, now, call)
             slots = funds.slots
@@ -129,10 +129,10 @@ class SpotFundsPolicy(BuiltinPolicy):
         return verdict
 
     def peek_main(self, order: Order, now: int, call: Call | None) -> Verdict | None:
-        account = order._account
+        account = order._account_
         if account is None:
             return self.check_main(order, now, call)
-        before = Glance(self._funds, account, (order._underlying, order._settlement))
+        before = Glance(self._funds, account, (order._underlying_, order._settlement_))
         try:
             verdict = self.check_main(order, now, call)
         finally:

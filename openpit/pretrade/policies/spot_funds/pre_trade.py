@@ -63,13 +63,13 @@ def check_order(desk: Desk, order: Order, now: int, call: Call | None) -> Verdic
     cannot be evaluated stops it, and a PnL outside its barrier is reported beside what is recorded
     (spec section 5.7).
     """
-    underlying, settlement, account = order._underlying, order._settlement, order._account
-    quantity, volume = order._quantity, order._volume
+    underlying, settlement, account = order._underlying_, order._settlement_, order._account_
+    quantity, volume = order._quantity_, order._volume_
     if underlying is None or settlement is None:
         return Verdict([missing_field("instrument", NAME)])
     if account is None:
         return Verdict([missing_field("account ID", NAME)])
-    if order._side is None:
+    if order._side_ is None:
         return Verdict([missing_field("side", NAME)])
     if quantity is None and volume is None:
         return Verdict([missing_field("trade amount", NAME)])
@@ -78,10 +78,10 @@ def check_order(desk: Desk, order: Order, now: int, call: Call | None) -> Verdic
         desk.accounts.group_of(account),
         underlying,
         settlement,
-        order._side is Side.BUY,
+        order._side_ is Side.BUY,
         quantity,
         volume,
-        order._price,
+        order._price_,
     )
     drop_copy = call is not None and call.is_drop_copy
 

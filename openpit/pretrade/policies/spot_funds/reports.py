@@ -41,24 +41,24 @@ _UNPRICED: Final = (PnlHaltReason.MISSING_FX, PnlHaltReason.MISSING_ACCOUNT_CURR
 
 def apply_report(desk: Desk, report: ExecutionReport) -> ReportEffect | None:
     """Apply a report; a field that is missing blocks the account and nothing is applied."""
-    account, underlying, settlement = report._account, report._underlying, report._settlement
-    fill = report._fill
+    account, underlying, settlement = report._account_, report._underlying_, report._settlement_
+    fill = report._fill_
     if account is None:
         return _missing("account ID")
     if underlying is None or settlement is None:
         return _missing("instrument")
-    if report._side is None:
+    if report._side_ is None:
         return _missing("side")
-    if fill is None or fill._remaining is None:
+    if fill is None or fill._remaining_ is None:
         return _missing("remaining reserved quantity")
-    if fill._is_final is None:
+    if fill._is_final_ is None:
         return _missing("order finality")
-    buys = report._side is Side.BUY
+    buys = report._side_ is Side.BUY
     effect = apply_plain_fill(desk, account, underlying, settlement, fill, buys=buys)
     if effect is not None:
         return effect
     group = desk.accounts.group_of(account)
-    before = Glance(desk.funds, account, (underlying, settlement, fill._fee_currency))
+    before = Glance(desk.funds, account, (underlying, settlement, fill._fee_currency_))
     try:
         effect = _Application(desk, account, group, underlying, settlement, buys=buys).run(fill)
     except BaseException:
@@ -128,8 +128,8 @@ class _Application:
 
     def run(self, fill: ExecutionReportFillDetails) -> ReportEffect:
         """Apply the fill, the fee and the release, each as far as it goes."""
-        price, quantity = fill._last_price, fill._last_quantity
-        fee, currency = fill._fee_amount, fill._fee_currency
+        price, quantity = fill._last_price_, fill._last_quantity_
+        fee, currency = fill._fee_amount_, fill._fee_currency_
         try:
             if price is not None and quantity is not None:
                 self._apply_fill(fill, price, quantity)
@@ -139,9 +139,9 @@ class _Application:
                 self._watch(engaged=engaged, moved=bool(quantity or fee))
         except _Refused as refused:
             self._blocks.append(refused.block)
-        if fill._is_final and fill._remaining:
+        if fill._is_final_ and fill._remaining_:
             try:
-                self._release(fill, fill._remaining)
+                self._release(fill, fill._remaining_)
             except _Refused as refused:
                 self._blocks.append(refused.block)
         rows = self._rows()
@@ -177,7 +177,7 @@ class _Application:
     def _locked_price(self, fill: ExecutionReportFillDetails, purpose: str) -> Decimal:
         """Return the price that the order was reserved at."""
         group = self._desk.group_id
-        prices = fill._lock._groups.get(group, ())
+        prices = fill._lock_._groups_.get(group, ())
         if len(prices) == 1:
             return prices[0]
         if prices:

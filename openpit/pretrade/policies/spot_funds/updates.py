@@ -11,6 +11,7 @@ from operator import index
 from types import EllipsisType
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
+from openpit.core.assets import asset_text
 from openpit.param.enums import PnlHaltReason
 from openpit.param.ids import AccountGroupId, AccountId, InstrumentId
 from openpit.param.values import Pnl, Quantity
@@ -18,7 +19,6 @@ from openpit.pretrade.policies.settings import (
     MODULE,
     SettingsError,
     account_number,
-    asset_name,
     barriers,
     expect,
 )
@@ -148,7 +148,7 @@ class FundsUpdate(NamedTuple):
                 for entry in _listed(account_group_limit_modes, SpotFundsLimitModeAccountGroupEntry)
             ],
             [
-                (_account(entry, "account_id"), asset_name(entry.asset), _limit(entry.limit))
+                (_account(entry, "account_id"), asset_text(entry.asset), _limit(entry.limit))
                 for entry in _listed(position_limits, SpotFundsPositionLimitEntry)
             ],
         )
@@ -322,7 +322,7 @@ def _limit(limit: object) -> Decimal | None:
 def _barrier(barrier: object) -> Barrier:
     barrier = expect(barrier, SpotFundsPnlBoundsBarrier)
     return Barrier(
-        asset_name(barrier.currency), _bound(barrier.lower_bound), _bound(barrier.upper_bound)
+        asset_text(barrier.currency), _bound(barrier.lower_bound), _bound(barrier.upper_bound)
     )
 
 

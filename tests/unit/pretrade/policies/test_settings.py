@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from openpit.param.ids import AccountId, Asset
+from openpit.param.ids import AccountId
 from openpit.pretrade.policies import RateLimit
 from openpit.pretrade.policies import settings as read
 
@@ -25,13 +25,6 @@ def test_group_ids() -> None:
     assert refusal(read.group_id_value, 1.0) == (
         "TypeError: 'float' object cannot be interpreted as an integer"
     )
-
-
-def test_assets() -> None:
-    assert read.asset_name("USD") == "USD"
-    assert type(read.asset_name(Asset("USD"))) is str
-    assert refusal(read.asset_name, 5) == "TypeError: asset must be a str"
-    assert refusal(read.asset_name, " ") == "ValueError: asset must not be empty"
 
 
 def test_accounts() -> None:
