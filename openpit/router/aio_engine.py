@@ -152,7 +152,7 @@ class AsyncShardedEngine(Opaque):
             # An order without account id depends on all accounts: it runs on its own.
             result = failure = None
             try:
-                result = await self.execute_pre_trade(listed[call.stopped_at])
+                result = await driver.run(self._core.execute_stopped, call)
             except Exception as error:  # noqa: BLE001 - told with the others, at the end
                 failure = error
             await driver.run_part(call.resume, result, failure)

@@ -385,6 +385,11 @@ class ExecuteMany(ManyCall):
         else:
             self.finish(core, None)  # so far: the face goes on with resume()
 
+    @property
+    def stopped_order(self) -> tuple[int, Order]:
+        """The order at ``stopped_at``, and its time before it."""
+        return self._times[self._position], self.orders[self._position]
+
     def resume(self, _: int, result: Any, failure: BaseException | None) -> ExecuteMany:
         """Take the outcome of the order at ``stopped_at``, and be ready to go on behind it."""
         index = self._position

@@ -411,6 +411,10 @@ class RouterCore:
         self._check_open(now)
         return ExecuteMany(self, orders, times)
 
+    def execute_stopped(self, _: int, batch: ExecuteMany) -> Call:
+        """Run both stages of the order that a batch has stopped at, at that order's time."""
+        return self.execute(*batch.stopped_order)
+
     def execute_request(self, now: int, proxy: RequestProxy) -> Call:
         """Run the main stage of a request that is closed already."""
         self._check_open(now)

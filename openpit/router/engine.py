@@ -147,7 +147,7 @@ class ShardedEngine(Opaque):
             # An order without account id depends on all accounts: it runs on its own.
             result = failure = None
             try:
-                result = self.execute_pre_trade(listed[call.stopped_at])
+                result = driver.run(self._core.execute_stopped, call)
             except Exception as error:  # noqa: BLE001 - told with the others, at the end
                 failure = error
             driver.run_part(call.resume, result, failure)
