@@ -159,7 +159,7 @@ class CommandCall(Call):
         self.counted = counted
 
     def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
-        if reply[0] == kinds.REJECTED_UNCOUNTED and self.counted is not None:
+        if reply[0] == kinds.REJECTED_UNCOUNTED:
             core.give_back(self.counted)
         try:
             value = self.read(link, self.account, reply)
@@ -176,6 +176,8 @@ class CommandCall(Call):
         self.replied(core, link, (kind, seq, count))
 
     def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
+        if not sent:
+            core.give_back(self.counted)
         if self.check is not None:
             self.finish(core, self.check.deny(denial(link.number, link.reason)))
         elif sent:
@@ -188,6 +190,7 @@ class CommandCall(Call):
         self.progress += 1
 
     def overloaded(self, core: RouterCore, link: ShardLink) -> None:
+        core.give_back(self.counted)
         self.fail(core, overload(core, link))
 
     def expire(self, core: RouterCore, why: str) -> None:
@@ -203,6 +206,7 @@ class CommandCall(Call):
     def abandon(self, core: RouterCore) -> None:
         if not self.done and not self.is_sent:
             self.link.waiting.remove(self)
+            core.give_back(self.counted)
         super().abandon(core)
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from openpit.router.calls import Reply, Steps
     from openpit.router.link import Runner
     from openpit.router.proxies import Handles, HeldReservation, OperationProxy, RequestProxy
-    from openpit.router.wide import Counted
+    from openpit.router.wide import Counted, OneOfMany
 
 __all__ = ["RouterCore"]
 
@@ -334,10 +334,19 @@ class RouterCore:
         entry.hold_back(link, seq, count)
         WideCall(arm(self, self._now, causes, deliver)).advance(self)
 
-    def give_back(self, counted: Counted | int) -> None:
-        """Take back an attempt that its shard's block check stopped."""
-        if self.encoder.rates is not None:
-            self.encoder.rates.give_back(counted, self._now)
+    def give_back(self, counted: Counted | OneOfMany | None) -> None:
+        """Take back what was counted for an order that no policy has seen nor will see."""
+        rates = self.encoder.rates
+        if counted is not None and rates is not None:
+            rates.give_back(counted, self._now)
+
+    def packed(self, command: tuple[Any, ...], counted: Counted | None) -> bytes:
+        """Return an order's command as it is sent; one that cannot be sent counts for nothing."""
+        try:
+            return pack(command)
+        except BaseException:
+            self.give_back(counted)
+            raise
 
     # --- orders ----------------------------------------------------------------------------------
 
@@ -351,9 +360,12 @@ class RouterCore:
                 if link.is_up:
                     self._now = now
                     command, counted = self.encoder.execute(now, order)
-                    call = CommandCall(
-                        link, account, pack(command), read_execute, _EXECUTE, counted
-                    )
+                    try:
+                        packed = pack(command)
+                    except BaseException:
+                        self.give_back(counted)
+                        raise
+                    call = CommandCall(link, account, packed, read_execute, _EXECUTE, counted)
                     self.submit(link, call)
                     return call
         return self._check(kinds.EXECUTE, now, order)
@@ -401,8 +413,9 @@ class RouterCore:
             call = CommandCall(link, account, b"", check.read, check)
             call.lost(self, link, sent=False)
             return call
-        packed, counted = command()
-        call = CommandCall(link, account, pack(packed), check.read, check, counted)
+        asked, counted = command()
+        packed = self.packed(asked, counted)
+        call = CommandCall(link, account, packed, check.read, check, counted)
         self.submit(link, call)
         return call
 
@@ -411,9 +424,11 @@ class RouterCore:
         self._check_open(now)
         return ExecuteMany(self, orders, times)
 
-    def execute_stopped(self, _: int, batch: ExecuteMany) -> Call:
+    def execute_stopped(self, now: int, batch: ExecuteMany) -> Call:
         """Run both stages of the order that a batch has stopped at, at that order's time."""
-        return self.execute(*batch.stopped_order)
+        call = self.execute(*batch.stopped_order)
+        self._now = now
+        return call
 
     def execute_request(self, now: int, proxy: RequestProxy) -> Call:
         """Run the main stage of a request that is closed already."""

@@ -68,7 +68,7 @@ class FinalizePart(Part):
     def items(self, seq: int, count: int) -> Sequence[int]:
         return self.indexes
 
-    def withdrawn(self) -> None:
+    def withdrawn(self, core: RouterCore) -> None:
         for index in self.indexes:
             self.call.reservations[index].reopen()
 

@@ -6,7 +6,7 @@ go to, and gets the replies, with None for a shard that was lost meanwhile.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from openpit.engine.registry import AccountRegistry
 from openpit.errors import AccountGroupRegistrationError
@@ -26,20 +26,28 @@ if TYPE_CHECKING:
     from openpit.router.calls import Question, Reply, Steps
     from openpit.router.core import RouterCore
 
-__all__ = ["BroadRates", "Counted", "arm", "change_group", "check_without_account", "everywhere"]
+OneOfMany: TypeAlias = "tuple[Window, int]"
+"""An attempt against the broker's window alone: by which counter and when."""
+
+__all__ = [
+    "BroadRates",
+    "Counted",
+    "OneOfMany",
+    "arm",
+    "change_group",
+    "check_without_account",
+    "everywhere",
+]
 
 
 class Counted:
-    """An attempt that was counted: where, when, and what the counters were before."""
+    """An attempt that was counted: when, and by which counters, with their start before it."""
 
-    __slots__ = ("before", "now", "settlement")
+    __slots__ = ("now", "windows")
 
-    def __init__(
-        self, settlement: str | None, now: int, before: list[tuple[Window, int, int]]
-    ) -> None:
-        self.settlement: Final = settlement
+    def __init__(self, now: int, windows: list[tuple[Window, int]]) -> None:
         self.now: Final = now
-        self.before: Final = before
+        self.windows: Final = windows
 
 
 class BroadRates:
@@ -75,21 +83,15 @@ class BroadRates:
             return 0, 0, None
         windows = self.windows
         settlement = order._settlement
-        window = windows._broker
-        before = [(window, window.start, window.count)]
-        asset_window = windows._assets.get(settlement)
-        if asset_window is not None:
-            before.append((asset_window, asset_window.start, asset_window.count))
+        counted = self._latest = Counted(now, windows.holding(settlement))
         broker, asset = windows.count(settlement, now)
-        self._latest = Counted(settlement, now, before)
-        return broker, asset, self._latest
+        return broker, asset, counted
 
     def count_broker(self, now: int) -> tuple[int, Counted]:
         """Count an attempt as :meth:`count` does, where the broker's barrier is the only one."""
         windows = self.windows
         window = windows._broker
-        counted = Counted(None, now, [(window, window.start, window.count)])
-        self._latest = counted
+        counted = self._latest = Counted(now, [(window, window.start)])
         return windows.count_broker(now), counted
 
     def peek(self, now: int, order: Order) -> tuple[int, int]:
@@ -103,23 +105,22 @@ class BroadRates:
         self._latest = None
         return self.windows
 
-    def give_back(self, counted: Counted | int, now: int) -> None:
-        """Take back an attempt that never reached the policies; an int tells when it was counted.
+    def give_back(self, counted: Counted | OneOfMany, now: int) -> None:
+        """Take back an attempt that never reached the policies.
 
         If it was the last one, everything is as if it had not been. Otherwise a limit may hold for
         longer than it had to, never for less.
         """
-        if isinstance(counted, int):  # one of many
-            self._latest = None
-            self.windows.give_back(None, counted, now)
-            return
-        if counted is self._latest:
-            self._latest = None
-            for window, start, count in counted.before:
-                window.start, window.count = start, count
-            return
-        self._latest = None
-        self.windows.give_back(counted.settlement, counted.now, now)
+        latest, self._latest = self._latest, None
+        if isinstance(counted, tuple):
+            window, counted_at = counted
+            window.give_back(counted_at, now)
+        elif counted is latest:
+            for window, start in counted.windows:
+                window.undo(start)
+        else:
+            for window, _ in counted.windows:
+                window.give_back(counted.now, now)
 
 
 def _unverifiable() -> list[Reject]:
@@ -160,10 +161,13 @@ def check_without_account(
         if read_value(link, None, reply):
             return denied(UNVERIFIABLE)
     link = core.links[0]
-    packed, _ = command()
-    (reply,) = yield [(link, packed)]
+    asked, counted = command()
+    core.packed(asked, counted)  # whether it can be: the answer is rarely no, and must not count
+    (reply,) = yield [(link, asked)]
     if reply is None:
         return check.deny(denial(link.number, link.reason))
+    if reply[0] == kinds.REJECTED_UNCOUNTED:
+        core.give_back(counted)
     return check.read(link, None, reply)
 
 

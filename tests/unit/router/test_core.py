@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from custom_policies import Reserving
 from flow import IN_SHARD_0, IN_SHARD_1, buy, report
+from played import NOW, Bench
 
 from openpit import Engine
 from openpit.engine.builder import build_core
@@ -21,11 +20,7 @@ from openpit.errors import (
     WireError,
 )
 from openpit.pretrade.policies import (
-    RateLimit,
-    RateLimitAssetBarrier,
-    RateLimitBrokerBarrier,
     build_order_validation,
-    build_rate_limit,
 )
 from openpit.router.core import RouterCore
 from openpit.router.lifecycle import SHARD, ShardEvent, ShardState, after
@@ -34,56 +29,9 @@ from openpit.router.proxies import BLOCKING
 from openpit.router.wide import administration, change_group, everywhere
 from openpit.wire import frames as wire
 from openpit.wire import kinds
-from openpit.wire.frames import FrameReader, frame, pack
+from openpit.wire.frames import frame, pack
 
-NOW = 1_000
-SECOND = 1_000_000_000
 DONE_WAITING = "no answer within 5 s"
-
-
-class Bench:
-    """A router whose shards the test plays."""
-
-    def __init__(
-        self,
-        shards: int = 2,
-        custom: bool = False,
-        rate: int = 0,
-        assets: bool = False,
-        **options: Any,
-    ) -> None:
-        ready = Engine.builder().clock(lambda: NOW).account_sync().builtin(build_order_validation())
-        if custom:
-            ready.pre_trade(Reserving())
-        if rate:
-            limit = RateLimit(rate, timedelta(seconds=1))
-            axes = build_rate_limit().broker_barrier(RateLimitBrokerBarrier(limit))
-            if assets:
-                axes.asset_barriers(RateLimitAssetBarrier(limit, "USD"))
-            ready.builtin(axes)
-        prototype = build_core(ready._policies or [], lambda: NOW, None)
-        self.core = RouterCore(shards, prototype, handles=BLOCKING, runner=Runner(), **options)
-        self._readers = [FrameReader() for _ in self.core.links]
-        for link in self.core.links:
-            call = self.core.start(link, NOW, b"")
-            self.sent(link.number)
-            self.reply(link.number, (kinds.READY, 0))
-            assert call.done
-
-    def sent(self, number: int) -> list[tuple[Any, ...]]:
-        """What the router has sent to a shard since the last look."""
-        arrived = self._readers[number].feed(self.core.links[number].take())
-        messages = [message for _, frame_messages in arrived for message in frame_messages]
-        assert all(kinds.conforms(message, kinds.COMMANDS) for message in messages)
-        return messages
-
-    def reply(self, number: int, *replies: tuple[Any, ...]) -> None:
-        data = b"".join(frame(0, pack(reply), 1) for reply in replies)
-        self.core.receive(self.core.links[number], data)
-
-    def many(self, *accounts: int) -> Any:
-        orders = [buy(number) for number in accounts]
-        return self.core.execute_many(NOW, orders, [NOW] * len(orders))
 
 
 # --- replies -----------------------------------------------------------------------------------
@@ -512,32 +460,6 @@ def test_a_rollback_is_over_before_a_procedure_that_waits_for_another() -> None:
     bench.reply(1, (kinds.DONE, 1, 1))
     assert first.done
     assert second.is_sent
-
-
-# --- counts ------------------------------------------------------------------------------------
-
-
-def test_counts_are_given_back_when_the_block_check_stops_an_order() -> None:
-    bench = Bench(rate=5, assets=True)
-    for _ in range(2):
-        bench.core.execute(NOW + 2 * SECOND, buy(IN_SHARD_0))
-    bench.core.execute(NOW + 2 * SECOND + 1, buy(IN_SHARD_1))
-    counted = [command[-2:] for number in (0, 1) for command in bench.sent(number)]
-    assert counted == [(1, 1), (2, 2), (3, 3)]
-    bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()))
-    bench.core.execute(NOW + 2 * SECOND + 2, buy(IN_SHARD_1))
-    assert bench.sent(1)[0][-2:] == (3, 3)
-    bench.reply(1, (kinds.ACCEPTED, 1, 1), (kinds.REJECTED_UNCOUNTED, 2, ()))  # the last one
-    bench.core.execute(NOW + 2 * SECOND + 3, buy(IN_SHARD_1))
-    assert bench.sent(1)[0][-2:] == (3, 3)
-
-
-def test_where_nothing_is_counted_nothing_is_given_back() -> None:
-    bench = Bench()
-    bench.core.execute(NOW, buy(IN_SHARD_0))
-    bench.core.give_back(NOW)
-    bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()))
-    assert bench.core.encoder.rates is None
 
 
 # --- limits and the end ------------------------------------------------------------------------
