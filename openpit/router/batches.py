@@ -13,7 +13,7 @@ from openpit.core.order import Order
 from openpit.engine.batches import failure_of
 from openpit.errors import FrameTooLarge, WireError
 from openpit.pretrade.results import ExecuteResult
-from openpit.router.answers import CHECKS, denial, read_execute, read_reported
+from openpit.router.answers import CHECKS, Raised, denial, read_execute, read_reported
 from openpit.router.calls import Call, Entry, overload, unknown
 from openpit.router.orders import captured_order, captured_report
 from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
@@ -476,9 +476,13 @@ class ExecutePart(Part):
         try:
             account = call.orders[index]._account if is_wanted else None
             result = read_execute(link, account, reply)
+        except Raised as raised:
+            if is_wanted:
+                call.put_failure(core, index, raised.error)
+            return
         except WireError:
             raise
-        except BaseException as error:  # noqa: BLE001 - a policy's, on its way to the caller
+        except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
             if is_wanted:
                 call.put_failure(core, index, error)
             return
@@ -559,9 +563,11 @@ class ReportPart(Part):
         index = self.indexes[place]
         try:
             result = read_reported(link, None, reply)
+        except Raised as raised:
+            call.put_failure(core, index, raised.error)
         except WireError:
             raise
-        except BaseException as error:  # noqa: BLE001 - a policy's, on its way to the caller
+        except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
             call.put_failure(core, index, error)
         else:
             call.put(core, index, result)

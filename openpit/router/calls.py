@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.errors import FrameTooLarge, OutcomeUnknown, ShardOverloaded, WireError
-from openpit.router.answers import denial
+from openpit.router.answers import Raised, denial
 from openpit.wire import kinds
 from openpit.wire.frames import pack
 
@@ -163,9 +163,11 @@ class CommandCall(Call):
             core.give_back(self.counted)
         try:
             value = self.read(link, self.account, reply)
+        except Raised as raised:
+            self.fail(core, raised.error)
         except WireError:
             raise
-        except BaseException as error:  # noqa: BLE001 - a policy's, on its way to the caller
+        except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
             self.fail(core, error)
         else:
             self.finish(core, value)
@@ -318,6 +320,10 @@ class WideCall(Call):
                 packed = [pack(command) for _, command in questions]
             except StopIteration as end:
                 self.finish(core, end.value)
+                core.ended(self)
+                return
+            except Raised as raised:
+                self.fail(core, raised.error)
                 core.ended(self)
                 return
             except WireError as error:

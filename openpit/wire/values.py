@@ -4,7 +4,7 @@ None, booleans, 64-bit numbers, floats, texts and bytes stand for themselves. Ev
 array whose first element is a tag::
 
     [LIST, item, ...]   [TUPLE, item, ...]   [MAP, key, value, ...]
-    [DECIMAL, text]     [BIG_NUMBER, text]   [MEMBER, class, name]
+    [DECIMAL, text]     [BIG_NUMBER, hexadecimal text]   [MEMBER, class, name]
     [RECORD, class, field, ...]
     [OBJECT, class, module, name, {attribute: value}, field, ...]
 
@@ -43,7 +43,7 @@ OBJECT: Final = 7
 _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**64 - 1
 
-_PLAIN: Final = frozenset({type(None), bool, float, str, bytes})
+_PLAIN: Final = frozenset({type(None), bool, float, bytes})
 _NUMBER_OF: Final = {record.cls: number for number, record in RECORDS.items()}
 _MEMBER_OF: Final = {kind: number for number, kind in MEMBERS.items()}
 
@@ -80,7 +80,17 @@ def encode(value: object, *, bare: bool = False) -> Packable:
 
 
 def _number(value: int, _bare: bool) -> Packable:  # noqa: FBT001 - one shape for all encoders
-    return value if _SMALLEST <= value <= _LARGEST else (BIG_NUMBER, str(value))
+    # Hexadecimal: Python limits the digits of decimal texts.
+    return value if _SMALLEST <= value <= _LARGEST else (BIG_NUMBER, f"{value:x}")
+
+
+def _text(value: str, _bare: bool) -> Packable:  # noqa: FBT001 - as above
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise TypeError("a text without a UTF-8 form cannot travel to a shard") from None
+    return value
 
 
 def _decimal(value: Decimal, _bare: bool) -> Packable:  # noqa: FBT001 - as above
@@ -101,6 +111,7 @@ def _map(value: dict[object, object], bare: bool) -> Packable:  # noqa: FBT001 -
 
 _ENCODERS: Final[dict[type, Callable[..., Packable]]] = {
     int: _number,
+    str: _text,
     Decimal: _decimal,
     list: _list,
     tuple: _tuple,
@@ -135,7 +146,9 @@ def _object(number: int, value: object) -> Packable:
         except TypeError as error:
             raise TypeError(f"attribute {name!r} of {kind.__qualname__}: {error}") from None
         except RecursionError:
-            raise TypeError(f"attribute {name!r} of {kind.__qualname__} contains itself") from None
+            raise TypeError(
+                f"attribute {name!r} of {kind.__qualname__} contains itself, or is nested too deep"
+            ) from None
     head = (OBJECT, number, kind.__module__, kind.__qualname__, tuple(named))
     return _record(head, number, value, False)
 
@@ -145,10 +158,18 @@ def _attributes(value: object, base: type) -> dict[str, object]:
     found = dict(vars(value))
     for kind in takewhile(lambda kind: kind is not base, type(value).__mro__):
         slots = kind.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
+        for slot in (slots,) if isinstance(slots, str) else slots:
+            name = _mangled(slot, kind)
             if hasattr(value, name):
                 found[name] = getattr(value, name)
     return found
+
+
+def _mangled(slot: str, kind: type) -> str:
+    """Return the name under which a class keeps a slot: its private ones have the class's name."""
+    owner = kind.__name__.lstrip("_")
+    is_private = slot.startswith("__") and not slot.endswith("__")
+    return f"_{owner}{slot}" if is_private and owner else slot
 
 
 def has_attributes(value: object, base: type) -> bool:
@@ -206,7 +227,7 @@ _DECODERS: Final[dict[object, Callable[[tuple[Any, ...]], object]]] = {
     TUPLE: lambda packed: tuple(decode(part) for part in packed[1:]),
     MAP: _decode_map,
     DECIMAL: lambda packed: Decimal(packed[1]),
-    BIG_NUMBER: lambda packed: int(packed[1]),
+    BIG_NUMBER: lambda packed: int(packed[1], 16),
     MEMBER: _decode_member,
     RECORD: _decode_record,
     OBJECT: _decode_object,

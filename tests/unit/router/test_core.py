@@ -117,6 +117,53 @@ def test_every_kind_of_call_takes_only_its_kinds_of_reply() -> None:
         bench.reply(0, (kinds.READY, 2))
 
 
+def test_what_a_policy_raises_says_nothing_of_the_connection() -> None:
+    theirs = ("openpit.errors", "WireError", (1, (1, "theirs"), None), "theirs", "Traceback")
+    bench = Bench(shards=1, custom=True)
+    core = bench.core
+    calls: list[Any] = [
+        core.execute(NOW, buy(IN_SHARD_0)),
+        core.report(NOW, report(IN_SHARD_0)),
+        core.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
+        bench.many(IN_SHARD_0),
+        core.report_many(NOW, [report(IN_SHARD_0)]),
+    ]
+    for batch in calls[3:]:
+        batch.feed(core)
+    for seq, call in enumerate(calls, start=1):
+        bench.reply(0, (kinds.RAISED, seq, *theirs))
+        with pytest.raises((WireError, ExceptionGroup)) as caught:
+            call.result()
+        [error] = getattr(caught.value, "exceptions", [caught.value])
+        assert (type(error), str(error)) == (WireError, "theirs")
+    assert core.links[0].is_up
+
+
+def test_an_order_of_no_account_raises_what_a_policy_raised() -> None:
+    bench = Bench(shards=1)
+    for seq, name in ((1, "StopIteration"), (3, "RuntimeError")):
+        call = bench.core.execute(NOW, buy(None))
+        bench.reply(0, (kinds.ANSWER, seq, False))
+        bench.reply(0, (kinds.RAISED, seq + 1, "builtins", name, (1, (1, 5), None), "5", ""))
+        with pytest.raises((StopIteration, RuntimeError)) as caught:
+            call.result()
+        assert (type(caught.value).__name__, caught.value.args) == (name, (5,))
+
+
+def test_handles_whose_failures_do_not_fit_into_a_frame_are_all_told() -> None:
+    bench = Bench(shards=1, custom=True)
+    batch = bench.many(1, 2)
+    batch.feed(bench.core)
+    for seq in (1, 2):
+        bench.reply(0, (kinds.RESERVED, seq, True, (), ()))
+    call = bench.core.commit_many(NOW, [result.reservation for result in batch.result()])
+    call.feed(bench.core)  # type: ignore[attr-defined]  # a call over many items
+    state = (1, (1, "too many"), None)
+    bench.reply(0, (kinds.RAISED, 3, "openpit.errors", "FrameTooLarge", state, "too many", ""))
+    with pytest.raises(ExceptionGroup, match="commit_many failed at index 0, 1"):
+        call.result()
+
+
 def test_bytes_of_no_frame_end_the_connection() -> None:
     bench = Bench()
     with pytest.raises(WireError):

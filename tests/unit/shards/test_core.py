@@ -326,6 +326,21 @@ def test_exceptions_of_policies_are_replies() -> None:
     assert raised[:4] == (kinds.RAISED, 2, "custom_policies", "Unusual")
 
 
+class Shouting(Policy):
+    """Raises what no UTF-8 text can say."""
+
+    name = "Shouting"
+
+    def check_pre_trade_start(self, ctx: Any, order: Any) -> Any:
+        raise ValueError(chr(0xD800))
+
+
+def test_an_exception_without_a_utf_8_form_does_not_end_the_shard() -> None:
+    raised, answer = answers(shard(Shouting()), execute(), administer("anything_blocked"))
+    assert raised[:6] == (kinds.RAISED, 1, "builtins", "ValueError", None, "\\ud800")
+    assert answer == (kinds.ANSWER, 2, False)
+
+
 def test_an_order_of_an_unknown_class_is_the_callers_mistake() -> None:
     core = shard(Acting())
     unknown = (7, 21, "no.such", "Order", (), *[None] * 9)

@@ -38,6 +38,17 @@ class OneSlot(Marked):
     __slots__ = "alone"  # noqa: PLC0205 - as a user may write it
 
 
+class _Private(core.Order):
+    __slots__ = ("__hidden",)
+
+    def __init__(self, hidden: int, **groups: Any) -> None:
+        super().__init__(**groups)
+        self.__hidden = hidden
+
+    def shown(self) -> int:
+        return self.__hidden
+
+
 plain = st.recursive(
     st.none()
     | st.booleans()
@@ -156,6 +167,16 @@ def test_attributes_of_a_plain_order_and_own_slots_travel() -> None:
     assert there_and_back(alone).alone == 3
 
 
+def test_numbers_of_any_length_travel() -> None:
+    for number in (10**5000, -(10**5000), 2**64, -(2**63) - 1):
+        assert there_and_back(number) == number
+
+
+def test_private_slots_travel() -> None:
+    private = _Private(5, operation=operation())
+    assert there_and_back(private).shown() == 5
+
+
 def test_bare_values_leave_out_what_users_add() -> None:
     order = Marked({1}, operation=operation(5))
     arrived = there_and_back([order], bare=True)[0]
@@ -183,6 +204,8 @@ def test_what_cannot_travel_is_named() -> None:
     cycle.append(cycle)
     with pytest.raises(TypeError, match="attribute 'mark' of Marked contains itself"):
         encode(Marked(cycle))
+    with pytest.raises(TypeError, match="attribute 'mark' of Marked: a text without a UTF-8 form"):
+        encode(Marked({"file": "\udcff"}))
 
     class Local(core.Order):
         pass
