@@ -493,7 +493,7 @@ class RouterCore:
 
     def administer(self, now: int, account: int, method: str, *values: object) -> Call:
         """Run an administrative call on an account's shard."""
-        command = (kinds.ADMINISTER, account, now, method, encode((account, *values)))
+        command = (kinds.ADMINISTER, account, now, method, encode((account, *values), bare=True))
         return self._command(now, self.link_of(account), account, command, read_value)
 
     def procedure(self, now: int, steps: Callable[..., Steps], *arguments: Any) -> Call:
@@ -503,7 +503,7 @@ class RouterCore:
 
     def configure(self, now: int, account: int, method: str, arguments: dict[str, object]) -> Call:
         """Change a setting that is an account's own, on its shard."""
-        command = (kinds.CONFIGURE, account, now, method, encode(arguments))
+        command = (kinds.CONFIGURE, account, now, method, encode(arguments, bare=True))
         return self._command(now, self.link_of(account), account, command, read_value)
 
     def quote(self, now: int, service: int, operation: object) -> None:

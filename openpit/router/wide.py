@@ -173,7 +173,7 @@ def check_without_account(
 
 def administration(now: int, method: str, *values: object) -> tuple[Any, ...]:
     """Return an administrative command of no single account."""
-    return (kinds.ADMINISTER, None, now, method, encode(values))
+    return (kinds.ADMINISTER, None, now, method, encode(values, bare=True))
 
 
 def everywhere(

@@ -16,10 +16,12 @@ other side must be able to import.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from importlib import import_module
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from operator import index
+from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
 
 from openpit.errors import WireError
 from openpit.wire.records import BASES, MEMBERS, RECORDS, Record
@@ -51,7 +53,7 @@ _MEMBER_OF: Final = {kind: number for number, kind in MEMBERS.items()}
 def encode(value: object, *, bare: bool = False) -> Packable:
     """Return ``value`` as what msgpack carries.
 
-    ``bare`` leaves out what users add to the package's classes: their subclass and attributes.
+    ``bare`` leaves out what users add, their subclasses and attributes: built-in policies see none.
 
     Raises:
         TypeError: it, or something in it, is of a class that cannot travel. For an attribute of a
@@ -71,12 +73,35 @@ def encode(value: object, *, bare: bool = False) -> Packable:
     number = _MEMBER_OF.get(kind)
     if number is not None:
         return (MEMBER, number, _member_name(value))
+    if bare:
+        return _bare(value)
     for base, number in BASES.items():
         if isinstance(value, base):
-            if bare:
-                return _record((RECORD, number), number, value, bare)
             return _object(number, value)
-    raise TypeError(f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard")
+    raise _stays_here(value)
+
+
+def _bare(value: object) -> Packable:
+    """Encode a value of a user's class as what it was made from."""
+    for number, record in RECORDS.items():
+        if isinstance(value, record.cls):
+            return _record((RECORD, number), number, value, True)
+    if isinstance(value, str):
+        return _text(str.__str__(value), True)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, Decimal):
+        return _decimal(Decimal(value), True)
+    if isinstance(value, SupportsIndex):
+        return _number(index(value), True)
+    if isinstance(value, Sequence):
+        return _list(list(value), True)
+    raise _stays_here(value)
+
+
+def _stays_here(value: object) -> TypeError:
+    kind = type(value)
+    return TypeError(f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard")
 
 
 def _number(value: int, _bare: bool) -> Packable:  # noqa: FBT001 - one shape for all encoders

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from datetime import timedelta
 from decimal import Decimal
+from enum import IntEnum
 from typing import Any
 
 import msgpack
@@ -185,6 +187,29 @@ def test_bare_values_leave_out_what_users_add() -> None:
     decorated = buy()
     decorated.note = {1}
     assert not hasattr(there_and_back(decorated, bare=True), "note")
+
+
+class Text(str):
+    """A text as a user may name it."""
+
+    __slots__ = ()
+
+
+class Real(float):
+    """A number as a user may name it."""
+
+
+class Exact(Decimal):
+    """As above."""
+
+
+def test_bare_values_of_users_classes_are_what_they_were_made_from() -> None:
+    sent = [Text("x"), Real(1.5), Exact("1.50"), IntEnum("Few", "ONE").ONE, deque([1])]  # type: ignore[attr-defined]
+    arrived = there_and_back(sent, bare=True)
+    assert arrived == ["x", 1.5, Decimal("1.50"), 1, [1]]
+    assert [type(value) for value in arrived] == [str, float, Decimal, int, list]
+    with pytest.raises(TypeError, match=r"^builtins.set cannot travel to a shard$"):
+        encode({1}, bare=True)
 
 
 def test_what_has_attributes() -> None:
