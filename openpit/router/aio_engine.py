@@ -139,7 +139,8 @@ class AsyncShardedEngine(Opaque):
         """Execute orders, each account's in sequence; results in the order of the input.
 
         The clock is read for each as it is taken. Shards work side by side: an engine-wide block
-        that one order arms stops the orders of other shards from the next call on.
+        that one order arms stops the orders of other shards from the next call on, and an order
+        that a block stops counts for the broker's and assets' rates until its shard has said so.
 
         Raises:
             ExceptionGroup: some raised; the text names their indexes. The reservations of the
