@@ -404,6 +404,10 @@ def test_a_reservation_whose_reply_cannot_be_sent_is_rolled_back(
     assert (reply[0], reply[3]) == (kinds.RAISED, "OverflowError")
     assert done == (kinds.DONE, 2, 1)
     assert core.open_handles == frozenset()
+    armed, reply = answers(core, execute(quantity="202"))  # whose rollback fails
+    assert armed == (kinds.ARMED, 3, (True, False))
+    assert (reply[0], reply[3]) == (kinds.RAISED, "OverflowError")
+    answers(core, administer("unblock_all"))
     monkeypatch.setattr(shard_core, "_traces", small_rows)
     (reply,) = answers(core, execute(quantity="203"))
     assert reply[2][0][2] == "0"
