@@ -29,7 +29,7 @@ from openpit.router.proxies import BLOCKING
 from openpit.router.wide import administration, change_group, everywhere
 from openpit.wire import frames as wire
 from openpit.wire import kinds
-from openpit.wire.frames import frame, pack
+from openpit.wire.frames import frame, pack, pack_rows
 
 DONE_WAITING = "no answer within 5 s"
 
@@ -448,6 +448,15 @@ def test_an_engine_wide_block_is_known_to_all_before_its_reply_is_delivered() ->
     assert not call.done
     bench.core.lose(bench.core.links[2], "it ended")  # it passes nothing any more
     assert call.done
+
+
+def test_a_reply_waits_for_no_engine_wide_block_but_its_own() -> None:
+    bench = Bench()
+    armed, other = (bench.core.report(NOW, report(None)) for _ in range(2))
+    told = ((kinds.ARMED, 1, (False, True)), (kinds.REPORTED, 1, (), (), ()), (kinds.DONE, 2, 1))
+    bench.core.receive(bench.core.links[0], frame(1, pack_rows(told), 3))
+    assert (armed.done, other.done) == (False, True)
+    assert [command[0] for command in bench.sent(1)] == [kinds.ARM]
 
 
 def test_a_run_of_orders_behind_an_engine_wide_block_waits_too() -> None:
