@@ -97,7 +97,7 @@ class _Window:
         if counted_at <= self.start:
             self._early -= 1
             if self._early <= 0:
-                self.start = now
+                self.start = max(now, self.start)
                 self._early = self.count
 
     def undo(self, start: int) -> None:

@@ -461,9 +461,11 @@ def test_orders_without_what_the_policy_reads_are_not_counted() -> None:
     assert reasons(sharded.execute_pre_trade(Order())) == [
         "failed to access required field 'instrument'"
     ]
-    assert reasons(sharded.execute_pre_trade_dry_run(buy(None))) == [
-        "failed to access required field 'account ID'"
-    ]
+    for check in (sharded.execute_pre_trade, sharded.execute_pre_trade_dry_run):
+        assert reasons(check(buy(None))) == ["failed to access required field 'account ID'"]
+    of_assets = limited(Clock(), 1, asset_barriers=[RateLimitAssetBarrier(rate, "USD")])
+    assert not of_assets.execute_pre_trade(Order()).ok
+    assert of_assets.execute_pre_trade(buy(1)).ok
     assert sharded.execute_pre_trade(buy(1)).ok
 
 
@@ -487,6 +489,15 @@ def test_groups_change_for_all_listed_accounts_or_for_none() -> None:
     accounts.register_group([], 9)
     accounts.unregister_group(everyone[:3], 7)
     assert accounts.group_of(everyone[0]) is None
+
+
+def test_a_group_change_is_refused_for_the_first_account_that_is_wrong() -> None:
+    accounts = engine().accounts()
+    accounts.register_group([account(2), account(4)], 7)  # in shard 0, as 5 is; 1 is in shard 1
+    accounts.register_group([account(5)], 8)
+    for listed, text in (((2, 4, 5, 1), "a different group"), ((2, 4, 1, 5), "no group")):
+        with pytest.raises(AccountGroupRegistrationError, match=f"it belongs to {text}"):
+            accounts.unregister_group([account(number) for number in listed], 7)
 
 
 def test_blocks_of_accounts_and_groups() -> None:

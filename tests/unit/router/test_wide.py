@@ -33,6 +33,13 @@ def count(bench: Bench) -> int:
     return int(bench.sent(1)[-1][4]) - 1
 
 
+def retune(bench: Bench, broker: Rate | None) -> None:
+    """Set or clear the broker's limit."""
+    rates = bench.core.encoder.rates
+    assert rates is not None
+    rates.policy.prepare(RateLimitUpdate(broker, broker is None, None, None, None), NOW)()
+
+
 @pytest.mark.parametrize("assets", [False, True])
 @pytest.mark.parametrize("batch", [False, True])
 def test_counts_of_a_burst_that_is_blocked_are_all_given_back(batch: bool, assets: bool) -> None:
@@ -51,18 +58,87 @@ def test_counts_of_a_burst_that_is_blocked_are_all_given_back(batch: bool, asset
     assert count(bench) == 1
 
 
+def test_an_order_that_came_last_is_given_back_after_the_one_that_opened_its_window() -> None:
+    bench = Bench(rate=100)
+    now = NOW + SECOND
+    for place, number in enumerate((IN_SHARD_0, IN_SHARD_1, IN_SHARD_0)):
+        bench.core.execute(now + place, buy(number))
+    bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()), (kinds.REJECTED_UNCOUNTED, 2, ()))
+    assert count(bench) == 1
+
+
+def test_a_batch_that_came_later_stays_counted() -> None:
+    bench = Bench(rate=100)
+    bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.core.execute_many(NOW + SECOND, [buy(IN_SHARD_1)] * 3, [NOW + SECOND] * 3).feed(
+        bench.core
+    )
+    bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()))
+    assert count(bench) == 3
+
+
+def test_an_order_given_back_at_once_has_not_been_even_where_the_clock_goes_back() -> None:
+    bench = Bench(rate=100)
+    for _ in range(2):
+        bench.core.execute(NOW, buy(IN_SHARD_1))
+    bench.core.execute(NOW + 3 * SECOND, buy(IN_SHARD_0))
+    bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()))
+    bench.core.start_dry_run(NOW + 1, buy(IN_SHARD_1))
+    assert bench.sent(1)[-1][4] == 3
+
+
+def test_a_batch_is_counted_order_by_order() -> None:
+    bench = Bench(rate=100)
+    times = [NOW, NOW, NOW + 1, NOW + 2 * SECOND, NOW + 2 * SECOND]
+    orders = [buy(IN_SHARD_0) for _ in times]
+    bench.core.execute_many(times[-1], orders, times).feed(bench.core)
+    assert [command[-2] for command in bench.sent(0)] == [1, 2, 3, 1, 2]
+    bench.reply(0, (kinds.ACCEPTED, 1, 3), (kinds.REJECTED_UNCOUNTED, 4, ()))
+    bench.core.start_dry_run(NOW + 2 * SECOND, buy(IN_SHARD_1))
+    assert bench.sent(1)[-1][4] == 2
+
+
+def test_a_batch_with_an_order_that_cannot_be_sent_counts_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(rate=100)
+    times = [NOW, NOW, NOW + 2 * SECOND]
+    orders = [buy(IN_SHARD_0), buy(IN_SHARD_0, "1.2345678901234567890"), buy(IN_SHARD_0)]
+    monkeypatch.setattr(wire, "FRAME_BYTES", 60)
+    batch = bench.core.execute_many(times[-1], orders, times)
+    batch.feed(bench.core)
+    monkeypatch.undo()
+    bench.reply(0, (kinds.ACCEPTED, 1, 1), (kinds.REJECTED_UNCOUNTED, 2, ()))
+    with pytest.raises(ExceptionGroup, match="failed at index 1"):
+        batch.result()
+    bench.core.start_dry_run(NOW + 2 * SECOND, buy(IN_SHARD_1))
+    assert bench.sent(1)[-1][4] == 1
+
+
+def test_limits_that_come_in_the_middle_of_a_batch_count_from_there_on() -> None:
+    bench = Bench(rate=100, credit=2)
+    retune(bench, None)
+    batch = bench.many(IN_SHARD_1, IN_SHARD_0, IN_SHARD_0, IN_SHARD_1)
+    batch.feed(bench.core)  # until a frame is full, of two rows here
+    retune(bench, Rate(5, SECOND))
+    batch.feed(bench.core)
+    kinds_sent = [command[0] for number in (0, 1) for command in bench.sent(number)]
+    assert kinds_sent == [kinds.EXECUTE] * 3 + [kinds.EXECUTE_COUNTED]
+    bench.reply(1, (kinds.ACCEPTED, 1, 1), (kinds.REJECTED_UNCOUNTED, 2, ()))
+    bench.core.start_dry_run(NOW, buy(IN_SHARD_1))
+    assert bench.sent(1)[-1][4] == 1
+
+
 def test_what_a_cleared_barrier_counted_is_not_given_back_to_a_new_one() -> None:
     bench = Bench(rate=100)
     bench.core.execute(NOW + SECOND, buy(IN_SHARD_0))
     assert not bench.many(IN_SHARD_0).feed(bench.core)
-    rates = bench.core.encoder.rates
-    assert rates is not None
-    for broker in (None, Rate(5, SECOND)):
-        update = RateLimitUpdate(broker, broker is None, None, None, None)
-        rates.policy.prepare(update, NOW)()
+    retune(bench, None)
+    retune(bench, Rate(5, SECOND))
     bench.core.execute(NOW, buy(IN_SHARD_1))
     bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()), (kinds.REJECTED_UNCOUNTED, 2, ()))
-    assert rates.windows.peek(None, NOW) == (2, 0)
+    bench.core.start_dry_run(NOW, buy(IN_SHARD_1))
+    assert bench.sent(1)[-1][4] == 2
 
 
 def test_an_order_that_is_never_sent_is_not_counted() -> None:
