@@ -331,6 +331,10 @@ def test_an_order_of_no_account_in_the_middle_waits_for_those_before_it() -> Non
     results = sharded.execute_pre_trade_many([buy(1), buy(None), buy(2)])
     assert [result.ok for result in results] == [False, False, True]
     assert reasons(results[1]) == ["account could not be verified as account ID is missing"]
+    built_in = engine()
+    built_in.accounts().block(account(1), "closed")
+    results = built_in.execute_pre_trade_many([buy(2), buy(None), buy(2)])
+    assert [result.ok for result in results] == [True, False, True]
     failing = engine(Acting())
     with pytest.raises(ExceptionGroup, match="failed at index 0"):
         failing.execute_pre_trade_many([buy(None, "101"), buy(1)])
@@ -448,6 +452,17 @@ def test_a_window_that_a_blocked_order_opened_is_never_too_short() -> None:
     assert not sharded.execute_pre_trade(buy(2)).ok
     clock.now += 1
     assert sharded.execute_pre_trade(buy(2)).ok
+
+
+@pytest.mark.parametrize("has_assets", [False, True])
+def test_a_dead_shard_s_orders_are_not_counted(has_assets: bool) -> None:
+    rate = RateLimit(1, timedelta(seconds=1))
+    axes = {"asset_barriers": [RateLimitAssetBarrier(rate, "USD")]} if has_assets else {}
+    sharded = limited(Clock(), 1, **axes)
+    sharded._driver.kill(0)
+    assert not sharded.execute_pre_trade(buy(IN_SHARD_0)).ok
+    results = sharded.execute_pre_trade_many([buy(IN_SHARD_0), buy(IN_SHARD_1), buy(IN_SHARD_1)])
+    assert [result.ok for result in results] == [False, True, False]
 
 
 def test_orders_without_what_the_policy_reads_are_not_counted() -> None:
