@@ -266,6 +266,26 @@ def test_the_engine_wide_block_is_armed_from_outside_without_an_echo() -> None:
     ]
 
 
+class Refusing(Policy):
+    """Refuses every order, and fails to take back what it did for it."""
+
+    name = "Refusing"
+
+    def perform_pre_trade_check(self, ctx: Any, order: Any) -> Any:
+        def fail() -> None:
+            raise ValueError("rollback failed")
+
+        told = [PolicyReject(RejectCode.CUSTOM, "refused", "")]
+        return PolicyPreTradeResult.reject(told, mutations=[Mutation(fail, fail)])
+
+
+def test_an_order_that_arms_the_engine_wide_block_says_so_first() -> None:
+    armed, raised, rejected = answers(shard(Refusing()), execute(), execute())
+    assert armed == (kinds.ARMED, 1, (True, False))
+    assert raised[:4] == (kinds.RAISED, 1, "builtins", "ValueError")
+    assert (rejected[0], rejected[2][0][0]) == (kinds.REJECTED, "SystemUnavailable")
+
+
 def test_counts_of_the_router_are_used_or_given_back() -> None:
     builder = (
         Engine.builder()
