@@ -470,6 +470,50 @@ def test_a_run_of_orders_behind_an_engine_wide_block_waits_too() -> None:
     assert [result.ok for result in batch.result()] == [True, True]
 
 
+ARMED = (kinds.ARMED, 1, (True, False))
+
+
+def test_a_batch_whose_time_is_up_behind_an_engine_wide_block_ends() -> None:
+    bench = Bench(custom=True)
+    batch = bench.many(*[IN_SHARD_0] * 2)
+    batch.feed(bench.core)
+    bench.reply(0, ARMED, (kinds.ACCEPTED, 1, 1))
+    batch.expire(bench.core, DONE_WAITING)
+    details = [result.rejects[0].details for result in batch.result()]
+    assert details == [f"shard 0: {DONE_WAITING}"] * 2
+
+
+def test_what_waited_for_an_engine_wide_block_is_delivered_once() -> None:
+    bench = Bench(custom=True, credit=1)
+    bench.core.execute(NOW, buy(IN_SHARD_1))
+    batch = bench.many(IN_SHARD_0, IN_SHARD_1)
+    while batch.feed(bench.core):
+        pass
+    bench.reply(0, ARMED, (kinds.ACCEPTED, 1, 1), (kinds.DONE, 2, 1))
+    bench.reply(1, (kinds.ACCEPTED, 1, 1), (kinds.DONE, 2, 1))  # the other order is on its way now
+    batch.expire(bench.core, DONE_WAITING)
+    assert [result.ok for result in batch.result()] == [True, False]
+
+
+def test_a_list_of_handles_that_found_no_credit_leaves_them_open() -> None:
+    bench = Bench(custom=True, credit=1)
+    batch = bench.many(IN_SHARD_0)
+    while batch.feed(bench.core):
+        pass
+    bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
+    [reservation] = [result.reservation for result in batch.result()]
+    bench.core.execute(NOW, buy(IN_SHARD_0))
+    call: Any = bench.core.commit_many(NOW, [reservation])
+    call.feed(bench.core)
+    call.expire(bench.core, DONE_WAITING)
+    with pytest.raises(ExceptionGroup, match="failed at index 0"):
+        call.result()
+    bench.reply(0, (kinds.ACCEPTED, 2, 1))
+    bench.sent(0)
+    bench.core.commit_many(NOW, [reservation]).feed(bench.core)  # type: ignore[attr-defined]
+    assert [command[3] for command in bench.sent(0)] == [(1,)]
+
+
 def test_a_dropped_handle_of_a_lost_shard_is_forgotten() -> None:
     bench = Bench(custom=True)
     calls = [bench.core.execute(NOW, buy(number)) for number in (IN_SHARD_0, IN_SHARD_1)]

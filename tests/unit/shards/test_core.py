@@ -116,6 +116,8 @@ def test_a_shard_has_the_time_of_its_commands() -> None:
     answers(core, execute())
     assert core._clock() == NOW
     assert core.engine.clock() == NOW
+    answers(core, (kinds.ADMINISTER, None, NOW + 5, "unblock_all", encode(())))
+    assert core.engine.clock() == NOW + 5
 
 
 def test_what_custom_policies_see_is_an_order_of_its_own() -> None:
@@ -308,8 +310,29 @@ def test_counts_of_the_router_are_used_or_given_back() -> None:
     (stopped,) = answers(core, (*counted, 4, 0))
     assert (stopped[0], stopped[2][0][0]) == (kinds.REJECTED_UNCOUNTED, "Other")
     for kind in (kinds.START, kinds.EXECUTE_WHOLE):
-        (stopped,) = answers(core, (kind, 1, NOW, encode(buy()), 5, 0))
-        assert stopped[0] == kinds.REJECTED_UNCOUNTED
+        for counts in ((5, 0), (0, 5)):
+            (stopped,) = answers(core, (kind, 1, NOW, encode(buy()), *counts))
+            assert stopped[0] == kinds.REJECTED_UNCOUNTED
+
+
+def test_an_order_that_was_submitted_before_its_limit_counts_for_nothing() -> None:
+    clock = ShardClock()
+    ready = Engine.builder().account_sync().builtin(build_order_validation())
+    rate = RateLimitBrokerBarrier(RateLimit(2, timedelta(seconds=1)))
+    ready.builtin(build_rate_limit().broker_barrier(rate))
+    core = ShardCore(0, build_core(ready._policies, clock, RLock()), clock)
+    fewer = {
+        "name": "RateLimitPolicy",
+        "broker": RateLimitBrokerBarrier(RateLimit(1, timedelta(seconds=1))),
+    }
+    rejected, *others = answers(
+        core,
+        (kinds.EXECUTE_COUNTED, *execute()[1:], 3, 0),
+        (kinds.CONFIGURE, None, NOW, "rate_limit", encode(fewer)),
+        execute(),
+    )
+    assert rejected[:2] == (kinds.REJECTED, 1)
+    assert others == [(kinds.DONE, 2, 1), (kinds.ACCEPTED, 3, 1)]
 
 
 def test_administration_answers_what_the_registry_does() -> None:
