@@ -197,11 +197,6 @@ def _mangled(slot: str, kind: type) -> str:
     return f"_{owner}{slot}" if is_private and owner else slot
 
 
-def has_attributes(value: object, base: type) -> bool:
-    """Tell whether a user's object holds anything beyond its base class."""
-    return type(value) is not base or bool(vars(value))
-
-
 # --- the way back ------------------------------------------------------------------------------
 
 

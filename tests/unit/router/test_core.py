@@ -273,6 +273,18 @@ def test_a_late_answer_is_let_go() -> None:
     assert [command[0] for command in bench.sent(0)] == [kinds.EXECUTE]
 
 
+@pytest.mark.parametrize("check", [RouterCore.execute, RouterCore.start_stage])
+def test_what_nobody_holds_is_rolled_back_at_the_time_of_the_next_call(check: Any) -> None:
+    bench = Bench(custom=True)
+    call = bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.sent(0)
+    bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
+    assert call.result().ok
+    del call
+    check(bench.core, NOW + 5, buy(IN_SHARD_0))
+    assert [command[:3] for command in bench.sent(0)] == [(kinds.DROP, None, NOW + 5)]
+
+
 def test_a_late_answer_of_a_batch_is_let_go() -> None:
     bench = Bench(custom=True)
     batch = bench.many(*[IN_SHARD_0] * 3)

@@ -250,6 +250,38 @@ def test_what_custom_policies_see() -> None:
     assert [r.rejects[0].details for r in many] == ["('Order', None, None)", "('Marked', 7, None)"]
 
 
+class Naming(Policy):
+    """Says whose desk an order or a report is of, as their groups tell."""
+
+    name = "Naming"
+
+    def check_pre_trade_start(self, ctx: Any, order: Any) -> Any:
+        return [PolicyReject(RejectCode.CUSTOM, "desk", getattr(order.operation, "desk", "none"))]
+
+    def apply_execution_report(self, ctx: Any, report: Any) -> Any:
+        groups = (report.operation, report.financial_impact, report.fill)
+        reason = " ".join(getattr(group, "desk", "none") for group in groups)
+        block = AccountBlock(policy="Naming", code="Custom", reason=reason, details="")
+        return PostTradeResult(account_blocks=[block])
+
+
+def test_custom_policies_see_what_users_add_to_the_groups_of_orders_and_reports() -> None:
+    sharded = engine(Naming())
+    order: Any = buy()
+    order.operation.desk = "rates"
+    checks = (sharded.execute_pre_trade, sharded.start_pre_trade)
+    results = [check(order) for check in checks]
+    results += sharded.execute_pre_trade_many([order, buy()])
+    assert [result.rejects[0].details for result in results] == ["rates"] * 3 + ["none"]
+    for number, group in enumerate(("operation", "financial_impact", "fill")):
+        told: Any = report(number) if group != "fill" else fill(number, "1", "1", "0", final=False)
+        getattr(told, group).desk = "rates"
+        [block] = sharded.apply_execution_report(told).account_blocks
+        assert block.reason.split().index("rates") == number
+    [kept] = sharded.apply_execution_report_many([told])
+    assert kept.account_blocks[0].reason == "none none rates"
+
+
 def test_what_cannot_travel_does_not_matter_where_nobody_could_see_it() -> None:
     sharded = engine()
     order = Marked({1}, operation=operation())
@@ -636,6 +668,9 @@ def test_quotes_are_there_before_the_next_order() -> None:
     assert sharded.execute_pre_trade(buy(2, "1", None)).rejects[0].details == (
         "asset USD: available 0, requested 200"
     )
+    sharded._driver.kill(0)
+    service.push_by_instrument(AAPL, Quote(mark="250"), timedelta(0))
+    assert [stats.in_flight for stats in sharded.stats()] == [0, 1]
     sharded.close()
     service.push_by_instrument(AAPL, Quote(mark="300"), timedelta(0))
     for feed in sharded._driver.feeds:

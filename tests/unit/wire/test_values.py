@@ -19,8 +19,8 @@ from openpit import core, param
 from openpit.errors import WireError
 from openpit.pretrade import AccountBlock, Lock, PnlHaltReason, RejectCode, policies
 from openpit.pretrade.rejects import Reject
-from openpit.wire.records import BASES, MEMBERS, RECORDS
-from openpit.wire.values import decode, encode, has_attributes, resolve
+from openpit.wire.records import BASES, MEMBERS, RECORDS, has_attributes
+from openpit.wire.values import decode, encode, resolve
 
 
 def there_and_back(value: Any, *, bare: bool = False) -> Any:
@@ -172,6 +172,33 @@ def test_attributes_of_a_plain_order_and_own_slots_travel() -> None:
 def test_numbers_of_any_length_travel() -> None:
     for number in (10**5000, -(10**5000), 2**64, -(2**63) - 1):
         assert there_and_back(number) == number
+
+
+class Desk(core.OrderOperation):
+    """An operation as a user may name it."""
+
+
+class Listed(core.Instrument):
+    """An instrument as a user may name it."""
+
+
+def test_what_users_make_of_an_order_s_groups_travels() -> None:
+    plain = there_and_back(buy())
+    assert (type(plain.operation), vars(plain.operation)) == (core.OrderOperation, {})
+    decorated = buy()
+    assert decorated.operation is not None
+    decorated.operation.desk = 7  # type: ignore[attr-defined]
+    assert there_and_back(decorated).operation.desk == 7
+    instrument = Listed("AAPL", "USD")
+    instrument.venue = "XNAS"  # type: ignore[attr-defined]
+    given = {"side": param.Side.BUY, "trade_amount": param.TradeAmount.quantity("1")}
+    made: Any = {**given, "instrument": instrument, "account_id": param.AccountId.from_int(1)}
+    arrived = there_and_back(core.Order(operation=Desk(**made)))
+    assert type(arrived.operation) is Desk
+    assert type(arrived.operation.instrument) is Listed
+    assert arrived.operation.instrument.venue == "XNAS"
+    operation_alone = there_and_back(core.Order(operation=core.OrderOperation(**made))).operation
+    assert operation_alone.instrument.venue == "XNAS"
 
 
 def test_private_slots_travel() -> None:
