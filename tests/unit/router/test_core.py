@@ -218,6 +218,16 @@ def test_commands_wait_for_credit_in_order() -> None:
     assert len(bench.sent(0)) == 1
 
 
+def test_what_would_fit_does_not_overtake_what_waits() -> None:
+    bench = Bench(credit=3)
+    for _ in range(2):
+        bench.core.execute(NOW, buy(IN_SHARD_0))
+    batch = bench.many(*[IN_SHARD_0] * 2)
+    while batch.feed(bench.core):
+        pass
+    assert not bench.core.execute(NOW, buy(IN_SHARD_0)).is_sent
+
+
 def test_a_call_that_gives_up_waiting_is_never_sent() -> None:
     bench = Bench(credit=1)
     bench.core.execute(NOW, buy(IN_SHARD_0))
