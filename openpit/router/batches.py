@@ -269,6 +269,7 @@ class ExecuteMany(ManyCall):
         # written back when the time changes, and before every return.
         broker = 0
         counted: OneOfMany | None = None
+        counted_at: int | None = None
         for order in self.orders[position:] if position else self.orders:
             if order.__class__ is not Order:
                 break
@@ -296,12 +297,13 @@ class ExecuteMany(ManyCall):
                     )
                 )
             else:
-                if counted is not None and counted[1] == now:
+                if now == counted_at:
                     broker += 1
                 else:
                     if broker:
                         window.set_broker_count(broker)
                     broker = window.count_broker(now)
+                    counted_at = now
                     counted = (window._broker, now)
                 counts.append(counted)
                 rows.append(
