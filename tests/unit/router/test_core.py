@@ -137,6 +137,7 @@ def test_what_a_policy_raises_says_nothing_of_the_connection() -> None:
         [error] = getattr(caught.value, "exceptions", [caught.value])
         assert (type(error), str(error)) == (WireError, "theirs")
     assert core.links[0].is_up
+    assert core.procedure(NOW, everywhere, administration(NOW, "unblock_all")).is_sent
 
 
 def test_an_order_of_no_account_raises_what_a_policy_raised() -> None:
@@ -515,6 +516,20 @@ def test_what_waited_for_an_engine_wide_block_is_delivered_once() -> None:
     bench.reply(1, (kinds.ACCEPTED, 1, 1), (kinds.DONE, 2, 1))  # the other order is on its way now
     batch.expire(bench.core, DONE_WAITING)
     assert [result.ok for result in batch.result()] == [True, False]
+
+
+def test_a_handle_whose_end_was_never_sent_is_open_still() -> None:
+    bench = Bench(custom=True, credit=1)
+    call = bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.reply(0, (kinds.RESERVED, 1, True, ((0, "185.5"),), ()))
+    reservation = call.result().reservation
+    bench.core.execute(NOW, buy(IN_SHARD_0))
+    reservation.close()
+    ending = bench.core.finalize(NOW, reservation, True)
+    bench.core.lose(bench.core.links[0], "killed")
+    with pytest.raises(ShardDown):
+        ending.result()
+    assert len(reservation.lock) == 1
 
 
 def test_a_list_of_handles_that_found_no_credit_leaves_them_open() -> None:
