@@ -11,7 +11,7 @@ from link import byte_by_byte, link
 
 from openpit import Engine
 from openpit.account_adjustment import Adjustment, Amount, BalanceOperation
-from openpit.core import Mutation, Order
+from openpit.core import Mutation, Order, OrderMargin
 from openpit.errors import (
     AccountBlockError,
     AccountGroupRegistrationError,
@@ -256,7 +256,8 @@ class Naming(Policy):
     name = "Naming"
 
     def check_pre_trade_start(self, ctx: Any, order: Any) -> Any:
-        return [PolicyReject(RejectCode.CUSTOM, "desk", getattr(order.operation, "desk", "none"))]
+        desks = [getattr(group, "desk", "none") for group in (order.operation, order.margin)]
+        return [PolicyReject(RejectCode.CUSTOM, "desk", " ".join(desks))]
 
     def apply_execution_report(self, ctx: Any, report: Any) -> Any:
         groups = (report.operation, report.financial_impact, report.fill)
@@ -272,13 +273,18 @@ def test_custom_policies_see_what_users_add_to_the_groups_of_orders_and_reports(
     checks = (sharded.execute_pre_trade, sharded.start_pre_trade)
     results = [check(order) for check in checks]
     results += sharded.execute_pre_trade_many([order, buy()])
-    assert [result.rejects[0].details for result in results] == ["rates"] * 3 + ["none"]
+    details = [result.rejects[0].details for result in results]
+    assert details == ["rates none"] * 3 + ["none none"]
+    margin: Any = OrderMargin(leverage=5)
+    margin.desk = "rates"
+    told = sharded.execute_pre_trade(Order(operation=operation(), margin=margin))
+    assert told.rejects[0].details == "none rates"
     for number, group in enumerate(("operation", "financial_impact", "fill")):
-        told: Any = report(number) if group != "fill" else fill(number, "1", "1", "0", final=False)
-        getattr(told, group).desk = "rates"
-        [block] = sharded.apply_execution_report(told).account_blocks
+        sent: Any = report(number) if group != "fill" else fill(number, "1", "1", "0", final=False)
+        getattr(sent, group).desk = "rates"
+        [block] = sharded.apply_execution_report(sent).account_blocks
         assert block.reason.split().index("rates") == number
-    [kept] = sharded.apply_execution_report_many([told])
+    [kept] = sharded.apply_execution_report_many([sent])
     assert kept.account_blocks[0].reason == "none none rates"
 
 

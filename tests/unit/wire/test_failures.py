@@ -74,6 +74,14 @@ class Doubling(Exception):  # noqa: N818 - as above
         super().__init__(f"not {text}")
 
 
+class Picky(Exception):  # noqa: N818 - as above
+    def __new__(cls, *, code: int) -> Picky:
+        return super().__new__(cls, code)
+
+    def __init__(self, *, code: int) -> None:
+        super().__init__(f"code {code}")
+
+
 class Leaving(Exception):  # noqa: N818 - as above
     def __str__(self) -> str:
         raise SystemExit
@@ -107,6 +115,7 @@ def test_texts_without_a_utf_8_form_are_told_with_escapes() -> None:
         (Untravelled(), "custom_policies.Untravelled: <object object at"),
         (Reduced("x"), "Reduced: x"),
         (Mute("x"), "Mute: <no text: its __str__ raised>"),
+        (Picky(code=3), "Picky: code 3"),
         (Leaving(), "Leaving: <no text: its __str__ raised>"),
     ],
 )
