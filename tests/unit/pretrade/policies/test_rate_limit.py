@@ -435,6 +435,19 @@ def test_a_window_whose_first_attempts_are_all_given_back_begins_with_those_that
     assert counted.peek("USD", 126) == (1, 0)
 
 
+def test_what_was_given_back_before_a_window_began_says_nothing_of_its_start() -> None:
+    counted = windows()
+    for now in (60, 61, 62, 63):
+        counted.count("USD", now)
+    give_back(counted, "USD", 60, now=64)
+    for now in (130, 140):
+        counted.count("USD", now)
+    give_back(counted, "USD", 130, now=150)
+
+    assert counted.peek("USD", 209) == (2, 0)
+    assert counted.peek("USD", 210) == (1, 0)
+
+
 def test_the_last_attempt_is_undone_without_a_trace() -> None:
     counted = windows()
     counted.count("USD", 60)
