@@ -139,7 +139,8 @@ class AsyncShardedEngine(Opaque):
         """Execute orders, each account's in sequence; results in the order of the input.
 
         The clock is read for each as it is taken. Shards work side by side: an engine-wide block
-        that one order arms stops the orders of other shards from the next call on.
+        that one order arms stops the orders of other shards from the next call on, and an order
+        that a block stops counts for the broker's and assets' rates until its shard has said so.
 
         Raises:
             ExceptionGroup: some raised; the text names their indexes. The reservations of the
@@ -153,7 +154,7 @@ class AsyncShardedEngine(Opaque):
                 # An order without account id depends on all accounts: it runs on its own.
                 result = failure = None
                 try:
-                    result = await self.execute_pre_trade(listed[call.stopped_at])
+                    result = await driver.run(self._core.execute_stopped, call)
                 except Exception as error:  # noqa: BLE001 - told with the others, at the end
                     failure = error
                 call.judged(result, failure)

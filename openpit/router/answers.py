@@ -28,6 +28,7 @@ __all__ = [
     "CHECKS",
     "ROUTER",
     "Check",
+    "Raised",
     "denial",
     "read_adjusted",
     "read_execute",
@@ -51,10 +52,22 @@ def denial(shard: int, why: str) -> list[Reject]:
     ]
 
 
+class Raised(Exception):  # noqa: N818 - carries an error, and is none
+    """What was raised in a shard, on its way to the caller: whatever its type, the reply is fine.
+
+    A policy may raise a ``WireError`` of its own, and an order may be of a class that its shard
+    cannot import; neither says anything of the connection.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 def _unexpected(link: ShardLink, reply: Reply) -> Never:
     """Raise what the shard raised, or that its reply fits no command of this kind."""
     if reply[0] == kinds.RAISED:
-        raise read_failure(reply[2:], link.number)
+        raise Raised(read_failure(reply[2:], link.number))
     raise WireError(f"not a reply to this command: {reply!r:.200}")
 
 

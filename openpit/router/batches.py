@@ -13,7 +13,7 @@ from openpit.core.order import Order
 from openpit.engine.batches import failure_of
 from openpit.errors import FrameTooLarge, WireError
 from openpit.pretrade.results import ExecuteResult
-from openpit.router.answers import CHECKS, denial, read_execute
+from openpit.router.answers import CHECKS, Raised, denial, read_execute
 from openpit.router.calls import Call, Entry, overload, unknown
 from openpit.router.orders import captured_order
 from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
@@ -27,16 +27,15 @@ if TYPE_CHECKING:
     from openpit.router.calls import Reply
     from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
-    from openpit.router.wide import Counted
+    from openpit.router.wide import Counted, OneOfMany
 
 __all__ = ["UNPACKABLE", "ExecuteMany", "ManyCall", "Part", "timed"]
 
 EXECUTE: Final = kinds.EXECUTE
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 
-# Commands for one shard, the places of their orders, what was counted for them (if anything is):
-# in full, or only when, where the broker's window alone counts.
-_Rows = tuple[list[Any], list[int], list["Counted | int | None"]]
+# Commands for one shard, the places of their orders, what was counted for them (if anything is).
+_Rows = tuple[list[Any], list[int], list["Counted | OneOfMany | None"]]
 
 _new = object.__new__
 
@@ -123,7 +122,7 @@ class ManyCall(Call):
         for link in core.links:
             for part in [entry for entry in link.waiting if _is_of(entry, self)]:
                 link.waiting.remove(part)
-                part.withdrawn()  # type: ignore[attr-defined]  # parts have it
+                part.withdrawn(core)  # type: ignore[attr-defined]  # parts have it
         self.held_back.clear()
         self.results = []  # replies that are still to come keep this call
         super().abandon(core)
@@ -155,14 +154,14 @@ class Part(Entry):
         if sent:
             self.expire(core, link, link.reason)
         else:
-            self.withdrawn()
+            self.withdrawn(core)
             self._give_up(core, link.number, link.reason, link.refusal())
 
-    def withdrawn(self) -> None:
+    def withdrawn(self, core: RouterCore) -> None:
         """Learn that the commands are never sent."""
 
     def overloaded(self, core: RouterCore, link: ShardLink) -> None:
-        self.withdrawn()
+        self.withdrawn(core)
         self._give_up(core, link.number, "no credit in time", overload(core, link))
 
     def expire(self, core: RouterCore, link: ShardLink, why: str) -> None:
@@ -268,7 +267,8 @@ class ExecuteMany(ManyCall):
         # The broker's count with the order in hand, of a run of orders that have one time; it is
         # written back when the time changes, and before every return.
         broker = 0
-        counted_at = -1
+        counted: OneOfMany | None = None
+        counted_at: int | None = None
         for order in self.orders[position:] if position else self.orders:
             if type(order) is not Order:
                 break
@@ -303,7 +303,8 @@ class ExecuteMany(ManyCall):
                         window.set_broker_count(broker)
                     broker = window.count_broker(now)
                     counted_at = now
-                counts.append(now)
+                    counted = (window._broker, now)
+                counts.append(counted)
                 rows.append(
                     (
                         EXECUTE_COUNTED,
@@ -384,6 +385,11 @@ class ExecuteMany(ManyCall):
         else:
             self.finish(core, None)  # so far: the face goes on with resume()
 
+    @property
+    def stopped_order(self) -> tuple[int, Order]:
+        """The order at ``stopped_at``, and its time before it."""
+        return self._times[self._position], self.orders[self._position]
+
     def judged(self, result: Any, failure: BaseException | None) -> None:
         """Take the outcome of the order at ``stopped_at``."""
         if failure is None:
@@ -416,6 +422,7 @@ class ExecuteMany(ManyCall):
                 try:
                     packed = pack(row)
                 except UNPACKABLE as error:
+                    core.give_back(counts[place] if counts else None)
                     self.put_failure(core, indexes[place], error)
                     continue
                 part = ExecutePart(self, indexes[place : place + 1], packed, 1)
@@ -435,7 +442,11 @@ class ExecutePart(Part):
 
     __slots__ = ("counts",)
 
-    counts: list[Counted | int | None]  # as in _Rows; empty if the router counts nothing
+    counts: list[Counted | OneOfMany | None]  # as in _Rows; empty if the router counts nothing
+
+    def withdrawn(self, core: RouterCore) -> None:
+        for counted in self.counts:
+            core.give_back(counted)
 
     def replied_run(
         self, core: RouterCore, link: ShardLink, kind: int, seq: int, count: int
@@ -462,17 +473,19 @@ class ExecutePart(Part):
         self, core: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
     ) -> None:
         if reply[0] == kinds.REJECTED_UNCOUNTED and self.counts:
-            counted = self.counts[place]
-            if counted is not None:
-                core.give_back(counted)
+            core.give_back(self.counts[place])
         call: ExecuteMany = self.call
         index = self.indexes[place]
         try:
             account = call.orders[index]._account_ if is_wanted else None
             result = read_execute(link, account, reply)
+        except Raised as raised:
+            if is_wanted:
+                call.put_failure(core, index, raised.error)
+            return
         except WireError:
             raise
-        except BaseException as error:  # noqa: BLE001 - a policy's, on its way to the caller
+        except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
             if is_wanted:
                 call.put_failure(core, index, error)
             return

@@ -90,7 +90,9 @@ class ShardedEngineBuilder(SyncedEngineBuilder):
       died, by the thread that noticed, after its own call.
 
     A policy object is copied into every worker when the engine is built. A policy of your own that
-    keeps state across accounts sees the accounts of its shard only.
+    keeps state across accounts sees the accounts of its shard only. Orders and reports are copied
+    there too, each when it is submitted: what either side changes on its own later, the other does
+    not see.
 
     Workers import the main module anew: what a program does, other than defining things, belongs
     under ``if __name__ == "__main__":``.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.errors import FrameTooLarge, OutcomeUnknown, ShardOverloaded, WireError
-from openpit.router.answers import denial
+from openpit.router.answers import Raised, denial
 from openpit.wire import kinds
 from openpit.wire.frames import pack
 
@@ -167,13 +167,15 @@ class CommandCall(Call):
         self.counted = counted
 
     def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
-        if reply[0] == kinds.REJECTED_UNCOUNTED and self.counted is not None:
+        if reply[0] == kinds.REJECTED_UNCOUNTED:
             core.give_back(self.counted)
         try:
             value = self.read(link, self.account, reply)
+        except Raised as raised:
+            self.fail(core, raised.error)
         except WireError:
             raise
-        except BaseException as error:  # noqa: BLE001 - a policy's, on its way to the caller
+        except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
             self.fail(core, error)
         else:
             self.finish(core, value)
@@ -184,6 +186,8 @@ class CommandCall(Call):
         self.replied(core, link, (kind, seq, count))
 
     def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
+        if not sent:
+            core.give_back(self.counted)
         if self.check is not None:
             self.finish(core, self.check.deny(denial(link.number, link.reason)))
         elif sent:
@@ -196,6 +200,7 @@ class CommandCall(Call):
         self.progress += 1
 
     def overloaded(self, core: RouterCore, link: ShardLink) -> None:
+        core.give_back(self.counted)
         self.fail(core, overload(core, link))
 
     def expire(self, core: RouterCore, why: str) -> None:
@@ -211,6 +216,7 @@ class CommandCall(Call):
     def abandon(self, core: RouterCore) -> None:
         if not self.done and not self.is_sent:
             self.link.waiting.remove(self)
+            core.give_back(self.counted)
         super().abandon(core)
 
 
@@ -337,6 +343,10 @@ class WideCall(Call):
                 packed = [pack(command) for _, command in questions]
             except StopIteration as end:
                 self.finish(core, end.value)
+                core.ended(self)
+                return
+            except Raised as raised:
+                self.fail(core, raised.error)
                 core.ended(self)
                 return
             except WireError as error:

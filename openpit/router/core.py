@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from openpit.router.calls import Reply, Steps
     from openpit.router.link import Runner
     from openpit.router.proxies import Handles, HeldReservation, OperationProxy, RequestProxy
-    from openpit.router.wide import Counted
+    from openpit.router.wide import Counted, OneOfMany
 
 __all__ = ["RouterCore"]
 
@@ -321,10 +321,19 @@ class RouterCore:
         entry.hold_back(link, seq, count)
         WideCall(arm(self, self._now, causes, deliver)).advance(self)
 
-    def give_back(self, counted: Counted | int) -> None:
-        """Take back an attempt that its shard's block check stopped."""
-        if self.encoder.rates is not None:
-            self.encoder.rates.give_back(counted, self._now)
+    def give_back(self, counted: Counted | OneOfMany | None) -> None:
+        """Take back what was counted for an order that no policy has seen nor will see."""
+        rates = self.encoder.rates
+        if counted is not None and rates is not None:
+            rates.give_back(counted, self._now)
+
+    def packed(self, command: tuple[Any, ...], counted: Counted | None) -> bytes:
+        """Return an order's command as it is sent; one that cannot be sent counts for nothing."""
+        try:
+            return pack(command)
+        except BaseException:
+            self.give_back(counted)
+            raise
 
     # --- orders ----------------------------------------------------------------------------------
 
@@ -338,9 +347,12 @@ class RouterCore:
                 if link.is_up:
                     self._now = now
                     command, counted = self.encoder.execute(now, order)
-                    call = CommandCall(
-                        link, account, pack(command), read_execute, _EXECUTE, counted
-                    )
+                    try:
+                        packed = pack(command)
+                    except BaseException:
+                        self.give_back(counted)
+                        raise
+                    call = CommandCall(link, account, packed, read_execute, _EXECUTE, counted)
                     self.submit(link, call)
                     return call
         return self._check(kinds.EXECUTE, now, order)
@@ -388,8 +400,9 @@ class RouterCore:
             call = CommandCall(link, account, b"", check.read, check)
             call.lost(self, link, sent=False)
             return call
-        packed, counted = command()
-        call = CommandCall(link, account, pack(packed), check.read, check, counted)
+        asked, counted = command()
+        packed = self.packed(asked, counted)
+        call = CommandCall(link, account, packed, check.read, check, counted)
         self.submit(link, call)
         return call
 
@@ -397,6 +410,12 @@ class RouterCore:
         """Begin both stages for many orders, each at its own time."""
         self._check_open(now)
         return ExecuteMany(self, orders, times)
+
+    def execute_stopped(self, now: int, batch: ExecuteMany) -> Call:
+        """Run both stages of the order that a batch has stopped at, at that order's time."""
+        call = self.execute(*batch.stopped_order)
+        self._now = now
+        return call
 
     def execute_request(self, now: int, proxy: RequestProxy) -> Call:
         """Run the main stage of a request, which is used up by that."""
@@ -471,7 +490,7 @@ class RouterCore:
 
     def administer(self, now: int, account: int, method: str, *values: object) -> Call:
         """Run an administrative call on an account's shard."""
-        command = (kinds.ADMINISTER, account, now, method, encode((account, *values)))
+        command = (kinds.ADMINISTER, account, now, method, encode((account, *values), bare=True))
         return self._command(now, self.link_of(account), account, command, read_value)
 
     def procedure(self, now: int, steps: Callable[..., Steps], *arguments: Any) -> Call:
@@ -481,7 +500,7 @@ class RouterCore:
 
     def configure(self, now: int, account: int, method: str, arguments: dict[str, object]) -> Call:
         """Change a setting that is an account's own, on its shard."""
-        command = (kinds.CONFIGURE, account, now, method, encode(arguments))
+        command = (kinds.CONFIGURE, account, now, method, encode(arguments, bare=True))
         return self._command(now, self.link_of(account), account, command, read_value)
 
     def quote(self, now: int, service: int, operation: object) -> None:

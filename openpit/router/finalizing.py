@@ -80,7 +80,7 @@ class FinalizePart(Part):
     def items(self, seq: int, count: int) -> Sequence[int]:
         return self.indexes
 
-    def withdrawn(self) -> None:
+    def withdrawn(self, core: RouterCore) -> None:
         for index in self.indexes:
             self.call.reservations[index].reopen()
 
@@ -93,6 +93,9 @@ class FinalizePart(Part):
         if reply[0] == kinds.FAILURES:
             for failed, *failure in reply[2]:
                 call.failures[self.indexes[failed]] = read_failure(tuple(failure), link.number)
+        elif reply[0] == kinds.RAISED:  # so many failures that they do not fit into a frame
+            error = read_failure(reply[2:], link.number)
+            call.failures.update(dict.fromkeys(self.indexes, error))
         elif reply[0] != kinds.DONE:
             raise WireError(f"not a reply to a list of handles: {reply!r:.200}")
         call.settle(core, len(self.indexes))

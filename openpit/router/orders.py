@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from openpit.core.order import Order, ensure_captured
-from openpit.core.report import ExecutionReport
+from openpit.core.order import Order, OrderOperation, ensure_captured
+from openpit.core.report import (
+    ExecutionReport,
+    ExecutionReportFillDetails,
+    ExecutionReportOperation,
+    FinancialImpact,
+)
 from openpit.core.report import ensure_captured as ensure_report_captured
 from openpit.param.classes import is_of
 from openpit.wire import kinds
+from openpit.wire.records import has_attributes, is_of_users
 from openpit.wire.rows import report_row
-from openpit.wire.values import encode, has_attributes
+from openpit.wire.values import encode
 
 if TYPE_CHECKING:
     from openpit.pretrade.policies.rate_limit import FixedWindows
@@ -65,7 +71,10 @@ class OrderEncoder:
     def is_flat(self, order: Order) -> bool:
         """Tell whether the flat row of an order says all that any policy can see."""
         return not self._has_custom or not (
-            has_attributes(order, Order) or order.position is not None or order.margin is not None
+            has_attributes(order, Order)
+            or order.position is not None
+            or order.margin is not None
+            or is_of_users(getattr(order, "_operation_", None), OrderOperation)
         )
 
     def execute(self, now: int, order: Order) -> tuple[Command, Counted | None]:
@@ -126,7 +135,11 @@ class OrderEncoder:
     def report(self, now: int, report: ExecutionReport) -> Command:
         """Return the command that applies a report."""
         if self._has_custom and (
-            has_attributes(report, ExecutionReport) or report.position_impact is not None
+            has_attributes(report, ExecutionReport)
+            or report.position_impact is not None
+            or is_of_users(report.fill, ExecutionReportFillDetails)
+            or is_of_users(getattr(report, "_operation_", None), ExecutionReportOperation)
+            or is_of_users(getattr(report, "_financial_impact_", None), FinancialImpact)
         ):
             return (kinds.REPORT_WHOLE, report._account_, now, encode(report))
         return report_row(kinds.REPORT, report, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from openpit.errors import WireError
-from openpit.router.answers import read_reported
+from openpit.router.answers import Raised, read_reported
 from openpit.router.batches import UNPACKABLE, ManyCall, Part
 from openpit.router.orders import captured_report
 from openpit.wire.frames import pack, pack_rows
@@ -91,9 +91,11 @@ class ReportPart(Part):
         index = self.indexes[place]
         try:
             result = read_reported(link, None, reply)
+        except Raised as raised:
+            call.put_failure(core, index, raised.error)
         except WireError:
             raise
-        except BaseException as error:  # noqa: BLE001 - a policy's, on its way to the caller
+        except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
             call.put_failure(core, index, error)
         else:
             call.put(core, index, result)

@@ -6,6 +6,7 @@ belongs to one account goes to its shard alone.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from openpit.core.opaque import Opaque
@@ -57,8 +58,14 @@ class SettingCalls:
         self, core: RouterCore, now: int, method: str, name: str, given: dict[str, object]
     ) -> Steps:
         # Only when its turn has come: the router counts by the settings that the shards will have.
-        getattr(self._prototype, method)(name, **given)
-        command = (kinds.CONFIGURE, None, now, method, encode({"name": str(name), **given}))
+        validate = partial(getattr(self._prototype, method), name, **given)
+        try:
+            arguments = encode({"name": name, **given}, bare=True)
+        except TypeError:
+            validate()  # says what is wrong with it; nothing has been applied anywhere
+            raise
+        validate()
+        command = (kinds.CONFIGURE, None, now, method, arguments)
         blocks = yield from everywhere(core, command, _merged)
         return blocks
 
@@ -69,9 +76,10 @@ class SettingCalls:
             try:
                 return self._core.configure(now, account._value, method, {"name": name, **values})
             except TypeError:
-                pass  # something is of a class that no setting has: the prototype says which
+                getattr(self._prototype, method)(name, **values)  # says what is wrong with it
+                raise
         getattr(self._prototype, method)(name, **values)
-        raise AssertionError(f"{method} took what cannot travel: {values!r}")
+        raise AssertionError(f"{method} took an account of no account's class: {values!r}")
 
 
 class ShardedConfigurator(Opaque):

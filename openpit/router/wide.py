@@ -26,14 +26,28 @@ if TYPE_CHECKING:
     from openpit.router.calls import Question, Reply, Steps
     from openpit.router.core import RouterCore
 
-__all__ = ["BroadRates", "Counted", "arm", "change_group", "check_without_account", "everywhere"]
+OneOfMany: TypeAlias = "tuple[Window, int]"
+"""An attempt against the broker's window alone: by which counter and when."""
+
+__all__ = [
+    "BroadRates",
+    "Counted",
+    "OneOfMany",
+    "arm",
+    "change_group",
+    "check_without_account",
+    "everywhere",
+]
 
 
-Counted: TypeAlias = "tuple[str | None, int, tuple[tuple[Window, int, int], ...]]"
-"""An attempt that was counted: for which asset, when, and what the counters were before.
+class Counted:
+    """An attempt that was counted: when, and by which counters, with their start before it."""
 
-One is made for every order on its own, so it is no object of a class of its own.
-"""
+    __slots__ = ("now", "windows")
+
+    def __init__(self, now: int, windows: list[tuple[Window, int]]) -> None:
+        self.now: Final = now
+        self.windows: Final = windows
 
 
 class BroadRates:
@@ -69,20 +83,15 @@ class BroadRates:
             return 0, 0, None
         windows = self.windows
         settlement = order._settlement_
-        window = windows._broker
-        before: tuple[tuple[Window, int, int], ...] = ((window, window.start, window.count),)
-        asset_window = windows._assets.get(settlement)
-        if asset_window is not None:
-            before += ((asset_window, asset_window.start, asset_window.count),)
+        counted = self._latest = Counted(now, windows.holding(settlement))
         broker, asset = windows.count(settlement, now)
-        self._latest = settlement, now, before
-        return broker, asset, self._latest
+        return broker, asset, counted
 
     def count_broker(self, now: int) -> tuple[int, Counted]:
         """Count an attempt as :meth:`count` does, where the broker's barrier is the only one."""
         windows = self.windows
         window = windows._broker
-        self._latest = counted = None, now, ((window, window.start, window.count),)
+        counted = self._latest = Counted(now, [(window, window.start)])
         return windows.count_broker(now), counted
 
     def peek(self, now: int, order: Order) -> tuple[int, int]:
@@ -96,24 +105,22 @@ class BroadRates:
         self._latest = None
         return self.windows
 
-    def give_back(self, counted: Counted | int, now: int) -> None:
-        """Take back an attempt that never reached the policies; an int tells when it was counted.
+    def give_back(self, counted: Counted | OneOfMany, now: int) -> None:
+        """Take back an attempt that never reached the policies.
 
         If it was the last one, everything is as if it had not been. Otherwise a limit may hold for
         longer than it had to, never for less.
         """
-        if isinstance(counted, int):  # one of many
-            self._latest = None
-            self.windows.give_back(None, counted, now)
-            return
-        settlement, counted_at, before = counted
-        if counted is self._latest:
-            self._latest = None
-            for window, start, count in before:
-                window.start, window.count = start, count
-            return
-        self._latest = None
-        self.windows.give_back(settlement, counted_at, now)
+        latest, self._latest = self._latest, None
+        if isinstance(counted, tuple):
+            window, counted_at = counted
+            window.give_back(counted_at, now)
+        elif counted is latest:
+            for window, start in counted.windows:
+                window.undo(start)
+        else:
+            for window, _ in counted.windows:
+                window.give_back(counted.now, now)
 
 
 def _unverifiable() -> list[Reject]:
@@ -154,16 +161,19 @@ def check_without_account(
         if read_value(link, None, reply):
             return denied(UNVERIFIABLE)
     link = core.links[0]
-    packed, _ = command()
-    (reply,) = yield [(link, packed)]
+    asked, counted = command()
+    core.packed(asked, counted)  # whether it can be: the answer is rarely no, and must not count
+    (reply,) = yield [(link, asked)]
     if reply is None:
         return check.deny(denial(link.number, link.reason))
+    if reply[0] == kinds.REJECTED_UNCOUNTED:
+        core.give_back(counted)
     return check.read(link, None, reply)
 
 
 def administration(now: int, method: str, *values: object) -> tuple[Any, ...]:
     """Return an administrative command of no single account."""
-    return (kinds.ADMINISTER, None, now, method, encode(values))
+    return (kinds.ADMINISTER, None, now, method, encode(values, bare=True))
 
 
 def everywhere(

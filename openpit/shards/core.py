@@ -175,17 +175,20 @@ class ShardCore:
             return frames(first, [(pack_rows(answered), len(answered))])
         except _UNPACKABLE:
             # One of them is at fault: its caller is told, the others get their answers.
-            return frames(first, [(self._packed_alone(reply), 1) for reply in answered])
+            return frames(first, [self._packed_alone(reply) for reply in answered])
 
-    def _packed_alone(self, reply: Reply) -> bytes:
+    def _packed_alone(self, reply: Reply) -> tuple[bytes, int]:
         try:
-            return pack(reply)
+            return pack(reply), 1
         except _UNPACKABLE as error:
             seq = reply[1]
             held = self._open.pop(seq, None)
             if held is not None and not isinstance(held, EngineRequest):
                 _settle(held)
-            return pack((kinds.RAISED, seq, *failure_row(error)))
+            told: list[Reply] = []
+            self._tell_armed(seq, told)
+            told.append((kinds.RAISED, seq, *failure_row(error)))
+            return pack_rows(told), len(told)
 
     # --- the hot path: plain orders --------------------------------------------------------------
 

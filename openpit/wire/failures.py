@@ -7,6 +7,7 @@ by its name, and its state is made of plain values.
 
 from __future__ import annotations
 
+from functools import partial
 from traceback import format_exception
 from typing import Any, Final
 
@@ -29,15 +30,29 @@ def failure_row(error: BaseException) -> tuple[str, str, Any, str, str]:
     """Return an exception as the columns of a failure."""
     kind = type(error)
     try:
-        described = str(error)
-    except Exception:  # noqa: BLE001 - a user's __str__ may raise anything; the failure still goes
-        described = _UNREADABLE
-    try:
         state = encode(_state_of(error))
-    except Exception:  # noqa: BLE001 - nor is there a rule for a user's __reduce__
+    except BaseException:  # noqa: BLE001 - there is no rule for a user's __reduce__
         state = None
     trace = "".join(format_exception(error))
-    return kind.__module__, kind.__qualname__, state, described, trace
+    return (
+        _text(str(kind.__module__)),
+        _text(kind.__qualname__),
+        state,
+        _text(_described(error)),
+        _text(trace),
+    )
+
+
+def _described(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything; the failure still goes
+        return _UNREADABLE
+
+
+def _text(value: str) -> str:
+    """Return a text that has a UTF-8 form: a file's name, for one, need not have any."""
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _state_of(error: BaseException) -> tuple[object, object]:
@@ -51,23 +66,32 @@ def _state_of(error: BaseException) -> tuple[object, object]:
 def read_failure(row: tuple[Any, ...], shard: int) -> BaseException:
     """Return the exception of a failure's columns, with the worker's traceback as its cause."""
     module, name, state, described, trace = row
-    error = _made(module, name, state)
+    error = _made(module, name, state, described)
     if error is None:
         error = ShardCallbackError(f"{module}.{name}: {described}", shard)
     error.__cause__ = WorkerTraceback(trace)
     return error
 
 
-def _made(module: str, name: str, state: object) -> BaseException | None:
+def _made(module: str, name: str, state: object, described: str) -> BaseException | None:
     """Return the exception itself, or None where its class or its state cannot be had here."""
     if state is None:
         return None
     try:
         kind = resolve(module, name)
+        if not issubclass(kind, BaseException):
+            return None
         arguments, attributes = decode(state)
-        error = kind(*arguments)
-        if attributes is not None:
-            vars(error).update(attributes)
-    except Exception:  # noqa: BLE001 - the class is a user's: building it may raise anything at all
+    except Exception:  # noqa: BLE001 - its module is a user's: importing it may raise anything at all
         return None
-    return error if isinstance(error, BaseException) else None
+    # Many a constructor takes other arguments than those it gives its base, or makes a text of
+    # them. What is made without it has the same arguments and attributes all the same.
+    for make in (kind, partial(kind.__new__, kind)):
+        try:
+            error = make(*arguments)
+            vars(error).update(attributes or {})
+        except Exception:  # noqa: BLE001, S112 - the class is a user's: building it may raise anything
+            continue
+        if isinstance(error, BaseException) and _text(_described(error)) == described:
+            return error
+    return None

@@ -24,7 +24,9 @@ from openpit.core.order import Order, OrderMargin, OrderOperation, OrderPosition
 from openpit.core.report import (
     ExecutionReport,
     ExecutionReportFillDetails,
+    ExecutionReportOperation,
     ExecutionReportPositionImpact,
+    FinancialImpact,
 )
 from openpit.marketdata.quotes import Quote
 from openpit.param.amounts import AdjustmentAmount, Leverage, MonetaryAmount, Trade, TradeAmount
@@ -59,7 +61,7 @@ from openpit.pretrade.rejects import AccountBlock, Reject
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BASES", "MEMBERS", "RECORDS", "Record"]
+__all__ = ["BASES", "MEMBERS", "RECORDS", "Record", "has_attributes", "is_of_users"]
 
 
 class Record(NamedTuple):
@@ -83,6 +85,44 @@ def _slots(cls: type, *fields: str) -> Record:
         return made
 
     return Record(cls, read, make)
+
+
+def has_attributes(value: object, base: type) -> bool:
+    """Tell whether a user's object holds anything beyond its base class."""
+    return type(value) is not base or bool(vars(value))
+
+
+def is_of_users(group: object, base: type) -> bool:
+    """Tell whether a group is there and holds what only a custom policy can see."""
+    if group is None:
+        return False
+    instrument = getattr(group, "_instrument_", None)
+    return has_attributes(group, base) or (
+        instrument is not None and has_attributes(instrument, Instrument)
+    )
+
+
+def _lazily(record: Record, slot: str, base: type | None = None) -> Record:
+    """Return a record with one more slot, which stays empty where it travels as None.
+
+    The class fills such a slot from the others when it is asked. With a ``base``, the slot travels
+    only if it holds more than an object of that class can: what a user has made of it.
+    """
+
+    def read(value: object) -> list[object]:
+        held = getattr(value, slot, None)
+        if base is not None and not is_of_users(held, base):
+            held = None
+        return [*record.read(value), held]
+
+    def make(kind: type, values: list[object]) -> object:
+        *others, held = values
+        made = record.make(kind, others)
+        if held is not None:
+            object.__setattr__(made, slot, held)
+        return made
+
+    return Record(record.cls, read, make)
 
 
 def _fields(cls: type) -> Record:
@@ -128,30 +168,42 @@ RECORDS: Final[dict[int, Record]] = {
     18: _span(timedelta),
     # orders and reports
     20: _slots(Instrument, "_underlying_", "_settlement_"),
-    21: _slots(
-        Order,
-        "_underlying_",
-        "_settlement_",
-        "_account_",
-        "_side_",
-        "_quantity_",
-        "_volume_",
-        "_price_",
-        "_position_",
-        "_margin_",
+    21: _lazily(
+        _slots(
+            Order,
+            "_underlying_",
+            "_settlement_",
+            "_account_",
+            "_side_",
+            "_quantity_",
+            "_volume_",
+            "_price_",
+            "_position_",
+            "_margin_",
+        ),
+        "_operation_",
+        OrderOperation,
     ),
     22: _slots(OrderPosition, "_position_side_", "_reduce_only_", "_close_position_"),
     23: _slots(OrderMargin, "_leverage_", "_collateral_", "_auto_borrow_"),
-    24: _slots(
-        ExecutionReport,
-        "_underlying_",
-        "_settlement_",
-        "_account_",
-        "_side_",
-        "_pnl_",
-        "_impact_fee_",
-        "_fill_",
-        "_position_impact_",
+    24: _lazily(
+        _lazily(
+            _slots(
+                ExecutionReport,
+                "_underlying_",
+                "_settlement_",
+                "_account_",
+                "_side_",
+                "_pnl_",
+                "_impact_fee_",
+                "_fill_",
+                "_position_impact_",
+            ),
+            "_operation_",
+            ExecutionReportOperation,
+        ),
+        "_financial_impact_",
+        FinancialImpact,
     ),
     25: _slots(
         ExecutionReportFillDetails,
@@ -164,17 +216,24 @@ RECORDS: Final[dict[int, Record]] = {
         "_lock_",
     ),
     26: _slots(ExecutionReportPositionImpact, "_position_effect_", "_position_side_"),
-    27: _slots(
-        OrderOperation,
+    27: _lazily(
+        _slots(
+            OrderOperation,
+            "_underlying_",
+            "_settlement_",
+            "_account_",
+            "_side_",
+            "_quantity_",
+            "_volume_",
+            "_price_",
+        ),
         "_instrument_",
-        "_underlying_",
-        "_settlement_",
-        "_account_",
-        "_side_",
-        "_quantity_",
-        "_volume_",
-        "_price_",
     ),
+    28: _lazily(
+        _slots(ExecutionReportOperation, "_underlying_", "_settlement_", "_account_", "_side_"),
+        "_instrument_",
+    ),
+    29: _slots(FinancialImpact, "_pnl_", "_fee_"),
     # adjustments
     30: _slots(Adjustment, "_operation_", "_amount_", "_bounds_"),
     31: _slots(Amount, "_balance_", "_held_", "_incoming_"),
@@ -235,9 +294,7 @@ RECORDS: Final[dict[int, Record]] = {
 }
 """Classes by number."""
 
-BASES: Final[dict[type, int]] = {
-    RECORDS[number].cls: number for number in (21, 22, 23, 24, 25, 26, 27, 30, 31, 32, 33, 34, 35)
-}
+BASES: Final[dict[type, int]] = {RECORDS[number].cls: number for number in range(20, 36)}
 """Classes that users subclass and decorate, with their numbers."""
 
 MEMBERS: Final[dict[int, type]] = {

@@ -4,7 +4,7 @@ None, booleans, 64-bit numbers, floats, texts and bytes stand for themselves. Ev
 array whose first element is a tag::
 
     [LIST, item, ...]   [TUPLE, item, ...]   [MAP, key, value, ...]
-    [DECIMAL, text]     [BIG_NUMBER, text]   [MEMBER, class, name]
+    [DECIMAL, text]     [BIG_NUMBER, hexadecimal text]   [MEMBER, class, name]
     [RECORD, class, field, ...]
     [OBJECT, class, module, name, {attribute: value}, field, ...]
 
@@ -16,10 +16,12 @@ other side must be able to import.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from importlib import import_module
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from operator import index
+from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
 
 from openpit.errors import WireError
 from openpit.wire.records import BASES, MEMBERS, RECORDS, Record
@@ -43,7 +45,7 @@ OBJECT: Final = 7
 _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**64 - 1
 
-_PLAIN: Final = frozenset({type(None), bool, float, str, bytes})
+_PLAIN: Final = frozenset({type(None), bool, float, bytes})
 _NUMBER_OF: Final = {record.cls: number for number, record in RECORDS.items()}
 _MEMBER_OF: Final = {kind: number for number, kind in MEMBERS.items()}
 
@@ -51,7 +53,7 @@ _MEMBER_OF: Final = {kind: number for number, kind in MEMBERS.items()}
 def encode(value: object, *, bare: bool = False) -> Packable:
     """Return ``value`` as what msgpack carries.
 
-    ``bare`` leaves out what users add to the package's classes: their subclass and attributes.
+    ``bare`` leaves out what users add, their subclasses and attributes: built-in policies see none.
 
     Raises:
         TypeError: it, or something in it, is of a class that cannot travel. For an attribute of a
@@ -71,16 +73,49 @@ def encode(value: object, *, bare: bool = False) -> Packable:
     number = _MEMBER_OF.get(kind)
     if number is not None:
         return (MEMBER, number, _member_name(value))
+    if bare:
+        return _bare(value)
     for base, number in BASES.items():
         if isinstance(value, base):
-            if bare:
-                return _record((RECORD, number), number, value, bare)
             return _object(number, value)
-    raise TypeError(f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard")
+    raise _stays_here(value)
+
+
+def _bare(value: object) -> Packable:
+    """Encode a value of a user's class as what it was made from."""
+    for number, record in RECORDS.items():
+        if isinstance(value, record.cls):
+            return _record((RECORD, number), number, value, True)
+    if isinstance(value, str):
+        return _text(str.__str__(value), True)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, Decimal):
+        return _decimal(Decimal(value), True)
+    if isinstance(value, SupportsIndex):
+        return _number(index(value), True)
+    if isinstance(value, Sequence):
+        return _list(list(value), True)
+    raise _stays_here(value)
+
+
+def _stays_here(value: object) -> TypeError:
+    kind = type(value)
+    return TypeError(f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard")
 
 
 def _number(value: int, _bare: bool) -> Packable:  # noqa: FBT001 - one shape for all encoders
-    return value if _SMALLEST <= value <= _LARGEST else (BIG_NUMBER, str(value))
+    # Hexadecimal: Python limits the digits of decimal texts.
+    return value if _SMALLEST <= value <= _LARGEST else (BIG_NUMBER, f"{value:x}")
+
+
+def _text(value: str, _bare: bool) -> Packable:  # noqa: FBT001 - as above
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise TypeError("a text without a UTF-8 form cannot travel to a shard") from None
+    return value
 
 
 def _decimal(value: Decimal, _bare: bool) -> Packable:  # noqa: FBT001 - as above
@@ -101,6 +136,7 @@ def _map(value: dict[object, object], bare: bool) -> Packable:  # noqa: FBT001 -
 
 _ENCODERS: Final[dict[type, Callable[..., Packable]]] = {
     int: _number,
+    str: _text,
     Decimal: _decimal,
     list: _list,
     tuple: _tuple,
@@ -135,7 +171,9 @@ def _object(number: int, value: object) -> Packable:
         except TypeError as error:
             raise TypeError(f"attribute {name!r} of {kind.__qualname__}: {error}") from None
         except RecursionError:
-            raise TypeError(f"attribute {name!r} of {kind.__qualname__} contains itself") from None
+            raise TypeError(
+                f"attribute {name!r} of {kind.__qualname__} contains itself, or is nested too deep"
+            ) from None
     head = (OBJECT, number, kind.__module__, kind.__qualname__, tuple(named))
     return _record(head, number, value, False)
 
@@ -145,15 +183,18 @@ def _attributes(value: object, base: type) -> dict[str, object]:
     found = dict(vars(value))
     for kind in takewhile(lambda kind: kind is not base, type(value).__mro__):
         slots = kind.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
+        for slot in (slots,) if isinstance(slots, str) else slots:
+            name = _mangled(slot, kind)
             if hasattr(value, name):
                 found[name] = getattr(value, name)
     return found
 
 
-def has_attributes(value: object, base: type) -> bool:
-    """Tell whether a user's object holds anything beyond its base class."""
-    return type(value) is not base or bool(vars(value))
+def _mangled(slot: str, kind: type) -> str:
+    """Return the name under which a class keeps a slot: its private ones have the class's name."""
+    owner = kind.__name__.lstrip("_")
+    is_private = slot.startswith("__") and not slot.endswith("__")
+    return f"_{owner}{slot}" if is_private and owner else slot
 
 
 # --- the way back ------------------------------------------------------------------------------
@@ -206,7 +247,7 @@ _DECODERS: Final[dict[object, Callable[[tuple[Any, ...]], object]]] = {
     TUPLE: lambda packed: tuple(decode(part) for part in packed[1:]),
     MAP: _decode_map,
     DECIMAL: lambda packed: Decimal(packed[1]),
-    BIG_NUMBER: lambda packed: int(packed[1]),
+    BIG_NUMBER: lambda packed: int(packed[1], 16),
     MEMBER: _decode_member,
     RECORD: _decode_record,
     OBJECT: _decode_object,

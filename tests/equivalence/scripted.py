@@ -70,6 +70,10 @@ _DECORATED = frozenset(
         openpit.Order,
         openpit.ExecutionReport,
         openpit.AccountAdjustment,
+        openpit.OrderOperation,
+        openpit.ExecutionReportOperation,
+        openpit.core.FinancialImpact,
+        openpit.core.ExecutionReportFillDetails,
         *_SUBCLASSES.values(),
     }
 )

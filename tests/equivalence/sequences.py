@@ -148,6 +148,8 @@ class Session(spot_funds.Desk):
         operation = domain.order_operation(
             random, gaps=0.02, sizes=spot_funds.SIZES, prices=spot_funds.PRICES
         )
+        if random.chance(0.3):
+            operation = ["marked", operation, {"desk": random.choice(_MARKS)}]
         made = call(["class", "Order", {"bare": random.chance(0.1)}], operation=operation)
         return ["marked", made, {"desk": random.choice(_MARKS), "hint": random.choice(_MARKS)}]
 
@@ -206,7 +208,15 @@ class Session(spot_funds.Desk):
         if not random.chance(0.1):
             return made
         made = [*made]
-        made[1] = ["class", "ExecutionReport", {}]
+        if len(made) > 3:
+            made[3] = {
+                name: ["marked", group, {"desk": random.choice(_MARKS)}]
+                if random.chance(0.3)
+                else group
+                for name, group in made[3].items()
+            }
+        if random.chance(0.5):
+            made[1] = ["class", "ExecutionReport", {}]
         return ["marked", made, {"desk": random.choice(_MARKS)}]
 
     def batch(self) -> None:

@@ -72,14 +72,14 @@ def test_what_once_differed_is_alike(file: Path) -> None:
 
 
 class Reach:
-    """What some scenarios came to on one engine."""
+    """What some scenarios came to on one engine: the same ones whatever the seed of the rest."""
 
     def __init__(self, seeds: int) -> None:
         self.made: set[str] = set()
         self.answers: list[Any] = []
         for number in range(seeds):
             side = Side(None, self.made, {})
-            self.answers += [side.step(step) for step in scenario(f"{SEED}.0.{number}")]
+            self.answers += [side.step(step) for step in scenario(f"1.0.{number}")]
             side.close()
 
     def of(self, name: str) -> list[Any]:

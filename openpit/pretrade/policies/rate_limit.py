@@ -55,37 +55,57 @@ _LONG_AGO: Final = -(1 << 64)
 class _Window:
     """A counter that starts anew with the first order after its window's end."""
 
-    __slots__ = ("count", "is_opened", "start")
+    __slots__ = ("_before", "_early", "count", "is_opened", "opened_at", "start")
 
     def __init__(self, start: int) -> None:
         self.start = start
+        self.opened_at = start  # stays where it is when the start moves
         self.count = 0
         self.is_opened = False  # by an order; the first window begins without one
+        self._early = 0  # how many attempts are from before the start, once it has moved
+        self._before = (start, start, 0, 0, False)  # all of the above, when it started anew
 
     def peek(self, now: int, length: int) -> int:
         return 1 if now - self.start >= length else self.count + 1
 
     def add(self, now: int, length: int) -> int:
         if now - self.start >= length:
-            self.start = now
-            self.count = 1
+            self._before = (self.start, self.opened_at, self.count, self._early, self.is_opened)
+            self.start = self.opened_at = now
+            self.count = self._early = 1
             self.is_opened = True
         else:
             self.count += 1
         return self.count
 
     def give_back(self, counted_at: int, now: int) -> None:
-        if self.start > counted_at or not self.count:
-            return  # it has begun since then
+        """Take back an attempt counted here at that time: its order never reached the policies.
+
+        If the counter has started anew since, it does not hold the attempt and stays as it is.
+        """
+        if self.opened_at > counted_at or not self.count:
+            return
         self.count -= 1
         if not self.is_opened:
             return
         if not self.count:
             self.start = _LONG_AGO  # as if it had not begun
-        elif self.start == counted_at:
-            # Who opened it never did. Of those that are in it nobody knows the first: at worst the
-            # limit holds for longer than it had to.
-            self.start = now
+            return
+        # A window begins with its first attempt, and nobody knows which will stay. While one is
+        # from before the start, the start is late enough; then it moves to now, and they all are
+        # from before. At worst the limit holds for longer than it had to.
+        if counted_at <= self.start:
+            self._early -= 1
+            if self._early <= 0:
+                self.start = max(now, self.start)
+                self._early = self.count
+
+    def undo(self, start: int) -> None:
+        """Take back the last attempt, before which the window began at ``start``."""
+        if self.start == start:
+            self.count -= 1
+        else:
+            self.start, self.opened_at, self.count, self._early, self.is_opened = self._before
 
 
 class FixedWindows:
@@ -137,16 +157,12 @@ class FixedWindows:
             asset = self._assets[settlement].peek(now, rate.window)
         return broker, asset
 
-    def give_back(self, settlement: str | None, counted_at: int, now: int) -> None:
-        """Take back an attempt counted at that time: its order never reached the policies.
-
-        A window that has started since does not hold the attempt and stays as it is.
-        """
+    def holding(self, settlement: str | None) -> list[tuple[_Window, int]]:
+        """Return the counters that count an attempt, each with the start of its window."""
         windows = [self._broker] if self._settings.broker is not None else []
         if settlement in self._assets:
             windows.append(self._assets[settlement])
-        for window in windows:
-            window.give_back(counted_at, now)
+        return [(window, window.start) for window in windows]
 
     def retune(self, settings: RateLimitSettings, now: int) -> None:
         """Take new settings: barriers that stay keep their counters, new ones start at zero."""

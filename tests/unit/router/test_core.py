@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from custom_policies import Reserving
 from flow import IN_SHARD_0, IN_SHARD_1, buy, report
+from played import NOW, Bench
 
 from openpit import Engine
 from openpit.engine.builder import build_core
@@ -21,11 +20,7 @@ from openpit.errors import (
     WireError,
 )
 from openpit.pretrade.policies import (
-    RateLimit,
-    RateLimitAssetBarrier,
-    RateLimitBrokerBarrier,
     build_order_validation,
-    build_rate_limit,
 )
 from openpit.router.core import RouterCore
 from openpit.router.lifecycle import SHARD, ShardEvent, ShardState, after
@@ -34,56 +29,9 @@ from openpit.router.proxies import BLOCKING
 from openpit.router.wide import administration, change_group, everywhere
 from openpit.wire import frames as wire
 from openpit.wire import kinds
-from openpit.wire.frames import FrameReader, frame, pack
+from openpit.wire.frames import frame, pack, pack_rows
 
-NOW = 1_000
-SECOND = 1_000_000_000
 DONE_WAITING = "no answer within 5 s"
-
-
-class Bench:
-    """A router whose shards the test plays."""
-
-    def __init__(
-        self,
-        shards: int = 2,
-        custom: bool = False,
-        rate: int = 0,
-        assets: bool = False,
-        **options: Any,
-    ) -> None:
-        ready = Engine.builder().clock(lambda: NOW).account_sync().builtin(build_order_validation())
-        if custom:
-            ready.pre_trade(Reserving())
-        if rate:
-            limit = RateLimit(rate, timedelta(seconds=1))
-            axes = build_rate_limit().broker_barrier(RateLimitBrokerBarrier(limit))
-            if assets:
-                axes.asset_barriers(RateLimitAssetBarrier(limit, "USD"))
-            ready.builtin(axes)
-        prototype = build_core(ready._policies or [], lambda: NOW, None)
-        self.core = RouterCore(shards, prototype, handles=BLOCKING, runner=Runner(), **options)
-        self._readers = [FrameReader() for _ in self.core.links]
-        for link in self.core.links:
-            call = self.core.start(link, NOW, b"")
-            self.sent(link.number)
-            self.reply(link.number, (kinds.READY, 0))
-            assert call.done
-
-    def sent(self, number: int) -> list[tuple[Any, ...]]:
-        """What the router has sent to a shard since the last look."""
-        arrived = self._readers[number].feed(self.core.links[number].take())
-        messages = [message for _, frame_messages in arrived for message in frame_messages]
-        assert all(kinds.conforms(message, kinds.COMMANDS) for message in messages)
-        return messages
-
-    def reply(self, number: int, *replies: tuple[Any, ...]) -> None:
-        data = b"".join(frame(0, pack(reply), 1) for reply in replies)
-        self.core.receive(self.core.links[number], data)
-
-    def many(self, *accounts: int) -> Any:
-        orders = [buy(number) for number in accounts]
-        return self.core.execute_many(NOW, orders, [NOW] * len(orders))
 
 
 # --- replies -----------------------------------------------------------------------------------
@@ -169,6 +117,54 @@ def test_every_kind_of_call_takes_only_its_kinds_of_reply() -> None:
         bench.reply(0, (kinds.READY, 2))
 
 
+def test_what_a_policy_raises_says_nothing_of_the_connection() -> None:
+    theirs = ("openpit.errors", "WireError", (1, (1, "theirs"), None), "theirs", "Traceback")
+    bench = Bench(shards=1, custom=True)
+    core = bench.core
+    calls: list[Any] = [
+        core.execute(NOW, buy(IN_SHARD_0)),
+        core.report(NOW, report(IN_SHARD_0)),
+        core.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
+        bench.many(IN_SHARD_0),
+        core.report_many(NOW, [report(IN_SHARD_0)]),
+    ]
+    for batch in calls[3:]:
+        batch.feed(core)
+    for seq, call in enumerate(calls, start=1):
+        bench.reply(0, (kinds.RAISED, seq, *theirs))
+        with pytest.raises((WireError, ExceptionGroup)) as caught:
+            call.result()
+        [error] = getattr(caught.value, "exceptions", [caught.value])
+        assert (type(error), str(error)) == (WireError, "theirs")
+    assert core.links[0].is_up
+    assert core.procedure(NOW, everywhere, administration(NOW, "unblock_all")).is_sent
+
+
+def test_an_order_of_no_account_raises_what_a_policy_raised() -> None:
+    bench = Bench(shards=1)
+    for seq, name in ((1, "StopIteration"), (3, "RuntimeError")):
+        call = bench.core.execute(NOW, buy(None))
+        bench.reply(0, (kinds.ANSWER, seq, False))
+        bench.reply(0, (kinds.RAISED, seq + 1, "builtins", name, (1, (1, 5), None), "5", ""))
+        with pytest.raises((StopIteration, RuntimeError)) as caught:
+            call.result()
+        assert (type(caught.value).__name__, caught.value.args) == (name, (5,))
+
+
+def test_handles_whose_failures_do_not_fit_into_a_frame_are_all_told() -> None:
+    bench = Bench(shards=1, custom=True)
+    batch = bench.many(1, 2)
+    batch.feed(bench.core)
+    for seq in (1, 2):
+        bench.reply(0, (kinds.RESERVED, seq, True, (), ()))
+    call = bench.core.commit_many(NOW, [result.reservation for result in batch.result()])
+    call.feed(bench.core)  # type: ignore[attr-defined]  # a call over many items
+    state = (1, (1, "too many"), None)
+    bench.reply(0, (kinds.RAISED, 3, "openpit.errors", "FrameTooLarge", state, "too many", ""))
+    with pytest.raises(ExceptionGroup, match="commit_many failed at index 0, 1"):
+        call.result()
+
+
 def test_bytes_of_no_frame_end_the_connection() -> None:
     bench = Bench()
     with pytest.raises(WireError):
@@ -221,6 +217,16 @@ def test_commands_wait_for_credit_in_order() -> None:
     with pytest.raises(ShardOverloaded, match="shard 0 has had no credit in time: 2 commands"):
         calls[3].result()
     assert len(bench.sent(0)) == 1
+
+
+def test_what_would_fit_does_not_overtake_what_waits() -> None:
+    bench = Bench(credit=3)
+    for _ in range(2):
+        bench.core.execute(NOW, buy(IN_SHARD_0))
+    batch = bench.many(*[IN_SHARD_0] * 2)
+    while batch.feed(bench.core):
+        pass
+    assert not bench.core.execute(NOW, buy(IN_SHARD_0)).is_sent
 
 
 def test_a_call_that_gives_up_waiting_is_never_sent() -> None:
@@ -276,6 +282,18 @@ def test_a_late_answer_is_let_go() -> None:
     assert not late.is_sent  # with custom policies, nothing overtakes a rollback
     bench.reply(0, (kinds.DONE, 2, 1))
     assert [command[0] for command in bench.sent(0)] == [kinds.EXECUTE]
+
+
+@pytest.mark.parametrize("check", [RouterCore.execute, RouterCore.start_stage])
+def test_what_nobody_holds_is_rolled_back_at_the_time_of_the_next_call(check: Any) -> None:
+    bench = Bench(custom=True)
+    call = bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.sent(0)
+    bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
+    assert call.result().ok
+    del call
+    check(bench.core, NOW + 5, buy(IN_SHARD_0))
+    assert [command[:3] for command in bench.sent(0)] == [(kinds.DROP, None, NOW + 5)]
 
 
 def test_a_late_answer_of_a_batch_is_let_go() -> None:
@@ -455,6 +473,15 @@ def test_an_engine_wide_block_is_known_to_all_before_its_reply_is_delivered() ->
     assert call.done
 
 
+def test_a_reply_waits_for_no_engine_wide_block_but_its_own() -> None:
+    bench = Bench()
+    armed, other = (bench.core.report(NOW, report(None)) for _ in range(2))
+    told = ((kinds.ARMED, 1, (False, True)), (kinds.REPORTED, 1, (), (), ()), (kinds.DONE, 2, 1))
+    bench.core.receive(bench.core.links[0], frame(1, pack_rows(told), 3))
+    assert (armed.done, other.done) == (False, True)
+    assert [command[0] for command in bench.sent(1)] == [kinds.ARM]
+
+
 def test_a_run_of_orders_behind_an_engine_wide_block_waits_too() -> None:
     bench = Bench(custom=True)
     batch = bench.many(*[IN_SHARD_0] * 2)
@@ -464,6 +491,63 @@ def test_a_run_of_orders_behind_an_engine_wide_block_waits_too() -> None:
     bench.reply(0, (kinds.DONE, 3, 1))
     bench.reply(1, (kinds.DONE, 1, 1))
     assert [result.ok for result in batch.result()] == [True, True]
+
+
+ARMED = (kinds.ARMED, 1, (True, False))
+
+
+def test_a_batch_whose_time_is_up_behind_an_engine_wide_block_ends() -> None:
+    bench = Bench(custom=True)
+    batch = bench.many(*[IN_SHARD_0] * 2)
+    batch.feed(bench.core)
+    bench.reply(0, ARMED, (kinds.ACCEPTED, 1, 1))
+    batch.expire(bench.core, DONE_WAITING)
+    details = [result.rejects[0].details for result in batch.result()]
+    assert details == [f"shard 0: {DONE_WAITING}"] * 2
+
+
+def test_what_waited_for_an_engine_wide_block_is_delivered_once() -> None:
+    bench = Bench(custom=True, credit=1)
+    bench.core.execute(NOW, buy(IN_SHARD_1))
+    batch = bench.many(IN_SHARD_0, IN_SHARD_1)
+    while batch.feed(bench.core):
+        pass
+    bench.reply(0, ARMED, (kinds.ACCEPTED, 1, 1), (kinds.DONE, 2, 1))
+    bench.reply(1, (kinds.ACCEPTED, 1, 1), (kinds.DONE, 2, 1))  # the other order is on its way now
+    batch.expire(bench.core, DONE_WAITING)
+    assert [result.ok for result in batch.result()] == [True, False]
+
+
+def test_a_handle_whose_end_was_never_sent_is_open_still() -> None:
+    bench = Bench(custom=True, credit=1)
+    call = bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.reply(0, (kinds.RESERVED, 1, True, ((0, "185.5"),), ()))
+    reservation = call.result().reservation
+    bench.core.execute(NOW, buy(IN_SHARD_0))
+    ending = bench.core.finalize(NOW, reservation, True)
+    bench.core.lose(bench.core.links[0], "killed")
+    with pytest.raises(ShardDown):
+        ending.result()
+    assert len(reservation.lock) == 1
+
+
+def test_a_list_of_handles_that_found_no_credit_leaves_them_open() -> None:
+    bench = Bench(custom=True, credit=1)
+    batch = bench.many(IN_SHARD_0)
+    while batch.feed(bench.core):
+        pass
+    bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
+    [reservation] = [result.reservation for result in batch.result()]
+    bench.core.execute(NOW, buy(IN_SHARD_0))
+    call: Any = bench.core.commit_many(NOW, [reservation])
+    call.feed(bench.core)
+    call.expire(bench.core, DONE_WAITING)
+    with pytest.raises(ExceptionGroup, match="failed at index 0"):
+        call.result()
+    bench.reply(0, (kinds.ACCEPTED, 2, 1))
+    bench.sent(0)
+    bench.core.commit_many(NOW, [reservation]).feed(bench.core)  # type: ignore[attr-defined]
+    assert [command[3] for command in bench.sent(0)] == [(1,)]
 
 
 def test_a_dropped_handle_of_a_lost_shard_is_forgotten() -> None:
@@ -512,32 +596,6 @@ def test_a_rollback_is_over_before_a_procedure_that_waits_for_another() -> None:
     bench.reply(1, (kinds.DONE, 1, 1))
     assert first.done
     assert second.is_sent
-
-
-# --- counts ------------------------------------------------------------------------------------
-
-
-def test_counts_are_given_back_when_the_block_check_stops_an_order() -> None:
-    bench = Bench(rate=5, assets=True)
-    for _ in range(2):
-        bench.core.execute(NOW + 2 * SECOND, buy(IN_SHARD_0))
-    bench.core.execute(NOW + 2 * SECOND + 1, buy(IN_SHARD_1))
-    counted = [command[-2:] for number in (0, 1) for command in bench.sent(number)]
-    assert counted == [(1, 1), (2, 2), (3, 3)]
-    bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()))
-    bench.core.execute(NOW + 2 * SECOND + 2, buy(IN_SHARD_1))
-    assert bench.sent(1)[0][-2:] == (3, 3)
-    bench.reply(1, (kinds.ACCEPTED, 1, 1), (kinds.REJECTED_UNCOUNTED, 2, ()))  # the last one
-    bench.core.execute(NOW + 2 * SECOND + 3, buy(IN_SHARD_1))
-    assert bench.sent(1)[0][-2:] == (3, 3)
-
-
-def test_where_nothing_is_counted_nothing_is_given_back() -> None:
-    bench = Bench()
-    bench.core.execute(NOW, buy(IN_SHARD_0))
-    bench.core.give_back(NOW)
-    bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()))
-    assert bench.core.encoder.rates is None
 
 
 # --- limits and the end ------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from link import byte_by_byte, link
 
 from openpit import Engine
 from openpit.account_adjustment import Adjustment, Amount, BalanceOperation
-from openpit.core import Mutation, Order
+from openpit.core import Mutation, Order, OrderMargin
 from openpit.errors import (
     AccountBlockError,
     AccountGroupRegistrationError,
@@ -250,6 +250,44 @@ def test_what_custom_policies_see() -> None:
     assert [r.rejects[0].details for r in many] == ["('Order', None, None)", "('Marked', 7, None)"]
 
 
+class Naming(Policy):
+    """Says whose desk an order or a report is of, as their groups tell."""
+
+    name = "Naming"
+
+    def check_pre_trade_start(self, ctx: Any, order: Any) -> Any:
+        desks = [getattr(group, "desk", "none") for group in (order.operation, order.margin)]
+        return [PolicyReject(RejectCode.CUSTOM, "desk", " ".join(desks))]
+
+    def apply_execution_report(self, ctx: Any, report: Any) -> Any:
+        groups = (report.operation, report.financial_impact, report.fill)
+        reason = " ".join(getattr(group, "desk", "none") for group in groups)
+        block = AccountBlock(policy="Naming", code="Custom", reason=reason, details="")
+        return PostTradeResult(account_blocks=[block])
+
+
+def test_custom_policies_see_what_users_add_to_the_groups_of_orders_and_reports() -> None:
+    sharded = engine(Naming())
+    order: Any = buy()
+    order.operation.desk = "rates"
+    checks = (sharded.execute_pre_trade, sharded.start_pre_trade)
+    results = [check(order) for check in checks]
+    results += sharded.execute_pre_trade_many([order, buy()])
+    details = [result.rejects[0].details for result in results]
+    assert details == ["rates none"] * 3 + ["none none"]
+    margin: Any = OrderMargin(leverage=5)
+    margin.desk = "rates"
+    told = sharded.execute_pre_trade(Order(operation=operation(), margin=margin))
+    assert told.rejects[0].details == "none rates"
+    for number, group in enumerate(("operation", "financial_impact", "fill")):
+        sent: Any = report(number) if group != "fill" else fill(number, "1", "1", "0", final=False)
+        getattr(sent, group).desk = "rates"
+        [block] = sharded.apply_execution_report(sent).account_blocks
+        assert block.reason.split().index("rates") == number
+    [kept] = sharded.apply_execution_report_many([sent])
+    assert kept.account_blocks[0].reason == "none none rates"
+
+
 def test_what_cannot_travel_does_not_matter_where_nobody_could_see_it() -> None:
     sharded = engine()
     order = Marked({1}, operation=operation())
@@ -331,6 +369,10 @@ def test_an_order_of_no_account_in_the_middle_waits_for_those_before_it() -> Non
     results = sharded.execute_pre_trade_many([buy(1), buy(None), buy(2)])
     assert [result.ok for result in results] == [False, False, True]
     assert reasons(results[1]) == ["account could not be verified as account ID is missing"]
+    built_in = engine()
+    built_in.accounts().block(account(1), "closed")
+    results = built_in.execute_pre_trade_many([buy(2), buy(None), buy(2)])
+    assert [result.ok for result in results] == [True, False, True]
     failing = engine(Acting())
     with pytest.raises(ExceptionGroup, match="failed at index 0"):
         failing.execute_pre_trade_many([buy(None, "101"), buy(1)])
@@ -450,6 +492,17 @@ def test_a_window_that_a_blocked_order_opened_is_never_too_short() -> None:
     assert sharded.execute_pre_trade(buy(2)).ok
 
 
+@pytest.mark.parametrize("has_assets", [False, True])
+def test_a_dead_shard_s_orders_are_not_counted(has_assets: bool) -> None:
+    rate = RateLimit(1, timedelta(seconds=1))
+    axes = {"asset_barriers": [RateLimitAssetBarrier(rate, "USD")]} if has_assets else {}
+    sharded = limited(Clock(), 1, **axes)
+    sharded._driver.kill(0)
+    assert not sharded.execute_pre_trade(buy(IN_SHARD_0)).ok
+    results = sharded.execute_pre_trade_many([buy(IN_SHARD_0), buy(IN_SHARD_1), buy(IN_SHARD_1)])
+    assert [result.ok for result in results] == [False, True, False]
+
+
 def test_orders_without_what_the_policy_reads_are_not_counted() -> None:
     rate = RateLimit(1, timedelta(seconds=1))
     sharded = limited(
@@ -461,9 +514,11 @@ def test_orders_without_what_the_policy_reads_are_not_counted() -> None:
     assert reasons(sharded.execute_pre_trade(Order())) == [
         "failed to access required field 'instrument'"
     ]
-    assert reasons(sharded.execute_pre_trade_dry_run(buy(None))) == [
-        "failed to access required field 'account ID'"
-    ]
+    for check in (sharded.execute_pre_trade, sharded.execute_pre_trade_dry_run):
+        assert reasons(check(buy(None))) == ["failed to access required field 'account ID'"]
+    of_assets = limited(Clock(), 1, asset_barriers=[RateLimitAssetBarrier(rate, "USD")])
+    assert not of_assets.execute_pre_trade(Order()).ok
+    assert of_assets.execute_pre_trade(buy(1)).ok
     assert sharded.execute_pre_trade(buy(1)).ok
 
 
@@ -487,6 +542,15 @@ def test_groups_change_for_all_listed_accounts_or_for_none() -> None:
     accounts.register_group([], 9)
     accounts.unregister_group(everyone[:3], 7)
     assert accounts.group_of(everyone[0]) is None
+
+
+def test_a_group_change_is_refused_for_the_first_account_that_is_wrong() -> None:
+    accounts = engine().accounts()
+    accounts.register_group([account(2), account(4)], 7)  # in shard 0, as 5 is; 1 is in shard 1
+    accounts.register_group([account(5)], 8)
+    for listed, text in (((2, 4, 5, 1), "a different group"), ((2, 4, 1, 5), "no group")):
+        with pytest.raises(AccountGroupRegistrationError, match=f"it belongs to {text}"):
+            accounts.unregister_group([account(number) for number in listed], 7)
 
 
 def test_blocks_of_accounts_and_groups() -> None:
@@ -610,6 +674,9 @@ def test_quotes_are_there_before_the_next_order() -> None:
     assert sharded.execute_pre_trade(buy(2, "1", None)).rejects[0].details == (
         "asset USD: available 0, requested 200"
     )
+    sharded._driver.kill(0)
+    service.push_by_instrument(AAPL, Quote(mark="250"), timedelta(0))
+    assert [stats.in_flight for stats in sharded.stats()] == [0, 1]
     sharded.close()
     service.push_by_instrument(AAPL, Quote(mark="300"), timedelta(0))
     for feed in sharded._driver.feeds:

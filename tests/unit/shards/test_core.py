@@ -116,6 +116,8 @@ def test_a_shard_has_the_time_of_its_commands() -> None:
     answers(core, execute())
     assert core._clock() == NOW
     assert core.engine.clock() == NOW
+    answers(core, (kinds.ADMINISTER, None, NOW + 5, "unblock_all", encode(())))
+    assert core.engine.clock() == NOW + 5
 
 
 def test_what_custom_policies_see_is_an_order_of_its_own() -> None:
@@ -266,6 +268,26 @@ def test_the_engine_wide_block_is_armed_from_outside_without_an_echo() -> None:
     ]
 
 
+class Refusing(Policy):
+    """Refuses every order, and fails to take back what it did for it."""
+
+    name = "Refusing"
+
+    def perform_pre_trade_check(self, ctx: Any, order: Any) -> Any:
+        def fail() -> None:
+            raise ValueError("rollback failed")
+
+        told = [PolicyReject(RejectCode.CUSTOM, "refused", "")]
+        return PolicyPreTradeResult.reject(told, mutations=[Mutation(fail, fail)])
+
+
+def test_an_order_that_arms_the_engine_wide_block_says_so_first() -> None:
+    armed, raised, rejected = answers(shard(Refusing()), execute(), execute())
+    assert armed == (kinds.ARMED, 1, (True, False))
+    assert raised[:4] == (kinds.RAISED, 1, "builtins", "ValueError")
+    assert (rejected[0], rejected[2][0][0]) == (kinds.REJECTED, "SystemUnavailable")
+
+
 def test_counts_of_the_router_are_used_or_given_back() -> None:
     builder = (
         Engine.builder()
@@ -288,8 +310,29 @@ def test_counts_of_the_router_are_used_or_given_back() -> None:
     (stopped,) = answers(core, (*counted, 4, 0))
     assert (stopped[0], stopped[2][0][0]) == (kinds.REJECTED_UNCOUNTED, "Other")
     for kind in (kinds.START, kinds.EXECUTE_WHOLE):
-        (stopped,) = answers(core, (kind, 1, NOW, encode(buy()), 5, 0))
-        assert stopped[0] == kinds.REJECTED_UNCOUNTED
+        for counts in ((5, 0), (0, 5)):
+            (stopped,) = answers(core, (kind, 1, NOW, encode(buy()), *counts))
+            assert stopped[0] == kinds.REJECTED_UNCOUNTED
+
+
+def test_an_order_that_was_submitted_before_its_limit_counts_for_nothing() -> None:
+    clock = ShardClock()
+    ready = Engine.builder().account_sync().builtin(build_order_validation())
+    rate = RateLimitBrokerBarrier(RateLimit(2, timedelta(seconds=1)))
+    ready.builtin(build_rate_limit().broker_barrier(rate))
+    core = ShardCore(0, build_core(ready._policies, clock, RLock()), clock)
+    fewer = {
+        "name": "RateLimitPolicy",
+        "broker": RateLimitBrokerBarrier(RateLimit(1, timedelta(seconds=1))),
+    }
+    rejected, *others = answers(
+        core,
+        (kinds.EXECUTE_COUNTED, *execute()[1:], 3, 0),
+        (kinds.CONFIGURE, None, NOW, "rate_limit", encode(fewer)),
+        execute(),
+    )
+    assert rejected[:2] == (kinds.REJECTED, 1)
+    assert others == [(kinds.DONE, 2, 1), (kinds.ACCEPTED, 3, 1)]
 
 
 def test_administration_answers_what_the_registry_does() -> None:
@@ -324,6 +367,21 @@ def test_exceptions_of_policies_are_replies() -> None:
     accepted, raised, again = answers(core, execute(), execute(quantity="101"), execute())
     assert (accepted, again) == ((kinds.ACCEPTED, 1, 1), (kinds.ACCEPTED, 3, 1))
     assert raised[:4] == (kinds.RAISED, 2, "custom_policies", "Unusual")
+
+
+class Shouting(Policy):
+    """Raises what no UTF-8 text can say."""
+
+    name = "Shouting"
+
+    def check_pre_trade_start(self, ctx: Any, order: Any) -> Any:
+        raise ValueError(chr(0xD800))
+
+
+def test_an_exception_without_a_utf_8_form_does_not_end_the_shard() -> None:
+    raised, answer = answers(shard(Shouting()), execute(), administer("anything_blocked"))
+    assert raised[:6] == (kinds.RAISED, 1, "builtins", "ValueError", None, "\\ud800")
+    assert answer == (kinds.ANSWER, 2, False)
 
 
 def test_an_order_of_an_unknown_class_is_the_callers_mistake() -> None:
@@ -389,6 +447,10 @@ def test_a_reservation_whose_reply_cannot_be_sent_is_rolled_back(
     assert (reply[0], reply[3]) == (kinds.RAISED, "OverflowError")
     assert done == (kinds.DONE, 2, 1)
     assert core.open_handles == frozenset()
+    armed, reply = answers(core, execute(quantity="202"))  # whose rollback fails
+    assert armed == (kinds.ARMED, 3, (True, False))
+    assert (reply[0], reply[3]) == (kinds.RAISED, "OverflowError")
+    answers(core, administer("unblock_all"))
     monkeypatch.setattr(shard_core, "_traces", small_rows)
     (reply,) = answers(core, execute(quantity="203"))
     assert reply[2][0][2] == "0"

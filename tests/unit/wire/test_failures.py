@@ -63,13 +63,60 @@ class Choosy(Exception):  # noqa: N818 - as above
         self.wanted = wanted
 
 
+class Telling(Exception):  # noqa: N818 - as above
+    def __init__(self, venue: str, code: int) -> None:
+        super().__init__(f"{venue} refused with {code}")
+        self.code = code
+
+
+class Doubling(Exception):  # noqa: N818 - as above
+    def __init__(self, text: str) -> None:
+        super().__init__(f"not {text}")
+
+
+class Picky(Exception):  # noqa: N818 - as above
+    def __new__(cls, *, code: int) -> Picky:
+        return super().__new__(cls, code)
+
+    def __init__(self, *, code: int) -> None:
+        super().__init__(f"code {code}")
+
+
+class Leaving(Exception):  # noqa: N818 - as above
+    def __str__(self) -> str:
+        raise SystemExit
+
+    def __reduce__(self) -> str:
+        raise KeyboardInterrupt
+
+
+def test_exceptions_that_make_their_own_arguments() -> None:
+    telling = raised(Telling("XNAS", 7))
+    assert isinstance(telling, Telling)
+    assert (str(telling), telling.code) == ("XNAS refused with 7", 7)
+    doubling = raised(Doubling("good"))
+    assert isinstance(doubling, Doubling)
+    assert str(doubling) == "not good"
+    choosy = raised(Choosy(wanted=3))
+    assert isinstance(choosy, Choosy)
+    assert (str(choosy), choosy.wanted) == ("chosen", 3)
+
+
+def test_texts_without_a_utf_8_form_are_told_with_escapes() -> None:
+    arrived = raised(ValueError("no such file: \udcff"))
+    assert isinstance(arrived, ShardCallbackError)
+    assert str(arrived) == "builtins.ValueError: no such file: \\udcff"
+    assert "\\udcff" in str(arrived.__cause__)
+
+
 @pytest.mark.parametrize(
     ("error", "text"),
     [
         (Untravelled(), "custom_policies.Untravelled: <object object at"),
         (Reduced("x"), "Reduced: x"),
         (Mute("x"), "Mute: <no text: its __str__ raised>"),
-        (Choosy(wanted=3), "Choosy: chosen"),
+        (Picky(code=3), "Picky: code 3"),
+        (Leaving(), "Leaving: <no text: its __str__ raised>"),
     ],
 )
 def test_what_cannot_travel_becomes_a_callback_error(error: Exception, text: str) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from datetime import timedelta
 from decimal import Decimal
+from enum import IntEnum
 from typing import Any
 
 import msgpack
@@ -17,8 +19,8 @@ from openpit import core, param
 from openpit.errors import WireError
 from openpit.pretrade import AccountBlock, Lock, PnlHaltReason, RejectCode, policies
 from openpit.pretrade.rejects import Reject
-from openpit.wire.records import BASES, MEMBERS, RECORDS
-from openpit.wire.values import decode, encode, has_attributes, resolve
+from openpit.wire.records import BASES, MEMBERS, RECORDS, has_attributes
+from openpit.wire.values import decode, encode, resolve
 
 
 def there_and_back(value: Any, *, bare: bool = False) -> Any:
@@ -36,6 +38,17 @@ class Bare(core.Order):
 
 class OneSlot(Marked):
     __slots__ = "alone"  # noqa: PLC0205 - as a user may write it
+
+
+class _Private(core.Order):
+    __slots__ = ("__hidden",)
+
+    def __init__(self, hidden: int, **groups: Any) -> None:
+        super().__init__(**groups)
+        self.__hidden = hidden
+
+    def shown(self) -> int:
+        return self.__hidden
 
 
 plain = st.recursive(
@@ -156,6 +169,43 @@ def test_attributes_of_a_plain_order_and_own_slots_travel() -> None:
     assert there_and_back(alone).alone == 3
 
 
+def test_numbers_of_any_length_travel() -> None:
+    for number in (10**5000, -(10**5000), 2**64, -(2**63) - 1):
+        assert there_and_back(number) == number
+
+
+class Desk(core.OrderOperation):
+    """An operation as a user may name it."""
+
+
+class Listed(core.Instrument):
+    """An instrument as a user may name it."""
+
+
+def test_what_users_make_of_an_order_s_groups_travels() -> None:
+    plain = there_and_back(buy())
+    assert (type(plain.operation), vars(plain.operation)) == (core.OrderOperation, {})
+    decorated = buy()
+    assert decorated.operation is not None
+    decorated.operation.desk = 7  # type: ignore[attr-defined]
+    assert there_and_back(decorated).operation.desk == 7
+    instrument = Listed("AAPL", "USD")
+    instrument.venue = "XNAS"  # type: ignore[attr-defined]
+    given = {"side": param.Side.BUY, "trade_amount": param.TradeAmount.quantity("1")}
+    made: Any = {**given, "instrument": instrument, "account_id": param.AccountId.from_int(1)}
+    arrived = there_and_back(core.Order(operation=Desk(**made)))
+    assert type(arrived.operation) is Desk
+    assert type(arrived.operation.instrument) is Listed
+    assert arrived.operation.instrument.venue == "XNAS"
+    operation_alone = there_and_back(core.Order(operation=core.OrderOperation(**made))).operation
+    assert operation_alone.instrument.venue == "XNAS"
+
+
+def test_private_slots_travel() -> None:
+    private = _Private(5, operation=operation())
+    assert there_and_back(private).shown() == 5
+
+
 def test_bare_values_leave_out_what_users_add() -> None:
     order = Marked({1}, operation=operation(5))
     arrived = there_and_back([order], bare=True)[0]
@@ -164,6 +214,29 @@ def test_bare_values_leave_out_what_users_add() -> None:
     decorated = buy()
     decorated.note = {1}
     assert not hasattr(there_and_back(decorated, bare=True), "note")
+
+
+class Text(str):
+    """A text as a user may name it."""
+
+    __slots__ = ()
+
+
+class Real(float):
+    """A number as a user may name it."""
+
+
+class Exact(Decimal):
+    """As above."""
+
+
+def test_bare_values_of_users_classes_are_what_they_were_made_from() -> None:
+    sent = [Text("x"), Real(1.5), Exact("1.50"), IntEnum("Few", "ONE").ONE, deque([1])]  # type: ignore[attr-defined]
+    arrived = there_and_back(sent, bare=True)
+    assert arrived == ["x", 1.5, Decimal("1.50"), 1, [1]]
+    assert [type(value) for value in arrived] == [str, float, Decimal, int, list]
+    with pytest.raises(TypeError, match=r"^builtins.set cannot travel to a shard$"):
+        encode({1}, bare=True)
 
 
 def test_what_has_attributes() -> None:
@@ -183,6 +256,8 @@ def test_what_cannot_travel_is_named() -> None:
     cycle.append(cycle)
     with pytest.raises(TypeError, match="attribute 'mark' of Marked contains itself"):
         encode(Marked(cycle))
+    with pytest.raises(TypeError, match="attribute 'mark' of Marked: a text without a UTF-8 form"):
+        encode(Marked({"file": "\udcff"}))
 
     class Local(core.Order):
         pass

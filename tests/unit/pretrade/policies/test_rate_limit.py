@@ -7,6 +7,8 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from makers import SECOND, Clock, Scripted, account, engine_with, order, reject, reject_fields
 
 import openpit
@@ -367,6 +369,11 @@ def windows(**assets: Rate) -> FixedWindows:
     return FixedWindows(RateLimitSettings(Rate(9, 60), dict(assets), {}, {}), now=0)
 
 
+def give_back(counted: FixedWindows, settlement: str, counted_at: int, *, now: int) -> None:
+    for window, _ in counted.holding(settlement):
+        window.give_back(counted_at, now)
+
+
 def test_windows_count_the_broker_and_the_asset() -> None:
     counted = windows(USD=Rate(9, 10))
 
@@ -391,14 +398,14 @@ def test_an_attempt_is_given_back_to_the_window_that_counted_it() -> None:
     counted.count("USD", 5)
     counted.count("USD", 6)
 
-    counted.give_back("USD", 6, now=7)
+    give_back(counted, "USD", 6, now=7)
     assert counted.peek("USD", 7) == (2, 2)
 
     # Since then the asset's window has begun anew, without that attempt.
     counted.count("USD", 12)
-    counted.give_back("USD", 5, now=13)
+    give_back(counted, "USD", 5, now=13)
     assert counted.peek("USD", 13) == (2, 2)
-    counted.give_back("EUR", 12, now=13)
+    give_back(counted, "EUR", 12, now=13)
     assert counted.peek("EUR", 13) == (1, 0)
 
 
@@ -407,18 +414,91 @@ def test_a_window_whose_first_attempt_is_given_back_begins_later() -> None:
     for now in (60, 61, 62):
         counted.count("USD", now)
 
-    counted.give_back("USD", 60, now=65)  # who knows which of the others was the first
+    give_back(counted, "USD", 60, now=65)  # who knows which of the others will stay
     assert counted.peek("USD", 124) == (3, 0)
     assert counted.peek("USD", 125) == (1, 0)
-    counted.give_back("USD", 61, now=66)  # from before the window as it is now
-    assert counted.peek("USD", 124) == (3, 0)
+    give_back(counted, "USD", 61, now=66)  # the one of 62 is there still
+    assert counted.peek("USD", 124) == (2, 0)
+    assert counted.peek("USD", 125) == (1, 0)
+
+
+def test_a_window_whose_first_attempts_are_all_given_back_begins_with_those_that_stay() -> None:
+    counted = windows()
+    for now in (60, 61):
+        counted.count("USD", now)
+    give_back(counted, "USD", 60, now=62)
+    counted.count("USD", 65)
+    give_back(counted, "USD", 61, now=66)
+
+    assert counted.count("USD", 124) == (2, 0)
+    assert counted.peek("USD", 125) == (3, 0)
+    assert counted.peek("USD", 126) == (1, 0)
+
+
+def test_what_was_given_back_before_a_window_began_says_nothing_of_its_start() -> None:
+    counted = windows()
+    for now in (60, 61, 62, 63):
+        counted.count("USD", now)
+    give_back(counted, "USD", 60, now=64)
+    for now in (130, 140):
+        counted.count("USD", now)
+    give_back(counted, "USD", 130, now=150)
+
+    assert counted.peek("USD", 209) == (2, 0)
+    assert counted.peek("USD", 210) == (1, 0)
+
+
+def test_the_last_attempt_is_undone_without_a_trace() -> None:
+    counted = windows()
+    counted.count("USD", 60)
+    counted.count("USD", 61)
+    give_back(counted, "USD", 60, now=62)
+    [(window, start)] = counted.holding("USD")
+    for now in (63, 140):
+        counted.count("USD", now)
+        window.undo(start)
+
+    assert counted.peek("USD", 121) == (2, 0)
+    give_back(counted, "USD", 61, now=121)
+    assert counted.peek("USD", 122) == (1, 0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.one_of(st.none(), st.integers(0, 5))), max_size=40),
+    st.integers(1, 12),
+)
+def test_what_is_given_back_late_is_neither_lost_nor_a_way_past_the_limit(
+    attempts: list[tuple[int, int | None]], length: int
+) -> None:
+    """An attempt: how long after the one before it, and after how many more it is given back."""
+    counted = FixedWindows(RateLimitSettings(Rate(9, length), {}, {}, {}), now=0)
+    [(window, _)] = counted.holding(None)
+    now = 100  # the first window, which begins without an order, is over
+    inside: list[int] = []
+    due: list[tuple[int, int, list[int]]] = []  # before which place, counted when, inside what
+    for place, (pause, delay) in enumerate([*attempts, (0, None)]):
+        for late in [one for one in due if one[0] <= place or place == len(attempts)]:
+            due.remove(late)
+            _, at, among = late
+            window.give_back(at, now)
+            among.remove(at)
+            assert window.count == len(inside)
+        now += pause
+        count, _ = counted.count(None, now)
+        if count == 1:
+            assert not inside or now - inside[0] >= length
+            inside = []
+        inside.append(now)
+        assert count == len(inside)
+        if delay is not None:
+            due.append((place + 1 + delay, now, inside))
 
 
 def test_a_window_with_nothing_in_it_has_not_begun() -> None:
     counted = windows()
     counted.count("USD", 60)
-    counted.give_back("USD", 60, now=61)
-    counted.give_back("USD", 60, now=61)
+    give_back(counted, "USD", 60, now=61)
+    give_back(counted, "USD", 60, now=61)
 
     assert counted.count("USD", 119) == (1, 0)
     assert counted.peek("USD", 178) == (2, 0)
@@ -427,7 +507,7 @@ def test_a_window_with_nothing_in_it_has_not_begun() -> None:
 def test_the_first_window_begins_without_an_order() -> None:
     counted = windows()
     counted.count("USD", 59)
-    counted.give_back("USD", 59, now=59)
+    give_back(counted, "USD", 59, now=59)
 
     assert counted.count("USD", 59) == (1, 0)
     assert counted.peek("USD", 60) == (1, 0)

@@ -1,0 +1,74 @@
+"""A router whose shards a test plays: it sees every command, and makes up every reply."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from custom_policies import Reserving
+from flow import buy
+
+from openpit import Engine
+from openpit.engine.builder import build_core
+from openpit.pretrade.policies import (
+    RateLimit,
+    RateLimitAssetBarrier,
+    RateLimitBrokerBarrier,
+    build_order_validation,
+    build_rate_limit,
+)
+from openpit.router.core import RouterCore
+from openpit.router.link import Runner
+from openpit.router.proxies import BLOCKING
+from openpit.wire import kinds
+from openpit.wire.frames import FrameReader, frame, pack
+
+__all__ = ["NOW", "SECOND", "Bench"]
+
+NOW = 1_000
+SECOND = 1_000_000_000
+
+
+class Bench:
+    """A router whose shards the test plays."""
+
+    def __init__(
+        self,
+        shards: int = 2,
+        custom: bool = False,
+        rate: int = 0,
+        assets: bool = False,
+        **options: Any,
+    ) -> None:
+        ready = Engine.builder().clock(lambda: NOW).account_sync().builtin(build_order_validation())
+        if custom:
+            ready.pre_trade(Reserving())
+        if rate:
+            limit = RateLimit(rate, timedelta(seconds=1))
+            axes = build_rate_limit().broker_barrier(RateLimitBrokerBarrier(limit))
+            if assets:
+                axes.asset_barriers(RateLimitAssetBarrier(limit, "USD"))
+            ready.builtin(axes)
+        prototype = build_core(ready._policies or [], lambda: NOW, None)
+        self.core = RouterCore(shards, prototype, handles=BLOCKING, runner=Runner(), **options)
+        self._readers = [FrameReader() for _ in self.core.links]
+        for link in self.core.links:
+            call = self.core.start(link, NOW, b"")
+            self.sent(link.number)
+            self.reply(link.number, (kinds.READY, 0))
+            assert call.done
+
+    def sent(self, number: int) -> list[tuple[Any, ...]]:
+        """What the router has sent to a shard since the last look."""
+        arrived = self._readers[number].feed(self.core.links[number].take())
+        messages = [message for _, frame_messages in arrived for message in frame_messages]
+        assert all(kinds.conforms(message, kinds.COMMANDS) for message in messages)
+        return messages
+
+    def reply(self, number: int, *replies: tuple[Any, ...]) -> None:
+        data = b"".join(frame(0, pack(reply), 1) for reply in replies)
+        self.core.receive(self.core.links[number], data)
+
+    def many(self, *accounts: int) -> Any:
+        orders = [buy(number) for number in accounts]
+        return self.core.execute_many(NOW, orders, [NOW] * len(orders))
