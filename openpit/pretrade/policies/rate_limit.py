@@ -157,12 +157,12 @@ class FixedWindows:
             asset = self._assets[settlement].peek(now, rate.window)
         return broker, asset
 
-    def holding(self, settlement: str | None) -> list[tuple[_Window, int]]:
+    def holding(self, settlement: str | None) -> tuple[tuple[_Window, int], ...]:
         """Return the counters that count an attempt, each with the start of its window."""
         windows = [self._broker] if self._settings.broker is not None else []
         if settlement in self._assets:
             windows.append(self._assets[settlement])
-        return [(window, window.start) for window in windows]
+        return tuple([(window, window.start) for window in windows])
 
     def retune(self, settings: RateLimitSettings, now: int) -> None:
         """Take new settings: barriers that stay keep their counters, new ones start at zero."""
