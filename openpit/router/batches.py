@@ -304,7 +304,7 @@ class ExecuteMany(ManyCall):
                         window.set_broker_count(broker)
                     broker = window.count_broker(now)
                     counted_at = now
-                    counted = (now, ((window._broker, now),))
+                    counted = now, ((window._broker, now, window._broker.opening),)
                 counts.append(counted)
                 rows.append(
                     (

@@ -36,8 +36,11 @@ __all__ = [
 ]
 
 
-Counted: TypeAlias = "tuple[int, tuple[tuple[Window, int], ...]]"
-"""An attempt that was counted: when, and by which counters, each with its start before it.
+Counted: TypeAlias = "tuple[int, tuple[tuple[Window, int, int], ...]]"
+"""An attempt that was counted: when, and by which counters.
+
+With each, the start that its window had before, and the opening of the window that it is in: a time
+does not tell that, since orders of a batch have their times before they are counted.
 
 One is made for every order on its own, so it is no object of a class of its own.
 """
@@ -76,16 +79,20 @@ class BroadRates:
             return 0, 0, None
         windows = self.windows
         settlement = order._settlement
-        counted = self._latest = (now, windows.holding(settlement))
+        before = [(window, window.start) for window in windows.holding(settlement)]
         broker, asset = windows.count(settlement, now)
+        counted = now, tuple([(window, start, window.opening) for window, start in before])
+        self._latest = counted
         return broker, asset, counted
 
     def count_broker(self, now: int) -> tuple[int, Counted]:
         """Count an attempt as :meth:`count` does, where the broker's barrier is the only one."""
         windows = self.windows
         window = windows._broker
-        counted = self._latest = (now, ((window, window.start),))
-        return windows.count_broker(now), counted
+        start = window.start
+        broker = windows.count_broker(now)
+        counted = self._latest = now, ((window, start, window.opening),)
+        return broker, counted
 
     def peek(self, now: int, order: Order) -> tuple[int, int]:
         """Return what :meth:`count` would, and count nothing."""
@@ -106,11 +113,11 @@ class BroadRates:
         """
         counted_at, windows = counted
         latest, self._latest = self._latest, None
-        for window, start in windows:
+        for window, start, opening in windows:
             if counted is latest:
                 window.undo(start)
             else:
-                window.give_back(counted_at, now)
+                window.give_back(opening, counted_at, now)
 
 
 def _unverifiable() -> list[Reject]:
