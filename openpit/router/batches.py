@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from openpit.router.calls import Reply
     from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
-    from openpit.router.wide import Counted, OneOfMany
+    from openpit.router.wide import Counted
 
 __all__ = ["UNPACKABLE", "ExecuteMany", "ManyCall", "Part", "timed"]
 
@@ -35,7 +35,7 @@ EXECUTE: Final = kinds.EXECUTE
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 
 # Commands for one shard, the places of their orders, what was counted for them (if anything is).
-_Rows = tuple[list[Any], list[int], list["Counted | OneOfMany | None"]]
+_Rows = tuple[list[Any], list[int], list["Counted | None"]]
 
 _new = object.__new__
 
@@ -267,7 +267,7 @@ class ExecuteMany(ManyCall):
         # The broker's count with the order in hand, of a run of orders that have one time; it is
         # written back when the time changes, and before every return.
         broker = 0
-        counted: OneOfMany | None = None
+        counted: Counted | None = None
         counted_at: int | None = None
         for order in self.orders[position:] if position else self.orders:
             if type(order) is not Order:
@@ -303,7 +303,7 @@ class ExecuteMany(ManyCall):
                         window.set_broker_count(broker)
                     broker = window.count_broker(now)
                     counted_at = now
-                    counted = (window._broker, now)
+                    counted = now, ((window._broker, now, window._broker.opening),)
                 counts.append(counted)
                 rows.append(
                     (
@@ -442,7 +442,7 @@ class ExecutePart(Part):
 
     __slots__ = ("counts",)
 
-    counts: list[Counted | OneOfMany | None]  # as in _Rows; empty if the router counts nothing
+    counts: list[Counted | None]  # as in _Rows; empty if the router counts nothing
 
     def withdrawn(self, core: RouterCore) -> None:
         for counted in self.counts:

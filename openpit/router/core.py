@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from openpit.router.calls import Reply, Steps
     from openpit.router.link import Runner
     from openpit.router.proxies import Handles, HeldReservation, OperationProxy, RequestProxy
-    from openpit.router.wide import Counted, OneOfMany
+    from openpit.router.wide import Counted
 
 __all__ = ["RouterCore"]
 
@@ -321,7 +321,7 @@ class RouterCore:
         entry.hold_back(link, seq, count)
         WideCall(arm(self, self._now, causes, deliver)).advance(self)
 
-    def give_back(self, counted: Counted | OneOfMany | None) -> None:
+    def give_back(self, counted: Counted | None) -> None:
         """Take back what was counted for an order that no policy has seen nor will see."""
         rates = self.encoder.rates
         if counted is not None and rates is not None:

@@ -26,13 +26,9 @@ if TYPE_CHECKING:
     from openpit.router.calls import Question, Reply, Steps
     from openpit.router.core import RouterCore
 
-OneOfMany: TypeAlias = "tuple[Window, int]"
-"""An attempt against the broker's window alone: by which counter and when."""
-
 __all__ = [
     "BroadRates",
     "Counted",
-    "OneOfMany",
     "arm",
     "change_group",
     "check_without_account",
@@ -40,14 +36,14 @@ __all__ = [
 ]
 
 
-class Counted:
-    """An attempt that was counted: when, and by which counters, with their start before it."""
+Counted: TypeAlias = "tuple[int, tuple[tuple[Window, int, int], ...]]"
+"""An attempt that was counted: when, and by which counters.
 
-    __slots__ = ("now", "windows")
+With each, the start that its window had before, and the opening of the window that it is in: a time
+does not tell that, since orders of a batch have their times before they are counted.
 
-    def __init__(self, now: int, windows: list[tuple[Window, int]]) -> None:
-        self.now: Final = now
-        self.windows: Final = windows
+One is made for every order on its own, so it is no object of a class of its own.
+"""
 
 
 class BroadRates:
@@ -83,16 +79,20 @@ class BroadRates:
             return 0, 0, None
         windows = self.windows
         settlement = order._settlement_
-        counted = self._latest = Counted(now, windows.holding(settlement))
+        before = [(window, window.start) for window in windows.holding(settlement)]
         broker, asset = windows.count(settlement, now)
+        counted = now, tuple([(window, start, window.opening) for window, start in before])
+        self._latest = counted
         return broker, asset, counted
 
     def count_broker(self, now: int) -> tuple[int, Counted]:
         """Count an attempt as :meth:`count` does, where the broker's barrier is the only one."""
         windows = self.windows
         window = windows._broker
-        counted = self._latest = Counted(now, [(window, window.start)])
-        return windows.count_broker(now), counted
+        start = window.start
+        broker = windows.count_broker(now)
+        counted = self._latest = now, ((window, start, window.opening),)
+        return broker, counted
 
     def peek(self, now: int, order: Order) -> tuple[int, int]:
         """Return what :meth:`count` would, and count nothing."""
@@ -105,22 +105,19 @@ class BroadRates:
         self._latest = None
         return self.windows
 
-    def give_back(self, counted: Counted | OneOfMany, now: int) -> None:
+    def give_back(self, counted: Counted, now: int) -> None:
         """Take back an attempt that never reached the policies.
 
         If it was the last one, everything is as if it had not been. Otherwise a limit may hold for
         longer than it had to, never for less.
         """
+        counted_at, windows = counted
         latest, self._latest = self._latest, None
-        if isinstance(counted, tuple):
-            window, counted_at = counted
-            window.give_back(counted_at, now)
-        elif counted is latest:
-            for window, start in counted.windows:
+        for window, start, opening in windows:
+            if counted is latest:
                 window.undo(start)
-        else:
-            for window, _ in counted.windows:
-                window.give_back(counted.now, now)
+            else:
+                window.give_back(opening, counted_at, now)
 
 
 def _unverifiable() -> list[Reject]:

@@ -89,7 +89,7 @@ def test_an_attribute_that_cannot_travel(host: Host, mark: Any, named: str) -> N
 def test_a_text_that_has_no_utf8_form(host: Host) -> None:
     host.build(Seeing())
 
-    with pytest.raises(ValueError, match="surrogates not allowed"):
+    with pytest.raises(TypeError, match="attribute 'mark' of Marked: a text without a UTF-8 form"):
         host.ask(lambda e: e.execute_pre_trade(order=marked(1, "\ud800")))
 
     assert host.ask(lambda e: e.execute_pre_trade(order=an_order(1))).rejects

@@ -55,38 +55,37 @@ _LONG_AGO: Final = -(1 << 64)
 class _Window:
     """A counter that starts anew with the first order after its window's end."""
 
-    __slots__ = ("_before", "_early", "count", "is_opened", "opened_at", "start")
+    __slots__ = ("_before", "_early", "count", "opening", "start")
 
     def __init__(self, start: int) -> None:
         self.start = start
-        self.opened_at = start  # stays where it is when the start moves
         self.count = 0
-        self.is_opened = False  # by an order; the first window begins without one
+        self.opening = 0  # how often an order has begun a window; the first begins without one
         self._early = 0  # how many attempts are from before the start, once it has moved
-        self._before = (start, start, 0, 0, False)  # all of the above, when it started anew
+        self._before = (start, 0, 0, 0)  # all of the above, when it started anew
 
     def peek(self, now: int, length: int) -> int:
         return 1 if now - self.start >= length else self.count + 1
 
     def add(self, now: int, length: int) -> int:
         if now - self.start >= length:
-            self._before = (self.start, self.opened_at, self.count, self._early, self.is_opened)
-            self.start = self.opened_at = now
+            self._before = (self.start, self.count, self.opening, self._early)
+            self.start = now
             self.count = self._early = 1
-            self.is_opened = True
+            self.opening += 1
         else:
             self.count += 1
         return self.count
 
-    def give_back(self, counted_at: int, now: int) -> None:
-        """Take back an attempt counted here at that time: its order never reached the policies.
+    def give_back(self, opening: int, counted_at: int, now: int) -> None:
+        """Take back an attempt counted at that time: its order never reached the policies.
 
-        If the counter has started anew since, it does not hold the attempt and stays as it is.
+        If the counter has started anew since that ``opening``, it does not hold the attempt.
         """
-        if self.opened_at > counted_at or not self.count:
+        if self.opening != opening or not self.count:
             return
         self.count -= 1
-        if not self.is_opened:
+        if not opening:
             return
         if not self.count:
             self.start = _LONG_AGO  # as if it had not begun
@@ -105,7 +104,7 @@ class _Window:
         if self.start == start:
             self.count -= 1
         else:
-            self.start, self.opened_at, self.count, self._early, self.is_opened = self._before
+            self.start, self.count, self.opening, self._early = self._before
 
 
 class FixedWindows:
@@ -157,12 +156,12 @@ class FixedWindows:
             asset = self._assets[settlement].peek(now, rate.window)
         return broker, asset
 
-    def holding(self, settlement: str | None) -> list[tuple[_Window, int]]:
-        """Return the counters that count an attempt, each with the start of its window."""
+    def holding(self, settlement: str | None) -> list[_Window]:
+        """Return the counters that count an attempt."""
         windows = [self._broker] if self._settings.broker is not None else []
         if settlement in self._assets:
             windows.append(self._assets[settlement])
-        return [(window, window.start) for window in windows]
+        return windows
 
     def retune(self, settings: RateLimitSettings, now: int) -> None:
         """Take new settings: barriers that stay keep their counters, new ones start at zero."""
