@@ -12,7 +12,7 @@ from __future__ import annotations
 # The public functions turn every number into an enum and back: eleven times as slow.
 from _signal import getsignal, signal  # type: ignore[import-not-found]  # has no stub
 from os import register_at_fork
-from signal import SIGINT
+from signal import SIGINT, default_int_handler
 from sys import _getframe
 from threading import get_ident, main_thread
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -34,7 +34,7 @@ class _Hold:
     __slots__ = ("handler", "is_held", "is_pending", "is_waiting", "main")
 
     def __init__(self) -> None:
-        self.handler: Callable[[int, FrameType | None], Any]
+        self.handler: Callable[[int, FrameType | None], Any] = default_int_handler
         self.main = main_thread().ident
         self.is_held = False
         self.is_pending = False
@@ -72,11 +72,13 @@ def hold() -> bool:
 
 def release() -> None:
     """Let interrupts through again: first the one that came meanwhile."""
+    handler = _hold.handler
     _hold.is_held = False
-    signal(_NUMBER, _hold.handler)
+    signal(_NUMBER, handler)
+    _hold.handler = default_int_handler  # asyncio's holds its task, and so what that returned
     if _hold.is_pending:
         _hold.is_pending = False
-        _hold.handler(_NUMBER, _getframe())
+        handler(_NUMBER, _getframe())
 
 
 def through(wait: Callable[..., _Result], *arguments: object) -> _Result:
