@@ -5,7 +5,6 @@ import gc
 import os
 import signal
 import threading
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -221,9 +220,10 @@ def test_waiting_for_credit_does_not_block_the_loop(run: Run) -> None:
                 for _ in range(2)
             ]
             await until(lambda: engine.stats()[0].waiting == 1)
-            start = time.monotonic()
-            assert (await engine.execute_pre_trade(buy(IN_SHARD_1))).ok
-            assert time.monotonic() - start < 0.3
+            quick = asyncio.ensure_future(engine.execute_pre_trade(buy(IN_SHARD_1)))
+            done, _ = await asyncio.wait([quick, *slow], return_when=asyncio.FIRST_COMPLETED)
+            assert quick in done
+            assert quick.result().ok
             results = await asyncio.gather(*slow)
             assert [result.ok for result in results] == [True, True]
 

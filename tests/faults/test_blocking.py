@@ -278,7 +278,7 @@ def test_a_stopped_worker_costs_the_timeout_and_no_more() -> None:
         )
         with pytest.raises(OutcomeUnknown):
             engine.apply_execution_report(report(IN_SHARD_0))
-        assert time.monotonic() - start < 2.0
+        assert time.monotonic() - start < 4.0  # twice the timeout, and time to be scheduled
         assert engine.execute_pre_trade(buy(IN_SHARD_1)).ok
         os.kill(worker, signal.SIGCONT)
         assert wait_until(lambda: engine.stats()[0].in_flight == 0)

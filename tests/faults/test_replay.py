@@ -61,7 +61,7 @@ def test_workers_are_killed(tmp_path: Path, flow: Path, killed: list[int]) -> No
 
         code, out, err = replay.end()
 
-        # The calls end within a second of the death; the report and the interpreter's end follow.
+        # The calls end at once with the death; the report and the interpreter's end follow.
         assert time.monotonic() - since < 2 * PROMPT
         assert code == Exit.SHARD_DIED
         died = [shard for shard in (0, 1) if f"shard {shard} (died)" in out]
