@@ -183,7 +183,18 @@ class EngineCore:
     def _execute_checks(self, order: Order, now: int) -> ExecuteResult:
         """Run both stages where all policies are built in and use the start stage alone."""
         rejects = self.rejects_of(order, now)
-        return self._accept(None) if rejects is None else ExecuteResult._of(None, rejects)
+        if rejects is not None:
+            return ExecuteResult._of(None, rejects)
+        # What _accept() does, spelt out: the hot path of the simple policies.
+        reservation: EngineReservation = _new(EngineReservation)
+        reservation._core = self
+        reservation._effects = None
+        reservation._open = True
+        reservation._thread = get_ident() if self._bind_thread else 0
+        result: ExecuteResult = _new(ExecuteResult)
+        result._reservation = reservation
+        result._rejects = ()
+        return result
 
     def rejects_of(self, order: Order, now: int) -> list[Reject] | None:
         """Run both stages where :attr:`reserves_nothing`; None when the order passes."""
