@@ -13,7 +13,7 @@ from openpit.core.absent import AbsentFields, EarlyFields
 from openpit.core.assets import optional_asset_text
 from openpit.core.debug_text import optional, optional_member
 from openpit.core.instrument import Instrument, require_instrument
-from openpit.core.order import leverage_text, optional_leverage
+from openpit.core.order_terms import leverage_text, optional_leverage
 from openpit.core.signatures import AnyArguments
 from openpit.param.amounts import AdjustmentAmount, Leverage
 from openpit.param.classes import is_of

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from openpit.core.contexts import AccountAdjustmentContext, AccountControl
 from openpit.core.instrument import Instrument
 from openpit.core.mutation import Mutation as Mutation
-from openpit.core.order import Order, OrderMargin, OrderOperation, OrderPosition
+from openpit.core.order import Order, OrderOperation
+from openpit.core.order_terms import OrderMargin, OrderPosition
 from openpit.core.report import (
     ExecutionReport,
     ExecutionReportFillDetails,

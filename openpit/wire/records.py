@@ -20,7 +20,8 @@ from openpit.account_adjustment import (
 )
 from openpit.core.instrument import Instrument
 from openpit.core.lock import Lock
-from openpit.core.order import Order, OrderMargin, OrderOperation, OrderPosition
+from openpit.core.order import Order, OrderOperation
+from openpit.core.order_terms import OrderMargin, OrderPosition
 from openpit.core.report import (
     ExecutionReport,
     ExecutionReportFillDetails,

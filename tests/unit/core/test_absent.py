@@ -6,7 +6,7 @@ import pytest
 
 from openpit.core.fill import ExecutionReportFillDetails
 from openpit.core.lock import Lock
-from openpit.core.order import OrderMargin
+from openpit.core.order_terms import OrderMargin
 from openpit.core.report import FinancialImpact
 
 

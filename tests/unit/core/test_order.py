@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from openpit.core.instrument import Instrument
-from openpit.core.order import Order, OrderMargin, OrderOperation, OrderPosition, ensure_captured
+from openpit.core.order import Order, OrderOperation, ensure_captured
+from openpit.core.order_terms import OrderMargin, OrderPosition
 from openpit.errors import ParamError
 from openpit.param.amounts import Leverage, TradeAmount
 from openpit.param.enums import PositionSide, Side

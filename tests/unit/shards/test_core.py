@@ -11,7 +11,7 @@ from flow import buy, operation, report
 
 from openpit import Engine
 from openpit.core import Mutation, Order
-from openpit.core.order import OrderPosition
+from openpit.core.order_terms import OrderPosition
 from openpit.engine.builder import build_core
 from openpit.errors import WireError
 from openpit.marketdata import InstrumentId, QuoteResolution, QuoteTtl
