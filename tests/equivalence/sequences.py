@@ -106,6 +106,8 @@ class Session(spot_funds.Desk):
             return None
         if answer[0] == "fn" and len(answer) > 2 and answer[2] is not None:
             self.fails = True
+        if not all(isinstance(function, list) for function in _functions(answer)):
+            self.fails = True  # it cannot be called
         if answer[0] == "raise" and self.batches:
             return ["raise", "ValueError", answer[2]]
         return [self._local(part) for part in answer]
@@ -357,6 +359,15 @@ class Session(spot_funds.Desk):
                 )
                 order = call("Order", operation=operation)
                 self.add(on(v("e"), "execute_pre_trade_dry_run", order))
+
+
+def _functions(answer: list[Expression]) -> list[Expression]:
+    """Return what a mutation is made of; nothing for any other answer."""
+    if answer[:2] == ["call", "Mutation"]:
+        return list(answer[2])
+    if answer[0] == "obj" and {"commit", "rollback"} <= answer[1].keys():
+        return list(answer[1].values())
+    return []
 
 
 def _of_account(order: Expression, account: Expression) -> Expression:
