@@ -85,7 +85,7 @@ class Amount(AbsentFields):
 
     __module__ = "openpit.account_adjustment"
     __slots__ = ("__dict__", "__weakref__", "_balance_", "_held_", "_incoming_")
-    __signature__ = AnyArguments("Amount")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("Amount")
     _ABSENT: ClassVar[Mapping[str, object]] = {
         "_balance_": None,
         "_held_": None,
@@ -140,7 +140,7 @@ class BalanceOperation(AbsentFields):
 
     __module__ = "openpit.account_adjustment"
     __slots__ = ("__dict__", "__weakref__", "_asset_", "_average_entry_price_", "_realized_pnl_")
-    __signature__ = AnyArguments("BalanceOperation")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("BalanceOperation")
     _ABSENT: ClassVar[Mapping[str, object]] = {
         "_asset_": None,
         "_average_entry_price_": None,
@@ -208,7 +208,7 @@ class PositionOperation(AbsentFields):
         "_settlement_",
         "_underlying_",
     )
-    __signature__ = AnyArguments("PositionOperation")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("PositionOperation")
     _ABSENT: ClassVar[Mapping[str, object]] = {
         "_average_entry_price_": None,
         "_collateral_": None,
@@ -310,7 +310,7 @@ class AccountPnlOperation(EarlyFields):
 
     __module__ = "openpit.account_adjustment"
     __slots__ = ("__dict__", "__weakref__", "_state_")
-    __signature__ = AnyArguments("AccountPnlOperation")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("AccountPnlOperation")
 
     _state_: Decimal | PnlHaltReason
 
@@ -343,7 +343,7 @@ class Bounds(AbsentFields):
         "_incoming_lower_",
         "_incoming_upper_",
     )
-    __signature__ = AnyArguments("Bounds")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("Bounds")
     _ABSENT: ClassVar[Mapping[str, object]] = {
         "_balance_lower_": None,
         "_balance_upper_": None,
@@ -427,7 +427,7 @@ class Adjustment(AbsentFields):
 
     __module__ = "openpit.account_adjustment"
     __slots__ = ("__dict__", "__weakref__", "_amount_", "_bounds_", "_operation_")
-    __signature__ = AnyArguments("Adjustment")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("Adjustment")
     _ABSENT: ClassVar[Mapping[str, object]] = {
         "_amount_": None,
         "_bounds_": None,

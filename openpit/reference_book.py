@@ -75,7 +75,8 @@ class SettlementLag(Closed):
             raise TypeError("SettlementLag supports only == and !=")
         return NotImplemented  # type: ignore[no-any-return]  # as a comparison returns it
 
-    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
+    if not TYPE_CHECKING:  # pragma: no branch  # to a type checker it stays an error
+        __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SettlementLag, (self._n, self._unit)
@@ -128,7 +129,8 @@ class SettlementScheme(Closed):
             raise TypeError("SettlementScheme supports only == and !=")
         return NotImplemented  # type: ignore[no-any-return]  # as a comparison returns it
 
-    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
+    if not TYPE_CHECKING:  # pragma: no branch  # to a type checker it stays an error
+        __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SettlementScheme, (self._delivery, self._payment)

@@ -45,7 +45,8 @@ class EarlyFields:
         super().__init_subclass__()
         group = next(base for base in cls.__mro__ if EarlyFields in base.__bases__)
         if cls.__init__ is not group.__init__ and "__new__" not in cls.__dict__:  # type: ignore[misc]  # compared, not called
-            cls.__new__ = _fill_early(group)  # type: ignore[assignment, method-assign]  # fills it early
+            # An assignment would be a method of this class to type checkers.
+            type.__setattr__(cls, "__new__", _fill_early(group))
 
 
 def _fill_early(group: type) -> Callable[..., object]:

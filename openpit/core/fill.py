@@ -18,7 +18,7 @@ from openpit.param.values import Fee, Price, Quantity
 
 if TYPE_CHECKING:
     from decimal import Decimal
-    from typing import Self
+    from typing import ClassVar, Self
 
 __all__ = ["ExecutionReportFillDetails"]
 
@@ -43,7 +43,7 @@ class ExecutionReportFillDetails(EarlyFields):
         "_lock_",
         "_remaining_",
     )
-    __signature__ = AnyArguments("ExecutionReportFillDetails")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("ExecutionReportFillDetails")
 
     _fee_amount_: Decimal | None
     _fee_currency_: str | None

@@ -42,7 +42,7 @@ class Lock(EarlyFields):
 
     __module__ = "openpit.pretrade"
     __slots__ = ("__dict__", "__weakref__", "_groups_", "_shared_")
-    __signature__ = AnyArguments("Lock", "object")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("Lock", "object")
     __hash__: ClassVar[None]  # type: ignore[assignment]  # unhashable: locks change
 
     # No group is ever without prices. To be read only: copies share it until one of them changes.
@@ -187,7 +187,8 @@ class Lock(EarlyFields):
             raise TypeError("Lock supports only == and !=")
         return NotImplemented  # type: ignore[no-any-return]  # as a comparison returns it
 
-    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
+    if not TYPE_CHECKING:  # pragma: no branch  # to a type checker it stays an error
+        __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
 
     def __repr__(self) -> str:
         pairs = [

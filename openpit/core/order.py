@@ -28,7 +28,7 @@ from openpit.param.values import Price
 
 if TYPE_CHECKING:
     from decimal import Decimal
-    from typing import Self
+    from typing import ClassVar, Self
 
     from openpit.param.ids import Asset
 
@@ -56,7 +56,7 @@ class OrderOperation:
         "_underlying_",
         "_volume_",
     )
-    __signature__ = AnyArguments("OrderOperation")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("OrderOperation")
 
     _account_: int | None
     _instrument_: Instrument
@@ -244,7 +244,7 @@ class Order:
         "_underlying_",
         "_volume_",
     )
-    __signature__ = AnyArguments("Order")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("Order")
 
     _account_: int | None
     _margin_: OrderMargin | None

@@ -31,7 +31,7 @@ class OrderPosition(AbsentFields):
 
     __module__ = "openpit.core"
     __slots__ = ("__dict__", "__weakref__", "_close_position_", "_position_side_", "_reduce_only_")
-    __signature__ = AnyArguments("OrderPosition")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("OrderPosition")
     _ABSENT: ClassVar[Mapping[str, object]] = {
         "_close_position_": False,
         "_position_side_": None,
@@ -85,7 +85,7 @@ class OrderMargin(AbsentFields):
 
     __module__ = "openpit.core"
     __slots__ = ("__dict__", "__weakref__", "_auto_borrow_", "_collateral_", "_leverage_")
-    __signature__ = AnyArguments("OrderMargin")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("OrderMargin")
     _ABSENT: ClassVar[Mapping[str, object]] = {
         "_auto_borrow_": False,
         "_collateral_": None,

@@ -58,7 +58,7 @@ class ExecutionReportOperation:
         "_side_",
         "_underlying_",
     )
-    __signature__ = AnyArguments("ExecutionReportOperation")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("ExecutionReportOperation")
 
     _account_: int | None
     _instrument_: Instrument
@@ -157,7 +157,7 @@ class FinancialImpact(EarlyFields):
 
     __module__ = "openpit.core"
     __slots__ = ("__dict__", "__weakref__", "_fee_", "_pnl_")
-    __signature__ = AnyArguments("FinancialImpact")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("FinancialImpact")
 
     _fee_: Decimal
     _pnl_: Decimal
@@ -205,7 +205,7 @@ class ExecutionReportPositionImpact(AbsentFields):
 
     __module__ = "openpit.core"
     __slots__ = ("__dict__", "__weakref__", "_position_effect_", "_position_side_")
-    __signature__ = AnyArguments("ExecutionReportPositionImpact")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("ExecutionReportPositionImpact")
     _ABSENT: ClassVar[Mapping[str, object]] = {"_position_effect_": None, "_position_side_": None}
 
     _position_effect_: PositionEffect | None
@@ -260,7 +260,7 @@ class ExecutionReport:
         "_side_",
         "_underlying_",
     )
-    __signature__ = AnyArguments("ExecutionReport")
+    __signature__: ClassVar[AnyArguments] = AnyArguments("ExecutionReport")
 
     _account_: int | None
     _fill_: ExecutionReportFillDetails | None
