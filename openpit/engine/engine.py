@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from openpit.engine.core import EngineCore
     from openpit.param.ids import AccountId
     from openpit.pretrade.handles import Reservation
-    from openpit.pretrade.results import (
+    from openpit.pretrade.narrowed import (
         AccountAdjustmentBatchResult,
         DropCopyResult,
         DryRunReport,
         ExecuteResult,
-        PostTradeResult,
         StartResult,
     )
+    from openpit.pretrade.results import PostTradeResult
 
 __all__ = ["Engine", "checked_adjustments", "checked_order", "checked_report"]
 
@@ -82,7 +82,8 @@ class Engine(Opaque):
         self._core = core
         self._clock = core.clock
         self._lock = core.lock
-        self._execute = core.execute
+        # The pipeline answers with the class of a result's cases; which one, each answer says.
+        self._execute = core.execute  # type: ignore[assignment]  # see above
         return self
 
     def __del__(self) -> None:
@@ -116,11 +117,11 @@ class Engine(Opaque):
             TypeError: ``order`` is no :class:`openpit.Order`.
             Exception: the first one that a custom policy raised; the order did not pass.
         """
-        return self._call(self._core.start, checked_order(order))
+        return self._call(self._core.start, checked_order(order))  # type: ignore[return-value]  # as in _of()
 
     def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
         """Answer as :meth:`start_pre_trade` would, and record nothing."""
-        return self._call(self._core.start_dry_run, checked_order(order))
+        return self._call(self._core.start_dry_run, checked_order(order))  # type: ignore[return-value]  # as in _of()
 
     def execute_pre_trade(self, order: Order) -> ExecuteResult:
         """Run both stages; the result's ``reservation`` is there exactly if the order passed.
@@ -142,11 +143,11 @@ class Engine(Opaque):
 
     def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
         """Answer as :meth:`execute_pre_trade` would, and record nothing (spec section 5.6)."""
-        return self._call(self._core.execute_dry_run, checked_order(order))
+        return self._call(self._core.execute_dry_run, checked_order(order))  # type: ignore[return-value]  # as in _of()
 
     def apply_drop_copy(self, order: Order) -> DropCopyResult:
         """Record an order that the venue has already (spec section 5.7): blocks do not stop it."""
-        return self._call(self._core.drop_copy, checked_order(order))
+        return self._call(self._core.drop_copy, checked_order(order))  # type: ignore[return-value]  # as in _of()
 
     # --- what comes back -----------------------------------------------------------------------
 
@@ -165,7 +166,7 @@ class Engine(Opaque):
         """Apply all adjustments to an account, or none of them (spec section 5.9)."""
         account = account_value(account_id)
         apply = partial(self._core.apply_adjustment, account)
-        return self._call(apply, checked_adjustments(adjustments))
+        return self._call(apply, checked_adjustments(adjustments))  # type: ignore[return-value]  # as in _of()
 
     # --- volume --------------------------------------------------------------------------------
 

@@ -60,7 +60,7 @@ class EngineRequest(Request):
         self._thread = get_ident() if core.lock is None else 0
         return self
 
-    def execute(self) -> ExecuteResult:
+    def execute(self) -> ExecuteResult:  # type: ignore[override]  # the class of both its cases
         core = self._core
         if self._thread and self._thread != get_ident():
             raise _wrong_thread("Request")

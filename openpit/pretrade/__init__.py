@@ -8,8 +8,23 @@ from openpit.core.contexts import AccountControl, Context, PostTradeContext
 from openpit.core.lock import Lock
 from openpit.param.enums import PnlHaltReason
 from openpit.pretrade import policies, policy
+from openpit.pretrade.async_handles import (
+    AsyncDropCopyOperation,
+    AsyncRequest,
+    AsyncReservation,
+)
 from openpit.pretrade.codes import RejectCode, RejectScope
 from openpit.pretrade.handles import DropCopyOperation, Request, Reservation
+from openpit.pretrade.narrowed import (
+    AccountAdjustmentBatchResult,
+    AsyncDropCopyResult,
+    AsyncExecuteResult,
+    AsyncStartResult,
+    DropCopyResult,
+    DryRunReport,
+    ExecuteResult,
+    StartResult,
+)
 from openpit.pretrade.outcomes import (
     AccountAdjustmentOutcome,
     AccountOutcomeEntry,
@@ -27,15 +42,10 @@ from openpit.pretrade.policy import (
 )
 from openpit.pretrade.rejects import AccountBlock, Reject
 from openpit.pretrade.results import (
-    AccountAdjustmentBatchResult,
     AccountBlockOutcome,
     AccountBlockOutcomes,
-    DropCopyResult,
-    DryRunReport,
-    ExecuteResult,
     PolicyConfigurationResult,
     PostTradeResult,
-    StartResult,
 )
 
 __all__ = [
@@ -48,6 +58,12 @@ __all__ = [
     "AccountControl",
     "AccountOutcomeEntry",
     "AccountPnlOutcome",
+    "AsyncDropCopyOperation",
+    "AsyncDropCopyResult",
+    "AsyncExecuteResult",
+    "AsyncRequest",
+    "AsyncReservation",
+    "AsyncStartResult",
     "Context",
     "DropCopyOperation",
     "DropCopyResult",

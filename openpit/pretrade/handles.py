@@ -13,9 +13,9 @@ from openpit.core.opaque import Opaque
 
 if TYPE_CHECKING:
     from openpit.core.lock import Lock
+    from openpit.pretrade.narrowed import ExecuteResult
     from openpit.pretrade.outcomes import AccountAdjustmentOutcome
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.results import ExecuteResult
 
 __all__ = ["DropCopyOperation", "Request", "Reservation"]
 

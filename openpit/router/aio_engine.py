@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
     from openpit.param.ids import AccountId
-    from openpit.pretrade.handles import Reservation
-    from openpit.pretrade.results import (
+    from openpit.pretrade.async_handles import AsyncReservation
+    from openpit.pretrade.narrowed import (
         AccountAdjustmentBatchResult,
-        DropCopyResult,
+        AsyncDropCopyResult,
+        AsyncExecuteResult,
+        AsyncStartResult,
         DryRunReport,
-        ExecuteResult,
-        PostTradeResult,
-        StartResult,
     )
+    from openpit.pretrade.results import PostTradeResult
     from openpit.router.aio import AsyncDriver
     from openpit.router.batches import ExecuteMany
     from openpit.router.core import RouterCore
@@ -74,14 +74,14 @@ class AsyncShardedEngine(Opaque):
 
     # --- orders --------------------------------------------------------------------------------
 
-    async def start_pre_trade(self, order: Order) -> StartResult:
+    async def start_pre_trade(self, order: Order) -> AsyncStartResult:
         """Run the start stage; the result's ``request`` runs the main stage once.
 
         Raises:
             TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
             Exception: the first one that a custom policy raised; the order did not pass.
         """
-        result: StartResult = await self._driver.run(self._core.start_stage, order)
+        result: AsyncStartResult = await self._driver.run(self._core.start_stage, order)
         return result
 
     async def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
@@ -89,14 +89,14 @@ class AsyncShardedEngine(Opaque):
         result: DryRunReport = await self._driver.run(self._core.start_dry_run, order)
         return result
 
-    async def execute_pre_trade(self, order: Order) -> ExecuteResult:
+    async def execute_pre_trade(self, order: Order) -> AsyncExecuteResult:
         """Run both stages; the result's ``reservation`` is there exactly if the order passed.
 
         Raises:
             TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
             Exception: the first one that a custom policy raised; the order did not pass.
         """
-        result: ExecuteResult = await self._driver.run(self._core.execute, order)
+        result: AsyncExecuteResult = await self._driver.run(self._core.execute, order)
         return result
 
     async def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
@@ -104,9 +104,9 @@ class AsyncShardedEngine(Opaque):
         result: DryRunReport = await self._driver.run(self._core.execute_dry_run, order)
         return result
 
-    async def apply_drop_copy(self, order: Order) -> DropCopyResult:
+    async def apply_drop_copy(self, order: Order) -> AsyncDropCopyResult:
         """Record an order that the venue has already (spec section 5.7): blocks do not stop it."""
-        result: DropCopyResult = await self._driver.run(self._core.drop_copy, order)
+        result: AsyncDropCopyResult = await self._driver.run(self._core.drop_copy, order)
         return result
 
     # --- what comes back -----------------------------------------------------------------------
@@ -135,7 +135,7 @@ class AsyncShardedEngine(Opaque):
 
     # --- volume --------------------------------------------------------------------------------
 
-    async def execute_pre_trade_many(self, orders: Iterable[Order]) -> list[ExecuteResult]:
+    async def execute_pre_trade_many(self, orders: Iterable[Order]) -> list[AsyncExecuteResult]:
         """Execute orders, each account's in sequence; results in the order of the input.
 
         The clock is read for each as it is taken. Shards work side by side: an engine-wide block
@@ -165,11 +165,11 @@ class AsyncShardedEngine(Opaque):
             raise
         return call.result()  # type: ignore[no-any-return]  # the list of results
 
-    async def commit_many(self, reservations: Iterable[Reservation]) -> None:
+    async def commit_many(self, reservations: Iterable[AsyncReservation]) -> None:
         """Commit every reservation; then raise one ExceptionGroup if some failed."""
         await self._driver.run_many(self._core.commit_many, list(reservations))
 
-    async def rollback_many(self, reservations: Iterable[Reservation]) -> None:
+    async def rollback_many(self, reservations: Iterable[AsyncReservation]) -> None:
         """Roll back every reservation; then raise one ExceptionGroup if some failed."""
         await self._driver.run_many(self._core.rollback_many, list(reservations))
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from openpit.pretrade.async_handles import (
+    AsyncDropCopyOperation,
+    AsyncRequest,
+    AsyncReservation,
+)
 from openpit.router.proxies import (
     Handles,
     HeldReservation,
@@ -13,7 +18,7 @@ from openpit.router.proxies import (
 )
 
 if TYPE_CHECKING:
-    from openpit.pretrade.results import ExecuteResult
+    from openpit.pretrade.narrowed import AsyncExecuteResult
 
 __all__ = ["ASYNC"]
 
@@ -21,7 +26,7 @@ __all__ = ["ASYNC"]
 # face only, and the annotations of AsyncShardedEngine say which.
 
 
-class AsyncLocalReservation(LocalReservation):
+class AsyncLocalReservation(LocalReservation, AsyncReservation):
     """The handle of an accepted order that changed nothing in its shard."""
 
     __slots__ = ()
@@ -33,7 +38,7 @@ class AsyncLocalReservation(LocalReservation):
         self.finish()
 
 
-class AsyncHeldReservation(HeldReservation):
+class AsyncHeldReservation(HeldReservation, AsyncReservation):
     """The handle of an accepted order whose effects its shard keeps."""
 
     __slots__ = ()
@@ -51,7 +56,7 @@ class AsyncHeldReservation(HeldReservation):
             self.close()
 
 
-class AsyncOperation(OperationProxy):
+class AsyncOperationProxy(OperationProxy, AsyncDropCopyOperation):
     """The handle of a recorded order that the venue has already."""
 
     __slots__ = ()
@@ -69,15 +74,17 @@ class AsyncOperation(OperationProxy):
             self.close()
 
 
-class AsyncRequest(RequestProxy):
+class AsyncRequestProxy(RequestProxy, AsyncRequest):
     """An order that passed the start stage and waits in its shard."""
 
     __slots__ = ()
 
-    async def execute(self) -> ExecuteResult:  # type: ignore[override]  # see above
+    async def execute(self) -> AsyncExecuteResult:  # type: ignore[override]  # see above
         runner: Any = self._link.runner
-        return cast("ExecuteResult", await runner.execute_request(self))
+        return cast("AsyncExecuteResult", await runner.execute_request(self))
 
 
-ASYNC: Final = Handles(AsyncLocalReservation, AsyncHeldReservation, AsyncOperation, AsyncRequest)
+ASYNC: Final = Handles(
+    AsyncLocalReservation, AsyncHeldReservation, AsyncOperationProxy, AsyncRequestProxy
+)
 """The handles of the asyncio face."""

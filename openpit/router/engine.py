@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from openpit.core.report import ExecutionReport
     from openpit.param.ids import AccountId
     from openpit.pretrade.handles import Reservation
-    from openpit.pretrade.results import (
+    from openpit.pretrade.narrowed import (
         AccountAdjustmentBatchResult,
         DropCopyResult,
         DryRunReport,
         ExecuteResult,
-        PostTradeResult,
         StartResult,
     )
+    from openpit.pretrade.results import PostTradeResult
     from openpit.router.batches import ExecuteMany
     from openpit.router.blocking import BlockingDriver
     from openpit.router.core import RouterCore

@@ -18,9 +18,9 @@ from openpit.pretrade.outcomes import outcomes_of
 from openpit.wire.rows import DecodedRows, lock_of, read_block
 
 if TYPE_CHECKING:
+    from openpit.pretrade.narrowed import ExecuteResult
     from openpit.pretrade.outcomes import AccountAdjustmentOutcome
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.results import ExecuteResult
     from openpit.router.link import ShardLink
 
 __all__ = [

@@ -13,8 +13,8 @@ from link import ShardStub
 from openpit.router.aio_proxies import (
     AsyncHeldReservation,
     AsyncLocalReservation,
-    AsyncOperation,
-    AsyncRequest,
+    AsyncOperationProxy,
+    AsyncRequestProxy,
 )
 from openpit.router.link import Runner
 from openpit.router.proxies import Handles
@@ -83,7 +83,7 @@ class HeldReservation(_Registered, AsyncHeldReservation):
         return self  # type: ignore[return-value]  # of this class
 
 
-class Operation(_Registered, AsyncOperation):
+class Operation(_Registered, AsyncOperationProxy):
     __slots__ = ()
 
     def close(self) -> bool:
@@ -100,7 +100,7 @@ class Operation(_Registered, AsyncOperation):
         return self  # type: ignore[return-value]  # of this class
 
 
-class Request(_Registered, AsyncRequest):
+class Request(_Registered, AsyncRequestProxy):
     __slots__ = ()
 
     def close(self) -> None:

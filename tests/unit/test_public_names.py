@@ -47,7 +47,9 @@ PUBLIC = {
     """,
     "openpit.pretrade": """
         AccountAdjustmentBatchResult AccountAdjustmentOutcome AccountBlock AccountBlockOutcome
-        AccountBlockOutcomes AccountControl AccountOutcomeEntry AccountPnlOutcome Context
+        AccountBlockOutcomes AccountControl AccountOutcomeEntry AccountPnlOutcome
+        AsyncDropCopyOperation AsyncDropCopyResult AsyncExecuteResult AsyncRequest
+        AsyncReservation AsyncStartResult Context
         DEFAULT_POLICY_GROUP_ID DropCopyOperation DropCopyResult DryRunReport ExecuteResult Lock
         OutcomeAmount PnlHaltReason PnlOutcome PnlOutcomeAmount policies Policy policy
         PolicyAccountAdjustmentResult PolicyConfigurationResult PolicyDecision PolicyGroupId

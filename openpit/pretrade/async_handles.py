@@ -1,0 +1,95 @@
+"""The handles of an order under way, as an asyncio program holds them.
+
+As those of :mod:`openpit.pretrade.handles`, with methods to be awaited. To a type checker they are
+classes of their own: what an :class:`openpit.AsyncShardedEngine` gives out is no ``Reservation``,
+whose ``commit()`` would be done when it returns.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from openpit.core.opaque import Opaque
+
+if TYPE_CHECKING:
+    from openpit.core.lock import Lock
+    from openpit.pretrade.narrowed import AsyncExecuteResult
+    from openpit.pretrade.outcomes import AccountAdjustmentOutcome
+    from openpit.pretrade.rejects import AccountBlock
+
+__all__ = ["AsyncDropCopyOperation", "AsyncRequest", "AsyncReservation"]
+
+
+class AsyncRequest(Opaque):
+    """An order that passed the start stage; used once, dropped without effect."""
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ()
+
+    @abstractmethod
+    async def execute(self) -> AsyncExecuteResult:
+        """Run the main stage; as :meth:`openpit.pretrade.Request.execute`."""
+
+
+class AsyncReservation(Opaque):
+    """What an accepted order reserved; as :class:`openpit.pretrade.Reservation`, to be awaited."""
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ()
+
+    @abstractmethod
+    async def commit(self) -> None:
+        """Keep what was reserved; as :meth:`openpit.pretrade.Reservation.commit`."""
+
+    @abstractmethod
+    async def rollback(self) -> None:
+        """Release what was reserved; as :meth:`openpit.pretrade.Reservation.rollback`."""
+
+    @property
+    @abstractmethod
+    def lock(self) -> Lock:
+        """Prices that the policies locked; a fresh copy, to be sent back with the fills."""
+
+    @property
+    @abstractmethod
+    def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
+        """What the order changed, in policy order."""
+
+
+class AsyncDropCopyOperation(Opaque):
+    """The record of an order that the venue has already.
+
+    As :class:`openpit.pretrade.DropCopyOperation`, to be awaited.
+    """
+
+    __module__ = "openpit.pretrade"
+    __slots__ = ()
+
+    @abstractmethod
+    async def commit(self) -> None:
+        """Keep the record; as :meth:`openpit.pretrade.DropCopyOperation.commit`."""
+
+    @abstractmethod
+    async def rollback(self) -> None:
+        """Undo the record; as :meth:`openpit.pretrade.DropCopyOperation.rollback`."""
+
+    @property
+    @abstractmethod
+    def lock(self) -> Lock:
+        """Prices that the policies locked; a fresh copy, to be sent back with the fills."""
+
+    @property
+    @abstractmethod
+    def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
+        """What the order changed, in policy order."""
+
+    @property
+    @abstractmethod
+    def account_block(self) -> AccountBlock | None:
+        """The first block that this call asked for, also where another cause was in force."""
+
+    @property
+    @abstractmethod
+    def is_account_blocked(self) -> bool:
+        """Whether the account was blocked, itself, by its group or by the engine, after this."""
