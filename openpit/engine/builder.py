@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policy import Policy
     from openpit.pretrade.runtime import BuiltinPolicy
     from openpit.router.builder import ShardedEngineBuilder
+    from openpit.router.stats import ShardStats
 
 __all__ = [
     "EngineBuilder",
@@ -70,18 +71,39 @@ class EngineBuilder(Opaque):
         """
         return SyncedEngineBuilder._of(self._clock, is_no_sync=False)
 
-    def sharded(self, shards: int | None = None, **options: object) -> ShardedEngineBuilder:
+    def sharded(
+        self,
+        shards: int | None = None,
+        *,
+        timeout: float = 5.0,
+        max_wait: float | None = None,
+        credits: int = 8192,  # noqa: A002 - the field's own word
+        start_timeout: float = 60.0,
+        on_shard_down: Callable[[ShardStats], object] | None = None,
+    ) -> ShardedEngineBuilder:
         """Choose an engine of several worker processes, each owning the accounts of its shard.
 
         ``shards`` is the number of workers, None for one per core. A policy object is copied into
         every worker when the engine is built: one that keeps state across accounts sees the
-        accounts of its shard only. The options are those of
+        accounts of its shard only. The other options are explained by
         :class:`openpit.router.builder.ShardedEngineBuilder`.
+
+        Raises:
+            TypeError: an option that there is not, or one of a wrong class.
+            ValueError: a figure out of its range.
         """
         # The public API asks an engine builder for what lies two layers above: imported on use.
         from openpit.router.builder import ShardedEngineBuilder  # noqa: PLC0415 - see above
 
-        return ShardedEngineBuilder._of(self._clock, shards, **options)
+        return ShardedEngineBuilder._of(
+            self._clock,
+            shards,
+            timeout=timeout,
+            max_wait=max_wait,
+            credits=credits,
+            start_timeout=start_timeout,
+            on_shard_down=on_shard_down,
+        )
 
 
 class SyncedEngineBuilder(Opaque):

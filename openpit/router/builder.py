@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from math import inf
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from openpit.engine.builder import (
@@ -50,7 +52,11 @@ START_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardedOptions:
-    """How a sharded engine behaves when a shard does not answer."""
+    """How a sharded engine behaves when a shard does not answer.
+
+    The fields are the options of ``EngineBuilder.sharded()``, with the same defaults; what is
+    refused here is told in its name.
+    """
 
     shards: int
     timeout: float = TIMEOUT_SECONDS
@@ -60,17 +66,32 @@ class ShardedOptions:
     on_shard_down: Callable[[ShardStats], object] | None = None
 
     def __post_init__(self) -> None:
-        """Check the figures."""
-        if isinstance(self.shards, bool) or not isinstance(self.shards, int):
-            raise TypeError("shards must be an int or None")
+        """Check classes and figures."""
+        _require(self.shards, "shards", "an int or None", int)
+        _require(self.timeout, "timeout", "a number of seconds", int, float)
+        _require(self.max_wait, "max_wait", "a number of seconds or None", int, float, NoneType)
+        _require(self.credits, "credits", "an int", int)
+        _require(self.start_timeout, "start_timeout", "a number of seconds", int, float)
+        if self.on_shard_down is not None and not callable(self.on_shard_down):
+            raise _wrong_class(self.on_shard_down, "on_shard_down", "callable or None")
+
         if not 1 <= self.shards <= MAX_SHARDS:
-            raise ValueError(f"shards must be in range 1..={MAX_SHARDS}")
-        if not self.timeout > 0 or not self.start_timeout > 0:
-            raise ValueError("timeout and start_timeout must be positive")
-        if self.max_wait is not None and not self.max_wait >= 0:
-            raise ValueError("max_wait must not be negative")
+            raise ValueError(f"sharded(): shards must be in range 1..={MAX_SHARDS}")
+        if not 0 < self.timeout < inf or not 0 < self.start_timeout < inf:
+            raise ValueError("sharded(): timeout and start_timeout must be positive and finite")
+        if self.max_wait is not None and not 0 <= self.max_wait < inf:
+            raise ValueError("sharded(): max_wait must be finite and not negative")
         if not 1 <= self.credits <= CREDITS:
-            raise ValueError(f"credits must be in range 1..={CREDITS}")
+            raise ValueError(f"sharded(): credits must be in range 1..={CREDITS}")
+
+
+def _require(value: object, option: str, words: str, *classes: type) -> None:
+    if isinstance(value, bool) or not isinstance(value, classes):
+        raise _wrong_class(value, option, words)
+
+
+def _wrong_class(value: object, option: str, words: str) -> TypeError:
+    return TypeError(f"sharded(): {option} must be {words}, not {type(value).__name__}")
 
 
 class ShardedEngineBuilder(SyncedEngineBuilder):
