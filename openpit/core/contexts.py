@@ -15,13 +15,32 @@ from openpit.param.refusals import not_an_instance
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from openpit.core.mutation import Mutation
+
 __all__ = [
     "AccountAdjustmentContext",
     "AccountControl",
     "CallState",
+    "Cause",
     "Context",
     "PostTradeContext",
 ]
+
+
+class Cause(Protocol):
+    """Why an account is blocked: an ``AccountBlock``, a class of a layer above."""
+
+    @property
+    def policy(self) -> str:
+        """The policy that asks for the block."""
+
+    @property
+    def reason(self) -> str:
+        """What an operator reads first."""
+
+    @property
+    def details(self) -> str:
+        """The figures."""
 
 
 class CallState(Protocol):
@@ -79,7 +98,7 @@ class AccountControl(_CallHandle):
     __module__ = "openpit"
     __slots__ = ()
 
-    def block(self, block: object) -> None:
+    def block(self, block: Cause) -> None:
         """Block the account at once with the cause ``block``, an ``AccountBlock``.
 
         The first cause stays; neither a reject nor a rollback undoes it. Raises ``TypeError`` for
@@ -114,7 +133,7 @@ class Context(_CallHandle):
         """The account's group, None for the default group; the same throughout a request."""
         return _group_of(self._call)
 
-    def record_drop_copy_start_mutation(self, mutation: object) -> None:
+    def record_drop_copy_start_mutation(self, mutation: Mutation) -> None:
         """Keep a mutation that commits before and rolls back after all others of the drop copy.
 
         Raises ``RuntimeError`` when the call is no drop copy, or has ended (spec section 5.7).

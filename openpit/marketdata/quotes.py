@@ -43,7 +43,13 @@ class Quote(Closed):
 
     __hash__: ClassVar[None]  # type: ignore[assignment]  # unhashable, as in the reference
 
-    def __init__(self, *, mark: object = None, bid: object = None, ask: object = None) -> None:
+    def __init__(
+        self,
+        *,
+        mark: Price | Decimal | str | float | None = None,
+        bid: Price | Decimal | str | float | None = None,
+        ask: Price | Decimal | str | float | None = None,
+    ) -> None:
         self._values = (_optional_price(mark), _optional_price(bid), _optional_price(ask))
 
     @staticmethod

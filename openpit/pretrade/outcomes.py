@@ -73,7 +73,12 @@ class OutcomeAmount(Closed):
     __module__ = "openpit.pretrade"
     __slots__ = ("_absolute", "_delta")
 
-    def __init__(self, *, delta: object, absolute: object) -> None:
+    def __init__(
+        self,
+        *,
+        delta: PositionSize | Decimal | str | float,
+        absolute: PositionSize | Decimal | str | float,
+    ) -> None:
         self._delta = position_size(delta)
         self._absolute = position_size(absolute)
 
@@ -109,7 +114,12 @@ class PnlOutcomeAmount(Closed):
     __module__ = "openpit.pretrade"
     __slots__ = ("_absolute", "_delta")
 
-    def __init__(self, *, delta: object, absolute: object) -> None:
+    def __init__(
+        self,
+        *,
+        delta: Pnl | Decimal | str | float,
+        absolute: Pnl | Decimal | str | float,
+    ) -> None:
         self._delta = profit(delta)
         self._absolute = profit(absolute)
 
@@ -273,7 +283,7 @@ class AccountOutcomeEntry(Closed):
         held: OutcomeAmount | None = None,
         incoming: OutcomeAmount | None = None,
         realized_pnl: PnlOutcome | None = None,
-        average_entry_price: object = None,
+        average_entry_price: Price | Decimal | str | float | None = None,
     ) -> None:
         for amount in (balance, held, incoming):
             if amount is not None and type(amount) is not OutcomeAmount:
