@@ -7,6 +7,8 @@ in :mod:`openpit.pretrade`, exceptions in :mod:`openpit.errors`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from openpit import account_adjustment, core, errors, marketdata, param, pretrade
 from openpit.account_adjustment import (
     AccountPnlOperation as AccountAdjustmentAccountPnlOperation,
@@ -108,12 +110,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Find the exceptions that say they live here but are exported by their submodules.
+if not TYPE_CHECKING:  # to a type checker a name that is not here stays an error
 
-    Pickle and the frames to and from the shards look a class up where it says it lives.
-    """
-    found = vars(errors).get(name)
-    if isinstance(found, type) and found.__module__ == __name__:
-        return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        """Find the exceptions that say they live here but are exported by their submodules.
+
+        Pickle and the frames to and from the shards look a class up where it says it lives.
+        """
+        found = vars(errors).get(name)
+        if isinstance(found, type) and found.__module__ == __name__:
+            return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -75,12 +75,14 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> object:
-    source = _LATER.get(name)
-    if source is None:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    from importlib import import_module  # noqa: PLC0415 - needed only where a later name is used
+if not TYPE_CHECKING:  # to a type checker a name that is not here stays an error
 
-    found = getattr(import_module(source[0]), source[1])
-    globals()[name] = found
-    return found
+    def __getattr__(name: str) -> object:
+        source = _LATER.get(name)
+        if source is None:
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        from importlib import import_module  # noqa: PLC0415 - needed only where a later name is used
+
+        found = getattr(import_module(source[0]), source[1])
+        globals()[name] = found
+        return found

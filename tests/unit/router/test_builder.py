@@ -1,0 +1,107 @@
+"""The options of a sharded engine: as a caller sees them, and as they are checked."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import MISSING, fields
+from typing import Any
+
+import pytest
+
+import openpit
+from openpit.router.builder import ShardedEngineBuilder, ShardedOptions
+
+NAMES = [field.name for field in fields(ShardedOptions)]
+
+
+def exactly(message: str) -> str:
+    return f"^{re.escape(message)}$"
+
+
+def sharded(**options: Any) -> Any:
+    return openpit.Engine.builder().sharded(**options)
+
+
+def test_the_method_has_a_parameter_for_each_option_with_its_type_and_default() -> None:
+    _, *parameters = inspect.signature(openpit.EngineBuilder.sharded).parameters.values()
+
+    shards, *others = parameters
+    assert (shards.name, shards.annotation, shards.default) == ("shards", "int | None", None)
+    assert [one.name for one in parameters] == NAMES
+    for parameter, option in zip(others, fields(ShardedOptions)[1:], strict=True):
+        assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        assert option.default is not MISSING
+        assert parameter.default == option.default, option.name
+        assert parameter.annotation == option.type, option.name
+
+
+def test_the_method_passes_every_option_on() -> None:
+    given: dict[str, Any] = {
+        "shards": 3,
+        "timeout": 1.5,
+        "max_wait": 0,
+        "credits": 7,
+        "start_timeout": 9,
+        "on_shard_down": print,
+    }
+    stage = sharded(**given)
+
+    assert list(given) == NAMES
+    assert {name: getattr(stage._options, name) for name in given} == given
+
+
+def test_each_option_is_explained() -> None:
+    text = inspect.getdoc(ShardedEngineBuilder)
+
+    assert text is not None
+    assert [name for name in NAMES if f"``{name}``" not in text] == []
+
+
+def test_an_option_that_there_is_not_is_refused_by_the_name_of_the_method() -> None:
+    with pytest.raises(TypeError, match=r"sharded\(\) got an unexpected keyword .*'shrads'"):
+        sharded(shrads=2)
+    with pytest.raises(TypeError, match=r"sharded\(\) takes from 1 to 2 positional arguments"):
+        openpit.Engine.builder().sharded(2, 5.0)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("shards", "2", "an int or None, not str"),
+        ("shards", 2.0, "an int or None, not float"),
+        ("shards", True, "an int or None, not bool"),
+        ("timeout", "5", "a number of seconds, not str"),
+        ("timeout", None, "a number of seconds, not NoneType"),
+        ("timeout", True, "a number of seconds, not bool"),
+        ("max_wait", "soon", "a number of seconds or None, not str"),
+        ("max_wait", False, "a number of seconds or None, not bool"),
+        ("credits", 10.5, "an int, not float"),
+        ("credits", None, "an int, not NoneType"),
+        ("start_timeout", [60], "a number of seconds, not list"),
+        ("on_shard_down", "tell me", "callable or None, not str"),
+    ],
+)
+def test_an_option_of_another_class_is_refused(option: str, value: Any, expected: str) -> None:
+    with pytest.raises(TypeError, match=exactly(f"sharded(): {option} must be {expected}")):
+        sharded(**{option: value})
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("shards", 0, "shards must be in range 1..=256"),
+        ("shards", 257, "shards must be in range 1..=256"),
+        ("timeout", 0, "timeout and start_timeout must be positive and finite"),
+        ("timeout", float("inf"), "timeout and start_timeout must be positive and finite"),
+        ("timeout", float("nan"), "timeout and start_timeout must be positive and finite"),
+        ("start_timeout", -1, "timeout and start_timeout must be positive and finite"),
+        ("max_wait", -0.1, "max_wait must be finite and not negative"),
+        ("max_wait", float("nan"), "max_wait must be finite and not negative"),
+        ("credits", 0, "credits must be in range 1..=8192"),
+        ("credits", 8193, "credits must be in range 1..=8192"),
+    ],
+)
+def test_a_figure_out_of_its_range_is_refused(option: str, value: Any, expected: str) -> None:
+    with pytest.raises(ValueError, match=exactly(f"sharded(): {expected}")):
+        sharded(**{option: value})
