@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from openpit.pretrade.codes import RejectScope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
     from openpit.account_adjustment import Adjustment
     from openpit.core.contexts import AccountAdjustmentContext, Context, PostTradeContext
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
     from openpit.pretrade.outcomes import AccountOutcomeEntry
     from openpit.pretrade.rejects import AccountBlock
     from openpit.pretrade.results import PostTradeResult
+
+    def _attribute(getter: Callable[[Any], object]) -> Any:
+        """Declare a property that may be overridden by anything that can be read.
+
+        A policy says ``name = "Limit"`` or has a property; pyright refuses the first where the base
+        class has a property, mypy the second where it has a variable of a type other than Any.
+        """
+else:
+    _attribute = property
 
 __all__ = [
     "Policy",
@@ -186,13 +196,13 @@ class Policy(ABC):
     dry runs. An exception of a callback is raised to the caller of the engine (spec section 5.5).
     """
 
-    @property
+    @_attribute
     @abstractmethod
     def name(self) -> str:
         """Name under which the policy is registered, unique in its engine."""
         raise NotImplementedError("name is not implemented")
 
-    @property
+    @_attribute
     def policy_group_id(self) -> int:
         """Group that tags the policy's lock prices and outcomes, 0 to 65535."""
         return 0

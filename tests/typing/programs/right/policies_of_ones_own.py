@@ -110,6 +110,13 @@ class Desk(Policy):
         return PolicyAccountAdjustmentResult()
 
 
+class Plain(Policy):
+    """A name and a group may be plain attributes."""
+
+    name = "Plain"
+    policy_group_id: int = 4
+
+
 class Narrower(Desk):
     """A check may promise more than the base class asks for."""
 
@@ -119,7 +126,8 @@ class Narrower(Desk):
 
 def main() -> None:
     desk = Desk()
-    engine = openpit.Engine.builder().no_sync().pre_trade(policy=desk).build()
+    stage = openpit.Engine.builder().no_sync().pre_trade(policy=desk)
+    engine = stage.pre_trade(Plain()).build()
 
     result = engine.execute_pre_trade(Ticket(Route("XNAS", 1), 10))
     assert result

@@ -19,12 +19,6 @@ class Nameless(Policy):
     pass
 
 
-class Numbered(Policy):
-    @property
-    def name(self) -> int:  # error: override reportIncompatibleMethodOverride
-        return 7
-
-
 class Boolean(Policy):
     @property
     def name(self) -> str:
@@ -66,6 +60,7 @@ class Asks(Policy):
         print(order.operation.instrument)  # error: union-attr reportOptionalMemberAccess
         ctx.account_control.block("because")  # error: arg-type union-attr reportArgumentType reportOptionalMemberAccess
         ctx.group()  # error: attr-defined reportAttributeAccessIssue
+        print(self.nam)  # error: attr-defined reportAttributeAccessIssue
         if isinstance(order, Ticket):
             print(order.number.venue)  # error: attr-defined reportAttributeAccessIssue
         return PolicyDecision.reject("because")  # error: arg-type reportArgumentType
