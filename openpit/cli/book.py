@@ -36,6 +36,9 @@ REJECTED = "order rejected by the engine"
 FINISHED = "order finished before"
 
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
+SHOWN = 120
+"""Characters of a reason that are told: it quotes the value, which may be a line long."""
+
 _NO_FEE = Fee("0")
 _NO_PNL = Pnl("0")
 
@@ -167,7 +170,7 @@ class Book:
                 )
             )
         except ValueError as error:
-            raise BadEventError(str(error)) from None
+            raise BadEventError(_shortened(str(error))) from None
         operation = ExecutionReportOperation(
             instrument=instrument, side=side, account_id=account.id
         )
@@ -186,7 +189,7 @@ class Book:
             fee = _NO_FEE if event.fee is None else Fee(event.fee)
             pnl = _NO_PNL if event.pnl is None else Pnl(event.pnl)
         except ValueError as error:
-            raise BadEventError(str(error)) from None
+            raise BadEventError(_shortened(str(error))) from None
         opened, reserved = _sizes(ticket)
         if quantity > opened:
             raise BadEventError(f"fill of {quantity}, but {opened} of order {ticket.key} is open")
@@ -203,7 +206,7 @@ class Book:
         try:
             quantity = opened if event.quantity is None else Quantity(event.quantity)
         except ValueError as error:
-            raise BadEventError(str(error)) from None
+            raise BadEventError(_shortened(str(error))) from None
         if quantity > opened:
             raise BadEventError(f"cancel of {quantity}, but {opened} of order {ticket.key} is open")
         ticket.open = opened = opened - quantity
@@ -250,6 +253,10 @@ class Book:
                 Asset(symbol), Asset(currency)
             )
         return instrument
+
+
+def _shortened(reason: str) -> str:
+    return reason if len(reason) <= SHOWN else f"{reason[: SHOWN - 3]}..."
 
 
 def _sizes(ticket: Ticket) -> tuple[Quantity, Quantity]:

@@ -8,10 +8,10 @@
     {"event":"cancel","time":3000,"order":7}
 
 (each on one line). ``time`` is whole nanoseconds and may be left out; ``order`` and ``account`` are
-whole numbers or text; amounts are text or JSON numbers, taken digit by digit. An order has
-``quantity`` or ``volume``; without ``price`` it is a market order. ``fee``, ``pnl`` and the
-``quantity`` of a cancel are optional. A key that is not listed here, or that comes twice, is an
-error.
+whole numbers or text; amounts are text or JSON numbers, with an exponent or without one, taken
+digit by digit. An order has ``quantity`` or ``volume``; without ``price`` it is a market order.
+``fee``, ``pnl`` and the ``quantity`` of a cancel are optional. A key that is not listed here, or
+that comes twice, is an error.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NoReturn
 
+from openpit.cli.digits import FRACTION_DIGITS, WHOLE_DIGITS, plain, whole
 from openpit.cli.events import BadLine, Cancel, Fill, Observation, OrderPlaced
 from openpit.wire.limits import ACCOUNT_TEXT_BYTES
 
@@ -188,6 +189,10 @@ def _time(value: object) -> int | None:
         return value
     if value is None:
         return None
+    if type(value) is _Fraction:  # as in 1.7e18
+        time = whole(value)
+        if time is not None and 0 <= time <= TIME_LIMIT:
+            return time
     raise _WrongEventError(
         f"time must be whole nanoseconds from 0 to {TIME_LIMIT}, not {_shown(value)}"
     )
@@ -231,10 +236,19 @@ def _amount(value: object, name: str) -> Number | None:
 
 
 def _required_amount(value: object, name: str) -> Number:
-    if type(value) is str or type(value) is int:
+    if type(value) is int:
         return value
-    if type(value) is _Fraction:
-        return str(value)
+    if type(value) is str or type(value) is _Fraction:
+        # Most are short and plain: only of the others the digits have to be looked at.
+        if len(value) <= FRACTION_DIGITS and "e" not in value and "E" not in value:
+            return str(value)
+        digits = plain(value)
+        if digits is None:
+            raise _WrongEventError(
+                f"{name} has more than {WHOLE_DIGITS} digits before the point or "
+                f"{FRACTION_DIGITS} after it: {_shown(value)}"
+            )
+        return digits
     raise _WrongEventError(f"{name} must be a number or text, not {_shown(value)}")
 
 

@@ -3,7 +3,8 @@
 Six columns without a header: seconds after midnight, type, order id, size in shares, price in US
 dollars times 10,000, and the direction of the resting order (1 buys, -1 sells). Types: 1 a new
 limit order, 2 a partial cancellation, 3 a deletion, 4 an execution of a visible order, 5 an
-execution of a hidden one (it has no id), 7 a trading halt.
+execution of a hidden one (it has no id), 6 a cross trade (an auction's), 7 a trading halt. The last
+three concern no order of the flow.
 
 The format knows no accounts: an order belongs to account ``order id modulo accounts``.
 """
@@ -24,13 +25,13 @@ __all__ = ["CURRENCY", "read", "symbol_of_name"]
 
 CURRENCY = "USD"
 
-HIDDEN_EXECUTION = "hidden execution"
-TRADING_HALT = "trading halt"
+OBSERVATIONS = {b"5": "hidden execution", b"6": "cross trade", b"7": "trading halt"}
+"""Types of messages that concern no order of the flow, and what they are counted as."""
 
 _COLUMNS = (
     ("time", re.compile(rb"(\d{1,9})(?:\.(\d{1,12}))?"), "seconds after midnight"),
-    ("type", re.compile(rb"([1-57])"), "1, 2, 3, 4, 5 or 7"),
-    ("order id", re.compile(rb"(\d{1,18})"), "a whole number from 0"),
+    ("type", re.compile(rb"([1-7])"), "a whole number from 1 to 7"),
+    ("order id", re.compile(rb"(-1|\d{1,18})"), "a whole number from 0"),
     ("size", re.compile(rb"(\d{1,12})"), "a whole number from 0"),
     ("price", re.compile(rb"(-?\d{1,15})"), "a whole number of 1/10000 dollars"),
     ("direction", re.compile(rb"(-?1|0)"), "1 or -1"),
@@ -68,10 +69,10 @@ def read(
         if fraction is not None:
             time += int(fraction[:9].ljust(9, b"0"))
         key = int(order_id)
-        if kind == b"7":
-            yield Observation(number, time, TRADING_HALT)
-        elif kind == b"5":
-            yield Observation(number, time, HIDDEN_EXECUTION)
+        if kind in OBSERVATIONS:
+            yield Observation(number, time, OBSERVATIONS[kind])
+        elif key < 0:
+            yield BadLine(number, "order id must be a whole number from 0, not '-1'")
         elif direction not in _SIDES:
             yield BadLine(number, "direction must be 1 or -1, not '0'")
         elif kind == b"1":

@@ -100,6 +100,43 @@ def test_a_number_with_a_point_keeps_every_digit() -> None:
     assert event.price == "0.1234567890123456789"
 
 
+def test_numbers_as_other_programs_write_them() -> None:
+    order = json.dumps(ORDER | {"quantity": 9e-05, "price": 1e16, "time": 1.7e18})
+    assert '"quantity": 9e-05, "price": 1e+16' in order
+    fill = json.dumps(FILL | {"quantity": "1E-8", "price": 100.0, "fee": -0.0, "pnl": "-2e1"})
+
+    placed, filled = read_one(order), read_one(fill)
+
+    assert isinstance(placed, OrderPlaced)
+    assert isinstance(filled, Fill)
+    assert (placed.quantity, placed.price) == ("0.00009", "10000000000000000")
+    assert placed.time == 1_700_000_000_000_000_000
+    assert (filled.quantity, filled.price, filled.fee, filled.pnl) == (
+        "0.00000001",
+        "100.0",
+        "-0.0",
+        "-20",
+    )
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("name", ["quantity", "price", "time", "account"])
+def test_what_json_has_no_number_for(name: str, constant: str) -> None:
+    line = json.dumps(ORDER | {name: float(constant)})
+
+    assert reason(line) == f"not JSON: {constant} is not a number"
+
+
+@pytest.mark.parametrize("written", ["1e400", "1e-400", "7" * 40 + ".5", "0." + "7" * 9_000])
+def test_a_number_that_could_only_be_rounded(written: str) -> None:
+    line = json.dumps(ORDER).replace('"185.50"', written)
+
+    shown = written if len(written) <= 40 else written[:37] + "..."
+    assert reason(line) == (
+        f"price has more than 29 digits before the point or 28 after it: {shown}"
+    )
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -130,6 +167,10 @@ def test_a_line_that_is_no_event(line: bytes, expected: str) -> None:
         ({"side": None}, "side must be BUY or SELL, not None"),
         ({"time": -1}, f"time must be whole nanoseconds from 0 to {TIME_LIMIT}, not -1"),
         ({"time": 1.5}, f"time must be whole nanoseconds from 0 to {TIME_LIMIT}, not 1.5"),
+        (
+            {"time": 1e300},
+            f"time must be whole nanoseconds from 0 to {TIME_LIMIT}, not 1e+300",
+        ),
         ({"time": True}, f"time must be whole nanoseconds from 0 to {TIME_LIMIT}, not True"),
         (
             {"time": 1 << 63},

@@ -51,10 +51,23 @@ def test_a_partial_cancellation_a_deletion_and_an_execution() -> None:
 def test_what_concerns_no_order_is_an_observation() -> None:
     hidden = read_one(b"34200.5,5,0,70,5853300,1")
     halt = read_one(b"34200.5,7,0,0,-1,-1")
+    cross = read_one(b"34200.5,6,-1,1500,5859100,-1")
 
     assert isinstance(hidden, Observation)
     assert isinstance(halt, Observation)
-    assert (hidden.kind, halt.kind) == ("hidden execution", "trading halt")
+    assert isinstance(cross, Observation)
+    assert (hidden.kind, halt.kind, cross.kind) == (
+        "hidden execution",
+        "trading halt",
+        "cross trade",
+    )
+
+
+@pytest.mark.parametrize("kind", [b"1", b"2", b"3", b"4"])
+def test_an_order_has_an_id(kind: bytes) -> None:
+    line = b"34200.5," + kind + b",-1,70,5853300,1"
+
+    assert reason(line) == "order id must be a whole number from 0, not '-1'"
 
 
 def test_digits_beyond_the_nanosecond_are_dropped() -> None:
@@ -70,7 +83,7 @@ def test_digits_beyond_the_nanosecond_are_dropped() -> None:
         (b"34200.5,1,12,70,5853300", "6 columns expected, 5 found"),
         (b"34200.5,1,12,70,5853300,1,1", "6 columns expected, 7 found"),
         (b"-1,1,12,70,5853300,1", "time must be seconds after midnight, not '-1'"),
-        (b"34200.5,6,12,70,5853300,1", "type must be 1, 2, 3, 4, 5 or 7, not '6'"),
+        (b"34200.5,8,12,70,5853300,1", "type must be a whole number from 1 to 7, not '8'"),
         (b"34200.5,1,-12,70,5853300,1", "order id must be a whole number from 0, not '-12'"),
         (b"34200.5,1,12, 70,5853300,1", "size must be a whole number from 0, not ' 70'"),
         (
