@@ -7,12 +7,17 @@ page and the light commands do not pay for what the heavy ones import.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from openpit.cli.exits import EPILOG, Exit, ExitError
-from openpit.cli.streams import prepare
+from openpit.cli.invocation import ARGUMENTS
+from openpit.cli.streams import ReaderGoneError, leave_stdout, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["main"]
 
@@ -40,17 +45,41 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the arguments, and keep them as they were given."""
+        given = list(args)
+        with _ending_by_code():
+            context = super().make_context(info_name, args, parent, **extra)
+        context.meta[ARGUMENTS] = given
+        return context
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an interrupt ends it with its own code, wherever it comes."""
-        try:
+        with _ending_by_code():
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise ExitError(Exit.INTERRUPTED, "interrupted") from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the table, importing none of them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+
+
+@contextmanager
+def _ending_by_code() -> Iterator[None]:
+    """Have an interrupt, and a help page that nobody reads, end with a code of their own."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise ExitError(Exit.INTERRUPTED, "interrupted") from None
+    except BrokenPipeError:
+        leave_stdout()
+        raise ReaderGoneError from None
 
 
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

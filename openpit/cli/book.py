@@ -29,7 +29,16 @@ if TYPE_CHECKING:
 
     from openpit.cli.events import Cancel, Fill, OrderPlaced
 
-__all__ = ["REJECTED", "Account", "BadEventError", "Book", "Report", "Ticket"]
+__all__ = [
+    "FINISHED",
+    "REJECTED",
+    "UNKNOWN",
+    "Account",
+    "BadEventError",
+    "Book",
+    "Report",
+    "Ticket",
+]
 
 UNKNOWN = "order not placed in the flow before"
 REJECTED = "order rejected by the engine"

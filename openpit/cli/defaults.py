@@ -81,16 +81,26 @@ lower_bound = "-10000"
 
 # Holds what an order may cost until it is done, and refuses an order without the funds. Market
 # orders are refused, for a replay has no quotes. limit_mode "TrackOnly" counts and refuses nothing.
+#
+# An account owns nothing until a row of [[spot_funds.funds]] gives it something, and a flow has no
+# deposits: without such rows every order is refused (InsufficientFunds). Who buys needs the
+# currency, who sells needs what is sold.
 # [spot_funds]
 # limit_mode = "Enforce"
 # account_currency = "USD"
 
-# What accounts own at the start: one account, or all from first_account to last_account.
+# What accounts own at the start: one account, or all from first_account to last_account. One row
+# for each asset.
 # [[spot_funds.funds]]
 # first_account = 1
 # last_account = 10000
 # asset = "USD"
 # balance = "1000000"
+#
+# [[spot_funds.funds]]
+# account = "desk 7"
+# asset = "AAPL"
+# balance = "500"
 
 # The largest position, long or short, that an account may come to.
 # [[spot_funds.position_limit]]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import IntEnum
+from typing import IO, Any
 
 import click
 
-__all__ = ["EPILOG", "Exit", "ExitError"]
+__all__ = ["EPILOG", "STREAMS", "Exit", "ExitError", "listed"]
 
 
 class Exit(IntEnum):
@@ -25,11 +27,12 @@ class Exit(IntEnum):
     MISSED = 10
     REGRESSED = 11
     NOT_FOUND = 12
+    UNREADABLE = 13
     INTERRUPTED = 130
 
 
 MEANINGS = {
-    Exit.OK: "done; lines that could not be read are counted in the report",
+    Exit.OK: "done; lines of a flow that could not be read are counted in the report",
     Exit.FAILED: "an unexpected error, with its traceback",
     Exit.USAGE: "the command line is wrong, or names a file that is not there",
     Exit.BAD_CONFIG: "the configuration file is wrong; the table and key are named",
@@ -40,14 +43,24 @@ MEANINGS = {
     Exit.INVALID: "loadtest: the load was not the one asked for; there is no headline",
     Exit.WRONG: "loadtest: a decision was not the right one, or a call raised",
     Exit.MISSED: "loadtest: a figure does not meet --require",
-    Exit.REGRESSED: "loadtest compare: a figure is worse by more than --tolerance",
+    Exit.REGRESSED: "loadtest compare: a figure is worse by more than --tolerance and than noise",
     Exit.NOT_FOUND: "an optional package, the reference or Chromium is not there",
+    Exit.UNREADABLE: "no line of the flow could be read: it is no flow, or one of another format",
     Exit.INTERRUPTED: "interrupted; the report of a replay covers what was done until then",
 }
 
-EPILOG = "\b\nExit codes:\n" + "\n".join(
-    f"  {code.value:<4}{code.name:<13}{meaning}" for code, meaning in MEANINGS.items()
-)
+
+def listed(*codes: Exit) -> str:
+    """Return the part of a help page that lists these exit codes."""
+    return "\b\nExit codes:\n" + "\n".join(
+        f"  {code.value:<4}{code.name:<13}{MEANINGS[code]}" for code in codes
+    )
+
+
+EPILOG = listed(*Exit)
+
+STREAMS = (Exit.OK, Exit.FAILED, Exit.USAGE, Exit.IO_FAILED, Exit.INTERRUPTED)
+"""What a command may end with that does no more than print."""
 
 
 class ExitError(click.ClickException):
@@ -56,3 +69,9 @@ class ExitError(click.ClickException):
     def __init__(self, code: Exit, message: str) -> None:
         super().__init__(message)
         self.exit_code = code.value  # type: ignore[misc]  # click takes the instance's, too
+        self.code = code
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the message; where stderr cannot be written the code alone has to tell."""
+        with suppress(OSError):
+            super().show(file)

@@ -1,8 +1,13 @@
-"""How reports are printed: figures in tables that are whole in any width."""
+"""How reports are printed: names and figures in tables that are whole in any width.
+
+A name or figure is never cut nor split over lines: whoever searches a report for a reject code
+finds it. On a terminal a table that is too wide comes in parts; elsewhere it is as wide as it has
+to be.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rich import box
 from rich.console import Console
@@ -17,19 +22,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Grid", "ReportConsole"]
 
-WIDTH: Final = 120
-"""Columns where stdout is no terminal that could tell."""
-
-_UNBOUNDED: Final = 1_000_000
+UNBOUNDED: Final = 1_000_000
+"""Columns where there is no terminal: a file or a pipe takes lines of any length."""
 
 
 class ReportConsole(Console):
-    """Where reports are printed: stdout, in the width of the terminal or of a page."""
+    """Where reports are printed: stdout, or stderr where stdout takes something for machines."""
 
-    def __init__(self) -> None:
-        super().__init__(highlight=False)
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, stderr=stderr)
         if not self.is_terminal:
-            self.width = WIDTH
+            self.width = UNBOUNDED
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as rich does, but a line that is too long is left to the terminal to wrap."""
+        options.setdefault("soft_wrap", not any(isinstance(each, Grid) for each in objects))
+        options.setdefault("crop", False)
+        super().print(*objects, **options)
 
     def on_broken_pipe(self) -> NoReturn:
         """End the command with its own code; rich would end it with another."""
@@ -40,7 +49,8 @@ class ReportConsole(Console):
 class Grid:
     """A table of a column of names and columns of figures.
 
-    No figure is cut: where the table is too wide it comes in parts, each with the names.
+    Nothing is cut: where the table is too wide it comes in parts, each with the names; where even
+    one column is, its lines are as long as they have to be.
     """
 
     def __init__(self, names: str, *headings: str, title: str | None = None) -> None:
@@ -62,21 +72,24 @@ class Grid:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
         """Yield as few tables as fit into the width."""
         first, title = 0, self._title
-        unbounded = options.update(width=_UNBOUNDED)
+        unbounded = options.update(width=UNBOUNDED)
         while first < len(self._headings):
-            end = len(self._headings)
+            end = first + 1
             while (
-                end > first + 1
-                and console.measure(self._part(first, end), options=unbounded).maximum
-                > options.max_width
+                end < len(self._headings)
+                and console.measure(self._part(first, end + 1), options=unbounded).maximum
+                <= options.max_width
             ):
-                end -= 1
-            yield self._part(first, end, title)
+                end += 1
+            part = self._part(first, end, title)
+            # Rich would rather cut a name or a figure than let a line be too long.
+            part.width = console.measure(part, options=unbounded).maximum
+            yield part
             first, title = end, None
 
     def _part(self, first: int, end: int, title: str | None = None) -> Table:
         table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-        table.add_column(self._names)
+        table.add_column(self._names, no_wrap=True)
         for heading in self._headings[first:end]:
             table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
         for (name, *figures), style, is_section in self._rows:

@@ -14,13 +14,32 @@ from openpit.cli.events import BadLine
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["LINE_LIMIT", "numbered_lines"]
+__all__ = ["LINE_LIMIT", "compression_of", "numbered_lines"]
 
 BLOCK = 1 << 18
 """Bytes per read: large enough that the reads do not show, small enough for a smooth progress."""
 
 LINE_LIMIT = 1 << 16
 """Bytes per line. An event takes about 150; a longer line is not one, and is not kept."""
+
+_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+}
+"""What compressed files begin with."""
+
+
+def compression_of(file: IO[bytes]) -> str | None:
+    """Return how the rest of a file is compressed, or None; nothing is taken from it."""
+    peek = getattr(file, "peek", None)
+    head = b"" if peek is None else peek(6)
+    for mark, name in _PACKED.items():
+        if head.startswith(mark):
+            return name
+    return None
 
 
 def numbered_lines(

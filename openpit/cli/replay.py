@@ -23,6 +23,7 @@ from openpit.cli.book import REJECTED, Account, BadEventError, Book, Report, Tic
 from openpit.cli.decisions import decision_line
 from openpit.cli.events import BadLine, Cancel, Fill, OrderPlaced
 from openpit.cli.tally import Tally
+from openpit.cli.turnover import Turnover
 from openpit.errors import OutcomeUnknown, ShardDown, ShardOverloaded
 from openpit.pretrade.codes import RejectCode, RejectScope
 
@@ -39,7 +40,15 @@ if TYPE_CHECKING:
     from openpit.pretrade.rejects import Reject
     from openpit.pretrade.results import ExecuteResult, PostTradeResult
 
-__all__ = ["BATCH", "Drivable", "FlowClock", "Replay", "ShardsDiedError", "StrictStopError"]
+__all__ = [
+    "BATCH",
+    "MAX_TOLD",
+    "Drivable",
+    "FlowClock",
+    "Replay",
+    "ShardsDiedError",
+    "StrictStopError",
+]
 
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")
@@ -49,6 +58,9 @@ BATCH = 1024
 
 STEP = 1_000_000
 """Nanoseconds from one event to the next where the flow tells no time."""
+
+MAX_TOLD = 100
+"""Bad lines that are told one by one; the others are counted."""
 
 ROUTER = "Router"
 """The policy that an order is denied by when its shard cannot be asked."""
@@ -101,8 +113,8 @@ class Replay:
     """One run of a flow through an engine.
 
     ``shards`` is 1 for an engine in this process, and then ``shard_of`` always 0. ``decided`` is
-    given each decision's line, ``complain`` each bad line; ``strict`` stops at the first of those.
-    ``starts`` tells which accounts their first order may block.
+    given each decision's line, ``complain`` each of the first MAX_TOLD bad lines; ``strict`` stops
+    at the first of those instead. ``starts`` tells which accounts their first order may block.
     """
 
     def __init__(
@@ -135,7 +147,12 @@ class Replay:
         self._later: list[Report] = []
         self._accounts_later: set[Account] = set()
         self.tallies = [Tally() for _ in range(shards)]
+        self.events = 0
+        """Lines that were read, and made sense."""
         self.bad_lines = 0
+        self.first_bad: list[BadLine] = []
+        """The bad lines that were told."""
+        self.turnover = Turnover()
         self.observations: dict[str, int] = {}
 
     @property
@@ -157,14 +174,18 @@ class Replay:
             else:
                 try:
                     self._take(event)
+                    self.events += 1
                     continue
                 except BadEventError as error:
                     bad = BadLine(event.line, str(error))
             self.bad_lines += 1
-            self._complain(bad)
+            if len(self.first_bad) < MAX_TOLD:
+                self.first_bad.append(bad)
             if self._strict:
                 self._finish()
                 raise StrictStopError(bad)
+            if self.bad_lines <= MAX_TOLD:
+                self._complain(bad)
         self._finish()
 
     def _finish(self) -> None:
@@ -230,6 +251,7 @@ class Replay:
         for report, result in zip(wanted, results, strict=True):
             account = report.ticket.account
             self.tallies[account.shard].reports += 1
+            self.turnover.add(report)
             if result.account_blocks:
                 self._blocked(account)
 
@@ -295,7 +317,9 @@ class Replay:
         tally.orders += 1
         tally.latencies.add(microseconds, 1)
         if rejects:
-            tally.rejects[rejects[0].code] += 1
+            first = rejects[0]
+            tally.rejects[first.code] += 1
+            tally.refusals[first.policy, first.code] += 1
         else:
             tally.accepted += 1
 

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from openpit.cli.grids import Grid, ReportConsole
+from openpit.cli.replay import MAX_TOLD
 from openpit.cli.tally import total
+from openpit.pretrade.codes import RejectCode
 
 if TYPE_CHECKING:
     from openpit.cli.replay import Replay
     from openpit.cli.tally import Tally
 
-__all__ = ["print_report"]
-
-_HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])")
+__all__ = ["notes_of", "print_report"]
 
 
 def print_report(
-    replay: Replay, *, sharded: bool, seconds: float, died: dict[int, str] | None = None
+    replay: Replay,
+    *,
+    sharded: bool,
+    seconds: float,
+    died: dict[int, str] | None = None,
+    to_stderr: bool = False,
 ) -> None:
-    """Print a replay's counts on stdout: per shard and in total, then what was left out.
+    """Print a replay's counts: per shard and in total, then what was left out.
 
     ``seconds`` is how long the replay took, without starting and stopping the engine.
     """
-    console = ReportConsole()
+    console = ReportConsole(stderr=to_stderr)
     rows: list[tuple[str, Tally]] = []
     if sharded:
         rows = [(f"shard {number}", tally) for number, tally in enumerate(replay.tallies)]
@@ -34,13 +38,28 @@ def print_report(
         console.print(_rejects(rows, summed))
     console.print(f"replayed in {seconds:.2f} s")
     console.print(
-        "decision: from handing a batch of orders to the engine until all its decisions are back",
-        soft_wrap=True,
+        "decision: from handing a batch of orders to the engine until all its decisions are back"
     )
     for said in (died or {}).values():
-        console.print(f"died: {said}", style="bold red", soft_wrap=True)
-    for line in _left_out(replay):
-        console.print(line, soft_wrap=True)
+        console.print(f"died: {said}", style="bold red")
+    for line in [*_left_out(replay), *notes_of(replay)]:
+        console.print(line)
+
+
+def notes_of(replay: Replay) -> list[str]:
+    """Return what a reader may miss in the figures, a line for each thing."""
+    summed = total(replay.tallies)
+    notes = []
+    if not replay.events and not replay.bad_lines:
+        notes.append("the flow is empty")
+    lacking = summed.rejects[RejectCode.INSUFFICIENT_FUNDS]
+    if lacking and not summed.accepted:
+        notes.append(
+            f"no order was accepted, and {lacking:,} were refused for lack of funds: an account "
+            "owns nothing until [[spot_funds.funds]] in the configuration gives it something, for "
+            "a flow has no deposits (see `openpit config`)"
+        )
+    return notes
 
 
 def _figures(
@@ -73,19 +92,21 @@ def _row(tally: Tally, seconds: float) -> list[str]:
 
 
 def _rejects(rows: list[tuple[str, Tally]], summed: Tally) -> Grid:
-    codes = [code for code, _ in sorted(summed.rejects.items(), key=lambda item: (-item[1], item))]
-    grid = Grid("", *(_HUMPS.sub("\n", code) for code in codes), title="Rejected orders by code")
-    for name, tally in rows:
-        grid.add_row(name, *(f"{tally.rejects[code]:,}" for code in codes))
-    grid.add_section()
-    grid.add_row("total", *(f"{summed.rejects[code]:,}" for code in codes), style="bold")
+    """Return a row for each code, the commonest first: who searches for one finds its counts."""
+    names = [name for name, _ in rows]
+    grid = Grid("code", "total", *names, title="Rejected orders by code")
+    for code, count in sorted(summed.rejects.items(), key=lambda item: (-item[1], item)):
+        grid.add_row(code, f"{count:,}", *(f"{tally.rejects[code]:,}" for _, tally in rows))
     return grid
 
 
 def _left_out(replay: Replay) -> list[str]:
     lines = []
     if replay.bad_lines:
-        lines.append(f"bad lines: {replay.bad_lines:,} (reported above, left out)")
+        told = "reported above, left out"
+        if replay.bad_lines > MAX_TOLD:
+            told = f"the first {MAX_TOLD} reported above, all left out"
+        lines.append(f"bad lines: {replay.bad_lines:,} ({told})")
     lines.extend(
         f"fills and cancels left out, {reason}: {count:,}"
         for reason, count in sorted(replay.skipped.items())

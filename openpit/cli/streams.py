@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Self
+
+import click
 
 from openpit.cli.exits import Exit, ExitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+    from types import TracebackType
 
-__all__ = ["ReaderGoneError", "leave_stdout", "prepare", "writing_to_stdout"]
+__all__ = [
+    "ReaderGoneError",
+    "StdoutFile",
+    "is_stream",
+    "leave_stdout",
+    "one_stream",
+    "prepare",
+    "tell",
+    "writing_to_stdout",
+]
 
 
 class ReaderGoneError(ExitError):
@@ -49,9 +62,66 @@ def prepare() -> None:
         reconfigure(errors="replace")
 
 
+def is_stream(path: Path | None) -> bool:
+    """Tell whether a path is ``-``: stdout for what is written, stdin for what is read."""
+    return str(path) == "-"
+
+
+def one_stream(stream: str, paths: Mapping[str, Path | None]) -> str | None:
+    """Return the option that takes a stream, or None; a usage error if there are two.
+
+    ``paths`` are those of all options that may take it, by what they are called.
+    """
+    taking = [name for name, path in paths.items() if is_stream(path)]
+    if len(taking) > 1:
+        raise click.UsageError(f"{' and '.join(taking)} cannot all be -: there is one {stream}")
+    return taking[0] if taking else None
+
+
+def tell(line: str) -> None:
+    """Print a line on stderr, where that can be written: what is told is not what is made."""
+    with suppress(OSError):
+        click.echo(line, err=True)
+
+
+class StdoutFile:
+    """Stdout in the place of a file that a command writes: what is written cannot be taken back.
+
+    Raises as :func:`writing_to_stdout` does.
+    """
+
+    part = None
+    """There is no file to find a part of the output in."""
+
+    def write(self, content: str | bytes) -> None:
+        """Append text, or bytes."""
+        with writing_to_stdout(flush=False):
+            if isinstance(content, str):
+                sys.stdout.write(content)
+            else:
+                sys.stdout.buffer.write(content)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        with writing_to_stdout():
+            pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if not isinstance(error, ExitError):
+            self.finish()
+
+
 @contextmanager
-def writing_to_stdout() -> Iterator[None]:
-    """Have what the block prints on stdout written when it ends.
+def writing_to_stdout(*, flush: bool = True) -> Iterator[None]:
+    """Have what the block prints on stdout written when it ends, or handed on without ``flush``.
 
     Raises:
         ReaderGoneError: nobody reads it any more.
@@ -59,7 +129,8 @@ def writing_to_stdout() -> Iterator[None]:
     """
     try:
         yield
-        sys.stdout.flush()
+        if flush:
+            sys.stdout.flush()
     except BrokenPipeError:
         leave_stdout()
         raise ReaderGoneError from None

@@ -35,15 +35,29 @@ class Latencies:
 
 
 class Tally:
-    """Counts of one shard, or of all; ``rejects`` counts rejected orders by their first code."""
+    """Counts of one shard, or of all.
 
-    __slots__ = ("accepted", "accounts", "blocked", "latencies", "orders", "rejects", "reports")
+    ``rejects`` counts rejected orders by the code of their first reject, ``refusals`` by that and
+    the policy that it came from.
+    """
+
+    __slots__ = (
+        "accepted",
+        "accounts",
+        "blocked",
+        "latencies",
+        "orders",
+        "refusals",
+        "rejects",
+        "reports",
+    )
 
     def __init__(self) -> None:
         self.accounts = 0
         self.orders = 0
         self.accepted = 0
         self.rejects: Counter[str] = Counter()
+        self.refusals: Counter[tuple[str, str]] = Counter()
         self.reports = 0
         self.blocked = 0
         self.latencies = Latencies()
@@ -62,6 +76,7 @@ def total(tallies: list[Tally]) -> Tally:
         summed.orders += tally.orders
         summed.accepted += tally.accepted
         summed.rejects.update(tally.rejects)
+        summed.refusals.update(tally.refusals)
         summed.reports += tally.reports
         summed.blocked += tally.blocked
         summed.latencies.merge(tally.latencies)

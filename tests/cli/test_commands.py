@@ -58,6 +58,8 @@ def test_every_command_has_help_with_examples(name: str) -> None:
     assert result.exit_code == 0
     assert f"Usage: main {name}" in result.output
     assert "Examples:" in result.output
+    assert "Exit codes:\n  0   OK           done" in result.output
+    assert "\n  130 INTERRUPTED  interrupted" in result.output
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:
@@ -167,7 +169,8 @@ def test_bad_lines_are_told_by_number_and_counted(tmp_path: Path) -> None:
 
     assert result.exit_code == Exit.OK
     assert result.stderr == (
-        "line 1: not JSON: Expecting value at column 1\nline 6: fill has no price, quantity\n"
+        f"{path}: line 1: not JSON: Expecting value at column 1\n"
+        f"{path}: line 6: fill has no price, quantity\n"
     )
     assert "bad lines: 2 (reported above, left out)" in rows(result.stdout)
     assert any(row.startswith("total 1 2 1 1 2 0 ") for row in rows(result.stdout))
@@ -182,7 +185,8 @@ def test_strict_stops_at_the_first_bad_line(tmp_path: Path) -> None:
     result = run("replay", path, "--shards", 0, "--strict", "--out", out)
 
     assert result.exit_code == Exit.BAD_LINE
-    assert "line 2: not JSON: Expecting value at column 1\n" in result.stderr
+    assert result.stderr.count("line 2: not JSON: Expecting value at column 1\n") == 1
+    assert f"Error: stopped at the first bad line, --strict: {path}: line 2: " in result.stderr
     part = tmp_path / "decisions.jsonl.part"
     assert f"the decisions until then are in {part}\n" in result.stderr
     assert len(part.read_text().splitlines()) == 1

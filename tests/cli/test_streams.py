@@ -75,7 +75,7 @@ def test_nobody_reads_stdout(arguments: str) -> None:
 
     assert ran.returncode == Exit.IO_FAILED
     assert ran.stderr == (
-        "line 2: not JSON: Expecting value at column 1\n" * ("replay" in arguments)
+        "flow.jsonl: line 2: not JSON: Expecting value at column 1\n" * ("replay" in arguments)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from openpit.cli.defaults import DEFAULT_CONFIG
+from openpit.cli.exits import STREAMS, listed
 from openpit.cli.streams import writing_to_stdout
 
 __all__ = ["command"]
@@ -13,7 +14,8 @@ EPILOG = """\b
 Examples:
   openpit config > limits.toml
   openpit replay flow.jsonl --config limits.toml
-"""
+
+""" + listed(*STREAMS)
 
 
 @click.command(epilog=EPILOG)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from openpit.cli.events import OrderPlaced
-from openpit.cli.files import OutFile
+from openpit.cli.exits import STREAMS, listed
+from openpit.cli.files import check_place, opened
 from openpit.cli.flows import dump
 from openpit.cli.generate import generate
 from openpit.cli.progress import progress
-from openpit.cli.streams import writing_to_stdout
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 __all__ = ["command"]
 
@@ -25,7 +19,8 @@ EPILOG = """\b
 Examples:
   openpit generate --orders 200000 --accounts 10000 --seed 1 --out flow.jsonl
   openpit generate --orders 5000 | openpit replay - --shards 2
-"""
+
+""" + listed(*STREAMS)
 
 STEP = 1000
 """Orders from one move of the progress bar to the next."""
@@ -63,20 +58,11 @@ def command(orders: int, accounts: int, seed: int, out: Path | None) -> None:
 
     Some of its orders are there to be rejected by each policy of the default configuration.
     """
-    with _written_to(out) as write, progress("generating", orders) as advance:
+    if out is not None:
+        check_place(out)
+    with opened(out or Path("-")) as file, progress("generating", orders) as advance:
         for event in generate(orders=orders, accounts=accounts, seed=seed):
-            write(dump(event))
+            file.write(dump(event))
             if isinstance(event, OrderPlaced) and event.key % STEP == 0:
                 advance(STEP)
-
-
-@contextmanager
-def _written_to(out: Path | None) -> Iterator[Callable[[str], object]]:
-    """Yield what writes a text to the file, or to stdout."""
-    if out is None or str(out) == "-":
-        with writing_to_stdout():
-            yield sys.stdout.write
-    else:
-        with OutFile(out) as file:
-            yield file.write
-            file.finish()
+        file.finish()

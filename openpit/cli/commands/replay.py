@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import sys
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -16,13 +17,23 @@ import click
 from openpit.cli import flows, lobster
 from openpit.cli.config import load
 from openpit.cli.defaults import DEFAULT_CONFIG
-from openpit.cli.exits import Exit, ExitError
-from openpit.cli.files import OutFile
-from openpit.cli.lines import numbered_lines
+from openpit.cli.document import Call, as_document
+from openpit.cli.exits import STREAMS, Exit, ExitError, listed
+from openpit.cli.files import check_place, opened, refuse_overwriting, write_whole
+from openpit.cli.inputs import text_of, told
+from openpit.cli.invocation import invocation_of
+from openpit.cli.lines import compression_of, numbered_lines
 from openpit.cli.progress import progress
-from openpit.cli.replay import BATCH, FlowClock, Replay, ShardsDiedError, StrictStopError
+from openpit.cli.replay import (
+    BATCH,
+    MAX_TOLD,
+    FlowClock,
+    Replay,
+    ShardsDiedError,
+    StrictStopError,
+)
 from openpit.cli.report import print_report
-from openpit.cli.streams import writing_to_stdout
+from openpit.cli.streams import is_stream, one_stream, tell, writing_to_stdout
 from openpit.cli.tables import ConfigError
 from openpit.engine.engine import Engine
 from openpit.errors import ShardStartError
@@ -33,6 +44,8 @@ if TYPE_CHECKING:
 
     from openpit.cli.config import Policies
     from openpit.cli.events import BadLine, Event
+    from openpit.cli.files import OutFile
+    from openpit.cli.streams import StdoutFile
 
     _Reader = Callable[[Iterable[tuple[int, bytes | BadLine]]], Iterator[Event | BadLine]]
 
@@ -43,12 +56,30 @@ Examples:
   openpit replay flow.jsonl
   openpit replay flow.jsonl --shards 4 --config limits.toml --out decisions.jsonl
   openpit replay AAPL_2012-06-21_message.csv --accounts 64 --shards 0
+  openpit replay flow.jsonl --json report.json
+  zcat flow.jsonl.gz | openpit replay - --out - | grep RateLimitExceeded
 
-The decisions are the same for any number of shards. Exit codes: openpit --help.
-"""
+The decisions are the same for any number of shards. A path of - is stdin for FLOW and --config, and
+stdout for --out and --json: then the report for people goes to stderr.
+
+""" + listed(
+    *STREAMS[:3],
+    Exit.BAD_CONFIG,
+    Exit.BAD_LINE,
+    Exit.SHARD_DIED,
+    Exit.NOT_STARTED,
+    Exit.IO_FAILED,
+    Exit.UNREADABLE,
+    Exit.INTERRUPTED,
+)
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "lobster"}
 """Format by the end of the file's name."""
+
+PACKED = {".gz", ".bz2", ".xz", ".zst", ".zip"}
+"""Ends of the names of files that have to be unpacked first."""
+
+UNPACK = "; unpack it first, as in: zcat FLOW | openpit replay - --format jsonl"
 
 GC_THRESHOLDS = (50_000, 20, 20)
 """A replay makes millions of short-lived objects and no cycles. With Python's own thresholds, half
@@ -71,7 +102,7 @@ def cores() -> int:
 )
 @click.option(
     "--config",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     help="Policies and limits, as TOML.  [default: what `openpit config` prints]",
 )
 @click.option(
@@ -102,8 +133,17 @@ def cores() -> int:
     show_default=True,
     help="Orders in one call at most. Changes the speed, never a decision.",
 )
+@click.option(
+    "--json",
+    "json_",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the report as JSON, for machines; docs/cli.md has its keys.",
+)
 @click.option("--strict", is_flag=True, help="Stop at the first line that is wrong.")
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     flow: Path,
     shards: int | None,
     config: Path | None,
@@ -112,6 +152,7 @@ def command(
     symbol: str | None,
     out: Path | None,
     batch: int,
+    json_: Path | None,
     strict: bool,  # noqa: FBT001 - click passes options by name
 ) -> None:
     """Run the order flow FLOW through an engine, and report what it decided.
@@ -121,17 +162,17 @@ def command(
     reports. A line that is wrong is told on stderr, counted, and left out.
     """
     read = _reader(flow, format_, accounts, symbol)
-    _check_out(out, flow, config)
+    machine = _check(flow, config, {"--out": out, "--json": json_})
+    begun = Call(invocation_of(context), cores() if shards is None else shards, batch)
     gc.set_threshold(*GC_THRESHOLDS)
-    shards = cores() if shards is None else shards
+    shards = begun.shards
     clock = FlowClock()
-    ended: ExitError | None = None
-    died: dict[int, str] = {}
     with ExitStack() as stack:
-        engine, policies = _start(stack, clock, shards, config)
-        decisions = None
+        engine, policies, limits = _start(stack, clock, shards, config)
+        decisions: OutFile | StdoutFile | None = None
         if out is not None:
-            decisions = stack.enter_context(OutFile(out, is_part_kept=True))
+            decisions = opened(out, is_part_kept=True)
+            stack.enter_context(decisions)
         replay = Replay(
             engine,
             clock,
@@ -139,48 +180,87 @@ def command(
             shard_of=engine.shard_of if shards else lambda _: 0,
             batch=batch,
             decided=None if decisions is None else decisions.write,
-            complain=_complain,
+            complain=partial(_complain, told(flow)),
             strict=strict,
             starts=policies.starts,
         )
         lines = stack.enter_context(closing(_lines_of(flow)))
         started = perf_counter()
-        try:
-            replay.run(read(lines))
-        except StrictStopError as error:
-            ended = ExitError(Exit.BAD_LINE, f"stopped at the first bad line, --strict: {error}")
-        except ShardsDiedError as error:
-            died = error.shards
-            ended = ExitError(Exit.SHARD_DIED, f"replay stopped: {error}")
-        except KeyboardInterrupt:
-            ended = ExitError(Exit.INTERRUPTED, "interrupted")
+        ended, died = _run(replay, read(lines), flow)
         seconds = perf_counter() - started
         if decisions is not None and ended is None:
             decisions.finish()
-    with writing_to_stdout():
-        print_report(replay, sharded=shards > 0, seconds=seconds, died=died)
-    if ended is not None and decisions is not None:
-        click.echo(f"the decisions until then are in {decisions.part}", err=True)
-    if ended is not None:
-        raise ended
+    if replay.bad_lines > MAX_TOLD and ended is None:
+        tell(f"{told(flow)}: {replay.bad_lines - MAX_TOLD:,} more bad lines")
+    unwritten = None
+    if json_ is not None:
+        document = as_document(
+            replay, begun, ended=ended, config=limits, seconds=seconds, died=died
+        )
+        try:
+            write_whole(json_, json.dumps(document, indent=1) + "\n")
+        except ExitError as error:
+            unwritten = error  # once the report is told
+    report = partial(print_report, replay, sharded=shards > 0, seconds=seconds, died=died)
+    if machine is None:
+        with writing_to_stdout():
+            report()
+    else:
+        with suppress(OSError):
+            report(to_stderr=True)
+    if ended is not None and decisions is not None and decisions.part and decisions.part.exists():
+        tell(f"the decisions until then are in {decisions.part}")
+    if ended or unwritten:
+        raise ended or unwritten  # type: ignore[misc]  # one of them is an error
 
 
-def _check_out(out: Path | None, flow: Path, config: Path | None) -> None:
-    """Refuse to write the decisions over what they are made from."""
-    if out is None or not out.exists():
-        return
-    for path, name in ((flow, "flow"), (config, "configuration")):
-        if path is not None and path.exists() and out.samefile(path):
-            raise click.UsageError(f"--out would overwrite the {name}")
+def _check(flow: Path, config: Path | None, outputs: dict[str, Path | None]) -> str | None:
+    """Refuse what cannot be read or written before any work; return what is for stdout."""
+    one_stream("stdin", {"FLOW": flow, "--config": config})
+    machine = one_stream("stdout", outputs)
+    refuse_overwriting(outputs, {"the flow": flow, "the configuration": config})
+    for path in outputs.values():
+        if path is not None:
+            check_place(path)
+    return machine
+
+
+def _run(
+    replay: Replay, events: Iterable[Event | BadLine], flow: Path
+) -> tuple[ExitError | None, dict[int, str]]:
+    """Run the replay; return why it came to an early end, and the shards that died."""
+    try:
+        replay.run(events)
+    except StrictStopError as error:
+        said = f"stopped at the first bad line, --strict: {told(flow)}: {error}"
+        return ExitError(Exit.BAD_LINE, said), {}
+    except ShardsDiedError as error:
+        return ExitError(Exit.SHARD_DIED, f"replay stopped: {error}"), error.shards
+    except KeyboardInterrupt:
+        return ExitError(Exit.INTERRUPTED, "interrupted"), {}
+    return _unreadable(replay, flow), {}
+
+
+def _unreadable(replay: Replay, flow: Path) -> ExitError | None:
+    """Return how a replay ends that had nothing to replay, for all of its lines are bad."""
+    if replay.events or not replay.bad_lines:
+        return None
+    first = replay.first_bad[0]
+    return ExitError(
+        Exit.UNREADABLE,
+        f"{told(flow)}: none of its {replay.bad_lines:,} lines could be read; "
+        f"line {first.line}: {first.reason}",
+    )
 
 
 def _start(
     stack: ExitStack, clock: FlowClock, shards: int, config: Path | None
-) -> tuple[Any, Policies]:
-    """Build the engine with its policies and return both; the stack closes the engine."""
+) -> tuple[Any, Policies, str]:
+    """Build the engine and return it, its policies and their text; the stack closes the engine."""
     builder = Engine.builder().clock(clock)
     try:
-        policies = load(DEFAULT_CONFIG if config is None else _text_of(config))
+        text = DEFAULT_CONFIG if config is None else text_of(config)
+        policies = load(text)
         if shards == 0:
             engine = policies.add_to(builder.no_sync()).build()
         else:
@@ -188,17 +268,21 @@ def _start(
             stack.enter_context(engine)
         policies.prepare(engine)
     except ConfigError as error:
-        raise ExitError(Exit.BAD_CONFIG, f"{config or 'default configuration'}: {error}") from None
+        name = "default configuration" if config is None else told(config)
+        raise ExitError(Exit.BAD_CONFIG, f"{name}: {error}") from None
     except ShardStartError as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
-    return engine, policies
+    return engine, policies, text
 
 
 def _reader(flow: Path, format_: str | None, accounts: int, symbol: str | None) -> _Reader:
     """Return what turns the flow's lines into events; a usage error if that is not told."""
-    format_ = format_ or FORMATS.get(flow.suffix.lower(), "jsonl" if str(flow) == "-" else None)
+    format_ = format_ or FORMATS.get(flow.suffix.lower(), "jsonl" if is_stream(flow) else None)
     if format_ is None:
-        raise click.UsageError(f"the format of {flow.name} is not told by its name: give --format")
+        raise click.UsageError(
+            f"the format of {flow.name} is not told by its name: give --format"
+            + (UNPACK if flow.suffix.lower() in PACKED else "")
+        )
     if format_ == "jsonl":
         return flows.read
     symbol = symbol or lobster.symbol_of_name(flow.name)
@@ -211,24 +295,18 @@ def _reader(flow: Path, format_: str | None, accounts: int, symbol: str | None) 
 
 def _lines_of(flow: Path) -> Generator[tuple[int, bytes | BadLine], None, None]:
     """Yield the lines of the flow, with a progress bar over its bytes."""
-    if str(flow) == "-" and sys.stdin is None:
+    if is_stream(flow) and sys.stdin is None:
         raise ExitError(Exit.IO_FAILED, "cannot read stdin: it is closed")
     try:
-        size = None if str(flow) == "-" else flow.stat().st_size
+        size = None if is_stream(flow) else flow.stat().st_size
         with click.open_file(str(flow), "rb") as file, progress("replaying", size) as advance:
+            packed = compression_of(file)
+            if packed is not None:
+                raise ExitError(Exit.UNREADABLE, f"{told(flow)} is compressed ({packed}){UNPACK}")
             yield from numbered_lines(file, advance)
     except OSError as error:
-        raise ExitError(Exit.IO_FAILED, f"cannot read {flow}: {error.strerror}") from None
+        raise ExitError(Exit.IO_FAILED, f"cannot read {told(flow)}: {error.strerror}") from None
 
 
-def _text_of(config: Path) -> str:
-    try:
-        return config.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ExitError(Exit.IO_FAILED, f"cannot read {config}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError("not UTF-8 text") from None
-
-
-def _complain(bad: BadLine) -> None:
-    click.echo(f"line {bad.line}: {bad.reason}", err=True)
+def _complain(flow: str, bad: BadLine) -> None:
+    tell(f"{flow}: line {bad.line}: {bad.reason}")

@@ -3,9 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click import UsageError
 
 from openpit.cli.exits import Exit, ExitError
-from openpit.cli.files import OutFile, write_whole
+from openpit.cli.files import OutFile, check_place, refuse_overwriting, write_whole
 
 
 @pytest.fixture
@@ -44,6 +45,49 @@ def test_a_part_may_be_kept_under_a_name_of_its_own(path: Path) -> None:
 
     assert not path.exists()
     assert path.with_name("decisions.jsonl.part").read_text() == "one\n"
+
+
+def test_an_empty_part_is_not_kept(path: Path) -> None:
+    with OutFile(path, is_part_kept=True):
+        pass
+
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_place_is_checked_before_anything_is_done(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "new", tmp_path / "file", Path("/dev/null"), Path("-")):
+        check_place(place)
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+    for place, why in (("none/new", "No such file or directory"), ("file/new", "Not a directory")):
+        with pytest.raises(ExitError) as caught:
+            check_place(tmp_path / place)
+        assert str(caught.value) == f"cannot write {tmp_path}/{place}: {why}"
+
+
+def test_nothing_is_written_over_what_is_read(tmp_path: Path) -> None:
+    flow = tmp_path / "flow.jsonl"
+    part = tmp_path / "other.jsonl.part"
+    link = tmp_path / "link"
+    for file in (flow, part):
+        file.touch()
+    link.hardlink_to(flow)
+
+    for out in (flow, link, tmp_path / ".." / tmp_path.name / "flow.jsonl"):
+        with pytest.raises(UsageError, match="--out would overwrite the flow"):
+            refuse_overwriting({"--out": out, "--json": None}, {"the flow": flow})
+    with pytest.raises(UsageError, match="--out would overwrite the flow"):
+        refuse_overwriting({"--out": tmp_path / "other.jsonl"}, {"the flow": part})
+    with pytest.raises(UsageError, match="--json would overwrite --out"):
+        refuse_overwriting({"--out": tmp_path / "new", "--json": tmp_path / "new"}, {})
+
+
+def test_a_device_may_take_everything(tmp_path: Path) -> None:
+    null = Path("/dev/null")
+
+    refuse_overwriting({"--out": null, "--json": null}, {"the flow": null})
+    refuse_overwriting({"--out": tmp_path / "a", "--json": tmp_path / "b"}, {"the flow": Path("-")})
 
 
 def test_a_link_stays_one(path: Path) -> None:

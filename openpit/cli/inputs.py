@@ -1,0 +1,39 @@
+"""Texts that a command reads: configurations and workloads, of a file or of stdin."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from openpit.cli.exits import Exit, ExitError
+from openpit.cli.streams import is_stream
+from openpit.cli.tables import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["text_of", "told"]
+
+
+def told(path: Path) -> str:
+    """Return what messages call an input."""
+    return "stdin" if is_stream(path) else str(path)
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file, or of stdin for ``-``; without the mark that editors put first.
+
+    Raises:
+        ExitError: it cannot be read.
+        ConfigError: it is not UTF-8.
+    """
+    try:
+        if not is_stream(path):
+            return path.read_text(encoding="utf-8-sig")
+        if sys.stdin is None:
+            raise ExitError(Exit.IO_FAILED, "cannot read stdin: it is closed")
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except OSError as error:
+        raise ExitError(Exit.IO_FAILED, f"cannot read {told(path)}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError("not UTF-8 text") from None

@@ -1,0 +1,51 @@
+"""The money of a replay: what the fills that the engine was told of amount to, by currency."""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal, Inexact
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from openpit.cli.book import Report
+
+__all__ = ["Sums", "Turnover"]
+
+_EXACT = Context(prec=200, traps=[Inexact])
+"""A product of two decimals of the engine has 58 digits: no number of fills comes to 200."""
+
+
+class Sums:
+    """Fills in one currency and their exact sums."""
+
+    __slots__ = ("fees", "fills", "pnl", "traded")
+
+    def __init__(self) -> None:
+        self.fills = 0
+        self.traded = Decimal(0)
+        """Price times quantity, a negative price with its sign."""
+        self.fees = Decimal(0)
+        self.pnl = Decimal(0)
+        """Realized, before fees."""
+
+
+class Turnover:
+    """Sums by currency."""
+
+    __slots__ = ("by_currency",)
+
+    def __init__(self) -> None:
+        self.by_currency: dict[str, Sums] = {}
+
+    def add(self, report: Report) -> None:
+        """Count a report that the engine has taken; a cancel has no trade and no money."""
+        trade = report.trade
+        if trade is None:
+            return
+        currency = report.ticket.operation.instrument.settlement_asset
+        sums = self.by_currency.get(currency)
+        if sums is None:
+            sums = self.by_currency[currency] = Sums()
+        sums.fills += 1
+        sums.traded = _EXACT.fma(trade.price.decimal, trade.quantity.decimal, sums.traded)
+        sums.fees = _EXACT.add(sums.fees, report.fee.decimal)
+        sums.pnl = _EXACT.add(sums.pnl, report.pnl.decimal)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from openpit.cli.book import Account, Report, Ticket
+from openpit.cli.turnover import Turnover
+from openpit.core.instrument import Instrument
+from openpit.core.report import ExecutionReportOperation
+from openpit.param import AccountId, Fee, Pnl, Price, Quantity, Side, Trade
+
+
+def report(currency: str, trade: Trade | None, fee: str, pnl: str) -> Report:
+    account = AccountId.from_int(1)
+    operation = ExecutionReportOperation(
+        instrument=Instrument("AAPL", currency), side=Side.BUY, account_id=account
+    )
+    ticket = Ticket(1, Account(account, 0), None, operation, None)  # type: ignore[arg-type]
+    return Report(ticket, trade, Fee(fee), Pnl(pnl), Quantity("0"), is_final=True)
+
+
+def trade(price: str, quantity: str) -> Trade:
+    return Trade(price=Price(price), quantity=Quantity(quantity))
+
+
+def test_sums_by_currency_to_the_last_digit() -> None:
+    turnover = Turnover()
+
+    turnover.add(report("USD", trade("0.1", "3"), "0.02", "1.10"))
+    turnover.add(report("USD", trade("12345678901234567890.5", "0.00000001"), "-0.01", "-2"))
+    turnover.add(report("EUR", trade("-2", "5"), "0", "0"))
+    turnover.add(report("EUR", None, "0", "0"))  # a cancel
+
+    usd, eur = turnover.by_currency["USD"], turnover.by_currency["EUR"]
+    assert (usd.fills, str(usd.traded)) == (2, "123456789012.645678905")
+    assert (str(usd.fees), str(usd.pnl)) == ("0.01", "-0.90")
+    assert (eur.fills, str(eur.traded)) == (1, "-10")
