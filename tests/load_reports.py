@@ -94,9 +94,9 @@ def ladder() -> Ladder:
     """Carried at 10 and 20 orders per second, too slow for 40."""
     late = latency_of(fold([9 * MS, 900 * MS]))
     steps = [
-        Step(10.0, 10.0, latency_of(fold([MS])), 0.01, MS, Verdict.CARRIED.value),
-        Step(20.0, 19.9, latency_of(fold([2 * MS])), 0.01, MS, Verdict.CARRIED.value),
-        Step(40.0, 25.0, late, 3.0, MS, Verdict.BEHIND.value),
+        Step(10.0, 10.0, latency_of(fold([MS])), 0.01, MS, Verdict.CARRIED.value, 10.1),
+        Step(20.0, 19.9, latency_of(fold([2 * MS])), 0.01, MS, Verdict.CARRIED.value, 20.2),
+        Step(40.0, 25.0, late, 3.0, MS, Verdict.BEHIND.value, 39.8),
     ]
     return Ladder(steps, 20.0, is_knee_certain=True)
 

@@ -6,6 +6,7 @@ page and the light commands do not pay for what the heavy ones import.
 
 from __future__ import annotations
 
+import errno
 import importlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,9 @@ COMMANDS = {
     "replay": "Run an order flow through an engine and report what it decided.",
 }
 """Name and one line of help; the module of that name defines the click command as ``command``."""
+
+
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
 class LazyGroup(click.Group):
@@ -80,6 +84,11 @@ def _ending_by_code() -> Iterator[None]:
     except BrokenPipeError:
         leave_stdout()
         raise ReaderGoneError from None
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITABLE:
+            raise
+        leave_stdout()  # of a help page: commands tell by themselves what they cannot write
+        raise ExitError(Exit.IO_FAILED, f"cannot write stdout: {error.strerror}") from None
 
 
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

@@ -131,6 +131,8 @@ def check_place(path: Path) -> None:
         if not stat.S_ISDIR(target.parent.stat().st_mode):
             raise NotADirectoryError(20, "Not a directory")
         is_there = target.exists()
+        if target.is_dir():
+            raise IsADirectoryError(21, "Is a directory")
         if is_there and not target.is_file():
             return  # a device or a pipe: its folder is of no matter
         if not os.access(target.parent, os.W_OK | os.X_OK):

@@ -151,7 +151,7 @@ def _ladder(ladder: Ladder) -> go.Figure:
     steps = ladder.steps
     figure = _figure(
         "Ladder: what is decided of what is offered",
-        {"title": "orders/s offered", "rangemode": "tozero"},
+        {"title": "orders/s asked for", "rangemode": "tozero"},
         {"title": "decided/s", "rangemode": "tozero"},
         yaxis2={
             **_LOGARITHMIC,
@@ -172,10 +172,11 @@ def _ladder(ladder: Ladder) -> go.Figure:
         name="decided/s",
         marker=marker,
         customdata=verdicts,
-        hovertemplate="%{x:,.0f} offered, %{y:,.0f} decided/s: %{customdata}",
+        hovertemplate="%{x:,.0f} asked for, %{y:,.0f} decided/s: %{customdata}",
     )
+    arrived = [step.arrived for step in steps]
     figure.add_scatter(
-        x=offered, y=offered, mode="lines", name="offered", line={"dash": "dot", "color": "grey"}
+        x=offered, y=arrived, mode="lines", name="offered", line={"dash": "dot", "color": "grey"}
     )
     figure.add_scatter(
         x=offered,
@@ -184,7 +185,7 @@ def _ladder(ladder: Ladder) -> go.Figure:
         name="p99, ms",
         marker=marker,
         customdata=verdicts,
-        hovertemplate="%{x:,.0f} offered, p99 %{y:.3f} ms: %{customdata}",
+        hovertemplate="%{x:,.0f} asked for, p99 %{y:.3f} ms: %{customdata}",
         yaxis="y2",
     )
     knee = [step for step in steps if step.offered == ladder.knee]

@@ -72,10 +72,18 @@ class RunFigures:
     """What all shards did."""
 
     orders: int
-    """Orders decided after the warm-up."""
+    """Orders decided after the warm-up: of those that arrived after it."""
     seconds: float
-    """From the end of the warm-up to the last decision."""
+    """From the end of the warm-up to the last decision, and to the last arrival at least."""
     per_second: float
+    """Of these orders in these seconds."""
+    offered: int
+    """Orders that arrived after the warm-up, decided or not."""
+    offered_per_second: float | None
+    """Of these, from the end of the warm-up to the last arrival; None in a closed loop.
+
+    Arrivals of a Poisson process are not evenly spaced, so it is not quite the rate that was asked
+    for. It is never less than what was decided in a second."""
     latency: Latency
     warm_up: Latency
     imbalance: float
@@ -94,7 +102,12 @@ def figures_of(plan: Plan, truth: Truth, recording: Recording) -> tuple[RunFigur
     if plan.in_flight is not None:
         start = min((arrivals[n] for shard in orders.measured for n in shard), default=0)
     end = max((recording.decided[n] for shard in orders.measured for n in shard), default=start)
-    seconds = max(end - start, 1) / SECOND
+    offered_per_second = None
+    last = end
+    if plan.in_flight is None:
+        last = max(end, arrivals[plan.orders])
+        offered_per_second = orders.offered * SECOND / max(arrivals[plan.orders] - start, 1)
+    seconds = max(last - start, 1) / SECOND
     histograms = [fold(orders.latency(number) for number in shard) for shard in orders.measured]
     total = sum(map(len, orders.measured))
     shards = [
@@ -105,6 +118,8 @@ def figures_of(plan: Plan, truth: Truth, recording: Recording) -> tuple[RunFigur
         orders=total,
         seconds=seconds,
         per_second=total / seconds,
+        offered=orders.offered,
+        offered_per_second=offered_per_second,
         latency=latency_of(merged(histograms)),
         warm_up=latency_of(fold(map(orders.latency, orders.warm_up))),
         imbalance=max(counts) * len(counts) / total if total else 0.0,
@@ -127,9 +142,11 @@ class _Orders:
         self.measured: list[list[int]] = [[] for _ in range(plan.shards)]
         self.denied: list[int] = [0] * plan.shards
         self.warm_up: list[int] = []
+        self.offered = 0
         verdicts, shards, times = recording.verdicts, truth.shards, truth.times
         for number in range(1, plan.orders + 1):
             verdict = verdicts[number]
+            self.offered += times[number] >= plan.warm_up
             if verdict == DENIED:
                 self.denied[shards[number]] += 1
             elif verdict != MISSING:

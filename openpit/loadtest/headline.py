@@ -30,11 +30,20 @@ def headline(report: Report) -> str:
         return (
             f"{told}at most {rate(figures.per_second)} orders/s in a closed loop "
             f"({setting.in_flight} in flight to each shard); service time {times}"
+            f"{_which(report)}"
         )
+    offered = rate(figures.offered_per_second or setting.rate)
+    asked = rate(setting.rate)
     return (
-        f"{told}{rate(figures.per_second)} orders/s decided of {rate(setting.rate)} offered; "
-        f"latency {times}"
+        f"{told}{rate(figures.per_second)} orders/s decided of {offered} offered"
+        f"{'' if asked == offered else f' ({asked} asked for)'}; latency {times}"
+        f"{_which(report)}"
     )
+
+
+def _which(report: Report) -> str:
+    runs = len(report.runs)
+    return f" (run {report.told + 1} of {runs}, the middle one by p99)" if runs > 1 else ""
 
 
 def checked(report: Report) -> str:
@@ -43,6 +52,8 @@ def checked(report: Report) -> str:
     if judgement.wrong:
         return f"{judgement.wrong:,} of {judgement.checked:,} decisions are wrong"
     told = f"all {judgement.checked:,} decisions are right"
+    if len(report.runs) > 1:
+        told += f" in each of {len(report.runs)} runs"
     if judgement.denied:
         told += f"; {judgement.denied:,} were denied for the killed shard"
     return told

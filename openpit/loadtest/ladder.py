@@ -43,13 +43,17 @@ class Step:
     """One rate of the ladder."""
 
     offered: float
+    """Orders per second that were asked for."""
     per_second: float
+    """Orders decided in a second."""
     latency: Latency
     drain: float
     """Seconds from the last arrival to the last decision."""
     lag: int
     """99th percentile of the generator's, nanoseconds."""
     verdict: str
+    arrived: float
+    """Orders per second that were offered: arrivals are not evenly spaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,10 @@ class Ladder:
 def step_of(run: Run, offered: float) -> Step:
     """Return what a run says about a rate."""
     figures = run.figures
+    arrived = offered if figures.offered_per_second is None else figures.offered_per_second
     if run.broken is not None:
         verdict = Verdict.WRONG
-    elif figures.per_second < CARRIED_SHARE * offered:
+    elif figures.per_second < CARRIED_SHARE * arrived:
         verdict = Verdict.BEHIND
     else:
         verdict = Verdict.CARRIED
@@ -80,6 +85,7 @@ def step_of(run: Run, offered: float) -> Step:
         figures.drain,
         run.lag.p99,
         verdict.value,
+        arrived,
     )
 
 

@@ -33,6 +33,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.7rem; text-align: right; white-space: nowrap;
          border-bottom: 1px solid #ddd; }
 th:first-child, td:first-child { text-align: left; }
+code { overflow-wrap: anywhere; }
 small { color: #555; overflow-wrap: anywhere; }
 .print { margin: 0.3rem 0; }
 @media (max-width: 40rem) { table { font-size: 0.85rem; } th, td { padding: 0.2rem 0.35rem; } }
@@ -70,8 +71,13 @@ def page(report: Report, *, is_picture: bool = False) -> str:
     if is_picture:
         parts = [*said[:1], f'<div class="charts">{drawn}</div>']
     else:
-        parts = ["<h1>openpit loadtest</h1>", *said, f'<div class="charts">{drawn}</div>']
-        parts += [_shards(report), _ladder(report), _settings(report)]
+        parts = [
+            "<h1>openpit loadtest</h1>",
+            _called(report),
+            *said,
+            f'<div class="charts">{drawn}</div>',
+        ]
+        parts += [_shards(report), _runs(report), _ladder(report), _settings(report)]
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -79,6 +85,13 @@ def page(report: Report, *, is_picture: bool = False) -> str:
         f"<script>{get_plotlyjs()}</script></head>\n<body>{''.join(parts)}"
         f"<script>{script}</script></body></html>\n"
     )
+
+
+def _called(report: Report) -> str:
+    called = report.invocation
+    if called is None:
+        return ""
+    return f"<p><code>{escape(called.text)}</code><br><small>{escape(called.date)}</small></p>"
 
 
 def _bad(report: Report) -> str:
@@ -117,12 +130,30 @@ def _shards(report: Report) -> str:
     return "<h2>Shards</h2>" + _table(headings, rows)
 
 
+def _runs(report: Report) -> str:
+    if len(report.runs) < 2:  # noqa: PLR2004 - one run is the report
+        return ""
+    rows = [
+        [
+            f"{number + 1}{' (reported)' if number == report.told else ''}",
+            f"{run.figures.orders:,}",
+            rate(run.figures.per_second),
+            *_times(run.figures.latency),
+        ]
+        for number, run in enumerate(report.runs)
+    ]
+    return "<h2>Runs, each of the same load</h2>" + _table(
+        ["run", "orders", "orders/s", *_TIMES], rows
+    )
+
+
 def _ladder(report: Report) -> str:
     if report.ladder is None:
         return "<p><small>There is no ladder in this report: run with --ladder.</small></p>"
     rows = [
         [
             rate(step.offered),
+            rate(step.arrived),
             rate(step.per_second),
             milliseconds(step.latency.p50),
             milliseconds(step.latency.p99),
@@ -130,7 +161,7 @@ def _ladder(report: Report) -> str:
         ]
         for step in report.ladder.steps
     ]
-    headings = ["offered/s", "decided/s", "p50 ms", "p99 ms", ""]
+    headings = ["asked/s", "offered/s", "decided/s", "p50 ms", "p99 ms", ""]
     legend = "In the chart: ● carried, ▼ fell behind, ✕ says nothing about the rate."
     return f"<h2>Ladder</h2>{_table(headings, rows)}<p><small>{legend}</small></p>"
 

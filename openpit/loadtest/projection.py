@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from openpit.loadtest.measure import ProcessFigures
+    from openpit.loadtest.measure import ProcessFigures, Run
 
-__all__ = ["Projected", "Projection", "project"]
+__all__ = ["Projected", "Projection", "project", "why_not"]
 
 SHARDS: Final = (1, 2, 4, 8, 16, 32)
+
+LEAST_ORDERS_PER_CALL: Final = 4
+"""With fewer, a process spends more on waking up for a call than on the orders in it.
+
+With the simple policies a call costs the driver what three orders do, and the worker, too. More
+shards would not carry that many times more: at a higher load calls have more orders.
+"""
 
 _SECOND: Final = 1_000_000_000
 
@@ -38,6 +45,20 @@ class Projection:
     """Shards from which on the router is what limits."""
     router_per_second: float
     rows: list[Projected]
+
+
+def why_not(run: Run) -> str | None:
+    """Return why nothing can be projected from a run; None if it can."""
+    if run.invalid is not None:
+        return "the run that it would be made from is INVALID"
+    each = run.orders / max(run.calls, 1)
+    if each < LEAST_ORDERS_PER_CALL:
+        return (
+            f"with {each:.1f} orders in a call, and not {LEAST_ORDERS_PER_CALL} or more, the "
+            "processor time is mostly that of waking up: the load is too low to say what more "
+            "shards would carry"
+        )
+    return None
 
 
 def project(processes: Sequence[ProcessFigures]) -> Projection | None:

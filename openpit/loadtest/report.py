@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.loadtest.ladder import Verdict
 
 if TYPE_CHECKING:
+    from openpit.cli.invocation import Invocation
     from openpit.loadtest.ladder import Ladder
     from openpit.loadtest.measure import Run
     from openpit.loadtest.plan import Plan
@@ -107,6 +108,14 @@ class Report:
     """Latency by percentile, of all shards ("all") and of each (its number)."""
     histograms: dict[str, str]
     """The same as encoded HdrHistograms, for others to merge."""
+    unprojected: str | None = None
+    """Why there is no projection; None if there is one, or if no processor times are known."""
+    runs: list[Run] = field(default_factory=list)
+    """All runs, in their order; :attr:`run` is one of them."""
+    told: int = 0
+    """Which of them, counted from 0."""
+    invocation: Invocation | None = None
+    """How and when the test was called for."""
 
     @property
     def is_closed(self) -> bool:

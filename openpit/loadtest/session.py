@@ -10,7 +10,7 @@ from openpit.loadtest.ladder import Ladder, climb, step_of
 from openpit.loadtest.measure import Run, measure
 from openpit.loadtest.plan import MAX_ORDERS, SECOND, Plan, Target
 from openpit.loadtest.policies import binds_across_accounts
-from openpit.loadtest.projection import project
+from openpit.loadtest.projection import project, why_not
 from openpit.loadtest.report import Baseline, Report, machine_of, setting_of
 from openpit.loadtest.requirements import Requirement, missed
 
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from openpit.cli.invocation import Invocation
     from openpit.loadtest.ladder import Step
+    from openpit.loadtest.measure import Measured
 
     Stage = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
 
-__all__ = ["STEP_SECONDS", "Request", "hold", "settled"]
+__all__ = ["STEP_SECONDS", "Request", "hold", "middle_of", "missed_by", "settled"]
 
 STEP_SECONDS: Final = 4.0
 """Length of one step of the ladder; a quarter of it is its warm-up."""
@@ -52,6 +54,9 @@ class Request:
     step_seconds: float = STEP_SECONDS
     max_steps: int = 14
     requirements: list[Requirement] = field(default_factory=list)
+    runs: int = 1
+    """How often the run is made; the report is of the middle one, and has the figures of all."""
+    invocation: Invocation | None = None
 
 
 def settled(plan: Plan) -> Plan:
@@ -78,8 +83,15 @@ def hold(request: Request, stage: Stage) -> tuple[Report, list[Any]]:
             rate = ladder.knee / 2
             plan = replace(plan, rate=rate, orders=min(round(rate * seconds), MAX_ORDERS))
     plan = settled(plan)
-    with stage("run", plan.orders) as progress:
-        measured = measure(plan, progress=progress)
+    all_measured: list[Measured] = []
+    for number in range(1, request.runs + 1):
+        name = "run" if request.runs == 1 else f"run {number} of {request.runs}"
+        truth = all_measured[0].truth if all_measured else None
+        with stage(name, plan.orders) as progress:
+            all_measured.append(measure(plan, truth=truth, progress=progress))
+    runs = [each.run for each in all_measured]
+    told = middle_of(runs)
+    measured = all_measured[told]
     saturation = None
     if request.has_saturation and plan.in_flight is None:
         saturation = _saturate(plan, stage)
@@ -99,21 +111,49 @@ def hold(request: Request, stage: Stage) -> tuple[Report, list[Any]]:
         baselines.append(_baseline(target, run, full, measured.run, saturation))
     histograms = measured.histograms
     whole = merged(histograms)
+    source = saturation or measured.run
+    unprojected = why_not(source)
     report = Report(
         setting=setting_of(plan, request.policies),
         machine=machine_of(plan),
         run=measured.run,
         saturation=saturation,
-        projection=project((saturation or measured.run).processes),
+        projection=None if unprojected else project(source.processes),
+        unprojected=unprojected,
         ladder=ladder,
         baselines=baselines,
-        missed=missed(request.requirements, measured.run.figures),
+        missed=missed_by(runs, request.requirements),
         curves={"all": curve(whole)}
         | {str(shard): curve(each) for shard, each in enumerate(histograms)},
         histograms={"all": _encoded(whole)}
         | {str(shard): _encoded(each) for shard, each in enumerate(histograms)},
+        runs=runs,
+        told=told,
+        invocation=request.invocation,
     )
     return report, histograms
+
+
+def middle_of(runs: list[Run]) -> int:
+    """Return which run the report is of: one that went wrong, else the middle one by its p99.
+
+    Of an even number it is the slower one of the two in the middle.
+    """
+    for troubles in ([run.broken for run in runs], [run.invalid for run in runs]):
+        for number, trouble in enumerate(troubles):
+            if trouble is not None:
+                return number
+    order = sorted(range(len(runs)), key=lambda number: runs[number].figures.latency.p99)
+    return order[len(order) // 2]
+
+
+def missed_by(runs: list[Run], requirements: list[Requirement]) -> list[str]:
+    """Return a line for each requirement that a run does not meet."""
+    return [
+        line if len(runs) == 1 else f"run {number} of {len(runs)}: {line}"
+        for number, run in enumerate(runs, start=1)
+        for line in missed(requirements, run.figures)
+    ]
 
 
 def _climb(request: Request, stage: Stage) -> Ladder:

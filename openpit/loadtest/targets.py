@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from openpit.loadtest.plan import Plan
 
-__all__ = ["build", "custom_policies", "outside"]
+__all__ = ["build", "check", "custom_policies", "outside"]
 
 
 def custom_policies(plan: Plan) -> list[Any]:
@@ -34,13 +34,31 @@ def custom_policies(plan: Plan) -> list[Any]:
         module, _, name = spec.partition(":")
         try:
             policy = getattr(importlib.import_module(module), name)()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # Whatever a user's module raises; the cause is chained.
             raise ConfigError(f"policy {spec}: {type(error).__name__}: {error}") from error
         if not isinstance(policy, Policy):
             raise ConfigError(f"policy {spec}: made a {type(policy).__name__}, which is no policy")
         policies.append(policy)
     return policies
+
+
+def check(plan: Plan) -> None:
+    """Make an engine with the plan's policies in this process, and leave it: they can be made.
+
+    Raises:
+        ConfigError: a policy cannot work with its settings, or cannot be made.
+    """
+    stage: Any = openpit.Engine.builder().no_sync()
+    if plan.policies:
+        stage = load(plan.policies).add_to(stage)
+    for policy in custom_policies(plan):
+        stage = stage.pre_trade(policy=policy)
+    try:
+        stage.build()
+    except Exception as error:
+        # What an engine says of policies that do not go together; the cause is chained.
+        raise ConfigError(f"policies: {type(error).__name__}: {error}") from error
 
 
 def outside(plan: Plan) -> Callable[[int], bool] | None:

@@ -29,9 +29,9 @@ PROCESSES = (
 TIMES = ("p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms")
 
 
-def print_report(report: Report) -> None:
-    """Print the whole report on stdout."""
-    console = ReportConsole()
+def print_report(report: Report, *, to_stderr: bool = False) -> None:
+    """Print the whole report on stdout, or on stderr where that takes another."""
+    console = ReportConsole(stderr=to_stderr)
     _print_top(report, console)
 
     def section(title: str, table: Grid | None, *below: str) -> None:
@@ -40,7 +40,7 @@ def print_report(report: Report) -> None:
         console.print(Text(title, style="bold"))
         console.print(table)
         for line in below:
-            console.print(Text(line), soft_wrap=True)
+            console.print(Text(line))
         if below:
             console.print()
 
@@ -48,6 +48,7 @@ def print_report(report: Report) -> None:
     if report.is_closed:
         what = "Closed loop: service time from the call of the engine"
     section(what, _shards(report), _imbalance(report))
+    section("Runs, each of the same load", _runs(report))
     section("Trajectory", _trajectory(report))
     section("Ladder", _ladder(report))
     section(
@@ -67,23 +68,26 @@ def print_report(report: Report) -> None:
             _projection(projection),
             _router_full(report, projection),
         )
+    if report.unprojected is not None:
+        console.print(Text(f"no projection: {report.unprojected}"))
+        console.print()
     for line in small_print(report):
-        console.print(Text(line), soft_wrap=True)
+        console.print(Text(line))
 
 
 def _print_top(report: Report, console: ReportConsole) -> None:
     is_good = report.failure is None
-    console.print(Text(headline(report), style="bold" if is_good else "bold red"), soft_wrap=True)
+    console.print(Text(headline(report), style="bold" if is_good else "bold red"))
     if is_good:
         for line in (checked(report), knee(report), most(report)):
             if line is not None:
-                console.print(line, soft_wrap=True)
+                console.print(line)
     for line in report.missed:
-        console.print(f"MISSED: {line}", style="bold red", soft_wrap=True)
+        console.print(f"MISSED: {line}", style="bold red")
     for example in report.run.judgement.examples:
-        console.print(Text(f"wrong: {example}"), soft_wrap=True)
+        console.print(Text(f"wrong: {example}"))
     for error in report.run.errors:
-        console.print(Text(error), soft_wrap=True)
+        console.print(Text(error))
     console.print()
 
 
@@ -130,11 +134,33 @@ def _shards(report: Report) -> Grid:
 def _imbalance(report: Report) -> str:
     figures = report.run.figures
     busiest = max(figures.shards, key=lambda shard: shard.orders).shard
+    offered = ""
+    if not report.is_closed:
+        offered = f" (of {figures.offered:,} that arrived then)"
+    refused = sum(shard.rejected for shard in figures.shards)
     return (
         "accounts: those that sent orders; "
+        f"orders: decided after the warm-up{offered}, {refused:,} of them refused; "
         "queue: orders that had arrived and were not decided, on average and at most; imbalance "
         f"{figures.imbalance:.2f} (busiest shard, {busiest}, over the mean)"
     )
+
+
+def _runs(report: Report) -> Grid | None:
+    if len(report.runs) < 2:  # noqa: PLR2004 - one run is the report
+        return None
+    table = Grid("run", "orders", "orders/s", *TIMES, "processor µs")
+    for number, run in enumerate(report.runs):
+        used = [process.processor for process in run.processes[1:] if process.processor is not None]
+        table.add_row(
+            f"{number + 1}{' (reported)' if number == report.told else ''}",
+            f"{run.figures.orders:,}",
+            rate(run.figures.per_second),
+            *_times(run.figures.latency),
+            microseconds(sum(used)) if used else "-",
+            style="bold" if number == report.told else None,
+        )
+    return table
 
 
 def _trajectory(report: Report) -> Grid:
@@ -160,12 +186,13 @@ def _trajectory(report: Report) -> Grid:
 def _ladder(report: Report) -> Grid | None:
     if report.ladder is None:
         return None
-    table = Grid("offered/s", "decided/s", "p50 ms", "p99 ms", "max ms", "late s", "")
+    table = Grid("asked/s", "offered/s", "decided/s", "p50 ms", "p99 ms", "max ms", "late s", "")
     for step in report.ladder.steps:
         p50, _, p99, _, most = _times(step.latency)
         is_knee = step.offered == report.ladder.knee
         table.add_row(
             rate(step.offered),
+            rate(step.arrived),
             rate(step.per_second),
             p50,
             p99,
@@ -272,7 +299,11 @@ def small_print(report: Report) -> list[str]:
     """Return what one has to know before one believes the figures, a line for each thing."""
     setting, machine, run = report.setting, report.machine, report.run
     length = f"{setting.orders:,} orders in {setting.seconds:.1f} s"
-    told = [
+    told = []
+    if report.invocation is not None:
+        called = report.invocation
+        told.append(f"{called.text}, begun {called.date}, openpit-sharded {called.version}")
+    told += [
         f"seed {setting.seed}, config {setting.config[:12]}, workload {setting.workload[:12]}",
         f"decisions {run.judgement.checksum}"
         + (

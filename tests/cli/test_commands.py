@@ -58,8 +58,8 @@ def test_every_command_has_help_with_examples(name: str) -> None:
     assert result.exit_code == 0
     assert f"Usage: main {name}" in result.output
     assert "Examples:" in result.output
-    assert "Exit codes:\n  0   OK           done" in result.output
-    assert "\n  130 INTERRUPTED  interrupted" in result.output
+    assert "Exit codes:\n    0   OK           done" in result.output
+    assert "\n    130 INTERRUPTED  interrupted" in result.output
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +57,12 @@ def test_a_run_prints_its_report_and_writes_its_files(tmp_path: Path) -> None:
 
     assert (result.exit_code, result.exception) == (Exit.OK, None)
     assert result.stdout.startswith("2 shards, 100 accounts, simple policies: ")
+    decided, offered = re.findall(r"([0-9.]+) (?:orders/s decided|offered)", result.stdout)[:2]
+    assert float(decided) <= float(offered)
+    assert "no projection: with " in result.stdout  # 200 orders in a second: mostly waking up
     assert "all 200 decisions are right" in result.stdout
     assert result.stderr == "run: 200 orders\n"
+    assert "openpit loadtest --accounts=100 --rate=200 " in result.stdout
     assert "<!DOCTYPE html>" in files["html"].read_text()
     assert sorted(path.name for path in hgrm.iterdir()) == [
         "merged.hgrm",
@@ -252,9 +257,9 @@ def test_options_reach_the_plan(requests: list[Request], tmp_path: Path) -> None
             "--config",
             tmp_path / "limits.toml",
             "--policy",
-            "a:B",
+            "load_policies:RefusesAll",
             "--policy",
-            "c:D",
+            "load_policies:Liar",
         ),
         *("--busy-policy", 20, "--workload", tmp_path / "load.toml", "--seed", 5),
         *("--account-skew", 1.5, "--rate", 1_000, "--duration", 3, "--warm-up", 1),
@@ -265,13 +270,17 @@ def test_options_reach_the_plan(requests: list[Request], tmp_path: Path) -> None
     assert result.exit_code == Exit.OK, result.stderr
     (request,) = requests
     plan = request.plan
-    assert (plan.shards, plan.policies, plan.custom) == (3, "[order_validation]\n", ("a:B", "c:D"))
+    assert (plan.shards, plan.policies) == (3, "[order_validation]\n")
+    assert plan.custom == ("load_policies:RefusesAll", "load_policies:Liar")
     assert (plan.busy_microseconds, plan.workload.symbols, plan.seed) == (20, 3, 5)
     assert (plan.account_skew, plan.rate, plan.orders) == (1.5, 1_000, 3_000)
     assert (plan.warm_up, plan.only_shard) == (1_000_000_000, 2)
     assert (plan.kill_at, plan.stall) == (1_500_000_000, 100_000_000)
     assert request.baselines == (Target.IN_PROCESS,)
-    assert request.policies == ("policies of limits.toml and a custom policy of 20 µs and a:B, c:D")
+    assert request.policies == (
+        "policies of limits.toml and a custom policy of 20 µs and load_policies:RefusesAll, "
+        "load_policies:Liar"
+    )
 
 
 def test_policies_may_lie_in_the_working_directory(
@@ -350,7 +359,15 @@ def test_a_policy_that_cannot_be_made() -> None:
     result = run(*QUICK, "--policy", "nowhere:Policy")
 
     assert result.exit_code == Exit.BAD_CONFIG
-    assert "policy nowhere:Policy: ModuleNotFoundError" in result.stderr
+    assert result.stderr.startswith("Error: policy nowhere:Policy: ModuleNotFoundError: ")
+
+
+def test_a_policy_without_a_name_in_its_module() -> None:
+    for policy in ("policies", "policies:", ":Exposure"):
+        result = run(*QUICK, "--policy", policy)
+
+        assert result.exit_code == Exit.USAGE
+        assert f"--policy {policy}: MODULE:NAME is expected" in result.stderr
 
 
 def test_an_engine_that_does_not_start() -> None:
@@ -470,6 +487,7 @@ def test_compare_ends_with_a_code_of_its_own_on_a_regression(tmp_path: Path) -> 
     assert result.exit_code == Exit.REGRESSED
     rows = [" ".join(line.split()) for line in result.stdout.splitlines()]
     assert "p99 3.000 ms 4.500 ms 1.50 worse" in rows
+    assert rows[-1].startswith("worse: by more than 10%. With one run on each side, what is noise")
     assert "p50 1.000 ms 1.000 ms 1.00" in rows
     assert "not the same test: seed: 1 and 2" in result.stderr
     assert "Error: worse by more than 10%: p99" in result.stderr
@@ -480,6 +498,84 @@ def test_compare_within_the_tolerance(tmp_path: Path) -> None:
 
     assert run("compare", first, second, "--tolerance", 0.6).exit_code == Exit.OK
     assert run("compare", second, first).exit_code == Exit.OK  # better is no regression
+
+
+def of_runs(path: Path, *rates: float) -> Path:
+    """A report of runs that differ in the orders that they decided in a second."""
+    run_, _ = run_of()
+    runs = [replace(run_, figures=replace(run_.figures, per_second=each)) for each in rates]
+    path.write_text(json.dumps(as_document(report_of(runs=runs))))
+    return path
+
+
+def test_compare_tells_noise_from_regression(tmp_path: Path) -> None:
+    before = of_runs(tmp_path / "a.json", 100.0, 104.0, 90.0)
+    worse = of_runs(tmp_path / "b.json", 80.0, 89.0, 70.0)
+    noisy = of_runs(tmp_path / "c.json", 80.0, 91.0, 70.0)
+
+    regressed, noise = run("compare", before, worse), run("compare", before, noisy)
+
+    assert regressed.exit_code == Exit.REGRESSED
+    assert noise.exit_code == Exit.OK
+    rows = [" ".join(line.split()) for line in noise.stdout.splitlines()]
+    assert "orders/s 100.0 90.0 to 104.0 80.0 70.0 to 91.0 0.80 within noise" in rows
+    assert rows[-1].endswith("Without a change that happens to one figure in 20")
+
+
+def test_runs_of_a_side_may_be_in_several_files(tmp_path: Path) -> None:
+    first, again = (of_runs(tmp_path / name, rate) for name, rate in (("a", 100.0), ("b", 101.0)))
+    second, more = (of_runs(tmp_path / name, rate) for name, rate in (("c", 80.0), ("d", 100.5)))
+
+    result = run("compare", first, second, "--first", again, "--second", more)
+
+    assert result.exit_code == Exit.OK, result.output
+    assert "2 and 2 runs; worse: " in result.stdout
+    assert run("compare", first, second).exit_code == Exit.REGRESSED
+
+
+def test_compare_reads_one_report_from_stdin(tmp_path: Path) -> None:
+    path = of_runs(tmp_path / "a.json", 100.0)
+
+    piped = CliRunner().invoke(
+        main, ["loadtest", "compare", "-", str(path)], input=path.read_text()
+    )
+    twice = CliRunner().invoke(main, ["loadtest", "compare", "-", "-"], input=path.read_text())
+
+    assert piped.exit_code == Exit.OK, piped.output
+    assert twice.exit_code == Exit.USAGE
+    assert "cannot all be -: there is one stdin" in twice.stderr
+
+
+def test_the_report_for_machines_goes_to_stdout(requests: list[Request]) -> None:
+    result = run("--json", "-", "--runs", 3)
+
+    assert result.exit_code == Exit.OK
+    assert json.loads(result.stdout)["schema"] == "openpit-loadtest"
+    assert "orders/s decided of" in result.stderr
+    (request,) = requests
+    assert request.runs == 3
+    assert request.invocation is not None
+    assert request.invocation.command_line == ["openpit", "loadtest", "--json", "-", "--runs", "3"]
+
+
+def test_one_thing_goes_to_stdout(requests: list[Request], tmp_path: Path) -> None:
+    both, folder = run("--json", "-", "--html", "-"), run("--hgrm", "-")
+    same = run("--json", tmp_path / "a", "--html", tmp_path / "a")
+
+    assert both.exit_code == folder.exit_code == same.exit_code == Exit.USAGE
+    assert "--json and --html cannot all be -: there is one stdout" in both.stderr
+    assert "--hgrm is a folder, and cannot be -" in folder.stderr
+    assert "--html would overwrite --json" in same.stderr
+    assert requests == []
+
+
+def test_the_workload_comes_from_stdin(requests: list[Request]) -> None:
+    result = CliRunner().invoke(
+        main, ["loadtest", "--workload", "-"], input="[symbols]\ncount = 3\n"
+    )
+
+    assert result.exit_code == Exit.OK, result.output
+    assert requests[0].plan.workload.symbols == 3
 
 
 def test_compare_what_is_no_report(tmp_path: Path) -> None:

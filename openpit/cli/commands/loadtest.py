@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
-import json
 import math
-import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from openpit.cli.exits import Exit, ExitError
-from openpit.cli.files import write_whole
+from openpit.cli.artifacts import check_outputs, write
+from openpit.cli.exits import STREAMS, Exit, ExitError, listed
+from openpit.cli.extra import loaded
+from openpit.cli.inputs import text_of, told
+from openpit.cli.invocation import invocation_of
 from openpit.cli.progress import progress
-from openpit.cli.streams import writing_to_stdout
+from openpit.cli.request import request_of
+from openpit.cli.streams import one_stream, tell, writing_to_stdout
 from openpit.cli.tables import ConfigError
 from openpit.shards.slots import MAX_SHARDS
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from openpit.loadtest.report import Report
-    from openpit.loadtest.session import Request
 
 __all__ = ["command"]
 
@@ -33,36 +33,49 @@ Examples:
   openpit loadtest
   openpit loadtest --config spot-funds --shards 4 --rate 20000 --html report.html
   openpit loadtest --ladder --policy mypolicies:Exposure --json after.json
+  openpit loadtest --runs 5 --json after.json
   openpit loadtest compare before.json after.json --tolerance 0.1
   openpit loadtest --require "p99<2ms" --require "throughput>4900"
   openpit loadtest workload > workload.toml
 
-How to read the report: docs/loadtest.md. Exit codes: openpit --help.
-"""
+How to read the report: docs/loadtest.md. A path of - is stdin for what is read, and stdout for one
+of --json, --html and --png: then the report for people goes to stderr.
+
+""" + listed(
+    *STREAMS[:3],
+    Exit.BAD_CONFIG,
+    Exit.NOT_STARTED,
+    Exit.IO_FAILED,
+    Exit.INVALID,
+    Exit.WRONG,
+    Exit.MISSED,
+    Exit.NOT_FOUND,
+    Exit.INTERRUPTED,
+)
 
 COMPARE_EPILOG = """\b
 Examples:
-  openpit loadtest --json before.json
+  openpit loadtest --runs 5 --json before.json
+  openpit loadtest --runs 5 --json after.json
   openpit loadtest compare before.json after.json --tolerance 0.05
-"""
+
+With one run on each side, a figure is a regression if it is worse by more than --tolerance. With
+more, the middle of its runs has to be, and every run of SECOND worse than every run of FIRST: what
+overlaps is noise.
+
+""" + listed(*STREAMS[:3], Exit.IO_FAILED, Exit.REGRESSED, Exit.NOT_FOUND, Exit.INTERRUPTED)
 
 WORKLOAD_EPILOG = """\b
 Examples:
   openpit loadtest workload > workload.toml
   openpit loadtest --workload workload.toml
-"""
 
-RATE = 5000.0
-"""Orders per second: with generator, router and two workers on two cores, each is idle for more
-than half of the time, so that the report is about the engine and not about waiting for a core."""
+""" + listed(*STREAMS[:3], Exit.IO_FAILED, Exit.NOT_FOUND, Exit.INTERRUPTED)
 
 SECONDS = 20.0
-WARM_UP = 4.0
-
-NAMED = ("simple", "spot-funds")
 
 _OUT = click.Path(dir_okay=False, path_type=Path)
-_IN = click.Path(exists=True, dir_okay=False, path_type=Path)
+_IN = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 
 class _Number(click.FloatRange):
@@ -150,6 +163,14 @@ _POSITIVE = _Number(min=0, min_open=True)
     metavar="N",
     help="Closed loop: N orders at a time to each shard, the next ones when those are decided.",
 )
+@click.option(
+    "--runs",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="Make the run so often. The report is of the middle one by its p99 and has the figures of "
+    "all; every run has to meet --require.",
+)
 @click.option("--ladder", is_flag=True, help="Find the knee first; then run at half of it.")
 @click.option(
     "--ladder-seconds", type=_POSITIVE, default=4.0, show_default=True, help="Length of a step."
@@ -219,12 +240,13 @@ def command(context: click.Context, /, **options: Any) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    session = _loaded("openpit.loadtest.session")
-    failed = _loaded("openpit.loadtest.conductor").ChildFailedError
+    session = loaded("openpit.loadtest.session")
+    failed = loaded("openpit.loadtest.conductor").ChildFailedError
     try:
-        request = _request(options)
-        _check_outputs(options)
-        report, histograms = session.hold(request, _stage)
+        request = request_of(options, invocation_of(context))
+        machine = check_outputs(options)
+        with redirect_stdout(sys.stderr):  # what policies print is no part of the report
+            report, histograms = session.hold(request, _stage)
     except ConfigError as error:
         raise ExitError(Exit.BAD_CONFIG, str(error)) from None
     except failed as error:
@@ -233,11 +255,16 @@ def command(context: click.Context, /, **options: Any) -> None:
         raise ExitError(Exit.INTERRUPTED, "interrupted") from None
     unwritten = None
     try:
-        _write(report, histograms, options)
+        write(report, histograms, options)
     except ExitError as error:
         unwritten = error  # once the report is told
-    with writing_to_stdout():
-        _loaded("openpit.loadtest.text").print_report(report)
+    print_report = loaded("openpit.loadtest.text").print_report
+    if machine is None:
+        with writing_to_stdout():
+            print_report(report)
+    else:
+        with suppress(OSError):
+            print_report(report, to_stderr=True)
     if unwritten is not None:
         raise unwritten
     _judge(report)
@@ -247,222 +274,76 @@ def command(context: click.Context, /, **options: Any) -> None:
 @click.argument("first", type=_IN)
 @click.argument("second", type=_IN)
 @click.option(
+    "--first", "more_first", type=_IN, multiple=True, help="More runs of the first side, a file."
+)
+@click.option(
+    "--second", "more_second", type=_IN, multiple=True, help="More runs of the second side, a file."
+)
+@click.option(
     "--tolerance",
     type=_Number(0, 100),
     default=0.1,
     show_default=True,
     help="Share by which a figure may be worse.",
 )
-def compare(first: Path, second: Path, tolerance: float) -> None:
-    """Print how the report SECOND differs from FIRST; both are files of --json."""
-    module = _loaded("openpit.loadtest.compare")
-    try:
-        documents = [module.read_report(path) for path in (first, second)]
-    except (OSError, module.NotAReportError) as error:
-        raise ExitError(Exit.IO_FAILED, str(error)) from None
-    for line in module.other_settings(*documents):
-        click.echo(f"not the same test: {line}", err=True)
+def compare(
+    first: Path,
+    second: Path,
+    more_first: tuple[Path, ...],
+    more_second: tuple[Path, ...],
+    tolerance: float,
+) -> None:
+    """Print how the runs of SECOND differ from those of FIRST; both are files of --json.
+
+    Both may be reports of several runs (--runs), and --first and --second add others, so that runs
+    of both sides can be made in turn.
+    """
+    module = loaded("openpit.loadtest.compare")
+    sides = [[first, *more_first], [second, *more_second]]
+    named = [path for side in sides for path in side]
+    one_stream("stdin", {f"report {n}": path for n, path in enumerate(named, start=1)})
+    documents = [[_report_of(path) for path in side] for side in sides]
+    for line in module.other_settings([*documents[0], *documents[1]]):
+        tell(f"not the same test: {line}")
     found = module.differences(*documents)
+    runs = tuple(sum(len(module.runs_of(each)) for each in side) for side in documents)
     with writing_to_stdout():
-        worse = _loaded("openpit.loadtest.difference_text").print_differences(found, tolerance)
+        text = loaded("openpit.loadtest.difference_text")
+        worse = text.print_differences(found, tolerance, runs)
     if worse:
         raise ExitError(Exit.REGRESSED, f"worse by more than {tolerance:.0%}: {', '.join(worse)}")
+
+
+def _report_of(path: Path) -> dict[str, Any]:
+    module = loaded("openpit.loadtest.compare")
+    try:
+        document: dict[str, Any] = module.parse_report(text_of(path), told(path))
+    except (ConfigError, module.NotAReportError) as error:
+        said = f"{told(path)}: {error}" if isinstance(error, ConfigError) else str(error)
+        raise ExitError(Exit.IO_FAILED, said) from None
+    return document
 
 
 @command.command("workload", epilog=WORKLOAD_EPILOG)
 def workload() -> None:
     """Print the default workload, as a file to edit."""
     with writing_to_stdout():
-        click.echo(_loaded("openpit.loadtest.workload").DEFAULT_WORKLOAD, nl=False)
-
-
-def _loaded(module: str) -> Any:
-    """Import a part of the load test; what it needs is installed apart."""
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ExitError(
-            Exit.NOT_FOUND,
-            f"{error.name} is not installed: the load test is an extra of openpit-sharded, "
-            "[loadtest]; in a clone, pip install '.[loadtest]' or make dev",
-        ) from None
-
-
-def _request(options: dict[str, Any]) -> Request:
-    plans = _loaded("openpit.loadtest.plan")
-    rate = options["rate"] or RATE
-    duration = options["duration"]
-    warm_up = duration / 5 if options["warm_up"] is None else options["warm_up"]
-    if not 1 <= round(min(rate * duration, plans.MAX_ORDERS + 1)) <= plans.MAX_ORDERS:
-        raise click.UsageError(
-            f"{rate:g} orders/s for {duration:g} s: one run has 1 to {plans.MAX_ORDERS:,} orders"
-        )
-    orders = round(rate * duration)
-    if warm_up >= duration:
-        raise click.UsageError("--warm-up must be less than --duration")
-    only, shards = options["only_shard"], options["shards"]
-    if only is not None and only >= shards:
-        raise click.UsageError(f"--only-shard {only}: there are shards 0 to {shards - 1}")
-    kill = options["kill_worker_at"]
-    if options["in_flight"] is not None and (options["ladder"] or kill is not None):
-        raise click.UsageError("--in-flight goes with neither --ladder nor --kill-worker-at")
-    if kill is not None and kill >= duration:
-        raise click.UsageError("--kill-worker-at must be less than --duration")
-    name, policies = _policies(options["config"])
-    custom = options["custom"]
-    if custom and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # as for a script: one's policies lie here
-    if options["busy_policy"]:
-        name += f" and a custom policy of {options['busy_policy']:g} µs"
-    if custom:
-        name += f" and {', '.join(custom)}"
-    plan = plans.Plan(
-        workload=_workload(options["workload"], options["accounts"]),
-        seed=options["seed"],
-        rate=rate,
-        orders=orders,
-        warm_up=round(warm_up * plans.SECOND),
-        shards=shards,
-        policies=policies,
-        custom=custom,
-        busy_microseconds=options["busy_policy"],
-        in_flight=options["in_flight"],
-        account_skew=options["account_skew"],
-        only_shard=only,
-        kill_at=None if kill is None else round(kill * plans.SECOND),
-        lag_limit=round(options["lag_limit"] * 1_000_000),
-        stall=round((options["stall_generator"] or 0) * plans.SECOND),
-    )
-    baselines = tuple(dict.fromkeys(map(plans.Target, options["baselines"])))
-    request: Request = _loaded("openpit.loadtest.session").Request(
-        plan=plan,
-        policies=name,
-        baselines=baselines,
-        reference=_reference(options["reference"]) if plans.Target.REFERENCE in baselines else None,
-        has_ladder=options["ladder"],
-        has_saturation=options["saturation"],
-        step_seconds=options["ladder_seconds"],
-        max_steps=options["ladder_steps"],
-        requirements=_requirements(options["requirements"]),
-    )
-    return request
-
-
-def _policies(config: str) -> tuple[str, str]:
-    """Return what the report calls the policies, and their TOML text, checked."""
-    named: dict[str, str] = _loaded("openpit.loadtest.policies").POLICIES
-    if config in named:
-        return f"{config} policies", named[config]
-    path = Path(config)
-    text = _text_of(path, f"--config takes {', '.join(named)} or a file")
-    try:
-        _loaded("openpit.cli.config").load(text)
-    except ConfigError as error:
-        raise ConfigError(f"{config}: {error}") from None
-    return f"policies of {path.name}", text
-
-
-def _workload(path: Path | None, accounts: int | None) -> Any:
-    module = _loaded("openpit.loadtest.workload")
-    try:
-        found = module.load_workload("" if path is None else _text_of(path, ""), accounts=accounts)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
-    return found
-
-
-def _text_of(path: Path, hint: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        told = f"cannot read {path}: {error.strerror}"
-        raise ExitError(Exit.IO_FAILED, f"{told} ({hint})" if hint else told) from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not UTF-8 text") from None
-
-
-def _requirements(texts: tuple[str, ...]) -> list[Any]:
-    parse = _loaded("openpit.loadtest.requirements").parse_requirement
-    try:
-        return [parse(text) for text in texts]
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--require") from None
-
-
-def _reference(folder: Path | None) -> Path:
-    found = folder or Path(os.environ.get("OPENPIT_REFERENCE") or Path("build", "reference"))
-    if not (found / "openpit").is_dir():
-        raise ExitError(
-            Exit.NOT_FOUND,
-            f"there is no reference library in {found}: `make reference` puts it into "
-            "build/reference, and --reference names another folder",
-        )
-    return found.resolve()
+        click.echo(loaded("openpit.loadtest.workload").DEFAULT_WORKLOAD, nl=False)
 
 
 @contextmanager
 def _stage(name: str, orders: int) -> Iterator[Callable[[int], object]]:
     """Tell on stderr what is being done, with a bar where there is a terminal."""
-    click.echo(f"{name}: {orders:,} orders", err=True)
+    tell(f"{name}: {orders:,} orders")
     with progress(name, orders) as advance:
         done = 0
 
-        def told(decided: int) -> None:
+        def decided_so_far(decided: int) -> None:
             nonlocal done
             advance(decided - done)
             done = decided
 
-        yield told
-
-
-def _check_outputs(options: dict[str, Any]) -> None:
-    """Make the folders of the files to be written: no run is to be lost for the lack of one."""
-    for name in ("json_", "html", "png", "hgrm"):
-        path: Path | None = options[name]
-        if path is None:
-            continue
-        folder = path if name == "hgrm" else path.parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ExitError(Exit.IO_FAILED, f"cannot write {path}: {error.strerror}") from None
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise ExitError(Exit.IO_FAILED, f"cannot write {path}: no access to its folder")
-    if options["png"] is not None:
-        picture = _loaded("openpit.loadtest.picture")
-        if picture.find_chromium() is None:
-            raise ExitError(Exit.NOT_FOUND, picture.MISSING)
-
-
-def _write(report: Report, histograms: list[Any], options: dict[str, Any]) -> None:
-    """Write the files that were asked for."""
-    if path := options["json_"]:
-        document = _loaded("openpit.loadtest.report").as_document(report)
-        write_whole(path, json.dumps(document, indent=1) + "\n")
-    if path := options["hgrm"]:
-        _write_histograms(path, histograms)
-    if path := options["html"]:
-        write_whole(path, _loaded("openpit.loadtest.page").page(report))
-    if path := options["png"]:
-        _take_picture(path, report)
-
-
-def _write_histograms(folder: Path, histograms: list[Any]) -> None:
-    module = _loaded("openpit.loadtest.histograms")
-    named = {"merged": module.merged(histograms)}
-    named |= {f"shard-{shard}": histogram for shard, histogram in enumerate(histograms)}
-    for name, histogram in named.items():
-        write_whole(folder / f"{name}.hgrm", module.hgrm_of(histogram))
-
-
-def _take_picture(path: Path, report: Report) -> None:
-    module = _loaded("openpit.loadtest.picture")
-    html = _loaded("openpit.loadtest.page").page(report, is_picture=True)
-    try:
-        picture = module.take_picture(html)
-    except module.NoChromiumError as error:
-        raise ExitError(Exit.NOT_FOUND, str(error)) from None
-    write_whole(path, picture)
+        yield decided_so_far
 
 
 def _judge(report: Report) -> None:

@@ -60,10 +60,14 @@ def test_a_place_is_checked_before_anything_is_done(tmp_path: Path) -> None:
         check_place(place)
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
-    for place, why in (("none/new", "No such file or directory"), ("file/new", "Not a directory")):
+    for place, why in (
+        ("none/new", "No such file or directory"),
+        (".", "Is a directory"),
+        ("file/new", "Not a directory"),
+    ):
         with pytest.raises(ExitError) as caught:
             check_place(tmp_path / place)
-        assert str(caught.value) == f"cannot write {tmp_path}/{place}: {why}"
+        assert str(caught.value) == f"cannot write {tmp_path / place}: {why}"
 
 
 def test_nothing_is_written_over_what_is_read(tmp_path: Path) -> None:

@@ -44,6 +44,31 @@ def test_throughput_is_what_was_decided_from_the_warm_up_to_the_last_decision() 
     assert figures.imbalance == pytest.approx(4 / 3)
 
 
+def test_what_was_decided_is_never_more_than_what_was_offered() -> None:
+    """Chance has 5 orders arrive in 2 s, at a rate of 1 in a second; one of them is denied."""
+    times = [SECOND // 2, *(SECOND + n * SECOND // 2 for n in range(5))]
+    truth = truth_of([(time, 0) for time in times])
+    recording = recording_of(truth, [MS] * 6)
+
+    figures, _ = figures_of(plan_of(6, rate=1.0), truth, recording)
+    recording.verdicts[6] = DENIED
+    with_a_denial, _ = figures_of(plan_of(6, rate=1.0), truth, recording)
+
+    assert (figures.offered, figures.offered_per_second) == (5, 2.5)
+    assert (figures.orders, figures.per_second) == (5, pytest.approx(5 / 2.001))
+    # The last decision came before the last arrival, and the rate is not the higher for it.
+    assert (with_a_denial.offered, with_a_denial.offered_per_second) == (5, 2.5)
+    assert (with_a_denial.orders, with_a_denial.per_second) == (4, 2.0)
+
+
+def test_a_closed_loop_offers_nothing_by_itself() -> None:
+    truth = truth_of([(SECOND, 0), (2 * SECOND, 1)])
+
+    figures, _ = figures_of(plan_of(2, in_flight=8), truth, recording_of(truth, [MS, MS]))
+
+    assert figures.offered_per_second is None
+
+
 def test_queue_depth_on_average_and_at_most() -> None:
     """Three orders of shard 0 arrive a second apart and are all decided at the same moment."""
     truth = truth_of([(SECOND, 0), (2 * SECOND, 0), (3 * SECOND, 0), (5 * SECOND, 1)])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,7 +28,7 @@ def engine_of(
         if rate >= wrong_at:
             verdict = Verdict.WRONG
         latency = latency_of(fold([MS]))
-        return Step(rate, min(rate, capacity), latency, 0.0, 0, verdict.value)
+        return Step(rate, min(rate, capacity), latency, 0.0, 0, verdict.value, rate)
 
     return run_step, asked
 
@@ -89,7 +90,7 @@ def test_wrong_decisions_end_the_climb() -> None:
 
 
 @pytest.mark.parametrize(
-    ("offered", "changes", "verdict"),
+    ("arrived", "changes", "verdict"),
     [
         (10.0, {}, Verdict.CARRIED),
         (11.0, {}, Verdict.BEHIND),
@@ -100,12 +101,14 @@ def test_wrong_decisions_end_the_climb() -> None:
     ],
 )
 def test_what_a_run_says_about_a_rate(
-    offered: float, changes: dict[str, object], verdict: Verdict
+    arrived: float, changes: dict[str, object], verdict: Verdict
 ) -> None:
+    """What arrived counts: chance makes it more or less than the rate that was asked for."""
     run, _ = run_of(**changes)
+    run = replace(run, figures=replace(run.figures, offered_per_second=arrived))
 
-    step = step_of(run, offered)
+    step = step_of(run, 10.5)
 
     assert step.verdict == verdict
-    assert (step.offered, step.lag) == (offered, run.lag.p99)
+    assert (step.offered, step.arrived, step.lag) == (10.5, arrived, run.lag.p99)
     assert 10.0 < step.per_second < 10.4

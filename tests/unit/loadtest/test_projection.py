@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from load_reports import run_of
+
 from openpit.loadtest.measure import ProcessFigures
-from openpit.loadtest.projection import project
+from openpit.loadtest.projection import project, why_not
 
 
 def processes(*times: float | None) -> list[ProcessFigures]:
@@ -24,6 +26,17 @@ def test_workers_limit_until_the_router_is_full() -> None:
         (16, 100_000.0, True),
         (32, 100_000.0, True),
     ]
+
+
+def test_a_run_that_mostly_woke_up_is_not_projected_from() -> None:
+    """Of 40 orders: in 11 calls there were not 4 in each, in 10 there were."""
+    low, _ = run_of(calls=11)
+    high, _ = run_of(calls=10)
+    starved, _ = run_of(calls=10, invalid="starved")
+
+    assert (why_not(low) or "").startswith("with 3.6 orders in a call, and not 4 or more, ")
+    assert why_not(high) is None
+    assert why_not(starved) == "the run that it would be made from is INVALID"
 
 
 def test_times_that_are_not_known_give_no_projection() -> None:

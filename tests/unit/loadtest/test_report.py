@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from load_reports import MS, ladder, report_of, run_of
 
+from openpit.cli.invocation import Invocation
 from openpit.loadtest.faults import Fault
 from openpit.loadtest.headline import checked, headline, knee, most
 from openpit.loadtest.histograms import fold, latency_of
@@ -36,8 +37,8 @@ def rows(text: str) -> list[str]:
 
 def test_the_headline_of_an_open_loop() -> None:
     assert headline(report_of()) == (
-        "2 shards, 10,000 accounts, simple policies: 10.3 orders/s decided of 10.0 offered; "
-        "latency p50 1.000 ms, p99 3.000 ms, max 3.000 ms"
+        "2 shards, 10,000 accounts, simple policies: 10.3 orders/s decided of 10.3 offered "
+        "(10.0 asked for); latency p50 1.000 ms, p99 3.000 ms, max 3.000 ms"
     )
 
 
@@ -153,8 +154,8 @@ def test_the_text_tells_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert "1 20 15 5.0 48.4% 0.0 1 3.000 3.000 3.000 3.000 3.000" in found
     assert "all 40 31 10.3 0.0 1.000 3.000 3.000 3.000 3.000" in found
     assert "warm-up 9 3.000 3.000 3.000 3.000 3.000" in found
-    assert "20.0 19.9 2.000 2.000 2.000 0.01 carried (knee)" in found
-    assert "40.0 25.0 9.003 900.0 900.0 3.00 fell behind" in found
+    assert "20.0 20.2 19.9 2.000 2.000 2.000 0.01 carried (knee)" in found
+    assert "40.0 39.8 25.0 9.003 900.0 900.0 3.00 fell behind" in found
     assert "driver 20.0 40.0 1,000" in found
     assert "worker 1 50.0 25.0 500" in found
     assert "1 12,500 workers" in found
@@ -168,6 +169,55 @@ def test_the_text_tells_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert "garbage collections by generation: generator [1, 0, 0], driver [0, 0, 0]" in whole
     for limit in NOT_MEASURED:
         assert limit in whole
+
+
+def test_each_figure_says_what_it_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    found = text_of(report_of(), capsys)
+
+    assert "orders: decided after the warm-up (of 31 that arrived then), 1 of them refused" in found
+
+
+def test_how_and_when_it_was_called(capsys: pytest.CaptureFixture[str]) -> None:
+    called = Invocation(
+        ["openpit", "loadtest", "--policy", "a b:C", "--rate", "10"],
+        "2026-11-28T10:00:00Z",
+        "0.1.0",
+    )
+    report = report_of(invocation=called)
+
+    assert (
+        "openpit loadtest --policy 'a b:C' --rate 10, begun 2026-11-28T10:00:00Z, "
+        "openpit-sharded 0.1.0" in text_of(report, capsys)
+    )
+    assert "<code>openpit loadtest --policy &#x27;a b:C&#x27; --rate 10</code>" in page(report)
+    assert "2026-11-28T10:00:00Z" in page(report)
+    document = json.loads(json.dumps(as_document(report)))
+    assert document["invocation"] == {
+        "command_line": called.command_line,
+        "date": "2026-11-28T10:00:00Z",
+        "version": "0.1.0",
+    }
+
+
+def test_a_load_too_low_to_project_from_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    found = text_of(report_of(projection=None, unprojected="the load is too low"), capsys)
+
+    assert "no projection: the load is too low\n" in found
+    assert "Projection" not in found
+
+
+def test_several_runs_are_told_and_one_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    run, _ = run_of()
+    slow = replace(run, figures=replace(run.figures, per_second=9.0))
+    report = report_of(runs=[slow, run, run], told=1)
+
+    assert headline(report).endswith("max 3.000 ms (run 2 of 3, the middle one by p99)")
+    assert checked(report) == "all 40 decisions are right in each of 3 runs"
+    found = rows(text_of(report, capsys))
+    assert "1 31 9.0 1.000 3.000 3.000 3.000 3.000 100.0" in found
+    assert "2 (reported) 31 10.3 1.000 3.000 3.000 3.000 3.000 100.0" in found
+    assert "<h2>Runs, each of the same load</h2>" in page(report)
+    assert len(as_document(report)["runs"]) == 3
 
 
 def test_the_text_of_a_broken_run_has_no_headline(capsys: pytest.CaptureFixture[str]) -> None:
@@ -279,7 +329,7 @@ def test_the_page_fetches_nothing_and_has_every_chart() -> None:
     assert links.fetched == []
     assert links.ids == ["latency", "throughput", "trajectory", "ladder"]
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in html
-    assert "10.3 orders/s decided of 10.0 offered" in html
+    assert "10.3 orders/s decided of 10.3 offered" in html
     # Whoever is given the page has to know what it does not tell.
     for limit in NOT_MEASURED:
         assert limit in html

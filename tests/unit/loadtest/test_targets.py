@@ -10,7 +10,7 @@ from openpit.loadtest.busy import BusyPolicy
 from openpit.loadtest.desk import Desk
 from openpit.loadtest.lane import TimelineClock
 from openpit.loadtest.plan import Target
-from openpit.loadtest.targets import build, custom_policies, outside
+from openpit.loadtest.targets import build, check, custom_policies, outside
 
 ORDER = (0, 1, 0, 7, "S001", True, "5", "100.00")
 
@@ -37,6 +37,24 @@ def test_accounts_that_may_start_outside_their_bounds() -> None:
     assert [account for account in range(1, 10) if told(account)] == [7]
     assert outside(plan_of(1)) is None
     assert outside(plan_of(1, policies="")) is None
+
+
+def test_policies_are_checked_before_anything_is_started() -> None:
+    check(plan_of(1, custom=("load_policies:RefusesAll",)))
+
+    for custom, why in (
+        ("nowhere:Policy", "policy nowhere:Policy: ModuleNotFoundError: No module named 'nowhere'"),
+        ("load_policies:Nobody", "policy load_policies:Nobody: AttributeError: "),
+        ("sys:exit", "policy sys:exit: SystemExit: "),
+        ("builtins:dict", "policy builtins:dict: made a dict, which is no policy"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            check(plan_of(1, custom=(custom,)))
+        assert str(caught.value).startswith(why)
+    with pytest.raises(ConfigError, match="RefusesAll"):
+        check(plan_of(1, custom=("load_policies:RefusesAll", "load_policies:RefusesAll")))
+    with pytest.raises(ConfigError, match=r"^\[pnl_bounds_killswitch\] "):
+        check(plan_of(1, policies="[pnl_bounds_killswitch]\n"))
 
 
 def test_custom_policies_alone() -> None:
