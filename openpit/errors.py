@@ -27,6 +27,7 @@
         ├── ShardStartError                     a worker did not come up (``shard``)
         ├── ShardDown                           the account's worker has died (``shard``)
         ├── ShardOverloaded                     no credit for the shard in time (``shard``)
+        │   └── ShardStalled                    it answers nothing at the moment (``shard``)
         ├── OutcomeUnknown                      sent, but the answer is lost (``shard``)
         └── ShardCallbackError                  a policy's exception that cannot travel (``shard``)
 
@@ -64,6 +65,7 @@ __all__ = [
     "ShardCallbackError",
     "ShardDown",
     "ShardOverloaded",
+    "ShardStalled",
     "ShardStartError",
     "ShardedEngineError",
     "UnknownInstrument",
@@ -237,6 +239,10 @@ class ShardDown(_ShardError):  # noqa: N818 - a state, as the others
 
 class ShardOverloaded(_ShardError):  # noqa: N818 - a state, as the others
     """The shard had no credit left within the time allowed; nothing was sent."""
+
+
+class ShardStalled(ShardOverloaded):
+    """The shard has answered nothing for a timeout, and takes nothing until it does; not sent."""
 
 
 class OutcomeUnknown(_ShardError):  # noqa: N818 - a state, as the others

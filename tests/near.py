@@ -40,7 +40,7 @@ class NearWorker:
         self.pid = 0
         self.commands_in, self.command_fd = os.pipe()
         self.reply_fd, self._replies_out = os.pipe()
-        self.sentinel, self._alive = os.pipe()
+        self.death_fd, self._alive = os.pipe()
         for fd in (self.commands_in, self.command_fd, self.reply_fd, self._replies_out):
             os.set_blocking(fd, False)
         self.stub = ShardStub()
@@ -120,9 +120,9 @@ class NearWorker:
         if self.is_running:
             self.work()
         self.kill()
-        if self.sentinel is not None:
-            os.close(self.sentinel)
-            self.sentinel = None  # type: ignore[assignment]  # it has ended, and this is known
+        if self.death_fd is not None:
+            os.close(self.death_fd)
+            self.death_fd = None  # type: ignore[assignment]  # it has ended, and this is known
 
 
 class _Poller:
@@ -160,7 +160,7 @@ def near(builder: ReadyShardedEngineBuilder, *slowness: int) -> ShardedEngine:
     poller.register(driver._wake_in, select.POLLIN)
     driver._poller = poller
     driver.attach(core, workers)  # type: ignore[arg-type]  # they have what a worker has
-    driver.start(plan.payload, FOREVER)
+    driver.start(plan.payload, FOREVER, FOREVER)
     driver.follow(plan.services)
     return ShardedEngine._of(driver)
 
@@ -181,7 +181,7 @@ async def near_async(builder: ReadyShardedEngineBuilder, *slowness: int) -> Asyn
     for worker in workers:
         loop.add_reader(worker.commands_in, _work, loop, worker)
         worker.at_end = partial(loop.remove_reader, worker.commands_in)
-    await driver.start(plan.payload, FOREVER)
+    await driver.start(plan.payload, FOREVER, FOREVER)
     driver.follow(plan.services)
     return AsyncShardedEngine._of(driver)
 
@@ -199,5 +199,5 @@ def _workers(shards: int, slowness: tuple[int, ...]) -> list[NearWorker]:
 
 def workers_of(engine: Any) -> list[NearWorker]:
     """Return the workers of an engine that was made here."""
-    workers: list[NearWorker] = engine._driver._workers
+    workers: list[NearWorker] = engine._driver._ends.workers
     return workers

@@ -7,19 +7,23 @@ the answer, when it comes, is let go. Deadlines are looked after by one timer fo
 from __future__ import annotations
 
 import asyncio
-import logging
 import select
 import weakref
-from threading import get_ident
+from functools import partial
+from threading import Event, get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from openpit.errors import EngineClosed
 from openpit.router.calls import INTERRUPTED
+from openpit.router.ends import Ends
 from openpit.router.feeds import Feed
 from openpit.router.forks import let_go_in_copies
-from openpit.router.holdups import HoldUps
 from openpit.router.link import Runner
-from openpit.router.ports import Port, end_workers
+from openpit.router.news import tell
+from openpit.router.ports import Port
+from openpit.router.watch import STALL_SECONDS, Watch
+from openpit.shards.process import GONE
 from openpit.wire.limits import MARKET_BACKLOG
 
 if TYPE_CHECKING:
@@ -33,13 +37,17 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncDriver"]
 
-_log = logging.getLogger("openpit")
-
 FRAMES_PER_TURN: Final = 16
 """Frames of one call that are encoded before the loop gets its turn: a millisecond of work."""
 
 _LOOKS_PER_TIMEOUT: Final = 4
 """How often the timer looks in the time that a call may take: a quarter late at worst."""
+
+LIVENESS_SECONDS: Final = 0.2
+"""How often a worker is looked at whose end no descriptor tells."""
+
+LEAVE_SECONDS: Final = 1.0
+"""How long the interpreter's end waits for a loop that runs in another thread still."""
 
 _MILLISECONDS: Final = 1000.0
 
@@ -55,36 +63,46 @@ class AsyncDriver(Runner):
         *,
         timeout: float,
         max_wait: float,
+        stall_timeout: float = STALL_SECONDS,
         on_shard_down: Callable[[ShardStats], object] | None = None,
     ) -> None:
         self.clock: Final = clock
         self._timeout: Final = timeout
         self._max_wait: Final = max_wait
+        self._stall_timeout: Final = stall_timeout
         self._on_shard_down: Final = on_shard_down
         self._loop: Final = asyncio.get_running_loop()
         self._thread: Final = get_ident()
         self._ports: list[Port] = []
-        self._workers: list[Worker] = []
         self._flush_is_due = False
         self._waiting: set[Call] = set()
-        self._deadlines: dict[Call, tuple[int, float]] = {}
+        self._deadlines: dict[Call, tuple[float, float]] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._look_every: Final = min(timeout, max_wait or timeout) / _LOOKS_PER_TIMEOUT
+        self._look_every = min(timeout, max_wait or timeout) / _LOOKS_PER_TIMEOUT
         self._feeds: list[Feed] = []
-        self._end = weakref.finalize(self, end_workers, self._workers, (), timeout)
+        self._watched: list[int] = []  # descriptors that the loop may be polling
+        self._ends = Ends(self, timeout)
+        self._ends.unused = partial(_let_go, self._loop, self._thread, self._watched)
 
     def attach(self, core: RouterCore, workers: list[Worker]) -> None:
         """Take the core, and a worker for each of its links."""
         self.core = core
-        self._hold_ups = HoldUps(core, self._timeout)
+        self._watch = Watch(core, self._timeout, self._stall_timeout, slack=self._look_every)
+        self._is_told = all(worker.death_fd is not None for worker in workers)
+        if not self._is_told:
+            self._look_every = min(self._look_every, LIVENESS_SECONDS)
         this = weakref.ref(self)
         for place, (link, worker) in enumerate(zip(core.links, workers, strict=True)):
             link.pid = worker.pid
             port = Port(link, worker)
-            self._workers.append(worker)
+            self._ends.workers.append(worker)
             self._ports.append(port)
             # The loop must not keep an engine alive that nobody holds any more.
             self._loop.add_reader(port.reply_fd, _readable, this, place)
+            self._watched += (port.reply_fd, port.command_fd)
+            if port.death_fd != GONE:
+                self._loop.add_reader(port.death_fd, _ended, this, place)
+                self._watched.append(port.death_fd)
         let_go_in_copies(self)
 
     # --- calls ---------------------------------------------------------------------------------
@@ -92,6 +110,8 @@ class AsyncDriver(Runner):
     async def run(self, method: Callable[..., Call], *arguments: Any) -> Any:
         """Make a call and wait for its end; return its value or raise its error."""
         loop = self._loop
+        if loop.is_closed():
+            raise loop_closed()
         if self.core.is_torn:
             self._mend()
         call = method(self.clock(), *arguments)
@@ -121,6 +141,8 @@ class AsyncDriver(Runner):
     async def run_part(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Make a call over many items, sending the first frames while it encodes the next ones."""
         core = self.core
+        if self._loop.is_closed():
+            raise loop_closed()
         if core.is_torn:
             self._mend()
         call = method(self.clock(), *arguments)
@@ -189,6 +211,14 @@ class AsyncDriver(Runner):
         port.receive(self.core)
         self._after(port)
 
+    def ended(self, place: int) -> None:
+        """Give up the shard at a place of the list, whose worker has ended."""
+        if self.core.is_torn:
+            self._mend()
+        port = self._ports[place]
+        port.ended(self.core)
+        self._after(port)
+
     def _mend(self) -> None:
         """Give up all shards: an exception has ended the loop between two steps, and it runs again.
 
@@ -209,13 +239,17 @@ class AsyncDriver(Runner):
     def _after(self, port: Port) -> None:
         """Do what follows from what a port has just brought."""
         if port.is_over:
-            self._loop.remove_reader(port.reply_fd)
-            self._loop.remove_writer(port.command_fd)
+            self._unwatch(port)
         if self.core.woken:
             self._wake()
         self._flush()
-        if self.core.lost:
-            self._tell_lost()
+        if self.core.news:
+            tell(self.core, self._on_shard_down)
+
+    def _unwatch(self, port: Port) -> None:
+        _forget(
+            self._loop, [fd for fd in (port.reply_fd, port.command_fd, port.death_fd) if fd != GONE]
+        )
 
     def _wake(self) -> None:
         woken = self.core.woken
@@ -225,41 +259,53 @@ class AsyncDriver(Runner):
                 future.set_result(None)
 
     def _look(self) -> None:
-        """End the calls whose time is up."""
+        """Find the shards that stand still, and end the calls whose time is up."""
         self._timer = None
         now = monotonic()
-        for link in self._hold_ups.overdue(now):
-            port = self._ports[link.number]
-            port.give_up(self.core, f"it kept all other shards waiting for {self._timeout:g} s")
-            self._after(port)
-        deadlines: dict[Call, tuple[int, float]] = {}
+        self._look_after(now)
+        deadlines: dict[Call, tuple[float, float]] = {}
         for call in list(self._waiting):
+            if not call.has_deadline or call.done:
+                continue  # it ends with its shards
             seen = self._deadlines.get(call)
-            if seen is None or seen[0] != call.progress:
-                limit = self._timeout if call.is_sent else self._max_wait
-                seen = (call.progress, now + limit - self._look_every)
-            elif now >= seen[1] and not call.done:
+            if seen is None:
+                since = now - self._look_every
+                answer = self._timeout if call.is_sent else max(self._timeout, self._max_wait)
+                seen = since + answer, since + self._max_wait
+            elif now >= (seen[0] if call.is_sent else seen[1]):
                 call.expire(self.core, f"no answer within {self._timeout:g} s")
                 continue
             deadlines[call] = seen
         self._deadlines = deadlines
         self._wake()
-        if self._waiting:
+        self._flush()  # what waited for those alone
+        if self._waiting or self.core.stalled:
             self._timer = self._loop.call_later(self._look_every, self._look)
+
+    def _look_after(self, now: float) -> None:
+        for link, why in self._watch.look(now):
+            self._ports[link.number].give_up(self.core, why)
+        for port in self._ports:
+            if not self._is_told:
+                port.look_after(self.core)
+            if port.is_over:
+                self._unwatch(port)
+        if self.core.news:
+            tell(self.core, self._on_shard_down)
 
     # --- shards --------------------------------------------------------------------------------
 
-    async def start(self, payload: bytes, seconds: float) -> None:
-        """Have all workers load their engine; raise ShardStartError if one cannot."""
+    async def start(self, payload: bytes, deadline: float, seconds: float) -> None:
+        """Have all workers load their engine, by a moment; raise ShardStartError if one cannot."""
         core = self.core
         calls = [core.start(link, self.clock(), payload) for link in core.links]
         self._flush()
-        deadline = self._loop.time() + seconds
+        at = self._loop.time() + deadline - monotonic()
         for call in calls:
             if not call.done:
                 call.waiter = self._loop.create_future()
                 try:
-                    async with asyncio.timeout_at(deadline):
+                    async with asyncio.timeout_at(at):
                         await call.waiter
                 except TimeoutError:
                     call.expire(core, f"not up within {seconds:g} s")
@@ -273,6 +319,8 @@ class AsyncDriver(Runner):
 
     def pass_on(self, service: int, operation: object) -> None:
         """Send a change of market data to every shard, ahead of the next order."""
+        if self.core.is_closed or self._loop.is_closed():
+            return
         if get_ident() != self._thread:
             self._loop.call_soon_threadsafe(self._pass_on, service, operation)
         else:
@@ -299,9 +347,15 @@ class AsyncDriver(Runner):
         """
         self._flush()
         link = port.link
+        if link.is_stalled:  # what it misses, it misses for ever
+            port.give_up(self.core, f"{link.in_flight} quotes behind, and taking none")
+            self._after(port)
+            return
         poller = select.poll()
         poller.register(port.reply_fd, select.POLLIN)
         poller.register(port.command_fd, select.POLLOUT)
+        if port.death_fd != GONE:
+            poller.register(port.death_fd, select.POLLIN)
         answered, deadline = link.answered, monotonic() + self._timeout
         while link.is_up and link.in_flight > MARKET_BACKLOG:
             remaining = deadline - monotonic()
@@ -314,6 +368,8 @@ class AsyncDriver(Runner):
             for fd, _ in poller.poll(remaining * _MILLISECONDS):
                 if fd == port.reply_fd:
                     port.receive(self.core)
+                elif fd == port.death_fd:
+                    port.ended(self.core)
                 elif port.has_backlog:
                     port.flush()
         self._after(port)
@@ -322,27 +378,21 @@ class AsyncDriver(Runner):
         """Return a picture of every shard."""
         return [link.stats() for link in self.core.links]
 
-    def _tell_lost(self) -> None:
-        lost = self.core.lost
-        while lost:
-            picture = lost.pop().stats()
-            _log.error("shard %d is down: %s", picture.shard, picture.why)
-            if self._on_shard_down is not None:
-                try:
-                    self._on_shard_down(picture)
-                except Exception:  # noqa: BLE001 - the host's callback; the log has its traceback
-                    _log.exception("on_shard_down raised")
-
     async def close(self) -> None:
         """Roll back what is open, end the workers, close the pipes. Idempotent.
 
         One that is cancelled does so at once, and ends the calls that are in flight still.
         """
         core = self.core
+        if self._loop.is_closed():
+            self._ends.run()
+            return
         if core.is_torn:
             self._mend()
         if core.is_closed:
             return
+        for link in core.stalled:  # it has had its time
+            self._ports[link.number].worker.kill()
         call = core.close(self.clock())
         self._flush()
         try:
@@ -355,49 +405,107 @@ class AsyncDriver(Runner):
             for link in core.links:
                 core.lose(link, "")
             self._wake()
-            self.discard()
-            self._end()
+            self._ends.run()
 
     async def _ended(self) -> None:
         """Wait until the workers have ended, which they do by themselves if they have answered."""
         for port in self._ports:
-            self._loop.remove_reader(port.reply_fd)
+            self._unwatch(port)
             if port.link.answered < port.link.next_seq:
                 port.worker.kill()
         for port in self._ports:
-            sentinel = port.worker.sentinel
-            if sentinel is None:
+            if port.death_fd == GONE:
                 continue
             ended = self._loop.create_future()
-            self._loop.add_reader(sentinel, _set_once, ended)
+            self._loop.add_reader(port.death_fd, _set_once, ended)
             try:
                 async with asyncio.timeout(self._timeout):
                     await ended
             except TimeoutError:
                 port.worker.kill()
             finally:
-                self._loop.remove_reader(sentinel)
+                self._loop.remove_reader(port.death_fd)
+
+    def retire(self) -> bool:
+        """Be closed at once, and use no descriptor any more; tell whether the loop polls none."""
+        core, loop = self.core, self._loop
+        for link in core.stalled:
+            self._ports[link.number].worker.kill()
+        core.retire()
+        for port in self._ports:
+            port.close()
+        if loop.is_closed():
+            return True
+        if get_ident() == self._thread or not loop.is_running():
+            self._leave_loop()
+            return True
+        left = Event()
+
+        def leave() -> None:
+            self._leave_loop()
+            left.set()
+
+        loop.call_soon_threadsafe(leave)
+        return left.wait(LEAVE_SECONDS)
+
+    def _leave_loop(self) -> None:
+        self.discard()
+        self._wake()
 
     def disown(self) -> None:
         """Be closed, in a forked copy of this process; its loop is the other's still."""
         self.core.abandon_shards()
-        for worker in self._workers:
+        for worker in self._ends.workers:
             worker.disown()
-        self._end.detach()
+        self._ends.forget()
 
     def discard(self) -> None:
         """Let go of the loop."""
+        self._ends.forget()
         if self._timer is not None:
             self._timer.cancel()
-        for port in self._ports:
-            self._loop.remove_reader(port.reply_fd)
-            self._loop.remove_writer(port.command_fd)
+        _forget(self._loop, self._watched)
+        self._watched.clear()
+
+
+def loop_closed() -> EngineClosed:
+    """Return the error of a call whose engine's event loop has ended."""
+    return EngineClosed("the event loop of this engine is closed")
+
+
+def _forget(loop: asyncio.AbstractEventLoop, descriptors: list[int]) -> None:
+    for fd in descriptors:
+        loop.remove_reader(fd)
+        loop.remove_writer(fd)
+
+
+def _let_go(loop: asyncio.AbstractEventLoop, thread: int, descriptors: list[int]) -> None:
+    """Have the loop of an engine that nobody holds any more forget its descriptors."""
+    if loop.is_closed():
+        return
+    if get_ident() == thread or not loop.is_running():
+        _forget(loop, descriptors)
+        return
+    left = Event()
+
+    def leave() -> None:
+        _forget(loop, descriptors)
+        left.set()
+
+    loop.call_soon_threadsafe(leave)
+    left.wait(LEAVE_SECONDS)
 
 
 def _readable(driver: weakref.ref[AsyncDriver], place: int) -> None:
     this = driver()
     if this is not None:
         this.readable(place)
+
+
+def _ended(driver: weakref.ref[AsyncDriver], place: int) -> None:
+    this = driver()
+    if this is not None:
+        this.ended(place)
 
 
 def _set_once(future: asyncio.Future[None]) -> None:

@@ -49,6 +49,7 @@ class ManyCall(Call):
     __slots__ = ("_left", "failures", "held_back", "results")
 
     method = ""
+    has_deadline = False
 
     def __init__(self, items: int) -> None:
         super().__init__()
@@ -66,7 +67,6 @@ class ManyCall(Call):
     def settle(self, core: RouterCore, items: int) -> None:
         """Count items as finished; end with the last one."""
         self._left -= items
-        self.progress += 1
         if not self._left:
             self.completed(core)
 
@@ -146,10 +146,6 @@ class Part(Entry):
         self.answered = 0  # how many of the commands; a reply that is held back counts
         self.is_over = False  # given up: the call may be going on with other items
 
-    def sent(self) -> None:
-        self.is_sent = True
-        self.call.progress += 1
-
     def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
         if sent:
             self.expire(core, link, link.reason)
@@ -163,6 +159,9 @@ class Part(Entry):
     def overloaded(self, core: RouterCore, link: ShardLink) -> None:
         self.withdrawn(core)
         self._give_up(core, link.number, "no credit in time", overload(core, link))
+
+    def stalled(self, core: RouterCore, link: ShardLink, why: str) -> None:
+        self.expire(core, link, why)
 
     def expire(self, core: RouterCore, link: ShardLink, why: str) -> None:
         """End the items that have no answer yet; one that comes later is let go."""

@@ -11,21 +11,23 @@ given up by the next call.
 
 from __future__ import annotations
 
-import logging
 import os
 import select
-import weakref
+from math import inf
 from threading import Lock, RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.router.calls import INTERRUPTED, Call
+from openpit.router.ends import Ends
 from openpit.router.feeds import Feed
 from openpit.router.forks import let_go_in_copies
-from openpit.router.holdups import HoldUps
 from openpit.router.interrupts import hold, release, through
 from openpit.router.link import Runner
-from openpit.router.ports import Port, end_workers
+from openpit.router.news import tell
+from openpit.router.ports import Port
+from openpit.router.watch import STALL_SECONDS, Watch
+from openpit.shards.process import GONE
 from openpit.shards.worker import LOOKS, await_ready
 from openpit.wire.limits import MARKET_BACKLOG
 
@@ -39,10 +41,14 @@ if TYPE_CHECKING:
 
 __all__ = ["BlockingDriver"]
 
-_log = logging.getLogger("openpit")
-
 STAGED_QUOTES: Final = 64
 """Quotes that are sent together where no order takes them along earlier."""
+
+LIVENESS_SECONDS: Final = 0.2
+"""How often a worker is looked at whose end no descriptor tells."""
+
+LEAVE_SECONDS: Final = 1.0
+"""How long the end waits for a thread that polls to take note of it."""
 
 _MILLISECONDS: Final = 1000.0
 
@@ -68,15 +74,16 @@ class BlockingDriver(Runner):
         *,
         timeout: float,
         max_wait: float,
+        stall_timeout: float = STALL_SECONDS,
         on_shard_down: Callable[[ShardStats], object] | None = None,
     ) -> None:
         self.clock: Final = clock
         self._timeout: Final = timeout
         self._max_wait: Final = max_wait
+        self._stall_timeout: Final = stall_timeout
         self._on_shard_down: Final = on_shard_down
         self._lock = RLock()  # taken once only, but it knows its owner; see nested()
         self._ports: list[Port] = []
-        self._workers: list[Worker] = []
         self._by_fd: dict[int, Port] = {}
         self._poller = select.poll()
         self._reader: Call | None = None  # for whom the pipes are read just now
@@ -87,23 +94,27 @@ class BlockingDriver(Runner):
         os.set_blocking(self._wake_out, False)
         self._poller.register(self._wake_in, select.POLLIN)
         self._feeds: list[Feed] = []
-        # Runs once: at close(), when nobody holds the engine any more, or at the interpreter's end.
-        # It must hold nothing that holds this object.
-        self._end = weakref.finalize(
-            self, end_workers, self._workers, (self._wake_in, self._wake_out), timeout
-        )
+        self._is_retired = False
+        # Run at close(), when nobody holds the engine any more, or at the interpreter's end.
+        self._ends = Ends(self, timeout)
+        self._ends.descriptors.extend((self._wake_in, self._wake_out))
 
     def attach(self, core: RouterCore, workers: list[Worker]) -> None:
         """Take the core, and a worker for each of its links."""
         self.core = core
-        self._hold_ups = HoldUps(core, self._timeout)
+        self._watch = Watch(core, self._timeout, self._stall_timeout)
+        self._is_told = all(worker.death_fd is not None for worker in workers)
+        self._look_every = self._timeout if self._is_told else LIVENESS_SECONDS
         for link, worker in zip(core.links, workers, strict=True):
             link.pid = worker.pid
             port = Port(link, worker)
-            self._workers.append(worker)
+            self._ends.workers.append(worker)
             self._ports.append(port)
             self._by_fd[port.reply_fd] = self._by_fd[port.command_fd] = port
             self._poller.register(port.reply_fd, select.POLLIN)
+            if port.death_fd != GONE:
+                self._by_fd[port.death_fd] = port
+                self._poller.register(port.death_fd, select.POLLIN)
         let_go_in_copies(self)
 
     # --- calls ---------------------------------------------------------------------------------
@@ -120,6 +131,8 @@ class BlockingDriver(Runner):
                 with self._lock:
                     if core.is_torn:
                         self._mend()
+                    if core.stalled:
+                        self._attend()
                     call = method(self.clock(), *arguments)
                     self._send()
                     if self._reader is None and call.is_sent and not call.done:
@@ -141,8 +154,8 @@ class BlockingDriver(Runner):
             finally:
                 if is_held:
                     release()
-            if core.lost:
-                self._tell_lost()
+            if core.news:
+                tell(core, self._on_shard_down)
             return call.result()
         except BaseException:
             call = None  # a traceback may keep this frame: not what the caller would have received
@@ -172,8 +185,8 @@ class BlockingDriver(Runner):
             finally:
                 if is_held:
                     release()
-            if self.core.lost:
-                self._tell_lost()
+            if self.core.news:
+                tell(self.core, self._on_shard_down)
         except BaseException:
             call = None  # as above
             raise
@@ -193,6 +206,8 @@ class BlockingDriver(Runner):
     def _begin(self, method: Callable[..., Any], *arguments: Any) -> Any:
         if self.core.is_torn:
             self._mend()
+        if self.core.stalled:
+            self._attend()
         return method(self.clock(), *arguments)
 
     def finalize(self, proxy: Any, *, commit: bool) -> None:
@@ -216,30 +231,44 @@ class BlockingDriver(Runner):
     # --- waiting; the lock is not held ------------------------------------------------------------
 
     def _wait(self, call: Call) -> None:
-        progress = call.progress
-        remaining = self._timeout if call.is_sent else self._max_wait
-        deadline = monotonic() + remaining
+        now = monotonic()
+        self._look(now)  # from now on the silence of a shard counts
+        credit_by = now + self._max_wait
+        answer_by = now + self._timeout
+        if not call.has_deadline:
+            answer_by = credit_by = inf  # it ends with its shards
+        elif not call.is_sent:
+            answer_by = max(answer_by, credit_by)
         while not call.done:
-            if self.core.holding_up():
-                self._end_hold_ups()  # which may have it sent
-            if remaining <= 0:
-                if progress == call.progress:
+            deadline = answer_by if call.is_sent else credit_by
+            now = monotonic()
+            if now >= min(deadline, self._watch.due):
+                self._look(now)
+                if now >= deadline:
                     self._expire(call)
                     return
-                progress = call.progress
-                remaining = self._timeout
-                deadline = monotonic() + remaining
-            self._turn(call, remaining)
             if not call.done:
-                remaining = deadline - monotonic()
+                self._turn(call, min(deadline, self._watch.due, now + self._look_every) - now)
 
-    def _end_hold_ups(self) -> None:
-        """Give up shards that have kept all others waiting for too long."""
-        for link in self._hold_ups.overdue(monotonic()):
-            self._give_up(
-                self._ports[link.number],
-                f"it kept all other shards waiting for {self._timeout:g} s",
-            )
+    def _look(self, now: float) -> None:
+        """Find the shards that stand still; give up those that have for too long."""
+        with self._lock:
+            if not (self._is_retired or self.core.is_closed):
+                self._look_after(now)
+                self._send()  # what waited for them
+                self._hand_over()
+
+    def _look_after(self, now: float) -> None:
+        for link, why in self._watch.look(now):
+            port = self._ports[link.number]
+            port.give_up(self.core, why)
+            self._unwatch(port)
+
+    def _attend(self) -> None:
+        """See whether a stalled shard has answered, or has been so for too long; no call waits."""
+        if self._reader is None:
+            self._handle(self._poller.poll(0))
+        self._look_after(monotonic())
 
     def _expire(self, call: Call) -> None:
         with self._lock:
@@ -315,18 +344,25 @@ class BlockingDriver(Runner):
         """Do what the pipes ask for; the lock is held."""
         if self.core.is_torn:
             self._mend()
+        if self._is_retired:
+            return
         for fd, events in ready:
             port = self._by_fd.get(fd)
             if port is None:
                 self._drain_wake_pipe()
             elif fd == port.reply_fd:
                 port.receive(self.core)
-                if port.is_over:
-                    self._unwatch(port)
-            elif events:
+            elif fd == port.death_fd:
+                port.ended(self.core)
+            elif events and not port.is_over:
                 port.flush()
                 if not port.has_backlog:
                     self._poller.unregister(fd)
+            if port is not None and port.is_over:
+                self._unwatch(port)
+        if not self._is_told:
+            for port in self._ports:
+                port.look_after(self.core)
         if self.core.woken:
             self._wake_done()
         self._send()  # what got its credit just now
@@ -357,28 +393,30 @@ class BlockingDriver(Runner):
 
     def _unwatch(self, port: Port) -> None:
         """Stop polling a port that has nothing more to say."""
-        for fd in (port.reply_fd, port.command_fd):
-            try:
-                self._poller.unregister(fd)
-            except KeyError:
-                continue
+        for fd in (port.reply_fd, port.command_fd, port.death_fd):
+            self._unregister(fd)
+
+    def _unregister(self, fd: int) -> None:
+        try:
+            self._poller.unregister(fd)
+        except (KeyError, ValueError):
+            return
 
     # --- shards --------------------------------------------------------------------------------
 
-    def start(self, payload: bytes, seconds: float) -> None:
-        """Have all workers load their engine; raise ShardStartError if one cannot."""
+    def start(self, payload: bytes, deadline: float, seconds: float) -> None:
+        """Have all workers load their engine, by a moment; raise ShardStartError if one cannot."""
         core = self.core
         with self._lock:
             calls = [core.start(link, self.clock(), payload) for link in core.links]
             self._send()
-        deadline = monotonic() + seconds
         for call in calls:
             while not call.done:
                 remaining = deadline - monotonic()
                 if remaining <= 0:
                     call.expire(core, f"not up within {seconds:g} s")
                 else:
-                    self._turn(call, remaining)
+                    self._turn(call, min(remaining, self._look_every))
         for call in calls:
             call.result()
 
@@ -407,6 +445,8 @@ class BlockingDriver(Runner):
                 for port in self._ports:
                     if port.link.in_flight > MARKET_BACKLOG:
                         self._hold_back_quotes(port)
+            if self.core.news:
+                tell(self.core, self._on_shard_down)
         finally:
             if is_held:
                 release()
@@ -414,6 +454,9 @@ class BlockingDriver(Runner):
     def _hold_back_quotes(self, port: Port) -> None:
         """Wait for a shard that has too many quotes before it; give it up if it takes none."""
         link = port.link
+        if link.is_stalled:  # what it misses, it misses for ever
+            self._give_up(port, f"{link.in_flight} quotes behind, and taking none")
+            return
         bystander = _Bystander(lambda: not link.is_up or link.in_flight <= MARKET_BACKLOG)
         answered, deadline = link.answered, monotonic() + self._timeout
         while not bystander.is_over():
@@ -439,29 +482,17 @@ class BlockingDriver(Runner):
         is_held = hold()
         try:
             with self._lock:
-                if self._reader is None and not self.core.is_closed:
-                    self._handle(self._poller.poll(0))
+                if not self.core.is_closed:
+                    self._attend()
+                    self._send()
+                    self._hand_over()
                 pictures = [link.stats() for link in self.core.links]
         finally:
             if is_held:
                 release()
-        if self.core.lost:
-            self._tell_lost()
+        if self.core.news:
+            tell(self.core, self._on_shard_down)
         return pictures
-
-    def _tell_lost(self) -> None:
-        lost = self.core.lost
-        while lost:
-            try:
-                picture = lost.pop().stats()
-            except IndexError:
-                return  # another thread tells it
-            _log.error("shard %d is down: %s", picture.shard, picture.why)
-            if self._on_shard_down is not None:
-                try:
-                    self._on_shard_down(picture)
-                except Exception:  # noqa: BLE001 - the host's callback; the log has its traceback
-                    _log.exception("on_shard_down raised")
 
     def close(self) -> None:
         """Roll back what is open, end the workers, close the pipes. Idempotent.
@@ -478,25 +509,47 @@ class BlockingDriver(Runner):
                     self._mend()
                     core.close(self.clock())
                 elif not core.is_closed:
+                    for link in core.stalled:  # it has had its time
+                        self._ports[link.number].worker.kill()
                     core.close(self.clock())
                 self._send()
             self._wait_for(_Bystander(lambda: all(port.is_over for port in self._ports)))
             for port in self._ports:
                 if not port.is_over:
                     self._give_up(port, f"no answer within {self._timeout:g} s")
-            # A thread whose shard did not answer may still poll: its call has ended, too.
-            if self._end.alive:
-                self._wake_reader()
-            self._wait_for(_Bystander(lambda: self._reader is None))
             for feed in self._feeds:
                 feed.end()
-            self._end()
+            self._ends.run()
         finally:
             if is_held:
                 release()
 
-    def _wait_for(self, bystander: _Bystander) -> None:
-        deadline = monotonic() + self._timeout
+    def retire(self) -> bool:
+        """Be closed at once, and use no descriptor any more; tell whether no thread polls one.
+
+        A thread may be in a call still: it is told, and leaves.
+        """
+        if not self._lock.acquire(timeout=LEAVE_SECONDS):
+            return False
+        try:
+            for link in self.core.stalled:
+                self._ports[link.number].worker.kill()
+            self.core.retire()
+            self._is_retired = True
+            for port in self._ports:
+                self._unwatch(port)
+                port.close()
+            self._hand_over()
+            if self._reader is not None:
+                self._wake_reader()
+        finally:
+            self._lock.release()
+        gone = _Bystander(lambda: self._reader is None)
+        self._wait_for(gone, LEAVE_SECONDS)
+        return gone.is_over()
+
+    def _wait_for(self, bystander: _Bystander, seconds: float | None = None) -> None:
+        deadline = monotonic() + (self._timeout if seconds is None else seconds)
         while not bystander.is_over():
             remaining = deadline - monotonic()
             if remaining <= 0:
@@ -509,13 +562,15 @@ class BlockingDriver(Runner):
         self._reader = None
         self._followers.clear()
         self.core.abandon_shards()
-        for worker in self._workers:
+        for worker in self._ends.workers:
             worker.disown()
         self.discard()
 
     def discard(self) -> None:
         """Close what this face itself has opened; for an engine that was never built."""
-        self._end.detach()
+        if self._ends.is_over:
+            return
+        self._ends.forget()
         os.close(self._wake_in)
         os.close(self._wake_out)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from math import inf
+from time import monotonic
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -27,6 +28,7 @@ from openpit.router.core import RouterCore
 from openpit.router.engine import ShardedEngine
 from openpit.router.interrupts import hold, release
 from openpit.router.proxies import BLOCKING, Handles
+from openpit.router.watch import STALL_SECONDS
 from openpit.shards.process import Worker, refuse_unguarded_main
 from openpit.shards.setup import dump_policies
 from openpit.shards.slots import MAX_SHARDS
@@ -61,6 +63,7 @@ class ShardedOptions:
     shards: int
     timeout: float = TIMEOUT_SECONDS
     max_wait: float | None = None
+    stall_timeout: float = STALL_SECONDS
     credits: int = CREDITS
     start_timeout: float = START_SECONDS
     on_shard_down: Callable[[ShardStats], object] | None = None
@@ -70,6 +73,7 @@ class ShardedOptions:
         _require(self.shards, "shards", "an int or None", int)
         _require(self.timeout, "timeout", "a number of seconds", int, float)
         _require(self.max_wait, "max_wait", "a number of seconds or None", int, float, NoneType)
+        _require(self.stall_timeout, "stall_timeout", "a number of seconds", int, float)
         _require(self.credits, "credits", "an int", int)
         _require(self.start_timeout, "start_timeout", "a number of seconds", int, float)
         if self.on_shard_down is not None and not callable(self.on_shard_down):
@@ -81,6 +85,8 @@ class ShardedOptions:
             raise ValueError("sharded(): timeout and start_timeout must be positive and finite")
         if self.max_wait is not None and not 0 <= self.max_wait < inf:
             raise ValueError("sharded(): max_wait must be finite and not negative")
+        if not 0 < self.stall_timeout < inf:
+            raise ValueError("sharded(): stall_timeout must be positive and finite")
         if not 1 <= self.credits <= CREDITS:
             raise ValueError(f"sharded(): credits must be in range 1..={CREDITS}")
 
@@ -102,9 +108,15 @@ class ShardedEngineBuilder(SyncedEngineBuilder):
 
     * ``timeout``: seconds that a call waits for its shard's answer (5). Then a check is denied and
       any other call raises :class:`openpit.errors.OutcomeUnknown`; a reservation that comes later
-      is rolled back. A call over many items waits as long as answers keep coming.
+      is rolled back. It counts from the call, also while that waits for credit (``max_wait``, if
+      longer). A call over many items waits as long as each of its shards goes on to answer.
     * ``max_wait``: seconds that a call waits for credit (``timeout``); with 0,
       :class:`openpit.errors.ShardOverloaded` comes at once.
+    * ``stall_timeout``: seconds that a shard which answers nothing may go on so (30). After one
+      ``timeout`` without any answer it is *stalled*: its orders are denied and its other calls
+      raise :class:`openpit.errors.ShardStalled`, both at once, until it answers again. After
+      ``stall_timeout`` more it is ended; the blocking engine, which has no thread of its own, does
+      so with its next call of any kind, or :meth:`openpit.ShardedEngine.stats`.
     * ``credits``: commands in flight to one shard (8192, also the most).
     * ``start_timeout``: seconds until every worker must be up (60).
     * ``on_shard_down``: called with the :class:`openpit.router.ShardStats` of a shard that has
@@ -187,14 +199,16 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder):
             self._clock,
             timeout=options.timeout,
             max_wait=options.timeout if options.max_wait is None else options.max_wait,
+            stall_timeout=options.stall_timeout,
             on_shard_down=options.on_shard_down,
         )
         workers: list[Worker] = []
         try:
             core = plan.core(BLOCKING, driver)
-            start_workers(workers, options.shards)
+            deadline = monotonic() + options.start_timeout
+            start_workers(workers, options.shards, options.start_timeout)
             driver.attach(core, workers)
-            driver.start(plan.payload, options.start_timeout)
+            driver.start(plan.payload, deadline, options.start_timeout)
             driver.follow(plan.services)
         except BaseException:
             driver.discard()
@@ -210,14 +224,16 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder):
             self._clock,
             timeout=options.timeout,
             max_wait=options.timeout if options.max_wait is None else options.max_wait,
+            stall_timeout=options.stall_timeout,
             on_shard_down=options.on_shard_down,
         )
         workers: list[Worker] = []
         try:
             core = plan.core(ASYNC, driver)
-            start_workers(workers, options.shards)
+            deadline = monotonic() + options.start_timeout
+            start_workers(workers, options.shards, options.start_timeout)
             driver.attach(core, workers)
-            await driver.start(plan.payload, options.start_timeout)
+            await driver.start(plan.payload, deadline, options.start_timeout)
             driver.follow(plan.services)
         except BaseException:
             driver.discard()
@@ -261,15 +277,18 @@ class _Plan:
         )
 
 
-def start_workers(workers: list[Worker], shards: int) -> None:
+def start_workers(workers: list[Worker], shards: int, seconds: float) -> None:
     """Start a worker for each shard; those that are there already when one fails stay listed.
+
+    All must have taken their start data within that time.
 
     ^C comes between two of them: one that has started and is not listed would be nobody's child.
     """
+    deadline = monotonic() + seconds
     for number in range(shards):
         is_held = hold()
         try:
-            workers.append(Worker(number))
+            workers.append(Worker(number, max(0.0, deadline - monotonic())))
         except OSError as error:
             raise ShardStartError(f"shard {number}: {error}", number) from error
         finally:

@@ -83,16 +83,24 @@ class Entry:
         """End unsent: the shard had no credit in time."""
         raise NotImplementedError
 
+    def stalled(self, core: RouterCore, link: ShardLink, why: str) -> None:
+        """End for whoever waits, and hold nobody up: the shard answers nothing at the moment.
+
+        It was sent, and its reply may come still.
+        """
+        raise NotImplementedError
+
 
 class Call(Entry):
     """What a caller waits for."""
 
-    __slots__ = ("done", "error", "progress", "value", "waiter")
+    __slots__ = ("done", "error", "value", "waiter")
+
+    has_deadline = True  # False: it ends with the shards that it waits for, which may be long
 
     def __init__(self) -> None:
         self.done = False
         self.is_sent = True
-        self.progress = 0  # grows with every step, so that a deadline starts anew
         self.value: Any = None
         self.error: BaseException | None = None
         self.waiter: Any = None  # the face's: whom to wake
@@ -128,6 +136,10 @@ class Call(Entry):
         """End for a caller whose time is up: what was not sent never is, what was is not known."""
         raise NotImplementedError
 
+    def stalled(self, core: RouterCore, link: ShardLink, why: str) -> None:
+        if not self.done:
+            self.expire(core, why)
+
     def abandon(self, core: RouterCore) -> None:
         """End for a caller that has gone: what it would have got is let go, now or when it comes.
 
@@ -154,7 +166,6 @@ class CommandCall(Call):
         # Spelt out, since this is the hot path of one order at a time.
         self.done = False
         self.is_sent = True
-        self.progress = 0
         self.value = None
         self.error = None
         self.waiter = None
@@ -194,10 +205,6 @@ class CommandCall(Call):
             self.fail(core, unknown(link, link.reason))
         else:
             self.fail(core, link.refusal())
-
-    def sent(self) -> None:
-        self.is_sent = True
-        self.progress += 1
 
     def overloaded(self, core: RouterCore, link: ShardLink) -> None:
         core.give_back(self.counted)
@@ -268,10 +275,11 @@ def overload(core: RouterCore, link: ShardLink) -> ShardOverloaded:
 class Ask(Entry):
     """One question of a procedure's step."""
 
-    __slots__ = ("call", "kind", "place")
+    __slots__ = ("call", "is_over", "kind", "place")
 
     def __init__(self, call: WideCall, place: int, packed: bytes, kind: int) -> None:
         self.is_sent = True
+        self.is_over = False  # the procedure has gone on without the answer
         self.count = 1
         self.packed = packed
         self.call = call
@@ -281,7 +289,7 @@ class Ask(Entry):
     @property
     def holds_up_all(self) -> bool:  # type: ignore[override]  # the base class says it for all
         """Whether it tells of an engine-wide block."""
-        return self.kind == kinds.ARM
+        return self.kind == kinds.ARM and not self.is_over
 
     def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
         # Here and not in the procedure, which goes on when the last shard has answered: the fault
@@ -289,10 +297,22 @@ class Ask(Entry):
         is_check = self.kind not in _ADMINISTRATIVE
         if (reply[0] in _ADMINISTRATIVE_REPLIES) is is_check and reply[0] != kinds.RAISED:
             raise WireError(f"not a reply to this command: {reply!r:.200}")
-        self.call.answered(core, self.place, reply)
+        if not self.is_over:
+            self.call.answered(core, self.place, reply)
 
     def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
-        self.call.answered(core, self.place, None)
+        if not self.is_over:
+            self.call.answered(core, self.place, None)
+
+    def stalled(self, core: RouterCore, link: ShardLink, why: str) -> None:
+        if self.is_over:
+            return
+        if self.kind in _ADMINISTRATIVE:
+            # The procedure goes on without: what this asks is ahead of all that comes later.
+            self.is_over = True
+            self.call.answered(core, self.place, None)
+        else:  # an order, of which a reservation may come still
+            self.call.stalled(core, link, why)
 
 
 _ADMINISTRATIVE: Final = frozenset({kinds.ADMINISTER, kinds.CONFIGURE, kinds.ARM, kinds.DROP})
@@ -380,7 +400,6 @@ class WideCall(Call):
             return
         self._replies[place] = reply
         self._missing -= 1
-        self.progress += 1
         if not self._missing and not self._is_asking:
             self.advance(core, self._replies)
 
@@ -391,7 +410,7 @@ class WideCall(Call):
         missing = [
             link
             for link, reply in zip(self._asked, self._replies, strict=True)
-            if reply is None and link.is_up
+            if reply is None and (link.is_up or link.is_stalled)
         ]
         self._give_up(core, missing[0] if missing else core.links[0], why)
 

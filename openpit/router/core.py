@@ -22,7 +22,7 @@ from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.link import ShardLink
 from openpit.router.orders import OrderEncoder, captured_order, captured_report
 from openpit.router.reporting import ReportMany
-from openpit.router.upkeep import Drop, Quote, Start, let_go, say_goodbye
+from openpit.router.upkeep import Drop, Owed, Quote, Start, let_go, say_goodbye
 from openpit.router.wide import BroadRates, arm, check_without_account
 from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.wire import kinds
@@ -91,7 +91,8 @@ class RouterCore:
         for link in self.links:
             link.dropped = self.dropped
         self.woken: Final[list[Call]] = []
-        self.lost: Final[list[ShardLink]] = []
+        self.news: Final[list[tuple[ShardEvent, ShardLink]]] = []  # for the face to tell
+        self.stalled: Final[list[ShardLink]] = []
         self._now = 0
         self.is_closed = False
         # True while state is half changed. Still set when a face comes next, it tells that an
@@ -123,12 +124,46 @@ class RouterCore:
         """Take that a worker has ended: checks in flight to it are denied, all else is unknown."""
         if link.state in {ShardState.DOWN, ShardState.CLOSED}:
             return
+        if link.is_stalled:
+            self.stalled.remove(link)
         if link.state is not ShardState.CLOSING:
             link.why = why
-            self.lost.append(link)
+            self.news.append((ShardEvent.LOST, link))
         link.happen(ShardEvent.LOST)
         for entry, was_sent in link.forget():
             entry.lost(self, link, sent=was_sent)
+
+    def stall(self, link: ShardLink, why: str) -> None:
+        """Record that a shard answers nothing: who waits for it is told, and nothing more is sent.
+
+        It is asked again when it has answered something. What it has been sent it may still do; the
+        reservations in late replies are rolled back.
+        """
+        was_torn, self.is_torn = self.is_torn, True
+        link.why = why
+        link.happen(ShardEvent.STALL)
+        self.stalled.append(link)
+        self.news.append((ShardEvent.STALL, link))
+        waiting, link.waiting = link.waiting, deque()
+        for entry in list(link.pending):
+            entry.stalled(self, link, why)
+        for entry in waiting:
+            entry.lost(self, link, sent=False)
+        self.is_torn = was_torn
+
+    def _revive(self, link: ShardLink) -> None:
+        """Record that a stalled shard has answered; what it owes goes ahead of anything else."""
+        link.why = None
+        link.happen(ShardEvent.ANSWER)
+        self.stalled.remove(link)
+        self.news.append((ShardEvent.ANSWER, link))
+        causes, link.owed_causes = link.owed_causes, None
+        if causes is not None:
+            entry = Owed()
+            entry.packed = pack((kinds.ARM, None, self._now, causes))
+            link.stage(entry)
+        self.dropped.extend((link, handle) for handle in link.owed_drops)
+        link.owed_drops.clear()
 
     def close(self, now: int) -> Call:
         """Have every shard roll back what is open and end; nothing is accepted from now on.
@@ -137,6 +172,7 @@ class RouterCore:
         """
         self.is_torn = True
         self.is_closed = True
+        self.stalled.clear()
         goodbye = say_goodbye(self, now)
         while self._wide_waiting:
             self._wide_waiting.popleft().fail(self, closed())
@@ -158,9 +194,26 @@ class RouterCore:
             if call is not None:
                 call.stop(self)
 
+    def retire(self) -> None:
+        """Be closed without a word to the shards; whoever waits is told."""
+        self.is_closed = True
+        self.stalled.clear()
+        waiting, self._wide_waiting = self._wide_waiting, deque()
+        for link in self.links:
+            if link.state in {ShardState.UP, ShardState.STALLED, ShardState.STARTING}:
+                link.why = None
+                link.happen(ShardEvent.CLOSE)
+            if link.state is ShardState.CLOSING:
+                link.happen(ShardEvent.ENDED)
+            for entry, was_sent in link.forget():
+                entry.lost(self, link, sent=was_sent)
+        for call in waiting:
+            call.fail(self, closed())
+
     def abandon_shards(self) -> None:
         """Be closed without a word to the shards: they are another process's."""
         self.is_closed = True
+        self.stalled.clear()
         for link in self.links:
             link.forget()
             link.happen(ShardEvent.CLOSE)
@@ -233,7 +286,7 @@ class RouterCore:
         """Return the shards that calls to all others wait for, see ``let_go``."""
         if not self._settling:
             return []
-        return [link for link in self.links if any(one.holds_up_all for one in link.pending)]
+        return [link for link in self.links if link.holds_up_all]
 
     def settled(self) -> None:
         """Take that one lot of dropped handles is dealt with."""
@@ -261,7 +314,10 @@ class RouterCore:
             WireError: they are none. The face ends the worker and calls :meth:`lose`.
         """
         link.bytes_received += len(data)
-        for _, replies in link.reader.feed(data):
+        arrived = link.reader.feed(data)
+        if not link.is_up and arrived and link.is_stalled:
+            self._revive(link)
+        for _, replies in arrived:
             try:
                 self._take(link, replies)
             except _MALFORMED as error:
@@ -508,7 +564,7 @@ class RouterCore:
         packed = pack((kinds.QUOTE, None, now, service, encode(operation)))
         self.is_torn = True
         for link in self.links:
-            if link.is_up:
+            if link.is_up or link.is_stalled:  # one that goes on must not have missed any
                 entry = Quote()
                 entry.packed = packed
                 link.stage(entry)

@@ -13,6 +13,7 @@ class ShardState(StrEnum):
 
     STARTING = "starting"
     UP = "up"
+    STALLED = "stalled"
     CLOSING = "closing"
     DOWN = "down"
     CLOSED = "closed"
@@ -24,6 +25,8 @@ class ShardEvent(StrEnum):
     READY = "ready"  # the worker has loaded its engine
     CLOSE = "close"  # the router is being closed
     ENDED = "ended"  # everything was answered, the worker has said goodbye
+    STALL = "stall"  # something is under way, and no answer has come for a timeout
+    ANSWER = "answer"  # one has come after all
     LOST = "lost"  # the worker ended, or sent what is no frame
 
 
@@ -35,6 +38,13 @@ SHARD: Final[dict[ShardState, dict[ShardEvent, ShardState]]] = {
     },
     ShardState.UP: {
         ShardEvent.CLOSE: ShardState.CLOSING,
+        ShardEvent.STALL: ShardState.STALLED,
+        ShardEvent.LOST: ShardState.DOWN,
+    },
+    # It takes nothing until it answers again: its orders are denied at once, not after a timeout.
+    ShardState.STALLED: {
+        ShardEvent.ANSWER: ShardState.UP,
+        ShardEvent.CLOSE: ShardState.CLOSED,
         ShardEvent.LOST: ShardState.DOWN,
     },
     ShardState.CLOSING: {

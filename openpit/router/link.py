@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.errors import EngineClosed, ShardDown
+from openpit.errors import EngineClosed, ShardDown, ShardStalled
 from openpit.router.lifecycle import ShardEvent, ShardState, after
 from openpit.router.stats import ShardStats
 from openpit.wire.frames import FrameReader, frames
@@ -48,6 +48,8 @@ class ShardLink:
         "is_up",
         "next_seq",
         "number",
+        "owed_causes",
+        "owed_drops",
         "pending",
         "pid",
         "reader",
@@ -77,6 +79,10 @@ class ShardLink:
         # Of the engine-wide block that the reply to come has armed.
         self.causes: tuple[bool, bool] | None = None
         self.reader: Final = FrameReader()
+        # What a stalled shard is told first when it answers again: an engine-wide block that was
+        # armed meanwhile, and handles that nobody holds any more.
+        self.owed_causes: tuple[bool, bool] | None = None
+        self.owed_drops: list[int] = []
         self._pieces: list[tuple[bytes, int]] = []
         self._staged_from = 0
         self.bytes_sent = 0
@@ -118,10 +124,17 @@ class ShardLink:
         self.state = after(self.state, event)
         self.is_up = self.state is ShardState.UP
 
+    @property
+    def holds_up_all(self) -> bool:
+        """Whether calls to other shards wait for something that this one has to answer."""
+        return any(entry.holds_up_all for entry in self.pending)
+
     def forget(self) -> list[tuple[Entry, bool]]:
         """Give up everything; return the entries, each with whether it was sent."""
         entries = [(entry, True) for entry in self.pending]
         entries += [(entry, False) for entry in self.waiting]
+        self.owed_drops.clear()
+        self.owed_causes = None
         self.pending.clear()
         self.waiting.clear()
         self._pieces = []
@@ -130,13 +143,22 @@ class ShardLink:
 
     @property
     def reason(self) -> str:
-        """Why this shard takes nothing any more."""
-        return "the engine is closed" if self.why is None else self.why
+        """Why this shard takes nothing."""
+        if self.why is None:
+            return "the engine is closed"
+        return f"stalled: {self.why}" if self.is_stalled else self.why
 
-    def refusal(self) -> EngineClosed | ShardDown:
-        """Return the error of a call that this shard cannot take any more."""
+    @property
+    def is_stalled(self) -> bool:
+        """Whether it has answered nothing for so long that it takes nothing until it does."""
+        return self.state is ShardState.STALLED
+
+    def refusal(self) -> EngineClosed | ShardDown | ShardStalled:
+        """Return the error of a call that this shard cannot take."""
         if self.state in {ShardState.CLOSING, ShardState.CLOSED}:
             return EngineClosed(self.reason)
+        if self.is_stalled:
+            return ShardStalled(f"shard {self.number} is {self.reason}", self.number)
         return ShardDown(f"shard {self.number} is down: {self.reason}", self.number)
 
     def stats(self) -> ShardStats:

@@ -1,6 +1,6 @@
-"""The descriptors of one shard: whole frames out, whatever comes in.
+"""The descriptors of one shard: whole frames out, whatever comes in, and the worker's end.
 
-A port owns its two descriptors. It never blocks: what the pipe does not take now is kept, and the
+A port never blocks: what the pipe does not take now is kept, and the
 face flushes it when the pipe is writable, reading replies meanwhile.
 """
 
@@ -10,16 +10,15 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from openpit.errors import WireError
-from openpit.router.lifecycle import ShardEvent, ShardState
+from openpit.router.lifecycle import ShardState
+from openpit.shards.process import GONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
     from openpit.shards.process import Worker
 
-__all__ = ["Port", "end_workers"]
+__all__ = ["Port"]
 
 READ_BYTES: Final = 65536
 """At most this much per read: below the size from which the allocator asks the system each time."""
@@ -31,13 +30,15 @@ _REAP_SECONDS: Final = 1.0
 class Port:
     """A shard's link, its worker and the router's ends of its pipes."""
 
-    __slots__ = ("_backlog", "command_fd", "link", "reply_fd", "worker")
+    __slots__ = ("_backlog", "command_fd", "death_fd", "link", "reply_fd", "worker")
 
     def __init__(self, link: ShardLink, worker: Worker) -> None:
         self.link: Final = link
         self.worker: Final = worker
-        self.command_fd: Final = worker.command_fd
-        self.reply_fd: Final = worker.reply_fd
+        self.command_fd = worker.command_fd
+        self.reply_fd = worker.reply_fd
+        # Readable when the worker has ended, whoever else holds its pipes; GONE if there is none.
+        self.death_fd = GONE if worker.death_fd is None else worker.death_fd
         self._backlog = bytearray()
 
     @property
@@ -61,8 +62,8 @@ class Port:
                 written = os.write(self.command_fd, data)
             except BlockingIOError:
                 written = 0
-            except BrokenPipeError:
-                written = len(data)  # the worker has ended: the other pipe says so, and how
+            except OSError:
+                written = len(data)  # the worker has ended, which shows elsewhere, and how
             if written < len(data):
                 self._backlog += data[written:]
         core.is_torn = False
@@ -73,22 +74,17 @@ class Port:
             del self._backlog[: os.write(self.command_fd, self._backlog)]
         except BlockingIOError:
             return
-        except BrokenPipeError:
-            self._backlog.clear()
+        except OSError:
+            self._backlog.clear()  # as above
 
     def receive(self, core: RouterCore) -> None:
         """Read what is there; a worker that has ended, or sends no frames, is given up."""
+        if self.is_over:
+            return
         core.is_torn = True
         try:
             data = os.read(self.reply_fd, READ_BYTES)
         except BlockingIOError:
-            core.is_torn = False
-            return
-        except OSError:
-            # The interpreter's end has closed the engine, and this thread is in a call still.
-            if self.link.state is ShardState.UP:
-                self.link.happen(ShardEvent.CLOSE)
-            core.lose(self.link, "")
             core.is_torn = False
             return
         if data:
@@ -100,6 +96,27 @@ class Port:
             self.give_up(core, "")
         core.is_torn = False
 
+    def ended(self, core: RouterCore) -> None:
+        """Take what a worker that has ended has left behind, and give it up."""
+        before = -1
+        while not self.is_over and self.link.bytes_received != before:
+            before = self.link.bytes_received
+            self.receive(core)
+        if not self.is_over:
+            core.is_torn = True
+            self.give_up(core, "")
+            core.is_torn = False
+
+    def look_after(self, core: RouterCore) -> None:
+        """Notice a worker's end where there is no descriptor that tells of it."""
+        if self.death_fd == GONE and not self.is_over and self.worker.ending(0.0):
+            self.ended(core)
+
+    def close(self) -> None:
+        """Use no descriptor any more: whoever owns them closes them."""
+        self.command_fd = self.reply_fd = self.death_fd = GONE
+        self._backlog.clear()
+
     def give_up(self, core: RouterCore, why: str) -> None:
         """Take that there will be no more replies; without a reason given, the worker has one."""
         ending = self.worker.ending(0.0 if why else _REAP_SECONDS)
@@ -107,16 +124,3 @@ class Port:
             self.worker.kill()
         core.lose(self.link, why or ending or "its worker closed its pipe")
         self._backlog.clear()
-
-
-def end_workers(workers: Iterable[Worker], descriptors: Iterable[int], seconds: float) -> None:
-    """Close all pipes, and wait for the workers to end; end those that do not.
-
-    A worker that has said goodbye, or sees its pipe end, needs no more than it takes to roll back.
-    """
-    for worker in workers:
-        worker.close_pipes()
-    for worker in workers:
-        worker.stop(seconds)
-    for descriptor in descriptors:
-        os.close(descriptor)

@@ -66,7 +66,7 @@ class LocalReservation(Reservation):
         if not self._open:
             raise RuntimeError(RESERVATION_USED)
         self._open = False
-        if not self._link.is_up:
+        if not self._link.is_up and not self._link.is_stalled:  # a stalled one has its memory
             raise self._link.refusal()
 
     def commit(self) -> None:
@@ -115,9 +115,12 @@ class _Held:
         """
         if not self._open:
             raise RuntimeError(self._used_text)
+        link = self._link
+        if link.is_stalled and self._is_held:
+            raise link.refusal()  # and stays open: its shard may answer again
         self._open = False
-        if not self._link.is_up:
-            raise self._link.refusal()
+        if not link.is_up and not link.is_stalled:
+            raise link.refusal()
         return self._is_held
 
     def reopen(self) -> None:

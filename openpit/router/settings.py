@@ -13,7 +13,7 @@ from openpit.core.opaque import Opaque
 from openpit.engine.configurator import Configurator
 from openpit.param.ids import AccountId
 from openpit.pretrade.results import AccountBlockOutcomes, PolicyConfigurationResult
-from openpit.router.wide import everywhere
+from openpit.router.wide import everywhere, refuse_stalled
 from openpit.wire import kinds
 from openpit.wire.values import encode
 
@@ -57,6 +57,7 @@ class SettingCalls:
     def _settings(
         self, core: RouterCore, now: int, method: str, name: str, given: dict[str, object]
     ) -> Steps:
+        refuse_stalled(core.links)  # before the prototype takes them
         # Only when its turn has come: the router counts by the settings that the shards will have.
         validate = partial(getattr(self._prototype, method), name, **given)
         try:

@@ -14,7 +14,7 @@ class ShardStats:
     shard: int
     """Its number, from 0."""
     state: str
-    """``"starting"``, ``"up"``, ``"closing"``, ``"down"`` or ``"closed"``."""
+    """``"starting"``, ``"up"``, ``"stalled"``, ``"closing"``, ``"down"`` or ``"closed"``."""
     pid: int | None
     """Process id of its worker, None where there is no process."""
     in_flight: int
@@ -32,4 +32,4 @@ class ShardStats:
     bytes_received: int
     """Bytes of frames from the worker."""
     why: str | None
-    """Why it is down, None while it is not."""
+    """Why it is down or stalled, None while it is neither."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
 
-__all__ = ["Close", "Drop", "Goodbye", "Quote", "Start", "let_go", "say_goodbye"]
+__all__ = ["Close", "Drop", "Goodbye", "Owed", "Quote", "Start", "let_go", "say_goodbye"]
 
 Reply = tuple[Any, ...]
 
@@ -38,6 +38,15 @@ class Unattended(Entry):
     def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
         """End with the shard: there is nobody to tell."""
 
+    def stalled(self, core: RouterCore, link: ShardLink, why: str) -> None:
+        """Wait on: nobody else does."""
+
+
+class Owed(Unattended):
+    """An engine-wide block that was armed while the shard was stalled."""
+
+    __slots__ = ()
+
 
 class Quote(Unattended):
     """A change of market data."""
@@ -48,16 +57,31 @@ class Quote(Unattended):
 class Drop(Unattended):
     """Handles that nobody holds any more."""
 
-    __slots__ = ()
+    __slots__ = ("is_settled",)
 
-    holds_up_all = True
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_settled = False
+
+    @property
+    def holds_up_all(self) -> bool:  # type: ignore[override]  # the base class says it for all
+        """Whether calls wait for it."""
+        return not self.is_settled
 
     def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
         super().replied(core, link, reply)
-        core.settled()
+        self._settle(core)
 
     def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
-        core.settled()
+        self._settle(core)
+
+    def stalled(self, core: RouterCore, link: ShardLink, why: str) -> None:
+        self._settle(core)
+
+    def _settle(self, core: RouterCore) -> None:
+        if not self.is_settled:
+            self.is_settled = True
+            core.settled()
 
 
 class Close(Unattended):
@@ -144,6 +168,9 @@ def let_go(core: RouterCore) -> None:
         handles.setdefault(link.number, []).append(handle)
     for number, listed in handles.items():
         link = core.links[number]
+        if link.is_stalled:
+            link.owed_drops += listed
+            continue
         for start in range(0, len(listed), HANDLES_PER_COMMAND):
             if not link.is_up:
                 break
@@ -160,8 +187,12 @@ def say_goodbye(core: RouterCore, now: int) -> Goodbye:
     """Have every shard end, when it has answered what was sent before."""
     goodbye = Goodbye(sum(link.is_up for link in core.links))
     for link in core.links:
-        was_up = link.is_up
+        was_up, was_stalled = link.is_up, link.is_stalled
         link.happen(ShardEvent.CLOSE)
+        if was_stalled:  # not waited for again
+            link.why = None
+            for entry, was_sent in link.forget():
+                entry.lost(core, link, sent=was_sent)
         waiting, link.waiting = link.waiting, deque()
         for entry in waiting:
             entry.lost(core, link, sent=False)

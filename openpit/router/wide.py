@@ -16,7 +16,7 @@ from openpit.wire import kinds
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from openpit.core.order import Order
     from openpit.pretrade.policies.rate_limit import FixedWindows, RateLimitPolicy
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from openpit.router.answers import Check
     from openpit.router.calls import Question, Reply, Steps
     from openpit.router.core import RouterCore
+    from openpit.router.link import ShardLink
 
 __all__ = [
     "BroadRates",
@@ -33,6 +34,7 @@ __all__ = [
     "change_group",
     "check_without_account",
     "everywhere",
+    "refuse_stalled",
 ]
 
 
@@ -180,12 +182,17 @@ def everywhere(
 ) -> Steps:
     """Run a command on every shard that is up; return the merged answers.
 
-    A shard that is down has no state left that could differ.
+    A shard that is down has no state left that could differ; while one is stalled, nothing is
+    applied to any.
     """
+    refuse_stalled(core.links)
     asked = [link for link in core.links if link.is_up]
     if not asked:
         raise core.links[0].refusal()
     replies = yield [(link, command) for link in asked]
+    for link, reply in zip(asked, replies, strict=True):
+        if reply is None and link.is_stalled:  # it has the command, and may come to it
+            raise unknown(link, link.reason)
     values = [
         read_value(link, None, reply)
         for link, reply in zip(asked, replies, strict=True)
@@ -194,6 +201,13 @@ def everywhere(
     if not values:
         raise unknown(asked[0], asked[0].reason)
     return values[0] if merge is None else merge(values)
+
+
+def refuse_stalled(links: Iterable[ShardLink]) -> None:
+    """Raise ShardStalled if one of the shards is: what spans them would wait for it."""
+    for link in links:
+        if link.is_stalled:
+            raise link.refusal()
 
 
 def change_group(
@@ -240,7 +254,12 @@ def arm(core: RouterCore, now: int, causes: Reply, deliver: Callable[[], None]) 
     """Block the engine on every shard, then deliver the reply that this held up.
 
     On the one that said so as well: a call that lifts the block may have come there meanwhile, and
-    must not find some shards blocked and others not.
+    must not find some shards blocked and others not. A shard that is stalled is not waited for: it
+    is told first when it answers again, and takes no order until then.
     """
+    for link in core.links:
+        if link.is_stalled:
+            before = link.owed_causes or (False, False)
+            link.owed_causes = (before[0] or causes[0], before[1] or causes[1])
     yield [(link, (kinds.ARM, None, now, causes)) for link in core.links if link.is_up]
     deliver()

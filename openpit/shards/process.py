@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from typing import Any, Final
+from weakref import WeakSet
 
 import multiprocess
 from multiprocess.process import _children as children
 
-from openpit.shards.spawning import WorkerProcess, pipe
+from openpit.shards.spawning import TAKEN, WorkerProcess, pipe, widen
 from openpit.shards.worker import main
 
-__all__ = ["PIPE_BYTES", "Worker", "refuse_unguarded_main"]
+__all__ = ["GONE", "PIPE_BYTES", "Worker", "refuse_unguarded_main"]
 
 PIPE_BYTES: Final = 1024 * 1024
 """Size of each pipe: what an unprivileged process may ask for, 20,000 orders."""
 
-_SET_PIPE_SIZE: Final = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux has it
+GONE: Final = -1
+"""In place of a descriptor that was closed: its number may be a stranger's by now."""
 
 _UNGUARDED: Final = (
     "this process is being started as a worker, and its main module builds a sharded engine again "
@@ -39,10 +40,12 @@ class Worker:
     """One worker process and the router's ends of its two pipes.
 
     Started afresh (``spawn``), never forked: a forked worker would hold copies of its siblings'
-    pipes, and the end of one would not show.
+    pipes, and the end of one would not show. It must have taken its start data within ``seconds``;
+    TimeoutError otherwise.
     """
 
     __slots__ = (
+        "__weakref__",
         "_command",
         "_ending",
         "_process",
@@ -53,22 +56,31 @@ class Worker:
         "reply_fd",
     )
 
-    def __init__(self, number: int) -> None:
-        command_in, self._command = pipe()
-        self._reply, reply_out = pipe()
+    def __init__(self, number: int, seconds: float) -> None:
         self.number: Final = number
-        self.command_fd: Final[int] = self._command.fileno()
-        self.reply_fd: Final[int] = self._reply.fileno()
-        self._process: Any = WorkerProcess(  # None when it has ended and this is known
+        self._process: Any = None  # until it has started, and when it is done with
+        self._ending = ""
+        command_in, self._command = pipe()
+        try:
+            self._reply, reply_out = pipe()
+        except OSError:
+            self._command.close()
+            command_in.close()
+            raise
+        self.command_fd: int = self._command.fileno()
+        self.reply_fd: int = self._reply.fileno()
+        _workers.add(self)
+        process = WorkerProcess(
             target=main,
-            args=(number, command_in, reply_out),
+            args=(number, os.getpid(), command_in, reply_out),
             name=f"openpit-shard-{number}",
             daemon=True,
+            seconds=seconds,
         )
         try:
             for fd in (self.command_fd, self.reply_fd):
-                _widen(fd)
-            self._process.start()
+                widen(fd, PIPE_BYTES)
+            process.start()
         except BaseException:
             self.close_pipes()
             raise
@@ -76,46 +88,50 @@ class Worker:
             # The worker's ends are its alone: that is how each side sees the other one end.
             command_in.close()
             reply_out.close()
-        self._ending = ""
-        self.pid: Final[int] = self._process.pid
+        self._process = process
+        self.pid: Final[int] = process.pid
         os.set_blocking(self.command_fd, False)
         os.set_blocking(self.reply_fd, False)
 
     @property
-    def sentinel(self) -> int | None:
-        """A descriptor that becomes readable when the process ends; None when it has."""
+    def death_fd(self) -> int | None:
+        """A descriptor that is readable when the process has ended, until :meth:`stop`.
+
+        None where the system has no such descriptors: then :meth:`ending` has to be asked.
+        """
         return None if self._process is None else self._process.sentinel
 
     def ending(self, seconds: float) -> str:
         """Return how the process ended, waiting for it that long; empty while it runs."""
-        if self._process is not None:
+        if self._process is not None and not self._ending:
             self._process.join(seconds)
             code = self._process.exitcode
             if code is None:
                 return ""
-            self._ending = (
-                f"its worker was killed by signal {-code}"
-                if code < 0
-                else f"its worker ended with exit code {code}"
-            )
-            self._process.close()
-            self._process = None
+            if code == TAKEN:
+                self._ending = "its worker ended, and something else took its exit code"
+            elif code < 0:
+                self._ending = f"its worker was killed by signal {-code}"
+            else:
+                self._ending = f"its worker ended with exit code {code}"
         return self._ending
 
     def kill(self) -> None:
         """End the process at once."""
-        if self._process is not None:
+        if self._process is not None and not self._ending:
             self._process.kill()
 
     def disown(self) -> None:
         """Let go of the worker in a forked copy of the router's process: it is not its parent."""
-        if self._process is not None:
-            children.discard(self._process)
-            self._process = None
+        process, self._process = self._process, None
+        if process is not None:
+            children.discard(process)
+            process._popen.close()
         self.close_pipes()
 
     def close_pipes(self) -> None:
         """Close the router's ends, which ends a worker that is in its loop."""
+        self.command_fd = self.reply_fd = GONE
         self._command.close()
         self._reply.close()
 
@@ -124,13 +140,21 @@ class Worker:
         self.close_pipes()
         if not self.ending(seconds):
             self.kill()
-            self.ending(seconds)
+        if self.ending(_KILLED_SECONDS) and self._process is not None:
+            self._process.close()
+            self._process = None
 
 
-def _widen(fd: int) -> None:
-    if _SET_PIPE_SIZE is None:
-        return
-    try:
-        fcntl.fcntl(fd, _SET_PIPE_SIZE, PIPE_BYTES)
-    except PermissionError:
-        return  # the user's pages are used up: a pipe of the usual size does as well
+_KILLED_SECONDS: Final = 5.0
+"""What a killed process may take to be gone, such as one that waits for a disk."""
+
+_workers: Final[WeakSet[Worker]] = WeakSet()
+
+
+def _in_copy() -> None:
+    """Let go of all workers: a copy of a pipe's end would hide that the router has gone."""
+    for worker in list(_workers):
+        worker.disown()
+
+
+os.register_at_fork(after_in_child=_in_copy)

@@ -12,13 +12,16 @@ import signal
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from openpit.shards.setup import start_shard
 from openpit.wire import kinds
 from openpit.wire.frames import FrameReader, frame, pack
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from openpit.shards.core import ShardCore
     from openpit.wire.frames import Frame
 
@@ -40,6 +43,11 @@ FEW_BYTES: Final = 512
 LAST_WORDS_SECONDS: Final = 5.0
 """How long a policy may go on after the router has gone, before the worker is ended under it."""
 
+ROUTER_LOOKS_SECONDS: Final = 0.5
+"""How often the router's process is looked for where no descriptor tells of its end."""
+
+_NUDGE_SECONDS: Final = 0.05
+
 _MILLISECONDS: Final = 1000.0
 
 # A worker's garbage is what custom policies leave in cycles. The engine leaves none, and the
@@ -47,46 +55,102 @@ _MILLISECONDS: Final = 1000.0
 _GC_THRESHOLDS: Final = (50_000, 20, 100)
 
 
-def main(number: int, command: object, reply: object) -> None:
+def main(number: int, router: int, command: object, reply: object) -> None:
     """Run a shard; ``command`` and ``reply`` are this side's connections."""
     # ^C at a terminal goes to the whole foreground group: it is the caller's to handle.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGURG, _leave_if_routerless)  # ignored by default, and in what it starts
     command_fd: int = command.fileno()  # type: ignore[attr-defined]  # a Connection: it has no stub
     reply_fd: int = reply.fileno()  # type: ignore[attr-defined]  # as above
+    for fd in (command_fd, reply_fd):
+        os.set_inheritable(fd, False)
+    os.register_at_fork(after_in_child=lambda: _become_copy(command_fd, reply_fd))
     threading.Thread(
-        target=_end_with_router, args=(command_fd,), name=f"shard-{number}-watch", daemon=True
+        target=_end_with_router,
+        args=(command_fd, router),
+        name=f"shard-{number}-watch",
+        daemon=True,
     ).start()
     serve(command_fd, reply_fd)
 
 
+class _State:
+    """What a worker is by now; the process has one."""
+
+    __slots__ = ("is_copy", "is_routerless")
+
+    def __init__(self) -> None:
+        self.is_copy = False  # forked off the worker by a policy: it answers nothing
+        self.is_routerless = False
+
+
+_state: Final = _State()
+
+
+class _RouterlessError(BaseException):
+    """The router's process has ended, whoever else holds the command pipe."""
+
+
 def serve(command_fd: int, reply_fd: int) -> None:
     """Handle commands until there can be no more."""
-    started = _hello(command_fd, reply_fd)
+    try:
+        started = _hello(command_fd, reply_fd)
+    except (BrokenPipeError, _RouterlessError):
+        return
     if started is None:
         return
     core, arrived = started
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
-    replies = core.answer(arrived)
+    # Raised when the router is gone, and nobody else reads the replies.
+    with suppress(BrokenPipeError, _RouterlessError):
+        _loop(core, core.answer(arrived), command_fd, reply_fd)
+    if _state.is_copy:
+        _end_copy()
+    core.finish()
+
+
+def _loop(core: ShardCore, replies: bytes, command_fd: int, reply_fd: int) -> None:
     poller = select.poll()
     poller.register(command_fd, select.POLLIN)
     data = b""
-    try:
-        while not core.closed:
-            if replies:
-                _write(reply_fd, replies)
-                if len(data) < FEW_BYTES:
-                    await_ready(poller, 0.0, LOOKS)
-            data = os.read(command_fd, READ_BYTES)
-            if not data:
-                break
-            replies = core.receive(data)
-        else:
+    while not core.closed:
+        if _state.is_copy:
+            _end_copy()
+        if replies:
             _write(reply_fd, replies)
-    except BrokenPipeError:
-        pass  # the router is gone, and nobody else reads the replies
-    core.finish()
+            if len(data) < FEW_BYTES:
+                await_ready(poller, 0.0, LOOKS)
+        data = os.read(command_fd, READ_BYTES)
+        if not data:
+            return
+        replies = core.receive(data)
+    _write(reply_fd, replies)
+
+
+def _become_copy(command_fd: int, reply_fd: int) -> None:
+    """Let go of the pipes, in a process that a policy has forked off."""
+    if _state.is_copy:
+        return  # forked off such a one: the numbers are its own by now
+    _state.is_copy = True
+    os.close(command_fd)
+    os.close(reply_fd)
+
+
+def _end_copy() -> NoReturn:
+    """End a forked copy that came back from its policy: the orders are the worker's to answer.
+
+    Nothing is rolled back, and nothing that the worker has registered for its end is run.
+    """
+    os.write(2, b"openpit: a process that a policy forked came back from it, and was ended\n")
+    os._exit(1)
+
+
+def _leave_if_routerless(_: int, frame: FrameType | None) -> None:
+    """Leave what waits for a router that has gone; not a policy that is at work."""
+    if _state.is_routerless and frame is not None and frame.f_code in _WAITING:
+        raise _RouterlessError
 
 
 def await_ready(poller: select.poll, seconds: float, looks: int) -> list[tuple[int, int]]:
@@ -112,9 +176,13 @@ def _hello(command_fd: int, reply_fd: int) -> tuple[ShardCore, list[Frame]] | No
     try:
         core = start_shard(hello, reader)
     except Exception as error:  # noqa: BLE001 - a policy's: the router tells it to whoever builds
+        if _state.is_copy:
+            _end_copy()
         text = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
         _write(reply_fd, frame(0, pack((kinds.REFUSED, 0, text)), 1))
         return None
+    if _state.is_copy:
+        _end_copy()
     _write(reply_fd, frame(0, pack((kinds.READY, 0)), 1))
     return core, [(1, tuple(commands)), *arrived[1:]]
 
@@ -128,10 +196,36 @@ def _write(fd: int, data: bytes) -> None:
             written += os.write(fd, view[written:])
 
 
-def _end_with_router(command_fd: int) -> None:
-    """End the process when the router has gone and a policy does not let go of it."""
+_WAITING: Final = frozenset(step.__code__ for step in (_hello, _loop, _write))
+
+
+def _end_with_router(command_fd: int, router: int) -> None:
+    """End the process when the router has gone, and a policy does not let go of it.
+
+    The end of the pipe tells it; the end of the router's process, too, where something that the
+    router's program started holds the pipe.
+    """
     poller = select.poll()
     poller.register(command_fd, 0)  # no event asked for: only that the other end is closed
-    poller.poll()
-    time.sleep(LAST_WORDS_SECONDS)
+    process = _open_process(router)
+    if process is not None:
+        poller.register(process, select.POLLIN)
+    while not poller.poll(None if process is not None else ROUTER_LOOKS_SECONDS * _MILLISECONDS):
+        if os.getppid() != router:
+            break
+    _state.is_routerless = os.getppid() != router
+    deadline = time.monotonic() + LAST_WORDS_SECONDS
+    while time.monotonic() < deadline:
+        if _state.is_routerless:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGURG)
+        time.sleep(_NUDGE_SECONDS)
+        _state.is_routerless = os.getppid() != router
     os._exit(1)
+
+
+def _open_process(pid: int) -> int | None:
+    """Return a descriptor that tells of a process's end, where the system has such."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None

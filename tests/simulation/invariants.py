@@ -220,7 +220,7 @@ class Observer:
             assert call.done, "woken too early"
         assert len(set(map(id, self._core.woken))) == len(self._core.woken), "woken twice"
         self._core.woken.clear()
-        self._core.lost.clear()
+        self._core.news.clear()
 
     def _check_credits(self, link: ShardLink) -> None:
         if link.state in _OVER:

@@ -377,7 +377,7 @@ def test_in_flight_at_a_lost_shard() -> None:
     with pytest.raises(ExceptionGroup) as group:
         reports.result()
     assert isinstance(group.value.exceptions[0], ShardDown)
-    assert [link.number for link in bench.core.lost] == [0]
+    assert [(event, link.number) for event, link in bench.core.news] == [(ShardEvent.LOST, 0)]
     assert bench.core.execute(NOW, buy(IN_SHARD_1)).is_sent
     denied = bench.many(IN_SHARD_0)
     denied.feed(bench.core)
@@ -638,7 +638,7 @@ def test_closing_ends_what_waits_and_lets_end_what_is_in_flight() -> None:
     assert not goodbye.done
     bench.core.lose(bench.core.links[1], "it ended")
     assert goodbye.done
-    assert bench.core.lost == []
+    assert bench.core.news == []
     assert {link.state for link in bench.core.links} == {ShardState.CLOSED}
 
 

@@ -1,0 +1,89 @@
+"""How an engine ends that nobody closes: with its last holder, or with the interpreter.
+
+From then on its descriptors are gone: their numbers may be those of the program's own files, and
+threads, hooks and finalisers may call the engine still.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import weakref
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from openpit.shards.process import Worker
+
+__all__ = ["Ends", "end_workers"]
+
+
+class Ends:
+    """What a face has opened; ended once, whoever comes first. It does not keep the face alive.
+
+    The interpreter runs its hooks in the reverse order of their registration. This one is
+    registered with each engine, so a hook that was there before the engine finds it closed.
+    """
+
+    __slots__ = ("__weakref__", "_face", "_seconds", "descriptors", "is_over", "unused", "workers")
+
+    def __init__(self, face: Any, seconds: float) -> None:
+        self._face: Final = weakref.ref(face)
+        self._seconds: Final = seconds
+        self.workers: Final[list[Worker]] = []
+        self.descriptors: Final[list[int]] = []
+        self.unused: Callable[[], object] = lambda: None
+        """Called when the face has been collected, before its descriptors are closed."""
+        self.is_over = False
+        weakref.finalize(face, self.run).atexit = False
+        atexit.register(self._at_exit)
+
+    def _at_exit(self) -> None:
+        self._run()
+
+    def run(self) -> None:
+        """End everything, if that has not been done."""
+        if not self.is_over:
+            atexit.unregister(self._at_exit)
+            self._run()
+
+    def _run(self) -> None:
+        if self.is_over:
+            return
+        self.is_over = True
+        face = self._face()
+        if face is None:
+            self.unused()
+            is_free = True
+        else:
+            is_free = face.retire()
+        if is_free:
+            for descriptor in self.descriptors:
+                os.close(descriptor)
+            end_workers(self.workers, self._seconds)
+        else:
+            # A thread hangs in the polling of these descriptors. They end with the process.
+            for worker in self.workers:
+                worker.kill()
+
+    def forget(self) -> None:
+        """Leave everything as it is: it was never whole, or is another process's."""
+        self.is_over = True
+        atexit.unregister(self._at_exit)
+
+
+def end_workers(workers: Sequence[Worker], seconds: float) -> None:
+    """Close all pipes, and wait for the workers to end; end those that do not.
+
+    A worker that has said goodbye, or sees its pipe end, needs no more than it takes to roll back.
+    """
+    for worker in workers:
+        worker.close_pipes()
+    deadline = monotonic() + seconds
+    for worker in workers:
+        if not worker.ending(max(0.0, deadline - monotonic())):
+            worker.kill()
+    for worker in workers:
+        worker.stop(0.0)

@@ -1,0 +1,49 @@
+"""What the host of an engine is told of its shards: by the log, and by its own callback."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from openpit.router.lifecycle import ShardEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openpit.router.core import RouterCore
+    from openpit.router.stats import ShardStats
+
+__all__ = ["tell"]
+
+_log = logging.getLogger("openpit")
+
+
+def tell(core: RouterCore, on_shard_down: Callable[[ShardStats], object] | None) -> None:
+    """Tell everything that has happened to shards since the last time."""
+    news = core.news
+    while news:
+        try:
+            event, link = news.pop(0)
+        except IndexError:
+            return  # another thread tells it
+        picture = link.stats()
+        if event is ShardEvent.STALL:
+            _log.warning(
+                "shard %d is stalled: %s; its orders are denied until it answers",
+                picture.shard,
+                picture.why,
+            )
+        elif event is ShardEvent.ANSWER:
+            _log.warning("shard %d answers again", picture.shard)
+        else:
+            _log.error("shard %d is down: %s", picture.shard, picture.why)
+            _call(on_shard_down, picture)
+
+
+def _call(on_shard_down: Callable[[ShardStats], object] | None, picture: ShardStats) -> None:
+    if on_shard_down is None:
+        return
+    try:
+        on_shard_down(picture)
+    except Exception:  # noqa: BLE001 - the host's callback; the log has its traceback
+        _log.exception("on_shard_down raised")
