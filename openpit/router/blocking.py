@@ -529,9 +529,7 @@ class BlockingDriver(Runner):
 
         A thread may be in a call still: it is told, and leaves.
         """
-        if not self._lock.acquire(timeout=LEAVE_SECONDS):
-            return False
-        try:
+        with self._lock:
             for link in self.core.stalled:
                 self._ports[link.number].worker.kill()
             self.core.retire()
@@ -540,10 +538,8 @@ class BlockingDriver(Runner):
                 self._unwatch(port)
                 port.close()
             self._hand_over()
-            if self._reader is not None:
+            if self._reader is not None and self._ends.descriptors:
                 self._wake_reader()
-        finally:
-            self._lock.release()
         gone = _Bystander(lambda: self._reader is None)
         self._wait_for(gone, LEAVE_SECONDS)
         return gone.is_over()
@@ -568,11 +564,9 @@ class BlockingDriver(Runner):
 
     def discard(self) -> None:
         """Close what this face itself has opened; for an engine that was never built."""
-        if self._ends.is_over:
-            return
         self._ends.forget()
-        os.close(self._wake_in)
-        os.close(self._wake_out)
+        while self._ends.descriptors:
+            os.close(self._ends.descriptors.pop())
 
 
 def nested() -> RuntimeError:

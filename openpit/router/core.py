@@ -188,7 +188,7 @@ class RouterCore:
         asked = [entry.call for entry in pending if isinstance(entry, Ask)]
         waiting, self._wide_waiting = self._wide_waiting, deque()
         exclusive, self._exclusive = self._exclusive, None
-        drops = sum(isinstance(entry, Drop) for entry in pending)
+        drops = sum(isinstance(entry, Drop) and not entry.is_settled for entry in pending)
         self._settling = drops if self.has_custom else 0
         for call in [*asked, *waiting, exclusive]:
             if call is not None:

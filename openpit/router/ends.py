@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import weakref
+from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,10 +28,20 @@ class Ends:
     registered with each engine, so a hook that was there before the engine finds it closed.
     """
 
-    __slots__ = ("__weakref__", "_face", "_seconds", "descriptors", "is_over", "unused", "workers")
+    __slots__ = (
+        "__weakref__",
+        "_face",
+        "_lock",
+        "_seconds",
+        "descriptors",
+        "is_over",
+        "unused",
+        "workers",
+    )
 
     def __init__(self, face: Any, seconds: float) -> None:
         self._face: Final = weakref.ref(face)
+        self._lock: Final = RLock()
         self._seconds: Final = seconds
         self.workers: Final[list[Worker]] = []
         self.descriptors: Final[list[int]] = []
@@ -44,7 +55,7 @@ class Ends:
         self._run()
 
     def run(self) -> None:
-        """End everything, if that has not been done."""
+        """End everything, if that has not been done; go on with what was interrupted."""
         if not self.is_over:
             atexit.unregister(self._at_exit)
             self._run()
@@ -52,21 +63,22 @@ class Ends:
     def _run(self) -> None:
         if self.is_over:
             return
-        self.is_over = True
-        face = self._face()
-        if face is None:
-            self.unused()
-            is_free = True
-        else:
-            is_free = face.retire()
-        if is_free:
-            for descriptor in self.descriptors:
-                os.close(descriptor)
-            end_workers(self.workers, self._seconds)
-        else:
-            # A thread hangs in the polling of these descriptors. They end with the process.
-            for worker in self.workers:
-                worker.kill()
+        with self._lock:
+            face = self._face()
+            if face is None:
+                self.unused()
+                is_free = True
+            else:
+                is_free = face.retire()
+            if is_free:
+                while self.descriptors:
+                    os.close(self.descriptors.pop())
+                end_workers(self.workers, self._seconds)
+            else:
+                # A thread hangs in the polling of these descriptors. They end with the process.
+                for worker in self.workers:
+                    worker.kill()
+            self.is_over = True
 
     def forget(self) -> None:
         """Leave everything as it is: it was never whole, or is another process's."""

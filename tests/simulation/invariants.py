@@ -207,7 +207,9 @@ class Observer:
             self._check_commands(shard)
             if link.is_up and not shard.is_dead:
                 self._check_handles(shard, link)
-            settling += sum(isinstance(entry, Drop) for entry in link.pending)
+            settling += sum(
+                isinstance(entry, Drop) and not entry.is_settled for entry in link.pending
+            )
         # The reply to a drop may be held back until all shards know of a block.
         if self._core.has_custom:
             assert self._core._settling >= settling

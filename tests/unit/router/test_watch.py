@@ -12,7 +12,6 @@ from openpit import Engine
 from openpit.errors import ShardOverloaded
 from openpit.router.watch import Watch
 
-
 TIMEOUT = 4.0
 STALL_TIMEOUT = 30.0
 SILENT = "no answer within 4 s"
