@@ -47,7 +47,8 @@ class ShardedEngine(Opaque):
     * Any other call raises :class:`openpit.errors.ShardDown` when nothing was sent, and
       :class:`openpit.errors.OutcomeUnknown` when the answer is lost.
     * Every call raises :class:`openpit.errors.ShardOverloaded` when its shard had no credit within
-      ``max_wait``, and :class:`openpit.errors.EngineClosed` after :meth:`close`.
+      ``max_wait`` (:class:`openpit.errors.ShardStalled`, at once, while it answers nothing), and
+      :class:`openpit.errors.EngineClosed` after :meth:`close`.
 
     Use it as a context manager, or call :meth:`close`.
     """

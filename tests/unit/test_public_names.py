@@ -81,7 +81,7 @@ PUBLIC = {
         AssetError EngineClosed FrameTooLarge MarketDataError OutcomeUnknown ParamError
         PolicyConfigureError QuoteExpired QuoteUnavailable ReferenceBookRegistrationError
         RegistrationError RejectError ShardCallbackError ShardDown ShardedEngineError
-        ShardOverloaded ShardStartError UnknownInstrument UnknownInstrumentId
+        ShardOverloaded ShardStalled ShardStartError UnknownInstrument UnknownInstrumentId
         UnknownReferenceBookInstrumentId WireError
     """,
 }
