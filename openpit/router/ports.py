@@ -122,5 +122,6 @@ class Port:
         ending = self.worker.ending(0.0 if why else _REAP_SECONDS)
         if not ending or self.link.state is not ShardState.CLOSING:
             self.worker.kill()
+            self.worker.ending(_REAP_SECONDS)
         core.lose(self.link, why or ending or "its worker closed its pipe")
         self._backlog.clear()

@@ -665,5 +665,8 @@ def test_the_life_of_a_shard_is_a_table() -> None:
     assert set(SHARD) == set(ShardState)
     assert after(ShardState.STARTING, ShardEvent.READY) is ShardState.UP
     assert after(ShardState.DOWN, ShardEvent.LOST) is ShardState.DOWN
+    assert after(ShardState.UP, ShardEvent.STALL) is ShardState.STALLED
+    assert after(ShardState.STALLED, ShardEvent.ANSWER) is ShardState.UP
+    assert after(ShardState.STALLED, ShardEvent.CLOSE) is ShardState.CLOSED
     with pytest.raises(KeyError):
         after(ShardState.DOWN, ShardEvent.READY)
