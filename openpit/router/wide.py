@@ -192,7 +192,7 @@ def everywhere(
     replies = yield [(link, command) for link in asked]
     for link, reply in zip(asked, replies, strict=True):
         if reply is None and link.is_stalled:  # it has the command, and may come to it
-            raise unknown(link, link.reason)
+            raise unknown(link, link.why or link.reason)
     values = [
         read_value(link, None, reply)
         for link, reply in zip(asked, replies, strict=True)
