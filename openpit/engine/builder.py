@@ -79,6 +79,7 @@ class EngineBuilder(Opaque):
         max_wait: float | None = None,
         credits: int = 8192,  # noqa: A002 - the field's own word
         start_timeout: float = 60.0,
+        stall_timeout: float = 30.0,
         on_shard_down: Callable[[ShardStats], object] | None = None,
     ) -> ShardedEngineBuilder:
         """Choose an engine of several worker processes, each owning the accounts of its shard.
@@ -102,6 +103,7 @@ class EngineBuilder(Opaque):
             max_wait=max_wait,
             credits=credits,
             start_timeout=start_timeout,
+            stall_timeout=stall_timeout,
             on_shard_down=on_shard_down,
         )
 
