@@ -63,9 +63,9 @@ class ShardedOptions:
     shards: int
     timeout: float = TIMEOUT_SECONDS
     max_wait: float | None = None
-    stall_timeout: float = STALL_SECONDS
     credits: int = CREDITS
     start_timeout: float = START_SECONDS
+    stall_timeout: float = STALL_SECONDS
     on_shard_down: Callable[[ShardStats], object] | None = None
 
     def __post_init__(self) -> None:

@@ -43,6 +43,7 @@ def test_the_method_passes_every_option_on() -> None:
         "max_wait": 0,
         "credits": 7,
         "start_timeout": 9,
+        "stall_timeout": 12,
         "on_shard_down": print,
     }
     stage = sharded(**given)
