@@ -20,6 +20,8 @@
     ├── UnknownInstrumentId                     no instrument has this id (``instrument_id``)
     ├── ReferenceBookRegistrationError          the instrument or the id is taken
     ├── UnknownReferenceBookInstrumentId        no instrument has this id (``instrument_id``)
+    ├── ExceptionGroup
+    │   └── SomeItemsFailed                     of a call over many items (``results``, ``indexes``)
     ├── WireError                               bytes that are not a frame of this version
     │   └── FrameTooLarge                       a message over the frame limit, before it is sent
     └── ShardedEngineError                      what only an engine of several processes can raise
@@ -36,9 +38,11 @@ module names; the last group is this project's own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from openpit.core.instrument import Instrument
     from openpit.marketdata import Quote
     from openpit.param.enums import ConfigureErrorKind
@@ -66,6 +70,7 @@ __all__ = [
     "ShardOverloaded",
     "ShardStartError",
     "ShardedEngineError",
+    "SomeItemsFailed",
     "UnknownInstrument",
     "UnknownInstrumentId",
     "UnknownReferenceBookInstrumentId",
@@ -198,6 +203,78 @@ class UnknownReferenceBookInstrumentId(Exception):  # noqa: N818 - the public AP
     __module__ = "openpit"
 
     instrument_id: InstrumentId
+
+
+# --- calls over many items (this project's own) ------------------------------------------------
+
+
+class SomeItemsFailed(ExceptionGroup[Exception]):
+    """Some items of a call over many items failed; here is what became of the others.
+
+    ``results`` stands in the order of the input, None where an item failed. For commits and
+    rollbacks, which have no result, it is True where the item was done. ``indexes`` are the places
+    of ``exceptions`` in the input, and ``failures`` is both together.
+
+    The reservations in ``results`` are the caller's: they live as long as this exception or
+    somebody else holds them, and roll back when nobody does. Of what ``except*``, ``split`` and
+    ``subgroup`` take out, every part has all results, and the indexes of its own exceptions.
+    A pickled copy leaves the results behind that are objects of its engine.
+    """
+
+    results: list[Any]
+    indexes: tuple[int, ...]
+
+    @classmethod
+    def _of(
+        cls, method: str, results: list[Any], failures: Mapping[int, Exception]
+    ) -> SomeItemsFailed:
+        indexes = ", ".join(map(str, failures))
+        made = cls(f"{method} failed at index {indexes}", list(failures.values()))
+        made.results = results
+        made.indexes = tuple(failures)
+        return made
+
+    @property
+    def failures(self) -> dict[int, Exception]:
+        """The exceptions by the index of their item."""
+        return dict(zip(self.indexes, self.exceptions, strict=True))
+
+    def derive(self, excs: Sequence[Exception], /) -> SomeItemsFailed:  # type: ignore[override]  # all of its members are Exceptions
+        """Return a group of some of the members, with the same results."""
+        made = SomeItemsFailed(self.message, excs)
+        made.results = self.results
+        # One exception may stand for several items, and a member that is a group may be cut itself.
+        left = list(zip(self.indexes, self.exceptions, strict=True))
+        indexes: list[int] = []
+        for each in excs:
+            place = next((n for n, (_, one) in enumerate(left) if _is_part(each, one)), None)
+            if place is not None:
+                indexes.append(left.pop(place)[0])
+        made.indexes = tuple(indexes)
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = dict(vars(self))
+        state["results"] = [one if one is True else None for one in self.results]
+        return type(self), (self.message, list(self.exceptions)), state
+
+
+def _is_part(part: BaseException, whole: BaseException) -> bool:
+    """Tell whether an exception is another one, or a group of some of its members."""
+    while part is not whole:
+        if not isinstance(part, BaseExceptionGroup) or not isinstance(whole, BaseExceptionGroup):
+            return False
+        if any(part.exceptions[0] is one for one in _leaves(whole)):
+            return True
+        part = part.exceptions[0]
+    return True
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for one in group.exceptions:
+        found += _leaves(one) if isinstance(one, BaseExceptionGroup) else [one]
+    return found
 
 
 # --- wire and shards (this project's own) ------------------------------------------------------

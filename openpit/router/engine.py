@@ -8,7 +8,7 @@ from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
 from openpit.engine.engine import checked_adjustments
 from openpit.router.accounts import ShardedAccounts
-from openpit.router.batches import timed
+from openpit.router.orders import timed
 from openpit.router.settings import ShardedConfigurator
 
 if TYPE_CHECKING:
@@ -138,8 +138,8 @@ class ShardedEngine(Opaque):
         that a block stops counts for the broker's and assets' rates until its shard has said so.
 
         Raises:
-            ExceptionGroup: some raised; the text names their indexes. The reservations of the
-                others are rolled back, since nobody can receive them.
+            SomeItemsFailed: some raised. Its ``results`` are those of the others, with their
+                reservations, which roll back when nobody holds the exception or them.
         """
         driver = self._driver
         listed, times = timed(orders, driver.clock)
@@ -161,17 +161,32 @@ class ShardedEngine(Opaque):
         return call.result()  # type: ignore[no-any-return]  # the list of results
 
     def commit_many(self, reservations: Iterable[Reservation]) -> None:
-        """Commit every reservation; then raise one ExceptionGroup if some failed."""
+        """Commit every reservation.
+
+        Raises:
+            SomeItemsFailed: some failed; the others are done, and ``results`` is True for them.
+                Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
+        """
         self._driver.run_many(self._core.commit_many, list(reservations))
 
     def rollback_many(self, reservations: Iterable[Reservation]) -> None:
-        """Roll back every reservation; then raise one ExceptionGroup if some failed."""
+        """Roll back every reservation.
+
+        Raises:
+            SomeItemsFailed: some failed; the others are done, and ``results`` is True for them.
+                Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
+        """
         self._driver.run_many(self._core.rollback_many, list(reservations))
 
     def apply_execution_report_many(
         self, reports: Iterable[ExecutionReport]
     ) -> list[PostTradeResult]:
-        """Apply every report, each account's in sequence; raise one ExceptionGroup at the end."""
+        """Apply every report, each account's in sequence; results in the order of the input.
+
+        Raises:
+            SomeItemsFailed: some failed; ``results`` are those of the others, which are applied.
+                Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
+        """
         results: list[PostTradeResult] = self._driver.run_many(
             self._core.report_many, list(reports)
         )

@@ -20,7 +20,7 @@ PUBLIC = {
         MonetaryAmount Mutation Order OrderMargin OrderOperation OrderPosition OutcomeUnknown
         param PolicyConfigureError PositionMode PostTradeResult pretrade ReadyEngineBuilder
         RejectError ShardCallbackError ShardDown ShardedEngine ShardedEngineError
-        ShardOverloaded ShardStartError ShardStats SyncedEngineBuilder
+        ShardOverloaded ShardStartError ShardStats SomeItemsFailed SyncedEngineBuilder
     """,
     "openpit.param": """
         AccountGroupId AccountId AccountIdError AdjustmentAmount Asset AssetError CashFlow
@@ -81,7 +81,7 @@ PUBLIC = {
         AssetError EngineClosed FrameTooLarge MarketDataError OutcomeUnknown ParamError
         PolicyConfigureError QuoteExpired QuoteUnavailable ReferenceBookRegistrationError
         RegistrationError RejectError ShardCallbackError ShardDown ShardedEngineError
-        ShardOverloaded ShardStartError UnknownInstrument UnknownInstrumentId
+        ShardOverloaded ShardStartError SomeItemsFailed UnknownInstrument UnknownInstrumentId
         UnknownReferenceBookInstrumentId WireError
     """,
 }

@@ -384,6 +384,33 @@ def test_in_flight_at_a_lost_shard() -> None:
     assert denied.result()[0].rejects[0].details == "shard 0: it ended"
 
 
+def interrupted(bench: Bench, call: Any) -> KeyboardInterrupt:
+    """Give a call up as a face does when ^C comes while it waits."""
+    try:
+        raise KeyboardInterrupt  # noqa: TRY301 - as a signal's handler does
+    except KeyboardInterrupt as interrupt:
+        call.abandon(bench.core)
+        return interrupt
+
+
+def test_an_interrupt_carries_what_the_shards_have_answered() -> None:
+    bench = Bench()
+    reports = bench.core.report_many(NOW, [report(IN_SHARD_1), report(IN_SHARD_0)])
+    reports.feed(bench.core)
+    bench.reply(0, (kinds.DONE, 1, 1))
+    stopped: Any = interrupted(bench, reports)
+    unanswered, applied = stopped.results
+    assert unanswered is None
+    assert applied.account_blocks == []
+    assert stopped.failures == {}
+    bench.reply(1, (kinds.DONE, 1, 1))  # comes too late, and harms nothing
+
+    many = bench.many(IN_SHARD_0, IN_SHARD_1)
+    many.feed(bench.core)
+    bench.reply(0, (kinds.ACCEPTED, 2, 1))
+    assert not hasattr(interrupted(bench, many), "results")  # nobody holds what was accepted
+
+
 def test_a_procedure_does_without_a_lost_shard_where_it_can() -> None:
     bench = Bench()
     everyone = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
