@@ -30,7 +30,7 @@
         ├── ShardDown                           the account's worker has died (``shard``)
         ├── ShardOverloaded                     no credit for the shard in time (``shard``)
         ├── OutcomeUnknown                      sent, but the answer is lost (``shard``)
-        └── ShardCallbackError                  a policy's exception that cannot travel (``shard``)
+        └── ShardCallbackError                  of a policy, its class not here (``shard``)
 
 The first group is that of the public API (``spec`` sections 1, 6, 10, 11 and 12) and carries its
 module names; the last group is this project's own.
@@ -56,6 +56,7 @@ __all__ = [
     "AssetError",
     "EngineClosed",
     "FrameTooLarge",
+    "LeftBehind",
     "MarketDataError",
     "OutcomeUnknown",
     "ParamError",
@@ -303,6 +304,9 @@ class _ShardError(ShardedEngineError):
         super().__init__(message)
         self.shard = shard
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.shard), dict(vars(self))
+
 
 class ShardStartError(_ShardError):
     """A worker did not come up, or could not load a policy; no engine was built."""
@@ -321,4 +325,37 @@ class OutcomeUnknown(_ShardError):  # noqa: N818 - a state, as the others
 
 
 class ShardCallbackError(_ShardError):
-    """A policy raised an exception that cannot travel out of its worker; the text is its own."""
+    """A policy raised an exception whose class cannot be had in the caller's process.
+
+    The text names that class and has its own text; ``why`` says what is in the way. Where one of
+    its base classes can be had, this is of that class, too: an ``except ValueError`` holds for a
+    ``ValueError`` of a class that is made in a function.
+    """
+
+    why: str = ""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ShardCallbackError, (str(self), self.shard), dict(vars(self))
+
+
+class LeftBehind:
+    """Stands in an exception for a value that could not travel out of its worker.
+
+    Looks like that value when it is printed, and is nothing else; a note on the exception names it.
+    """
+
+    __slots__ = ("_text",)
+
+    _text: str
+
+    @classmethod
+    def _of(cls, text: str) -> LeftBehind:
+        self = cls()
+        self._text = text
+        return self
+
+    def __repr__(self) -> str:
+        return self._text

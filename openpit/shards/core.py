@@ -47,6 +47,9 @@ EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 # What packing a reply may raise: too long, a text without UTF-8 form, a number over 64 bits.
 _UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
 
+_FAILURES_IN_FULL: Final = 16
+"""Failures in one reply that are told in full: all that there can be have to fit into a frame."""
+
 Command = tuple[Any, ...]
 Reply: TypeAlias = "Sequence[Any]"
 
@@ -365,12 +368,13 @@ class ShardCore:
         return self._finalize_many(seq, command[3], commit=False)
 
     def _finalize_many(self, seq: int, handles: Sequence[int], *, commit: bool) -> Reply | None:
-        failures = []
+        failures: list[tuple[Any, ...]] = []
         for place, handle in enumerate(handles):
             try:
                 self._finalize(handle, commit=commit)
             except BaseException as error:  # noqa: BLE001 - every item is finished; told together
-                failures.append((place, *failure_row(error)))
+                brief = len(failures) >= _FAILURES_IN_FULL
+                failures.append((place, *failure_row(error, brief=brief)))
         return (kinds.FAILURES, seq, tuple(failures)) if failures else None
 
     def _drop(self, _seq: int, command: Command) -> None:

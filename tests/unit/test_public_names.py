@@ -78,7 +78,7 @@ PUBLIC = {
     """,
     "openpit.errors": """
         AccountBlockError AccountGroupRegistrationError AccountIdError AlreadyRegistered
-        AssetError EngineClosed FrameTooLarge MarketDataError OutcomeUnknown ParamError
+        AssetError EngineClosed FrameTooLarge LeftBehind MarketDataError OutcomeUnknown ParamError
         PolicyConfigureError QuoteExpired QuoteUnavailable ReferenceBookRegistrationError
         RegistrationError RejectError ShardCallbackError ShardDown ShardedEngineError
         ShardOverloaded ShardStartError SomeItemsFailed UnknownInstrument UnknownInstrumentId
