@@ -45,6 +45,7 @@ def test_an_exception_that_cannot_travel(host: Host) -> None:
 
     assert isinstance(raised.value.args[1], LeftBehind)
     assert raised.value.__notes__ == ["left in the worker: args[1] (builtins.object)"]
+    assert "in check_pre_trade_start" in str(raised.value.__cause__)
     assert host.execute(ours)
 
 

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import uuid
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -167,6 +168,11 @@ def test_classes_with_ways_of_their_own_are_made_without_their_code() -> None:
     assert Counting.made == 1  # by this test, and not when it arrived
 
 
+def ask_for_a_table() -> None:
+    with closing(sqlite3.connect(":memory:")) as book:
+        book.execute("select * from orders")
+
+
 @pytest.mark.parametrize(
     "fails",
     [
@@ -180,7 +186,7 @@ def test_classes_with_ways_of_their_own_are_made_without_their_code() -> None:
         lambda: Path("/nowhere/to/be/found").read_text(),
         lambda: compile("a b", "desk.py", "exec"),
         lambda: subprocess.run([sys.executable, "-c", "raise SystemExit(3)"], check=True),
-        lambda: sqlite3.connect(":memory:").execute("select * from orders"),
+        ask_for_a_table,
         lambda: uuid.UUID("x"),
     ],
 )
