@@ -29,6 +29,7 @@ from openpit.router.proxies import BLOCKING
 from openpit.router.wide import administration, change_group, everywhere
 from openpit.wire import frames as wire
 from openpit.wire import kinds
+from openpit.wire.failures import failure_row
 from openpit.wire.frames import frame, pack, pack_rows
 
 DONE_WAITING = "no answer within 5 s"
@@ -118,7 +119,7 @@ def test_every_kind_of_call_takes_only_its_kinds_of_reply() -> None:
 
 
 def test_what_a_policy_raises_says_nothing_of_the_connection() -> None:
-    theirs = ("openpit.errors", "WireError", (1, (1, "theirs"), None), "theirs", "Traceback")
+    theirs = failure_row(WireError("theirs"))
     bench = Bench(shards=1, custom=True)
     core = bench.core
     calls: list[Any] = [
@@ -142,13 +143,13 @@ def test_what_a_policy_raises_says_nothing_of_the_connection() -> None:
 
 def test_an_order_of_no_account_raises_what_a_policy_raised() -> None:
     bench = Bench(shards=1)
-    for seq, name in ((1, "StopIteration"), (3, "RuntimeError")):
+    for seq, kind in ((1, StopIteration), (3, RuntimeError)):
         call = bench.core.execute(NOW, buy(None))
         bench.reply(0, (kinds.ANSWER, seq, False))
-        bench.reply(0, (kinds.RAISED, seq + 1, "builtins", name, (1, (1, 5), None), "5", ""))
+        bench.reply(0, (kinds.RAISED, seq + 1, *failure_row(kind(5))))
         with pytest.raises((StopIteration, RuntimeError)) as caught:
             call.result()
-        assert (type(caught.value).__name__, caught.value.args) == (name, (5,))
+        assert (type(caught.value), caught.value.args) == (kind, (5,))
 
 
 def test_handles_whose_failures_do_not_fit_into_a_frame_are_all_told() -> None:
