@@ -317,11 +317,14 @@ class Packing:
             self.left.append(f"{path} ({kind})")
         elif len(self.left) == _LISTED:
             self.left.append("and others")
-        try:
-            text = in_utf_8(repr(value))
-        except BaseException:  # noqa: BLE001 - a user's __repr__ may raise anything
-            text = f"<{kind}>"
-        return ("left", text if len(text) <= _REPR else f"{text[:_REPR]}...")
+        text = f"<{kind}>"
+        if self._room > 0:
+            with suppress(BaseException):  # a user's __repr__ may raise anything
+                text = in_utf_8(repr(value))
+        if len(text) > _REPR:
+            text = f"{text[:_REPR]}..."
+        self._room -= len(text)
+        return ("left", text)
 
 
 def _is_record(kind: type) -> bool:
