@@ -1,5 +1,6 @@
 # Everything starts from Python 3.11 or newer, pip and make. `make help` lists the targets.
 
+# Another Python has a folder of its own: make test VENV=.venv3.13 PYTHON=python3.13.
 VENV   = .venv
 BIN    = $(VENV)/bin
 STAMPS = $(VENV)/.stamps

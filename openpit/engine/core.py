@@ -287,8 +287,7 @@ class EngineCore:
             self._ask(heard, order, now, call)
             if not heard:
                 return self._accept(None)
-            effects = Effects(self.finisher)
-            effects.add_all(heard)
+            effects = Effects(self.finisher, (), heard)
             effects.open = True
             if not effects.rejects and effects.failure is None:
                 return self._accept(effects)

@@ -225,7 +225,8 @@ def _taken(lock: RLock) -> bool:
 class Effects:
     """What the policies said of an order, merged in their order, and what it changed.
 
-    Kept apart from the handle, so that the many orders that change nothing need no finaliser.
+    Kept apart from the handle, so that the many orders that change nothing need no finaliser. Made
+    of the verdicts heard, each with the group id of its policy.
     ``open`` is set while what they hold is to be rolled back when nobody has them any more.
     """
 
@@ -240,7 +241,12 @@ class Effects:
         "thread",
     )
 
-    def __init__(self, finisher: Finisher, mutations: Sequence[Finalizer] = ()) -> None:
+    def __init__(
+        self,
+        finisher: Finisher,
+        mutations: Sequence[Finalizer] = (),
+        heard: Sequence[tuple[Verdict, int]] = (),
+    ) -> None:
         self._finisher = finisher
         self.open = False
         # The only thread that may finalise, 0 for any; see Finisher.drop.
@@ -250,6 +256,8 @@ class Effects:
         self.failure: BaseException | None = None
         self.lock_groups: dict[int, list[Decimal]] | None = None
         self.rows: Sequence[GroupRow] = ()
+        for verdict, group_id in heard:
+            self.add(verdict, group_id)
 
     def add(self, verdict: Verdict, group_id: int, *, keep_rejected: bool = False) -> None:
         """Merge one policy's verdict; what a rejecting policy locks and reports is left out."""
@@ -274,11 +282,6 @@ class Effects:
             else:
                 self.lock_groups.setdefault(group_id, []).extend(verdict.lock_prices)
 
-    def add_all(self, heard: Sequence[tuple[Verdict, int]]) -> None:
-        """Merge the policies' verdicts, each with the group id of its policy."""
-        for verdict, group_id in heard:
-            self.add(verdict, group_id)
-
     def fail(self, error: BaseException) -> None:
         """Keep the first exception of a policy."""
         if self.failure is None:
@@ -294,12 +297,12 @@ class Effects:
                 failure = None
 
     def include_all(self, heard: Sequence[tuple[Verdict, int]]) -> None:
-        """Take the mutations of verdicts that :meth:`add_all` may not have come to."""
+        """Take the mutations of verdicts that may not have been added yet."""
         for verdict, _ in heard:
             self.include(verdict)
 
     def include(self, verdict: Verdict) -> None:
-        """Take the mutations of a verdict that :meth:`add` may not have come to."""
+        """Take the mutations of a verdict that may not have been added yet."""
         if not verdict.mutations:
             return
         last = verdict.mutations[-1]
