@@ -134,7 +134,8 @@ class Finisher:
     def settle(self) -> None:
         """Roll back what dropped handles left, unless the engine is busy: then it does so later.
 
-        A failing callback arms the engine-wide block; its exception has nobody left to go to.
+        A failing callback arms the engine-wide block; its exception has nobody left to go to, but
+        for ^C and its like.
         Whoever takes the engine's lock calls this once more after letting go of it: another thread
         may have dropped a handle meanwhile, and cannot wait in a finaliser.
         """
@@ -148,9 +149,11 @@ class Finisher:
                     del self.dropped[0]
                     try:
                         self.rollback(effects)
-                    except BaseException:  # noqa: BLE001 - see the docstring
+                    except BaseException as error:
                         with suppress(BaseException):
                             self.rollback(effects)
+                        if not isinstance(error, Exception):
+                            raise  # ^C is for whoever makes this call
             finally:
                 if lock is not None:
                     lock.release()

@@ -162,8 +162,7 @@ class BlockingDriver(Runner):
                 with self._lock:
                     call = self._begin(method, *arguments)
                 try:
-                    while self._feed(call):
-                        pass
+                    self._feed_all(call)
                     if not call.done:
                         self._wait(call)
                 except BaseException:
@@ -178,6 +177,10 @@ class BlockingDriver(Runner):
             call = None  # as above
             raise
         return call
+
+    def _feed_all(self, call: Any) -> None:
+        while self._feed(call):
+            pass
 
     def _feed(self, call: Any) -> bool:
         """Encode and send a frame of a call; tell whether there is more."""
@@ -404,12 +407,15 @@ class BlockingDriver(Runner):
                 if is_due:
                     self._send()
             if is_due:
-                for port in self._ports:
-                    if port.link.in_flight > MARKET_BACKLOG:
-                        self._hold_back_quotes(port)
+                self._hold_back_all_quotes()
         finally:
             if is_held:
                 release()
+
+    def _hold_back_all_quotes(self) -> None:
+        for port in self._ports:
+            if port.link.in_flight > MARKET_BACKLOG:
+                self._hold_back_quotes(port)
 
     def _hold_back_quotes(self, port: Port) -> None:
         """Wait for a shard that has too many quotes before it; give it up if it takes none."""
@@ -481,19 +487,25 @@ class BlockingDriver(Runner):
                     core.close(self.clock())
                 self._send()
             self._wait_for(_Bystander(lambda: all(port.is_over for port in self._ports)))
-            for port in self._ports:
-                if not port.is_over:
-                    self._give_up(port, f"no answer within {self._timeout:g} s")
+            self._give_up_the_rest()
             # A thread whose shard did not answer may still poll: its call has ended, too.
             if self._end.alive:
                 self._wake_reader()
             self._wait_for(_Bystander(lambda: self._reader is None))
-            for feed in self._feeds:
-                feed.end()
+            self._end_feeds()
             self._end()
         finally:
             if is_held:
                 release()
+
+    def _give_up_the_rest(self) -> None:
+        for port in self._ports:
+            if not port.is_over:
+                self._give_up(port, f"no answer within {self._timeout:g} s")
+
+    def _end_feeds(self) -> None:
+        for feed in self._feeds:
+            feed.end()
 
     def _wait_for(self, bystander: _Bystander) -> None:
         deadline = monotonic() + self._timeout

@@ -145,20 +145,27 @@ class ShardedEngine(Opaque):
         listed, times = timed(orders, driver.clock)
         call: ExecuteMany = driver.run_part(self._core.execute_many, listed, times)
         try:
-            while call.stopped_at is not None:
-                # An order without account id depends on all accounts: it runs on its own.
-                result = failure = None
-                try:
-                    result = driver.run(self._core.execute_stopped, call)
-                except Exception as error:  # noqa: BLE001 - told with the others, at the end
-                    failure = error
-                call.judged(result, failure)
-                del result, failure  # a traceback may keep this frame, and the reservation in it
-                driver.run_part(call.resume)
+            self._go_on(call)
         except BaseException:
             driver.abandon(call)  # nobody receives what it has so far
             raise
         return call.result()  # type: ignore[no-any-return]  # the list of results
+
+    def _go_on(self, call: ExecuteMany) -> None:
+        """Have the orders without account id judged: each depends on all accounts, and runs alone.
+
+        A function of its own: see the end of the docstring of ``engine/finalize.py``.
+        """
+        driver = self._driver
+        while call.stopped_at is not None:
+            result = failure = None
+            try:
+                result = driver.run(self._core.execute_stopped, call)
+            except Exception as error:  # noqa: BLE001 - told with the others, at the end
+                failure = error
+            call.judged(result, failure)
+            del result, failure  # a traceback may keep this frame, and the reservation in it
+            driver.run_part(call.resume)
 
     def commit_many(self, reservations: Iterable[Reservation]) -> None:
         """Commit every reservation.

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 WHY = "a call was interrupted in the middle of its bookkeeping"
 
+
 def builder() -> Any:
     limit = OrderSizeBrokerBarrier(OrderSizeLimit(max_quantity="1000"))
     stage = Engine.builder().sharded(2)
