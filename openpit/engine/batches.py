@@ -29,12 +29,11 @@ def tell(error: BaseException, results: list[Any], failures: Mapping[int, BaseEx
     It is raised as it is: ^C and a task's cancellation must stay what they are. An item that has
     neither a result nor a failure was not begun, or what became of it is not known.
     """
+    others = {index: failure for index, failure in failures.items() if failure is not error}
     # Another exception's class may refuse attributes, or have such names of its own.
     with suppress(Exception):
         error.results = results  # type: ignore[attr-defined]  # see the docstring
-        error.failures = {  # type: ignore[attr-defined]  # as above
-            index: failure for index, failure in failures.items() if failure is not error
-        }
+        error.failures = others  # type: ignore[attr-defined]  # as above
 
 
 def each(
