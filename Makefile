@@ -48,8 +48,8 @@ format: $(STAMPS)/dev ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMPS)/dev reference ## ratios against the reference, measured in the same run
-	$(BIN)/python -m bench
+bench: $(STAMPS)/dev reference ## ratios against the reference and, with BASELINE=REV, a commit of before
+	$(BIN)/python -m bench $(if $(BASELINE),--baseline "$(BASELINE)") $(BENCH)
 
 loadtest: $(STAMPS)/dev ## drive the sharded engine at volume; the page is build/loadtest.html
 	@mkdir -p build
