@@ -54,6 +54,8 @@ class Side:
 
     def __init__(self, library: Path, timed: Timed) -> None:
         """Start it; Failed when it does not come up, or finds another library."""
+        if not (library / "openpit").is_dir():
+            raise Failed(f"there is no openpit in {library}")
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the side
         self._child = subprocess.Popen(
             command(timed),

@@ -42,7 +42,13 @@ def test_a_side_that_lacks_what_a_workload_needs_says_what(older):
         Side(older, CONSTRUCT)
 
 
+def test_a_folder_without_a_library_is_refused(tmp_path):
+    with pytest.raises(Failed, match=f"there is no openpit in {tmp_path}"):
+        Side(tmp_path, CONSTRUCT)
+
+
 def test_a_side_that_finds_another_library_is_refused(tmp_path):
+    (tmp_path / "openpit").mkdir()  # with nothing in it, so that the import goes on to ours
     with pytest.raises(Failed, match=f"found openpit in {OURS}, not in {tmp_path}"):
         Side(tmp_path, CONSTRUCT)
 
