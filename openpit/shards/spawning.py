@@ -15,6 +15,8 @@ from multiprocess import get_context, reduction, spawn, util
 from multiprocess.context import SpawnProcess, set_spawning_popen
 from multiprocess.popen_spawn_posix import Popen
 
+from openpit.shards.preparing import preparation
+
 __all__ = ["WorkerProcess", "pipe"]
 
 
@@ -25,7 +27,7 @@ class _Popen(Popen):  # type: ignore[misc]  # multiprocess ships no types
         file = io.BytesIO()
         set_spawning_popen(self)
         try:
-            reduction.dump(spawn.get_preparation_data(process.name), file)
+            reduction.dump(preparation(process.name), file)
             reduction.dump(process, file)
         finally:
             set_spawning_popen(None)

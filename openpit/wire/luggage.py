@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from openpit.errors import LeftBehind, ShardCallbackError, WireError
-from openpit.wire.values import encode, resolve
+from openpit.wire.classes import resolve
+from openpit.wire.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,26 +10,25 @@ array whose first element is a tag::
 
 Classes are numbered by the table in :mod:`openpit.wire.records`. An object is a record of a class
 that users subclass and decorate with attributes of their own: it names that subclass, which the
-other side must be able to import.
+other side has under the same name (:mod:`openpit.wire.classes`).
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from decimal import Decimal
-from importlib import import_module
 from itertools import takewhile
 from operator import index
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
 
 from openpit.errors import WireError
+from openpit.wire.classes import name_of, refuse_stranger, resolve
 from openpit.wire.records import BASES, MEMBERS, RECORDS, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Packable", "decode", "encode", "resolve"]
+__all__ = ["Packable", "decode", "encode"]
 
 Packable: TypeAlias = "bool | int | float | str | bytes | tuple[Packable, ...] | None"
 
@@ -159,11 +158,7 @@ def _record(
 
 def _object(number: int, value: object) -> Packable:
     kind = type(value)
-    if "<locals>" in kind.__qualname__:
-        raise TypeError(
-            f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard: a class that is "
-            "defined in a function cannot be imported there"
-        )
+    refuse_stranger(kind)
     named: list[Packable] = []
     for name, attribute in _attributes(value, RECORDS[number].cls).items():
         try:
@@ -174,7 +169,7 @@ def _object(number: int, value: object) -> Packable:
             raise TypeError(
                 f"attribute {name!r} of {kind.__qualname__} contains itself, or is nested too deep"
             ) from None
-    head = (OBJECT, number, kind.__module__, kind.__qualname__, tuple(named))
+    head = (OBJECT, number, *name_of(kind), tuple(named))
     return _record(head, number, value, False)
 
 
@@ -204,7 +199,7 @@ def decode(packed: Any) -> Any:
     """Return what :func:`encode` was given.
 
     Raises:
-        WireError: no value of this protocol, or a class that this process cannot import.
+        WireError: no value of this protocol, or a class that this process does not have.
     """
     if type(packed) is not tuple:
         return packed
@@ -252,20 +247,3 @@ _DECODERS: Final[dict[object, Callable[[tuple[Any, ...]], object]]] = {
     RECORD: _decode_record,
     OBJECT: _decode_object,
 }
-
-
-def resolve(module: Any, name: Any) -> type:
-    """Return a class by its module and qualified name.
-
-    Raises:
-        WireError: this process has no such class.
-    """
-    try:
-        found: object = sys.modules.get(module) or import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise WireError(f"{module}.{name} cannot be imported here: {error}") from error
-    if not isinstance(found, type):
-        raise WireError(f"{module}.{name} is no class")
-    return found

@@ -33,7 +33,8 @@ from openpit.pretrade.policies import (
 )
 from openpit.shards import core as shard_core
 from openpit.shards.core import ShardClock, ShardCore
-from openpit.shards.setup import dump_policies, start_shard
+from openpit.shards.copying import dump_policies
+from openpit.shards.setup import start_shard
 from openpit.wire import frames as wire
 from openpit.wire import kinds
 from openpit.wire.frames import FrameReader, frames, pack
