@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import enum
 import io
 import mmap
 import pickle
@@ -30,13 +31,14 @@ from openpit.engine.engine import Engine
 from openpit.errors import ShardStartError
 from openpit.marketdata.service import MarketDataService
 from openpit.pretrade.handles import Request, Reservation
-from openpit.pretrade.runtime import BuiltinPolicy
 from openpit.shards.paths import path_of
 from openpit.wire.classes import MAIN, find, is_importable, is_main_imported, missing, tell
 from openpit.wire.limits import FRAME_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from openpit.pretrade.runtime import BuiltinPolicy
 
 __all__ = ["PolicyUnpickler", "dump_policies"]
 
@@ -55,7 +57,10 @@ _REFUSED: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (mmap.mmap, "mapped memory stays in its process"),
     (subprocess.Popen, "a child process stays with its parent"),
     (threading.Thread, "a thread stays in its process"),
-    ((Executor, Future, asyncio.Future, asyncio.AbstractEventLoop), "it works in its process alone"),
+    (
+        (Executor, Future, asyncio.Future, asyncio.AbstractEventLoop),
+        "it works in its process alone",
+    ),
     (GeneratorType, "a generator that has begun cannot be copied"),
     ((Engine, EngineCore, Request, Reservation), "an engine and its handles stay in their process"),
 )
@@ -126,17 +131,40 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]  # dill ships no types
         module, name = obj.__module__, obj.__qualname__
         if not isinstance(module, str) or find(module, name) is not obj:
             self._note(obj)
-            return False
+            return self._save_enum(obj)
         if module in MAIN and not self._imports_main:
             self.names[name.partition(".")[0]] = None
             self._note(obj)
-            return False
+            return self._save_enum(obj)
         self._require(sys.modules[module])
         pickle._Pickler.save_global(self, obj, name)  # type: ignore[attr-defined]  # dill's base
         return True
 
+    def _save_enum(self, obj: Any) -> bool:
+        """Write an enumeration as its members' values: in each, dill meets the class again."""
+        if not isinstance(obj, enum.EnumMeta):
+            return False
+        if "__new_member__" in vars(obj) and obj.__new_member__ is not getattr(
+            obj.__bases__[-1], "__new_member__", obj.__new_member__
+        ):
+            raise TypeError(f"{obj.__qualname__} has a __new__ of its own: define it in a module")
+        members = [(name, member._value_) for name, member in obj.__members__.items()]
+        rest = {
+            name: value
+            for name, value in vars(obj).items()
+            if name not in obj.__members__
+            and (
+                (isinstance(value, FunctionType) and value.__module__ == obj.__module__)
+                or (type(value) in (property, classmethod, staticmethod) and name[0] != "_")
+            )
+        }
+        made = (type(obj), obj.__name__, obj.__qualname__, obj.__module__, obj.__bases__, members)
+        # The methods come behind: they may name the class.
+        self.save_reduce(_create_enum, made, rest, None, None, _set_attributes, obj=obj)
+        return True
+
     def _note(self, obj: type | FunctionType) -> None:
-        """Note what a function that goes by content uses of a main module that cannot be imported."""
+        """Note what a function that goes by content uses of a main module that stays here."""
         if not isinstance(obj, FunctionType):
             return
         home = sys.modules.get(obj.__module__ or "")
@@ -265,3 +293,19 @@ def _used(code: CodeType) -> set[str]:
 def _namespace(module: str) -> dict[str, Any]:
     """Return a module's names, in the worker."""
     return import_module(module).__dict__
+
+
+def _create_enum(
+    kind: type, name: str, qualname: str, module: str, bases: tuple[type, ...], members: list[Any]
+) -> Any:
+    """Return an enumeration made of its members, in the worker."""
+    body: Any = kind.__prepare__(name, bases)
+    body["__module__"], body["__qualname__"] = module, qualname
+    for member, value in members:
+        body[member] = value
+    return kind(name, bases, body)
+
+
+def _set_attributes(kind: type, attributes: dict[str, Any]) -> None:
+    for name, value in attributes.items():
+        setattr(kind, name, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +24,7 @@ def path_of(chain: Sequence[Any]) -> str:
     """
     path = ""
     is_state = False
-    for holder, held in zip(chain, chain[1:], strict=False):
+    for holder, held in pairwise(chain):
         if isinstance(held, BuiltinPolicy):
             path, is_state = held.name, False
             continue

@@ -30,14 +30,16 @@ def preparation(name: str) -> dict[str, Any]:
         "orig_dir": process.ORIGINAL_DIR,
     }
     try:
-        told["dir"] = os.getcwd()
+        told["dir"] = os.getcwd()  # noqa: PTH109 - as text
     except FileNotFoundError:
-        pass
+        told["sys_path"] = [entry for entry in path if entry]
     if is_main_imported():
         main = sys.modules["__main__"]
         spec = getattr(main, "__spec__", None)
         if spec is not None:
             told["init_main_from_name"] = spec.name
         else:
-            told["init_main_from_path"] = os.path.abspath(str(main.__file__))
+            told["init_main_from_path"] = os.path.join(  # noqa: PTH118 - as text
+                process.ORIGINAL_DIR or "", str(main.__file__)
+            )
     return told

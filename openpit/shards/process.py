@@ -24,6 +24,11 @@ _UNGUARDED: Final = (
     'when it is imported: put what the program does under `if __name__ == "__main__":`'
 )
 
+_DAEMONIC: Final = (
+    "a daemonic process of multiprocess may not start workers: make it with daemon=False, or build "
+    "the engine in its parent"
+)
+
 
 def refuse_unguarded_main() -> None:
     """Raise if a worker on its way up has come to build an engine of its own.
@@ -31,8 +36,11 @@ def refuse_unguarded_main() -> None:
     Raises:
         RuntimeError: the main module lacks its guard.
     """
-    if getattr(multiprocess.current_process(), "_inheriting", False):
+    process = multiprocess.current_process()
+    if getattr(process, "_inheriting", False):
         raise RuntimeError(_UNGUARDED)
+    if process.daemon:
+        raise RuntimeError(_DAEMONIC)
 
 
 class Worker:

@@ -39,7 +39,9 @@ class _Popen(Popen):  # type: ignore[misc]  # multiprocess ships no types
             os.close(alive)
             raise
         try:
-            command = spawn.get_command_line(pipe_handle=told)
+            python, *options = spawn.get_command_line(pipe_handle=told)
+            # -P: nothing is imported from the working directory, which may have been deleted.
+            command = [python, "-P", *options]
             self.pid = util.spawnv_passfds(
                 spawn.get_executable(), command, [*self._fds, told, alive]
             )

@@ -7,9 +7,9 @@ start; a message that comes later never imports anything.
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
@@ -60,7 +60,7 @@ def is_main_imported() -> bool:
     if spec is not None:
         return spec.name != "__main__" and not spec.name.endswith(".__main__")
     file = getattr(main, "__file__", None)
-    return file is not None and os.path.isfile(file)
+    return file is not None and Path(file).is_file()
 
 
 def is_importable(module: ModuleType) -> bool:
@@ -78,7 +78,7 @@ def is_importable(module: ModuleType) -> bool:
             search = getattr(finder, "find_spec", None)
             if search is not None and search(name, path, None) is not None:
                 return package is None or is_importable(package)
-    # What a module makes as it is imported, such as os.path's kind of names, is there again with it.
+    # What a package makes as it is imported is there again with it.
     return package is not None and getattr(package, last, None) is module and is_importable(package)
 
 
@@ -107,15 +107,17 @@ def resolve(module: Any, name: Any) -> type:
 def tell() -> list[Name]:
     """Return the names of users' classes that are loaded, for workers to import.
 
-    A class that its name does not lead to is left out: its objects do not travel.
+    A class that its name does not lead to is left out: its objects do not travel. A worker that
+    cannot import a class's module answers each of its objects with a failure.
     """
     names = []
     for kind in _loaded(BASES):
         module, name = name_of(kind)
         home = sys.modules.get(module)
-        if isinstance(home, ModuleType) and find(module, name) is kind and is_importable(home):
-            names.append((module, name))
+        if isinstance(home, ModuleType) and find(module, name) is kind:
             _told.add(kind)
+            if is_importable(home):
+                names.append((module, name))
     return names
 
 
@@ -129,7 +131,9 @@ def load(names: Iterable[Name]) -> None:
         try:
             import_module(module)
         except Exception as error:
-            raise WireError(f"{module}, which defines {name}, cannot be imported: {error!r}") from error
+            raise WireError(
+                f"{module}, which defines {name}, cannot be imported: {error!r}"
+            ) from error
         if not isinstance(find(module, name), type):
             raise WireError(missing(module, name))
 
@@ -167,8 +171,9 @@ def refuse_stranger(kind: type) -> None:
 def _loaded(kinds: Iterable[type]) -> Iterable[type]:
     """Walk the users' subclasses of the wire's classes, each once."""
     seen: set[type] = set()
-    waiting = list(kinds)
+    waiting: list[type] = list(kinds)
     while waiting:
+        kind: type
         for kind in type.__subclasses__(waiting.pop()):
             if kind not in seen:
                 seen.add(kind)

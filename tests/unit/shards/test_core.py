@@ -32,8 +32,8 @@ from openpit.pretrade.policies import (
     build_spot_funds,
 )
 from openpit.shards import core as shard_core
-from openpit.shards.core import ShardClock, ShardCore
 from openpit.shards.copying import dump_policies
+from openpit.shards.core import ShardClock, ShardCore
 from openpit.shards.setup import start_shard
 from openpit.wire import frames as wire
 from openpit.wire import kinds
