@@ -154,7 +154,7 @@ def refuse_stranger(kind: type) -> None:
     Raises:
         TypeError: its name leads to nothing or to another class, or no engine was told of it.
     """
-    if kind in _told:
+    if kind in _told or kind in BASES:
         return
     where = f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard"
     if "<locals>" in kind.__qualname__:
