@@ -144,11 +144,10 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]  # dill ships no types
         """Write an enumeration as its members' values: in each, dill meets the class again."""
         if not isinstance(obj, enum.EnumMeta):
             return False
-        if "__new_member__" in vars(obj) and obj.__new_member__ is not getattr(
-            obj.__bases__[-1], "__new_member__", obj.__new_member__
-        ):
+        if "__new_member__" in vars(obj):
             raise TypeError(f"{obj.__qualname__} has a __new__ of its own: define it in a module")
-        members = [(name, member._value_) for name, member in obj.__members__.items()]
+        held: dict[str, Any] = dict(obj.__members__)
+        members = [(name, member._value_) for name, member in held.items()]
         rest = {
             name: value
             for name, value in vars(obj).items()
