@@ -15,6 +15,7 @@ from openpit.errors import FrameTooLarge, WireError
 from openpit.pretrade.results import ExecuteResult
 from openpit.router.answers import CHECKS, Raised, denial, read_execute
 from openpit.router.calls import Call, Entry, overload, unknown
+from openpit.router.expected import EXECUTED
 from openpit.router.orders import captured_order
 from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
@@ -438,6 +439,7 @@ class ExecutePart(Part):
 
     __slots__ = ("counts",)
 
+    expected = EXECUTED
     counts: list[Counted | None]  # as in _Rows; empty if the router counts nothing
 
     def withdrawn(self, core: RouterCore) -> None:

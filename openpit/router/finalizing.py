@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import WireError
 from openpit.router.batches import ManyCall, Part
+from openpit.router.expected import failures_of
 from openpit.router.proxies import HeldReservation, LocalReservation, OperationProxy
 from openpit.wire import kinds
 from openpit.wire.failures import read_failure
@@ -58,6 +59,7 @@ class FinalizeMany(ManyCall):
                 end = start + HANDLES_PER_COMMAND
                 packed = pack((kind, None, self._now, handles[start:end]))
                 part = FinalizePart(self, indexes[start:end], packed, 1)
+                part.expected = failures_of(len(part.indexes))
                 core.submit(core.links[number], part)
             self._handles[number] = ([], [])
         self.fed(core)

@@ -114,7 +114,7 @@ def test_every_kind_of_call_takes_only_its_kinds_of_reply() -> None:
     batch.feed(bench.core)
     bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
     bench.core.commit_many(NOW, [batch.result()[0].reservation]).feed(bench.core)
-    with pytest.raises(WireError, match="not a reply to a list of handles"):
+    with pytest.raises(WireError, match="not a reply to this command"):
         bench.reply(0, (kinds.READY, 2))
 
 
@@ -471,6 +471,8 @@ def test_an_order_of_no_account_whose_reply_is_none() -> None:
     bench.reply(0, (kinds.ANSWER, 1, False))
     with pytest.raises(WireError):
         bench.reply(0, (kinds.STARTED, 2))
+    assert not call.done
+    bench.core.lose(bench.core.links[0], "its worker sent what is no reply")
     assert "its worker sent what is no reply" in call.result().rejects[0].details
 
 
