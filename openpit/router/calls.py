@@ -274,15 +274,13 @@ class Ask(Entry):
 
     __slots__ = ("call", "kind", "place")
 
-    def __init__(
-        self, call: WideCall, place: int, packed: bytes, command: tuple[Any, ...]
-    ) -> None:
+    def __init__(self, call: WideCall, place: int, packed: bytes, command: tuple[Any, ...]) -> None:
         self.is_sent = True
         self.count = 1
         self.packed = packed
         self.call = call
         self.place = place
-        self.kind = command[0]
+        self.kind: int = command[0]
         self.expected = expected(command)
 
     @property

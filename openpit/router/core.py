@@ -284,7 +284,7 @@ class RouterCore:
             kind = reply[0]
             if causes is not None:
                 self._hold_back(link, causes, entry, reply, seq, count)
-            elif kind == ACCEPTED or kind == DONE:  # noqa: PLR1714 - twice as fast as a tuple
+            elif kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - twice as fast as a tuple
                 entry.replied_run(self, link, kind, seq, count)
             else:
                 entry.replied(self, link, reply)
@@ -305,7 +305,8 @@ class RouterCore:
         causes = link.causes
         for reply in replies:
             kind = reply[0]
-            if (kind == ACCEPTED or kind == DONE) and len(reply) == 3:  # noqa: PLR1714, PLR2004 - as above; kind, number, count
+            is_run = kind == ACCEPTED or kind == DONE  # noqa: PLR1714 - as above
+            if is_run and len(reply) == 3:  # noqa: PLR2004 - kind, number, count
                 _, number, count = reply
                 if not (type(kind) is type(number) is type(count) is int and 0 < count <= left):
                     raise WireError(f"an answer to {count!r:.50} of {left} commands")

@@ -1,17 +1,19 @@
 """Which replies a command may have: their kinds, and what of them depends on the command itself.
 
-A reply of a right form may still be none to what was asked. ``DONE`` to "is anything blocked?" would
-read as "no", and the place of a refused account may lie behind the last one.
+A reply of a right form may still be none to what was asked. ``DONE`` to "is anything blocked?"
+would read as "no", and the place of a refused account may lie behind the last one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.pretrade.rejects import AccountBlock
 from openpit.wire import kinds
 from openpit.wire.values import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["EXECUTED", "FINISHED", "Expected", "expected", "failures_of"]
 
@@ -22,7 +24,7 @@ _U64_MAX: Final = 2**64 - 1
 
 
 class Expected(NamedTuple):
-    """The kinds of reply to a command, and the test that one of them has to pass beyond its form."""
+    """The kinds of reply to a command, and the test of one of them beyond its form."""
 
     kinds: frozenset[int]
     tested: int = 0

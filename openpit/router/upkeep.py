@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.errors import ShardStartError, WireError
 from openpit.router.answers import read_value
 from openpit.router.calls import Call, CommandCall, Entry
-from openpit.router.expected import Expected, expected
+from openpit.router.expected import Expected
 from openpit.router.lifecycle import ShardEvent
 from openpit.wire import kinds
 from openpit.wire.frames import pack

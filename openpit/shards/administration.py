@@ -6,7 +6,6 @@ as they are; the names of the second are the public configurator's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,7 @@ from openpit.pretrade.rejects import AccountBlock
 from openpit.wire.figures import ASSETS, malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from openpit.engine.core import EngineCore
 
@@ -130,7 +129,7 @@ def check_administration(method: object, arguments: Any) -> Sequence[int]:
 
 
 def _parameters(method: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the names of all parameters of a configurator's method, and of those without default."""
+    """Return the names of a configurator's parameters, and of those without a default."""
     parameters = [*signature(getattr(Configurator, method)).parameters.values()][1:]
     return (
         frozenset(one.name for one in parameters),

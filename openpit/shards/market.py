@@ -77,7 +77,7 @@ class QuoteReader:
         self._registered = [set(service._store.books) for service in services]
 
     def read(self, command: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return a command with its operation; WireError where there is no such service or change."""
+        """Return a command with its operation; WireError if there is no such service or change."""
         service = command[3]
         if type(service) is not int or not 0 <= service < len(self._registered):
             raise malformed("a market data service", command)

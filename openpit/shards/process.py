@@ -10,7 +10,7 @@ import multiprocess
 from multiprocess.process import _children as children
 
 from openpit.shards.spawning import WorkerProcess, pipe
-from openpit.shards.worker import main
+from openpit.shards.worker import MALFORMED, main
 
 __all__ = ["PIPE_BYTES", "Worker", "refuse_unguarded_main"]
 
@@ -41,6 +41,9 @@ def refuse_unguarded_main() -> None:
         raise RuntimeError(_UNGUARDED)
     if process.daemon:
         raise RuntimeError(_DAEMONIC)
+
+
+_MEANINGS: Final = {MALFORMED: ": it was sent what is no command, see its stderr"}
 
 
 class Worker:
@@ -104,7 +107,7 @@ class Worker:
             self._ending = (
                 f"its worker was killed by signal {-code}"
                 if code < 0
-                else f"its worker ended with exit code {code}"
+                else f"its worker ended with exit code {code}{_MEANINGS.get(code, '')}"
             )
             self._process.close()
             self._process = None

@@ -17,14 +17,14 @@ from openpit.errors import WireError
 from openpit.marketdata.service import MarketDataService
 from openpit.shards.copying import PolicyUnpickler
 from openpit.shards.core import ShardClock, ShardCore
-from openpit.shards.slots import slot_of, spread_slots
+from openpit.shards.slots import MAX_SHARDS, slot_of, spread_slots
 from openpit.wire import kinds
 from openpit.wire.classes import load
 
 if TYPE_CHECKING:
-    from openpit.wire.frames import FrameReader
+    from openpit.wire.frames import Frame, FrameReader
 
-__all__ = ["start_shard"]
+__all__ = ["first_command", "start_shard"]
 
 
 class _Unpickler(PolicyUnpickler):
@@ -42,6 +42,28 @@ class _Unpickler(PolicyUnpickler):
         return self.services[place]
 
 
+def first_command(frame: Frame) -> tuple[tuple[Any, ...], tuple[tuple[Any, ...], ...]]:
+    """Return the command that a connection starts with, and those behind it in its frame.
+
+    Raises:
+        WireError: it is another command, or none.
+    """
+    first, commands = frame
+    if first != 0 or not commands:
+        raise WireError(f"a connection starts with command 0, not with {first}")
+    hello, *others = commands
+    _check_hello(hello)
+    return hello, tuple(others)
+
+
+def _check_hello(command: tuple[Any, ...]) -> None:
+    if not kinds.conforms(command, kinds.COMMANDS) or command[0] != kinds.HELLO:
+        raise WireError(f"a connection starts with HELLO, not with {command!r:.200}")
+    _, account, _, number, shards, _ = command
+    if account is not None or not 0 <= number < shards <= MAX_SHARDS:
+        raise WireError(f"no shard {number} of {shards}")
+
+
 def start_shard(command: tuple[Any, ...], reader: FrameReader) -> ShardCore:
     """Return the core of the shard that the first command of a connection describes.
 
@@ -49,8 +71,7 @@ def start_shard(command: tuple[Any, ...], reader: FrameReader) -> ShardCore:
         WireError: it is another command.
         Exception: whatever loading a policy raised.
     """
-    if command[0] != kinds.HELLO or len(command) != len(kinds.COMMANDS[kinds.HELLO].fields) + 1:
-        raise WireError(f"a connection starts with HELLO, not with {command!r:.200}")
+    _check_hello(command)
     _, _, now, number, shards, payload = command
     clock = ShardClock(now)
     unpickler = _Unpickler(BytesIO(payload), clock)

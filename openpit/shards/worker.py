@@ -9,12 +9,14 @@ import gc
 import os
 import select
 import signal
+import sys
 import threading
 import time
 import traceback
 from typing import TYPE_CHECKING, Final
 
-from openpit.shards.setup import start_shard
+from openpit.errors import WireError
+from openpit.shards.setup import first_command, start_shard
 from openpit.wire import kinds
 from openpit.wire.frames import FrameReader, frame, pack
 
@@ -33,6 +35,9 @@ LOOKS: Final = 30
 To be woken on an idle processor takes tens of microseconds, several times what a shard needs for
 one order. Between looks the processor goes to whoever else wants it.
 """
+
+MALFORMED: Final = 76
+"""Exit code of a worker that was sent what is no command; ``EX_PROTOCOL`` of sysexits.h."""
 
 FEW_BYTES: Final = 512
 """Commands that were this few came one at a time: the next may follow at once."""
@@ -60,11 +65,24 @@ def main(number: int, command: object, reply: object) -> None:
 
 
 def serve(command_fd: int, reply_fd: int) -> None:
-    """Handle commands until there can be no more."""
-    started = _hello(command_fd, reply_fd)
-    if started is None:
-        return
-    core, arrived = started
+    """Handle commands until there can be no more; end the process if one of them is none."""
+    core: ShardCore | None = None
+    try:
+        started = _hello(command_fd, reply_fd)
+        if started is None:
+            return
+        core, arrived = started
+        _serve(core, arrived, command_fd, reply_fd)
+    except WireError as error:
+        shard = "a shard" if core is None else f"shard {core.number}"
+        print(f"openpit: {shard} ends, WireError: {error}", file=sys.stderr, flush=True)  # noqa: T201 - its last words
+        sys.exit(MALFORMED)
+    finally:
+        if core is not None:
+            core.finish()
+
+
+def _serve(core: ShardCore, arrived: list[Frame], command_fd: int, reply_fd: int) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
@@ -86,7 +104,6 @@ def serve(command_fd: int, reply_fd: int) -> None:
             _write(reply_fd, replies)
     except BrokenPipeError:
         pass  # the router is gone, and nobody else reads the replies
-    core.finish()
 
 
 def await_ready(poller: select.poll, seconds: float, looks: int) -> list[tuple[int, int]]:
@@ -108,7 +125,7 @@ def _hello(command_fd: int, reply_fd: int) -> tuple[ShardCore, list[Frame]] | No
         if not data:
             return None
         arrived = reader.feed(data)
-    _, (hello, *commands) = arrived[0]
+    hello, commands = first_command(arrived[0])
     try:
         core = start_shard(hello, reader)
     except Exception as error:  # noqa: BLE001 - a policy's: the router tells it to whoever builds
@@ -116,7 +133,7 @@ def _hello(command_fd: int, reply_fd: int) -> tuple[ShardCore, list[Frame]] | No
         _write(reply_fd, frame(0, pack((kinds.REFUSED, 0, text)), 1))
         return None
     _write(reply_fd, frame(0, pack((kinds.READY, 0)), 1))
-    return core, [(1, tuple(commands)), *arrived[1:]]
+    return core, [(1, commands), *arrived[1:]]
 
 
 def _write(fd: int, data: bytes) -> None:

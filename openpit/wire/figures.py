@@ -35,7 +35,7 @@ def malformed(what: str, found: object) -> WireError:
 
 def is_fixed(value: object) -> bool:
     """Tell whether a value is a decimal that the package's value types can hold."""
-    if type(value) is not Decimal:
+    if type(value) is not Decimal or (value.is_signed() and not value):  # there is no -0
         return False
     _, digits, exponent = value.as_tuple()
     return (

@@ -117,7 +117,7 @@ def _slots(cls: type, **checks: Check) -> Record:
 
 
 def _together(record: Record, *pairs: tuple[str, str], never: bool = False) -> Record:
-    """Return a record whose slots come in pairs: both filled or both empty; ``never`` both filled."""
+    """Return a record whose slots go in pairs: both or none of two; with ``never``, not both."""
 
     def make(kind: type, values: list[object]) -> object:
         made = record.make(kind, values)

@@ -237,7 +237,7 @@ def _read_outcome(row: Row) -> GroupRow:
     columns: list[Decimal | None] = []
     for change in changes:
         columns += map(Decimal, change.split("|")) if change else (None, None)
-    return group, (asset, *columns, _HALTS[halt], number(average or None))  # type: ignore[return-value]  # eight columns
+    return group, (asset, *columns, _HALTS[halt], number(average or None))
 
 
 def pnl_row(row: AccountPnlRow) -> Row:

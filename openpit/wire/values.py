@@ -285,6 +285,8 @@ def _decode_object(packed: tuple[Any, ...], depth: int) -> object:
     record: Record = RECORDS[_exact(number)]
     if record.cls not in BASES:
         raise WireError(f"nobody derives from {record.cls.__qualname__}")
+    if type(module) is not str or type(name) is not str or type(named) is not tuple:
+        raise WireError(f"not an object: {packed!r:.100}")
     kind = resolve(module, name)
     if not issubclass(kind, record.cls):
         raise WireError(f"{module}.{name} is no {record.cls.__qualname__}")
