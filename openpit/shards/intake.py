@@ -7,6 +7,7 @@ it the frame and the connection; nothing of the frame has been applied then.
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.account_adjustment import Adjustment
@@ -22,7 +23,7 @@ from openpit.wire.rows import SIDES, read_report
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from openpit.marketdata.service import MarketDataService
 
@@ -33,7 +34,12 @@ Command = tuple[Any, ...]
 EXECUTE: Final = kinds.EXECUTE
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 
+MANY: Final = 8
+"""Commands from which on it pays to read a frame column by column."""
+
 _U64_MAX: Final = 2**64 - 1
+_PLAIN_ORDERS: Final = frozenset({EXECUTE, EXECUTE_COUNTED})
+_NO_COUNTS: Final = repeat(0)
 _WIDTHS: Final = {kind: len(layout.fields) + 1 for kind, layout in kinds.COMMANDS.items()}
 _MALFORMED: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 
@@ -80,19 +86,67 @@ class Intake:
             WireError: one of them is none of this protocol.
         """
         try:
+            if len(commands) >= MANY:
+                alike = self._read_alike(commands)
+                if alike is not None:
+                    return alike
             return self._read(commands)
         except _MALFORMED as error:
             raise WireError(f"not a command of this protocol: {error!r:.200}") from error
+
+    def _read_alike(self, commands: Sequence[Command]) -> list[Command] | None:
+        """Read plain orders column by column; None for a frame that has something else in it.
+
+        The same checks as one by one, for half the time: all that a caller sends at once, but for
+        orders by volume, and accounts that are new here.
+        """
+        kind = commands[0][0]
+        if kind not in _PLAIN_ORDERS or {*map(len, commands)} != {_WIDTHS[kind]}:
+            return None
+        columns = tuple(zip(*commands, strict=True))
+        kinds_of, accounts, times, underlying, settlement, sides, quantities, volumes, prices = (
+            columns[:9]
+        )
+        whole = {*map(type, kinds_of), *map(type, accounts), *map(type, times)}
+        counts: tuple[Iterable[int], ...] = (_NO_COUNTS, _NO_COUNTS)
+        if kind == EXECUTE_COUNTED:
+            counts = brokers, assets = columns[9:]
+            whole.update(map(type, brokers), map(type, assets))
+            if whole != {int} or min(brokers) < 0 or min(assets) < 0:
+                return None
+        if (
+            whole != {int}
+            or {*kinds_of} != {kind}
+            or {*volumes} != {None}
+            or not self._known.issuperset(accounts)
+        ):
+            return None
+        asset = ASSETS.__getitem__
+        return list(
+            zip(
+                kinds_of,
+                accounts,
+                times,
+                map(asset, underlying),
+                map(asset, settlement),
+                map(SIDES.__getitem__, sides),
+                map(UNSIGNED.__getitem__, quantities),
+                volumes,
+                map(SIGNED.__getitem__, prices),
+                *counts,
+                strict=False,  # what repeats never ends
+            )
+        )
 
     def _read(self, commands: Sequence[Command]) -> list[Command]:
         known = self._known
         signed, unsigned, assets, sides = SIGNED, UNSIGNED, ASSETS, SIDES
         read: list[Command] = []
-        broker = asset = 0
         for command in commands:
             kind = command[0]
             if kind == EXECUTE:
                 _, account, now, underlying, settlement, side, quantity, volume, price = command
+                broker = asset = 0
             elif kind == EXECUTE_COUNTED:
                 (_, account, now, underlying, settlement, side, quantity, volume, price,
                  broker, asset) = command  # fmt: skip
