@@ -22,6 +22,10 @@ class Refused(Exception):  # noqa: N818 - a verdict
     """Nobody could have sent this."""
 
 
+class Unread(Exception):  # noqa: N818 - a verdict
+    """Something that this oracle does not read."""
+
+
 def shard_of(account: int) -> int:
     """The shard of two that an account belongs to, by the published hash."""
     return (account * 0x9E3779B97F4A7C15 % 2**64 >> 52) * SHARDS // 4096
@@ -138,7 +142,8 @@ def value(packed: Any, depth: int = 0) -> Any:
         need(type(attributes) is tuple and len(attributes) % 2 == 0)
         for name, held in zip(attributes[::2], attributes[1::2], strict=True):
             need(type(name) is str and not name.endswith("_"))
-            value(held, depth + 1)
+            if type(held) is tuple:
+                raise Unread
         return Rec(21, tuple(value(part, depth + 1) for part in parts[4:]))
     need(tag == 6 and parts and type(parts[0]) is int)
     return Rec(parts[0], tuple(value(part, depth + 1) for part in parts[1:]))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import fuzz_reader as own
 import msgpack
 from fuzz_mutants import bent, broken
-from fuzz_reader import Refused, need
+from fuzz_reader import Refused, Unread, need
 
 import openpit
 from openpit import param
@@ -55,7 +55,7 @@ def unframed(data: bytes, first: int | None) -> list[Any]:
     need(end <= len(data))
     need(end == len(data) or is_incomplete(data[end:]))
     try:
-        found = msgpack.unpackb(data[4:end], use_list=False)
+        found = msgpack.unpackb(data[4:end], use_list=False, object_hook=dict.__getitem__)
     except Exception:  # noqa: BLE001 - msgpack has many
         raise Refused from None
     need(type(found) is tuple and len(found) >= 2)
@@ -72,10 +72,6 @@ def is_incomplete(data: bytes) -> bool:
         return True
     (size,) = struct.unpack(">I", data[:4])
     return len(data) - 4 < size <= 16 * 1024 * 1024
-
-
-class Unread(Exception):  # noqa: N818 - a verdict
-    """A command that this oracle does not read."""
 
 
 class Engine:
