@@ -1,5 +1,6 @@
 # Everything starts from Python 3.11 or newer, pip and make. `make help` lists the targets.
 
+# Another Python has a folder of its own: make test VENV=.venv3.13 PYTHON=python3.13.
 VENV   = .venv
 BIN    = $(VENV)/bin
 STAMPS = $(VENV)/.stamps
@@ -8,6 +9,7 @@ ORDERS   ?= 200000
 ACCOUNTS ?= 10000
 SEED     ?= 1
 SEEDS    ?= 1-20
+FUZZ     ?= 100000
 CALLS    ?= 100000
 FLOW      = build/flow.jsonl
 
@@ -47,8 +49,8 @@ format: $(STAMPS)/dev ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMPS)/dev reference ## ratios against the reference, measured in the same run
-	$(BIN)/python -m bench
+bench: $(STAMPS)/dev reference ## ratios against the reference and, with BASELINE=REV, a commit of before
+	$(BIN)/python -m bench $(if $(BASELINE),--baseline "$(BASELINE)") $(BENCH)
 
 loadtest: $(STAMPS)/dev ## drive the sharded engine at volume; the page is build/loadtest.html
 	@mkdir -p build
@@ -57,8 +59,8 @@ loadtest: $(STAMPS)/dev ## drive the sharded engine at volume; the page is build
 differential: $(STAMPS)/dev reference ## CALLS random calls on the reference and on ours: same answers
 	$(BIN)/python tests/differential/full.py --calls $(CALLS) $(DIFFERENTIAL_SEED)
 
-simulate: $(STAMPS)/dev ## the simulation rung over SEEDS, e.g. make simulate SEEDS=1-500
-	OPENPIT_SEEDS="$(SEEDS)" $(BIN)/pytest -n auto tests/simulation
+simulate: $(STAMPS)/dev ## the simulation rung over SEEDS (SEEDS=1-500), FUZZ bad inputs per core
+	OPENPIT_SEEDS="$(SEEDS)" OPENPIT_FUZZ="$(FUZZ)" $(BIN)/pytest -n auto tests/simulation
 
 # Failing to fetch it is no failure: the tests that need it are skipped, and say why.
 reference: $(STAMPS)/venv ## install the reference wheel into build/reference

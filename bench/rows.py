@@ -1,104 +1,129 @@
-"""The rows of the benchmark: what of ours is timed against which yardstick, and the aim."""
+"""The rows of the benchmark: what of ours is timed against which yardstick, and the aims."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["ROWS", "Row", "Timed"]
+__all__ = ["ROWS", "Figure", "Measure", "Row", "Timed"]
+
+Measure = Literal["wall", "processor", "workers"]
 
 
 @dataclass(frozen=True)
 class Timed:
-    """One workload of a script in this folder, run with one library.
-
-    The script prints nanoseconds for one operation: ``-m bench.script workload rounds count``.
-    """
+    """One workload of a script in this folder, in rounds of so many operations."""
 
     script: str
     workload: str
-    library: Literal["ours", "reference"]
     count: int
 
 
 @dataclass(frozen=True)
-class Row:
-    """Ours against a yardstick; ``aim`` is the largest ratio that is hoped for.
+class Figure:
+    """What of a round is looked at, under which name, against what of the yardstick's.
 
-    Without a yardstick it is a figure by itself, and the aim is in microseconds.
+    ``aim`` is the largest ratio to the yardstick that is hoped for.
     """
 
     name: str
-    ours: Timed
-    yardstick: Timed | None
+    measure: Measure
+    against: Measure | None
     aim: float | None
 
 
-def _same(name: str, workload: str, aim: float | None, count: int = 20_000) -> Row:
-    """Return a row that runs one workload on both libraries."""
-    return Row(
-        name,
-        Timed("workloads", workload, "ours", count),
-        Timed("workloads", workload, "reference", count),
-        aim,
-    )
+@dataclass(frozen=True)
+class Row:
+    """A workload on ours against a yardstick, which runs on ours or on the reference."""
 
+    ours: Timed
+    yardstick: Timed
+    runs_on: Literal["ours", "reference"]
+    figures: tuple[Figure, ...]
+
+    @property
+    def name(self) -> str:
+        return self.figures[0].name
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether all of it happens in one process."""
+        return self.ours.script == "workloads"
+
+
+def _alone(name: str, workload: str, aim: float | None) -> Row:
+    """Return a row that runs one workload in one process, judged by processor time."""
+    timed = Timed("workloads", workload, 4000)
+    return Row(timed, timed, "reference", (Figure(name, "processor", "processor", aim),))
+
+
+_ONE_PROCESS = Timed("workloads", "construct_execute_commit", 4000)
 
 ROWS: tuple[Row, ...] = (
-    _same("construct an order", "construct", 0.5),
-    _same("execute and commit, four policies", "execute_commit", 2.0),
-    _same("construct, execute and commit", "construct_execute_commit", 0.7),
-    _same("custom policy with a mutation", "custom_policy", 0.6),
-    _same("spot funds: construct, execute, roll back", "spot_funds", 1.0),
-    _same("spot funds: fill report", "fill_report", None),
-    _same("PnL report, four policies", "pnl_report", None),
-    _same("construct, execute and commit, custom policy", "construct_custom", 0.6),
+    _alone("construct an order", "construct", 0.32),
+    _alone("execute and commit, four policies", "execute_commit", 2.0),
+    _alone("construct, execute and commit", "construct_execute_commit", 0.5),
+    _alone("custom policy with a mutation", "custom_policy", 0.7),
+    _alone("construct, execute and commit, custom policy", "construct_custom", 0.6),
+    _alone("spot funds: construct, execute, roll back", "spot_funds", 0.65),
+    _alone("fill, the plain way", "fill_plain", 6.0),
+    _alone("fill, the general way", "fill_general", None),
+    _alone("fill of an account without a currency", "fill_unvalued", 6.0),
+    _alone("PnL report, four policies", "pnl_report", 3.3),
     Row(
-        "2 shards, batches of 256: construct, execute, commit",
-        Timed("sharded", "many", "ours", 50_000),
-        Timed("workloads", "construct_execute_commit", "reference", 50_000),
-        1 / 1.5,
+        Timed("sharded", "many", 10_000),
+        _ONE_PROCESS,
+        "reference",
+        (
+            Figure("2 shards, batches of 256: construct, execute, commit", "wall", "wall", 1 / 1.8),
+            Figure("- processor time of the caller", "processor", "processor", 0.5),
+            Figure("- processor time of the workers", "workers", "processor", 0.25),
+        ),
     ),
     Row(
-        "the same, two batches in flight on uvloop",
-        Timed("sharded", "many_in_flight", "ours", 50_000),
-        Timed("workloads", "construct_execute_commit", "reference", 50_000),
-        1 / 1.5,
+        Timed("sharded", "many_in_flight", 10_000),
+        _ONE_PROCESS,
+        "reference",
+        (
+            Figure("the same, two batches in flight on uvloop", "wall", "wall", 1 / 1.8),
+            Figure("- processor time of the caller", "processor", "processor", None),
+            Figure("- processor time of the workers", "workers", "processor", None),
+        ),
     ),
     Row(
-        "the same, against the reference in a pool, a task an order",
-        Timed("sharded", "many_in_flight", "ours", 50_000),
-        Timed("sharded", "pool", "reference", 3_000),
-        1 / 30,
+        Timed("sharded", "many_in_flight", 10_000),
+        Timed("sharded", "pool", 1000),
+        "reference",
+        (Figure("the same, against a pool, a task an order", "wall", "wall", 1 / 30),),
     ),
     Row(
-        "2 shards, custom policy of 20 µs, against 2 threads",
-        Timed("sharded", "busy_shards", "ours", 10_000),
-        Timed("sharded", "busy_threads", "reference", 10_000),
-        1 / 1.8,
+        Timed("sharded", "busy_shards", 2000),
+        Timed("sharded", "busy_threads", 2000),
+        "reference",
+        (
+            Figure("2 shards, custom policy of 20 µs, against 2 threads", "wall", "wall", 1 / 1.8),
+            Figure("- processor time of the caller", "processor", None, None),
+            Figure("- processor time of the workers", "workers", "processor", None),
+        ),
     ),
     Row(
-        "one order in flight, blocking: median, against a pipe echo",
-        Timed("sharded", "blocking_round_trip", "ours", 5_000),
-        Timed("sharded", "pipe_echo", "ours", 5_000),
-        2.5,
+        Timed("sharded", "blocking_round_trip", 1000),
+        Timed("sharded", "pipe_echo", 1000),
+        "ours",
+        (
+            Figure("one order in flight: median, against a pipe echo", "wall", "wall", 2.5),
+            Figure("- processor time of the caller, with the commit", "processor", None, None),
+            Figure("- processor time of the workers, with the commit", "workers", None, None),
+        ),
     ),
     Row(
-        "256 in flight, uvloop, against an echo with a future each",
-        Timed("sharded", "asyncio_in_flight", "ours", 20_000),
-        Timed("sharded", "uvloop_echo", "ours", 20_000),
-        1 / 0.5,
-    ),
-    Row(
-        "processor time of the caller for an order (µs)",
-        Timed("sharded", "caller_time", "ours", 50_000),
-        None,
-        5.0,
-    ),
-    Row(
-        "processor time of a worker for an order (µs)",
-        Timed("sharded", "worker_time", "ours", 50_000),
-        None,
-        5.0,
+        Timed("sharded", "asyncio_in_flight", 5000),
+        Timed("sharded", "uvloop_echo", 5000),
+        "ours",
+        (
+            Figure("256 in flight, uvloop, against echoes with a future", "wall", "wall", 2.0),
+            Figure("- processor time of the caller", "processor", "processor", None),
+            Figure("- processor time of the workers", "workers", None, None),
+        ),
     ),
 )

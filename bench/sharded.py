@@ -1,8 +1,7 @@
 """What the sharded engine is timed with, and its yardsticks: bare pipes, pools, threads.
 
-Run by ``python -m bench`` as ``-m bench.sharded workload rounds count``; prints nanoseconds for one
-order (or the median nanoseconds of one round trip). The yardsticks need nothing of the sharded
-engine and run with the reference wheel under the name ``openpit`` where they check orders.
+Run by :mod:`bench.child`. The yardsticks need nothing of the sharded engine and run with the
+reference wheel under the name ``openpit`` where they check orders.
 """
 
 from __future__ import annotations
@@ -10,21 +9,21 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvloop
 
 import openpit
+from bench.running import Running
 from bench.workloads import engine_of, four_policies, order, registered
 from openpit.pretrade import Policy, PolicyDecision
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
 BATCH = 256
 SHARDS = 2
@@ -51,14 +50,8 @@ def sharded_builder(registrations: list[object]) -> Any:
     return registered(openpit.Engine.builder().sharded(shards=SHARDS), registrations)
 
 
-def per_order(run: Callable[[int], object], rounds: int, count: int) -> float:
-    """Return the nanoseconds of one order in the quickest round of ``run(count)``."""
-    best = float("inf")
-    for _ in range(rounds):
-        started = time.perf_counter_ns()
-        run(count)
-        best = min(best, (time.perf_counter_ns() - started) / count)
-    return best
+def pids(engine: Any) -> list[int]:
+    return [shard.pid for shard in engine.stats()]
 
 
 def median(samples: list[int]) -> float:
@@ -69,17 +62,22 @@ def median(samples: list[int]) -> float:
 # --- one order in flight -------------------------------------------------------------------------
 
 
-def blocking_round_trip(rounds: int, count: int) -> float:
-    """Return the median time of ``execute_pre_trade`` through a shard, one at a time."""
+@contextmanager
+def blocking_round_trip() -> Iterator[Running]:
+    """The median time of ``execute_pre_trade`` through a shard, one at a time."""
     with sharded_builder(four_policies()).build() as engine:
         orders = [order(index) for index in range(1000)]
-        samples = []
-        for index in range(rounds * count):
-            started = time.perf_counter_ns()
-            result = engine.execute_pre_trade(orders[index % 1000])
-            samples.append(time.perf_counter_ns() - started)
-            result.reservation.commit()
-    return median(samples)
+
+        def run(count: int) -> float:
+            samples = []
+            for index in range(count):
+                started = time.perf_counter_ns()
+                result = engine.execute_pre_trade(orders[index % 1000])
+                samples.append(time.perf_counter_ns() - started)
+                result.reservation.commit()
+            return median(samples)
+
+        yield Running(run, pids(engine))
 
 
 def _echo(source: int, sink: int) -> None:
@@ -102,31 +100,44 @@ def _start_echo() -> tuple[Any, int, int]:
     return child, command_end, reply_end
 
 
-def pipe_echo(rounds: int, count: int) -> float:
-    """Return the median time of a bare blocking echo of the same bytes over two pipes."""
+@contextmanager
+def pipe_echo() -> Iterator[Running]:
+    """The median time of a bare blocking echo of the same bytes over two pipes."""
     child, command_end, reply_end = _start_echo()
     command = bytes(COMMAND_BYTES)
-    samples = []
-    for _ in range(rounds * count):
-        started = time.perf_counter_ns()
-        os.write(command_end, command)
-        os.read(reply_end, 65536)
-        samples.append(time.perf_counter_ns() - started)
+
+    def run(count: int) -> float:
+        samples = []
+        for _ in range(count):
+            started = time.perf_counter_ns()
+            os.write(command_end, command)
+            os.read(reply_end, 65536)
+            samples.append(time.perf_counter_ns() - started)
+        return median(samples)
+
+    yield Running(run)
     os.close(command_end)
     os.close(reply_end)
     os.waitpid(child, 0)
-    return median(samples)
 
 
 # --- asyncio on uvloop, 256 in flight ------------------------------------------------------------
 
 
-def _run_on_uvloop(main: Callable[[], Awaitable[float]]) -> float:
-    async def entry() -> float:
-        return await main()
-
+@contextmanager
+def uvloop_runner() -> Iterator[asyncio.Runner]:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(entry())
+        yield runner
+
+
+@contextmanager
+def asyncio_engine(runner: asyncio.Runner) -> Iterator[Any]:
+    """An engine of the asyncio face that stays open from round to round."""
+    engine = runner.run(sharded_builder(four_policies()).build_async())
+    try:
+        yield engine
+    finally:
+        runner.run(engine.close())
 
 
 async def _keep_in_flight(call: Callable[[int], Awaitable[object]], count: int) -> None:
@@ -137,25 +148,17 @@ async def _keep_in_flight(call: Callable[[int], Awaitable[object]], count: int) 
     await asyncio.gather(*(caller(first) for first in range(BATCH)))
 
 
-def asyncio_in_flight(rounds: int, count: int) -> float:
-    """Return the time of one order with 256 callers that wait for theirs, on uvloop."""
+@contextmanager
+def asyncio_in_flight() -> Iterator[Running]:
+    """One order with 256 callers that wait for theirs, on uvloop."""
+    orders = [order(index) for index in range(1000)]
+    with uvloop_runner() as runner, asyncio_engine(runner) as engine:
 
-    async def main() -> float:
-        orders = [order(index) for index in range(1000)]
-        best = float("inf")
-        async with await sharded_builder(four_policies()).build_async() as engine:
+        async def call(index: int) -> None:
+            result = await engine.execute_pre_trade(orders[index % 1000])
+            await result.reservation.commit()
 
-            async def call(index: int) -> None:
-                result = await engine.execute_pre_trade(orders[index % 1000])
-                await result.reservation.commit()
-
-            for _ in range(rounds):
-                started = time.perf_counter_ns()
-                await _keep_in_flight(call, count)
-                best = min(best, (time.perf_counter_ns() - started) / count)
-        return best
-
-    return _run_on_uvloop(main)
+        yield Running(lambda count: runner.run(_keep_in_flight(call, count)), pids(engine))
 
 
 class _EchoReader(asyncio.Protocol):
@@ -179,47 +182,44 @@ def _echo_many(source: int, sink: int) -> None:
         os.write(sink, bytes(REPLY_BYTES * answered))
 
 
-def uvloop_echo(rounds: int, count: int) -> float:
-    """Return the time of one message of a bare echo on uvloop with one future per message."""
+@contextmanager
+def uvloop_echo() -> Iterator[Running]:
+    """One message of a bare echo on uvloop with one future per message."""
+    commands, command_end = os.pipe()
+    reply_end, replies = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(command_end)
+        os.close(reply_end)
+        _echo_many(commands, replies)
+        os._exit(0)
+    os.close(commands)
+    os.close(replies)
+    reader = _EchoReader()
+    message = bytes(COMMAND_BYTES)
 
-    async def main() -> float:
-        commands, command_end = os.pipe()
-        reply_end, replies = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(command_end)
-            os.close(reply_end)
-            _echo_many(commands, replies)
-            os._exit(0)
-        os.close(commands)
-        os.close(replies)
+    async def connect() -> tuple[asyncio.ReadTransport, asyncio.WriteTransport]:
         loop = asyncio.get_running_loop()
-        reader = _EchoReader()
         incoming, _ = await loop.connect_read_pipe(lambda: reader, os.fdopen(reply_end, "rb"))
         outgoing, _ = await loop.connect_write_pipe(
             asyncio.BaseProtocol, os.fdopen(command_end, "wb")
         )
-        message = bytes(COMMAND_BYTES)
+        return incoming, outgoing
+
+    with uvloop_runner() as runner:
+        incoming, outgoing = runner.run(connect())
 
         async def call(_: int) -> None:
-            future = loop.create_future()
+            future = asyncio.get_running_loop().create_future()
             reader.waiting.append(future)
             outgoing.write(message)
             await future
 
-        best = float("inf")
-        for _ in range(rounds):
-            started = time.perf_counter_ns()
-            await _keep_in_flight(call, count)
-            best = min(best, (time.perf_counter_ns() - started) / count)
+        yield Running(lambda count: runner.run(_keep_in_flight(call, count)))
         outgoing.abort()
         incoming.close()
         os.kill(child, signal.SIGKILL)
-        return best
-
-    best = _run_on_uvloop(main)
-    os.wait()
-    return best
+        os.waitpid(child, 0)
 
 
 # --- volume --------------------------------------------------------------------------------------
@@ -232,71 +232,43 @@ def _through_shards(engine: Any, count: int) -> None:
         engine.commit_many([result.reservation for result in results])
 
 
-def many(rounds: int, count: int) -> float:
-    """Return the time of one order, constructed, executed and committed in batches of 256."""
+@contextmanager
+def many() -> Iterator[Running]:
+    """One order, constructed, executed and committed in batches of 256."""
     with sharded_builder(four_policies()).build() as engine:
-        return per_order(lambda count: _through_shards(engine, count), rounds, count)
+        yield Running(lambda count: _through_shards(engine, count), pids(engine))
 
 
-def many_in_flight(rounds: int, count: int) -> float:
-    """Return the time of one order as in ``many``, with two batches in flight on uvloop."""
+@contextmanager
+def many_in_flight() -> Iterator[Running]:
+    """One order as in ``many``, with two batches in flight on uvloop."""
+    with uvloop_runner() as runner, asyncio_engine(runner) as engine:
 
-    async def main() -> float:
-        async with await sharded_builder(four_policies()).build_async() as engine:
+        async def lane(first: int, count: int) -> None:
+            for start in range(first, count, 2 * BATCH):
+                orders = [order(index) for index in range(start, min(start + BATCH, count))]
+                results = await engine.execute_pre_trade_many(orders)
+                await engine.commit_many([result.reservation for result in results])
 
-            async def lane(first: int) -> None:
-                for start in range(first, count, 2 * BATCH):
-                    orders = [order(index) for index in range(start, min(start + BATCH, count))]
-                    results = await engine.execute_pre_trade_many(orders)
-                    await engine.commit_many([result.reservation for result in results])
+        async def lanes(count: int) -> None:
+            await asyncio.gather(lane(0, count), lane(BATCH, count))
 
-            best = float("inf")
-            for _ in range(rounds):
-                started = time.perf_counter_ns()
-                await asyncio.gather(lane(0), lane(BATCH))
-                best = min(best, (time.perf_counter_ns() - started) / count)
-        return best
-
-    return _run_on_uvloop(main)
-
-
-def _processor_times(rounds: int, count: int) -> tuple[float, float]:
-    def of_process(pid: int) -> float:
-        return float(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0])
-
-    with sharded_builder(four_policies()).build() as engine:
-        workers = [shard.pid for shard in engine.stats()]
-        caller = worker = float("inf")
-        for _ in range(rounds):
-            before, started = [of_process(pid) for pid in workers], time.process_time_ns()
-            _through_shards(engine, count)
-            caller = min(caller, (time.process_time_ns() - started) / count)
-            spent = [of_process(pid) - was for pid, was in zip(workers, before, strict=True)]
-            worker = min(worker, sum(spent) / count)
-    return caller, worker
-
-
-def caller_time(rounds: int, count: int) -> float:
-    """Return the caller's processor time for one order: construct, execute, commit."""
-    return _processor_times(rounds, count)[0]
-
-
-def worker_time(rounds: int, count: int) -> float:
-    """Return the owning worker's processor time for one order."""
-    return _processor_times(rounds, count)[1]
+        yield Running(lambda count: runner.run(lanes(count)), pids(engine))
 
 
 # --- a custom policy of 20 µs --------------------------------------------------------------------
 
 
-def busy_shards(rounds: int, count: int) -> float:
-    """Return the time of one order with a policy of 20 µs, 2 shards."""
+@contextmanager
+def busy_shards() -> Iterator[Running]:
+    """One order with a policy of 20 µs, 2 shards."""
     with sharded_builder([BusyPolicy()]).build() as engine:
-        return per_order(lambda count: _through_shards(engine, count), rounds, count)
+        yield Running(lambda count: _through_shards(engine, count), pids(engine))
 
 
-def busy_threads(rounds: int, count: int) -> float:
-    """Return the time of one order with a policy of 20 µs, one process and 2 threads."""
+@contextmanager
+def busy_threads() -> Iterator[Running]:
+    """One order with a policy of 20 µs, one process and 2 threads."""
     engine = registered(openpit.Engine.builder().full_sync(), [BusyPolicy()]).build()
 
     def part(indexes: range) -> None:
@@ -307,7 +279,7 @@ def busy_threads(rounds: int, count: int) -> float:
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(part, [range(0, count, 2), range(1, count, 2)]))
 
-    return per_order(run, rounds, count)
+    yield Running(run)
 
 
 # --- the reference in a pool of processes --------------------------------------------------------
@@ -325,16 +297,21 @@ def _pool_task(index: int) -> bool:
     return True
 
 
-def pool(rounds: int, count: int) -> float:
-    """Return the time of one order in a process pool, one task for each order."""
+@contextmanager
+def pool() -> Iterator[Running]:
+    """One order in a process pool, one task for each order."""
     with ProcessPoolExecutor(
         POOL_WORKERS, mp_context=get_context("spawn"), initializer=_pool_start
     ) as executor:
         list(executor.map(_pool_task, range(100)))
-        return per_order(lambda count: list(executor.map(_pool_task, range(count))), rounds, count)
+
+        def run(count: int) -> None:
+            list(executor.map(_pool_task, range(count)))
+
+        yield Running(run)
 
 
-WORKLOADS: dict[str, Callable[[int, int], float]] = {
+WORKLOADS: dict[str, Callable[[], AbstractContextManager[Running]]] = {
     workload.__name__: workload
     for workload in (
         blocking_round_trip,
@@ -343,8 +320,6 @@ WORKLOADS: dict[str, Callable[[int, int], float]] = {
         uvloop_echo,
         many,
         many_in_flight,
-        caller_time,
-        worker_time,
         busy_shards,
         busy_threads,
         pool,
@@ -352,6 +327,6 @@ WORKLOADS: dict[str, Callable[[int, int], float]] = {
 }
 
 
-if __name__ == "__main__":
-    name, rounds, count = sys.argv[1:]
-    print(WORKLOADS[name](int(rounds), int(count)))
+def opened(workload: str) -> AbstractContextManager[Running]:
+    """Set a workload up, ready for its rounds."""
+    return WORKLOADS[workload]()

@@ -1,19 +1,18 @@
-"""What is timed: one function per row, the same code on either library.
+"""What is timed in one process: one function per row, the same code on every library.
 
-Run by ``python -m bench`` in an interpreter that finds one of the two libraries under the name
-``openpit``. Prints the best time of one operation in nanoseconds.
+Run by :mod:`bench.child` in an interpreter that finds one of the libraries under the name
+``openpit``: ours, an earlier state of ours, or the reference.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import gc
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import openpit
+from bench.running import Running
 from openpit import param
 from openpit.pretrade import Policy, PolicyDecision, policies
 
@@ -91,43 +90,52 @@ class CountingPolicy(Policy):
         self.open -= 1
 
 
-def funded_engine() -> Any:
+def funded_engine(*, currency: str | None = None) -> Any:
+    """Return an engine whose accounts own all symbols.
+
+    With an account currency, they also have an entry price for each, so that their PnL is kept;
+    without one it is halted by the first fill.
+    """
     engine = engine_of([policies.build_spot_funds()])
-    for account in range(ACCOUNTS):
+    amount = openpit.AccountAdjustmentAmount(balance=param.AdjustmentAmount.absolute(10**12))
+    for number in range(ACCOUNTS):
+        account = param.AccountId.from_int(number)
         for asset in ("USD", *SYMBOLS):
-            engine.apply_account_adjustment(
-                param.AccountId.from_int(account),
-                [
-                    openpit.AccountAdjustment(
-                        operation=openpit.AccountAdjustmentBalanceOperation(asset=asset),
-                        amount=openpit.AccountAdjustmentAmount(
-                            balance=param.AdjustmentAmount.absolute(10**12)
-                        ),
-                    )
-                ],
+            owned = currency is not None and asset != currency
+            operation = openpit.AccountAdjustmentBalanceOperation(
+                asset=asset, average_entry_price=param.Price("150.25") if owned else None
             )
+            engine.apply_account_adjustment(
+                account, [openpit.AccountAdjustment(operation=operation, amount=amount)]
+            )
+        if currency is not None:
+            engine.accounts().set_currency(account, currency)
     return engine
 
 
-def report(index: int, *, pnl: bool) -> openpit.ExecutionReport:
-    instrument = openpit.Instrument(SYMBOLS[index % 8], "USD")
-    account = param.AccountId.from_int(index % ACCOUNTS)
-    side = param.Side.BUY if index % 2 else param.Side.SELL
-    operation = openpit.ExecutionReportOperation(
-        instrument=instrument, side=side, account_id=account
+def _report_operation(index: int) -> openpit.ExecutionReportOperation:
+    return openpit.ExecutionReportOperation(
+        instrument=openpit.Instrument(SYMBOLS[index % 8], "USD"),
+        account_id=param.AccountId.from_int(index % ACCOUNTS),
+        side=param.Side.BUY if index % 2 else param.Side.SELL,
     )
-    if pnl:
-        impact = openpit.FinancialImpact(pnl=param.Pnl("1.25"), fee=param.Fee("0.05"))
-        return openpit.ExecutionReport(operation=operation, financial_impact=impact)
+
+
+def fill(index: int, *, remaining: int = 0) -> openpit.ExecutionReport:
+    """Return the last report of an order: one trade, and what is left is given back."""
     price = param.Price(PRICES[index % 997])
-    quantity = param.Quantity(SIZES[index % 499])
-    fill = openpit.ExecutionReportFillDetails(
-        last_trade=param.Trade(price=price, quantity=quantity),
-        remaining_reserved_quantity=param.Quantity(0),
+    details = openpit.ExecutionReportFillDetails(
+        last_trade=param.Trade(price=price, quantity=param.Quantity(SIZES[index % 499])),
+        remaining_reserved_quantity=param.Quantity(remaining),
         lock=openpit.pretrade.Lock([(0, price)]),
         is_final=True,
     )
-    return openpit.ExecutionReport(operation=operation, fill=fill)
+    return openpit.ExecutionReport(operation=_report_operation(index), fill=details)
+
+
+def pnl(index: int) -> openpit.ExecutionReport:
+    impact = openpit.FinancialImpact(pnl=param.Pnl("1.25"), fee=param.Fee("0.05"))
+    return openpit.ExecutionReport(operation=_report_operation(index), financial_impact=impact)
 
 
 Operation = Callable[[int], object]
@@ -164,16 +172,29 @@ def spot_funds() -> Operation:
     return lambda index: execute(order=order(index)).reservation.rollback()
 
 
-def fill_report() -> Operation:
-    apply = funded_engine().apply_execution_report
-    reports = [report(index, pnl=False) for index in range(1000)]
-    return lambda index: apply(report=reports[index % 1000])
+def _applying(engine: Any, reports: list[openpit.ExecutionReport]) -> Operation:
+    apply, count = engine.apply_execution_report, len(reports)
+    return lambda index: apply(report=reports[index % count])
+
+
+def fill_plain() -> Operation:
+    """Fills in the account's own currency that leave nothing to give back."""
+    return _applying(funded_engine(currency="USD"), [fill(index) for index in range(1000)])
+
+
+def fill_general() -> Operation:
+    """Fills that also give back what the rest of the order had set aside."""
+    reports = [fill(index, remaining=1) for index in range(1000)]
+    return _applying(funded_engine(currency="USD"), reports)
+
+
+def fill_unvalued() -> Operation:
+    """Fills of accounts without a currency, whose PnL is not kept."""
+    return _applying(funded_engine(), [fill(index) for index in range(1000)])
 
 
 def pnl_report() -> Operation:
-    apply = engine_of(four_policies()).apply_execution_report
-    reports = [report(index, pnl=True) for index in range(1000)]
-    return lambda index: apply(report=reports[index % 1000])
+    return _applying(engine_of(four_policies()), [pnl(index) for index in range(1000)])
 
 
 WORKLOADS: dict[str, Callable[[], Operation]] = {
@@ -185,24 +206,21 @@ WORKLOADS: dict[str, Callable[[], Operation]] = {
         custom_policy,
         construct_custom,
         spot_funds,
-        fill_report,
+        fill_plain,
+        fill_general,
+        fill_unvalued,
         pnl_report,
     )
 }
 
 
-def best_of(operation: Operation, rounds: int, count: int) -> float:
-    """Return the nanoseconds of one operation in the quickest of the rounds."""
-    best = float("inf")
-    for _ in range(rounds):
-        gc.collect()
-        started = time.perf_counter_ns()
+@contextmanager
+def opened(workload: str) -> Iterator[Running]:
+    """Set a workload up, ready for its rounds."""
+    operation = WORKLOADS[workload]()
+
+    def run(count: int) -> None:
         for index in range(count):
             operation(index)
-        best = min(best, (time.perf_counter_ns() - started) / count)
-    return best
 
-
-if __name__ == "__main__":
-    name, rounds, count = sys.argv[1:]
-    print(best_of(WORKLOADS[name](), int(rounds), int(count)))
+    yield Running(run)

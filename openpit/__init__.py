@@ -48,6 +48,7 @@ from openpit.errors import (
     ShardedEngineError,
     ShardOverloaded,
     ShardStartError,
+    SomeItemsFailed,
 )
 from openpit.param import AdjustmentAmount, Leverage, MonetaryAmount, PositionMode
 from openpit.param.enums import ConfigureErrorKind
@@ -100,6 +101,7 @@ __all__ = [
     "ShardStats",
     "ShardedEngine",
     "ShardedEngineError",
+    "SomeItemsFailed",
     "SyncedEngineBuilder",
     "account_adjustment",
     "core",

@@ -20,6 +20,8 @@
     ├── UnknownInstrumentId                     no instrument has this id (``instrument_id``)
     ├── ReferenceBookRegistrationError          the instrument or the id is taken
     ├── UnknownReferenceBookInstrumentId        no instrument has this id (``instrument_id``)
+    ├── ExceptionGroup
+    │   └── SomeItemsFailed                     of a call over many items (``results``, ``indexes``)
     ├── WireError                               bytes that are not a frame of this version
     │   └── FrameTooLarge                       a message over the frame limit, before it is sent
     └── ShardedEngineError                      what only an engine of several processes can raise
@@ -29,7 +31,7 @@
         ├── ShardOverloaded                     no credit for the shard in time (``shard``)
         │   └── ShardStalled                    it answers nothing at the moment (``shard``)
         ├── OutcomeUnknown                      sent, but the answer is lost (``shard``)
-        └── ShardCallbackError                  a policy's exception that cannot travel (``shard``)
+        └── ShardCallbackError                  of a policy, its class not here (``shard``)
 
 The first group is that of the public API (``spec`` sections 1, 6, 10, 11 and 12) and carries its
 module names; the last group is this project's own.
@@ -37,9 +39,11 @@ module names; the last group is this project's own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from openpit.core.instrument import Instrument
     from openpit.marketdata import Quote
     from openpit.param.enums import ConfigureErrorKind
@@ -53,6 +57,7 @@ __all__ = [
     "AssetError",
     "EngineClosed",
     "FrameTooLarge",
+    "LeftBehind",
     "MarketDataError",
     "OutcomeUnknown",
     "ParamError",
@@ -68,6 +73,7 @@ __all__ = [
     "ShardStalled",
     "ShardStartError",
     "ShardedEngineError",
+    "SomeItemsFailed",
     "UnknownInstrument",
     "UnknownInstrumentId",
     "UnknownReferenceBookInstrumentId",
@@ -202,6 +208,78 @@ class UnknownReferenceBookInstrumentId(Exception):  # noqa: N818 - the public AP
     instrument_id: InstrumentId
 
 
+# --- calls over many items (this project's own) ------------------------------------------------
+
+
+class SomeItemsFailed(ExceptionGroup[Exception]):
+    """Some items of a call over many items failed; here is what became of the others.
+
+    ``results`` stands in the order of the input, None where an item failed. For commits and
+    rollbacks, which have no result, it is True where the item was done. ``indexes`` are the places
+    of ``exceptions`` in the input, and ``failures`` is both together.
+
+    The reservations in ``results`` are the caller's: they live as long as this exception or
+    somebody else holds them, and roll back when nobody does. Of what ``except*``, ``split`` and
+    ``subgroup`` take out, every part has all results, and the indexes of its own exceptions.
+    A pickled copy leaves the results behind that are objects of its engine.
+    """
+
+    results: list[Any]
+    indexes: tuple[int, ...]
+
+    @classmethod
+    def _of(
+        cls, method: str, results: list[Any], failures: Mapping[int, Exception]
+    ) -> SomeItemsFailed:
+        indexes = ", ".join(map(str, failures))
+        made = cls(f"{method} failed at index {indexes}", list(failures.values()))
+        made.results = results
+        made.indexes = tuple(failures)
+        return made
+
+    @property
+    def failures(self) -> dict[int, Exception]:
+        """The exceptions by the index of their item."""
+        return dict(zip(self.indexes, self.exceptions, strict=True))
+
+    def derive(self, excs: Sequence[Exception], /) -> SomeItemsFailed:  # type: ignore[override]  # all of its members are Exceptions
+        """Return a group of some of the members, with the same results."""
+        made = SomeItemsFailed(self.message, excs)
+        made.results = self.results
+        # One exception may stand for several items, and a member that is a group may be cut itself.
+        left = list(zip(self.indexes, self.exceptions, strict=True))
+        indexes: list[int] = []
+        for each in excs:
+            place = next((n for n, (_, one) in enumerate(left) if _is_part(each, one)), None)
+            if place is not None:
+                indexes.append(left.pop(place)[0])
+        made.indexes = tuple(indexes)
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = dict(vars(self))
+        state["results"] = [one if one is True else None for one in self.results]
+        return type(self), (self.message, list(self.exceptions)), state
+
+
+def _is_part(part: BaseException, whole: BaseException) -> bool:
+    """Tell whether an exception is another one, or a group of some of its members."""
+    while part is not whole:
+        if not isinstance(part, BaseExceptionGroup) or not isinstance(whole, BaseExceptionGroup):
+            return False
+        if any(part.exceptions[0] is one for one in _leaves(whole)):
+            return True
+        part = part.exceptions[0]
+    return True
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for one in group.exceptions:
+        found += _leaves(one) if isinstance(one, BaseExceptionGroup) else [one]
+    return found
+
+
 # --- wire and shards (this project's own) ------------------------------------------------------
 
 
@@ -228,6 +306,9 @@ class _ShardError(ShardedEngineError):
         super().__init__(message)
         self.shard = shard
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.shard), dict(vars(self))
+
 
 class ShardStartError(_ShardError):
     """A worker did not come up, or could not load a policy; no engine was built."""
@@ -250,4 +331,37 @@ class OutcomeUnknown(_ShardError):  # noqa: N818 - a state, as the others
 
 
 class ShardCallbackError(_ShardError):
-    """A policy raised an exception that cannot travel out of its worker; the text is its own."""
+    """A policy raised an exception whose class cannot be had in the caller's process.
+
+    The text names that class and has its own text; ``why`` says what is in the way. Where one of
+    its base classes can be had, this is of that class, too: an ``except ValueError`` holds for a
+    ``ValueError`` of a class that is made in a function.
+    """
+
+    why: str = ""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ShardCallbackError, (str(self), self.shard), dict(vars(self))
+
+
+class LeftBehind:
+    """Stands in an exception for a value that could not travel out of its worker.
+
+    Looks like that value when it is printed, and is nothing else; a note on the exception names it.
+    """
+
+    __slots__ = ("_text",)
+
+    _text: str
+
+    @classmethod
+    def _of(cls, text: str) -> LeftBehind:
+        self = cls()
+        self._text = text
+        return self
+
+    def __repr__(self) -> str:
+        return self._text

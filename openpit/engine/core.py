@@ -29,7 +29,7 @@ from openpit.pretrade.results import (
     PostTradeResult,
     StartResult,
 )
-from openpit.pretrade.runtime import BuiltinPolicy
+from openpit.pretrade.runtime import BuiltinPolicy, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from openpit.core.report import ExecutionReport
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.runtime import Finalizer, Verdict
+    from openpit.pretrade.runtime import Finalizer, ReportEffect
 
 __all__ = ["EngineCore"]
 
@@ -282,27 +282,19 @@ class EngineCore:
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
             return ExecuteResult._of(None, [stopped])
         effects: Effects | None = None
-        verdict: Verdict | None = None
+        heard: list[tuple[Verdict, int]] = []
         try:
-            for check, group_id in self._main_checks:
-                try:
-                    verdict = check(order, now, call)
-                except BaseException as error:  # noqa: BLE001 - the other policies still count
-                    effects = effects or Effects(self.finisher)
-                    effects.fail(error)
-                    continue
-                if verdict is not None:
-                    effects = effects or Effects(self.finisher)
-                    effects.add(verdict, group_id)
-            if effects is None:
+            self._ask(heard, order, now, call)
+            if not heard:
                 return self._accept(None)
+            effects = Effects(self.finisher, (), heard)
             effects.open = True
             if not effects.rejects and effects.failure is None:
                 return self._accept(effects)
         except BaseException:
-            # Policies are answered for above: a signal's handler has raised, between two steps.
+            # Policies are answered for in _ask(): a signal's handler has raised, between two steps.
             effects = effects or Effects(self.finisher)
-            effects.include(verdict)
+            effects.include_all(heard)
             with suppress(BaseException):
                 effects.rollback()
             raise
@@ -312,6 +304,22 @@ class EngineCore:
             with suppress(BaseException):
                 effects.rollback()  # what an interrupt has kept from running
             raise
+
+    def _ask(
+        self,
+        heard: list[tuple[Verdict, int]],
+        order: Order,
+        now: int,
+        call: EngineCall | None,
+    ) -> None:
+        """Ask every policy; a verdict is heard before anything could be interrupted."""
+        for check, group_id in self._main_checks:
+            try:
+                verdict = check(order, now, call)
+            except BaseException as error:  # noqa: BLE001 - the other policies still count
+                verdict = Verdict(failure=error)
+            if verdict is not None:
+                heard.append((verdict, group_id))
 
     def _refuse(self, account: int | None, effects: Effects) -> ExecuteResult:
         try:
@@ -387,9 +395,7 @@ class EngineCore:
 
     # --- execution reports (spec section 5.8) --------------------------------------------------
 
-    def apply_report(  # noqa: PLR0915 - one straight path: every call in it would show
-        self, report: ExecutionReport, now: int
-    ) -> PostTradeResult:
+    def apply_report(self, report: ExecutionReport, now: int) -> PostTradeResult:
         """Apply what happened at the venue; nothing of it is ever rolled back."""
         finisher = self.finisher
         if finisher.dropped:
@@ -400,59 +406,77 @@ class EngineCore:
             ensure_report_captured(report)
             account = report._account_
         call = EngineCall(self.registry, account) if self._has_custom else None
-        blocks: list[AccountBlock] = []
-        pnls: list[AccountPnlRow] = []
-        rows: list[GroupRow] = []
-        failure: BaseException | None = None
+        effects: list[ReportEffect | None] = []
+        failures: list[BaseException] = []
         was_busy, finisher.busy = finisher.busy, self.marks_busy
-        policies = self._report_policies
-        count = len(policies)
-        at, interrupted_at = 0, -1
-        is_asking = False
         try:
-            while at < count:
-                try:
-                    while at < count:
-                        is_asking = True
-                        effect = policies[at].apply_report(report, now, call)
-                        if effect is not None:
-                            blocks += effect.blocks
-                            pnls += effect.pnls
-                            rows += effect.rows
-                        is_asking = False
-                        at += 1
-                except BaseException as error:  # noqa: BLE001 - the other policies still apply
-                    if failure is None:
-                        failure = error
-                    if not is_asking:
-                        continue
-                    is_asking = False
-                    if isinstance(policies[at], CustomPolicy) or at == interrupted_at:
-                        at += 1
-                    else:
-                        # A built-in policy raises nothing of its own. It was interrupted, has then
-                        # changed nothing, and is asked again: a report is applied as a whole.
-                        interrupted_at = at
+            self._tell_all(effects, failures, report, now, call)
         finally:
             finisher.busy = was_busy
             try:
                 if finisher.dropped:
                     finisher.settle()
             finally:
-                if blocks:
-                    self._block_by_report(account, blocks[0])
-        if failure is not None:
+                self._block_by_report(account, effects)
+        if failures:
+            failure: BaseException | None = failures[0]
+            failures.clear()
             try:
-                raise failure
+                raise failure  # type: ignore[misc]  # it is one
             finally:
                 failure = None  # see finalize.py: no cycle through this frame
-        return PostTradeResult._of(blocks, pnls, rows)
+        return _post_trade_result(effects)
 
-    def _block_by_report(self, account: int | None, block: AccountBlock) -> None:
-        if account is None:
-            self.registry.arm_unattributed_report()
-        else:
-            self.registry.block(account, block)
+    def _tell_all(
+        self,
+        effects: list[ReportEffect | None],
+        failures: list[BaseException],
+        report: ExecutionReport,
+        now: int,
+        call: EngineCall | None,
+        interrupted_at: int = -1,
+    ) -> None:
+        """Have every policy apply a report, also past ^C."""
+        try:
+            self._tell(effects, failures, report, now, call)
+        except BaseException as error:  # noqa: BLE001 - the other policies still apply
+            failures.append(error)
+            at = len(effects)
+            if at == interrupted_at:
+                effects.append(None)  # interrupted twice: it cannot be done
+            # A built-in policy raises nothing of its own. It was interrupted, has then changed
+            # nothing, and is told again: a report is applied as a whole.
+            self._tell_all(effects, failures, report, now, call, at)
+
+    def _tell(
+        self,
+        effects: list[ReportEffect | None],
+        failures: list[BaseException],
+        report: ExecutionReport,
+        now: int,
+        call: EngineCall | None,
+    ) -> None:
+        """Have the policies apply a report that have no effect in the list yet."""
+        for policy in self._report_policies[len(effects) :]:
+            if not isinstance(policy, CustomPolicy):
+                effects.append(policy.apply_report(report, now, call))
+                continue
+            try:
+                effect = policy.apply_report(report, now, call)
+            except BaseException as error:  # noqa: BLE001 - the other policies still apply
+                effects.append(None)
+                failures.append(error)
+            else:
+                effects.append(effect)
+
+    def _block_by_report(self, account: int | None, effects: list[ReportEffect | None]) -> None:
+        for effect in effects:
+            if effect is not None and effect.blocks:
+                if account is None:
+                    self.registry.arm_unattributed_report()
+                else:
+                    self.registry.block(account, effect.blocks[0])
+                return
 
     # --- account adjustments (spec section 5.9) ------------------------------------------------
 
@@ -467,27 +491,15 @@ class EngineCore:
         effects = Effects(finisher)
         mutations: list[Finalizer] = []
         effects.mutations = mutations
-        rows: list[GroupRow] = []
         blocks: list[AccountBlock] = []
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             try:
-                for index, adjustment in enumerate(adjustments):
-                    for policy in self._adjustment_policies:
-                        effect = policy.apply_adjustment(account, adjustment, now, call)
-                        if effect is None:
-                            continue
-                        mutations += effect.mutations
-                        if effect.failure is not None:
-                            effects.fail(effect.failure)
-                            effect = None  # see finalize.py: no cycle through this frame
-                            effects.raise_failure()
-                        elif effect.rejects:
-                            effects.rollback()
-                            return AccountAdjustmentBatchResult._of(index, effect.rejects, [], [])
-                        else:
-                            rows += [(policy.group_id, row) for row in effect.rows]
-                            blocks += effect.blocks
+                rejected = self._adjust(effects, mutations, blocks, account, adjustments, now, call)
+                if rejected is not None:
+                    effects.rollback()
+                    index, rejects = rejected
+                    return AccountAdjustmentBatchResult._of(index, rejects, [], [])
             except BaseException:
                 with suppress(BaseException):  # what a callback raised goes before it
                     effects.rollback()
@@ -495,13 +507,46 @@ class EngineCore:
             try:
                 effects.commit()
             finally:
-                for block in blocks:
-                    self.registry.block(account, block)
+                self._block_all(account, blocks)
         finally:
             finisher.busy = was_busy
             if finisher.dropped:
                 finisher.settle()
-        return AccountAdjustmentBatchResult._of(None, [], rows, blocks)
+        return AccountAdjustmentBatchResult._of(None, [], [*effects.rows], blocks)
+
+    def _adjust(
+        self,
+        effects: Effects,
+        mutations: list[Finalizer],
+        blocks: list[AccountBlock],
+        account: int,
+        adjustments: Iterable[Adjustment],
+        now: int,
+        call: EngineCall,
+    ) -> tuple[int, list[Reject]] | None:
+        """Ask the policies about each adjustment; return the first one refused, and why."""
+        rows: list[GroupRow] = []
+        effects.rows = rows
+        for index, adjustment in enumerate(adjustments):
+            for policy in self._adjustment_policies:
+                effect = policy.apply_adjustment(account, adjustment, now, call)
+                if effect is None:
+                    continue
+                mutations += effect.mutations
+                if effect.failure is not None:
+                    effects.fail(effect.failure)
+                    effect = None  # see finalize.py: no cycle through this frame
+                    effects.raise_failure()
+                elif effect.rejects:
+                    return index, effect.rejects
+                else:
+                    rows += [(policy.group_id, row) for row in effect.rows]
+                    blocks += effect.blocks
+        return None
+
+    def _block_all(self, account: int, blocks: Sequence[AccountBlock]) -> None:
+        for block in blocks:
+            self.registry.block(account, block)
 
     # --- groups (spec section 6.1) -------------------------------------------------------------
 
@@ -524,6 +569,18 @@ class EngineCore:
                 block = policy.group_changed(account, old, self.registry.group_of(account))
                 if block is not None:
                     self.registry.block(account, block)
+
+
+def _post_trade_result(effects: Sequence[ReportEffect | None]) -> PostTradeResult:
+    blocks: list[AccountBlock] = []
+    pnls: list[AccountPnlRow] = []
+    rows: list[GroupRow] = []
+    for effect in effects:
+        if effect is not None:
+            blocks += effect.blocks
+            pnls += effect.pnls
+            rows += effect.rows
+    return PostTradeResult._of(blocks, pnls, rows)
 
 
 def _account_of(order: Order) -> int | None:

@@ -176,23 +176,36 @@ class Engine(Opaque):
         Every order is executed.
 
         Raises:
-            ExceptionGroup: some raised; the text names their indexes. The reservations of the
-                others are rolled back, since nobody can receive them.
+            SomeItemsFailed: some raised. Its ``results`` are those of the others, with their
+                reservations, which roll back when nobody holds the exception or them.
         """
-        return each("execute_pre_trade_many", self.execute_pre_trade, orders)
+        return each("execute_pre_trade_many", self.execute_pre_trade, orders, lets_go=True)
 
     def commit_many(self, reservations: Iterable[Reservation]) -> None:
-        """Commit every reservation; then raise one ExceptionGroup if some failed."""
+        """Commit every reservation.
+
+        Raises:
+            SomeItemsFailed: some raised; the others are done, and ``results`` is True for them.
+        """
         each("commit_many", _commit, reservations)
 
     def rollback_many(self, reservations: Iterable[Reservation]) -> None:
-        """Roll back every reservation; then raise one ExceptionGroup if some failed."""
+        """Roll back every reservation.
+
+        Raises:
+            SomeItemsFailed: some raised; the others are done, and ``results`` is True for them.
+        """
         each("rollback_many", _rollback, reservations)
 
     def apply_execution_report_many(
         self, reports: Iterable[ExecutionReport]
     ) -> list[PostTradeResult]:
-        """Apply every report, in order; then raise one ExceptionGroup if some failed."""
+        """Apply every report, in order; results in the order of the input.
+
+        Raises:
+            SomeItemsFailed: some raised; ``results`` are those of the others, which are applied.
+                Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
+        """
         return each("apply_execution_report_many", self.apply_execution_report, reports)
 
     # --- administration ------------------------------------------------------------------------
@@ -206,9 +219,11 @@ class Engine(Opaque):
         return Configurator._of(self._core, self)
 
 
-def _commit(reservation: Reservation) -> None:
+def _commit(reservation: Reservation) -> bool:
     reservation.commit()
+    return True
 
 
-def _rollback(reservation: Reservation) -> None:
+def _rollback(reservation: Reservation) -> bool:
     reservation.rollback()
+    return True

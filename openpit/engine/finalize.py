@@ -12,6 +12,10 @@ CPython lets handlers run where a function begins, where a loop goes round and a
 between two plain stores. So mutations leave their effects with the store that makes somebody
 responsible for them, and whoever is interrupted asks once more: what has left is not run twice. A
 built-in finaliser may be called again after an interrupt; a callback never is.
+
+What a handler raises where a loop goes round may pass by all the ``except``, ``finally`` and
+``with`` around that loop in its own function (CPython issue 130279), but not by those of its
+caller. So nothing that has to be put right stands around a loop: the loop is a function.
 """
 
 from __future__ import annotations
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Effects", "Finisher"]
 
 _NO_LOCK: Final[AbstractContextManager[object]] = nullcontext()
+_WITHOUT_WAITING: Final = (False,)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -88,47 +93,17 @@ class Finisher:
         self._run(effects, rolls_back=True)
 
     def _run(self, effects: Effects, *, rolls_back: bool) -> None:
-        mutations = effects.mutations
-        effects.mutations = ()
-        if rolls_back:
-            mutations = mutations[::-1]
-        at, interrupted_at = 0, -1
-        failure: BaseException | None = None
-        calls_back = has_failed = False
+        pending = [*effects.mutations]
+        run = _Run(self, pending, rolls_back=rolls_back)
         was_busy = self.busy
+        effects.mutations = pending  # they leave one by one
         try:
-            while at >= 0:
-                try:
-                    while at < len(mutations):
-                        mutation = mutations[at]
-                        if isinstance(mutation, BuiltinFinalizer):
-                            self.busy = True
-                            if rolls_back:
-                                mutation.rollback()
-                            else:
-                                mutation.commit()
-                            at += 1
-                        else:
-                            self.busy = False  # a callback is a safe point
-                            at += 1
-                            calls_back = True
-                            if rolls_back:
-                                mutation.rollback()
-                            else:
-                                mutation.commit()
-                            calls_back = False
-                    at = -1
-                except BaseException as error:  # noqa: BLE001 - the others run, also past ^C
-                    if calls_back:
-                        calls_back, has_failed = False, True
-                    elif at == interrupted_at:
-                        at, has_failed = at + 1, True  # twice: it cannot be done
-                    interrupted_at = at
-                    failure = error if failure is None else failure
+            run.to_the_end()
         finally:
             self.busy = was_busy
-        if has_failed:
+        if run.has_failed:
             self._registry.arm_finalizer_failure()
+        failure, run.failure = run.failure, None
         if failure is not None:
             try:
                 raise failure
@@ -159,13 +134,14 @@ class Finisher:
     def settle(self) -> None:
         """Roll back what dropped handles left, unless the engine is busy: then it does so later.
 
-        A failing callback arms the engine-wide block; its exception has nobody left to go to.
+        A failing callback arms the engine-wide block; its exception has nobody left to go to, but
+        for ^C and its like.
         Whoever takes the engine's lock calls this once more after letting go of it: another thread
         may have dropped a handle meanwhile, and cannot wait in a finaliser.
         """
         lock = self.lock
         while self.dropped and not self.busy:
-            if lock is not None and not lock.acquire(blocking=False):
+            if lock is not None and not _taken(lock):
                 return  # the thread that is inside the engine settles when it leaves
             try:
                 if self.dropped and not self.busy:
@@ -173,18 +149,87 @@ class Finisher:
                     del self.dropped[0]
                     try:
                         self.rollback(effects)
-                    except BaseException:  # noqa: BLE001 - see the docstring
+                    except BaseException as error:
                         with suppress(BaseException):
                             self.rollback(effects)
+                        if not isinstance(error, Exception):
+                            raise  # ^C is for whoever makes this call
             finally:
                 if lock is not None:
                     lock.release()
 
 
+class _Run:
+    """Mutations on their way to be committed or rolled back; each leaves the list for that."""
+
+    __slots__ = ("_finisher", "_interrupted_at", "_pending", "_rolls_back", "failure", "has_failed")
+
+    def __init__(self, finisher: Finisher, pending: list[Finalizer], *, rolls_back: bool) -> None:
+        self._finisher = finisher
+        self._pending = pending
+        self._rolls_back = rolls_back
+        self._interrupted_at = -1
+        self.failure: BaseException | None = None
+        self.has_failed = False
+
+    def to_the_end(self) -> None:
+        """Run all of them, also past ^C."""
+        try:
+            self._go_on()
+        except BaseException as error:  # noqa: BLE001 - kept in `failure`
+            left = len(self._pending)
+            if left and left == self._interrupted_at:
+                del self._pending[-1 if self._rolls_back else 0]  # twice: it cannot be done
+                self.has_failed = True
+            self._interrupted_at = left
+            self._keep(error)
+            self.to_the_end()
+
+    def _go_on(self) -> None:
+        finisher = self._finisher
+        pending = self._pending
+        rolls_back = self._rolls_back
+        at = -1 if rolls_back else 0
+        while pending:
+            mutation = pending[at]
+            if isinstance(mutation, BuiltinFinalizer):
+                finisher.busy = True
+                if rolls_back:
+                    mutation.rollback()
+                else:
+                    mutation.commit()
+                del pending[at]
+                continue
+            finisher.busy = False  # a callback is a safe point
+            del pending[at]
+            try:
+                if rolls_back:
+                    mutation.rollback()
+                else:
+                    mutation.commit()
+            except BaseException as error:  # noqa: BLE001 - the others run
+                self.has_failed = True
+                self._keep(error)
+
+    def _keep(self, error: BaseException) -> None:
+        if self.failure is None:
+            self.failure = error
+
+
+def _taken(lock: RLock) -> bool:
+    """Take a lock if nobody else has it.
+
+    Not by a plain call: behind that one, Python would run a signal's handler, and if it raised
+    nobody would know that the lock is taken. An iterator is asked without a look at signals.
+    """
+    return True in map(lock.acquire, _WITHOUT_WAITING)
+
+
 class Effects:
     """What the policies said of an order, merged in their order, and what it changed.
 
-    Kept apart from the handle, so that the many orders that change nothing need no finaliser.
+    Kept apart from the handle, so that the many orders that change nothing need no finaliser. Made
+    of the verdicts heard, each with the group id of its policy.
     ``open`` is set while what they hold is to be rolled back when nobody has them any more.
     """
 
@@ -199,7 +244,12 @@ class Effects:
         "thread",
     )
 
-    def __init__(self, finisher: Finisher, mutations: Sequence[Finalizer] = ()) -> None:
+    def __init__(
+        self,
+        finisher: Finisher,
+        mutations: Sequence[Finalizer] = (),
+        heard: Sequence[tuple[Verdict, int]] = (),
+    ) -> None:
         self._finisher = finisher
         self.open = False
         # The only thread that may finalise, 0 for any; see Finisher.drop.
@@ -209,6 +259,8 @@ class Effects:
         self.failure: BaseException | None = None
         self.lock_groups: dict[int, list[Decimal]] | None = None
         self.rows: Sequence[GroupRow] = ()
+        for verdict, group_id in heard:
+            self.add(verdict, group_id)
 
     def add(self, verdict: Verdict, group_id: int, *, keep_rejected: bool = False) -> None:
         """Merge one policy's verdict; what a rejecting policy locks and reports is left out."""
@@ -218,6 +270,7 @@ class Effects:
             self.mutations = [*self.mutations, *mutations] if self.mutations else mutations
         if verdict.failure is not None:
             self.fail(verdict.failure)
+            verdict.failure = None  # its traceback holds frames that hold the verdict
             return
         if verdict.rejects:
             self.rejects = [*self.rejects, *verdict.rejects]
@@ -246,9 +299,14 @@ class Effects:
             finally:
                 failure = None
 
-    def include(self, verdict: Verdict | None) -> None:
-        """Take the mutations of a verdict that :meth:`add` may not have come to."""
-        if verdict is None or not verdict.mutations:
+    def include_all(self, heard: Sequence[tuple[Verdict, int]]) -> None:
+        """Take the mutations of verdicts that may not have been added yet."""
+        for verdict, _ in heard:
+            self.include(verdict)
+
+    def include(self, verdict: Verdict) -> None:
+        """Take the mutations of a verdict that may not have been added yet."""
+        if not verdict.mutations:
             return
         last = verdict.mutations[-1]
         if not any(mutation is last for mutation in self.mutations):

@@ -145,8 +145,11 @@ class MarketDataService(Opaque):
         """Make one change and tell the listeners, in one order for all."""
         with self._lock:
             self._store.apply(operation)
-            for listener in self._listeners:
-                listener(operation)
+            self._tell(operation)
+
+    def _tell(self, operation: Operation) -> None:
+        for listener in self._listeners:
+            listener(operation)
 
     def _subscribe(self, listener: Callable[[Operation], object]) -> list[Operation]:
         """Have a listener told of every change from now on; return what came before."""
@@ -157,7 +160,12 @@ class MarketDataService(Opaque):
     def _unsubscribe(self, listener: Callable[[Operation], object]) -> None:
         """Tell a listener no more."""
         with self._lock:
-            self._listeners = [known for known in self._listeners if known != listener]
+            self._listeners = self._all_but(listener)
+
+    def _all_but(
+        self, listener: Callable[[Operation], object]
+    ) -> list[Callable[[Operation], object]]:
+        return [known for known in self._listeners if known != listener]
 
     def _snapshot(self) -> list[Operation]:
         """Return the operations that build this state from nothing."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Never
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.core.lock import Lock
-from openpit.errors import WireError
 from openpit.pretrade.rejects import Reject
 from openpit.pretrade.results import (
     AccountAdjustmentBatchResult,
@@ -16,6 +15,7 @@ from openpit.pretrade.results import (
     PostTradeResult,
     StartResult,
 )
+from openpit.router.expected import Expected
 from openpit.wire import kinds
 from openpit.wire.failures import read_failure
 from openpit.wire.rows import DecodedRejects, DecodedRows, lock_of, pnl_of, read_block
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHECKS",
+    "EXPECTED",
     "ROUTER",
     "Check",
     "Raised",
@@ -64,11 +65,9 @@ class Raised(Exception):  # noqa: N818 - carries an error, and is none
         self.error = error
 
 
-def _unexpected(link: ShardLink, reply: Reply) -> Never:
-    """Raise what the shard raised, or that its reply fits no command of this kind."""
-    if reply[0] == kinds.RAISED:
-        raise Raised(read_failure(reply[2:], link.number))
-    raise WireError(f"not a reply to this command: {reply!r:.200}")
+def _raised(link: ShardLink, reply: Reply) -> Raised:
+    """Return what the shard raised: of the replies to a command, the one that is no answer."""
+    return Raised(read_failure(reply[2:], link.number))
 
 
 # --- checks ------------------------------------------------------------------------------------
@@ -83,7 +82,7 @@ def read_execute(link: ShardLink, account: int | None, reply: Reply) -> ExecuteR
         return ExecuteResult._of(link.handles.held._of(link, account, *reply[1:]), ())
     if kind in _REJECTIONS:
         return ExecuteResult._of(None, DecodedRejects(reply[2]))
-    _unexpected(link, reply)
+    raise _raised(link, reply)
 
 
 _REJECTIONS: Final = frozenset({kinds.REJECTED, kinds.REJECTED_UNCOUNTED})
@@ -94,12 +93,12 @@ def _read_start(link: ShardLink, account: int | None, reply: Reply) -> StartResu
         return StartResult._of(link.handles.request._of(link, account, reply[1]), ())
     if reply[0] in _REJECTIONS:
         return StartResult._of(None, DecodedRejects(reply[2]))
-    _unexpected(link, reply)
+    raise _raised(link, reply)
 
 
 def _read_dry(link: ShardLink, _account: int | None, reply: Reply) -> DryRunReport:
     if reply[0] != kinds.DRY:
-        _unexpected(link, reply)
+        raise _raised(link, reply)
     _, _, rejects, lock, rows, block = reply
     return DryRunReport._of(
         None if rejects is None else DecodedRejects(rejects),
@@ -118,7 +117,7 @@ def _read_drop_copy(link: ShardLink, account: int | None, reply: Reply) -> DropC
         return DropCopyResult._of(operation, ())
     if reply[0] in _REJECTIONS:
         return DropCopyResult._of(None, DecodedRejects(reply[2]))
-    _unexpected(link, reply)
+    raise _raised(link, reply)
 
 
 class Check(NamedTuple):
@@ -157,7 +156,7 @@ def read_reported(link: ShardLink, _account: int | None, reply: Reply) -> PostTr
     if reply[0] == kinds.DONE:
         return PostTradeResult._of((), (), ())
     if reply[0] != kinds.REPORTED:
-        _unexpected(link, reply)
+        raise _raised(link, reply)
     _, _, blocks, pnls, rows = reply
     return PostTradeResult._of(
         [read_block(row) for row in blocks], [pnl_of(row) for row in pnls], DecodedRows(rows)
@@ -169,7 +168,7 @@ def read_adjusted(
 ) -> AccountAdjustmentBatchResult:
     """Return the result of a batch of adjustments."""
     if reply[0] != kinds.ADJUSTED:
-        _unexpected(link, reply)
+        raise _raised(link, reply)
     _, _, failed_index, rejects, rows, blocks = reply
     return AccountAdjustmentBatchResult._of(
         failed_index,
@@ -185,4 +184,19 @@ def read_value(link: ShardLink, _account: int | None, reply: Reply) -> Any:
         return None
     if reply[0] == kinds.ANSWER:
         return decode(reply[2])
-    _unexpected(link, reply)
+    raise _raised(link, reply)
+
+
+EXPECTED: Final[dict[Read, Expected]] = {
+    read: Expected(kinds.ANSWERS[kind])
+    for read, kind in (
+        (read_execute, kinds.EXECUTE),
+        (_read_start, kinds.START),
+        (_read_dry, kinds.EXECUTE_DRY_RUN),
+        (_read_drop_copy, kinds.DROP_COPY),
+        (read_reported, kinds.REPORT),
+        (read_adjusted, kinds.ADJUST),
+        (read_value, kinds.COMMIT),
+    )
+}
+"""The replies that each of the readers can read; more is said by the command, where it matters."""

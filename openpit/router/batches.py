@@ -6,22 +6,23 @@ so that a shard starts on the first while the router still encodes the next.
 
 from __future__ import annotations
 
-import time
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.order import Order
-from openpit.engine.batches import failure_of
+from openpit.engine.batches import failure_of, tell
 from openpit.errors import FrameTooLarge, WireError
 from openpit.pretrade.results import ExecuteResult
 from openpit.router.answers import CHECKS, Raised, denial, read_execute
 from openpit.router.calls import Call, Entry, overload, unknown
+from openpit.router.expected import EXECUTED
 from openpit.router.orders import captured_order
 from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
     from openpit.pretrade.policies.rate_limit import FixedWindows
     from openpit.router.calls import Reply
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from openpit.router.link import ShardLink
     from openpit.router.wide import Counted
 
-__all__ = ["UNPACKABLE", "ExecuteMany", "ManyCall", "Part", "timed"]
+__all__ = ["UNPACKABLE", "ExecuteMany", "ManyCall", "Part"]
 
 EXECUTE: Final = kinds.EXECUTE
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
@@ -50,6 +51,7 @@ class ManyCall(Call):
 
     method = ""
     has_deadline = False
+    lets_go = False  # whether results are handles, which no exception but the group may keep
 
     def __init__(self, items: int) -> None:
         super().__init__()
@@ -73,9 +75,9 @@ class ManyCall(Call):
     def completed(self, core: RouterCore) -> None:
         """End with the results, or with the exceptions of the items that failed."""
         if self.failures:
+            failure = self._failure()
             # Tracebacks of the exceptions may keep this call: its reservations must not hang on it.
             self.results = []
-            failure = self._failure()
             self.failures = {}
             self.fail(core, failure)
         else:
@@ -84,10 +86,17 @@ class ManyCall(Call):
     def _failure(self) -> BaseException:
         ordered = dict(sorted(self.failures.items()))
         plain = {place: error for place, error in ordered.items() if isinstance(error, Exception)}
-        if len(plain) < len(ordered):
-            # KeyboardInterrupt and its like are never wrapped.
-            return next(error for error in ordered.values() if not isinstance(error, Exception))
-        return failure_of(self.method, plain)
+        if len(plain) == len(ordered):
+            return failure_of(self.method, self.results, plain)
+        # KeyboardInterrupt and its like are never wrapped.
+        error = next(error for error in ordered.values() if not isinstance(error, Exception))
+        self.tell(error)
+        return error
+
+    def tell(self, error: BaseException) -> None:
+        """Have what ends the call, and is no failure of an item, carry what has been done."""
+        if not self.lets_go:
+            tell(error, self.results, self.failures)
 
     def put(self, core: RouterCore, index: int, value: Any) -> None:
         """Take an item's result."""
@@ -124,6 +133,9 @@ class ManyCall(Call):
                 link.waiting.remove(part)
                 part.withdrawn(core)  # type: ignore[attr-defined]  # parts have it
         self.held_back.clear()
+        interrupt = sys.exception()  # what made the caller go
+        if interrupt is not None and not self.done:
+            self.tell(interrupt)
         self.results = []  # replies that are still to come keep this call
         super().abandon(core)
 
@@ -212,22 +224,6 @@ class Part(Entry):
 # --- orders ------------------------------------------------------------------------------------
 
 
-def timed(orders: Iterable[Order], clock: Callable[[], int]) -> tuple[list[Order], list[int]]:
-    """Take the orders one by one, each with the time that a call for it alone would have.
-
-    By the system's clock the orders of one call have one time: no program could tell.
-    """
-    if clock is time.monotonic_ns:
-        listed = list(orders)
-        return listed, [clock()] * len(listed)
-    listed = []
-    times: list[int] = []
-    for order in orders:
-        listed.append(order)
-        times.append(clock())
-    return listed, times
-
-
 class ExecuteMany(ManyCall):
     """``execute_pre_trade`` for many orders.
 
@@ -238,6 +234,7 @@ class ExecuteMany(ManyCall):
     __slots__ = ("_counts_nothing", "_position", "_rows", "_times", "orders", "stopped_at")
 
     method = "execute_pre_trade_many"
+    lets_go = True
 
     def __init__(self, core: RouterCore, orders: Sequence[Order], times: Sequence[int]) -> None:
         super().__init__(len(orders))
@@ -441,6 +438,7 @@ class ExecutePart(Part):
 
     __slots__ = ("counts",)
 
+    expected = EXECUTED
     counts: list[Counted | None]  # as in _Rows; empty if the router counts nothing
 
     def withdrawn(self, core: RouterCore) -> None:

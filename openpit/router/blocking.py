@@ -175,8 +175,7 @@ class BlockingDriver(Runner):
                 with self._lock:
                     call = self._begin(method, *arguments)
                 try:
-                    while self._feed(call):
-                        pass
+                    self._feed_all(call)
                     if not call.done:
                         self._wait(call)
                 except BaseException:
@@ -191,6 +190,10 @@ class BlockingDriver(Runner):
             call = None  # as above
             raise
         return call
+
+    def _feed_all(self, call: Any) -> None:
+        while self._feed(call):
+            pass
 
     def _feed(self, call: Any) -> bool:
         """Encode and send a frame of a call; tell whether there is more."""
@@ -442,14 +445,17 @@ class BlockingDriver(Runner):
                 if is_due:
                     self._send()
             if is_due:
-                for port in self._ports:
-                    if port.link.in_flight > MARKET_BACKLOG:
-                        self._hold_back_quotes(port)
+                self._hold_back_all_quotes()
             if self.core.news:
                 tell(self.core, self._on_shard_down)
         finally:
             if is_held:
                 release()
+
+    def _hold_back_all_quotes(self) -> None:
+        for port in self._ports:
+            if port.link.in_flight > MARKET_BACKLOG:
+                self._hold_back_quotes(port)
 
     def _hold_back_quotes(self, port: Port) -> None:
         """Wait for a shard that has too many quotes before it; give it up if it takes none."""
@@ -514,11 +520,8 @@ class BlockingDriver(Runner):
                     core.close(self.clock())
                 self._send()
             self._wait_for(_Bystander(lambda: all(port.is_over for port in self._ports)))
-            for port in self._ports:
-                if not port.is_over:
-                    self._give_up(port, f"no answer within {self._timeout:g} s")
-            for feed in self._feeds:
-                feed.end()
+            self._give_up_the_rest()
+            self._end_feeds()
             self._ends.run()
         finally:
             if is_held:
@@ -543,6 +546,15 @@ class BlockingDriver(Runner):
         gone = _Bystander(lambda: self._reader is None)
         self._wait_for(gone, LEAVE_SECONDS)
         return gone.is_over()
+
+    def _give_up_the_rest(self) -> None:
+        for port in self._ports:
+            if not port.is_over:
+                self._give_up(port, f"no answer within {self._timeout:g} s")
+
+    def _end_feeds(self) -> None:
+        for feed in self._feeds:
+            feed.end()
 
     def _wait_for(self, bystander: _Bystander, seconds: float | None = None) -> None:
         deadline = monotonic() + (self._timeout if seconds is None else seconds)

@@ -29,8 +29,8 @@ from openpit.router.engine import ShardedEngine
 from openpit.router.interrupts import hold, release
 from openpit.router.proxies import BLOCKING, Handles
 from openpit.router.watch import STALL_SECONDS
+from openpit.shards.copying import dump_policies
 from openpit.shards.process import Worker, refuse_unguarded_main
-from openpit.shards.setup import dump_policies
 from openpit.shards.slots import MAX_SHARDS
 from openpit.wire.limits import CREDITS
 
@@ -144,7 +144,7 @@ class ShardedEngineBuilder(SyncedEngineBuilder):
         self._clock = clock
         self._is_no_sync = False
         if shards is None:
-            shards = min(len(os.sched_getaffinity(0)), MAX_SHARDS)
+            shards = min(_cores(), MAX_SHARDS)
         self._options = ShardedOptions(shards=shards, **options)
         return self
 
@@ -245,13 +245,7 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder):
         refuse_unguarded_main()
         policies, self._policies = self._open(), None
         check_policies(policies)
-        try:
-            payload, services = dump_policies(policies)
-        except Exception as error:
-            # dill lets through whatever a policy's attributes raise.
-            raise ShardStartError(
-                f"a policy cannot be copied into a worker: {type(error).__name__}: {error}", 0
-            ) from error
+        payload, services = dump_policies(policies)
         prototype = build_core(policies, self._clock, None)
         return _Plan(prototype, payload, services, self._options)
 
@@ -275,6 +269,11 @@ class _Plan:
             credit=options.credits,
             may_wait=options.max_wait != 0,
         )
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)  # not every platform has it
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def start_workers(workers: list[Worker], shards: int, seconds: float) -> None:

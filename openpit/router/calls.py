@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.errors import FrameTooLarge, OutcomeUnknown, ShardOverloaded, WireError
-from openpit.router.answers import Raised, denial
+from openpit.router.answers import EXPECTED, Raised, denial
+from openpit.router.expected import expected
 from openpit.wire import kinds
 from openpit.wire.frames import pack
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from openpit.router.answers import Check, Read
     from openpit.router.core import RouterCore
+    from openpit.router.expected import Expected
     from openpit.router.link import ShardLink
     from openpit.router.wide import Counted
 
@@ -48,7 +50,7 @@ Steps: TypeAlias = "Generator[list[Question], list[Reply | None], Any]"
 class Entry:
     """Consecutive commands to one shard."""
 
-    __slots__ = ("count", "first", "is_sent", "packed")
+    __slots__ = ("count", "expected", "first", "is_sent", "packed")
 
     holds_up_all = False  # whether calls to all other shards may have to wait for the answer
 
@@ -56,6 +58,7 @@ class Entry:
     count: int  # how many commands
     first: int  # sequence number of the first, once they are on their way
     packed: bytes  # the commands, until they are on their way
+    expected: Expected  # what may answer each of the commands
 
     def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
         """Take the reply to one of the commands."""
@@ -176,6 +179,7 @@ class CommandCall(Call):
         self.read = read
         self.check = check
         self.counted = counted
+        self.expected = EXPECTED[read]
 
     def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
         if reply[0] == kinds.REJECTED_UNCOUNTED:
@@ -277,14 +281,15 @@ class Ask(Entry):
 
     __slots__ = ("call", "is_over", "kind", "place")
 
-    def __init__(self, call: WideCall, place: int, packed: bytes, kind: int) -> None:
+    def __init__(self, call: WideCall, place: int, packed: bytes, command: tuple[Any, ...]) -> None:
         self.is_sent = True
         self.is_over = False  # the procedure has gone on without the answer
         self.count = 1
         self.packed = packed
         self.call = call
         self.place = place
-        self.kind = kind
+        self.kind: int = command[0]
+        self.expected = expected(command)
 
     @property
     def holds_up_all(self) -> bool:  # type: ignore[override]  # the base class says it for all
@@ -389,7 +394,7 @@ class WideCall(Call):
             self._missing = len(questions)
             self._is_asking = True  # a shard that is down answers at once
             for place, (link, command) in enumerate(questions):
-                core.ask(link, Ask(self, place, packed[place], command[0]))
+                core.ask(link, Ask(self, place, packed[place], command))
             self._is_asking = False
             if self._missing:
                 return

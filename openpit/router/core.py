@@ -9,7 +9,7 @@ Methods are not re-entrant: a face that is used from several threads puts a lock
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.core.order import Order
 from openpit.errors import EngineClosed, WireError
@@ -17,6 +17,7 @@ from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.router.answers import CHECKS, read_adjusted, read_execute, read_reported, read_value
 from openpit.router.batches import ExecuteMany
 from openpit.router.calls import Ask, Call, CommandCall, Entry, HandleCall, HandleWideCall, WideCall
+from openpit.router.expected import expected
 from openpit.router.finalizing import finalize_many
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.link import ShardLink
@@ -28,6 +29,7 @@ from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.wire import kinds
 from openpit.wire.frames import pack
 from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
+from openpit.wire.replies import check_reply
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -47,7 +49,9 @@ ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
 ARMED: Final = kinds.ARMED
 
-_WIDTHS: Final = {kind: len(layout.fields) + 1 for kind, layout in kinds.REPLIES.items()}
+Delivery: TypeAlias = "tuple[Entry, Reply, int, int, tuple[bool, bool] | None]"
+"""An entry, a reply to it, the first of its commands that this answers, how many, and what the
+engine-wide block that the shard told of before it came from."""
 
 # What a reply that is not of this protocol makes of the code that reads it.
 _MALFORMED: Final = (
@@ -116,7 +120,9 @@ class RouterCore:
     def start(self, link: ShardLink, now: int, payload: bytes) -> Call:
         """Have a worker load its engine; the call ends when the shard is up or has refused."""
         call = Start(link)
-        call.packed = pack((kinds.HELLO, None, now, link.number, len(self.links), payload))
+        command = (kinds.HELLO, None, now, link.number, len(self.links), payload)
+        call.packed = pack(command)
+        call.expected = expected(command)
         link.stage(call)
         return call
 
@@ -326,42 +332,67 @@ class RouterCore:
             self._pump(link)
 
     def _take(self, link: ShardLink, replies: Sequence[Reply]) -> None:
+        """Deliver the replies of a frame, all of which have been looked at before the first one."""
         pending = link.pending
+        for entry, reply, seq, count, causes in self._looked_at(link, replies):
+            link.answered = seq + count
+            link.in_flight -= count
+            kind = reply[0]
+            if causes is not None:
+                self._hold_back(link, causes, entry, reply, seq, count)
+            elif kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - twice as fast as a tuple
+                entry.replied_run(self, link, kind, seq, count)
+            else:
+                entry.replied(self, link, reply)
+            # Only now: an entry that cannot make sense of its reply is lost with its shard.
+            if seq + count == entry.first + entry.count:
+                pending.popleft()
+
+    def _looked_at(self, link: ShardLink, replies: Sequence[Reply]) -> list[Delivery]:
+        """Return what each entry in flight is to have of a frame's replies.
+
+        Raises:
+            WireError: one of them is no reply of this protocol, or none to what it answers.
+        """
+        deliveries: list[Delivery] = []
+        entries = iter(link.pending)
+        seq = end = link.answered  # and the number behind the last command of the entry in hand
+        left = link.in_flight
         causes = link.causes
         for reply in replies:
             kind = reply[0]
-            seq = reply[1]
-            if seq != link.answered:
-                raise WireError(f"reply to {seq} where {link.answered} was expected")
-            if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - twice as fast as a tuple
-                count = reply[2]
-                if not 0 < count <= link.in_flight:
-                    raise WireError(f"an answer to {count} of {link.in_flight} commands")
-            elif kind == ARMED:
-                # The reply that this one goes before may come in the next frame.
-                causes = link.causes = reply[2]
-                continue
-            elif len(reply) != _WIDTHS[kind]:
-                raise WireError(f"not a reply of this protocol: {reply!r:.200}")
+            is_run = kind == ACCEPTED or kind == DONE  # noqa: PLR1714 - as above
+            if is_run and len(reply) == 3:  # noqa: PLR2004 - kind, number, count
+                _, number, count = reply
+                if not (type(kind) is type(number) is type(count) is int and 0 < count <= left):
+                    raise WireError(f"an answer to {count!r:.50} of {left} commands")
             else:
+                check_reply(reply)
+                number = reply[1]
                 count = 1
-            link.answered = seq + count
-            link.in_flight -= count
-            while count:
-                entry = pending[0]
-                here = min(count, entry.first + entry.count - seq)
+            if number != seq or not left:
+                raise WireError(f"reply to {number} where {seq} was expected")
+            if kind == ARMED:
+                # The reply that this one goes before may come in the next frame.
                 if causes is not None:
-                    self._hold_back(link, causes, entry, reply, seq, here)
-                elif kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - as above
-                    entry.replied_run(self, link, kind, seq, here)
-                else:
-                    entry.replied(self, link, reply)
-                # Only now: an entry that cannot make sense of its reply is lost with its shard.
-                if seq + here == entry.first + entry.count:
-                    pending.popleft()
+                    raise WireError(f"an engine-wide block is told twice: {reply!r:.200}")
+                causes = reply[2]
+                continue
+            left -= count
+            while count:
+                if seq == end:
+                    entry = next(entries)
+                    end = entry.first + entry.count
+                may_answer, tested, fits = entry.expected
+                if kind not in may_answer or (kind == tested and not fits(reply)):
+                    raise WireError(f"not a reply to this command: {reply!r:.200}")
+                here = min(count, end - seq)
+                deliveries.append((entry, reply, seq, here, causes))
                 seq += here
                 count -= here
-            causes = link.causes = None
+            causes = None
+        link.causes = causes
+        return deliveries
 
     def _hold_back(
         self, link: ShardLink, causes: Reply, entry: Entry, reply: Reply, seq: int, count: int
@@ -575,6 +606,7 @@ class RouterCore:
     ) -> Call:
         self._check_open(now)
         call = CommandCall(link, account, pack(command), read)
+        call.expected = expected(command)
         self.submit(link, call)
         return call
 

@@ -8,7 +8,7 @@ from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
 from openpit.engine.engine import checked_adjustments
 from openpit.router.accounts import ShardedAccounts
-from openpit.router.batches import timed
+from openpit.router.orders import timed
 from openpit.router.settings import ShardedConfigurator
 
 if TYPE_CHECKING:
@@ -139,40 +139,62 @@ class ShardedEngine(Opaque):
         that a block stops counts for the broker's and assets' rates until its shard has said so.
 
         Raises:
-            ExceptionGroup: some raised; the text names their indexes. The reservations of the
-                others are rolled back, since nobody can receive them.
+            SomeItemsFailed: some raised. Its ``results`` are those of the others, with their
+                reservations, which roll back when nobody holds the exception or them.
         """
         driver = self._driver
         listed, times = timed(orders, driver.clock)
         call: ExecuteMany = driver.run_part(self._core.execute_many, listed, times)
         try:
-            while call.stopped_at is not None:
-                # An order without account id depends on all accounts: it runs on its own.
-                result = failure = None
-                try:
-                    result = driver.run(self._core.execute_stopped, call)
-                except Exception as error:  # noqa: BLE001 - told with the others, at the end
-                    failure = error
-                call.judged(result, failure)
-                del result, failure  # a traceback may keep this frame, and the reservation in it
-                driver.run_part(call.resume)
+            self._go_on(call)
         except BaseException:
             driver.abandon(call)  # nobody receives what it has so far
             raise
         return call.result()  # type: ignore[no-any-return]  # the list of results
 
+    def _go_on(self, call: ExecuteMany) -> None:
+        """Have the orders without account id judged: each depends on all accounts, and runs alone.
+
+        A function of its own: see the end of the docstring of ``engine/finalize.py``.
+        """
+        driver = self._driver
+        while call.stopped_at is not None:
+            result = failure = None
+            try:
+                result = driver.run(self._core.execute_stopped, call)
+            except Exception as error:  # noqa: BLE001 - told with the others, at the end
+                failure = error
+            call.judged(result, failure)
+            del result, failure  # a traceback may keep this frame, and the reservation in it
+            driver.run_part(call.resume)
+
     def commit_many(self, reservations: Iterable[Reservation]) -> None:
-        """Commit every reservation; then raise one ExceptionGroup if some failed."""
+        """Commit every reservation.
+
+        Raises:
+            SomeItemsFailed: some failed; the others are done, and ``results`` is True for them.
+                Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
+        """
         self._driver.run_many(self._core.commit_many, list(reservations))
 
     def rollback_many(self, reservations: Iterable[Reservation]) -> None:
-        """Roll back every reservation; then raise one ExceptionGroup if some failed."""
+        """Roll back every reservation.
+
+        Raises:
+            SomeItemsFailed: some failed; the others are done, and ``results`` is True for them.
+                Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
+        """
         self._driver.run_many(self._core.rollback_many, list(reservations))
 
     def apply_execution_report_many(
         self, reports: Iterable[ExecutionReport]
     ) -> list[PostTradeResult]:
-        """Apply every report, each account's in sequence; raise one ExceptionGroup at the end."""
+        """Apply every report, each account's in sequence; results in the order of the input.
+
+        Raises:
+            SomeItemsFailed: some failed; ``results`` are those of the others, which are applied.
+                Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
+        """
         results: list[PostTradeResult] = self._driver.run_many(
             self._core.report_many, list(reports)
         )

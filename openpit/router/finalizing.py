@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import WireError
 from openpit.router.batches import ManyCall, Part
+from openpit.router.expected import failures_of
 from openpit.router.proxies import HeldReservation, LocalReservation, OperationProxy
 from openpit.wire import kinds
 from openpit.wire.failures import read_failure
@@ -14,7 +15,7 @@ from openpit.wire.frames import pack
 from openpit.wire.limits import HANDLES_PER_COMMAND
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from openpit.router.calls import Reply
     from openpit.router.core import RouterCore
@@ -32,6 +33,8 @@ class FinalizeMany(ManyCall):
         self, core: RouterCore, reservations: Sequence[Any], now: int, *, commit: bool
     ) -> None:
         super().__init__(len(reservations))
+        # True for those that end here; the others are done when their shard says so.
+        self.results = [True] * len(reservations)
         self.reservations = reservations
         self._commit = commit
         self._now = now
@@ -47,6 +50,7 @@ class FinalizeMany(ManyCall):
         handles, indexes = self._handles[proxy._link.number]
         handles.append(proxy._handle)
         indexes.append(index)
+        self.results[index] = None
 
     def feed(self, core: RouterCore) -> bool:
         kind = kinds.COMMIT_MANY if self._commit else kinds.ROLLBACK_MANY
@@ -55,6 +59,7 @@ class FinalizeMany(ManyCall):
                 end = start + HANDLES_PER_COMMAND
                 packed = pack((kind, None, self._now, handles[start:end]))
                 part = FinalizePart(self, indexes[start:end], packed, 1)
+                part.expected = failures_of(len(part.indexes))
                 core.submit(core.links[number], part)
             self._handles[number] = ([], [])
         self.fed(core)
@@ -90,14 +95,21 @@ class FinalizePart(Part):
         call: FinalizeMany = self.call
         if not is_wanted:
             return
+        failures: dict[int, BaseException] = {}
         if reply[0] == kinds.FAILURES:
             for failed, *failure in reply[2]:
-                call.failures[self.indexes[failed]] = read_failure(tuple(failure), link.number)
+                failures[self.indexes[failed]] = read_failure(tuple(failure), link.number)
         elif reply[0] == kinds.RAISED:  # so many failures that they do not fit into a frame
             error = read_failure(reply[2:], link.number)
-            call.failures.update(dict.fromkeys(self.indexes, error))
+            failures = dict.fromkeys(self.indexes, error)
         elif reply[0] != kinds.DONE:
             raise WireError(f"not a reply to a list of handles: {reply!r:.200}")
+        results = call.results
+        for index in self.indexes:
+            results[index] = True
+        for index, error in failures.items():
+            results[index] = None
+            call.failures[index] = error
         call.settle(core, len(self.indexes))
 
 
@@ -106,29 +118,43 @@ def finalize_many(
 ) -> FinalizeMany:
     """Return the call that finalises reservations; those without effects are finalised here."""
     call = FinalizeMany(core, reservations, now, commit=commit)
-    finished = 0
+    numbered = enumerate(reservations)
     try:
-        for index, reservation in enumerate(reservations):
-            try:
-                if isinstance(reservation, LocalReservation):
-                    if reservation._open and reservation._link.is_up:
-                        reservation._open = False
-                    else:
-                        reservation.finish()  # raises what there is to say
-                elif isinstance(reservation, _HELD) and reservation._link.runner is core.runner:
-                    if reservation.close():
-                        call.add(index, reservation)
-                        continue
-                else:
-                    _finalize_foreign(reservation, commit=commit)
-            except Exception as error:  # noqa: BLE001 - told together, when every item is finished
-                call.failures[index] = error
-            finished += 1
-    except BaseException:
+        finished = _end_here(call, core, numbered, commit=commit)
+    except BaseException as error:
         call.reopen()  # none of them has been told to its shard
+        ahead = next(numbered, (len(reservations), None))[0]
+        for index in range(max(ahead - 1, 0), len(reservations)):
+            call.results[index] = None
+        call.tell(error)
         raise
     call.settle(core, finished)
     return call
+
+
+def _end_here(
+    call: FinalizeMany, core: RouterCore, numbered: Iterator[tuple[int, Any]], *, commit: bool
+) -> int:
+    """Finalise what its shard need not hear of, list the others; return how many have ended."""
+    finished = 0
+    for index, reservation in numbered:
+        try:
+            if isinstance(reservation, LocalReservation):
+                if reservation._open and reservation._link.is_up:
+                    reservation._open = False
+                else:
+                    reservation.finish()  # raises what there is to say
+            elif isinstance(reservation, _HELD) and reservation._link.runner is core.runner:
+                if reservation.close():
+                    call.add(index, reservation)
+                    continue
+            else:
+                _finalize_foreign(reservation, commit=commit)
+        except Exception as error:  # noqa: BLE001 - told together, when every item is finished
+            call.failures[index] = error
+            call.results[index] = None
+        finished += 1
+    return finished
 
 
 def _finalize_foreign(reservation: Any, *, commit: bool) -> None:

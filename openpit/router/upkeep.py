@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import ShardStartError, WireError
 from openpit.router.answers import read_value
 from openpit.router.calls import Call, CommandCall, Entry
+from openpit.router.expected import Expected
 from openpit.router.lifecycle import ShardEvent
 from openpit.wire import kinds
 from openpit.wire.frames import pack
@@ -21,11 +22,15 @@ __all__ = ["Close", "Drop", "Goodbye", "Owed", "Quote", "Start", "let_go", "say_
 
 Reply = tuple[Any, ...]
 
+_DONE: Final = Expected(kinds.ANSWERS[kinds.CLOSE])
+
 
 class Unattended(Entry):
     """One command whose reply says only that it is done."""
 
     __slots__ = ()
+
+    expected = _DONE
 
     def __init__(self) -> None:
         self.is_sent = True

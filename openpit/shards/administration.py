@@ -6,17 +6,21 @@ as they are; the names of the second are the public configurator's.
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.engine.configurator import Configurator
 from openpit.errors import AccountGroupRegistrationError
+from openpit.param.ids import AccountId
+from openpit.pretrade.rejects import AccountBlock
+from openpit.wire.figures import ASSETS, malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from openpit.engine.core import EngineCore
 
-__all__ = ["administer", "configure"]
+__all__ = ["administer", "check_administration", "check_configuration", "configure"]
 
 
 def _first_refusal(
@@ -52,6 +56,109 @@ _ADMINISTRATION: Final[dict[str, Callable[..., object]]] = {
     "unblock_group": lambda core, *values: core.registry.unblock_group(*values),
     "unregister_group": lambda core, *values: core.unregister_group(*values),
 }
+
+
+# --- what their arguments may be ------------------------------------------------------------------
+
+_U32_MAX: Final = 2**32 - 1
+
+
+def _is_account(value: object) -> bool:
+    return type(value) is int  # whose account, and that it is one, the caller finds out
+
+
+def _are_accounts(value: object) -> bool:
+    return type(value) is list and all(map(_is_account, value))
+
+
+def _is_group(value: object) -> bool:
+    return type(value) is int and 0 <= value <= _U32_MAX
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str
+
+
+def _is_asset(value: object) -> bool:
+    return type(value) is str and ASSETS[value] is not None
+
+
+def _is_block(value: object) -> bool:
+    return type(value) is AccountBlock
+
+
+_ARGUMENTS: Final[dict[str, tuple[Callable[[object], bool], ...]]] = {
+    "anything_blocked": (),
+    "block": (_is_account, _is_block),
+    "block_group": (_is_group, _is_text),
+    "can_register": (_are_accounts, _is_group),
+    "can_unregister": (_are_accounts, _is_group),
+    "clear_currency": (_is_account,),
+    "clear_group_currency": (_is_group,),
+    "group_of": (_is_account,),
+    "register_group": (_are_accounts, _is_group),
+    "replace_block_reason": (_is_account, _is_text),
+    "replace_group_block_reason": (_is_group, _is_text),
+    "set_currency": (_is_account, _is_asset),
+    "set_group_currency": (_is_group, _is_asset),
+    "unblock": (_is_account,),
+    "unblock_all": (),
+    "unblock_group": (_is_group,),
+    "unregister_group": (_are_accounts, _is_group),
+}
+
+
+def check_administration(method: object, arguments: Any) -> Sequence[int]:
+    """Return the accounts that a call names.
+
+    Raises:
+        WireError: there is no such call, or not with such arguments.
+    """
+    checks = _ARGUMENTS.get(method) if type(method) is str else None
+    if checks is None or type(arguments) is not tuple or len(arguments) != len(checks):
+        raise malformed("an administrative call", (method, arguments))
+    accounts: Sequence[int] = ()
+    for check, value in zip(checks, arguments, strict=True):
+        if not check(value):
+            raise malformed("an administrative call", (method, arguments))
+        if check is _is_account:
+            accounts = (value,)
+        elif check is _are_accounts:
+            accounts = value
+    return accounts
+
+
+def _parameters(method: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of a configurator's parameters, and of those without a default."""
+    parameters = [*signature(getattr(Configurator, method)).parameters.values()][1:]
+    return (
+        frozenset(one.name for one in parameters),
+        frozenset(one.name for one in parameters if one.default is one.empty),
+    )
+
+
+_SETTINGS: Final = {
+    method: _parameters(method) for method in vars(Configurator) if not method.startswith("_")
+}
+
+
+def check_configuration(method: object, arguments: Any) -> Sequence[int]:
+    """Return the accounts that a change of settings names; its values are read when it is made.
+
+    Raises:
+        WireError: there is no such change, or not with arguments of such names.
+    """
+    names = _SETTINGS.get(method) if type(method) is str else None
+    if names is None or type(arguments) is not dict:
+        raise malformed("a change of settings", (method, arguments))
+    known, needed = names
+    if not needed <= arguments.keys() <= known:
+        raise malformed("a change of settings", (method, arguments))
+    account = arguments.get("account")
+    return (account._value,) if type(account) is AccountId else ()
+
+
+# --- how they are made ----------------------------------------------------------------------------
 
 
 def administer(core: EngineCore, method: str, arguments: Any) -> object:

@@ -7,7 +7,6 @@ whatever waits for a commit, a rollback or a main stage.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.core.order import Order
@@ -15,19 +14,12 @@ from openpit.engine.handles import EngineRequest
 from openpit.errors import FrameTooLarge, WireError
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy, SuppliedCounts
 from openpit.shards.administration import administer, configure
+from openpit.shards.intake import Intake
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import FrameReader, frames, pack, pack_rows
-from openpit.wire.rows import (
-    SIDES,
-    block_row,
-    lock_row,
-    outcome_row,
-    pnl_row,
-    read_report,
-    reject_row,
-)
-from openpit.wire.values import decode, encode
+from openpit.wire.rows import block_row, lock_row, outcome_row, pnl_row, reject_row
+from openpit.wire.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,11 +33,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ShardClock", "ShardCore"]
 
-EXECUTE: Final = kinds.EXECUTE
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 
 # What packing a reply may raise: too long, a text without UTF-8 form, a number over 64 bits.
 _UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
+
+_FAILURES_IN_FULL: Final = 16
+"""Failures in one reply that are told in full: all that there can be have to fit into a frame."""
 
 Command = tuple[Any, ...]
 Reply: TypeAlias = "Sequence[Any]"
@@ -78,6 +72,7 @@ class ShardCore:
         "_engine",
         "_fresh_orders",
         "_handlers",
+        "_intake",
         "_next",
         "_open",
         "_order",
@@ -102,6 +97,7 @@ class ShardCore:
         self._services = services
         self._next = 1
         self._reader = reader or FrameReader()
+        self._intake = Intake(engine.registry.owns, services)
         self._open: dict[int, Effects | EngineRequest] = {}
         self._armed = (False, False)
         # A built-in policy reads an order and lets it go, so one object serves them all; a custom
@@ -125,7 +121,7 @@ class ShardCore:
             kinds.ROLLBACK_MANY: self._rollback_many,
             kinds.DROP: self._drop,
             kinds.REPORT: self._report,
-            kinds.REPORT_WHOLE: self._report_whole,
+            kinds.REPORT_WHOLE: self._report,
             kinds.ADJUST: self._adjust,
             kinds.ADMINISTER: self._administer,
             kinds.CONFIGURE: self._configure,
@@ -159,7 +155,7 @@ class ShardCore:
         for number, commands in arrived:
             if number != self._next:
                 raise WireError(f"command {number} where {self._next} was expected")
-            self._handle(number, commands, answered)
+            self._handle(number, self._intake.read(commands), answered)
             self._next = number + len(commands)
         return self._packed(first, answered) if answered else b""
 
@@ -201,27 +197,25 @@ class ShardCore:
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
         for command in commands:
             kind = command[0]
-            if kind == EXECUTE:
-                _, account, now, underlying, settlement, side, quantity, volume, price = command
-            elif kind == EXECUTE_COUNTED:
-                (_, account, now, underlying, settlement, side, quantity, volume, price,
-                 broker, asset) = command  # fmt: skip
-                counts.supply(broker, asset)
-            else:
+            if kind > EXECUTE_COUNTED:
                 self._handle_other(seq, command, answered)
                 seq += 1
                 run = None
                 continue
+            (_, account, now, underlying, settlement, side, quantity, volume, price,
+             broker, asset) = command  # fmt: skip
+            if kind == EXECUTE_COUNTED:
+                counts.supply(broker, asset)
             clock.now = now
             if fresh:
                 order = Order._of(None, None, None, None, None, None, None)
             order._underlying_ = underlying
             order._settlement_ = settlement
             order._account_ = account
-            order._side_ = SIDES[side]
-            order._quantity_ = None if quantity is None else Decimal(quantity)
-            order._volume_ = None if volume is None else Decimal(volume)
-            order._price_ = None if price is None else Decimal(price)
+            order._side_ = side
+            order._quantity_ = quantity
+            order._volume_ = volume
+            order._price_ = price
             counted = kind == EXECUTE_COUNTED
             reply: Reply | None = None
             try:
@@ -270,10 +264,7 @@ class ShardCore:
     # --- everything else -------------------------------------------------------------------------
 
     def _handle_other(self, seq: int, command: Command, answered: list[Reply]) -> None:
-        kind = command[0]
-        handler = self._handlers.get(kind)
-        if handler is None or len(command) != len(kinds.COMMANDS[kind].fields) + 1:
-            raise WireError(f"no command of this protocol: {command!r:.200}")
+        handler = self._handlers[command[0]]
         self._clock.now = command[2]
         try:
             reply = handler(seq, command)
@@ -294,9 +285,7 @@ class ShardCore:
     # orders
 
     def _order_of(self, command: Command) -> Order:
-        order = decode(command[3])
-        if not isinstance(order, Order):
-            raise WireError(f"an order was expected: {command!r:.200}")
+        order: Order = command[3]
         self._counts.supply(command[4], command[5])
         return order
 
@@ -365,12 +354,13 @@ class ShardCore:
         return self._finalize_many(seq, command[3], commit=False)
 
     def _finalize_many(self, seq: int, handles: Sequence[int], *, commit: bool) -> Reply | None:
-        failures = []
+        failures: list[tuple[Any, ...]] = []
         for place, handle in enumerate(handles):
             try:
                 self._finalize(handle, commit=commit)
             except BaseException as error:  # noqa: BLE001 - every item is finished; told together
-                failures.append((place, *failure_row(error)))
+                brief = len(failures) >= _FAILURES_IN_FULL
+                failures.append((place, *failure_row(error, brief=brief)))
         return (kinds.FAILURES, seq, tuple(failures)) if failures else None
 
     def _drop(self, _seq: int, command: Command) -> None:
@@ -382,14 +372,11 @@ class ShardCore:
     # reports and adjustments
 
     def _report(self, seq: int, command: Command) -> Reply | None:
-        return _reported(seq, self._engine.apply_report(read_report(command), command[2]))
-
-    def _report_whole(self, seq: int, command: Command) -> Reply | None:
-        return _reported(seq, self._engine.apply_report(decode(command[3]), command[2]))
+        return _reported(seq, self._engine.apply_report(command[3], command[2]))
 
     def _adjust(self, seq: int, command: Command) -> Reply:
         _, account, now, adjustments = command
-        result = self._engine.apply_adjustment(account, decode(adjustments), now)
+        result = self._engine.apply_adjustment(account, adjustments, now)
         return (
             kinds.ADJUSTED,
             seq,
@@ -402,17 +389,17 @@ class ShardCore:
     # administration
 
     def _administer(self, seq: int, command: Command) -> Reply | None:
-        answer = administer(self._engine, command[3], decode(command[4]))
+        answer = administer(self._engine, command[3], command[4])
         return None if answer is None else (kinds.ANSWER, seq, encode(answer))
 
     def _configure(self, seq: int, command: Command) -> Reply | None:
-        answer = configure(self._engine, command[3], decode(command[4]))
+        answer = configure(self._engine, command[3], command[4])
         # Orders that were submitted before count for nothing: there was no limit to count for.
         self._counts.supply(0, 0)
         return None if answer is None else (kinds.ANSWER, seq, encode(answer))
 
     def _quote(self, _seq: int, command: Command) -> None:
-        self._services[command[3]]._apply(decode(command[4]))
+        self._services[command[3]]._apply(command[4])
 
     def _arm(self, _seq: int, command: Command) -> None:
         registry = self._engine.registry

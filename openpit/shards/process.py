@@ -10,7 +10,7 @@ import multiprocess
 from multiprocess.process import _children as children
 
 from openpit.shards.spawning import TAKEN, WorkerProcess, pipe, widen
-from openpit.shards.worker import main
+from openpit.shards.worker import MALFORMED, main
 
 __all__ = ["GONE", "PIPE_BYTES", "Worker", "refuse_unguarded_main"]
 
@@ -25,6 +25,11 @@ _UNGUARDED: Final = (
     'when it is imported: put what the program does under `if __name__ == "__main__":`'
 )
 
+_DAEMONIC: Final = (
+    "a daemonic process of multiprocess may not start workers: make it with daemon=False, or build "
+    "the engine in its parent"
+)
+
 
 def refuse_unguarded_main() -> None:
     """Raise if a worker on its way up has come to build an engine of its own.
@@ -32,8 +37,14 @@ def refuse_unguarded_main() -> None:
     Raises:
         RuntimeError: the main module lacks its guard.
     """
-    if getattr(multiprocess.current_process(), "_inheriting", False):
+    process = multiprocess.current_process()
+    if getattr(process, "_inheriting", False):
         raise RuntimeError(_UNGUARDED)
+    if process.daemon:
+        raise RuntimeError(_DAEMONIC)
+
+
+_MEANINGS: Final = {MALFORMED: ": it was sent what is no command, see its stderr"}
 
 
 class Worker:
@@ -113,7 +124,7 @@ class Worker:
             elif code < 0:
                 self._ending = f"its worker was killed by signal {-code}"
             else:
-                self._ending = f"its worker ended with exit code {code}"
+                self._ending = f"its worker ended with exit code {code}{_MEANINGS.get(code, '')}"
         return self._ending
 
     def kill(self) -> None:

@@ -1,4 +1,4 @@
-"""A worker's engine on its way there: policies by dill, once, when it starts.
+"""A worker's engine, made of what its first command holds: policies by dill, once.
 
 Everything is pickled in one go, so that policies which share an object share its copy as well. A
 market data service stays with the router; its place in the router's list stands for it, and becomes
@@ -7,47 +7,27 @@ the worker's replica.
 
 from __future__ import annotations
 
+import sys
 from io import BytesIO
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-import dill
-
 from openpit.engine.builder import build_core
 from openpit.errors import WireError
 from openpit.marketdata.service import MarketDataService
+from openpit.shards.copying import PolicyUnpickler
 from openpit.shards.core import ShardClock, ShardCore
-from openpit.shards.slots import slot_of, spread_slots
+from openpit.shards.slots import MAX_SHARDS, slot_of, spread_slots
 from openpit.wire import kinds
+from openpit.wire.classes import load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from openpit.wire.frames import Frame, FrameReader
 
-    from openpit.pretrade.runtime import BuiltinPolicy
-    from openpit.wire.frames import FrameReader
-
-__all__ = ["dump_policies", "start_shard"]
+__all__ = ["first_command", "start_shard"]
 
 
-class _Pickler(dill.Pickler):  # type: ignore[misc]  # dill ships no types
-    """Writes policies, and collects the services that they read."""
-
-    def __init__(self, file: BytesIO, services: list[MarketDataService]) -> None:
-        super().__init__(file, recurse=True)
-        self._services = services
-
-    def persistent_id(self, value: object) -> int | None:
-        """Return a service's place in the list; None for anything that is pickled."""
-        if not isinstance(value, MarketDataService):
-            return None
-        for place, service in enumerate(self._services):
-            if service is value:
-                return place
-        self._services.append(value)
-        return len(self._services) - 1
-
-
-class _Unpickler(dill.Unpickler):  # type: ignore[misc]  # dill ships no types
+class _Unpickler(PolicyUnpickler):
     """Reads policies, and gives them the worker's services."""
 
     def __init__(self, file: BytesIO, clock: ShardClock) -> None:
@@ -62,12 +42,26 @@ class _Unpickler(dill.Unpickler):  # type: ignore[misc]  # dill ships no types
         return self.services[place]
 
 
-def dump_policies(policies: Sequence[BuiltinPolicy]) -> tuple[bytes, list[MarketDataService]]:
-    """Return policies that no engine has bound yet, pickled, and the services that they read."""
-    file = BytesIO()
-    services: list[MarketDataService] = []
-    _Pickler(file, services).dump(list(policies))
-    return file.getvalue(), services
+def first_command(frame: Frame) -> tuple[tuple[Any, ...], tuple[tuple[Any, ...], ...]]:
+    """Return the command that a connection starts with, and those behind it in its frame.
+
+    Raises:
+        WireError: it is another command, or none.
+    """
+    first, commands = frame
+    if first != 0 or not commands:
+        raise WireError(f"a connection starts with command 0, not with {first}")
+    hello, *others = commands
+    _check_hello(hello)
+    return hello, tuple(others)
+
+
+def _check_hello(command: tuple[Any, ...]) -> None:
+    if not kinds.conforms(command, kinds.COMMANDS) or command[0] != kinds.HELLO:
+        raise WireError(f"a connection starts with HELLO, not with {command!r:.200}")
+    _, account, _, number, shards, _ = command
+    if account is not None or not 0 <= number < shards <= MAX_SHARDS:
+        raise WireError(f"no shard {number} of {shards}")
 
 
 def start_shard(command: tuple[Any, ...], reader: FrameReader) -> ShardCore:
@@ -77,11 +71,14 @@ def start_shard(command: tuple[Any, ...], reader: FrameReader) -> ShardCore:
         WireError: it is another command.
         Exception: whatever loading a policy raised.
     """
-    if command[0] != kinds.HELLO or len(command) != len(kinds.COMMANDS[kinds.HELLO].fields) + 1:
-        raise WireError(f"a connection starts with HELLO, not with {command!r:.200}")
+    _check_hello(command)
     _, _, now, number, shards, payload = command
     clock = ShardClock(now)
     unpickler = _Unpickler(BytesIO(payload), clock)
+    load(unpickler.load())
+    for _ in ("code", "values"):
+        # Where this process has imported no main module of the program's: what is used of it.
+        sys.modules["__main__"].__dict__.update(unpickler.load())
     engine = build_core(unpickler.load(), clock, RLock())
     owner = spread_slots(shards)
     engine.registry.owns = lambda account: owner[slot_of(account)] == number

@@ -21,6 +21,8 @@ from multiprocess import get_context, reduction, spawn, util
 from multiprocess.context import SpawnProcess, set_spawning_popen
 from multiprocess.popen_spawn_posix import Popen
 
+from openpit.shards.preparing import preparation
+
 __all__ = ["TAKEN", "WorkerProcess", "pipe", "widen"]
 
 TAKEN: Final = 256
@@ -61,7 +63,7 @@ class _Popen(Popen):  # type: ignore[misc]  # multiprocess ships no types
         file = io.BytesIO()
         set_spawning_popen(self)
         try:
-            reduction.dump(spawn.get_preparation_data(process.name), file)
+            reduction.dump(preparation(process.name), file)
             reduction.dump(process, file)
         finally:
             set_spawning_popen(None)
@@ -166,7 +168,9 @@ def _keeping_to_itself(command: list[str], fds: list[int]) -> list[str]:
         return command  # a frozen program: the worker does so itself, a little later
     place = command.index("-c") + 1
     first = f"import os; [os.set_inheritable(fd, False) for fd in {fds!r}]; "
-    return [*command[:place], first + command[place], *command[place + 1 :]]
+    python, *options = command[:place]
+    # -P: nothing is imported from the working directory, which may have been deleted.
+    return [python, "-P", *options, first + command[place], *command[place + 1 :]]
 
 
 def _tell(fd: int, data: memoryview, process: _Popen, seconds: float) -> None:

@@ -9,13 +9,14 @@ import gc
 import os
 import select
 import signal
+import sys
 import threading
 import time
 import traceback
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from openpit.shards.setup import start_shard
+from openpit.errors import WireError
+from openpit.shards.setup import first_command, start_shard
 from openpit.wire import kinds
 from openpit.wire.frames import FrameReader, frame, pack
 
@@ -36,6 +37,9 @@ LOOKS: Final = 30
 To be woken on an idle processor takes tens of microseconds, several times what a shard needs for
 one order. Between looks the processor goes to whoever else wants it.
 """
+
+MALFORMED: Final = 76
+"""Exit code of a worker that was sent what is no command; ``EX_PROTOCOL`` of sysexits.h."""
 
 FEW_BYTES: Final = 512
 """Commands that were this few came one at a time: the next may follow at once."""
@@ -92,23 +96,34 @@ class _RouterlessError(BaseException):
 
 
 def serve(command_fd: int, reply_fd: int) -> None:
-    """Handle commands until there can be no more."""
+    """Handle commands until there can be no more; end the process if one of them is none."""
+    core: ShardCore | None = None
     try:
         started = _hello(command_fd, reply_fd)
+        if started is not None:
+            core, arrived = started
+            _freeze()
+            _loop(core, core.answer(arrived), command_fd, reply_fd)
     except (BrokenPipeError, _RouterlessError):
-        return
-    if started is None:
-        return
-    core, arrived = started
+        pass  # the router is gone, and nobody else reads the replies
+    except WireError as error:
+        if _state.is_copy:
+            _end_copy()
+        shard = "a shard" if core is None else f"shard {core.number}"
+        print(f"openpit: {shard} ends, WireError: {error}", file=sys.stderr, flush=True)  # noqa: T201 - its last words
+        sys.exit(MALFORMED)
+    finally:
+        if _state.is_copy:
+            _end_copy()
+        if core is not None:
+            core.finish()
+
+
+def _freeze() -> None:
+    """Set the collector to what a worker keeps from its start on."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
-    # Raised when the router is gone, and nobody else reads the replies.
-    with suppress(BrokenPipeError, _RouterlessError):
-        _loop(core, core.answer(arrived), command_fd, reply_fd)
-    if _state.is_copy:
-        _end_copy()
-    core.finish()
 
 
 def _loop(core: ShardCore, replies: bytes, command_fd: int, reply_fd: int) -> None:
@@ -172,7 +187,7 @@ def _hello(command_fd: int, reply_fd: int) -> tuple[ShardCore, list[Frame]] | No
         if not data:
             return None
         arrived = reader.feed(data)
-    _, (hello, *commands) = arrived[0]
+    hello, commands = first_command(arrived[0])
     try:
         core = start_shard(hello, reader)
     except Exception as error:  # noqa: BLE001 - a policy's: the router tells it to whoever builds
@@ -184,7 +199,7 @@ def _hello(command_fd: int, reply_fd: int) -> tuple[ShardCore, list[Frame]] | No
     if _state.is_copy:
         _end_copy()
     _write(reply_fd, frame(0, pack((kinds.READY, 0)), 1))
-    return core, [(1, tuple(commands)), *arrived[1:]]
+    return core, [(1, commands), *arrived[1:]]
 
 
 def _write(fd: int, data: bytes) -> None:

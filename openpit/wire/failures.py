@@ -1,22 +1,27 @@
 """Exceptions on their way from a shard to the caller.
 
-An exception of a policy is raised to the caller as the same type; what cannot travel becomes a
-:class:`~openpit.errors.ShardCallbackError` with its text. Nothing is unpickled: the class is found
-by its name, and its state is made of plain values.
+An exception of a policy is raised to the caller as the same type, with equal arguments, attributes
+and text. Where its class cannot be had here, a :class:`~openpit.errors.ShardCallbackError` says so,
+which is also of those base classes that can. Nothing is unpickled; see
+:mod:`openpit.wire.luggage`.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from traceback import format_exception
 from typing import Any, Final
 
 from openpit.errors import ShardCallbackError
-from openpit.wire.values import decode, encode, resolve
+from openpit.wire.luggage import ROOM, Packing, Unpacking, described, in_utf_8, set_part
+from openpit.wire.values import decode, encode
 
 __all__ = ["WorkerTraceback", "failure_row", "read_failure"]
 
-_UNREADABLE: Final = "<no text: its __str__ raised>"
+TEXT: Final = 64 * 1024
+"""Characters of an exception's text, and of its traceback, that travel."""
+
+BRIEF: Final = 512
+"""Characters of each in a list that would be too long otherwise."""
 
 
 class WorkerTraceback(Exception):  # noqa: N818 - no error of its own: the story behind one
@@ -26,72 +31,50 @@ class WorkerTraceback(Exception):  # noqa: N818 - no error of its own: the story
         return f"\n{self.args[0]}"
 
 
-def failure_row(error: BaseException) -> tuple[str, str, Any, str, str]:
+def failure_row(error: BaseException, *, brief: bool = False) -> tuple[str, str, Any, str, str]:
     """Return an exception as the columns of a failure."""
     kind = type(error)
+    limit = BRIEF if brief else TEXT
+    text = described(error)
     try:
-        state = encode(_state_of(error))
-    except BaseException:  # noqa: BLE001 - there is no rule for a user's __reduce__
+        packing = Packing(limit if brief else ROOM)
+        node = packing.exception(error)
+        state = encode((node, tuple(packing.left)))
+    except BaseException:  # noqa: BLE001 - attributes are a user's: reading them may raise anything
         state = None
-    trace = "".join(format_exception(error))
-    return (
-        _text(str(kind.__module__)),
-        _text(kind.__qualname__),
-        state,
-        _text(_described(error)),
-        _text(trace),
-    )
-
-
-def _described(error: BaseException) -> str:
     try:
-        return str(error)
-    except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything; the failure still goes
-        return _UNREADABLE
-
-
-def _text(value: str) -> str:
-    """Return a text that has a UTF-8 form: a file's name, for one, need not have any."""
-    return value.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _state_of(error: BaseException) -> tuple[object, object]:
-    """Return what makes the same exception again: arguments and attributes."""
-    made = error.__reduce__()
-    if isinstance(made, str) or made[0] is not type(error):
-        raise TypeError("the exception has a reduction of its own")
-    return made[1], made[2] if len(made) > 2 else None  # noqa: PLR2004 - callable, arguments, state
+        trace = in_utf_8("".join(format_exception(error)))
+    except BaseException:  # noqa: BLE001 - it asks the exception for its parts
+        trace = f"{kind.__qualname__}: {text}\n"
+    if len(trace) > limit:
+        trace = f"{trace[: limit // 2]}\n[...]\n{trace[-limit // 2 :]}"
+    return in_utf_8(str(kind.__module__)), in_utf_8(kind.__qualname__), state, text[:limit], trace
 
 
 def read_failure(row: tuple[Any, ...], shard: int) -> BaseException:
     """Return the exception of a failure's columns, with the worker's traceback as its cause."""
-    module, name, state, described, trace = row
-    error = _made(module, name, state, described)
-    if error is None:
-        error = ShardCallbackError(f"{module}.{name}: {described}", shard)
-    error.__cause__ = WorkerTraceback(trace)
+    module, name, state, text, trace = row
+    try:
+        node, left = decode(state)
+        unpacking = Unpacking(shard)
+        error = unpacking.exception(node)
+        _note(error, [*left, *unpacking.left], text)
+    except Exception as why:  # noqa: BLE001 - of a state that is none, for one
+        error = ShardCallbackError(f"{module}.{name}: {text}", shard)
+        error.why = f"its arguments and attributes cannot be had here: {why}"
+    set_part(error, "__cause__", WorkerTraceback(trace))
     return error
 
 
-def _made(module: str, name: str, state: object, described: str) -> BaseException | None:
-    """Return the exception itself, or None where its class or its state cannot be had here."""
-    if state is None:
-        return None
-    try:
-        kind = resolve(module, name)
-        if not issubclass(kind, BaseException):
-            return None
-        arguments, attributes = decode(state)
-    except Exception:  # noqa: BLE001 - its module is a user's: importing it may raise anything at all
-        return None
-    # Many a constructor takes other arguments than those it gives its base, or makes a text of
-    # them. What is made without it has the same arguments and attributes all the same.
-    for make in (kind, partial(kind.__new__, kind)):
-        try:
-            error = make(*arguments)
-            vars(error).update(attributes or {})
-        except Exception:  # noqa: BLE001, S112 - the class is a user's: building it may raise anything
-            continue
-        if isinstance(error, BaseException) and _text(_described(error)) == described:
-            return error
-    return None
+def _note(error: BaseException, left: list[str], text: str) -> None:
+    """Say on an exception what it lacks."""
+    notes = [f"left in the worker: {', '.join(left)}"] if left else []
+    if not isinstance(error, ShardCallbackError):
+        if described(error)[:TEXT] != text:
+            notes.append(f"its text in the worker: {text}")
+    elif error.why:
+        notes.append(f"raised in place of its own class: {error.why}")
+    if notes:
+        # Not by add_note(): a class may have a say in which attributes it has.
+        held = object.__getattribute__(error, "__dict__")
+        held["__notes__"] = [*held.get("__notes__", ()), *notes]

@@ -12,7 +12,7 @@ command answered in a frame of replies. Knows nothing of what the messages mean.
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 from msgpack import Packer, UnpackException, unpackb
 
@@ -151,15 +151,23 @@ class FrameReader:
         return complete
 
 
+def _refuse_map(_: object) -> NoReturn:
+    raise ValueError("a map, of which this protocol has none")
+
+
+def _refuse_ext(_code: int, _data: bytes) -> NoReturn:
+    raise ValueError("an extension, of which this protocol has none")
+
+
 def _read(payload: bytes | bytearray) -> Frame:
     try:
-        elements = unpackb(payload, use_list=False)
+        elements = unpackb(payload, use_list=False, object_hook=_refuse_map, ext_hook=_refuse_ext)
     except _MALFORMED as error:
         raise WireError(f"not a frame: {error!r}") from error
     if type(elements) is not tuple or len(elements) < 2:  # noqa: PLR2004 - version and number
         raise WireError("not a frame: no array of version, number and messages")
     version, first = elements[:2]
-    if version != VERSION:
+    if type(version) is not int or version != VERSION:
         raise WireError(f"frame of version {version!r}, this side speaks {VERSION}")
     if type(first) is not int:
         raise WireError("not a frame: its sequence number is no number")

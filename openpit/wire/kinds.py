@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from openpit.wire.frames import VERSION
 
-__all__ = ["COMMANDS", "REPLIES", "VERSION", "Field", "Layout", "Type", "conforms"]
+__all__ = ["ANSWERS", "COMMANDS", "REPLIES", "VERSION", "Field", "Layout", "Type", "conforms"]
 
 
 class Type(Enum):
@@ -52,9 +52,9 @@ _TIME = Field("time", Type.NUMBER)  # nanoseconds, monotonic, by the router's cl
 _ROUTING = (_ACCOUNT, _TIME)  # first in every command, so that a router need not read the rest
 _HANDLE = Field("handle", Type.NUMBER)  # sequence number of the command that made what it names
 _ORDER = Field("order", Type.VALUE)
-_COUNTS = (  # the engine-wide rate windows, as counted by the router; None where nothing counts
-    Field("broker count", Type.NUMBER, optional=True),
-    Field("asset count", Type.NUMBER, optional=True),
+_COUNTS = (  # the engine-wide rate windows, as counted by the router; 0 where nothing counts
+    Field("broker count", Type.NUMBER),
+    Field("asset count", Type.NUMBER),
 )
 _FLAT_ORDER = (
     Field("underlying", Type.TEXT, optional=True),
@@ -214,6 +214,38 @@ REPLIES: Final[dict[int, Layout]] = {
     READY: Layout("worker is up", (_SEQ,)),
     REFUSED: Layout("worker could not start", (_SEQ, Field("text", Type.TEXT))),
 }
+
+_REJECTIONS: Final = frozenset({REJECTED, REJECTED_UNCOUNTED, RAISED})
+_EXECUTED: Final = _REJECTIONS | {ACCEPTED, RESERVED}
+_FINISHED: Final = frozenset({DONE, RAISED})
+_REPORTS: Final = frozenset({DONE, REPORTED, RAISED})
+_ADMINISTERED: Final = frozenset({DONE, ANSWER, RAISED})
+
+ANSWERS: Final[dict[int, frozenset[int]]] = {
+    EXECUTE: _EXECUTED,
+    EXECUTE_COUNTED: _EXECUTED,
+    EXECUTE_WHOLE: _EXECUTED,
+    START: _REJECTIONS | {STARTED},
+    START_DRY_RUN: frozenset({DRY, RAISED}),
+    EXECUTE_DRY_RUN: frozenset({DRY, RAISED}),
+    DROP_COPY: _REJECTIONS | {RECORDED},
+    EXECUTE_REQUEST: _EXECUTED,
+    COMMIT: _FINISHED,
+    ROLLBACK: _FINISHED,
+    COMMIT_MANY: _FINISHED | {FAILURES},
+    ROLLBACK_MANY: _FINISHED | {FAILURES},
+    DROP: frozenset({DONE}),
+    REPORT: _REPORTS,
+    REPORT_WHOLE: _REPORTS,
+    ADJUST: frozenset({ADJUSTED, RAISED}),
+    ADMINISTER: _ADMINISTERED,
+    CONFIGURE: _ADMINISTERED,
+    QUOTE: frozenset({DONE}),
+    ARM: frozenset({DONE}),
+    HELLO: frozenset({READY, REFUSED}),
+    CLOSE: frozenset({DONE}),
+}
+"""The kinds of reply that each kind of command may have; ARMED may go before any of them."""
 
 
 def conforms(message: tuple[object, ...], table: dict[int, Layout]) -> bool:

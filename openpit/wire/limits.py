@@ -10,6 +10,7 @@ __all__ = [
     "FRAME_BYTES",
     "HANDLES_PER_COMMAND",
     "MARKET_BACKLOG",
+    "NESTING",
     "ROWS_PER_FRAME",
 ]
 
@@ -49,4 +50,10 @@ MARKET_BACKLOG: Final = 65536
 """Quotes on their way to one shard before whoever pushes them has to wait for it.
 
 Quotes need no credit, which belongs to orders; at about 100 bytes each this is 6 MiB.
+"""
+
+NESTING: Final = 200
+"""Arrays within arrays that are read in one value, two of Python's calls for each.
+
+What a program hangs on its orders may be nested half as deep, which is a hundred lists in lists.
 """

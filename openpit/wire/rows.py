@@ -11,12 +11,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.lock import Lock
+from openpit.core.lock_shape import MAX_GROUP
 from openpit.core.report import ExecutionReport, ExecutionReportFillDetails
+from openpit.param.decimals import plain
 from openpit.param.enums import PnlHaltReason, Side
 from openpit.pretrade.rejects import AccountBlock, Reject
+from openpit.wire.figures import ASSETS, SIGNED, UNSIGNED, malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
 
@@ -25,6 +28,7 @@ __all__ = [
     "DecodedRejects",
     "DecodedRows",
     "block_row",
+    "is_lock",
     "lock_of",
     "lock_row",
     "outcome_row",
@@ -104,15 +108,21 @@ def _fill_row(fill: ExecutionReportFillDetails) -> Row:
 
 
 def read_report(command: Row) -> ExecutionReport:
-    """Return the report of a command that :func:`report_row` made."""
+    """Return the report of a command that :func:`report_row` made.
+
+    Raises:
+        WireError: the public API makes no such report.
+    """
     _, account, _, underlying, settlement, side, pnl, fee, fill = command
+    if (pnl is None) is not (fee is None):
+        raise malformed("a profit with a fee", command)
     return ExecutionReport._of(
-        underlying,
-        settlement,
+        ASSETS[underlying],
+        ASSETS[settlement],
         account,
         SIDES[side],
-        None if pnl is None else Decimal(pnl),
-        None if fee is None else Decimal(fee),
+        SIGNED[pnl],
+        SIGNED[fee],
         None if fill is None else _read_fill(*fill),
         None,
     )
@@ -127,12 +137,20 @@ def _read_fill(
     is_final: bool | None,  # noqa: FBT001 - a column
     lock: Row,
 ) -> ExecutionReportFillDetails:
+    if (last_price is None) is not (last_quantity is None):
+        raise malformed("a price with a quantity", last_price or last_quantity)
+    if (fee_amount is None) is not (fee_currency is None):
+        raise malformed("a fee with a currency", fee_amount or fee_currency)
+    if is_final is not None and is_final is not True and is_final is not False:
+        raise malformed("a flag", is_final)
+    if not is_lock(lock):
+        raise malformed("a lock", lock)
     return ExecutionReportFillDetails._of(
-        number(last_price),
-        number(last_quantity),
-        number(fee_amount),
-        fee_currency,
-        number(remaining),
+        SIGNED[last_price],
+        UNSIGNED[last_quantity],
+        SIGNED[fee_amount],
+        ASSETS[fee_currency],
+        UNSIGNED[remaining],
         is_final,
         lock_of(lock),
     )
@@ -170,27 +188,56 @@ def lock_row(groups: Mapping[int, Iterable[Decimal]] | None) -> Row:
     return tuple((group, *map(str, prices)) for group, prices in groups.items())
 
 
+def is_lock(rows: object) -> bool:
+    """Tell whether rows are a lock's: each a group of its own, and one price at least.
+
+    Raises:
+        WireError: a price is none.
+    """
+    if type(rows) is not tuple:
+        return False
+    groups = []
+    for row in rows:
+        if type(row) is not tuple or len(row) < 2:  # noqa: PLR2004 - a group and a price
+            return False
+        group = row[0]
+        if type(group) is not int or not 0 <= group <= MAX_GROUP or group in groups or None in row:
+            return False
+        groups.append(group)
+        for price in row[1:]:
+            SIGNED[price]
+    return True
+
+
 def lock_of(rows: Row) -> Lock:
     """Return a new lock with the prices of the rows."""
     return Lock._of({group: [Decimal(price) for price in prices] for group, *prices in rows})
 
 
 def outcome_row(group_row: GroupRow) -> Row:
-    """Return one asset's outcome, with its policy group, as a row."""
+    """Return one asset's outcome, with its policy group, as a row.
+
+    The amounts are one text, which the other side checks at a glance; see ``are_amounts``.
+    """
     group, (asset, *amounts, halt, average) = group_row
-    return (
-        group,
-        asset,
-        *[None if amount is None else str(amount) for amount in amounts],
-        None if halt is None else int(halt),
-        None if average is None else str(average),
-    )
+    joined = _joined([*amounts, average], str)
+    if "E" in joined or "e" in joined:
+        joined = _joined([*amounts, average], plain)
+    return group, asset, joined, None if halt is None else int(halt)
+
+
+def _joined(amounts: list[Decimal | None], text_of: Callable[[Decimal], str]) -> str:
+    texts = ["" if amount is None else text_of(amount) for amount in amounts]
+    return "{}|{};{}|{};{}|{};{}|{};{}".format(*texts).replace("|;", ";")
 
 
 def _read_outcome(row: Row) -> GroupRow:
-    group, asset, *amounts, halt, average = row
-    columns = [None if amount is None else Decimal(amount) for amount in amounts]
-    return group, (asset, *columns, _HALTS[halt], number(average))
+    group, asset, joined, halt = row
+    *changes, average = joined.split(";")
+    columns: list[Decimal | None] = []
+    for change in changes:
+        columns += map(Decimal, change.split("|")) if change else (None, None)
+    return group, (asset, *columns, _HALTS[halt], number(average or None))
 
 
 def pnl_row(row: AccountPnlRow) -> Row:

@@ -10,26 +10,27 @@ array whose first element is a tag::
 
 Classes are numbered by the table in :mod:`openpit.wire.records`. An object is a record of a class
 that users subclass and decorate with attributes of their own: it names that subclass, which the
-other side must be able to import.
+other side has under the same name (:mod:`openpit.wire.classes`).
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from decimal import Decimal
-from importlib import import_module
 from itertools import takewhile
 from operator import index
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
 
 from openpit.errors import WireError
-from openpit.wire.records import BASES, MEMBERS, RECORDS, Record
+from openpit.param.decimals import NARROW
+from openpit.wire.classes import name_of, refuse_stranger, resolve
+from openpit.wire.limits import NESTING
+from openpit.wire.records import BASES, MEMBERS, RECORDS, Record, is_of_base
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Packable", "decode", "encode", "resolve"]
+__all__ = ["Packable", "decode", "encode"]
 
 Packable: TypeAlias = "bool | int | float | str | bytes | tuple[Packable, ...] | None"
 
@@ -41,6 +42,8 @@ BIG_NUMBER: Final = 4
 MEMBER: Final = 5
 RECORD: Final = 6
 OBJECT: Final = 7
+
+_text_of: Final = NARROW.to_sci_string
 
 _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**64 - 1
@@ -159,11 +162,7 @@ def _record(
 
 def _object(number: int, value: object) -> Packable:
     kind = type(value)
-    if "<locals>" in kind.__qualname__:
-        raise TypeError(
-            f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard: a class that is "
-            "defined in a function cannot be imported there"
-        )
+    refuse_stranger(kind)
     named: list[Packable] = []
     for name, attribute in _attributes(value, RECORDS[number].cls).items():
         try:
@@ -174,18 +173,32 @@ def _object(number: int, value: object) -> Packable:
             raise TypeError(
                 f"attribute {name!r} of {kind.__qualname__} contains itself, or is nested too deep"
             ) from None
-    head = (OBJECT, number, kind.__module__, kind.__qualname__, tuple(named))
+        if not _is_shallow(named[-1]):
+            raise TypeError(f"attribute {name!r} of {kind.__qualname__} is nested too deep")
+    head = (OBJECT, number, *name_of(kind), tuple(named))
     return _record(head, number, value, False)
+
+
+def _is_shallow(packed: Packable) -> bool:
+    """Tell whether arrays are nested less deep than the other side reads them."""
+    level = [packed]
+    for _ in range(NESTING // 2):
+        level = [part for one in level if type(one) is tuple for part in one]
+        if not level:
+            return True
+    return False
 
 
 def _attributes(value: object, base: type) -> dict[str, object]:
     """Return what a user's object holds beyond its base class: its dictionary and own slots."""
-    found = dict(vars(value))
+    found = {
+        name: held for name, held in vars(value).items() if not is_of_base(type(value), base, name)
+    }
     for kind in takewhile(lambda kind: kind is not base, type(value).__mro__):
         slots = kind.__dict__.get("__slots__", ())
         for slot in (slots,) if isinstance(slots, str) else slots:
             name = _mangled(slot, kind)
-            if hasattr(value, name):
+            if hasattr(value, name) and not is_of_base(kind, base, name):
                 found[name] = getattr(value, name)
     return found
 
@@ -200,72 +213,110 @@ def _mangled(slot: str, kind: type) -> str:
 # --- the way back ------------------------------------------------------------------------------
 
 
-def decode(packed: Any) -> Any:
+def decode(packed: Any, depth: int = 0) -> Any:
     """Return what :func:`encode` was given.
 
     Raises:
-        WireError: no value of this protocol, or a class that this process cannot import.
+        WireError: no value of this protocol, or of a class that this process does not know.
     """
-    if type(packed) is not tuple:
-        return packed
+    kind = type(packed)
+    if kind is not tuple:
+        if kind in _PLAIN or kind is int or kind is str:
+            return packed
+        raise WireError(f"not a value: {packed!r:.100}")
     try:
-        return _DECODERS[packed[0]](packed)
+        tag = packed[0]
+        if type(tag) is not int or depth > NESTING:
+            raise WireError(f"not a value, or nested too deep: {packed!r:.100}")
+        return _DECODERS[tag](packed, depth + 1)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise WireError(f"not a value: {error!r}") from error
+        raise WireError(f"not a value: {error!r:.200}") from error
 
 
-def _decode_map(packed: tuple[Any, ...]) -> dict[object, object]:
-    parts = [decode(part) for part in packed[1:]]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+def _decode_list(packed: tuple[Any, ...], depth: int) -> list[object]:
+    return [decode(part, depth) for part in packed[1:]]
 
 
-def _decode_member(packed: tuple[Any, ...]) -> object:
-    _, number, name = packed
-    return getattr(MEMBERS[number], name)
+def _decode_tuple(packed: tuple[Any, ...], depth: int) -> tuple[object, ...]:
+    return tuple([decode(part, depth) for part in packed[1:]])
 
 
-def _decode_record(packed: tuple[Any, ...]) -> object:
-    record: Record = RECORDS[packed[1]]
-    return record.make(record.cls, [decode(part) for part in packed[2:]])
+def _decode_map(packed: tuple[Any, ...], depth: int) -> dict[object, object]:
+    parts = [decode(part, depth) for part in packed[1:]]
+    made = dict(zip(parts[::2], parts[1::2], strict=True))
+    if 2 * len(made) != len(parts):
+        raise WireError(f"a map with a key twice: {packed!r:.100}")
+    return made
 
 
-def _decode_object(packed: tuple[Any, ...]) -> object:
-    _, number, module, name, named, *parts = packed
-    record: Record = RECORDS[number]
-    kind = resolve(module, name)
-    if not issubclass(kind, record.cls):
-        raise WireError(f"{module}.{name} is no {record.cls.__qualname__}")
-    value = record.make(kind, [decode(part) for part in parts])
-    attributes = iter(named)
-    for attribute in attributes:
-        object.__setattr__(value, attribute, decode(next(attributes)))
+def _decode_decimal(packed: tuple[Any, ...], _depth: int) -> Decimal:
+    _, text = packed
+    value = Decimal(text) if type(text) is str else None
+    # Its text and no other: blanks, underscores and digits of other scripts are none of ours.
+    if value is None or _text_of(value) not in {text, text.upper(), text.replace("e", "E")}:
+        raise WireError(f"not a decimal: {text!r:.100}")
     return value
 
 
-_DECODERS: Final[dict[object, Callable[[tuple[Any, ...]], object]]] = {
-    LIST: lambda packed: [decode(part) for part in packed[1:]],
-    TUPLE: lambda packed: tuple(decode(part) for part in packed[1:]),
+def _decode_big_number(packed: tuple[Any, ...], _depth: int) -> int:
+    _, text = packed
+    value = int(text, 16)
+    if f"{value:x}" != text or _SMALLEST <= value <= _LARGEST:
+        raise WireError(f"not a number over 64 bits: {text!r:.100}")
+    return value
+
+
+def _decode_member(packed: tuple[Any, ...], _depth: int) -> object:
+    _, number, name = packed
+    kind = MEMBERS[_exact(number)]
+    member = getattr(kind, name)
+    if type(member) is not kind:
+        raise WireError(f"{kind.__qualname__} has no member {name!r:.100}")
+    return member
+
+
+def _decode_record(packed: tuple[Any, ...], depth: int) -> object:
+    record: Record = RECORDS[_exact(packed[1])]
+    return record.make(record.cls, [decode(part, depth) for part in packed[2:]])
+
+
+def _decode_object(packed: tuple[Any, ...], depth: int) -> object:
+    _, number, module, name, named, *parts = packed
+    record: Record = RECORDS[_exact(number)]
+    if record.cls not in BASES:
+        raise WireError(f"nobody derives from {record.cls.__qualname__}")
+    if type(module) is not str or type(name) is not str or type(named) is not tuple:
+        raise WireError(f"not an object: {packed!r:.100}")
+    kind = resolve(module, name)
+    if not issubclass(kind, record.cls):
+        raise WireError(f"{module}.{name} is no {record.cls.__qualname__}")
+    value = record.make(kind, [decode(part, depth) for part in parts])
+    attributes = iter(named)
+    for attribute in attributes:
+        # A check reads the slots of the base class: no attribute may take their place.
+        if type(attribute) is not str or is_of_base(kind, record.cls, attribute):
+            raise WireError(f"{module}.{name} has no attribute {attribute!r:.100} of its own")
+        object.__setattr__(value, attribute, decode(next(attributes, _MISSING), depth))
+    return value
+
+
+_MISSING: Final = object()
+
+
+def _exact(number: object) -> int:
+    """Return the number of a class; TypeError for what only equals one, as True does."""
+    if type(number) is not int:
+        raise TypeError(f"{number!r:.100} is no number")
+    return number
+
+
+_DECODERS: Final[dict[int, Callable[[tuple[Any, ...], int], object]]] = {
+    LIST: _decode_list,
+    TUPLE: _decode_tuple,
     MAP: _decode_map,
-    DECIMAL: lambda packed: Decimal(packed[1]),
-    BIG_NUMBER: lambda packed: int(packed[1], 16),
+    DECIMAL: _decode_decimal,
+    BIG_NUMBER: _decode_big_number,
     MEMBER: _decode_member,
     RECORD: _decode_record,
     OBJECT: _decode_object,
 }
-
-
-def resolve(module: Any, name: Any) -> type:
-    """Return a class by its module and qualified name.
-
-    Raises:
-        WireError: this process has no such class.
-    """
-    try:
-        found: object = sys.modules.get(module) or import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise WireError(f"{module}.{name} cannot be imported here: {error}") from error
-    if not isinstance(found, type):
-        raise WireError(f"{module}.{name} is no class")
-    return found

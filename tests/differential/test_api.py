@@ -27,6 +27,7 @@ ADDITIONS: dict[str, str] = {
     "openpit.Mutation.rollback": "as Mutation.commit",
     "openpit.OutcomeUnknown": "what only an engine of several processes can raise",
     "openpit.ShardCallbackError": "as OutcomeUnknown",
+    "openpit.SomeItemsFailed": "of calls over many items",
     "openpit.ShardDown": "as OutcomeUnknown",
     "openpit.ShardOverloaded": "as OutcomeUnknown",
     "openpit.ShardStartError": "as OutcomeUnknown",

@@ -6,10 +6,13 @@ called with, by account too. Shards that live in this process note it in the sam
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import runner
+from runner import _ADDRESS
 
 import openpit
 from openpit.pretrade import Policy
@@ -17,10 +20,35 @@ from openpit.pretrade import Policy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LOGS", "Desk", "LateDesk", "ScenarioInterpreter"]
+__all__ = ["LOGS", "RAISED", "Desk", "LateDesk", "ScenarioInterpreter"]
 
 LOGS: defaultdict[str, defaultdict[int | None, list[Any]]] = defaultdict(lambda: defaultdict(list))
 """What the policies of each side noted, by account; None for orders and reports without one."""
+
+
+class RefusedError(Exception):
+    """What a user's policy raises, with a constructor unlike others."""
+
+    def __init__(self, *, desk: str) -> None:
+        super().__init__(f"{desk} refuses")
+        self.desk = desk
+
+
+def _fail(error: Exception) -> None:
+    error.add_note("asked for by the scenario")
+    raise error
+
+
+RAISED: dict[str, Callable[[str], object]] = {
+    "decimal": lambda _: Decimal(1) / 0,
+    "json": lambda text: json.loads("{" + text),
+    "keyword": lambda text: _fail(RefusedError(desk=text)),
+    "file": lambda text: _fail(FileNotFoundError(2, text, "limits.toml")),
+    "group": lambda text: _fail(
+        ExceptionGroup(text, [ValueError(text), ExceptionGroup("in", [RefusedError(desk=text)])])
+    ),
+}
+"""Exceptions of a scenario beyond those of the differential rung, by name."""
 
 
 class SubOrder(openpit.Order):
@@ -106,7 +134,20 @@ class ScenarioInterpreter(runner.Interpreter):
         canonical = super().canonical_exception(error)
         if isinstance(error, BaseExceptionGroup):
             canonical["exceptions"] = [self.canonical_exception(each) for each in error.exceptions]
+        else:
+            canonical["args"] = _ADDRESS.sub("0x", repr(error.args))
+        canonical["notes"] = getattr(error, "__notes__", [])
+        if isinstance(error, openpit.SomeItemsFailed):
+            canonical["indexes"] = list(error.indexes)
+            canonical["results"] = [self.canonical(result) for result in error.results]
+        if isinstance(error, RefusedError | OSError | json.JSONDecodeError):
+            canonical["state"] = repr(sorted(vars(error).items()))
         return canonical
+
+    def _raise(self, expression: list[Any], scope: dict[str, Any]) -> None:
+        if expression[1] not in RAISED:
+            super()._raise(expression, scope)
+        RAISED[expression[1]](expression[2])
 
     def _subclass(self, expression: list[Any], scope: dict[str, Any]) -> Any:
         return _SUBCLASSES[expression[1], bool(expression[2].get("bare"))]

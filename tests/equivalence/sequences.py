@@ -25,6 +25,7 @@ ACCOUNTS = (1, 2, 3, 4, 5)
 _SECOND = 1_000_000_000
 _TICKS = (1, 600 * _SECOND, 3600 * _SECOND - 1, 3600 * _SECOND, 7200 * _SECOND, 90_000 * _SECOND)
 _CALM_PNLS = ("-1", "-0.5", "0", "0.25", "3")
+_RAISED = ("ValueError", "decimal", "json", "keyword", "file", "group")
 _MARKS: tuple[Expression, ...] = (
     "desk 7",
     7,
@@ -109,7 +110,7 @@ class Session(spot_funds.Desk):
         if not all(isinstance(function, list) for function in _functions(answer)):
             self.fails = True  # it cannot be called
         if answer[0] == "raise" and self.batches:
-            return ["raise", "ValueError", answer[2]]
+            return ["raise", self.random.choice(_RAISED), answer[2]]
         return [self._local(part) for part in answer]
 
     # --- turns -----------------------------------------------------------------------------------

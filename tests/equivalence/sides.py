@@ -178,11 +178,14 @@ class Side(ScenarioInterpreter):
         if self.shards is None:
             self.singly[name] = _counts_broadly(engine._core) and not _blocks_nobody(engine._core)
         if not self.singly[name]:
-            answer = engine.execute_pre_trade_many(orders)
-            if iscoroutine(answer):
-                answer = _run(answer)
             self.coverage.add(f"{type(engine).__name__}.execute_pre_trade_many")
-            return answer
+            try:
+                answer = engine.execute_pre_trade_many(orders)
+                return _run(answer) if iscoroutine(answer) else answer
+            except openpit.SomeItemsFailed as failed:
+                # What the others got is used by the steps that follow.
+                told = {n: self.canonical_exception(error) for n, error in failed.failures.items()}
+                return [told.get(n, result) for n, result in enumerate(failed.results)]
         results: list[Any] = []
         for order in orders:
             try:

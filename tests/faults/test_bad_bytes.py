@@ -125,7 +125,10 @@ def test_garbage_instead_of_commands(host: Host, capfd: pytest.CaptureFixture[st
         os.write(host.engine._driver._ports[shard].command_fd, command)
 
         denial = denial_of(host.execute(host.account_of(shard)))
-        assert denial[3] == f"shard {shard}: its worker ended with exit code 1"
+        assert denial[3] == (
+            f"shard {shard}: its worker ended with exit code 76: "
+            "it was sent what is no command, see its stderr"
+        )
 
     assert host.execute(host.account_of(len(garbage)))
     assert capfd.readouterr().err.count("WireError") >= len(garbage)

@@ -11,7 +11,7 @@ from fault_hosts import PATIENCE, PROMPT, an_order, denial_of
 from fault_policies import Harmful, UntravelledError, UnusualError
 from fault_traces import eventually, is_alive
 
-from openpit.errors import OutcomeUnknown, ShardCallbackError
+from openpit.errors import LeftBehind, OutcomeUnknown, SomeItemsFailed
 from openpit.pretrade.policies import build_order_validation
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ def test_an_exception_that_cannot_travel(host: Host) -> None:
     host.build(Harmful())
     ours = host.account_of(1)
 
-    with pytest.raises(ShardCallbackError, match="the book is open") as raised:
+    with pytest.raises(UntravelledError, match="the book is open") as raised:
         host.execute(ours, "RAISE-UNTRAVELLED")
 
-    assert raised.value.shard == 1
-    assert str(raised.value) == f"fault_policies.{UntravelledError.__name__}: the book is open"
+    assert isinstance(raised.value.args[1], LeftBehind)
+    assert raised.value.__notes__ == ["left in the worker: args[1] (builtins.object)"]
     assert "in check_pre_trade_start" in str(raised.value.__cause__)
     assert host.execute(ours)
 
@@ -71,11 +71,12 @@ def test_exceptions_in_a_batch_are_told_together(host: Host) -> None:
     ]
 
     with pytest.raises(
-        ExceptionGroup, match="execute_pre_trade_many failed at index 1, 2"
+        SomeItemsFailed, match="execute_pre_trade_many failed at index 1, 2"
     ) as group:
         host.ask(lambda e: e.execute_pre_trade_many(orders))
 
-    assert [type(error) for error in group.value.exceptions] == [UnusualError, ShardCallbackError]
+    assert [type(error) for error in group.value.exceptions] == [UnusualError, UntravelledError]
+    assert [bool(result) for result in group.value.results] == [True, False, False, True]
     assert host.execute(ours)
     assert host.execute(other)
 

@@ -68,3 +68,31 @@ def test_an_example_prints_what_it_promises(name: str) -> None:
 
 def test_no_example_is_left_out() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == set(PRINTED)
+
+
+def sharded(name: str, folder: Path) -> str:
+    """Run an example with one line changed, and return what it prints."""
+    source = (EXAMPLES / f"{name}.py").read_text()
+    for mode in ("no_sync", "full_sync", "account_sync"):
+        source = source.replace(f".{mode}()", ".sharded(shards=2)")
+    assert ".sharded(shards=2)" in source
+    script = folder / f"{name}.py"
+    script.write_text(source)
+    run = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+@pytest.mark.parametrize("name", ["spot_funds", "supervisor"])
+def test_an_example_prints_the_same_on_shards(name: str, tmp_path: Path) -> None:
+    assert sharded(name, tmp_path) == PRINTED[name]
+
+
+def test_the_custom_policy_decides_the_same_on_shards(tmp_path: Path) -> None:
+    # The program's own copy of the policy, from which it prints what is on order, sees no orders.
+    def decisions(text: str) -> list[str]:
+        return [line.partition(";")[0] for line in text.splitlines()]
+
+    assert decisions(sharded("custom_policy", tmp_path)) == decisions(PRINTED["custom_policy"])

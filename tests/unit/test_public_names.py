@@ -20,7 +20,7 @@ PUBLIC = {
         MonetaryAmount Mutation Order OrderMargin OrderOperation OrderPosition OutcomeUnknown
         param PolicyConfigureError PositionMode PostTradeResult pretrade ReadyEngineBuilder
         RejectError ShardCallbackError ShardDown ShardedEngine ShardedEngineError
-        ShardOverloaded ShardStartError ShardStats SyncedEngineBuilder
+        ShardOverloaded ShardStartError ShardStats SomeItemsFailed SyncedEngineBuilder
     """,
     "openpit.param": """
         AccountGroupId AccountId AccountIdError AdjustmentAmount Asset AssetError CashFlow
@@ -78,10 +78,11 @@ PUBLIC = {
     """,
     "openpit.errors": """
         AccountBlockError AccountGroupRegistrationError AccountIdError AlreadyRegistered
-        AssetError EngineClosed FrameTooLarge MarketDataError OutcomeUnknown ParamError
+        AssetError EngineClosed FrameTooLarge LeftBehind MarketDataError OutcomeUnknown ParamError
         PolicyConfigureError QuoteExpired QuoteUnavailable ReferenceBookRegistrationError
         RegistrationError RejectError ShardCallbackError ShardDown ShardedEngineError
-        ShardOverloaded ShardStalled ShardStartError UnknownInstrument UnknownInstrumentId
+        ShardOverloaded ShardStalled ShardStartError SomeItemsFailed UnknownInstrument
+        UnknownInstrumentId
         UnknownReferenceBookInstrumentId WireError
     """,
 }

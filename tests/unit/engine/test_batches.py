@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import TYPE_CHECKING
 
 import pytest
 
 from openpit.engine.batches import each, failure_of
+from openpit.errors import SomeItemsFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def half(number: int) -> int:
@@ -55,37 +60,78 @@ def test_the_end_of_the_program_is_no_failure_of_an_item() -> None:
         each("halve", interrupt, [1, 2])
 
 
-def test_neither_results_nor_failures_outlive_the_exception() -> None:
-    made: list[weakref.ref[object]] = []
+class Made:
+    def __init__(self, made: list[weakref.ref[object]]) -> None:
+        made.append(weakref.ref(self))
 
-    class Made:
-        def __init__(self) -> None:
-            made.append(weakref.ref(self))
 
-    class Broken(Made, Exception):  # noqa: N818 - only there to be seen off
-        pass
+class Broken(Made, Exception):  # noqa: N818 - only there to be seen off
+    pass
 
+
+def make_all_but_the_second(made: list[weakref.ref[object]], *, then: object = None) -> object:
     def make(number: int) -> Made:
         if number == 2:
-            raise Broken
-        return Made()
+            raise Broken(made)
+        if number == then:
+            raise KeyboardInterrupt
+        return Made(made)
 
+    return make
+
+
+def test_results_live_as_long_as_the_exception_and_no_longer() -> None:
+    made: list[weakref.ref[object]] = []
     alive = []
     gc.collect()
     gc.disable()
     try:
-        each("make", make, [1, 2, 3])
-    except ExceptionGroup:
+        each("make", make_all_but_the_second(made), [1, 2, 3])
+    except SomeItemsFailed as failed:
         alive = [reference() is not None for reference in made]
+        kinds = [type(result) for result in failed.results]
     finally:
         gc.enable()
 
-    assert alive == [False, True, False]
+    assert alive == [True, True, True]
+    assert kinds == [Made, type(None), Made]
     assert [reference() for reference in made] == [None, None, None]
 
 
+def test_an_interrupted_call_tells_what_was_done_but_keeps_no_handles() -> None:
+    made: list[weakref.ref[object]] = []
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        each("make", make_all_but_the_second(made, then=4), [1, 2, 3, 4, 5])
+    assert [type(result) for result in stopped.value.results] == [Made, type(None), Made]
+    assert [(index, type(error)) for index, error in stopped.value.failures.items()] == [
+        (1, Broken)
+    ]
+
+    held: list[weakref.ref[object]] = []
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        each("make", make_all_but_the_second(held, then=4), [1, 3, 4, 5], lets_go=True)
+    assert not hasattr(stopped.value, "results")
+    assert [reference() for reference in held] == [None, None]
+
+
+def test_input_that_breaks_off_does_not_hide_what_was_done() -> None:
+    def numbers() -> Iterator[int]:
+        yield 4
+        yield 2
+        raise LookupError("the feed has ended")
+
+    with pytest.raises(LookupError, match="the feed has ended") as ended:
+        each("halve", half, numbers())
+
+    assert ended.value.results == [2, 1]
+
+
 def test_the_failure_by_itself() -> None:
-    failure = failure_of("commit_many", {0: ValueError("a"), 7: KeyError("b")})
+    results = [None, *[True] * 6, None]
+    failure = failure_of("commit_many", results, {0: ValueError("a"), 7: KeyError("b")})
 
     assert failure.message == "commit_many failed at index 0, 7"
     assert [type(error) for error in failure.exceptions] == [ValueError, KeyError]
+    assert failure.indexes == (0, 7)
+    assert [index for index, result in enumerate(failure.results) if result is None] == [0, 7]
+    assert repr(failure.failures) == "{0: ValueError('a'), 7: KeyError('b')}"

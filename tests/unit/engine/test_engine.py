@@ -22,6 +22,7 @@ from makers import (
 )
 
 import openpit
+from openpit.errors import SomeItemsFailed
 from openpit.pretrade import AccountBlock, PostTradeResult, policies
 
 
@@ -140,20 +141,27 @@ def test_each_order_has_the_time_at_which_it_was_taken() -> None:
     ]
 
 
-def test_an_order_that_raises_does_not_stop_the_others_whose_reservations_are_rolled_back() -> None:
+def test_an_order_that_raises_leaves_the_others_with_their_reservations() -> None:
     book = Book()
     engine = engine_with(book)
     gc.collect()
     gc.disable()
     try:
-        with pytest.raises(ExceptionGroup) as caught:
+        try:
             engine.execute_pre_trade_many(order(number) for number in (1, 13, 2, 13))
+        except SomeItemsFailed as failed:
+            told = (failed.message, str(failed.failures), [bool(one) for one in failed.results])
+            failed.results[0].reservation.commit()
+            book.trace.append("handled")
+        assert book.trace == ["commit 1", "handled", "rollback 2"]
     finally:
         gc.enable()
 
-    assert caught.value.message == "execute_pre_trade_many failed at index 1, 3"
-    assert [str(error) for error in caught.value.exceptions] == ["unlucky", "unlucky"]
-    assert sorted(book.trace) == ["rollback 1", "rollback 2"]
+    assert told == (
+        "execute_pre_trade_many failed at index 1, 3",
+        "{1: ValueError('unlucky'), 3: ValueError('unlucky')}",
+        [True, False, True, False],
+    )
 
 
 def test_many_commits_are_all_made_and_failures_told_by_index() -> None:
@@ -169,6 +177,7 @@ def test_many_commits_are_all_made_and_failures_told_by_index() -> None:
         "OSError('disk')",
         "RuntimeError('reservation has already been finalized')",
     ]
+    assert caught.value.results == [True, None, True, None]
     assert book.trace == ["commit 1", "commit 7", "commit 2"]
 
 
@@ -196,9 +205,14 @@ def test_many_reports() -> None:
 
     results = engine.apply_execution_report_many(pnl_report(number) for number in (1, 2))
     assert [[item.reason for item in result.account_blocks] for result in results] == [["1"], ["2"]]
-    with pytest.raises(ExceptionGroup, match=r"^apply_execution_report_many failed at index 0$"):
+    with pytest.raises(
+        SomeItemsFailed, match=r"^apply_execution_report_many failed at index 0"
+    ) as failed:
         engine.apply_execution_report_many(pnl_report(number) for number in (13, 3))
 
+    refused, applied = failed.value.results
+    assert refused is None
+    assert [block.reason for block in applied.account_blocks] == ["3"]
     assert reasons(engine.execute_pre_trade(order(3))) == ["3"]
 
 

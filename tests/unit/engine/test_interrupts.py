@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -180,6 +181,84 @@ def test_a_rollback_gives_back_and_runs_each_callback_once(make: Any, sync: str)
         assert trace == ["rollback last", "rollback first"]
         assert state(engine) == ["1000 0 0", "10 0 0"]
         assert engine.execute_pre_trade(BUY).ok
+
+
+SYNCS = ["no_sync", "full_sync", "account_sync"]
+
+
+@pytest.mark.parametrize("sync", SYNCS)
+@pytest.mark.parametrize("verb", ["commit", "rollback"])
+def test_a_callback_that_is_interrupted_itself_has_run_or_blocks_the_engine(
+    verb: str, sync: str
+) -> None:
+    names = ["first", "second", "third"]
+
+    def prepare() -> Any:
+        trace: list[str] = []
+        engine = engine_with(*(keeping(name, trace) for name in names), sync=sync)
+        held = reserved(engine, BUY)
+        return (engine, trace, held), getattr(held, verb)
+
+    seen = set()
+    for engine, trace, held in interrupted_everywhere(prepare, callbacks=True):
+        ran = [line.removeprefix(f"{verb} ") for line in trace]
+        if not ran and engine.execute_pre_trade(BUY).ok:
+            getattr(held, verb)()  # the interrupt came before anything
+            continue
+        left = names[:] if verb == "commit" else names[::-1]
+        assert ran == [name for name in left if name in ran]
+        assert len(ran) >= 2, "the others have run"
+        is_blocked = not engine.execute_pre_trade(BUY).ok
+        assert is_blocked or len(ran) == 3
+        seen.add((len(ran), is_blocked))
+    assert {(3, False), (2, True)} <= seen
+
+
+@pytest.mark.parametrize("sync", SYNCS)
+def test_reservations_that_are_let_go_are_rolled_back_by_the_next_call(sync: str) -> None:
+    def prepare() -> Any:
+        trace: list[str] = []
+        engine = desk(keeping("first", trace), keeping("last", trace), sync=sync)
+        held = [reserved(engine, BUY)]
+        engine._core.finisher.busy = True  # as within a call of another policy
+        held.clear()
+        engine._core.finisher.busy = False
+        return (engine, trace), lambda: engine.execute_pre_trade(BUY)
+
+    for engine, trace in interrupted_everywhere(prepare):
+        engine.apply_account_adjustment(account(1), [])  # whose turn it is if it was too early
+        assert trace[:2] == ["rollback last", "rollback first"]
+        assert state(engine) == ["1000 0 0", "10 0 0"]
+
+
+@pytest.mark.parametrize("sync", ["full_sync", "account_sync"])
+def test_no_lock_stays_taken(sync: str) -> None:
+    def prepare() -> Any:
+        engine = desk(keeping("first", []), sync=sync)
+        held = [reserved(engine, BUY)]
+        engine._core.finisher.busy = True
+        held.clear()
+        engine._core.finisher.busy = False
+        return engine, lambda: engine.execute_pre_trade(BUY)
+
+    for engine in interrupted_everywhere(prepare):
+        with ThreadPoolExecutor(1) as another_thread:
+            assert another_thread.submit(engine.execute_pre_trade, BUY).result(30).ok
+
+
+def test_many_commits_are_each_made_or_not() -> None:
+    def prepare() -> Any:
+        trace: list[str] = []
+        engine = desk(keeping("first", trace), keeping("last", trace))
+        held = [reserved(engine, BUY), reserved(engine, BUY)]
+        return (engine, trace, held), lambda: engine.commit_many(held)
+
+    for engine, trace, held in interrupted_everywhere(prepare):
+        assert trace == ["commit first", "commit last"] * (len(trace) // 2)
+        held.clear()  # rolls back what was not committed
+        assert len(trace) == 4
+        spent = 200 * trace.count("commit last")
+        assert state(engine)[0] == f"{1000 - spent} {spent} 0"
 
 
 def supervised_desk() -> openpit.Engine:

@@ -29,6 +29,7 @@ from openpit.router.proxies import BLOCKING
 from openpit.router.wide import administration, change_group, everywhere
 from openpit.wire import frames as wire
 from openpit.wire import kinds
+from openpit.wire.failures import failure_row
 from openpit.wire.frames import frame, pack, pack_rows
 
 DONE_WAITING = "no answer within 5 s"
@@ -113,12 +114,12 @@ def test_every_kind_of_call_takes_only_its_kinds_of_reply() -> None:
     batch.feed(bench.core)
     bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
     bench.core.commit_many(NOW, [batch.result()[0].reservation]).feed(bench.core)
-    with pytest.raises(WireError, match="not a reply to a list of handles"):
+    with pytest.raises(WireError, match="not a reply to this command"):
         bench.reply(0, (kinds.READY, 2))
 
 
 def test_what_a_policy_raises_says_nothing_of_the_connection() -> None:
-    theirs = ("openpit.errors", "WireError", (1, (1, "theirs"), None), "theirs", "Traceback")
+    theirs = failure_row(WireError("theirs"))
     bench = Bench(shards=1, custom=True)
     core = bench.core
     calls: list[Any] = [
@@ -142,13 +143,13 @@ def test_what_a_policy_raises_says_nothing_of_the_connection() -> None:
 
 def test_an_order_of_no_account_raises_what_a_policy_raised() -> None:
     bench = Bench(shards=1)
-    for seq, name in ((1, "StopIteration"), (3, "RuntimeError")):
+    for seq, kind in ((1, StopIteration), (3, RuntimeError)):
         call = bench.core.execute(NOW, buy(None))
         bench.reply(0, (kinds.ANSWER, seq, False))
-        bench.reply(0, (kinds.RAISED, seq + 1, "builtins", name, (1, (1, 5), None), "5", ""))
+        bench.reply(0, (kinds.RAISED, seq + 1, *failure_row(kind(5))))
         with pytest.raises((StopIteration, RuntimeError)) as caught:
             call.result()
-        assert (type(caught.value).__name__, caught.value.args) == (name, (5,))
+        assert (type(caught.value), caught.value.args) == (kind, (5,))
 
 
 def test_handles_whose_failures_do_not_fit_into_a_frame_are_all_told() -> None:
@@ -383,6 +384,33 @@ def test_in_flight_at_a_lost_shard() -> None:
     assert denied.result()[0].rejects[0].details == "shard 0: it ended"
 
 
+def interrupted(bench: Bench, call: Any) -> KeyboardInterrupt:
+    """Give a call up as a face does when ^C comes while it waits."""
+    try:
+        raise KeyboardInterrupt  # noqa: TRY301 - as a signal's handler does
+    except KeyboardInterrupt as interrupt:
+        call.abandon(bench.core)
+        return interrupt
+
+
+def test_an_interrupt_carries_what_the_shards_have_answered() -> None:
+    bench = Bench()
+    reports = bench.core.report_many(NOW, [report(IN_SHARD_1), report(IN_SHARD_0)])
+    reports.feed(bench.core)
+    bench.reply(0, (kinds.DONE, 1, 1))
+    stopped: Any = interrupted(bench, reports)
+    unanswered, applied = stopped.results
+    assert unanswered is None
+    assert applied.account_blocks == []
+    assert stopped.failures == {}
+    bench.reply(1, (kinds.DONE, 1, 1))  # comes too late, and harms nothing
+
+    many = bench.many(IN_SHARD_0, IN_SHARD_1)
+    many.feed(bench.core)
+    bench.reply(0, (kinds.ACCEPTED, 2, 1))
+    assert not hasattr(interrupted(bench, many), "results")  # nobody holds what was accepted
+
+
 def test_a_procedure_does_without_a_lost_shard_where_it_can() -> None:
     bench = Bench()
     everyone = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
@@ -442,6 +470,8 @@ def test_an_order_of_no_account_whose_reply_is_none() -> None:
     bench.reply(0, (kinds.ANSWER, 1, False))
     with pytest.raises(WireError):
         bench.reply(0, (kinds.STARTED, 2))
+    assert not call.done
+    bench.core.lose(bench.core.links[0], "its worker sent what is no reply")
     assert "its worker sent what is no reply" in call.result().rejects[0].details
 
 

@@ -7,19 +7,15 @@ in the midst of bookkeeping: then the shards are given up by name, and no order 
 from __future__ import annotations
 
 import asyncio
-import dis
-import gc
 import signal
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from custom_policies import Reserving
 from flow import IN_SHARD_0, IN_SHARD_1, account, buy, report
+from interrupting import interrupted_everywhere
 from near import near, near_async, workers_of
 
-import openpit.router
 from openpit import Engine
 from openpit.errors import EngineClosed, ShardDown
 from openpit.pretrade.policies import (
@@ -29,61 +25,11 @@ from openpit.pretrade.policies import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
+    from collections.abc import Callable
 
     Call = Callable[["Desk"], Any]
 
-ROUTER = str(Path(openpit.router.__file__).parent)
-
 WHY = "a call was interrupted in the middle of its bookkeeping"
-
-BREAKS = {
-    number
-    for name, number in dis.opmap.items()
-    if name in {"RESUME", "CALL", "CALL_FUNCTION_EX"} or name.startswith("JUMP_BACKWARD")
-} - {dis.opmap.get("JUMP_BACKWARD_NO_INTERRUPT")}
-"""Behind these instructions the interpreter looks for signals, and nowhere else."""
-
-
-class AtStep:
-    """Does something at the n-th step of the router at which a signal's handler could run."""
-
-    def __init__(self, step: int, deed: Callable[[], object]) -> None:
-        self.was_there = False
-        self._step = step
-        self._deed = deed
-        self._last: dict[FrameType, int] = {}
-
-    def __enter__(self) -> Self:
-        self._before = sys.gettrace()
-        sys.settrace(self._of_call)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.settrace(self._before)
-        self._last.clear()
-
-    def _of_call(self, frame: FrameType, _event: str, _arg: object) -> Any:
-        # What is raised in a finaliser is printed and lost, by the language.
-        if frame.f_code.co_filename.startswith(ROUTER) and frame.f_code.co_name != "__del__":
-            frame.f_trace_lines = False
-            frame.f_trace_opcodes = True
-            return self._of_instruction
-        return None
-
-    def _of_instruction(self, frame: FrameType, event: str, _arg: object) -> Any:
-        if event == "opcode":
-            last = self._last.get(frame)
-            self._last[frame] = frame.f_lasti
-            if last is not None and frame.f_code.co_code[last] in BREAKS:
-                self._step -= 1
-                if not self._step:
-                    self.was_there = True
-                    self._deed()
-        elif event == "return":
-            self._last.pop(frame, None)
-        return self._of_instruction
 
 
 def builder() -> Any:
@@ -217,77 +163,41 @@ every_call = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.__name
 # --- at every step -------------------------------------------------------------------------------
 
 
-@pytest.fixture(autouse=True)
-def interruptible() -> Iterator[None]:
-    """Have ^C raise as usual, and everything that is let go be let go by its last reference."""
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    gc.disable()
-    yield
-    gc.enable()
-    signal.signal(signal.SIGINT, handler)
+# What is pending beside ^C is raised at once, whatever is held back.
+STRIKE = {"number": signal.SIGUSR1, "handler": signal.default_int_handler}
 
 
-def after(step: int) -> int:
-    """The step to look at next: a call's own ones are its first, later ones come over and over."""
-    return step + 1 + step // 20
+def some(moments: list[Any]) -> list[Any]:
+    """Choose moments: a call's own ones are its first, later ones come over and over."""
+    chosen = []
+    at = 0
+    while at < len(moments):
+        chosen.append(moments[at])
+        at += 1 + at // 12
+    return chosen
 
 
-def outcome_at(step: int, deed: Callable[[], object], call: Callable[[], Any]) -> str:
-    """Make a call and do something at a step of it; tell what became of the call."""
-    at = AtStep(step, deed)
-    try:
-        with at:
-            next(apart(call))
-    except KeyboardInterrupt:
-        return "interrupted"
-    return "went on" if at.was_there else "over before"
+def calling(call: Call) -> Callable[[], tuple[Desk, Callable[[], object]]]:
+    def prepare() -> tuple[Desk, Callable[[], object]]:
+        desk = Desk()
+        return desk, lambda: call(desk)
 
-
-def apart(call: Callable[[], Any]) -> Iterator[Any]:
-    """Make a call where it can leave no trace of an exception that it was handling.
-
-    The interpreter goes on with that one when a tracer raises in an ``except`` clause; what a
-    generator handles ends with it.
-    """
-    yield call()
-
-
-def press() -> None:
-    signal.raise_signal(signal.SIGINT)
-
-
-def strike() -> None:
-    raise KeyboardInterrupt
+    return prepare
 
 
 @every_call
-def test_an_interrupt_at_any_step_leaves_the_engine_sound(call: Call) -> None:
-    step = 1
-    while True:
-        desk = Desk()
-        outcome = outcome_at(step, press, lambda: call(desk))  # noqa: B023 - called at once
+def test_an_interrupt_at_any_moment_leaves_the_engine_sound(call: Call) -> None:
+    for desk in interrupted_everywhere(calling(call), among=some):
         assert not desk.engine._core.is_torn
         desk.assert_sound()
         desk.engine.close()
-        if outcome == "over before":
-            break
-        assert outcome == "interrupted", "no interrupt is lost"
-        step = after(step)
-    assert step > 10
 
 
-# A handle that was being made is gone before it is whole, and its finaliser says so.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @every_call
 def test_what_comes_in_the_midst_of_bookkeeping_costs_the_shards_and_nothing_else(
     call: Call,
 ) -> None:
-    step = 1
-    while True:
-        desk = Desk()
-        outcome = outcome_at(step, strike, lambda: call(desk))  # noqa: B023 - called at once
-        if outcome == "over before":
-            break
+    for desk in interrupted_everywhere(calling(call), among=some, **STRIKE):
         if desk.engine._core.is_torn:
             desk.assert_given_up()
         else:
@@ -295,8 +205,6 @@ def test_what_comes_in_the_midst_of_bookkeeping_costs_the_shards_and_nothing_els
             assert desk.dry("10") in ([True, True], [False, False])
         desk.engine.close()
         assert not any(worker.is_running for worker in workers_of(desk.engine))
-        step = after(step)
-    assert step > 10
 
 
 def test_whoever_reads_the_pipes_next_gives_up_the_shards() -> None:
@@ -329,18 +237,15 @@ def test_a_loop_that_an_exception_has_ended_and_that_runs_again(comes_first: str
     loop.close()
 
 
-@pytest.mark.parametrize("deed", [press, strike])
-def test_closing_is_gone_on_with(deed: Callable[[], object]) -> None:
-    step = 1
-    while True:
+@pytest.mark.parametrize("what", [{}, STRIKE], ids=["an interrupt", "another"])
+def test_closing_is_gone_on_with(what: Any) -> None:
+    def prepare() -> tuple[Desk, Callable[[], object]]:
         desk = Desk()
-        outcome = outcome_at(step, deed, desk.engine.close)
+        return desk, desk.engine.close
+
+    for desk in interrupted_everywhere(prepare, among=some, **what):
         desk.engine.close()
         assert not any(worker.is_running for worker in workers_of(desk.engine))
         assert [shard.state for shard in desk.engine.stats()] == ["closed", "closed"]
         with pytest.raises(EngineClosed):
             desk.engine.execute_pre_trade(buy(IN_SHARD_0))
-        if outcome == "over before":
-            break
-        step = after(step)
-    assert step > 10

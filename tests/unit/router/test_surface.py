@@ -18,6 +18,7 @@ from openpit.errors import (
     EngineClosed,
     PolicyConfigureError,
     ShardDown,
+    SomeItemsFailed,
 )
 from openpit.marketdata import Quote, QuoteTtl
 from openpit.param import AccountGroupId, AdjustmentAmount
@@ -387,9 +388,31 @@ def test_commits_and_rollbacks_of_many() -> None:
         sharded.commit_many([results[0].reservation, None, 5])  # type: ignore[list-item]
     assert isinstance(group.value.exceptions[0], RuntimeError)
     failing = [sharded.execute_pre_trade(buy(n, q)).reservation for n, q in ((1, "201"), (2, "9"))]
-    with pytest.raises(ExceptionGroup, match="commit_many failed at index 0") as group:
+    with pytest.raises(SomeItemsFailed, match="commit_many failed at index 0") as group:
         sharded.commit_many(failing)
-    assert str(group.value.exceptions[0]) == "commit failed"
+    assert str(group.value.failures) == "{0: ValueError('commit failed')}"
+    assert group.value.results == [None, True]
+
+
+def test_orders_that_raise_leave_the_others_with_their_reservations() -> None:
+    sharded = engine(Acting(), Reserving(), shards=1)
+
+    def reserved() -> str:
+        return sharded.execute_pre_trade(buy(9, "203")).rejects[0].details
+
+    orders = [buy(1, "10"), buy(2, "101"), buy(3, "20"), buy(4, "40")]
+    try:
+        sharded.execute_pre_trade_many(orders)
+    except SomeItemsFailed as failed:
+        told = (str(failed.failures), [bool(result) for result in failed.results])
+        meanwhile = reserved()
+        failed.results[0].reservation.commit()
+        kept = failed.results[2]
+    assert told == ("{1: Unusual('one hundred and one')}", [True, False, True, True])
+    assert meanwhile == "70"
+    assert reserved() == "30"  # nobody holds the fourth any more
+    kept.reservation.rollback()
+    assert reserved() == "10"
 
 
 def test_reservations_of_another_engine_are_finalised_there() -> None:
@@ -406,8 +429,11 @@ def test_many_reports() -> None:
     sharded = engine(Demanding())
     results = sharded.apply_execution_report_many([report(1), report(2)])
     assert [len(result.account_blocks) for result in results] == [1, 1]
-    with pytest.raises(ExceptionGroup, match="apply_execution_report_many failed at index 1"):
+    with pytest.raises(SomeItemsFailed, match="many failed at index 1") as failed:
         sharded.apply_execution_report_many([report(1), 5])  # type: ignore[list-item]
+    applied, refused = failed.value.results
+    assert len(applied.account_blocks) == 1
+    assert refused is None
 
 
 class Grumbling(Policy):

@@ -1,0 +1,310 @@
+"""Copies of policies on their way to the workers, once, at start-up.
+
+Modules go by name and never by content, and with them the classes and functions that their names
+lead to, those of the main module included. Where a worker has no main module to import (``-c``, a
+prompt, a notebook), what the policies use of it goes by content, once, and is put into the worker's
+main module. What stands for something of this process alone (a file, a socket, a held lock, an
+engine) is refused: a copy would be another thing, and making it may harm the original.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import enum
+import io
+import mmap
+import pickle
+import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import Executor, Future
+from importlib import import_module
+from types import CodeType, FunctionType, GeneratorType, ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+import dill
+
+from openpit.engine.core import EngineCore
+from openpit.engine.engine import Engine
+from openpit.errors import ShardStartError
+from openpit.marketdata.service import MarketDataService
+from openpit.pretrade.handles import Request, Reservation
+from openpit.shards.paths import path_of
+from openpit.wire.classes import MAIN, find, is_importable, is_main_imported, missing, tell
+from openpit.wire.limits import FRAME_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openpit.pretrade.runtime import BuiltinPolicy
+
+__all__ = ["PolicyUnpickler", "dump_policies"]
+
+_LOCKS: Final = (type(threading.Lock()), type(threading.RLock()))
+_FILES: Final = (
+    io.FileIO,
+    io.BufferedReader,
+    io.BufferedWriter,
+    io.BufferedRandom,
+    io.BufferedRWPair,
+    io.TextIOWrapper,
+)
+_REFUSED: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
+    (_FILES, "an open file stays in its process: open it in the worker, at first use"),
+    (socket.socket, "a socket stays in its process"),
+    (mmap.mmap, "mapped memory stays in its process"),
+    (subprocess.Popen, "a child process stays with its parent"),
+    (threading.Thread, "a thread stays in its process"),
+    (
+        (Executor, Future, asyncio.Future, asyncio.AbstractEventLoop),
+        "it works in its process alone",
+    ),
+    (GeneratorType, "a generator that has begun cannot be copied"),
+    ((Engine, EngineCore, Request, Reservation), "an engine and its handles stay in their process"),
+)
+_STREAMS: Final = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
+_SENTINELS: Final = ("MISSING", "KW_ONLY", "_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR")
+_ROUTER: Final = "openpit.router."
+_ROOM: Final = 65536  # in the frame, beside the policies
+
+
+class _Pickler(dill.Pickler):  # type: ignore[misc]  # dill ships no types
+    """Writes policies; knows where in them it is, and collects the services that they read."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file, recurse=False)
+        self.services: list[MarketDataService] = []
+        self.stack: list[object] = []
+        self.names: dict[str, None] = {}
+        self._imports_main = is_main_imported()
+        self._importable: dict[str, bool] = {}
+
+    def persistent_id(self, value: object) -> int | None:
+        """Return a service's place in the list; None for anything that is pickled."""
+        if not isinstance(value, MarketDataService):
+            return None
+        for place, service in enumerate(self.services):
+            if service is value:
+                return place
+        self.services.append(value)
+        return len(self.services) - 1
+
+    def save(self, obj: object, save_persistent_id: bool = True) -> None:  # noqa: FBT001, FBT002 - pickle's own
+        """Write an object, by its name where it has one in the worker."""
+        depth = len(self.stack)
+        self.stack.append(obj)
+        if id(obj) in self.memo or not self._save_named(obj):
+            super().save(obj, save_persistent_id)
+        del self.stack[depth:]
+
+    def _save_named(self, obj: Any) -> bool:
+        kind = type(obj)
+        if kind is dict:
+            home = sys.modules.get(name) if type(name := obj.get("__name__")) is str else None
+            if isinstance(home, ModuleType) and home.__dict__ is obj:
+                self._require(home)
+                self.save_reduce(_namespace, (home.__name__,), obj=obj)
+            else:
+                pickle._Pickler.save_dict(self, obj)  # type: ignore[attr-defined]  # dill's base
+            return True
+        if isinstance(obj, ModuleType):
+            self._require(obj)
+            self.save_reduce(import_module, (obj.__name__,), obj=obj)
+            return True
+        if isinstance(obj, (type, FunctionType)):
+            return self._save_defined(obj)
+        for name in _STREAMS:
+            if obj is getattr(sys, name):
+                self.save_reduce(getattr, (sys, name), obj=obj)
+                return True
+        for name in _SENTINELS:
+            # Known by identity: a copy would be another thing.
+            if obj is getattr(dataclasses, name, None):
+                self.save_reduce(getattr, (dataclasses, name), obj=obj)
+                return True
+        _refuse_bound(obj)
+        return False
+
+    def _save_defined(self, obj: type | FunctionType) -> bool:
+        module, name = obj.__module__, obj.__qualname__
+        if not isinstance(module, str) or find(module, name) is not obj:
+            self._note(obj)
+            return self._save_enum(obj)
+        if module in MAIN and not self._imports_main:
+            self.names[name.partition(".")[0]] = None
+            self._note(obj)
+            return self._save_enum(obj)
+        self._require(sys.modules[module])
+        pickle._Pickler.save_global(self, obj, name)  # type: ignore[attr-defined]  # dill's base
+        return True
+
+    def _save_enum(self, obj: Any) -> bool:
+        """Write an enumeration as its members' values: in each, dill meets the class again."""
+        if not isinstance(obj, enum.EnumMeta):
+            return False
+        if "__new_member__" in vars(obj):
+            raise TypeError(f"{obj.__qualname__} has a __new__ of its own: define it in a module")
+        held: dict[str, Any] = dict(obj.__members__)
+        members = [(name, member._value_) for name, member in held.items()]
+        rest = {
+            name: value
+            for name, value in vars(obj).items()
+            if name not in obj.__members__
+            and (
+                (isinstance(value, FunctionType) and value.__module__ == obj.__module__)
+                or (type(value) in (property, classmethod, staticmethod) and name[0] != "_")
+            )
+        }
+        made = (type(obj), obj.__name__, obj.__qualname__, obj.__module__, obj.__bases__, members)
+        # The methods come behind: they may name the class.
+        self.save_reduce(_create_enum, made, rest, None, None, _set_attributes, obj=obj)
+        return True
+
+    def _note(self, obj: type | FunctionType) -> None:
+        """Note what a function that goes by content uses of a main module that stays here."""
+        if not isinstance(obj, FunctionType):
+            return
+        home = sys.modules.get(obj.__module__ or "")
+        # Of another module's globals dill would copy all: of a wrapper only what it uses.
+        self._recurse = getattr(home, "__dict__", None) is not obj.__globals__
+        main = sys.modules["__main__"].__dict__
+        if obj.__globals__ is main and not self._imports_main:
+            self.names.update(dict.fromkeys(name for name in _used(obj.__code__) if name in main))
+
+    def _require(self, module: ModuleType) -> None:
+        name = module.__name__
+        known = self._importable.get(name)
+        if known is None:
+            known = self._importable[name] = is_importable(module)
+        if not known or (name not in MAIN and sys.modules.get(name) is not module):
+            raise TypeError(f"a worker cannot import the module {name!r} by its name")
+
+
+class PolicyUnpickler(dill.Unpickler):  # type: ignore[misc]  # as above
+    """Reads policies, and says what a worker's modules lack."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what a name leads to.
+
+        Raises:
+            AttributeError: the module, imported here, does not define it.
+        """
+        try:
+            return super().find_class(module, name)
+        except AttributeError as error:
+            raise AttributeError(missing(module, name)) from error
+
+
+def dump_policies(policies: Sequence[BuiltinPolicy]) -> tuple[bytes, list[MarketDataService]]:
+    """Return policies that no engine has bound yet, pickled, and the services that they read.
+
+    Users' classes that are loaded go along by name; see :func:`openpit.wire.classes.tell`.
+
+    Raises:
+        ShardStartError: something in a policy cannot be copied; the text has the policy's name and
+            the path to it. Or all of it is too large for a frame.
+    """
+    told = tell()
+    main = sys.modules["__main__"].__dict__
+    used = {} if is_main_imported() else _used_of_main(policies, main, told)
+    code = {name: value for name, value in used.items() if isinstance(value, (type, FunctionType))}
+    rest = {name: value for name, value in used.items() if name not in code}
+    by_name = [pair for pair in told if pair[0] not in MAIN or is_main_imported()]
+    file = io.BytesIO()
+    pickler = _Pickler(file)
+    for part in (by_name, code, rest, list(policies)):
+        _dump(pickler, part)
+    payload = file.getvalue()
+    if len(payload) > FRAME_BYTES - _ROOM:
+        raise ShardStartError(_too_large(policies, len(payload)), 0)
+    return payload, pickler.services
+
+
+def _used_of_main(
+    policies: Sequence[BuiltinPolicy], main: dict[str, Any], told: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """Return what policies use of a main module that cannot be imported, and what that uses."""
+    pickler = _Pickler(io.BytesIO())
+    pickler.names.update(dict.fromkeys(name.partition(".")[0] for at, name in told if at in MAIN))
+    _dump(pickler, list(policies))
+    done: dict[str, Any] = {}
+    while waiting := [name for name in pickler.names if name not in done]:
+        for name in waiting:
+            done[name] = main[name]
+            _dump(pickler, {name: main[name]})
+    return done
+
+
+def _dump(pickler: _Pickler, part: object) -> None:
+    try:
+        pickler.dump(part)
+    except Exception as error:
+        # dill lets through whatever a policy's attributes raise.
+        where = path_of(pickler.stack)
+        raise ShardStartError(
+            f"a policy cannot be copied into a worker: {where}: {type(error).__name__}: {error}", 0
+        ) from error
+
+
+def _too_large(policies: Sequence[BuiltinPolicy], size: int) -> str:
+    sizes = []
+    for policy in policies:
+        file = io.BytesIO()
+        _Pickler(file).dump(policy)
+        sizes.append((len(file.getvalue()), policy.name))
+    largest, name = max(sizes)
+    return (
+        f"a policy cannot be copied into a worker: {name} takes {largest:,} bytes, all policies "
+        f"{size:,}; the limit is {FRAME_BYTES - _ROOM:,}: keep a large table in a module, which "
+        "each worker imports by its name, or load it at first use"
+    )
+
+
+def _refuse_bound(obj: Any) -> None:
+    """Refuse what means something in this process only.
+
+    Raises:
+        TypeError: a file, a socket, a held lock, an engine and the like.
+    """
+    kind = type(obj)
+    if kind in _LOCKS:
+        if not repr(obj).startswith("<unlocked"):
+            raise TypeError("a lock that is held cannot be copied")
+        return
+    for refused, why in _REFUSED:
+        if isinstance(obj, refused):
+            raise TypeError(f"{kind.__module__}.{kind.__qualname__} cannot be copied: {why}")
+    if kind.__module__.startswith(_ROUTER):
+        raise TypeError("an engine and its handles stay in their process")
+
+
+def _used(code: CodeType) -> set[str]:
+    """Return the names that code may look up in its module, that of inner functions included."""
+    names = set(code.co_names)
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            names |= _used(inner)
+    return names
+
+
+def _namespace(module: str) -> dict[str, Any]:
+    """Return a module's names, in the worker."""
+    return import_module(module).__dict__
+
+
+def _create_enum(
+    kind: type, name: str, qualname: str, module: str, bases: tuple[type, ...], members: list[Any]
+) -> Any:
+    """Return an enumeration made of its members, in the worker."""
+    body: Any = kind.__prepare__(name, bases)
+    body["__module__"], body["__qualname__"] = module, qualname
+    for member, value in members:
+        body[member] = value
+    return kind(name, bases, body)
+
+
+def _set_attributes(kind: type, attributes: dict[str, Any]) -> None:
+    for name, value in attributes.items():
+        setattr(kind, name, value)

@@ -1,0 +1,182 @@
+"""Which classes both sides have: users' subclasses, by module and name.
+
+A class may travel if its name leads to it, and to nothing else, in the caller's process and in the
+worker. What is loaded when an engine is built is told to its workers, which import it as they
+start; a message that comes later never imports anything.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
+
+from openpit.errors import WireError
+from openpit.wire.records import BASES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "MAIN",
+    "Name",
+    "find",
+    "is_importable",
+    "is_main_imported",
+    "load",
+    "name_of",
+    "refuse_stranger",
+    "resolve",
+    "tell",
+]
+
+MAIN: Final = frozenset({"__main__", "__mp_main__"})
+"""The main module's names: its own, and the one under which a worker imports it."""
+
+Name = tuple[str, str]
+"""A class's module and qualified name."""
+
+_told: WeakSet[type] = WeakSet()
+"""The classes that engines of this process were told of."""
+
+
+def name_of(kind: type) -> Name:
+    """Return the name by which the other side finds a class."""
+    module = kind.__module__
+    return ("__main__" if module in MAIN else module), kind.__qualname__
+
+
+def is_main_imported() -> bool:
+    """Tell whether a worker imports the main module: a script's, or that of ``python -m module``.
+
+    It has nothing to import for ``-c``, standard input, a prompt or a notebook; and the
+    ``__main__`` of a package or an archive runs a program whenever it is imported.
+    """
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        return spec.name != "__main__" and not spec.name.endswith(".__main__")
+    file = getattr(main, "__file__", None)
+    return file is not None and Path(file).is_file()
+
+
+def is_importable(module: ModuleType) -> bool:
+    """Tell whether a fresh process finds a module by its name; nothing is run to see."""
+    name = module.__name__
+    if name in MAIN:
+        return True
+    if sys.modules.get(name) is not module:
+        return False
+    parent, _, last = name.rpartition(".")
+    package = sys.modules.get(parent)
+    path = None if package is None else getattr(package, "__path__", None)
+    if not parent or path is not None:
+        for finder in list(sys.meta_path):
+            search = getattr(finder, "find_spec", None)
+            if search is not None and search(name, path, None) is not None:
+                return package is None or is_importable(package)
+    # What a package makes as it is imported is there again with it.
+    return package is not None and getattr(package, last, None) is module and is_importable(package)
+
+
+def find(module: str, name: str) -> Any:
+    """Return what a name leads to among the modules that are imported here; None for nothing."""
+    found: object = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def resolve(module: Any, name: Any) -> type:
+    """Return a class by its module and qualified name, if its module is imported here.
+
+    Raises:
+        WireError: this process has no such class.
+    """
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise WireError(f"{module!r:.100}, {name!r:.100} is no name of a class")
+    found = find("__main__" if module in MAIN else module, name)
+    if not isinstance(found, type):
+        raise WireError(f"there is no class {module}.{name} here")
+    return found
+
+
+def tell() -> list[Name]:
+    """Return the names of users' classes that are loaded, for workers to import.
+
+    A class that its name does not lead to is left out: its objects do not travel. A worker that
+    cannot import a class's module answers each of its objects with a failure.
+    """
+    names = []
+    for kind in _loaded(BASES):
+        module, name = name_of(kind)
+        home = sys.modules.get(module)
+        if isinstance(home, ModuleType) and find(module, name) is kind:
+            _told.add(kind)
+            if is_importable(home):
+                names.append((module, name))
+    return names
+
+
+def load(names: Iterable[Name]) -> None:
+    """Import the classes that were told, in a worker.
+
+    Raises:
+        WireError: one of them is not to be found, by name.
+    """
+    for module, name in names:
+        try:
+            import_module(module)
+        except Exception as error:
+            raise WireError(
+                f"{module}, which defines {name}, cannot be imported: {error!r}"
+            ) from error
+        if not isinstance(find(module, name), type):
+            raise WireError(missing(module, name))
+
+
+def missing(module: str, name: str) -> str:
+    """Return what is said of a name that a worker's own import of a module does not define."""
+    if module in MAIN:
+        return (
+            f"the main module does not define {name} when a worker imports it: define it at the "
+            'top of the script, not under `if __name__ == "__main__":`, or in a module of its own'
+        )
+    return f"{module} does not define {name} when a worker imports it"
+
+
+def refuse_stranger(kind: type) -> None:
+    """Refuse an object whose class the other side cannot have, or has another of.
+
+    Raises:
+        TypeError: its name leads to nothing or to another class, or no engine was told of it.
+    """
+    if kind in _told or kind in BASES:
+        return
+    where = f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard"
+    if "<locals>" in kind.__qualname__:
+        raise TypeError(f"{where}: a class that is defined in a function cannot be imported there")
+    if find(*name_of(kind)) is not kind:
+        raise TypeError(f"{where}: its name does not lead to it, so that it cannot be found there")
+    if _told and any(issubclass(kind, base) for base in BASES):
+        raise TypeError(
+            f"{where}: the engine was built before the class was defined; define it, or import its "
+            "module, before build()"
+        )
+
+
+def _loaded(kinds: Iterable[type]) -> Iterable[type]:
+    """Walk the users' subclasses of the wire's classes, each once."""
+    seen: set[type] = set()
+    waiting: list[type] = list(kinds)
+    while waiting:
+        kind: type
+        for kind in type.__subclasses__(waiting.pop()):
+            if kind not in seen:
+                seen.add(kind)
+                waiting.append(kind)
+                if not kind.__module__.startswith("openpit."):
+                    yield kind

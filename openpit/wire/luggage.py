@@ -1,0 +1,485 @@
+"""What an exception carries on its way from a shard to the caller: packed there, unpacked here.
+
+An exception is made again without its constructor: no code of its class runs, only its parts are
+put in their places. A value that cannot travel is replaced by a
+:class:`~openpit.errors.LeftBehind` and named. Nothing is imported for a class but the modules of
+``IMPORTABLE``, and no value is made that has a finaliser: containers, records and exceptions only.
+"""
+
+from __future__ import annotations
+
+import builtins
+import datetime as dt
+import enum
+import pathlib
+import sys
+import zoneinfo
+from collections import Counter, OrderedDict, deque
+from collections.abc import Sized
+from contextlib import suppress
+from dataclasses import is_dataclass
+from fractions import Fraction
+from functools import lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from openpit.errors import LeftBehind, ShardCallbackError, WireError
+from openpit.wire.classes import resolve
+from openpit.wire.values import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["IMPORTABLE", "Packing", "Unpacking", "described", "in_utf_8", "set_part"]
+
+_STANDARD: Final = """
+    asyncio.exceptions binascii calendar concurrent.futures concurrent.futures._base configparser
+    csv _csv ctypes dbm decimal email.errors fractions ftplib http.client imaplib ipaddress
+    json.decoder locale lzma netrc pickle _pickle poplib queue _queue re re._constants sre_constants
+    select shutil smtplib socket sqlite3 ssl statistics struct subprocess tarfile tomllib
+    tomllib._parser urllib.error uuid wave xml.etree.ElementTree xml.parsers.expat xmlrpc.client
+    zipfile zipimport zlib zoneinfo zoneinfo._common
+"""
+
+IMPORTABLE: Final = frozenset(_STANDARD.split())
+"""Modules of the standard library that define exceptions, and whose import does nothing else.
+
+A policy may import one as it raises, in its worker only.
+"""
+
+ROOM: Final = 256 * 1024
+"""Characters and bytes that the values of one exception may have together."""
+
+_ITEM: Final = 8
+"""What any value counts for, beside its characters."""
+
+_DEPTH: Final = 32
+"""How deep values may be nested; one that contains itself ends there, too."""
+
+_REPR: Final = 200
+"""Characters of the text of a value that stays behind."""
+
+_LISTED: Final = 8
+"""How many of the values that stayed behind are named."""
+
+_UNREADABLE: Final = "<no text: its __str__ raised>"
+
+_NATIVE: Final = frozenset(
+    kind
+    for kind in vars(builtins).values()
+    if isinstance(kind, type) and issubclass(kind, BaseException)
+)
+
+# Interpreter's own: ``obj`` of AttributeError is whatever the attribute was looked up on.
+_NO_STATE: Final = frozenset({"args", "obj", "message", "exceptions"})
+
+_PAIR: Final = frozenset({"errno", "strerror"})
+
+_PLAIN: Final = (bool, int, float, bytes, str)
+
+_MADE_BY: Final[dict[str, tuple[type, Callable[[Any], tuple[Any, ...]], Callable[..., Any]]]] = {
+    "OrderedDict": (OrderedDict, lambda one: (list(one.items()),), OrderedDict),
+    "Counter": (Counter, lambda one: (dict(one),), Counter),
+    "deque": (deque, lambda one: (list(one), one.maxlen), deque),
+    "bytearray": (bytearray, lambda one: (bytes(one),), bytearray),
+    "complex": (complex, lambda one: (one.real, one.imag), complex),
+    "range": (range, lambda one: (one.start, one.stop, one.step), range),
+    "slice": (slice, lambda one: (one.start, one.stop, one.step), slice),
+    "Fraction": (Fraction, lambda one: (one.numerator, one.denominator), Fraction),
+    "UUID": (UUID, lambda one: (one.hex,), UUID),
+    "date": (dt.date, lambda one: (one.year, one.month, one.day), dt.date),
+    "time": (
+        dt.time,
+        lambda one: (one.hour, one.minute, one.second, one.microsecond, one.tzinfo, one.fold),
+        lambda *fields: dt.time(*fields[:5], fold=fields[5]),
+    ),
+    "datetime": (
+        dt.datetime,
+        lambda one: (*one.timetuple()[:6], one.microsecond, one.tzinfo, one.fold),
+        lambda *fields: dt.datetime(*fields[:8], fold=fields[8]),  # noqa: DTZ001 - it has its own
+    ),
+    "timezone": (
+        dt.timezone,
+        lambda one: one.__getinitargs__(),
+        dt.timezone,
+    ),
+    "ZoneInfo": (zoneinfo.ZoneInfo, lambda one: (one.key,), zoneinfo.ZoneInfo),
+    **{
+        kind.__name__: (kind, lambda one: (str(one),), kind)
+        for kind in (type(pathlib.Path()), pathlib.PurePosixPath, pathlib.PureWindowsPath)
+    },
+}
+_NAME_OF: Final = {kind: name for name, (kind, _, _) in _MADE_BY.items()}
+_MANY: Final[dict[type, str]] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
+_MANY_BY_NAME: Final = {name: kind for kind, name in _MANY.items()}
+
+Node = tuple[Any, ...]
+
+
+def in_utf_8(text: str) -> str:
+    """Return a text that has a UTF-8 form: a file's name, for one, need not have any."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def described(error: BaseException) -> str:
+    """Return an exception's text, whatever its class does."""
+    try:
+        return in_utf_8(str(error))
+    except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything; the failure still goes
+        return _UNREADABLE
+
+
+def _dictionary(error: BaseException) -> dict[str, Any]:
+    """Return an exception's own dictionary, whatever its class makes of attributes."""
+    held: dict[str, Any] = object.__getattribute__(error, "__dict__")
+    return held
+
+
+def set_part(error: BaseException, name: str, value: object) -> None:
+    """Set what every exception has, whatever its class makes of attributes."""
+    vars(BaseException)[name].__set__(error, value)
+
+
+def _name(kind: type) -> tuple[str, str]:
+    return in_utf_8(str(kind.__module__)), in_utf_8(str(kind.__qualname__))
+
+
+def _native(kind: type) -> type:
+    """Return the built-in exception whose layout a class of exceptions has."""
+    while kind not in _NATIVE:
+        kind = kind.__base__  # type: ignore[assignment]  # ends at BaseException at the latest
+    return kind
+
+
+def _members(native: type) -> dict[str, Any]:
+    """Return the descriptors of what a built-in exception keeps outside its dictionary."""
+    return {
+        name: member
+        for kind in reversed(native.__mro__[:-1])
+        for name, member in vars(kind).items()
+        if hasattr(member, "__set__") and not name.startswith("_") and name not in _NO_STATE
+    }
+
+
+def _slots(kind: type) -> list[str]:
+    """Return the names under which the user's classes of an exception keep their slots."""
+    found: list[str] = []
+    for each in kind.__mro__:
+        slots = () if each in _NATIVE else vars(each).get("__slots__", ())
+        for slot in (slots,) if isinstance(slots, str) else slots:
+            is_private = slot.startswith("__") and not slot.endswith("__")
+            owner = each.__name__.lstrip("_")
+            found.append(f"_{owner}{slot}" if is_private and owner else slot)
+    return [name for name in found if name not in {"__dict__", "__weakref__"}]
+
+
+# --- there -------------------------------------------------------------------------------------
+
+
+class Packing:
+    """Makes plain values of one exception; ``left`` names what stays behind."""
+
+    __slots__ = ("_errors", "_open", "_room", "left")
+
+    def __init__(self, room: int = ROOM) -> None:
+        self.left: list[str] = []
+        self._room = room
+        self._open: list[int] = []  # what is being packed just now, from the outside in
+        self._errors: list[BaseException] = []  # the exceptions among that
+
+    def exception(self, error: BaseException, path: str = "") -> Node:
+        """Return an exception as a node."""
+        self._errors.append(error)
+        try:
+            return self._exception(error, path)
+        finally:
+            self._errors.pop()
+
+    def _exception(self, error: BaseException, path: str) -> Node:
+        kind = type(error)
+        bases = [_name(base) for base in kind.__mro__[1:] if issubclass(base, Exception)]
+        group: Node | None = None
+        if isinstance(error, BaseExceptionGroup):
+            parts = [
+                self._nested(self.exception, each, f"{path}exceptions[{place}].")
+                for place, each in enumerate(error.exceptions)
+            ]
+            group = (in_utf_8(error.message), type(error.args[1]) is list, tuple(parts))
+        arguments = None if group else self._value(error.args, f"{path}args")
+        state = [
+            (name, self._value(value, path + name))
+            for name, value in [
+                *self._held(error),
+                *object.__getattribute__(error, "__dict__").items(),
+            ]
+            if type(name) is str
+        ]
+        return (*_name(kind), tuple(bases), described(error), arguments, group, tuple(state))
+
+    def _held(self, error: BaseException) -> list[tuple[str, Any]]:
+        """Return what an exception keeps outside its dictionary."""
+        found: list[tuple[str, Any]] = []
+        for name, member in _members(_native(type(error))).items():
+            with suppress(Exception):
+                found.append((name, member.__get__(error)))
+        for name in _slots(type(error)):
+            with suppress(AttributeError):
+                found.append((name, object.__getattribute__(error, name)))
+        # What is not set reads as None. An OSError that has either of these has both.
+        is_pair = any(name in _PAIR and value is not None for name, value in found)
+        return [
+            (name, value)
+            for name, value in found
+            if value is not None or (is_pair and name in _PAIR)
+        ]
+
+    def _nested(self, pack: Callable[[Any, str], Node], value: Any, path: str) -> Node:
+        if len(self._open) >= _DEPTH or self._room <= 0 or id(value) in self._open:
+            return self._left_behind(value, path.rstrip("."))
+        self._open.append(id(value))
+        try:
+            return pack(value, path)
+        finally:
+            self._open.pop()
+
+    def _value(self, value: Any, path: str) -> Node:
+        if value is None or type(value) in _PLAIN:
+            return self._plain(value, path)
+        for place, error in enumerate(self._errors):
+            if error is value:
+                return ("again", place)
+        return self._nested(self._packed, value, path)
+
+    def _packed(self, value: Any, path: str) -> Node:
+        kind = type(value)
+        if isinstance(value, Sized) and len(value) * _ITEM > self._room:
+            return self._left_behind(value, path)
+        if kind in _MANY:
+            items = [self._value(one, f"{path}[{place}]") for place, one in enumerate(value)]
+            return (_MANY[kind], tuple(items))
+        if kind is dict:
+            return ("dict", self._pairs(value, path))
+        if kind in _NAME_OF:
+            name = _NAME_OF[kind]
+            return ("made", name, self._value(_MADE_BY[name][1](value), path))
+        if isinstance(value, type):
+            return ("class", *_name(value))
+        if isinstance(value, enum.Enum):
+            return ("member", *_name(kind), value.name) if value.name else self._stays(value, path)
+        if isinstance(value, BaseException):
+            return ("exception", self.exception(value, f"{path}."))
+        if isinstance(value, tuple) and hasattr(kind, "_fields"):
+            return ("named", *_name(kind), self._value(tuple(value), path))
+        if _is_record(kind):
+            state = {n: getattr(value, n) for n in _slots(kind) if hasattr(value, n)}
+            state |= getattr(value, "__dict__", {})
+            return ("record", *_name(kind), self._pairs(state, path))
+        return self._stays(value, path)
+
+    def _plain(self, value: Any, path: str) -> Node:
+        size = len(value) if isinstance(value, str | bytes) else _ITEM
+        if isinstance(value, int):
+            size += value.bit_length() // 4
+        if size > self._room:
+            return self._left_behind(value, path)
+        self._room -= size
+        if type(value) is str and not value.isascii():
+            return ("text", value.encode("utf-8", "surrogatepass"))
+        return ("plain", value)
+
+    def _pairs(self, held: dict[Any, Any], path: str) -> Node:
+        return tuple(
+            [
+                (self._value(key, f"a key of {path}"), self._value(one, f"{path}[{key!r:.40}]"))
+                for key, one in held.items()
+            ]
+        )
+
+    def _stays(self, value: Any, path: str) -> Node:
+        """Pack a value of the package; a user's kind of number or text as what it is at heart."""
+        with suppress(Exception):
+            encode(value)
+            self._room -= 64
+            return ("plain", value)
+        for base in _PLAIN[1:]:
+            if isinstance(value, base):
+                make: Any = base
+                return self._plain(make.__new__(make, value), path)
+        return self._left_behind(value, path)
+
+    def _left_behind(self, value: Any, path: str) -> Node:
+        kind = ".".join(_name(type(value)))
+        if isinstance(value, Sized) and len(value) * _ITEM > self._room:
+            value = (
+                value[:_REPR] if isinstance(value, str) else LeftBehind._of(f"<{kind}, too large>")
+            )
+        if len(self.left) < _LISTED:
+            self.left.append(f"{path} ({kind})")
+        elif len(self.left) == _LISTED:
+            self.left.append("and others")
+        text = f"<{kind}>"
+        if self._room > 0:
+            with suppress(BaseException):  # a user's __repr__ may raise anything
+                text = in_utf_8(repr(value))
+        if len(text) > _REPR:
+            text = f"{text[:_REPR]}..."
+        self._room -= len(text)
+        return ("left", text)
+
+
+def _is_record(kind: type) -> bool:
+    """Tell whether objects of a class are their attributes and no more."""
+    return (is_dataclass(kind) or "__attrs_attrs__" in vars(kind)) and not hasattr(kind, "__del__")
+
+
+# --- here --------------------------------------------------------------------------------------
+
+
+class Unpacking:
+    """Makes an exception of its node; ``left`` names what could not be had here."""
+
+    __slots__ = ("_errors", "_shard", "left")
+
+    def __init__(self, shard: int) -> None:
+        self.left: list[str] = []
+        self._shard = shard
+        self._errors: list[BaseException | None] = []  # as in Packing; None until it is made
+
+    def exception(self, node: Node) -> BaseException:
+        """Return the exception; a ShardCallbackError where its class cannot be had here."""
+        self._errors.append(None)
+        try:
+            return self._exception(node)
+        finally:
+            self._errors.pop()
+
+    def _exception(self, node: Node) -> BaseException:
+        module, name, _, _, arguments, group, state = node
+        parts = [self._part(part) for part in group[2]] if group else []
+        try:
+            kind = _class(module, name)
+            if not issubclass(kind, BaseException):
+                raise WireError(f"{module}.{name} is no exception here")  # noqa: TRY301 - as resolve() does
+            error = _new(kind, group and group[0], parts if not group or group[1] else tuple(parts))
+            self._errors[-1] = error
+            if arguments is not None:
+                set_part(error, "args", self.value(arguments))
+            self._fill(error, state)
+        except Exception as why:  # noqa: BLE001 - the class is a user's: it may raise anything
+            return self._stand_in(node, parts, str(why))
+        return error
+
+    def _stand_in(self, node: Node, parts: list[BaseException], why: str) -> ShardCallbackError:
+        """Return what is raised in place of an exception whose class cannot be had.
+
+        It is of its base classes all the same, so that clauses that catch one of these hold.
+        """
+        module, name, bases, text, _, _, state = node
+        told = f"{module}.{name}: {text}"
+        found = ShardCallbackError(told, self._shard)
+        for base in bases:
+            with suppress(Exception):
+                made: Any = _new(_with_base(_class(*base)), told if parts else None, parts)
+                self._fill(made, state)
+                set_part(made, "args", (told,))
+                found = made
+                break
+        held = _dictionary(found)
+        held["shard"], held["why"] = self._shard, why
+        return found
+
+    def _part(self, node: Node) -> BaseException:
+        if node[0] == "left":
+            return ShardCallbackError(node[1], self._shard)
+        return self.exception(node)
+
+    def _fill(self, error: BaseException, state: Node) -> None:
+        kind = type(error)
+        members = _members(_native(kind))
+        slots = _slots(kind)
+        held = _dictionary(error)
+        for name, part in state:
+            value = self.value(part)
+            if name in members:
+                with suppress(Exception):
+                    members[name].__set__(error, value)
+            elif name in slots:
+                with suppress(Exception):
+                    object.__setattr__(error, name, value)
+            else:
+                held[name] = value
+
+    def value(self, node: Node) -> Any:
+        """Return the value of a node."""
+        tag, *rest = node
+        if tag == "plain":
+            return rest[0]
+        if tag == "left":
+            return LeftBehind._of(rest[0])
+        if tag in _MANY_BY_NAME:
+            return _MANY_BY_NAME[tag]([self.value(one) for one in rest[0]])
+        try:
+            return self._made(tag, rest)
+        except Exception as why:  # noqa: BLE001 - classes are a user's: they may raise anything
+            self.left.append(str(why))
+            return LeftBehind._of(f"<{'.'.join(map(str, rest[:2]))}>")
+
+    def _made(self, tag: str, rest: list[Any]) -> Any:
+        if tag == "text":
+            return rest[0].decode("utf-8", "surrogatepass")
+        if tag == "dict":
+            return self._pairs(rest[0])
+        if tag == "made":
+            return _MADE_BY[rest[0]][2](*self.value(rest[1]))
+        if tag == "exception":
+            return self.exception(rest[0])
+        if tag == "again":
+            return self._errors[rest[0]]
+        kind = _class(rest[0], rest[1])
+        if tag == "class":
+            return kind
+        if tag == "member" and issubclass(kind, enum.Enum):
+            return kind.__members__[rest[2]]
+        if tag == "named" and issubclass(kind, tuple):
+            return tuple.__new__(kind, self.value(rest[2]))
+        if tag == "record" and _is_record(kind):
+            record: Any = object.__new__(kind)
+            for name, value in self._pairs(rest[2]).items():
+                object.__setattr__(record, name, value)
+            return record
+        raise WireError(f"{rest[0]}.{rest[1]} is another kind of class here")
+
+    def _pairs(self, pairs: Node) -> dict[Any, Any]:
+        return {self.value(key): self.value(one) for key, one in pairs}
+
+
+def _class(module: str, name: str) -> type:
+    if module not in sys.modules:
+        if module not in IMPORTABLE:
+            raise WireError(f"this process has not imported {module}")
+        import_module(module)
+    if "<locals>" in name:
+        raise WireError("a class that is made in a function is none of this process")
+    return resolve(module, name)
+
+
+def _new(kind: type, message: str | None, parts: Any) -> BaseException:
+    native: Any = _native(kind)
+    made = native.__new__(kind) if message is None else native.__new__(kind, message, parts)
+    if not isinstance(made, kind):
+        raise TypeError(f"{kind.__qualname__} cannot be made")
+    return made  # type: ignore[return-value]  # a class of exceptions
+
+
+@lru_cache(maxsize=64)
+def _with_base(base: type) -> type:
+    """Return ShardCallbackError as a class of another base, too."""
+    if not issubclass(base, Exception):
+        raise TypeError(f"{base.__qualname__} is no exception")
+    if issubclass(ShardCallbackError, base):
+        return ShardCallbackError
+    if any("__init_subclass__" in vars(kind) for kind in base.__mro__[:-1]):
+        raise TypeError(f"{base.__qualname__} has a say in who derives from it")
+    space = {"__module__": ShardCallbackError.__module__, "__slots__": ()}
+    return type("ShardCallbackError", (ShardCallbackError, base), space)

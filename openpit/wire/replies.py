@@ -1,0 +1,185 @@
+"""Replies as they arrive: each is looked at whole before any of its frame is delivered.
+
+The table of :mod:`openpit.wire.kinds` says what a message has; here stands what its lists may hold.
+What passes can be read, whenever somebody looks at it, without an error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.param.ids import BLANKS
+from openpit.pretrade.codes import PLAIN_CODE, PLAIN_SCOPE
+from openpit.wire import kinds
+from openpit.wire.figures import ASSETS, SIGNED, are_amounts, malformed
+from openpit.wire.rows import is_lock
+from openpit.wire.values import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["check_reply"]
+
+_MAX_GROUP: Final = 2**16 - 1
+_HALTS: Final = range(1, 6)
+_REJECT_COLUMNS: Final = 6
+_BLOCK_COLUMNS: Final = 5
+_FAILURE_COLUMNS: Final = 5
+_PAIR: Final = 2
+
+
+def check_reply(reply: tuple[Any, ...]) -> None:
+    """Raise WireError unless a reply is one of the table, down to the last of its rows."""
+    checks = _CHECKS.get(reply[0]) if type(reply[0]) is int else None
+    if checks is None or len(reply) != len(checks) + 1:
+        raise malformed("a reply", reply)
+    for check, value in zip(checks, reply[1:], strict=True):
+        if not check(value):
+            raise malformed("a reply", reply)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_flag(value: object) -> bool:
+    return value is True or value is False
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str
+
+
+def _is_asset(value: object) -> bool:
+    return type(value) is str and (value in ASSETS or bool(value.strip(BLANKS)))
+
+
+def _is_group(value: object) -> bool:
+    return type(value) is int and 0 <= value <= _MAX_GROUP
+
+
+def _is_halt(value: object) -> bool:
+    return value is None or (type(value) is int and value in _HALTS)
+
+
+def _is_reject(row: object) -> bool:
+    if type(row) is not tuple or len(row) != _REJECT_COLUMNS:
+        return False
+    code, reason, details, policy, scope, user_data = row
+    return (
+        type(code) is str
+        and code in PLAIN_CODE
+        and type(reason) is type(details) is type(policy) is str
+        and type(scope) is str
+        and scope in PLAIN_SCOPE
+        and _is_number(user_data)
+    )
+
+
+def _is_block(row: object) -> bool:
+    if type(row) is not tuple or len(row) != _BLOCK_COLUMNS:
+        return False
+    policy, code, reason, details, user_data = row
+    return (
+        type(code) is str
+        and code in PLAIN_CODE
+        and type(reason) is type(details) is type(policy) is str
+        and _is_number(user_data)
+    )
+
+
+def _are_outcomes(rows: object) -> bool:
+    if type(rows) is not tuple:
+        return False
+    for row in rows:
+        if type(row) is not tuple or len(row) != 4:  # noqa: PLR2004 - as outcome_row() makes it
+            return False
+        group, asset, amounts, halt = row
+        if not (type(group) is int and 0 <= group <= _MAX_GROUP and are_amounts(amounts)):
+            return False
+        if not _is_asset(asset) or (halt is not None and not _is_halt(halt)):
+            return False
+    return True
+
+
+def _is_pnl(row: object) -> bool:
+    if type(row) is not tuple or len(row) != 5:  # noqa: PLR2004 - as pnl_row() makes it
+        return False
+    group, account, delta, absolute, halt = row
+    SIGNED[delta]
+    SIGNED[absolute]
+    return (
+        _is_group(group)
+        and _is_number(account)
+        and (delta is None) is (absolute is None)
+        and _is_halt(halt)
+    )
+
+
+def _all(check: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda rows: type(rows) is tuple and all(map(check, rows))
+
+
+def _optional(check: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or check(value)
+
+
+def _is_value(value: object) -> bool:
+    decode(value)  # raises
+    return True
+
+
+def _is_packed(value: object) -> bool:
+    """Tell whether a column may be a value; what it says is found out, or not, by its reader."""
+    return value is None or type(value) is tuple
+
+
+def _is_failure(row: object) -> bool:
+    if type(row) is not tuple or len(row) != _FAILURE_COLUMNS + 1:
+        return False
+    place, *columns = row
+    return _is_number(place) and all(
+        check(value) for check, value in zip(_FAILURE, columns, strict=True)
+    )
+
+
+def _are_causes(value: object) -> bool:
+    return type(value) is tuple and len(value) == _PAIR and all(map(_is_flag, value))
+
+
+_FAILURE: Final = (_is_text, _is_text, _is_packed, _is_text, _is_text)
+_are_rejects: Final = _all(_is_reject)
+_are_blocks: Final = _all(_is_block)
+_is_optional_block: Final = _optional(_is_block)
+
+_CHECKS: Final[dict[int, tuple[Callable[[object], bool], ...]]] = {
+    kinds.ACCEPTED: (_is_number, _is_number),
+    kinds.DONE: (_is_number, _is_number),
+    kinds.RESERVED: (_is_number, _is_flag, is_lock, _are_outcomes),
+    kinds.REJECTED: (_is_number, _are_rejects),
+    kinds.REJECTED_UNCOUNTED: (_is_number, _are_rejects),
+    kinds.STARTED: (_is_number,),
+    kinds.DRY: (_is_number, _optional(_are_rejects), is_lock, _are_outcomes, _is_optional_block),
+    kinds.RECORDED: (
+        _is_number,
+        _is_flag,
+        is_lock,
+        _are_outcomes,
+        _is_optional_block,
+        _is_flag,
+    ),
+    kinds.REPORTED: (_is_number, _are_blocks, _all(_is_pnl), _are_outcomes),
+    kinds.ADJUSTED: (
+        _is_number,
+        _optional(_is_number),
+        _are_rejects,
+        _are_outcomes,
+        _are_blocks,
+    ),
+    kinds.ANSWER: (_is_number, _is_value),
+    kinds.RAISED: (_is_number, *_FAILURE),
+    kinds.FAILURES: (_is_number, _all(_is_failure)),
+    kinds.ARMED: (_is_number, _are_causes),
+    kinds.READY: (_is_number,),
+    kinds.REFUSED: (_is_number, _is_text),
+}

@@ -1,0 +1,168 @@
+"""Programs with policies of their own, started in every way that Python has."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOUSE = """
+import contextvars, os, sqlite3
+TRACE = contextvars.ContextVar("trace")
+BOOK = sqlite3.connect(":memory:")
+OWNER = os.getpid()
+TABLE = list(range(3_000_000))
+"""
+
+PROGRAM = """
+import dataclasses, enum, os, sys
+import house, openpit
+from openpit.param import AccountId, Price, Side, TradeAmount
+from openpit.pretrade import Policy, PolicyDecision, PolicyReject, RejectCode
+
+class Mood(enum.Enum):
+    CALM = 1
+    WILD = 2
+
+@dataclasses.dataclass
+class Settings:
+    mood: Mood
+    limit: int = 3
+
+BANNED = {"banned"}
+
+class Ticket(openpit.Order):
+    pass
+
+def is_banned(order):
+    return isinstance(order, Ticket) and order.desk in BANNED
+
+class Desk(Policy):
+    name = "Desk"
+    def __init__(self, settings):
+        self.settings = settings
+        self.out = sys.stdout
+    def perform_pre_trade_check(self, ctx, order):
+        assert house.OWNER == os.getpid() and len(house.TABLE) == 3_000_000
+        assert self.settings.mood is Mood.CALM
+        assert [field.name for field in dataclasses.fields(Settings)] == ["mood", "limit"]
+        if is_banned(order) or order.operation.account_id.value > self.settings.limit:
+            reject = PolicyReject(code=RejectCode.OTHER, reason="no", details=type(order).__name__)
+            return PolicyDecision.reject([reject])
+        return PolicyDecision.accept()
+
+def order(kind, account):
+    return kind(operation=openpit.OrderOperation(
+        instrument=openpit.Instrument("AAPL", "USD"), account_id=AccountId.from_int(account),
+        side=Side.BUY, trade_amount=TradeAmount.quantity(1), price=Price(1)))
+
+def ticket(desk):
+    made = order(Ticket, 1)
+    made.desk = desk
+    return made
+
+def main():
+    stage = openpit.Engine.builder().sharded(shards=1).pre_trade(policy=Desk(Settings(Mood.CALM)))
+    with stage.build() as engine:
+        plain = [order(openpit.Order, account) for account in (3, 4)]
+        for asked in (*plain, ticket("banned"), ticket("open")):
+            print([reject.details for reject in engine.execute_pre_trade(order=asked).rejects])
+
+if __name__ == "__main__":
+    main()
+"""
+
+ANSWERS = "[]\n['Order']\n['Ticket']\n[]\n"
+
+
+def run(folder: Path, *command: str, text: str = "") -> tuple[str, str]:
+    done = subprocess.run(
+        [sys.executable, *command],
+        input=text,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        timeout=120,
+        check=False,
+    )
+    return done.stdout, done.stderr
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    (tmp_path / "house.py").write_text(HOUSE)
+    (tmp_path / "program.py").write_text(PROGRAM)
+    package = tmp_path / "firm"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "__main__.py").write_text(PROGRAM)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("program.py",), ("-m", "program"), ("-m", "firm"), ("-c", PROGRAM)],
+    ids=["script", "module", "package", "command"],
+)
+def test_a_program_is_answered_as_by_one_engine(desk: Path, command: tuple[str, ...]) -> None:
+    assert run(desk, *command)[0] == ANSWERS
+
+
+def test_a_program_on_standard_input(desk: Path) -> None:
+    assert run(desk, "-", text=PROGRAM)[0] == ANSWERS
+
+
+def test_a_program_whose_working_directory_is_deleted(desk: Path) -> None:
+    gone = desk / "gone"
+    gone.mkdir()
+    leaves = f"import os, runpy; os.rmdir({str(gone)!r}); os.execv({sys.executable!r}, "
+    leaves += f"[{sys.executable!r}, {str(desk / 'program.py')!r}])"
+
+    assert run(desk, "-c", f"import os; os.chdir({str(gone)!r}); {leaves}")[0] == ANSWERS
+    assert not gone.exists()
+
+
+def test_a_class_that_only_the_guard_defines_is_refused_by_name(desk: Path) -> None:
+    head, guard = PROGRAM.split('if __name__ == "__main__":')
+    late = f'{head}if __name__ == "__main__":\n    class Late(Desk):\n        pass\n'
+    late += f"    Desk = Late{guard}"
+    (desk / "program.py").write_text(late)
+
+    out, error = run(desk, "program.py")
+
+    assert out == ""
+    assert "the main module does not define Late when a worker imports it" in error
+
+
+def test_an_order_class_that_comes_after_the_engine_is_refused_before_sending(desk: Path) -> None:
+    late = PROGRAM.replace(
+        "    with stage.build() as engine:\n",
+        "    with stage.build() as engine:\n"
+        "        exec('class Late(openpit.Order): desk = 1', globals())\n"
+        "        late = order(Late, 1)\n"
+        "        late.note = 'x'\n"
+        "        engine.execute_pre_trade(order=late)\n",
+    )
+    (desk / "program.py").write_text(late)
+
+    out, error = run(desk, "program.py")
+
+    assert out == ""
+    assert "TypeError: __main__.Late cannot travel to a shard: the engine was built before" in error
+
+
+def test_a_daemonic_process_says_that_it_may_not(desk: Path) -> None:
+    program = "import multiprocess, program\n"
+    program += "if __name__ == '__main__':\n"
+    program += "    child = multiprocess.Process(target=program.main, daemon=True)\n"
+    program += "    child.start(); child.join()\n"
+    (desk / "daemon.py").write_text(program)
+
+    assert "a daemonic process of multiprocess may not start workers" in run(desk, "daemon.py")[1]

@@ -1,0 +1,320 @@
+"""What the table of messages says, read by hand: an oracle that shares no code with the wire.
+
+``judged(command)`` is None for a command that no router could have sent, else what it asks, in
+terms of the public API, which an ordinary engine of one process is then asked as well.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import openpit
+from openpit import param
+from openpit.pretrade import Lock
+
+SHARDS = 2
+_DECIMAL = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[Ee]([+-][0-9]+))?")
+
+
+class Refused(Exception):  # noqa: N818 - a verdict
+    """Nobody could have sent this."""
+
+
+class Unread(Exception):  # noqa: N818 - a verdict
+    """Something that this oracle does not read."""
+
+
+def shard_of(account: int) -> int:
+    """The shard of two that an account belongs to, by the published hash."""
+    return (account * 0x9E3779B97F4A7C15 % 2**64 >> 52) * SHARDS // 4096
+
+
+def need(truth: object) -> None:
+    if not truth:
+        raise Refused
+
+
+def integer(value: Any, lowest: int = 0, largest: int = 2**64 - 1) -> int:
+    need(type(value) is int and lowest <= value <= largest)
+    return value
+
+
+def decimal(text: Any) -> str:
+    """A decimal as Python writes one, which a mantissa of 96 bits and a scale up to 28 can hold."""
+    need(type(text) is str)
+    found = _DECIMAL.fullmatch(text)
+    need(found is not None)
+    sign, whole, fraction, power = found.groups()  # type: ignore[union-attr]
+    fraction = fraction or ""
+    scale = len(fraction) - int(power or 0)
+    mantissa = int(whole + fraction)
+    need(0 <= scale <= 28 and mantissa < 2**96 and not (sign and not mantissa))
+    digits = str(mantissa)
+    if len(digits) - 1 - scale >= -6:
+        padded = digits.rjust(scale + 1, "0")
+        need(
+            text
+            == sign
+            + padded[: len(padded) - scale]
+            + ("." + padded[len(padded) - scale :] if scale else "")
+        )
+    else:
+        written = digits[0] + ("." + digits[1:] if len(digits) > 1 else "")
+        need(text.upper() == f"{sign}{written}E{len(digits) - 1 - scale}")
+    return f"{sign}{mantissa}e-{scale}"
+
+
+def amount(text: Any) -> param.Price | None:
+    """A signed decimal that may be missing."""
+    return None if text is None else _price(text)
+
+
+def _price(text: Any) -> param.Price:
+    sign, (mantissa, scale) = (
+        "-" if decimal(text)[0] == "-" else "",
+        decimal(text).lstrip("-").split("e-"),
+    )
+    padded = mantissa.rjust(int(scale) + 1, "0")
+    place = len(padded) - int(scale)
+    return param.Price(sign + padded[:place] + ("." + padded[place:] if int(scale) else ""))
+
+
+def plain(text: Any) -> str | None:
+    return None if text is None else str(_price(text))
+
+
+def unsigned(text: Any) -> str | None:
+    need(text is None or decimal(text)[0] != "-")
+    return plain(text)
+
+
+def asset(text: Any) -> str | None:
+    need(text is None or (type(text) is str and text.strip()))
+    return text
+
+
+def side(text: Any) -> param.Side | None:
+    need(text is None or (type(text) is str and text in {"BUY", "SELL"}))
+    return None if text is None else param.Side(text)
+
+
+def owned(account: Any) -> int | None:
+    if account is None:
+        return None
+    need(shard_of(integer(account)) == 0)
+    return account
+
+
+# --- values ------------------------------------------------------------------------------------
+
+
+def value(packed: Any, depth: int = 0) -> Any:
+    """A tagged value: records as tuples of their number and their fields."""
+    need(depth <= 200)
+    if type(packed) is not tuple:
+        need(packed is None or type(packed) in {bool, int, float, str, bytes})
+        return packed
+    need(packed and type(packed[0]) is int)
+    tag, *parts = packed
+    if tag in {0, 1}:
+        listed = [value(part, depth + 1) for part in parts]
+        return listed if tag == 0 else tuple(listed)
+    if tag == 2:
+        found = [value(part, depth + 1) for part in parts]
+        need(len(found) % 2 == 0 and all(type(key) is str for key in found[::2]))
+        made = dict(zip(found[::2], found[1::2], strict=True))
+        need(2 * len(made) == len(found))
+        return made
+    if tag == 3:
+        need(len(parts) == 1)
+        return Figure(decimal(parts[0]), plain(parts[0]))
+    if tag == 5:
+        need(len(parts) == 2 and type(parts[0]) is int and parts[0] == 1)
+        need(type(parts[1]) is str)
+        return side(parts[1])
+    if tag == 7:  # an order of a class of its own; one class is known here
+        need(
+            len(parts) > 4 and type(parts[0]) is int and parts[:3] == [21, "openpit.core", "Order"]
+        )
+        attributes = parts[3]
+        need(type(attributes) is tuple and len(attributes) % 2 == 0)
+        for name, held in zip(attributes[::2], attributes[1::2], strict=True):
+            need(type(name) is str and not name.endswith("_"))
+            if type(held) is tuple:
+                raise Unread
+        return Rec(21, tuple(value(part, depth + 1) for part in parts[4:]))
+    need(tag == 6 and parts and type(parts[0]) is int)
+    return Rec(parts[0], tuple(value(part, depth + 1) for part in parts[1:]))
+
+
+@dataclass(frozen=True)
+class Figure:
+    exact: str
+    text: str | None
+
+
+@dataclass(frozen=True)
+class Rec:
+    number: int
+    fields: tuple[Any, ...]
+
+
+def rec(found: Any, number: int, fields: int) -> tuple[Any, ...]:
+    need(type(found) is Rec and found.number == number and len(found.fields) == fields)
+    return found.fields
+
+
+def figure(found: Any, *, positive: bool = False) -> str | None:
+    if found is None:
+        return None
+    need(type(found) is Figure and not (positive and found.exact[0] == "-"))
+    return found.text
+
+
+# --- what is asked -----------------------------------------------------------------------------
+
+
+def order(
+    underlying: str | None,
+    settlement: str | None,
+    account: int | None,
+    way: param.Side | None,
+    quantity: str | None,
+    volume: str | None,
+    price: str | None,
+) -> openpit.Order:
+    """An order, made by the public constructors alone."""
+    need(quantity is None or volume is None)
+    size = None
+    if quantity is not None:
+        size = param.TradeAmount.quantity(quantity)
+    elif volume is not None:
+        size = param.TradeAmount.volume(volume)
+    operation = openpit.OrderOperation(
+        instrument=openpit.Instrument(underlying or "X", settlement or "X"),
+        side=way,  # type: ignore[arg-type]
+        trade_amount=size,  # type: ignore[arg-type]
+        account_id=None if account is None else param.AccountId.from_int(account),  # type: ignore[arg-type]
+        price=None if price is None else param.Price(price),
+    )
+    operation.underlying_asset = underlying  # type: ignore[assignment]
+    operation.settlement_asset = settlement  # type: ignore[assignment]
+    return openpit.Order(operation=operation)
+
+
+def flat_order(row: tuple[Any, ...]) -> openpit.Order:
+    account, _, one, other, way, quantity, volume, price = row
+    return order(
+        asset(one),
+        asset(other),
+        account,
+        side(way),
+        unsigned(quantity),
+        unsigned(volume),
+        plain(price),
+    )
+
+
+def order_value(packed: Any, account: int | None) -> openpit.Order:
+    one, other, owner, way, quantity, volume, price, position, margin, operation = rec(
+        value(packed), 21, 10
+    )
+    need(position is None and margin is None and operation is None)
+    need(owner is account or (type(owner) is int and owner == account))
+    need(way is None or type(way) is param.Side)
+    return order(
+        asset(one),
+        asset(other),
+        account,
+        way,
+        figure(quantity, positive=True),
+        figure(volume, positive=True),
+        figure(price),
+    )
+
+
+def lock(rows: Any) -> Lock:
+    need(type(rows) is tuple)
+    made = Lock()
+    seen = set()
+    for row in rows:
+        need(type(row) is tuple and len(row) > 1)
+        group = integer(row[0], 0, 65535)
+        need(group not in seen and None not in row)
+        seen.add(group)
+        for price in row[1:]:
+            made.push(group, _price(price))
+    return made
+
+
+def report(row: tuple[Any, ...]) -> openpit.ExecutionReport:
+    account, _, one, other, way, pnl, fee, fill = row
+    need((pnl is None) == (fee is None))
+    impact = None
+    if pnl is not None:
+        impact = openpit.FinancialImpact(pnl=param.Pnl(plain(pnl)), fee=param.Fee(plain(fee)))
+    details = None
+    if fill is not None:
+        need(type(fill) is tuple and len(fill) == 7)
+        last, quantity, cost, currency, left, final, prices = fill
+        need((last is None) == (quantity is None) and (cost is None) == (currency is None))
+        need(final is None or type(final) is bool)
+        left, quantity = unsigned(left), unsigned(quantity)
+        details = openpit.ExecutionReportFillDetails(
+            last_trade=None
+            if last is None
+            else param.Trade(price=_price(last), quantity=param.Quantity(quantity)),
+            fee=None
+            if cost is None
+            else param.MonetaryAmount(
+                amount=param.Fee(plain(cost)), currency=param.Asset(asset(currency))
+            ),
+            remaining_reserved_quantity=None if left is None else param.Quantity(left),
+            lock=lock(prices),
+            is_final=final,
+        )
+    operation = openpit.ExecutionReportOperation(
+        instrument=openpit.Instrument(asset(one) or "X", asset(other) or "X"),
+        side=side(way),  # type: ignore[arg-type]
+        account_id=None if account is None else param.AccountId.from_int(account),  # type: ignore[arg-type]
+    )
+    operation.underlying_asset = one
+    operation.settlement_asset = other
+    return openpit.ExecutionReport(operation=operation, financial_impact=impact, fill=details)
+
+
+def adjustments(packed: Any) -> list[openpit.AccountAdjustment]:
+    listed = value(packed)
+    need(type(listed) is list)
+    return [_adjustment(found) for found in listed]
+
+
+def _adjustment(found: Any) -> openpit.AccountAdjustment:
+    operation, change, bounds = rec(found, 30, 3)
+    need(bounds is None)
+    name, average, pnl = rec(operation, 32, 3)
+    need(pnl is None)
+    average = figure(average)
+    changes = rec(change, 31, 3) if change is not None else (None, None, None)
+    balance, held, incoming = (_change(one) for one in changes)
+    return openpit.AccountAdjustment(
+        operation=openpit.AccountAdjustmentBalanceOperation(
+            asset=asset(name),  # type: ignore[arg-type]
+            average_entry_price=None if average is None else param.Price(average),
+        ),
+        amount=None
+        if change is None
+        else openpit.AccountAdjustmentAmount(balance=balance, held=held, incoming=incoming),
+    )
+
+
+def _change(found: Any) -> param.AdjustmentAmount | None:
+    if found is None:
+        return None
+    amount, is_absolute = rec(found, 14, 2)
+    need(type(is_absolute) is bool and amount is not None)
+    text = figure(amount)
+    make = param.AdjustmentAmount.absolute if is_absolute else param.AdjustmentAmount.delta
+    return make(text)  # type: ignore[arg-type]

@@ -1,0 +1,405 @@
+"""The router's core under hundreds of thousands of replies that may be none.
+
+Each input is a frame of replies to calls in flight. The test's own reader says whether a shard
+could have sent it. If so, every call has to end as its reply says. If not, the router has to
+refuse with WireError before any call has ended, the shard is lost, and no check has passed by it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from typing import Any
+
+import fuzz_reader as own
+from flow import IN_SHARD_0, IN_SHARD_1, buy, report
+from fuzz_mutants import bent, broken
+from fuzz_reader import Refused, need
+from fuzz_shard import framed, is_incomplete, outcomes, read_outcomes, said, unframed
+from played import NOW, Bench
+
+from openpit.errors import OutcomeUnknown, WireError
+from openpit.pretrade import RejectCode
+from openpit.wire import kinds
+
+CODES = {code.value for code in RejectCode}
+
+# What a call is, and the kinds of reply that it can have.
+CHECKED = {kinds.ACCEPTED, kinds.RESERVED, kinds.REJECTED, kinds.REJECTED_UNCOUNTED}
+CALLS: dict[str, set[int]] = {
+    "execute": CHECKED,
+    "start": {kinds.STARTED, kinds.REJECTED, kinds.REJECTED_UNCOUNTED},
+    "dry": {kinds.DRY},
+    "drop copy": {kinds.RECORDED, kinds.REJECTED, kinds.REJECTED_UNCOUNTED},
+    "report": {kinds.DONE, kinds.REPORTED},
+    "adjust": {kinds.ADJUSTED},
+    "unblock": {kinds.DONE},
+    "group of": {kinds.DONE, kinds.ANSWER},
+}
+
+
+# --- the test's own reader -----------------------------------------------------------------------
+
+
+def texts(*values: Any) -> None:
+    need(all(type(value) is str for value in values))
+
+
+def is_reject(row: Any) -> None:
+    need(type(row) is tuple and len(row) == 6)
+    code, reason, details, policy, scope, data = row
+    texts(code, reason, details, policy, scope)
+    need(code in CODES and scope in {"order", "account"})
+    own.integer(data)
+
+
+def is_block(row: Any) -> None:
+    need(type(row) is tuple and len(row) == 5)
+    policy, code, reason, details, data = row
+    texts(policy, code, reason, details)
+    need(code in CODES)
+    own.integer(data)
+
+
+def listed(rows: Any, check: Any) -> None:
+    need(type(rows) is tuple)
+    for row in rows:
+        check(row)
+
+
+def is_figure(text: str) -> None:
+    body = text.removeprefix("-")
+    whole, dot, fraction = body.partition(".")
+    need(whole.isascii() and whole.isdigit() and len(whole) <= 29)
+    need(not dot or (fraction.isascii() and fraction.isdigit() and len(fraction) <= 28))
+    mantissa = int(whole + fraction)
+    need(mantissa < 2**96)
+    # Within 14 and 14 digits a zero may have a sign, and nobody minds.
+    need(mantissa or text == body or (len(whole) <= 14 and len(fraction) <= 14))
+
+
+def is_outcome(row: Any) -> None:
+    need(type(row) is tuple and len(row) == 4)
+    group, asset, amounts, halt = row
+    own.integer(group, 0, 65535)
+    need(own.asset(asset) is not None)
+    need(halt is None or own.integer(halt, 1, 5))
+    texts(amounts)
+    parts = amounts.split(";")
+    need(len(parts) == 5)
+    for change in parts[:4]:
+        if change:
+            need(change.count("|") == 1)
+            for figure in change.split("|"):
+                is_figure(figure)
+    if parts[4]:
+        is_figure(parts[4])
+
+
+def is_pnl(row: Any) -> None:
+    need(type(row) is tuple and len(row) == 5)
+    group, account, delta, absolute, halt = row
+    own.integer(group, 0, 65535)
+    own.integer(account)
+    need((delta is None) == (absolute is None))
+    own.plain(delta)
+    own.plain(absolute)
+    need(halt is None or own.integer(halt, 1, 5))
+
+
+def flag(value: Any) -> None:
+    need(type(value) is bool)
+
+
+def read(reply: Any, call: str) -> None:
+    """Refused unless this is a whole reply, and one that the call can have."""
+    need(type(reply) is tuple and len(reply) > 1 and type(reply[0]) is int)
+    kind, seq, *columns = reply
+    own.integer(seq)
+    need(kind in CALLS[call] or kind == kinds.RAISED)
+    widths = {
+        kinds.RESERVED: 3, kinds.REJECTED: 1, kinds.REJECTED_UNCOUNTED: 1, kinds.STARTED: 0,
+        kinds.DRY: 4, kinds.RECORDED: 5, kinds.REPORTED: 3, kinds.ADJUSTED: 4, kinds.ANSWER: 1,
+        kinds.RAISED: 5,
+    }  # fmt: skip
+    need(len(columns) == widths[kind])
+    if kind == kinds.RESERVED:
+        flag(columns[0])
+        own.lock(columns[1])
+        listed(columns[2], is_outcome)
+    elif kind in {kinds.REJECTED, kinds.REJECTED_UNCOUNTED}:
+        listed(columns[0], is_reject)
+    elif kind == kinds.DRY:
+        if columns[0] is not None:
+            listed(columns[0], is_reject)
+        own.lock(columns[1])
+        listed(columns[2], is_outcome)
+        if columns[3] is not None:
+            is_block(columns[3])
+    elif kind == kinds.RECORDED:
+        flag(columns[0])
+        own.lock(columns[1])
+        listed(columns[2], is_outcome)
+        if columns[3] is not None:
+            is_block(columns[3])
+        flag(columns[4])
+    elif kind == kinds.REPORTED:
+        listed(columns[0], is_block)
+        listed(columns[1], is_pnl)
+        listed(columns[2], is_outcome)
+    elif kind == kinds.ADJUSTED:
+        need(columns[0] is None or own.integer(columns[0], 0, -1) is None)  # nothing was adjusted
+        listed(columns[1], is_reject)
+        listed(columns[2], is_outcome)
+        listed(columns[3], is_block)
+    elif kind == kinds.ANSWER:
+        own.integer(own.value(columns[0]), 0, 2**32 - 1)
+    elif kind == kinds.RAISED:
+        module, name, state, text, trace = columns
+        texts(module, name, text, trace)
+        need(state is None or type(state) is tuple)
+
+
+# --- inputs --------------------------------------------------------------------------------------
+
+
+class RouterFuzz:
+    """One seed: routers with calls in flight, and replies to them."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.seen: Counter[str] = Counter()
+        self.bench = Bench()
+
+    def run(self, inputs: int) -> Counter[str]:
+        for _ in range(inputs):
+            self.once()
+        return self.seen
+
+    def once(self) -> None:
+        random = self.random
+        bench = self.bench
+        core, link = bench.core, bench.core.links[0]
+        names = [
+            random.choice([*CALLS, "execute", "execute"])
+            for _ in range(random.choice((1, 2, 3, 5)))
+        ]
+        first = link.next_seq
+        calls = [self.begin(name) for name in names]
+        bench.sent(0)
+        data = self.input(first, names)
+        try:
+            replies = self.judged(data, first, names)
+        except Unheld:
+            self.seen["unread"] += 1
+            self.bench = Bench()
+            return
+        except Refused:
+            self.refuse(data, calls, names)
+            return
+        self.seen["valid"] += 1
+        core.receive(link, data)
+        for name, call, reply in zip(names, calls, replies, strict=False):
+            assert call.done, (name, reply)
+            self.compare(name, call, reply)
+        left = len(names) - len(replies)
+        assert link.in_flight == left
+        assert not any(call.done for call in calls[len(replies) :])
+        leaves = {kinds.RESERVED, kinds.RECORDED, kinds.STARTED}
+        if left or link.reader._pending or any(reply[0] in leaves for reply in replies):
+            self.bench = Bench()  # the next input has a router of its own
+
+    def begin(self, name: str) -> Any:
+        core = self.bench.core
+        if name == "execute":
+            return core.execute(NOW, buy(IN_SHARD_0))
+        if name == "start":
+            return core.start_stage(NOW, buy(IN_SHARD_0))
+        if name == "dry":
+            return core.execute_dry_run(NOW, buy(IN_SHARD_0))
+        if name == "drop copy":
+            return core.drop_copy(NOW, buy(IN_SHARD_0))
+        if name == "report":
+            return core.report(NOW, report(IN_SHARD_0))
+        if name == "adjust":
+            return core.adjust(NOW, IN_SHARD_0, [])
+        if name == "unblock":
+            return core.administer(NOW, IN_SHARD_0, "unblock")
+        return core.administer(NOW, IN_SHARD_0, "group_of")
+
+    def input(self, first: int, names: list[str]) -> bytes:
+        random = self.random
+        replies = [self.reply(first + place, name) for place, name in enumerate(names)]
+        if random.random() < 0.15:
+            del replies[random.randrange(1, len(replies) + 1) :]
+        way = random.random()
+        if way < 0.3:
+            place = random.randrange(len(replies))
+            replies[place] = bent(random, replies[place])
+        elif way < 0.4:
+            return broken(random, framed(first, replies))
+        return framed(first, replies)
+
+    def judged(self, data: bytes, first: int, names: list[str]) -> list[Any]:
+        """What each call is told by a frame, or Refused."""
+        told: list[Any] = []
+        for reply in unframed(data, None):
+            need(type(reply[0]) is int and len(reply) > 1)
+            own.integer(reply[1])
+            need(reply[1] == first + len(told))
+            if reply[0] == kinds.ARMED:
+                need(len(reply) == 3 and type(reply[2]) is tuple and len(reply[2]) == 2)
+                raise Unheld
+            count = 1
+            is_run = reply[0] in {kinds.ACCEPTED, kinds.DONE}
+            if is_run:
+                need(len(reply) == 3)
+                count = own.integer(reply[2], 1)
+            need(len(told) + count <= len(names))
+            for name in names[len(told) : len(told) + count]:
+                if is_run:
+                    need(reply[0] in CALLS[name])
+                else:
+                    read(reply, name)
+                told.append(reply)
+        return told
+
+    def refuse(self, data: bytes, calls: list[Any], names: list[str]) -> None:
+        core, link = self.bench.core, self.bench.core.links[0]
+        other = core.execute(NOW, buy(IN_SHARD_1))
+        try:
+            core.receive(link, data)
+        except WireError as error:
+            assert not any(call.done for call in calls), data
+            core.lose(link, f"its worker sent what is no reply: {error}")
+            for name, call in zip(names, calls, strict=True):
+                self.ended_unanswered(name, call)
+            self.seen["refused"] += 1
+        else:
+            assert is_incomplete(data), (data, names)
+            assert not any(call.done for call in calls), data
+            self.seen["incomplete"] += 1
+        assert not other.done
+        self.bench.reply(1, (kinds.ACCEPTED, core.links[1].answered, 1))
+        assert other.result().ok
+        self.bench = Bench()
+
+    def ended_unanswered(self, name: str, call: Any) -> None:
+        assert call.done
+        if name in {"execute", "start", "drop copy", "dry"}:
+            result = call.result()
+            assert not (result.is_pass if name == "dry" else result.ok), name
+            assert [one.code for one in result.rejects] == ["SystemUnavailable"]
+        else:
+            assert isinstance(call.error, OutcomeUnknown), name
+
+    def compare(self, name: str, call: Any, reply: Any) -> None:
+        kind = reply[0]
+        self.seen[kinds.REPLIES[kind].name] += 1
+        if kind == kinds.RAISED:
+            assert call.error is not None
+            return
+        result = call.result()
+        if name in {"execute", "start", "drop copy"}:
+            is_passed = kind not in {kinds.REJECTED, kinds.REJECTED_UNCOUNTED}
+            assert result.ok is is_passed
+            if not is_passed:
+                assert said(result.rejects) == [row[:5] for row in reply[2]]
+        if kind == kinds.RESERVED:
+            kept = result.reservation
+            assert kept.lock == own.lock(reply[3])
+            same(kept.account_adjustments, reply[4])
+        elif kind == kinds.RECORDED:
+            assert result.operation.lock == own.lock(reply[3])
+            same(result.operation.account_adjustments, reply[4])
+            assert result.operation.is_account_blocked is reply[6]
+        elif kind == kinds.DRY:
+            assert said(result.rejects) == [row[:5] for row in reply[2] or ()]
+            same(result.account_adjustments, reply[4])
+        elif kind == kinds.REPORTED:
+            assert [block.code for block in result.account_blocks] == [row[1] for row in reply[2]]
+            same(result.account_adjustments, reply[4])
+        elif kind == kinds.ADJUSTED:
+            assert result.failed_index == reply[2]
+            assert said(result.rejects) == [row[:5] for row in reply[3]]
+            same(result.outcomes, reply[4])
+        elif kind == kinds.ANSWER:
+            assert result == own.value(reply[2])
+
+    # --- replies that a shard could send -------------------------------------------------------
+
+    def rejects(self) -> tuple[Any, ...]:
+        random = self.random
+        row = (
+            random.choice(sorted(CODES)),
+            "why",
+            "figures",
+            "P",
+            random.choice(("order", "account")),
+            7,
+        )
+        return (row,) * random.randrange(3)
+
+    def rows(self) -> tuple[Any, ...]:
+        random = self.random
+        amounts = random.choice(
+            ("-5|95;5|5;;;1.50", "0|0;;;;", ";;;-1.5|2;", "79228162514264337593543950335|-1;;;;")
+        )
+        return ((0, random.choice(("USD", "ß")), amounts, random.choice((None, 1, 5))),) * (
+            random.randrange(3)
+        )
+
+    def lock(self) -> tuple[Any, ...]:
+        return self.random.choice(((), ((0, "185.5"),), ((3, "-1.50", "1E-7"), (0, "4"))))
+
+    def block(self) -> Any:
+        return self.random.choice((None, ("P", "AccountBlocked", "why", "figures", 0)))
+
+    def reply(self, seq: int, name: str) -> Any:
+        random = self.random
+        kind = random.choice(sorted(CALLS[name]))
+        if random.random() < 0.05:
+            return (kinds.RAISED, seq, "builtins", "KeyError", (1, (1, "x"), None), "'x'", "trace")
+        if kind in {kinds.ACCEPTED, kinds.DONE}:
+            return (kind, seq, 1)
+        if kind == kinds.RESERVED:
+            return (kind, seq, random.random() < 0.5, self.lock(), self.rows())
+        if kind in {kinds.REJECTED, kinds.REJECTED_UNCOUNTED}:
+            return (kind, seq, self.rejects())
+        if kind == kinds.STARTED:
+            return (kind, seq)
+        if kind == kinds.DRY:
+            rejects = random.choice((None, self.rejects()))
+            return (kind, seq, rejects, self.lock(), self.rows(), self.block())
+        if kind == kinds.RECORDED:
+            return (kind, seq, True, self.lock(), self.rows(), self.block(), random.random() < 0.5)
+        if kind == kinds.REPORTED:
+            block = self.block()
+            pnl = (0, IN_SHARD_0, "-1.50", "2", None)
+            return (kind, seq, () if block is None else (block,), (pnl,), self.rows())
+        if kind == kinds.ADJUSTED:
+            return (kind, seq, None, self.rejects(), self.rows(), ())
+        return (kind, seq, random.choice((1, 7, 2**32 - 1)))
+
+
+class Unheld(Refused):
+    """An engine-wide block is told of: calls are held back until all shards know; not here."""
+
+
+def same(found: Any, rows: Any) -> None:
+    def figures(listed: Any) -> Any:
+        return [
+            (
+                group,
+                name,
+                *[None if pair is None else tuple(map(number, pair)) for pair in pairs],
+                number(average),
+            )
+            for group, name, *pairs, average in listed
+        ]
+
+    assert figures(outcomes(found)) == figures(read_outcomes(rows))
+
+
+def number(text: Any) -> Any:
+    return None if text is None else float(text)

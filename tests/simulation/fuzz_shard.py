@@ -1,0 +1,519 @@
+"""The shard's core under hundreds of thousands of commands that may be none.
+
+Each input is a frame. The test's own reader says whether a router could have sent it. If so, an
+ordinary engine is asked the same through the public API, and the replies have to say what that
+answered; if not, the shard has to refuse with WireError, and go on from where it was.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import fuzz_reader as own
+import msgpack
+from fuzz_mutants import bent, broken
+from fuzz_reader import Refused, Unread, need
+
+import openpit
+from openpit import param
+from openpit.errors import WireError
+from openpit.pretrade.policies import build_order_validation, build_spot_funds
+from openpit.shards.setup import dump_policies, start_shard
+from openpit.wire.frames import FrameReader
+
+if TYPE_CHECKING:
+    from openpit.shards.core import ShardCore
+
+OURS = [number for number in range(1, 60) if own.shard_of(number) == 0][:5]
+THEIRS = [number for number in range(1, 60) if own.shard_of(number) == 1][:5]
+ASSETS = ("USD", "AAPL", "EUR", "ß", "a b")
+LIFE = 200  # inputs of one shard and its engine, before both start anew
+WIDTHS = {
+    1: 9, 2: 11, 3: 6, 4: 6, 5: 6, 6: 6, 7: 6, 8: 4, 9: 4, 10: 4, 11: 4, 12: 4, 13: 4, 14: 9, 16: 4,
+    17: 5,
+}  # fmt: skip
+UNREAD = {15: 4, 18: 5, 19: 5, 20: 4, 22: 3}  # of these another test knows what is right
+
+EXECUTE, COUNTED, WHOLE, START, DRY_START, DRY, DROP_COPY = 1, 2, 3, 4, 5, 6, 7
+REQUEST, COMMIT, ROLLBACK, COMMIT_MANY, ROLLBACK_MANY, DROP = 8, 9, 10, 11, 12, 13
+REPORT, ADJUST, ADMINISTER = 14, 16, 17
+ARMED = 14  # among the replies
+
+
+def framed(first: int, messages: list[Any]) -> bytes:
+    body = msgpack.packb([1, first, *messages], use_bin_type=True)
+    return struct.pack(">I", len(body)) + body
+
+
+def unframed(data: bytes, first: int | None) -> list[Any]:
+    """The messages of the whole frame that bytes begin with; Refused if they begin with none."""
+    need(len(data) >= 4)
+    end = 4 + struct.unpack(">I", data[:4])[0]
+    need(end <= len(data))
+    need(end == len(data) or is_incomplete(data[end:]))
+    try:
+        found = msgpack.unpackb(data[4:end], use_list=False, object_hook=dict.__getitem__)
+    except Exception:  # noqa: BLE001 - msgpack has many
+        raise Refused from None
+    need(type(found) is tuple and len(found) >= 2)
+    need(type(found[0]) is int and found[0] == 1)
+    need(type(found[1]) is int and first in {found[1], None})
+    for message in found[2:]:
+        need(type(message) is tuple and message)
+    return list(found[2:])
+
+
+def is_incomplete(data: bytes) -> bool:
+    """Whether more may come that makes a frame of this."""
+    if len(data) < 4:
+        return True
+    (size,) = struct.unpack(">I", data[:4])
+    return len(data) - 4 < size <= 16 * 1024 * 1024
+
+
+class Engine:
+    """An engine of one process, asked through its public methods alone."""
+
+    def __init__(self) -> None:
+        self.engine = (
+            openpit.Engine.builder()
+            .clock(lambda: 1_000)
+            .no_sync()
+            .builtin(build_order_validation())
+            .builtin(build_spot_funds())
+            .build()
+        )
+        self.held: dict[int, Any] = {}
+
+    def does(self, seq: int, command: Any) -> Any:
+        """The reading of one command, as something to be done later: what that answers."""
+        if type(command[0]) is int and UNREAD.get(command[0]) == len(command):
+            raise Unread
+        need(type(command[0]) is int and WIDTHS.get(command[0]) == len(command))
+        kind, account, now = command[:3]
+        own.owned(account)
+        own.integer(now, -(2**63))
+        engine = self.engine
+        if kind in {EXECUTE, COUNTED}:
+            order = own.flat_order(command[1:9])
+            for count in command[9:]:
+                own.integer(count)
+            return lambda: self.executed(seq, engine.execute_pre_trade(order))
+        if kind in {WHOLE, START, DRY_START, DRY, DROP_COPY}:
+            order = own.order_value(command[3], account)
+            for count in command[4:]:
+                own.integer(count)
+            if kind == WHOLE:
+                return lambda: self.executed(seq, engine.execute_pre_trade(order))
+            if kind == START:
+                return lambda: self.started(seq, engine.start_pre_trade(order))
+            if kind == DRY_START:
+                return lambda: self.dry(engine.start_pre_trade_dry_run(order))
+            if kind == DROP_COPY:
+                return lambda: self.recorded(seq, engine.apply_drop_copy(order))
+            return lambda: self.dry(engine.execute_pre_trade_dry_run(order))
+        if kind == REQUEST:
+            handle = own.integer(command[3])
+            return lambda: self.requested(seq, handle)
+        if kind in {COMMIT, ROLLBACK}:
+            handle = own.integer(command[3])
+            return lambda: self.finished(handle, commit=kind == COMMIT)
+        if kind in {COMMIT_MANY, ROLLBACK_MANY, DROP}:
+            need(type(command[3]) is tuple)
+            handles = [own.integer(handle) for handle in command[3]]
+            if kind == DROP:
+                return lambda: self.dropped(handles)
+            return lambda: self.finished_many(handles, commit=kind == COMMIT_MANY)
+        if kind == REPORT:
+            report = own.report(command[1:])
+            return lambda: self.reported(engine.apply_execution_report(report))
+        if kind == ADJUST:
+            need(account is not None)
+            changes = own.adjustments(command[3])
+            who = param.AccountId.from_int(account)
+            return lambda: self.adjusted(engine.apply_account_adjustment(who, changes))
+        return self.administered(account, command[3], own.value(command[4]))
+
+    def administered(self, account: Any, method: Any, arguments: Any) -> Any:
+        accounts = self.engine.accounts()
+        need(type(arguments) is tuple and type(method) is str)
+        if method == "unblock_all":
+            need(arguments == ())
+            return lambda: ("done", accounts.unblock_all())
+        if method == "block_group":
+            need(len(arguments) == 2)
+            group = own.integer(arguments[0], 0, 2**32 - 1)
+            need(type(arguments[1]) is str)
+            if group == 0:
+                return lambda: ("raised", "AccountBlockError")
+            return lambda: ("done", accounts.block_group(group, arguments[1]))
+        need(method in {"unblock", "group_of", "replace_block_reason", "set_currency"})
+        need(len(arguments) == (1 if method in {"unblock", "group_of"} else 2))
+        who = param.AccountId.from_int(own.owned(own.integer(arguments[0])))
+        need(account is None or account == arguments[0])
+        if method == "unblock":
+            return lambda: ("done", accounts.unblock(who))
+        if method == "group_of":
+            return lambda: ("done", accounts.group_of(who))
+        need(type(arguments[1]) is str)
+        if method == "set_currency":
+            own.asset(arguments[1])
+        call = getattr(accounts, method)
+
+        def done() -> Any:
+            try:
+                return "done", call(who, arguments[1])
+            except Exception as error:  # noqa: BLE001 - whatever the engine says
+                return "raised", type(error).__name__
+
+        return done
+
+    # --- what the answers say ------------------------------------------------------------------
+
+    def executed(self, seq: int, result: Any) -> Any:
+        if result.reservation is None:
+            return "rejected", said(result.rejects)
+        kept = result.reservation
+        effects = type(kept)._effects.__get__(kept)
+        if effects is not None and effects.mutations:  # what holds nothing has no handle
+            self.held[seq] = kept
+        return "accepted", kept.lock, outcomes(kept.account_adjustments)
+
+    def started(self, seq: int, result: Any) -> Any:
+        if result.request is None:
+            return "rejected", said(result.rejects)
+        self.held[seq] = result.request
+        return ("started",)
+
+    def recorded(self, seq: int, result: Any) -> Any:
+        if result.operation is None:
+            return "rejected", said(result.rejects)
+        kept = result.operation
+        if type(kept)._effects.__get__(kept).mutations:
+            self.held[seq] = kept
+        return (
+            "recorded",
+            kept.lock,
+            outcomes(kept.account_adjustments),
+            kept.is_account_blocked,
+        )
+
+    def dry(self, report: Any) -> Any:
+        return "dry", said(report.rejects), report.lock, outcomes(report.account_adjustments)
+
+    def requested(self, seq: int, handle: int) -> Any:
+        request = self.held.get(handle)
+        if not hasattr(request, "execute"):
+            # The shard forgets what it was asked to execute by a wrong name.
+            self.held.pop(handle, None)
+            return "raised", "RuntimeError"
+        return self.executed(seq, self.held.pop(handle).execute())
+
+    def finished(self, handle: int, *, commit: bool) -> Any:
+        held = self.held.pop(handle, None)
+        if held is None or hasattr(held, "execute"):
+            return "raised", "RuntimeError"
+        if commit:
+            held.commit()
+        else:
+            held.rollback()
+        return "done", None
+
+    def finished_many(self, handles: list[int], *, commit: bool) -> Any:
+        failed = [
+            place
+            for place, handle in enumerate(handles)
+            if self.finished(handle, commit=commit)[0] == "raised"
+        ]
+        return ("failures", failed) if failed else ("done", None)
+
+    def dropped(self, handles: list[int]) -> Any:
+        for handle in handles:
+            held = self.held.pop(handle, None)
+            if held is not None and not hasattr(held, "execute"):
+                held.rollback()
+        return "done", None
+
+    def reported(self, result: Any) -> Any:
+        return "reported", len(result.account_blocks), outcomes(result.account_adjustments)
+
+    def adjusted(self, result: Any) -> Any:
+        return (
+            "adjusted",
+            result.failed_index,
+            said(result.rejects),
+            outcomes(result.outcomes),
+        )
+
+
+def said(rejects: Any) -> list[tuple[str, ...]]:
+    return [(one.code, one.reason, one.details, one.policy, one.scope) for one in rejects or ()]
+
+
+def outcomes(listed: Any) -> list[Any]:
+    def pair(amount: Any) -> Any:
+        return None if amount is None else (str(amount.delta), str(amount.absolute))
+
+    found = []
+    for one in listed:
+        entry = one.entry
+        average = entry.average_entry_price
+        found.append(
+            (
+                one.policy_group_id,
+                entry.asset,
+                pair(entry.balance),
+                pair(entry.held),
+                pair(entry.incoming),
+                None if average is None else str(average),
+            )
+        )
+    return found
+
+
+def read_outcomes(rows: Any) -> list[Any]:
+    def pair(change: str) -> Any:
+        if not change:
+            return None
+        delta, figure = change.split("|")
+        return delta, figure
+
+    found = []
+    for group, name, amounts, _ in rows:
+        balance, held, incoming, _, average = amounts.split(";")
+        found.append((group, name, pair(balance), pair(held), pair(incoming), average or None))
+    return found
+
+
+def read_reply(reply: Any) -> Any:
+    """What a reply says, in the words of the engine's answers."""
+    kind = reply[0]
+    if kind == 3:
+        return "accepted", own.lock(reply[3]), read_outcomes(reply[4])
+    if kind in {4, 5}:
+        return "rejected", [row[:5] for row in reply[2]]
+    if kind == 6:
+        return ("started",)
+    if kind == 7:
+        return (
+            "dry",
+            [row[:5] for row in reply[2] or ()],
+            own.lock(reply[3]),
+            read_outcomes(reply[4]),
+        )
+    if kind == 8:
+        return "recorded", own.lock(reply[3]), read_outcomes(reply[4]), reply[6]
+    if kind == 9:
+        return "reported", len(reply[2]), read_outcomes(reply[4])
+    if kind == 10:
+        return "adjusted", reply[2], [row[:5] for row in reply[3]], read_outcomes(reply[4])
+    if kind == 12:
+        return "raised", reply[3]
+    if kind == 13:
+        return "failures", [row[0] for row in reply[2]]
+    assert kind == 11, reply
+    return "done", reply[2]
+
+
+ALIKE = {
+    ("run", 1): ("accepted", openpit.pretrade.Lock(), []),
+    ("run", 2): ("done", None),
+}
+
+
+class ShardFuzz:
+    """One seed: frames to a shard of two, and to an engine beside it."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.seen: Counter[str] = Counter()
+        self.fresh()
+
+    def fresh(self) -> None:
+        builder = openpit.Engine.builder().account_sync()
+        ready = builder.builtin(build_order_validation()).builtin(build_spot_funds())
+        payload, _ = dump_policies(ready._policies)
+        hello = (21, None, 0, 0, own.SHARDS, payload)
+        self.shard: ShardCore = start_shard(hello, FrameReader())
+        self.engine = Engine()
+        self.next = 1
+
+    def run(self, inputs: int) -> Counter[str]:
+        for number in range(inputs):
+            if number % LIFE == 0:
+                self.fresh()
+                self.check(framed(self.next, [self.deposit(account) for account in OURS]))
+            self.check(self.input())
+        return self.seen
+
+    def input(self) -> bytes:
+        random = self.random
+        commands = [self.command() for _ in range(random.choice((1, 1, 2, 4)))]
+        way = random.random()
+        if way < 0.25:
+            place = random.randrange(len(commands))
+            commands[place] = bent(random, commands[place])
+        elif way < 0.35:
+            return broken(random, framed(self.next, commands))
+        elif way < 0.37:
+            return framed(self.next + random.choice((-1, 1, 2**40)), commands)
+        return framed(self.next, commands)
+
+    def check(self, data: bytes) -> None:
+        try:
+            commands = unframed(data, self.next)
+            acts = [
+                self.engine.does(self.next + place, command)
+                for place, command in enumerate(commands)
+            ]
+        except Unread:
+            self.seen["unread"] += 1
+            return
+        except Refused:
+            self.refuse(data)
+            return
+        self.seen["valid"] += 1
+        expected = [act() for act in acts]
+        replies = self.shard.receive(data)
+        self.shard._reader = FrameReader()  # a frame may be cut off behind this one
+        answered = unframed(replies, self.next) if replies else []
+        found: list[Any] = []
+        for reply in answered:
+            assert reply[1] == self.next + len(found), (commands, answered)
+            if reply[0] == ARMED:
+                continue  # the orders to come show it
+            found += (
+                [ALIKE["run", reply[0]]] * reply[2] if reply[0] in {1, 2} else [read_reply(reply)]
+            )
+        self.next += len(commands)
+        assert len(found) == len(expected), (commands, answered)
+        for command, one, other in zip(commands, found, expected, strict=True):
+            told = one
+            if one == ("done", None) and other[0] == "reported":
+                told = ("reported", 0, [])
+            assert told == other, (command, told, other)
+            self.seen[str(one[0])] += 1
+
+    def refuse(self, data: bytes) -> None:
+        shard = self.shard
+        before = self.state()
+        try:
+            replies = shard.receive(data)
+        except WireError:
+            self.seen["refused"] += 1
+        else:
+            assert replies == b"", (data, replies)
+            assert is_incomplete(data), data
+            self.seen["incomplete"] += 1
+        shard._reader = FrameReader()
+        assert self.state() == before, data
+
+    def state(self) -> Any:
+        registry = self.shard.engine.registry
+        return (
+            self.shard.open_handles,
+            self.shard._next,
+            dict(registry._blocks),
+            dict(registry._currencies),
+            dict(registry.groups),
+        )
+
+    # --- commands that a router could send -----------------------------------------------------
+
+    def deposit(self, account: int) -> Any:
+        change = (6, 14, (3, "1000000"), False)
+        listed = [
+            (6, 30, (6, 32, asset, None, None), (6, 31, change, None, None), None)
+            for asset in ASSETS
+        ]
+        return (ADJUST, account, 1_000, (0, *listed))
+
+    def figure(self) -> str:
+        random = self.random
+        whole = random.choice(("0", "1", "7", "10", "250", "99999", str(random.randrange(10**9))))
+        return whole + random.choice(("", "", ".5", ".25", ".00", ".0000001"))
+
+    def decimal(self) -> str:
+        return self.random.choice(("", "", "", "-")) + self.figure()
+
+    def signed(self) -> str:
+        text = self.decimal()
+        return text if text.strip("-0.") else "1"
+
+    def flat(self, account: int) -> tuple[Any, ...]:
+        random = self.random
+        is_volume = random.random() < 0.2
+        return (
+            account,
+            random.randrange(10**6),
+            random.choice(ASSETS),
+            random.choice(ASSETS),
+            random.choice(("BUY", "SELL")),
+            None if is_volume else self.figure(),
+            self.figure() if is_volume else None,
+            random.choice((None, self.signed(), self.figure(), self.figure())),
+        )
+
+    def command(self) -> Any:
+        random = self.random
+        account = random.choice(OURS)
+        recent = random.randrange(max(0, self.next - 20), self.next + 1)
+        way = random.randrange(20)
+        if way < 6:
+            return (EXECUTE, *self.flat(account))
+        if way < 8:
+            return (COUNTED, *self.flat(account), random.randrange(9), random.randrange(9))
+        if way < 11:
+            _, now, one, other, side, quantity, volume, price = self.flat(account)
+
+            def tagged(text: Any) -> Any:
+                return None if text is None else (3, text)
+
+            fields = (
+                one, other, account, (5, 1, side), tagged(quantity), tagged(volume), tagged(price),
+                None, None, None,
+            )  # fmt: skip
+            value = random.choice(
+                ((6, 21, *fields), (7, 21, "openpit.core", "Order", ("note", "x"), *fields))
+            )
+            return (
+                random.choice((WHOLE, START, DRY_START, DRY, DROP_COPY)),
+                account,
+                now,
+                value,
+                0,
+                0,
+            )
+        if way < 14:
+            return (random.choice((REQUEST, COMMIT, ROLLBACK)), account, 5, recent)
+        if way == 14:
+            return (
+                random.choice((COMMIT_MANY, ROLLBACK_MANY, DROP)),
+                None,
+                5,
+                (recent, recent + 1),
+            )
+        if way == 15:
+            return self.deposit(account)
+        if way < 18:
+            price = self.figure()
+            fill = random.choice(
+                (None, (price, self.figure(), None, None, self.figure(), False, ((0, price),)))
+            )
+            money = random.choice(((None, None), (self.signed(), self.signed())))
+            _, now, one, other, side, *_ = self.flat(account)
+            return (REPORT, account, now, one, other, side, *money, fill)
+        method, *arguments = random.choice(
+            (
+                ("unblock_all",),
+                ("block_group", 9, "why"),
+                ("unblock", account),
+                ("group_of", account),
+                ("replace_block_reason", account, "because"),
+                ("set_currency", account, "USD"),
+            )
+        )
+        return (ADMINISTER, None, 5, method, (1, *arguments))

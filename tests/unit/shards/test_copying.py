@@ -1,0 +1,94 @@
+"""What a copy of a policy is made of, and what is refused, by its path."""
+
+from __future__ import annotations
+
+import functools
+import io
+import logging
+import socket
+import sqlite3
+import sys
+import threading
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from openpit.engine.custom import CustomPolicy
+from openpit.errors import ShardStartError
+from openpit.pretrade import Policy
+from openpit.shards.copying import PolicyUnpickler, dump_policies
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Limits(Policy):
+    name = "Limits"
+
+    def __init__(self, held: object) -> None:
+        self.held = held
+
+
+def refusal(held: object) -> str:
+    with pytest.raises(ShardStartError) as refused:
+        dump_policies([CustomPolicy(Limits(held))])
+    return str(refused.value).removeprefix("a policy cannot be copied into a worker: ")
+
+
+def copied(held: object) -> Any:
+    payload, _ = dump_policies([CustomPolicy(Limits(held))])
+    reader = PolicyUnpickler(io.BytesIO(payload))
+    *_, policies = [reader.load() for _ in range(4)]
+    return policies[0]._policy.held
+
+
+def test_a_file_is_refused_and_keeps_what_is_in_it(tmp_path: Path) -> None:
+    with (tmp_path / "trail").open("w") as trail:
+        trail.write("trade 1\n")
+        trail.flush()
+        assert refusal({"trail": [0, trail]}).startswith('Limits.held["trail"][1]: TypeError: ')
+        assert (tmp_path / "trail").read_text() == "trade 1\n"
+
+
+def test_what_stays_in_its_process_is_refused_by_its_path() -> None:
+    held = threading.Lock()
+    with socket.socket() as end, held:
+        assert refusal((1, end)).startswith("Limits.held[1]: TypeError: socket.socket")
+        assert refusal(Limits(held)).startswith("Limits.held.held: TypeError: a lock that is held")
+    book = sqlite3.connect(":memory:")
+    assert refusal([[book]]).startswith("Limits.held[0][0]: TypeError: cannot pickle")
+    book.close()
+
+
+def test_a_module_that_no_worker_can_import_is_refused_by_its_name() -> None:
+    assert "a worker cannot import the module 'made_by_hand'" in refusal(ModuleType("made_by_hand"))
+
+
+def test_streams_loggers_and_modules_are_found_by_name() -> None:
+    log = logging.getLogger("desk.limits")
+    stream, logger, module = copied([sys.stdout, log, threading])
+    assert stream is sys.stdout
+    assert logger is log
+    assert module is threading
+
+
+def test_a_free_lock_becomes_a_new_one() -> None:
+    lock = threading.Lock()
+    other = copied(lock)
+    assert other is not lock
+    assert other.acquire(blocking=False)
+    assert not lock.locked()
+
+
+def test_closures_and_partials_are_copied() -> None:
+    factor = 3
+    times, half = copied([lambda number: number * factor, functools.partial(divmod, 7)])
+    assert times(2) == 6
+    assert half(2) == (3, 1)
+
+
+def test_a_policy_that_fills_more_than_a_frame_is_refused_with_the_limit() -> None:
+    text = refusal(bytes(20_000_000))
+    assert text.startswith("Limits takes 20,000,")
+    assert "the limit is 16,711,680" in text

@@ -1,0 +1,146 @@
+"""A reply is looked at down to its rows; what passes can be read without an error."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from openpit.errors import WireError
+from openpit.wire import kinds
+from openpit.wire.figures import are_amounts
+from openpit.wire.replies import check_reply
+from openpit.wire.rows import DecodedRows, lock_of
+
+REJECT = ("Other", "why", "figures", "P", "order", 7)
+BLOCK = ("P", "AccountBlocked", "why", "figures", 0)
+LOCK = ((0, "185.5"), (3, "-1.50", "4"))
+ROWS = ((0, "USD", "-1855.0|98145.0;1855.0|1855.0;;;", None), (3, "A", ";;;-1|2;1.50", 5))
+PNL = (0, 2**64 - 1, "-1.5", "2", None)
+FAILURE = ("builtins", "KeyError", (1, (1, "x"), None), "'x'", "trace")
+
+RIGHT = [
+    (kinds.ACCEPTED, 1, 3),
+    (kinds.DONE, 1, 1),
+    (kinds.RESERVED, 1, True, LOCK, ROWS),
+    (kinds.RESERVED, 1, False, (), ()),
+    (kinds.REJECTED, 1, (REJECT, REJECT)),
+    (kinds.REJECTED_UNCOUNTED, 1, ()),
+    (kinds.STARTED, 1),
+    (kinds.DRY, 1, None, LOCK, ROWS, BLOCK),
+    (kinds.DRY, 1, (REJECT,), (), (), None),
+    (kinds.RECORDED, 1, True, LOCK, ROWS, None, False),
+    (kinds.REPORTED, 1, (BLOCK,), (PNL, (0, 1, None, None, 3)), ROWS),
+    (kinds.ADJUSTED, 1, 0, (REJECT,), ROWS, (BLOCK,)),
+    (kinds.ANSWER, 1, (0, (1, 5, "x"))),
+    (kinds.RAISED, 1, *FAILURE),
+    (kinds.FAILURES, 1, ((0, *FAILURE),)),
+    (kinds.ARMED, 1, (True, False)),
+    (kinds.READY, 0),
+    (kinds.REFUSED, 0, "ValueError: no"),
+]
+
+
+@pytest.mark.parametrize("reply", RIGHT, ids=lambda reply: kinds.REPLIES[reply[0]].name)
+def test_what_a_shard_says(reply: tuple[Any, ...]) -> None:
+    assert check_reply(reply) is None
+    for wrong in ((*reply, 1), reply[:-1], (True, *reply[1:]), (reply[0], "1", *reply[2:])):
+        with pytest.raises(WireError):
+            check_reply(wrong)
+
+
+def reserved(lock: Any = (), rows: Any = (), held: Any = True) -> tuple[Any, ...]:
+    return (kinds.RESERVED, 1, held, lock, rows)
+
+
+def row(group: Any = 0, asset: Any = "USD", amounts: Any = ";;;;", halt: Any = None) -> Any:
+    return reserved(rows=((group, asset, amounts, halt),))
+
+
+def rejected(*columns: Any) -> tuple[Any, ...]:
+    return (kinds.REJECTED, 1, (columns,))
+
+
+def reported(block: Any = BLOCK, pnl: Any = PNL) -> tuple[Any, ...]:
+    return (kinds.REPORTED, 1, (block,), (pnl,), ())
+
+
+WRONG = [
+    reserved(lock=((0, "x"),)),
+    reserved(lock=((0,),)),
+    reserved(lock=((0, None),)),
+    reserved(lock=((0, "1"), (0, "2"))),
+    reserved(lock=((65536, "1"),)),
+    reserved(lock=(("0", "1"),)),
+    reserved(lock=(5,)),
+    reserved(lock="1"),
+    reserved(held=1),
+    reserved(rows=(5,)),
+    reserved(rows=5),
+    reserved(rows=((0, "USD"),)),
+    row(group=True),
+    row(asset=" "),
+    row(asset=None),
+    row(amounts=";;;"),
+    row(amounts=5),
+    row(amounts="NaN|1;;;;"),
+    row(amounts="1;;;;"),
+    row(amounts="1|;;;;"),
+    row(amounts=f"{2**96}|1;;;;"),
+    row(amounts=";;;;1e5"),
+    row(halt=6),
+    row(halt=True),
+    rejected("NoSuchCode", *REJECT[1:]),
+    rejected(5, *REJECT[1:]),
+    rejected(*REJECT[:4], "desk", 7),
+    rejected(*REJECT[:5], -1),
+    rejected("Other", 5, *REJECT[2:]),
+    rejected(*REJECT[:5]),
+    (kinds.REJECTED, 1, "why"),
+    (kinds.REJECTED, 1, ("why",)),
+    reported(block=BLOCK[:4]),
+    reported(block=("P", "NoSuchCode", *BLOCK[2:])),
+    reported(pnl=(0, 1, "1", None, None)),
+    reported(pnl=(0, 1, "x", "1", None)),
+    reported(pnl=(0, None, None, None, 1)),
+    reported(pnl=(0, 1)),
+    (kinds.ANSWER, 1, (9,)),
+    (kinds.ANSWER, 1, ()),
+    (kinds.RAISED, 1, "m", "C", 5, "text", "trace"),
+    (kinds.FAILURES, 1, ((0, "m"),)),
+    (kinds.FAILURES, 1, ((-1, *FAILURE),)),
+    (kinds.ARMED, 1, (True,)),
+    (kinds.ARMED, 1, (1, 0)),
+    (kinds.ACCEPTED, -1, 1),
+    (99, 1),
+    ("x", 1),
+]
+
+
+@pytest.mark.parametrize("reply", WRONG, ids=repr)
+def test_what_no_shard_says(reply: tuple[Any, ...]) -> None:
+    with pytest.raises(WireError, match=r"was expected|not a value"):
+        check_reply(reply)
+
+
+def test_what_passes_can_be_read() -> None:
+    (one, other) = DecodedRows(ROWS)
+    assert one[1][:5] == ("USD", Decimal("-1855.0"), Decimal("98145.0"), *[Decimal("1855.0")] * 2)
+    assert other == (3, ("A", *[None] * 6, Decimal(-1), Decimal(2), 5, Decimal("1.50")))
+    assert lock_of(LOCK).to_json() == '[["185.5"],[3,"-1.50","4"]]'
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("1|2;3|4;5|6;7|8;9", True),
+        (f"{2**96 - 1}|-{2**96 - 1};;;;0.{'0' * 27}1", True),
+        (f"1|2;;;;0.{'0' * 28}1", False),
+        ("1|2|3;;;;", False),
+        ("|;;;;", False),
+        ("1|2;;;;-", False),
+    ],
+)
+def test_amounts_of_any_width(text: str, fits: bool) -> None:
+    assert are_amounts(text) is fits
