@@ -34,6 +34,7 @@ def test_a_worker_keeps_its_pipes_to_itself_from_its_first_step_on() -> None:
     command = spawning._keeping_to_itself(["python", "-B", "-c", "go()", "--mark"], [5, 8])
     assert command == [
         "python",
+        "-P",
         "-B",
         "-c",
         "import os; [os.set_inheritable(fd, False) for fd in [5, 8]]; go()",
