@@ -409,6 +409,9 @@ class AsyncDriver(Runner):
 
     async def _ended(self) -> None:
         """Wait until the workers have ended, which they do by themselves if they have answered."""
+        if self._timer is not None:  # it would have the loop forget what is waited for here
+            self._timer.cancel()
+            self._timer = None
         for port in self._ports:
             self._unwatch(port)
             if port.link.answered < port.link.next_seq:

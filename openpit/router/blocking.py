@@ -50,6 +50,9 @@ LIVENESS_SECONDS: Final = 0.2
 LEAVE_SECONDS: Final = 1.0
 """How long the end waits for a thread that polls to take note of it."""
 
+LONGEST_SECONDS: Final = 3600.0
+"""How long a thread sleeps before it looks at its time again: the system's waits have limits."""
+
 _MILLISECONDS: Final = 1000.0
 
 
@@ -235,7 +238,6 @@ class BlockingDriver(Runner):
 
     def _wait(self, call: Call) -> None:
         now = monotonic()
-        self._look(now)  # from now on the silence of a shard counts
         credit_by = now + self._max_wait
         answer_by = now + self._timeout
         if not call.has_deadline:
@@ -245,33 +247,37 @@ class BlockingDriver(Runner):
         while not call.done:
             deadline = answer_by if call.is_sent else credit_by
             now = monotonic()
-            if now >= min(deadline, self._watch.due):
-                self._look(now)
-                if now >= deadline:
-                    self._expire(call)
-                    return
+            self._look(now)  # from now on the silence counts of a shard that has been asked since
+            if now >= deadline:
+                self._expire(call)
+                return
             if not call.done:
                 self._turn(call, min(deadline, self._watch.due, now + self._look_every) - now)
 
     def _look(self, now: float) -> None:
         """Find the shards that stand still; give up those that have for too long."""
         with self._lock:
-            if not (self._is_retired or self.core.is_closed):
-                self._look_after(now)
+            if self._look_after(now):
                 self._send()  # what waited for them
                 self._hand_over()
 
-    def _look_after(self, now: float) -> None:
-        for link, why in self._watch.look(now):
+    def _look_after(self, now: float) -> bool:
+        """Do so; tell whether there is one that was not known before."""
+        before = len(self.core.stalled)
+        over = self._watch.look(now)
+        is_news = bool(over) or len(self.core.stalled) != before
+        for link, why in over:
             port = self._ports[link.number]
             port.give_up(self.core, why)
             self._unwatch(port)
+        return is_news
 
     def _attend(self) -> None:
         """See whether a stalled shard has answered, or has been so for too long; no call waits."""
         if self._reader is None:
             self._handle(self._poller.poll(0))
-        self._look_after(monotonic())
+        if self._look_after(monotonic()):
+            self._wake_done()
 
     def _expire(self, call: Call) -> None:
         with self._lock:
@@ -282,6 +288,8 @@ class BlockingDriver(Runner):
 
     def _turn(self, call: Call, seconds: float) -> None:
         """Wait once: for the pipes if nobody else does, else for whoever reads them."""
+        # A moment may be over by now, and a negative time would mean for ever.
+        seconds = min(max(seconds, 0.0), LONGEST_SECONDS)
         try:
             with self._lock:
                 if call.done or (call.__class__ is _Bystander and call.is_over()):

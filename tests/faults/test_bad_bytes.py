@@ -106,15 +106,16 @@ def test_a_frame_cut_short_by_the_end_of_the_worker(host: Host) -> None:
 
 
 def test_a_frame_that_never_ends_costs_the_timeout(host: Host) -> None:
-    host.build(Harmful(), timeout=0.3)
+    host.build(Harmful(), timeout=0.3, stall_timeout=0.6)
     ours = host.account_of(0)
 
     result = host.execute(ours, f"WRITE {(60).to_bytes(4, 'big').hex()}")
 
     assert denial_of(result)[3] == "shard 0: no answer within 0.3 s"
     assert host.execute(host.account_of(1))
-    # What comes next becomes part of it, until it is long enough to be no frame.
+    # Nothing more is sent there that could answer: what has come of the frame is no answer.
     assert eventually(lambda: not host.execute(ours) and host.stats(0).state == "down")
+    assert denial_of(host.execute(ours))[3] == "shard 0: stalled for 0.6 s"
 
 
 def test_garbage_instead_of_commands(host: Host, capfd: pytest.CaptureFixture[str]) -> None:

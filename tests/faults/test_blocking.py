@@ -24,6 +24,7 @@ from openpit.errors import (
     OutcomeUnknown,
     ShardDown,
     ShardOverloaded,
+    ShardStalled,
     ShardStartError,
 )
 from openpit.marketdata import Quote, QuoteTtl
@@ -276,9 +277,10 @@ def test_a_stopped_worker_costs_the_timeout_and_no_more() -> None:
         assert denied(engine.execute_pre_trade(buy(IN_SHARD_0)))[2] == (
             "shard 0: no answer within 0.2 s"
         )
-        with pytest.raises(OutcomeUnknown):
+        # It is stalled by now: nothing more is sent to it, and nobody waits for it again.
+        with pytest.raises(ShardStalled, match=r"shard 0 is stalled: no answer within 0\.2 s"):
             engine.apply_execution_report(report(IN_SHARD_0))
-        assert time.monotonic() - start < 4.0  # twice the timeout, and time to be scheduled
+        assert time.monotonic() - start < 4.0  # the timeout, and time to be scheduled
         assert engine.execute_pre_trade(buy(IN_SHARD_1)).ok
         os.kill(worker, signal.SIGCONT)
         assert wait_until(lambda: engine.stats()[0].in_flight == 0)
@@ -387,7 +389,10 @@ def test_garbage_ends_the_shard(engine: ShardedEngine, garbage: bytes) -> None:
 def test_garbage_ends_the_worker(engine: ShardedEngine) -> None:
     os.write(engine._driver._ports[0].command_fd, b"\x00\x00\x00\x05hello")
     result = engine.execute_pre_trade(buy(IN_SHARD_0))
-    assert denied(result)[2] == "shard 0: its worker ended with exit code 1"
+    assert denied(result)[2] == (
+        "shard 0: its worker ended with exit code 76: "
+        "it was sent what is no command, see its stderr"
+    )
 
 
 # --- policies ----------------------------------------------------------------------------------

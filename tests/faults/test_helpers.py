@@ -84,6 +84,8 @@ from openpit.errors import EngineClosed
 held = []
 
 def hook():
+    if not held:  # a worker's, which has imported this module, too
+        return
     files = [tempfile.TemporaryFile() for _ in range(20)]
     engine, kept = held
     calls = [
@@ -100,7 +102,7 @@ def hook():
             print("answered")
         except EngineClosed:
             pass
-    if {stats.state for stats in engine.stats()} != {"closed"}:
+    if {{stats.state for stats in engine.stats()}} != {{"closed"}}:
         print("open")
     if any(os.fstat(file.fileno()).st_size for file in files):
         print("written to a stranger's file")
