@@ -89,6 +89,18 @@ def test_a_shard_that_does_not_answer_is_ended(host: Host, how: str) -> None:
     assert isinstance(group.exception(PATIENCE), (OutcomeUnknown, EngineClosed))
 
 
+@on_every_loop
+def test_a_worker_that_takes_its_time_to_end_is_seen_to_end(host: Host) -> None:
+    # So impatient a caller has the face look at its shards all the time, at closing as well.
+    host.build(build_order_validation(), timeout=PATIENCE, max_wait=0.01)
+    assert host.execute(host.account_of(0))
+
+    since = time.monotonic()
+    host.ask(lambda e: e.close())
+
+    assert time.monotonic() - since < PROMPT
+
+
 def test_calls_that_wait_for_credit_were_never_made(host: Host, journal: Journal) -> None:
     host.build(Harmful(journal=journal), credits=1)
     ours = host.account_of(0)

@@ -1,0 +1,285 @@
+"""A shard is silent, and answers again: what the router says meanwhile, and what it owes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flow import IN_SHARD_0, IN_SHARD_1, buy, report
+from played import NOW, Bench
+
+from openpit.errors import EngineClosed, OutcomeUnknown, ShardStalled
+from openpit.router.lifecycle import ShardEvent, ShardState
+from openpit.router.wide import administration, change_group, everywhere
+from openpit.wire import kinds
+from openpit.wire.frames import frame, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openpit.router.calls import Call
+
+SILENT = "no answer within 5 s"
+STALLED = f"shard 0: stalled: {SILENT}"
+RESERVED = (kinds.RESERVED, 1, True, ((0, "185.5"),), ())
+
+
+def stall(bench: Bench, number: int = 0) -> None:
+    bench.core.stall(bench.core.links[number], SILENT)
+
+
+def stalled(**options: Any) -> Bench:
+    """Two shards, the first of which owes an answer to a report, its first command."""
+    bench = Bench(**options)
+    bench.core.report(NOW, report(IN_SHARD_0))
+    bench.sent(0)
+    stall(bench)
+    return bench
+
+
+def details(call: Any) -> str:
+    (reject,) = call.result().rejects
+    assert (reject.code, reject.policy, reject.scope) == ("SystemUnavailable", "Router", "order")
+    return str(reject.details)
+
+
+# --- what is under way -------------------------------------------------------------------------
+
+
+def test_what_is_under_way_ends_for_whoever_waits() -> None:
+    bench = Bench()
+    order = bench.core.execute(NOW, buy(IN_SHARD_0))
+    sent = bench.core.report(NOW, report(IN_SHARD_0))
+    other = bench.core.execute(NOW, buy(IN_SHARD_1))
+
+    stall(bench)
+
+    assert details(order) == f"shard 0: {SILENT}"
+    with pytest.raises(OutcomeUnknown, match="the call may or may not have been applied"):
+        sent.result()
+    assert not other.done
+    assert [(event, link.number) for event, link in bench.core.news] == [(ShardEvent.STALL, 0)]
+
+
+def test_what_waited_for_credit_was_never_sent() -> None:
+    bench = Bench(custom=True, credit=1)
+    held = bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.reply(0, RESERVED)
+    reservation = held.result().reservation
+    bench.core.execute(NOW, buy(IN_SHARD_0))
+    order = bench.core.execute(NOW, buy(IN_SHARD_0))
+    commit = bench.core.finalize(NOW, reservation, True)
+    assert [command[0] for command in bench.sent(0)] == [kinds.EXECUTE, kinds.EXECUTE]
+
+    stall(bench)
+
+    assert details(order) == STALLED
+    with pytest.raises(ShardStalled) as told:
+        commit.result()
+    assert told.value.shard == 0
+    assert len(reservation.lock) == 1  # open still
+    bench.reply(0, (kinds.ACCEPTED, 2, 1))
+    assert bench.sent(0) == []
+    bench.core.finalize(NOW, reservation, True)
+    assert [(command[0], command[3]) for command in bench.sent(0)] == [(kinds.COMMIT, 1)]
+
+
+def test_an_order_of_a_batch_is_denied_and_the_others_are_answered() -> None:
+    bench = Bench()
+    batch = bench.many(IN_SHARD_0, IN_SHARD_1)
+    while batch.feed(bench.core):
+        pass
+    stall(bench)
+    bench.reply(1, (kinds.ACCEPTED, 1, 1))
+
+    assert [result.ok for result in batch.result()] == [False, True]
+    assert batch.result()[0].rejects[0].details == f"shard 0: {SILENT}"
+
+
+def test_a_drop_under_way_keeps_nobody_waiting_any_more() -> None:
+    bench = Bench(custom=True)
+    bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.reply(0, RESERVED)  # nobody has held its result
+    other = bench.core.execute(NOW, buy(IN_SHARD_1))
+    assert [command[0] for command in bench.sent(0)] == [kinds.EXECUTE, kinds.DROP]
+    assert not other.is_sent
+
+    stall(bench)
+
+    assert other.is_sent
+    bench.reply(0, (kinds.DONE, 2, 1))  # its rollback comes late, and is counted once
+    assert bench.core.execute(NOW, buy(IN_SHARD_0)).is_sent
+
+
+# --- what comes later --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda core: core.execute(NOW, buy(IN_SHARD_0)),
+        lambda core: core.start_stage(NOW, buy(IN_SHARD_0)),
+        lambda core: core.execute(NOW, buy(None)),
+    ],
+    ids=["order", "start stage", "order of no account"],
+)
+def test_orders_are_denied_at_once(ask: Callable[[Any], Call]) -> None:
+    bench = stalled()
+    assert details(ask(bench.core)) == STALLED
+    assert bench.sent(0) == []
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda core: core.report(NOW, report(IN_SHARD_0)),
+        lambda core: core.administer(NOW, IN_SHARD_0, "unblock"),
+        lambda core: core.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
+        lambda core: core.procedure(NOW, change_group, NOW, "register", [1, 2], 7),
+    ],
+    ids=["report", "administration", "on all shards", "group"],
+)
+def test_other_calls_raise_and_send_nothing(ask: Callable[[Any], Call]) -> None:
+    bench = stalled()
+    with pytest.raises(ShardStalled, match=r"shard 0 is stalled: no answer within 5 s"):
+        ask(bench.core).result()
+    assert [bench.sent(number) for number in (0, 1)] == [[], []]
+
+
+def test_an_order_counts_for_no_limit_before_it_is_denied() -> None:
+    bench = stalled(rate=1)
+    for _ in range(3):
+        assert details(bench.core.execute(NOW, buy(IN_SHARD_0))) == STALLED
+    bench.core.execute(NOW, buy(IN_SHARD_1))
+    ((_, *_, broker, _),) = [command[-3:] for command in bench.sent(1)]
+    assert broker == 1
+
+
+def test_a_procedure_goes_on_without_and_says_that_it_is_not_known() -> None:
+    bench = Bench()
+    call = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    bench.reply(1, (kinds.DONE, 1, 1))
+    stall(bench)
+    with pytest.raises(OutcomeUnknown) as told:
+        call.result()
+    assert told.value.shard == 0
+    bench.reply(0, (kinds.DONE, 1, 1))
+    again = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    for number in (0, 1):
+        bench.reply(number, (kinds.DONE, 2, 1))
+    again.result()
+
+
+# --- it answers again --------------------------------------------------------------------------
+
+
+def test_any_whole_answer_makes_it_one_like_the_others() -> None:
+    bench = stalled()
+    bench.core.news.clear()
+    link = bench.core.links[0]
+    reply = frame(0, pack((kinds.REPORTED, 1, (), (), ())), 1)
+
+    bench.core.receive(link, reply[:7])
+    assert link.is_stalled
+    bench.core.receive(link, reply[7:])
+
+    assert (link.state, link.why, bench.core.stalled) == (ShardState.UP, None, [])
+    assert bench.core.news == [(ShardEvent.ANSWER, link)]
+    call = bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.reply(0, (kinds.ACCEPTED, 2, 1))
+    assert call.result().ok
+
+
+def test_a_reservation_that_comes_late_is_rolled_back_ahead_of_the_next_order() -> None:
+    bench = Bench(custom=True)
+    order = bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.sent(0)
+    stall(bench)
+    assert details(order) == f"shard 0: {SILENT}"
+    bench.reply(0, RESERVED)
+    bench.core.execute(NOW, buy(IN_SHARD_1))
+    assert [(command[0], command[3]) for command in bench.sent(0)] == [(kinds.DROP, (1,))]
+
+
+def test_what_is_dropped_meanwhile_is_owed() -> None:
+    bench = Bench(custom=True)
+    held = bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.reply(0, RESERVED)
+    bench.core.report(NOW, report(IN_SHARD_0))
+    bench.sent(0)
+    stall(bench)
+
+    held.value = None
+    assert bench.core.execute(NOW, buy(IN_SHARD_1)).is_sent  # it waits for no rollback there
+    assert bench.sent(0) == []
+    bench.reply(0, (kinds.REPORTED, 2, (), (), ()))
+    bench.core.execute(NOW, buy(IN_SHARD_1))
+    assert [(command[0], command[3]) for command in bench.sent(0)] == [(kinds.DROP, (1,))]
+
+
+def test_an_engine_wide_block_is_not_waited_for_and_is_told_first() -> None:
+    bench = stalled()
+    reports = [bench.core.report(NOW, report(IN_SHARD_1)) for _ in range(2)]
+    reported = (kinds.REPORTED, 1, (), (), ())
+
+    bench.reply(1, (kinds.ARMED, 1, (False, True)), reported)
+    bench.reply(1, (kinds.ARMED, 2, (True, False)), (kinds.REPORTED, 2, (), (), ()))
+    bench.reply(1, (kinds.DONE, 3, 1), (kinds.DONE, 4, 1))
+
+    for call in reports:  # told as soon as all shards know of it that can
+        assert call.done
+    assert bench.sent(0) == []
+    bench.reply(0, reported)
+    bench.core.execute(NOW, buy(IN_SHARD_0))
+    block, order = bench.sent(0)
+    assert (block[0], block[3]) == (kinds.ARM, (True, True))  # of both
+    assert order[0] == kinds.EXECUTE
+    bench.reply(0, (kinds.DONE, 2, 1))
+    assert bench.core.holding_up() == []
+
+
+def test_one_that_is_being_told_of_a_block_is_not_waited_for_either() -> None:
+    bench = Bench()
+    call = bench.core.report(NOW, report(IN_SHARD_1))
+    bench.reply(1, (kinds.ARMED, 1, (False, True)), (kinds.REPORTED, 1, (), (), ()))
+    bench.reply(1, (kinds.DONE, 2, 1))
+    assert not call.done
+    stall(bench)
+    assert call.done
+    assert [command[0] for command in bench.sent(0)] == [kinds.ARM]  # once
+    bench.reply(0, (kinds.DONE, 1, 1))
+    assert bench.sent(0) == []
+
+
+def test_it_misses_no_market_data() -> None:
+    bench = stalled()
+    bench.core.quote(NOW, 0, ("clear", 1))
+    assert [[command[0] for command in bench.sent(n)] for n in (0, 1)] == [[kinds.QUOTE]] * 2
+
+
+# --- it ends -----------------------------------------------------------------------------------
+
+
+def test_one_that_ends_owes_nothing_any_more() -> None:
+    bench = stalled(custom=True)
+    bench.core.report(NOW, report(IN_SHARD_1))
+    bench.reply(1, (kinds.ARMED, 1, (False, True)), (kinds.REPORTED, 1, (), (), ()))
+    link = bench.core.links[0]
+
+    bench.core.lose(link, "its worker was killed by signal 9")
+
+    assert (link.state, bench.core.stalled, link.owed_causes) == (ShardState.DOWN, [], None)
+    assert [event for event, _ in bench.core.news] == [ShardEvent.STALL, ShardEvent.LOST]
+    order = bench.core.execute(NOW, buy(IN_SHARD_0))
+    assert details(order) == "shard 0: its worker was killed by signal 9"
+
+
+def test_closing_neither_asks_nor_awaits_it() -> None:
+    bench = stalled()
+    goodbye = bench.core.close(NOW)
+    assert [[command[0] for command in bench.sent(n)] for n in (0, 1)] == [[], [kinds.CLOSE]]
+    bench.reply(1, (kinds.DONE, 1, 1))
+    assert goodbye.done
+    assert {link.state for link in bench.core.links} == {ShardState.CLOSED}
+    with pytest.raises(EngineClosed):
+        bench.core.administer(NOW, IN_SHARD_0, "unblock")
