@@ -99,7 +99,7 @@ def test_batches_of_any_size_work_within_the_credits(
 
 
 def test_a_slow_shard_does_not_slow_the_others(host: Host, gate: Gate) -> None:
-    host.build(Harmful(gate=gate), credits=2)
+    host.build(Harmful(gate=gate), credits=2, timeout=PATIENCE)
     ours, other = host.account_of(0), host.account_of(1)
     slow = host.begin_execute(ours, "WAIT")
     held = gate.meet()

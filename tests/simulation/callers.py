@@ -351,6 +351,7 @@ class Desk:
         if self._simulation.core.is_closed:
             return
         self._count += 1
+        self._simulation.end_stalled()
         caller = self._made("close", {}, self._engine.close())
         self._simulation.callers.append(caller)
         self._simulation._advance(caller)

@@ -23,6 +23,7 @@ from openpit.errors import (
     PolicyConfigureError,
     ShardDown,
     ShardOverloaded,
+    ShardStalled,
 )
 from openpit.pretrade.policies.rate_limit import FixedWindows, RateLimitPolicy
 from openpit.router.calls import Ask
@@ -98,6 +99,8 @@ class Observer:
         self._unblocks_pending: set[int] = set()
         self._last_unblock = -1  # the last event at which a call to lift the block was on its way
         self._retuned = False
+        # When each shard was stalled, as events from and to.
+        self._stalls: list[list[tuple[int, int]]] = [[] for _ in simulation.shards]
         self._close_expired = False  # then the workers are ended with what they have open
         self._observe_rates(simulation.now)
 
@@ -155,13 +158,19 @@ class Observer:
             caller.error is None and caller.about.get("arms", False)
         )
 
+    def _has_seen_a_stall(self, caller: Caller) -> bool:
+        # Noted after each event: one that went on when the caller began counts.
+        return any(end >= caller.began_in - 1 for stalls in self._stalls for _, end in stalls)
+
     def _judge_error(self, caller: Caller, error: BaseException) -> None:
         links = self._core.links
         if isinstance(error, OutcomeUnknown):
             is_cut_off = self._core.is_closed or any(link.state in _OVER for link in links)
-            assert caller.was_expired or is_cut_off, error
+            assert caller.was_expired or is_cut_off or self._has_seen_a_stall(caller), error
         elif isinstance(error, ShardDown):
             assert any(link.why is not None for link in links), error
+        elif isinstance(error, ShardStalled):
+            assert self._has_seen_a_stall(caller), error
         elif isinstance(error, ShardOverloaded):
             assert caller.was_expired or not self._core.may_wait, error
         elif isinstance(error, EngineClosed):
@@ -183,13 +192,17 @@ class Observer:
                 self._judge_order(caller, caller.began_at + 1 + place, result, ok=ok)
             if ok and not about.get("ignores_blocks"):
                 for since, shard in self._armed:
-                    excused = shard is not None and self._shards[shard].is_dead
+                    excused = shard is not None and (
+                        self._shards[shard].is_dead
+                        or any(end >= since for _, end in self._stalls[shard])
+                    )
                     assert caller.began_in <= since or excused, "the engine is blocked"
 
     def _judge_order(self, caller: Caller, time: int, result: Any, *, ok: bool) -> None:
         if not ok and result.rejects[0].policy == "Router":
-            everyone = caller.was_expired or any(not link.is_up for link in self._core.links)
-            assert everyone, "denied for no reason"
+            is_down = any(not link.is_up for link in self._core.links)
+            has_reason = caller.was_expired or is_down or self._has_seen_a_stall(caller)
+            assert has_reason, "denied for no reason"
             return
         assert time in self._handled, "answered, and no shard has seen it"
         number, seq = self._handled[time]
@@ -202,6 +215,7 @@ class Observer:
     def after_event(self) -> None:
         settling = 0
         for shard, link in zip(self._shards, self._core.links, strict=True):
+            self._note_stall(link)
             self._check_credits(link)
             self._check_order_of_submission(link)
             self._check_commands(shard)
@@ -223,6 +237,16 @@ class Observer:
         assert len(set(map(id, self._core.woken))) == len(self._core.woken), "woken twice"
         self._core.woken.clear()
         self._core.news.clear()
+
+    def _note_stall(self, link: ShardLink) -> None:
+        stalls = self._stalls[link.number]
+        now = self._simulation.number
+        assert link.is_stalled == (link in self._core.stalled)
+        if link.is_stalled:
+            assert not link.waiting, "something waits for a shard that is stalled"
+            goes_on = bool(stalls) and stalls[-1][1] == now - 1
+            since = stalls.pop()[0] if goes_on else now
+            stalls.append((since, now))
 
     def _check_credits(self, link: ShardLink) -> None:
         if link.state in _OVER:

@@ -1,8 +1,8 @@
 """A router, its shards and their callers in one thread, under a scheduler that a seed decides.
 
 Every event is one thing that happens on its own: some bytes move along one pipe, a caller begins or
-goes on, a caller's patience ends, a shard dies. After each the invariants are checked. The same
-seed gives the same events and the same trace.
+goes on, a caller's patience ends, a shard is silent for too long, one dies. After each the
+invariants are checked. The same seed gives the same events and the same trace.
 """
 
 from __future__ import annotations
@@ -130,6 +130,7 @@ class Simulation:
             possible.append((self._impatience, 0.6))
             possible.append((self._cancel, 0.4))
             possible.append((self._fault, 0.12))
+            possible.append((self._stall, 0.12))
             possible.append((self.desk.close, 0.02))
         for shard, link, pace in zip(self.shards, self.core.links, self._paces, strict=True):
             if link.has_output:
@@ -185,7 +186,8 @@ class Simulation:
 
     def _fault(self) -> None:
         shard = self.random.choice(self.shards)
-        if shard.is_dead or self.core.links[shard.number].state is not ShardState.UP:
+        state = self.core.links[shard.number].state
+        if shard.is_dead or state not in {ShardState.UP, ShardState.STALLED}:
             return
         if self.random.random() < 0.7:
             kept = self.random.randint(0, len(shard.replies))
@@ -196,6 +198,21 @@ class Simulation:
             self.note("garbage", shard.number, garbage)
             shard.die(len(shard.replies))
             shard.replies += garbage
+
+    def _stall(self) -> None:
+        """A shard is silent for too long; what it has been sent, it does later."""
+        silent = [link for link in self.core.links if link.is_up and link.pending]
+        if silent:
+            link = self.random.choice(silent)
+            self.note("stall", link.number)
+            self.core.stall(link, "no answer in time")
+
+    def end_stalled(self) -> None:
+        """End the workers that a face does not wait for when it closes."""
+        for link in self.core.stalled:
+            shard = self.shards[link.number]
+            if not shard.is_dead:
+                shard.die(0)
 
     # --- pipes -----------------------------------------------------------------------------------
 
