@@ -97,11 +97,14 @@ def test_much_happens() -> None:
         for shard in simulation.shards:
             commands.update(command[0] for command in shard.seen)
             replies.update(reply[0] for reply in shard.answers.values())
-    for event in ("kill", "garbage", "end", "nonsense", "expire", "cancel", "forget", "quote"):
+    for event in (
+        *("kill", "garbage", "end", "nonsense", "stall"),
+        *("expire", "cancel", "forget", "quote"),
+    ):
         assert noted[event] > 5, event
     # A whole order is one that a custom policy sees more of than its flat row; here none is.
     assert set(kinds.COMMANDS) - set(commands) <= {kinds.EXECUTE_WHOLE, kinds.REPORT_WHOLE}
     assert set(kinds.REPLIES) - set(replies) <= {kinds.ARMED, kinds.REFUSED}
     outcomes = "".join(str(note) for note in noted)
-    for name in ("OutcomeUnknown", "ShardDown", "ShardOverloaded", "EngineClosed"):
+    for name in ("OutcomeUnknown", "ShardDown", "ShardOverloaded", "ShardStalled", "EngineClosed"):
         assert name in outcomes, name
