@@ -347,7 +347,7 @@ def test_a_full_pipe_blocks_nobody() -> None:
 
 def test_a_shard_that_takes_no_quotes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("openpit.router.blocking.MARKET_BACKLOG", 100)
-    builder = Engine.builder().sharded(2, timeout=0.3)
+    builder = Engine.builder().sharded(2, timeout=1.0)
     service = builder.market_data(QuoteTtl.infinite()).build()
     ready = builder.builtin(build_spot_funds().market_data(service, 0))
     with ready.build() as engine:

@@ -157,7 +157,7 @@ def test_a_batch_that_makes_progress_outlives_the_timeout(host: Host, gate: Gate
 
 
 def test_administration_waits_for_a_stopped_shard_and_recovers(host: Host) -> None:
-    host.build(build_order_validation(), timeout=TIMEOUT, max_wait=TIMEOUT)
+    host.build(build_order_validation(), timeout=1.0, max_wait=1.0)
     ours, other = makers.account(host.account_of(0)), makers.account(host.account_of(1))
     host.stop(0)
     # It found out while all were still being asked whether they can: none has applied it.
