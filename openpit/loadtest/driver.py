@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import sys
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.cli.tables import ConfigError
 from openpit.loadtest.desk import Desk
 from openpit.loadtest.lane import Lane, TimelineClock
-from openpit.loadtest.messages import Driven, Failed, Progress, Ready, Watched
+from openpit.loadtest.lookout import Lookout
+from openpit.loadtest.messages import Driven, Failed, Progress, Ready, Told, Watched
 from openpit.loadtest.plan import KILLED_SHARD, SECOND, Target
 from openpit.loadtest.recording import Recording
 from openpit.loadtest.targets import build, outside
@@ -44,6 +46,8 @@ LIBRARIES: Final = {Target.REFERENCE: "openpit"}
 
 def main(control: Connection, lane_fds: list[int]) -> None:
     """Play the driver; ends early, and silently, if the conductor has gone."""
+    # What the engine logs of its shards is told by the lookout, with the time in the run.
+    logging.getLogger("openpit").addHandler(logging.NullHandler())
     try:
         plan = control.recv()
         try:
@@ -75,6 +79,7 @@ class _Driver:
             plan, self._clock, on_shard_down=self._shard_down if is_sharded else None
         )
         self._stats: Callable[[], list[Any]] = self._engine.stats if is_sharded else list
+        self._lookout = Lookout(self._stats, self._now, lambda text: control.send(Told(text)))
         self._pids: list[int] = [stats.pid for stats in self._stats()]
         self._before = self._usages()
         desk = Desk(plan.workload.currency)
@@ -132,6 +137,7 @@ class _Driver:
                 killed_at=killed,
                 noticed_at=self._noticed,
                 errors=self._errors,
+                lost=self._lookout.lost,
             )
         )
 
@@ -177,8 +183,10 @@ class _Driver:
             if self._control.poll(wait):
                 raise EOFError  # the conductor says nothing more: its end of the pipe is closed
             self._control.send(Progress(self._decided()))
+            self._lookout.look(None if killed is None else KILLED_SHARD)
         for thread in threads:
             thread.join()
+        self._lookout.look(None if killed is None else KILLED_SHARD)
         return *warm, killed
 
     def _watched(self, warm: list[Usage], ended: list[Usage]) -> list[Watched]:

@@ -44,6 +44,7 @@ of --json, --html and --png: then the report for people goes to stderr.
 """ + listed(
     *STREAMS[:3],
     Exit.BAD_CONFIG,
+    Exit.SHARD_DIED,
     Exit.NOT_STARTED,
     Exit.IO_FAILED,
     Exit.INVALID,
@@ -246,7 +247,7 @@ def command(context: click.Context, /, **options: Any) -> None:
         request = request_of(options, invocation_of(context))
         machine = check_outputs(options)
         with redirect_stdout(sys.stderr):  # what policies print is no part of the report
-            report, histograms = session.hold(request, _stage)
+            report, histograms = session.hold(request, _stage, tell)
     except ConfigError as error:
         raise ExitError(Exit.BAD_CONFIG, str(error)) from None
     except failed as error:
@@ -348,6 +349,8 @@ def _stage(name: str, orders: int) -> Iterator[Callable[[int], object]]:
 
 def _judge(report: Report) -> None:
     """End with the code that the report deserves."""
+    if report.lost is not None:
+        raise ExitError(Exit.SHARD_DIED, report.lost)
     if report.broken is not None:
         raise ExitError(Exit.WRONG, report.broken)
     if report.run.invalid is not None:
