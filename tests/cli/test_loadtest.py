@@ -124,7 +124,7 @@ def test_a_stopped_worker_is_told_at_once_and_ends_the_test_with_a_code_of_its_o
 ) -> None:
     out = tmp_path / "report.json"
 
-    options = ("--policy", "load_policies:Stops", "--runs", 3, "--json", out, "--html", os.devnull)
+    options = ("--policy", "load_policies:Stops", "--runs", 3, "--json", out)
     result = run(*QUICK, *loop, *options)
 
     assert (result.exit_code, result.stderr.count("shard 0 is stalled since ")) == (

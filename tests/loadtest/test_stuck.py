@@ -48,8 +48,7 @@ def run_of(policy: str, **changes: Any) -> tuple[Run, list[str]]:
     return run, told
 
 
-@pytest.mark.parametrize("in_flight", [None, 16])
-@pytest.mark.parametrize("policy", ["SleepsForEver", "SpinsForEver"])
+@pytest.mark.parametrize(("policy", "in_flight"), [("SleepsForEver", None), ("SpinsForEver", 16)])
 def test_all_shards_are_stuck(policy: str, in_flight: int | None) -> None:
     """The policy would be stuck in the oracle, too, which so is not asked."""
     run, told = run_of(policy, in_flight=in_flight)
