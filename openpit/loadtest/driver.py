@@ -41,6 +41,9 @@ in the tail of the other lane."""
 
 PROGRESS_SECONDS: Final = 0.25
 
+GRACE: Final = 5 * SECOND
+"""How long an open loop that has lost a shard may go on after its last arrival."""
+
 LIBRARIES: Final = {Target.REFERENCE: "openpit"}
 
 
@@ -184,10 +187,21 @@ class _Driver:
                 raise EOFError  # the conductor says nothing more: its end of the pipe is closed
             self._control.send(Progress(self._decided()))
             self._lookout.look(None if killed is None else KILLED_SHARD)
+            self._end_if_lost()
         for thread in threads:
             thread.join()
         self._lookout.look(None if killed is None else KILLED_SHARD)
         return *warm, killed
+
+    def _end_if_lost(self) -> None:
+        """Bring a run that has lost a shard to its end, which is known for an open loop alone."""
+        plan = self._plan
+        is_due = plan.in_flight is not None or (
+            self._now() > plan.orders / plan.rate * SECOND + GRACE + plan.stall
+        )
+        if self._lookout.lost and is_due:
+            for lane in self._lanes:
+                lane.give_up()
 
     def _watched(self, warm: list[Usage], ended: list[Usage]) -> list[Watched]:
         names = ["driver", *(f"worker {number}" for number in range(len(self._pids)))]

@@ -172,6 +172,8 @@ def _why_invalid(plan: Plan, figures: RunFigures, lag: Latency, starved: float) 
 
 
 def _starved(outcome: Outcome, figures: RunFigures) -> float:
+    if not figures.orders:
+        return 0.0
     lanes = outcome.driven.recording.starved
     return max(lanes) / SECOND / figures.seconds
 

@@ -239,8 +239,9 @@ def command(context: click.Context, /, **options: Any) -> None:
     of them is right; and what the processes cost. Without options: 2 shards, 10,000 accounts and
     5,000 orders per second for 20 seconds.
 
-    A shard that is stuck or dies is told on stderr at once, and makes its stage the last one, which
-    ends at the latest 15 seconds after its announced length.
+    A shard that is stuck or dies is told on stderr at once, and makes its stage the last one. An
+    open loop then ends at the latest 15 seconds after its announced length, a closed one 15 seconds
+    after the shard got stuck.
     """
     if context.invoked_subcommand is not None:
         return
