@@ -241,7 +241,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     """The requests of calls that hold no test and report what the fixture's report says."""
     kept: list[Request] = []
 
-    def hold(request: Request, _: object) -> tuple[Any, list[Any]]:
+    def hold(request: Request, *_: object) -> tuple[Any, list[Any]]:
         kept.append(request)
         return report_of(), [fold([1]), fold([2])]
 
