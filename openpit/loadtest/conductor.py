@@ -15,7 +15,7 @@ from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.cli.tables import ConfigError
-from openpit.loadtest.messages import Driven, Failed, Generated, Progress
+from openpit.loadtest.messages import Driven, Failed, Generated, Progress, Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,8 +112,11 @@ def conduct(
     *,
     reference: Path | None = None,
     progress: Callable[[int], object] = lambda _: None,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> Outcome:
     """Run a plan from start to end; ``progress`` is told how many orders are decided so far.
+
+    ``tell`` is given what the user is to know at once: that a shard stalls, ends, answers again.
 
     Raises:
         ConfigError: a policy cannot be made, or no account sends orders.
@@ -129,7 +132,7 @@ def conduct(
             ):
                 children.append(_Child(role, fds, library))
             stack.close()  # the children have them now, and see each other's ends
-            return _run(plan, children, progress)
+            return _run(plan, children, progress, tell)
         finally:
             for child in reversed(children):  # with the driver go the pipes that a generator fills
                 child.end()
@@ -149,7 +152,12 @@ def _lanes(stack: ExitStack, count: int) -> list[tuple[int, int]]:
     return ends
 
 
-def _run(plan: Plan, children: list[_Child], progress: Callable[[int], object]) -> Outcome:
+def _run(
+    plan: Plan,
+    children: list[_Child],
+    progress: Callable[[int], object],
+    tell: Callable[[str], object],
+) -> Outcome:
     for child in children:
         child.control.send(plan)
     deadline = monotonic() + START_SECONDS
@@ -160,10 +168,12 @@ def _run(plan: Plan, children: list[_Child], progress: Callable[[int], object]) 
     start = monotonic_ns() + LEAD
     for child in children:
         child.control.send(start)
-    return _collect(children, progress)
+    return _collect(children, progress, tell)
 
 
-def _collect(children: list[_Child], progress: Callable[[int], object]) -> Outcome:
+def _collect(
+    children: list[_Child], progress: Callable[[int], object], tell: Callable[[str], object]
+) -> Outcome:
     """Take messages until each child has said its last."""
     last: dict[type, Any] = {}
     decided = 0
@@ -171,7 +181,9 @@ def _collect(children: list[_Child], progress: Callable[[int], object]) -> Outco
     running = list(children)
     while running:
         child, message = _next(running, deadline)
-        if not isinstance(message, Progress):
+        if isinstance(message, Told):
+            tell(message.text)
+        elif not isinstance(message, Progress):
             last[type(message)] = message
             running.remove(child)
         elif message.orders > decided:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import sys
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.cli.tables import ConfigError
 from openpit.loadtest.desk import Desk
 from openpit.loadtest.lane import Lane, TimelineClock
-from openpit.loadtest.messages import Driven, Failed, Progress, Ready, Watched
+from openpit.loadtest.lookout import Lookout
+from openpit.loadtest.messages import Driven, Failed, Progress, Ready, Told, Watched
 from openpit.loadtest.plan import KILLED_SHARD, SECOND, Target
 from openpit.loadtest.recording import Recording
 from openpit.loadtest.targets import build, outside
@@ -39,11 +41,16 @@ in the tail of the other lane."""
 
 PROGRESS_SECONDS: Final = 0.25
 
+GRACE: Final = 5 * SECOND
+"""How long an open loop that has lost a shard may go on after its last arrival."""
+
 LIBRARIES: Final = {Target.REFERENCE: "openpit"}
 
 
 def main(control: Connection, lane_fds: list[int]) -> None:
     """Play the driver; ends early, and silently, if the conductor has gone."""
+    # What the engine logs of its shards is told by the lookout, with the time in the run.
+    logging.getLogger("openpit").addHandler(logging.NullHandler())
     try:
         plan = control.recv()
         try:
@@ -75,6 +82,7 @@ class _Driver:
             plan, self._clock, on_shard_down=self._shard_down if is_sharded else None
         )
         self._stats: Callable[[], list[Any]] = self._engine.stats if is_sharded else list
+        self._lookout = Lookout(self._stats, self._now, lambda text: control.send(Told(text)))
         self._pids: list[int] = [stats.pid for stats in self._stats()]
         self._before = self._usages()
         desk = Desk(plan.workload.currency)
@@ -132,6 +140,7 @@ class _Driver:
                 killed_at=killed,
                 noticed_at=self._noticed,
                 errors=self._errors,
+                lost=self._lookout.lost,
             )
         )
 
@@ -177,9 +186,22 @@ class _Driver:
             if self._control.poll(wait):
                 raise EOFError  # the conductor says nothing more: its end of the pipe is closed
             self._control.send(Progress(self._decided()))
+            self._lookout.look(None if killed is None else KILLED_SHARD)
+            self._end_if_lost()
         for thread in threads:
             thread.join()
+        self._lookout.look(None if killed is None else KILLED_SHARD)
         return *warm, killed
+
+    def _end_if_lost(self) -> None:
+        """Bring a run that has lost a shard to its end, which is known for an open loop alone."""
+        plan = self._plan
+        is_due = plan.in_flight is not None or (
+            self._now() > plan.orders / plan.rate * SECOND + GRACE + plan.stall
+        )
+        if self._lookout.lost and is_due:
+            for lane in self._lanes:
+                lane.give_up()
 
     def _watched(self, warm: list[Usage], ended: list[Usage]) -> list[Watched]:
         names = ["driver", *(f"worker {number}" for number in range(len(self._pids)))]

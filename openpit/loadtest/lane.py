@@ -111,6 +111,7 @@ class Lane:
         elif in_order:
             decide = self._decide_in_order
         self._steps = (report, decide, self._deposit)
+        self._is_given_up = False
 
     # --- the pipe --------------------------------------------------------------------------------
 
@@ -140,6 +141,10 @@ class Lane:
             batch, orders = [], 0
         self.take(batch)
 
+    def give_up(self) -> None:
+        """Have the engine take nothing more; what comes through the pipe is let go. Any thread."""
+        self._is_given_up = True
+
     def _fill(self, fd: int, unpacker: Any, waiting: deque[Event]) -> bool:
         started = self._now()
         data = os.read(fd, READ_BYTES)
@@ -153,6 +158,10 @@ class Lane:
 
     def take(self, events: Iterable[Event]) -> None:
         """Have the engine take events, in the order of their times."""
+        if self._is_given_up:
+            for _ in events:
+                pass  # out of the pipe, which the generator fills
+            return
         for place, step in enumerate(rounds(events, in_order=self._in_order)):
             if step:
                 self._steps[place % _KINDS](step)

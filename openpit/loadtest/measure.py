@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.loadtest.conductor import conduct
 from openpit.loadtest.faults import Fault, fault_of
 from openpit.loadtest.figures import RunFigures, figures_of
 from openpit.loadtest.histograms import Latency, fold, latency_of
-from openpit.loadtest.oracle import Judgement, Truth, find_truth, judge
+from openpit.loadtest.oracle import Judgement, Truth, find_orders, find_truth, judge, unjudged
 from openpit.loadtest.plan import KILLED_SHARD, SECOND, Target
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Run:
     fault: Fault | None
     invalid: str | None
     """Why the run says nothing; None if it does."""
+    lost: dict[int, str] = field(default_factory=dict)
+    """Shards that stalled or ended and were not to; the decisions of such a run are not judged."""
 
     @property
     def broken(self) -> str | None:
@@ -74,7 +76,7 @@ class Run:
             return f"{self.judgement.wrong:,} wrong of {self.judgement.checked:,} decisions"
         if self.errors:
             return f"{len(self.errors)} lanes came to an unexpected end"
-        if self.failures and self.fault is None:
+        if self.failures and self.fault is None and not self.lost:
             told = ", ".join(f"{name} {count:,}" for name, count in sorted(self.failures.items()))
             return f"calls raised: {told}"
         if self.fault is not None and self.fault.passed_after:
@@ -97,18 +99,26 @@ def measure(
     reference: Path | None = None,
     truth: Truth | None = None,
     progress: Callable[[int], object] = lambda _: None,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> Measured:
     """Run a plan and judge it; ``truth`` saves finding it again for the same orders.
+
+    A run in which a shard stalled or ended is not judged: what a policy has done to its worker, it
+    would do to the oracle, too.
 
     Raises:
         ConfigError: a policy cannot be made, or no account sends orders.
         ChildFailedError: a process of the run could not start or go on.
     """
-    outcome = conduct(plan, reference=reference, progress=progress)
-    truth = truth or find_truth(plan)
-    recording = outcome.driven.recording
-    killed = KILLED_SHARD if plan.kill_at is not None else None
-    judgement = judge(truth, recording, killed_shard=killed)
+    outcome = conduct(plan, reference=reference, progress=progress, tell=tell)
+    recording, lost = outcome.driven.recording, outcome.driven.lost
+    if lost:
+        truth = truth or find_orders(plan)
+        judgement = unjudged(recording)
+    else:
+        truth = truth or find_truth(plan)
+        killed = KILLED_SHARD if plan.kill_at is not None else None
+        judgement = judge(truth, recording, killed_shard=killed)
     figures, histograms = figures_of(plan, truth, recording)
     lag = latency_of(fold(outcome.generated.lags))
     starved = _starved(outcome, figures)
@@ -133,9 +143,14 @@ def measure(
         failures=dict(recording.failures),
         errors=outcome.driven.errors,
         fault=fault_of(plan, truth, outcome.driven),
-        invalid=_why_invalid(plan, figures, lag, starved),
+        invalid=_why_lost(lost) or _why_invalid(plan, figures, lag, starved),
+        lost=lost,
     )
     return Measured(run, histograms, truth)
+
+
+def _why_lost(lost: dict[int, str]) -> str | None:
+    return "; ".join(lost[shard] for shard in sorted(lost)) or None
 
 
 def _why_invalid(plan: Plan, figures: RunFigures, lag: Latency, starved: float) -> str | None:
@@ -157,6 +172,8 @@ def _why_invalid(plan: Plan, figures: RunFigures, lag: Latency, starved: float) 
 
 
 def _starved(outcome: Outcome, figures: RunFigures) -> float:
+    if not figures.orders:
+        return 0.0
     lanes = outcome.driven.recording.starved
     return max(lanes) / SECOND / figures.seconds
 

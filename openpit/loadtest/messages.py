@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from openpit.loadtest.recording import Recording
     from openpit.loadtest.usage import Usage
 
-__all__ = ["Driven", "Failed", "Generated", "Progress", "Ready", "Watched"]
+__all__ = ["Driven", "Failed", "Generated", "Progress", "Ready", "Told", "Watched"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,13 @@ class Progress:
     """How many orders have been decided."""
 
     orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the user is to know while the run goes on."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +90,5 @@ class Driven:
     """When the engine told that its shard was down."""
     errors: list[str] = field(default_factory=list)
     """Tracebacks of lanes that came to an unexpected end."""
+    lost: dict[int, str] = field(default_factory=dict)
+    """Shards that stalled or ended and were not to, and what became of each."""

@@ -8,10 +8,12 @@ to the letter, where it refuses it; a report must raise the same account blocks.
 from __future__ import annotations
 
 import hashlib
+import threading
 from array import array
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from openpit.loadtest.conductor import ChildFailedError
 from openpit.loadtest.desk import Desk
 from openpit.loadtest.flow import ORDER, flow
 from openpit.loadtest.generator import shard_finder
@@ -21,9 +23,15 @@ from openpit.loadtest.recording import ACCEPTED, DENIED, MISSING, Recording
 from openpit.loadtest.targets import build
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openpit.loadtest.flow import Event
     from openpit.loadtest.plan import Plan
 
-__all__ = ["Judgement", "Truth", "checksum", "find_truth", "judge"]
+__all__ = ["Judgement", "Truth", "checksum", "find_orders", "find_truth", "judge", "unjudged"]
+
+PATIENCE: Final = 60.0
+"""Seconds that the engine may take over one event, before a policy is taken to never return."""
 
 EXAMPLES: Final = 5
 """Wrong decisions that are told in full."""
@@ -31,7 +39,7 @@ EXAMPLES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """The right decisions, and what is known of each order by its number, from 1."""
+    """The right decisions, where they are known, and each order's data by its number, from 1."""
 
     recording: Recording
     times: array[int]
@@ -50,36 +58,108 @@ class Judgement:
     wrong: int
     """Decisions that were not right, or never came, and reports that were not answered right."""
     denied: int
-    """Orders refused because the shard that was killed could not be asked."""
+    """Orders refused because their shard could not be asked."""
     checksum: str
     """Over all decisions of the run; the same for the same seed and config."""
     examples: list[str]
 
 
-def find_truth(plan: Plan) -> Truth:
+def find_truth(plan: Plan, *, patience: float = PATIENCE) -> Truth:
     """Have one engine in this process decide a plan's orders one by one.
 
     Raises:
         ConfigError: a policy cannot be made.
+        ChildFailedError: the engine took longer than ``patience``, in seconds, over one event. Its
+            thread cannot be ended; it goes on until the process ends.
     """
+    finder = _Finder(plan)
+    finder.start()
+    taken = 0
+    while finder.is_alive():
+        finder.join(patience)
+        if finder.is_alive() and finder.taken == taken:
+            raise ChildFailedError(
+                f"the oracle, one engine with the same policies, has no answer to event {taken:,} "
+                f"within {patience:g} s"
+            )
+        taken = finder.taken
+    return finder.result()
+
+
+def find_orders(plan: Plan) -> Truth:
+    """Return what is known of a plan's orders without any engine: no decision is in it."""
+    return _gone_through(plan, Recording(0), lambda _: None)
+
+
+class _Finder(threading.Thread):
+    """Finds a truth in a thread of its own: one whose policy never returns can be left."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(name="oracle", daemon=True)
+        self._plan = plan
+        self._found: Truth | BaseException = RuntimeError("the oracle has not ended")
+        self.taken = 0
+        """Events that were given to the engine, accounts that it was to fund included."""
+
+    def run(self) -> None:
+        try:
+            self._found = self._find()
+        except BaseException as error:  # noqa: BLE001 - for the thread that waits
+            self._found = error
+
+    def result(self) -> Truth:
+        """Return what was found, or raise what was raised; for when the thread has ended."""
+        if isinstance(self._found, Truth):
+            return self._found
+        raise self._found
+
+    def _find(self) -> Truth:
+        plan = self._plan
+        clock = TimelineClock()
+        engine = build(replace(plan, target=Target.IN_PROCESS), clock)
+        desk = Desk(plan.workload.currency)
+        desk.fund(_Counted(engine, self), plan.workload.accounts, plan.workload.initial)
+        recording = Recording(plan.orders)
+        lane = Lane(0, engine, desk, clock, recording, one_by_one=True)
+
+        def take(event: Event) -> None:
+            self.taken += 1
+            lane.take((event,))
+
+        return _gone_through(plan, recording, take)
+
+
+class _Counted:
+    """An engine that is funded, with a count."""
+
+    def __init__(self, engine: Any, finder: _Finder) -> None:
+        self._engine = engine
+        self._finder = finder
+
+    def apply_account_adjustment(self, account: Any, adjustments: Any) -> None:
+        self._finder.taken += 1
+        self._engine.apply_account_adjustment(account, adjustments)
+
+
+def _gone_through(plan: Plan, recording: Recording, take: Callable[[Event], object]) -> Truth:
+    """Have every event of a plan taken, and note down its orders."""
     shard_of = shard_finder(plan.shards)
     only = plan.only_shard
-    clock = TimelineClock()
-    engine = build(replace(plan, target=Target.IN_PROCESS), clock)
-    desk = Desk(plan.workload.currency)
-    desk.fund(engine, plan.workload.accounts, plan.workload.initial)
-    recording = Recording(plan.orders)
-    lane = Lane(0, engine, desk, clock, recording, one_by_one=True)
     times, shards = array("q", [0]), array("H", [0])
     accounts: list[set[int]] = [set() for _ in range(plan.shards)]
     for event in flow(plan.load, lambda account: only is None or shard_of(account) == only):
-        lane.take((event,))
+        take(event)
         if event[0] == ORDER:
             shard = shard_of(event[3])
             times.append(event[2])
             shards.append(shard)
             accounts[shard].add(event[3])
     return Truth(recording, times, shards, [len(those) for those in accounts])
+
+
+def unjudged(recording: Recording) -> Judgement:
+    """Return the judgement of a run whose decisions are not compared with any."""
+    return Judgement(0, 0, recording.verdicts.count(DENIED), checksum(recording), [])
 
 
 def judge(truth: Truth, recording: Recording, *, killed_shard: int | None = None) -> Judgement:

@@ -134,6 +134,14 @@ class Report:
         return None
 
     @property
+    def lost(self) -> str | None:
+        """What became of shards that stalled or ended in a run; None if none did."""
+        for run in (self.run, self.saturation):
+            if run is not None and run.lost:
+                return run.invalid
+        return None
+
+    @property
     def failure(self) -> str | None:
         """Why there is no headline; None if there is one."""
         if self.broken is not None:

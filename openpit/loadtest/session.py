@@ -65,10 +65,23 @@ def settled(plan: Plan) -> Plan:
     return replace(plan, in_order=binds)
 
 
-def hold(request: Request, stage: Stage) -> tuple[Report, list[Any]]:
+class _LostStepError(Exception):
+    """A shard stalled or ended in a step of the ladder, which so is all that can be reported."""
+
+    def __init__(self, plan: Plan, measured: Measured) -> None:
+        super().__init__()
+        self.plan = plan
+        self.measured = measured
+
+
+def hold(
+    request: Request, stage: Stage, tell: Callable[[str], object] = lambda _: None
+) -> tuple[Report, list[Any]]:
     """Hold the test; return the report and the histograms of the run's shards.
 
     ``stage`` opens a stage of so many orders by its name, and yields what is told of progress.
+    ``tell`` is given what happens to shards, when it happens. A stage in which a shard stalled or
+    ended goes on to its end and is the last one.
 
     Raises:
         ConfigError: a policy cannot be made, or no account sends orders.
@@ -76,27 +89,35 @@ def hold(request: Request, stage: Stage) -> tuple[Report, list[Any]]:
     """
     plan = request.plan
     ladder = None
-    if request.has_ladder:
-        ladder = _climb(request, stage)
-        if ladder.knee is not None:
-            seconds = plan.orders / plan.rate
-            rate = ladder.knee / 2
-            plan = replace(plan, rate=rate, orders=min(round(rate * seconds), MAX_ORDERS))
-    plan = settled(plan)
     all_measured: list[Measured] = []
+    if request.has_ladder:
+        try:
+            ladder = _climb(request, stage, tell)
+        except _LostStepError as error:
+            plan = error.plan
+            all_measured.append(error.measured)
+    if ladder is not None and ladder.knee is not None:
+        seconds = plan.orders / plan.rate
+        rate = ladder.knee / 2
+        plan = replace(plan, rate=rate, orders=min(round(rate * seconds), MAX_ORDERS))
+    plan = settled(plan)
     for number in range(1, request.runs + 1):
+        if all_measured and all_measured[-1].run.lost:
+            break
         name = "run" if request.runs == 1 else f"run {number} of {request.runs}"
         truth = all_measured[0].truth if all_measured else None
         with stage(name, plan.orders) as progress:
-            all_measured.append(measure(plan, truth=truth, progress=progress))
+            all_measured.append(measure(plan, truth=truth, progress=progress, tell=tell))
     runs = [each.run for each in all_measured]
     told = middle_of(runs)
     measured = all_measured[told]
     saturation = None
-    if request.has_saturation and plan.in_flight is None:
-        saturation = _saturate(plan, stage)
+    is_lost = bool(measured.run.lost)
+    if request.has_saturation and plan.in_flight is None and not is_lost:
+        saturation = _saturate(plan, stage, tell)
+        is_lost = bool(saturation.lost)
     baselines = []
-    for target in request.baselines:
+    for target in () if is_lost else request.baselines:
         other = replace(plan, target=target, kill_at=None, stall=0, in_order=False)
         with stage(f"baseline {target.value}", plan.orders) as progress:
             run = measure(
@@ -107,7 +128,7 @@ def hold(request: Request, stage: Stage) -> tuple[Report, list[Any]]:
             ).run
         full = None
         if saturation is not None:
-            full = _saturate(other, stage, reference=request.reference)
+            full = _saturate(other, stage, tell, reference=request.reference)
         baselines.append(_baseline(target, run, full, measured.run, saturation))
     histograms = measured.histograms
     whole = merged(histograms)
@@ -135,13 +156,19 @@ def hold(request: Request, stage: Stage) -> tuple[Report, list[Any]]:
 
 
 def middle_of(runs: list[Run]) -> int:
-    """Return which run the report is of: one that went wrong, else the middle one by its p99.
+    """Return which run the report is of: one that lost a shard or went wrong, else the middle one.
+
+    The middle one is that by its p99.
 
     Of an even number it is the slower one of the two in the middle.
     """
-    for troubles in ([run.broken for run in runs], [run.invalid for run in runs]):
+    for troubles in (
+        [run.lost for run in runs],
+        [run.broken for run in runs],
+        [run.invalid for run in runs],
+    ):
         for number, trouble in enumerate(troubles):
-            if trouble is not None:
+            if trouble:
                 return number
     order = sorted(range(len(runs)), key=lambda number: runs[number].figures.latency.p99)
     return order[len(order) // 2]
@@ -156,7 +183,7 @@ def missed_by(runs: list[Run], requirements: list[Requirement]) -> list[str]:
     ]
 
 
-def _climb(request: Request, stage: Stage) -> Ladder:
+def _climb(request: Request, stage: Stage, tell: Callable[[str], object]) -> Ladder:
     def run_step(rate: float) -> Step:
         plan = settled(
             replace(
@@ -168,12 +195,17 @@ def _climb(request: Request, stage: Stage) -> Ladder:
             )
         )
         with stage(f"ladder, {rate:,.0f} orders/s", plan.orders) as progress:
-            return step_of(measure(plan, progress=progress).run, rate)
+            measured = measure(plan, progress=progress, tell=tell)
+        if measured.run.lost:
+            raise _LostStepError(plan, measured)
+        return step_of(measured.run, rate)
 
     return climb(request.plan.rate, run_step, steps=request.max_steps)
 
 
-def _saturate(plan: Plan, stage: Stage, *, reference: Path | None = None) -> Run:
+def _saturate(
+    plan: Plan, stage: Stage, tell: Callable[[str], object], *, reference: Path | None = None
+) -> Run:
     orders = SATURATION_ORDERS
     full = replace(
         plan,
@@ -189,6 +221,7 @@ def _saturate(plan: Plan, stage: Stage, *, reference: Path | None = None) -> Run
             settled(full),
             reference=reference if plan.target is Target.REFERENCE else None,
             progress=progress,
+            tell=tell,
         ).run
 
 

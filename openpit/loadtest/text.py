@@ -308,7 +308,7 @@ def small_print(report: Report) -> list[str]:
         f"decisions {run.judgement.checksum}"
         + (
             ": the same for the same seed and config"
-            if not run.judgement.denied and not run.judgement.wrong
+            if not run.judgement.denied and not run.judgement.wrong and not run.lost
             else ""
         ),
     ]
@@ -337,6 +337,10 @@ def small_print(report: Report) -> list[str]:
     told.append(", ".join(f"{name} {version}" for name, version in machine.versions.items()))
     counts = ", ".join(f"{name} {counted}" for name, counted in run.collected.items())
     told.append(f"garbage collections by generation: {counts}")
-    told.append("checked: acceptance, every reject to the letter, blocks raised by reports")
+    told.append(
+        "checked: nothing, since a shard was lost"
+        if run.lost
+        else "checked: acceptance, every reject to the letter, blocks raised by reports"
+    )
     told.append("not measured: " + "; ".join(NOT_MEASURED))
     return told

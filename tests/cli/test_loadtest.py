@@ -118,6 +118,28 @@ def test_a_wrong_decision_fails_the_run() -> None:
     assert "orders/s decided of" not in result.stdout
 
 
+@pytest.mark.parametrize("loop", [(), ("--in-flight", 16)])
+def test_a_stopped_worker_is_told_at_once_and_ends_the_test_with_a_code_of_its_own(
+    tmp_path: Path, loop: tuple[object, ...]
+) -> None:
+    out = tmp_path / "report.json"
+
+    options = ("--policy", "load_policies:Stops", "--runs", 3, "--json", out)
+    result = run(*QUICK, *loop, *options)
+
+    assert (result.exit_code, result.stderr.count("shard 0 is stalled since ")) == (
+        Exit.SHARD_DIED,
+        1,
+    )
+    assert "Error: shard 0 was stalled " in result.stderr
+    assert "run 2 of 3" not in result.stderr
+    assert result.stdout.startswith("INVALID: shard 0 was stalled ")
+    assert "checked: nothing, since a shard was lost" in result.stdout
+    document = json.loads(out.read_text())
+    assert document["valid"] is False
+    assert list(document["run"]["lost"]) == ["0"]
+
+
 def test_a_killed_worker_is_told() -> None:
     result = run(*QUICK, "--kill-worker-at", 0.5)
 
@@ -219,7 +241,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     """The requests of calls that hold no test and report what the fixture's report says."""
     kept: list[Request] = []
 
-    def hold(request: Request, _: object) -> tuple[Any, list[Any]]:
+    def hold(request: Request, *_: object) -> tuple[Any, list[Any]]:
         kept.append(request)
         return report_of(), [fold([1]), fold([2])]
 
@@ -448,9 +470,11 @@ def test_a_requirement_that_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_worst_decides_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong, _ = run_of(judgement=Judgement(40, 1, 0, "", []), invalid="late")
     invalid, _ = run_of(invalid="late")
-    reports = iter([report_of(run=wrong, missed=["x"]), report_of(run=invalid, missed=["x"])])
+    lost, _ = run_of(judgement=Judgement(0, 0, 9, "", []), invalid="gone", lost={0: "gone"})
+    reports = iter([report_of(run=each, missed=["x"]) for each in (lost, wrong, invalid)])
     monkeypatch.setattr(session, "hold", lambda *_: (next(reports), []))
 
+    assert run().exit_code == Exit.SHARD_DIED
     assert run().exit_code == Exit.WRONG
     assert run().exit_code == Exit.INVALID
 

@@ -235,6 +235,27 @@ def test_a_killed_worker_ends_the_replay_which_names_its_shard(run: Run) -> None
     assert run.workers() == []
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_stopped_workers_end_the_replay_which_names_their_shards(run: Run, count: int) -> None:
+    run.feed(LINES[:2_000])
+    assert eventually(lambda: len(run.workers()) == 2)
+    for worker in run.workers()[:count]:
+        os.kill(worker, signal.SIGSTOP)
+    stopped = time.monotonic()
+    with contextlib.suppress(BrokenPipeError):  # if it ended before it had read everything
+        run.feed(LINES[2_000:])
+
+    out, err = run.end()
+
+    assert time.monotonic() - stopped < 25  # docs/cli.md says 15
+    assert run.process.returncode == Exit.SHARD_DIED
+    assert "(died)" in out
+    assert "Error: replay stopped: shard " in err
+    assert err.count(" is stalled: no answer within 5 s") == count
+    assert "Traceback" not in err
+    assert run.workers() == []
+
+
 def test_killing_the_replay_leaves_no_worker(run: Run) -> None:
     run.feed(LINES)
     assert eventually(lambda: len(run.workers()) == 2)

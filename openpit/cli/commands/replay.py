@@ -159,7 +159,8 @@ def command(
 
     FLOW is a file of JSON lines (see `openpit generate`), a LOBSTER message file, or - for stdin.
     Every order is checked; an accepted one is committed, and its fills and cancels become execution
-    reports. A line that is wrong is told on stderr, counted, and left out.
+    reports. A line that is wrong is told on stderr, counted, and left out. A shard that is stuck or
+    dies ends the replay: within 15 seconds of when it was asked something.
     """
     read = _reader(flow, format_, accounts, symbol)
     machine = _check(flow, config, {"--out": out, "--json": json_})

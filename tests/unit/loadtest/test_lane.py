@@ -286,6 +286,25 @@ def test_a_closed_loop_takes_as_many_orders_as_are_to_be_under_way() -> None:
     ]
 
 
+@pytest.mark.parametrize("in_flight", [None, 2])
+def test_a_lane_that_is_given_up_empties_its_pipe_and_asks_nothing_more(
+    in_flight: int | None,
+) -> None:
+    bench = Bench()
+    fd = fed([order(1, 1), cancel(1, 1), order(2, 2), order(3, 3), deposit(3, 3)])
+
+    bench.lane.give_up()
+    if in_flight is None:
+        bench.lane.run(fd)
+    else:
+        bench.lane.run_closed(fd, in_flight)
+    assert os.read(fd, 1) == b""
+    os.close(fd)
+
+    assert bench.engine.notes == []
+    assert list(bench.recording.verdicts[1:4]) == [MISSING] * 3
+
+
 # --- real engines --------------------------------------------------------------------------------
 
 

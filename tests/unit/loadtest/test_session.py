@@ -26,6 +26,8 @@ def test_a_run_that_went_wrong_is_never_hidden_by_others() -> None:
     fast = replace(run, figures=replace(run.figures, latency=latency_of(fold([MS]))))
     assert reported(run, late, run) == 1
     assert reported(run, late, broken) == 2
+    gone = replace(run, invalid="gone", lost={0: "gone"})
+    assert reported(broken, run, gone) == 2
     assert reported(run, fast, fast) == 2
     assert reported(fast, run) == 1  # the slower of the two in the middle
 
