@@ -29,7 +29,7 @@ from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.wire import kinds
 from openpit.wire.frames import pack
 from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
-from openpit.wire.replies import check_reply
+from openpit.wire.replies import check_replies
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -333,7 +333,16 @@ class RouterCore:
 
     def _take(self, link: ShardLink, replies: Sequence[Reply]) -> None:
         """Deliver the replies of a frame, all of which have been looked at before the first one."""
+        check_replies(replies)
         pending = link.pending
+        if len(replies) == 1 and pending and _is_whole_answer(link, pending[0], replies[0]):
+            # The hot path of one order at a time: nothing comes behind it that has to be looked at.
+            (reply,) = replies
+            link.answered += 1
+            link.in_flight -= 1
+            pending[0].replied(self, link, reply)
+            pending.popleft()
+            return
         for entry, reply, seq, count, causes in self._looked_at(link, replies):
             link.answered = seq + count
             link.in_flight -= count
@@ -361,14 +370,12 @@ class RouterCore:
         causes = link.causes
         for reply in replies:
             kind = reply[0]
-            is_run = kind == ACCEPTED or kind == DONE  # noqa: PLR1714 - as above
-            if is_run and len(reply) == 3:  # noqa: PLR2004 - kind, number, count
-                _, number, count = reply
+            number = reply[1]
+            if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714 - as above
+                _, _, count = reply
                 if not (type(kind) is type(number) is type(count) is int and 0 < count <= left):
                     raise WireError(f"an answer to {count!r:.50} of {left} commands")
             else:
-                check_reply(reply)
-                number = reply[1]
                 count = 1
             if number != seq or not left:
                 raise WireError(f"reply to {number} where {seq} was expected")
@@ -383,10 +390,10 @@ class RouterCore:
                 if seq == end:
                     entry = next(entries)
                     end = entry.first + entry.count
-                may_answer, tested, fits = entry.expected
+                    may_answer, tested, fits = entry.expected
                 if kind not in may_answer or (kind == tested and not fits(reply)):
                     raise WireError(f"not a reply to this command: {reply!r:.200}")
-                here = min(count, end - seq)
+                here = count if count < end - seq else end - seq
                 deliveries.append((entry, reply, seq, here, causes))
                 seq += here
                 count -= here
@@ -619,6 +626,23 @@ class RouterCore:
 _EXECUTE: Final = CHECKS[kinds.EXECUTE]
 _NO_ORDER: Final = Order._of(None, None, None, None, None, None, None)
 _DRY: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})
+
+
+def _is_whole_answer(link: ShardLink, entry: Entry, reply: Reply) -> bool:
+    """Tell whether a reply, which has been looked at, is all that an entry's one command may get.
+
+    False for whatever takes more to tell: a run, an engine-wide block, an entry of many commands.
+    """
+    kind = reply[0]
+    may_answer, tested, _ = entry.expected
+    return (
+        entry.count == 1
+        and reply[1] == link.answered
+        and link.causes is None
+        and kind in may_answer
+        and kind != tested
+        and kind > DONE
+    )
 
 
 def closed() -> EngineClosed:
