@@ -216,11 +216,16 @@ class Part(Entry):
 
     def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
         seq = reply[1]
-        is_wanted = self.is_wanted(seq, 1)
+        place = seq - self.first
+        if place == self.answered and not (self.is_over or self.call.done):
+            self.answered = place + 1  # what is_wanted() does, spelt out for the hot path
+            is_wanted = True
+        else:
+            is_wanted = self.is_wanted(seq, 1)
         try:
-            self.take(core, seq - self.first, link, reply, is_wanted=is_wanted)
+            self.take(core, place, link, reply, is_wanted=is_wanted)
         except WireError:
-            self.answered = seq - self.first  # it is none: the item is lost with the shard
+            self.answered = place  # it is none: the item is lost with the shard
             raise
 
 

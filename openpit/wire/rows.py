@@ -220,15 +220,33 @@ def outcome_row(group_row: GroupRow) -> Row:
     The amounts are one text, which the other side checks at a glance; see ``are_amounts``.
     """
     group, (asset, *amounts, halt, average) = group_row
-    joined = _joined([*amounts, average], str)
+    joined = _joined(*amounts, average)
     if "E" in joined or "e" in joined:
-        joined = _joined([*amounts, average], plain)
+        joined = _joined(
+            *[None if amount is None else plain(amount) for amount in amounts],
+            None if average is None else plain(average),
+        )
     return group, asset, joined, None if halt is None else int(halt)
 
 
-def _joined(amounts: list[Decimal | None], text_of: Callable[[Decimal], str]) -> str:
-    texts = ["" if amount is None else text_of(amount) for amount in amounts]
-    return "{}|{};{}|{};{}|{};{}|{};{}".format(*texts).replace("|;", ";")
+def _joined(
+    a: object,
+    to_a: object,
+    b: object,
+    to_b: object,
+    c: object,
+    to_c: object,
+    d: object,
+    to_d: object,
+    price: object,
+) -> str:
+    return (
+        f"{';' if a is None else f'{a!s}|{to_a!s};'}"
+        f"{';' if b is None else f'{b!s}|{to_b!s};'}"
+        f"{';' if c is None else f'{c!s}|{to_c!s};'}"
+        f"{';' if d is None else f'{d!s}|{to_d!s};'}"
+        f"{'' if price is None else price!s}"
+    )
 
 
 def _read_outcome(row: Row) -> GroupRow:
