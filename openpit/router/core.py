@@ -388,7 +388,7 @@ class RouterCore:
         for reply in replies:
             kind = reply[0]
             number = reply[1]
-            if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714 - as above
+            if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - as above
                 _, _, count = reply
                 if not (type(kind) is type(number) is type(count) is int and 0 < count <= left):
                     raise WireError(f"an answer to {count!r:.50} of {left} commands")
@@ -410,7 +410,7 @@ class RouterCore:
                     may_answer, tested, fits = entry.expected
                 if kind not in may_answer or (kind == tested and not fits(reply)):
                     raise WireError(f"not a reply to this command: {reply!r:.200}")
-                here = count if count < end - seq else end - seq
+                here = min(end - seq, count)
                 deliveries.append((entry, reply, seq, here, causes))
                 seq += here
                 count -= here
@@ -485,9 +485,7 @@ class RouterCore:
         return self._check(kinds.DROP_COPY, now, order)
 
     def _check(self, kind: int, now: int, order: Order) -> Call:
-        if self.is_closed:
-            raise closed()
-        self._now = now
+        self._check_open(now)
         if type(order) is not Order:
             order = captured_order(order)
         account = order._account_

@@ -47,7 +47,7 @@ def captured_report(report: object) -> ExecutionReport:
 
 
 def check_time(now: object) -> None:
-    """Raise TypeError unless a clock's time is whole nanoseconds, which is all that is ever sent."""
+    """Raise TypeError unless a clock's time is whole nanoseconds: a shard takes no other."""
     if not isinstance(now, int):
         raise TypeError(f"the clock must return nanoseconds as an int, not {now!r:.100}")
 

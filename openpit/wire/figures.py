@@ -144,6 +144,8 @@ TO_SHAPE: Final = bytes.maketrans(b"123456789", b"000000000")
 SHAPES: Final[set[bytes]] = set()
 """Shapes of amounts that have been seen; see :func:`are_amounts`."""
 
+_usual_figure = re.compile(_FIGURE).fullmatch
+
 _CHANGES: Final = 4
 _WIDE_FIGURE: Final = re.compile(r"-?[0-9]{1,29}(?:\.[0-9]{1,28})?")
 
@@ -178,4 +180,7 @@ def _are_wide_amounts(text: str) -> bool:
 
 
 def _is_figure(text: str) -> bool:
-    return _WIDE_FIGURE.fullmatch(text) is not None and is_fixed(Decimal(text))
+    # What may stand in a usual text may stand beside a wide figure as well.
+    return _usual_figure(text) is not None or (
+        _WIDE_FIGURE.fullmatch(text) is not None and is_fixed(Decimal(text))
+    )

@@ -19,7 +19,7 @@ from openpit.pretrade.rejects import AccountBlock, Reject
 from openpit.wire.figures import ASSETS, SIGNED, UNSIGNED, malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
 
@@ -220,26 +220,16 @@ def outcome_row(group_row: GroupRow) -> Row:
     The amounts are one text, which the other side checks at a glance; see ``are_amounts``.
     """
     group, (asset, *amounts, halt, average) = group_row
-    joined = _joined(*amounts, average)
+    joined = _joined(amounts, average)
     if "E" in joined or "e" in joined:
-        joined = _joined(
-            *[None if amount is None else plain(amount) for amount in amounts],
-            None if average is None else plain(average),
-        )
+        texts = [None if amount is None else plain(amount) for amount in (*amounts, average)]
+        joined = _joined(texts[:-1], texts[-1])
     return group, asset, joined, None if halt is None else int(halt)
 
 
-def _joined(
-    a: object,
-    to_a: object,
-    b: object,
-    to_b: object,
-    c: object,
-    to_c: object,
-    d: object,
-    to_d: object,
-    price: object,
-) -> str:
+def _joined(amounts: Sequence[object], price: object) -> str:
+    # Spelt out: the hot path of whatever holds funds. A change has both of its amounts, or neither.
+    a, to_a, b, to_b, c, to_c, d, to_d = amounts
     return (
         f"{';' if a is None else f'{a!s}|{to_a!s};'}"
         f"{';' if b is None else f'{b!s}|{to_b!s};'}"

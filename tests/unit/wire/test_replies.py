@@ -150,7 +150,7 @@ def test_shapes_of_amounts_are_remembered_within_bounds(monkeypatch: pytest.Monk
     for text in (";;;;1.5", ";;;;2.7", ";;;;15", ";;;;-1", ";;;;1.5"):
         assert are_amounts(text)
         assert len(figures.SHAPES) <= 2
-    assert figures.SHAPES == {b";;;;-0", b";;;;0.0"}
+    assert {b";;;;-0", b";;;;0.0"} == figures.SHAPES
 
 
 def test_what_passes_can_be_read() -> None:
@@ -166,6 +166,9 @@ def test_what_passes_can_be_read() -> None:
         ("1|2;3|4;5|6;7|8;9", True),
         (f"{2**96 - 1}|-{2**96 - 1};;;;0.{'0' * 27}1", True),
         (f"1|2;;;;0.{'0' * 28}1", False),
+        ("-0|0.00;;;;", True),
+        (f"{2**96 - 1}|-0;;;;", True),
+        (f"{2**96 - 1}|-0.{'0' * 15};;;;", False),
         ("1|2|3;;;;", False),
         ("|;;;;", False),
         ("1|2;;;;-", False),
