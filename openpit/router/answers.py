@@ -159,7 +159,9 @@ def read_reported(link: ShardLink, _account: int | None, reply: Reply) -> PostTr
         raise _raised(link, reply)
     _, _, blocks, pnls, rows = reply
     return PostTradeResult._of(
-        [read_block(row) for row in blocks], [pnl_of(row) for row in pnls], DecodedRows(rows)
+        [read_block(row) for row in blocks] if blocks else [],
+        [pnl_of(row) for row in pnls] if pnls else [],
+        DecodedRows(rows),
     )
 
 

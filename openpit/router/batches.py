@@ -20,6 +20,7 @@ from openpit.router.orders import captured_order
 from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_rows
+from openpit.wire.rows import DecodedRejects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,8 @@ __all__ = ["UNPACKABLE", "ExecuteMany", "ManyCall", "Part"]
 
 EXECUTE: Final = kinds.EXECUTE
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
+RESERVED: Final = kinds.RESERVED
+_USUAL: Final = frozenset({kinds.RESERVED, kinds.REJECTED})
 
 # Commands for one shard, the places of their orders, what was counted for them (if anything is).
 _Rows = tuple[list[Any], list[int], list["Counted | None"]]
@@ -213,11 +216,16 @@ class Part(Entry):
 
     def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
         seq = reply[1]
-        is_wanted = self.is_wanted(seq, 1)
+        place = seq - self.first
+        if place == self.answered and not (self.is_over or self.call.done):
+            self.answered = place + 1  # what is_wanted() does, spelt out for the hot path
+            is_wanted = True
+        else:
+            is_wanted = self.is_wanted(seq, 1)
         try:
-            self.take(core, seq - self.first, link, reply, is_wanted=is_wanted)
+            self.take(core, place, link, reply, is_wanted=is_wanted)
         except WireError:
-            self.answered = seq - self.first  # it is none: the item is lost with the shard
+            self.answered = place  # it is none: the item is lost with the shard
             raise
 
 
@@ -465,6 +473,33 @@ class ExecutePart(Part):
             result._rejects = ()
             results[index] = result
         call.settle(core, count)
+
+    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
+        place = reply[1] - self.first
+        call: ExecuteMany = self.call
+        kind = reply[0]
+        if place != self.answered or self.is_over or call.done or kind not in _USUAL:
+            super().replied(core, link, reply)
+            return
+        # What is_wanted() and take() do, spelt out: the hot path of whatever holds funds.
+        self.answered = place + 1
+        index = self.indexes[place]
+        result = _new(ExecuteResult)
+        try:
+            if kind == RESERVED:
+                _, handle, is_held, lock, rows = reply
+                result._rejects = ()
+                result._reservation = link.handles.held._of(
+                    link, call.orders[index]._account_, handle, is_held, lock, rows
+                )
+            else:
+                result._rejects = DecodedRejects(reply[2])
+                result._reservation = None
+        except BaseException as error:  # noqa: BLE001 - as in take()
+            call.put_failure(core, index, error)
+        else:
+            call.results[index] = result
+            call.settle(core, 1)
 
     def take(
         self, core: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool

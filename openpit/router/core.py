@@ -21,7 +21,12 @@ from openpit.router.expected import expected
 from openpit.router.finalizing import finalize_many
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.link import ShardLink
-from openpit.router.orders import OrderEncoder, captured_order, captured_report
+from openpit.router.orders import (
+    OrderEncoder,
+    captured_order,
+    captured_report,
+    check_time,
+)
 from openpit.router.reporting import ReportMany
 from openpit.router.upkeep import Drop, Owed, Quote, Start, let_go, say_goodbye
 from openpit.router.wide import BroadRates, arm, check_without_account
@@ -29,7 +34,7 @@ from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.wire import kinds
 from openpit.wire.frames import pack
 from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
-from openpit.wire.replies import check_reply
+from openpit.wire.replies import check_replies
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -119,6 +124,7 @@ class RouterCore:
 
     def start(self, link: ShardLink, now: int, payload: bytes) -> Call:
         """Have a worker load its engine; the call ends when the shard is up or has refused."""
+        check_time(now)
         call = Start(link)
         command = (kinds.HELLO, None, now, link.number, len(self.links), payload)
         call.packed = pack(command)
@@ -334,6 +340,26 @@ class RouterCore:
     def _take(self, link: ShardLink, replies: Sequence[Reply]) -> None:
         """Deliver the replies of a frame, all of which have been looked at before the first one."""
         pending = link.pending
+        if len(replies) == 1 and pending and link.causes is None and pending[0].count == 1:
+            # One reply to one command, spelt out: the hot path of one order at a time.
+            (reply,) = replies
+            entry = pending[0]
+            kind, seq = reply[0], reply[1]
+            may_answer, tested, _ = entry.expected
+            if kind in may_answer and kind != tested and seq == link.answered:
+                is_run = kind == ACCEPTED or kind == DONE  # noqa: PLR1714 - twice as fast as a tuple
+                if not is_run:
+                    check_replies(replies)
+                if not is_run or _is_run_of_one(*reply):
+                    link.answered = seq + 1
+                    link.in_flight -= 1
+                    if is_run:
+                        entry.replied_run(self, link, kind, seq, 1)
+                    else:
+                        entry.replied(self, link, reply)
+                    pending.popleft()
+                    return
+        check_replies(replies)
         for entry, reply, seq, count, causes in self._looked_at(link, replies):
             link.answered = seq + count
             link.in_flight -= count
@@ -361,14 +387,12 @@ class RouterCore:
         causes = link.causes
         for reply in replies:
             kind = reply[0]
-            is_run = kind == ACCEPTED or kind == DONE  # noqa: PLR1714 - as above
-            if is_run and len(reply) == 3:  # noqa: PLR2004 - kind, number, count
-                _, number, count = reply
+            number = reply[1]
+            if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - as above
+                _, _, count = reply
                 if not (type(kind) is type(number) is type(count) is int and 0 < count <= left):
                     raise WireError(f"an answer to {count!r:.50} of {left} commands")
             else:
-                check_reply(reply)
-                number = reply[1]
                 count = 1
             if number != seq or not left:
                 raise WireError(f"reply to {number} where {seq} was expected")
@@ -383,10 +407,10 @@ class RouterCore:
                 if seq == end:
                     entry = next(entries)
                     end = entry.first + entry.count
-                may_answer, tested, fits = entry.expected
+                    may_answer, tested, fits = entry.expected
                 if kind not in may_answer or (kind == tested and not fits(reply)):
                     raise WireError(f"not a reply to this command: {reply!r:.200}")
-                here = min(count, end - seq)
+                here = min(end - seq, count)
                 deliveries.append((entry, reply, seq, here, causes))
                 seq += here
                 count -= here
@@ -427,7 +451,7 @@ class RouterCore:
     def execute(self, now: int, order: Order) -> Call:
         """Run both stages."""
         # The usual case of _check(), spelt out: the hot path of one order at a time.
-        if type(order) is Order and not self.is_closed:
+        if type(order) is Order and type(now) is int and not self.is_closed:
             account = order._account_
             if account is not None:
                 link = self._link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
@@ -461,9 +485,7 @@ class RouterCore:
         return self._check(kinds.DROP_COPY, now, order)
 
     def _check(self, kind: int, now: int, order: Order) -> Call:
-        if self.is_closed:
-            raise closed()
-        self._now = now
+        self._check_open(now)
         if type(order) is not Order:
             order = captured_order(order)
         account = order._account_
@@ -592,6 +614,7 @@ class RouterCore:
 
     def quote(self, now: int, service: int, operation: object) -> None:
         """Pass a change of market data on to every shard, in order with the orders."""
+        check_time(now)
         packed = pack((kinds.QUOTE, None, now, service, encode(operation)))
         self.is_torn = True
         for link in self.links:
@@ -613,12 +636,17 @@ class RouterCore:
     def _check_open(self, now: int) -> None:
         if self.is_closed:
             raise closed()
+        check_time(now)
         self._now = now
 
 
 _EXECUTE: Final = CHECKS[kinds.EXECUTE]
 _NO_ORDER: Final = Order._of(None, None, None, None, None, None, None)
 _DRY: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})
+
+
+def _is_run_of_one(kind: object, number: object, count: object) -> bool:
+    return type(kind) is type(number) is type(count) is int and count == 1
 
 
 def closed() -> EngineClosed:

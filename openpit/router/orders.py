@@ -46,6 +46,12 @@ def captured_report(report: object) -> ExecutionReport:
     return report
 
 
+def check_time(now: object) -> None:
+    """Raise TypeError unless a clock's time is whole nanoseconds: a shard takes no other."""
+    if not isinstance(now, int):
+        raise TypeError(f"the clock must return nanoseconds as an int, not {now!r:.100}")
+
+
 def timed(orders: Iterable[Order], clock: Callable[[], int]) -> tuple[list[Order], list[int]]:
     """Take the orders one by one, each with the time that a call for it alone would have.
 
@@ -58,7 +64,9 @@ def timed(orders: Iterable[Order], clock: Callable[[], int]) -> tuple[list[Order
     times: list[int] = []
     for order in orders:
         listed.append(order)
-        times.append(clock())
+        now = clock()
+        check_time(now)
+        times.append(now)
     return listed, times
 
 

@@ -100,4 +100,5 @@ class ReportPart(Part):
         except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
             call.put_failure(core, index, error)
         else:
-            call.put(core, index, result)
+            call.results[index] = result
+            call.settle(core, 1)

@@ -167,9 +167,9 @@ class Intake:
                     assets[underlying],
                     assets[settlement],
                     sides[side],
-                    unsigned[quantity],
-                    unsigned[volume],
-                    signed[price],
+                    None if quantity is None else unsigned[quantity],  # at once, without a miss
+                    None if volume is None else unsigned[volume],
+                    None if price is None else signed[price],
                     broker,
                     asset,
                 )

@@ -15,7 +15,16 @@ from openpit.errors import WireError
 from openpit.param.decimals import MAX_MANTISSA, MAX_SCALE, NARROW
 from openpit.param.words import BLANKS
 
-__all__ = ["ASSETS", "SIGNED", "UNSIGNED", "are_amounts", "is_fixed", "malformed"]
+__all__ = [
+    "ASSETS",
+    "SHAPES",
+    "SIGNED",
+    "TO_SHAPE",
+    "UNSIGNED",
+    "are_amounts",
+    "is_fixed",
+    "malformed",
+]
 
 REMEMBERED: Final = 16_384
 """Texts that a table holds at most, two to three MiB; then it starts anew."""
@@ -127,6 +136,16 @@ _FIGURE: Final = r"-?[0-9]{1,14}+(?:\.[0-9]{1,14}+)?+"
 _CHANGE: Final = rf"(?:{_FIGURE}\|{_FIGURE})?+"
 _usual_amounts = re.compile(rf"{_CHANGE};{_CHANGE};{_CHANGE};{_CHANGE};(?:{_FIGURE})?+").fullmatch
 
+# Which digit it is says nothing of whether it may stand there. With every digit a 0, a few texts
+# are left of thousands, and those are looked up.
+TO_SHAPE: Final = bytes.maketrans(b"123456789", b"000000000")
+"""``text.encode().translate(TO_SHAPE)`` is the shape of a text of figures."""
+
+SHAPES: Final[set[bytes]] = set()
+"""Shapes of amounts that have been seen; see :func:`are_amounts`."""
+
+_usual_figure = re.compile(_FIGURE).fullmatch
+
 _CHANGES: Final = 4
 _WIDE_FIGURE: Final = re.compile(r"-?[0-9]{1,29}(?:\.[0-9]{1,28})?")
 
@@ -138,7 +157,15 @@ def are_amounts(text: object) -> bool:
     """
     if type(text) is not str:
         return False
-    return _usual_amounts(text) is not None or _are_wide_amounts(text)
+    shape = text.encode().translate(TO_SHAPE)
+    if shape in SHAPES:
+        return True
+    if _usual_amounts(text) is None:
+        return _are_wide_amounts(text)
+    if len(SHAPES) >= REMEMBERED:
+        SHAPES.clear()
+    SHAPES.add(shape)
+    return True
 
 
 def _are_wide_amounts(text: str) -> bool:
@@ -153,4 +180,7 @@ def _are_wide_amounts(text: str) -> bool:
 
 
 def _is_figure(text: str) -> bool:
-    return _WIDE_FIGURE.fullmatch(text) is not None and is_fixed(Decimal(text))
+    # What may stand in a usual text may stand beside a wide figure as well.
+    return _usual_figure(text) is not None or (
+        _WIDE_FIGURE.fullmatch(text) is not None and is_fixed(Decimal(text))
+    )

@@ -19,7 +19,7 @@ from openpit.pretrade.rejects import AccountBlock, Reject
 from openpit.wire.figures import ASSETS, SIGNED, UNSIGNED, malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
 
@@ -220,15 +220,23 @@ def outcome_row(group_row: GroupRow) -> Row:
     The amounts are one text, which the other side checks at a glance; see ``are_amounts``.
     """
     group, (asset, *amounts, halt, average) = group_row
-    joined = _joined([*amounts, average], str)
+    joined = _joined(amounts, average)
     if "E" in joined or "e" in joined:
-        joined = _joined([*amounts, average], plain)
+        texts = [None if amount is None else plain(amount) for amount in (*amounts, average)]
+        joined = _joined(texts[:-1], texts[-1])
     return group, asset, joined, None if halt is None else int(halt)
 
 
-def _joined(amounts: list[Decimal | None], text_of: Callable[[Decimal], str]) -> str:
-    texts = ["" if amount is None else text_of(amount) for amount in amounts]
-    return "{}|{};{}|{};{}|{};{}|{};{}".format(*texts).replace("|;", ";")
+def _joined(amounts: Sequence[object], price: object) -> str:
+    # Spelt out: the hot path of whatever holds funds. A change has both of its amounts, or neither.
+    a, to_a, b, to_b, c, to_c, d, to_d = amounts
+    return (
+        f"{';' if a is None else f'{a!s}|{to_a!s};'}"
+        f"{';' if b is None else f'{b!s}|{to_b!s};'}"
+        f"{';' if c is None else f'{c!s}|{to_c!s};'}"
+        f"{';' if d is None else f'{d!s}|{to_d!s};'}"
+        f"{'' if price is None else price!s}"
+    )
 
 
 def _read_outcome(row: Row) -> GroupRow:

@@ -21,7 +21,8 @@ import openpit
 from openpit import param
 from openpit.errors import WireError
 from openpit.pretrade.policies import build_order_validation, build_spot_funds
-from openpit.shards.setup import dump_policies, start_shard
+from openpit.shards.copying import dump_policies
+from openpit.shards.setup import start_shard
 from openpit.wire.frames import FrameReader
 
 if TYPE_CHECKING:

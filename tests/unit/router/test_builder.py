@@ -8,8 +8,11 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 import pytest
+from flow import buy, report
+from link import link
 
 import openpit
+from openpit.pretrade.policies import build_order_validation
 from openpit.router.builder import ShardedEngineBuilder, ShardedOptions
 
 NAMES = [field.name for field in fields(ShardedOptions)]
@@ -106,3 +109,27 @@ def test_an_option_of_another_class_is_refused(option: str, value: Any, expected
 def test_a_figure_out_of_its_range_is_refused(option: str, value: Any, expected: str) -> None:
     with pytest.raises(ValueError, match=exactly(f"sharded(): {expected}")):
         sharded(**{option: value})
+
+
+class TestClocks:
+    """A clock tells whole nanoseconds; of any other its caller hears, and no shard."""
+
+    def test_a_clock_of_seconds_is_refused_when_the_engine_starts(self) -> None:
+        builder = openpit.Engine.builder().clock(lambda: 1.5).sharded(shards=1)
+        with pytest.raises(TypeError, match=r"nanoseconds as an int, not 1\.5"):
+            link(builder.builtin(build_order_validation()))
+
+    def test_a_clock_that_goes_wrong_later_fails_the_call_and_the_shard_goes_on(self) -> None:
+        times: list[Any] = []
+        builder = openpit.Engine.builder().clock(lambda: times.pop() if times else 7)
+        engine = link(builder.sharded(shards=1).builtin(build_order_validation()))
+        wrong = r"nanoseconds as an int, not 2\.5"
+        for call in (
+            lambda: engine.execute_pre_trade(buy(1)),
+            lambda: engine.execute_pre_trade_many([buy(1), buy(2)]),
+            lambda: engine.apply_execution_report(report(1)),
+        ):
+            times.append(2.5)
+            with pytest.raises(TypeError, match=wrong):
+                call()
+        assert engine.execute_pre_trade(buy(1)).ok

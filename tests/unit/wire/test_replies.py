@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from openpit.errors import WireError
-from openpit.wire import kinds
+from openpit.wire import figures, kinds
 from openpit.wire.figures import are_amounts
-from openpit.wire.replies import check_reply
+from openpit.wire.replies import check_replies
 from openpit.wire.rows import DecodedRows, lock_of
 
 REJECT = ("Other", "why", "figures", "P", "order", 7)
@@ -21,8 +21,6 @@ PNL = (0, 2**64 - 1, "-1.5", "2", None)
 FAILURE = ("builtins", "KeyError", (1, (1, "x"), None), "'x'", "trace")
 
 RIGHT = [
-    (kinds.ACCEPTED, 1, 3),
-    (kinds.DONE, 1, 1),
     (kinds.RESERVED, 1, True, LOCK, ROWS),
     (kinds.RESERVED, 1, False, (), ()),
     (kinds.REJECTED, 1, (REJECT, REJECT)),
@@ -44,10 +42,15 @@ RIGHT = [
 
 @pytest.mark.parametrize("reply", RIGHT, ids=lambda reply: kinds.REPLIES[reply[0]].name)
 def test_what_a_shard_says(reply: tuple[Any, ...]) -> None:
-    assert check_reply(reply) is None
-    for wrong in ((*reply, 1), reply[:-1], (True, *reply[1:]), (reply[0], "1", *reply[2:])):
+    assert check_replies([reply]) is None
+    for wrong in (
+        (*reply, 1),
+        reply[:-1],
+        (float(reply[0]), *reply[1:]),
+        (reply[0], "1", *reply[2:]),
+    ):
         with pytest.raises(WireError):
-            check_reply(wrong)
+            check_replies([wrong])
 
 
 def reserved(lock: Any = (), rows: Any = (), held: Any = True) -> tuple[Any, ...]:
@@ -72,6 +75,15 @@ WRONG = [
     reserved(lock=((0, None),)),
     reserved(lock=((0, "1"), (0, "2"))),
     reserved(lock=((65536, "1"),)),
+    reserved(lock=((True, "1"),)),
+    reserved(lock=(("0", "1"), (1, "2"))),
+    reserved(rows=("rows",)),
+    reserved(rows=(b"rows",)),
+    row(amounts=b";;;;"),
+    row(amounts=";;;;\ud800"),
+    row(group=-1),
+    row(asset=5),
+    rejected(*REJECT[:4], 5, 7),
     reserved(lock=(("0", "1"),)),
     reserved(lock=(5,)),
     reserved(lock="1"),
@@ -112,7 +124,10 @@ WRONG = [
     (kinds.FAILURES, 1, ((-1, *FAILURE),)),
     (kinds.ARMED, 1, (True,)),
     (kinds.ARMED, 1, (1, 0)),
-    (kinds.ACCEPTED, -1, 1),
+    (kinds.RESERVED, -1, True, (), ()),
+    (kinds.REJECTED, -1, (REJECT,)),
+    (kinds.REPORTED, 1.0, (), (), ROWS[:1]),
+    (3.0, 1, True, (), ()),
     (99, 1),
     ("x", 1),
 ]
@@ -120,8 +135,22 @@ WRONG = [
 
 @pytest.mark.parametrize("reply", WRONG, ids=repr)
 def test_what_no_shard_says(reply: tuple[Any, ...]) -> None:
+    check_replies([*RIGHT, reserved(lock=((0, "1"),)), row()])  # texts that are right are known
     with pytest.raises(WireError, match=r"was expected|not a value"):
-        check_reply(reply)
+        check_replies([reserved(), reply])
+
+
+def test_runs_are_left_to_those_who_know_how_many_commands_there_are() -> None:
+    assert check_replies([(kinds.ACCEPTED, 1, "x"), (kinds.DONE,)]) is None
+
+
+def test_shapes_of_amounts_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "REMEMBERED", 2)
+    figures.SHAPES.clear()
+    for text in (";;;;1.5", ";;;;2.7", ";;;;15", ";;;;-1", ";;;;1.5"):
+        assert are_amounts(text)
+        assert len(figures.SHAPES) <= 2
+    assert {b";;;;-0", b";;;;0.0"} == figures.SHAPES
 
 
 def test_what_passes_can_be_read() -> None:
@@ -137,6 +166,9 @@ def test_what_passes_can_be_read() -> None:
         ("1|2;3|4;5|6;7|8;9", True),
         (f"{2**96 - 1}|-{2**96 - 1};;;;0.{'0' * 27}1", True),
         (f"1|2;;;;0.{'0' * 28}1", False),
+        ("-0|0.00;;;;", True),
+        (f"{2**96 - 1}|-0;;;;", True),
+        (f"{2**96 - 1}|-0.{'0' * 15};;;;", False),
         ("1|2|3;;;;", False),
         ("|;;;;", False),
         ("1|2;;;;-", False),
