@@ -107,17 +107,16 @@ def resolve(module: Any, name: Any) -> type:
 def tell() -> list[Name]:
     """Return the names of users' classes that are loaded, for workers to import.
 
-    A class that its name does not lead to is left out: its objects do not travel. A worker that
-    cannot import a class's module answers each of its objects with a failure.
+    A class that its name does not lead to, or whose module a worker cannot import, is left out:
+    its objects do not travel.
     """
     names = []
     for kind in _loaded(BASES):
         module, name = name_of(kind)
         home = sys.modules.get(module)
-        if isinstance(home, ModuleType) and find(module, name) is kind:
+        if isinstance(home, ModuleType) and find(module, name) is kind and is_importable(home):
             _told.add(kind)
-            if is_importable(home):
-                names.append((module, name))
+            names.append((module, name))
     return names
 
 
@@ -161,7 +160,16 @@ def refuse_stranger(kind: type) -> None:
         raise TypeError(f"{where}: a class that is defined in a function cannot be imported there")
     if find(*name_of(kind)) is not kind:
         raise TypeError(f"{where}: its name does not lead to it, so that it cannot be found there")
-    if _told and any(issubclass(kind, base) for base in BASES):
+    if not any(issubclass(kind, base) for base in BASES):
+        return
+    module = name_of(kind)[0]
+    home = sys.modules.get(module)
+    if not isinstance(home, ModuleType) or not is_importable(home):
+        raise TypeError(
+            f"{where}: a worker cannot import the module {module!r} by its name; put the "
+            "class into a module that can be imported"
+        )
+    if _told:
         raise TypeError(
             f"{where}: the engine was built before the class was defined; define it, or import its "
             "module, before build()"

@@ -158,6 +158,88 @@ def test_an_order_class_that_comes_after_the_engine_is_refused_before_sending(de
     assert "TypeError: __main__.Late cannot travel to a shard: the engine was built before" in error
 
 
+STRANGER = """
+import asyncio, sys, types
+import openpit
+from openpit.param import AccountId, Price, Side, TradeAmount
+from openpit.pretrade import Policy, PolicyDecision
+
+class Desk(Policy):
+    name = "Desk"
+    def perform_pre_trade_check(self, ctx, order):
+        return PolicyDecision.accept()
+
+desks = sys.modules["desks"] = types.ModuleType("desks")
+exec("import openpit\\nclass Hand(openpit.Order): pass", desks.__dict__)
+
+def order(kind):
+    return kind(operation=openpit.OrderOperation(
+        instrument=openpit.Instrument("AAPL", "USD"), account_id=AccountId.from_int(1),
+        side=Side.BUY, trade_amount=TradeAmount.quantity("1"), price=Price("1")))
+
+def stage():
+    return openpit.Engine.builder().sharded(shards=1).pre_trade(policy=Desk())
+
+def blocking():
+    with stage().build() as engine:
+        try:
+            engine.execute_pre_trade(order=order(desks.Hand))
+        except TypeError as error:
+            print(error)
+        print(engine.execute_pre_trade(order=order(openpit.Order)).ok)
+
+async def awaited():
+    async with await stage().build_async() as engine:
+        try:
+            await engine.execute_pre_trade(order=order(desks.Hand))
+        except TypeError as error:
+            print(error)
+        print((await engine.execute_pre_trade(order=order(openpit.Order))).ok)
+
+if __name__ == "__main__":
+    blocking() if sys.argv[1] == "blocking" else asyncio.run(awaited())
+"""
+
+
+@pytest.mark.parametrize("face", ["blocking", "awaited"])
+def test_an_order_class_of_a_module_made_by_hand_is_refused_and_the_shard_lives(
+    desk: Path, face: str
+) -> None:
+    (desk / "stranger.py").write_text(STRANGER)
+
+    out, error = run(desk, "stranger.py", face)
+
+    assert out.splitlines() == [
+        (
+            "desks.Hand cannot travel to a shard: a worker cannot import the module 'desks' by its "
+            "name; put the class into a module that can be imported"
+        ),
+        "True",
+    ], error
+
+
+def test_a_module_of_an_order_class_that_fails_in_the_worker_fails_the_start(desk: Path) -> None:
+    (desk / "desks.py").write_text(
+        "import multiprocess, openpit\n"
+        "if multiprocess.process.current_process().name != 'MainProcess':\n"
+        "    raise RuntimeError('only at the desk')\n"
+        "class Hand(openpit.Order): pass\n"
+    )
+    (desk / "program.py").write_text(
+        PROGRAM.replace(
+            'if __name__ == "__main__":', 'if __name__ == "__main__":\n    import desks'
+        )
+    )
+
+    out, error = run(desk, "program.py")
+
+    assert out == ""
+    assert "ShardStartError" in error
+    assert (
+        "desks, which defines Hand, cannot be imported: RuntimeError('only at the desk')" in error
+    )
+
+
 def test_a_daemonic_process_says_that_it_may_not(desk: Path) -> None:
     program = "import multiprocess, program\n"
     program += "if __name__ == '__main__':\n"
