@@ -11,6 +11,7 @@ SEED     ?= 1
 SEEDS    ?= 1-20
 FUZZ     ?= 100000
 CALLS    ?= 100000
+MOMENTS  ?= all
 FLOW      = build/flow.jsonl
 
 # Another sequence of calls with each run, unless one is asked for: make differential SEED=7.
@@ -27,7 +28,7 @@ FIND_PYTHON = for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 pyth
 	if "$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done
 
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format bench loadtest differential simulate reference install dev clean
+.PHONY: help run test lint format bench loadtest differential simulate interrupts reference install dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -37,8 +38,8 @@ run: $(STAMPS)/run ## generate an order flow and replay it on this machine's cor
 	$(BIN)/openpit generate --orders $(ORDERS) --accounts $(ACCOUNTS) --seed $(SEED) --out $(FLOW)
 	$(BIN)/openpit replay $(FLOW)
 
-test: $(STAMPS)/dev reference ## run the whole test suite
-	$(BIN)/pytest -n auto
+test: $(STAMPS)/dev reference ## run the whole test suite, or of it what PYTEST says
+	$(BIN)/pytest -n auto $(PYTEST)
 
 lint: $(STAMPS)/dev ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .
@@ -61,6 +62,10 @@ differential: $(STAMPS)/dev reference ## CALLS random calls on the reference and
 
 simulate: $(STAMPS)/dev ## the simulation rung over SEEDS (SEEDS=1-500), FUZZ bad inputs per core
 	OPENPIT_SEEDS="$(SEEDS)" OPENPIT_FUZZ="$(FUZZ)" $(BIN)/pytest -n auto tests/simulation
+
+interrupts: $(STAMPS)/dev ## an exception at every moment of every call on shards, not at a sample
+	OPENPIT_MOMENTS="$(MOMENTS)" OPENPIT_SEED="$(SEED)" \
+		$(BIN)/pytest -n auto --timeout 1800 tests/unit/router/test_interrupts.py
 
 # Failing to fetch it is no failure: the tests that need it are skipped, and say why.
 reference: $(STAMPS)/venv ## install the reference wheel into build/reference

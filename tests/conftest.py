@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -15,3 +16,10 @@ settings.load_profile("unhurried")
 
 # A policy of a test's own goes to its shard by its module's name, which has to lead there.
 sys.path.append(str(Path(__file__).parents[1]))
+
+# Programs that tests start inherit what is ignored here, as under nohup or in the background,
+# and would not end by what is sent to them. A handler is not inherited, and keeps this one alive.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -92,6 +92,11 @@ class _Watch:
             self._pass(frame, at)
             self._note()
 
+    @property
+    def reached(self) -> Moment | None:
+        """Where the signal was marked, or how far the call has come."""
+        return self._last
+
     def _pass(self, frame: FrameType, at: int) -> None:
         self._last = frame.f_code, at, self._step
         if self._step == self._chosen:
@@ -267,9 +272,13 @@ def interrupted_everywhere(
             except KeyboardInterrupt as interrupt:
                 is_outside = not callbacks and _comes_from_a_callback(interrupt)
             else:
+                assert watch.is_there, (
+                    f"the call has changed: it never came to {_described(moment)}"
+                )
                 assert lost, f"an interrupt is lost: {_described(moment)}"
                 is_outside = True
-            assert watch.is_there
+            # Not the like of it: what the call of before has left behind must not change this one.
+            assert watch.reached == moment, f"the call has changed at {_described(moment)}"
             lost.clear()
             if not is_outside:
                 yield world

@@ -5,6 +5,10 @@ raises KeyboardInterrupt there. Half-kept books would cost the engine its shards
 main thread puts its own handler in for as long as it lasts, which notes the interrupt, or hands it
 on at once while the call waits. It costs half a microsecond. Calls of other threads are not
 interrupted.
+
+Another signal's handler may raise just where a call takes this handler in or out, and leave it
+behind. So who finds it in place looks whether a call is under way at all; else no ^C would ever
+come through again.
 """
 
 from __future__ import annotations
@@ -49,8 +53,22 @@ register_at_fork(after_in_child=lambda: setattr(_hold, "main", get_ident()))
 def _note(number: int, frame: FrameType | None) -> None:
     if _hold.is_waiting:
         _hold.handler(number, frame)
-    else:
+    elif _is_in_call(frame):
         _hold.is_pending = True
+    else:  # left behind
+        handler = _hold.handler
+        _hold.is_held = _hold.is_pending = False
+        signal(number, handler)
+        handler(number, frame)
+
+
+def _is_in_call(frame: FrameType | None) -> bool:
+    """Tell whether one of the functions that call :func:`hold` is under way."""
+    while frame is not None:
+        if "hold" in frame.f_code.co_names and frame.f_globals.get("hold") is hold:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def hold() -> bool:
@@ -61,10 +79,15 @@ def hold() -> bool:
     if get_ident() != _hold.main:
         return False
     handler = getsignal(_NUMBER)
-    if handler is _note or not callable(handler):
+    if handler is _note:
+        if _is_in_call(_getframe(1).f_back):
+            return False
+        # Left behind; the handler of before is known still, and so is an interrupt that came.
+    elif callable(handler):
+        _hold.handler = handler
+        _hold.is_pending = False
+    else:
         return False
-    _hold.handler = handler
-    _hold.is_pending = False
     signal(_NUMBER, _note)
     _hold.is_held = True
     return True

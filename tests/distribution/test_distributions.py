@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.one_python, pytest.mark.timeout(300)]
 
 
 def build(source: Path, kind: str, into: Path) -> Path:

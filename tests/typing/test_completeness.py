@@ -39,6 +39,7 @@ def public_names() -> set[str]:
     return names
 
 
+@pytest.mark.one_python
 @pytest.mark.timeout(300)
 def test_no_public_type_is_unknown_or_ambiguous(tmp_path: Path) -> None:
     done = subprocess.run(

@@ -90,6 +90,7 @@ def assert_as_marked(found: Findings, expected: Findings) -> None:
     assert (unannounced, unnoticed, otherwise) == ({}, {}, {})
 
 
+@pytest.mark.one_python
 def test_each_mark_names_a_code_of_either_tool(desk: Path) -> None:
     expected = marks(desk)
 
@@ -101,6 +102,7 @@ def test_each_mark_names_a_code_of_either_tool(desk: Path) -> None:
         assert words - rules, place
 
 
+@pytest.mark.one_python
 def test_mypy_refuses_what_is_marked_and_nothing_else(desk: Path) -> None:
     programs = sorted(str(path.relative_to(desk)) for path in desk.rglob("*.py"))
 
@@ -123,6 +125,7 @@ def test_mypy_refuses_what_is_marked_and_nothing_else(desk: Path) -> None:
     assert_as_marked(found, marks(desk))
 
 
+@pytest.mark.one_python
 def test_pyright_refuses_what_is_marked_and_nothing_else(desk: Path) -> None:
     done = run(desk, "pyright", "--outputjson", "--pythonpath", sys.executable)
 

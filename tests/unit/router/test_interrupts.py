@@ -7,6 +7,7 @@ in the midst of bookkeeping: then the shards are given up by name, and no order 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,14 @@ from openpit.pretrade.policies import (
     OrderSizeLimit,
     build_order_size_limit,
 )
+from openpit.router.interrupts import hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Call = Callable[["Desk"], Any]
 
+INTERRUPTS = hold.__code__.co_filename
 WHY = "a call was interrupted in the middle of its bookkeeping"
 
 
@@ -167,14 +170,23 @@ every_call = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.__name
 STRIKE = {"number": signal.SIGUSR1, "handler": signal.default_int_handler}
 
 
+MOMENTS = os.environ.get("OPENPIT_MOMENTS", "24")  # of each call; all with "all"
+SEED = int(os.environ.get("OPENPIT_SEED", "0"))
+
+
 def some(moments: list[Any]) -> list[Any]:
-    """Choose moments: a call's own ones are its first, later ones come over and over."""
-    chosen = []
-    at = 0
-    while at < len(moments):
-        chosen.append(moments[at])
-        at += 1 + at // 12
-    return chosen
+    """Choose moments, evenly over the call; which ones depends on the seed."""
+    if MOMENTS == "all":
+        return moments
+    stride = -(-len(moments) // int(MOMENTS))
+    return moments[(SEED + len(moments)) % stride :: stride]
+
+
+def handing_over(moments: list[Any]) -> list[Any]:
+    """Choose those in and around what takes over the handler of ^C or gives it back."""
+    inside = [at for at, (code, _, _) in enumerate(moments) if code.co_filename == INTERRUPTS]
+    around = {max(at + more, 0) for at in inside for more in range(-1, 2)}
+    return [moment for at, moment in enumerate(moments) if at in around]
 
 
 def calling(call: Call) -> Callable[[], tuple[Desk, Callable[[], object]]]:
@@ -205,6 +217,24 @@ def test_what_comes_in_the_midst_of_bookkeeping_costs_the_shards_and_nothing_els
             assert desk.dry("10") in ([True, True], [False, False])
         desk.engine.close()
         assert not any(worker.is_running for worker in workers_of(desk.engine))
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("call", [execute, commit, configure], ids=lambda call: call.__name__)
+def test_an_interrupt_comes_through_after_whatever_another_exception_has_left(call: Call) -> None:
+    """The other one may come just where a call takes over the handler of ^C, or gives it back."""
+    was_left_behind = False
+    desks = interrupted_everywhere(calling(call), among=handing_over, **STRIKE)
+    for number, desk in enumerate(desks):
+        was_left_behind |= signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        if number % 2:
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        else:
+            desk.engine.close()  # a call of its own
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        desk.engine.close()
+    assert was_left_behind, "no moment was one at which the handler changes"
 
 
 def test_whoever_reads_the_pipes_next_gives_up_the_shards() -> None:
