@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.registration import ReadyBuilder
     from openpit.pretrade.policy import Policy
     from openpit.router.stats import ShardStats
+    from openpit.wire.classes import Name
 
 __all__ = ["ReadyShardedEngineBuilder", "ShardedEngineBuilder", "ShardedOptions"]
 
@@ -245,9 +246,9 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder):
         refuse_unguarded_main()
         policies, self._policies = self._open(), None
         check_policies(policies)
-        payload, services = dump_policies(policies)
+        payload, services, told = dump_policies(policies)
         prototype = build_core(policies, self._clock, None)
-        return _Plan(prototype, payload, services, self._options)
+        return _Plan(prototype, payload, services, told, self._options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +258,7 @@ class _Plan:
     prototype: EngineCore
     payload: bytes
     services: list[MarketDataService]
+    told: frozenset[Name]
     options: ShardedOptions
 
     def core(self, handles: Handles, runner: Any) -> RouterCore:
@@ -268,6 +270,7 @@ class _Plan:
             runner=runner,
             credit=options.credits,
             may_wait=options.max_wait != 0,
+            told=self.told,
         )
 
 

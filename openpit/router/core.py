@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from openpit.router.link import Runner
     from openpit.router.proxies import Handles, HeldReservation, OperationProxy, RequestProxy
     from openpit.router.wide import Counted
+    from openpit.wire.classes import Name
 
 __all__ = ["RouterCore"]
 
@@ -86,6 +87,7 @@ class RouterCore:
         runner: Runner,
         credit: int = CREDITS,
         may_wait: bool = True,
+        told: frozenset[Name] | None = None,
     ) -> None:
         self.prototype: Final = prototype
         self.runner: Final = runner
@@ -113,7 +115,7 @@ class RouterCore:
         self._wide_waiting: deque[WideCall] = deque()
         rates = [p for p in prototype.policies if isinstance(p, RateLimitPolicy)]
         self.encoder: Final = OrderEncoder(
-            BroadRates(rates[0]) if rates else None, has_custom=self.has_custom
+            BroadRates(rates[0]) if rates else None, has_custom=self.has_custom, told=told
         )
 
     # --- shards ----------------------------------------------------------------------------------
@@ -592,7 +594,7 @@ class RouterCore:
 
     def adjust(self, now: int, account: int, adjustments: list[Adjustment]) -> Call:
         """Apply a batch of account adjustments."""
-        command = (kinds.ADJUST, account, now, encode(adjustments, bare=not self.has_custom))
+        command = (kinds.ADJUST, account, now, self.encoder.value(adjustments))
         return self._command(now, self.link_of(account), account, command, read_adjusted)
 
     # --- administration --------------------------------------------------------------------------

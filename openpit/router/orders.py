@@ -15,15 +15,18 @@ from openpit.core.report import (
 from openpit.core.report import ensure_captured as ensure_report_captured
 from openpit.param.classes import is_of
 from openpit.wire import kinds
+from openpit.wire.classes import are_more_told, refuse_untold
 from openpit.wire.records import has_attributes, is_of_users
 from openpit.wire.rows import report_row
-from openpit.wire.values import encode
+from openpit.wire.values import encode, named_classes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from openpit.pretrade.policies.rate_limit import FixedWindows
     from openpit.router.wide import BroadRates, Counted
+    from openpit.wire.classes import Name
+    from openpit.wire.values import Packable
 
 __all__ = ["OrderEncoder", "captured_order", "captured_report", "timed"]
 
@@ -77,11 +80,28 @@ class OrderEncoder:
     engine has one: nothing else could tell the difference.
     """
 
-    __slots__ = ("_has_custom", "rates")
+    __slots__ = ("_has_custom", "_told", "rates")
 
-    def __init__(self, rates: BroadRates | None, *, has_custom: bool) -> None:
+    def __init__(
+        self, rates: BroadRates | None, *, has_custom: bool, told: frozenset[Name] | None = None
+    ) -> None:
         self.rates = rates
         self._has_custom = has_custom
+        self._told = told  # the users' classes that the workers know; None: as many as anybody
+
+    def value(self, thing: object) -> Packable:
+        """Return an order, a report or adjustments as the value that travels.
+
+        Raises:
+            TypeError: something in it cannot travel, or is of a class that only an engine which was
+                built later was told of.
+        """
+        if not self._has_custom:
+            return encode(thing, bare=True)
+        packed = encode(thing)
+        if self._told is not None and are_more_told(self._told):
+            refuse_untold(named_classes(packed), self._told)
+        return packed
 
     @property
     def counts_nothing(self) -> bool:
@@ -148,7 +168,7 @@ class OrderEncoder:
         self, kind: int, now: int, order: Order, *, is_peek: bool = False
     ) -> tuple[Command, Counted | None]:
         """Return a command that carries the order as a value, and what it counted."""
-        value = encode(order, bare=not self._has_custom)
+        value = self.value(order)
         broker = asset = 0
         counted: Counted | None = None
         rates = self.rates
@@ -168,5 +188,5 @@ class OrderEncoder:
             or is_of_users(getattr(report, "_operation_", None), ExecutionReportOperation)
             or is_of_users(getattr(report, "_financial_impact_", None), FinancialImpact)
         ):
-            return (kinds.REPORT_WHOLE, report._account_, now, encode(report))
+            return (kinds.REPORT_WHOLE, report._account_, now, self.value(report))
         return report_row(kinds.REPORT, report, now)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from openpit.pretrade.runtime import BuiltinPolicy
+    from openpit.wire.classes import Name
 
 __all__ = ["PolicyUnpickler", "dump_policies"]
 
@@ -197,10 +198,13 @@ class PolicyUnpickler(dill.Unpickler):  # type: ignore[misc]  # as above
             raise AttributeError(missing(module, name)) from error
 
 
-def dump_policies(policies: Sequence[BuiltinPolicy]) -> tuple[bytes, list[MarketDataService]]:
+def dump_policies(
+    policies: Sequence[BuiltinPolicy],
+) -> tuple[bytes, list[MarketDataService], frozenset[Name]]:
     """Return policies that no engine has bound yet, pickled, and the services that they read.
 
-    Users' classes that are loaded go along by name; see :func:`openpit.wire.classes.tell`.
+    Users' classes that are loaded go along by name, and are returned, too; see
+    :func:`openpit.wire.classes.tell`.
 
     Raises:
         ShardStartError: something in a policy cannot be copied; the text has the policy's name and
@@ -219,7 +223,7 @@ def dump_policies(policies: Sequence[BuiltinPolicy]) -> tuple[bytes, list[Market
     payload = file.getvalue()
     if len(payload) > FRAME_BYTES - _ROOM:
         raise ShardStartError(_too_large(policies, len(payload)), 0)
-    return payload, pickler.services
+    return payload, pickler.services, frozenset(told)
 
 
 def _used_of_main(

@@ -23,18 +23,25 @@ if TYPE_CHECKING:
 __all__ = [
     "MAIN",
     "Name",
+    "are_more_told",
     "find",
     "is_importable",
     "is_main_imported",
     "load",
     "name_of",
     "refuse_stranger",
+    "refuse_untold",
     "resolve",
     "tell",
 ]
 
 MAIN: Final = frozenset({"__main__", "__mp_main__"})
 """The main module's names: its own, and the one under which a worker imports it."""
+
+_LATE: Final = (
+    "the engine was built before the class was defined; define it, or import its module, before "
+    "build()"
+)
 
 Name = tuple[str, str]
 """A class's module and qualified name."""
@@ -170,10 +177,23 @@ def refuse_stranger(kind: type) -> None:
             "class into a module that can be imported"
         )
     if _told:
-        raise TypeError(
-            f"{where}: the engine was built before the class was defined; define it, or import its "
-            "module, before build()"
-        )
+        raise TypeError(f"{where}: {_LATE}")
+
+
+def are_more_told(told: frozenset[Name]) -> bool:
+    """Tell whether another engine was told of other classes than these."""
+    return len(told) != len(_told)
+
+
+def refuse_untold(names: Iterable[Name], told: frozenset[Name]) -> None:
+    """Refuse an object of a class that the workers of one engine do not know.
+
+    Raises:
+        TypeError: a class was told to an engine that was built later.
+    """
+    for name in names:
+        if name not in told and find(*name) not in BASES:
+            raise TypeError(f"{'.'.join(name)} cannot travel to a shard: {_LATE}")
 
 
 def _loaded(kinds: Iterable[type]) -> Iterable[type]:

@@ -28,9 +28,11 @@ from openpit.wire.limits import NESTING
 from openpit.wire.records import BASES, MEMBERS, RECORDS, Record, is_of_base
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["Packable", "decode", "encode"]
+    from openpit.wire.classes import Name
+
+__all__ = ["Packable", "decode", "encode", "named_classes"]
 
 Packable: TypeAlias = "bool | int | float | str | bytes | tuple[Packable, ...] | None"
 
@@ -187,6 +189,16 @@ def _is_shallow(packed: Packable) -> bool:
         if not level:
             return True
     return False
+
+
+def named_classes(packed: Packable) -> Iterator[Name]:
+    """Return the names of users' classes that an encoded value has objects of."""
+    if type(packed) is not tuple or not packed:
+        return
+    if packed[0] == OBJECT and type(packed[0]) is int:
+        yield packed[2], packed[3]  # type: ignore[misc]  # texts: see the docstring of this module
+    for part in packed:
+        yield from named_classes(part)
 
 
 def _attributes(value: object, base: type) -> dict[str, object]:

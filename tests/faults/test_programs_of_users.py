@@ -158,6 +158,63 @@ def test_an_order_class_that_comes_after_the_engine_is_refused_before_sending(de
     assert "TypeError: __main__.Late cannot travel to a shard: the engine was built before" in error
 
 
+TWO_ENGINES = """
+import sys, types
+import openpit
+from openpit.pretrade import Policy, PolicyDecision
+from desks import order
+
+class Desk(Policy):
+    name = "Desk"
+    def perform_pre_trade_check(self, ctx, order):
+        return PolicyDecision.accept()
+
+def stage():
+    return openpit.Engine.builder().sharded(shards=1).pre_trade(policy=Desk())
+
+if __name__ == "__main__":
+    with stage().build() as early:
+        import late
+        with stage().build() as later:
+            print(bool(later.execute_pre_trade(order=order(late.Late))))
+            for kinds in ((late.Late, openpit.OrderOperation), (openpit.Order, late.Operation)):
+                try:
+                    early.execute_pre_trade(order=order(*kinds))
+                except TypeError as error:
+                    print(error)
+            print(bool(early.execute_pre_trade(order=order(openpit.Order))))
+"""
+
+DESKS = """
+import openpit
+from openpit.param import AccountId, Price, Side, TradeAmount
+
+def order(kind, operation=openpit.OrderOperation):
+    return kind(operation=operation(
+        instrument=openpit.Instrument("AAPL", "USD"), account_id=AccountId.from_int(1),
+        side=Side.BUY, trade_amount=TradeAmount.quantity("1"), price=Price("1")))
+"""
+
+
+def test_a_class_that_only_a_later_engine_knows_does_not_end_the_shard_of_an_earlier_one(
+    desk: Path,
+) -> None:
+    (desk / "desks.py").write_text(DESKS)
+    late = "import openpit\n\n\nclass Late(openpit.Order):\n    pass\n\n\n"
+    late += "class Operation(openpit.OrderOperation):\n    pass\n"
+    (desk / "late.py").write_text(late)
+    (desk / "program.py").write_text(TWO_ENGINES)
+
+    out, error = run(desk, "program.py")
+
+    why = "cannot travel to a shard: the engine was built before the class was defined"
+    assert error == ""
+    lines = out.splitlines()
+    assert [lines[0], lines[3]] == ["True", "True"]
+    assert lines[1].startswith(f"late.Late {why}")
+    assert lines[2].startswith(f"late.Operation {why}")
+
+
 STRANGER = """
 import asyncio, sys, types
 import openpit

@@ -336,7 +336,7 @@ class ShardFuzz:
     def fresh(self) -> None:
         builder = openpit.Engine.builder().account_sync()
         ready = builder.builtin(build_order_validation()).builtin(build_spot_funds())
-        payload, _ = dump_policies(ready._policies)
+        payload, _, _ = dump_policies(ready._policies)
         hello = (21, None, 0, 0, own.SHARDS, payload)
         self.shard: ShardCore = start_shard(hello, FrameReader())
         self.engine = Engine()

@@ -37,7 +37,7 @@ def refusal(held: object) -> str:
 
 
 def copied(held: object) -> Any:
-    payload, _ = dump_policies([CustomPolicy(Limits(held))])
+    payload, _, _ = dump_policies([CustomPolicy(Limits(held))])
     reader = PolicyUnpickler(io.BytesIO(payload))
     *_, policies = [reader.load() for _ in range(4)]
     return policies[0]._policy.held

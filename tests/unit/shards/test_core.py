@@ -479,7 +479,7 @@ def test_a_gap_in_the_numbers_ends_the_shard() -> None:
 
 def test_a_shard_starts_from_its_first_command() -> None:
     policies = Engine.builder().account_sync().builtin(build_order_validation())._policies
-    payload, services = dump_policies(policies)
+    payload, services, _ = dump_policies(policies)
     assert services == []
     core = start_shard((kinds.HELLO, None, NOW, 5, 8, payload), FrameReader())
     assert core.number == 5
@@ -496,7 +496,7 @@ def test_services_become_replicas_that_follow_the_router() -> None:
     stage = Engine.builder().account_sync()
     one, other = (stage.market_data(QuoteTtl.infinite()).build() for _ in range(2))
     ready = stage.builtin(build_spot_funds().market_data(one, 0)).pre_trade(Quoting(one, other))
-    payload, services = dump_policies(ready._policies)
+    payload, services, _ = dump_policies(ready._policies)
     assert services == [one, other]
     core = start_shard((kinds.HELLO, None, NOW, 0, 1, payload), FrameReader())
     push = ("push", 0, *[Decimal(7)] * 3, NOW)
