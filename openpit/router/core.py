@@ -32,7 +32,7 @@ from openpit.router.upkeep import Drop, Owed, Quote, Start, let_go, say_goodbye
 from openpit.router.wide import BroadRates, arm, check_without_account
 from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.wire import kinds
-from openpit.wire.frames import pack
+from openpit.wire.frames import pack, pack_start
 from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
 from openpit.wire.replies import check_replies
 from openpit.wire.values import encode
@@ -129,7 +129,7 @@ class RouterCore:
         check_time(now)
         call = Start(link)
         command = (kinds.HELLO, None, now, link.number, len(self.links), payload)
-        call.packed = pack(command)
+        call.packed = pack_start(command)
         call.expected = expected(command)
         link.stage(call)
         return call

@@ -33,7 +33,7 @@ from openpit.marketdata.service import MarketDataService
 from openpit.pretrade.handles import Request, Reservation
 from openpit.shards.paths import path_of
 from openpit.wire.classes import MAIN, find, is_importable, is_main_imported, missing, tell
-from openpit.wire.limits import FRAME_BYTES
+from openpit.wire.limits import START_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -221,7 +221,7 @@ def dump_policies(
     for part in (by_name, code, rest, list(policies)):
         _dump(pickler, part)
     payload = file.getvalue()
-    if len(payload) > FRAME_BYTES - _ROOM:
+    if len(payload) > START_BYTES - _ROOM:
         raise ShardStartError(_too_large(policies, len(payload)), 0)
     return payload, pickler.services, frozenset(told)
 
@@ -261,7 +261,7 @@ def _too_large(policies: Sequence[BuiltinPolicy], size: int) -> str:
     largest, name = max(sizes)
     return (
         f"a policy cannot be copied into a worker: {name} takes {largest:,} bytes, all policies "
-        f"{size:,}; the limit is {FRAME_BYTES - _ROOM:,}: keep a large table in a module, which "
+        f"{size:,}; the limit is {START_BYTES - _ROOM:,}: keep a large table in a module, which "
         "each worker imports by its name, or load it at first use"
     )
 

@@ -19,6 +19,7 @@ from openpit.errors import WireError
 from openpit.shards.setup import first_command, start_shard
 from openpit.wire import kinds
 from openpit.wire.frames import FrameReader, frame, pack
+from openpit.wire.limits import START_BYTES
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -180,7 +181,7 @@ def await_ready(poller: select.poll, seconds: float, looks: int) -> list[tuple[i
 
 def _hello(command_fd: int, reply_fd: int) -> tuple[ShardCore, list[Frame]] | None:
     """Read the first command and load the engine; return it, and what came behind the command."""
-    reader = FrameReader()
+    reader = FrameReader(START_BYTES)
     arrived: list[Frame] = []
     while not arrived:
         data = os.read(command_fd, READ_BYTES)

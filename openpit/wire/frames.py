@@ -17,12 +17,22 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 from msgpack import Packer, UnpackException, unpackb
 
 from openpit.errors import FrameTooLarge, WireError
-from openpit.wire.limits import FRAME_BYTES
+from openpit.wire.limits import FRAME_BYTES, START_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["VERSION", "Frame", "FrameReader", "Message", "frame", "frames", "pack", "pack_rows"]
+__all__ = [
+    "VERSION",
+    "Frame",
+    "FrameReader",
+    "Message",
+    "frame",
+    "frames",
+    "pack",
+    "pack_rows",
+    "pack_start",
+]
 
 VERSION: Final = 1
 """Both ends of a pipe speak exactly this version."""
@@ -65,6 +75,17 @@ def pack(message: Sequence[object]) -> bytes:
     return packed
 
 
+def pack_start(message: Sequence[object]) -> bytes:
+    """Pack the first message of a connection, which may be as large as ``START_BYTES``.
+
+    The buffer goes with it: that of the other messages would stay so large.
+    """
+    packed: bytes = Packer(use_bin_type=True).pack(message)
+    if len(packed) > START_BYTES - _HEAD_BYTES:
+        raise too_large(len(packed), START_BYTES)
+    return packed
+
+
 def pack_rows(messages: Sequence[Sequence[object]]) -> bytes:
     """Pack messages one after the other, in one call; errors as :func:`pack`."""
     packed: bytes = _pack(messages)
@@ -75,10 +96,10 @@ def pack_rows(messages: Sequence[Sequence[object]]) -> bytes:
     return packed
 
 
-def too_large(size: int) -> FrameTooLarge:
+def too_large(size: int, limit: int | None = None) -> FrameTooLarge:
     """Return the error of a message over the frame limit."""
     return FrameTooLarge(
-        f"a message of {size} bytes is over the frame limit of {FRAME_BYTES} bytes"
+        f"a message of {size} bytes is over the frame limit of {limit or FRAME_BYTES} bytes"
     )
 
 
@@ -97,7 +118,7 @@ def frames(first: int, pieces: Sequence[Piece]) -> bytes:
     batch: list[bytes] = []
     size = total = 0
     for packed, count in pieces:
-        if size + len(packed) > FRAME_BYTES - _HEAD_BYTES:
+        if batch and size + len(packed) > FRAME_BYTES - _HEAD_BYTES:
             done.append(frame(first, b"".join(batch), total))
             first += total
             batch = []
@@ -110,12 +131,16 @@ def frames(first: int, pieces: Sequence[Piece]) -> bytes:
 
 
 class FrameReader:
-    """Puts frames together from bytes that arrive in any portions."""
+    """Puts frames together from bytes that arrive in any portions.
 
-    __slots__ = ("_pending",)
+    ``first`` is the limit of the first frame, in bytes; the others have ``FRAME_BYTES``.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_first", "_pending")
+
+    def __init__(self, first: int = 0) -> None:
         self._pending = bytearray()
+        self._first = first
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take bytes; return the frames that are complete now, in order.
@@ -131,18 +156,21 @@ class FrameReader:
         elif (
             len(data) > _PREFIX_BYTES and _size(data)[0] == len(data) - _PREFIX_BYTES <= FRAME_BYTES
         ):
+            self._first = 0
             return [_read(data[_PREFIX_BYTES:])]  # one whole frame: the case of one call at a time
         complete: list[Frame] = []
         start = 0
         available = len(source)
         while available - start >= _PREFIX_BYTES:
             (size,) = _size(source, start)
-            if size > FRAME_BYTES:
-                raise WireError(f"a frame of {size} bytes is over the limit of {FRAME_BYTES} bytes")
+            if size > FRAME_BYTES and size > self._first:
+                limit = max(FRAME_BYTES, self._first)
+                raise WireError(f"a frame of {size} bytes is over the limit of {limit} bytes")
             end = start + _PREFIX_BYTES + size
             if end > available:
                 break
             complete.append(_read(source[start + _PREFIX_BYTES : end]))
+            self._first = 0
             start = end
         if source is pending:
             del pending[:start]

@@ -12,6 +12,7 @@ __all__ = [
     "MARKET_BACKLOG",
     "NESTING",
     "ROWS_PER_FRAME",
+    "START_BYTES",
 ]
 
 FRAME_BYTES: Final = 16 * 1024 * 1024
@@ -19,6 +20,13 @@ FRAME_BYTES: Final = 16 * 1024 * 1024
 
 A plain order takes some 40 bytes, so full credits fit twenty times over. What is larger is a
 mistake or garbage, and must not make the other side reserve memory for it.
+"""
+
+START_BYTES: Final = 1024 * 1024 * 1024
+"""Largest first frame of a connection, which carries the policies with all that they hold.
+
+A policy may hold a table of every instrument; a worker that would need a gigabyte for it had better
+read it from a file.
 """
 
 ACCOUNT_TEXT_BYTES: Final = 256

@@ -305,3 +305,30 @@ def test_a_daemonic_process_says_that_it_may_not(desk: Path) -> None:
     (desk / "daemon.py").write_text(program)
 
     assert "a daemonic process of multiprocess may not start workers" in run(desk, "daemon.py")[1]
+
+
+def test_a_policy_with_a_table_of_twenty_megabytes_travels(desk: Path) -> None:
+    (desk / "desks.py").write_text(DESKS)
+    (desk / "program.py").write_text("""
+import openpit
+from desks import order
+from openpit.pretrade import Policy, PolicyDecision, PolicyReject, RejectCode
+
+class Table(Policy):
+    name = "Table"
+    def __init__(self):
+        self.rows = bytes(20_000_000) + b"end"
+    def perform_pre_trade_check(self, ctx, order):
+        text = f"{len(self.rows)} {self.rows[-3:].decode()}"
+        reject = PolicyReject(code=RejectCode.OTHER, reason="no", details=text)
+        return PolicyDecision.reject([reject])
+
+if __name__ == "__main__":
+    stage = openpit.Engine.builder().sharded(shards=2).pre_trade(policy=Table())
+    with stage.build() as engine:
+        print(engine.execute_pre_trade(order=order(openpit.Order)).rejects[0].details)
+""")
+
+    out, error = run(desk, "program.py")
+
+    assert (out, error) == ("20000003 end\n", "")

@@ -17,6 +17,7 @@ import pytest
 from openpit.engine.custom import CustomPolicy
 from openpit.errors import ShardStartError
 from openpit.pretrade import Policy
+from openpit.shards import copying
 from openpit.shards.copying import PolicyUnpickler, dump_policies
 
 if TYPE_CHECKING:
@@ -88,7 +89,11 @@ def test_closures_and_partials_are_copied() -> None:
     assert half(2) == (3, 1)
 
 
-def test_a_policy_that_fills_more_than_a_frame_is_refused_with_the_limit() -> None:
-    text = refusal(bytes(20_000_000))
-    assert text.startswith("Limits takes 20,000,")
-    assert "the limit is 16,711,680" in text
+def test_a_policy_that_fills_more_than_the_first_frame_is_refused_with_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(copying, "START_BYTES", 1_000_000)
+    assert copied(bytes(930_000)) == bytes(930_000)
+    text = refusal(bytes(940_000))
+    assert text.startswith("Limits takes 940,")
+    assert "the limit is 934,464" in text

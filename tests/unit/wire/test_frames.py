@@ -78,3 +78,18 @@ def raw(elements: object) -> bytes:
 def test_what_is_no_frame(data: bytes, text: str) -> None:
     with pytest.raises(WireError, match=text):
         FrameReader().feed(data)
+
+
+def test_the_first_frame_of_a_connection_may_be_larger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "FRAME_BYTES", 60)
+    monkeypatch.setattr(wire, "START_BYTES", 200)
+    start = frames(0, [(wire.pack_start((21, b"x" * 150)), 1), (pack((1,)), 1)])
+    reader = FrameReader(200)
+
+    assert reader.feed(start) == [(0, ((21, b"x" * 150),)), (1, ((1,),))]
+    with pytest.raises(WireError, match=r"a frame of 169 bytes is over the limit of 60 bytes"):
+        reader.feed(frames(2, [(wire.pack_start((21, b"x" * 150)), 1)]))
+    with pytest.raises(FrameTooLarge, match="over the frame limit of 200 bytes"):
+        wire.pack_start((21, b"x" * 200))
+    with pytest.raises(WireError, match=r"a frame of 169 bytes is over the limit of 160 bytes"):
+        FrameReader(160).feed(start)
