@@ -237,9 +237,10 @@ def _handled(number: int, handler: Callable[[int, Any], object]) -> Iterator[lis
 def _moments_of(prepare: Prepare, *, callbacks: bool) -> list[Moment]:
     found: list[Moment] | None = None
     for _ in range(9):
-        call = prepare()[1]
+        world, call = prepare()
         watch = _Watch(callbacks=callbacks)
         _follow(watch, call)
+        del world  # not before: a request that outlives its engine is refused
         # What is done once, such as filling a cache, is done by now.
         if watch.moments == found:
             return found

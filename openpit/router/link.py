@@ -144,6 +144,8 @@ class ShardLink:
     @property
     def reason(self) -> str:
         """Why this shard takes nothing."""
+        if self.is_up:  # what it was asked while it was stalled came back unasked
+            return "it was stalled, and has answered since"
         if self.why is None:
             return "the engine is closed"
         return f"stalled: {self.why}" if self.is_stalled else self.why
@@ -159,6 +161,8 @@ class ShardLink:
             return EngineClosed(self.reason)
         if self.is_stalled:
             return ShardStalled(f"shard {self.number} is {self.reason}", self.number)
+        if self.is_up:
+            return ShardStalled(f"shard {self.number}: {self.reason}", self.number)
         return ShardDown(f"shard {self.number} is down: {self.reason}", self.number)
 
     def stats(self) -> ShardStats:

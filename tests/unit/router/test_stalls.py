@@ -173,6 +173,22 @@ def test_a_procedure_goes_on_without_and_says_that_it_is_not_known() -> None:
 # --- it answers again --------------------------------------------------------------------------
 
 
+def test_a_group_is_not_changed_when_a_check_came_back_from_a_stall_that_is_over() -> None:
+    bench = Bench()
+    accounts = [IN_SHARD_0, IN_SHARD_1]
+    call = bench.core.procedure(NOW, change_group, NOW, "register", accounts, 7)
+    assert [len(bench.sent(number)) for number in (0, 1)] == [1, 1]
+
+    stall(bench)
+    bench.reply(0, (kinds.DONE, 1, 1))
+    assert bench.core.links[0].is_up
+    bench.reply(1, (kinds.DONE, 1, 1))
+
+    with pytest.raises(ShardStalled, match="shard 0: it was stalled, and has answered since"):
+        call.result()
+    assert [bench.sent(number) for number in (0, 1)] == [[], []]
+
+
 def test_any_whole_answer_makes_it_one_like_the_others() -> None:
     bench = stalled()
     bench.core.news.clear()
