@@ -71,14 +71,20 @@ class Ends:
             else:
                 is_free = face.retire()
             if is_free:
-                while self.descriptors:
-                    os.close(self.descriptors.pop())
+                self._close_descriptors()
                 end_workers(self.workers, self._seconds)
             else:
                 # A thread hangs in the polling of these descriptors. They end with the process.
-                for worker in self.workers:
-                    worker.kill()
+                self._kill_workers()
             self.is_over = True
+
+    def _close_descriptors(self) -> None:
+        while self.descriptors:
+            os.close(self.descriptors.pop())
+
+    def _kill_workers(self) -> None:
+        for worker in self.workers:
+            worker.kill()
 
     def forget(self) -> None:
         """Leave everything as it is: it was never whole, or is another process's."""

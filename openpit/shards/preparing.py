@@ -32,7 +32,7 @@ def preparation(name: str) -> dict[str, Any]:
     try:
         told["dir"] = os.getcwd()  # noqa: PTH109 - as text
     except FileNotFoundError:
-        told["sys_path"] = [entry for entry in path if entry]
+        told["sys_path"] = list(filter(None, path))
     if is_main_imported():
         main = sys.modules["__main__"]
         spec = getattr(main, "__spec__", None)
