@@ -65,6 +65,15 @@ class ManyCall(Call):
         # Items without a result, and one more while there is something left to encode.
         self._left = items + 1
 
+    def result(self) -> Any:
+        # A stalled shard's part keeps this call until it is answered: what the caller lets go of
+        # must not hang on it.
+        try:
+            return super().result()
+        finally:
+            self.value = None
+            self.results = []
+
     def fed(self, core: RouterCore) -> None:
         """Learn that everything is encoded."""
         self.settle(core, 1)

@@ -295,10 +295,10 @@ class Simulation:
         self.observer.at_rest()
 
 
-def simulate(seed: int, events: int = EVENTS) -> Simulation:
+def simulate(seed: int, kind: type[Simulation] = Simulation) -> Simulation:
     """Run the simulation of a seed; an AssertionError tells the event at which it went wrong."""
     gc.disable()  # finalisers run when the last reference goes, and at no other time
-    simulation = Simulation(seed, events)
+    simulation = kind(seed)
     try:
         simulation.run()
     except BaseException as error:

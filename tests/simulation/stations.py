@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from link import ShardStub
 
@@ -18,7 +19,7 @@ from openpit.router.aio_proxies import (
 )
 from openpit.router.link import Runner
 from openpit.router.proxies import Handles
-from openpit.wire import kinds
+from openpit.wire import failures, kinds
 from openpit.wire.frames import FrameReader
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from openpit.router.core import RouterCore
 
-__all__ = ["HANDLES", "Cancelled", "Face", "Register", "Shard", "register"]
+__all__ = ["HANDLES", "Cancelled", "Face", "Register", "Shard", "Stub", "register"]
 
 
 class Cancelled(BaseException):
@@ -118,12 +119,24 @@ HANDLES = Handles(AsyncLocalReservation, HeldReservation, Operation, Request)
 """The handles that callers get: those of the asyncio face, registered."""
 
 
+class Stub(ShardStub):
+    """A shard whose replies are the same wherever it runs.
+
+    A traceback names files and looks different in each Python: the sizes of replies, and so the
+    events of a seed, would depend on both.
+    """
+
+    def receive(self, data: bytes) -> bytes:
+        with patch.object(failures, "format_exception", lambda error: [f"at {error}"]):
+            return super().receive(data)
+
+
 class Shard:
     """A shard with its two pipes, and what an observer sees pass."""
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.stub = ShardStub()
+        self.stub = Stub()
         self.is_dead = False
         self.commands = bytearray()  # on their way to the shard
         self.replies = bytearray()  # on their way to the router

@@ -13,8 +13,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from link import ShardStub
 from simulator import Simulation, simulate
+from stations import Stub
 
 from openpit.wire import kinds
 
@@ -70,7 +70,7 @@ def test_the_same_seed_gives_the_same_trace() -> None:
 def test_a_shard_is_a_function_of_its_commands() -> None:
     for seed in range(1, 31):
         for shard in simulate(seed).shards:
-            again = ShardStub()
+            again = Stub()
             assert [again.receive(portion) for portion in shard.fed] == shard.said
 
 
@@ -92,9 +92,7 @@ def test_much_happens() -> None:
     replies: Counter[int] = Counter()
     Noting.noted = noted
     for seed in range(1, 151):
-        simulation = Noting(seed)
-        simulation.run()
-        for shard in simulation.shards:
+        for shard in simulate(seed, Noting).shards:
             commands.update(command[0] for command in shard.seen)
             replies.update(reply[0] for reply in shard.answers.values())
     for event in (

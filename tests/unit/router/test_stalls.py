@@ -92,8 +92,32 @@ def test_an_order_of_a_batch_is_denied_and_the_others_are_answered() -> None:
     stall(bench)
     bench.reply(1, (kinds.ACCEPTED, 1, 1))
 
-    assert [result.ok for result in batch.result()] == [False, True]
-    assert batch.result()[0].rejects[0].details == f"shard 0: {SILENT}"
+    denied, accepted = batch.result()
+    assert (denied.ok, accepted.ok) == (False, True)
+    assert denied.rejects[0].details == f"shard 0: {SILENT}"
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        lambda core, call: core.stall(core.links[0], SILENT),
+        lambda core, call: call.expire(core, SILENT),
+    ],
+    ids=["stall", "deadline"],
+)
+def test_what_a_batch_gave_hangs_on_no_part_that_is_still_unanswered(ends: Any) -> None:
+    bench = Bench(custom=True)
+    batch = bench.many(IN_SHARD_0, IN_SHARD_1)
+    while batch.feed(bench.core):
+        pass
+    bench.reply(1, RESERVED)
+    ends(bench.core, batch)
+
+    results = batch.result()
+    assert [result.ok for result in results] == [False, True]
+    assert not bench.core.dropped
+    del results
+    assert [(link.number, handle) for link, handle in bench.core.dropped] == [(1, 1)]
 
 
 def test_a_drop_under_way_keeps_nobody_waiting_any_more() -> None:
