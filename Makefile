@@ -28,7 +28,7 @@ FIND_PYTHON = for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 pyth
 	if "$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done
 
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format bench loadtest differential simulate interrupts reference install dev clean
+.PHONY: help run test lint format generated bench loadtest differential simulate interrupts reference install dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ format: $(STAMPS)/dev ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+generated: $(STAMPS)/dev ## write the blocking public classes from the asyncio ones
+	$(BIN)/python scripts/blocking_faces.py
+
 bench: $(STAMPS)/dev reference ## ratios against the reference and, with BASELINE=REV, a commit of before
 	$(BIN)/python -m bench $(if $(BASELINE),--baseline "$(BASELINE)") $(BENCH)
 
@@ -65,7 +68,7 @@ simulate: $(STAMPS)/dev ## the simulation rung over SEEDS (SEEDS=1-500), FUZZ ba
 
 interrupts: $(STAMPS)/dev ## an exception at every moment of every call on shards, not at a sample
 	OPENPIT_MOMENTS="$(MOMENTS)" OPENPIT_SEED="$(SEED)" \
-		$(BIN)/pytest -n auto --timeout 1800 tests/unit/router/test_interrupts.py
+		$(BIN)/pytest -n auto --timeout 1800 tests/unit/faces/test_interrupts.py
 
 # Failing to fetch it is no failure: the tests that need it are skipped, and say why.
 reference: $(STAMPS)/venv ## install the reference wheel into build/reference

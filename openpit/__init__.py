@@ -50,11 +50,11 @@ from openpit.errors import (
     ShardStartError,
     SomeItemsFailed,
 )
+from openpit.faces.aio.engine import AsyncShardedEngine
+from openpit.faces.blocking.engine import ShardedEngine
 from openpit.param import AdjustmentAmount, Leverage, MonetaryAmount, PositionMode
 from openpit.param.enums import ConfigureErrorKind
 from openpit.pretrade import PostTradeResult
-from openpit.router.aio_engine import AsyncShardedEngine
-from openpit.router.engine import ShardedEngine
 from openpit.router.stats import ShardStats
 
 __all__ = [

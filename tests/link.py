@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from openpit.router.engine import ShardedEngine
-from openpit.router.feeds import Feed
+from openpit.faces.blocking.engine import ShardedEngine
+from openpit.faces.feeds import Feed
 from openpit.router.link import Runner
 from openpit.router.proxies import BLOCKING
 from openpit.shards.setup import start_shard
@@ -20,7 +20,7 @@ from openpit.wire.frames import FrameReader, frame, pack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from openpit.router.builder import ReadyShardedEngineBuilder
+    from openpit.faces.stages import ReadyShardedEngineBuilder
     from openpit.router.core import RouterCore
     from openpit.shards.core import ShardCore
 

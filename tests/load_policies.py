@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import multiprocess
 
 from openpit.pretrade import Policy, PolicyDecision, PolicyReject, RejectCode, RejectScope
-from openpit.shards.slots import slot_of, spread_slots
+from openpit.slots import slot_of, spread_slots
 
 if TYPE_CHECKING:
     from openpit import ExecutionReport, Order

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from link import ShardStub
 
-from openpit.router.aio import AsyncDriver
-from openpit.router.aio_engine import AsyncShardedEngine
-from openpit.router.aio_proxies import ASYNC
-from openpit.router.blocking import BlockingDriver
-from openpit.router.engine import ShardedEngine
+from openpit.faces.aio.driver import AsyncDriver
+from openpit.faces.aio.engine import AsyncShardedEngine
+from openpit.faces.aio.handles import ASYNC
+from openpit.faces.blocking.driver import BlockingDriver
+from openpit.faces.blocking.engine import ShardedEngine
 from openpit.router.proxies import BLOCKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openpit.router.builder import ReadyShardedEngineBuilder
+    from openpit.faces.stages import ReadyShardedEngineBuilder
 
 __all__ = ["NearWorker", "near", "near_async", "workers_of"]
 

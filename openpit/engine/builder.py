@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from typing import Self
 
     from openpit.engine.engine import Engine
+    from openpit.faces.stages import ShardedEngineBuilder
     from openpit.marketdata import QuoteTtl
     from openpit.pretrade.policies.registration import ReadyBuilder
     from openpit.pretrade.policy import Policy
     from openpit.pretrade.runtime import BuiltinPolicy
-    from openpit.router.builder import ShardedEngineBuilder
     from openpit.router.stats import ShardStats
 
 __all__ = [
@@ -87,14 +87,14 @@ class EngineBuilder(Opaque):
         ``shards`` is the number of workers, None for one per core. A policy object is copied into
         every worker when the engine is built: one that keeps state across accounts sees the
         accounts of its shard only. The other options are explained by
-        :class:`openpit.router.builder.ShardedEngineBuilder`.
+        :class:`openpit.faces.stages.ShardedEngineBuilder`.
 
         Raises:
             TypeError: an option that there is not, or one of a wrong class.
             ValueError: a figure out of its range.
         """
         # The public API asks an engine builder for what lies two layers above: imported on use.
-        from openpit.router.builder import ShardedEngineBuilder  # noqa: PLC0415 - see above
+        from openpit.faces.stages import ShardedEngineBuilder  # noqa: PLC0415 - see above
 
         return ShardedEngineBuilder._of(
             self._clock,

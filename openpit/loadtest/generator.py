@@ -12,7 +12,7 @@ from openpit.loadtest.flow import flow
 from openpit.loadtest.messages import Failed, Generated, Ready
 from openpit.loadtest.pacing import Pacer, Schedule, Sinks
 from openpit.loadtest.usage import collections, own
-from openpit.shards.slots import slot_of, spread_slots
+from openpit.slots import slot_of, spread_slots
 
 if TYPE_CHECKING:
     from collections.abc import Callable

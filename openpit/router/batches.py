@@ -17,7 +17,7 @@ from openpit.router.answers import CHECKS, Raised, denial, read_execute
 from openpit.router.calls import Call, Entry, overload, unknown
 from openpit.router.expected import EXECUTED
 from openpit.router.orders import captured_order
-from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
+from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_rows
 from openpit.wire.rows import DecodedRejects

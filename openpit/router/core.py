@@ -30,7 +30,7 @@ from openpit.router.orders import (
 from openpit.router.reporting import ReportMany
 from openpit.router.upkeep import Drop, Owed, Quote, Start, let_go, say_goodbye
 from openpit.router.wide import BroadRates, arm, check_without_account
-from openpit.shards.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
+from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_start
 from openpit.wire.limits import CREDITS, ROWS_PER_FRAME

@@ -67,7 +67,7 @@ _REFUSED: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
 )
 _STREAMS: Final = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
 _SENTINELS: Final = ("MISSING", "KW_ONLY", "_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR")
-_ROUTER: Final = "openpit.router."
+_CALLER: Final = ("openpit.router.", "openpit.client.", "openpit.faces.")
 _ROOM: Final = 65536  # in the frame, beside the policies
 
 
@@ -280,7 +280,7 @@ def _refuse_bound(obj: Any) -> None:
     for refused, why in _REFUSED:
         if isinstance(obj, refused):
             raise TypeError(f"{kind.__module__}.{kind.__qualname__} cannot be copied: {why}")
-    if kind.__module__.startswith(_ROUTER):
+    if kind.__module__.startswith(_CALLER):
         raise TypeError("an engine and its handles stay in their process")
 
 

@@ -17,7 +17,7 @@ from openpit.errors import WireError
 from openpit.marketdata.service import MarketDataService
 from openpit.shards.copying import PolicyUnpickler
 from openpit.shards.core import ShardClock, ShardCore
-from openpit.shards.slots import MAX_SHARDS, slot_of, spread_slots
+from openpit.slots import MAX_SHARDS, slot_of, spread_slots
 from openpit.wire import kinds
 from openpit.wire.classes import load
 

@@ -18,13 +18,13 @@ from scripted import LOGS, Desk, LateDesk, ScenarioInterpreter
 
 import openpit
 from openpit.engine.builder import EngineBuilder
+from openpit.faces.aio.engine import AsyncShardedEngine
+from openpit.faces.aio.handles import ASYNC
+from openpit.faces.feeds import Feed
+from openpit.faces.stages import ReadyShardedEngineBuilder
 from openpit.pretrade.policies.order_size_limit import OrderSizeLimitPolicy
 from openpit.pretrade.policies.order_validation import OrderValidationPolicy
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
-from openpit.router.aio_engine import AsyncShardedEngine
-from openpit.router.aio_proxies import ASYNC
-from openpit.router.builder import ReadyShardedEngineBuilder
-from openpit.router.feeds import Feed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence

@@ -30,8 +30,8 @@ from openpit.pretrade.policies import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.pretrade import Policy
-    from openpit.router.aio_engine import AsyncShardedEngine
 
 Run = "Callable[[Coroutine[Any, Any, None]], None]"
 
@@ -171,7 +171,7 @@ def test_calls_of_one_turn_leave_as_one_frame_per_shard(
                 writes.append(fd)
                 return write(fd, data)
 
-            monkeypatch.setattr("openpit.router.ports.os.write", counted)
+            monkeypatch.setattr("openpit.faces.pipes.os.write", counted)
             results = await asyncio.gather(*[engine.execute_pre_trade(buy(n)) for n in range(256)])
             monkeypatch.undo()
             assert sum(result.ok for result in results) == 256
@@ -333,7 +333,7 @@ def test_quotes_of_other_threads_reach_the_shards(run: Run) -> None:
 def test_a_shard_that_takes_no_quotes_is_given_up(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("openpit.router.aio.MARKET_BACKLOG", 100)
+    monkeypatch.setattr("openpit.faces.aio.driver.MARKET_BACKLOG", 100)
 
     async def story() -> None:
         builder = Engine.builder().sharded(2, timeout=0.3)

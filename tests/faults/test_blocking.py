@@ -33,8 +33,8 @@ from openpit.pretrade.policies import build_order_validation, build_spot_funds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from openpit.faces.blocking.engine import ShardedEngine
     from openpit.pretrade import Policy
-    from openpit.router.engine import ShardedEngine
 
 
 def sharded(*policies: Policy, shards: int = 2, **options: Any) -> ShardedEngine:
@@ -346,7 +346,7 @@ def test_a_full_pipe_blocks_nobody() -> None:
 
 
 def test_a_shard_that_takes_no_quotes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("openpit.router.blocking.MARKET_BACKLOG", 100)
+    monkeypatch.setattr("openpit.faces.blocking.driver.MARKET_BACKLOG", 100)
     builder = Engine.builder().sharded(2, timeout=1.0)
     service = builder.market_data(QuoteTtl.infinite()).build()
     ready = builder.builtin(build_spot_funds().market_data(service, 0))

@@ -20,8 +20,8 @@ from stations import HANDLES, Cancelled, Face, Register, Shard
 
 import openpit
 from openpit.errors import WireError
-from openpit.router.aio_engine import AsyncShardedEngine
-from openpit.router.feeds import Feed
+from openpit.faces.aio.engine import AsyncShardedEngine
+from openpit.faces.feeds import Feed
 from openpit.router.lifecycle import ShardState
 from openpit.router.upkeep import let_go
 

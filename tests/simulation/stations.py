@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from link import ShardStub
 
-from openpit.router.aio_proxies import (
+from openpit.faces.aio.handles import (
     AsyncHeldReservation,
     AsyncLocalReservation,
     AsyncOperationProxy,

@@ -61,7 +61,7 @@ def test_no_public_type_is_unknown_or_ambiguous(tmp_path: Path) -> None:
         for symbol in found["symbols"]
         if any(symbol["name"] == name or symbol["name"].startswith(f"{name}.") for name in names)
     ]
-    assert "openpit.router.aio_engine.AsyncShardedEngine.execute_pre_trade" in {
+    assert "openpit.faces.aio.engine.AsyncShardedEngine.execute_pre_trade" in {
         symbol["name"] for symbol in public
     }
     assert len(public) > 1000

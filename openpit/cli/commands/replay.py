@@ -37,7 +37,7 @@ from openpit.cli.streams import is_stream, one_stream, tell, writing_to_stdout
 from openpit.cli.tables import ConfigError
 from openpit.engine.engine import Engine
 from openpit.errors import ShardStartError
-from openpit.shards.slots import MAX_SHARDS
+from openpit.slots import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator

@@ -35,7 +35,7 @@ from openpit.shards import core as shard_core
 from openpit.shards.copying import dump_policies
 from openpit.shards.core import ShardClock, ShardCore
 from openpit.shards.setup import start_shard
-from openpit.shards.slots import slot_of, spread_slots
+from openpit.slots import slot_of, spread_slots
 from openpit.wire import frames as wire
 from openpit.wire import kinds
 from openpit.wire.frames import FrameReader, frames, pack

@@ -47,7 +47,7 @@ from openpit.pretrade.policies import (
 )
 
 if TYPE_CHECKING:
-    from openpit.router.engine import ShardedEngine
+    from openpit.faces.blocking.engine import ShardedEngine
 
 SECOND = 1_000_000_000
 

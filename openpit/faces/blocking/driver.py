@@ -18,15 +18,15 @@ from threading import Lock, RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from openpit.faces.ends import Ends
+from openpit.faces.feeds import Feed
+from openpit.faces.forks import let_go_in_copies
+from openpit.faces.interrupts import hold, release, through
+from openpit.faces.news import tell
+from openpit.faces.pipes import Port
+from openpit.faces.watch import STALL_SECONDS, Watch
 from openpit.router.calls import INTERRUPTED, Call
-from openpit.router.ends import Ends
-from openpit.router.feeds import Feed
-from openpit.router.forks import let_go_in_copies
-from openpit.router.interrupts import hold, release, through
 from openpit.router.link import Runner
-from openpit.router.news import tell
-from openpit.router.ports import Port
-from openpit.router.watch import STALL_SECONDS, Watch
 from openpit.shards.process import GONE
 from openpit.shards.worker import LOOKS, await_ready
 from openpit.wire.limits import MARKET_BACKLOG

@@ -10,7 +10,7 @@ from link import link
 
 from openpit import Engine
 from openpit.errors import ShardOverloaded
-from openpit.router.watch import Watch
+from openpit.faces.watch import Watch
 
 TIMEOUT = 4.0
 STALL_TIMEOUT = 30.0

@@ -19,12 +19,12 @@ from near import near, near_async, workers_of
 
 from openpit import Engine
 from openpit.errors import EngineClosed, ShardDown
+from openpit.faces.interrupts import hold
 from openpit.pretrade.policies import (
     OrderSizeBrokerBarrier,
     OrderSizeLimit,
     build_order_size_limit,
 )
-from openpit.router.interrupts import hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable

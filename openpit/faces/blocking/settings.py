@@ -1,86 +1,25 @@
-"""The public handle on the settings of a sharded engine's policies. Follows spec section 10.
+"""The handle on settings of the blocking face."""
 
-Settings are validated once, on the router's prototype engine, and then applied on every shard. What
-belongs to one account goes to its shard alone.
-"""
+# Generated from ../aio/settings.py by scripts/blocking_faces.py: change it there.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from openpit.client.settings import Blocks, SettingCalls
 from openpit.core.opaque import Opaque
-from openpit.engine.configurator import Configurator
-from openpit.param.ids import AccountId
 from openpit.pretrade.results import AccountBlockOutcomes, PolicyConfigurationResult
-from openpit.router.wide import everywhere, refuse_stalled
-from openpit.wire import kinds
-from openpit.wire.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import EllipsisType
 
-    from openpit.param.ids import Asset
+    from openpit.param.ids import AccountId, Asset
     from openpit.param.values import Pnl
     from openpit.pretrade import PnlHaltReason
     from openpit.pretrade import policies as settings
-    from openpit.pretrade.rejects import AccountBlock
-    from openpit.router.calls import Call, Steps
-    from openpit.router.core import RouterCore
 
-__all__ = ["Blocks", "SettingCalls", "ShardedConfigurator"]
-
-Blocks = list[tuple[int, "AccountBlock"]]
-
-
-def _merged(answers: list[Blocks | None]) -> Blocks:
-    """Return the blocks of all shards, sorted by account."""
-    blocks = [block for answer in answers for block in answer or ()]
-    return sorted(blocks, key=lambda block: block[0])
-
-
-class SettingCalls:
-    """The calls behind the methods of both faces' handles."""
-
-    __slots__ = ("_core", "_prototype")
-
-    def __init__(self, core: RouterCore) -> None:
-        self._core = core
-        self._prototype = Configurator._of(core.prototype)
-
-    def of_all(self, now: int, method: str, name: str, values: dict[str, object]) -> Call:
-        """Validate on the prototype, which takes the settings too, and apply on every shard."""
-        given = {key: value for key, value in values.items() if value is not ...}
-        return self._core.procedure(now, self._settings, now, method, name, given)
-
-    def _settings(
-        self, core: RouterCore, now: int, method: str, name: str, given: dict[str, object]
-    ) -> Steps:
-        refuse_stalled(core.links)  # before the prototype takes them
-        # Only when its turn has come: the router counts by the settings that the shards will have.
-        validate = partial(getattr(self._prototype, method), name, **given)
-        try:
-            arguments = encode({"name": name, **given}, bare=True)
-        except TypeError:
-            validate()  # says what is wrong with it; nothing has been applied anywhere
-            raise
-        validate()
-        command = (kinds.CONFIGURE, None, now, method, arguments)
-        blocks = yield from everywhere(core, command, _merged)
-        return blocks
-
-    def of_account(self, now: int, method: str, name: str, values: dict[str, object]) -> Call:
-        """Apply on the account's shard, which validates as well."""
-        account = values["account"]
-        if isinstance(account, AccountId):
-            try:
-                return self._core.configure(now, account._value, method, {"name": name, **values})
-            except TypeError:
-                getattr(self._prototype, method)(name, **values)  # says what is wrong with it
-                raise
-        getattr(self._prototype, method)(name, **values)
-        raise AssertionError(f"{method} took an account of no account's class: {values!r}")
+__all__ = ["ShardedConfigurator"]
 
 
 class ShardedConfigurator(Opaque):

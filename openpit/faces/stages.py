@@ -20,18 +20,18 @@ from openpit.engine.builder import (
     check_policies,
 )
 from openpit.errors import ShardStartError
-from openpit.router.aio import AsyncDriver
-from openpit.router.aio_engine import AsyncShardedEngine
-from openpit.router.aio_proxies import ASYNC
-from openpit.router.blocking import BlockingDriver
+from openpit.faces.aio.driver import AsyncDriver
+from openpit.faces.aio.engine import AsyncShardedEngine
+from openpit.faces.aio.handles import ASYNC
+from openpit.faces.blocking.driver import BlockingDriver
+from openpit.faces.blocking.engine import ShardedEngine
+from openpit.faces.interrupts import hold, release
+from openpit.faces.watch import STALL_SECONDS
 from openpit.router.core import RouterCore
-from openpit.router.engine import ShardedEngine
-from openpit.router.interrupts import hold, release
 from openpit.router.proxies import BLOCKING, Handles
-from openpit.router.watch import STALL_SECONDS
 from openpit.shards.copying import dump_policies
 from openpit.shards.process import Worker, refuse_unguarded_main
-from openpit.shards.slots import MAX_SHARDS
+from openpit.slots import MAX_SHARDS
 from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:

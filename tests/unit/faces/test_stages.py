@@ -12,8 +12,8 @@ from flow import buy, report
 from link import link
 
 import openpit
+from openpit.faces.stages import ShardedEngineBuilder, ShardedOptions
 from openpit.pretrade.policies import build_order_validation
-from openpit.router.builder import ShardedEngineBuilder, ShardedOptions
 
 NAMES = [field.name for field in fields(ShardedOptions)]
 

@@ -1,12 +1,12 @@
-"""The handle on settings of the asyncio face: as the blocking one, with methods to be awaited."""
+"""The handle on settings of the asyncio face."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from openpit.client.settings import Blocks, SettingCalls
 from openpit.core.opaque import Opaque
 from openpit.pretrade.results import AccountBlockOutcomes, PolicyConfigurationResult
-from openpit.router.settings import Blocks, SettingCalls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Self
 from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
 from openpit.engine.engine import checked_adjustments
-from openpit.router.aio_accounts import AsyncShardedAccounts
-from openpit.router.aio_settings import AsyncShardedConfigurator
+from openpit.faces.aio.accounts import AsyncShardedAccounts
+from openpit.faces.aio.settings import AsyncShardedConfigurator
 from openpit.router.orders import timed
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from openpit.account_adjustment import Adjustment
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
+    from openpit.faces.aio.driver import AsyncDriver
     from openpit.param.ids import AccountId
     from openpit.pretrade.async_handles import AsyncReservation
     from openpit.pretrade.narrowed import (
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
         DryRunReport,
     )
     from openpit.pretrade.results import PostTradeResult
-    from openpit.router.aio import AsyncDriver
     from openpit.router.batches import ExecuteMany
     from openpit.router.core import RouterCore
     from openpit.router.stats import ShardStats
@@ -39,11 +39,12 @@ __all__ = ["AsyncShardedEngine"]
 class AsyncShardedEngine(Opaque):
     """An engine whose accounts are spread over worker processes, for one event loop.
 
-    Made by ``await Engine.builder().sharded(...)....build_async()``; to be used on the loop that it
-    was built on. Its methods are awaited, and so are those of the handles that it gives out. A call
-    that is cancelled is given up: a reservation that nobody received is rolled back. It has the
-    methods of :class:`openpit.Engine`, with the same results and exceptions; what only several
-    processes can do is this:
+    Made by ``await Engine.builder().sharded(...)....build_async()``; to be used on that loop.
+    Its methods are awaited, and so are those of the handles that it gives out. A call that is
+    cancelled is given up: a reservation that nobody received is rolled back.
+
+    It has the methods of :class:`openpit.Engine`, with the same results and exceptions; what only
+    several processes can do is this:
 
     * An order that its shard cannot check is denied, with one reject of policy ``Router``, code
       ``SystemUnavailable``, and the shard's number in the details.

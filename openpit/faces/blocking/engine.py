@@ -1,5 +1,7 @@
 """The public blocking engine over several worker processes."""
 
+# Generated from ../aio/engine.py by scripts/blocking_faces.py: change it there.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
@@ -7,9 +9,9 @@ from typing import TYPE_CHECKING, Self
 from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
 from openpit.engine.engine import checked_adjustments
-from openpit.router.accounts import ShardedAccounts
+from openpit.faces.blocking.accounts import ShardedAccounts
+from openpit.faces.blocking.settings import ShardedConfigurator
 from openpit.router.orders import timed
-from openpit.router.settings import ShardedConfigurator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from openpit.account_adjustment import Adjustment
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
+    from openpit.faces.blocking.driver import BlockingDriver
     from openpit.param.ids import AccountId
     from openpit.pretrade.handles import Reservation
     from openpit.pretrade.narrowed import (
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     )
     from openpit.pretrade.results import PostTradeResult
     from openpit.router.batches import ExecuteMany
-    from openpit.router.blocking import BlockingDriver
     from openpit.router.core import RouterCore
     from openpit.router.stats import ShardStats
 
@@ -39,8 +41,10 @@ __all__ = ["ShardedEngine"]
 class ShardedEngine(Opaque):
     """An engine whose accounts are spread over worker processes; any threads may call it.
 
-    Made by ``Engine.builder().sharded(...)``. It has the methods of :class:`openpit.Engine`, with
-    the same results and exceptions; what only several processes can do is this:
+    Made by ``Engine.builder().sharded(...)....build()``.
+
+    It has the methods of :class:`openpit.Engine`, with the same results and exceptions; what only
+    several processes can do is this:
 
     * An order that its shard cannot check is denied, with one reject of policy ``Router``, code
       ``SystemUnavailable``, and the shard's number in the details.

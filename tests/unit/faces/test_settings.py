@@ -26,7 +26,7 @@ from openpit.pretrade.policies import (
 )
 
 if TYPE_CHECKING:
-    from openpit.router.engine import ShardedEngine
+    from openpit.faces.blocking.engine import ShardedEngine
 
 SECOND = timedelta(seconds=1)
 

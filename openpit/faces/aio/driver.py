@@ -15,14 +15,14 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import EngineClosed
+from openpit.faces.ends import Ends
+from openpit.faces.feeds import Feed
+from openpit.faces.forks import let_go_in_copies
+from openpit.faces.news import tell
+from openpit.faces.pipes import Port
+from openpit.faces.watch import STALL_SECONDS, Watch
 from openpit.router.calls import INTERRUPTED
-from openpit.router.ends import Ends
-from openpit.router.feeds import Feed
-from openpit.router.forks import let_go_in_copies
 from openpit.router.link import Runner
-from openpit.router.news import tell
-from openpit.router.ports import Port
-from openpit.router.watch import STALL_SECONDS, Watch
 from openpit.shards.process import GONE
 from openpit.wire.limits import MARKET_BACKLOG
 

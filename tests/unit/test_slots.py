@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from openpit.shards.slots import SLOTS, slot_of, spread_slots
+from openpit.slots import SLOTS, slot_of, spread_slots
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""From public calls to commands, from replies to results. No I/O."""

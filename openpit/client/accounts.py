@@ -1,0 +1,49 @@
+"""The calls behind the handles on accounts. Follows spec section 6.
+
+What one account has (block, currency) is its shard's; what a group has is every shard's;
+memberships change in two phases, on all the listed accounts' shards or on none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openpit.engine.accounts import account_value, group_value
+from openpit.engine.registry import AccountRegistry
+from openpit.router.wide import administration, change_group, everywhere
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from openpit.param.ids import AccountGroupId, AccountId
+    from openpit.router.calls import Call
+    from openpit.router.core import RouterCore
+
+__all__ = ["AccountCalls"]
+
+
+class AccountCalls:
+    """What the methods of the handles call; arguments are checked here."""
+
+    __slots__ = ("_core",)
+
+    def __init__(self, core: RouterCore) -> None:
+        self._core = core
+
+    def of_account(self, now: int, account: AccountId, method: str, *values: object) -> Call:
+        """Call a method of the account's shard."""
+        return self._core.administer(now, account_value(account), method, *values)
+
+    def of_all(self, now: int, method: str, *values: object) -> Call:
+        """Call a method of every shard."""
+        return self._core.procedure(now, everywhere, administration(now, method, *values))
+
+    def change_group(
+        self, now: int, method: str, accounts: Iterable[AccountId], group: AccountGroupId | int
+    ) -> Call:
+        """Register or unregister."""
+        number = group_value(group)
+        listed = [account_value(account) for account in accounts]
+        # The default group is refused before any account is looked at.
+        AccountRegistry().check_register((), number)
+        return self._core.procedure(now, change_group, now, method, listed, number)

@@ -1,0 +1,1 @@
+"""How a caller waits: for a thread, or for an event loop."""
