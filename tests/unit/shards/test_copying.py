@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import io
 import logging
 import socket
@@ -13,10 +14,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from link import link
+from makers import order
 
+import openpit
 from openpit.engine.custom import CustomPolicy
 from openpit.errors import ShardStartError
 from openpit.pretrade import Policy
+from openpit.pretrade.policies import build_order_validation
+from openpit.router.proxies import BLOCKING
 from openpit.shards import copying
 from openpit.shards.copying import PolicyUnpickler, dump_policies
 
@@ -60,6 +66,19 @@ def test_what_stays_in_its_process_is_refused_by_its_path() -> None:
     book = sqlite3.connect(":memory:")
     assert refusal([[book]]).startswith("Limits.held[0][0]: TypeError: cannot pickle")
     book.close()
+
+
+def test_engines_their_handles_and_what_is_behind_them_are_refused() -> None:
+    one = openpit.Engine.builder().no_sync().builtin(build_order_validation()).build()
+    many = link(openpit.Engine.builder().sharded(shards=2).builtin(build_order_validation()))
+    reservation = many.execute_pre_trade(order(1)).reservation
+    held = (one, many, many.accounts(), many.configure(), reservation, many._core, BLOCKING)
+    for thing in (*held, one.execute_pre_trade(order(1)).reservation):
+        assert "an engine and its handles stay in their process" in refusal({"feed": thing}), thing
+    for name in ("faces.blocking.driver.BlockingDriver", "faces.aio.driver.AsyncDriver"):
+        module, _, kind = f"openpit.{name}".rpartition(".")
+        driver = object.__new__(getattr(importlib.import_module(module), kind))
+        assert "an engine and its handles stay in their process" in refusal(driver)
 
 
 def test_a_module_that_no_worker_can_import_is_refused_by_its_name() -> None:
