@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from openpit.client.handles import BLOCKING
 from openpit.faces.blocking.engine import ShardedEngine
 from openpit.faces.feeds import Feed
 from openpit.router.link import Runner
-from openpit.router.proxies import BLOCKING
 from openpit.shards.setup import start_shard
 from openpit.wire import kinds
 from openpit.wire.frames import FrameReader, frame, pack
@@ -20,6 +20,7 @@ from openpit.wire.frames import FrameReader, frame, pack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from openpit.client.client import Client
     from openpit.faces.stages import ReadyShardedEngineBuilder
     from openpit.router.core import RouterCore
     from openpit.shards.core import ShardCore
@@ -77,7 +78,8 @@ class LinkDriver(Runner):
     """The part of a face that a test plays: moves bytes until a call is done."""
 
     def __init__(self, clock: Callable[[], int], split: Split = whole) -> None:
-        self.core: RouterCore
+        self.client: Client
+        self.router: RouterCore
         self.clock = clock
         self.split = split
         self.shards: list[ShardStub] = []
@@ -86,13 +88,14 @@ class LinkDriver(Runner):
         self.told: list[Any] = []
         self.feeds: list[Feed] = []
 
-    def attach(self, core: RouterCore, payload: bytes) -> None:
-        self.core = core
-        for shard_link in core.links:
+    def attach(self, client: Client, payload: bytes) -> None:
+        self.client = client
+        self.router = client.router
+        for shard_link in client.router.links:
             self.shards.append(ShardStub())
             self.commands.append(Conformity(kinds.COMMANDS))
             self.replies.append(Conformity(kinds.REPLIES))
-            self.finish(core.start(shard_link, self.clock(), payload))
+            self.finish(client.router.start(shard_link, self.clock(), payload))
 
     # --- what faces offer ------------------------------------------------------------------------
 
@@ -101,7 +104,7 @@ class LinkDriver(Runner):
 
     def run_part(self, method: Callable[..., Any], *arguments: Any) -> Any:
         call = method(self.clock(), *arguments)
-        while call.feed(self.core):
+        while call.feed(self.client):
             self.pump()
         return self.finish(call)
 
@@ -109,24 +112,24 @@ class LinkDriver(Runner):
         return self.run_part(method, *arguments).result()
 
     def abandon(self, call: Any) -> None:
-        call.abandon(self.core)
+        call.abandon(self.router)
 
     def finalize(self, proxy: Any, *, commit: bool) -> None:
-        self.run(self.core.finalize, proxy, commit)
+        self.run(self.client.finalize, proxy, commit)
 
     def execute_request(self, proxy: Any) -> Any:
-        return self.run(self.core.execute_request, proxy)
+        return self.run(self.client.execute_request, proxy)
 
     def pass_on(self, service: int, operation: object) -> None:
-        if not self.core.is_closed:
-            self.core.quote(self.clock(), service, operation)
+        if not self.router.is_closed:
+            self.client.quote(self.clock(), service, operation)
 
     def stats(self) -> list[Any]:
-        return [shard_link.stats() for shard_link in self.core.links]
+        return [shard_link.stats() for shard_link in self.router.links]
 
     def close(self) -> None:
-        if not self.core.is_closed:
-            self.finish(self.core.close(self.clock()))
+        if not self.router.is_closed:
+            self.finish(self.router.close(self.clock()))
 
     # --- moving bytes ----------------------------------------------------------------------------
 
@@ -142,7 +145,7 @@ class LinkDriver(Runner):
 
     def step(self, number: int) -> bool:
         """Hand over what one shard's link has to send, and the replies to it."""
-        shard_link = self.core.links[number]
+        shard_link = self.router.links[number]
         data = shard_link.take()
         if not data:
             return False
@@ -151,18 +154,18 @@ class LinkDriver(Runner):
             replies = self.shards[number].receive(portion)
             self.replies[number].check(replies)
             for reply in self.split(replies):
-                self.core.receive(shard_link, reply)
+                self.router.receive(shard_link, reply)
         return True
 
     def kill(self, number: int, why: str = "killed by the test") -> None:
         """Lose a shard with everything that is on its way."""
-        self.core.lose(self.core.links[number], why)
+        self.router.lose(self.router.links[number], why)
 
 
 def link(builder: ReadyShardedEngineBuilder, split: Split = whole) -> ShardedEngine:
     """Return the engine that ``builder.build()`` would, without processes."""
     plan = builder._plan()
     driver = LinkDriver(builder._clock, split)
-    driver.attach(plan.core(BLOCKING, driver), plan.payload)
+    driver.attach(plan.client(BLOCKING, driver), plan.payload)
     driver.feeds = [Feed(driver, place, service) for place, service in enumerate(plan.services)]
     return ShardedEngine._of(driver)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from link import ShardStub
 
+from openpit.client.handles import BLOCKING
 from openpit.faces.aio.driver import AsyncDriver
 from openpit.faces.aio.engine import AsyncShardedEngine
 from openpit.faces.aio.handles import ASYNC
 from openpit.faces.blocking.driver import BlockingDriver
 from openpit.faces.blocking.engine import ShardedEngine
-from openpit.router.proxies import BLOCKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,12 +154,12 @@ def near(builder: ReadyShardedEngineBuilder, *slowness: int) -> ShardedEngine:
         max_wait=FOREVER if plan.options.max_wait is None else plan.options.max_wait,
         on_shard_down=plan.options.on_shard_down,
     )
-    core = plan.core(BLOCKING, driver)
-    workers = _workers(len(core.links), slowness)
+    client = plan.client(BLOCKING, driver)
+    workers = _workers(len(client.router.links), slowness)
     poller: Any = _Poller(workers)
     poller.register(driver._wake_in, select.POLLIN)
     driver._poller = poller
-    driver.attach(core, workers)  # type: ignore[arg-type]  # they have what a worker has
+    driver.attach(client, workers)  # type: ignore[arg-type]  # they have what a worker has
     driver.start(plan.payload, FOREVER, FOREVER)
     driver.follow(plan.services)
     return ShardedEngine._of(driver)
@@ -174,9 +174,9 @@ async def near_async(builder: ReadyShardedEngineBuilder, *slowness: int) -> Asyn
         max_wait=FOREVER if plan.options.max_wait is None else plan.options.max_wait,
         on_shard_down=plan.options.on_shard_down,
     )
-    core = plan.core(ASYNC, driver)
-    workers = _workers(len(core.links), slowness)
-    driver.attach(core, workers)  # type: ignore[arg-type]  # they have what a worker has
+    client = plan.client(ASYNC, driver)
+    workers = _workers(len(client.router.links), slowness)
+    driver.attach(client, workers)  # type: ignore[arg-type]  # they have what a worker has
     loop = asyncio.get_running_loop()
     for worker in workers:
         loop.add_reader(worker.commands_in, _work, loop, worker)

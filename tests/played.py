@@ -1,4 +1,4 @@
-"""A router whose shards a test plays: it sees every command, and makes up every reply."""
+"""Shards that a test plays: it sees every command of a client, and makes up every reply."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from custom_policies import Reserving
 from flow import buy
 
 from openpit import Engine
+from openpit.client.client import Client
+from openpit.client.handles import BLOCKING
 from openpit.engine.builder import build_core
 from openpit.pretrade.policies import (
     RateLimit,
@@ -17,9 +19,7 @@ from openpit.pretrade.policies import (
     build_order_validation,
     build_rate_limit,
 )
-from openpit.router.core import RouterCore
 from openpit.router.link import Runner
-from openpit.router.proxies import BLOCKING
 from openpit.wire import kinds
 from openpit.wire.frames import FrameReader, frame, pack
 
@@ -30,7 +30,7 @@ SECOND = 1_000_000_000
 
 
 class Bench:
-    """A router whose shards the test plays."""
+    """A client and a router whose shards the test plays."""
 
     def __init__(
         self,
@@ -50,25 +50,26 @@ class Bench:
                 axes.asset_barriers(RateLimitAssetBarrier(limit, "USD"))
             ready.builtin(axes)
         prototype = build_core(ready._policies or [], lambda: NOW, None)
-        self.core = RouterCore(shards, prototype, handles=BLOCKING, runner=Runner(), **options)
-        self._readers = [FrameReader() for _ in self.core.links]
-        for link in self.core.links:
-            call = self.core.start(link, NOW, b"")
+        self.client = Client(shards, prototype, handles=BLOCKING, runner=Runner(), **options)
+        self.router = self.client.router
+        self._readers = [FrameReader() for _ in self.router.links]
+        for link in self.router.links:
+            call = self.router.start(link, NOW, b"")
             self.sent(link.number)
             self.reply(link.number, (kinds.READY, 0))
             assert call.done
 
     def sent(self, number: int) -> list[tuple[Any, ...]]:
         """What the router has sent to a shard since the last look."""
-        arrived = self._readers[number].feed(self.core.links[number].take())
+        arrived = self._readers[number].feed(self.router.links[number].take())
         messages = [message for _, frame_messages in arrived for message in frame_messages]
         assert all(kinds.conforms(message, kinds.COMMANDS) for message in messages)
         return messages
 
     def reply(self, number: int, *replies: tuple[Any, ...]) -> None:
         data = b"".join(frame(0, pack(reply), 1) for reply in replies)
-        self.core.receive(self.core.links[number], data)
+        self.router.receive(self.router.links[number], data)
 
     def many(self, *accounts: int) -> Any:
         orders = [buy(number) for number in accounts]
-        return self.core.execute_many(NOW, orders, [NOW] * len(orders))
+        return self.client.execute_many(NOW, orders, [NOW] * len(orders))

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from openpit.client.procedures import administration, change_group, everywhere
 from openpit.engine.accounts import account_value, group_value
 from openpit.engine.registry import AccountRegistry
-from openpit.router.wide import administration, change_group, everywhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from openpit.client.client import Client
     from openpit.param.ids import AccountGroupId, AccountId
-    from openpit.router.calls import Call
-    from openpit.router.core import RouterCore
+    from openpit.router.entries import Call
 
 __all__ = ["AccountCalls"]
 
@@ -25,18 +25,18 @@ __all__ = ["AccountCalls"]
 class AccountCalls:
     """What the methods of the handles call; arguments are checked here."""
 
-    __slots__ = ("_core",)
+    __slots__ = ("_client",)
 
-    def __init__(self, core: RouterCore) -> None:
-        self._core = core
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     def of_account(self, now: int, account: AccountId, method: str, *values: object) -> Call:
         """Call a method of the account's shard."""
-        return self._core.administer(now, account_value(account), method, *values)
+        return self._client.administer(now, account_value(account), method, *values)
 
     def of_all(self, now: int, method: str, *values: object) -> Call:
         """Call a method of every shard."""
-        return self._core.procedure(now, everywhere, administration(now, method, *values))
+        return self._client.procedure(now, everywhere, administration(now, method, *values))
 
     def change_group(
         self, now: int, method: str, accounts: Iterable[AccountId], group: AccountGroupId | int
@@ -46,4 +46,4 @@ class AccountCalls:
         listed = [account_value(account) for account in accounts]
         # The default group is refused before any account is looked at.
         AccountRegistry().check_register((), number)
-        return self._core.procedure(now, change_group, now, method, listed, number)
+        return self._client.procedure(now, change_group, now, method, listed, number)

@@ -9,16 +9,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from openpit.client.procedures import everywhere, refuse_stalled
 from openpit.engine.configurator import Configurator
 from openpit.param.ids import AccountId
-from openpit.router.wide import everywhere, refuse_stalled
 from openpit.wire import kinds
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
+    from openpit.client.client import Client
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.router.calls import Call, Steps
     from openpit.router.core import RouterCore
+    from openpit.router.entries import Call
+    from openpit.router.procedures import Steps
 
 __all__ = ["Blocks", "SettingCalls"]
 
@@ -34,21 +36,21 @@ def _merged(answers: list[Blocks | None]) -> Blocks:
 class SettingCalls:
     """The calls behind the methods of both faces' handles."""
 
-    __slots__ = ("_core", "_prototype")
+    __slots__ = ("_client", "_prototype")
 
-    def __init__(self, core: RouterCore) -> None:
-        self._core = core
-        self._prototype = Configurator._of(core.prototype)
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._prototype = Configurator._of(client.prototype)
 
     def of_all(self, now: int, method: str, name: str, values: dict[str, object]) -> Call:
         """Validate on the prototype, which takes the settings too, and apply on every shard."""
         given = {key: value for key, value in values.items() if value is not ...}
-        return self._core.procedure(now, self._settings, now, method, name, given)
+        return self._client.procedure(now, self._settings, now, method, name, given)
 
     def _settings(
-        self, core: RouterCore, now: int, method: str, name: str, given: dict[str, object]
+        self, router: RouterCore, now: int, method: str, name: str, given: dict[str, object]
     ) -> Steps:
-        refuse_stalled(core.links)  # before the prototype takes them
+        refuse_stalled(router.links)  # before the prototype takes them
         # Only when its turn has come: the router counts by the settings that the shards will have.
         validate = partial(getattr(self._prototype, method), name, **given)
         try:
@@ -58,7 +60,7 @@ class SettingCalls:
             raise
         validate()
         command = (kinds.CONFIGURE, None, now, method, arguments)
-        blocks = yield from everywhere(core, command, _merged)
+        blocks = yield from everywhere(router, command, _merged)
         return blocks
 
     def of_account(self, now: int, method: str, name: str, values: dict[str, object]) -> Call:
@@ -66,7 +68,7 @@ class SettingCalls:
         account = values["account"]
         if isinstance(account, AccountId):
             try:
-                return self._core.configure(now, account._value, method, {"name": name, **values})
+                return self._client.configure(now, account._value, method, {"name": name, **values})
             except TypeError:
                 getattr(self._prototype, method)(name, **values)  # says what is wrong with it
                 raise

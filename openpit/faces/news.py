@@ -18,9 +18,9 @@ __all__ = ["tell"]
 _log = logging.getLogger("openpit")
 
 
-def tell(core: RouterCore, on_shard_down: Callable[[ShardStats], object] | None) -> None:
+def tell(router: RouterCore, on_shard_down: Callable[[ShardStats], object] | None) -> None:
     """Tell everything that has happened to shards since the last time."""
-    news = core.news
+    news = router.news
     while news:
         try:
             event, link = news.pop(0)

@@ -51,9 +51,9 @@ class Port:
         """Whether nothing more comes from this shard."""
         return self.link.state in {ShardState.DOWN, ShardState.CLOSED}
 
-    def send(self, core: RouterCore) -> None:
+    def send(self, router: RouterCore) -> None:
         """Write the frames that the link has ready, as far as the pipe takes them."""
-        core.is_torn = True
+        router.is_torn = True
         data = self.link.take()
         if self._backlog:
             self._backlog += data
@@ -66,7 +66,7 @@ class Port:
                 written = len(data)  # the worker has ended, which shows elsewhere, and how
             if written < len(data):
                 self._backlog += data[written:]
-        core.is_torn = False
+        router.is_torn = False
 
     def flush(self) -> None:
         """Write what is kept, as far as the pipe takes it."""
@@ -77,51 +77,51 @@ class Port:
         except OSError:
             self._backlog.clear()  # as above
 
-    def receive(self, core: RouterCore) -> None:
+    def receive(self, router: RouterCore) -> None:
         """Read what is there; a worker that has ended, or sends no frames, is given up."""
         if self.is_over:
             return
-        core.is_torn = True
+        router.is_torn = True
         try:
             data = os.read(self.reply_fd, READ_BYTES)
         except BlockingIOError:
-            core.is_torn = False
+            router.is_torn = False
             return
         if data:
             try:
-                core.receive(self.link, data)
+                router.receive(self.link, data)
             except WireError as error:
-                self.give_up(core, f"its worker sent what is no reply: {error}")
+                self.give_up(router, f"its worker sent what is no reply: {error}")
         else:
-            self.give_up(core, "")
-        core.is_torn = False
+            self.give_up(router, "")
+        router.is_torn = False
 
-    def ended(self, core: RouterCore) -> None:
+    def ended(self, router: RouterCore) -> None:
         """Take what a worker that has ended has left behind, and give it up."""
         before = -1
         while not self.is_over and self.link.bytes_received != before:
             before = self.link.bytes_received
-            self.receive(core)
+            self.receive(router)
         if not self.is_over:
-            core.is_torn = True
-            self.give_up(core, "")
-            core.is_torn = False
+            router.is_torn = True
+            self.give_up(router, "")
+            router.is_torn = False
 
-    def look_after(self, core: RouterCore) -> None:
+    def look_after(self, router: RouterCore) -> None:
         """Notice a worker's end where there is no descriptor that tells of it."""
         if self.death_fd == GONE and not self.is_over and self.worker.ending(0.0):
-            self.ended(core)
+            self.ended(router)
 
     def close(self) -> None:
         """Use no descriptor any more: whoever owns them closes them."""
         self.command_fd = self.reply_fd = self.death_fd = GONE
         self._backlog.clear()
 
-    def give_up(self, core: RouterCore, why: str) -> None:
+    def give_up(self, router: RouterCore, why: str) -> None:
         """Take that there will be no more replies; without a reason given, the worker has one."""
         ending = self.worker.ending(0.0 if why else _REAP_SECONDS)
         if not ending or self.link.state is not ShardState.CLOSING:
             self.worker.kill()
             self.worker.ending(_REAP_SECONDS)
-        core.lose(self.link, why or ending or "its worker closed its pipe")
+        router.lose(self.link, why or ending or "its worker closed its pipe")
         self._backlog.clear()

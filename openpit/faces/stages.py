@@ -13,6 +13,8 @@ from time import monotonic
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from openpit.client.client import Client
+from openpit.client.handles import BLOCKING
 from openpit.engine.builder import (
     ReadyEngineBuilder,
     SyncedEngineBuilder,
@@ -27,8 +29,6 @@ from openpit.faces.blocking.driver import BlockingDriver
 from openpit.faces.blocking.engine import ShardedEngine
 from openpit.faces.interrupts import hold, release
 from openpit.faces.watch import STALL_SECONDS
-from openpit.router.core import RouterCore
-from openpit.router.proxies import BLOCKING, Handles
 from openpit.shards.copying import dump_policies
 from openpit.shards.process import Worker, refuse_unguarded_main
 from openpit.slots import MAX_SHARDS
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.policies.registration import ReadyBuilder
     from openpit.pretrade.policy import Policy
+    from openpit.router.link import Handles
     from openpit.router.stats import ShardStats
     from openpit.wire.classes import Name
 
@@ -205,10 +206,10 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder):
         )
         workers: list[Worker] = []
         try:
-            core = plan.core(BLOCKING, driver)
+            client = plan.client(BLOCKING, driver)
             deadline = monotonic() + options.start_timeout
             start_workers(workers, options.shards, options.start_timeout)
-            driver.attach(core, workers)
+            driver.attach(client, workers)
             driver.start(plan.payload, deadline, options.start_timeout)
             driver.follow(plan.services)
         except BaseException:
@@ -230,10 +231,10 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder):
         )
         workers: list[Worker] = []
         try:
-            core = plan.core(ASYNC, driver)
+            client = plan.client(ASYNC, driver)
             deadline = monotonic() + options.start_timeout
             start_workers(workers, options.shards, options.start_timeout)
-            driver.attach(core, workers)
+            driver.attach(client, workers)
             await driver.start(plan.payload, deadline, options.start_timeout)
             driver.follow(plan.services)
         except BaseException:
@@ -261,9 +262,9 @@ class _Plan:
     told: frozenset[Name]
     options: ShardedOptions
 
-    def core(self, handles: Handles, runner: Any) -> RouterCore:
+    def client(self, handles: Handles, runner: Any) -> Client:
         options = self.options
-        return RouterCore(
+        return Client(
             options.shards,
             self.prototype,
             handles=handles,

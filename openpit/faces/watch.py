@@ -34,12 +34,12 @@ class Watch:
     first seen.
     """
 
-    __slots__ = ("_core", "_seen", "_slack", "_stall_timeout", "_stalled", "_timeout", "due")
+    __slots__ = ("_router", "_seen", "_slack", "_stall_timeout", "_stalled", "_timeout", "due")
 
     def __init__(
-        self, core: RouterCore, timeout: float, stall_timeout: float, slack: float = 0.0
+        self, router: RouterCore, timeout: float, stall_timeout: float, slack: float = 0.0
     ) -> None:
-        self._core: Final = core
+        self._router: Final = router
         self._timeout: Final = timeout
         self._stall_timeout: Final = stall_timeout
         self._slack: Final = slack
@@ -54,7 +54,7 @@ class Watch:
         seen: dict[ShardLink, tuple[int, float]] = {}
         stalled: dict[ShardLink, float] = {}
         due = inf
-        for link in self._core.links:
+        for link in self._router.links:
             if link.is_up and link.pending:
                 answered, since = self._seen.get(link, (-1, 0.0))
                 if answered != link.answered:
@@ -64,7 +64,7 @@ class Watch:
                     seen[link] = link.answered, since
                     due = min(due, end)
                     continue
-                self._core.stall(link, f"no answer within {self._timeout:g} s")
+                self._router.stall(link, f"no answer within {self._timeout:g} s")
             if link.is_stalled:
                 since = self._stalled.get(link, now)
                 end = since + self._stall_timeout

@@ -1,55 +1,34 @@
-"""The router without its pipes: takes calls and bytes, gives bytes and calls that are done.
+"""The router without its pipes: takes entries and bytes, gives bytes and calls that are done.
 
-No clock, no descriptor, no thread, no process: a face brings those. Every public call of the engine
-has a method here that returns a :class:`~openpit.router.calls.Call`; its first argument is the
-time.
-Methods are not re-entrant: a face that is used from several threads puts a lock around them.
+No clock, no descriptor, no thread, no process: a face brings those. What the commands are about,
+their client knows. Methods are not re-entrant: a face that is used from several threads puts a lock
+around them.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from openpit.core.order import Order
 from openpit.errors import EngineClosed, WireError
-from openpit.pretrade.policies.rate_limit import RateLimitPolicy
-from openpit.router.answers import CHECKS, read_adjusted, read_execute, read_reported, read_value
-from openpit.router.batches import ExecuteMany
-from openpit.router.calls import Ask, Call, CommandCall, Entry, HandleCall, HandleWideCall, WideCall
-from openpit.router.expected import expected
-from openpit.router.finalizing import finalize_many
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.link import ShardLink
-from openpit.router.orders import (
-    OrderEncoder,
-    captured_order,
-    captured_report,
-    check_time,
-)
-from openpit.router.reporting import ReportMany
+from openpit.router.procedures import Ask, WideCall, arm
 from openpit.router.upkeep import Drop, Owed, Quote, Start, let_go, say_goodbye
-from openpit.router.wide import BroadRates, arm, check_without_account
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_start
-from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
+from openpit.wire.limits import CREDITS
 from openpit.wire.replies import check_replies
-from openpit.wire.values import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from openpit.account_adjustment import Adjustment
-    from openpit.core.report import ExecutionReport
-    from openpit.engine.core import EngineCore
-    from openpit.router.calls import Reply, Steps
-    from openpit.router.link import Runner
-    from openpit.router.proxies import Handles, HeldReservation, OperationProxy, RequestProxy
-    from openpit.router.wide import Counted
-    from openpit.wire.classes import Name
+    from openpit.router.entries import Call, Entry, Reply
+    from openpit.router.link import Handles, Runner
+    from openpit.router.rates import BroadRates, Counted
 
-__all__ = ["RouterCore"]
+__all__ = ["RouterCore", "check_time", "closed"]
 
 ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
@@ -73,38 +52,38 @@ _MALFORMED: Final = (
 class RouterCore:
     """Shards, the calls in flight to them, and the state that spans them.
 
-    ``prototype`` is an engine with the same policies that checks no order: it validates settings,
-    and its rate limit counts the axes that span accounts. ``may_wait`` tells whether a command may
-    wait for credit.
+    ``has_custom`` tells whether a policy may arm the engine-wide block when it rolls back,
+    ``rates`` counts what spans the shards, and ``may_wait`` tells whether a command may wait for
+    credit.
+    ``handles`` and ``runner`` are the client's: they are not looked at here.
     """
 
     def __init__(
         self,
         shards: int,
-        prototype: EngineCore,
         *,
+        has_custom: bool,
+        rates: BroadRates | None,
         handles: Handles,
         runner: Runner,
         credit: int = CREDITS,
         may_wait: bool = True,
-        told: frozenset[Name] | None = None,
     ) -> None:
-        self.prototype: Final = prototype
+        self.has_custom: Final = has_custom
+        self.rates: Final = rates
         self.runner: Final = runner
-        self.has_custom: Final = prototype._has_custom
         self.may_wait: Final = may_wait
         self.links: Final = [ShardLink(number, credit, handles, runner) for number in range(shards)]
-        self.rows_per_frame: Final = min(ROWS_PER_FRAME, credit)
         self.owner: Final = spread_slots(shards)
-        self._link_by_slot: Final = [self.links[number] for number in self.owner]
-        # Handles that nobody holds any more; the links share it. See proxies.
+        self.link_by_slot: Final = [self.links[number] for number in self.owner]
+        # Handles that nobody holds any more; the links share it. See client/handles.py.
         self.dropped: Final[deque[tuple[ShardLink, int]]] = deque()
         for link in self.links:
             link.dropped = self.dropped
         self.woken: Final[list[Call]] = []
         self.news: Final[list[tuple[ShardEvent, ShardLink]]] = []  # for the face to tell
         self.stalled: Final[list[ShardLink]] = []
-        self._now = 0
+        self.now = 0  # of the last call
         self.is_closed = False
         # True while state is half changed. Still set when a face comes next, it tells that an
         # exception came in between, of a signal's handler.
@@ -113,24 +92,18 @@ class RouterCore:
         self._settling = 0
         self._exclusive: WideCall | None = None
         self._wide_waiting: deque[WideCall] = deque()
-        rates = [p for p in prototype.policies if isinstance(p, RateLimitPolicy)]
-        self.encoder: Final = OrderEncoder(
-            BroadRates(rates[0]) if rates else None, has_custom=self.has_custom, told=told
-        )
 
     # --- shards ----------------------------------------------------------------------------------
 
     def link_of(self, account: int) -> ShardLink:
         """Return the link of the shard that owns an account."""
-        return self._link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
+        return self.link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
 
     def start(self, link: ShardLink, now: int, payload: bytes) -> Call:
         """Have a worker load its engine; the call ends when the shard is up or has refused."""
         check_time(now)
         call = Start(link)
-        command = (kinds.HELLO, None, now, link.number, len(self.links), payload)
-        call.packed = pack_start(command)
-        call.expected = expected(command)
+        call.packed = pack_start((kinds.HELLO, None, now, link.number, len(self.links), payload))
         link.stage(call)
         return call
 
@@ -174,7 +147,7 @@ class RouterCore:
         causes, link.owed_causes = link.owed_causes, None
         if causes is not None:
             entry = Owed()
-            entry.packed = pack((kinds.ARM, None, self._now, causes))
+            entry.packed = pack((kinds.ARM, None, self.now, causes))
             link.stage(entry)
         self.dropped.extend((link, handle) for handle in link.owed_drops)
         link.owed_drops.clear()
@@ -243,7 +216,7 @@ class RouterCore:
         if not link.is_up:
             entry.lost(self, link, sent=False)
         elif link.waiting or self._settling or link.in_flight + entry.count > link.credits:
-            if not self.may_wait and not self._settling and isinstance(entry, CommandCall):
+            if not self.may_wait and not self._settling and entry.is_whole_call:
                 entry.overloaded(self, link)
             else:
                 entry.is_sent = False
@@ -432,192 +405,16 @@ class RouterCore:
                 entry.replied(self, link, reply)
 
         entry.hold_back(link, seq, count)
-        WideCall(arm(self, self._now, causes, deliver)).advance(self)
+        WideCall(arm(self, self.now, causes, deliver)).advance(self)
 
     def give_back(self, counted: Counted | None) -> None:
         """Take back what was counted for an order that no policy has seen nor will see."""
-        rates = self.encoder.rates
+        rates = self.rates
         if counted is not None and rates is not None:
-            rates.give_back(counted, self._now)
+            rates.give_back(counted, self.now)
 
-    def packed(self, command: tuple[Any, ...], counted: Counted | None) -> bytes:
-        """Return an order's command as it is sent; one that cannot be sent counts for nothing."""
-        try:
-            return pack(command)
-        except BaseException:
-            self.give_back(counted)
-            raise
-
-    # --- orders ----------------------------------------------------------------------------------
-
-    def execute(self, now: int, order: Order) -> Call:
-        """Run both stages."""
-        # The usual case of _check(), spelt out: the hot path of one order at a time.
-        if type(order) is Order and type(now) is int and not self.is_closed:
-            account = order._account_
-            if account is not None:
-                link = self._link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
-                if link.is_up:
-                    self._now = now
-                    command, counted = self.encoder.execute(now, order)
-                    try:
-                        packed = pack(command)
-                    except BaseException:
-                        self.give_back(counted)
-                        raise
-                    call = CommandCall(link, account, packed, read_execute, _EXECUTE, counted)
-                    self.submit(link, call)
-                    return call
-        return self._check(kinds.EXECUTE, now, order)
-
-    def start_stage(self, now: int, order: Order) -> Call:
-        """Run the start stage."""
-        return self._check(kinds.START, now, order)
-
-    def start_dry_run(self, now: int, order: Order) -> Call:
-        """Run the start stage, recording nothing."""
-        return self._check(kinds.START_DRY_RUN, now, order)
-
-    def execute_dry_run(self, now: int, order: Order) -> Call:
-        """Run both stages, recording nothing."""
-        return self._check(kinds.EXECUTE_DRY_RUN, now, order)
-
-    def drop_copy(self, now: int, order: Order) -> Call:
-        """Record an order that the venue has already."""
-        return self._check(kinds.DROP_COPY, now, order)
-
-    def _check(self, kind: int, now: int, order: Order) -> Call:
-        self._check_open(now)
-        if type(order) is not Order:
-            order = captured_order(order)
-        account = order._account_
-        check = CHECKS[kind]
-        encoder = self.encoder
-
-        def command() -> tuple[tuple[Any, ...], Counted | None]:
-            if kind == kinds.EXECUTE:
-                return encoder.execute(now, order)
-            return encoder.whole(kind, now, order, is_peek=kind in _DRY)
-
-        if account is not None:
-            link = self._link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
-        elif kind == kinds.DROP_COPY:
-            link = self.links[0]  # refused there, whatever is blocked
-        else:
-            return self.begin(
-                WideCall(check_without_account(self, now, check, command), check=check)
-            )
-        if not link.is_up:  # before it is counted for the rate limit
-            call = CommandCall(link, account, b"", check.read, check)
-            call.lost(self, link, sent=False)
-            return call
-        asked, counted = command()
-        packed = self.packed(asked, counted)
-        call = CommandCall(link, account, packed, check.read, check, counted)
-        self.submit(link, call)
-        return call
-
-    def execute_many(self, now: int, orders: Sequence[Order], times: Sequence[int]) -> ExecuteMany:
-        """Begin both stages for many orders, each at its own time."""
-        self._check_open(now)
-        return ExecuteMany(self, orders, times)
-
-    def execute_stopped(self, now: int, batch: ExecuteMany) -> Call:
-        """Run both stages of the order that a batch has stopped at, at that order's time."""
-        call = self.execute(*batch.stopped_order)
-        self._now = now
-        return call
-
-    def execute_request(self, now: int, proxy: RequestProxy) -> Call:
-        """Run the main stage of a request, which is used up by that."""
-        if not proxy._open:
-            proxy.close()  # raises what there is to say
-        self._check_open(now)
-        link, account, handle = proxy._link, proxy._account, proxy._handle
-        check = CHECKS[kinds.EXECUTE_REQUEST]
-        if not self.prototype.alive:
-            # The engine object is gone: its request refuses as one of a single process does.
-            self.dropped.append((link, handle))
-            proxy.close()
-            call = CommandCall(link, account, b"", read_execute, check)
-            call.finish(self, self.prototype.execute_started(_NO_ORDER, None, now))
-            return call
-        command = (kinds.EXECUTE_REQUEST, account, now, handle)
-        if account is None:
-            steps = check_without_account(self, now, check, lambda: (command, None), handle)
-            proxy.close()
-            return self.begin(HandleWideCall(steps, proxy, check))
-        call = HandleCall(link, account, pack(command), read_execute, check)
-        call.proxy = proxy
-        self.submit(link, call)
-        if not call.done:  # on its way: what an exception leaves open has not been told either
-            proxy.close()
-        return call
-
-    def finalize(self, now: int, proxy: HeldReservation | OperationProxy, commit: bool) -> Call:  # noqa: FBT001 - called through the face with positional arguments
-        """Commit or roll back what a proxy stands for, which is finalised by that."""
-        kind = kinds.COMMIT if commit else kinds.ROLLBACK
-        link, account = proxy._link, proxy._account
-        if not (proxy._open and link.is_up):
-            proxy.close()  # raises what there is to say
-        self._check_open(now)
-        call = HandleCall(link, account, pack((kind, account, now, proxy._handle)), read_value)
-        call.proxy = proxy
-        self.submit(link, call)
-        if not call.done:  # as above
-            proxy.close()
-        return call
-
-    def commit_many(self, now: int, reservations: Sequence[Any]) -> Call:
-        """Commit many reservations."""
-        self._check_open(now)
-        return finalize_many(self, reservations, now, commit=True)
-
-    def rollback_many(self, now: int, reservations: Sequence[Any]) -> Call:
-        """Roll many reservations back."""
-        self._check_open(now)
-        return finalize_many(self, reservations, now, commit=False)
-
-    # --- what comes back -------------------------------------------------------------------------
-
-    def report(self, now: int, report: ExecutionReport) -> Call:
-        """Apply an execution report; shard 0 takes those without account id."""
-        report = captured_report(report)
-        account = report._account_
-        link = self.links[0] if account is None else self.link_of(account)
-        return self._command(now, link, account, self.encoder.report(now, report), read_reported)
-
-    def report_many(self, now: int, reports: Sequence[ExecutionReport]) -> ReportMany:
-        """Apply many execution reports."""
-        self._check_open(now)
-        return ReportMany(self, reports, now)
-
-    def adjust(self, now: int, account: int, adjustments: list[Adjustment]) -> Call:
-        """Apply a batch of account adjustments."""
-        command = (kinds.ADJUST, account, now, self.encoder.value(adjustments))
-        return self._command(now, self.link_of(account), account, command, read_adjusted)
-
-    # --- administration --------------------------------------------------------------------------
-
-    def administer(self, now: int, account: int, method: str, *values: object) -> Call:
-        """Run an administrative call on an account's shard."""
-        command = (kinds.ADMINISTER, account, now, method, encode((account, *values), bare=True))
-        return self._command(now, self.link_of(account), account, command, read_value)
-
-    def procedure(self, now: int, steps: Callable[..., Steps], *arguments: Any) -> Call:
-        """Run a procedure over several shards, one at a time."""
-        self._check_open(now)
-        return self.begin(WideCall(steps(self, *arguments), is_exclusive=True))
-
-    def configure(self, now: int, account: int, method: str, arguments: dict[str, object]) -> Call:
-        """Change a setting that is an account's own, on its shard."""
-        command = (kinds.CONFIGURE, account, now, method, encode(arguments, bare=True))
-        return self._command(now, self.link_of(account), account, command, read_value)
-
-    def quote(self, now: int, service: int, operation: object) -> None:
+    def quote(self, packed: bytes) -> None:
         """Pass a change of market data on to every shard, in order with the orders."""
-        check_time(now)
-        packed = pack((kinds.QUOTE, None, now, service, encode(operation)))
         self.is_torn = True
         for link in self.links:
             if link.is_up or link.is_stalled:  # one that goes on must not have missed any
@@ -626,29 +423,15 @@ class RouterCore:
                 link.stage(entry)
         self.is_torn = False
 
-    def _command(
-        self, now: int, link: ShardLink, account: int | None, command: tuple[Any, ...], read: Any
-    ) -> Call:
-        self._check_open(now)
-        call = CommandCall(link, account, pack(command), read)
-        call.expected = expected(command)
-        self.submit(link, call)
-        return call
-
-    def _check_open(self, now: int) -> None:
-        if self.is_closed:
-            raise closed()
-        check_time(now)
-        self._now = now
-
-
-_EXECUTE: Final = CHECKS[kinds.EXECUTE]
-_NO_ORDER: Final = Order._of(None, None, None, None, None, None, None)
-_DRY: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})
-
 
 def _is_run_of_one(kind: object, number: object, count: object) -> bool:
     return type(kind) is type(number) is type(count) is int and count == 1
+
+
+def check_time(now: object) -> None:
+    """Raise TypeError unless a clock's time is whole nanoseconds: a shard takes no other."""
+    if not isinstance(now, int):
+        raise TypeError(f"the clock must return nanoseconds as an int, not {now!r:.100}")
 
 
 def closed() -> EngineClosed:

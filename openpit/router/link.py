@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.errors import EngineClosed, ShardDown, ShardStalled
 from openpit.router.lifecycle import ShardEvent, ShardState, after
@@ -11,10 +11,18 @@ from openpit.router.stats import ShardStats
 from openpit.wire.frames import FrameReader, frames
 
 if TYPE_CHECKING:
-    from openpit.router.calls import Entry
-    from openpit.router.proxies import Handles
+    from openpit.router.entries import Entry
 
-__all__ = ["Runner", "ShardLink"]
+__all__ = ["Handles", "Runner", "ShardLink"]
+
+
+class Handles(NamedTuple):
+    """The classes of the handles that a face gives out: the client's, not looked at here."""
+
+    local: Any
+    held: Any
+    operation: Any
+    request: Any
 
 
 class Runner:

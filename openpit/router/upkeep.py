@@ -6,9 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import ShardStartError, WireError
-from openpit.router.answers import read_value
-from openpit.router.calls import Call, CommandCall, Entry
-from openpit.router.expected import Expected
+from openpit.router.entries import Call, Entry, Expected
 from openpit.router.lifecycle import ShardEvent
 from openpit.wire import kinds
 from openpit.wire.frames import pack
@@ -36,14 +34,14 @@ class Unattended(Entry):
         self.is_sent = True
         self.count = 1
 
-    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
+    def replied(self, router: RouterCore, link: ShardLink, reply: Reply) -> None:
         if reply[0] != kinds.DONE:
             raise WireError(f"not a reply to this command: {reply!r:.200}")
 
-    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
+    def lost(self, router: RouterCore, link: ShardLink, *, sent: bool) -> None:
         """End with the shard: there is nobody to tell."""
 
-    def stalled(self, core: RouterCore, link: ShardLink, why: str) -> None:
+    def stalled(self, router: RouterCore, link: ShardLink, why: str) -> None:
         """Wait on: nobody else does."""
 
 
@@ -73,20 +71,20 @@ class Drop(Unattended):
         """Whether calls wait for it."""
         return not self.is_settled
 
-    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
-        super().replied(core, link, reply)
-        self._settle(core)
+    def replied(self, router: RouterCore, link: ShardLink, reply: Reply) -> None:
+        super().replied(router, link, reply)
+        self._settle(router)
 
-    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
-        self._settle(core)
+    def lost(self, router: RouterCore, link: ShardLink, *, sent: bool) -> None:
+        self._settle(router)
 
-    def stalled(self, core: RouterCore, link: ShardLink, why: str) -> None:
-        self._settle(core)
+    def stalled(self, router: RouterCore, link: ShardLink, why: str) -> None:
+        self._settle(router)
 
-    def _settle(self, core: RouterCore) -> None:
+    def _settle(self, router: RouterCore) -> None:
         if not self.is_settled:
             self.is_settled = True
-            core.settled()
+            router.settled()
 
 
 class Close(Unattended):
@@ -98,13 +96,13 @@ class Close(Unattended):
         super().__init__()
         self._goodbye = goodbye
 
-    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
-        super().replied(core, link, reply)
+    def replied(self, router: RouterCore, link: ShardLink, reply: Reply) -> None:
+        super().replied(router, link, reply)
         link.happen(ShardEvent.ENDED)
-        self._goodbye.one_ended(core)
+        self._goodbye.one_ended(router)
 
-    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
-        self._goodbye.one_ended(core)
+    def lost(self, router: RouterCore, link: ShardLink, *, sent: bool) -> None:
+        self._goodbye.one_ended(router)
 
 
 class Goodbye(Call):
@@ -117,35 +115,39 @@ class Goodbye(Call):
         self._open = shards
         self.done = not shards
 
-    def one_ended(self, core: RouterCore) -> None:
+    def one_ended(self, router: RouterCore) -> None:
         """Take that a shard has ended."""
         self._open -= 1
         if not self._open:
-            self.finish(core, None)
+            self.finish(router, None)
 
-    def expire(self, core: RouterCore, why: str) -> None:
-        for link in core.links:
-            core.lose(link, why)
+    def expire(self, router: RouterCore, why: str) -> None:
+        for link in router.links:
+            router.lose(link, why)
 
 
-class Start(CommandCall):
+class Start(Call):
     """The first command: load the engine."""
 
-    __slots__ = ()
+    __slots__ = ("link",)
+
+    expected = Expected(kinds.ANSWERS[kinds.HELLO])
 
     def __init__(self, link: ShardLink) -> None:
-        super().__init__(link, None, b"", read_value)
+        super().__init__()
+        self.count = 1
+        self.link = link
 
-    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
+    def replied(self, router: RouterCore, link: ShardLink, reply: Reply) -> None:
         if reply[0] == kinds.READY:
             link.happen(ShardEvent.READY)
-            self.finish(core, None)
+            self.finish(router, None)
         else:
-            self.fail(core, ShardStartError(f"shard {link.number}: {reply[2]}", link.number))
+            self.fail(router, ShardStartError(f"shard {link.number}: {reply[2]}", link.number))
 
-    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
+    def lost(self, router: RouterCore, link: ShardLink, *, sent: bool) -> None:
         self.fail(
-            core,
+            router,
             ShardStartError(
                 f"shard {link.number}: {link.why}; what it has to say about that is on stderr "
                 '(the main module needs an `if __name__ == "__main__":` around what it does)',
@@ -153,26 +155,26 @@ class Start(CommandCall):
             ),
         )
 
-    def expire(self, core: RouterCore, why: str) -> None:
-        self.fail(core, ShardStartError(f"shard {self.link.number}: {why}", self.link.number))
+    def expire(self, router: RouterCore, why: str) -> None:
+        self.fail(router, ShardStartError(f"shard {self.link.number}: {why}", self.link.number))
 
 
-# --- what the core says of its own accord -------------------------------------------------------
+# --- what the router says of its own accord -------------------------------------------------------
 
 
-def let_go(core: RouterCore) -> None:
+def let_go(router: RouterCore) -> None:
     """Tell the shards what nobody holds any more, ahead of anything else.
 
     A rollback of a custom policy may fail and so block the whole engine. The next call of any
     account must see that, so with custom policies everything waits until it is known.
     """
-    core.is_torn = True
+    router.is_torn = True
     handles: dict[int, list[int]] = {}
-    while core.dropped:
-        link, handle = core.dropped.popleft()
+    while router.dropped:
+        link, handle = router.dropped.popleft()
         handles.setdefault(link.number, []).append(handle)
     for number, listed in handles.items():
-        link = core.links[number]
+        link = router.links[number]
         if link.is_stalled:
             link.owed_drops += listed
             continue
@@ -181,26 +183,26 @@ def let_go(core: RouterCore) -> None:
                 break
             entry = Drop()
             part = listed[start : start + HANDLES_PER_COMMAND]
-            entry.packed = pack((kinds.DROP, None, core._now, part))
-            if core.has_custom:
-                core._settling += 1
+            entry.packed = pack((kinds.DROP, None, router.now, part))
+            if router.has_custom:
+                router._settling += 1
             link.stage(entry)
-    core.is_torn = False
+    router.is_torn = False
 
 
-def say_goodbye(core: RouterCore, now: int) -> Goodbye:
+def say_goodbye(router: RouterCore, now: int) -> Goodbye:
     """Have every shard end, when it has answered what was sent before."""
-    goodbye = Goodbye(sum(link.is_up for link in core.links))
-    for link in core.links:
+    goodbye = Goodbye(sum(link.is_up for link in router.links))
+    for link in router.links:
         was_up, was_stalled = link.is_up, link.is_stalled
         link.happen(ShardEvent.CLOSE)
         if was_stalled:  # not waited for again
             link.why = None
             for entry, was_sent in link.forget():
-                entry.lost(core, link, sent=was_sent)
+                entry.lost(router, link, sent=was_sent)
         waiting, link.waiting = link.waiting, deque()
         for entry in waiting:
-            entry.lost(core, link, sent=False)
+            entry.lost(router, link, sent=False)
         if was_up:
             close = Close(goodbye)
             close.packed = pack((kinds.CLOSE, None, now))

@@ -56,17 +56,17 @@ class AsyncLinkDriver(LinkDriver):
         return super().run_part(method, *arguments).result()
 
     async def finalize(self, proxy: Any, *, commit: bool) -> None:
-        super().run(self.core.finalize, proxy, commit)
+        super().run(self.client.finalize, proxy, commit)
 
     async def execute_request(self, proxy: Any) -> Any:
-        return super().run(self.core.execute_request, proxy)
+        return super().run(self.client.execute_request, proxy)
 
 
 def link_async(builder: ReadyShardedEngineBuilder) -> AsyncShardedEngine:
     """Return the engine that ``await builder.build_async()`` would, without processes."""
     plan = builder._plan()
     driver = AsyncLinkDriver(builder._clock)
-    driver.attach(plan.core(ASYNC, driver), plan.payload)
+    driver.attach(plan.client(ASYNC, driver), plan.payload)
     driver.feeds = [Feed(driver, place, service) for place, service in enumerate(plan.services)]
     return AsyncShardedEngine._of(driver)
 
@@ -103,7 +103,7 @@ class Side(ScenarioInterpreter):
         self.logs = LOGS[self.name]
         self.logs.clear()
         # Not the engines themselves: a scenario may let go of them.
-        self.cores: list[Any] = []
+        self.routers: list[Any] = []
         self._drivers: list[Any] = []
         self._build = build
         self.forms["tick"] = self._tick
@@ -115,7 +115,7 @@ class Side(ScenarioInterpreter):
     @property
     def is_settled(self) -> bool:
         """Whether no handle waits to be let go."""
-        return self.shards is None or not any(core.dropped for core in self.cores)
+        return self.shards is None or not any(router.dropped for router in self.routers)
 
     def close(self) -> None:
         """Forget everything; the shards end."""
@@ -152,7 +152,7 @@ class Side(ScenarioInterpreter):
             engine = getattr(target, name)()
             if type(engine) is not openpit.Engine:
                 return engine
-        self.cores.append(engine._core)
+        self.routers.append(engine._router)
         return engine
 
     def _policy(self, expression: list[Any], scope: dict[str, Any]) -> Any:

@@ -40,7 +40,7 @@ def desk(gate: Gate, journal: Journal) -> Iterator[BlockingHost]:
 
 def press_when_in_flight(host: BlockingHost, shard: int) -> threading.Thread:
     """Have somebody press ^C as soon as a call to a shard is in flight; nobody else asks then."""
-    link = host.engine._core.links[shard]
+    link = host.engine._router.links[shard]
 
     def press() -> None:
         assert eventually(lambda: link.in_flight == 1, PATIENCE)
@@ -90,7 +90,7 @@ def test_the_main_thread_reads_when_it_is_interrupted(
 ) -> None:
     ours, theirs = desk.account_of(0), desk.account_of(1)
     waiting: list[Any] = []
-    link = desk.engine._core.links[0]
+    link = desk.engine._router.links[0]
 
     def follow() -> None:
         """Begin a call behind the main thread's, and press ^C when it waits."""

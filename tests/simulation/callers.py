@@ -33,7 +33,7 @@ class Caller:
         self.about = about
         self.began_at = 0  # the time before the call
         self.began_in = 0  # the event
-        self.call: Any = None  # the core's, while it is waited for
+        self.call: Any = None  # the client's, while it is waited for
         self.was_expired = False
         self.was_cancelled = False
         self.is_over = False
@@ -73,11 +73,11 @@ class Caller:
             assert isinstance(waits_for, Turn)
             self._takes_turn = True
 
-    def expire(self, core: Any) -> None:
+    def expire(self, router: Any) -> None:
         """Have the face say that time is up."""
         if not self.call.done:
             self.was_expired = True
-            self.call.expire(core, "no answer in time")
+            self.call.expire(router, "no answer in time")
             assert self.call.done, "a call whose time is up is over"
 
     def cancel(self, error: BaseException) -> None:
@@ -348,7 +348,7 @@ class Desk:
 
     def close(self) -> None:
         """Begin to close the engine."""
-        if self._simulation.core.is_closed:
+        if self._simulation.router.is_closed:
             return
         self._count += 1
         self._simulation.end_stalled()

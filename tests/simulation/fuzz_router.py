@@ -179,7 +179,7 @@ class RouterFuzz:
     def once(self) -> None:
         random = self.random
         bench = self.bench
-        core, link = bench.core, bench.core.links[0]
+        client, link = bench.client, bench.router.links[0]
         names = [
             random.choice([*CALLS, "execute", "execute"])
             for _ in range(random.choice((1, 2, 3, 5)))
@@ -198,7 +198,7 @@ class RouterFuzz:
             self.refuse(data, calls, names)
             return
         self.seen["valid"] += 1
-        core.receive(link, data)
+        client.router.receive(link, data)
         for name, call, reply in zip(names, calls, replies, strict=False):
             assert call.done, (name, reply)
             self.compare(name, call, reply)
@@ -210,22 +210,22 @@ class RouterFuzz:
             self.bench = Bench()  # the next input has a router of its own
 
     def begin(self, name: str) -> Any:
-        core = self.bench.core
+        client = self.bench.client
         if name == "execute":
-            return core.execute(NOW, buy(IN_SHARD_0))
+            return client.execute(NOW, buy(IN_SHARD_0))
         if name == "start":
-            return core.start_stage(NOW, buy(IN_SHARD_0))
+            return client.start_stage(NOW, buy(IN_SHARD_0))
         if name == "dry":
-            return core.execute_dry_run(NOW, buy(IN_SHARD_0))
+            return client.execute_dry_run(NOW, buy(IN_SHARD_0))
         if name == "drop copy":
-            return core.drop_copy(NOW, buy(IN_SHARD_0))
+            return client.drop_copy(NOW, buy(IN_SHARD_0))
         if name == "report":
-            return core.report(NOW, report(IN_SHARD_0))
+            return client.report(NOW, report(IN_SHARD_0))
         if name == "adjust":
-            return core.adjust(NOW, IN_SHARD_0, [])
+            return client.adjust(NOW, IN_SHARD_0, [])
         if name == "unblock":
-            return core.administer(NOW, IN_SHARD_0, "unblock")
-        return core.administer(NOW, IN_SHARD_0, "group_of")
+            return client.administer(NOW, IN_SHARD_0, "unblock")
+        return client.administer(NOW, IN_SHARD_0, "group_of")
 
     def input(self, first: int, names: list[str]) -> bytes:
         random = self.random
@@ -265,13 +265,13 @@ class RouterFuzz:
         return told
 
     def refuse(self, data: bytes, calls: list[Any], names: list[str]) -> None:
-        core, link = self.bench.core, self.bench.core.links[0]
-        other = core.execute(NOW, buy(IN_SHARD_1))
+        client, link = self.bench.client, self.bench.router.links[0]
+        other = client.execute(NOW, buy(IN_SHARD_1))
         try:
-            core.receive(link, data)
+            client.router.receive(link, data)
         except WireError as error:
             assert not any(call.done for call in calls), data
-            core.lose(link, f"its worker sent what is no reply: {error}")
+            client.router.lose(link, f"its worker sent what is no reply: {error}")
             for name, call in zip(names, calls, strict=True):
                 self.ended_unanswered(name, call)
             self.seen["refused"] += 1
@@ -280,7 +280,7 @@ class RouterFuzz:
             assert not any(call.done for call in calls), data
             self.seen["incomplete"] += 1
         assert not other.done
-        self.bench.reply(1, (kinds.ACCEPTED, core.links[1].answered, 1))
+        self.bench.reply(1, (kinds.ACCEPTED, client.router.links[1].answered, 1))
         assert other.result().ok
         self.bench = Bench()
 

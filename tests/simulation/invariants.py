@@ -26,8 +26,8 @@ from openpit.errors import (
     ShardStalled,
 )
 from openpit.pretrade.policies.rate_limit import FixedWindows, RateLimitPolicy
-from openpit.router.calls import Ask
 from openpit.router.lifecycle import ShardState
+from openpit.router.procedures import Ask
 from openpit.router.upkeep import Drop, Unattended
 from openpit.wire import kinds
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from simulator import Simulation
     from stations import Shard
 
-    from openpit.router.calls import Entry
+    from openpit.router.entries import Entry
     from openpit.router.link import ShardLink
 
 __all__ = ["Observer"]
@@ -85,7 +85,8 @@ class Observer:
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
-        self._core = simulation.core
+        self._client = simulation.client
+        self._router = simulation.router
         self._shards = simulation.shards
         self._entries: list[list[Entry]] = [[] for _ in simulation.shards]
         self._known: set[int] = set()
@@ -106,7 +107,7 @@ class Observer:
 
     def _observe_rates(self, now: int) -> None:
         self.windows: ObservedWindows | None = None
-        rates = self._core.encoder.rates
+        rates = self._client.encoder.rates
         if rates is not None:
             policy = rates.policy
             assert isinstance(policy, RateLimitPolicy)
@@ -163,18 +164,18 @@ class Observer:
         return any(end >= caller.began_in - 1 for stalls in self._stalls for _, end in stalls)
 
     def _judge_error(self, caller: Caller, error: BaseException) -> None:
-        links = self._core.links
+        links = self._router.links
         if isinstance(error, OutcomeUnknown):
-            is_cut_off = self._core.is_closed or any(link.state in _OVER for link in links)
+            is_cut_off = self._router.is_closed or any(link.state in _OVER for link in links)
             assert caller.was_expired or is_cut_off or self._has_seen_a_stall(caller), error
         elif isinstance(error, ShardDown):
             assert any(link.why is not None for link in links), error
         elif isinstance(error, ShardStalled):
             assert self._has_seen_a_stall(caller), error
         elif isinstance(error, ShardOverloaded):
-            assert caller.was_expired or not self._core.may_wait, error
+            assert caller.was_expired or not self._router.may_wait, error
         elif isinstance(error, EngineClosed):
-            assert self._core.is_closed, error
+            assert self._router.is_closed, error
         else:
             expected = (AccountBlockError, AccountGroupRegistrationError, PolicyConfigureError)
             assert isinstance(error, expected) or str(error) in {
@@ -200,7 +201,7 @@ class Observer:
 
     def _judge_order(self, caller: Caller, time: int, result: Any, *, ok: bool) -> None:
         if not ok and result.rejects[0].policy == "Router":
-            is_down = any(not link.is_up for link in self._core.links)
+            is_down = any(not link.is_up for link in self._router.links)
             has_reason = caller.was_expired or is_down or self._has_seen_a_stall(caller)
             assert has_reason, "denied for no reason"
             return
@@ -214,7 +215,7 @@ class Observer:
 
     def after_event(self) -> None:
         settling = 0
-        for shard, link in zip(self._shards, self._core.links, strict=True):
+        for shard, link in zip(self._shards, self._router.links, strict=True):
             self._note_stall(link)
             self._check_credits(link)
             self._check_order_of_submission(link)
@@ -225,23 +226,23 @@ class Observer:
                 isinstance(entry, Drop) and not entry.is_settled for entry in link.pending
             )
         # The reply to a drop may be held back until all shards know of a block.
-        if self._core.has_custom:
-            assert self._core._settling >= settling
+        if self._router.has_custom:
+            assert self._router._settling >= settling
         else:
-            assert not self._core._settling
-        waiting = self._core._wide_waiting
-        if waiting and not self._core._settling:
-            assert self._core._exclusive is not None, "a procedure waits for nothing"
-        for call in self._core.woken:
+            assert not self._router._settling
+        waiting = self._router._wide_waiting
+        if waiting and not self._router._settling:
+            assert self._router._exclusive is not None, "a procedure waits for nothing"
+        for call in self._router.woken:
             assert call.done, "woken too early"
-        assert len(set(map(id, self._core.woken))) == len(self._core.woken), "woken twice"
-        self._core.woken.clear()
-        self._core.news.clear()
+        assert len(set(map(id, self._router.woken))) == len(self._router.woken), "woken twice"
+        self._router.woken.clear()
+        self._router.news.clear()
 
     def _note_stall(self, link: ShardLink) -> None:
         stalls = self._stalls[link.number]
         now = self._simulation.number
-        assert link.is_stalled == (link in self._core.stalled)
+        assert link.is_stalled == (link in self._router.stalled)
         if link.is_stalled:
             assert not link.waiting, "something waits for a shard that is stalled"
             goes_on = bool(stalls) and stalls[-1][1] == now - 1
@@ -261,7 +262,7 @@ class Observer:
         assert in_flight - free <= link.credits, "more in flight than there are credits"
         assert all(entry.is_sent for entry in link.pending)
         assert not any(entry.is_sent for entry in link.waiting)
-        if link.waiting and not self._core._settling:
+        if link.waiting and not self._router._settling:
             # Any reply looks after them. (A big one that was withdrawn may leave room for others.)
             assert link.pending, "a command waits for nothing"
 
@@ -290,7 +291,9 @@ class Observer:
             command = shard.seen[seq]
             kind, account, time = command[:3]
             if account is not None:
-                assert self._core.link_of(account).number == number, "a command at another's shard"
+                assert self._router.link_of(account).number == number, (
+                    "a command at another's shard"
+                )
             if kind in _CHECKS:
                 self._account_of[number][seq] = account
                 self._handled.setdefault(time, (number, seq))
@@ -309,7 +312,7 @@ class Observer:
         kept = shard.open_handles
         for handle in kept:
             # A reply that has not arrived yet, or is held back until all shards know of a block.
-            assert handle in state or handle >= link.answered or self._core._wide_in_flight(), (
+            assert handle in state or handle >= link.answered or self._router._wide_in_flight(), (
                 f"shard {shard.number} keeps {handle}, which nobody stands for"
             )
         for handle, where in list(state.items()):
@@ -321,11 +324,11 @@ class Observer:
 
     def at_rest(self) -> None:
         """Nothing is on its way anywhere."""
-        assert not self._core._settling
-        assert self._core._exclusive is None
-        assert not self._core._wide_waiting
+        assert not self._router._settling
+        assert self._router._exclusive is None
+        assert not self._router._wide_waiting
         alive = []
-        for shard, link in zip(self._shards, self._core.links, strict=True):
+        for shard, link in zip(self._shards, self._router.links, strict=True):
             assert not link.pending
             assert not link.waiting
             if link.is_up:
@@ -358,7 +361,7 @@ class Observer:
 
     def at_the_end(self) -> None:
         """The engine is closed."""
-        for shard, link in zip(self._shards, self._core.links, strict=True):
+        for shard, link in zip(self._shards, self._router.links, strict=True):
             assert link.state is ShardState.CLOSED
             if not shard.is_dead and not self._close_expired:
                 assert shard.stub.core is not None

@@ -57,8 +57,9 @@ class Simulation:
         plan = builder._plan()
         self.register = stations._register = Register()
         self.face = Face(self.clock)
-        self.core = self.face.core = plan.core(HANDLES, self.face)
-        self.shards = [Shard(number) for number in range(len(self.core.links))]
+        self.client = self.face.client = plan.client(HANDLES, self.face)
+        self.router = self.face.router = self.client.router
+        self.shards = [Shard(number) for number in range(len(self.router.links))]
         self._start(plan.payload)
         self.services = plan.services
         self._feeds = [Feed(self.face, *service) for service in enumerate(plan.services)]
@@ -77,14 +78,14 @@ class Simulation:
         return self.now
 
     def _start(self, payload: bytes) -> None:
-        for shard, link in zip(self.shards, self.core.links, strict=True):
-            call = self.core.start(link, self.clock(), payload)
+        for shard, link in zip(self.shards, self.router.links, strict=True):
+            call = self.router.start(link, self.clock(), payload)
             shard.commands += link.take()
             shard.work(len(shard.commands))
             data = bytes(shard.replies)
             shard.replies.clear()
             shard.note_delivered(data)
-            self.core.receive(link, data)
+            self.router.receive(link, data)
             call.result()
 
     def note(self, *what: Any) -> None:
@@ -103,7 +104,7 @@ class Simulation:
         for _ in range(self.events):
             self.step()
         self._rest()
-        if not self.core.is_closed:
+        if not self.router.is_closed:
             self.desk.close()
             self._rest()
         self.observer.at_the_end()
@@ -132,7 +133,7 @@ class Simulation:
             possible.append((self._fault, 0.12))
             possible.append((self._stall, 0.12))
             possible.append((self.desk.close, 0.02))
-        for shard, link, pace in zip(self.shards, self.core.links, self._paces, strict=True):
+        for shard, link, pace in zip(self.shards, self.router.links, self._paces, strict=True):
             if link.has_output:
                 possible.append((lambda s=shard: self._write(s), 4.0))
             if shard.commands:
@@ -173,7 +174,7 @@ class Simulation:
         if waiting:
             caller = self.random.choice(waiting)
             self.note("expire", caller.number)
-            caller.expire(self.core)
+            caller.expire(self.router)
 
     def _cancel(self) -> None:
         waiting = [caller for caller in self.callers if caller.may_be_cancelled]
@@ -186,7 +187,7 @@ class Simulation:
 
     def _fault(self) -> None:
         shard = self.random.choice(self.shards)
-        state = self.core.links[shard.number].state
+        state = self.router.links[shard.number].state
         if shard.is_dead or state not in {ShardState.UP, ShardState.STALLED}:
             return
         if self.random.random() < 0.7:
@@ -201,15 +202,15 @@ class Simulation:
 
     def _stall(self) -> None:
         """A shard is silent for too long; what it has been sent, it does later."""
-        silent = [link for link in self.core.links if link.is_up and link.pending]
+        silent = [link for link in self.router.links if link.is_up and link.pending]
         if silent:
             link = self.random.choice(silent)
             self.note("stall", link.number)
-            self.core.stall(link, "no answer in time")
+            self.router.stall(link, "no answer in time")
 
     def end_stalled(self) -> None:
         """End the workers that a face does not wait for when it closes."""
-        for link in self.core.stalled:
+        for link in self.router.stalled:
             shard = self.shards[link.number]
             if not shard.is_dead:
                 shard.die(0)
@@ -222,7 +223,7 @@ class Simulation:
         return self.random.randint(1, len(pipe))
 
     def _write(self, shard: Shard) -> None:
-        data = self.core.links[shard.number].take()
+        data = self.router.links[shard.number].take()
         self.note("write", shard.number, data)
         if not shard.is_dead:
             shard.commands += data
@@ -237,7 +238,7 @@ class Simulation:
         data = bytes(shard.replies[:size])
         del shard.replies[:size]
         self.note("read", shard.number, data)
-        link = self.core.links[shard.number]
+        link = self.router.links[shard.number]
         if link.state in {ShardState.DOWN, ShardState.CLOSED}:
             return
         try:
@@ -246,11 +247,11 @@ class Simulation:
                 shard.note_delivered(data)
             else:
                 self._note_what_can_be_read(shard, data)
-            self.core.receive(link, data)
+            self.router.receive(link, data)
         except WireError as error:
             assert shard.is_dead, "only a dead shard has talked nonsense"
             self.note("nonsense", shard.number, str(error))
-            self.core.lose(link, "it talked nonsense")
+            self.router.lose(link, "it talked nonsense")
 
     @staticmethod
     def _note_what_can_be_read(shard: Shard, data: bytes) -> None:
@@ -261,7 +262,7 @@ class Simulation:
 
     def _end(self, shard: Shard) -> None:
         self.note("end", shard.number)
-        self.core.lose(self.core.links[shard.number], "it was killed")
+        self.router.lose(self.router.links[shard.number], "it was killed")
 
     # --- rest ------------------------------------------------------------------------------------
 
@@ -270,9 +271,9 @@ class Simulation:
         while True:
             self.number += 1
             moved = False
-            if self.core.dropped and not self.core.is_closed:
-                let_go(self.core)
-            for shard, link in zip(self.shards, self.core.links, strict=True):
+            if self.router.dropped and not self.router.is_closed:
+                let_go(self.router)
+            for shard, link in zip(self.shards, self.router.links, strict=True):
                 if link.has_output:
                     self._write(shard)
                     moved = True
@@ -304,7 +305,7 @@ def simulate(seed: int, kind: type[Simulation] = Simulation) -> Simulation:
     except BaseException as error:
         error.add_note(
             f"seed {seed}, event {simulation.number}: engine {simulation.engine_name}, "
-            f"{len(simulation.shards)} shards, {simulation.core.links[0].credits} credits"
+            f"{len(simulation.shards)} shards, {simulation.router.links[0].credits} credits"
         )
         raise
     finally:

@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 from link import ShardStub
 
+from openpit.client.handles import Handles
 from openpit.faces.aio.handles import (
     AsyncHeldReservation,
     AsyncLocalReservation,
@@ -18,13 +19,13 @@ from openpit.faces.aio.handles import (
     AsyncRequestProxy,
 )
 from openpit.router.link import Runner
-from openpit.router.proxies import Handles
 from openpit.wire import failures, kinds
 from openpit.wire.frames import FrameReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from openpit.client.client import Client
     from openpit.router.core import RouterCore
 
 __all__ = ["HANDLES", "Cancelled", "Face", "Register", "Shard", "Stub", "register"]
@@ -213,7 +214,8 @@ class Face(Runner):
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self.clock = clock
-        self.core: RouterCore
+        self.client: Client
+        self.router: RouterCore
 
     async def run(self, method: Callable[..., Any], *arguments: Any) -> Any:
         call = method(self.clock(), *arguments)
@@ -227,43 +229,43 @@ class Face(Runner):
     async def run_part(self, method: Callable[..., Any], *arguments: Any) -> Any:
         call = method(self.clock(), *arguments)
         try:
-            while call.feed(self.core):
+            while call.feed(self.client):
                 await Turn()
         except BaseException:
-            call.abandon(self.core)
+            call.abandon(self.router)
             raise
         if not call.done:
             await self._wait(call)
         return call
 
     async def _wait(self, call: Any) -> None:
-        call.waiter = self  # so that the core says when it is done
+        call.waiter = self  # so that the router says when it is done
         try:
             await Waiting(call)
         except BaseException:
-            call.abandon(self.core)
+            call.abandon(self.router)
             raise
         finally:
             call.waiter = None
 
     def abandon(self, call: Any) -> None:
-        call.abandon(self.core)
+        call.abandon(self.router)
 
     async def finalize(self, proxy: Any, *, commit: bool) -> None:
-        await self.run(self.core.finalize, proxy, commit)
+        await self.run(self.client.finalize, proxy, commit)
 
     async def execute_request(self, proxy: Any) -> Any:
-        return await self.run(self.core.execute_request, proxy)
+        return await self.run(self.client.execute_request, proxy)
 
     def pass_on(self, service: int, operation: object) -> None:
-        if not self.core.is_closed:
-            self.core.quote(self.clock(), service, operation)
+        if not self.router.is_closed:
+            self.client.quote(self.clock(), service, operation)
 
     def stats(self) -> list[Any]:
-        return [link.stats() for link in self.core.links]
+        return [link.stats() for link in self.router.links]
 
     async def close(self) -> None:
-        if not self.core.is_closed:
-            call = self.core.close(self.clock())
+        if not self.router.is_closed:
+            call = self.router.close(self.clock())
             if not call.done:
                 await self._wait(call)

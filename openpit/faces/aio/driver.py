@@ -1,4 +1,4 @@
-"""The asyncio face: one loop, no thread, around the router core.
+"""The asyncio face: one loop, no thread, around client and router.
 
 Calls of one turn of the loop leave as one frame per shard at its end. A cancelled call is given up:
 the answer, when it comes, is let go. Deadlines are looked after by one timer for all calls.
@@ -21,7 +21,7 @@ from openpit.faces.forks import let_go_in_copies
 from openpit.faces.news import tell
 from openpit.faces.pipes import Port
 from openpit.faces.watch import STALL_SECONDS, Watch
-from openpit.router.calls import INTERRUPTED
+from openpit.router.entries import INTERRUPTED
 from openpit.router.link import Runner
 from openpit.shards.process import GONE
 from openpit.wire.limits import MARKET_BACKLOG
@@ -29,9 +29,10 @@ from openpit.wire.limits import MARKET_BACKLOG
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from openpit.client.client import Client
     from openpit.marketdata.service import MarketDataService
-    from openpit.router.calls import Call
     from openpit.router.core import RouterCore
+    from openpit.router.entries import Call
     from openpit.router.stats import ShardStats
     from openpit.shards.process import Worker
 
@@ -55,7 +56,8 @@ _MILLISECONDS: Final = 1000.0
 class AsyncDriver(Runner):
     """Runs the core's calls on the event loop that it was made on."""
 
-    core: RouterCore
+    client: Client
+    router: RouterCore
 
     def __init__(
         self,
@@ -84,15 +86,16 @@ class AsyncDriver(Runner):
         self._ends = Ends(self, timeout)
         self._ends.unused = partial(_let_go, self._loop, self._thread, self._watched)
 
-    def attach(self, core: RouterCore, workers: list[Worker]) -> None:
-        """Take the core, and a worker for each of its links."""
-        self.core = core
-        self._watch = Watch(core, self._timeout, self._stall_timeout, slack=self._look_every)
+    def attach(self, client: Client, workers: list[Worker]) -> None:
+        """Take the router, and a worker for each of its links."""
+        self.client = client
+        self.router = router = client.router
+        self._watch = Watch(router, self._timeout, self._stall_timeout, slack=self._look_every)
         self._is_told = all(worker.death_fd is not None for worker in workers)
         if not self._is_told:
             self._look_every = min(self._look_every, LIVENESS_SECONDS)
         this = weakref.ref(self)
-        for place, (link, worker) in enumerate(zip(core.links, workers, strict=True)):
+        for place, (link, worker) in enumerate(zip(router.links, workers, strict=True)):
             link.pid = worker.pid
             port = Port(link, worker)
             self._ends.workers.append(worker)
@@ -112,7 +115,7 @@ class AsyncDriver(Runner):
         loop = self._loop
         if loop.is_closed():
             raise loop_closed()
-        if self.core.is_torn:
+        if self.router.is_torn:
             self._mend()
         call = method(self.clock(), *arguments)
         if not self._flush_is_due:
@@ -128,7 +131,7 @@ class AsyncDriver(Runner):
             try:
                 await future
             except BaseException:
-                call.abandon(self.core)
+                call.abandon(self.router)
                 raise
             finally:
                 waiting.discard(call)
@@ -140,21 +143,21 @@ class AsyncDriver(Runner):
 
     async def run_part(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Make a call over many items, sending the first frames while it encodes the next ones."""
-        core = self.core
+        router = self.router
         if self._loop.is_closed():
             raise loop_closed()
-        if core.is_torn:
+        if router.is_torn:
             self._mend()
         call = method(self.clock(), *arguments)
         frames = 0
-        while call.feed(core):
+        while call.feed(self.client):
             self._flush()
             frames += 1
             if frames % FRAMES_PER_TURN == 0:
                 try:
                     await asyncio.sleep(0)
                 except BaseException:
-                    call.abandon(core)
+                    call.abandon(router)
                     raise
         self._flush()
         if not call.done:
@@ -170,53 +173,53 @@ class AsyncDriver(Runner):
         try:
             await future
         except BaseException:
-            call.abandon(self.core)
+            call.abandon(self.router)
             raise
         finally:
             self._waiting.discard(call)
 
     def abandon(self, call: Call) -> None:
         """Give up a call whose caller has gone."""
-        call.abandon(self.core)
+        call.abandon(self.router)
 
     async def finalize(self, proxy: Any, *, commit: bool) -> None:
         """Commit or roll back what a proxy stands for."""
-        await self.run(self.core.finalize, proxy, commit)
+        await self.run(self.client.finalize, proxy, commit)
 
     async def execute_request(self, proxy: Any) -> Any:
         """Run the main stage of a proxy's request."""
-        return await self.run(self.core.execute_request, proxy)
+        return await self.run(self.client.execute_request, proxy)
 
     # --- the loop's side -----------------------------------------------------------------------
 
     def _flush(self) -> None:
         """Send what this turn of the loop has staged."""
         self._flush_is_due = False
-        if self.core.is_torn:
+        if self.router.is_torn:
             self._mend()
         for port in self._ports:
             if port.link.has_output:
                 had_backlog = port.has_backlog
-                port.send(self.core)
+                port.send(self.router)
                 if port.has_backlog and not had_backlog:
                     self._loop.add_writer(port.command_fd, self._writable, port)
-        if self.core.woken:
+        if self.router.woken:
             self._wake()
 
     def readable(self, place: int) -> None:
         """Take the replies of the shard at a place of the list."""
-        if self.core.is_torn:
+        if self.router.is_torn:
             self._mend()
         port = self._ports[place]
-        port.receive(self.core)
+        port.receive(self.router)
         self._after(port)
 
     def ended(self, place: int) -> None:
         """Give up the shard at a place of the list, whose worker has ended."""
-        if self.core.is_torn:
+        if self.router.is_torn:
             self._mend()
         port = self._ports[place]
-        port.ended(self.core)
+        port.ended(self.router)
         self._after(port)
 
     def _mend(self) -> None:
@@ -224,10 +227,10 @@ class AsyncDriver(Runner):
 
         Cancellation comes at an ``await`` and harms nothing; ^C may, where no runner makes it one.
         """
-        self.core.stop_procedures()
+        self.router.stop_procedures()
         for port in self._ports:
-            port.give_up(self.core, INTERRUPTED)
-        self.core.is_torn = False
+            port.give_up(self.router, INTERRUPTED)
+        self.router.is_torn = False
         for port in self._ports:
             self._after(port)
 
@@ -240,11 +243,11 @@ class AsyncDriver(Runner):
         """Do what follows from what a port has just brought."""
         if port.is_over:
             self._unwatch(port)
-        if self.core.woken:
+        if self.router.woken:
             self._wake()
         self._flush()
-        if self.core.news:
-            tell(self.core, self._on_shard_down)
+        if self.router.news:
+            tell(self.router, self._on_shard_down)
 
     def _unwatch(self, port: Port) -> None:
         _forget(
@@ -252,7 +255,7 @@ class AsyncDriver(Runner):
         )
 
     def _wake(self) -> None:
-        woken = self.core.woken
+        woken = self.router.woken
         while woken:
             future = woken.pop().waiter
             if not future.done():
@@ -273,32 +276,32 @@ class AsyncDriver(Runner):
                 answer = self._timeout if call.is_sent else max(self._timeout, self._max_wait)
                 seen = since + answer, since + self._max_wait
             elif now >= (seen[0] if call.is_sent else seen[1]):
-                call.expire(self.core, f"no answer within {self._timeout:g} s")
+                call.expire(self.router, f"no answer within {self._timeout:g} s")
                 continue
             deadlines[call] = seen
         self._deadlines = deadlines
         self._wake()
         self._flush()  # what waited for those alone
-        if self._waiting or self.core.stalled:
+        if self._waiting or self.router.stalled:
             self._timer = self._loop.call_later(self._look_every, self._look)
 
     def _look_after(self, now: float) -> None:
         for link, why in self._watch.look(now):
-            self._ports[link.number].give_up(self.core, why)
+            self._ports[link.number].give_up(self.router, why)
         for port in self._ports:
             if not self._is_told:
-                port.look_after(self.core)
+                port.look_after(self.router)
             if port.is_over:
                 self._unwatch(port)
-        if self.core.news:
-            tell(self.core, self._on_shard_down)
+        if self.router.news:
+            tell(self.router, self._on_shard_down)
 
     # --- shards --------------------------------------------------------------------------------
 
     async def start(self, payload: bytes, deadline: float, seconds: float) -> None:
         """Have all workers load their engine, by a moment; raise ShardStartError if one cannot."""
-        core = self.core
-        calls = [core.start(link, self.clock(), payload) for link in core.links]
+        router = self.router
+        calls = [router.start(link, self.clock(), payload) for link in router.links]
         self._flush()
         at = self._loop.time() + deadline - monotonic()
         for call in calls:
@@ -308,7 +311,7 @@ class AsyncDriver(Runner):
                     async with asyncio.timeout_at(at):
                         await call.waiter
                 except TimeoutError:
-                    call.expire(core, f"not up within {seconds:g} s")
+                    call.expire(router, f"not up within {seconds:g} s")
         for call in calls:
             call.result()
 
@@ -319,7 +322,7 @@ class AsyncDriver(Runner):
 
     def pass_on(self, service: int, operation: object) -> None:
         """Send a change of market data to every shard, ahead of the next order."""
-        if self.core.is_closed or self._loop.is_closed():
+        if self.router.is_closed or self._loop.is_closed():
             return
         if get_ident() != self._thread:
             self._loop.call_soon_threadsafe(self._pass_on, service, operation)
@@ -327,12 +330,12 @@ class AsyncDriver(Runner):
             self._pass_on(service, operation)
 
     def _pass_on(self, service: int, operation: object) -> None:
-        core = self.core
-        if core.is_closed:
+        router = self.router
+        if router.is_closed:
             return
-        if core.is_torn:
+        if router.is_torn:
             self._mend()
-        core.quote(self.clock(), service, operation)
+        self.client.quote(self.clock(), service, operation)
         if not self._flush_is_due:
             self._flush_is_due = True
             self._loop.call_soon(self._flush)
@@ -348,7 +351,7 @@ class AsyncDriver(Runner):
         self._flush()
         link = port.link
         if link.is_stalled:  # what it misses, it misses for ever
-            port.give_up(self.core, f"{link.in_flight} quotes behind, and taking none")
+            port.give_up(self.router, f"{link.in_flight} quotes behind, and taking none")
             self._after(port)
             return
         poller = select.poll()
@@ -362,38 +365,38 @@ class AsyncDriver(Runner):
             if link.answered != answered:
                 answered, deadline = link.answered, monotonic() + self._timeout
             elif remaining <= 0:
-                port.give_up(self.core, f"{link.in_flight} quotes behind, and taking none")
+                port.give_up(self.router, f"{link.in_flight} quotes behind, and taking none")
                 break
             poller.modify(port.command_fd, select.POLLOUT if port.has_backlog else 0)
             for fd, _ in poller.poll(remaining * _MILLISECONDS):
                 if fd == port.reply_fd:
-                    port.receive(self.core)
+                    port.receive(self.router)
                 elif fd == port.death_fd:
-                    port.ended(self.core)
+                    port.ended(self.router)
                 elif port.has_backlog:
                     port.flush()
         self._after(port)
 
     def stats(self) -> list[ShardStats]:
         """Return a picture of every shard."""
-        return [link.stats() for link in self.core.links]
+        return [link.stats() for link in self.router.links]
 
     async def close(self) -> None:
         """Roll back what is open, end the workers, close the pipes. Idempotent.
 
         One that is cancelled does so at once, and ends the calls that are in flight still.
         """
-        core = self.core
+        router = self.router
         if self._loop.is_closed():
             self._ends.run()
             return
-        if core.is_torn:
+        if router.is_torn:
             self._mend()
-        if core.is_closed:
+        if router.is_closed:
             return
-        for link in core.stalled:  # it has had its time
+        for link in router.stalled:  # it has had its time
             self._ports[link.number].worker.kill()
-        call = core.close(self.clock())
+        call = router.close(self.clock())
         self._flush()
         try:
             if not call.done:
@@ -402,8 +405,8 @@ class AsyncDriver(Runner):
         finally:
             for feed in self._feeds:
                 feed.end()
-            for link in core.links:
-                core.lose(link, "")
+            for link in router.links:
+                router.lose(link, "")
             self._wake()
             self._ends.run()
 
@@ -431,10 +434,10 @@ class AsyncDriver(Runner):
 
     def retire(self) -> bool:
         """Be closed at once, and use no descriptor any more; tell whether the loop polls none."""
-        core, loop = self.core, self._loop
-        for link in core.stalled:
+        router, loop = self.router, self._loop
+        for link in router.stalled:
             self._ports[link.number].worker.kill()
-        core.retire()
+        router.retire()
         for port in self._ports:
             port.close()
         if loop.is_closed():
@@ -457,7 +460,7 @@ class AsyncDriver(Runner):
 
     def disown(self) -> None:
         """Be closed, in a forked copy of this process; its loop is the other's still."""
-        self.core.abandon_shards()
+        self.router.abandon_shards()
         for worker in self._ends.workers:
             worker.disown()
         self._ends.forget()

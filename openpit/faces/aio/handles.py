@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from openpit.pretrade.async_handles import (
-    AsyncDropCopyOperation,
-    AsyncRequest,
-    AsyncReservation,
-)
-from openpit.router.proxies import (
-    Handles,
+from openpit.client.handles import (
     HeldReservation,
     LocalReservation,
     OperationProxy,
     RequestProxy,
 )
+from openpit.pretrade.async_handles import (
+    AsyncDropCopyOperation,
+    AsyncRequest,
+    AsyncReservation,
+)
+from openpit.router.link import Handles
 
 if TYPE_CHECKING:
     from openpit.pretrade.narrowed import AsyncExecuteResult

@@ -40,7 +40,7 @@ class AsyncShardedConfigurator(Opaque):
         self: AsyncShardedConfigurator = object.__new__(cls)
         self._engine = engine
         self._driver = driver
-        self._calls = SettingCalls(driver.core)
+        self._calls = SettingCalls(driver.client)
         return self
 
     async def rate_limit(

@@ -41,7 +41,7 @@ class ShardedAccounts(Opaque):
     def _of(cls, driver: Any) -> ShardedAccounts:
         self: ShardedAccounts = object.__new__(cls)
         self._driver = driver
-        self._calls = AccountCalls(driver.core)
+        self._calls = AccountCalls(driver.client)
         return self
 
     # --- groups --------------------------------------------------------------------------------

@@ -1,12 +1,12 @@
-"""The blocking face: pipes, threads and deadlines around the router core.
+"""The blocking face: pipes, threads and deadlines around client and router.
 
-Any threads may call. A lock guards the core; nobody holds it while waiting. Of those that wait, one
+Any threads may call. A lock guards both; nobody holds it while waiting. Of those that wait, one
 reads the pipes for all, the others sleep until their call is done or the reading is theirs. No
 thread is created.
 
 A signal's handler may raise anywhere in here. ^C is held back but while a call waits. Whatever else
-raises leaves no lock taken and the reading to others; if the core was being changed, its shards are
-given up by the next call.
+raises leaves no lock taken and the reading to others; if the router was being changed, its shards
+are given up by the next call.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from openpit.faces.interrupts import hold, release, through
 from openpit.faces.news import tell
 from openpit.faces.pipes import Port
 from openpit.faces.watch import STALL_SECONDS, Watch
-from openpit.router.calls import INTERRUPTED, Call
+from openpit.router.entries import INTERRUPTED, Call
 from openpit.router.link import Runner
 from openpit.shards.process import GONE
 from openpit.shards.worker import LOOKS, await_ready
@@ -34,6 +34,7 @@ from openpit.wire.limits import MARKET_BACKLOG
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from openpit.client.client import Client
     from openpit.marketdata.service import MarketDataService
     from openpit.router.core import RouterCore
     from openpit.router.stats import ShardStats
@@ -69,7 +70,8 @@ class _Bystander(Call):
 class BlockingDriver(Runner):
     """Runs the core's calls to their end, for whichever threads come."""
 
-    core: RouterCore
+    client: Client
+    router: RouterCore
 
     def __init__(
         self,
@@ -102,13 +104,14 @@ class BlockingDriver(Runner):
         self._ends = Ends(self, timeout)
         self._ends.descriptors.extend((self._wake_in, self._wake_out))
 
-    def attach(self, core: RouterCore, workers: list[Worker]) -> None:
-        """Take the core, and a worker for each of its links."""
-        self.core = core
-        self._watch = Watch(core, self._timeout, self._stall_timeout)
+    def attach(self, client: Client, workers: list[Worker]) -> None:
+        """Take the router, and a worker for each of its links."""
+        self.client = client
+        self.router = router = client.router
+        self._watch = Watch(router, self._timeout, self._stall_timeout)
         self._is_told = all(worker.death_fd is not None for worker in workers)
         self._look_every = self._timeout if self._is_told else LIVENESS_SECONDS
-        for link, worker in zip(core.links, workers, strict=True):
+        for link, worker in zip(router.links, workers, strict=True):
             link.pid = worker.pid
             port = Port(link, worker)
             self._ends.workers.append(worker)
@@ -126,15 +129,15 @@ class BlockingDriver(Runner):
         """Make a call and wait for its end; return its value or raise its error."""
         if self._lock._is_owned():  # type: ignore[attr-defined]  # known to threading.Condition
             raise nested()
-        core = self.core
+        router = self.router
         call: Call | None = None
         try:
             is_held = hold()
             try:
                 with self._lock:
-                    if core.is_torn:
+                    if router.is_torn:
                         self._mend()
-                    if core.stalled:
+                    if router.stalled:
                         self._attend()
                     call = method(self.clock(), *arguments)
                     self._send()
@@ -157,8 +160,8 @@ class BlockingDriver(Runner):
             finally:
                 if is_held:
                     release()
-            if core.news:
-                tell(core, self._on_shard_down)
+            if router.news:
+                tell(router, self._on_shard_down)
             return call.result()
         except BaseException:
             call = None  # a traceback may keep this frame: not what the caller would have received
@@ -187,8 +190,8 @@ class BlockingDriver(Runner):
             finally:
                 if is_held:
                     release()
-            if self.core.news:
-                tell(self.core, self._on_shard_down)
+            if self.router.news:
+                tell(self.router, self._on_shard_down)
         except BaseException:
             call = None  # as above
             raise
@@ -201,38 +204,38 @@ class BlockingDriver(Runner):
     def _feed(self, call: Any) -> bool:
         """Encode and send a frame of a call; tell whether there is more."""
         with self._lock:
-            if self.core.is_torn:
+            if self.router.is_torn:
                 self._mend()
-            is_more: bool = call.feed(self.core)
+            is_more: bool = call.feed(self.client)
             self._send()
-            if is_more and self._reader is None and any(one.waiting for one in self.core.links):
+            if is_more and self._reader is None and any(one.waiting for one in self.router.links):
                 self._handle(self._poller.poll(0))  # credit may have come
         return is_more
 
     def _begin(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        if self.core.is_torn:
+        if self.router.is_torn:
             self._mend()
-        if self.core.stalled:
+        if self.router.stalled:
             self._attend()
         return method(self.clock(), *arguments)
 
     def finalize(self, proxy: Any, *, commit: bool) -> None:
         """Commit or roll back what a proxy stands for."""
-        self.run(self.core.finalize, proxy, commit)
+        self.run(self.client.finalize, proxy, commit)
 
     def execute_request(self, proxy: Any) -> Any:
         """Run the main stage of a proxy's request."""
-        return self.run(self.core.execute_request, proxy)
+        return self.run(self.client.execute_request, proxy)
 
     def _mend(self) -> None:
         """Give up all shards: an exception came between two steps that belong together.
 
         Bytes may be lost or commands half accounted for, and an order must not pass by mistake.
         """
-        self.core.stop_procedures()
+        self.router.stop_procedures()
         for port in self._ports:
-            port.give_up(self.core, INTERRUPTED)
-        self.core.is_torn = False
+            port.give_up(self.router, INTERRUPTED)
+        self.router.is_torn = False
 
     # --- waiting; the lock is not held ------------------------------------------------------------
 
@@ -263,12 +266,12 @@ class BlockingDriver(Runner):
 
     def _look_after(self, now: float) -> bool:
         """Do so; tell whether there is one that was not known before."""
-        before = len(self.core.stalled)
+        before = len(self.router.stalled)
         over = self._watch.look(now)
-        is_news = bool(over) or len(self.core.stalled) != before
+        is_news = bool(over) or len(self.router.stalled) != before
         for link, why in over:
             port = self._ports[link.number]
-            port.give_up(self.core, why)
+            port.give_up(self.router, why)
             self._unwatch(port)
         return is_news
 
@@ -282,7 +285,7 @@ class BlockingDriver(Runner):
     def _expire(self, call: Call) -> None:
         with self._lock:
             if not call.done:
-                call.expire(self.core, f"no answer within {self._timeout:g} s")
+                call.expire(self.router, f"no answer within {self._timeout:g} s")
             self._send()  # what waited for this call alone
             self._hand_over()
 
@@ -318,10 +321,10 @@ class BlockingDriver(Runner):
         """Give up a call whose caller has gone: an exception came that is none of its own."""
         self._leave(call)
         with self._lock:
-            if self.core.is_torn:
+            if self.router.is_torn:
                 call.done = True  # its shards are given up, and it with them
             else:
-                call.abandon(self.core)
+                call.abandon(self.router)
 
     def _leave(self, call: Call) -> None:
         """Wait no more."""
@@ -347,13 +350,13 @@ class BlockingDriver(Runner):
                     return
 
     def _wake_done(self) -> None:
-        woken = self.core.woken
+        woken = self.router.woken
         while woken:
             _ring(woken.pop())
 
     def _handle(self, ready: list[tuple[int, int]]) -> None:
         """Do what the pipes ask for; the lock is held."""
-        if self.core.is_torn:
+        if self.router.is_torn:
             self._mend()
         if self._is_retired:
             return
@@ -362,9 +365,9 @@ class BlockingDriver(Runner):
             if port is None:
                 self._drain_wake_pipe()
             elif fd == port.reply_fd:
-                port.receive(self.core)
+                port.receive(self.router)
             elif fd == port.death_fd:
-                port.ended(self.core)
+                port.ended(self.router)
             elif events and not port.is_over:
                 port.flush()
                 if not port.has_backlog:
@@ -373,8 +376,8 @@ class BlockingDriver(Runner):
                 self._unwatch(port)
         if not self._is_told:
             for port in self._ports:
-                port.look_after(self.core)
-        if self.core.woken:
+                port.look_after(self.router)
+        if self.router.woken:
             self._wake_done()
         self._send()  # what got its credit just now
 
@@ -382,7 +385,7 @@ class BlockingDriver(Runner):
         for port in self._ports:
             if port.link.has_output:
                 had_backlog = port.has_backlog
-                port.send(self.core)
+                port.send(self.router)
                 if port.has_backlog and not had_backlog:
                     self._poller.register(port.command_fd, select.POLLOUT)
                     if self._reader is not None:
@@ -417,15 +420,15 @@ class BlockingDriver(Runner):
 
     def start(self, payload: bytes, deadline: float, seconds: float) -> None:
         """Have all workers load their engine, by a moment; raise ShardStartError if one cannot."""
-        core = self.core
+        router = self.router
         with self._lock:
-            calls = [core.start(link, self.clock(), payload) for link in core.links]
+            calls = [router.start(link, self.clock(), payload) for link in router.links]
             self._send()
         for call in calls:
             while not call.done:
                 remaining = deadline - monotonic()
                 if remaining <= 0:
-                    call.expire(core, f"not up within {seconds:g} s")
+                    call.expire(router, f"not up within {seconds:g} s")
                 else:
                     self._turn(call, min(remaining, self._look_every))
         for call in calls:
@@ -443,19 +446,19 @@ class BlockingDriver(Runner):
         is_held = hold()
         try:
             with self._lock:
-                core = self.core
-                if core.is_closed:
+                router = self.router
+                if router.is_closed:
                     return
-                if core.is_torn:
+                if router.is_torn:
                     self._mend()
-                core.quote(self.clock(), service, operation)
-                is_due = any(link.staged >= STAGED_QUOTES for link in core.links)
+                self.client.quote(self.clock(), service, operation)
+                is_due = any(link.staged >= STAGED_QUOTES for link in router.links)
                 if is_due:
                     self._send()
             if is_due:
                 self._hold_back_all_quotes()
-            if self.core.news:
-                tell(self.core, self._on_shard_down)
+            if self.router.news:
+                tell(self.router, self._on_shard_down)
         finally:
             if is_held:
                 release()
@@ -484,7 +487,7 @@ class BlockingDriver(Runner):
 
     def _give_up(self, port: Port, why: str) -> None:
         with self._lock:
-            port.give_up(self.core, why)
+            port.give_up(self.router, why)
             self._unwatch(port)
             self._send()  # what waited for this shard
             self._hand_over()
@@ -496,16 +499,16 @@ class BlockingDriver(Runner):
         is_held = hold()
         try:
             with self._lock:
-                if not self.core.is_closed:
+                if not self.router.is_closed:
                     self._attend()
                     self._send()
                     self._hand_over()
-                pictures = [link.stats() for link in self.core.links]
+                pictures = [link.stats() for link in self.router.links]
         finally:
             if is_held:
                 release()
-        if self.core.news:
-            tell(self.core, self._on_shard_down)
+        if self.router.news:
+            tell(self.router, self._on_shard_down)
         return pictures
 
     def close(self) -> None:
@@ -518,14 +521,14 @@ class BlockingDriver(Runner):
         is_held = hold()
         try:
             with self._lock:
-                core = self.core
-                if core.is_torn:
+                router = self.router
+                if router.is_torn:
                     self._mend()
-                    core.close(self.clock())
-                elif not core.is_closed:
-                    for link in core.stalled:  # it has had its time
+                    router.close(self.clock())
+                elif not router.is_closed:
+                    for link in router.stalled:  # it has had its time
                         self._ports[link.number].worker.kill()
-                    core.close(self.clock())
+                    router.close(self.clock())
                 self._send()
             self._wait_for(_Bystander(lambda: all(port.is_over for port in self._ports)))
             self._give_up_the_rest()
@@ -541,9 +544,9 @@ class BlockingDriver(Runner):
         A thread may be in a call still: it is told, and leaves.
         """
         with self._lock:
-            for link in self.core.stalled:
+            for link in self.router.stalled:
                 self._ports[link.number].worker.kill()
-            self.core.retire()
+            self.router.retire()
             self._is_retired = True
             for port in self._ports:
                 self._unwatch(port)
@@ -577,7 +580,7 @@ class BlockingDriver(Runner):
         self._lock = RLock()
         self._reader = None
         self._followers.clear()
-        self.core.abandon_shards()
+        self.router.abandon_shards()
         for worker in self._ends.workers:
             worker.disown()
         self.discard()

@@ -6,18 +6,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from openpit.client.orders import timed
 from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
 from openpit.engine.engine import checked_adjustments
 from openpit.faces.blocking.accounts import ShardedAccounts
 from openpit.faces.blocking.settings import ShardedConfigurator
-from openpit.router.orders import timed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
     from openpit.account_adjustment import Adjustment
+    from openpit.client.batches import ExecuteMany
+    from openpit.client.client import Client
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
     from openpit.faces.blocking.driver import BlockingDriver
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
         StartResult,
     )
     from openpit.pretrade.results import PostTradeResult
-    from openpit.router.batches import ExecuteMany
     from openpit.router.core import RouterCore
     from openpit.router.stats import ShardStats
 
@@ -57,22 +58,24 @@ class ShardedEngine(Opaque):
     Use it as a context manager, or call :meth:`close`.
     """
 
-    __slots__ = ("__weakref__", "_core", "_driver")
+    __slots__ = ("__weakref__", "_client", "_driver", "_router")
     __module__ = "openpit"
 
-    _core: RouterCore
+    _client: Client
+    _router: RouterCore
     _driver: BlockingDriver
 
     @classmethod
     def _of(cls, driver: BlockingDriver) -> ShardedEngine:
         self: ShardedEngine = object.__new__(cls)
         self._driver = driver
-        self._core = driver.core
+        self._client = driver.client
+        self._router = driver.router
         return self
 
     def __del__(self) -> None:
         # Handles may outlive the engine; a pending request must then refuse (spec section 5.2).
-        self._core.prototype.alive = False
+        self._client.prototype.alive = False
 
     # --- orders --------------------------------------------------------------------------------
 
@@ -83,12 +86,12 @@ class ShardedEngine(Opaque):
             TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
             Exception: the first one that a custom policy raised; the order did not pass.
         """
-        result: StartResult = self._driver.run(self._core.start_stage, order)
+        result: StartResult = self._driver.run(self._client.start_stage, order)
         return result
 
     def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
         """Answer as :meth:`start_pre_trade` would, and record nothing."""
-        result: DryRunReport = self._driver.run(self._core.start_dry_run, order)
+        result: DryRunReport = self._driver.run(self._client.start_dry_run, order)
         return result
 
     def execute_pre_trade(self, order: Order) -> ExecuteResult:
@@ -98,17 +101,17 @@ class ShardedEngine(Opaque):
             TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
             Exception: the first one that a custom policy raised; the order did not pass.
         """
-        result: ExecuteResult = self._driver.run(self._core.execute, order)
+        result: ExecuteResult = self._driver.run(self._client.execute, order)
         return result
 
     def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
         """Answer as :meth:`execute_pre_trade` would, and record nothing (spec section 5.6)."""
-        result: DryRunReport = self._driver.run(self._core.execute_dry_run, order)
+        result: DryRunReport = self._driver.run(self._client.execute_dry_run, order)
         return result
 
     def apply_drop_copy(self, order: Order) -> DropCopyResult:
         """Record an order that the venue has already (spec section 5.7): blocks do not stop it."""
-        result: DropCopyResult = self._driver.run(self._core.drop_copy, order)
+        result: DropCopyResult = self._driver.run(self._client.drop_copy, order)
         return result
 
     # --- what comes back -----------------------------------------------------------------------
@@ -121,7 +124,7 @@ class ShardedEngine(Opaque):
                 cannot travel.
             Exception: the first one that a custom policy raised; blocks are recorded all the same.
         """
-        result: PostTradeResult = self._driver.run(self._core.report, report)
+        result: PostTradeResult = self._driver.run(self._client.report, report)
         return result
 
     def apply_account_adjustment(
@@ -130,7 +133,9 @@ class ShardedEngine(Opaque):
         """Apply all adjustments to an account, or none of them (spec section 5.9)."""
         account = account_value(account_id)
         listed = checked_adjustments(adjustments)
-        result: AccountAdjustmentBatchResult = self._driver.run(self._core.adjust, account, listed)
+        result: AccountAdjustmentBatchResult = self._driver.run(
+            self._client.adjust, account, listed
+        )
         return result
 
     # --- volume --------------------------------------------------------------------------------
@@ -148,7 +153,7 @@ class ShardedEngine(Opaque):
         """
         driver = self._driver
         listed, times = timed(orders, driver.clock)
-        call: ExecuteMany = driver.run_part(self._core.execute_many, listed, times)
+        call: ExecuteMany = driver.run_part(self._client.execute_many, listed, times)
         try:
             self._go_on(call)
         except BaseException:
@@ -165,7 +170,7 @@ class ShardedEngine(Opaque):
         while call.stopped_at is not None:
             result = failure = None
             try:
-                result = driver.run(self._core.execute_stopped, call)
+                result = driver.run(self._client.execute_stopped, call)
             except Exception as error:  # noqa: BLE001 - told with the others, at the end
                 failure = error
             call.judged(result, failure)
@@ -179,7 +184,7 @@ class ShardedEngine(Opaque):
             SomeItemsFailed: some failed; the others are done, and ``results`` is True for them.
                 Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
         """
-        self._driver.run_many(self._core.commit_many, list(reservations))
+        self._driver.run_many(self._client.commit_many, list(reservations))
 
     def rollback_many(self, reservations: Iterable[Reservation]) -> None:
         """Roll back every reservation.
@@ -188,7 +193,7 @@ class ShardedEngine(Opaque):
             SomeItemsFailed: some failed; the others are done, and ``results`` is True for them.
                 Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
         """
-        self._driver.run_many(self._core.rollback_many, list(reservations))
+        self._driver.run_many(self._client.rollback_many, list(reservations))
 
     def apply_execution_report_many(
         self, reports: Iterable[ExecutionReport]
@@ -200,7 +205,7 @@ class ShardedEngine(Opaque):
                 Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
         """
         results: list[PostTradeResult] = self._driver.run_many(
-            self._core.report_many, list(reports)
+            self._client.report_many, list(reports)
         )
         return results
 
@@ -219,11 +224,11 @@ class ShardedEngine(Opaque):
     @property
     def shards(self) -> int:
         """How many shards there are."""
-        return len(self._core.links)
+        return len(self._router.links)
 
     def shard_of(self, account_id: AccountId) -> int:
         """Return the number of the shard that owns an account."""
-        return self._core.link_of(account_value(account_id)).number
+        return self._router.link_of(account_value(account_id)).number
 
     def stats(self) -> list[ShardStats]:
         """Return a picture of every shard, in the order of their numbers."""

@@ -42,7 +42,7 @@ class ShardedConfigurator(Opaque):
         self: ShardedConfigurator = object.__new__(cls)
         self._engine = engine
         self._driver = driver
-        self._calls = SettingCalls(driver.core)
+        self._calls = SettingCalls(driver.client)
         return self
 
     def rate_limit(

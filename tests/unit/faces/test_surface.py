@@ -170,7 +170,7 @@ def test_a_request_that_outlives_its_engine_refuses() -> None:
     del sharded
     gc.collect()
     assert reasons(request.execute()) == ["engine is no longer available"]
-    driver.run(driver.core.administer, 1, "unblock")
+    driver.run(driver.client.administer, 1, "unblock")
     assert not driver.shards[1].core.open_handles
 
 

@@ -131,37 +131,37 @@ def test_one_that_answered_meanwhile_is_not() -> None:
 def test_who_holds_up_all_others() -> None:
     builder = Engine.builder().clock(lambda: 1_000).sharded(2).pre_trade(policy=Reserving())
     engine = link(builder)
-    driver, core = engine._driver, engine._core
+    driver, client, router = engine._driver, engine._client, engine._router
     assert engine.execute_pre_trade(buy(IN_SHARD_0)).ok  # and its reservation is dropped
-    assert core.holding_up() == []
+    assert router.holding_up() == []
 
-    waiting = core.execute(1_000, buy(IN_SHARD_1))
-    procedure = core.procedure(1_000, lambda _: iter(()))
+    waiting = client.execute(1_000, buy(IN_SHARD_1))
+    procedure = client.procedure(1_000, lambda _: iter(()))
 
     assert not waiting.is_sent
-    assert core.holding_up() == [core.links[0]]
-    waiting.expire(core, "no answer within 5 s")
-    procedure.expire(core, "no answer within 5 s")
+    assert router.holding_up() == [router.links[0]]
+    waiting.expire(router, "no answer within 5 s")
+    procedure.expire(router, "no answer within 5 s")
     for call in (waiting, procedure):
         with pytest.raises(ShardOverloaded, match="shard 0 keeps all others waiting") as told:
             call.result()
         assert told.value.shard == 0
     driver.pump()
-    assert core.holding_up() == []
+    assert router.holding_up() == []
 
 
 def test_a_shard_that_has_not_heard_of_a_block_holds_up_all_others() -> None:
     builder = Engine.builder().clock(lambda: 1_000).sharded(2).pre_trade(policy=Reserving())
     engine = link(builder)
-    driver, core = engine._driver, engine._core
+    driver, client, router = engine._driver, engine._client, engine._router
     assert engine.execute_pre_trade(buy(IN_SHARD_0, "202")).ok  # its rollback fails
-    waiting = core.execute(1_000, buy(IN_SHARD_0))
+    waiting = client.execute(1_000, buy(IN_SHARD_0))
 
     driver.step(0)  # rolls back, and tells that this failed
     driver.step(0)  # is told of the block, as every shard is
 
-    assert core.holding_up() == [core.links[1]]
+    assert router.holding_up() == [router.links[1]]
     driver.pump()
-    assert core.holding_up() == []
+    assert router.holding_up() == []
     (reject,) = waiting.result().rejects
     assert (reject.code, reject.scope) == ("SystemUnavailable", "account")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flow import IN_SHARD_0, IN_SHARD_1, buy, report
 from played import NOW, Bench
 
 from openpit import Engine
+from openpit.client.client import Client
+from openpit.client.handles import BLOCKING
+from openpit.client.procedures import administration, change_group, everywhere
 from openpit.engine.builder import build_core
 from openpit.errors import (
     EngineClosed,
@@ -22,15 +25,15 @@ from openpit.errors import (
 from openpit.pretrade.policies import (
     build_order_validation,
 )
-from openpit.router.core import RouterCore
 from openpit.router.lifecycle import SHARD, ShardEvent, ShardState, after
 from openpit.router.link import Runner, ShardLink
-from openpit.router.proxies import BLOCKING
-from openpit.router.wide import administration, change_group, everywhere
 from openpit.wire import frames as wire
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import frame, pack, pack_rows
+
+if TYPE_CHECKING:
+    from openpit.router.core import RouterCore
 
 DONE_WAITING = "no answer within 5 s"
 
@@ -40,20 +43,20 @@ DONE_WAITING = "no answer within 5 s"
 
 def test_one_reply_answers_a_run_of_calls() -> None:
     bench = Bench()
-    calls = [bench.core.execute(NOW, buy(IN_SHARD_0)) for _ in range(3)]
+    calls = [bench.client.execute(NOW, buy(IN_SHARD_0)) for _ in range(3)]
     assert [command[0] for command in bench.sent(0)] == [kinds.EXECUTE] * 3
     bench.reply(0, (kinds.ACCEPTED, 1, 2))
     assert [call.done for call in calls] == [True, True, False]
     bench.reply(0, (kinds.REJECTED, 3, ()))
     assert [call.result().ok for call in calls] == [True, True, False]
-    assert bench.core.links[0].in_flight == 0
+    assert bench.router.links[0].in_flight == 0
 
 
 def test_a_run_may_end_in_the_middle_of_a_batch_and_begin_there() -> None:
     bench = Bench()
     batches = [bench.many(*[IN_SHARD_0] * 3) for _ in range(2)]
     for batch in batches:
-        assert not batch.feed(bench.core)
+        assert not batch.feed(bench.client)
     bench.reply(0, (kinds.ACCEPTED, 1, 2), (kinds.REJECTED, 3, ()), (kinds.ACCEPTED, 4, 1))
     assert [result.ok for result in batches[0].result()] == [True, True, False]
     assert not batches[1].done
@@ -79,7 +82,7 @@ WRONG_REPLIES = [
 @pytest.mark.parametrize("reply", WRONG_REPLIES, ids=repr)
 def test_a_reply_that_fits_nothing_ends_the_connection(reply: tuple[Any, ...]) -> None:
     bench = Bench()
-    bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.client.execute(NOW, buy(IN_SHARD_0))
     with pytest.raises(WireError):
         bench.reply(0, reply)
 
@@ -87,33 +90,33 @@ def test_a_reply_that_fits_nothing_ends_the_connection(reply: tuple[Any, ...]) -
 @pytest.mark.parametrize("reply", WRONG_REPLIES, ids=repr)
 def test_a_reply_that_fits_no_batch_ends_the_connection(reply: tuple[Any, ...]) -> None:
     bench = Bench()
-    bench.many(IN_SHARD_0).feed(bench.core)
+    bench.many(IN_SHARD_0).feed(bench.client)
     with pytest.raises(WireError):
         bench.reply(0, reply)
 
 
 def test_every_kind_of_call_takes_only_its_kinds_of_reply() -> None:
     starts: list[Any] = [
-        lambda core: core.start_stage(NOW, buy(IN_SHARD_0)),
-        lambda core: core.execute_dry_run(NOW, buy(IN_SHARD_0)),
-        lambda core: core.drop_copy(NOW, buy(IN_SHARD_0)),
-        lambda core: core.report(NOW, report(IN_SHARD_0)),
-        lambda core: core.report_many(NOW, [report(IN_SHARD_0)]).feed(core),
-        lambda core: core.adjust(NOW, IN_SHARD_0, []),
-        lambda core: core.administer(NOW, IN_SHARD_0, "unblock"),
-        lambda core: core.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
-        lambda core: core.quote(NOW, 0, ("clear", 1)),
+        lambda client: client.start_stage(NOW, buy(IN_SHARD_0)),
+        lambda client: client.execute_dry_run(NOW, buy(IN_SHARD_0)),
+        lambda client: client.drop_copy(NOW, buy(IN_SHARD_0)),
+        lambda client: client.report(NOW, report(IN_SHARD_0)),
+        lambda client: client.report_many(NOW, [report(IN_SHARD_0)]).feed(client),
+        lambda client: client.adjust(NOW, IN_SHARD_0, []),
+        lambda client: client.administer(NOW, IN_SHARD_0, "unblock"),
+        lambda client: client.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
+        lambda client: client.quote(NOW, 0, ("clear", 1)),
     ]
     for start in starts:
         bench = Bench(shards=1)
-        start(bench.core)
+        start(bench.client)
         with pytest.raises(WireError):
             bench.reply(0, (kinds.READY, 1))
     bench = Bench(shards=1, custom=True)
     batch = bench.many(1)
-    batch.feed(bench.core)
+    batch.feed(bench.client)
     bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
-    bench.core.commit_many(NOW, [batch.result()[0].reservation]).feed(bench.core)
+    bench.client.commit_many(NOW, [batch.result()[0].reservation]).feed(bench.client)
     with pytest.raises(WireError, match="not a reply to this command"):
         bench.reply(0, (kinds.READY, 2))
 
@@ -121,30 +124,30 @@ def test_every_kind_of_call_takes_only_its_kinds_of_reply() -> None:
 def test_what_a_policy_raises_says_nothing_of_the_connection() -> None:
     theirs = failure_row(WireError("theirs"))
     bench = Bench(shards=1, custom=True)
-    core = bench.core
+    client = bench.client
     calls: list[Any] = [
-        core.execute(NOW, buy(IN_SHARD_0)),
-        core.report(NOW, report(IN_SHARD_0)),
-        core.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
+        client.execute(NOW, buy(IN_SHARD_0)),
+        client.report(NOW, report(IN_SHARD_0)),
+        client.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
         bench.many(IN_SHARD_0),
-        core.report_many(NOW, [report(IN_SHARD_0)]),
+        client.report_many(NOW, [report(IN_SHARD_0)]),
     ]
     for batch in calls[3:]:
-        batch.feed(core)
+        batch.feed(client)
     for seq, call in enumerate(calls, start=1):
         bench.reply(0, (kinds.RAISED, seq, *theirs))
         with pytest.raises((WireError, ExceptionGroup)) as caught:
             call.result()
         [error] = getattr(caught.value, "exceptions", [caught.value])
         assert (type(error), str(error)) == (WireError, "theirs")
-    assert core.links[0].is_up
-    assert core.procedure(NOW, everywhere, administration(NOW, "unblock_all")).is_sent
+    assert client.router.links[0].is_up
+    assert client.procedure(NOW, everywhere, administration(NOW, "unblock_all")).is_sent
 
 
 def test_an_order_of_no_account_raises_what_a_policy_raised() -> None:
     bench = Bench(shards=1)
     for seq, kind in ((1, StopIteration), (3, RuntimeError)):
-        call = bench.core.execute(NOW, buy(None))
+        call = bench.client.execute(NOW, buy(None))
         bench.reply(0, (kinds.ANSWER, seq, False))
         bench.reply(0, (kinds.RAISED, seq + 1, *failure_row(kind(5))))
         with pytest.raises((StopIteration, RuntimeError)) as caught:
@@ -155,11 +158,11 @@ def test_an_order_of_no_account_raises_what_a_policy_raised() -> None:
 def test_handles_whose_failures_do_not_fit_into_a_frame_are_all_told() -> None:
     bench = Bench(shards=1, custom=True)
     batch = bench.many(1, 2)
-    batch.feed(bench.core)
+    batch.feed(bench.client)
     for seq in (1, 2):
         bench.reply(0, (kinds.RESERVED, seq, True, (), ()))
-    call = bench.core.commit_many(NOW, [result.reservation for result in batch.result()])
-    call.feed(bench.core)  # type: ignore[attr-defined]  # a call over many items
+    call = bench.client.commit_many(NOW, [result.reservation for result in batch.result()])
+    call.feed(bench.client)  # type: ignore[attr-defined]  # a call over many items
     state = (1, (1, "too many"), None)
     bench.reply(0, (kinds.RAISED, 3, "openpit.errors", "FrameTooLarge", state, "too many", ""))
     with pytest.raises(ExceptionGroup, match="commit_many failed at index 0, 1"):
@@ -169,7 +172,7 @@ def test_handles_whose_failures_do_not_fit_into_a_frame_are_all_told() -> None:
 def test_bytes_of_no_frame_end_the_connection() -> None:
     bench = Bench()
     with pytest.raises(WireError):
-        bench.core.receive(bench.core.links[0], b"\xff" * 8)
+        bench.router.receive(bench.router.links[0], b"\xff" * 8)
 
 
 # --- the start of a shard ----------------------------------------------------------------------
@@ -178,27 +181,31 @@ def test_bytes_of_no_frame_end_the_connection() -> None:
 def start_of(number: int = 0) -> tuple[RouterCore, ShardLink, Any]:
     ready = Engine.builder().clock(lambda: NOW).account_sync().builtin(build_order_validation())
     prototype = build_core(ready._policies or [], lambda: NOW, None)
-    core = RouterCore(1, prototype, handles=BLOCKING, runner=Runner())
-    return core, core.links[0], core.start(core.links[0], NOW, b"")
+    client = Client(1, prototype, handles=BLOCKING, runner=Runner())
+    return (
+        client.router,
+        client.router.links[0],
+        client.router.start(client.router.links[0], NOW, b""),
+    )
 
 
 def test_a_worker_that_refuses_says_why() -> None:
-    core, link, call = start_of()
-    core.receive(link, frame(0, pack((kinds.REFUSED, 0, "ValueError: no")), 1))
+    router, link, call = start_of()
+    router.receive(link, frame(0, pack((kinds.REFUSED, 0, "ValueError: no")), 1))
     with pytest.raises(ShardStartError, match="shard 0: ValueError: no"):
         call.result()
 
 
 def test_a_worker_that_ends_or_hangs_while_it_starts() -> None:
-    core, link, call = start_of()
-    core.lose(link, "it ended")
+    router, link, call = start_of()
+    router.lose(link, "it ended")
     with pytest.raises(ShardStartError, match="shard 0: it ended"):
         call.result()
-    core, link, call = start_of()
-    call.expire(core, "not up within 60 s")
+    router, link, call = start_of()
+    call.expire(router, "not up within 60 s")
     with pytest.raises(ShardStartError, match="shard 0: not up within 60 s"):
         call.result()
-    assert core.close(NOW).done
+    assert router.close(NOW).done
     assert link.state is ShardState.CLOSED
 
 
@@ -207,13 +214,13 @@ def test_a_worker_that_ends_or_hangs_while_it_starts() -> None:
 
 def test_commands_wait_for_credit_in_order() -> None:
     bench = Bench(credit=2)
-    calls = [bench.core.execute(NOW, buy(IN_SHARD_0)) for _ in range(4)]
-    link = bench.core.links[0]
+    calls = [bench.client.execute(NOW, buy(IN_SHARD_0)) for _ in range(4)]
+    link = bench.router.links[0]
     assert (link.in_flight, link.stats().waiting, len(bench.sent(0))) == (2, 2, 2)
     assert [call.is_sent for call in calls] == [True, True, False, False]
     bench.reply(0, (kinds.ACCEPTED, 1, 1))
     assert [call.is_sent for call in calls] == [True, True, True, False]
-    calls[3].expire(bench.core, DONE_WAITING)
+    calls[3].expire(bench.router, DONE_WAITING)
     with pytest.raises(ShardOverloaded, match="shard 0 has had no credit in time: 2 commands"):
         calls[3].result()
     assert len(bench.sent(0)) == 1
@@ -222,29 +229,29 @@ def test_commands_wait_for_credit_in_order() -> None:
 def test_what_would_fit_does_not_overtake_what_waits() -> None:
     bench = Bench(credit=3)
     for _ in range(2):
-        bench.core.execute(NOW, buy(IN_SHARD_0))
+        bench.client.execute(NOW, buy(IN_SHARD_0))
     batch = bench.many(*[IN_SHARD_0] * 2)
-    while batch.feed(bench.core):
+    while batch.feed(bench.client):
         pass
-    assert not bench.core.execute(NOW, buy(IN_SHARD_0)).is_sent
+    assert not bench.client.execute(NOW, buy(IN_SHARD_0)).is_sent
 
 
 def test_a_call_that_gives_up_waiting_is_never_sent() -> None:
     bench = Bench(credit=1)
-    bench.core.execute(NOW, buy(IN_SHARD_0))
-    call = bench.core.execute(NOW, buy(IN_SHARD_0))
-    call.abandon(bench.core)
+    bench.client.execute(NOW, buy(IN_SHARD_0))
+    call = bench.client.execute(NOW, buy(IN_SHARD_0))
+    call.abandon(bench.router)
     bench.reply(0, (kinds.ACCEPTED, 1, 1))
     assert len(bench.sent(0)) == 1
 
 
 def test_without_leave_to_wait_the_answer_comes_at_once() -> None:
     bench = Bench(credit=1, may_wait=False)
-    bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.client.execute(NOW, buy(IN_SHARD_0))
     with pytest.raises(ShardOverloaded):
-        bench.core.execute(NOW, buy(IN_SHARD_0)).result()
+        bench.client.execute(NOW, buy(IN_SHARD_0)).result()
     batch = bench.many(*[IN_SHARD_0] * 2)
-    while batch.feed(bench.core):
+    while batch.feed(bench.client):
         pass
     for seq in (1, 2, 3):
         bench.reply(0, (kinds.ACCEPTED, seq, 1))
@@ -253,17 +260,17 @@ def test_without_leave_to_wait_the_answer_comes_at_once() -> None:
 
 def test_a_batch_that_found_no_credit_is_denied() -> None:
     bench = Bench(credit=1)
-    bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.client.execute(NOW, buy(IN_SHARD_0))
     batch = bench.many(IN_SHARD_0)
-    while batch.feed(bench.core):
+    while batch.feed(bench.client):
         pass
-    batch.expire(bench.core, DONE_WAITING)
+    batch.expire(bench.router, DONE_WAITING)
     assert batch.result()[0].rejects[0].details == "shard 0: no credit in time"
     given_up = bench.many(IN_SHARD_0)
-    while given_up.feed(bench.core):
+    while given_up.feed(bench.client):
         pass
-    given_up.abandon(bench.core)
-    assert bench.core.links[0].stats().waiting == 0
+    given_up.abandon(bench.router)
+    assert bench.router.links[0].stats().waiting == 0
 
 
 # --- time is up --------------------------------------------------------------------------------
@@ -271,52 +278,52 @@ def test_a_batch_that_found_no_credit_is_denied() -> None:
 
 def test_a_late_answer_is_let_go() -> None:
     bench = Bench(custom=True)
-    call = bench.core.execute(NOW, buy(IN_SHARD_0))
-    call.expire(bench.core, DONE_WAITING)
+    call = bench.client.execute(NOW, buy(IN_SHARD_0))
+    call.expire(bench.router, DONE_WAITING)
     assert call.result().rejects[0].details == f"shard 0: {DONE_WAITING}"
     bench.sent(0)
     bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
-    assert list(bench.core.dropped) == [(bench.core.links[0], 1)]
-    late = bench.core.execute(NOW, buy(IN_SHARD_0))
+    assert list(bench.router.dropped) == [(bench.router.links[0], 1)]
+    late = bench.client.execute(NOW, buy(IN_SHARD_0))
     assert [command[0] for command in bench.sent(0)] == [kinds.DROP]
     assert not late.is_sent  # with custom policies, nothing overtakes a rollback
     bench.reply(0, (kinds.DONE, 2, 1))
     assert [command[0] for command in bench.sent(0)] == [kinds.EXECUTE]
 
 
-@pytest.mark.parametrize("check", [RouterCore.execute, RouterCore.start_stage])
+@pytest.mark.parametrize("check", [Client.execute, Client.start_stage])
 def test_what_nobody_holds_is_rolled_back_at_the_time_of_the_next_call(check: Any) -> None:
     bench = Bench(custom=True)
-    call = bench.core.execute(NOW, buy(IN_SHARD_0))
+    call = bench.client.execute(NOW, buy(IN_SHARD_0))
     bench.sent(0)
     bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
     assert call.result().ok
     del call
-    check(bench.core, NOW + 5, buy(IN_SHARD_0))
+    check(bench.client, NOW + 5, buy(IN_SHARD_0))
     assert [command[:3] for command in bench.sent(0)] == [(kinds.DROP, None, NOW + 5)]
 
 
 def test_a_late_answer_of_a_batch_is_let_go() -> None:
     bench = Bench(custom=True)
     batch = bench.many(*[IN_SHARD_0] * 3)
-    batch.feed(bench.core)
+    batch.feed(bench.client)
     bench.reply(0, (kinds.ACCEPTED, 1, 1))
-    batch.expire(bench.core, DONE_WAITING)
+    batch.expire(bench.router, DONE_WAITING)
     assert [result.ok for result in batch.result()] == [True, False, False]
     bench.reply(0, (kinds.RESERVED, 2, True, (), ()), (kinds.ACCEPTED, 3, 1))
-    assert list(bench.core.dropped) == [(bench.core.links[0], 2)]
+    assert list(bench.router.dropped) == [(bench.router.links[0], 2)]
 
 
 def test_what_was_sent_and_not_answered_is_unknown() -> None:
     bench = Bench()
     calls = [
-        bench.core.report(NOW, report(IN_SHARD_0)),
-        bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
+        bench.client.report(NOW, report(IN_SHARD_0)),
+        bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
     ]
-    batch = bench.core.report_many(NOW, [report(IN_SHARD_0)])
-    batch.feed(bench.core)
+    batch = bench.client.report_many(NOW, [report(IN_SHARD_0)])
+    batch.feed(bench.client)
     for call in (*calls, batch):
-        call.expire(bench.core, DONE_WAITING)
+        call.expire(bench.router, DONE_WAITING)
     for call in calls:
         with pytest.raises(OutcomeUnknown, match="may or may not have been applied"):
             call.result()
@@ -328,13 +335,14 @@ def test_what_was_sent_and_not_answered_is_unknown() -> None:
 def test_procedures_are_done_one_at_a_time() -> None:
     bench = Bench(shards=1)
     procedures = [
-        bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all")) for _ in range(4)
+        bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+        for _ in range(4)
     ]
     assert len(bench.sent(0)) == 1
-    procedures[1].expire(bench.core, DONE_WAITING)
+    procedures[1].expire(bench.router, DONE_WAITING)
     with pytest.raises(ShardOverloaded):
         procedures[1].result()
-    procedures[2].abandon(bench.core)
+    procedures[2].abandon(bench.router)
     bench.reply(0, (kinds.DONE, 1, 1))
     assert procedures[0].done
     assert len(bench.sent(0)) == 1
@@ -344,9 +352,9 @@ def test_procedures_are_done_one_at_a_time() -> None:
 
 def test_an_order_of_no_account_whose_time_is_up_is_denied() -> None:
     bench = Bench()
-    call = bench.core.execute(NOW, buy(None))
+    call = bench.client.execute(NOW, buy(None))
     bench.reply(0, (kinds.ANSWER, 1, False))
-    call.expire(bench.core, DONE_WAITING)
+    call.expire(bench.router, DONE_WAITING)
     assert call.result().rejects[0].details == f"shard 1: {DONE_WAITING}"
     bench.reply(1, (kinds.ANSWER, 1, False))  # it goes on, and nobody looks
     assert [command[0] for command in bench.sent(0)] == [kinds.ADMINISTER, kinds.EXECUTE]
@@ -358,15 +366,15 @@ def test_an_order_of_no_account_whose_time_is_up_is_denied() -> None:
 
 def test_in_flight_at_a_lost_shard() -> None:
     bench = Bench(credit=3, rate=100)
-    check = bench.core.execute(NOW, buy(IN_SHARD_0))
-    sent = bench.core.report(NOW, report(IN_SHARD_0))
+    check = bench.client.execute(NOW, buy(IN_SHARD_0))
+    sent = bench.client.report(NOW, report(IN_SHARD_0))
     batch = bench.many(IN_SHARD_0)
-    batch.feed(bench.core)
-    waiting = bench.core.report(NOW, report(IN_SHARD_0))
-    reports = bench.core.report_many(NOW, [report(IN_SHARD_0)])
-    reports.feed(bench.core)
-    bench.core.lose(bench.core.links[0], "it ended")
-    bench.core.lose(bench.core.links[0], "again")
+    batch.feed(bench.client)
+    waiting = bench.client.report(NOW, report(IN_SHARD_0))
+    reports = bench.client.report_many(NOW, [report(IN_SHARD_0)])
+    reports.feed(bench.client)
+    bench.router.lose(bench.router.links[0], "it ended")
+    bench.router.lose(bench.router.links[0], "again")
     assert check.result().rejects[0].details == "shard 0: it ended"
     assert batch.result()[0].rejects[0].details == "shard 0: it ended"
     with pytest.raises(OutcomeUnknown, match="shard 0: it ended"):
@@ -376,10 +384,10 @@ def test_in_flight_at_a_lost_shard() -> None:
     with pytest.raises(ExceptionGroup) as group:
         reports.result()
     assert isinstance(group.value.exceptions[0], ShardDown)
-    assert [(event, link.number) for event, link in bench.core.news] == [(ShardEvent.LOST, 0)]
-    assert bench.core.execute(NOW, buy(IN_SHARD_1)).is_sent
+    assert [(event, link.number) for event, link in bench.router.news] == [(ShardEvent.LOST, 0)]
+    assert bench.client.execute(NOW, buy(IN_SHARD_1)).is_sent
     denied = bench.many(IN_SHARD_0)
-    denied.feed(bench.core)
+    denied.feed(bench.client)
     assert denied.result()[0].rejects[0].details == "shard 0: it ended"
 
 
@@ -388,14 +396,14 @@ def interrupted(bench: Bench, call: Any) -> KeyboardInterrupt:
     try:
         raise KeyboardInterrupt  # noqa: TRY301 - as a signal's handler does
     except KeyboardInterrupt as interrupt:
-        call.abandon(bench.core)
+        call.abandon(bench.router)
         return interrupt
 
 
 def test_an_interrupt_carries_what_the_shards_have_answered() -> None:
     bench = Bench()
-    reports = bench.core.report_many(NOW, [report(IN_SHARD_1), report(IN_SHARD_0)])
-    reports.feed(bench.core)
+    reports = bench.client.report_many(NOW, [report(IN_SHARD_1), report(IN_SHARD_0)])
+    reports.feed(bench.client)
     bench.reply(0, (kinds.DONE, 1, 1))
     stopped: Any = interrupted(bench, reports)
     unanswered, applied = stopped.results
@@ -405,20 +413,20 @@ def test_an_interrupt_carries_what_the_shards_have_answered() -> None:
     bench.reply(1, (kinds.DONE, 1, 1))  # comes too late, and harms nothing
 
     many = bench.many(IN_SHARD_0, IN_SHARD_1)
-    many.feed(bench.core)
+    many.feed(bench.client)
     bench.reply(0, (kinds.ACCEPTED, 2, 1))
     assert not hasattr(interrupted(bench, many), "results")  # nobody holds what was accepted
 
 
 def test_a_procedure_does_without_a_lost_shard_where_it_can() -> None:
     bench = Bench()
-    everyone = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
-    bench.core.lose(bench.core.links[0], "it ended")
+    everyone = bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    bench.router.lose(bench.router.links[0], "it ended")
     assert not everyone.done
     bench.reply(1, (kinds.DONE, 1, 1))
     assert everyone.result() is None
-    last = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
-    bench.core.lose(bench.core.links[1], "it ended, too")
+    last = bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    bench.router.lose(bench.router.links[1], "it ended, too")
     with pytest.raises(OutcomeUnknown):
         last.result()
 
@@ -426,69 +434,69 @@ def test_a_procedure_does_without_a_lost_shard_where_it_can() -> None:
 def test_a_group_change_whose_shard_is_lost() -> None:
     bench = Bench()
     listed = [IN_SHARD_0, IN_SHARD_1]
-    change = bench.core.procedure(NOW, change_group, NOW, "register", listed, 7)
+    change = bench.client.procedure(NOW, change_group, NOW, "register", listed, 7)
     bench.reply(0, (kinds.DONE, 1, 1))
-    bench.core.lose(bench.core.links[1], "it ended")
+    bench.router.lose(bench.router.links[1], "it ended")
     with pytest.raises(ShardDown):  # nothing was applied
         change.result()
     bench = Bench()
-    change = bench.core.procedure(NOW, change_group, NOW, "register", listed, 7)
+    change = bench.client.procedure(NOW, change_group, NOW, "register", listed, 7)
     for number in (0, 1):
         bench.reply(number, (kinds.DONE, 1, 1))
     bench.reply(0, (kinds.DONE, 2, 1))
-    bench.core.lose(bench.core.links[1], "it ended")
+    bench.router.lose(bench.router.links[1], "it ended")
     with pytest.raises(OutcomeUnknown):
         change.result()
 
 
 def test_orders_of_a_lost_shard_are_denied_whatever_they_ask_for() -> None:
     bench = Bench(rate=1)
-    bench.core.lose(bench.core.links[0], "it ended")
+    bench.router.lose(bench.router.links[0], "it ended")
     order = buy(IN_SHARD_0)
-    core = bench.core
-    for start in (core.execute, core.start_stage, core.start_dry_run, core.execute_dry_run):
+    client = bench.client
+    for start in (client.execute, client.start_stage, client.start_dry_run, client.execute_dry_run):
         assert start(NOW, order).result().rejects[0].details == "shard 0: it ended"
-    assert core.drop_copy(NOW, order).result().rejects[0].details == "shard 0: it ended"
-    core.execute(NOW, buy(IN_SHARD_1))
+    assert client.drop_copy(NOW, order).result().rejects[0].details == "shard 0: it ended"
+    client.execute(NOW, buy(IN_SHARD_1))
     (command,) = bench.sent(1)
     assert command[-2:] == (1, 0)  # no denied order was counted
 
 
 def test_an_order_of_no_account_whose_shard_is_lost_between_two_steps() -> None:
     bench = Bench()
-    call = bench.core.execute(NOW, buy(None))
+    call = bench.client.execute(NOW, buy(None))
     bench.reply(0, (kinds.ANSWER, 1, False))
-    bench.core.lose(bench.core.links[0], "it ended")
+    bench.router.lose(bench.router.links[0], "it ended")
     bench.reply(1, (kinds.ANSWER, 1, False))
     assert call.result().rejects[0].details == "shard 0: it ended"
 
 
 def test_an_order_of_no_account_whose_reply_is_none() -> None:
     bench = Bench(shards=1)
-    call = bench.core.execute(NOW, buy(None))
+    call = bench.client.execute(NOW, buy(None))
     bench.reply(0, (kinds.ANSWER, 1, False))
     with pytest.raises(WireError):
         bench.reply(0, (kinds.STARTED, 2))
     assert not call.done
-    bench.core.lose(bench.core.links[0], "its worker sent what is no reply")
+    bench.router.lose(bench.router.links[0], "its worker sent what is no reply")
     assert "its worker sent what is no reply" in call.result().rejects[0].details
 
 
 @pytest.mark.parametrize("after_replies", [0, 1])
 def test_an_order_of_no_account_whose_shard_is_lost(after_replies: int) -> None:
     bench = Bench()
-    call = bench.core.execute(NOW, buy(None))
+    call = bench.client.execute(NOW, buy(None))
     if after_replies:
         for number in (0, 1):
             bench.reply(number, (kinds.ANSWER, 1, False))
-    bench.core.lose(bench.core.links[0], "it ended")
-    bench.core.lose(bench.core.links[1], "it ended")
+    bench.router.lose(bench.router.links[0], "it ended")
+    bench.router.lose(bench.router.links[1], "it ended")
     assert call.result().rejects[0].details == "shard 0: it ended"
 
 
 def test_an_engine_wide_block_is_known_to_all_before_its_reply_is_delivered() -> None:
     bench = Bench(shards=3)
-    call = bench.core.report(NOW, report(None))
+    call = bench.client.report(NOW, report(None))
     bench.reply(0, (kinds.ARMED, 1, (False, True)), (kinds.DONE, 1, 1))
     assert not call.done
     for number in range(3):
@@ -497,15 +505,15 @@ def test_an_engine_wide_block_is_known_to_all_before_its_reply_is_delivered() ->
     bench.reply(0, (kinds.DONE, 2, 1))
     bench.reply(1, (kinds.DONE, 1, 1))
     assert not call.done
-    bench.core.lose(bench.core.links[2], "it ended")  # it passes nothing any more
+    bench.router.lose(bench.router.links[2], "it ended")  # it passes nothing any more
     assert call.done
 
 
 def test_a_reply_waits_for_no_engine_wide_block_but_its_own() -> None:
     bench = Bench()
-    armed, other = (bench.core.report(NOW, report(None)) for _ in range(2))
+    armed, other = (bench.client.report(NOW, report(None)) for _ in range(2))
     told = ((kinds.ARMED, 1, (False, True)), (kinds.REPORTED, 1, (), (), ()), (kinds.DONE, 2, 1))
-    bench.core.receive(bench.core.links[0], frame(1, pack_rows(told), 3))
+    bench.router.receive(bench.router.links[0], frame(1, pack_rows(told), 3))
     assert (armed.done, other.done) == (False, True)
     assert [command[0] for command in bench.sent(1)] == [kinds.ARM]
 
@@ -513,7 +521,7 @@ def test_a_reply_waits_for_no_engine_wide_block_but_its_own() -> None:
 def test_a_run_of_orders_behind_an_engine_wide_block_waits_too() -> None:
     bench = Bench(custom=True)
     batch = bench.many(*[IN_SHARD_0] * 2)
-    batch.feed(bench.core)
+    batch.feed(bench.client)
     bench.reply(0, (kinds.ARMED, 1, (True, False)), (kinds.ACCEPTED, 1, 2))
     assert not batch.done
     bench.reply(0, (kinds.DONE, 3, 1))
@@ -527,33 +535,33 @@ ARMED = (kinds.ARMED, 1, (True, False))
 def test_a_batch_whose_time_is_up_behind_an_engine_wide_block_ends() -> None:
     bench = Bench(custom=True)
     batch = bench.many(*[IN_SHARD_0] * 2)
-    batch.feed(bench.core)
+    batch.feed(bench.client)
     bench.reply(0, ARMED, (kinds.ACCEPTED, 1, 1))
-    batch.expire(bench.core, DONE_WAITING)
+    batch.expire(bench.router, DONE_WAITING)
     details = [result.rejects[0].details for result in batch.result()]
     assert details == [f"shard 0: {DONE_WAITING}"] * 2
 
 
 def test_what_waited_for_an_engine_wide_block_is_delivered_once() -> None:
     bench = Bench(custom=True, credit=1)
-    bench.core.execute(NOW, buy(IN_SHARD_1))
+    bench.client.execute(NOW, buy(IN_SHARD_1))
     batch = bench.many(IN_SHARD_0, IN_SHARD_1)
-    while batch.feed(bench.core):
+    while batch.feed(bench.client):
         pass
     bench.reply(0, ARMED, (kinds.ACCEPTED, 1, 1), (kinds.DONE, 2, 1))
     bench.reply(1, (kinds.ACCEPTED, 1, 1), (kinds.DONE, 2, 1))  # the other order is on its way now
-    batch.expire(bench.core, DONE_WAITING)
+    batch.expire(bench.router, DONE_WAITING)
     assert [result.ok for result in batch.result()] == [True, False]
 
 
 def test_a_handle_whose_end_was_never_sent_is_open_still() -> None:
     bench = Bench(custom=True, credit=1)
-    call = bench.core.execute(NOW, buy(IN_SHARD_0))
+    call = bench.client.execute(NOW, buy(IN_SHARD_0))
     bench.reply(0, (kinds.RESERVED, 1, True, ((0, "185.5"),), ()))
     reservation = call.result().reservation
-    bench.core.execute(NOW, buy(IN_SHARD_0))
-    ending = bench.core.finalize(NOW, reservation, True)
-    bench.core.lose(bench.core.links[0], "killed")
+    bench.client.execute(NOW, buy(IN_SHARD_0))
+    ending = bench.client.finalize(NOW, reservation, True)
+    bench.router.lose(bench.router.links[0], "killed")
     with pytest.raises(ShardDown):
         ending.result()
     assert len(reservation.lock) == 1
@@ -562,43 +570,43 @@ def test_a_handle_whose_end_was_never_sent_is_open_still() -> None:
 def test_a_list_of_handles_that_found_no_credit_leaves_them_open() -> None:
     bench = Bench(custom=True, credit=1)
     batch = bench.many(IN_SHARD_0)
-    while batch.feed(bench.core):
+    while batch.feed(bench.client):
         pass
     bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
     [reservation] = [result.reservation for result in batch.result()]
-    bench.core.execute(NOW, buy(IN_SHARD_0))
-    call: Any = bench.core.commit_many(NOW, [reservation])
-    call.feed(bench.core)
-    call.expire(bench.core, DONE_WAITING)
+    bench.client.execute(NOW, buy(IN_SHARD_0))
+    call: Any = bench.client.commit_many(NOW, [reservation])
+    call.feed(bench.client)
+    call.expire(bench.router, DONE_WAITING)
     with pytest.raises(ExceptionGroup, match="failed at index 0"):
         call.result()
     bench.reply(0, (kinds.ACCEPTED, 2, 1))
     bench.sent(0)
-    bench.core.commit_many(NOW, [reservation]).feed(bench.core)  # type: ignore[attr-defined]
+    bench.client.commit_many(NOW, [reservation]).feed(bench.client)  # type: ignore[attr-defined]
     assert [command[3] for command in bench.sent(0)] == [(1,)]
 
 
 def test_a_dropped_handle_of_a_lost_shard_is_forgotten() -> None:
     bench = Bench(custom=True)
-    calls = [bench.core.execute(NOW, buy(number)) for number in (IN_SHARD_0, IN_SHARD_1)]
+    calls = [bench.client.execute(NOW, buy(number)) for number in (IN_SHARD_0, IN_SHARD_1)]
     for number in (0, 1):
         bench.reply(number, (kinds.RESERVED, 1, True, (), ()))
     for call in calls:
         call.value = None
-    bench.core.lose(bench.core.links[0], "it ended")
-    call = bench.core.execute(NOW, buy(IN_SHARD_1))
+    bench.router.lose(bench.router.links[0], "it ended")
+    call = bench.client.execute(NOW, buy(IN_SHARD_1))
     assert not call.is_sent
-    bench.core.lose(bench.core.links[1], "it ended")
+    bench.router.lose(bench.router.links[1], "it ended")
     assert call.result().rejects[0].policy == "Router"
 
 
 def test_a_procedure_waits_for_a_rollback_and_for_the_procedure_before_it() -> None:
     bench = Bench(shards=1, custom=True)
-    order = bench.core.execute(NOW, buy())
+    order = bench.client.execute(NOW, buy())
     bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
-    first = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    first = bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
     order.value = None  # the reservation is dropped
-    second = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    second = bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
     assert [command[0] for command in bench.sent(0)] == [
         kinds.EXECUTE,
         kinds.ADMINISTER,
@@ -613,11 +621,11 @@ def test_a_procedure_waits_for_a_rollback_and_for_the_procedure_before_it() -> N
 
 def test_a_rollback_is_over_before_a_procedure_that_waits_for_another() -> None:
     bench = Bench(shards=2, custom=True)
-    order = bench.core.execute(NOW, buy(IN_SHARD_0))
+    order = bench.client.execute(NOW, buy(IN_SHARD_0))
     bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
-    first = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    first = bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
     order.value = None  # the reservation is dropped
-    second = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    second = bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
     bench.reply(0, (kinds.DONE, 2, 1), (kinds.DONE, 3, 1))
     assert not first.done
     assert not second.is_sent
@@ -635,59 +643,60 @@ def test_a_message_over_the_limit_is_refused_before_anything_is_sent(
     bench = Bench()
     monkeypatch.setattr(wire, "FRAME_BYTES", 60)
     with pytest.raises(FrameTooLarge):
-        bench.core.procedure(
+        bench.client.procedure(
             NOW, everywhere, administration(NOW, "block_group", 7, "x" * 100)
         ).result()
     with pytest.raises(FrameTooLarge):
-        bench.core.administer(NOW, 1, "replace_block_reason", "x" * 100)
+        bench.client.administer(NOW, 1, "replace_block_reason", "x" * 100)
     assert [bench.sent(number) for number in (0, 1)] == [[], []]
-    assert bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all")).is_sent
+    assert bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all")).is_sent
 
 
 def test_closing_ends_what_waits_and_lets_end_what_is_in_flight() -> None:
     bench = Bench(credit=1)
-    in_flight = bench.core.execute(NOW, buy(IN_SHARD_0))
-    waiting = bench.core.execute(NOW, buy(IN_SHARD_0))
-    unsent = bench.core.report(NOW, report(IN_SHARD_0))
+    in_flight = bench.client.execute(NOW, buy(IN_SHARD_0))
+    waiting = bench.client.execute(NOW, buy(IN_SHARD_0))
+    unsent = bench.client.report(NOW, report(IN_SHARD_0))
     procedures = [
-        bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all")) for _ in range(2)
+        bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+        for _ in range(2)
     ]
-    goodbye = bench.core.close(NOW)
+    goodbye = bench.router.close(NOW)
     assert waiting.result().rejects[0].details == "shard 0: the engine is closed"
     for call in (unsent, procedures[1]):
         with pytest.raises(EngineClosed):
             call.result()
     with pytest.raises(EngineClosed):
-        bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
-    bench.core.quote(NOW, 0, ("clear", 1))
+        bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    bench.client.quote(NOW, 0, ("clear", 1))
     bench.reply(0, (kinds.ACCEPTED, 1, 1), (kinds.DONE, 2, 1))
     assert in_flight.result().ok
     bench.reply(0, (kinds.DONE, 3, 1))
     assert not goodbye.done
-    bench.core.lose(bench.core.links[1], "it ended")
+    bench.router.lose(bench.router.links[1], "it ended")
     assert goodbye.done
-    assert bench.core.news == []
-    assert {link.state for link in bench.core.links} == {ShardState.CLOSED}
+    assert bench.router.news == []
+    assert {link.state for link in bench.router.links} == {ShardState.CLOSED}
 
 
 def test_closing_has_an_end() -> None:
     bench = Bench()
-    call = bench.core.execute(NOW, buy(IN_SHARD_0))
-    goodbye = bench.core.close(NOW)
-    goodbye.expire(bench.core, "no answer")
+    call = bench.client.execute(NOW, buy(IN_SHARD_0))
+    goodbye = bench.router.close(NOW)
+    goodbye.expire(bench.router, "no answer")
     assert goodbye.done
     assert not call.result().ok
 
 
 def test_a_copy_of_the_router_is_closed_without_a_word() -> None:
     bench = Bench()
-    bench.core.execute(NOW, buy(IN_SHARD_0))
-    bench.core.lose(bench.core.links[1], "it ended")
-    bench.core.abandon_shards()
-    assert {link.state for link in bench.core.links} == {ShardState.CLOSED}
+    bench.client.execute(NOW, buy(IN_SHARD_0))
+    bench.router.lose(bench.router.links[1], "it ended")
+    bench.router.abandon_shards()
+    assert {link.state for link in bench.router.links} == {ShardState.CLOSED}
     assert [bench.sent(number) for number in (0, 1)] == [[], []]
     with pytest.raises(EngineClosed):
-        bench.core.execute(NOW, buy(IN_SHARD_0))
+        bench.client.execute(NOW, buy(IN_SHARD_0))
 
 
 def test_the_life_of_a_shard_is_a_table() -> None:

@@ -97,10 +97,10 @@ async def assert_half_alive(engine: Any, living: int) -> None:
         await accounts.register_group([account(mine)], 7)
     await accounts.block_group(7, "closed for good")
     assert not (await engine.execute_pre_trade(buy(mine, "5"))).ok
-    core = engine._core
-    assert core._exclusive is None
-    assert not core._wide_waiting
-    assert not core._settling
+    router = engine._router
+    assert router._exclusive is None
+    assert not router._wide_waiting
+    assert not router._settling
 
 
 @pytest.mark.parametrize("dying", [0, 1])

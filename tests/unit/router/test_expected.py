@@ -8,9 +8,9 @@ import pytest
 from flow import IN_SHARD_0, buy
 from played import NOW, Bench
 
+from openpit.client.expected import expected, failures_of
+from openpit.client.procedures import administration
 from openpit.errors import WireError
-from openpit.router.expected import expected, failures_of
-from openpit.router.wide import administration
 from openpit.wire import kinds
 from openpit.wire.frames import frame, pack, pack_rows
 from openpit.wire.values import encode
@@ -68,24 +68,24 @@ def test_failures_are_of_the_handles_that_were_listed() -> None:
 
 def test_a_lie_in_a_frame_spoils_all_of_it() -> None:
     bench = Bench()
-    core, link = bench.core, bench.core.links[0]
-    calls = [core.execute(NOW, buy(IN_SHARD_0)) for _ in range(3)]
+    client, link = bench.client, bench.router.links[0]
+    calls = [client.execute(NOW, buy(IN_SHARD_0)) for _ in range(3)]
     replies = [(kinds.ACCEPTED, 1, 2), (kinds.RESERVED, 3, True, ((0, "x"),), ())]
     with pytest.raises(WireError, match="a decimal was expected: 'x'"):
-        core.receive(link, frame(1, pack_rows(replies), 2))
+        client.router.receive(link, frame(1, pack_rows(replies), 2))
     assert not any(call.done for call in calls)
-    core.lose(link, "it lied")
+    client.router.lose(link, "it lied")
     assert [call.result().ok for call in calls] == [False, False, False]
 
 
 def test_a_block_is_told_once_before_its_reply() -> None:
     bench = Bench()
-    core, link = bench.core, bench.core.links[0]
-    call = core.execute(NOW, buy(IN_SHARD_0))
+    client, link = bench.client, bench.router.links[0]
+    call = client.execute(NOW, buy(IN_SHARD_0))
     armed = (kinds.ARMED, 1, (True, False))
     with pytest.raises(WireError, match="told twice"):
-        core.receive(link, frame(1, pack_rows([armed, armed]), 2))
+        client.router.receive(link, frame(1, pack_rows([armed, armed]), 2))
     idle = Bench()
     with pytest.raises(WireError, match="reply to 1 where 1 was expected"):
-        idle.core.receive(idle.core.links[0], frame(1, pack(armed), 1))
+        idle.router.receive(idle.router.links[0], frame(1, pack(armed), 1))
     assert not call.done

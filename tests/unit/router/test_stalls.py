@@ -8,16 +8,16 @@ import pytest
 from flow import IN_SHARD_0, IN_SHARD_1, buy, report
 from played import NOW, Bench
 
+from openpit.client.procedures import administration, change_group, everywhere
 from openpit.errors import EngineClosed, OutcomeUnknown, ShardStalled
 from openpit.router.lifecycle import ShardEvent, ShardState
-from openpit.router.wide import administration, change_group, everywhere
 from openpit.wire import kinds
 from openpit.wire.frames import frame, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openpit.router.calls import Call
+    from openpit.router.entries import Call
 
 SILENT = "no answer within 5 s"
 STALLED = f"shard 0: stalled: {SILENT}"
@@ -25,13 +25,13 @@ RESERVED = (kinds.RESERVED, 1, True, ((0, "185.5"),), ())
 
 
 def stall(bench: Bench, number: int = 0) -> None:
-    bench.core.stall(bench.core.links[number], SILENT)
+    bench.router.stall(bench.router.links[number], SILENT)
 
 
 def stalled(**options: Any) -> Bench:
     """Two shards, the first of which owes an answer to a report, its first command."""
     bench = Bench(**options)
-    bench.core.report(NOW, report(IN_SHARD_0))
+    bench.client.report(NOW, report(IN_SHARD_0))
     bench.sent(0)
     stall(bench)
     return bench
@@ -48,9 +48,9 @@ def details(call: Any) -> str:
 
 def test_what_is_under_way_ends_for_whoever_waits() -> None:
     bench = Bench()
-    order = bench.core.execute(NOW, buy(IN_SHARD_0))
-    sent = bench.core.report(NOW, report(IN_SHARD_0))
-    other = bench.core.execute(NOW, buy(IN_SHARD_1))
+    order = bench.client.execute(NOW, buy(IN_SHARD_0))
+    sent = bench.client.report(NOW, report(IN_SHARD_0))
+    other = bench.client.execute(NOW, buy(IN_SHARD_1))
 
     stall(bench)
 
@@ -58,17 +58,17 @@ def test_what_is_under_way_ends_for_whoever_waits() -> None:
     with pytest.raises(OutcomeUnknown, match="the call may or may not have been applied"):
         sent.result()
     assert not other.done
-    assert [(event, link.number) for event, link in bench.core.news] == [(ShardEvent.STALL, 0)]
+    assert [(event, link.number) for event, link in bench.router.news] == [(ShardEvent.STALL, 0)]
 
 
 def test_what_waited_for_credit_was_never_sent() -> None:
     bench = Bench(custom=True, credit=1)
-    held = bench.core.execute(NOW, buy(IN_SHARD_0))
+    held = bench.client.execute(NOW, buy(IN_SHARD_0))
     bench.reply(0, RESERVED)
     reservation = held.result().reservation
-    bench.core.execute(NOW, buy(IN_SHARD_0))
-    order = bench.core.execute(NOW, buy(IN_SHARD_0))
-    commit = bench.core.finalize(NOW, reservation, True)
+    bench.client.execute(NOW, buy(IN_SHARD_0))
+    order = bench.client.execute(NOW, buy(IN_SHARD_0))
+    commit = bench.client.finalize(NOW, reservation, True)
     assert [command[0] for command in bench.sent(0)] == [kinds.EXECUTE, kinds.EXECUTE]
 
     stall(bench)
@@ -80,14 +80,14 @@ def test_what_waited_for_credit_was_never_sent() -> None:
     assert len(reservation.lock) == 1  # open still
     bench.reply(0, (kinds.ACCEPTED, 2, 1))
     assert bench.sent(0) == []
-    bench.core.finalize(NOW, reservation, True)
+    bench.client.finalize(NOW, reservation, True)
     assert [(command[0], command[3]) for command in bench.sent(0)] == [(kinds.COMMIT, 1)]
 
 
 def test_an_order_of_a_batch_is_denied_and_the_others_are_answered() -> None:
     bench = Bench()
     batch = bench.many(IN_SHARD_0, IN_SHARD_1)
-    while batch.feed(bench.core):
+    while batch.feed(bench.client):
         pass
     stall(bench)
     bench.reply(1, (kinds.ACCEPTED, 1, 1))
@@ -100,31 +100,31 @@ def test_an_order_of_a_batch_is_denied_and_the_others_are_answered() -> None:
 @pytest.mark.parametrize(
     "ends",
     [
-        lambda core, call: core.stall(core.links[0], SILENT),
-        lambda core, call: call.expire(core, SILENT),
+        lambda client, call: client.router.stall(client.router.links[0], SILENT),
+        lambda client, call: call.expire(client.router, SILENT),
     ],
     ids=["stall", "deadline"],
 )
 def test_what_a_batch_gave_hangs_on_no_part_that_is_still_unanswered(ends: Any) -> None:
     bench = Bench(custom=True)
     batch = bench.many(IN_SHARD_0, IN_SHARD_1)
-    while batch.feed(bench.core):
+    while batch.feed(bench.client):
         pass
     bench.reply(1, RESERVED)
-    ends(bench.core, batch)
+    ends(bench.client, batch)
 
     results = batch.result()
     assert [result.ok for result in results] == [False, True]
-    assert not bench.core.dropped
+    assert not bench.router.dropped
     del results
-    assert [(link.number, handle) for link, handle in bench.core.dropped] == [(1, 1)]
+    assert [(link.number, handle) for link, handle in bench.router.dropped] == [(1, 1)]
 
 
 def test_a_drop_under_way_keeps_nobody_waiting_any_more() -> None:
     bench = Bench(custom=True)
-    bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.client.execute(NOW, buy(IN_SHARD_0))
     bench.reply(0, RESERVED)  # nobody has held its result
-    other = bench.core.execute(NOW, buy(IN_SHARD_1))
+    other = bench.client.execute(NOW, buy(IN_SHARD_1))
     assert [command[0] for command in bench.sent(0)] == [kinds.EXECUTE, kinds.DROP]
     assert not other.is_sent
 
@@ -132,7 +132,7 @@ def test_a_drop_under_way_keeps_nobody_waiting_any_more() -> None:
 
     assert other.is_sent
     bench.reply(0, (kinds.DONE, 2, 1))  # its rollback comes late, and is counted once
-    assert bench.core.execute(NOW, buy(IN_SHARD_0)).is_sent
+    assert bench.client.execute(NOW, buy(IN_SHARD_0)).is_sent
 
 
 # --- what comes later --------------------------------------------------------------------------
@@ -141,54 +141,54 @@ def test_a_drop_under_way_keeps_nobody_waiting_any_more() -> None:
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda core: core.execute(NOW, buy(IN_SHARD_0)),
-        lambda core: core.start_stage(NOW, buy(IN_SHARD_0)),
-        lambda core: core.execute(NOW, buy(None)),
+        lambda client: client.execute(NOW, buy(IN_SHARD_0)),
+        lambda client: client.start_stage(NOW, buy(IN_SHARD_0)),
+        lambda client: client.execute(NOW, buy(None)),
     ],
     ids=["order", "start stage", "order of no account"],
 )
 def test_orders_are_denied_at_once(ask: Callable[[Any], Call]) -> None:
     bench = stalled()
-    assert details(ask(bench.core)) == STALLED
+    assert details(ask(bench.client)) == STALLED
     assert bench.sent(0) == []
 
 
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda core: core.report(NOW, report(IN_SHARD_0)),
-        lambda core: core.administer(NOW, IN_SHARD_0, "unblock"),
-        lambda core: core.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
-        lambda core: core.procedure(NOW, change_group, NOW, "register", [1, 2], 7),
+        lambda client: client.report(NOW, report(IN_SHARD_0)),
+        lambda client: client.administer(NOW, IN_SHARD_0, "unblock"),
+        lambda client: client.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
+        lambda client: client.procedure(NOW, change_group, NOW, "register", [1, 2], 7),
     ],
     ids=["report", "administration", "on all shards", "group"],
 )
 def test_other_calls_raise_and_send_nothing(ask: Callable[[Any], Call]) -> None:
     bench = stalled()
     with pytest.raises(ShardStalled, match=r"shard 0 is stalled: no answer within 5 s"):
-        ask(bench.core).result()
+        ask(bench.client).result()
     assert [bench.sent(number) for number in (0, 1)] == [[], []]
 
 
 def test_an_order_counts_for_no_limit_before_it_is_denied() -> None:
     bench = stalled(rate=1)
     for _ in range(3):
-        assert details(bench.core.execute(NOW, buy(IN_SHARD_0))) == STALLED
-    bench.core.execute(NOW, buy(IN_SHARD_1))
+        assert details(bench.client.execute(NOW, buy(IN_SHARD_0))) == STALLED
+    bench.client.execute(NOW, buy(IN_SHARD_1))
     ((_, *_, broker, _),) = [command[-3:] for command in bench.sent(1)]
     assert broker == 1
 
 
 def test_a_procedure_goes_on_without_and_says_that_it_is_not_known() -> None:
     bench = Bench()
-    call = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    call = bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
     bench.reply(1, (kinds.DONE, 1, 1))
     stall(bench)
     with pytest.raises(OutcomeUnknown) as told:
         call.result()
     assert told.value.shard == 0
     bench.reply(0, (kinds.DONE, 1, 1))
-    again = bench.core.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    again = bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
     for number in (0, 1):
         bench.reply(number, (kinds.DONE, 2, 1))
     again.result()
@@ -200,12 +200,12 @@ def test_a_procedure_goes_on_without_and_says_that_it_is_not_known() -> None:
 def test_a_group_is_not_changed_when_a_check_came_back_from_a_stall_that_is_over() -> None:
     bench = Bench()
     accounts = [IN_SHARD_0, IN_SHARD_1]
-    call = bench.core.procedure(NOW, change_group, NOW, "register", accounts, 7)
+    call = bench.client.procedure(NOW, change_group, NOW, "register", accounts, 7)
     assert [len(bench.sent(number)) for number in (0, 1)] == [1, 1]
 
     stall(bench)
     bench.reply(0, (kinds.DONE, 1, 1))
-    assert bench.core.links[0].is_up
+    assert bench.router.links[0].is_up
     bench.reply(1, (kinds.DONE, 1, 1))
 
     with pytest.raises(ShardStalled, match="shard 0: it was stalled, and has answered since"):
@@ -215,51 +215,51 @@ def test_a_group_is_not_changed_when_a_check_came_back_from_a_stall_that_is_over
 
 def test_any_whole_answer_makes_it_one_like_the_others() -> None:
     bench = stalled()
-    bench.core.news.clear()
-    link = bench.core.links[0]
+    bench.router.news.clear()
+    link = bench.router.links[0]
     reply = frame(0, pack((kinds.REPORTED, 1, (), (), ())), 1)
 
-    bench.core.receive(link, reply[:7])
+    bench.router.receive(link, reply[:7])
     assert link.is_stalled
-    bench.core.receive(link, reply[7:])
+    bench.router.receive(link, reply[7:])
 
-    assert (link.state, link.why, bench.core.stalled) == (ShardState.UP, None, [])
-    assert bench.core.news == [(ShardEvent.ANSWER, link)]
-    call = bench.core.execute(NOW, buy(IN_SHARD_0))
+    assert (link.state, link.why, bench.router.stalled) == (ShardState.UP, None, [])
+    assert bench.router.news == [(ShardEvent.ANSWER, link)]
+    call = bench.client.execute(NOW, buy(IN_SHARD_0))
     bench.reply(0, (kinds.ACCEPTED, 2, 1))
     assert call.result().ok
 
 
 def test_a_reservation_that_comes_late_is_rolled_back_ahead_of_the_next_order() -> None:
     bench = Bench(custom=True)
-    order = bench.core.execute(NOW, buy(IN_SHARD_0))
+    order = bench.client.execute(NOW, buy(IN_SHARD_0))
     bench.sent(0)
     stall(bench)
     assert details(order) == f"shard 0: {SILENT}"
     bench.reply(0, RESERVED)
-    bench.core.execute(NOW, buy(IN_SHARD_1))
+    bench.client.execute(NOW, buy(IN_SHARD_1))
     assert [(command[0], command[3]) for command in bench.sent(0)] == [(kinds.DROP, (1,))]
 
 
 def test_what_is_dropped_meanwhile_is_owed() -> None:
     bench = Bench(custom=True)
-    held = bench.core.execute(NOW, buy(IN_SHARD_0))
+    held = bench.client.execute(NOW, buy(IN_SHARD_0))
     bench.reply(0, RESERVED)
-    bench.core.report(NOW, report(IN_SHARD_0))
+    bench.client.report(NOW, report(IN_SHARD_0))
     bench.sent(0)
     stall(bench)
 
     held.value = None
-    assert bench.core.execute(NOW, buy(IN_SHARD_1)).is_sent  # it waits for no rollback there
+    assert bench.client.execute(NOW, buy(IN_SHARD_1)).is_sent  # it waits for no rollback there
     assert bench.sent(0) == []
     bench.reply(0, (kinds.REPORTED, 2, (), (), ()))
-    bench.core.execute(NOW, buy(IN_SHARD_1))
+    bench.client.execute(NOW, buy(IN_SHARD_1))
     assert [(command[0], command[3]) for command in bench.sent(0)] == [(kinds.DROP, (1,))]
 
 
 def test_an_engine_wide_block_is_not_waited_for_and_is_told_first() -> None:
     bench = stalled()
-    reports = [bench.core.report(NOW, report(IN_SHARD_1)) for _ in range(2)]
+    reports = [bench.client.report(NOW, report(IN_SHARD_1)) for _ in range(2)]
     reported = (kinds.REPORTED, 1, (), (), ())
 
     bench.reply(1, (kinds.ARMED, 1, (False, True)), reported)
@@ -270,17 +270,17 @@ def test_an_engine_wide_block_is_not_waited_for_and_is_told_first() -> None:
         assert call.done
     assert bench.sent(0) == []
     bench.reply(0, reported)
-    bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.client.execute(NOW, buy(IN_SHARD_0))
     block, order = bench.sent(0)
     assert (block[0], block[3]) == (kinds.ARM, (True, True))  # of both
     assert order[0] == kinds.EXECUTE
     bench.reply(0, (kinds.DONE, 2, 1))
-    assert bench.core.holding_up() == []
+    assert bench.router.holding_up() == []
 
 
 def test_one_that_is_being_told_of_a_block_is_not_waited_for_either() -> None:
     bench = Bench()
-    call = bench.core.report(NOW, report(IN_SHARD_1))
+    call = bench.client.report(NOW, report(IN_SHARD_1))
     bench.reply(1, (kinds.ARMED, 1, (False, True)), (kinds.REPORTED, 1, (), (), ()))
     bench.reply(1, (kinds.DONE, 2, 1))
     assert not call.done
@@ -293,7 +293,7 @@ def test_one_that_is_being_told_of_a_block_is_not_waited_for_either() -> None:
 
 def test_it_misses_no_market_data() -> None:
     bench = stalled()
-    bench.core.quote(NOW, 0, ("clear", 1))
+    bench.client.quote(NOW, 0, ("clear", 1))
     assert [[command[0] for command in bench.sent(n)] for n in (0, 1)] == [[kinds.QUOTE]] * 2
 
 
@@ -302,24 +302,24 @@ def test_it_misses_no_market_data() -> None:
 
 def test_one_that_ends_owes_nothing_any_more() -> None:
     bench = stalled(custom=True)
-    bench.core.report(NOW, report(IN_SHARD_1))
+    bench.client.report(NOW, report(IN_SHARD_1))
     bench.reply(1, (kinds.ARMED, 1, (False, True)), (kinds.REPORTED, 1, (), (), ()))
-    link = bench.core.links[0]
+    link = bench.router.links[0]
 
-    bench.core.lose(link, "its worker was killed by signal 9")
+    bench.router.lose(link, "its worker was killed by signal 9")
 
-    assert (link.state, bench.core.stalled, link.owed_causes) == (ShardState.DOWN, [], None)
-    assert [event for event, _ in bench.core.news] == [ShardEvent.STALL, ShardEvent.LOST]
-    order = bench.core.execute(NOW, buy(IN_SHARD_0))
+    assert (link.state, bench.router.stalled, link.owed_causes) == (ShardState.DOWN, [], None)
+    assert [event for event, _ in bench.router.news] == [ShardEvent.STALL, ShardEvent.LOST]
+    order = bench.client.execute(NOW, buy(IN_SHARD_0))
     assert details(order) == "shard 0: its worker was killed by signal 9"
 
 
 def test_closing_neither_asks_nor_awaits_it() -> None:
     bench = stalled()
-    goodbye = bench.core.close(NOW)
+    goodbye = bench.router.close(NOW)
     assert [[command[0] for command in bench.sent(n)] for n in (0, 1)] == [[], [kinds.CLOSE]]
     bench.reply(1, (kinds.DONE, 1, 1))
     assert goodbye.done
-    assert {link.state for link in bench.core.links} == {ShardState.CLOSED}
+    assert {link.state for link in bench.router.links} == {ShardState.CLOSED}
     with pytest.raises(EngineClosed):
-        bench.core.administer(NOW, IN_SHARD_0, "unblock")
+        bench.client.administer(NOW, IN_SHARD_0, "unblock")

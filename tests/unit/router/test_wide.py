@@ -15,27 +15,27 @@ from openpit.wire import kinds
 def test_counts_are_given_back_when_the_block_check_stops_an_order() -> None:
     bench = Bench(rate=5, assets=True)
     for _ in range(2):
-        bench.core.execute(NOW + 2 * SECOND, buy(IN_SHARD_0))
-    bench.core.execute(NOW + 2 * SECOND + 1, buy(IN_SHARD_1))
+        bench.client.execute(NOW + 2 * SECOND, buy(IN_SHARD_0))
+    bench.client.execute(NOW + 2 * SECOND + 1, buy(IN_SHARD_1))
     counted = [command[-2:] for number in (0, 1) for command in bench.sent(number)]
     assert counted == [(1, 1), (2, 2), (3, 3)]
     bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()))
-    bench.core.execute(NOW + 2 * SECOND + 2, buy(IN_SHARD_1))
+    bench.client.execute(NOW + 2 * SECOND + 2, buy(IN_SHARD_1))
     assert bench.sent(1)[0][-2:] == (3, 3)
     bench.reply(1, (kinds.ACCEPTED, 1, 1), (kinds.REJECTED_UNCOUNTED, 2, ()))  # the last one
-    bench.core.execute(NOW + 2 * SECOND + 3, buy(IN_SHARD_1))
+    bench.client.execute(NOW + 2 * SECOND + 3, buy(IN_SHARD_1))
     assert bench.sent(1)[0][-2:] == (3, 3)
 
 
 def count(bench: Bench) -> int:
     """What the broker's window holds: the next order would be one more."""
-    bench.core.start_dry_run(NOW + SECOND, buy(IN_SHARD_1))
+    bench.client.start_dry_run(NOW + SECOND, buy(IN_SHARD_1))
     return int(bench.sent(1)[-1][4]) - 1
 
 
 def retune(bench: Bench, broker: Rate | None) -> None:
     """Set or clear the broker's limit."""
-    rates = bench.core.encoder.rates
+    rates = bench.client.encoder.rates
     assert rates is not None
     rates.policy.prepare(RateLimitUpdate(broker, broker is None, None, None, None), NOW)()
 
@@ -47,10 +47,10 @@ def test_counts_of_a_burst_that_is_blocked_are_all_given_back(batch: bool, asset
     orders = [buy(IN_SHARD_0) for _ in range(4)]
     times = [NOW + SECOND + place for place in range(4)]
     if batch:
-        assert not bench.core.execute_many(NOW + SECOND, orders, times).feed(bench.core)
+        assert not bench.client.execute_many(NOW + SECOND, orders, times).feed(bench.client)
     else:
         for now, order in zip(times, orders, strict=True):
-            bench.core.execute(now, order)
+            bench.client.execute(now, order)
     for seq in (1, 2, 3):  # the one that opened the window first
         bench.reply(0, (kinds.REJECTED_UNCOUNTED, seq, ()))
     assert count(bench) == 1
@@ -62,16 +62,16 @@ def test_an_order_that_came_last_is_given_back_after_the_one_that_opened_its_win
     bench = Bench(rate=100)
     now = NOW + SECOND
     for place, number in enumerate((IN_SHARD_0, IN_SHARD_1, IN_SHARD_0)):
-        bench.core.execute(now + place, buy(number))
+        bench.client.execute(now + place, buy(number))
     bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()), (kinds.REJECTED_UNCOUNTED, 2, ()))
     assert count(bench) == 1
 
 
 def test_a_batch_that_came_later_stays_counted() -> None:
     bench = Bench(rate=100)
-    bench.core.execute(NOW, buy(IN_SHARD_0))
-    bench.core.execute_many(NOW + SECOND, [buy(IN_SHARD_1)] * 3, [NOW + SECOND] * 3).feed(
-        bench.core
+    bench.client.execute(NOW, buy(IN_SHARD_0))
+    bench.client.execute_many(NOW + SECOND, [buy(IN_SHARD_1)] * 3, [NOW + SECOND] * 3).feed(
+        bench.client
     )
     bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()))
     assert count(bench) == 3
@@ -80,10 +80,10 @@ def test_a_batch_that_came_later_stays_counted() -> None:
 def test_an_order_given_back_at_once_has_not_been_even_where_the_clock_goes_back() -> None:
     bench = Bench(rate=100)
     for _ in range(2):
-        bench.core.execute(NOW, buy(IN_SHARD_1))
-    bench.core.execute(NOW + 3 * SECOND, buy(IN_SHARD_0))
+        bench.client.execute(NOW, buy(IN_SHARD_1))
+    bench.client.execute(NOW + 3 * SECOND, buy(IN_SHARD_0))
     bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()))
-    bench.core.start_dry_run(NOW + 1, buy(IN_SHARD_1))
+    bench.client.start_dry_run(NOW + 1, buy(IN_SHARD_1))
     assert bench.sent(1)[-1][4] == 3
 
 
@@ -91,10 +91,10 @@ def test_a_batch_is_counted_order_by_order() -> None:
     bench = Bench(rate=100)
     times = [NOW, NOW, NOW + 1, NOW + 2 * SECOND, NOW + 2 * SECOND]
     orders = [buy(IN_SHARD_0) for _ in times]
-    bench.core.execute_many(times[-1], orders, times).feed(bench.core)
+    bench.client.execute_many(times[-1], orders, times).feed(bench.client)
     assert [command[-2] for command in bench.sent(0)] == [1, 2, 3, 1, 2]
     bench.reply(0, (kinds.ACCEPTED, 1, 3), (kinds.REJECTED_UNCOUNTED, 4, ()))
-    bench.core.start_dry_run(NOW + 2 * SECOND, buy(IN_SHARD_1))
+    bench.client.start_dry_run(NOW + 2 * SECOND, buy(IN_SHARD_1))
     assert bench.sent(1)[-1][4] == 2
 
 
@@ -105,13 +105,13 @@ def test_a_batch_with_an_order_that_cannot_be_sent_counts_the_others(
     times = [NOW, NOW, NOW + 2 * SECOND]
     orders = [buy(IN_SHARD_0), buy(IN_SHARD_0, "1.2345678901234567890"), buy(IN_SHARD_0)]
     monkeypatch.setattr(wire, "FRAME_BYTES", 60)
-    batch = bench.core.execute_many(times[-1], orders, times)
-    batch.feed(bench.core)
+    batch = bench.client.execute_many(times[-1], orders, times)
+    batch.feed(bench.client)
     monkeypatch.undo()
     bench.reply(0, (kinds.ACCEPTED, 1, 1), (kinds.REJECTED_UNCOUNTED, 2, ()))
     with pytest.raises(ExceptionGroup, match="failed at index 1"):
         batch.result()
-    bench.core.start_dry_run(NOW + 2 * SECOND, buy(IN_SHARD_1))
+    bench.client.start_dry_run(NOW + 2 * SECOND, buy(IN_SHARD_1))
     assert bench.sent(1)[-1][4] == 1
 
 
@@ -119,71 +119,73 @@ def test_limits_that_come_in_the_middle_of_a_batch_count_from_there_on() -> None
     bench = Bench(rate=100, credit=2)
     retune(bench, None)
     batch = bench.many(IN_SHARD_1, IN_SHARD_0, IN_SHARD_0, IN_SHARD_1)
-    batch.feed(bench.core)  # until a frame is full, of two rows here
+    batch.feed(bench.client)  # until a frame is full, of two rows here
     retune(bench, Rate(5, SECOND))
-    batch.feed(bench.core)
+    batch.feed(bench.client)
     kinds_sent = [command[0] for number in (0, 1) for command in bench.sent(number)]
     assert kinds_sent == [kinds.EXECUTE] * 3 + [kinds.EXECUTE_COUNTED]
     bench.reply(1, (kinds.ACCEPTED, 1, 1), (kinds.REJECTED_UNCOUNTED, 2, ()))
-    bench.core.start_dry_run(NOW, buy(IN_SHARD_1))
+    bench.client.start_dry_run(NOW, buy(IN_SHARD_1))
     assert bench.sent(1)[-1][4] == 1
 
 
 def test_what_a_cleared_barrier_counted_is_not_given_back_to_a_new_one() -> None:
     bench = Bench(rate=100)
-    bench.core.execute(NOW + SECOND, buy(IN_SHARD_0))
-    assert not bench.many(IN_SHARD_0).feed(bench.core)
+    bench.client.execute(NOW + SECOND, buy(IN_SHARD_0))
+    assert not bench.many(IN_SHARD_0).feed(bench.client)
     retune(bench, None)
     retune(bench, Rate(5, SECOND))
-    bench.core.execute(NOW, buy(IN_SHARD_1))
+    bench.client.execute(NOW, buy(IN_SHARD_1))
     bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()), (kinds.REJECTED_UNCOUNTED, 2, ()))
-    bench.core.start_dry_run(NOW, buy(IN_SHARD_1))
+    bench.client.start_dry_run(NOW, buy(IN_SHARD_1))
     assert bench.sent(1)[-1][4] == 2
 
 
 def test_an_order_that_is_never_sent_is_not_counted() -> None:
     bench = Bench(rate=100, credit=1)
-    core = bench.core
-    core.execute(NOW + SECOND, buy(IN_SHARD_0))
+    client = bench.client
+    client.execute(NOW + SECOND, buy(IN_SHARD_0))
     for end in ("expire", "abandon"):
-        waiting = core.execute(NOW + SECOND, buy(IN_SHARD_0))
-        batch = core.execute_many(NOW + SECOND, [buy(IN_SHARD_0)] * 2, [NOW + SECOND] * 2)
-        while batch.feed(core):
+        waiting = client.execute(NOW + SECOND, buy(IN_SHARD_0))
+        batch = client.execute_many(NOW + SECOND, [buy(IN_SHARD_0)] * 2, [NOW + SECOND] * 2)
+        while batch.feed(client):
             pass
         assert count(bench) == 4
-        bench.reply(1, (kinds.DRY, core.links[1].answered, None, (), (), None))
+        bench.reply(1, (kinds.DRY, client.router.links[1].answered, None, (), (), None))
         for call in (waiting, batch):
-            call.abandon(core) if end == "abandon" else call.expire(core, "no answer within 5 s")
+            call.abandon(client.router) if end == "abandon" else call.expire(
+                client.router, "no answer within 5 s"
+            )
         assert count(bench) == 1
-        bench.reply(1, (kinds.DRY, core.links[1].answered, None, (), (), None))
-    core.execute(NOW + SECOND, buy(IN_SHARD_0))
-    core.lose(core.links[0], "killed")
+        bench.reply(1, (kinds.DRY, client.router.links[1].answered, None, (), (), None))
+    client.execute(NOW + SECOND, buy(IN_SHARD_0))
+    client.router.lose(client.router.links[0], "killed")
     assert count(bench) == 1
 
 
 def test_an_order_that_is_refused_for_want_of_credit_is_not_counted() -> None:
     bench = Bench(rate=100, credit=1, may_wait=False)
-    bench.core.execute(NOW + SECOND, buy(IN_SHARD_0))
+    bench.client.execute(NOW + SECOND, buy(IN_SHARD_0))
     with pytest.raises(ShardOverloaded):
-        bench.core.execute(NOW + SECOND, buy(IN_SHARD_0)).result()
+        bench.client.execute(NOW + SECOND, buy(IN_SHARD_0)).result()
     assert count(bench) == 1
 
 
 def test_an_order_that_cannot_be_sent_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(rate=100)
-    core = bench.core
+    client = bench.client
     monkeypatch.setattr(wire, "FRAME_BYTES", 60)
     fine = "1.2345678901234567890"
     order = buy(IN_SHARD_0, fine)
     with pytest.raises(FrameTooLarge):
-        core.execute(NOW + SECOND, order)
+        client.execute(NOW + SECOND, order)
     with pytest.raises(FrameTooLarge):
-        core.start_stage(NOW + SECOND, order)
-    batch = core.execute_many(NOW + SECOND, [order] * 2, [NOW + SECOND] * 2)
-    batch.feed(core)
+        client.start_stage(NOW + SECOND, order)
+    batch = client.execute_many(NOW + SECOND, [order] * 2, [NOW + SECOND] * 2)
+    batch.feed(client)
     with pytest.raises(ExceptionGroup):
         batch.result()
-    call = core.execute(NOW + SECOND, buy(None, fine))
+    call = client.execute(NOW + SECOND, buy(None, fine))
     for number in (0, 1):
         bench.reply(number, (kinds.ANSWER, 1, False))
     with pytest.raises(FrameTooLarge):
@@ -194,7 +196,7 @@ def test_an_order_that_cannot_be_sent_is_not_counted(monkeypatch: pytest.MonkeyP
 
 def test_an_order_of_no_account_that_a_block_stops_after_all_is_not_counted() -> None:
     bench = Bench(rate=100)
-    call = bench.core.execute(NOW + SECOND, buy(None))
+    call = bench.client.execute(NOW + SECOND, buy(None))
     for number in (0, 1):
         bench.reply(number, (kinds.ANSWER, 1, False))
     assert count(bench) == 1
@@ -205,6 +207,6 @@ def test_an_order_of_no_account_that_a_block_stops_after_all_is_not_counted() ->
 
 def test_where_nothing_is_counted_nothing_is_given_back() -> None:
     bench = Bench()
-    bench.core.execute(NOW, buy(IN_SHARD_0))
+    bench.client.execute(NOW, buy(IN_SHARD_0))
     bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()))
-    assert bench.core.encoder.rates is None
+    assert bench.client.encoder.rates is None

@@ -18,11 +18,11 @@ from link import link
 from makers import order
 
 import openpit
+from openpit.client.handles import BLOCKING
 from openpit.engine.custom import CustomPolicy
 from openpit.errors import ShardStartError
 from openpit.pretrade import Policy
 from openpit.pretrade.policies import build_order_validation
-from openpit.router.proxies import BLOCKING
 from openpit.shards import copying
 from openpit.shards.copying import PolicyUnpickler, dump_policies
 
@@ -72,7 +72,7 @@ def test_engines_their_handles_and_what_is_behind_them_are_refused() -> None:
     one = openpit.Engine.builder().no_sync().builtin(build_order_validation()).build()
     many = link(openpit.Engine.builder().sharded(shards=2).builtin(build_order_validation()))
     reservation = many.execute_pre_trade(order(1)).reservation
-    held = (one, many, many.accounts(), many.configure(), reservation, many._core, BLOCKING)
+    held = (one, many, many.accounts(), many.configure(), reservation, many._router, BLOCKING)
     for thing in (*held, one.execute_pre_trade(order(1)).reservation):
         assert "an engine and its handles stay in their process" in refusal({"feed": thing}), thing
     for name in ("faces.blocking.driver.BlockingDriver", "faces.aio.driver.AsyncDriver"):

@@ -9,14 +9,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from openpit.client.answers import CHECKS, read_execute
+from openpit.client.expected import EXECUTED
+from openpit.client.orders import captured_order
 from openpit.core.order import Order
 from openpit.engine.batches import failure_of, tell
 from openpit.errors import FrameTooLarge, WireError
 from openpit.pretrade.results import ExecuteResult
-from openpit.router.answers import CHECKS, Raised, denial, read_execute
-from openpit.router.calls import Call, Entry, overload, unknown
-from openpit.router.expected import EXECUTED
-from openpit.router.orders import captured_order
+from openpit.router.entries import Call, Entry, Raised, overload, unknown
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_rows
@@ -25,11 +25,12 @@ from openpit.wire.rows import DecodedRejects
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from openpit.client.client import Client
     from openpit.pretrade.policies.rate_limit import FixedWindows
-    from openpit.router.calls import Reply
     from openpit.router.core import RouterCore
+    from openpit.router.entries import Reply
     from openpit.router.link import ShardLink
-    from openpit.router.wide import Counted
+    from openpit.router.rates import Counted
 
 __all__ = ["UNPACKABLE", "ExecuteMany", "ManyCall", "Part"]
 
@@ -74,26 +75,26 @@ class ManyCall(Call):
             self.value = None
             self.results = []
 
-    def fed(self, core: RouterCore) -> None:
+    def fed(self, router: RouterCore) -> None:
         """Learn that everything is encoded."""
-        self.settle(core, 1)
+        self.settle(router, 1)
 
-    def settle(self, core: RouterCore, items: int) -> None:
+    def settle(self, router: RouterCore, items: int) -> None:
         """Count items as finished; end with the last one."""
         self._left -= items
         if not self._left:
-            self.completed(core)
+            self.completed(router)
 
-    def completed(self, core: RouterCore) -> None:
+    def completed(self, router: RouterCore) -> None:
         """End with the results, or with the exceptions of the items that failed."""
         if self.failures:
             failure = self._failure()
             # Tracebacks of the exceptions may keep this call: its reservations must not hang on it.
             self.results = []
             self.failures = {}
-            self.fail(core, failure)
+            self.fail(router, failure)
         else:
-            self.finish(core, self.results)
+            self.finish(router, self.results)
 
     def _failure(self) -> BaseException:
         ordered = dict(sorted(self.failures.items()))
@@ -110,46 +111,48 @@ class ManyCall(Call):
         if not self.lets_go:
             tell(error, self.results, self.failures)
 
-    def put(self, core: RouterCore, index: int, value: Any) -> None:
+    def put(self, router: RouterCore, index: int, value: Any) -> None:
         """Take an item's result."""
         self.results[index] = value
-        self.settle(core, 1)
+        self.settle(router, 1)
 
-    def put_failure(self, core: RouterCore, index: int, error: BaseException) -> None:
+    def put_failure(self, router: RouterCore, index: int, error: BaseException) -> None:
         """Take an item's exception."""
         self.failures[index] = error
-        self.settle(core, 1)
+        self.settle(router, 1)
 
-    def missing(self, core: RouterCore, index: int, shard: int, why: str, error: Exception) -> None:
+    def missing(
+        self, router: RouterCore, index: int, shard: int, why: str, error: Exception
+    ) -> None:
         """Take that an item has no answer of its shard; ``error`` is what one call would raise."""
-        self.put_failure(core, index, error)
+        self.put_failure(router, index, error)
 
-    def feed(self, core: RouterCore) -> bool:
+    def feed(self, client: Client) -> bool:
         """Encode on until a frame is ready; tell whether there is more to encode."""
         raise NotImplementedError
 
-    def expire(self, core: RouterCore, why: str) -> None:
-        for link in core.links:
+    def expire(self, router: RouterCore, why: str) -> None:
+        for link in router.links:
             for part in [entry for entry in link.waiting if _is_of(entry, self)]:
                 link.waiting.remove(part)
-                part.overloaded(core, link)
+                part.overloaded(router, link)
             for part in [entry for entry in link.pending if _is_of(entry, self)]:
-                part.expire(core, link, why)  # type: ignore[attr-defined]  # parts have it
+                part.expire(router, link, why)  # type: ignore[attr-defined]  # parts have it
         held_back, self.held_back = self.held_back, {}
         for index, link in held_back.items():
-            self.missing(core, index, link.number, why, unknown(link, why))
+            self.missing(router, index, link.number, why, unknown(link, why))
 
-    def abandon(self, core: RouterCore) -> None:
-        for link in core.links:
+    def abandon(self, router: RouterCore) -> None:
+        for link in router.links:
             for part in [entry for entry in link.waiting if _is_of(entry, self)]:
                 link.waiting.remove(part)
-                part.withdrawn(core)  # type: ignore[attr-defined]  # parts have it
+                part.withdrawn(router)  # type: ignore[attr-defined]  # parts have it
         self.held_back.clear()
         interrupt = sys.exception()  # what made the caller go
         if interrupt is not None and not self.done:
             self.tell(interrupt)
         self.results = []  # replies that are still to come keep this call
-        super().abandon(core)
+        super().abandon(router)
 
 
 def _is_of(entry: Entry, call: ManyCall) -> bool:
@@ -170,33 +173,33 @@ class Part(Entry):
         self.answered = 0  # how many of the commands; a reply that is held back counts
         self.is_over = False  # given up: the call may be going on with other items
 
-    def lost(self, core: RouterCore, link: ShardLink, *, sent: bool) -> None:
+    def lost(self, router: RouterCore, link: ShardLink, *, sent: bool) -> None:
         if sent:
-            self.expire(core, link, link.reason)
+            self.expire(router, link, link.reason)
         else:
-            self.withdrawn(core)
-            self._give_up(core, link.number, link.reason, link.refusal())
+            self.withdrawn(router)
+            self._give_up(router, link.number, link.reason, link.refusal())
 
-    def withdrawn(self, core: RouterCore) -> None:
+    def withdrawn(self, router: RouterCore) -> None:
         """Learn that the commands are never sent."""
 
-    def overloaded(self, core: RouterCore, link: ShardLink) -> None:
-        self.withdrawn(core)
-        self._give_up(core, link.number, "no credit in time", overload(core, link))
+    def overloaded(self, router: RouterCore, link: ShardLink) -> None:
+        self.withdrawn(router)
+        self._give_up(router, link.number, "no credit in time", overload(router, link))
 
-    def stalled(self, core: RouterCore, link: ShardLink, why: str) -> None:
-        self.expire(core, link, why)
+    def stalled(self, router: RouterCore, link: ShardLink, why: str) -> None:
+        self.expire(router, link, why)
 
-    def expire(self, core: RouterCore, link: ShardLink, why: str) -> None:
+    def expire(self, router: RouterCore, link: ShardLink, why: str) -> None:
         """End the items that have no answer yet; one that comes later is let go."""
-        self._give_up(core, link.number, why, unknown(link, why))
+        self._give_up(router, link.number, why, unknown(link, why))
 
-    def _give_up(self, core: RouterCore, shard: int, why: str, error: Exception) -> None:
+    def _give_up(self, router: RouterCore, shard: int, why: str, error: Exception) -> None:
         if self.call.done or self.is_over:
             return
         self.is_over = True
         for index in self.indexes[self.answered :]:
-            self.call.missing(core, index, shard, why, error)
+            self.call.missing(router, index, shard, why, error)
 
     def items(self, seq: int, count: int) -> Sequence[int]:
         """Return the indexes of the items that some of the commands are about."""
@@ -218,12 +221,12 @@ class Part(Entry):
         return not (self.is_over or self.call.done)
 
     def take(
-        self, core: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
+        self, router: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
     ) -> None:
         """Take the reply to one item; its result goes to ``self.call`` if that wants it."""
         raise NotImplementedError
 
-    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
+    def replied(self, router: RouterCore, link: ShardLink, reply: Reply) -> None:
         seq = reply[1]
         place = seq - self.first
         if place == self.answered and not (self.is_over or self.call.done):
@@ -232,7 +235,7 @@ class Part(Entry):
         else:
             is_wanted = self.is_wanted(seq, 1)
         try:
-            self.take(core, place, link, reply, is_wanted=is_wanted)
+            self.take(router, place, link, reply, is_wanted=is_wanted)
         except WireError:
             self.answered = place  # it is none: the item is lost with the shard
             raise
@@ -253,29 +256,33 @@ class ExecuteMany(ManyCall):
     method = "execute_pre_trade_many"
     lets_go = True
 
-    def __init__(self, core: RouterCore, orders: Sequence[Order], times: Sequence[int]) -> None:
+    def __init__(self, client: Client, orders: Sequence[Order], times: Sequence[int]) -> None:
         super().__init__(len(orders))
         self.orders = orders
         self.stopped_at: int | None = None
         self._times = times
         self._position = 0
-        self._rows: list[_Rows] = [([], [], []) for _ in core.links]
-        self._counts_nothing = core.encoder.counts_nothing
+        self._rows: list[_Rows] = [([], [], []) for _ in client.router.links]
+        self._counts_nothing = client.encoder.counts_nothing
 
-    def feed(self, core: RouterCore) -> bool:
-        window = core.encoder.broker_window()
-        if self._counts_nothing != core.encoder.counts_nothing:
+    def feed(self, client: Client) -> bool:
+        window = client.encoder.broker_window()
+        if self._counts_nothing != client.encoder.counts_nothing:
             # The limits have changed since the last part. Rows of both kinds do not mix.
-            self._submit_all(core)
-            self._counts_nothing = core.encoder.counts_nothing
-        if core.has_custom or not (window or core.encoder.counts_nothing) or len(self.orders) == 1:
-            return self._feed_slowly(core)
-        if not all(link.is_up for link in core.links):
-            return self._feed_slowly(core)
-        owner = core.owner
+            self._submit_all(client)
+            self._counts_nothing = client.encoder.counts_nothing
+        if (
+            client.has_custom
+            or not (window or client.encoder.counts_nothing)
+            or len(self.orders) == 1
+        ):
+            return self._feed_slowly(client)
+        if not all(link.is_up for link in client.router.links):
+            return self._feed_slowly(client)
+        owner = client.router.owner
         times = self._times
         parts = self._rows
-        limit = core.rows_per_frame
+        limit = client.rows_per_frame
         position = self._position
         # The broker's count with the order in hand, of a run of orders that have one time; it is
         # written back when the time changes, and before every return.
@@ -337,12 +344,12 @@ class ExecuteMany(ManyCall):
             position += 1
             if len(rows) == limit:
                 self._leave(position, window, broker)
-                self._submit(core, number)
+                self._submit(client, number)
                 return True
         self._leave(position, window, broker)
         if position == len(self.orders):
-            return self._finish_feeding(core)
-        return self._feed_slowly(core)
+            return self._finish_feeding(client)
+        return self._feed_slowly(client)
 
     def _leave(self, position: int, window: FixedWindows | None, broker: int) -> None:
         """Keep where encoding stands, and what it has counted."""
@@ -350,9 +357,9 @@ class ExecuteMany(ManyCall):
         if window is not None and broker:
             window.set_broker_count(broker)
 
-    def _feed_slowly(self, core: RouterCore) -> bool:
+    def _feed_slowly(self, client: Client) -> bool:
         """Go on where an order needs more than its flat row, or is none at all."""
-        encoder = core.encoder
+        encoder = client.encoder
         orders = self.orders
         while self._position < len(orders):
             index = self._position
@@ -362,41 +369,41 @@ class ExecuteMany(ManyCall):
                 account = order._account_
                 if account is None:
                     self._position = index
-                    return self._stop(core)
-                link = core.link_of(account)
+                    return self._stop(client)
+                link = client.router.link_of(account)
                 if not link.is_up:  # before it is counted for the rate limit
-                    self.missing(core, index, link.number, link.reason, link.refusal())
+                    self.missing(client.router, index, link.number, link.reason, link.refusal())
                     continue
                 row, counted = encoder.execute(self._times[index], order)
             except TypeError as error:
-                self.put_failure(core, index, error)
+                self.put_failure(client.router, index, error)
                 continue
             rows, indexes, counts = self._rows[link.number]
             rows.append(row)
             indexes.append(index)
             counts.append(counted)
-            if len(rows) == core.rows_per_frame:
-                self._submit(core, link.number)
+            if len(rows) == client.rows_per_frame:
+                self._submit(client, link.number)
                 return True
-        return self._finish_feeding(core)
+        return self._finish_feeding(client)
 
-    def _finish_feeding(self, core: RouterCore) -> bool:
-        self._submit_all(core)
-        self.fed(core)
+    def _finish_feeding(self, client: Client) -> bool:
+        self._submit_all(client)
+        self.fed(client.router)
         return False
 
-    def _stop(self, core: RouterCore) -> bool:
+    def _stop(self, client: Client) -> bool:
         """End here for now: the order in hand names no account."""
         self.stopped_at = self._position
-        self._submit_all(core)
-        self.settle(core, len(self.orders) - self._position + 1)
+        self._submit_all(client)
+        self.settle(client.router, len(self.orders) - self._position + 1)
         return False
 
-    def completed(self, core: RouterCore) -> None:
+    def completed(self, router: RouterCore) -> None:
         if self.stopped_at is None:
-            super().completed(core)
+            super().completed(router)
         else:
-            self.finish(core, None)  # so far: the face goes on with resume()
+            self.finish(router, None)  # so far: the face goes on with resume()
 
     @property
     def stopped_order(self) -> tuple[int, Order]:
@@ -418,15 +425,15 @@ class ExecuteMany(ManyCall):
         self._left = len(self.orders) - self._position + 1
         return self
 
-    def _submit_all(self, core: RouterCore) -> None:
+    def _submit_all(self, client: Client) -> None:
         for number, (rows, _, _) in enumerate(self._rows):
             if rows:
-                self._submit(core, number)
+                self._submit(client, number)
 
-    def _submit(self, core: RouterCore, number: int) -> None:
+    def _submit(self, client: Client, number: int) -> None:
         rows, indexes, counts = self._rows[number]
         self._rows[number] = ([], [], [])
-        link = core.links[number]
+        link = client.router.links[number]
         try:
             packed = pack_rows(rows)
         except UNPACKABLE:
@@ -435,19 +442,21 @@ class ExecuteMany(ManyCall):
                 try:
                     packed = pack(row)
                 except UNPACKABLE as error:
-                    core.give_back(counts[place] if counts else None)
-                    self.put_failure(core, indexes[place], error)
+                    client.router.give_back(counts[place] if counts else None)
+                    self.put_failure(client.router, indexes[place], error)
                     continue
                 part = ExecutePart(self, indexes[place : place + 1], packed, 1)
                 part.counts = counts[place : place + 1]
-                core.submit(link, part)
+                client.router.submit(link, part)
             return
         part = ExecutePart(self, indexes, packed, len(rows))
         part.counts = counts
-        core.submit(link, part)
+        client.router.submit(link, part)
 
-    def missing(self, core: RouterCore, index: int, shard: int, why: str, error: Exception) -> None:
-        self.put(core, index, CHECKS[EXECUTE].deny(denial(shard, why)))
+    def missing(
+        self, router: RouterCore, index: int, shard: int, why: str, error: Exception
+    ) -> None:
+        self.put(router, index, CHECKS[EXECUTE].denied(shard, why))
 
 
 class ExecutePart(Part):
@@ -458,12 +467,12 @@ class ExecutePart(Part):
     expected = EXECUTED
     counts: list[Counted | None]  # as in _Rows; empty if the router counts nothing
 
-    def withdrawn(self, core: RouterCore) -> None:
+    def withdrawn(self, router: RouterCore) -> None:
         for counted in self.counts:
-            core.give_back(counted)
+            router.give_back(counted)
 
     def replied_run(
-        self, core: RouterCore, link: ShardLink, kind: int, seq: int, count: int
+        self, router: RouterCore, link: ShardLink, kind: int, seq: int, count: int
     ) -> None:
         if kind != kinds.ACCEPTED:
             raise WireError(f"not a reply to an order: {kind}")
@@ -481,14 +490,14 @@ class ExecutePart(Part):
             result._reservation = reservation
             result._rejects = ()
             results[index] = result
-        call.settle(core, count)
+        call.settle(router, count)
 
-    def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
+    def replied(self, router: RouterCore, link: ShardLink, reply: Reply) -> None:
         place = reply[1] - self.first
         call: ExecuteMany = self.call
         kind = reply[0]
         if place != self.answered or self.is_over or call.done or kind not in _USUAL:
-            super().replied(core, link, reply)
+            super().replied(router, link, reply)
             return
         # What is_wanted() and take() do, spelt out: the hot path of whatever holds funds.
         self.answered = place + 1
@@ -505,16 +514,16 @@ class ExecutePart(Part):
                 result._rejects = DecodedRejects(reply[2])
                 result._reservation = None
         except BaseException as error:  # noqa: BLE001 - as in take()
-            call.put_failure(core, index, error)
+            call.put_failure(router, index, error)
         else:
             call.results[index] = result
-            call.settle(core, 1)
+            call.settle(router, 1)
 
     def take(
-        self, core: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
+        self, router: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
     ) -> None:
         if reply[0] == kinds.REJECTED_UNCOUNTED and self.counts:
-            core.give_back(self.counts[place])
+            router.give_back(self.counts[place])
         call: ExecuteMany = self.call
         index = self.indexes[place]
         try:
@@ -522,13 +531,13 @@ class ExecutePart(Part):
             result = read_execute(link, account, reply)
         except Raised as raised:
             if is_wanted:
-                call.put_failure(core, index, raised.error)
+                call.put_failure(router, index, raised.error)
             return
         except WireError:
             raise
         except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
             if is_wanted:
-                call.put_failure(core, index, error)
+                call.put_failure(router, index, error)
             return
         if is_wanted:
-            call.put(core, index, result)
+            call.put(router, index, result)

@@ -10,11 +10,12 @@ loop. Two threads cannot both finalise one proxy.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.lock import Lock
 from openpit.pretrade.handles import DropCopyOperation, Request, Reservation
 from openpit.pretrade.outcomes import outcomes_of
+from openpit.router.link import Handles
 from openpit.wire.rows import DecodedRows, lock_of, read_block
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ __all__ = [
     "OPERATION_USED",
     "REQUEST_USED",
     "RESERVATION_USED",
-    "Handles",
     "HeldReservation",
     "LocalReservation",
     "OperationProxy",
@@ -283,15 +283,6 @@ class RequestProxy(Request):
     def execute(self) -> ExecuteResult:
         result: ExecuteResult = self._link.runner.execute_request(self)
         return result
-
-
-class Handles(NamedTuple):
-    """The classes of the handles that a face gives out."""
-
-    local: type[LocalReservation]
-    held: type[HeldReservation]
-    operation: type[OperationProxy]
-    request: type[RequestProxy]
 
 
 BLOCKING: Final = Handles(LocalReservation, HeldReservation, OperationProxy, RequestProxy)

@@ -14,6 +14,7 @@ from openpit.core.report import (
 )
 from openpit.core.report import ensure_captured as ensure_report_captured
 from openpit.param.classes import is_of
+from openpit.router.core import check_time
 from openpit.wire import kinds
 from openpit.wire.classes import are_more_told, refuse_untold
 from openpit.wire.records import has_attributes, is_of_users
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from openpit.pretrade.policies.rate_limit import FixedWindows
-    from openpit.router.wide import BroadRates, Counted
+    from openpit.router.rates import BroadRates, Counted
     from openpit.wire.classes import Name
     from openpit.wire.values import Packable
 
@@ -47,12 +48,6 @@ def captured_report(report: object) -> ExecutionReport:
         raise TypeError("report must inherit from openpit.ExecutionReport")
     ensure_report_captured(report)
     return report
-
-
-def check_time(now: object) -> None:
-    """Raise TypeError unless a clock's time is whole nanoseconds: a shard takes no other."""
-    if not isinstance(now, int):
-        raise TypeError(f"the clock must return nanoseconds as an int, not {now!r:.100}")
 
 
 def timed(orders: Iterable[Order], clock: Callable[[], int]) -> tuple[list[Order], list[int]]:
@@ -136,7 +131,7 @@ class OrderEncoder:
             if rates.policy.counts_broker_only:
                 broker, counted = rates.count_broker(now)
             elif rates.policy.counts_broadly:
-                broker, asset, counted = rates.count(now, order)
+                broker, asset, counted = rates.count(now, order._account_, order._settlement_)
         # Flat literals: this is the hot path of one order at a time.
         if rates is None or not rates.policy.counts_broadly:
             return (
@@ -174,9 +169,9 @@ class OrderEncoder:
         rates = self.rates
         if rates is not None and rates.policy.counts_broadly:
             if is_peek:
-                broker, asset = rates.peek(now, order)
+                broker, asset = rates.peek(now, order._account_, order._settlement_)
             else:
-                broker, asset, counted = rates.count(now, order)
+                broker, asset, counted = rates.count(now, order._account_, order._settlement_)
         return (kind, order._account_, now, value, broker, asset), counted
 
     def report(self, now: int, report: ExecutionReport) -> Command:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, Final
 
+from openpit.client.batches import ManyCall, Part
+from openpit.client.expected import failures_of
+from openpit.client.handles import HeldReservation, LocalReservation, OperationProxy
 from openpit.errors import WireError
-from openpit.router.batches import ManyCall, Part
-from openpit.router.expected import failures_of
-from openpit.router.proxies import HeldReservation, LocalReservation, OperationProxy
 from openpit.wire import kinds
 from openpit.wire.failures import read_failure
 from openpit.wire.frames import pack
@@ -17,8 +17,9 @@ from openpit.wire.limits import HANDLES_PER_COMMAND
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from openpit.router.calls import Reply
+    from openpit.client.client import Client
     from openpit.router.core import RouterCore
+    from openpit.router.entries import Reply
     from openpit.router.link import ShardLink
 
 __all__ = ["FinalizeMany", "finalize_many"]
@@ -30,7 +31,7 @@ class FinalizeMany(ManyCall):
     __slots__ = ("_commit", "_handles", "_now", "reservations")
 
     def __init__(
-        self, core: RouterCore, reservations: Sequence[Any], now: int, *, commit: bool
+        self, client: Client, reservations: Sequence[Any], now: int, *, commit: bool
     ) -> None:
         super().__init__(len(reservations))
         # True for those that end here; the others are done when their shard says so.
@@ -38,7 +39,7 @@ class FinalizeMany(ManyCall):
         self.reservations = reservations
         self._commit = commit
         self._now = now
-        self._handles: list[tuple[list[int], list[int]]] = [([], []) for _ in core.links]
+        self._handles: list[tuple[list[int], list[int]]] = [([], []) for _ in client.router.links]
 
     @property
     def method(self) -> str:  # type: ignore[override]  # the base class says it for all instances
@@ -52,7 +53,7 @@ class FinalizeMany(ManyCall):
         indexes.append(index)
         self.results[index] = None
 
-    def feed(self, core: RouterCore) -> bool:
+    def feed(self, client: Client) -> bool:
         kind = kinds.COMMIT_MANY if self._commit else kinds.ROLLBACK_MANY
         for number, (handles, indexes) in enumerate(self._handles):
             for start in range(0, len(handles), HANDLES_PER_COMMAND):
@@ -60,14 +61,14 @@ class FinalizeMany(ManyCall):
                 packed = pack((kind, None, self._now, handles[start:end]))
                 part = FinalizePart(self, indexes[start:end], packed, 1)
                 part.expected = failures_of(len(part.indexes))
-                core.submit(core.links[number], part)
+                client.router.submit(client.router.links[number], part)
             self._handles[number] = ([], [])
-        self.fed(core)
+        self.fed(client.router)
         return False
 
-    def abandon(self, core: RouterCore) -> None:
+    def abandon(self, router: RouterCore) -> None:
         self.reopen()
-        super().abandon(core)
+        super().abandon(router)
 
     def reopen(self) -> None:
         """Have the proxies open again of which nothing was said to their shards."""
@@ -85,12 +86,12 @@ class FinalizePart(Part):
     def items(self, seq: int, count: int) -> Sequence[int]:
         return self.indexes
 
-    def withdrawn(self, core: RouterCore) -> None:
+    def withdrawn(self, router: RouterCore) -> None:
         for index in self.indexes:
             self.call.reservations[index].reopen()
 
     def take(
-        self, core: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
+        self, router: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
     ) -> None:
         call: FinalizeMany = self.call
         if not is_wanted:
@@ -110,17 +111,17 @@ class FinalizePart(Part):
         for index, error in failures.items():
             results[index] = None
             call.failures[index] = error
-        call.settle(core, len(self.indexes))
+        call.settle(router, len(self.indexes))
 
 
 def finalize_many(
-    core: RouterCore, reservations: Sequence[Any], now: int, *, commit: bool
+    client: Client, reservations: Sequence[Any], now: int, *, commit: bool
 ) -> FinalizeMany:
     """Return the call that finalises reservations; those without effects are finalised here."""
-    call = FinalizeMany(core, reservations, now, commit=commit)
+    call = FinalizeMany(client, reservations, now, commit=commit)
     numbered = enumerate(reservations)
     try:
-        finished = _end_here(call, core, numbered, commit=commit)
+        finished = _end_here(call, client, numbered, commit=commit)
     except BaseException as error:
         call.reopen()  # none of them has been told to its shard
         ahead = next(numbered, (len(reservations), None))[0]
@@ -128,12 +129,12 @@ def finalize_many(
             call.results[index] = None
         call.tell(error)
         raise
-    call.settle(core, finished)
+    call.settle(client.router, finished)
     return call
 
 
 def _end_here(
-    call: FinalizeMany, core: RouterCore, numbered: Iterator[tuple[int, Any]], *, commit: bool
+    call: FinalizeMany, client: Client, numbered: Iterator[tuple[int, Any]], *, commit: bool
 ) -> int:
     """Finalise what its shard need not hear of, list the others; return how many have ended."""
     finished = 0
@@ -144,7 +145,7 @@ def _end_here(
                     reservation._open = False
                 else:
                     reservation.finish()  # raises what there is to say
-            elif isinstance(reservation, _HELD) and reservation._link.runner is core.runner:
+            elif isinstance(reservation, _HELD) and reservation._link.runner is client.runner:
                 if reservation.close():
                     call.add(index, reservation)
                     continue

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from openpit.client.answers import EXPECTED, read_reported
+from openpit.client.batches import UNPACKABLE, ManyCall, Part
+from openpit.client.orders import captured_report
 from openpit.errors import WireError
-from openpit.router.answers import EXPECTED, Raised, read_reported
-from openpit.router.batches import UNPACKABLE, ManyCall, Part
-from openpit.router.orders import captured_report
+from openpit.router.entries import Raised
 from openpit.wire.frames import pack, pack_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from openpit.client.client import Client
     from openpit.core.report import ExecutionReport
-    from openpit.router.calls import Reply
     from openpit.router.core import RouterCore
+    from openpit.router.entries import Reply
     from openpit.router.link import ShardLink
 
 __all__ = ["ReportMany"]
@@ -28,53 +30,53 @@ class ReportMany(ManyCall):
 
     method = "apply_execution_report_many"
 
-    def __init__(self, core: RouterCore, reports: Sequence[ExecutionReport], now: int) -> None:
+    def __init__(self, client: Client, reports: Sequence[ExecutionReport], now: int) -> None:
         super().__init__(len(reports))
         self.reports = reports
         self._now = now
         self._position = 0
-        self._rows: list[tuple[list[Any], list[int]]] = [([], []) for _ in core.links]
+        self._rows: list[tuple[list[Any], list[int]]] = [([], []) for _ in client.router.links]
 
-    def feed(self, core: RouterCore) -> bool:
+    def feed(self, client: Client) -> bool:
         reports = self.reports
         while self._position < len(reports):
             index = self._position
             self._position += 1
             try:
                 report = captured_report(reports[index])
-                row = core.encoder.report(self._now, report)
+                row = client.encoder.report(self._now, report)
             except TypeError as error:
-                self.put_failure(core, index, error)
+                self.put_failure(client.router, index, error)
                 continue
             # A report without account id goes to shard 0, which speaks for the engine then.
             account = report._account_
-            number = 0 if account is None else core.link_of(account).number
+            number = 0 if account is None else client.router.link_of(account).number
             rows, indexes = self._rows[number]
             rows.append(row)
             indexes.append(index)
-            if len(rows) == core.rows_per_frame:
-                self._submit(core, number)
+            if len(rows) == client.rows_per_frame:
+                self._submit(client, number)
                 return True
         for number, (rows, _) in enumerate(self._rows):
             if rows:
-                self._submit(core, number)
-        self.fed(core)
+                self._submit(client, number)
+        self.fed(client.router)
         return False
 
-    def _submit(self, core: RouterCore, number: int) -> None:
+    def _submit(self, client: Client, number: int) -> None:
         rows, indexes = self._rows[number]
         self._rows[number] = ([], [])
-        link = core.links[number]
+        link = client.router.links[number]
         try:
-            core.submit(link, ReportPart(self, indexes, pack_rows(rows), len(rows)))
+            client.router.submit(link, ReportPart(self, indexes, pack_rows(rows), len(rows)))
         except UNPACKABLE:
             for place, row in enumerate(rows):
                 try:
                     packed = pack(row)
                 except UNPACKABLE as error:
-                    self.put_failure(core, indexes[place], error)
+                    self.put_failure(client.router, indexes[place], error)
                     continue
-                core.submit(link, ReportPart(self, indexes[place : place + 1], packed, 1))
+                client.router.submit(link, ReportPart(self, indexes[place : place + 1], packed, 1))
 
 
 class ReportPart(Part):
@@ -85,7 +87,7 @@ class ReportPart(Part):
     expected = EXPECTED[read_reported]
 
     def take(
-        self, core: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
+        self, router: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
     ) -> None:
         call: ReportMany = self.call
         if not is_wanted:
@@ -94,11 +96,11 @@ class ReportPart(Part):
         try:
             result = read_reported(link, None, reply)
         except Raised as raised:
-            call.put_failure(core, index, raised.error)
+            call.put_failure(router, index, raised.error)
         except WireError:
             raise
         except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
-            call.put_failure(core, index, error)
+            call.put_failure(router, index, error)
         else:
             call.results[index] = result
-            call.settle(core, 1)
+            call.settle(router, 1)

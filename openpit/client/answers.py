@@ -15,7 +15,7 @@ from openpit.pretrade.results import (
     PostTradeResult,
     StartResult,
 )
-from openpit.router.expected import Expected
+from openpit.router.entries import Expected, Raised
 from openpit.wire import kinds
 from openpit.wire.failures import read_failure
 from openpit.wire.rows import DecodedRejects, DecodedRows, lock_of, pnl_of, read_block
@@ -29,7 +29,6 @@ __all__ = [
     "EXPECTED",
     "ROUTER",
     "Check",
-    "Raised",
     "denial",
     "read_adjusted",
     "read_execute",
@@ -51,18 +50,6 @@ def denial(shard: int, why: str) -> list[Reject]:
             "SystemUnavailable", "shard is not available", f"shard {shard}: {why}", ROUTER, "order"
         )
     ]
-
-
-class Raised(Exception):  # noqa: N818 - carries an error, and is none
-    """What was raised in a shard, on its way to the caller: whatever its type, the reply is fine.
-
-    A policy may raise a ``WireError`` of its own, and an order may be of a class that its shard
-    cannot import; neither says anything of the connection.
-    """
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(error)
-        self.error = error
 
 
 def _raised(link: ShardLink, reply: Reply) -> Raised:
@@ -125,6 +112,10 @@ class Check(NamedTuple):
 
     read: Read
     deny: Callable[[list[Reject]], Any]
+
+    def denied(self, shard: int, why: str) -> Any:
+        """Return the result of an order that its shard could not check."""
+        return self.deny(denial(shard, why))
 
 
 def _deny_execute(rejects: list[Reject]) -> ExecuteResult:

@@ -6,29 +6,22 @@ would read as "no", and the place of a refused account may lie behind the last o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.pretrade.rejects import AccountBlock
+from openpit.router.entries import Expected
 from openpit.wire import kinds
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["EXECUTED", "FINISHED", "Expected", "expected", "failures_of"]
+__all__ = ["EXECUTED", "FINISHED", "expected", "failures_of"]
 
 Reply = tuple[Any, ...]
 
 _U32_MAX: Final = 2**32 - 1
 _U64_MAX: Final = 2**64 - 1
-
-
-class Expected(NamedTuple):
-    """The kinds of reply to a command, and the test of one of them beyond its form."""
-
-    kinds: frozenset[int]
-    tested: int = 0
-    fits: Callable[[Reply], bool] = bool
 
 
 EXECUTED: Final = Expected(kinds.ANSWERS[kinds.EXECUTE])

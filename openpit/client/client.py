@@ -1,0 +1,278 @@
+"""The client without its pipes: makes commands of public calls, and results of their replies.
+
+Every public call of the engine has a method here that returns a
+:class:`~openpit.router.entries.Call`; its first argument is the time. Where the commands go, and
+when, is the router's affair.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.client.answers import CHECKS, read_adjusted, read_execute, read_reported, read_value
+from openpit.client.batches import ExecuteMany
+from openpit.client.calls import CommandCall, HandleCall, HandleWideCall
+from openpit.client.expected import expected
+from openpit.client.finalizing import finalize_many
+from openpit.client.orders import OrderEncoder, captured_order, captured_report
+from openpit.client.procedures import check_without_account
+from openpit.client.reporting import ReportMany
+from openpit.core.order import Order
+from openpit.pretrade.policies.rate_limit import RateLimitPolicy
+from openpit.router.core import RouterCore, check_time, closed
+from openpit.router.procedures import WideCall
+from openpit.router.rates import BroadRates
+from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
+from openpit.wire import kinds
+from openpit.wire.frames import pack
+from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
+from openpit.wire.values import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from openpit.account_adjustment import Adjustment
+    from openpit.client.handles import HeldReservation, OperationProxy, RequestProxy
+    from openpit.core.report import ExecutionReport
+    from openpit.engine.core import EngineCore
+    from openpit.router.entries import Call
+    from openpit.router.link import Handles, Runner, ShardLink
+    from openpit.router.procedures import Steps
+    from openpit.router.rates import Counted
+    from openpit.wire.classes import Name
+
+__all__ = ["Client"]
+
+
+class Client:
+    """Orders and reports on their way to the shards, and what comes back.
+
+    ``prototype`` is an engine with the same policies that checks no order: it validates settings.
+    """
+
+    def __init__(
+        self,
+        shards: int,
+        prototype: EngineCore,
+        *,
+        handles: Handles,
+        runner: Runner,
+        credit: int = CREDITS,
+        may_wait: bool = True,
+        told: frozenset[Name] | None = None,
+    ) -> None:
+        rates = [p for p in prototype.policies if isinstance(p, RateLimitPolicy)]
+        broad = BroadRates(rates[0]) if rates else None
+        self.prototype: Final = prototype
+        self.has_custom: Final = prototype._has_custom
+        self.router: Final = RouterCore(
+            shards,
+            has_custom=self.has_custom,
+            rates=broad,
+            handles=handles,
+            runner=runner,
+            credit=credit,
+            may_wait=may_wait,
+        )
+        self.runner: Final = runner
+        self.rows_per_frame: Final = min(ROWS_PER_FRAME, credit)
+        self.encoder: Final = OrderEncoder(broad, has_custom=self.has_custom, told=told)
+
+    # --- orders ----------------------------------------------------------------------------------
+
+    def execute(self, now: int, order: Order) -> Call:
+        """Run both stages."""
+        # The usual case of _check(), spelt out: the hot path of one order at a time.
+        if type(order) is Order and type(now) is int and not self.router.is_closed:
+            account = order._account_
+            if account is not None:
+                link = self.router.link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
+                if link.is_up:
+                    self.router.now = now
+                    command, counted = self.encoder.execute(now, order)
+                    try:
+                        packed = pack(command)
+                    except BaseException:
+                        self.router.give_back(counted)
+                        raise
+                    call = CommandCall(link, account, packed, read_execute, _EXECUTE, counted)
+                    self.router.submit(link, call)
+                    return call
+        return self._check(kinds.EXECUTE, now, order)
+
+    def start_stage(self, now: int, order: Order) -> Call:
+        """Run the start stage."""
+        return self._check(kinds.START, now, order)
+
+    def start_dry_run(self, now: int, order: Order) -> Call:
+        """Run the start stage, recording nothing."""
+        return self._check(kinds.START_DRY_RUN, now, order)
+
+    def execute_dry_run(self, now: int, order: Order) -> Call:
+        """Run both stages, recording nothing."""
+        return self._check(kinds.EXECUTE_DRY_RUN, now, order)
+
+    def drop_copy(self, now: int, order: Order) -> Call:
+        """Record an order that the venue has already."""
+        return self._check(kinds.DROP_COPY, now, order)
+
+    def _check(self, kind: int, now: int, order: Order) -> Call:
+        self._check_open(now)
+        if type(order) is not Order:
+            order = captured_order(order)
+        account = order._account_
+        check = CHECKS[kind]
+        encoder = self.encoder
+
+        def command() -> tuple[tuple[Any, ...], Counted | None]:
+            if kind == kinds.EXECUTE:
+                return encoder.execute(now, order)
+            return encoder.whole(kind, now, order, is_peek=kind in _DRY)
+
+        if account is not None:
+            link = self.router.link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
+        elif kind == kinds.DROP_COPY:
+            link = self.router.links[0]  # refused there, whatever is blocked
+        else:
+            return self.router.begin(
+                WideCall(check_without_account(self, now, check, command), deny=check.denied)
+            )
+        if not link.is_up:  # before it is counted for the rate limit
+            call = CommandCall(link, account, b"", check.read, check)
+            call.lost(self.router, link, sent=False)
+            return call
+        asked, counted = command()
+        packed = self.packed(asked, counted)
+        call = CommandCall(link, account, packed, check.read, check, counted)
+        self.router.submit(link, call)
+        return call
+
+    def execute_many(self, now: int, orders: Sequence[Order], times: Sequence[int]) -> ExecuteMany:
+        """Begin both stages for many orders, each at its own time."""
+        self._check_open(now)
+        return ExecuteMany(self, orders, times)
+
+    def execute_stopped(self, now: int, batch: ExecuteMany) -> Call:
+        """Run both stages of the order that a batch has stopped at, at that order's time."""
+        call = self.execute(*batch.stopped_order)
+        self.router.now = now
+        return call
+
+    def execute_request(self, now: int, proxy: RequestProxy) -> Call:
+        """Run the main stage of a request, which is used up by that."""
+        if not proxy._open:
+            proxy.close()  # raises what there is to say
+        self._check_open(now)
+        link, account, handle = proxy._link, proxy._account, proxy._handle
+        check = CHECKS[kinds.EXECUTE_REQUEST]
+        if not self.prototype.alive:
+            # The engine object is gone: its request refuses as one of a single process does.
+            self.router.dropped.append((link, handle))
+            proxy.close()
+            call = CommandCall(link, account, b"", read_execute, check)
+            call.finish(self.router, self.prototype.execute_started(_NO_ORDER, None, now))
+            return call
+        command = (kinds.EXECUTE_REQUEST, account, now, handle)
+        if account is None:
+            steps = check_without_account(self, now, check, lambda: (command, None), handle)
+            proxy.close()
+            return self.router.begin(HandleWideCall(steps, proxy, check))
+        call = HandleCall(link, account, pack(command), read_execute, check)
+        call.proxy = proxy
+        self.router.submit(link, call)
+        if not call.done:  # on its way: what an exception leaves open has not been told either
+            proxy.close()
+        return call
+
+    def finalize(self, now: int, proxy: HeldReservation | OperationProxy, commit: bool) -> Call:  # noqa: FBT001 - called through the face with positional arguments
+        """Commit or roll back what a proxy stands for, which is finalised by that."""
+        kind = kinds.COMMIT if commit else kinds.ROLLBACK
+        link, account = proxy._link, proxy._account
+        if not (proxy._open and link.is_up):
+            proxy.close()  # raises what there is to say
+        self._check_open(now)
+        call = HandleCall(link, account, pack((kind, account, now, proxy._handle)), read_value)
+        call.proxy = proxy
+        self.router.submit(link, call)
+        if not call.done:  # as above
+            proxy.close()
+        return call
+
+    def commit_many(self, now: int, reservations: Sequence[Any]) -> Call:
+        """Commit many reservations."""
+        self._check_open(now)
+        return finalize_many(self, reservations, now, commit=True)
+
+    def rollback_many(self, now: int, reservations: Sequence[Any]) -> Call:
+        """Roll many reservations back."""
+        self._check_open(now)
+        return finalize_many(self, reservations, now, commit=False)
+
+    # --- what comes back -------------------------------------------------------------------------
+
+    def report(self, now: int, report: ExecutionReport) -> Call:
+        """Apply an execution report; shard 0 takes those without account id."""
+        report = captured_report(report)
+        account = report._account_
+        link = self.router.links[0] if account is None else self.router.link_of(account)
+        return self._command(now, link, account, self.encoder.report(now, report), read_reported)
+
+    def report_many(self, now: int, reports: Sequence[ExecutionReport]) -> ReportMany:
+        """Apply many execution reports."""
+        self._check_open(now)
+        return ReportMany(self, reports, now)
+
+    def adjust(self, now: int, account: int, adjustments: list[Adjustment]) -> Call:
+        """Apply a batch of account adjustments."""
+        command = (kinds.ADJUST, account, now, self.encoder.value(adjustments))
+        return self._command(now, self.router.link_of(account), account, command, read_adjusted)
+
+    # --- administration --------------------------------------------------------------------------
+
+    def administer(self, now: int, account: int, method: str, *values: object) -> Call:
+        """Run an administrative call on an account's shard."""
+        command = (kinds.ADMINISTER, account, now, method, encode((account, *values), bare=True))
+        return self._command(now, self.router.link_of(account), account, command, read_value)
+
+    def procedure(self, now: int, steps: Callable[..., Steps], *arguments: Any) -> Call:
+        """Run a procedure over several shards, one at a time."""
+        self._check_open(now)
+        return self.router.begin(WideCall(steps(self.router, *arguments), is_exclusive=True))
+
+    def configure(self, now: int, account: int, method: str, arguments: dict[str, object]) -> Call:
+        """Change a setting that is an account's own, on its shard."""
+        command = (kinds.CONFIGURE, account, now, method, encode(arguments, bare=True))
+        return self._command(now, self.router.link_of(account), account, command, read_value)
+
+    def quote(self, now: int, service: int, operation: object) -> None:
+        """Pass a change of market data on to every shard, in order with the orders."""
+        check_time(now)
+        self.router.quote(pack((kinds.QUOTE, None, now, service, encode(operation))))
+
+    def _command(
+        self, now: int, link: ShardLink, account: int | None, command: tuple[Any, ...], read: Any
+    ) -> Call:
+        self._check_open(now)
+        call = CommandCall(link, account, pack(command), read)
+        call.expected = expected(command)
+        self.router.submit(link, call)
+        return call
+
+    def packed(self, command: tuple[Any, ...], counted: Counted | None) -> bytes:
+        """Return an order's command as it is sent; one that cannot be sent counts for nothing."""
+        try:
+            return pack(command)
+        except BaseException:
+            self.router.give_back(counted)
+            raise
+
+    def _check_open(self, now: int) -> None:
+        if self.router.is_closed:
+            raise closed()
+        check_time(now)
+        self.router.now = now
+
+
+_EXECUTE: Final = CHECKS[kinds.EXECUTE]
+_NO_ORDER: Final = Order._of(None, None, None, None, None, None, None)
+_DRY: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})

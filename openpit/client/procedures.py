@@ -1,0 +1,165 @@
+"""What spans accounts: the procedures behind calls that ask several shards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.client.answers import denial, read_value
+from openpit.client.expected import expected
+from openpit.engine.registry import AccountRegistry
+from openpit.errors import AccountGroupRegistrationError
+from openpit.router.entries import unknown
+from openpit.wire import kinds
+from openpit.wire.values import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from openpit.client.answers import Check
+    from openpit.client.client import Client
+    from openpit.pretrade.rejects import Reject
+    from openpit.router.core import RouterCore
+    from openpit.router.link import ShardLink
+    from openpit.router.procedures import Question, Steps
+    from openpit.router.rates import Counted
+
+__all__ = [
+    "administration",
+    "change_group",
+    "check_without_account",
+    "everywhere",
+    "refuse_stalled",
+]
+
+
+def _unverifiable() -> list[Reject]:
+    registry = AccountRegistry()
+    registry.anything_blocked = True
+    reject = registry.check(None)
+    return [] if reject is None else [reject]
+
+
+UNVERIFIABLE: Final = _unverifiable()
+"""The reject of an order without account id while anything is blocked (spec section 6.2)."""
+
+
+def check_without_account(
+    client: Client,
+    now: int,
+    check: Check,
+    command: Callable[[], tuple[tuple[Any, ...], Counted | None]],
+    handle: int | None = None,
+) -> Steps:
+    """Check an order that names no account: nothing may be blocked anywhere; shard 0 decides.
+
+    ``handle`` is the request that is used up, where there is one.
+    """
+    links = client.router.links
+
+    def denied(rejects: list[Reject]) -> Any:
+        if handle is not None:
+            client.router.dropped.append((links[0], handle))
+        return check.deny(rejects)
+
+    for link in links:
+        if not link.is_up:  # what it had blocked is not known any more
+            return denied(denial(link.number, link.reason))
+    question = administration(now, "anything_blocked")
+    replies = yield [(link, question, expected(question)) for link in links]
+    for link, reply in zip(links, replies, strict=True):
+        if reply is None:
+            return denied(denial(link.number, link.reason))
+        if read_value(link, None, reply):
+            return denied(UNVERIFIABLE)
+    link = links[0]
+    asked, counted = command()
+    client.packed(asked, counted)  # whether it can be: the answer is rarely no, and must not count
+    (reply,) = yield [(link, asked, expected(asked))]
+    if reply is None:
+        return check.deny(denial(link.number, link.reason))
+    if reply[0] == kinds.REJECTED_UNCOUNTED:
+        client.router.give_back(counted)
+    return check.read(link, None, reply)
+
+
+def administration(now: int, method: str, *values: object) -> tuple[Any, ...]:
+    """Return an administrative command of no single account."""
+    return (kinds.ADMINISTER, None, now, method, encode(values, bare=True))
+
+
+def everywhere(
+    router: RouterCore,
+    command: tuple[Any, ...],
+    merge: Callable[[list[Any]], Any] | None = None,
+) -> Steps:
+    """Run a command on every shard that is up; return the merged answers.
+
+    A shard that is down has no state left that could differ; while one is stalled, nothing is
+    applied to any.
+    """
+    refuse_stalled(router.links)
+    asked = [link for link in router.links if link.is_up]
+    if not asked:
+        raise router.links[0].refusal()
+    replies = yield [(link, command, expected(command)) for link in asked]
+    for link, reply in zip(asked, replies, strict=True):
+        if reply is None and link.is_stalled:  # it has the command, and may come to it
+            raise unknown(link, link.why or link.reason)
+    values = [
+        read_value(link, None, reply)
+        for link, reply in zip(asked, replies, strict=True)
+        if reply is not None
+    ]
+    if not values:
+        raise unknown(asked[0], asked[0].reason)
+    return values[0] if merge is None else merge(values)
+
+
+def refuse_stalled(links: Iterable[ShardLink]) -> None:
+    """Raise ShardStalled if one of the shards is: what spans them would wait for it."""
+    for link in links:
+        if link.is_stalled:
+            raise link.refusal()
+
+
+def change_group(
+    router: RouterCore,
+    now: int,
+    method: str,
+    accounts: Sequence[int],
+    group: int,
+) -> Steps:
+    """Change the membership of all listed accounts or of none: check everywhere, then apply."""
+    listed: dict[int, list[int]] = {}
+    places: dict[int, list[int]] = {}
+    for place, account in enumerate(accounts):
+        number = router.link_of(account).number
+        listed.setdefault(number, []).append(account)
+        places.setdefault(number, []).append(place)
+    links = [router.links[number] for number in listed]
+    for link in links:
+        if not link.is_up:
+            raise link.refusal()
+
+    def questions(name: str) -> list[Question]:
+        asked = [administration(now, name, listed[link.number], group) for link in links]
+        return [
+            (link, command, expected(command)) for link, command in zip(links, asked, strict=True)
+        ]
+
+    replies = yield questions(f"can_{method}")
+    refusals: list[tuple[int, str]] = []
+    for link, reply in zip(links, replies, strict=True):
+        if reply is None:
+            raise link.refusal()  # nothing was applied anywhere
+        refusal = read_value(link, None, reply)
+        if refusal is not None:
+            place, text = refusal
+            refusals.append((places[link.number][place], text))
+    if refusals:
+        raise AccountGroupRegistrationError(min(refusals)[1])
+    replies = yield questions(f"{method}_group")
+    for link, reply in zip(links, replies, strict=True):
+        if reply is None:
+            raise unknown(link, link.reason)
+        read_value(link, None, reply)
