@@ -104,7 +104,7 @@ class LinkDriver(Runner):
 
     def run_part(self, method: Callable[..., Any], *arguments: Any) -> Any:
         call = method(self.clock(), *arguments)
-        while call.feed(self.client):
+        while call.feed():
             self.pump()
         return self.finish(call)
 
@@ -112,7 +112,7 @@ class LinkDriver(Runner):
         return self.run_part(method, *arguments).result()
 
     def abandon(self, call: Any) -> None:
-        call.abandon(self.router)
+        call.abandon()
 
     def finalize(self, proxy: Any, *, commit: bool) -> None:
         self.run(self.client.finalize, proxy, commit)
@@ -121,14 +121,14 @@ class LinkDriver(Runner):
         return self.run(self.client.execute_request, proxy)
 
     def pass_on(self, service: int, operation: object) -> None:
-        if not self.router.is_closed:
+        if not self.router.books.is_closed:
             self.client.quote(self.clock(), service, operation)
 
     def stats(self) -> list[Any]:
         return [shard_link.stats() for shard_link in self.router.links]
 
     def close(self) -> None:
-        if not self.router.is_closed:
+        if not self.router.books.is_closed:
             self.finish(self.router.close(self.clock()))
 
     # --- moving bytes ----------------------------------------------------------------------------

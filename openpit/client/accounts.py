@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from openpit.client.client import Client
     from openpit.param.ids import AccountGroupId, AccountId
-    from openpit.router.entries import Call
+    from openpit.router.calls import Call
 
 __all__ = ["AccountCalls"]
 

@@ -15,7 +15,8 @@ from openpit.pretrade.results import (
     PostTradeResult,
     StartResult,
 )
-from openpit.router.entries import Expected, Raised
+from openpit.router.calls import Raised
+from openpit.router.link import Expected
 from openpit.wire import kinds
 from openpit.wire.failures import read_failure
 from openpit.wire.rows import DecodedRejects, DecodedRows, lock_of, pnl_of, read_block

@@ -16,7 +16,8 @@ from openpit.core.order import Order
 from openpit.engine.batches import failure_of, tell
 from openpit.errors import FrameTooLarge, WireError
 from openpit.pretrade.results import ExecuteResult
-from openpit.router.entries import Call, Entry, Raised, overload, unknown
+from openpit.router.calls import Call, Raised, overload, unknown
+from openpit.router.link import Entry
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_rows
@@ -25,11 +26,9 @@ from openpit.wire.rows import DecodedRejects
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from openpit.client.client import Client
+    from openpit.client.submitting import Submitting
     from openpit.pretrade.policies.rate_limit import FixedWindows
-    from openpit.router.core import RouterCore
-    from openpit.router.entries import Reply
-    from openpit.router.link import ShardLink
+    from openpit.router.link import Reply, ShardLink
     from openpit.router.rates import Counted
 
 __all__ = ["UNPACKABLE", "ExecuteMany", "ManyCall", "Part"]
@@ -51,14 +50,15 @@ UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
 class ManyCall(Call):
     """A call over many items; its value is the list of their results, in input order."""
 
-    __slots__ = ("_left", "failures", "held_back", "results")
+    __slots__ = ("_left", "client", "failures", "held_back", "results")
 
     method = ""
     has_deadline = False
     lets_go = False  # whether results are handles, which no exception but the group may keep
 
-    def __init__(self, items: int) -> None:
-        super().__init__()
+    def __init__(self, client: Submitting, items: int) -> None:
+        super().__init__(client.books)
+        self.client = client
         self.results: list[Any] = [None] * items
         self.failures: dict[int, BaseException] = {}
         # Items whose replies have come, and are delivered when all shards know of a block.
@@ -75,26 +75,26 @@ class ManyCall(Call):
             self.value = None
             self.results = []
 
-    def fed(self, router: RouterCore) -> None:
+    def fed(self) -> None:
         """Learn that everything is encoded."""
-        self.settle(router, 1)
+        self.settle(1)
 
-    def settle(self, router: RouterCore, items: int) -> None:
+    def settle(self, items: int) -> None:
         """Count items as finished; end with the last one."""
         self._left -= items
         if not self._left:
-            self.completed(router)
+            self.completed()
 
-    def completed(self, router: RouterCore) -> None:
+    def completed(self) -> None:
         """End with the results, or with the exceptions of the items that failed."""
         if self.failures:
             failure = self._failure()
             # Tracebacks of the exceptions may keep this call: its reservations must not hang on it.
             self.results = []
             self.failures = {}
-            self.fail(router, failure)
+            self.fail(failure)
         else:
-            self.finish(router, self.results)
+            self.finish(self.results)
 
     def _failure(self) -> BaseException:
         ordered = dict(sorted(self.failures.items()))
@@ -111,48 +111,46 @@ class ManyCall(Call):
         if not self.lets_go:
             tell(error, self.results, self.failures)
 
-    def put(self, router: RouterCore, index: int, value: Any) -> None:
+    def put(self, index: int, value: Any) -> None:
         """Take an item's result."""
         self.results[index] = value
-        self.settle(router, 1)
+        self.settle(1)
 
-    def put_failure(self, router: RouterCore, index: int, error: BaseException) -> None:
+    def put_failure(self, index: int, error: BaseException) -> None:
         """Take an item's exception."""
         self.failures[index] = error
-        self.settle(router, 1)
+        self.settle(1)
 
-    def missing(
-        self, router: RouterCore, index: int, shard: int, why: str, error: Exception
-    ) -> None:
+    def missing(self, index: int, shard: int, why: str, error: Exception) -> None:
         """Take that an item has no answer of its shard; ``error`` is what one call would raise."""
-        self.put_failure(router, index, error)
+        self.put_failure(index, error)
 
-    def feed(self, client: Client) -> bool:
+    def feed(self) -> bool:
         """Encode on until a frame is ready; tell whether there is more to encode."""
         raise NotImplementedError
 
-    def expire(self, router: RouterCore, why: str) -> None:
-        for link in router.links:
+    def expire(self, why: str) -> None:
+        for link in self.books.links:
             for part in [entry for entry in link.waiting if _is_of(entry, self)]:
                 link.waiting.remove(part)
-                part.overloaded(router, link)
+                part.overloaded(link)
             for part in [entry for entry in link.pending if _is_of(entry, self)]:
-                part.expire(router, link, why)  # type: ignore[attr-defined]  # parts have it
+                part.expire(link, why)  # type: ignore[attr-defined]  # parts have it
         held_back, self.held_back = self.held_back, {}
         for index, link in held_back.items():
-            self.missing(router, index, link.number, why, unknown(link, why))
+            self.missing(index, link.number, why, unknown(link, why))
 
-    def abandon(self, router: RouterCore) -> None:
-        for link in router.links:
+    def abandon(self) -> None:
+        for link in self.books.links:
             for part in [entry for entry in link.waiting if _is_of(entry, self)]:
                 link.waiting.remove(part)
-                part.withdrawn(router)  # type: ignore[attr-defined]  # parts have it
+                part.withdrawn()  # type: ignore[attr-defined]  # parts have it
         self.held_back.clear()
         interrupt = sys.exception()  # what made the caller go
         if interrupt is not None and not self.done:
             self.tell(interrupt)
         self.results = []  # replies that are still to come keep this call
-        super().abandon(router)
+        super().abandon()
 
 
 def _is_of(entry: Entry, call: ManyCall) -> bool:
@@ -173,33 +171,33 @@ class Part(Entry):
         self.answered = 0  # how many of the commands; a reply that is held back counts
         self.is_over = False  # given up: the call may be going on with other items
 
-    def lost(self, router: RouterCore, link: ShardLink, *, sent: bool) -> None:
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
         if sent:
-            self.expire(router, link, link.reason)
+            self.expire(link, link.reason)
         else:
-            self.withdrawn(router)
-            self._give_up(router, link.number, link.reason, link.refusal())
+            self.withdrawn()
+            self._give_up(link.number, link.reason, link.refusal())
 
-    def withdrawn(self, router: RouterCore) -> None:
+    def withdrawn(self) -> None:
         """Learn that the commands are never sent."""
 
-    def overloaded(self, router: RouterCore, link: ShardLink) -> None:
-        self.withdrawn(router)
-        self._give_up(router, link.number, "no credit in time", overload(router, link))
+    def overloaded(self, link: ShardLink) -> None:
+        self.withdrawn()
+        self._give_up(link.number, "no credit in time", overload(link))
 
-    def stalled(self, router: RouterCore, link: ShardLink, why: str) -> None:
-        self.expire(router, link, why)
+    def stalled(self, link: ShardLink, why: str) -> None:
+        self.expire(link, why)
 
-    def expire(self, router: RouterCore, link: ShardLink, why: str) -> None:
+    def expire(self, link: ShardLink, why: str) -> None:
         """End the items that have no answer yet; one that comes later is let go."""
-        self._give_up(router, link.number, why, unknown(link, why))
+        self._give_up(link.number, why, unknown(link, why))
 
-    def _give_up(self, router: RouterCore, shard: int, why: str, error: Exception) -> None:
+    def _give_up(self, shard: int, why: str, error: Exception) -> None:
         if self.call.done or self.is_over:
             return
         self.is_over = True
         for index in self.indexes[self.answered :]:
-            self.call.missing(router, index, shard, why, error)
+            self.call.missing(index, shard, why, error)
 
     def items(self, seq: int, count: int) -> Sequence[int]:
         """Return the indexes of the items that some of the commands are about."""
@@ -220,13 +218,11 @@ class Part(Entry):
         self.answered = place + count
         return not (self.is_over or self.call.done)
 
-    def take(
-        self, router: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
-    ) -> None:
+    def take(self, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool) -> None:
         """Take the reply to one item; its result goes to ``self.call`` if that wants it."""
         raise NotImplementedError
 
-    def replied(self, router: RouterCore, link: ShardLink, reply: Reply) -> None:
+    def replied(self, link: ShardLink, reply: Reply) -> None:
         seq = reply[1]
         place = seq - self.first
         if place == self.answered and not (self.is_over or self.call.done):
@@ -235,7 +231,7 @@ class Part(Entry):
         else:
             is_wanted = self.is_wanted(seq, 1)
         try:
-            self.take(router, place, link, reply, is_wanted=is_wanted)
+            self.take(place, link, reply, is_wanted=is_wanted)
         except WireError:
             self.answered = place  # it is none: the item is lost with the shard
             raise
@@ -256,8 +252,8 @@ class ExecuteMany(ManyCall):
     method = "execute_pre_trade_many"
     lets_go = True
 
-    def __init__(self, client: Client, orders: Sequence[Order], times: Sequence[int]) -> None:
-        super().__init__(len(orders))
+    def __init__(self, client: Submitting, orders: Sequence[Order], times: Sequence[int]) -> None:
+        super().__init__(client, len(orders))
         self.orders = orders
         self.stopped_at: int | None = None
         self._times = times
@@ -265,20 +261,21 @@ class ExecuteMany(ManyCall):
         self._rows: list[_Rows] = [([], [], []) for _ in client.router.links]
         self._counts_nothing = client.encoder.counts_nothing
 
-    def feed(self, client: Client) -> bool:
+    def feed(self) -> bool:
+        client = self.client
         window = client.encoder.broker_window()
         if self._counts_nothing != client.encoder.counts_nothing:
             # The limits have changed since the last part. Rows of both kinds do not mix.
-            self._submit_all(client)
+            self._submit_all()
             self._counts_nothing = client.encoder.counts_nothing
         if (
             client.has_custom
             or not (window or client.encoder.counts_nothing)
             or len(self.orders) == 1
         ):
-            return self._feed_slowly(client)
+            return self._feed_slowly()
         if not all(link.is_up for link in client.router.links):
-            return self._feed_slowly(client)
+            return self._feed_slowly()
         owner = client.router.owner
         times = self._times
         parts = self._rows
@@ -344,12 +341,12 @@ class ExecuteMany(ManyCall):
             position += 1
             if len(rows) == limit:
                 self._leave(position, window, broker)
-                self._submit(client, number)
+                self._submit(number)
                 return True
         self._leave(position, window, broker)
         if position == len(self.orders):
-            return self._finish_feeding(client)
-        return self._feed_slowly(client)
+            return self._finish_feeding()
+        return self._feed_slowly()
 
     def _leave(self, position: int, window: FixedWindows | None, broker: int) -> None:
         """Keep where encoding stands, and what it has counted."""
@@ -357,8 +354,9 @@ class ExecuteMany(ManyCall):
         if window is not None and broker:
             window.set_broker_count(broker)
 
-    def _feed_slowly(self, client: Client) -> bool:
+    def _feed_slowly(self) -> bool:
         """Go on where an order needs more than its flat row, or is none at all."""
+        client = self.client
         encoder = client.encoder
         orders = self.orders
         while self._position < len(orders):
@@ -369,41 +367,41 @@ class ExecuteMany(ManyCall):
                 account = order._account_
                 if account is None:
                     self._position = index
-                    return self._stop(client)
+                    return self._stop()
                 link = client.router.link_of(account)
                 if not link.is_up:  # before it is counted for the rate limit
-                    self.missing(client.router, index, link.number, link.reason, link.refusal())
+                    self.missing(index, link.number, link.reason, link.refusal())
                     continue
                 row, counted = encoder.execute(self._times[index], order)
             except TypeError as error:
-                self.put_failure(client.router, index, error)
+                self.put_failure(index, error)
                 continue
             rows, indexes, counts = self._rows[link.number]
             rows.append(row)
             indexes.append(index)
             counts.append(counted)
             if len(rows) == client.rows_per_frame:
-                self._submit(client, link.number)
+                self._submit(link.number)
                 return True
-        return self._finish_feeding(client)
+        return self._finish_feeding()
 
-    def _finish_feeding(self, client: Client) -> bool:
-        self._submit_all(client)
-        self.fed(client.router)
+    def _finish_feeding(self) -> bool:
+        self._submit_all()
+        self.fed()
         return False
 
-    def _stop(self, client: Client) -> bool:
+    def _stop(self) -> bool:
         """End here for now: the order in hand names no account."""
         self.stopped_at = self._position
-        self._submit_all(client)
-        self.settle(client.router, len(self.orders) - self._position + 1)
+        self._submit_all()
+        self.settle(len(self.orders) - self._position + 1)
         return False
 
-    def completed(self, router: RouterCore) -> None:
+    def completed(self) -> None:
         if self.stopped_at is None:
-            super().completed(router)
+            super().completed()
         else:
-            self.finish(router, None)  # so far: the face goes on with resume()
+            self.finish(None)  # so far: the face goes on with resume()
 
     @property
     def stopped_order(self) -> tuple[int, Order]:
@@ -425,12 +423,13 @@ class ExecuteMany(ManyCall):
         self._left = len(self.orders) - self._position + 1
         return self
 
-    def _submit_all(self, client: Client) -> None:
+    def _submit_all(self) -> None:
         for number, (rows, _, _) in enumerate(self._rows):
             if rows:
-                self._submit(client, number)
+                self._submit(number)
 
-    def _submit(self, client: Client, number: int) -> None:
+    def _submit(self, number: int) -> None:
+        client = self.client
         rows, indexes, counts = self._rows[number]
         self._rows[number] = ([], [], [])
         link = client.router.links[number]
@@ -442,8 +441,8 @@ class ExecuteMany(ManyCall):
                 try:
                     packed = pack(row)
                 except UNPACKABLE as error:
-                    client.router.give_back(counts[place] if counts else None)
-                    self.put_failure(client.router, indexes[place], error)
+                    client.books.give_back(counts[place] if counts else None)
+                    self.put_failure(indexes[place], error)
                     continue
                 part = ExecutePart(self, indexes[place : place + 1], packed, 1)
                 part.counts = counts[place : place + 1]
@@ -453,10 +452,8 @@ class ExecuteMany(ManyCall):
         part.counts = counts
         client.router.submit(link, part)
 
-    def missing(
-        self, router: RouterCore, index: int, shard: int, why: str, error: Exception
-    ) -> None:
-        self.put(router, index, CHECKS[EXECUTE].denied(shard, why))
+    def missing(self, index: int, shard: int, why: str, error: Exception) -> None:
+        self.put(index, CHECKS[EXECUTE].denied(shard, why))
 
 
 class ExecutePart(Part):
@@ -467,13 +464,11 @@ class ExecutePart(Part):
     expected = EXECUTED
     counts: list[Counted | None]  # as in _Rows; empty if the router counts nothing
 
-    def withdrawn(self, router: RouterCore) -> None:
+    def withdrawn(self) -> None:
         for counted in self.counts:
-            router.give_back(counted)
+            self.call.books.give_back(counted)
 
-    def replied_run(
-        self, router: RouterCore, link: ShardLink, kind: int, seq: int, count: int
-    ) -> None:
+    def replied_run(self, link: ShardLink, kind: int, seq: int, count: int) -> None:
         if kind != kinds.ACCEPTED:
             raise WireError(f"not a reply to an order: {kind}")
         if not self.is_wanted(seq, count):
@@ -490,14 +485,14 @@ class ExecutePart(Part):
             result._reservation = reservation
             result._rejects = ()
             results[index] = result
-        call.settle(router, count)
+        call.settle(count)
 
-    def replied(self, router: RouterCore, link: ShardLink, reply: Reply) -> None:
+    def replied(self, link: ShardLink, reply: Reply) -> None:
         place = reply[1] - self.first
         call: ExecuteMany = self.call
         kind = reply[0]
         if place != self.answered or self.is_over or call.done or kind not in _USUAL:
-            super().replied(router, link, reply)
+            super().replied(link, reply)
             return
         # What is_wanted() and take() do, spelt out: the hot path of whatever holds funds.
         self.answered = place + 1
@@ -514,16 +509,14 @@ class ExecutePart(Part):
                 result._rejects = DecodedRejects(reply[2])
                 result._reservation = None
         except BaseException as error:  # noqa: BLE001 - as in take()
-            call.put_failure(router, index, error)
+            call.put_failure(index, error)
         else:
             call.results[index] = result
-            call.settle(router, 1)
+            call.settle(1)
 
-    def take(
-        self, router: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
-    ) -> None:
+    def take(self, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool) -> None:
         if reply[0] == kinds.REJECTED_UNCOUNTED and self.counts:
-            router.give_back(self.counts[place])
+            self.call.books.give_back(self.counts[place])
         call: ExecuteMany = self.call
         index = self.indexes[place]
         try:
@@ -531,13 +524,13 @@ class ExecutePart(Part):
             result = read_execute(link, account, reply)
         except Raised as raised:
             if is_wanted:
-                call.put_failure(router, index, raised.error)
+                call.put_failure(index, raised.error)
             return
         except WireError:
             raise
         except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
             if is_wanted:
-                call.put_failure(router, index, error)
+                call.put_failure(index, error)
             return
         if is_wanted:
-            call.put(router, index, result)
+            call.put(index, result)

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from openpit.client.answers import EXPECTED
 from openpit.errors import WireError
-from openpit.router.entries import Call, Raised, overload, unknown
+from openpit.router.calls import Call, Raised, overload, unknown
 from openpit.router.procedures import WideCall
 from openpit.wire import kinds
 
 if TYPE_CHECKING:
     from openpit.client.answers import Check, Read
     from openpit.router.core import RouterCore
-    from openpit.router.entries import Reply
-    from openpit.router.link import ShardLink
+    from openpit.router.link import Reply, ShardLink
     from openpit.router.procedures import Steps
     from openpit.router.rates import Counted
 
@@ -38,6 +37,7 @@ class CommandCall(Call):
         counted: Counted | None = None,
     ) -> None:
         # Spelt out, since this is the hot path of one order at a time.
+        self.books = link.books
         self.done = False
         self.is_sent = True
         self.value = None
@@ -52,54 +52,52 @@ class CommandCall(Call):
         self.counted = counted
         self.expected = EXPECTED[read]
 
-    def replied(self, router: RouterCore, link: ShardLink, reply: Reply) -> None:
+    def replied(self, link: ShardLink, reply: Reply) -> None:
         if reply[0] == kinds.REJECTED_UNCOUNTED:
-            router.give_back(self.counted)
+            self.books.give_back(self.counted)
         try:
             value = self.read(link, self.account, reply)
         except Raised as raised:
-            self.fail(router, raised.error)
+            self.fail(raised.error)
         except WireError:
             raise
         except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
-            self.fail(router, error)
+            self.fail(error)
         else:
-            self.finish(router, value)
+            self.finish(value)
 
-    def replied_run(
-        self, router: RouterCore, link: ShardLink, kind: int, seq: int, count: int
-    ) -> None:
-        self.replied(router, link, (kind, seq, count))
+    def replied_run(self, link: ShardLink, kind: int, seq: int, count: int) -> None:
+        self.replied(link, (kind, seq, count))
 
-    def lost(self, router: RouterCore, link: ShardLink, *, sent: bool) -> None:
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
         if not sent:
-            router.give_back(self.counted)
+            self.books.give_back(self.counted)
         if self.check is not None:
-            self.finish(router, self.check.denied(link.number, link.reason))
+            self.finish(self.check.denied(link.number, link.reason))
         elif sent:
-            self.fail(router, unknown(link, link.reason))
+            self.fail(unknown(link, link.reason))
         else:
-            self.fail(router, link.refusal())
+            self.fail(link.refusal())
 
-    def overloaded(self, router: RouterCore, link: ShardLink) -> None:
-        router.give_back(self.counted)
-        self.fail(router, overload(router, link))
+    def overloaded(self, link: ShardLink) -> None:
+        self.books.give_back(self.counted)
+        self.fail(overload(link))
 
-    def expire(self, router: RouterCore, why: str) -> None:
+    def expire(self, why: str) -> None:
         link = self.link
         if not self.is_sent:
             link.waiting.remove(self)
-            self.overloaded(router, link)
+            self.overloaded(link)
         elif self.check is not None:
-            self.finish(router, self.check.denied(link.number, why))
+            self.finish(self.check.denied(link.number, why))
         else:
-            self.fail(router, unknown(link, why))
+            self.fail(unknown(link, why))
 
-    def abandon(self, router: RouterCore) -> None:
+    def abandon(self) -> None:
         if not self.done and not self.is_sent:
             self.link.waiting.remove(self)
-            router.give_back(self.counted)
-        super().abandon(router)
+            self.books.give_back(self.counted)
+        super().abandon()
 
 
 class HandleCall(CommandCall):
@@ -109,19 +107,19 @@ class HandleCall(CommandCall):
 
     proxy: Any
 
-    def lost(self, router: RouterCore, link: ShardLink, *, sent: bool) -> None:
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
         if not sent:
             self.proxy.reopen()
-        super().lost(router, link, sent=sent)
+        super().lost(link, sent=sent)
 
-    def overloaded(self, router: RouterCore, link: ShardLink) -> None:
+    def overloaded(self, link: ShardLink) -> None:
         self.proxy.reopen()
-        super().overloaded(router, link)
+        super().overloaded(link)
 
-    def abandon(self, router: RouterCore) -> None:
+    def abandon(self) -> None:
         if not self.done and not self.is_sent:
             self.proxy.reopen()
-        super().abandon(router)
+        super().abandon()
 
 
 class HandleWideCall(WideCall):
@@ -129,15 +127,15 @@ class HandleWideCall(WideCall):
 
     __slots__ = ("proxy",)
 
-    def __init__(self, steps: Steps, proxy: Any, check: Check) -> None:
-        super().__init__(steps, deny=check.denied)
+    def __init__(self, router: RouterCore, steps: Steps, proxy: Any, check: Check) -> None:
+        super().__init__(router.books, router.procedures, steps, deny=check.denied)
         self.proxy = proxy
 
-    def overloaded(self, router: RouterCore, link: ShardLink) -> None:
+    def overloaded(self, link: ShardLink) -> None:
         self.proxy.reopen()
-        super().overloaded(router, link)
+        super().overloaded(link)
 
-    def abandon(self, router: RouterCore) -> None:
+    def abandon(self) -> None:
         if not self.done and not self.is_sent:
             self.proxy.reopen()
-        super().abandon(router)
+        super().abandon()

@@ -1,7 +1,7 @@
 """The client without its pipes: makes commands of public calls, and results of their replies.
 
 Every public call of the engine has a method here that returns a
-:class:`~openpit.router.entries.Call`; its first argument is the time. Where the commands go, and
+:class:`~openpit.router.calls.Call`; its first argument is the time. Where the commands go, and
 when, is the router's affair.
 """
 
@@ -14,18 +14,16 @@ from openpit.client.batches import ExecuteMany
 from openpit.client.calls import CommandCall, HandleCall, HandleWideCall
 from openpit.client.expected import expected
 from openpit.client.finalizing import finalize_many
-from openpit.client.orders import OrderEncoder, captured_order, captured_report
+from openpit.client.orders import captured_order, captured_report
 from openpit.client.procedures import check_without_account
 from openpit.client.reporting import ReportMany
+from openpit.client.submitting import Submitting
 from openpit.core.order import Order
-from openpit.pretrade.policies.rate_limit import RateLimitPolicy
-from openpit.router.core import RouterCore, check_time, closed
+from openpit.router.core import check_time, closed
 from openpit.router.procedures import WideCall
-from openpit.router.rates import BroadRates
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.frames import pack
-from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -34,66 +32,36 @@ if TYPE_CHECKING:
     from openpit.account_adjustment import Adjustment
     from openpit.client.handles import HeldReservation, OperationProxy, RequestProxy
     from openpit.core.report import ExecutionReport
-    from openpit.engine.core import EngineCore
-    from openpit.router.entries import Call
-    from openpit.router.link import Handles, Runner, ShardLink
+    from openpit.router.calls import Call
+    from openpit.router.link import ShardLink
     from openpit.router.procedures import Steps
     from openpit.router.rates import Counted
-    from openpit.wire.classes import Name
 
 __all__ = ["Client"]
 
 
-class Client:
+class Client(Submitting):
     """Orders and reports on their way to the shards, and what comes back.
 
     ``prototype`` is an engine with the same policies that checks no order: it validates settings.
     """
-
-    def __init__(
-        self,
-        shards: int,
-        prototype: EngineCore,
-        *,
-        handles: Handles,
-        runner: Runner,
-        credit: int = CREDITS,
-        may_wait: bool = True,
-        told: frozenset[Name] | None = None,
-    ) -> None:
-        rates = [p for p in prototype.policies if isinstance(p, RateLimitPolicy)]
-        broad = BroadRates(rates[0]) if rates else None
-        self.prototype: Final = prototype
-        self.has_custom: Final = prototype._has_custom
-        self.router: Final = RouterCore(
-            shards,
-            has_custom=self.has_custom,
-            rates=broad,
-            handles=handles,
-            runner=runner,
-            credit=credit,
-            may_wait=may_wait,
-        )
-        self.runner: Final = runner
-        self.rows_per_frame: Final = min(ROWS_PER_FRAME, credit)
-        self.encoder: Final = OrderEncoder(broad, has_custom=self.has_custom, told=told)
 
     # --- orders ----------------------------------------------------------------------------------
 
     def execute(self, now: int, order: Order) -> Call:
         """Run both stages."""
         # The usual case of _check(), spelt out: the hot path of one order at a time.
-        if type(order) is Order and type(now) is int and not self.router.is_closed:
+        if type(order) is Order and type(now) is int and not self.books.is_closed:
             account = order._account_
             if account is not None:
                 link = self.router.link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
                 if link.is_up:
-                    self.router.now = now
+                    self.books.now = now
                     command, counted = self.encoder.execute(now, order)
                     try:
                         packed = pack(command)
                     except BaseException:
-                        self.router.give_back(counted)
+                        self.books.give_back(counted)
                         raise
                     call = CommandCall(link, account, packed, read_execute, _EXECUTE, counted)
                     self.router.submit(link, call)
@@ -135,11 +103,11 @@ class Client:
             link = self.router.links[0]  # refused there, whatever is blocked
         else:
             return self.router.begin(
-                WideCall(check_without_account(self, now, check, command), deny=check.denied)
+                self._wide(check_without_account(self, now, check, command), deny=check.denied)
             )
         if not link.is_up:  # before it is counted for the rate limit
             call = CommandCall(link, account, b"", check.read, check)
-            call.lost(self.router, link, sent=False)
+            call.lost(link, sent=False)
             return call
         asked, counted = command()
         packed = self.packed(asked, counted)
@@ -155,7 +123,7 @@ class Client:
     def execute_stopped(self, now: int, batch: ExecuteMany) -> Call:
         """Run both stages of the order that a batch has stopped at, at that order's time."""
         call = self.execute(*batch.stopped_order)
-        self.router.now = now
+        self.books.now = now
         return call
 
     def execute_request(self, now: int, proxy: RequestProxy) -> Call:
@@ -167,16 +135,16 @@ class Client:
         check = CHECKS[kinds.EXECUTE_REQUEST]
         if not self.prototype.alive:
             # The engine object is gone: its request refuses as one of a single process does.
-            self.router.dropped.append((link, handle))
+            self.books.dropped.append((link, handle))
             proxy.close()
             call = CommandCall(link, account, b"", read_execute, check)
-            call.finish(self.router, self.prototype.execute_started(_NO_ORDER, None, now))
+            call.finish(self.prototype.execute_started(_NO_ORDER, None, now))
             return call
         command = (kinds.EXECUTE_REQUEST, account, now, handle)
         if account is None:
             steps = check_without_account(self, now, check, lambda: (command, None), handle)
             proxy.close()
-            return self.router.begin(HandleWideCall(steps, proxy, check))
+            return self.router.begin(HandleWideCall(self.router, steps, proxy, check))
         call = HandleCall(link, account, pack(command), read_execute, check)
         call.proxy = proxy
         self.router.submit(link, call)
@@ -237,7 +205,7 @@ class Client:
     def procedure(self, now: int, steps: Callable[..., Steps], *arguments: Any) -> Call:
         """Run a procedure over several shards, one at a time."""
         self._check_open(now)
-        return self.router.begin(WideCall(steps(self.router, *arguments), is_exclusive=True))
+        return self.router.begin(self._wide(steps(self.router, *arguments), is_exclusive=True))
 
     def configure(self, now: int, account: int, method: str, arguments: dict[str, object]) -> Call:
         """Change a setting that is an account's own, on its shard."""
@@ -258,19 +226,14 @@ class Client:
         self.router.submit(link, call)
         return call
 
-    def packed(self, command: tuple[Any, ...], counted: Counted | None) -> bytes:
-        """Return an order's command as it is sent; one that cannot be sent counts for nothing."""
-        try:
-            return pack(command)
-        except BaseException:
-            self.router.give_back(counted)
-            raise
+    def _wide(self, steps: Steps, **options: Any) -> WideCall:
+        return WideCall(self.books, self.router.procedures, steps, **options)
 
     def _check_open(self, now: int) -> None:
-        if self.router.is_closed:
+        if self.books.is_closed:
             raise closed()
         check_time(now)
-        self.router.now = now
+        self.books.now = now
 
 
 _EXECUTE: Final = CHECKS[kinds.EXECUTE]

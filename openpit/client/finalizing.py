@@ -17,10 +17,8 @@ from openpit.wire.limits import HANDLES_PER_COMMAND
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from openpit.client.client import Client
-    from openpit.router.core import RouterCore
-    from openpit.router.entries import Reply
-    from openpit.router.link import ShardLink
+    from openpit.client.submitting import Submitting
+    from openpit.router.link import Reply, ShardLink
 
 __all__ = ["FinalizeMany", "finalize_many"]
 
@@ -31,9 +29,9 @@ class FinalizeMany(ManyCall):
     __slots__ = ("_commit", "_handles", "_now", "reservations")
 
     def __init__(
-        self, client: Client, reservations: Sequence[Any], now: int, *, commit: bool
+        self, client: Submitting, reservations: Sequence[Any], now: int, *, commit: bool
     ) -> None:
-        super().__init__(len(reservations))
+        super().__init__(client, len(reservations))
         # True for those that end here; the others are done when their shard says so.
         self.results = [True] * len(reservations)
         self.reservations = reservations
@@ -53,7 +51,8 @@ class FinalizeMany(ManyCall):
         indexes.append(index)
         self.results[index] = None
 
-    def feed(self, client: Client) -> bool:
+    def feed(self) -> bool:
+        client = self.client
         kind = kinds.COMMIT_MANY if self._commit else kinds.ROLLBACK_MANY
         for number, (handles, indexes) in enumerate(self._handles):
             for start in range(0, len(handles), HANDLES_PER_COMMAND):
@@ -63,12 +62,12 @@ class FinalizeMany(ManyCall):
                 part.expected = failures_of(len(part.indexes))
                 client.router.submit(client.router.links[number], part)
             self._handles[number] = ([], [])
-        self.fed(client.router)
+        self.fed()
         return False
 
-    def abandon(self, router: RouterCore) -> None:
+    def abandon(self) -> None:
         self.reopen()
-        super().abandon(router)
+        super().abandon()
 
     def reopen(self) -> None:
         """Have the proxies open again of which nothing was said to their shards."""
@@ -86,13 +85,11 @@ class FinalizePart(Part):
     def items(self, seq: int, count: int) -> Sequence[int]:
         return self.indexes
 
-    def withdrawn(self, router: RouterCore) -> None:
+    def withdrawn(self) -> None:
         for index in self.indexes:
             self.call.reservations[index].reopen()
 
-    def take(
-        self, router: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
-    ) -> None:
+    def take(self, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool) -> None:
         call: FinalizeMany = self.call
         if not is_wanted:
             return
@@ -111,11 +108,11 @@ class FinalizePart(Part):
         for index, error in failures.items():
             results[index] = None
             call.failures[index] = error
-        call.settle(router, len(self.indexes))
+        call.settle(len(self.indexes))
 
 
 def finalize_many(
-    client: Client, reservations: Sequence[Any], now: int, *, commit: bool
+    client: Submitting, reservations: Sequence[Any], now: int, *, commit: bool
 ) -> FinalizeMany:
     """Return the call that finalises reservations; those without effects are finalised here."""
     call = FinalizeMany(client, reservations, now, commit=commit)
@@ -129,12 +126,12 @@ def finalize_many(
             call.results[index] = None
         call.tell(error)
         raise
-    call.settle(client.router, finished)
+    call.settle(finished)
     return call
 
 
 def _end_here(
-    call: FinalizeMany, client: Client, numbered: Iterator[tuple[int, Any]], *, commit: bool
+    call: FinalizeMany, client: Submitting, numbered: Iterator[tuple[int, Any]], *, commit: bool
 ) -> int:
     """Finalise what its shard need not hear of, list the others; return how many have ended."""
     finished = 0

@@ -8,7 +8,7 @@ from openpit.client.answers import denial, read_value
 from openpit.client.expected import expected
 from openpit.engine.registry import AccountRegistry
 from openpit.errors import AccountGroupRegistrationError
-from openpit.router.entries import unknown
+from openpit.router.calls import unknown
 from openpit.wire import kinds
 from openpit.wire.values import encode
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from openpit.client.answers import Check
-    from openpit.client.client import Client
+    from openpit.client.submitting import Submitting
     from openpit.pretrade.rejects import Reject
     from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
@@ -44,7 +44,7 @@ UNVERIFIABLE: Final = _unverifiable()
 
 
 def check_without_account(
-    client: Client,
+    client: Submitting,
     now: int,
     check: Check,
     command: Callable[[], tuple[tuple[Any, ...], Counted | None]],
@@ -58,7 +58,7 @@ def check_without_account(
 
     def denied(rejects: list[Reject]) -> Any:
         if handle is not None:
-            client.router.dropped.append((links[0], handle))
+            client.books.dropped.append((links[0], handle))
         return check.deny(rejects)
 
     for link in links:
@@ -78,7 +78,7 @@ def check_without_account(
     if reply is None:
         return check.deny(denial(link.number, link.reason))
     if reply[0] == kinds.REJECTED_UNCOUNTED:
-        client.router.give_back(counted)
+        client.books.give_back(counted)
     return check.read(link, None, reply)
 
 

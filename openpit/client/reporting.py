@@ -8,17 +8,15 @@ from openpit.client.answers import EXPECTED, read_reported
 from openpit.client.batches import UNPACKABLE, ManyCall, Part
 from openpit.client.orders import captured_report
 from openpit.errors import WireError
-from openpit.router.entries import Raised
+from openpit.router.calls import Raised
 from openpit.wire.frames import pack, pack_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from openpit.client.client import Client
+    from openpit.client.submitting import Submitting
     from openpit.core.report import ExecutionReport
-    from openpit.router.core import RouterCore
-    from openpit.router.entries import Reply
-    from openpit.router.link import ShardLink
+    from openpit.router.link import Reply, ShardLink
 
 __all__ = ["ReportMany"]
 
@@ -30,14 +28,15 @@ class ReportMany(ManyCall):
 
     method = "apply_execution_report_many"
 
-    def __init__(self, client: Client, reports: Sequence[ExecutionReport], now: int) -> None:
-        super().__init__(len(reports))
+    def __init__(self, client: Submitting, reports: Sequence[ExecutionReport], now: int) -> None:
+        super().__init__(client, len(reports))
         self.reports = reports
         self._now = now
         self._position = 0
         self._rows: list[tuple[list[Any], list[int]]] = [([], []) for _ in client.router.links]
 
-    def feed(self, client: Client) -> bool:
+    def feed(self) -> bool:
+        client = self.client
         reports = self.reports
         while self._position < len(reports):
             index = self._position
@@ -46,7 +45,7 @@ class ReportMany(ManyCall):
                 report = captured_report(reports[index])
                 row = client.encoder.report(self._now, report)
             except TypeError as error:
-                self.put_failure(client.router, index, error)
+                self.put_failure(index, error)
                 continue
             # A report without account id goes to shard 0, which speaks for the engine then.
             account = report._account_
@@ -55,15 +54,16 @@ class ReportMany(ManyCall):
             rows.append(row)
             indexes.append(index)
             if len(rows) == client.rows_per_frame:
-                self._submit(client, number)
+                self._submit(number)
                 return True
         for number, (rows, _) in enumerate(self._rows):
             if rows:
-                self._submit(client, number)
-        self.fed(client.router)
+                self._submit(number)
+        self.fed()
         return False
 
-    def _submit(self, client: Client, number: int) -> None:
+    def _submit(self, number: int) -> None:
+        client = self.client
         rows, indexes = self._rows[number]
         self._rows[number] = ([], [])
         link = client.router.links[number]
@@ -74,7 +74,7 @@ class ReportMany(ManyCall):
                 try:
                     packed = pack(row)
                 except UNPACKABLE as error:
-                    self.put_failure(client.router, indexes[place], error)
+                    self.put_failure(indexes[place], error)
                     continue
                 client.router.submit(link, ReportPart(self, indexes[place : place + 1], packed, 1))
 
@@ -86,9 +86,7 @@ class ReportPart(Part):
 
     expected = EXPECTED[read_reported]
 
-    def take(
-        self, router: RouterCore, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool
-    ) -> None:
+    def take(self, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool) -> None:
         call: ReportMany = self.call
         if not is_wanted:
             return
@@ -96,11 +94,11 @@ class ReportPart(Part):
         try:
             result = read_reported(link, None, reply)
         except Raised as raised:
-            call.put_failure(router, index, raised.error)
+            call.put_failure(index, raised.error)
         except WireError:
             raise
         except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
-            call.put_failure(router, index, error)
+            call.put_failure(index, error)
         else:
             call.results[index] = result
-            call.settle(router, 1)
+            call.settle(1)

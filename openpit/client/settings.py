@@ -18,8 +18,8 @@ from openpit.wire.values import encode
 if TYPE_CHECKING:
     from openpit.client.client import Client
     from openpit.pretrade.rejects import AccountBlock
+    from openpit.router.calls import Call
     from openpit.router.core import RouterCore
-    from openpit.router.entries import Call
     from openpit.router.procedures import Steps
 
 __all__ = ["Blocks", "SettingCalls"]

@@ -20,7 +20,7 @@ _log = logging.getLogger("openpit")
 
 def tell(router: RouterCore, on_shard_down: Callable[[ShardStats], object] | None) -> None:
     """Tell everything that has happened to shards since the last time."""
-    news = router.news
+    news = router.books.news
     while news:
         try:
             event, link = news.pop(0)

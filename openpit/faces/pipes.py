@@ -53,7 +53,7 @@ class Port:
 
     def send(self, router: RouterCore) -> None:
         """Write the frames that the link has ready, as far as the pipe takes them."""
-        router.is_torn = True
+        router.books.is_torn = True
         data = self.link.take()
         if self._backlog:
             self._backlog += data
@@ -66,7 +66,7 @@ class Port:
                 written = len(data)  # the worker has ended, which shows elsewhere, and how
             if written < len(data):
                 self._backlog += data[written:]
-        router.is_torn = False
+        router.books.is_torn = False
 
     def flush(self) -> None:
         """Write what is kept, as far as the pipe takes it."""
@@ -81,11 +81,11 @@ class Port:
         """Read what is there; a worker that has ended, or sends no frames, is given up."""
         if self.is_over:
             return
-        router.is_torn = True
+        router.books.is_torn = True
         try:
             data = os.read(self.reply_fd, READ_BYTES)
         except BlockingIOError:
-            router.is_torn = False
+            router.books.is_torn = False
             return
         if data:
             try:
@@ -94,7 +94,7 @@ class Port:
                 self.give_up(router, f"its worker sent what is no reply: {error}")
         else:
             self.give_up(router, "")
-        router.is_torn = False
+        router.books.is_torn = False
 
     def ended(self, router: RouterCore) -> None:
         """Take what a worker that has ended has left behind, and give it up."""
@@ -103,9 +103,9 @@ class Port:
             before = self.link.bytes_received
             self.receive(router)
         if not self.is_over:
-            router.is_torn = True
+            router.books.is_torn = True
             self.give_up(router, "")
-            router.is_torn = False
+            router.books.is_torn = False
 
     def look_after(self, router: RouterCore) -> None:
         """Notice a worker's end where there is no descriptor that tells of it."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from openpit.errors import EngineClosed, WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
-from openpit.router.link import ShardLink
-from openpit.router.procedures import Ask, WideCall, arm
+from openpit.router.link import Books, ShardLink
+from openpit.router.procedures import Ask, Procedures, WideCall, arm
 from openpit.router.upkeep import Drop, Owed, Quote, Start, let_go, say_goodbye
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.wire import kinds
@@ -24,9 +24,9 @@ from openpit.wire.replies import check_replies
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from openpit.router.entries import Call, Entry, Reply
-    from openpit.router.link import Handles, Runner
-    from openpit.router.rates import BroadRates, Counted
+    from openpit.router.calls import Call
+    from openpit.router.link import Entry, Handles, Reply, Runner
+    from openpit.router.rates import BroadRates
 
 __all__ = ["RouterCore", "check_time", "closed"]
 
@@ -69,29 +69,17 @@ class RouterCore:
         credit: int = CREDITS,
         may_wait: bool = True,
     ) -> None:
-        self.has_custom: Final = has_custom
-        self.rates: Final = rates
         self.runner: Final = runner
         self.may_wait: Final = may_wait
-        self.links: Final = [ShardLink(number, credit, handles, runner) for number in range(shards)]
+        books = Books(has_custom=has_custom, rates=rates)
+        self.books: Final = books
+        self.procedures: Final = Procedures(books)
+        self.links: Final = books.links
+        self.links.extend(
+            ShardLink(number, credit, books, handles, runner) for number in range(shards)
+        )
         self.owner: Final = spread_slots(shards)
         self.link_by_slot: Final = [self.links[number] for number in self.owner]
-        # Handles that nobody holds any more; the links share it. See client/handles.py.
-        self.dropped: Final[deque[tuple[ShardLink, int]]] = deque()
-        for link in self.links:
-            link.dropped = self.dropped
-        self.woken: Final[list[Call]] = []
-        self.news: Final[list[tuple[ShardEvent, ShardLink]]] = []  # for the face to tell
-        self.stalled: Final[list[ShardLink]] = []
-        self.now = 0  # of the last call
-        self.is_closed = False
-        # True while state is half changed. Still set when a face comes next, it tells that an
-        # exception came in between, of a signal's handler.
-        self.is_torn = False
-        # Drops that have to be over before anything else goes out; see upkeep.let_go().
-        self._settling = 0
-        self._exclusive: WideCall | None = None
-        self._wide_waiting: deque[WideCall] = deque()
 
     # --- shards ----------------------------------------------------------------------------------
 
@@ -112,13 +100,17 @@ class RouterCore:
         if link.state in {ShardState.DOWN, ShardState.CLOSED}:
             return
         if link.is_stalled:
-            self.stalled.remove(link)
+            self.books.stalled.remove(link)
         if link.state is not ShardState.CLOSING:
             link.why = why
-            self.news.append((ShardEvent.LOST, link))
+            self.books.news.append((ShardEvent.LOST, link))
         link.happen(ShardEvent.LOST)
         for entry, was_sent in link.forget():
-            entry.lost(self, link, sent=was_sent)
+            entry.lost(link, sent=was_sent)
+
+    def _lose_all(self, why: str) -> None:
+        for link in self.links:
+            self.lose(link, why)
 
     def stall(self, link: ShardLink, why: str) -> None:
         """Record that a shard answers nothing: who waits for it is told, and nothing more is sent.
@@ -126,30 +118,30 @@ class RouterCore:
         It is asked again when it has answered something. What it has been sent it may still do; the
         reservations in late replies are rolled back.
         """
-        was_torn, self.is_torn = self.is_torn, True
+        was_torn, self.books.is_torn = self.books.is_torn, True
         link.why = why
         link.happen(ShardEvent.STALL)
-        self.stalled.append(link)
-        self.news.append((ShardEvent.STALL, link))
+        self.books.stalled.append(link)
+        self.books.news.append((ShardEvent.STALL, link))
         waiting, link.waiting = link.waiting, deque()
         for entry in list(link.pending):
-            entry.stalled(self, link, why)
+            entry.stalled(link, why)
         for entry in waiting:
-            entry.lost(self, link, sent=False)
-        self.is_torn = was_torn
+            entry.lost(link, sent=False)
+        self.books.is_torn = was_torn
 
     def _revive(self, link: ShardLink) -> None:
         """Record that a stalled shard has answered; what it owes goes ahead of anything else."""
         link.why = None
         link.happen(ShardEvent.ANSWER)
-        self.stalled.remove(link)
-        self.news.append((ShardEvent.ANSWER, link))
+        self.books.stalled.remove(link)
+        self.books.news.append((ShardEvent.ANSWER, link))
         causes, link.owed_causes = link.owed_causes, None
         if causes is not None:
             entry = Owed()
-            entry.packed = pack((kinds.ARM, None, self.now, causes))
+            entry.packed = pack((kinds.ARM, None, self.books.now, causes))
             link.stage(entry)
-        self.dropped.extend((link, handle) for handle in link.owed_drops)
+        self.books.dropped.extend((link, handle) for handle in link.owed_drops)
         link.owed_drops.clear()
 
     def close(self, now: int) -> Call:
@@ -157,13 +149,14 @@ class RouterCore:
 
         The call that this returns ends when all shards have.
         """
-        self.is_torn = True
-        self.is_closed = True
-        self.stalled.clear()
-        goodbye = say_goodbye(self, now)
-        while self._wide_waiting:
-            self._wide_waiting.popleft().fail(self, closed())
-        self.is_torn = False
+        self.books.is_torn = True
+        self.books.is_closed = True
+        self.books.stalled.clear()
+        goodbye = say_goodbye(self.books, now, self._lose_all)
+        waiting, self.procedures.waiting = self.procedures.waiting, deque()
+        for call in waiting:
+            call.fail(closed())
+        self.books.is_torn = False
         return goodbye
 
     def stop_procedures(self) -> None:
@@ -173,19 +166,16 @@ class RouterCore:
         """
         pending = [entry for link in self.links for entry in link.pending]
         asked = [entry.call for entry in pending if isinstance(entry, Ask)]
-        waiting, self._wide_waiting = self._wide_waiting, deque()
-        exclusive, self._exclusive = self._exclusive, None
         drops = sum(isinstance(entry, Drop) and not entry.is_settled for entry in pending)
-        self._settling = drops if self.has_custom else 0
-        for call in [*asked, *waiting, exclusive]:
-            if call is not None:
-                call.stop(self)
+        self.books.settling = drops if self.books.has_custom else 0
+        for call in [*asked, *self.procedures.taken()]:
+            call.stop()
 
     def retire(self) -> None:
         """Be closed without a word to the shards; whoever waits is told."""
-        self.is_closed = True
-        self.stalled.clear()
-        waiting, self._wide_waiting = self._wide_waiting, deque()
+        self.books.is_closed = True
+        self.books.stalled.clear()
+        waiting, self.procedures.waiting = self.procedures.waiting, deque()
         for link in self.links:
             if link.state in {ShardState.UP, ShardState.STALLED, ShardState.STARTING}:
                 link.why = None
@@ -193,14 +183,14 @@ class RouterCore:
             if link.state is ShardState.CLOSING:
                 link.happen(ShardEvent.ENDED)
             for entry, was_sent in link.forget():
-                entry.lost(self, link, sent=was_sent)
+                entry.lost(link, sent=was_sent)
         for call in waiting:
-            call.fail(self, closed())
+            call.fail(closed())
 
     def abandon_shards(self) -> None:
         """Be closed without a word to the shards: they are another process's."""
-        self.is_closed = True
-        self.stalled.clear()
+        self.books.is_closed = True
+        self.books.stalled.clear()
         for link in self.links:
             link.forget()
             link.happen(ShardEvent.CLOSE)
@@ -211,86 +201,27 @@ class RouterCore:
 
     def submit(self, link: ShardLink, entry: Entry) -> None:
         """Send an entry's commands now, or when there is credit."""
-        if self.dropped:
-            let_go(self)
+        if self.books.dropped:
+            let_go(self.books, self.procedures)
         if not link.is_up:
-            entry.lost(self, link, sent=False)
-        elif link.waiting or self._settling or link.in_flight + entry.count > link.credits:
-            if not self.may_wait and not self._settling and entry.is_whole_call:
-                entry.overloaded(self, link)
+            entry.lost(link, sent=False)
+        elif link.waiting or self.books.settling or link.in_flight + entry.count > link.credits:
+            if not self.may_wait and not self.books.settling and entry.is_whole_call:
+                entry.overloaded(link)
             else:
                 entry.is_sent = False
                 link.waiting.append(entry)
         else:
-            self.is_torn = True
+            self.books.is_torn = True
             link.stage(entry)
-            self.is_torn = False
-
-    def ask(self, link: ShardLink, entry: Entry) -> None:
-        """Send a procedure's question, past credit: there is one of them per shard at a time."""
-        if link.is_up:
-            link.stage(entry)
-        else:
-            entry.lost(self, link, sent=False)
+            self.books.is_torn = False
 
     def begin(self, call: WideCall) -> WideCall:
         """Start a procedure, or line it up behind what has to be over before."""
-        if self.dropped:
-            let_go(self)
-        if self._settling or (call.is_exclusive and self._exclusive is not None):
-            call.is_sent = False
-            self._wide_waiting.append(call)
-        else:
-            self._begin(call)
+        if self.books.dropped:
+            let_go(self.books, self.procedures)
+        self.procedures.begin(call)
         return call
-
-    def _begin(self, call: WideCall) -> None:
-        call.is_sent = True
-        if call.is_exclusive:
-            self._exclusive = call
-        call.advance(self)
-
-    def ended(self, call: WideCall) -> None:
-        """Take that a procedure is over; start those that waited for that."""
-        if call is self._exclusive:
-            self._exclusive = None
-            self._begin_waiting()
-
-    def withdraw(self, call: WideCall) -> bool:
-        """Take a procedure out of the line; tell whether it had not begun yet."""
-        if call.is_sent:
-            return False
-        self._wide_waiting.remove(call)
-        return True
-
-    def _begin_waiting(self) -> None:
-        while self._wide_waiting and not self._settling:
-            if self._wide_waiting[0].is_exclusive and self._exclusive is not None:
-                return
-            self._begin(self._wide_waiting.popleft())
-
-    def holding_up(self) -> list[ShardLink]:
-        """Return the shards that calls to all others wait for, see ``let_go``."""
-        if not self._settling:
-            return []
-        return [link for link in self.links if link.holds_up_all]
-
-    def settled(self) -> None:
-        """Take that one lot of dropped handles is dealt with."""
-        if self.has_custom:
-            self._settling -= 1
-            if not self._settling:
-                self._begin_waiting()
-                for link in self.links:
-                    self._pump(link)
-
-    def _pump(self, link: ShardLink) -> None:
-        """Send what waited for credit, as far as it goes."""
-        waiting = link.waiting
-        while waiting and not self._settling and link.in_flight + waiting[0].count <= link.credits:
-            entry = waiting.popleft()
-            entry.sent()
-            link.stage(entry)
 
     # --- in --------------------------------------------------------------------------------------
 
@@ -310,7 +241,7 @@ class RouterCore:
             except _MALFORMED as error:
                 raise WireError(f"not a reply of this protocol: {error!r}") from error
         if link.waiting:
-            self._pump(link)
+            link.pump()
 
     def _take(self, link: ShardLink, replies: Sequence[Reply]) -> None:
         """Deliver the replies of a frame, all of which have been looked at before the first one."""
@@ -329,9 +260,9 @@ class RouterCore:
                     link.answered = seq + 1
                     link.in_flight -= 1
                     if is_run:
-                        entry.replied_run(self, link, kind, seq, 1)
+                        entry.replied_run(link, kind, seq, 1)
                     else:
-                        entry.replied(self, link, reply)
+                        entry.replied(link, reply)
                     pending.popleft()
                     return
         check_replies(replies)
@@ -342,9 +273,9 @@ class RouterCore:
             if causes is not None:
                 self._hold_back(link, causes, entry, reply, seq, count)
             elif kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - twice as fast as a tuple
-                entry.replied_run(self, link, kind, seq, count)
+                entry.replied_run(link, kind, seq, count)
             else:
-                entry.replied(self, link, reply)
+                entry.replied(link, reply)
             # Only now: an entry that cannot make sense of its reply is lost with its shard.
             if seq + count == entry.first + entry.count:
                 pending.popleft()
@@ -400,28 +331,23 @@ class RouterCore:
 
         def deliver() -> None:
             if reply[0] in {ACCEPTED, DONE}:
-                entry.replied_run(self, link, reply[0], seq, count)
+                entry.replied_run(link, reply[0], seq, count)
             else:
-                entry.replied(self, link, reply)
+                entry.replied(link, reply)
 
         entry.hold_back(link, seq, count)
-        WideCall(arm(self, self.now, causes, deliver)).advance(self)
-
-    def give_back(self, counted: Counted | None) -> None:
-        """Take back what was counted for an order that no policy has seen nor will see."""
-        rates = self.rates
-        if counted is not None and rates is not None:
-            rates.give_back(counted, self.now)
+        steps = arm(self.links, self.books.now, causes, deliver)
+        WideCall(self.books, self.procedures, steps).advance()
 
     def quote(self, packed: bytes) -> None:
         """Pass a change of market data on to every shard, in order with the orders."""
-        self.is_torn = True
+        self.books.is_torn = True
         for link in self.links:
             if link.is_up or link.is_stalled:  # one that goes on must not have missed any
                 entry = Quote()
                 entry.packed = packed
                 link.stage(entry)
-        self.is_torn = False
+        self.books.is_torn = False
 
 
 def _is_run_of_one(kind: object, number: object, count: object) -> bool:

@@ -1,4 +1,4 @@
-"""One shard as the router core sees it: what is in flight, what waits, what is to be sent."""
+"""One shard as the router sees it: what is in flight, what waits, what is to be sent."""
 
 from __future__ import annotations
 
@@ -11,9 +11,114 @@ from openpit.router.stats import ShardStats
 from openpit.wire.frames import FrameReader, frames
 
 if TYPE_CHECKING:
-    from openpit.router.entries import Entry
+    from collections.abc import Callable
 
-__all__ = ["Handles", "Runner", "ShardLink"]
+    from openpit.router.rates import BroadRates, Counted
+
+__all__ = ["Books", "Entry", "Expected", "Handles", "Reply", "Runner", "ShardLink"]
+
+Reply = tuple[Any, ...]
+
+
+class Expected(NamedTuple):
+    """The kinds of reply to a command, and the test of one of them beyond its form."""
+
+    kinds: frozenset[int]
+    tested: int = 0
+    fits: Callable[[Reply], bool] = bool
+
+
+class Entry:
+    """Consecutive commands to one shard."""
+
+    __slots__ = ("count", "expected", "first", "is_sent", "packed")
+
+    holds_up_all = False  # whether calls to all other shards may have to wait for the answer
+    is_whole_call = False  # then it is refused at once where nothing may wait for credit
+
+    is_sent: bool  # False while it waits for credit
+    count: int  # how many commands
+    first: int  # sequence number of the first, once they are on their way
+    packed: bytes  # the commands, until they are on their way
+    expected: Expected  # what may answer each of the commands
+
+    def replied(self, link: ShardLink, reply: Reply) -> None:
+        """Take the reply to one of the commands."""
+        raise NotImplementedError
+
+    def replied_run(self, link: ShardLink, kind: int, seq: int, count: int) -> None:
+        """Take one reply to several of the commands."""
+        for number in range(seq, seq + count):
+            self.replied(link, (kind, number, 1))
+
+    def hold_back(self, link: ShardLink, seq: int, count: int) -> None:
+        """Learn that replies to some of the commands have come, and will be delivered later."""
+
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
+        """End without the replies that are missing: the shard is down."""
+        raise NotImplementedError
+
+    def sent(self) -> None:
+        """Learn that credit has come and the commands are on their way."""
+        self.is_sent = True
+
+    def overloaded(self, link: ShardLink) -> None:
+        """End unsent: the shard had no credit in time."""
+        raise NotImplementedError
+
+    def stalled(self, link: ShardLink, why: str) -> None:
+        """End for whoever waits, and hold nobody up: the shard answers nothing at the moment.
+
+        It was sent, and its reply may come still.
+        """
+        raise NotImplementedError
+
+
+class Books:
+    """What the shards of a router have in common."""
+
+    __slots__ = (
+        "dropped",
+        "has_custom",
+        "is_closed",
+        "is_torn",
+        "links",
+        "news",
+        "now",
+        "rates",
+        "settling",
+        "stalled",
+        "woken",
+    )
+
+    def __init__(self, *, has_custom: bool, rates: BroadRates | None) -> None:
+        self.has_custom: Final = has_custom  # whether a rollback may arm the engine-wide block
+        self.rates: Final = rates
+        self.links: Final[list[ShardLink]] = []
+        self.stalled: Final[list[ShardLink]] = []
+        # Handles that nobody holds any more. See client/handles.py.
+        self.dropped: Final[deque[tuple[ShardLink, int]]] = deque()
+        self.woken: Final[list[Any]] = []  # calls that are done, whose callers wait
+        self.news: Final[list[tuple[ShardEvent, ShardLink]]] = []  # for the face to tell
+        self.now = 0  # of the last call
+        self.is_closed = False
+        # True while state is half changed. Still set when a face comes next, it tells that an
+        # exception came in between, of a signal's handler.
+        self.is_torn = False
+        # Drops that have to be over before anything else goes out; see upkeep.let_go().
+        self.settling = 0
+
+    def give_back(self, counted: Counted | None) -> None:
+        """Take back what was counted for an order that no policy has seen nor will see."""
+        rates = self.rates
+        if counted is not None and rates is not None:
+            rates.give_back(counted, self.now)
+
+    def holding_up(self) -> list[ShardLink]:
+        """Return the shards that calls to all others wait for, see ``let_go``."""
+        if not self.settling:
+            return []
+        return [link for link in self.links if link.holds_up_all]
 
 
 class Handles(NamedTuple):
@@ -46,6 +151,7 @@ class ShardLink:
         "_pieces",
         "_staged_from",
         "answered",
+        "books",
         "bytes_received",
         "bytes_sent",
         "causes",
@@ -67,7 +173,10 @@ class ShardLink:
         "why",
     )
 
-    def __init__(self, number: int, credit: int, handles: Handles, runner: Runner) -> None:
+    def __init__(
+        self, number: int, credit: int, books: Books, handles: Handles, runner: Runner
+    ) -> None:
+        self.books: Final = books
         self.number: Final = number
         self.credits: Final = credit
         self.handles: Final = handles
@@ -81,7 +190,7 @@ class ShardLink:
         self.in_flight = 0
         self.waiting: deque[Entry] = deque()
         # A finaliser may run at any moment and in any thread: all it does is to append here.
-        self.dropped: deque[tuple[ShardLink, int]] = deque()
+        self.dropped: Final = books.dropped
         self.next_seq = 0
         self.answered = 0
         # Of the engine-wide block that the reply to come has armed.
@@ -105,6 +214,18 @@ class ShardLink:
         self.pending.append(entry)
         self._pieces.append((entry.packed, count))
         entry.packed = b""
+
+    def pump(self) -> None:
+        """Stage what waited for credit, as far as it goes."""
+        waiting = self.waiting
+        while (
+            waiting
+            and not self.books.settling
+            and self.in_flight + waiting[0].count <= self.credits
+        ):
+            entry = waiting.popleft()
+            entry.sent()
+            self.stage(entry)
 
     @property
     def has_output(self) -> bool:

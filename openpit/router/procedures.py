@@ -7,21 +7,21 @@ answers, is its maker's affair.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.errors import FrameTooLarge, WireError
-from openpit.router.entries import INTERRUPTED, Call, Entry, Expected, Raised, overload, unknown
+from openpit.router.calls import INTERRUPTED, Call, Raised, overload, unknown
+from openpit.router.link import Entry, Expected
 from openpit.wire import kinds
 from openpit.wire.frames import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from openpit.router.core import RouterCore
-    from openpit.router.entries import Reply
-    from openpit.router.link import ShardLink
+    from openpit.router.link import Books, Reply, ShardLink
 
-__all__ = ["Ask", "Deny", "Question", "Steps", "WideCall", "arm"]
+__all__ = ["Ask", "Deny", "Procedures", "Question", "Steps", "WideCall", "arm"]
 
 Question = tuple["ShardLink", tuple[Any, ...], Expected]
 """A shard, the command for it, and what may answer that."""
@@ -55,32 +55,92 @@ class Ask(Entry):
         """Whether it tells of an engine-wide block."""
         return self.kind == kinds.ARM and not self.is_over
 
-    def replied(self, router: RouterCore, link: ShardLink, reply: Reply) -> None:
+    def replied(self, link: ShardLink, reply: Reply) -> None:
         # Here and not in the procedure, which goes on when the last shard has answered: the fault
         # is this shard's.
         is_check = self.kind not in _ADMINISTRATIVE
         if (reply[0] in _ADMINISTRATIVE_REPLIES) is is_check and reply[0] != kinds.RAISED:
             raise WireError(f"not a reply to this command: {reply!r:.200}")
         if not self.is_over:
-            self.call.answered(router, self.place, reply)
+            self.call.answered(self.place, reply)
 
-    def lost(self, router: RouterCore, link: ShardLink, *, sent: bool) -> None:
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
         if not self.is_over:
-            self.call.answered(router, self.place, None)
+            self.call.answered(self.place, None)
 
-    def stalled(self, router: RouterCore, link: ShardLink, why: str) -> None:
+    def stalled(self, link: ShardLink, why: str) -> None:
         if self.is_over:
             return
         if self.kind in _ADMINISTRATIVE:
             # The procedure goes on without: what this asks is ahead of all that comes later.
             self.is_over = True
-            self.call.answered(router, self.place, None)
+            self.call.answered(self.place, None)
         else:  # an order, of which a reservation may come still
-            self.call.stalled(router, link, why)
+            self.call.stalled(link, why)
 
 
 _ADMINISTRATIVE: Final = frozenset({kinds.ADMINISTER, kinds.CONFIGURE, kinds.ARM, kinds.DROP})
 _ADMINISTRATIVE_REPLIES: Final = frozenset({kinds.DONE, kinds.ANSWER})
+
+
+class Procedures:
+    """The procedures of a router: the one under way that excludes others, and those in line."""
+
+    __slots__ = ("_books", "exclusive", "waiting")
+
+    def __init__(self, books: Books) -> None:
+        self._books: Final = books
+        self.exclusive: WideCall | None = None
+        self.waiting: deque[WideCall] = deque()
+
+    def begin(self, call: WideCall) -> None:
+        """Start a procedure, or line it up behind what has to be over before."""
+        if self._books.settling or (call.is_exclusive and self.exclusive is not None):
+            call.is_sent = False
+            self.waiting.append(call)
+        else:
+            self._begin(call)
+
+    def _begin(self, call: WideCall) -> None:
+        call.is_sent = True
+        if call.is_exclusive:
+            self.exclusive = call
+        call.advance()
+
+    def ended(self, call: WideCall) -> None:
+        """Record that a procedure is over; start those that waited for that."""
+        if call is self.exclusive:
+            self.exclusive = None
+            self._begin_waiting()
+
+    def withdraw(self, call: WideCall) -> bool:
+        """Take a procedure out of the line; tell whether it had not begun yet."""
+        if call.is_sent:
+            return False
+        self.waiting.remove(call)
+        return True
+
+    def _begin_waiting(self) -> None:
+        while self.waiting and not self._books.settling:
+            if self.waiting[0].is_exclusive and self.exclusive is not None:
+                return
+            self._begin(self.waiting.popleft())
+
+    def settled(self) -> None:
+        """Record that one lot of dropped handles is dealt with."""
+        books = self._books
+        if books.has_custom:
+            books.settling -= 1
+            if not books.settling:
+                self._begin_waiting()
+                for link in books.links:
+                    link.pump()
+
+    def taken(self) -> list[WideCall]:
+        """Give up all that have begun to wait or exclude others, and return them."""
+        waiting, self.waiting = self.waiting, deque()
+        exclusive, self.exclusive = self.exclusive, None
+        return [*waiting] if exclusive is None else [*waiting, exclusive]
 
 
 class WideCall(Call):
@@ -95,6 +155,7 @@ class WideCall(Call):
         "_is_asking",
         "_is_stopped",
         "_missing",
+        "_procedures",
         "_replies",
         "deny",
         "is_exclusive",
@@ -102,9 +163,16 @@ class WideCall(Call):
     )
 
     def __init__(
-        self, steps: Steps, *, deny: Deny | None = None, is_exclusive: bool = False
+        self,
+        books: Books,
+        procedures: Procedures,
+        steps: Steps,
+        *,
+        deny: Deny | None = None,
+        is_exclusive: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(books)
+        self._procedures: Final = procedures
         self.steps = steps
         self.deny = deny
         self.is_exclusive = is_exclusive
@@ -114,103 +182,113 @@ class WideCall(Call):
         self._is_asking = False
         self._is_stopped = False
 
-    def advance(self, router: RouterCore, replies: list[Reply | None] | None = None) -> None:
+    def advance(self, replies: list[Reply | None] | None = None) -> None:
         """Ask the questions of the next steps, until a shard has to answer one."""
-        was_torn, router.is_torn = (
-            router.is_torn,
+        books = self.books
+        was_torn, books.is_torn = (
+            books.is_torn,
             True,
         )  # to stop between two questions is half a step
-        self._go_on(router, replies)
-        router.is_torn = was_torn
+        try:
+            is_over = self._go_on(replies)
+        except WireError:
+            self._procedures.ended(self)
+            raise
+        if is_over:
+            self._procedures.ended(self)
+        books.is_torn = was_torn
 
-    def _go_on(self, router: RouterCore, replies: list[Reply | None] | None) -> None:
+    def _go_on(self, replies: list[Reply | None] | None) -> bool:
+        """Ask until an answer is missing; tell whether the procedure is over instead."""
         while True:
             try:
                 questions = self.steps.send(replies)  # type: ignore[arg-type]  # None starts it
                 packed = [pack(command) for _, command, _ in questions]
             except StopIteration as end:
-                self.finish(router, end.value)
-                router.ended(self)
-                return
+                self.finish(end.value)
+                return True
             except Raised as raised:
-                self.fail(router, raised.error)
-                router.ended(self)
-                return
+                self.fail(raised.error)
+                return True
             except WireError as error:
                 if not isinstance(error, FrameTooLarge):
                     # Only a check gets here: it asks one shard, whose reply was none.
-                    self._give_up(
-                        router, self._asked[0], f"its worker sent what is no reply: {error}"
-                    )
-                    router.ended(self)
+                    self._give_up(self._asked[0], f"its worker sent what is no reply: {error}")
                     raise
-                self.fail(router, error)
-                router.ended(self)
-                return
+                self.fail(error)
+                return True
             except BaseException as error:  # noqa: BLE001 - on its way to the caller
-                self.fail(router, error)
-                router.ended(self)
-                return
+                self.fail(error)
+                return True
             self._asked = [link for link, _, _ in questions]
             self._replies = replies = [None] * len(questions)
             self._missing = len(questions)
             self._is_asking = True  # a shard that is down answers at once
             for place, question in enumerate(questions):
-                router.ask(question[0], Ask(self, place, packed[place], question))
+                _ask(question[0], Ask(self, place, packed[place], question))
             self._is_asking = False
             if self._missing:
-                return
+                return False
 
-    def answered(self, router: RouterCore, place: int, reply: Reply | None) -> None:
+    def answered(self, place: int, reply: Reply | None) -> None:
         """Take one answer; go on when it was the last one that was missing."""
         if self._is_stopped:
             return
         self._replies[place] = reply
         self._missing -= 1
         if not self._missing and not self._is_asking:
-            self.advance(router, self._replies)
+            self.advance(self._replies)
 
-    def expire(self, router: RouterCore, why: str) -> None:
-        if router.withdraw(self):
-            self.overloaded(router, router.links[0])
+    def expire(self, why: str) -> None:
+        links = self.books.links
+        if self._procedures.withdraw(self):
+            self.overloaded(links[0])
             return
         missing = [
             link
             for link, reply in zip(self._asked, self._replies, strict=True)
             if reply is None and (link.is_up or link.is_stalled)
         ]
-        self._give_up(router, missing[0] if missing else router.links[0], why)
+        self._give_up(missing[0] if missing else links[0], why)
 
-    def stop(self, router: RouterCore) -> None:
+    def stop(self) -> None:
         """End where it stands, and go no step further."""
         self._is_stopped = True
-        self._give_up(router, router.links[0], INTERRUPTED)
+        self._give_up(self.books.links[0], INTERRUPTED)
 
-    def _give_up(self, router: RouterCore, link: ShardLink, why: str) -> None:
+    def _give_up(self, link: ShardLink, why: str) -> None:
         if self.deny is not None:
-            self.finish(router, self.deny(link.number, why))
+            self.finish(self.deny(link.number, why))
         else:
-            self.fail(router, unknown(link, why))
+            self.fail(unknown(link, why))
 
-    def overloaded(self, router: RouterCore, link: ShardLink) -> None:
-        self.fail(router, overload(router, link))
+    def overloaded(self, link: ShardLink) -> None:
+        self.fail(overload(link))
 
-    def abandon(self, router: RouterCore) -> None:
+    def abandon(self) -> None:
         if not self.done:
-            router.withdraw(self)
-        super().abandon(router)
+            self._procedures.withdraw(self)
+        super().abandon()
 
 
-def arm(router: RouterCore, now: int, causes: Reply, deliver: Callable[[], None]) -> Steps:
+def _ask(link: ShardLink, entry: Ask) -> None:
+    """Send a procedure's question, past credit: there is one of them per shard at a time."""
+    if link.is_up:
+        link.stage(entry)
+    else:
+        entry.lost(link, sent=False)
+
+
+def arm(links: list[ShardLink], now: int, causes: Reply, deliver: Callable[[], None]) -> Steps:
     """Block the engine on every shard, then deliver the reply that this held up.
 
     On the one that said so as well: a call that lifts the block may have come there meanwhile, and
     must not find some shards blocked and others not. A shard that is stalled is not waited for: it
     is told first when it answers again, and takes no order until then.
     """
-    for link in router.links:
+    for link in links:
         if link.is_stalled:
             before = link.owed_causes or (False, False)
             link.owed_causes = (before[0] or causes[0], before[1] or causes[1])
-    yield [(link, (kinds.ARM, None, now, causes), _ARMED) for link in router.links if link.is_up]
+    yield [(link, (kinds.ARM, None, now, causes), _ARMED) for link in links if link.is_up]
     deliver()

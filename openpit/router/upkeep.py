@@ -6,15 +6,18 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import ShardStartError, WireError
-from openpit.router.entries import Call, Entry, Expected
+from openpit.router.calls import Call
 from openpit.router.lifecycle import ShardEvent
+from openpit.router.link import Entry, Expected
 from openpit.wire import kinds
 from openpit.wire.frames import pack
 from openpit.wire.limits import HANDLES_PER_COMMAND
 
 if TYPE_CHECKING:
-    from openpit.router.core import RouterCore
-    from openpit.router.link import ShardLink
+    from collections.abc import Callable
+
+    from openpit.router.link import Books, ShardLink
+    from openpit.router.procedures import Procedures
 
 __all__ = ["Close", "Drop", "Goodbye", "Owed", "Quote", "Start", "let_go", "say_goodbye"]
 
@@ -34,14 +37,14 @@ class Unattended(Entry):
         self.is_sent = True
         self.count = 1
 
-    def replied(self, router: RouterCore, link: ShardLink, reply: Reply) -> None:
+    def replied(self, link: ShardLink, reply: Reply) -> None:
         if reply[0] != kinds.DONE:
             raise WireError(f"not a reply to this command: {reply!r:.200}")
 
-    def lost(self, router: RouterCore, link: ShardLink, *, sent: bool) -> None:
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
         """End with the shard: there is nobody to tell."""
 
-    def stalled(self, router: RouterCore, link: ShardLink, why: str) -> None:
+    def stalled(self, link: ShardLink, why: str) -> None:
         """Wait on: nobody else does."""
 
 
@@ -60,31 +63,32 @@ class Quote(Unattended):
 class Drop(Unattended):
     """Handles that nobody holds any more."""
 
-    __slots__ = ("is_settled",)
+    __slots__ = ("_procedures", "is_settled")
 
-    def __init__(self) -> None:
+    def __init__(self, procedures: Procedures) -> None:
         super().__init__()
         self.is_settled = False
+        self._procedures: Final = procedures  # some of which may wait for it
 
     @property
     def holds_up_all(self) -> bool:  # type: ignore[override]  # the base class says it for all
         """Whether calls wait for it."""
         return not self.is_settled
 
-    def replied(self, router: RouterCore, link: ShardLink, reply: Reply) -> None:
-        super().replied(router, link, reply)
-        self._settle(router)
+    def replied(self, link: ShardLink, reply: Reply) -> None:
+        super().replied(link, reply)
+        self._settle()
 
-    def lost(self, router: RouterCore, link: ShardLink, *, sent: bool) -> None:
-        self._settle(router)
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
+        self._settle()
 
-    def stalled(self, router: RouterCore, link: ShardLink, why: str) -> None:
-        self._settle(router)
+    def stalled(self, link: ShardLink, why: str) -> None:
+        self._settle()
 
-    def _settle(self, router: RouterCore) -> None:
+    def _settle(self) -> None:
         if not self.is_settled:
             self.is_settled = True
-            router.settled()
+            self._procedures.settled()
 
 
 class Close(Unattended):
@@ -96,34 +100,34 @@ class Close(Unattended):
         super().__init__()
         self._goodbye = goodbye
 
-    def replied(self, router: RouterCore, link: ShardLink, reply: Reply) -> None:
-        super().replied(router, link, reply)
+    def replied(self, link: ShardLink, reply: Reply) -> None:
+        super().replied(link, reply)
         link.happen(ShardEvent.ENDED)
-        self._goodbye.one_ended(router)
+        self._goodbye.one_ended()
 
-    def lost(self, router: RouterCore, link: ShardLink, *, sent: bool) -> None:
-        self._goodbye.one_ended(router)
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
+        self._goodbye.one_ended()
 
 
 class Goodbye(Call):
     """Waits until every shard has ended."""
 
-    __slots__ = ("_open",)
+    __slots__ = ("_lose_all", "_open")
 
-    def __init__(self, shards: int) -> None:
-        super().__init__()
+    def __init__(self, books: Books, shards: int, lose_all: Callable[[str], None]) -> None:
+        super().__init__(books)
+        self._lose_all: Final = lose_all
         self._open = shards
         self.done = not shards
 
-    def one_ended(self, router: RouterCore) -> None:
+    def one_ended(self) -> None:
         """Take that a shard has ended."""
         self._open -= 1
         if not self._open:
-            self.finish(router, None)
+            self.finish(None)
 
-    def expire(self, router: RouterCore, why: str) -> None:
-        for link in router.links:
-            router.lose(link, why)
+    def expire(self, why: str) -> None:
+        self._lose_all(why)
 
 
 class Start(Call):
@@ -134,20 +138,19 @@ class Start(Call):
     expected = Expected(kinds.ANSWERS[kinds.HELLO])
 
     def __init__(self, link: ShardLink) -> None:
-        super().__init__()
+        super().__init__(link.books)
         self.count = 1
         self.link = link
 
-    def replied(self, router: RouterCore, link: ShardLink, reply: Reply) -> None:
+    def replied(self, link: ShardLink, reply: Reply) -> None:
         if reply[0] == kinds.READY:
             link.happen(ShardEvent.READY)
-            self.finish(router, None)
+            self.finish(None)
         else:
-            self.fail(router, ShardStartError(f"shard {link.number}: {reply[2]}", link.number))
+            self.fail(ShardStartError(f"shard {link.number}: {reply[2]}", link.number))
 
-    def lost(self, router: RouterCore, link: ShardLink, *, sent: bool) -> None:
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
         self.fail(
-            router,
             ShardStartError(
                 f"shard {link.number}: {link.why}; what it has to say about that is on stderr "
                 '(the main module needs an `if __name__ == "__main__":` around what it does)',
@@ -155,54 +158,54 @@ class Start(Call):
             ),
         )
 
-    def expire(self, router: RouterCore, why: str) -> None:
-        self.fail(router, ShardStartError(f"shard {self.link.number}: {why}", self.link.number))
+    def expire(self, why: str) -> None:
+        self.fail(ShardStartError(f"shard {self.link.number}: {why}", self.link.number))
 
 
 # --- what the router says of its own accord -------------------------------------------------------
 
 
-def let_go(router: RouterCore) -> None:
+def let_go(books: Books, procedures: Procedures) -> None:
     """Tell the shards what nobody holds any more, ahead of anything else.
 
     A rollback of a custom policy may fail and so block the whole engine. The next call of any
     account must see that, so with custom policies everything waits until it is known.
     """
-    router.is_torn = True
+    books.is_torn = True
     handles: dict[int, list[int]] = {}
-    while router.dropped:
-        link, handle = router.dropped.popleft()
+    while books.dropped:
+        link, handle = books.dropped.popleft()
         handles.setdefault(link.number, []).append(handle)
     for number, listed in handles.items():
-        link = router.links[number]
+        link = books.links[number]
         if link.is_stalled:
             link.owed_drops += listed
             continue
         for start in range(0, len(listed), HANDLES_PER_COMMAND):
             if not link.is_up:
                 break
-            entry = Drop()
+            entry = Drop(procedures)
             part = listed[start : start + HANDLES_PER_COMMAND]
-            entry.packed = pack((kinds.DROP, None, router.now, part))
-            if router.has_custom:
-                router._settling += 1
+            entry.packed = pack((kinds.DROP, None, books.now, part))
+            if books.has_custom:
+                books.settling += 1
             link.stage(entry)
-    router.is_torn = False
+    books.is_torn = False
 
 
-def say_goodbye(router: RouterCore, now: int) -> Goodbye:
+def say_goodbye(books: Books, now: int, lose_all: Callable[[str], None]) -> Goodbye:
     """Have every shard end, when it has answered what was sent before."""
-    goodbye = Goodbye(sum(link.is_up for link in router.links))
-    for link in router.links:
+    goodbye = Goodbye(books, sum(link.is_up for link in books.links), lose_all)
+    for link in books.links:
         was_up, was_stalled = link.is_up, link.is_stalled
         link.happen(ShardEvent.CLOSE)
         if was_stalled:  # not waited for again
             link.why = None
             for entry, was_sent in link.forget():
-                entry.lost(router, link, sent=was_sent)
+                entry.lost(link, sent=was_sent)
         waiting, link.waiting = link.waiting, deque()
         for entry in waiting:
-            entry.lost(router, link, sent=False)
+            entry.lost(link, sent=False)
         if was_up:
             close = Close(goodbye)
             close.packed = pack((kinds.CLOSE, None, now))

@@ -115,7 +115,7 @@ class Side(ScenarioInterpreter):
     @property
     def is_settled(self) -> bool:
         """Whether no handle waits to be let go."""
-        return self.shards is None or not any(router.dropped for router in self.routers)
+        return self.shards is None or not any(router.books.dropped for router in self.routers)
 
     def close(self) -> None:
         """Forget everything; the shards end."""

@@ -465,7 +465,7 @@ def test_an_interrupted_call_leaves_the_engine_sound() -> None:
 def test_an_interrupt_between_two_steps_that_belong_together_gives_up_the_shards(
     engine: ShardedEngine,
 ) -> None:
-    engine._router.is_torn = True  # what ^C leaves behind there
+    engine._router.books.is_torn = True  # what ^C leaves behind there
     workers = pids(engine)
     for number in (IN_SHARD_0, IN_SHARD_1):
         assert denied(engine.execute_pre_trade(buy(number)))[2].endswith(

@@ -51,7 +51,7 @@ def test_calls_in_flight_get_their_answers(host: Host, gate: Gate, journal: Jour
     host.in_flight(0, 2)
 
     closing = host.begin(lambda e: e.close())
-    assert eventually(lambda: host.engine._router.is_closed)
+    assert eventually(lambda: host.engine._router.books.is_closed)
     with pytest.raises(EngineClosed):
         host.execute(ours)
     assert not closing.done()
@@ -162,7 +162,7 @@ def test_closing_more_than_once_and_all_at_once(host: Host, gate: Gate) -> None:
     check = host.begin_execute(host.account_of(0), "WAIT")
     held = gate.meet()
     closings = [host.begin(lambda e: e.close()) for _ in range(4)]
-    assert eventually(lambda: host.engine._router.is_closed)
+    assert eventually(lambda: host.engine._router.books.is_closed)
 
     gate.let_go(held)
 

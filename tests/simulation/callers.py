@@ -77,7 +77,7 @@ class Caller:
         """Have the face say that time is up."""
         if not self.call.done:
             self.was_expired = True
-            self.call.expire(router, "no answer in time")
+            self.call.expire("no answer in time")
             assert self.call.done, "a call whose time is up is over"
 
     def cancel(self, error: BaseException) -> None:
@@ -348,7 +348,7 @@ class Desk:
 
     def close(self) -> None:
         """Begin to close the engine."""
-        if self._simulation.router.is_closed:
+        if self._simulation.router.books.is_closed:
             return
         self._count += 1
         self._simulation.end_stalled()

@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from simulator import Simulation
     from stations import Shard
 
-    from openpit.router.entries import Entry
-    from openpit.router.link import ShardLink
+    from openpit.router.link import Entry, ShardLink
 
 __all__ = ["Observer"]
 
@@ -166,7 +165,7 @@ class Observer:
     def _judge_error(self, caller: Caller, error: BaseException) -> None:
         links = self._router.links
         if isinstance(error, OutcomeUnknown):
-            is_cut_off = self._router.is_closed or any(link.state in _OVER for link in links)
+            is_cut_off = self._router.books.is_closed or any(link.state in _OVER for link in links)
             assert caller.was_expired or is_cut_off or self._has_seen_a_stall(caller), error
         elif isinstance(error, ShardDown):
             assert any(link.why is not None for link in links), error
@@ -175,7 +174,7 @@ class Observer:
         elif isinstance(error, ShardOverloaded):
             assert caller.was_expired or not self._router.may_wait, error
         elif isinstance(error, EngineClosed):
-            assert self._router.is_closed, error
+            assert self._router.books.is_closed, error
         else:
             expected = (AccountBlockError, AccountGroupRegistrationError, PolicyConfigureError)
             assert isinstance(error, expected) or str(error) in {
@@ -226,23 +225,25 @@ class Observer:
                 isinstance(entry, Drop) and not entry.is_settled for entry in link.pending
             )
         # The reply to a drop may be held back until all shards know of a block.
-        if self._router.has_custom:
-            assert self._router._settling >= settling
+        if self._router.books.has_custom:
+            assert self._router.books.settling >= settling
         else:
-            assert not self._router._settling
-        waiting = self._router._wide_waiting
-        if waiting and not self._router._settling:
-            assert self._router._exclusive is not None, "a procedure waits for nothing"
-        for call in self._router.woken:
+            assert not self._router.books.settling
+        waiting = self._router.procedures.waiting
+        if waiting and not self._router.books.settling:
+            assert self._router.procedures.exclusive is not None, "a procedure waits for nothing"
+        for call in self._router.books.woken:
             assert call.done, "woken too early"
-        assert len(set(map(id, self._router.woken))) == len(self._router.woken), "woken twice"
-        self._router.woken.clear()
-        self._router.news.clear()
+        assert len(set(map(id, self._router.books.woken))) == len(self._router.books.woken), (
+            "woken twice"
+        )
+        self._router.books.woken.clear()
+        self._router.books.news.clear()
 
     def _note_stall(self, link: ShardLink) -> None:
         stalls = self._stalls[link.number]
         now = self._simulation.number
-        assert link.is_stalled == (link in self._router.stalled)
+        assert link.is_stalled == (link in self._router.books.stalled)
         if link.is_stalled:
             assert not link.waiting, "something waits for a shard that is stalled"
             goes_on = bool(stalls) and stalls[-1][1] == now - 1
@@ -262,7 +263,7 @@ class Observer:
         assert in_flight - free <= link.credits, "more in flight than there are credits"
         assert all(entry.is_sent for entry in link.pending)
         assert not any(entry.is_sent for entry in link.waiting)
-        if link.waiting and not self._router._settling:
+        if link.waiting and not self._router.books.settling:
             # Any reply looks after them. (A big one that was withdrawn may leave room for others.)
             assert link.pending, "a command waits for nothing"
 
@@ -324,9 +325,9 @@ class Observer:
 
     def at_rest(self) -> None:
         """Nothing is on its way anywhere."""
-        assert not self._router._settling
-        assert self._router._exclusive is None
-        assert not self._router._wide_waiting
+        assert not self._router.books.settling
+        assert self._router.procedures.exclusive is None
+        assert not self._router.procedures.waiting
         alive = []
         for shard, link in zip(self._shards, self._router.links, strict=True):
             assert not link.pending

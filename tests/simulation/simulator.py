@@ -104,7 +104,7 @@ class Simulation:
         for _ in range(self.events):
             self.step()
         self._rest()
-        if not self.router.is_closed:
+        if not self.router.books.is_closed:
             self.desk.close()
             self._rest()
         self.observer.at_the_end()
@@ -210,7 +210,7 @@ class Simulation:
 
     def end_stalled(self) -> None:
         """End the workers that a face does not wait for when it closes."""
-        for link in self.router.stalled:
+        for link in self.router.books.stalled:
             shard = self.shards[link.number]
             if not shard.is_dead:
                 shard.die(0)
@@ -271,8 +271,8 @@ class Simulation:
         while True:
             self.number += 1
             moved = False
-            if self.router.dropped and not self.router.is_closed:
-                let_go(self.router)
+            if self.router.books.dropped and not self.router.books.is_closed:
+                let_go(self.router.books, self.router.procedures)
             for shard, link in zip(self.shards, self.router.links, strict=True):
                 if link.has_output:
                     self._write(shard)

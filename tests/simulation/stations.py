@@ -229,10 +229,10 @@ class Face(Runner):
     async def run_part(self, method: Callable[..., Any], *arguments: Any) -> Any:
         call = method(self.clock(), *arguments)
         try:
-            while call.feed(self.client):
+            while call.feed():
                 await Turn()
         except BaseException:
-            call.abandon(self.router)
+            call.abandon()
             raise
         if not call.done:
             await self._wait(call)
@@ -243,13 +243,13 @@ class Face(Runner):
         try:
             await Waiting(call)
         except BaseException:
-            call.abandon(self.router)
+            call.abandon()
             raise
         finally:
             call.waiter = None
 
     def abandon(self, call: Any) -> None:
-        call.abandon(self.router)
+        call.abandon()
 
     async def finalize(self, proxy: Any, *, commit: bool) -> None:
         await self.run(self.client.finalize, proxy, commit)
@@ -258,14 +258,14 @@ class Face(Runner):
         return await self.run(self.client.execute_request, proxy)
 
     def pass_on(self, service: int, operation: object) -> None:
-        if not self.router.is_closed:
+        if not self.router.books.is_closed:
             self.client.quote(self.clock(), service, operation)
 
     def stats(self) -> list[Any]:
         return [link.stats() for link in self.router.links]
 
     async def close(self) -> None:
-        if not self.router.is_closed:
+        if not self.router.books.is_closed:
             call = self.router.close(self.clock())
             if not call.done:
                 await self._wait(call)

@@ -21,7 +21,7 @@ from openpit.faces.forks import let_go_in_copies
 from openpit.faces.news import tell
 from openpit.faces.pipes import Port
 from openpit.faces.watch import STALL_SECONDS, Watch
-from openpit.router.entries import INTERRUPTED
+from openpit.router.calls import INTERRUPTED
 from openpit.router.link import Runner
 from openpit.shards.process import GONE
 from openpit.wire.limits import MARKET_BACKLOG
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from openpit.client.client import Client
     from openpit.marketdata.service import MarketDataService
+    from openpit.router.calls import Call
     from openpit.router.core import RouterCore
-    from openpit.router.entries import Call
     from openpit.router.stats import ShardStats
     from openpit.shards.process import Worker
 
@@ -115,7 +115,7 @@ class AsyncDriver(Runner):
         loop = self._loop
         if loop.is_closed():
             raise loop_closed()
-        if self.router.is_torn:
+        if self.router.books.is_torn:
             self._mend()
         call = method(self.clock(), *arguments)
         if not self._flush_is_due:
@@ -131,7 +131,7 @@ class AsyncDriver(Runner):
             try:
                 await future
             except BaseException:
-                call.abandon(self.router)
+                call.abandon()
                 raise
             finally:
                 waiting.discard(call)
@@ -146,18 +146,18 @@ class AsyncDriver(Runner):
         router = self.router
         if self._loop.is_closed():
             raise loop_closed()
-        if router.is_torn:
+        if router.books.is_torn:
             self._mend()
         call = method(self.clock(), *arguments)
         frames = 0
-        while call.feed(self.client):
+        while call.feed():
             self._flush()
             frames += 1
             if frames % FRAMES_PER_TURN == 0:
                 try:
                     await asyncio.sleep(0)
                 except BaseException:
-                    call.abandon(router)
+                    call.abandon()
                     raise
         self._flush()
         if not call.done:
@@ -173,14 +173,14 @@ class AsyncDriver(Runner):
         try:
             await future
         except BaseException:
-            call.abandon(self.router)
+            call.abandon()
             raise
         finally:
             self._waiting.discard(call)
 
     def abandon(self, call: Call) -> None:
         """Give up a call whose caller has gone."""
-        call.abandon(self.router)
+        call.abandon()
 
     async def finalize(self, proxy: Any, *, commit: bool) -> None:
         """Commit or roll back what a proxy stands for."""
@@ -195,7 +195,7 @@ class AsyncDriver(Runner):
     def _flush(self) -> None:
         """Send what this turn of the loop has staged."""
         self._flush_is_due = False
-        if self.router.is_torn:
+        if self.router.books.is_torn:
             self._mend()
         for port in self._ports:
             if port.link.has_output:
@@ -203,12 +203,12 @@ class AsyncDriver(Runner):
                 port.send(self.router)
                 if port.has_backlog and not had_backlog:
                     self._loop.add_writer(port.command_fd, self._writable, port)
-        if self.router.woken:
+        if self.router.books.woken:
             self._wake()
 
     def readable(self, place: int) -> None:
         """Take the replies of the shard at a place of the list."""
-        if self.router.is_torn:
+        if self.router.books.is_torn:
             self._mend()
         port = self._ports[place]
         port.receive(self.router)
@@ -216,7 +216,7 @@ class AsyncDriver(Runner):
 
     def ended(self, place: int) -> None:
         """Give up the shard at a place of the list, whose worker has ended."""
-        if self.router.is_torn:
+        if self.router.books.is_torn:
             self._mend()
         port = self._ports[place]
         port.ended(self.router)
@@ -230,7 +230,7 @@ class AsyncDriver(Runner):
         self.router.stop_procedures()
         for port in self._ports:
             port.give_up(self.router, INTERRUPTED)
-        self.router.is_torn = False
+        self.router.books.is_torn = False
         for port in self._ports:
             self._after(port)
 
@@ -243,10 +243,10 @@ class AsyncDriver(Runner):
         """Do what follows from what a port has just brought."""
         if port.is_over:
             self._unwatch(port)
-        if self.router.woken:
+        if self.router.books.woken:
             self._wake()
         self._flush()
-        if self.router.news:
+        if self.router.books.news:
             tell(self.router, self._on_shard_down)
 
     def _unwatch(self, port: Port) -> None:
@@ -255,7 +255,7 @@ class AsyncDriver(Runner):
         )
 
     def _wake(self) -> None:
-        woken = self.router.woken
+        woken = self.router.books.woken
         while woken:
             future = woken.pop().waiter
             if not future.done():
@@ -276,13 +276,13 @@ class AsyncDriver(Runner):
                 answer = self._timeout if call.is_sent else max(self._timeout, self._max_wait)
                 seen = since + answer, since + self._max_wait
             elif now >= (seen[0] if call.is_sent else seen[1]):
-                call.expire(self.router, f"no answer within {self._timeout:g} s")
+                call.expire(f"no answer within {self._timeout:g} s")
                 continue
             deadlines[call] = seen
         self._deadlines = deadlines
         self._wake()
         self._flush()  # what waited for those alone
-        if self._waiting or self.router.stalled:
+        if self._waiting or self.router.books.stalled:
             self._timer = self._loop.call_later(self._look_every, self._look)
 
     def _look_after(self, now: float) -> None:
@@ -293,7 +293,7 @@ class AsyncDriver(Runner):
                 port.look_after(self.router)
             if port.is_over:
                 self._unwatch(port)
-        if self.router.news:
+        if self.router.books.news:
             tell(self.router, self._on_shard_down)
 
     # --- shards --------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ class AsyncDriver(Runner):
                     async with asyncio.timeout_at(at):
                         await call.waiter
                 except TimeoutError:
-                    call.expire(router, f"not up within {seconds:g} s")
+                    call.expire(f"not up within {seconds:g} s")
         for call in calls:
             call.result()
 
@@ -322,7 +322,7 @@ class AsyncDriver(Runner):
 
     def pass_on(self, service: int, operation: object) -> None:
         """Send a change of market data to every shard, ahead of the next order."""
-        if self.router.is_closed or self._loop.is_closed():
+        if self.router.books.is_closed or self._loop.is_closed():
             return
         if get_ident() != self._thread:
             self._loop.call_soon_threadsafe(self._pass_on, service, operation)
@@ -331,9 +331,9 @@ class AsyncDriver(Runner):
 
     def _pass_on(self, service: int, operation: object) -> None:
         router = self.router
-        if router.is_closed:
+        if router.books.is_closed:
             return
-        if router.is_torn:
+        if router.books.is_torn:
             self._mend()
         self.client.quote(self.clock(), service, operation)
         if not self._flush_is_due:
@@ -390,11 +390,11 @@ class AsyncDriver(Runner):
         if self._loop.is_closed():
             self._ends.run()
             return
-        if router.is_torn:
+        if router.books.is_torn:
             self._mend()
-        if router.is_closed:
+        if router.books.is_closed:
             return
-        for link in router.stalled:  # it has had its time
+        for link in router.books.stalled:  # it has had its time
             self._ports[link.number].worker.kill()
         call = router.close(self.clock())
         self._flush()
@@ -435,7 +435,7 @@ class AsyncDriver(Runner):
     def retire(self) -> bool:
         """Be closed at once, and use no descriptor any more; tell whether the loop polls none."""
         router, loop = self.router, self._loop
-        for link in router.stalled:
+        for link in router.books.stalled:
             self._ports[link.number].worker.kill()
         router.retire()
         for port in self._ports:

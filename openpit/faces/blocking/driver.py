@@ -25,7 +25,7 @@ from openpit.faces.interrupts import hold, release, through
 from openpit.faces.news import tell
 from openpit.faces.pipes import Port
 from openpit.faces.watch import STALL_SECONDS, Watch
-from openpit.router.entries import INTERRUPTED, Call
+from openpit.router.calls import INTERRUPTED, Call
 from openpit.router.link import Runner
 from openpit.shards.process import GONE
 from openpit.shards.worker import LOOKS, await_ready
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from openpit.client.client import Client
     from openpit.marketdata.service import MarketDataService
     from openpit.router.core import RouterCore
+    from openpit.router.link import Books
     from openpit.router.stats import ShardStats
     from openpit.shards.process import Worker
 
@@ -62,8 +63,8 @@ class _Bystander(Call):
 
     __slots__ = ("is_over",)
 
-    def __init__(self, is_over: Callable[[], bool]) -> None:
-        super().__init__()
+    def __init__(self, books: Books, is_over: Callable[[], bool]) -> None:
+        super().__init__(books)
         self.is_over: Final = is_over
 
 
@@ -135,9 +136,9 @@ class BlockingDriver(Runner):
             is_held = hold()
             try:
                 with self._lock:
-                    if router.is_torn:
+                    if router.books.is_torn:
                         self._mend()
-                    if router.stalled:
+                    if router.books.stalled:
                         self._attend()
                     call = method(self.clock(), *arguments)
                     self._send()
@@ -160,7 +161,7 @@ class BlockingDriver(Runner):
             finally:
                 if is_held:
                     release()
-            if router.news:
+            if router.books.news:
                 tell(router, self._on_shard_down)
             return call.result()
         except BaseException:
@@ -190,7 +191,7 @@ class BlockingDriver(Runner):
             finally:
                 if is_held:
                     release()
-            if self.router.news:
+            if self.router.books.news:
                 tell(self.router, self._on_shard_down)
         except BaseException:
             call = None  # as above
@@ -204,18 +205,18 @@ class BlockingDriver(Runner):
     def _feed(self, call: Any) -> bool:
         """Encode and send a frame of a call; tell whether there is more."""
         with self._lock:
-            if self.router.is_torn:
+            if self.router.books.is_torn:
                 self._mend()
-            is_more: bool = call.feed(self.client)
+            is_more: bool = call.feed()
             self._send()
             if is_more and self._reader is None and any(one.waiting for one in self.router.links):
                 self._handle(self._poller.poll(0))  # credit may have come
         return is_more
 
     def _begin(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        if self.router.is_torn:
+        if self.router.books.is_torn:
             self._mend()
-        if self.router.stalled:
+        if self.router.books.stalled:
             self._attend()
         return method(self.clock(), *arguments)
 
@@ -235,7 +236,7 @@ class BlockingDriver(Runner):
         self.router.stop_procedures()
         for port in self._ports:
             port.give_up(self.router, INTERRUPTED)
-        self.router.is_torn = False
+        self.router.books.is_torn = False
 
     # --- waiting; the lock is not held ------------------------------------------------------------
 
@@ -266,9 +267,9 @@ class BlockingDriver(Runner):
 
     def _look_after(self, now: float) -> bool:
         """Do so; tell whether there is one that was not known before."""
-        before = len(self.router.stalled)
+        before = len(self.router.books.stalled)
         over = self._watch.look(now)
-        is_news = bool(over) or len(self.router.stalled) != before
+        is_news = bool(over) or len(self.router.books.stalled) != before
         for link, why in over:
             port = self._ports[link.number]
             port.give_up(self.router, why)
@@ -285,7 +286,7 @@ class BlockingDriver(Runner):
     def _expire(self, call: Call) -> None:
         with self._lock:
             if not call.done:
-                call.expire(self.router, f"no answer within {self._timeout:g} s")
+                call.expire(f"no answer within {self._timeout:g} s")
             self._send()  # what waited for this call alone
             self._hand_over()
 
@@ -321,10 +322,10 @@ class BlockingDriver(Runner):
         """Give up a call whose caller has gone: an exception came that is none of its own."""
         self._leave(call)
         with self._lock:
-            if self.router.is_torn:
+            if self.router.books.is_torn:
                 call.done = True  # its shards are given up, and it with them
             else:
-                call.abandon(self.router)
+                call.abandon()
 
     def _leave(self, call: Call) -> None:
         """Wait no more."""
@@ -350,13 +351,13 @@ class BlockingDriver(Runner):
                     return
 
     def _wake_done(self) -> None:
-        woken = self.router.woken
+        woken = self.router.books.woken
         while woken:
             _ring(woken.pop())
 
     def _handle(self, ready: list[tuple[int, int]]) -> None:
         """Do what the pipes ask for; the lock is held."""
-        if self.router.is_torn:
+        if self.router.books.is_torn:
             self._mend()
         if self._is_retired:
             return
@@ -377,7 +378,7 @@ class BlockingDriver(Runner):
         if not self._is_told:
             for port in self._ports:
                 port.look_after(self.router)
-        if self.router.woken:
+        if self.router.books.woken:
             self._wake_done()
         self._send()  # what got its credit just now
 
@@ -428,7 +429,7 @@ class BlockingDriver(Runner):
             while not call.done:
                 remaining = deadline - monotonic()
                 if remaining <= 0:
-                    call.expire(router, f"not up within {seconds:g} s")
+                    call.expire(f"not up within {seconds:g} s")
                 else:
                     self._turn(call, min(remaining, self._look_every))
         for call in calls:
@@ -447,9 +448,9 @@ class BlockingDriver(Runner):
         try:
             with self._lock:
                 router = self.router
-                if router.is_closed:
+                if router.books.is_closed:
                     return
-                if router.is_torn:
+                if router.books.is_torn:
                     self._mend()
                 self.client.quote(self.clock(), service, operation)
                 is_due = any(link.staged >= STAGED_QUOTES for link in router.links)
@@ -457,7 +458,7 @@ class BlockingDriver(Runner):
                     self._send()
             if is_due:
                 self._hold_back_all_quotes()
-            if self.router.news:
+            if self.router.books.news:
                 tell(self.router, self._on_shard_down)
         finally:
             if is_held:
@@ -474,7 +475,9 @@ class BlockingDriver(Runner):
         if link.is_stalled:  # what it misses, it misses for ever
             self._give_up(port, f"{link.in_flight} quotes behind, and taking none")
             return
-        bystander = _Bystander(lambda: not link.is_up or link.in_flight <= MARKET_BACKLOG)
+        bystander = _Bystander(
+            self.router.books, lambda: not link.is_up or link.in_flight <= MARKET_BACKLOG
+        )
         answered, deadline = link.answered, monotonic() + self._timeout
         while not bystander.is_over():
             remaining = deadline - monotonic()
@@ -499,7 +502,7 @@ class BlockingDriver(Runner):
         is_held = hold()
         try:
             with self._lock:
-                if not self.router.is_closed:
+                if not self.router.books.is_closed:
                     self._attend()
                     self._send()
                     self._hand_over()
@@ -507,7 +510,7 @@ class BlockingDriver(Runner):
         finally:
             if is_held:
                 release()
-        if self.router.news:
+        if self.router.books.news:
             tell(self.router, self._on_shard_down)
         return pictures
 
@@ -522,15 +525,17 @@ class BlockingDriver(Runner):
         try:
             with self._lock:
                 router = self.router
-                if router.is_torn:
+                if router.books.is_torn:
                     self._mend()
                     router.close(self.clock())
-                elif not router.is_closed:
-                    for link in router.stalled:  # it has had its time
+                elif not router.books.is_closed:
+                    for link in router.books.stalled:  # it has had its time
                         self._ports[link.number].worker.kill()
                     router.close(self.clock())
                 self._send()
-            self._wait_for(_Bystander(lambda: all(port.is_over for port in self._ports)))
+            self._wait_for(
+                _Bystander(self.router.books, lambda: all(port.is_over for port in self._ports))
+            )
             self._give_up_the_rest()
             self._end_feeds()
             self._ends.run()
@@ -544,7 +549,7 @@ class BlockingDriver(Runner):
         A thread may be in a call still: it is told, and leaves.
         """
         with self._lock:
-            for link in self.router.stalled:
+            for link in self.router.books.stalled:
                 self._ports[link.number].worker.kill()
             self.router.retire()
             self._is_retired = True
@@ -554,7 +559,7 @@ class BlockingDriver(Runner):
             self._hand_over()
             if self._reader is not None and self._ends.descriptors:
                 self._wake_reader()
-        gone = _Bystander(lambda: self._reader is None)
+        gone = _Bystander(self.router.books, lambda: self._reader is None)
         self._wait_for(gone, LEAVE_SECONDS)
         return gone.is_over()
 

@@ -71,9 +71,9 @@ class Desk:
                 open_handles[handle._link.number].add(handle._handle)
         assert [set(worker.open_handles) for worker in workers_of(self.engine)] == open_handles
         router = self.engine._router
-        assert router._exclusive is None
-        assert not router._wide_waiting
-        assert not router.dropped
+        assert router.procedures.exclusive is None
+        assert not router.procedures.waiting
+        assert not router.books.dropped
 
     async def accepts(self, quantity: str = "10") -> list[bool]:
         """Whether an order of each shard would pass."""
@@ -345,7 +345,7 @@ def test_closing_ends_every_call_however_it_ends_itself(run: Any) -> None:
 
         outcome = await cancelled_at(turn, engine.close())
 
-        if engine._router.is_closed:  # else it was cancelled before it began
+        if engine._router.books.is_closed:  # else it was cancelled before it began
             async with asyncio.timeout(5):
                 await asyncio.gather(*others, return_exceptions=True)
         await engine.close()

@@ -200,7 +200,7 @@ def calling(call: Call) -> Callable[[], tuple[Desk, Callable[[], object]]]:
 @every_call
 def test_an_interrupt_at_any_moment_leaves_the_engine_sound(call: Call) -> None:
     for desk in interrupted_everywhere(calling(call), among=some):
-        assert not desk.engine._router.is_torn
+        assert not desk.engine._router.books.is_torn
         desk.assert_sound()
         desk.engine.close()
 
@@ -210,7 +210,7 @@ def test_what_comes_in_the_midst_of_bookkeeping_costs_the_shards_and_nothing_els
     call: Call,
 ) -> None:
     for desk in interrupted_everywhere(calling(call), among=some, **STRIKE):
-        if desk.engine._router.is_torn:
+        if desk.engine._router.books.is_torn:
             desk.assert_given_up()
         else:
             desk.at_rest()
@@ -239,7 +239,7 @@ def test_an_interrupt_comes_through_after_whatever_another_exception_has_left(ca
 
 def test_whoever_reads_the_pipes_next_gives_up_the_shards() -> None:
     desk = Desk()
-    desk.engine._router.is_torn = True  # what an exception in another thread has left behind
+    desk.engine._router.books.is_torn = True  # what an exception in another thread has left behind
 
     assert [shard.state for shard in desk.engine.stats()] == ["down", "down"]
 
@@ -254,7 +254,7 @@ def test_a_loop_that_an_exception_has_ended_and_that_runs_again(comes_first: str
     in_flight = loop.create_task(engine.execute_pre_trade(buy(IN_SHARD_1)))
     loop.run_until_complete(asyncio.sleep(0))
     loop.run_until_complete(asyncio.sleep(0))
-    engine._router.is_torn = True  # what the exception has left behind
+    engine._router.books.is_torn = True  # what the exception has left behind
 
     if comes_first == "a call":
         with pytest.raises(ShardDown):

@@ -56,7 +56,7 @@ def test_a_run_may_end_in_the_middle_of_a_batch_and_begin_there() -> None:
     bench = Bench()
     batches = [bench.many(*[IN_SHARD_0] * 3) for _ in range(2)]
     for batch in batches:
-        assert not batch.feed(bench.client)
+        assert not batch.feed()
     bench.reply(0, (kinds.ACCEPTED, 1, 2), (kinds.REJECTED, 3, ()), (kinds.ACCEPTED, 4, 1))
     assert [result.ok for result in batches[0].result()] == [True, True, False]
     assert not batches[1].done
@@ -90,7 +90,7 @@ def test_a_reply_that_fits_nothing_ends_the_connection(reply: tuple[Any, ...]) -
 @pytest.mark.parametrize("reply", WRONG_REPLIES, ids=repr)
 def test_a_reply_that_fits_no_batch_ends_the_connection(reply: tuple[Any, ...]) -> None:
     bench = Bench()
-    bench.many(IN_SHARD_0).feed(bench.client)
+    bench.many(IN_SHARD_0).feed()
     with pytest.raises(WireError):
         bench.reply(0, reply)
 
@@ -101,7 +101,7 @@ def test_every_kind_of_call_takes_only_its_kinds_of_reply() -> None:
         lambda client: client.execute_dry_run(NOW, buy(IN_SHARD_0)),
         lambda client: client.drop_copy(NOW, buy(IN_SHARD_0)),
         lambda client: client.report(NOW, report(IN_SHARD_0)),
-        lambda client: client.report_many(NOW, [report(IN_SHARD_0)]).feed(client),
+        lambda client: client.report_many(NOW, [report(IN_SHARD_0)]).feed(),
         lambda client: client.adjust(NOW, IN_SHARD_0, []),
         lambda client: client.administer(NOW, IN_SHARD_0, "unblock"),
         lambda client: client.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
@@ -114,9 +114,9 @@ def test_every_kind_of_call_takes_only_its_kinds_of_reply() -> None:
             bench.reply(0, (kinds.READY, 1))
     bench = Bench(shards=1, custom=True)
     batch = bench.many(1)
-    batch.feed(bench.client)
+    batch.feed()
     bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
-    bench.client.commit_many(NOW, [batch.result()[0].reservation]).feed(bench.client)
+    bench.client.commit_many(NOW, [batch.result()[0].reservation]).feed()
     with pytest.raises(WireError, match="not a reply to this command"):
         bench.reply(0, (kinds.READY, 2))
 
@@ -133,7 +133,7 @@ def test_what_a_policy_raises_says_nothing_of_the_connection() -> None:
         client.report_many(NOW, [report(IN_SHARD_0)]),
     ]
     for batch in calls[3:]:
-        batch.feed(client)
+        batch.feed()
     for seq, call in enumerate(calls, start=1):
         bench.reply(0, (kinds.RAISED, seq, *theirs))
         with pytest.raises((WireError, ExceptionGroup)) as caught:
@@ -158,11 +158,11 @@ def test_an_order_of_no_account_raises_what_a_policy_raised() -> None:
 def test_handles_whose_failures_do_not_fit_into_a_frame_are_all_told() -> None:
     bench = Bench(shards=1, custom=True)
     batch = bench.many(1, 2)
-    batch.feed(bench.client)
+    batch.feed()
     for seq in (1, 2):
         bench.reply(0, (kinds.RESERVED, seq, True, (), ()))
     call = bench.client.commit_many(NOW, [result.reservation for result in batch.result()])
-    call.feed(bench.client)  # type: ignore[attr-defined]  # a call over many items
+    call.feed()  # type: ignore[attr-defined]  # a call over many items
     state = (1, (1, "too many"), None)
     bench.reply(0, (kinds.RAISED, 3, "openpit.errors", "FrameTooLarge", state, "too many", ""))
     with pytest.raises(ExceptionGroup, match="commit_many failed at index 0, 1"):
@@ -202,7 +202,7 @@ def test_a_worker_that_ends_or_hangs_while_it_starts() -> None:
     with pytest.raises(ShardStartError, match="shard 0: it ended"):
         call.result()
     router, link, call = start_of()
-    call.expire(router, "not up within 60 s")
+    call.expire("not up within 60 s")
     with pytest.raises(ShardStartError, match="shard 0: not up within 60 s"):
         call.result()
     assert router.close(NOW).done
@@ -220,7 +220,7 @@ def test_commands_wait_for_credit_in_order() -> None:
     assert [call.is_sent for call in calls] == [True, True, False, False]
     bench.reply(0, (kinds.ACCEPTED, 1, 1))
     assert [call.is_sent for call in calls] == [True, True, True, False]
-    calls[3].expire(bench.router, DONE_WAITING)
+    calls[3].expire(DONE_WAITING)
     with pytest.raises(ShardOverloaded, match="shard 0 has had no credit in time: 2 commands"):
         calls[3].result()
     assert len(bench.sent(0)) == 1
@@ -231,7 +231,7 @@ def test_what_would_fit_does_not_overtake_what_waits() -> None:
     for _ in range(2):
         bench.client.execute(NOW, buy(IN_SHARD_0))
     batch = bench.many(*[IN_SHARD_0] * 2)
-    while batch.feed(bench.client):
+    while batch.feed():
         pass
     assert not bench.client.execute(NOW, buy(IN_SHARD_0)).is_sent
 
@@ -240,7 +240,7 @@ def test_a_call_that_gives_up_waiting_is_never_sent() -> None:
     bench = Bench(credit=1)
     bench.client.execute(NOW, buy(IN_SHARD_0))
     call = bench.client.execute(NOW, buy(IN_SHARD_0))
-    call.abandon(bench.router)
+    call.abandon()
     bench.reply(0, (kinds.ACCEPTED, 1, 1))
     assert len(bench.sent(0)) == 1
 
@@ -251,7 +251,7 @@ def test_without_leave_to_wait_the_answer_comes_at_once() -> None:
     with pytest.raises(ShardOverloaded):
         bench.client.execute(NOW, buy(IN_SHARD_0)).result()
     batch = bench.many(*[IN_SHARD_0] * 2)
-    while batch.feed(bench.client):
+    while batch.feed():
         pass
     for seq in (1, 2, 3):
         bench.reply(0, (kinds.ACCEPTED, seq, 1))
@@ -262,14 +262,14 @@ def test_a_batch_that_found_no_credit_is_denied() -> None:
     bench = Bench(credit=1)
     bench.client.execute(NOW, buy(IN_SHARD_0))
     batch = bench.many(IN_SHARD_0)
-    while batch.feed(bench.client):
+    while batch.feed():
         pass
-    batch.expire(bench.router, DONE_WAITING)
+    batch.expire(DONE_WAITING)
     assert batch.result()[0].rejects[0].details == "shard 0: no credit in time"
     given_up = bench.many(IN_SHARD_0)
-    while given_up.feed(bench.client):
+    while given_up.feed():
         pass
-    given_up.abandon(bench.router)
+    given_up.abandon()
     assert bench.router.links[0].stats().waiting == 0
 
 
@@ -279,11 +279,11 @@ def test_a_batch_that_found_no_credit_is_denied() -> None:
 def test_a_late_answer_is_let_go() -> None:
     bench = Bench(custom=True)
     call = bench.client.execute(NOW, buy(IN_SHARD_0))
-    call.expire(bench.router, DONE_WAITING)
+    call.expire(DONE_WAITING)
     assert call.result().rejects[0].details == f"shard 0: {DONE_WAITING}"
     bench.sent(0)
     bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
-    assert list(bench.router.dropped) == [(bench.router.links[0], 1)]
+    assert list(bench.router.books.dropped) == [(bench.router.links[0], 1)]
     late = bench.client.execute(NOW, buy(IN_SHARD_0))
     assert [command[0] for command in bench.sent(0)] == [kinds.DROP]
     assert not late.is_sent  # with custom policies, nothing overtakes a rollback
@@ -306,12 +306,12 @@ def test_what_nobody_holds_is_rolled_back_at_the_time_of_the_next_call(check: An
 def test_a_late_answer_of_a_batch_is_let_go() -> None:
     bench = Bench(custom=True)
     batch = bench.many(*[IN_SHARD_0] * 3)
-    batch.feed(bench.client)
+    batch.feed()
     bench.reply(0, (kinds.ACCEPTED, 1, 1))
-    batch.expire(bench.router, DONE_WAITING)
+    batch.expire(DONE_WAITING)
     assert [result.ok for result in batch.result()] == [True, False, False]
     bench.reply(0, (kinds.RESERVED, 2, True, (), ()), (kinds.ACCEPTED, 3, 1))
-    assert list(bench.router.dropped) == [(bench.router.links[0], 2)]
+    assert list(bench.router.books.dropped) == [(bench.router.links[0], 2)]
 
 
 def test_what_was_sent_and_not_answered_is_unknown() -> None:
@@ -321,9 +321,9 @@ def test_what_was_sent_and_not_answered_is_unknown() -> None:
         bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
     ]
     batch = bench.client.report_many(NOW, [report(IN_SHARD_0)])
-    batch.feed(bench.client)
+    batch.feed()
     for call in (*calls, batch):
-        call.expire(bench.router, DONE_WAITING)
+        call.expire(DONE_WAITING)
     for call in calls:
         with pytest.raises(OutcomeUnknown, match="may or may not have been applied"):
             call.result()
@@ -339,10 +339,10 @@ def test_procedures_are_done_one_at_a_time() -> None:
         for _ in range(4)
     ]
     assert len(bench.sent(0)) == 1
-    procedures[1].expire(bench.router, DONE_WAITING)
+    procedures[1].expire(DONE_WAITING)
     with pytest.raises(ShardOverloaded):
         procedures[1].result()
-    procedures[2].abandon(bench.router)
+    procedures[2].abandon()
     bench.reply(0, (kinds.DONE, 1, 1))
     assert procedures[0].done
     assert len(bench.sent(0)) == 1
@@ -354,7 +354,7 @@ def test_an_order_of_no_account_whose_time_is_up_is_denied() -> None:
     bench = Bench()
     call = bench.client.execute(NOW, buy(None))
     bench.reply(0, (kinds.ANSWER, 1, False))
-    call.expire(bench.router, DONE_WAITING)
+    call.expire(DONE_WAITING)
     assert call.result().rejects[0].details == f"shard 1: {DONE_WAITING}"
     bench.reply(1, (kinds.ANSWER, 1, False))  # it goes on, and nobody looks
     assert [command[0] for command in bench.sent(0)] == [kinds.ADMINISTER, kinds.EXECUTE]
@@ -369,10 +369,10 @@ def test_in_flight_at_a_lost_shard() -> None:
     check = bench.client.execute(NOW, buy(IN_SHARD_0))
     sent = bench.client.report(NOW, report(IN_SHARD_0))
     batch = bench.many(IN_SHARD_0)
-    batch.feed(bench.client)
+    batch.feed()
     waiting = bench.client.report(NOW, report(IN_SHARD_0))
     reports = bench.client.report_many(NOW, [report(IN_SHARD_0)])
-    reports.feed(bench.client)
+    reports.feed()
     bench.router.lose(bench.router.links[0], "it ended")
     bench.router.lose(bench.router.links[0], "again")
     assert check.result().rejects[0].details == "shard 0: it ended"
@@ -384,10 +384,12 @@ def test_in_flight_at_a_lost_shard() -> None:
     with pytest.raises(ExceptionGroup) as group:
         reports.result()
     assert isinstance(group.value.exceptions[0], ShardDown)
-    assert [(event, link.number) for event, link in bench.router.news] == [(ShardEvent.LOST, 0)]
+    assert [(event, link.number) for event, link in bench.router.books.news] == [
+        (ShardEvent.LOST, 0)
+    ]
     assert bench.client.execute(NOW, buy(IN_SHARD_1)).is_sent
     denied = bench.many(IN_SHARD_0)
-    denied.feed(bench.client)
+    denied.feed()
     assert denied.result()[0].rejects[0].details == "shard 0: it ended"
 
 
@@ -396,14 +398,14 @@ def interrupted(bench: Bench, call: Any) -> KeyboardInterrupt:
     try:
         raise KeyboardInterrupt  # noqa: TRY301 - as a signal's handler does
     except KeyboardInterrupt as interrupt:
-        call.abandon(bench.router)
+        call.abandon()
         return interrupt
 
 
 def test_an_interrupt_carries_what_the_shards_have_answered() -> None:
     bench = Bench()
     reports = bench.client.report_many(NOW, [report(IN_SHARD_1), report(IN_SHARD_0)])
-    reports.feed(bench.client)
+    reports.feed()
     bench.reply(0, (kinds.DONE, 1, 1))
     stopped: Any = interrupted(bench, reports)
     unanswered, applied = stopped.results
@@ -413,7 +415,7 @@ def test_an_interrupt_carries_what_the_shards_have_answered() -> None:
     bench.reply(1, (kinds.DONE, 1, 1))  # comes too late, and harms nothing
 
     many = bench.many(IN_SHARD_0, IN_SHARD_1)
-    many.feed(bench.client)
+    many.feed()
     bench.reply(0, (kinds.ACCEPTED, 2, 1))
     assert not hasattr(interrupted(bench, many), "results")  # nobody holds what was accepted
 
@@ -521,7 +523,7 @@ def test_a_reply_waits_for_no_engine_wide_block_but_its_own() -> None:
 def test_a_run_of_orders_behind_an_engine_wide_block_waits_too() -> None:
     bench = Bench(custom=True)
     batch = bench.many(*[IN_SHARD_0] * 2)
-    batch.feed(bench.client)
+    batch.feed()
     bench.reply(0, (kinds.ARMED, 1, (True, False)), (kinds.ACCEPTED, 1, 2))
     assert not batch.done
     bench.reply(0, (kinds.DONE, 3, 1))
@@ -535,9 +537,9 @@ ARMED = (kinds.ARMED, 1, (True, False))
 def test_a_batch_whose_time_is_up_behind_an_engine_wide_block_ends() -> None:
     bench = Bench(custom=True)
     batch = bench.many(*[IN_SHARD_0] * 2)
-    batch.feed(bench.client)
+    batch.feed()
     bench.reply(0, ARMED, (kinds.ACCEPTED, 1, 1))
-    batch.expire(bench.router, DONE_WAITING)
+    batch.expire(DONE_WAITING)
     details = [result.rejects[0].details for result in batch.result()]
     assert details == [f"shard 0: {DONE_WAITING}"] * 2
 
@@ -546,11 +548,11 @@ def test_what_waited_for_an_engine_wide_block_is_delivered_once() -> None:
     bench = Bench(custom=True, credit=1)
     bench.client.execute(NOW, buy(IN_SHARD_1))
     batch = bench.many(IN_SHARD_0, IN_SHARD_1)
-    while batch.feed(bench.client):
+    while batch.feed():
         pass
     bench.reply(0, ARMED, (kinds.ACCEPTED, 1, 1), (kinds.DONE, 2, 1))
     bench.reply(1, (kinds.ACCEPTED, 1, 1), (kinds.DONE, 2, 1))  # the other order is on its way now
-    batch.expire(bench.router, DONE_WAITING)
+    batch.expire(DONE_WAITING)
     assert [result.ok for result in batch.result()] == [True, False]
 
 
@@ -570,19 +572,19 @@ def test_a_handle_whose_end_was_never_sent_is_open_still() -> None:
 def test_a_list_of_handles_that_found_no_credit_leaves_them_open() -> None:
     bench = Bench(custom=True, credit=1)
     batch = bench.many(IN_SHARD_0)
-    while batch.feed(bench.client):
+    while batch.feed():
         pass
     bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
     [reservation] = [result.reservation for result in batch.result()]
     bench.client.execute(NOW, buy(IN_SHARD_0))
     call: Any = bench.client.commit_many(NOW, [reservation])
-    call.feed(bench.client)
-    call.expire(bench.router, DONE_WAITING)
+    call.feed()
+    call.expire(DONE_WAITING)
     with pytest.raises(ExceptionGroup, match="failed at index 0"):
         call.result()
     bench.reply(0, (kinds.ACCEPTED, 2, 1))
     bench.sent(0)
-    bench.client.commit_many(NOW, [reservation]).feed(bench.client)  # type: ignore[attr-defined]
+    bench.client.commit_many(NOW, [reservation]).feed()  # type: ignore[attr-defined]
     assert [command[3] for command in bench.sent(0)] == [(1,)]
 
 
@@ -675,7 +677,7 @@ def test_closing_ends_what_waits_and_lets_end_what_is_in_flight() -> None:
     assert not goodbye.done
     bench.router.lose(bench.router.links[1], "it ended")
     assert goodbye.done
-    assert bench.router.news == []
+    assert bench.router.books.news == []
     assert {link.state for link in bench.router.links} == {ShardState.CLOSED}
 
 
@@ -683,7 +685,7 @@ def test_closing_has_an_end() -> None:
     bench = Bench()
     call = bench.client.execute(NOW, buy(IN_SHARD_0))
     goodbye = bench.router.close(NOW)
-    goodbye.expire(bench.router, "no answer")
+    goodbye.expire("no answer")
     assert goodbye.done
     assert not call.result().ok
 

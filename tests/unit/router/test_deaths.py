@@ -98,9 +98,9 @@ async def assert_half_alive(engine: Any, living: int) -> None:
     await accounts.block_group(7, "closed for good")
     assert not (await engine.execute_pre_trade(buy(mine, "5"))).ok
     router = engine._router
-    assert router._exclusive is None
-    assert not router._wide_waiting
-    assert not router._settling
+    assert router.procedures.exclusive is None
+    assert not router.procedures.waiting
+    assert not router.books.settling
 
 
 @pytest.mark.parametrize("dying", [0, 1])

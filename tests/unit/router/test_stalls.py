@@ -17,7 +17,7 @@ from openpit.wire.frames import frame, pack
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openpit.router.entries import Call
+    from openpit.router.calls import Call
 
 SILENT = "no answer within 5 s"
 STALLED = f"shard 0: stalled: {SILENT}"
@@ -58,7 +58,9 @@ def test_what_is_under_way_ends_for_whoever_waits() -> None:
     with pytest.raises(OutcomeUnknown, match="the call may or may not have been applied"):
         sent.result()
     assert not other.done
-    assert [(event, link.number) for event, link in bench.router.news] == [(ShardEvent.STALL, 0)]
+    assert [(event, link.number) for event, link in bench.router.books.news] == [
+        (ShardEvent.STALL, 0)
+    ]
 
 
 def test_what_waited_for_credit_was_never_sent() -> None:
@@ -87,7 +89,7 @@ def test_what_waited_for_credit_was_never_sent() -> None:
 def test_an_order_of_a_batch_is_denied_and_the_others_are_answered() -> None:
     bench = Bench()
     batch = bench.many(IN_SHARD_0, IN_SHARD_1)
-    while batch.feed(bench.client):
+    while batch.feed():
         pass
     stall(bench)
     bench.reply(1, (kinds.ACCEPTED, 1, 1))
@@ -101,23 +103,23 @@ def test_an_order_of_a_batch_is_denied_and_the_others_are_answered() -> None:
     "ends",
     [
         lambda client, call: client.router.stall(client.router.links[0], SILENT),
-        lambda client, call: call.expire(client.router, SILENT),
+        lambda client, call: call.expire(SILENT),
     ],
     ids=["stall", "deadline"],
 )
 def test_what_a_batch_gave_hangs_on_no_part_that_is_still_unanswered(ends: Any) -> None:
     bench = Bench(custom=True)
     batch = bench.many(IN_SHARD_0, IN_SHARD_1)
-    while batch.feed(bench.client):
+    while batch.feed():
         pass
     bench.reply(1, RESERVED)
     ends(bench.client, batch)
 
     results = batch.result()
     assert [result.ok for result in results] == [False, True]
-    assert not bench.router.dropped
+    assert not bench.router.books.dropped
     del results
-    assert [(link.number, handle) for link, handle in bench.router.dropped] == [(1, 1)]
+    assert [(link.number, handle) for link, handle in bench.router.books.dropped] == [(1, 1)]
 
 
 def test_a_drop_under_way_keeps_nobody_waiting_any_more() -> None:
@@ -215,7 +217,7 @@ def test_a_group_is_not_changed_when_a_check_came_back_from_a_stall_that_is_over
 
 def test_any_whole_answer_makes_it_one_like_the_others() -> None:
     bench = stalled()
-    bench.router.news.clear()
+    bench.router.books.news.clear()
     link = bench.router.links[0]
     reply = frame(0, pack((kinds.REPORTED, 1, (), (), ())), 1)
 
@@ -223,8 +225,8 @@ def test_any_whole_answer_makes_it_one_like_the_others() -> None:
     assert link.is_stalled
     bench.router.receive(link, reply[7:])
 
-    assert (link.state, link.why, bench.router.stalled) == (ShardState.UP, None, [])
-    assert bench.router.news == [(ShardEvent.ANSWER, link)]
+    assert (link.state, link.why, bench.router.books.stalled) == (ShardState.UP, None, [])
+    assert bench.router.books.news == [(ShardEvent.ANSWER, link)]
     call = bench.client.execute(NOW, buy(IN_SHARD_0))
     bench.reply(0, (kinds.ACCEPTED, 2, 1))
     assert call.result().ok
@@ -275,7 +277,7 @@ def test_an_engine_wide_block_is_not_waited_for_and_is_told_first() -> None:
     assert (block[0], block[3]) == (kinds.ARM, (True, True))  # of both
     assert order[0] == kinds.EXECUTE
     bench.reply(0, (kinds.DONE, 2, 1))
-    assert bench.router.holding_up() == []
+    assert bench.router.books.holding_up() == []
 
 
 def test_one_that_is_being_told_of_a_block_is_not_waited_for_either() -> None:
@@ -308,8 +310,8 @@ def test_one_that_ends_owes_nothing_any_more() -> None:
 
     bench.router.lose(link, "its worker was killed by signal 9")
 
-    assert (link.state, bench.router.stalled, link.owed_causes) == (ShardState.DOWN, [], None)
-    assert [event for event, _ in bench.router.news] == [ShardEvent.STALL, ShardEvent.LOST]
+    assert (link.state, bench.router.books.stalled, link.owed_causes) == (ShardState.DOWN, [], None)
+    assert [event for event, _ in bench.router.books.news] == [ShardEvent.STALL, ShardEvent.LOST]
     order = bench.client.execute(NOW, buy(IN_SHARD_0))
     assert details(order) == "shard 0: its worker was killed by signal 9"
 

@@ -47,7 +47,7 @@ def test_counts_of_a_burst_that_is_blocked_are_all_given_back(batch: bool, asset
     orders = [buy(IN_SHARD_0) for _ in range(4)]
     times = [NOW + SECOND + place for place in range(4)]
     if batch:
-        assert not bench.client.execute_many(NOW + SECOND, orders, times).feed(bench.client)
+        assert not bench.client.execute_many(NOW + SECOND, orders, times).feed()
     else:
         for now, order in zip(times, orders, strict=True):
             bench.client.execute(now, order)
@@ -70,9 +70,7 @@ def test_an_order_that_came_last_is_given_back_after_the_one_that_opened_its_win
 def test_a_batch_that_came_later_stays_counted() -> None:
     bench = Bench(rate=100)
     bench.client.execute(NOW, buy(IN_SHARD_0))
-    bench.client.execute_many(NOW + SECOND, [buy(IN_SHARD_1)] * 3, [NOW + SECOND] * 3).feed(
-        bench.client
-    )
+    bench.client.execute_many(NOW + SECOND, [buy(IN_SHARD_1)] * 3, [NOW + SECOND] * 3).feed()
     bench.reply(0, (kinds.REJECTED_UNCOUNTED, 1, ()))
     assert count(bench) == 3
 
@@ -91,7 +89,7 @@ def test_a_batch_is_counted_order_by_order() -> None:
     bench = Bench(rate=100)
     times = [NOW, NOW, NOW + 1, NOW + 2 * SECOND, NOW + 2 * SECOND]
     orders = [buy(IN_SHARD_0) for _ in times]
-    bench.client.execute_many(times[-1], orders, times).feed(bench.client)
+    bench.client.execute_many(times[-1], orders, times).feed()
     assert [command[-2] for command in bench.sent(0)] == [1, 2, 3, 1, 2]
     bench.reply(0, (kinds.ACCEPTED, 1, 3), (kinds.REJECTED_UNCOUNTED, 4, ()))
     bench.client.start_dry_run(NOW + 2 * SECOND, buy(IN_SHARD_1))
@@ -106,7 +104,7 @@ def test_a_batch_with_an_order_that_cannot_be_sent_counts_the_others(
     orders = [buy(IN_SHARD_0), buy(IN_SHARD_0, "1.2345678901234567890"), buy(IN_SHARD_0)]
     monkeypatch.setattr(wire, "FRAME_BYTES", 60)
     batch = bench.client.execute_many(times[-1], orders, times)
-    batch.feed(bench.client)
+    batch.feed()
     monkeypatch.undo()
     bench.reply(0, (kinds.ACCEPTED, 1, 1), (kinds.REJECTED_UNCOUNTED, 2, ()))
     with pytest.raises(ExceptionGroup, match="failed at index 1"):
@@ -119,9 +117,9 @@ def test_limits_that_come_in_the_middle_of_a_batch_count_from_there_on() -> None
     bench = Bench(rate=100, credit=2)
     retune(bench, None)
     batch = bench.many(IN_SHARD_1, IN_SHARD_0, IN_SHARD_0, IN_SHARD_1)
-    batch.feed(bench.client)  # until a frame is full, of two rows here
+    batch.feed()  # until a frame is full, of two rows here
     retune(bench, Rate(5, SECOND))
-    batch.feed(bench.client)
+    batch.feed()
     kinds_sent = [command[0] for number in (0, 1) for command in bench.sent(number)]
     assert kinds_sent == [kinds.EXECUTE] * 3 + [kinds.EXECUTE_COUNTED]
     bench.reply(1, (kinds.ACCEPTED, 1, 1), (kinds.REJECTED_UNCOUNTED, 2, ()))
@@ -132,7 +130,7 @@ def test_limits_that_come_in_the_middle_of_a_batch_count_from_there_on() -> None
 def test_what_a_cleared_barrier_counted_is_not_given_back_to_a_new_one() -> None:
     bench = Bench(rate=100)
     bench.client.execute(NOW + SECOND, buy(IN_SHARD_0))
-    assert not bench.many(IN_SHARD_0).feed(bench.client)
+    assert not bench.many(IN_SHARD_0).feed()
     retune(bench, None)
     retune(bench, Rate(5, SECOND))
     bench.client.execute(NOW, buy(IN_SHARD_1))
@@ -148,14 +146,12 @@ def test_an_order_that_is_never_sent_is_not_counted() -> None:
     for end in ("expire", "abandon"):
         waiting = client.execute(NOW + SECOND, buy(IN_SHARD_0))
         batch = client.execute_many(NOW + SECOND, [buy(IN_SHARD_0)] * 2, [NOW + SECOND] * 2)
-        while batch.feed(client):
+        while batch.feed():
             pass
         assert count(bench) == 4
         bench.reply(1, (kinds.DRY, client.router.links[1].answered, None, (), (), None))
         for call in (waiting, batch):
-            call.abandon(client.router) if end == "abandon" else call.expire(
-                client.router, "no answer within 5 s"
-            )
+            call.abandon() if end == "abandon" else call.expire("no answer within 5 s")
         assert count(bench) == 1
         bench.reply(1, (kinds.DRY, client.router.links[1].answered, None, (), (), None))
     client.execute(NOW + SECOND, buy(IN_SHARD_0))
@@ -182,7 +178,7 @@ def test_an_order_that_cannot_be_sent_is_not_counted(monkeypatch: pytest.MonkeyP
     with pytest.raises(FrameTooLarge):
         client.start_stage(NOW + SECOND, order)
     batch = client.execute_many(NOW + SECOND, [order] * 2, [NOW + SECOND] * 2)
-    batch.feed(client)
+    batch.feed()
     with pytest.raises(ExceptionGroup):
         batch.result()
     call = client.execute(NOW + SECOND, buy(None, fine))
