@@ -5,9 +5,9 @@ from __future__ import annotations
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.client.batches import ManyCall, Part
 from openpit.client.expected import failures_of
 from openpit.client.handles import HeldReservation, LocalReservation, OperationProxy
+from openpit.client.many import ManyCall, Part
 from openpit.errors import WireError
 from openpit.wire import kinds
 from openpit.wire.failures import read_failure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from openpit.client.answers import EXPECTED, read_reported
-from openpit.client.batches import UNPACKABLE, ManyCall, Part
+from openpit.client.many import UNPACKABLE, ManyCall, Part
 from openpit.client.orders import captured_report
 from openpit.errors import WireError
 from openpit.router.calls import Raised
