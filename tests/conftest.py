@@ -1,4 +1,4 @@
-"""Makes the modules of this folder importable, here and in the worker processes of tests."""
+"""Makes the modules of support/ importable, here and in the worker processes of tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hypothesis import settings
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 # A deadline would measure how busy the machine is, and fail where nothing is wrong.
 settings.register_profile("unhurried", deadline=None)

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 _TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(_TESTS), str(_TESTS / "differential")]
+sys.path[:0] = [str(_TESTS / "support"), str(_TESTS / "differential")]
 
 import campaign  # noqa: E402 - found on the path above
 from sides import Pair  # noqa: E402 - as above

@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_trace() -> None:
     # Nor does it depend on what differs from one process to the next.
     folder = Path(__file__).parent
     told = subprocess.run(
-        [sys.executable, "-c", _TRACES, str(folder), str(folder.parent)],
+        [sys.executable, "-c", _TRACES, str(folder), str(folder.parent / "support")],
         env=os.environ | {"PYTHONHASHSEED": "7"},
         capture_output=True,
         text=True,

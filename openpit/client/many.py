@@ -1,0 +1,216 @@
+"""Calls over many items: every item is finished, whatever becomes of the others.
+
+Items go out in parts, one part per frame, so that a shard starts on the first while the client
+still encodes the next.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.engine.batches import failure_of, tell
+from openpit.errors import FrameTooLarge, WireError
+from openpit.router.calls import Call, overload, unknown
+from openpit.router.link import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openpit.client.submitting import Submitting
+    from openpit.router.link import Reply, ShardLink
+
+__all__ = ["UNPACKABLE", "ManyCall", "Part"]
+
+UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
+"""What packing a row may raise: too long, a text without UTF-8 form, a number over 64 bits."""
+
+
+class ManyCall(Call):
+    """A call over many items; its value is the list of their results, in input order."""
+
+    __slots__ = ("_left", "client", "failures", "held_back", "results")
+
+    method = ""
+    has_deadline = False
+    lets_go = False  # whether results are handles, which no exception but the group may keep
+
+    def __init__(self, client: Submitting, items: int) -> None:
+        super().__init__(client.books)
+        self.client = client
+        self.results: list[Any] = [None] * items
+        self.failures: dict[int, BaseException] = {}
+        # Items whose replies have come, and are delivered when all shards know of a block.
+        self.held_back: dict[int, ShardLink] = {}
+        # Items without a result, and one more while there is something left to encode.
+        self._left = items + 1
+
+    def result(self) -> Any:
+        # A stalled shard's part keeps this call until it is answered: what the caller lets go of
+        # must not hang on it.
+        try:
+            return super().result()
+        finally:
+            self.value = None
+            self.results = []
+
+    def fed(self) -> None:
+        """Learn that everything is encoded."""
+        self.settle(1)
+
+    def settle(self, items: int) -> None:
+        """Count items as finished; end with the last one."""
+        self._left -= items
+        if not self._left:
+            self.completed()
+
+    def completed(self) -> None:
+        """End with the results, or with the exceptions of the items that failed."""
+        if self.failures:
+            failure = self._failure()
+            # Tracebacks of the exceptions may keep this call: its reservations must not hang on it.
+            self.results = []
+            self.failures = {}
+            self.fail(failure)
+        else:
+            self.finish(self.results)
+
+    def _failure(self) -> BaseException:
+        ordered = dict(sorted(self.failures.items()))
+        plain = {place: error for place, error in ordered.items() if isinstance(error, Exception)}
+        if len(plain) == len(ordered):
+            return failure_of(self.method, self.results, plain)
+        # KeyboardInterrupt and its like are never wrapped.
+        error = next(error for error in ordered.values() if not isinstance(error, Exception))
+        self.tell(error)
+        return error
+
+    def tell(self, error: BaseException) -> None:
+        """Have what ends the call, and is no failure of an item, carry what has been done."""
+        if not self.lets_go:
+            tell(error, self.results, self.failures)
+
+    def put(self, index: int, value: Any) -> None:
+        """Take an item's result."""
+        self.results[index] = value
+        self.settle(1)
+
+    def put_failure(self, index: int, error: BaseException) -> None:
+        """Take an item's exception."""
+        self.failures[index] = error
+        self.settle(1)
+
+    def missing(self, index: int, shard: int, why: str, error: Exception) -> None:
+        """Take that an item has no answer of its shard; ``error`` is what one call would raise."""
+        self.put_failure(index, error)
+
+    def feed(self) -> bool:
+        """Encode on until a frame is ready; tell whether there is more to encode."""
+        raise NotImplementedError
+
+    def expire(self, why: str) -> None:
+        for link in self.books.links:
+            for part in [entry for entry in link.waiting if _is_of(entry, self)]:
+                link.waiting.remove(part)
+                part.overloaded(link)
+            for part in [entry for entry in link.pending if _is_of(entry, self)]:
+                part.expire(link, why)  # type: ignore[attr-defined]  # parts have it
+        held_back, self.held_back = self.held_back, {}
+        for index, link in held_back.items():
+            self.missing(index, link.number, why, unknown(link, why))
+
+    def abandon(self) -> None:
+        for link in self.books.links:
+            for part in [entry for entry in link.waiting if _is_of(entry, self)]:
+                link.waiting.remove(part)
+                part.withdrawn()  # type: ignore[attr-defined]  # parts have it
+        self.held_back.clear()
+        interrupt = sys.exception()  # what made the caller go
+        if interrupt is not None and not self.done:
+            self.tell(interrupt)
+        self.results = []  # replies that are still to come keep this call
+        super().abandon()
+
+
+def _is_of(entry: Entry, call: ManyCall) -> bool:
+    return isinstance(entry, Part) and entry.call is call
+
+
+class Part(Entry):
+    """Some items of a call, in one frame to one shard."""
+
+    __slots__ = ("answered", "call", "indexes", "is_over")
+
+    def __init__(self, call: ManyCall, indexes: Sequence[int], packed: bytes, count: int) -> None:
+        self.is_sent = True
+        self.call: Any = call
+        self.indexes = indexes
+        self.packed = packed
+        self.count = count
+        self.answered = 0  # how many of the commands; a reply that is held back counts
+        self.is_over = False  # given up: the call may be going on with other items
+
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
+        if sent:
+            self.expire(link, link.reason)
+        else:
+            self.withdrawn()
+            self._give_up(link.number, link.reason, link.refusal())
+
+    def withdrawn(self) -> None:
+        """Learn that the commands are never sent."""
+
+    def overloaded(self, link: ShardLink) -> None:
+        self.withdrawn()
+        self._give_up(link.number, "no credit in time", overload(link))
+
+    def stalled(self, link: ShardLink, why: str) -> None:
+        self.expire(link, why)
+
+    def expire(self, link: ShardLink, why: str) -> None:
+        """End the items that have no answer yet; one that comes later is let go."""
+        self._give_up(link.number, why, unknown(link, why))
+
+    def _give_up(self, shard: int, why: str, error: Exception) -> None:
+        if self.call.done or self.is_over:
+            return
+        self.is_over = True
+        for index in self.indexes[self.answered :]:
+            self.call.missing(index, shard, why, error)
+
+    def items(self, seq: int, count: int) -> Sequence[int]:
+        """Return the indexes of the items that some of the commands are about."""
+        return self.indexes[seq - self.first : seq - self.first + count]
+
+    def hold_back(self, link: ShardLink, seq: int, count: int) -> None:
+        if not (self.is_over or self.call.done):
+            self.call.held_back.update(dict.fromkeys(self.items(seq, count), link))
+        self.answered = seq + count - self.first
+
+    def is_wanted(self, seq: int, count: int) -> bool:
+        """Count commands as answered; tell whether anybody waits for the answers."""
+        place = seq - self.first
+        if place < self.answered:  # they were held back
+            held_back = self.call.held_back
+            found = [held_back.pop(index, None) for index in self.items(seq, count)]
+            return all(link is not None for link in found)
+        self.answered = place + count
+        return not (self.is_over or self.call.done)
+
+    def take(self, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool) -> None:
+        """Take the reply to one item; its result goes to ``self.call`` if that wants it."""
+        raise NotImplementedError
+
+    def replied(self, link: ShardLink, reply: Reply) -> None:
+        seq = reply[1]
+        place = seq - self.first
+        if place == self.answered and not (self.is_over or self.call.done):
+            self.answered = place + 1  # what is_wanted() does, spelt out for the hot path
+            is_wanted = True
+        else:
+            is_wanted = self.is_wanted(seq, 1)
+        try:
+            self.take(place, link, reply, is_wanted=is_wanted)
+        except WireError:
+            self.answered = place  # it is none: the item is lost with the shard
+            raise
