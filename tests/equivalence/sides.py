@@ -152,7 +152,8 @@ class Side(ScenarioInterpreter):
             engine = getattr(target, name)()
             if type(engine) is not openpit.Engine:
                 return engine
-        self.routers.append(engine._router)
+        if self.shards is not None:
+            self.routers.append(engine._router)
         return engine
 
     def _policy(self, expression: list[Any], scope: dict[str, Any]) -> Any:
