@@ -17,6 +17,7 @@ from openpit.param.classes import is_of
 from openpit.param.decimals import parse_text, plain
 from openpit.param.refusals import not_an_instance
 from openpit.param.values import Price
+from openpit.param.words import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -156,9 +157,7 @@ class Lock(EarlyFields):
     @staticmethod
     def from_json(text: str) -> Lock:
         """Read what :meth:`to_json` wrote; prices may be numbers. ``ValueError`` if it is not."""
-        if not isinstance(text, str):
-            raise not_an_instance(text, "str")
-        return Lock._of(lock_formats.from_json(text))
+        return Lock._of(lock_formats.from_json(plain_text(text)))
 
     @staticmethod
     def from_msgpack(data: bytes) -> Lock:

@@ -1,70 +1,99 @@
-"""What the three formats of a lock share: how prices are read, and what the errors say."""
+"""The shape that the three formats of a lock share (spec section 8).
+
+A list whose first element is the list of the default group's prices and whose further elements are
+lists of a group id and that group's prices; empty when there are no prices. Prices are texts, but
+numbers are understood.
+"""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from openpit.core.debug_text import quoted
 from openpit.errors import ParamError
-from openpit.param.decimals import parse_int, parse_rounded_text, shortest_text
+from openpit.param.decimals import parse_int, parse_rounded_text, parse_text, plain, shortest_text
 
-__all__ = [
-    "GROUP_EXPECTED",
-    "LOCK_EXPECTED",
-    "MAX_GROUP",
-    "NO_GROUP",
-    "PRICES_EXPECTED",
-    "PRICE_EXPECTED",
-    "SECTION_EXPECTED",
-    "TAGGED_DEFAULT_GROUP",
-    "Groups",
-    "UnreadableLock",
-    "read_price",
-    "wrong_group",
-]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["MAX_GROUP", "Groups", "groups_in", "shape_of"]
 
 Groups: TypeAlias = dict[int, list[Decimal]]
 
 MAX_GROUP = 65535  # group ids have 16 bits
 
-LOCK_EXPECTED = (
-    "a sequence whose first element is the default-group price list and whose remaining elements "
-    "are [group_id, prices...] sections"
-)
-PRICES_EXPECTED = "a list of prices for the default group"
-SECTION_EXPECTED = "a non-default group section [group_id, prices...]"
-GROUP_EXPECTED = "u16"
-PRICE_EXPECTED = "a Decimal type representing a fixed-point number"
-NO_GROUP = "invalid length 0, expected non-default group section must start with a group_id"
-TAGGED_DEFAULT_GROUP = "default group must be encoded as the first sublist, not as a tagged section"
+_PRICES = "a list of prices"
+_SECTION = "a list of a group id and its prices"
+_GROUP = f"a group id in 1..={MAX_GROUP}"
+_PRICE = "a price"
+
+_SHOWN_BITS = 128  # of an integer in the text of its error
+_SHOWN_LENGTH = 80
 
 
-class UnreadableLock(Exception):  # noqa: N818 - it says what was found, as the public errors do
-    """Bytes that are not a lock; the text says why, without naming the format."""
-
-
-def wrong_group(group: int) -> str | None:
-    """Return why ``group`` cannot be the id of a section, None when it can."""
-    if not 0 <= group <= MAX_GROUP:
-        return f"invalid value: integer `{group}`, expected {GROUP_EXPECTED}"
-    return None if group else TAGGED_DEFAULT_GROUP
-
-
-def read_price(value: str | int | float, shown_float: str = "") -> Decimal:
-    """Read a price from a text or a number; texts of any precision are rounded to what fits.
-
-    ``shown_float`` is how the format prints this float where it is refused.
-    """
-    try:
-        if isinstance(value, int):
-            return parse_int(value, "Price")
-        return parse_rounded_text(
-            value if isinstance(value, str) else shortest_text(value), "Price"
-        )
-    except ParamError:
-        if isinstance(value, str):
-            found = f"string {quoted(value)}"
+def shape_of(sections: Sequence[tuple[int, list[Decimal]]]) -> list[list[int | str]]:
+    """Return what is written for groups, the default one first."""
+    shape: list[list[int | str]] = []
+    for group, prices in sections:
+        if group:
+            if not shape:
+                shape.append([])
+            shape.append([group, *map(plain, prices)])
         else:
-            found = f"floating point `{shown_float}`"
-        raise UnreadableLock(f"invalid value: {found}, expected {PRICE_EXPECTED}") from None
+            shape.append([*map(plain, prices)])
+    return shape
+
+
+def groups_in(tree: object) -> Groups:
+    """Return the groups of a decoded lock; ``ValueError`` that names the place if it is none.
+
+    Groups that come twice are put together, those without prices left out.
+    """
+    groups: Groups = {}
+    if not isinstance(tree, list):
+        raise _misplaced(tree, f"{_PRICES} by group")
+    for index, row in enumerate(tree):
+        if not isinstance(row, list):
+            raise _misplaced(row, _SECTION if index else _PRICES, index)
+        group = _group(row, index) if index else 0
+        prices = []
+        for place in range(1 if index else 0, len(row)):
+            try:
+                prices.append(_price(row[place]))
+            except ParamError:
+                raise _misplaced(row[place], _PRICE, index, place) from None
+        if prices:
+            groups.setdefault(group, []).extend(prices)
+    return groups
+
+
+def _group(row: list[object], index: int) -> int:
+    group = row[0] if row else None
+    if isinstance(group, int) and not isinstance(group, bool) and 1 <= group <= MAX_GROUP:
+        return group
+    raise _misplaced(group, _GROUP, index, 0)
+
+
+def _price(value: object) -> Decimal:
+    """Read a text or a number; texts of any precision are rounded to what fits."""
+    if isinstance(value, str):
+        try:
+            return parse_text(value, "Price")
+        except ValueError:
+            return parse_rounded_text(value, "Price")
+    if isinstance(value, float):
+        return parse_rounded_text(shortest_text(value), "Price")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return parse_int(value, "Price")
+    raise ParamError
+
+
+def _misplaced(found: object, expected: str, *path: int) -> ValueError:
+    """Say what stands where something else belongs."""
+    is_short = not isinstance(found, int) or found.bit_length() <= _SHOWN_BITS
+    if found is None or (isinstance(found, (str, int, float)) and is_short):
+        shown = f"{found!r:.{_SHOWN_LENGTH}}"
+    else:
+        shown = type(found).__name__
+    where = "".join(f"[{step}]" for step in path)
+    return ValueError(f"expected {expected}, found {shown}{where and f' at {where}'}")

@@ -506,6 +506,9 @@ class EngineCore:
                 raise
             try:
                 effects.commit()
+            except BaseException:
+                effects.commit()  # what an interrupt has kept from running
+                raise
             finally:
                 self._block_all(account, blocks)
         finally:

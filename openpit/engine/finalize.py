@@ -313,22 +313,14 @@ class Effects:
             self.mutations = [*self.mutations, *verdict.mutations]
 
     def commit(self) -> None:
-        """Run the commits; raise the first failure."""
+        """Run the commits; raise the first failure. Whoever asks, asks again where that raises."""
         self.open = False
         if self.mutations:
-            try:
-                self._finisher.commit(self)
-            except BaseException:
-                self._finisher.commit(self)
-                raise
+            self._finisher.commit(self)
 
     def rollback(self) -> None:
-        """Run the rollbacks in reverse; raise the first failure."""
-        try:
-            self._finisher.rollback(self)
-        except BaseException:
-            self._finisher.rollback(self)
-            raise
+        """Run the rollbacks in reverse; raise the first failure. To be asked again as above."""
+        self._finisher.rollback(self)
 
     def undo(self) -> None:
         """Run the rollbacks on the way to a refusal; a policy's own failure goes before theirs."""

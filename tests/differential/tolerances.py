@@ -49,7 +49,7 @@ _NAMES_THE_CLASS = re.compile(
 )
 
 #: A lock that cannot be decoded is refused by both, each in the words of its decoder.
-_DECODER = re.compile(r"^(lock (?:msgpack|cbor) decode failed: ).*", re.DOTALL)
+_DECODER = re.compile(r"^(lock (?:json|msgpack|cbor) decode failed: ).*", re.DOTALL)
 
 #: How Python and the reference's binding word a wrong argument list.
 _BINDING = re.compile(

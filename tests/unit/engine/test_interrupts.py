@@ -22,7 +22,7 @@ from makers import (
 
 import openpit
 from openpit import param
-from openpit.pretrade import Lock, PolicyDecision, policies
+from openpit.pretrade import Lock, PolicyAccountAdjustmentResult, PolicyDecision, policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,6 +151,28 @@ def test_an_adjustment_is_made_or_not() -> None:
     seen = {tuple(state(engine)) for engine in interrupted_everywhere(prepare)}
 
     assert seen == {("1000 0 0", "10 0 0"), ("1005 0 0", "11 0 0")}
+
+
+def test_an_adjustment_and_its_callbacks_are_made_or_not() -> None:
+    def prepare() -> Any:
+        trace: list[str] = []
+
+        def adjusting(name: str) -> Scripted:
+            told = PolicyAccountAdjustmentResult(mutations=[mutation(trace, name)])
+            return Scripted(name, adjustment=told)
+
+        engine = desk(adjusting("first"), adjusting("last"))
+        trace.clear()
+        batch = [deposit("USD", "5")]
+        return (engine, trace), lambda: engine.apply_account_adjustment(account(1), batch)
+
+    made, undone = set(), set()
+    for engine, trace in interrupted_everywhere(prepare):
+        run = tuple(trace)
+        (made if state(engine)[0] == "1005 0 0" else undone).add(run)
+
+    assert made == {("commit first", "commit last")}
+    assert undone == {(), ("rollback first",), ("rollback last", "rollback first")}
 
 
 def test_a_commit_keeps_what_is_held_and_runs_each_callback_once() -> None:
