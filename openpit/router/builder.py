@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.registration import ReadyBuilder
     from openpit.pretrade.policy import Policy
     from openpit.router.stats import ShardStats
-    from openpit.wire.classes import Name
+    from openpit.wire.classes import Told
 
 __all__ = ["ReadyShardedEngineBuilder", "ShardedEngineBuilder", "ShardedOptions"]
 
@@ -258,7 +258,7 @@ class _Plan:
     prototype: EngineCore
     payload: bytes
     services: list[MarketDataService]
-    told: frozenset[Name]
+    told: Told
     options: ShardedOptions
 
     def core(self, handles: Handles, runner: Any) -> RouterCore:

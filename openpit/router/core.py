@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from openpit.router.link import Runner
     from openpit.router.proxies import Handles, HeldReservation, OperationProxy, RequestProxy
     from openpit.router.wide import Counted
-    from openpit.wire.classes import Name
+    from openpit.wire.classes import Told
 
 __all__ = ["RouterCore"]
 
@@ -87,7 +87,7 @@ class RouterCore:
         runner: Runner,
         credit: int = CREDITS,
         may_wait: bool = True,
-        told: frozenset[Name] | None = None,
+        told: Told | None = None,
     ) -> None:
         self.prototype: Final = prototype
         self.runner: Final = runner

@@ -138,6 +138,7 @@ class Start(CommandCall):
 
     def replied(self, core: RouterCore, link: ShardLink, reply: Reply) -> None:
         if reply[0] == kinds.READY:
+            core.encoder.share(reply[2])
             link.happen(ShardEvent.READY)
             self.finish(core, None)
         else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import fuzz_reader as own
 import msgpack
@@ -24,9 +24,6 @@ from openpit.pretrade.policies import build_order_validation, build_spot_funds
 from openpit.shards.copying import dump_policies
 from openpit.shards.setup import start_shard
 from openpit.wire.frames import FrameReader
-
-if TYPE_CHECKING:
-    from openpit.shards.core import ShardCore
 
 OURS = [number for number in range(1, 60) if own.shard_of(number) == 0][:5]
 THEIRS = [number for number in range(1, 60) if own.shard_of(number) == 1][:5]
@@ -338,7 +335,7 @@ class ShardFuzz:
         ready = builder.builtin(build_order_validation()).builtin(build_spot_funds())
         payload, _, _ = dump_policies(ready._policies)
         hello = (21, None, 0, 0, own.SHARDS, payload)
-        self.shard: ShardCore = start_shard(hello, FrameReader())
+        self.shard, _ = start_shard(hello, FrameReader())
         self.engine = Engine()
         self.next = 1
 

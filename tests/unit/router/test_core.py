@@ -108,14 +108,14 @@ def test_every_kind_of_call_takes_only_its_kinds_of_reply() -> None:
         bench = Bench(shards=1)
         start(bench.core)
         with pytest.raises(WireError):
-            bench.reply(0, (kinds.READY, 1))
+            bench.reply(0, (kinds.READY, 1, ()))
     bench = Bench(shards=1, custom=True)
     batch = bench.many(1)
     batch.feed(bench.core)
     bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
     bench.core.commit_many(NOW, [batch.result()[0].reservation]).feed(bench.core)
     with pytest.raises(WireError, match="not a reply to this command"):
-        bench.reply(0, (kinds.READY, 2))
+        bench.reply(0, (kinds.READY, 2, ()))
 
 
 def test_what_a_policy_raises_says_nothing_of_the_connection() -> None:
