@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import builtins
 import datetime as dt
-import enum
 import pathlib
 import sys
 import zoneinfo
 from collections import Counter, OrderedDict, deque
 from collections.abc import Sized
 from contextlib import suppress
-from dataclasses import is_dataclass
+from enum import Enum
 from fractions import Fraction
 from functools import lru_cache
 from importlib import import_module
@@ -26,6 +25,7 @@ from uuid import UUID
 
 from openpit.errors import LeftBehind, ShardCallbackError, WireError
 from openpit.wire.classes import resolve
+from openpit.wire.shapes import fields_of, shape_of, slots_of
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -162,18 +162,6 @@ def _members(native: type) -> dict[str, Any]:
     }
 
 
-def _slots(kind: type) -> list[str]:
-    """Return the names under which the user's classes of an exception keep their slots."""
-    found: list[str] = []
-    for each in kind.__mro__:
-        slots = () if each in _NATIVE else vars(each).get("__slots__", ())
-        for slot in (slots,) if isinstance(slots, str) else slots:
-            is_private = slot.startswith("__") and not slot.endswith("__")
-            owner = each.__name__.lstrip("_")
-            found.append(f"_{owner}{slot}" if is_private and owner else slot)
-    return [name for name in found if name not in {"__dict__", "__weakref__"}]
-
-
 # --- there -------------------------------------------------------------------------------------
 
 
@@ -223,9 +211,9 @@ class Packing:
         for name, member in _members(_native(type(error))).items():
             with suppress(Exception):
                 found.append((name, member.__get__(error)))
-        for name in _slots(type(error)):
+        for name, slot in slots_of(type(error)).items():
             with suppress(AttributeError):
-                found.append((name, object.__getattribute__(error, name)))
+                found.append((name, slot.__get__(error)))
         # What is not set reads as None. An OSError that has either of these has both.
         is_pair = any(name in _PAIR and value is not None for name, value in found)
         return [
@@ -265,14 +253,14 @@ class Packing:
             return ("made", name, self._value(_MADE_BY[name][1](value), path))
         if isinstance(value, type):
             return ("class", *_name(value))
-        if isinstance(value, enum.Enum):
-            return ("member", *_name(kind), value.name) if value.name else self._stays(value, path)
         if isinstance(value, BaseException):
             return ("exception", self.exception(value, f"{path}."))
-        if isinstance(value, tuple) and hasattr(kind, "_fields"):
-            return ("named", *_name(kind), self._value(tuple(value), path))
-        if _is_record(kind):
-            state = {n: getattr(value, n) for n in _slots(kind) if hasattr(value, n)}
+        shape = shape_of(kind) if isinstance(value, Enum | tuple) else None
+        if shape is not None:
+            with suppress(TypeError):  # more than its parts
+                return ("shaped", *_name(kind), self._value(tuple(shape.read(value)), path))
+        if fields_of(kind) is not None:
+            state = {n: getattr(value, n) for n in slots_of(kind) if hasattr(value, n)}
             state |= getattr(value, "__dict__", {})
             return ("record", *_name(kind), self._pairs(state, path))
         return self._stays(value, path)
@@ -326,11 +314,6 @@ class Packing:
             text = f"{text[:_REPR]}..."
         self._room -= len(text)
         return ("left", text)
-
-
-def _is_record(kind: type) -> bool:
-    """Tell whether objects of a class are their attributes and no more."""
-    return (is_dataclass(kind) or "__attrs_attrs__" in vars(kind)) and not hasattr(kind, "__del__")
 
 
 # --- here --------------------------------------------------------------------------------------
@@ -397,7 +380,7 @@ class Unpacking:
     def _fill(self, error: BaseException, state: Node) -> None:
         kind = type(error)
         members = _members(_native(kind))
-        slots = _slots(kind)
+        slots = slots_of(kind)
         held = _dictionary(error)
         for name, part in state:
             value = self.value(part)
@@ -406,7 +389,7 @@ class Unpacking:
                     members[name].__set__(error, value)
             elif name in slots:
                 with suppress(Exception):
-                    object.__setattr__(error, name, value)
+                    slots[name].__set__(error, value)
             else:
                 held[name] = value
 
@@ -439,11 +422,10 @@ class Unpacking:
         kind = _class(rest[0], rest[1])
         if tag == "class":
             return kind
-        if tag == "member" and issubclass(kind, enum.Enum):
-            return kind.__members__[rest[2]]
-        if tag == "named" and issubclass(kind, tuple):
-            return tuple.__new__(kind, self.value(rest[2]))
-        if tag == "record" and _is_record(kind):
+        shape = shape_of(kind) if tag == "shaped" else None
+        if shape is not None:
+            return shape.make(self.value(rest[2]))
+        if tag == "record" and fields_of(kind) is not None:
             record: Any = object.__new__(kind)
             for name, value in self._pairs(rest[2]).items():
                 object.__setattr__(record, name, value)

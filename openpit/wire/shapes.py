@@ -66,14 +66,8 @@ def fields_of(kind: type) -> list[str] | None:
     return None
 
 
-@lru_cache(maxsize=1024)
-def shape_of(kind: type) -> Shape | None:
-    """Return the shape of a class; None if its objects may be more than parts by name."""
-    return _shape_of(kind)
-
-
 def has_shape(kind: type) -> bool:
-    """Tell whether a class has a shape, without keeping it."""
+    """Tell whether a class has a shape."""
     return _shape_of(kind) is not None
 
 
@@ -93,6 +87,10 @@ def _shape_of(kind: type) -> Shape | None:
         lambda value: _read_fields(value, fields, slots),
         lambda parts: _make_of_fields(kind, fields, slots, parts),
     )
+
+
+shape_of: Final[Callable[[type], Shape | None]] = lru_cache(maxsize=1024)(_shape_of)
+"""Returns the shape of a class; None if its objects may be more than parts by name."""
 
 
 def _own_bases(kind: type) -> list[type]:

@@ -97,7 +97,7 @@ def encode(value: object, *, bare: bool = False) -> Packable:
     for base, number in BASES.items():
         if isinstance(value, base):
             return _object(number, value)
-    shape = shape_of(kind)  # type: ignore[arg-type]  # mypy: no class is hashable
+    shape = shape_of(kind)
     if shape is None:
         raise _stays_here(value)
     refuse_unshared(kind)
@@ -227,7 +227,7 @@ def _attributes(value: object, base: type) -> dict[str, object]:
     found = {
         name: held for name, held in vars(value).items() if not is_of_base(type(value), base, name)
     }
-    for name, slot in _own_slots(type(value), base):  # type: ignore[arg-type]  # as above
+    for name, slot in _own_slots(type(value), base):  # type: ignore[arg-type]  # mypy: no class is hashable
         with suppress(AttributeError):  # an empty one
             found[name] = slot.__get__(value)
     return found

@@ -82,6 +82,7 @@ class Engine:
             .no_sync()
             .builtin(build_order_validation())
             .builtin(build_spot_funds())
+            .pre_trade(policy=own.Noted())
             .build()
         )
         self.held: dict[int, Any] = {}
@@ -333,6 +334,7 @@ class ShardFuzz:
     def fresh(self) -> None:
         builder = openpit.Engine.builder().account_sync()
         ready = builder.builtin(build_order_validation()).builtin(build_spot_funds())
+        ready.pre_trade(policy=own.Noted())
         payload, _, _ = dump_policies(ready._policies)
         hello = (21, None, 0, 0, own.SHARDS, payload)
         self.shard, _ = start_shard(hello, FrameReader())
@@ -455,6 +457,21 @@ class ShardFuzz:
             random.choice((None, self.signed(), self.figure(), self.figure())),
         )
 
+    def note(self, depth: int = 0) -> Any:
+        """What may hang on an order, of users' own classes."""
+        random = self.random
+        way = random.randrange(6 if depth < 3 else 3)
+        if way == 0:
+            return random.choice((None, 5, "x", "twap", b"1", 1.5))
+        if way == 1:
+            return (8, "fuzz_reader", "Urgency", random.choice(("LOW", "HIGH")))
+        if way == 2:
+            return (8, "fuzz_reader", "Route", random.choice((0, 3, 5, 6, 7, "LIT", "DARK")))
+        parts = (self.note(depth + 1), self.note(depth + 1))
+        if way == 3:
+            return (random.choice((0, 1)), *parts)
+        return (8, "fuzz_reader", random.choice(("Tag", "Leg")), *parts)
+
     def command(self) -> Any:
         random = self.random
         account = random.choice(OURS)
@@ -475,7 +492,11 @@ class ShardFuzz:
                 None, None, None,
             )  # fmt: skip
             value = random.choice(
-                ((6, 21, *fields), (7, 21, "openpit.core", "Order", ("note", "x"), *fields))
+                (
+                    (6, 21, *fields),
+                    (7, 21, "openpit.core", "Order", ("note", "x"), *fields),
+                    (7, 21, "openpit.core", "Order", ("note", self.note()), *fields),
+                )
             )
             return (
                 random.choice((WHOLE, START, DRY_START, DRY, DROP_COPY)),
