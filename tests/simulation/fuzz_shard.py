@@ -491,11 +491,14 @@ class ShardFuzz:
                 one, other, account, (5, 1, side), tagged(quantity), tagged(volume), tagged(price),
                 None, None, None,
             )  # fmt: skip
+            note = self.note()
+            if type(note) is tuple and random.random() < 0.3:
+                note = bent(random, note)
             value = random.choice(
                 (
                     (6, 21, *fields),
                     (7, 21, "openpit.core", "Order", ("note", "x"), *fields),
-                    (7, 21, "openpit.core", "Order", ("note", self.note()), *fields),
+                    (7, 21, "openpit.core", "Order", ("note", note), *fields),
                 )
             )
             return (
