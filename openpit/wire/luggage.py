@@ -9,23 +9,18 @@ put in their places. A value that cannot travel is replaced by a
 from __future__ import annotations
 
 import builtins
-import datetime as dt
-import pathlib
 import sys
-import zoneinfo
-from collections import Counter, OrderedDict, deque
 from collections.abc import Sized
 from contextlib import suppress
 from enum import Enum
-from fractions import Fraction
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 
 from openpit.errors import LeftBehind, ShardCallbackError, WireError
 from openpit.wire.classes import resolve
 from openpit.wire.shapes import fields_of, shape_of, slots_of
+from openpit.wire.standard import NAME_OF, STANDARD
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -78,39 +73,6 @@ _PAIR: Final = frozenset({"errno", "strerror"})
 
 _PLAIN: Final = (bool, int, float, bytes, str)
 
-_MADE_BY: Final[dict[str, tuple[type, Callable[[Any], tuple[Any, ...]], Callable[..., Any]]]] = {
-    "OrderedDict": (OrderedDict, lambda one: (list(one.items()),), OrderedDict),
-    "Counter": (Counter, lambda one: (dict(one),), Counter),
-    "deque": (deque, lambda one: (list(one), one.maxlen), deque),
-    "bytearray": (bytearray, lambda one: (bytes(one),), bytearray),
-    "complex": (complex, lambda one: (one.real, one.imag), complex),
-    "range": (range, lambda one: (one.start, one.stop, one.step), range),
-    "slice": (slice, lambda one: (one.start, one.stop, one.step), slice),
-    "Fraction": (Fraction, lambda one: (one.numerator, one.denominator), Fraction),
-    "UUID": (UUID, lambda one: (one.hex,), UUID),
-    "date": (dt.date, lambda one: (one.year, one.month, one.day), dt.date),
-    "time": (
-        dt.time,
-        lambda one: (one.hour, one.minute, one.second, one.microsecond, one.tzinfo, one.fold),
-        lambda *fields: dt.time(*fields[:5], fold=fields[5]),
-    ),
-    "datetime": (
-        dt.datetime,
-        lambda one: (*one.timetuple()[:6], one.microsecond, one.tzinfo, one.fold),
-        lambda *fields: dt.datetime(*fields[:8], fold=fields[8]),  # noqa: DTZ001 - it has its own
-    ),
-    "timezone": (
-        dt.timezone,
-        lambda one: one.__getinitargs__(),
-        dt.timezone,
-    ),
-    "ZoneInfo": (zoneinfo.ZoneInfo, lambda one: (one.key,), zoneinfo.ZoneInfo),
-    **{
-        kind.__name__: (kind, lambda one: (str(one),), kind)
-        for kind in (type(pathlib.Path()), pathlib.PurePosixPath, pathlib.PureWindowsPath)
-    },
-}
-_NAME_OF: Final = {kind: name for name, (kind, _, _) in _MADE_BY.items()}
 _MANY: Final[dict[type, str]] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
 _MANY_BY_NAME: Final = {name: kind for kind, name in _MANY.items()}
 
@@ -248,9 +210,9 @@ class Packing:
             return (_MANY[kind], tuple(items))
         if kind is dict:
             return ("dict", self._pairs(value, path))
-        if kind in _NAME_OF:
-            name = _NAME_OF[kind]
-            return ("made", name, self._value(_MADE_BY[name][1](value), path))
+        if kind in NAME_OF:
+            name = NAME_OF[kind]
+            return ("made", name, self._value(STANDARD[name].read(value), path))
         if isinstance(value, type):
             return ("class", *_name(value))
         if isinstance(value, BaseException):
@@ -414,7 +376,7 @@ class Unpacking:
         if tag == "dict":
             return self._pairs(rest[0])
         if tag == "made":
-            return _MADE_BY[rest[0]][2](*self.value(rest[1]))
+            return STANDARD[rest[0]].make(*self.value(rest[1]))
         if tag == "exception":
             return self.exception(rest[0])
         if tag == "again":

@@ -7,12 +7,13 @@ array whose first element is a tag::
     [DECIMAL, text]     [BIG_NUMBER, hexadecimal text]   [MEMBER, class, name]
     [RECORD, class, field, ...]
     [OBJECT, class, module, name, {attribute: value}, field, ...]
-    [VALUE, module, name, part, ...]
+    [VALUE, module, name, part, ...]   [STANDARD, name, argument, ...]
 
 Classes are numbered by the table in :mod:`openpit.wire.records`. An object is a record of a class
 that users subclass and decorate with attributes of their own: it names that subclass, which the
 other side has under the same name (:mod:`openpit.wire.classes`). A value is what hangs on such an
-object and is of a user's own class: what its parts are says :mod:`openpit.wire.shapes`.
+object and is of a user's own class: what its parts are says :mod:`openpit.wire.shapes`. The classes
+of the standard library that may hang there are in :mod:`openpit.wire.standard`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from openpit.wire.classes import (
 from openpit.wire.limits import NESTING
 from openpit.wire.records import BASES, MEMBERS, RECORDS, Record, is_of_base
 from openpit.wire.shapes import shape_of, slots_of
+from openpit.wire.standard import NAME_OF, arguments_of, made_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,6 +58,7 @@ MEMBER: Final = 5
 RECORD: Final = 6
 OBJECT: Final = 7
 VALUE: Final = 8
+STANDARD: Final = 9
 
 _text_of: Final = NARROW.to_sci_string
 
@@ -97,6 +100,8 @@ def encode(value: object, *, bare: bool = False) -> Packable:
     for base, number in BASES.items():
         if isinstance(value, base):
             return _object(number, value)
+    if kind in NAME_OF:
+        return (STANDARD, NAME_OF[kind], *map(encode, arguments_of(value)))
     shape = shape_of(kind)
     if shape is None:
         raise _stays_here(value)
@@ -339,6 +344,15 @@ def _decode_value(packed: tuple[Any, ...], depth: int) -> object:
     return shape and shape.make([decode(part, depth) for part in parts])
 
 
+def _decode_standard(packed: tuple[Any, ...], depth: int) -> object:
+    _, name, *parts = packed
+    arguments = tuple([decode(part, depth) for part in parts])
+    try:
+        return made_exactly(name, arguments)
+    except Exception as error:  # elements of users' classes have a hash of their own
+        raise WireError(f"not a value: {error!r:.200}") from error
+
+
 _MISSING: Final = object()
 
 
@@ -359,4 +373,5 @@ _DECODERS: Final[dict[int, Callable[[tuple[Any, ...], int], object]]] = {
     RECORD: _decode_record,
     OBJECT: _decode_object,
     VALUE: _decode_value,
+    STANDARD: _decode_standard,
 }

@@ -6,8 +6,10 @@ terms of the public API, which an ordinary engine of one process is then asked a
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import re
+import uuid
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -41,6 +43,15 @@ class Leg(NamedTuple):
     ratio: object
 
 
+def shown(note: Any) -> str:
+    """A value's text, that of a set in an order of its own."""
+    if isinstance(note, frozenset):
+        return f"frozenset {sorted(map(shown, note))}"
+    if type(note) in {list, tuple, Leg}:
+        return f"{type(note).__name__} {[*map(shown, note)]}"
+    return f"Tag {shown(note.desk)} {shown(note.urgency)}" if type(note) is Tag else repr(note)
+
+
 class Noted(Policy):
     """Says what it sees on an order, and whether members are the ones that there are."""
 
@@ -51,7 +62,7 @@ class Noted(Policy):
         if note == "x":
             return []
         is_member = isinstance(note, enum.Enum) and note is type(note)(note.value)
-        details = f"{note!r} {is_member}"
+        details = f"{shown(note)} {is_member}"
         return [PolicyReject(code=RejectCode.OTHER, reason="noted", details=details)]
 
 
@@ -184,6 +195,8 @@ def value(packed: Any, depth: int = 0) -> Any:
         return Rec(21, tuple(value(part, depth + 1) for part in parts[4:]), tuple(named))
     if tag == 8:
         return of_users(parts, [value(part, depth + 1) for part in parts[2:]])
+    if tag == 9:
+        return of_library(parts, [value(part, depth + 1) for part in parts[1:]])
     need(tag == 6 and parts and type(parts[0]) is int)
     return Rec(parts[0], tuple(value(part, depth + 1) for part in parts[1:]))
 
@@ -196,6 +209,8 @@ def attribute(packed: Any, depth: int) -> Any:
     tag, *parts = packed
     if tag == 8:
         return of_users(parts, [attribute(part, depth + 1) for part in parts[2:]])
+    if tag == 9:
+        return of_library(parts, [attribute(part, depth + 1) for part in parts[1:]])
     need(tag in range(8))
     if tag > 1:
         raise Unread
@@ -218,6 +233,33 @@ def of_users(named: Any, parts: list[Any]) -> Any:
         return Route(key)
     need(type(key) is str and key in {one.name for one in kind})  # type: ignore[union-attr, attr-defined]  # an enumeration
     return kind[key]  # type: ignore[index]  # as above
+
+
+def of_library(named: Any, parts: list[Any]) -> Any:
+    """A date, an identifier, a range or a set of what has a hash."""
+    need(named and type(named[0]) is str)
+    if named[0] == "date":
+        need(len(parts) == 3 and all(type(part) is int for part in parts))
+        try:
+            return dt.date(*parts)
+        except (ValueError, OverflowError):
+            raise Refused from None
+    if named[0] == "UUID":
+        need(len(parts) == 1 and type(parts[0]) is str)
+        need(re.fullmatch("[0-9a-f]{32}", parts[0]))
+        return uuid.UUID(parts[0])
+    if named[0] == "range":
+        need(len(parts) == 3 and all(type(part) is int for part in parts) and parts[2] != 0)
+        return range(*parts)
+    if named[0] in {"set", "deque", "Counter", "Fraction", "bytearray", "ZoneInfo"}:
+        raise Unread
+    need(named[0] == "frozenset" and len(parts) == 1 and type(parts[0]) is list)
+    try:
+        made = frozenset(parts[0])
+    except TypeError:
+        raise Refused from None
+    need(len(made) == len(parts[0]))
+    return made
 
 
 @dataclass(frozen=True)

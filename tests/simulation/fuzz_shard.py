@@ -460,15 +460,25 @@ class ShardFuzz:
     def note(self, depth: int = 0) -> Any:
         """What may hang on an order, of users' own classes."""
         random = self.random
-        way = random.randrange(6 if depth < 3 else 3)
+        way = random.randrange(8 if depth < 3 else 3)
         if way == 0:
             return random.choice((None, 5, "x", "twap", b"1", 1.5))
         if way == 1:
             return (8, "fuzz_reader", "Urgency", random.choice(("LOW", "HIGH")))
         if way == 2:
             return (8, "fuzz_reader", "Route", random.choice((0, 3, 5, 6, 7, "LIT", "DARK")))
-        parts = (self.note(depth + 1), self.note(depth + 1))
         if way == 3:
+            return random.choice(
+                (
+                    (9, "date", random.randrange(1, 9999), random.randrange(1, 13), 28),
+                    (9, "UUID", f"{random.getrandbits(128):032x}"),
+                    (9, "range", *(random.randrange(-5, 6) for _ in range(2)), 2**40),
+                )
+            )
+        if way == 4:
+            return (9, "frozenset", (0, *random.sample(("a", "b", "c", 1, 2), 3)))
+        parts = (self.note(depth + 1), self.note(depth + 1))
+        if way == 5:
             return (random.choice((0, 1)), *parts)
         return (8, "fuzz_reader", random.choice(("Tag", "Leg")), *parts)
 
