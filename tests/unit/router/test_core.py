@@ -29,6 +29,7 @@ from openpit.router.proxies import BLOCKING
 from openpit.router.wide import administration, change_group, everywhere
 from openpit.wire import frames as wire
 from openpit.wire import kinds
+from openpit.wire.classes import Told
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import frame, pack, pack_rows
 
@@ -180,6 +181,23 @@ def start_of(number: int = 0) -> tuple[RouterCore, ShardLink, Any]:
     prototype = build_core(ready._policies or [], lambda: NOW, None)
     core = RouterCore(1, prototype, handles=BLOCKING, runner=Runner())
     return core, core.links[0], core.start(core.links[0], NOW, b"")
+
+
+def test_a_worker_that_lacks_more_than_it_was_offered_is_refused() -> None:
+    ready = Engine.builder().clock(lambda: NOW).account_sync().builtin(build_order_validation())
+    prototype = build_core(ready._policies or [], lambda: NOW, None)
+    told = Told(frozenset(), (("enum", "Enum"), ("no.such", "Urgency")))
+    for lacking, is_up in (((), True), ((1,), True), ((0, 2), False), ((-1,), False)):
+        core = RouterCore(1, prototype, handles=BLOCKING, runner=Runner(), told=told)
+        call = core.start(core.links[0], NOW, b"")
+        core.links[0].take()
+        data = frame(0, pack((kinds.READY, 0, lacking)), 1)
+        if is_up:
+            core.receive(core.links[0], data)
+        else:
+            with pytest.raises(WireError):
+                core.receive(core.links[0], data)
+        assert call.done is is_up
 
 
 def test_a_worker_that_refuses_says_why() -> None:
