@@ -13,20 +13,21 @@ from openpit.core.report import (
     FinancialImpact,
 )
 from openpit.core.report import ensure_captured as ensure_report_captured
+from openpit.errors import WireError
 from openpit.param.classes import is_of
 from openpit.router.core import check_time
 from openpit.wire import kinds
-from openpit.wire.classes import are_more_told, refuse_untold
+from openpit.wire.classes import are_more_told, refuse_untold, share
 from openpit.wire.records import has_attributes, is_of_users
 from openpit.wire.rows import report_row
 from openpit.wire.values import encode, named_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from openpit.pretrade.policies.rate_limit import FixedWindows
     from openpit.router.rates import BroadRates, Counted
-    from openpit.wire.classes import Name
+    from openpit.wire.classes import Told
     from openpit.wire.values import Packable
 
 __all__ = ["OrderEncoder", "captured_order", "captured_report", "timed"]
@@ -75,14 +76,28 @@ class OrderEncoder:
     engine has one: nothing else could tell the difference.
     """
 
-    __slots__ = ("_has_custom", "_told", "rates")
+    __slots__ = ("_has_custom", "_known", "_offered", "rates")
 
     def __init__(
-        self, rates: BroadRates | None, *, has_custom: bool, told: frozenset[Name] | None = None
+        self, rates: BroadRates | None, *, has_custom: bool, told: Told | None = None
     ) -> None:
         self.rates = rates
         self._has_custom = has_custom
-        self._told = told  # the users' classes that the workers know; None: as many as anybody
+        self._offered = () if told is None else told.values
+        # The users' classes that the workers know; None: as many as anybody.
+        self._known = None if told is None else told.objects.union(told.values)
+
+    def share(self, lacking: Collection[int]) -> None:
+        """Record which of the classes that were offered a worker lacks, by their places.
+
+        Raises:
+            WireError: there are no such places.
+        """
+        if not all(place < len(self._offered) for place in lacking):
+            raise WireError(f"a worker lacks more than it was offered: {lacking!r:.100}")
+        share(self._offered, frozenset(lacking))
+        if self._known is not None:
+            self._known = self._known.difference(self._offered[place] for place in lacking)
 
     def value(self, thing: object) -> Packable:
         """Return an order, a report or adjustments as the value that travels.
@@ -94,8 +109,8 @@ class OrderEncoder:
         if not self._has_custom:
             return encode(thing, bare=True)
         packed = encode(thing)
-        if self._told is not None and are_more_told(self._told):
-            refuse_untold(named_classes(packed), self._told)
+        if self._known is not None and are_more_told(self._known):
+            refuse_untold(named_classes(packed), self._known)
         return packed
 
     @property

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from openpit.engine.core import EngineCore
     from openpit.router.link import Handles, Runner
     from openpit.router.rates import Counted
-    from openpit.wire.classes import Name
+    from openpit.wire.classes import Told
 
 __all__ = ["Submitting"]
 
@@ -35,16 +35,18 @@ class Submitting:
         runner: Runner,
         credit: int = CREDITS,
         may_wait: bool = True,
-        told: frozenset[Name] | None = None,
+        told: Told | None = None,
     ) -> None:
         rates = [p for p in prototype.policies if isinstance(p, RateLimitPolicy)]
         broad = BroadRates(rates[0]) if rates else None
         self.prototype: Final = prototype
         self.has_custom: Final = prototype._has_custom
+        self.encoder: Final = OrderEncoder(broad, has_custom=self.has_custom, told=told)
         self.router: Final = RouterCore(
             shards,
             has_custom=self.has_custom,
             rates=broad,
+            ready=self.encoder.share,
             handles=handles,
             runner=runner,
             credit=credit,
@@ -53,7 +55,6 @@ class Submitting:
         self.books: Final = self.router.books
         self.runner: Final = runner
         self.rows_per_frame: Final = min(ROWS_PER_FRAME, credit)
-        self.encoder: Final = OrderEncoder(broad, has_custom=self.has_custom, told=told)
 
     def packed(self, command: tuple[Any, ...], counted: Counted | None) -> bytes:
         """Return an order's command as it is sent; one that cannot be sent counts for nothing."""

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policy import Policy
     from openpit.router.link import Handles
     from openpit.router.stats import ShardStats
-    from openpit.wire.classes import Name
+    from openpit.wire.classes import Told
 
 __all__ = ["ReadyShardedEngineBuilder", "ShardedEngineBuilder", "ShardedOptions"]
 
@@ -259,7 +259,7 @@ class _Plan:
     prototype: EngineCore
     payload: bytes
     services: list[MarketDataService]
-    told: frozenset[Name]
+    told: Told
     options: ShardedOptions
 
     def client(self, handles: Handles, runner: Any) -> Client:

@@ -22,7 +22,7 @@ from openpit.wire.limits import CREDITS
 from openpit.wire.replies import check_replies
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from openpit.router.calls import Call
     from openpit.router.link import Entry, Handles, Reply, Runner
@@ -55,7 +55,8 @@ class RouterCore:
     ``has_custom`` tells whether a policy may arm the engine-wide block when it rolls back,
     ``rates`` counts what spans the shards, and ``may_wait`` tells whether a command may wait for
     credit.
-    ``handles`` and ``runner`` are the client's: they are not looked at here.
+    ``ready`` is told which of the offered classes a worker lacks that has come up. ``handles`` and
+    ``runner`` are the client's: they are not looked at here.
     """
 
     def __init__(
@@ -64,11 +65,13 @@ class RouterCore:
         *,
         has_custom: bool,
         rates: BroadRates | None,
+        ready: Callable[[Sequence[int]], None],
         handles: Handles,
         runner: Runner,
         credit: int = CREDITS,
         may_wait: bool = True,
     ) -> None:
+        self._ready: Final = ready
         self.runner: Final = runner
         self.may_wait: Final = may_wait
         books = Books(has_custom=has_custom, rates=rates)
@@ -90,7 +93,7 @@ class RouterCore:
     def start(self, link: ShardLink, now: int, payload: bytes) -> Call:
         """Have a worker load its engine; the call ends when the shard is up or has refused."""
         check_time(now)
-        call = Start(link)
+        call = Start(link, self._ready)
         call.packed = pack_start((kinds.HELLO, None, now, link.number, len(self.links), payload))
         link.stage(call)
         return call

@@ -14,7 +14,7 @@ from openpit.wire.frames import pack
 from openpit.wire.limits import HANDLES_PER_COMMAND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from openpit.router.link import Books, ShardLink
     from openpit.router.procedures import Procedures
@@ -133,17 +133,19 @@ class Goodbye(Call):
 class Start(Call):
     """The first command: load the engine."""
 
-    __slots__ = ("link",)
+    __slots__ = ("_ready", "link")
 
     expected = Expected(kinds.ANSWERS[kinds.HELLO])
 
-    def __init__(self, link: ShardLink) -> None:
+    def __init__(self, link: ShardLink, ready: Callable[[Sequence[int]], None]) -> None:
         super().__init__(link.books)
         self.count = 1
         self.link = link
+        self._ready: Final = ready
 
     def replied(self, link: ShardLink, reply: Reply) -> None:
         if reply[0] == kinds.READY:
+            self._ready(reply[2])
             link.happen(ShardEvent.READY)
             self.finish(None)
         else:

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from importlib import import_module
 from types import CodeType, FunctionType, GeneratorType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -27,16 +28,26 @@ from typing import TYPE_CHECKING, Any, Final
 import dill
 
 from openpit.engine.core import EngineCore
+from openpit.engine.custom import CustomPolicy
 from openpit.engine.engine import Engine
 from openpit.errors import ShardStartError
 from openpit.marketdata.service import MarketDataService
 from openpit.pretrade.handles import Request, Reservation
 from openpit.shards.paths import path_of
-from openpit.wire.classes import MAIN, find, is_importable, is_main_imported, missing, tell
+from openpit.wire.classes import (
+    MAIN,
+    Told,
+    find,
+    is_importable,
+    is_main_imported,
+    missing,
+    offer,
+    tell,
+)
 from openpit.wire.limits import START_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from openpit.pretrade.runtime import BuiltinPolicy
     from openpit.wire.classes import Name
@@ -200,45 +211,71 @@ class PolicyUnpickler(dill.Unpickler):  # type: ignore[misc]  # as above
 
 def dump_policies(
     policies: Sequence[BuiltinPolicy],
-) -> tuple[bytes, list[MarketDataService], frozenset[Name]]:
+) -> tuple[bytes, list[MarketDataService], Told]:
     """Return policies that no engine has bound yet, pickled, and the services that they read.
 
     Users' classes that are loaded go along by name, and are returned, too; see
-    :func:`openpit.wire.classes.tell`.
+    :mod:`openpit.wire.classes`.
 
     Raises:
         ShardStartError: something in a policy cannot be copied; the text has the policy's name and
             the path to it. Or all of it is too large for a frame.
     """
-    told = tell()
+    # Nothing of users' own travels unless a policy of theirs could see it.
+    is_seen = any(isinstance(policy, CustomPolicy) for policy in policies)
+    told, offered = tell(), offer() if is_seen else ()
     main = sys.modules["__main__"].__dict__
-    used = {} if is_main_imported() else _used_of_main(policies, main, told)
+    used = {} if is_main_imported() else _used_of_main(policies, main, told, offered)
     code = {name: value for name, value in used.items() if isinstance(value, (type, FunctionType))}
     rest = {name: value for name, value in used.items() if name not in code}
     by_name = [pair for pair in told if pair[0] not in MAIN or is_main_imported()]
     file = io.BytesIO()
     pickler = _Pickler(file)
-    for part in (by_name, code, rest, list(policies)):
+    for part in ((by_name, offered), code, rest, list(policies)):
         _dump(pickler, part)
     payload = file.getvalue()
     if len(payload) > START_BYTES - _ROOM:
         raise ShardStartError(_too_large(policies, len(payload)), 0)
-    return payload, pickler.services, frozenset(told)
+    return payload, pickler.services, Told(frozenset(told), offered)
 
 
 def _used_of_main(
-    policies: Sequence[BuiltinPolicy], main: dict[str, Any], told: list[tuple[str, str]]
+    policies: Sequence[BuiltinPolicy],
+    main: dict[str, Any],
+    told: Iterable[Name],
+    offered: Iterable[Name],
 ) -> dict[str, Any]:
-    """Return what policies use of a main module that cannot be imported, and what that uses."""
-    pickler = _Pickler(io.BytesIO())
-    pickler.names.update(dict.fromkeys(name.partition(".")[0] for at, name in told if at in MAIN))
-    _dump(pickler, list(policies))
+    """Return what policies use of a main module that cannot be imported, and what that uses.
+
+    What it defines for users' objects and their values goes along, too: values' classes as far as
+    they can be copied, for nobody has asked for them yet.
+    """
     done: dict[str, Any] = {}
+    pickler = _Pickler(io.BytesIO())
+    pickler.names.update(_of_main(told))
+    _dump(pickler, list(policies))
+    _follow(pickler, main, done)
+    for name in _of_main(offered):
+        if name not in done:
+            found: dict[str, Any] = {}
+            pickler = _Pickler(io.BytesIO())
+            pickler.names[name] = None
+            with suppress(ShardStartError):
+                _follow(pickler, main, found)
+                done |= found
+    return done
+
+
+def _of_main(names: Iterable[Name]) -> dict[str, None]:
+    """Return under which of its names the main module has these classes."""
+    return {name.partition(".")[0]: None for at, name in names if at in MAIN}
+
+
+def _follow(pickler: _Pickler, main: dict[str, Any], done: dict[str, Any]) -> None:
     while waiting := [name for name in pickler.names if name not in done]:
         for name in waiting:
             done[name] = main[name]
             _dump(pickler, {name: main[name]})
-    return done
 
 
 def _dump(pickler: _Pickler, part: object) -> None:

@@ -19,7 +19,7 @@ from openpit.shards.copying import PolicyUnpickler
 from openpit.shards.core import ShardClock, ShardCore
 from openpit.slots import MAX_SHARDS, slot_of, spread_slots
 from openpit.wire import kinds
-from openpit.wire.classes import load
+from openpit.wire.classes import load, share
 
 if TYPE_CHECKING:
     from openpit.wire.frames import Frame, FrameReader
@@ -64,8 +64,11 @@ def _check_hello(command: tuple[Any, ...]) -> None:
         raise WireError(f"no shard {number} of {shards}")
 
 
-def start_shard(command: tuple[Any, ...], reader: FrameReader) -> ShardCore:
+def start_shard(command: tuple[Any, ...], reader: FrameReader) -> tuple[ShardCore, tuple[int, ...]]:
     """Return the core of the shard that the first command of a connection describes.
+
+    With it come the places of the offered classes that this process lacks, now that it has imported
+    what the policies are made of.
 
     Raises:
         WireError: it is another command.
@@ -75,11 +78,13 @@ def start_shard(command: tuple[Any, ...], reader: FrameReader) -> ShardCore:
     _, _, now, number, shards, payload = command
     clock = ShardClock(now)
     unpickler = _Unpickler(BytesIO(payload), clock)
-    load(unpickler.load())
+    told, offered = unpickler.load()
+    load(told)
     for _ in ("code", "values"):
         # Where this process has imported no main module of the program's: what is used of it.
         sys.modules["__main__"].__dict__.update(unpickler.load())
     engine = build_core(unpickler.load(), clock, RLock())
     owner = spread_slots(shards)
     engine.registry.owns = lambda account: owner[slot_of(account)] == number
-    return ShardCore(number, engine, clock, unpickler.services, reader)
+    core = ShardCore(number, engine, clock, unpickler.services, reader)
+    return core, tuple(share(offered))

@@ -190,7 +190,7 @@ def _hello(command_fd: int, reply_fd: int) -> tuple[ShardCore, list[Frame]] | No
         arrived = reader.feed(data)
     hello, commands = first_command(arrived[0])
     try:
-        core = start_shard(hello, reader)
+        core, lacking = start_shard(hello, reader)
     except Exception as error:  # noqa: BLE001 - a policy's: the router tells it to whoever builds
         if _state.is_copy:
             _end_copy()
@@ -199,7 +199,7 @@ def _hello(command_fd: int, reply_fd: int) -> tuple[ShardCore, list[Frame]] | No
         return None
     if _state.is_copy:
         _end_copy()
-    _write(reply_fd, frame(0, pack((kinds.READY, 0)), 1))
+    _write(reply_fd, frame(0, pack((kinds.READY, 0, lacking)), 1))
     return core, [(1, commands), *arrived[1:]]
 
 

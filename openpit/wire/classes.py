@@ -3,35 +3,47 @@
 A class may travel if its name leads to it, and to nothing else, in the caller's process and in the
 worker. What is loaded when an engine is built is told to its workers, which import it as they
 start; a message that comes later never imports anything.
+
+Values that hang on users' objects are of classes of their own, too. Those that are loaded in the
+caller's process are *offered*: a worker imports nothing for them, but says at its start which of
+them it lacks. The others it has from the modules of the policies and of the classes that it was
+told. No other name can be resolved by a message.
 """
 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import WeakSet, WeakValueDictionary
 
 from openpit.errors import WireError
 from openpit.wire.records import BASES
+from openpit.wire.shapes import has_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable, Sequence
 
 __all__ = [
     "MAIN",
     "Name",
+    "Told",
     "are_more_told",
     "find",
+    "find_value",
     "is_importable",
     "is_main_imported",
     "load",
     "name_of",
+    "offer",
     "refuse_stranger",
+    "refuse_unshared",
     "refuse_untold",
     "resolve",
+    "share",
     "tell",
 ]
 
@@ -43,11 +55,26 @@ _LATE: Final = (
     "build()"
 )
 
+_UNKNOWN: Final = (
+    "the workers do not have it; define or import it, before build(), at the top of a module that "
+    "defines a policy or the class of an order"
+)
+
 Name = tuple[str, str]
 """A class's module and qualified name."""
 
 _told: WeakSet[type] = WeakSet()
 """The classes that engines of this process were told of."""
+
+_shared: WeakValueDictionary[Name, type] = WeakValueDictionary()
+"""The classes of values that both sides have, of any engine of this process."""
+
+
+class Told(NamedTuple):
+    """What the workers of one engine were told of: classes of objects, and offers of values'."""
+
+    objects: frozenset[Name]
+    values: tuple[Name, ...] = ()
 
 
 def name_of(kind: type) -> Name:
@@ -162,11 +189,8 @@ def refuse_stranger(kind: type) -> None:
     """
     if kind in _told or kind in BASES:
         return
+    _refuse_nameless(kind)
     where = f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard"
-    if "<locals>" in kind.__qualname__:
-        raise TypeError(f"{where}: a class that is defined in a function cannot be imported there")
-    if find(*name_of(kind)) is not kind:
-        raise TypeError(f"{where}: its name does not lead to it, so that it cannot be found there")
     if not any(issubclass(kind, base) for base in BASES):
         return
     module = name_of(kind)[0]
@@ -180,9 +204,17 @@ def refuse_stranger(kind: type) -> None:
         raise TypeError(f"{where}: {_LATE}")
 
 
+def _refuse_nameless(kind: type) -> None:
+    where = f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard"
+    if "<locals>" in kind.__qualname__:
+        raise TypeError(f"{where}: a class that is defined in a function cannot be imported there")
+    if find(*name_of(kind)) is not kind:
+        raise TypeError(f"{where}: its name does not lead to it, so that it cannot be found there")
+
+
 def are_more_told(told: frozenset[Name]) -> bool:
     """Tell whether another engine was told of other classes than these."""
-    return len(told) != len(_told)
+    return len(told) != len(_told) + len(_shared)
 
 
 def refuse_untold(names: Iterable[Name], told: frozenset[Name]) -> None:
@@ -193,11 +225,87 @@ def refuse_untold(names: Iterable[Name], told: frozenset[Name]) -> None:
     """
     for name in names:
         if name not in told and find(*name) not in BASES:
-            raise TypeError(f"{'.'.join(name)} cannot travel to a shard: {_LATE}")
+            why = _UNKNOWN if name in _shared else _LATE
+            raise TypeError(f"{'.'.join(name)} cannot travel to a shard: {why}")
+
+
+# --- classes of values -------------------------------------------------------------------------
+
+
+def offer() -> tuple[Name, ...]:
+    """Return the names of all loaded classes whose values may hang on a user's object.
+
+    These are enumerations, data classes and named tuples; see :mod:`openpit.wire.shapes`.
+    """
+    names = []
+    for kind in _subclasses([object]):
+        with suppress(Exception):  # classes of other libraries, and their classes' own code
+            name = name_of(kind)
+            if (
+                has_shape(kind)
+                and name[0].partition(".")[0] != "openpit"
+                and _defined(*name) is kind
+            ):
+                names.append(name)
+    return tuple(names)
+
+
+def share(offered: Sequence[Name], lacking: Container[int] = ()) -> list[int]:
+    """Record the classes that both sides have, and return the places of those not found here.
+
+    ``lacking`` are the places of those that the other side has not found.
+    """
+    missing = []
+    for place, name in enumerate(offered):
+        if place not in lacking:
+            kind = _defined(*name)
+            if isinstance(kind, type) and has_shape(kind):
+                _shared[name] = kind
+            else:
+                missing.append(place)
+    return missing
+
+
+def find_value(module: Any, name: Any) -> type:
+    """Return a class of values that both sides have.
+
+    Raises:
+        WireError: there is none of that name.
+    """
+    kind = _shared.get((module, name)) if type(module) is str and type(name) is str else None
+    if kind is None:
+        raise WireError(f"no class of values is shared as {module!r:.100}, {name!r:.100}")
+    return kind
+
+
+def refuse_unshared(kind: type) -> None:
+    """Refuse a value of a class that the other side does not have.
+
+    Raises:
+        TypeError: its name leads to nothing or to another class, or the workers lack it.
+    """
+    if _shared.get(name_of(kind)) is not kind:
+        _refuse_nameless(kind)
+        where = f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard"
+        raise TypeError(f"{where}: {_UNKNOWN}")
+
+
+def _defined(module: str, name: str) -> object:
+    """Return what a name leads to, by what is there alone: no module's or class's code runs."""
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        if not isinstance(found, (type, ModuleType)):
+            return None
+        found = vars(found).get(part)
+    return found
 
 
 def _loaded(kinds: Iterable[type]) -> Iterable[type]:
     """Walk the users' subclasses of the wire's classes, each once."""
+    return (kind for kind in _subclasses(kinds) if not kind.__module__.startswith("openpit."))
+
+
+def _subclasses(kinds: Iterable[type]) -> Iterable[type]:
     seen: set[type] = set()
     waiting: list[type] = list(kinds)
     while waiting:
@@ -206,5 +314,4 @@ def _loaded(kinds: Iterable[type]) -> Iterable[type]:
             if kind not in seen:
                 seen.add(kind)
                 waiting.append(kind)
-                if not kind.__module__.startswith("openpit."):
-                    yield kind
+                yield kind

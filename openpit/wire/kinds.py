@@ -211,7 +211,9 @@ REPLIES: Final[dict[int, Layout]] = {
         "engine-wide block armed by the command whose reply follows",
         (_SEQ, Field("causes", Type.LIST)),
     ),
-    READY: Layout("worker is up", (_SEQ,)),
+    READY: Layout(
+        "worker is up", (_SEQ, Field("places of offered classes that it lacks", Type.LIST))
+    ),
     REFUSED: Layout("worker could not start", (_SEQ, Field("text", Type.TEXT))),
 }
 

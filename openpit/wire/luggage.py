@@ -9,23 +9,18 @@ put in their places. A value that cannot travel is replaced by a
 from __future__ import annotations
 
 import builtins
-import datetime as dt
-import enum
-import pathlib
 import sys
-import zoneinfo
-from collections import Counter, OrderedDict, deque
 from collections.abc import Sized
 from contextlib import suppress
-from dataclasses import is_dataclass
-from fractions import Fraction
+from enum import Enum
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 
 from openpit.errors import LeftBehind, ShardCallbackError, WireError
 from openpit.wire.classes import resolve
+from openpit.wire.shapes import fields_of, shape_of, slots_of
+from openpit.wire.standard import NAME_OF, STANDARD
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -78,39 +73,6 @@ _PAIR: Final = frozenset({"errno", "strerror"})
 
 _PLAIN: Final = (bool, int, float, bytes, str)
 
-_MADE_BY: Final[dict[str, tuple[type, Callable[[Any], tuple[Any, ...]], Callable[..., Any]]]] = {
-    "OrderedDict": (OrderedDict, lambda one: (list(one.items()),), OrderedDict),
-    "Counter": (Counter, lambda one: (dict(one),), Counter),
-    "deque": (deque, lambda one: (list(one), one.maxlen), deque),
-    "bytearray": (bytearray, lambda one: (bytes(one),), bytearray),
-    "complex": (complex, lambda one: (one.real, one.imag), complex),
-    "range": (range, lambda one: (one.start, one.stop, one.step), range),
-    "slice": (slice, lambda one: (one.start, one.stop, one.step), slice),
-    "Fraction": (Fraction, lambda one: (one.numerator, one.denominator), Fraction),
-    "UUID": (UUID, lambda one: (one.hex,), UUID),
-    "date": (dt.date, lambda one: (one.year, one.month, one.day), dt.date),
-    "time": (
-        dt.time,
-        lambda one: (one.hour, one.minute, one.second, one.microsecond, one.tzinfo, one.fold),
-        lambda *fields: dt.time(*fields[:5], fold=fields[5]),
-    ),
-    "datetime": (
-        dt.datetime,
-        lambda one: (*one.timetuple()[:6], one.microsecond, one.tzinfo, one.fold),
-        lambda *fields: dt.datetime(*fields[:8], fold=fields[8]),  # noqa: DTZ001 - it has its own
-    ),
-    "timezone": (
-        dt.timezone,
-        lambda one: one.__getinitargs__(),
-        dt.timezone,
-    ),
-    "ZoneInfo": (zoneinfo.ZoneInfo, lambda one: (one.key,), zoneinfo.ZoneInfo),
-    **{
-        kind.__name__: (kind, lambda one: (str(one),), kind)
-        for kind in (type(pathlib.Path()), pathlib.PurePosixPath, pathlib.PureWindowsPath)
-    },
-}
-_NAME_OF: Final = {kind: name for name, (kind, _, _) in _MADE_BY.items()}
 _MANY: Final[dict[type, str]] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
 _MANY_BY_NAME: Final = {name: kind for kind, name in _MANY.items()}
 
@@ -162,18 +124,6 @@ def _members(native: type) -> dict[str, Any]:
     }
 
 
-def _slots(kind: type) -> list[str]:
-    """Return the names under which the user's classes of an exception keep their slots."""
-    found: list[str] = []
-    for each in kind.__mro__:
-        slots = () if each in _NATIVE else vars(each).get("__slots__", ())
-        for slot in (slots,) if isinstance(slots, str) else slots:
-            is_private = slot.startswith("__") and not slot.endswith("__")
-            owner = each.__name__.lstrip("_")
-            found.append(f"_{owner}{slot}" if is_private and owner else slot)
-    return [name for name in found if name not in {"__dict__", "__weakref__"}]
-
-
 # --- there -------------------------------------------------------------------------------------
 
 
@@ -223,9 +173,9 @@ class Packing:
         for name, member in _members(_native(type(error))).items():
             with suppress(Exception):
                 found.append((name, member.__get__(error)))
-        for name in _slots(type(error)):
+        for name, slot in slots_of(type(error)).items():
             with suppress(AttributeError):
-                found.append((name, object.__getattribute__(error, name)))
+                found.append((name, slot.__get__(error)))
         # What is not set reads as None. An OSError that has either of these has both.
         is_pair = any(name in _PAIR and value is not None for name, value in found)
         return [
@@ -260,19 +210,19 @@ class Packing:
             return (_MANY[kind], tuple(items))
         if kind is dict:
             return ("dict", self._pairs(value, path))
-        if kind in _NAME_OF:
-            name = _NAME_OF[kind]
-            return ("made", name, self._value(_MADE_BY[name][1](value), path))
+        if kind in NAME_OF:
+            name = NAME_OF[kind]
+            return ("made", name, self._value(STANDARD[name].read(value), path))
         if isinstance(value, type):
             return ("class", *_name(value))
-        if isinstance(value, enum.Enum):
-            return ("member", *_name(kind), value.name) if value.name else self._stays(value, path)
         if isinstance(value, BaseException):
             return ("exception", self.exception(value, f"{path}."))
-        if isinstance(value, tuple) and hasattr(kind, "_fields"):
-            return ("named", *_name(kind), self._value(tuple(value), path))
-        if _is_record(kind):
-            state = {n: getattr(value, n) for n in _slots(kind) if hasattr(value, n)}
+        shape = shape_of(kind) if isinstance(value, Enum | tuple) else None
+        if shape is not None:
+            with suppress(TypeError):  # more than its parts
+                return ("shaped", *_name(kind), self._value(tuple(shape.read(value)), path))
+        if fields_of(kind) is not None:
+            state = {n: getattr(value, n) for n in slots_of(kind) if hasattr(value, n)}
             state |= getattr(value, "__dict__", {})
             return ("record", *_name(kind), self._pairs(state, path))
         return self._stays(value, path)
@@ -326,11 +276,6 @@ class Packing:
             text = f"{text[:_REPR]}..."
         self._room -= len(text)
         return ("left", text)
-
-
-def _is_record(kind: type) -> bool:
-    """Tell whether objects of a class are their attributes and no more."""
-    return (is_dataclass(kind) or "__attrs_attrs__" in vars(kind)) and not hasattr(kind, "__del__")
 
 
 # --- here --------------------------------------------------------------------------------------
@@ -397,7 +342,7 @@ class Unpacking:
     def _fill(self, error: BaseException, state: Node) -> None:
         kind = type(error)
         members = _members(_native(kind))
-        slots = _slots(kind)
+        slots = slots_of(kind)
         held = _dictionary(error)
         for name, part in state:
             value = self.value(part)
@@ -406,7 +351,7 @@ class Unpacking:
                     members[name].__set__(error, value)
             elif name in slots:
                 with suppress(Exception):
-                    object.__setattr__(error, name, value)
+                    slots[name].__set__(error, value)
             else:
                 held[name] = value
 
@@ -431,7 +376,7 @@ class Unpacking:
         if tag == "dict":
             return self._pairs(rest[0])
         if tag == "made":
-            return _MADE_BY[rest[0]][2](*self.value(rest[1]))
+            return STANDARD[rest[0]].make(*self.value(rest[1]))
         if tag == "exception":
             return self.exception(rest[0])
         if tag == "again":
@@ -439,11 +384,10 @@ class Unpacking:
         kind = _class(rest[0], rest[1])
         if tag == "class":
             return kind
-        if tag == "member" and issubclass(kind, enum.Enum):
-            return kind.__members__[rest[2]]
-        if tag == "named" and issubclass(kind, tuple):
-            return tuple.__new__(kind, self.value(rest[2]))
-        if tag == "record" and _is_record(kind):
+        shape = shape_of(kind) if tag == "shaped" else None
+        if shape is not None:
+            return shape.make(self.value(rest[2]))
+        if tag == "record" and fields_of(kind) is not None:
             record: Any = object.__new__(kind)
             for name, value in self._pairs(rest[2]).items():
                 object.__setattr__(record, name, value)

@@ -247,6 +247,6 @@ _CHECKS: Final[dict[int, tuple[Callable[[object], bool], ...]]] = {
     kinds.RAISED: (_is_number, *_FAILURE),
     kinds.FAILURES: (_is_number, _all(_is_failure)),
     kinds.ARMED: (_is_number, _are_causes),
-    kinds.READY: (_is_number,),
+    kinds.READY: (_is_number, _all(_is_number)),
     kinds.REFUSED: (_is_number, _is_text),
 }

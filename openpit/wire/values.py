@@ -7,28 +7,41 @@ array whose first element is a tag::
     [DECIMAL, text]     [BIG_NUMBER, hexadecimal text]   [MEMBER, class, name]
     [RECORD, class, field, ...]
     [OBJECT, class, module, name, {attribute: value}, field, ...]
+    [VALUE, module, name, part, ...]   [STANDARD, name, argument, ...]
 
 Classes are numbered by the table in :mod:`openpit.wire.records`. An object is a record of a class
 that users subclass and decorate with attributes of their own: it names that subclass, which the
-other side has under the same name (:mod:`openpit.wire.classes`).
+other side has under the same name (:mod:`openpit.wire.classes`). A value is what hangs on such an
+object and is of a user's own class: what its parts are says :mod:`openpit.wire.shapes`. The classes
+of the standard library that may hang there are in :mod:`openpit.wire.standard`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal
-from itertools import takewhile
+from functools import lru_cache
 from operator import index
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
 
 from openpit.errors import WireError
 from openpit.param.decimals import NARROW
-from openpit.wire.classes import name_of, refuse_stranger, resolve
+from openpit.wire.classes import (
+    find_value,
+    name_of,
+    refuse_stranger,
+    refuse_unshared,
+    resolve,
+)
 from openpit.wire.limits import NESTING
 from openpit.wire.records import BASES, MEMBERS, RECORDS, Record, is_of_base
+from openpit.wire.shapes import shape_of, slots_of
+from openpit.wire.standard import NAME_OF, arguments_of, made_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import MemberDescriptorType
 
     from openpit.wire.classes import Name
 
@@ -44,11 +57,15 @@ BIG_NUMBER: Final = 4
 MEMBER: Final = 5
 RECORD: Final = 6
 OBJECT: Final = 7
+VALUE: Final = 8
+STANDARD: Final = 9
 
 _text_of: Final = NARROW.to_sci_string
 
 _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**64 - 1
+
+_MAY_TRAVEL: Final = "of classes of your own, enumerations, data classes and named tuples can"
 
 _PLAIN: Final = frozenset({type(None), bool, float, bytes})
 _NUMBER_OF: Final = {record.cls: number for number, record in RECORDS.items()}
@@ -83,7 +100,13 @@ def encode(value: object, *, bare: bool = False) -> Packable:
     for base, number in BASES.items():
         if isinstance(value, base):
             return _object(number, value)
-    raise _stays_here(value)
+    if kind in NAME_OF:
+        return (STANDARD, NAME_OF[kind], *map(encode, arguments_of(value)))
+    shape = shape_of(kind)
+    if shape is None:
+        raise _stays_here(value)
+    refuse_unshared(kind)
+    return (VALUE, *name_of(kind), *map(encode, shape.read(value)))
 
 
 def _bare(value: object) -> Packable:
@@ -106,7 +129,8 @@ def _bare(value: object) -> Packable:
 
 def _stays_here(value: object) -> TypeError:
     kind = type(value)
-    return TypeError(f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard")
+    hint = "" if kind.__module__ == "builtins" else f": {_MAY_TRAVEL}"
+    return TypeError(f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard{hint}")
 
 
 def _number(value: int, _bare: bool) -> Packable:  # noqa: FBT001 - one shape for all encoders
@@ -195,8 +219,10 @@ def named_classes(packed: Packable) -> Iterator[Name]:
     """Return the names of users' classes that an encoded value has objects of."""
     if type(packed) is not tuple or not packed:
         return
-    if packed[0] == OBJECT and type(packed[0]) is int:
-        yield packed[2], packed[3]  # type: ignore[misc]  # texts: see the docstring of this module
+    tag = packed[0]
+    if type(tag) is int and tag in (OBJECT, VALUE):
+        first = 2 if tag == OBJECT else 1
+        yield packed[first : first + 2]  # type: ignore[misc]  # texts: see this module's docstring
     for part in packed:
         yield from named_classes(part)
 
@@ -206,20 +232,17 @@ def _attributes(value: object, base: type) -> dict[str, object]:
     found = {
         name: held for name, held in vars(value).items() if not is_of_base(type(value), base, name)
     }
-    for kind in takewhile(lambda kind: kind is not base, type(value).__mro__):
-        slots = kind.__dict__.get("__slots__", ())
-        for slot in (slots,) if isinstance(slots, str) else slots:
-            name = _mangled(slot, kind)
-            if hasattr(value, name) and not is_of_base(kind, base, name):
-                found[name] = getattr(value, name)
+    for name, slot in _own_slots(type(value), base):  # type: ignore[arg-type]  # mypy: no class is hashable
+        with suppress(AttributeError):  # an empty one
+            found[name] = slot.__get__(value)
     return found
 
 
-def _mangled(slot: str, kind: type) -> str:
-    """Return the name under which a class keeps a slot: its private ones have the class's name."""
-    owner = kind.__name__.lstrip("_")
-    is_private = slot.startswith("__") and not slot.endswith("__")
-    return f"_{owner}{slot}" if is_private and owner else slot
+@lru_cache(maxsize=1024)
+def _own_slots(kind: type, base: type) -> list[tuple[str, MemberDescriptorType]]:
+    return [
+        (name, slot) for name, slot in slots_of(kind).items() if not is_of_base(kind, base, name)
+    ]
 
 
 # --- the way back ------------------------------------------------------------------------------
@@ -255,7 +278,10 @@ def _decode_tuple(packed: tuple[Any, ...], depth: int) -> tuple[object, ...]:
 
 def _decode_map(packed: tuple[Any, ...], depth: int) -> dict[object, object]:
     parts = [decode(part, depth) for part in packed[1:]]
-    made = dict(zip(parts[::2], parts[1::2], strict=True))
+    try:
+        made = dict(zip(parts[::2], parts[1::2], strict=True))
+    except Exception as error:  # keys of users' classes have a hash of their own
+        raise WireError(f"not a map: {error!r:.200}") from error
     if 2 * len(made) != len(parts):
         raise WireError(f"a map with a key twice: {packed!r:.100}")
     return made
@@ -312,6 +338,21 @@ def _decode_object(packed: tuple[Any, ...], depth: int) -> object:
     return value
 
 
+def _decode_value(packed: tuple[Any, ...], depth: int) -> object:
+    _, module, name, *parts = packed
+    shape = shape_of(find_value(module, name))
+    return shape and shape.make([decode(part, depth) for part in parts])
+
+
+def _decode_standard(packed: tuple[Any, ...], depth: int) -> object:
+    _, name, *parts = packed
+    arguments = tuple([decode(part, depth) for part in parts])
+    try:
+        return made_exactly(name, arguments)
+    except Exception as error:  # elements of users' classes have a hash of their own
+        raise WireError(f"not a value: {error!r:.200}") from error
+
+
 _MISSING: Final = object()
 
 
@@ -331,4 +372,6 @@ _DECODERS: Final[dict[int, Callable[[tuple[Any, ...], int], object]]] = {
     MEMBER: _decode_member,
     RECORD: _decode_record,
     OBJECT: _decode_object,
+    VALUE: _decode_value,
+    STANDARD: _decode_standard,
 }

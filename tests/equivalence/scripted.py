@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from enum import Enum, Flag, StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import runner
 from runner import _ADDRESS
@@ -106,6 +108,60 @@ _DECORATED = frozenset(
     }
 )
 
+
+class Urgency(Enum):
+    """How fast an order has to be worked."""
+
+    CALM = 1
+    URGENT = 2
+
+
+class Venue(StrEnum):
+    """Where an order may go."""
+
+    XNAS = "xnas"
+
+
+class Route(Flag):
+    """How an order may go there."""
+
+    LIT = 1
+    DARK = 2
+    SLOW = 4
+
+
+@dataclass(frozen=True)
+class Tag:
+    """What a desk says of an order."""
+
+    desk: str
+    urgency: Urgency
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket(Tag):
+    """More of that."""
+
+    notes: tuple[object, ...] = ()
+
+
+class Leg(NamedTuple):
+    """One side of a spread."""
+
+    symbol: str
+    route: Route
+
+
+OWN: tuple[object, ...] = (
+    Urgency.URGENT,
+    Venue.XNAS,
+    Route.LIT | Route.SLOW,
+    Tag("rates", Urgency.CALM),
+    Ticket("fx", Urgency.URGENT, (Leg("EURUSD", Route.DARK), {Venue.XNAS: [Route(0)]})),
+    Leg("AAPL", Route.DARK),
+)
+"""Values of users' own classes, as they hang on orders; scenarios name them by their place."""
+
 _ALIASES = {
     "AsyncShardedEngine": ["Engine"],
     "AsyncShardedAccounts": ["Accounts"],
@@ -122,12 +178,19 @@ class ScenarioInterpreter(runner.Interpreter):
     def __init__(self, coverage: set[str]) -> None:
         super().__init__(openpit, coverage)
         self.forms["marked"] = self._marked
+        self.forms["own"] = lambda expression, _: OWN[expression[1]]
 
     def canonical(self, value: Any) -> Any:
         kind = type(value)
         if kind in _DECORATED and vars(value):
             marks = {name: self.canonical(mark) for name, mark in vars(value).items()}
             return [*super().canonical(value), marks]
+        if kind in map(type, OWN):
+            # Which of them it equals, whether it is the same member, and can be looked up by hash.
+            place = OWN.index(value)
+            is_member = any(value is one for enumeration in (Urgency, Venue) for one in enumeration)
+            found = {Tag("rates", Urgency.CALM): "found"}.get(value) if kind is Tag else None
+            return ["own", repr(value), place, kind is type(OWN[place]), is_member, found]
         return _ALIASES.get(kind.__name__) or super().canonical(value)
 
     def canonical_exception(self, error: BaseException) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from generators import accounts, adjustments, custom, domain, market_data, polic
 from generators.draw import Draw
 from generators.expressions import Expression, Scenario, call, get, many, on, op, ref, v
 from generators.flow import PNLS, finish
+from scripted import OWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,7 @@ _MARKS: tuple[Expression, ...] = (
     call("param.Price", "2.50"),
     call("param.AccountId.from_int", 9),
     ref("param.Side.SELL"),
+    *(["own", place] for place in range(len(OWN))),
 )
 
 

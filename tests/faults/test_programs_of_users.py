@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOUSE = """
-import contextvars, os, sqlite3
+import contextvars, enum, os, sqlite3
+class Venue(enum.Flag):
+    XNAS = 1
+    ARCX = 2
 TRACE = contextvars.ContextVar("trace")
 BOOK = sqlite3.connect(":memory:")
 OWNER = os.getpid()
@@ -22,6 +25,7 @@ TABLE = list(range(3_000_000))
 
 PROGRAM = """
 import dataclasses, enum, os, sys
+from typing import NamedTuple
 import house, openpit
 from openpit.param import AccountId, Price, Side, TradeAmount
 from openpit.pretrade import Policy, PolicyDecision, PolicyReject, RejectCode
@@ -34,6 +38,10 @@ class Mood(enum.Enum):
 class Settings:
     mood: Mood
     limit: int = 3
+
+class Leg(NamedTuple):
+    symbol: str
+    venue: house.Venue
 
 BANNED = {"banned"}
 
@@ -52,6 +60,9 @@ class Desk(Policy):
         assert house.OWNER == os.getpid() and len(house.TABLE) == 3_000_000
         assert self.settings.mood is Mood.CALM
         assert [field.name for field in dataclasses.fields(Settings)] == ["mood", "limit"]
+        if isinstance(order, Ticket):
+            assert order.mood is Mood.WILD and order.tag == Settings(Mood.CALM, 9)
+            assert order.leg.symbol == "AAPL" and order.leg.venue is house.Venue(3)
         if is_banned(order) or order.operation.account_id.value > self.settings.limit:
             reject = PolicyReject(code=RejectCode.OTHER, reason="no", details=type(order).__name__)
             return PolicyDecision.reject([reject])
@@ -64,7 +75,8 @@ def order(kind, account):
 
 def ticket(desk):
     made = order(Ticket, 1)
-    made.desk = desk
+    made.desk, made.mood, made.tag = desk, Mood.WILD, Settings(Mood.CALM, 9)
+    made.leg = Leg("AAPL", house.Venue.XNAS | house.Venue.ARCX)
     return made
 
 def main():
@@ -139,6 +151,31 @@ def test_a_class_that_only_the_guard_defines_is_refused_by_name(desk: Path) -> N
 
     assert out == ""
     assert "the main module does not define Late when a worker imports it" in error
+
+
+def test_a_value_s_class_that_only_the_guard_defines_is_refused_before_sending(desk: Path) -> None:
+    head, guard = PROGRAM.split('if __name__ == "__main__":')
+    late = head.replace(
+        "    with stage.build() as engine:\n",
+        "    with stage.build() as engine:\n"
+        "        late = ticket('open')\n"
+        "        late.mood = Late.ONE\n"
+        "        try:\n"
+        "            engine.execute_pre_trade(order=late)\n"
+        "        except TypeError as error:\n"
+        "            print(error)\n",
+    )
+    late += 'if __name__ == "__main__":\n    class Late(enum.Enum):\n        ONE = 1\n'
+    (desk / "program.py").write_text(late + guard)
+
+    first, rest = run(desk, "program.py")[0].split("\n", 1)
+
+    assert first == (
+        "attribute 'mood' of Ticket: __main__.Late cannot travel to a shard: the workers do not "
+        "have it; define or import it, before build(), at the top of a module that defines a "
+        "policy or the class of an order"
+    )
+    assert rest == ANSWERS
 
 
 def test_an_order_class_that_comes_after_the_engine_is_refused_before_sending(desk: Path) -> None:

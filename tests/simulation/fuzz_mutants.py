@@ -19,6 +19,14 @@ STRANGE: list[Any] = [
     "__class__", b"1", b"", (), (1,), ((),), (0,), (1,), (3, "1"), (3, "NaN"), (4, "1f"),
     (5, 1, "BUY"), (5, 1, "mro"), (6, 9, 1), (6, 4, (3, "NaN")), (6, 1, (3, "-1")), (9,), _DEEP,
     (7, 21, "os", "PathLike", (), *[None] * 10), (7, 21, "no.such", "Order", (), *[None] * 10),
+    (8, "fuzz_reader", "Urgency", "HIGH"), (8, "fuzz_reader", "Urgency", "mro"), "Tag", "Leg",
+    (8, "fuzz_reader", "Route", 5), (8, "fuzz_reader", "Route", 4), (8, "fuzz_reader", "Tag", 1),
+    (8, "fuzz_reader", "Noted", 1), (8, "no.such", "Tag", 1, 2), (8, "os", "PathLike"), (8,),
+    (9, "date", 2026, 2, 29), (9, "date", b"\x07\xea\x02\x1c"), (9, "UUID", "a" * 32), (9,),
+    (9, "int", 5), (9, "range", 0, 2**62, 1), (9, "frozenset", (9, "range", 0, 2**62, 1)),
+    (9, "set", (0, (0,))), (9, "Fraction", "1e99999999"), (9, "bytearray", 2**40),
+    (9, "ZoneInfo", "../../etc/passwd"), (9, "deque", (9, "range", 0, 2**62, 1), None),
+    (9, "Counter", (9, "range", 0, 2**62, 1)),
     (6, 21, "A", "B", 1, None, (3, "1"), (3, "1"), None, None, None, None), (6, True, (3, "1")),
 ]  # fmt: skip
 

@@ -6,16 +6,64 @@ terms of the public API, which an ordinary engine of one process is then asked a
 
 from __future__ import annotations
 
+import datetime as dt
+import enum
 import re
+import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import openpit
 from openpit import param
-from openpit.pretrade import Lock
+from openpit.pretrade import Lock, Policy, PolicyReject, RejectCode
 
 SHARDS = 2
 _DECIMAL = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[Ee]([+-][0-9]+))?")
+
+
+class Urgency(enum.Enum):
+    LOW = 1
+    HIGH = 2
+
+
+class Route(enum.Flag):
+    LIT = 1
+    DARK = 2
+    SLOW = 4
+
+
+@dataclass(frozen=True)
+class Tag:
+    desk: object
+    urgency: object
+
+
+class Leg(NamedTuple):
+    symbol: object
+    ratio: object
+
+
+def shown(note: Any) -> str:
+    """A value's text, that of a set in an order of its own."""
+    if isinstance(note, frozenset):
+        return f"frozenset {sorted(map(shown, note))}"
+    if type(note) in {list, tuple, Leg}:
+        return f"{type(note).__name__} {[*map(shown, note)]}"
+    return f"Tag {shown(note.desk)} {shown(note.urgency)}" if type(note) is Tag else repr(note)
+
+
+class Noted(Policy):
+    """Says what it sees on an order, and whether members are the ones that there are."""
+
+    name = "Noted"
+
+    def check_pre_trade_start(self, ctx: Any, order: Any) -> list[PolicyReject]:
+        note = getattr(order, "note", "x")
+        if note == "x":
+            return []
+        is_member = isinstance(note, enum.Enum) and note is type(note)(note.value)
+        details = f"{shown(note)} {is_member}"
+        return [PolicyReject(code=RejectCode.OTHER, reason="noted", details=details)]
 
 
 class Refused(Exception):  # noqa: N818 - a verdict
@@ -140,13 +188,78 @@ def value(packed: Any, depth: int = 0) -> Any:
         )
         attributes = parts[3]
         need(type(attributes) is tuple and len(attributes) % 2 == 0)
+        named = []
         for name, held in zip(attributes[::2], attributes[1::2], strict=True):
             need(type(name) is str and not name.endswith("_"))
-            if type(held) is tuple:
-                raise Unread
-        return Rec(21, tuple(value(part, depth + 1) for part in parts[4:]))
+            named.append((name, attribute(held, depth + 1)))
+        return Rec(21, tuple(value(part, depth + 1) for part in parts[4:]), tuple(named))
+    if tag == 8:
+        return of_users(parts, [value(part, depth + 1) for part in parts[2:]])
+    if tag == 9:
+        return of_library(parts, [value(part, depth + 1) for part in parts[1:]])
     need(tag == 6 and parts and type(parts[0]) is int)
     return Rec(parts[0], tuple(value(part, depth + 1) for part in parts[1:]))
+
+
+def attribute(packed: Any, depth: int) -> Any:
+    """What hangs on an order: more than this oracle reads may, too."""
+    if type(packed) is not tuple:
+        return value(packed, depth)
+    need(packed and type(packed[0]) is int and depth <= 200)
+    tag, *parts = packed
+    if tag == 8:
+        return of_users(parts, [attribute(part, depth + 1) for part in parts[2:]])
+    if tag == 9:
+        return of_library(parts, [attribute(part, depth + 1) for part in parts[1:]])
+    need(tag in range(8))
+    if tag > 1:
+        raise Unread
+    listed = [attribute(part, depth + 1) for part in parts]
+    return listed if tag == 0 else tuple(listed)
+
+
+def of_users(named: Any, parts: list[Any]) -> Any:
+    """A value of one of the classes above, made as a user makes it."""
+    need(len(named) > 2 and named[0] == "fuzz_reader" and type(named[1]) is str)
+    kind = {one.__name__: one for one in (Urgency, Route, Tag, Leg)}.get(named[1])
+    need(kind is not None)
+    if kind in {Tag, Leg}:
+        need(len(parts) == 2)
+        return kind(*parts)  # type: ignore[misc]  # one of the two
+    need(len(parts) == 1)
+    (key,) = parts
+    if kind is Route and type(key) is int:
+        need(key in {0, 3, 5, 6, 7})
+        return Route(key)
+    need(type(key) is str and key in {one.name for one in kind})  # type: ignore[union-attr, attr-defined]  # an enumeration
+    return kind[key]  # type: ignore[index]  # as above
+
+
+def of_library(named: Any, parts: list[Any]) -> Any:
+    """A date, an identifier, a range or a set of what has a hash."""
+    need(named and type(named[0]) is str)
+    if named[0] == "date":
+        need(len(parts) == 3 and all(type(part) is int for part in parts))
+        try:
+            return dt.date(*parts)
+        except (ValueError, OverflowError):
+            raise Refused from None
+    if named[0] == "UUID":
+        need(len(parts) == 1 and type(parts[0]) is str)
+        need(re.fullmatch("[0-9a-f]{32}", parts[0]))
+        return uuid.UUID(parts[0])
+    if named[0] == "range":
+        need(len(parts) == 3 and all(type(part) is int for part in parts) and parts[2] != 0)
+        return range(*parts)
+    if named[0] in {"set", "deque", "Counter", "Fraction", "bytearray", "ZoneInfo"}:
+        raise Unread
+    need(named[0] == "frozenset" and len(parts) == 1 and type(parts[0]) is list)
+    try:
+        made = frozenset(parts[0])
+    except TypeError:
+        raise Refused from None
+    need(len(made) == len(parts[0]))
+    return made
 
 
 @dataclass(frozen=True)
@@ -159,6 +272,7 @@ class Figure:
 class Rec:
     number: int
     fields: tuple[Any, ...]
+    named: tuple[tuple[str, Any], ...] = ()
 
 
 def rec(found: Any, number: int, fields: int) -> tuple[Any, ...]:
@@ -218,13 +332,14 @@ def flat_order(row: tuple[Any, ...]) -> openpit.Order:
 
 
 def order_value(packed: Any, account: int | None) -> openpit.Order:
+    found = value(packed)
     one, other, owner, way, quantity, volume, price, position, margin, operation = rec(
-        value(packed), 21, 10
+        found, 21, 10
     )
     need(position is None and margin is None and operation is None)
     need(owner is account or (type(owner) is int and owner == account))
     need(way is None or type(way) is param.Side)
-    return order(
+    made = order(
         asset(one),
         asset(other),
         account,
@@ -233,6 +348,9 @@ def order_value(packed: Any, account: int | None) -> openpit.Order:
         figure(volume, positive=True),
         figure(price),
     )
+    for name, held in found.named:
+        setattr(made, name, held)
+    return made
 
 
 def lock(rows: Any) -> Lock:

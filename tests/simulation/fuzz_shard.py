@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import fuzz_reader as own
 import msgpack
@@ -24,9 +24,6 @@ from openpit.pretrade.policies import build_order_validation, build_spot_funds
 from openpit.shards.copying import dump_policies
 from openpit.shards.setup import start_shard
 from openpit.wire.frames import FrameReader
-
-if TYPE_CHECKING:
-    from openpit.shards.core import ShardCore
 
 OURS = [number for number in range(1, 60) if own.shard_of(number) == 0][:5]
 THEIRS = [number for number in range(1, 60) if own.shard_of(number) == 1][:5]
@@ -85,6 +82,7 @@ class Engine:
             .no_sync()
             .builtin(build_order_validation())
             .builtin(build_spot_funds())
+            .pre_trade(policy=own.Noted())
             .build()
         )
         self.held: dict[int, Any] = {}
@@ -336,9 +334,10 @@ class ShardFuzz:
     def fresh(self) -> None:
         builder = openpit.Engine.builder().account_sync()
         ready = builder.builtin(build_order_validation()).builtin(build_spot_funds())
+        ready.pre_trade(policy=own.Noted())
         payload, _, _ = dump_policies(ready._policies)
         hello = (21, None, 0, 0, own.SHARDS, payload)
-        self.shard: ShardCore = start_shard(hello, FrameReader())
+        self.shard, _ = start_shard(hello, FrameReader())
         self.engine = Engine()
         self.next = 1
 
@@ -458,6 +457,31 @@ class ShardFuzz:
             random.choice((None, self.signed(), self.figure(), self.figure())),
         )
 
+    def note(self, depth: int = 0) -> Any:
+        """What may hang on an order, of users' own classes."""
+        random = self.random
+        way = random.randrange(8 if depth < 3 else 3)
+        if way == 0:
+            return random.choice((None, 5, "x", "twap", b"1", 1.5))
+        if way == 1:
+            return (8, "fuzz_reader", "Urgency", random.choice(("LOW", "HIGH")))
+        if way == 2:
+            return (8, "fuzz_reader", "Route", random.choice((0, 3, 5, 6, 7, "LIT", "DARK")))
+        if way == 3:
+            return random.choice(
+                (
+                    (9, "date", random.randrange(1, 9999), random.randrange(1, 13), 28),
+                    (9, "UUID", f"{random.getrandbits(128):032x}"),
+                    (9, "range", *(random.randrange(-5, 6) for _ in range(2)), 2**40),
+                )
+            )
+        if way == 4:
+            return (9, "frozenset", (0, *random.sample(("a", "b", "c", 1, 2), 3)))
+        parts = (self.note(depth + 1), self.note(depth + 1))
+        if way == 5:
+            return (random.choice((0, 1)), *parts)
+        return (8, "fuzz_reader", random.choice(("Tag", "Leg")), *parts)
+
     def command(self) -> Any:
         random = self.random
         account = random.choice(OURS)
@@ -477,8 +501,15 @@ class ShardFuzz:
                 one, other, account, (5, 1, side), tagged(quantity), tagged(volume), tagged(price),
                 None, None, None,
             )  # fmt: skip
+            note = self.note()
+            if type(note) is tuple and random.random() < 0.3:
+                note = bent(random, note)
             value = random.choice(
-                ((6, 21, *fields), (7, 21, "openpit.core", "Order", ("note", "x"), *fields))
+                (
+                    (6, 21, *fields),
+                    (7, 21, "openpit.core", "Order", ("note", "x"), *fields),
+                    (7, 21, "openpit.core", "Order", ("note", note), *fields),
+                )
             )
             return (
                 random.choice((WHOLE, START, DRY_START, DRY, DROP_COPY)),

@@ -54,8 +54,8 @@ class ShardStub:
         if not arrived:
             return b""
         _, (hello, *commands) = arrived[0]
-        self.core = start_shard(hello, self._reader)
-        ready = frame(0, pack((kinds.READY, 0)), 1)
+        self.core, lacking = start_shard(hello, self._reader)
+        ready = frame(0, pack((kinds.READY, 0, lacking)), 1)
         return ready + self.core.answer([(1, tuple(commands)), *arrived[1:]])
 
 

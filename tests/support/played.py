@@ -56,7 +56,7 @@ class Bench:
         for link in self.router.links:
             call = self.router.start(link, NOW, b"")
             self.sent(link.number)
-            self.reply(link.number, (kinds.READY, 0))
+            self.reply(link.number, (kinds.READY, 0, ()))
             assert call.done
 
     def sent(self, number: int) -> list[tuple[Any, ...]]:

@@ -291,7 +291,7 @@ def test_custom_policies_see_what_users_add_to_the_groups_of_orders_and_reports(
 
 def test_what_cannot_travel_does_not_matter_where_nobody_could_see_it() -> None:
     sharded = engine()
-    order = Marked({1}, operation=operation())
+    order = Marked(object(), operation=operation())
     assert sharded.execute_pre_trade(order).ok
     assert sharded.start_pre_trade(order).ok
     assert sharded.execute_pre_trade_many([buy(), order])[1].ok

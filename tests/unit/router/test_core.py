@@ -29,6 +29,7 @@ from openpit.router.lifecycle import SHARD, ShardEvent, ShardState, after
 from openpit.router.link import Runner, ShardLink
 from openpit.wire import frames as wire
 from openpit.wire import kinds
+from openpit.wire.classes import Told
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import frame, pack, pack_rows
 
@@ -111,14 +112,14 @@ def test_every_kind_of_call_takes_only_its_kinds_of_reply() -> None:
         bench = Bench(shards=1)
         start(bench.client)
         with pytest.raises(WireError):
-            bench.reply(0, (kinds.READY, 1))
+            bench.reply(0, (kinds.READY, 1, ()))
     bench = Bench(shards=1, custom=True)
     batch = bench.many(1)
     batch.feed()
     bench.reply(0, (kinds.RESERVED, 1, True, (), ()))
     bench.client.commit_many(NOW, [batch.result()[0].reservation]).feed()
     with pytest.raises(WireError, match="not a reply to this command"):
-        bench.reply(0, (kinds.READY, 2))
+        bench.reply(0, (kinds.READY, 2, ()))
 
 
 def test_what_a_policy_raises_says_nothing_of_the_connection() -> None:
@@ -187,6 +188,23 @@ def start_of(number: int = 0) -> tuple[RouterCore, ShardLink, Any]:
         client.router.links[0],
         client.router.start(client.router.links[0], NOW, b""),
     )
+
+
+def test_a_worker_that_lacks_more_than_it_was_offered_is_refused() -> None:
+    ready = Engine.builder().clock(lambda: NOW).account_sync().builtin(build_order_validation())
+    prototype = build_core(ready._policies or [], lambda: NOW, None)
+    told = Told(frozenset(), (("enum", "Enum"), ("no.such", "Urgency")))
+    for lacking, is_up in (((), True), ((1,), True), ((0, 2), False), ((-1,), False)):
+        client = Client(1, prototype, handles=BLOCKING, runner=Runner(), told=told)
+        call = client.router.start(client.router.links[0], NOW, b"")
+        client.router.links[0].take()
+        data = frame(0, pack((kinds.READY, 0, lacking)), 1)
+        if is_up:
+            client.router.receive(client.router.links[0], data)
+        else:
+            with pytest.raises(WireError):
+                client.router.receive(client.router.links[0], data)
+        assert call.done is is_up
 
 
 def test_a_worker_that_refuses_says_why() -> None:

@@ -481,7 +481,7 @@ def test_a_shard_starts_from_its_first_command() -> None:
     policies = Engine.builder().account_sync().builtin(build_order_validation())._policies
     payload, services, _ = dump_policies(policies)
     assert services == []
-    core = start_shard((kinds.HELLO, None, NOW, 5, 8, payload), FrameReader())
+    core, _ = start_shard((kinds.HELLO, None, NOW, 5, 8, payload), FrameReader())
     assert core.number == 5
     ours = next(number for number in range(100) if spread_slots(8)[slot_of(number)] == 5)
     assert answers(core, execute(ours)) == [(kinds.ACCEPTED, 1, 1)]
@@ -498,7 +498,7 @@ def test_services_become_replicas_that_follow_the_router() -> None:
     ready = stage.builtin(build_spot_funds().market_data(one, 0)).pre_trade(Quoting(one, other))
     payload, services, _ = dump_policies(ready._policies)
     assert services == [one, other]
-    core = start_shard((kinds.HELLO, None, NOW, 0, 1, payload), FrameReader())
+    core, _ = start_shard((kinds.HELLO, None, NOW, 0, 1, payload), FrameReader())
     push = ("push", 0, *[Decimal(7)] * 3, NOW)
     register = ("register", 0, "AAPL", "USD", None)
     quotes = [(kinds.QUOTE, None, NOW, 1, encode(change)) for change in (register, push)]

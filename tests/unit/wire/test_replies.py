@@ -35,7 +35,7 @@ RIGHT = [
     (kinds.RAISED, 1, *FAILURE),
     (kinds.FAILURES, 1, ((0, *FAILURE),)),
     (kinds.ARMED, 1, (True, False)),
-    (kinds.READY, 0),
+    (kinds.READY, 0, ()),
     (kinds.REFUSED, 0, "ValueError: no"),
 ]
 
