@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from openpit.core.debug_text import quoted
-from openpit.errors import ParamError
 from openpit.param.decimals import parse_int, parse_rounded_text, shortest_text
+from openpit.param.errors import ParamError
 
 __all__ = [
     "GROUP_EXPECTED",

@@ -27,9 +27,9 @@ from openpit.pretrade.results import (
     DryRunReport,
     ExecuteResult,
     PostTradeResult,
-    StartResult,
 )
 from openpit.pretrade.runtime import BuiltinPolicy, Verdict
+from openpit.pretrade.start import StartResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
         DropCopyResult,
         DryRunReport,
         ExecuteResult,
-        StartResult,
     )
+    from openpit.pretrade.narrowed_start import StartResult
     from openpit.pretrade.results import PostTradeResult
 
 __all__ = ["Engine", "checked_adjustments", "checked_order", "checked_report"]

@@ -12,8 +12,9 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
 from openpit.core.lock import Lock
-from openpit.pretrade.handles import DropCopyOperation, Request, Reservation
+from openpit.pretrade.handles import DropCopyOperation, Reservation
 from openpit.pretrade.outcomes import outcomes_of
+from openpit.pretrade.start import Request
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

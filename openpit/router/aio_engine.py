@@ -24,9 +24,9 @@ if TYPE_CHECKING:
         AccountAdjustmentBatchResult,
         AsyncDropCopyResult,
         AsyncExecuteResult,
-        AsyncStartResult,
         DryRunReport,
     )
+    from openpit.pretrade.narrowed_start import AsyncStartResult
     from openpit.pretrade.results import PostTradeResult
     from openpit.router.aio import AsyncDriver
     from openpit.router.batches import ExecuteMany

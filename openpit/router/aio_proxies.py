@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from openpit.pretrade.async_handles import (
     AsyncDropCopyOperation,
-    AsyncRequest,
     AsyncReservation,
 )
+from openpit.pretrade.start import AsyncRequest
 from openpit.router.proxies import (
     Handles,
     HeldReservation,

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
         DropCopyResult,
         DryRunReport,
         ExecuteResult,
-        StartResult,
     )
+    from openpit.pretrade.narrowed_start import StartResult
     from openpit.pretrade.results import PostTradeResult
     from openpit.router.batches import ExecuteMany
     from openpit.router.blocking import BlockingDriver

@@ -30,7 +30,8 @@ from openpit.engine.core import EngineCore
 from openpit.engine.engine import Engine
 from openpit.errors import ShardStartError
 from openpit.marketdata.service import MarketDataService
-from openpit.pretrade.handles import Request, Reservation
+from openpit.pretrade.handles import Reservation
+from openpit.pretrade.start import Request
 from openpit.shards.paths import path_of
 from openpit.wire.classes import MAIN, find, is_importable, is_main_imported, missing, tell
 from openpit.wire.limits import START_BYTES
