@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from threading import get_ident
 from typing import TYPE_CHECKING, TypeVar
 
 from openpit.account_adjustment import Adjustment
@@ -13,12 +14,24 @@ from openpit.engine.accounts import Accounts, account_value
 from openpit.engine.batches import each
 from openpit.engine.builder import EngineBuilder
 from openpit.engine.configurator import Configurator
+from openpit.engine.handles import (
+    EngineReservation,
+    let_go,
+    show_checked,
+    show_dry_run,
+    show_recorded,
+    show_started,
+)
 from openpit.param.classes import is_of
+from openpit.pretrade.results import AccountAdjustmentBatchResult as AnyBatchResult
+from openpit.pretrade.results import ExecuteResult as AnyExecuteResult
+from openpit.pretrade.results import PostTradeResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from threading import RLock
 
+    from openpit.engine.answers import Checked
     from openpit.engine.core import EngineCore
     from openpit.param.ids import AccountId
     from openpit.pretrade.handles import Reservation
@@ -29,9 +42,10 @@ if TYPE_CHECKING:
         ExecuteResult,
     )
     from openpit.pretrade.narrowed_start import StartResult
-    from openpit.pretrade.results import PostTradeResult
 
 __all__ = ["Engine", "checked_adjustments", "checked_order", "checked_report"]
+
+_new = object.__new__
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -73,7 +87,7 @@ class Engine(Opaque):
 
     _clock: Callable[[], int]
     _core: EngineCore
-    _execute: Callable[[Order, int], ExecuteResult]
+    _execute: Callable[[Order, int], Checked]
     _lock: RLock | None
 
     @classmethod
@@ -82,8 +96,7 @@ class Engine(Opaque):
         self._core = core
         self._clock = core.clock
         self._lock = core.lock
-        # The pipeline answers with the class of a result's cases; which one, each answer says.
-        self._execute = core.execute  # type: ignore[assignment]  # see above
+        self._execute = core.execute
         return self
 
     def __del__(self) -> None:
@@ -117,11 +130,13 @@ class Engine(Opaque):
             TypeError: ``order`` is no :class:`openpit.Order`.
             Exception: the first one that a custom policy raised; the order did not pass.
         """
-        return self._call(self._core.start, checked_order(order))  # type: ignore[return-value]  # as in _of()
+        core = self._core
+        # At run time a result has one class for its cases; which one it is, each result says.
+        return show_started(core, self._call(core.start, checked_order(order)))  # type: ignore[return-value]  # see above
 
     def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
         """Answer as :meth:`start_pre_trade` would, and record nothing."""
-        return self._call(self._core.start_dry_run, checked_order(order))  # type: ignore[return-value]  # as in _of()
+        return show_dry_run(self._call(self._core.start_dry_run, checked_order(order)))  # type: ignore[return-value]  # as above
 
     def execute_pre_trade(self, order: Order) -> ExecuteResult:
         """Run both stages; the result's ``reservation`` is there exactly if the order passed.
@@ -132,22 +147,41 @@ class Engine(Opaque):
         """
         if type(order) is not Order and not is_of(order, Order):
             raise TypeError("order must inherit from openpit.Order")
-        lock = self._lock
-        if lock is None:
-            return self._execute(order, self._clock())
+        core = self._core
+        if self._lock is not None:
+            answer = self._call(self._execute, order)
+        else:
+            answer = self._execute(order, self._clock())
+            if answer is None:
+                # What show_checked() does, spelt out: the hot path of the simple policies.
+                reservation: EngineReservation = _new(EngineReservation)
+                reservation._core = core
+                reservation._effects = None
+                reservation._open = True
+                reservation._thread = get_ident()
+                result: AnyExecuteResult = _new(AnyExecuteResult)
+                result._reservation = reservation
+                result._rejects = ()
+                return result  # type: ignore[return-value]  # as above
         try:
-            with lock:
-                return self._execute(order, self._clock())
-        finally:
-            self._core.finisher.settle()
+            return show_checked(core, answer)  # type: ignore[return-value]  # as above
+        except BaseException:
+            let_go(answer)
+            raise
 
     def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
         """Answer as :meth:`execute_pre_trade` would, and record nothing (spec section 5.6)."""
-        return self._call(self._core.execute_dry_run, checked_order(order))  # type: ignore[return-value]  # as in _of()
+        return show_dry_run(self._call(self._core.execute_dry_run, checked_order(order)))  # type: ignore[return-value]  # as above
 
     def apply_drop_copy(self, order: Order) -> DropCopyResult:
         """Record an order that the venue has already (spec section 5.7): blocks do not stop it."""
-        return self._call(self._core.drop_copy, checked_order(order))  # type: ignore[return-value]  # as in _of()
+        core = self._core
+        answer = self._call(core.drop_copy, checked_order(order))
+        try:
+            return show_recorded(core, answer)  # type: ignore[return-value]  # as above
+        except BaseException:
+            let_go(answer)
+            raise
 
     # --- what comes back -----------------------------------------------------------------------
 
@@ -158,7 +192,7 @@ class Engine(Opaque):
             TypeError: ``report`` is no :class:`openpit.ExecutionReport`.
             Exception: the first one that a custom policy raised; blocks are recorded all the same.
         """
-        return self._call(self._core.apply_report, checked_report(report))
+        return PostTradeResult._of(*self._call(self._core.apply_report, checked_report(report)))
 
     def apply_account_adjustment(
         self, account_id: AccountId, adjustments: Iterable[Adjustment]
@@ -166,7 +200,8 @@ class Engine(Opaque):
         """Apply all adjustments to an account, or none of them (spec section 5.9)."""
         account = account_value(account_id)
         apply = partial(self._core.apply_adjustment, account)
-        return self._call(apply, checked_adjustments(adjustments))  # type: ignore[return-value]  # as in _of()
+        answer = self._call(apply, checked_adjustments(adjustments))
+        return AnyBatchResult._of(*answer)  # type: ignore[return-value]  # as above
 
     # --- volume --------------------------------------------------------------------------------
 

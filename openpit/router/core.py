@@ -12,8 +12,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.core.order import Order
+from openpit.engine.core import engine_gone
 from openpit.errors import EngineClosed, WireError
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
+from openpit.pretrade.results import ExecuteResult
 from openpit.router.answers import CHECKS, read_adjusted, read_execute, read_reported, read_value
 from openpit.router.batches import ExecuteMany
 from openpit.router.calls import Ask, Call, CommandCall, Entry, HandleCall, HandleWideCall, WideCall
@@ -540,7 +542,7 @@ class RouterCore:
             self.dropped.append((link, handle))
             proxy.close()
             call = CommandCall(link, account, b"", read_execute, check)
-            call.finish(self, self.prototype.execute_started(_NO_ORDER, None, now))
+            call.finish(self, ExecuteResult._of(None, [engine_gone()]))
             return call
         command = (kinds.EXECUTE_REQUEST, account, now, handle)
         if account is None:
@@ -643,7 +645,6 @@ class RouterCore:
 
 
 _EXECUTE: Final = CHECKS[kinds.EXECUTE]
-_NO_ORDER: Final = Order._of(None, None, None, None, None, None, None)
 _DRY: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})
 
 

@@ -50,13 +50,6 @@ UPWARD = {
 CIRCLES = {
     frozenset(
         {
-            "openpit.engine.core",
-            "openpit.engine.drop_copy",
-            "openpit.engine.handles",
-        }
-    ): "handles are made by whoever shows them",
-    frozenset(
-        {
             "openpit.engine.builder",
             "openpit.engine.configurator",
             "openpit.engine.engine",
