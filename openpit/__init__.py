@@ -34,8 +34,6 @@ from openpit.core import (
 )
 from openpit.core.contexts import AccountAdjustmentContext
 from openpit.engine.accounts import Accounts
-from openpit.engine.builder import EngineBuilder, ReadyEngineBuilder, SyncedEngineBuilder
-from openpit.engine.engine import Engine
 from openpit.errors import (
     AccountBlockError,
     AccountGroupRegistrationError,
@@ -49,6 +47,12 @@ from openpit.errors import (
     ShardOverloaded,
     ShardStartError,
     SomeItemsFailed,
+)
+from openpit.faces.embedded import (
+    Engine,
+    EngineBuilder,
+    ReadyEngineBuilder,
+    SyncedEngineBuilder,
 )
 from openpit.param import AdjustmentAmount, Leverage, MonetaryAmount, PositionMode
 from openpit.param.enums import ConfigureErrorKind

@@ -20,7 +20,7 @@ from openpit.wire.frames import FrameReader, frame, pack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from openpit.router.builder import ReadyShardedEngineBuilder
+    from openpit.faces.embedded import ReadyShardedEngineBuilder
     from openpit.router.core import RouterCore
     from openpit.shards.core import ShardCore
 

@@ -24,7 +24,7 @@ from openpit.router.proxies import BLOCKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openpit.router.builder import ReadyShardedEngineBuilder
+    from openpit.faces.embedded import ReadyShardedEngineBuilder
 
 __all__ = ["NearWorker", "near", "near_async", "workers_of"]
 

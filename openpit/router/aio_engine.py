@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
-from openpit.engine.engine import checked_adjustments
+from openpit.engine.arguments import checked_adjustments
 from openpit.router.aio_accounts import AsyncShardedAccounts
 from openpit.router.aio_settings import AsyncShardedConfigurator
 from openpit.router.orders import timed

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
-from openpit.engine.engine import checked_adjustments
+from openpit.engine.arguments import checked_adjustments
 from openpit.router.accounts import ShardedAccounts
 from openpit.router.orders import timed
 from openpit.router.settings import ShardedConfigurator

@@ -17,13 +17,12 @@ from link import LinkDriver, link
 from scripted import LOGS, Desk, LateDesk, ScenarioInterpreter
 
 import openpit
-from openpit.engine.builder import EngineBuilder
+from openpit.faces.embedded import EngineBuilder, ReadyShardedEngineBuilder
 from openpit.pretrade.policies.order_size_limit import OrderSizeLimitPolicy
 from openpit.pretrade.policies.order_validation import OrderValidationPolicy
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.router.aio_engine import AsyncShardedEngine
 from openpit.router.aio_proxies import ASYNC
-from openpit.router.builder import ReadyShardedEngineBuilder
 from openpit.router.feeds import Feed
 
 if TYPE_CHECKING:

@@ -33,6 +33,7 @@ LAYERS = (
     ("wire",),
     ("shards",),
     ("router",),
+    ("faces",),
     ("loadtest",),
     ("cli",),
     ("__main__",),
@@ -42,35 +43,11 @@ ASIDE = ("openpit", "openpit.core")
 
 # Arrows that run upward, between rooms, and what ends them.
 UPWARD = {
-    ("engine", "router"): "the builders' first stages become a room above the router",
     ("loadtest", "cli"): "configuration and figures become a room below both",
 }
 
 # Modules that reach each other in a circle, and what ends it.
 CIRCLES = {
-    frozenset(
-        {
-            "openpit.engine.builder",
-            "openpit.engine.configurator",
-            "openpit.engine.engine",
-            "openpit.router.aio",
-            "openpit.router.aio_engine",
-            "openpit.router.aio_settings",
-            "openpit.router.blocking",
-            "openpit.router.builder",
-            "openpit.router.ends",
-            "openpit.router.engine",
-            "openpit.router.ports",
-            "openpit.router.settings",
-            "openpit.shards.administration",
-            "openpit.shards.copying",
-            "openpit.shards.core",
-            "openpit.shards.intake",
-            "openpit.shards.process",
-            "openpit.shards.setup",
-            "openpit.shards.worker",
-        }
-    ): "the builders' first stages become a room above the router",
     frozenset(
         {
             "openpit.router.answers",

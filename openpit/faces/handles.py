@@ -16,14 +16,20 @@ from openpit.engine.answers import Recorded, Started
 from openpit.engine.finalize import Effects
 from openpit.pretrade.handles import DropCopyOperation, Reservation
 from openpit.pretrade.outcomes import outcomes_of
-from openpit.pretrade.results import DropCopyResult, DryRunReport, ExecuteResult
+from openpit.pretrade.results import (
+    AccountAdjustmentBatchResult,
+    DropCopyResult,
+    DryRunReport,
+    ExecuteResult,
+    PostTradeResult,
+)
 from openpit.pretrade.start import Request, StartResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from openpit.engine.answers import Checked, DryRun
+    from openpit.engine.answers import Adjusted, Applied, Checked, DryRun
     from openpit.engine.core import EngineCore
     from openpit.pretrade.outcomes import AccountAdjustmentOutcome
     from openpit.pretrade.rejects import AccountBlock, Reject
@@ -32,7 +38,11 @@ __all__ = [
     "EngineDropCopyOperation",
     "EngineRequest",
     "EngineReservation",
+    "commit",
     "let_go",
+    "rollback",
+    "show_adjusted",
+    "show_applied",
     "show_checked",
     "show_dry_run",
     "show_recorded",
@@ -304,3 +314,28 @@ def let_go(answer: Checked | Recorded) -> None:
     if isinstance(effects, Effects):
         with suppress(BaseException):
             effects.rollback()
+
+
+def show_applied(answer: Applied) -> PostTradeResult:
+    """Return the result of an execution report."""
+    return PostTradeResult._of(*answer)
+
+
+def show_adjusted(answer: Adjusted) -> AccountAdjustmentBatchResult:
+    """Return the result of a batch of adjustments."""
+    return AccountAdjustmentBatchResult._of(*answer)
+
+
+# --- each of many ------------------------------------------------------------------------------
+
+
+def commit(reservation: Reservation) -> bool:
+    """Commit a reservation; True says that it is done."""
+    reservation.commit()
+    return True
+
+
+def rollback(reservation: Reservation) -> bool:
+    """Roll back a reservation; True says that it is done."""
+    reservation.rollback()
+    return True
