@@ -34,8 +34,6 @@ from openpit.core import (
 )
 from openpit.core.contexts import AccountAdjustmentContext
 from openpit.engine.accounts import Accounts
-from openpit.engine.builder import EngineBuilder, ReadyEngineBuilder, SyncedEngineBuilder
-from openpit.engine.engine import Engine
 from openpit.errors import (
     AccountBlockError,
     AccountGroupRegistrationError,
@@ -52,6 +50,12 @@ from openpit.errors import (
 )
 from openpit.faces.aio.engine import AsyncShardedEngine
 from openpit.faces.blocking.engine import ShardedEngine
+from openpit.faces.embedded import (
+    Engine,
+    EngineBuilder,
+    ReadyEngineBuilder,
+    SyncedEngineBuilder,
+)
 from openpit.param import AdjustmentAmount, Leverage, MonetaryAmount, PositionMode
 from openpit.param.enums import ConfigureErrorKind
 from openpit.pretrade import PostTradeResult

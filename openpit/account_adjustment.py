@@ -15,12 +15,12 @@ from openpit.core.debug_text import optional, optional_member
 from openpit.core.instrument import Instrument, require_instrument
 from openpit.core.order_terms import leverage_text, optional_leverage
 from openpit.core.signatures import AnyArguments
-from openpit.param.amounts import AdjustmentAmount, Leverage
+from openpit.param.amounts import AdjustmentAmount
 from openpit.param.classes import is_of
 from openpit.param.decimals import plain
 from openpit.param.enums import PnlHaltReason
 from openpit.param.guarded import store
-from openpit.param.values import Pnl, PositionSize, Price
+from openpit.param.values import Leverage, Pnl, PositionSize, Price
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -34,20 +34,33 @@
         └── ShardCallbackError                  of a policy, its class not here (``shard``)
 
 The first group is that of the public API (``spec`` sections 1, 6, 10, 11 and 12) and carries its
-module names; the last group is this project's own.
+module names; the last group is this project's own. Those of values, quotes and the reference book
+are defined beside what they are about, in layers that know nothing of this module.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from openpit.marketdata.errors import (
+    AlreadyRegistered,
+    MarketDataError,
+    QuoteExpired,
+    QuoteUnavailable,
+    RegistrationError,
+    UnknownInstrument,
+    UnknownInstrumentId,
+)
+from openpit.param.errors import AccountIdError, AssetError, ParamError
+from openpit.reference_book import (
+    ReferenceBookRegistrationError,
+    UnknownReferenceBookInstrumentId,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from openpit.core.instrument import Instrument
-    from openpit.marketdata import Quote
     from openpit.param.enums import ConfigureErrorKind
-    from openpit.param.ids import InstrumentId
 
 __all__ = [
     "AccountBlockError",
@@ -81,27 +94,6 @@ __all__ = [
 ]
 
 
-# --- values (spec section 2) -------------------------------------------------------------------
-
-
-class ParamError(ValueError):
-    """A value is outside the range, the grammar or the sign of its type."""
-
-    __module__ = "openpit"
-
-
-class AssetError(ValueError):
-    """An asset name is empty."""
-
-    __module__ = "openpit.param"
-
-
-class AccountIdError(ValueError):
-    """An account text is empty."""
-
-    __module__ = "openpit.param"
-
-
 # --- engine (spec sections 1.1, 6 and 10) ------------------------------------------------------
 
 
@@ -132,80 +124,6 @@ class PolicyConfigureError(Exception):
     __module__ = "openpit"
 
     kind: ConfigureErrorKind
-
-
-# --- market data (spec section 11) -------------------------------------------------------------
-
-
-class MarketDataError(Exception):
-    """A quote could not be read."""
-
-    __module__ = "openpit"
-
-
-class UnknownInstrument(MarketDataError):  # noqa: N818 - the public API's name
-    """No instrument is registered under the id that was asked for."""
-
-    __module__ = "openpit"
-
-
-class QuoteUnavailable(MarketDataError):  # noqa: N818 - the public API's name
-    """None of the buckets that may be read holds a quote."""
-
-    __module__ = "openpit"
-
-
-class QuoteExpired(MarketDataError):  # noqa: N818 - the public API's name
-    """The quote is at least as old as its time to live; ``quote`` is that quote."""
-
-    __module__ = "openpit"
-
-    quote: Quote
-
-
-class AlreadyRegistered(Exception):  # noqa: N818 - the public API's name
-    """The instrument has an id already; ``instrument`` is that instrument."""
-
-    __module__ = "openpit"
-
-    instrument: Instrument
-
-
-class RegistrationError(Exception):
-    """The instrument or the wanted id is taken: that one is set, the other is None."""
-
-    __module__ = "openpit"
-
-    instrument: Instrument | None
-    instrument_id: InstrumentId | None
-
-
-class UnknownInstrumentId(Exception):  # noqa: N818 - the public API's name
-    """No instrument has ``instrument_id`` in this service."""
-
-    __module__ = "openpit"
-
-    instrument_id: InstrumentId
-
-
-# --- reference book (spec section 12) ----------------------------------------------------------
-
-
-class ReferenceBookRegistrationError(Exception):
-    """The instrument or the wanted id is taken: that one is set, the other is None."""
-
-    __module__ = "openpit"
-
-    instrument: Instrument | None
-    instrument_id: InstrumentId | None
-
-
-class UnknownReferenceBookInstrumentId(Exception):  # noqa: N818 - the public API's name
-    """No instrument has ``instrument_id`` in this book."""
-
-    __module__ = "openpit"
-
-    instrument_id: InstrumentId
 
 
 # --- calls over many items (this project's own) ------------------------------------------------

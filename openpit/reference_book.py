@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from openpit.core.instrument import Instrument, debug_instrument
 from openpit.core.opaque import Closed
-from openpit.errors import ReferenceBookRegistrationError, UnknownReferenceBookInstrumentId
 from openpit.param.classes import is_of
 from openpit.param.enums import SettlementUnit
 from openpit.param.ids import InstrumentId
@@ -19,9 +18,32 @@ from openpit.param.refusals import not_an_instance
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["ReferenceBook", "SettlementLag", "SettlementScheme"]
+__all__ = [
+    "ReferenceBook",
+    "ReferenceBookRegistrationError",
+    "SettlementLag",
+    "SettlementScheme",
+    "UnknownReferenceBookInstrumentId",
+]
 
 _U64_MAX = 2**64 - 1
+
+
+class ReferenceBookRegistrationError(Exception):
+    """The instrument or the wanted id is taken: that one is set, the other is None."""
+
+    __module__ = "openpit"
+
+    instrument: Instrument | None
+    instrument_id: InstrumentId | None
+
+
+class UnknownReferenceBookInstrumentId(Exception):  # noqa: N818 - the public API's name
+    """No instrument has ``instrument_id`` in this book."""
+
+    __module__ = "openpit"
+
+    instrument_id: InstrumentId
 
 
 def _days(value: int) -> int:

@@ -13,8 +13,8 @@ from openpit.pretrade.results import (
     DryRunReport,
     ExecuteResult,
     PostTradeResult,
-    StartResult,
 )
+from openpit.pretrade.start import StartResult
 from openpit.router.calls import Raised
 from openpit.router.link import Expected
 from openpit.wire import kinds

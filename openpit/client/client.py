@@ -19,6 +19,8 @@ from openpit.client.procedures import check_without_account
 from openpit.client.reporting import ReportMany
 from openpit.client.submitting import Submitting
 from openpit.core.order import Order
+from openpit.engine.core import engine_gone
+from openpit.pretrade.results import ExecuteResult
 from openpit.router.core import check_time, closed
 from openpit.router.procedures import WideCall
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
@@ -138,7 +140,7 @@ class Client(Submitting):
             self.books.dropped.append((link, handle))
             proxy.close()
             call = CommandCall(link, account, b"", read_execute, check)
-            call.finish(self.prototype.execute_started(_NO_ORDER, None, now))
+            call.finish(ExecuteResult._of(None, [engine_gone()]))
             return call
         command = (kinds.EXECUTE_REQUEST, account, now, handle)
         if account is None:
@@ -237,5 +239,4 @@ class Client(Submitting):
 
 
 _EXECUTE: Final = CHECKS[kinds.EXECUTE]
-_NO_ORDER: Final = Order._of(None, None, None, None, None, None, None)
 _DRY: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})

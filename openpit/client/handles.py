@@ -13,8 +13,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.lock import Lock
-from openpit.pretrade.handles import DropCopyOperation, Request, Reservation
+from openpit.pretrade.handles import DropCopyOperation, Reservation
 from openpit.pretrade.outcomes import outcomes_of
+from openpit.pretrade.start import Request
 from openpit.router.link import Handles
 from openpit.wire.rows import DecodedRows, lock_of, read_block
 

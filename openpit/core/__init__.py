@@ -16,7 +16,6 @@ from openpit.core.report import (
     ExecutionReportPositionImpact,
     FinancialImpact,
 )
-from openpit.errors import ReferenceBookRegistrationError, UnknownReferenceBookInstrumentId
 from openpit.param.enums import SettlementUnit
 from openpit.param.ids import InstrumentId
 
@@ -31,7 +30,13 @@ if TYPE_CHECKING:
     from openpit.account_adjustment import (
         PositionOperation as AccountAdjustmentPositionOperation,
     )
-    from openpit.reference_book import ReferenceBook, SettlementLag, SettlementScheme
+    from openpit.reference_book import (
+        ReferenceBook,
+        ReferenceBookRegistrationError,
+        SettlementLag,
+        SettlementScheme,
+        UnknownReferenceBookInstrumentId,
+    )
 
 __all__ = [
     "AccountAdjustment",
@@ -70,8 +75,16 @@ _LATER = {
     "AccountAdjustmentBounds": ("openpit.account_adjustment", "Bounds"),
     "AccountAdjustmentPositionOperation": ("openpit.account_adjustment", "PositionOperation"),
     "ReferenceBook": ("openpit.reference_book", "ReferenceBook"),
+    "ReferenceBookRegistrationError": (
+        "openpit.reference_book",
+        "ReferenceBookRegistrationError",
+    ),
     "SettlementLag": ("openpit.reference_book", "SettlementLag"),
     "SettlementScheme": ("openpit.reference_book", "SettlementScheme"),
+    "UnknownReferenceBookInstrumentId": (
+        "openpit.reference_book",
+        "UnknownReferenceBookInstrumentId",
+    ),
 }
 
 

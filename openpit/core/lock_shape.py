@@ -10,8 +10,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
-from openpit.errors import ParamError
 from openpit.param.decimals import parse_int, parse_rounded_text, parse_text, plain, shortest_text
+from openpit.param.errors import ParamError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from openpit.param.refusals import refuse_final_bases
 if TYPE_CHECKING:
     from inspect import Signature
 
-__all__ = ["Closed", "Opaque"]
+__all__ = ["Closed", "InProcess", "Opaque"]
 
 
 class Closed:
@@ -33,3 +33,9 @@ class Opaque(Closed):
 
     def __new__(cls, *_args: object, **_kwargs: object) -> Self:  # noqa: D102 - only refuses
         raise TypeError(f"cannot create '{cls.__module__}.{cls.__qualname__}' instances")
+
+
+class InProcess(Opaque):
+    """Base of what cannot leave its process: a policy that holds one is refused by its name."""
+
+    __slots__ = ()

@@ -9,9 +9,9 @@ from openpit.core.absent import AbsentFields
 from openpit.core.assets import optional_asset_text
 from openpit.core.debug_text import optional, optional_member, truth
 from openpit.core.signatures import AnyArguments
-from openpit.param.amounts import Leverage, leverage_steps
 from openpit.param.guarded import store
 from openpit.param.refusals import not_an_instance
+from openpit.param.values import Leverage, leverage_steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

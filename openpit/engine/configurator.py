@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from types import EllipsisType
 
     from openpit.engine.core import EngineCore
-    from openpit.engine.engine import Engine
     from openpit.param.enums import PnlHaltReason
     from openpit.param.ids import AccountId, Asset
     from openpit.param.values import Pnl
@@ -63,10 +62,10 @@ class Configurator(Opaque):
     __module__ = "openpit"
 
     _core: EngineCore
-    _engine: Engine | None
+    _engine: object
 
     @classmethod
-    def _of(cls, core: EngineCore, engine: Engine | None = None) -> Configurator:
+    def _of(cls, core: EngineCore, engine: object = None) -> Configurator:
         """Return a configurator; it keeps the engine, if there is one, in use."""
         self: Configurator = object.__new__(cls)
         self._core = core

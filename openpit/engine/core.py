@@ -1,6 +1,6 @@
 """The pipeline: what happens to an order, a report and an adjustment, policy by policy.
 
-No clock, no lock and no class checks here: :class:`~openpit.engine.engine.Engine` brings them.
+No clock, no lock, no class checks and no results here: whoever shows what it answers brings them.
 Follows spec section 5.
 """
 
@@ -10,25 +10,18 @@ from contextlib import suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
-from openpit.core.lock import Lock
 from openpit.core.order import ensure_captured
 from openpit.core.report import ensure_captured as ensure_report_captured
+from openpit.engine.adjustments import adjust
+from openpit.engine.answers import DryRun, Started
 from openpit.engine.call import DropCopyCall, EngineCall
 from openpit.engine.custom import CustomPolicy
 from openpit.engine.drop_copy import DropCopies
 from openpit.engine.dry_runs import DryRuns
 from openpit.engine.finalize import Effects, Finisher
-from openpit.engine.handles import EngineRequest, EngineReservation
 from openpit.engine.registry import ENGINE, AccountRegistry
+from openpit.engine.reports import merged, tell_all
 from openpit.pretrade.rejects import Reject, first_block
-from openpit.pretrade.results import (
-    AccountAdjustmentBatchResult,
-    DropCopyResult,
-    DryRunReport,
-    ExecuteResult,
-    PostTradeResult,
-    StartResult,
-)
 from openpit.pretrade.runtime import BuiltinPolicy, Verdict
 
 if TYPE_CHECKING:
@@ -38,13 +31,11 @@ if TYPE_CHECKING:
     from openpit.account_adjustment import Adjustment
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
-    from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
+    from openpit.engine.answers import Adjusted, Applied, Checked, Recorded
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.runtime import Finalizer, ReportEffect
+    from openpit.pretrade.runtime import ReportEffect
 
-__all__ = ["EngineCore"]
-
-_new = object.__new__
+__all__ = ["EngineCore", "engine_gone"]
 
 
 def _overrides(policy: BuiltinPolicy, hook: str) -> bool:
@@ -62,6 +53,7 @@ class EngineCore:
         "_has_custom",
         "_main_checks",
         "_report_policies",
+        "_reserves_nothing",
         "_start_checks",
         "alive",
         "clock",
@@ -70,7 +62,6 @@ class EngineCore:
         "marks_busy",
         "policies",
         "registry",
-        "reserves_nothing",
     )
 
     def __init__(
@@ -121,18 +112,18 @@ class EngineCore:
         for policy in self.policies:
             policy.bind(self.registry)
         # Without a main stage and without callbacks nothing can be reserved, raise or re-enter.
-        self.reserves_nothing: Final = not (has_custom or self._main_checks)
+        self._reserves_nothing: Final = not (has_custom or self._main_checks)
 
     # --- orders (spec sections 5.1 and 5.2) ----------------------------------------------------
 
-    def start(self, order: Order, now: int) -> StartResult:
+    def start(self, order: Order, now: int) -> Started | Sequence[Reject]:
         """Run the start stage; what it counts stays counted."""
         finisher = self.finisher
         if finisher.dropped:
             finisher.settle()
         account = _account_of(order)
         if self.registry.anything_blocked and (stopped := self.registry.check(account)) is not None:
-            return StartResult._of(None, [stopped])
+            return [stopped]
         call = EngineCall(self.registry, account) if self._has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
@@ -141,63 +132,35 @@ class EngineCore:
             finisher.busy = was_busy
             if finisher.dropped:
                 finisher.settle()
-        if rejects:
-            return StartResult._of(None, rejects)
-        return StartResult._of(EngineRequest._of(self, order, call), [])
+        return rejects or Started(order, call)
 
-    def execute_started(self, order: Order, call: EngineCall | None, now: int) -> ExecuteResult:
+    def execute_started(self, started: Started, now: int) -> Checked:
         """Run the main stage of an order that passed :meth:`start`."""
         if not self.alive:
-            return ExecuteResult._of(
-                None,
-                [
-                    Reject._of(
-                        "SystemUnavailable",
-                        "engine is no longer available",
-                        "request handle outlived engine instance",
-                        ENGINE,
-                        "order",
-                    )
-                ],
-            )
+            return [engine_gone()]
         finisher = self.finisher
         if finisher.dropped:
             finisher.settle()
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
-            return self._main_stage(order, order._account_, now, call)
+            order = started.order
+            return self._main_stage(order, order._account_, now, started.call)
         finally:
             finisher.busy = was_busy
             if finisher.dropped:
                 finisher.settle()
 
     @property
-    def execute(self) -> Callable[[Order, int], ExecuteResult]:
+    def execute(self) -> Callable[[Order, int], Checked]:
         """Run both stages of an order at a time.
 
         Not kept here: an engine that held its own method would be in a cycle, and stay after the
         last reference to it has gone.
         """
-        return self._execute_checks if self.reserves_nothing else self._execute
+        return self._execute_checks if self._reserves_nothing else self._execute
 
-    def _execute_checks(self, order: Order, now: int) -> ExecuteResult:
+    def _execute_checks(self, order: Order, now: int) -> list[Reject] | None:
         """Run both stages where all policies are built in and use the start stage alone."""
-        rejects = self.rejects_of(order, now)
-        if rejects is not None:
-            return ExecuteResult._of(None, rejects)
-        # What _accept() does, spelt out: the hot path of the simple policies.
-        reservation: EngineReservation = _new(EngineReservation)
-        reservation._core = self
-        reservation._effects = None
-        reservation._open = True
-        reservation._thread = get_ident() if self._bind_thread else 0
-        result: ExecuteResult = _new(ExecuteResult)
-        result._reservation = reservation
-        result._rejects = ()
-        return result
-
-    def rejects_of(self, order: Order, now: int) -> list[Reject] | None:
-        """Run both stages where :attr:`reserves_nothing`; None when the order passes."""
         try:
             account = order._account_
         except AttributeError:
@@ -214,7 +177,7 @@ class EngineCore:
             self._block_by_rejects(account, rejects)
         return rejects
 
-    def _execute(self, order: Order, now: int) -> ExecuteResult:
+    def _execute(self, order: Order, now: int) -> Checked:
         """Run both stages."""
         finisher = self.finisher
         if finisher.dropped:
@@ -225,32 +188,19 @@ class EngineCore:
         except AttributeError:
             account = _account_of(order)
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
-            return ExecuteResult._of(None, [stopped])
+            return [stopped]
         call = EngineCall(registry, account) if self._has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             if self._start_checks:
                 rejects = self._start_stage(order, account, now, call)
                 if rejects:
-                    return ExecuteResult._of(None, rejects)
+                    return rejects
             return self._main_stage(order, account, now, call)
         finally:
             finisher.busy = was_busy
             if finisher.dropped:
                 finisher.settle()
-
-    def _accept(self, effects: Effects | None) -> ExecuteResult:
-        reservation: EngineReservation = _new(EngineReservation)
-        reservation._core = self
-        reservation._effects = effects
-        reservation._open = True
-        reservation._thread = thread = get_ident() if self._bind_thread else 0
-        if effects is not None:
-            effects.thread = thread
-        result: ExecuteResult = _new(ExecuteResult)
-        result._reservation = reservation
-        result._rejects = ()
-        return result
 
     def _start_stage(
         self, order: Order, account: int | None, now: int, call: EngineCall | None
@@ -277,20 +227,22 @@ class EngineCore:
 
     def _main_stage(
         self, order: Order, account: int | None, now: int, call: EngineCall | None
-    ) -> ExecuteResult:
+    ) -> Checked:
         registry = self.registry
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
-            return ExecuteResult._of(None, [stopped])
+            return [stopped]
         effects: Effects | None = None
         heard: list[tuple[Verdict, int]] = []
         try:
             self._ask(heard, order, now, call)
             if not heard:
-                return self._accept(None)
+                return None
             effects = Effects(self.finisher, (), heard)
             effects.open = True
+            if self._bind_thread:
+                effects.thread = get_ident()
             if not effects.rejects and effects.failure is None:
-                return self._accept(effects)
+                return effects
         except BaseException:
             # Policies are answered for in _ask(): a signal's handler has raised, between two steps.
             effects = effects or Effects(self.finisher)
@@ -321,14 +273,14 @@ class EngineCore:
             if verdict is not None:
                 heard.append((verdict, group_id))
 
-    def _refuse(self, account: int | None, effects: Effects) -> ExecuteResult:
+    def _refuse(self, account: int | None, effects: Effects) -> Sequence[Reject]:
         try:
             effects.undo()
         finally:
             # After the rollbacks: a callback that calls the engine again finds no block yet.
             if effects.rejects:
                 self._block_by_rejects(account, effects.rejects)
-        return ExecuteResult._of(None, effects.rejects)
+        return effects.rejects
 
     def _block_by_rejects(self, account: int | None, rejects: Sequence[Reject]) -> None:
         if account is not None and (block := first_block(rejects)) is not None:
@@ -336,21 +288,23 @@ class EngineCore:
 
     # --- dry runs (spec section 5.6) -----------------------------------------------------------
 
-    def start_dry_run(self, order: Order, now: int) -> DryRunReport:
+    def start_dry_run(self, order: Order, now: int) -> DryRun:
         """Answer as :meth:`start` would; record nothing."""
         return self._dry_run(order, now, with_main_stage=False)
 
-    def execute_dry_run(self, order: Order, now: int) -> DryRunReport:
+    def execute_dry_run(self, order: Order, now: int) -> DryRun:
         """Answer as :meth:`execute` would; record nothing."""
         return self._dry_run(order, now, with_main_stage=True)
 
-    def _dry_run(self, order: Order, now: int, *, with_main_stage: bool) -> DryRunReport:
+    def _dry_run(self, order: Order, now: int, *, with_main_stage: bool) -> DryRun:
         finisher = self.finisher
         if finisher.dropped:
             finisher.settle()
         account = _account_of(order)
         if (stopped := self.registry.check(account)) is not None:
-            return DryRunReport._of([stopped], Lock._of({}), [], None)
+            effects = Effects(finisher)
+            effects.rejects = [stopped]
+            return DryRun(effects, None)  # the block in force is not this order's
         call = EngineCall(self.registry, account) if self._has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
@@ -364,29 +318,26 @@ class EngineCore:
 
     # --- drop copies (spec section 5.7) --------------------------------------------------------
 
-    def drop_copy(self, order: Order, now: int) -> DropCopyResult:
+    def drop_copy(self, order: Order, now: int) -> Recorded | Sequence[Reject]:
         """Record an order that the venue has already; blocks do not stop it."""
         finisher = self.finisher
         if finisher.dropped:
             finisher.settle()
         account = _account_of(order)
         if account is None:
-            return DropCopyResult._of(
-                None,
-                [
-                    Reject._of(
-                        "MissingRequiredField",
-                        "drop-copy requires a readable account ID",
-                        "the account ID routes the drop-copy pipeline and its account control",
-                        ENGINE,
-                        "order",
-                    )
-                ],
-            )
+            return [
+                Reject._of(
+                    "MissingRequiredField",
+                    "drop-copy requires a readable account ID",
+                    "the account ID routes the drop-copy pipeline and its account control",
+                    ENGINE,
+                    "order",
+                )
+            ]
         call = DropCopyCall(self.registry, account)
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
-            return self._drop_copies.record(self, order, account, now, call)
+            return self._drop_copies.record(finisher, self.registry, order, account, now, call)
         finally:
             call.active = False
             finisher.busy = was_busy
@@ -395,7 +346,7 @@ class EngineCore:
 
     # --- execution reports (spec section 5.8) --------------------------------------------------
 
-    def apply_report(self, report: ExecutionReport, now: int) -> PostTradeResult:
+    def apply_report(self, report: ExecutionReport, now: int) -> Applied:
         """Apply what happened at the venue; nothing of it is ever rolled back."""
         finisher = self.finisher
         if finisher.dropped:
@@ -410,7 +361,7 @@ class EngineCore:
         failures: list[BaseException] = []
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
-            self._tell_all(effects, failures, report, now, call)
+            tell_all(self._report_policies, effects, failures, report, now, call)
         finally:
             finisher.busy = was_busy
             try:
@@ -425,49 +376,7 @@ class EngineCore:
                 raise failure  # type: ignore[misc]  # it is one
             finally:
                 failure = None  # see finalize.py: no cycle through this frame
-        return _post_trade_result(effects)
-
-    def _tell_all(
-        self,
-        effects: list[ReportEffect | None],
-        failures: list[BaseException],
-        report: ExecutionReport,
-        now: int,
-        call: EngineCall | None,
-        interrupted_at: int = -1,
-    ) -> None:
-        """Have every policy apply a report, also past ^C."""
-        try:
-            self._tell(effects, failures, report, now, call)
-        except BaseException as error:  # noqa: BLE001 - the other policies still apply
-            failures.append(error)
-            at = len(effects)
-            if at == interrupted_at:
-                effects.append(None)  # interrupted twice: it cannot be done
-            # A built-in policy raises nothing of its own. It was interrupted, has then changed
-            # nothing, and is told again: a report is applied as a whole.
-            self._tell_all(effects, failures, report, now, call, at)
-
-    def _tell(
-        self,
-        effects: list[ReportEffect | None],
-        failures: list[BaseException],
-        report: ExecutionReport,
-        now: int,
-        call: EngineCall | None,
-    ) -> None:
-        """Have the policies apply a report that have no effect in the list yet."""
-        for policy in self._report_policies[len(effects) :]:
-            if not isinstance(policy, CustomPolicy):
-                effects.append(policy.apply_report(report, now, call))
-                continue
-            try:
-                effect = policy.apply_report(report, now, call)
-            except BaseException as error:  # noqa: BLE001 - the other policies still apply
-                effects.append(None)
-                failures.append(error)
-            else:
-                effects.append(effect)
+        return merged(effects)
 
     def _block_by_report(self, account: int | None, effects: list[ReportEffect | None]) -> None:
         for effect in effects:
@@ -482,24 +391,24 @@ class EngineCore:
 
     def apply_adjustment(
         self, account: int, adjustments: Iterable[Adjustment], now: int
-    ) -> AccountAdjustmentBatchResult:
+    ) -> Adjusted:
         """Apply all adjustments, or none of them."""
         finisher = self.finisher
         if finisher.dropped:
             finisher.settle()
         call = EngineCall(self.registry, account)
         effects = Effects(finisher)
-        mutations: list[Finalizer] = []
-        effects.mutations = mutations
         blocks: list[AccountBlock] = []
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             try:
-                rejected = self._adjust(effects, mutations, blocks, account, adjustments, now, call)
+                rejected = adjust(
+                    self._adjustment_policies, effects, blocks, account, adjustments, now, call
+                )
                 if rejected is not None:
                     effects.rollback()
                     index, rejects = rejected
-                    return AccountAdjustmentBatchResult._of(index, rejects, [], [])
+                    return index, rejects, (), ()
             except BaseException:
                 with suppress(BaseException):  # what a callback raised goes before it
                     effects.rollback()
@@ -515,37 +424,7 @@ class EngineCore:
             finisher.busy = was_busy
             if finisher.dropped:
                 finisher.settle()
-        return AccountAdjustmentBatchResult._of(None, [], [*effects.rows], blocks)
-
-    def _adjust(
-        self,
-        effects: Effects,
-        mutations: list[Finalizer],
-        blocks: list[AccountBlock],
-        account: int,
-        adjustments: Iterable[Adjustment],
-        now: int,
-        call: EngineCall,
-    ) -> tuple[int, list[Reject]] | None:
-        """Ask the policies about each adjustment; return the first one refused, and why."""
-        rows: list[GroupRow] = []
-        effects.rows = rows
-        for index, adjustment in enumerate(adjustments):
-            for policy in self._adjustment_policies:
-                effect = policy.apply_adjustment(account, adjustment, now, call)
-                if effect is None:
-                    continue
-                mutations += effect.mutations
-                if effect.failure is not None:
-                    effects.fail(effect.failure)
-                    effect = None  # see finalize.py: no cycle through this frame
-                    effects.raise_failure()
-                elif effect.rejects:
-                    return index, effect.rejects
-                else:
-                    rows += [(policy.group_id, row) for row in effect.rows]
-                    blocks += effect.blocks
-        return None
+        return None, (), [*effects.rows], blocks
 
     def _block_all(self, account: int, blocks: Sequence[AccountBlock]) -> None:
         for block in blocks:
@@ -574,16 +453,15 @@ class EngineCore:
                     self.registry.block(account, block)
 
 
-def _post_trade_result(effects: Sequence[ReportEffect | None]) -> PostTradeResult:
-    blocks: list[AccountBlock] = []
-    pnls: list[AccountPnlRow] = []
-    rows: list[GroupRow] = []
-    for effect in effects:
-        if effect is not None:
-            blocks += effect.blocks
-            pnls += effect.pnls
-            rows += effect.rows
-    return PostTradeResult._of(blocks, pnls, rows)
+def engine_gone() -> Reject:
+    """Return why the main stage of a request is refused whose engine is gone."""
+    return Reject._of(
+        "SystemUnavailable",
+        "engine is no longer available",
+        "request handle outlived engine instance",
+        ENGINE,
+        "order",
+    )
 
 
 def _account_of(order: Order) -> int | None:

@@ -7,20 +7,21 @@ order does, and then everything is rolled back and nobody is blocked.
 from __future__ import annotations
 
 from contextlib import suppress
+from threading import get_ident
 from typing import TYPE_CHECKING
 
+from openpit.engine.answers import Recorded
 from openpit.engine.finalize import Effects
-from openpit.engine.handles import EngineDropCopyOperation
 from openpit.pretrade.codes import EVALUATION_FAILURES
 from openpit.pretrade.rejects import first_block
-from openpit.pretrade.results import DropCopyResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.core.order import Order
     from openpit.engine.call import DropCopyCall
-    from openpit.engine.core import EngineCore
+    from openpit.engine.finalize import Finisher
+    from openpit.engine.registry import AccountRegistry
     from openpit.pretrade.rejects import Reject
     from openpit.pretrade.runtime import Call, Verdict
 
@@ -42,13 +43,20 @@ class DropCopies:
         self._main_checks = tuple(main_checks)
 
     def record(
-        self, core: EngineCore, order: Order, account: int, now: int, call: DropCopyCall
-    ) -> DropCopyResult:
-        """Record an order of this account."""
-        effects = Effects(core.finisher)
+        self,
+        finisher: Finisher,
+        registry: AccountRegistry,
+        order: Order,
+        account: int,
+        now: int,
+        call: DropCopyCall,
+    ) -> Recorded | Sequence[Reject]:
+        """Record an order of this account; return rejects if it could not be evaluated."""
+        effects = Effects(finisher)
         effects.open = True
+        effects.thread = get_ident() if finisher.lock is None else 0
         try:
-            return self._record(effects, core, order, account, now, call)
+            return self._record(effects, registry, order, account, now, call)
         except BaseException:
             # Unless it comes from the policies and all is undone, a signal's handler has raised.
             _collect(effects, call)
@@ -59,28 +67,22 @@ class DropCopies:
     def _record(
         self,
         effects: Effects,
-        core: EngineCore,
+        registry: AccountRegistry,
         order: Order,
         account: int,
         now: int,
         call: DropCopyCall,
-    ) -> DropCopyResult:
+    ) -> Recorded | Sequence[Reject]:
         failed = self._start(effects, order, now, call)
         if not failed and effects.failure is None:
             failed = self._main(effects, order, now, call)
         _collect(effects, call)
         if failed or effects.failure is not None:
             effects.undo()
-            return DropCopyResult._of(None, failed)
+            return failed
         if call.requested_block is not None:
-            core.registry.block(account, call.requested_block)
-        operation = EngineDropCopyOperation._of(
-            core,
-            effects,
-            call.requested_block,
-            is_blocked=core.registry.check(account) is not None,
-        )
-        return DropCopyResult._of(operation, [])
+            registry.block(account, call.requested_block)
+        return Recorded(effects, call.requested_block, registry.check(account) is not None)
 
     def _start(self, effects: Effects, order: Order, now: int, call: DropCopyCall) -> list[Reject]:
         started: list[Reject] = []

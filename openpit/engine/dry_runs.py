@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openpit.core.lock import Lock
+from openpit.engine.answers import DryRun
 from openpit.engine.finalize import Effects
 from openpit.pretrade.rejects import first_block
-from openpit.pretrade.results import DryRunReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,18 +46,14 @@ class DryRuns:
         call: EngineCall | None,
         *,
         with_main_stage: bool,
-    ) -> DryRunReport:
+    ) -> DryRun:
         """Ask the policies about an order; raise the first exception of one of them."""
         outcome = Effects(finisher)
         rejects = self._start(outcome, order, now, call)
         if with_main_stage and not rejects:
             rejects = self._main(outcome, order, now, call)
-        return DryRunReport._of(
-            rejects or None,
-            Lock._of(outcome.lock_groups or {}),
-            outcome.rows,
-            first_block(rejects),
-        )
+        outcome.rejects = rejects
+        return DryRun(outcome, first_block(rejects))
 
     def _start(
         self, outcome: Effects, order: Order, now: int, call: EngineCall | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openpit.errors import (
+from openpit.marketdata.errors import (
     AlreadyRegistered,
     MarketDataError,
     QuoteExpired,

@@ -13,14 +13,6 @@ from typing import TYPE_CHECKING, Self, TypeAlias, final
 
 from openpit.core.instrument import Instrument, debug_instrument
 from openpit.core.opaque import Opaque
-from openpit.errors import (
-    AlreadyRegistered,
-    QuoteExpired,
-    QuoteUnavailable,
-    RegistrationError,
-    UnknownInstrument,
-    UnknownInstrumentId,
-)
 from openpit.marketdata.arguments import (
     account_number,
     assets,
@@ -29,6 +21,14 @@ from openpit.marketdata.arguments import (
     instrument_number,
     quote_values,
     time_to_live,
+)
+from openpit.marketdata.errors import (
+    AlreadyRegistered,
+    QuoteExpired,
+    QuoteUnavailable,
+    RegistrationError,
+    UnknownInstrument,
+    UnknownInstrumentId,
 )
 from openpit.marketdata.quotes import INFINITE, Quote, nanoseconds
 from openpit.marketdata.store import QuoteStore

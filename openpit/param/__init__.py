@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from openpit.errors import AccountIdError, AssetError, ParamError
-from openpit.param.amounts import AdjustmentAmount, Leverage, MonetaryAmount, Trade, TradeAmount
+from openpit.param.amounts import AdjustmentAmount, MonetaryAmount, Trade, TradeAmount
 from openpit.param.enums import (
     FillType,
     Kind,
@@ -13,10 +12,12 @@ from openpit.param.enums import (
     RoundingStrategy,
     Side,
 )
+from openpit.param.errors import AccountIdError, AssetError, ParamError
 from openpit.param.ids import DEFAULT_ACCOUNT_GROUP, AccountGroupId, AccountId, Asset
 from openpit.param.values import (
     CashFlow,
     Fee,
+    Leverage,
     Notional,
     Pnl,
     PositionSize,

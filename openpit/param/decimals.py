@@ -26,7 +26,7 @@ from decimal import (
     Underflow,
 )
 
-from openpit.errors import ParamError
+from openpit.param.errors import ParamError
 from openpit.param.reals import as_float, as_integer
 from openpit.param.words import is_encodable
 

@@ -9,7 +9,6 @@ import operator
 from decimal import Decimal
 from typing import Any, ClassVar, Never, Self
 
-from openpit.errors import ParamError
 from openpit.param.classes import is_of
 from openpit.param.decimals import (
     DecimalOverflow,
@@ -28,6 +27,7 @@ from openpit.param.decimals import (
     subtract,
 )
 from openpit.param.enums import RoundingStrategy
+from openpit.param.errors import ParamError
 from openpit.param.floats import from_float, to_float
 from openpit.param.reals import as_float, real_number
 from openpit.param.refusals import (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from openpit.errors import ParamError
 from openpit.param.decimals import (
     MAX_MANTISSA,
     MAX_SCALE,
@@ -13,6 +12,7 @@ from openpit.param.decimals import (
     from_mantissa,
     mantissa_and_scale,
 )
+from openpit.param.errors import ParamError
 
 __all__ = ["from_float", "to_float"]
 

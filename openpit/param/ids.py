@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from typing import Any, ClassVar, Never, Self, final
 
-from openpit.errors import AccountIdError, AssetError
+from openpit.param.errors import AccountIdError, AssetError
 from openpit.param.refusals import not_an_instance, refuse_final_bases
 from openpit.param.words import BLANKS
 

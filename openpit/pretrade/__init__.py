@@ -10,21 +10,19 @@ from openpit.param.enums import PnlHaltReason
 from openpit.pretrade import policies, policy
 from openpit.pretrade.async_handles import (
     AsyncDropCopyOperation,
-    AsyncRequest,
     AsyncReservation,
 )
 from openpit.pretrade.codes import RejectCode, RejectScope
-from openpit.pretrade.handles import DropCopyOperation, Request, Reservation
+from openpit.pretrade.handles import DropCopyOperation, Reservation
 from openpit.pretrade.narrowed import (
     AccountAdjustmentBatchResult,
     AsyncDropCopyResult,
     AsyncExecuteResult,
-    AsyncStartResult,
     DropCopyResult,
     DryRunReport,
     ExecuteResult,
-    StartResult,
 )
+from openpit.pretrade.narrowed_start import AsyncStartResult, StartResult
 from openpit.pretrade.outcomes import (
     AccountAdjustmentOutcome,
     AccountOutcomeEntry,
@@ -47,6 +45,7 @@ from openpit.pretrade.results import (
     PolicyConfigurationResult,
     PostTradeResult,
 )
+from openpit.pretrade.start import AsyncRequest, Request
 
 __all__ = [
     "DEFAULT_POLICY_GROUP_ID",

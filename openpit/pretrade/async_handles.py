@@ -1,4 +1,4 @@
-"""The handles of an order under way, as an asyncio program holds them.
+"""The handles of what an order holds, as an asyncio program holds them.
 
 As those of :mod:`openpit.pretrade.handles`, with methods to be awaited. To a type checker they are
 classes of their own: what an :class:`openpit.AsyncShardedEngine` gives out is no ``Reservation``,
@@ -14,22 +14,10 @@ from openpit.core.opaque import Opaque
 
 if TYPE_CHECKING:
     from openpit.core.lock import Lock
-    from openpit.pretrade.narrowed import AsyncExecuteResult
     from openpit.pretrade.outcomes import AccountAdjustmentOutcome
     from openpit.pretrade.rejects import AccountBlock
 
-__all__ = ["AsyncDropCopyOperation", "AsyncRequest", "AsyncReservation"]
-
-
-class AsyncRequest(Opaque):
-    """An order that passed the start stage; used once, dropped without effect."""
-
-    __module__ = "openpit.pretrade"
-    __slots__ = ()
-
-    @abstractmethod
-    async def execute(self) -> AsyncExecuteResult:
-        """Run the main stage; as :meth:`openpit.pretrade.Request.execute`."""
+__all__ = ["AsyncDropCopyOperation", "AsyncReservation"]
 
 
 class AsyncReservation(Opaque):

@@ -1,4 +1,4 @@
-"""The handles of an order under way: request, reservation, drop-copy operation.
+"""The handles of what an order holds: reservation, drop-copy operation.
 
 Here is what callers see of them. An engine in this process and the proxies of a sharded engine
 fill them in.
@@ -13,25 +13,10 @@ from openpit.core.opaque import Opaque
 
 if TYPE_CHECKING:
     from openpit.core.lock import Lock
-    from openpit.pretrade.narrowed import ExecuteResult
     from openpit.pretrade.outcomes import AccountAdjustmentOutcome
     from openpit.pretrade.rejects import AccountBlock
 
-__all__ = ["DropCopyOperation", "Request", "Reservation"]
-
-
-class Request(Opaque):
-    """An order that passed the start stage; used once, dropped without effect."""
-
-    __module__ = "openpit.pretrade"
-    __slots__ = ()
-
-    @abstractmethod
-    def execute(self) -> ExecuteResult:
-        """Run the main stage (spec section 5.2).
-
-        RuntimeError on the second call, also after an exception of a policy in the first.
-        """
+__all__ = ["DropCopyOperation", "Reservation"]
 
 
 class Reservation(Opaque):

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from openpit.core.lock import Lock
     from openpit.pretrade.async_handles import (
         AsyncDropCopyOperation,
-        AsyncRequest,
         AsyncReservation,
     )
-    from openpit.pretrade.handles import DropCopyOperation, Request, Reservation
+    from openpit.pretrade.handles import DropCopyOperation, Reservation
     from openpit.pretrade.outcomes import AccountAdjustmentOutcome
     from openpit.pretrade.rejects import AccountBlock, Reject
 
@@ -30,23 +29,20 @@ else:
         DropCopyResult,
         DryRunReport,
         ExecuteResult,
-        StartResult,
     )
 
 __all__ = [
     "AccountAdjustmentBatchResult",
     "AsyncDropCopyResult",
     "AsyncExecuteResult",
-    "AsyncStartResult",
     "DropCopyResult",
     "DryRunReport",
     "ExecuteResult",
-    "StartResult",
 ]
 
 if TYPE_CHECKING:
 
-    class _Yes:
+    class TrueResult:
         """What all results share that are true."""
 
         @property
@@ -59,7 +55,7 @@ if TYPE_CHECKING:
 
         def __bool__(self) -> Literal[True]: ...
 
-    class _No:
+    class FalseResult:
         """What all results share that are false."""
 
         @property
@@ -72,36 +68,15 @@ if TYPE_CHECKING:
 
         def __bool__(self) -> Literal[False]: ...
 
-    class _Passed(_Yes, Generic[_Handle_co]):
-        @property
-        def request(self) -> _Handle_co:
-            """Handle of the main stage."""
-
-    class _Accepted(_Yes, Generic[_Handle_co]):
+    class _Accepted(TrueResult, Generic[_Handle_co]):
         @property
         def reservation(self) -> _Handle_co:
             """What the order reserved; one that nobody holds is rolled back."""
 
-    class _Recorded(_Yes, Generic[_Handle_co]):
+    class _Recorded(TrueResult, Generic[_Handle_co]):
         @property
         def operation(self) -> _Handle_co:
             """Handle of what was recorded; one that nobody holds is rolled back."""
-
-    @final
-    class StartPassed(_Passed[Request]):
-        """An order passed the start stage."""
-
-    @final
-    class AsyncStartPassed(_Passed[AsyncRequest]):
-        """An order passed the start stage."""
-
-    @final
-    class StartRejected(_No):
-        """An order did not pass the start stage."""
-
-        @property
-        def request(self) -> None:
-            """Handle of the main stage: there is none."""
 
     @final
     class OrderAccepted(_Accepted[Reservation]):
@@ -112,7 +87,7 @@ if TYPE_CHECKING:
         """An order was accepted."""
 
     @final
-    class OrderRejected(_No):
+    class OrderRejected(FalseResult):
         """An order was rejected."""
 
         @property
@@ -128,7 +103,7 @@ if TYPE_CHECKING:
         """An order that the venue has already was recorded."""
 
     @final
-    class DropCopyRefused(_No):
+    class DropCopyRefused(FalseResult):
         """An order that the venue has already could not be evaluated."""
 
         @property
@@ -190,7 +165,7 @@ if TYPE_CHECKING:
             """Blocks that the policies asked for."""
 
     @final
-    class BatchApplied(_Batch, _Yes):
+    class BatchApplied(_Batch, TrueResult):
         """A batch of adjustments was applied."""
 
         @property
@@ -198,22 +173,19 @@ if TYPE_CHECKING:
             """Position of the refused adjustment: there is none."""
 
     @final
-    class BatchRefused(_Batch, _No):
+    class BatchRefused(_Batch, FalseResult):
         """A batch of adjustments was refused."""
 
         @property
         def failed_index(self) -> int:
             """Position of the refused adjustment in the batch."""
 
-    StartResult: TypeAlias = StartPassed | StartRejected
     ExecuteResult: TypeAlias = OrderAccepted | OrderRejected
     DropCopyResult: TypeAlias = DropCopyRecorded | DropCopyRefused
     DryRunReport: TypeAlias = DryRunPass | DryRunReject
     AccountAdjustmentBatchResult: TypeAlias = BatchApplied | BatchRefused
-    AsyncStartResult: TypeAlias = AsyncStartPassed | StartRejected
     AsyncExecuteResult: TypeAlias = AsyncOrderAccepted | OrderRejected
     AsyncDropCopyResult: TypeAlias = AsyncDropCopyRecorded | DropCopyRefused
 else:
-    AsyncStartResult = StartResult
     AsyncExecuteResult = ExecuteResult
     AsyncDropCopyResult = DropCopyResult

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from openpit.core.lock import Lock
-    from openpit.pretrade.handles import DropCopyOperation, Request, Reservation
+    from openpit.pretrade.handles import DropCopyOperation, Reservation
     from openpit.pretrade.outcomes import AccountAdjustmentOutcome, AccountPnlRow, GroupRow
     from openpit.pretrade.rejects import AccountBlock, Reject
 
@@ -30,49 +30,10 @@ __all__ = [
     "ExecuteResult",
     "PolicyConfigurationResult",
     "PostTradeResult",
-    "StartResult",
+    "summary",
 ]
 
 _new = object.__new__
-
-
-@final
-class StartResult(Opaque):
-    """Answer to the start stage of an order; true when it passed (spec section 5.1)."""
-
-    __module__ = "openpit.pretrade"
-    __slots__ = ("_rejects", "_request")
-
-    _request: Request | None
-    _rejects: Sequence[Reject]
-
-    @staticmethod
-    def _of(request: Request | None, rejects: Sequence[Reject]) -> StartResult:
-        self = _new(StartResult)
-        self._request = request
-        self._rejects = rejects
-        return self
-
-    @property
-    def ok(self) -> bool:
-        """Whether the order passed."""
-        return self._request is not None
-
-    @property
-    def request(self) -> Request | None:
-        """Handle of the main stage, None when the order was rejected."""
-        return self._request
-
-    @property
-    def rejects(self) -> list[Reject]:
-        """Rejects of all policies in registration order, empty when the order passed."""
-        return list(self._rejects)
-
-    def __bool__(self) -> bool:
-        return self._request is not None
-
-    def __repr__(self) -> str:
-        return _summary("StartResult", self._request is not None, self._rejects)
 
 
 @final
@@ -114,7 +75,7 @@ class ExecuteResult(Opaque):
         return self._reservation is not None
 
     def __repr__(self) -> str:
-        return _summary("ExecuteResult", self._reservation is not None, self._rejects)
+        return summary("ExecuteResult", self._reservation is not None, self._rejects)
 
 
 @final
@@ -153,7 +114,7 @@ class DropCopyResult(Opaque):
         return self._operation is not None
 
     def __repr__(self) -> str:
-        return _summary("DropCopyResult", self._operation is not None, self._rejects)
+        return summary("DropCopyResult", self._operation is not None, self._rejects)
 
 
 @final
@@ -418,7 +379,8 @@ class PostTradeResult(Closed):
         )
 
 
-def _summary(name: str, ok: bool, rejects: Sequence[Reject]) -> str:  # noqa: FBT001 - private
+def summary(name: str, ok: bool, rejects: Sequence[Reject]) -> str:  # noqa: FBT001 - of `repr`
+    """Return the text of a result that is true, or of one with rejects."""
     return f"{name}(ok=True)" if ok else f"{name}(ok=False, rejects={len(rejects)})"
 
 

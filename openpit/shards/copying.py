@@ -27,12 +27,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import dill
 
+from openpit.core.opaque import InProcess
 from openpit.engine.core import EngineCore
 from openpit.engine.custom import CustomPolicy
-from openpit.engine.engine import Engine
 from openpit.errors import ShardStartError
 from openpit.marketdata.service import MarketDataService
-from openpit.pretrade.handles import Request, Reservation
+from openpit.pretrade.handles import Reservation
+from openpit.pretrade.start import Request
 from openpit.shards.paths import path_of
 from openpit.wire.classes import (
     MAIN,
@@ -74,7 +75,10 @@ _REFUSED: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
         "it works in its process alone",
     ),
     (GeneratorType, "a generator that has begun cannot be copied"),
-    ((Engine, EngineCore, Request, Reservation), "an engine and its handles stay in their process"),
+    (
+        (InProcess, EngineCore, Request, Reservation),
+        "an engine and its handles stay in their process",
+    ),
 )
 _STREAMS: Final = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
 _SENTINELS: Final = ("MISSING", "KW_ONLY", "_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR")

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.core.order import Order
-from openpit.engine.handles import EngineRequest
+from openpit.engine.answers import Recorded, Started
+from openpit.engine.finalize import Effects
 from openpit.errors import FrameTooLarge, WireError
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy, SuppliedCounts
 from openpit.shards.administration import administer, configure
@@ -24,11 +25,10 @@ from openpit.wire.values import encode
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from openpit.engine.answers import Applied, Checked, DryRun
     from openpit.engine.core import EngineCore
-    from openpit.engine.finalize import Effects
     from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.rejects import Reject
-    from openpit.pretrade.results import ExecuteResult
     from openpit.wire.frames import Frame
 
 __all__ = ["ShardClock", "ShardCore"]
@@ -98,7 +98,7 @@ class ShardCore:
         self._next = 1
         self._reader = reader or FrameReader()
         self._intake = Intake(engine.registry.owns, services)
-        self._open: dict[int, Effects | EngineRequest] = {}
+        self._open: dict[int, Effects | Started] = {}
         self._armed = (False, False)
         # A built-in policy reads an order and lets it go, so one object serves them all; a custom
         # policy may keep what it is given.
@@ -163,7 +163,7 @@ class ShardCore:
         """Roll back what is still open; called when no command can come any more."""
         while self._open:
             _, held = self._open.popitem()
-            if not isinstance(held, EngineRequest):
+            if not isinstance(held, Started):
                 _settle(held)
 
     def _packed(self, first: int, answered: list[Reply]) -> bytes:
@@ -179,7 +179,7 @@ class ShardCore:
         except _UNPACKABLE as error:
             seq = reply[1]
             held = self._open.pop(seq, None)
-            if held is not None and not isinstance(held, EngineRequest):
+            if held is not None and not isinstance(held, Started):
                 _settle(held)
             told: list[Reply] = []
             self._tell_armed(seq, told)
@@ -190,8 +190,7 @@ class ShardCore:
 
     def _handle(self, seq: int, commands: Sequence[Command], answered: list[Reply]) -> None:
         engine = self._engine
-        rejects_of, execute = engine.rejects_of, engine.execute
-        reserves_nothing = engine.reserves_nothing
+        execute = engine.execute
         clock, counts, order = self._clock, self._counts, self._order
         fresh = self._fresh_orders
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
@@ -216,20 +215,17 @@ class ShardCore:
             order._quantity_ = quantity
             order._volume_ = volume
             order._price_ = price
-            counted = kind == EXECUTE_COUNTED
             reply: Reply | None = None
             try:
-                if reserves_nothing:  # then there is no handle to be made of an accepted order
-                    rejects = rejects_of(order, now)
-                    if rejects is not None:
-                        reply = self._rejected(seq, rejects, counted=counted)
-                else:
-                    reply = self._executed(seq, execute(order, now), counted=counted)
+                answer = execute(order, now)
+                if answer is not None:
+                    reply = self._executed(seq, answer, counted=kind == EXECUTE_COUNTED)
             except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
                 reply = (kinds.RAISED, seq, *failure_row(error))
+            # Only a custom policy can arm the engine-wide block here.
+            if fresh and self._tell_armed(seq, answered):
+                run = None
             if reply is not None:
-                if fresh:  # only a custom policy can arm the engine-wide block here
-                    self._tell_armed(seq, answered)
                 _append(answered, reply)
                 run = None
             elif run is not None:
@@ -239,14 +235,12 @@ class ShardCore:
                 answered.append(run)
             seq += 1
 
-    def _executed(self, seq: int, result: ExecuteResult, *, counted: bool) -> Reply:
-        reservation = result._reservation
-        if reservation is None:
-            return self._rejected(seq, result._rejects, counted=counted)
-        effects: Effects | None = reservation._effects  # type: ignore[attr-defined]  # as above
-        if effects is None:
+    def _executed(self, seq: int, answer: Checked, *, counted: bool) -> Reply:
+        if answer is None:
             return kinds.ACCEPTED, seq, 1
-        return kinds.RESERVED, seq, self._hold(seq, effects), *_traces(effects)
+        if isinstance(answer, Effects):
+            return kinds.RESERVED, seq, self._hold(seq, answer), *_traces(answer)
+        return self._rejected(seq, answer, counted=counted)
 
     def _rejected(self, seq: int, rejects: Sequence[Reject], *, counted: bool) -> Reply:
         kind = kinds.REJECTED
@@ -273,14 +267,16 @@ class ShardCore:
         self._tell_armed(seq, answered)
         _append(answered, (kinds.DONE, seq, 1) if reply is None else reply)
 
-    def _tell_armed(self, seq: int, answered: list[Reply]) -> None:
-        """Say so ahead of its reply if a command has armed the engine-wide block."""
+    def _tell_armed(self, seq: int, answered: list[Reply]) -> bool:
+        """Say so ahead of its reply if a command has armed the engine-wide block; tell whether."""
         registry = self._engine.registry
         armed = (registry.finalizer_failed, registry.unattributed_report)
         if armed != self._armed:
             self._armed = armed
             if any(armed):
                 answered.append((kinds.ARMED, seq, armed))
+                return True
+        return False
 
     # orders
 
@@ -290,22 +286,22 @@ class ShardCore:
         return order
 
     def _execute_whole(self, seq: int, command: Command) -> Reply:
-        result = self._engine.execute(self._order_of(command), command[2])
-        return self._executed(seq, result, counted=_is_counted(command))
+        answer = self._engine.execute(self._order_of(command), command[2])
+        return self._executed(seq, answer, counted=_is_counted(command))
 
     def _start(self, seq: int, command: Command) -> Reply:
-        result = self._engine.start(self._order_of(command), command[2])
-        request = result._request
-        if request is None:
-            return self._rejected(seq, result._rejects, counted=_is_counted(command))
-        self._open[seq] = request  # type: ignore[assignment]  # the engine's own handle
-        return kinds.STARTED, seq
+        answer = self._engine.start(self._order_of(command), command[2])
+        if isinstance(answer, Started):
+            self._open[seq] = answer
+            return kinds.STARTED, seq
+        return self._rejected(seq, answer, counted=_is_counted(command))
 
     def _execute_request(self, seq: int, command: Command) -> Reply:
-        request = self._open.pop(command[3], None)
-        if not isinstance(request, EngineRequest):
+        started = self._open.pop(command[3], None)
+        if not isinstance(started, Started):
             raise self._unknown(command[3])
-        return self._executed(seq, request.execute(), counted=False)
+        answer = self._engine.execute_started(started, command[2])
+        return self._executed(seq, answer, counted=False)
 
     def _start_dry_run(self, seq: int, command: Command) -> Reply:
         return _dry(seq, self._engine.start_dry_run(self._order_of(command), command[2]))
@@ -314,24 +310,24 @@ class ShardCore:
         return _dry(seq, self._engine.execute_dry_run(self._order_of(command), command[2]))
 
     def _drop_copy(self, seq: int, command: Command) -> Reply:
-        result = self._engine.drop_copy(self._order_of(command), command[2])
-        operation: Any = result._operation
-        if operation is None:
-            return self._rejected(seq, result._rejects, counted=_is_counted(command))
+        answer = self._engine.drop_copy(self._order_of(command), command[2])
+        if not isinstance(answer, Recorded):
+            return self._rejected(seq, answer, counted=_is_counted(command))
+        effects, block, is_blocked = answer
         return (
             kinds.RECORDED,
             seq,
-            self._hold(seq, operation._effects),
-            *_traces(operation._effects),
-            None if operation._block is None else block_row(operation._block),
-            operation._is_blocked,
+            self._hold(seq, effects),
+            *_traces(effects),
+            None if block is None else block_row(block),
+            is_blocked,
         )
 
     # what becomes of them
 
     def _finalize(self, handle: int, *, commit: bool) -> None:
         effects = self._open.pop(handle, None)
-        if effects is None or isinstance(effects, EngineRequest):
+        if effects is None or isinstance(effects, Started):
             raise self._unknown(handle)
         if commit:
             effects.commit()
@@ -366,7 +362,7 @@ class ShardCore:
     def _drop(self, _seq: int, command: Command) -> None:
         for handle in command[3]:
             held = self._open.pop(handle, None)
-            if held is not None and not isinstance(held, EngineRequest):
+            if held is not None and not isinstance(held, Started):
                 _settle(held)
 
     # reports and adjustments
@@ -376,14 +372,14 @@ class ShardCore:
 
     def _adjust(self, seq: int, command: Command) -> Reply:
         _, account, now, adjustments = command
-        result = self._engine.apply_adjustment(account, adjustments, now)
+        failed, rejects, rows, blocks = self._engine.apply_adjustment(account, adjustments, now)
         return (
             kinds.ADJUSTED,
             seq,
-            result._failed_index,
-            tuple(map(reject_row, result._rejects)),
-            tuple(map(outcome_row, result._rows)),
-            tuple(map(block_row, result._blocks)),
+            failed,
+            tuple(map(reject_row, rejects)),
+            tuple(map(outcome_row, rows)),
+            tuple(map(block_row, blocks)),
         )
 
     # administration
@@ -444,25 +440,25 @@ def _traces(effects: Effects) -> tuple[Any, Any]:
     return lock_row(effects.lock_groups), tuple(map(outcome_row, effects.rows))
 
 
-def _dry(seq: int, report: Any) -> Reply:
-    rejects, block = report._rejects, report._block
+def _dry(seq: int, answer: DryRun) -> Reply:
+    effects, block = answer
     return (
         kinds.DRY,
         seq,
-        None if rejects is None else tuple(map(reject_row, rejects)),
-        lock_row(report._lock._groups_),
-        tuple(map(outcome_row, report._rows)),
+        tuple(map(reject_row, effects.rejects)) or None,
+        *_traces(effects),
         None if block is None else block_row(block),
     )
 
 
-def _reported(seq: int, result: Any) -> Reply | None:
-    if not (result._blocks or result._pnls or result._rows):
+def _reported(seq: int, answer: Applied) -> Reply | None:
+    blocks, pnls, rows = answer
+    if not (blocks or pnls or rows):
         return None
     return (
         kinds.REPORTED,
         seq,
-        tuple(map(block_row, result._blocks)),
-        tuple(map(pnl_row, result._pnls)),
-        tuple(map(outcome_row, result._rows)),
+        tuple(map(block_row, blocks)),
+        tuple(map(pnl_row, pnls)),
+        tuple(map(outcome_row, rows)),
     )

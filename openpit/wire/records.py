@@ -30,7 +30,7 @@ from openpit.core.report import (
     FinancialImpact,
 )
 from openpit.marketdata.quotes import Quote
-from openpit.param.amounts import AdjustmentAmount, Leverage, MonetaryAmount, Trade, TradeAmount
+from openpit.param.amounts import AdjustmentAmount, MonetaryAmount, Trade, TradeAmount
 from openpit.param.enums import (
     ConfigureErrorKind,
     FillType,
@@ -48,6 +48,7 @@ from openpit.param.ids import AccountGroupId, AccountId, Asset, InstrumentId
 from openpit.param.values import (
     CashFlow,
     Fee,
+    Leverage,
     Notional,
     Pnl,
     PositionSize,

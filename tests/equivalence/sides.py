@@ -17,11 +17,10 @@ from link import LinkDriver, link
 from scripted import LOGS, Desk, LateDesk, ScenarioInterpreter
 
 import openpit
-from openpit.engine.builder import EngineBuilder
 from openpit.faces.aio.engine import AsyncShardedEngine
 from openpit.faces.aio.handles import ASYNC
+from openpit.faces.embedded import EngineBuilder, ReadyShardedEngineBuilder
 from openpit.faces.feeds import Feed
-from openpit.faces.stages import ReadyShardedEngineBuilder
 from openpit.pretrade.policies.order_size_limit import OrderSizeLimitPolicy
 from openpit.pretrade.policies.order_validation import OrderValidationPolicy
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy

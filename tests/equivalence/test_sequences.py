@@ -19,7 +19,7 @@ from sides import Pair, Side, link_async
 import openpit
 from openpit.engine.accounts import Accounts
 from openpit.engine.configurator import Configurator
-from openpit.engine.handles import (
+from openpit.faces.handles import (
     EngineDropCopyOperation,
     EngineRequest,
     EngineReservation,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from openpit.client.client import Client
-    from openpit.faces.stages import ReadyShardedEngineBuilder
+    from openpit.faces.embedded import ReadyShardedEngineBuilder
     from openpit.router.core import RouterCore
     from openpit.shards.core import ShardCore
 

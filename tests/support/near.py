@@ -24,7 +24,7 @@ from openpit.faces.blocking.engine import ShardedEngine
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openpit.faces.stages import ReadyShardedEngineBuilder
+    from openpit.faces.embedded import ReadyShardedEngineBuilder
 
 __all__ = ["NearWorker", "near", "near_async", "workers_of"]
 

@@ -17,10 +17,10 @@ from openpit.account_adjustment import (
 )
 from openpit.core.instrument import Instrument
 from openpit.errors import ParamError
-from openpit.param.amounts import AdjustmentAmount, Leverage
+from openpit.param.amounts import AdjustmentAmount
 from openpit.param.enums import PnlHaltReason, PositionMode
 from openpit.param.ids import Asset
-from openpit.param.values import Fee, Pnl, PositionSize, Price
+from openpit.param.values import Fee, Leverage, Pnl, PositionSize, Price
 
 AAPL = Instrument("AAPL", "USD")
 DELTA = AdjustmentAmount.delta("5.50")

@@ -35,8 +35,8 @@ from openpit.cli.replay import (
 from openpit.cli.report import print_report
 from openpit.cli.streams import is_stream, one_stream, tell, writing_to_stdout
 from openpit.cli.tables import ConfigError
-from openpit.engine.engine import Engine
 from openpit.errors import ShardStartError
+from openpit.faces.embedded import Engine
 from openpit.slots import MAX_SHARDS
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from openpit.client.orders import timed
 from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
-from openpit.engine.engine import checked_adjustments
+from openpit.engine.arguments import checked_adjustments
 from openpit.faces.aio.accounts import AsyncShardedAccounts
 from openpit.faces.aio.settings import AsyncShardedConfigurator
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
         AccountAdjustmentBatchResult,
         AsyncDropCopyResult,
         AsyncExecuteResult,
-        AsyncStartResult,
         DryRunReport,
     )
+    from openpit.pretrade.narrowed_start import AsyncStartResult
     from openpit.pretrade.results import PostTradeResult
     from openpit.router.core import RouterCore
     from openpit.router.stats import ShardStats

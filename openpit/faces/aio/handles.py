@@ -10,11 +10,8 @@ from openpit.client.handles import (
     OperationProxy,
     RequestProxy,
 )
-from openpit.pretrade.async_handles import (
-    AsyncDropCopyOperation,
-    AsyncRequest,
-    AsyncReservation,
-)
+from openpit.pretrade.async_handles import AsyncDropCopyOperation, AsyncReservation
+from openpit.pretrade.start import AsyncRequest
 from openpit.router.link import Handles
 
 if TYPE_CHECKING:

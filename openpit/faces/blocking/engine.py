@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from openpit.client.orders import timed
 from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
-from openpit.engine.engine import checked_adjustments
+from openpit.engine.arguments import checked_adjustments
 from openpit.faces.blocking.accounts import ShardedAccounts
 from openpit.faces.blocking.settings import ShardedConfigurator
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
         DropCopyResult,
         DryRunReport,
         ExecuteResult,
-        StartResult,
     )
+    from openpit.pretrade.narrowed_start import StartResult
     from openpit.pretrade.results import PostTradeResult
     from openpit.router.core import RouterCore
     from openpit.router.stats import ShardStats

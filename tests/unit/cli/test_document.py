@@ -9,7 +9,7 @@ from openpit.cli.exits import Exit, ExitError
 from openpit.cli.flows import read
 from openpit.cli.invocation import Invocation
 from openpit.cli.replay import FlowClock, Replay
-from openpit.engine.engine import Engine
+from openpit.faces.embedded import Engine
 
 CONFIG = '[order_validation]\n[order_size_limit]\nbroker = {max_quantity = "100"}\n'
 

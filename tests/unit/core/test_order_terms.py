@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from openpit.core.order_terms import OrderMargin, OrderPosition
-from openpit.param.amounts import Leverage
 from openpit.param.enums import PositionSide
 from openpit.param.ids import Asset
+from openpit.param.values import Leverage
 
 
 class TestPosition:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 import pytest
 
-from openpit.engine.engine import Engine
 from openpit.errors import ShardDown
+from openpit.faces.embedded import Engine
 from openpit.loadtest.desk import Desk
 from openpit.loadtest.flow import DEPOSIT, ORDER, REPORT, Event, Load, flow
 from openpit.loadtest.lane import Lane, TimelineClock, rounds

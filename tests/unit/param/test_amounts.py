@@ -1,19 +1,18 @@
-"""Trade amounts, adjustment amounts, leverage, fees with their currency, trades."""
+"""Trade amounts, adjustment amounts, fees with their currency, trades."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-import inspect
 import pickle
 from decimal import Decimal
 
 import pytest
 
 from openpit.errors import AssetError, ParamError
-from openpit.param.amounts import AdjustmentAmount, Leverage, MonetaryAmount, Trade, TradeAmount
+from openpit.param.amounts import AdjustmentAmount, MonetaryAmount, Trade, TradeAmount
 from openpit.param.ids import Asset
-from openpit.param.values import Fee, Notional, PositionSize, Price, Quantity, Volume
+from openpit.param.values import Fee, PositionSize, Price, Quantity, Volume
 
 # --- trade amounts ------------------------------------------------------------------------------
 
@@ -111,103 +110,6 @@ def test_adjustment_amounts_are_copied_by_their_class_and_equal_by_identity():
     amount = AdjustmentAmount.delta(5)
     assert repr(AdjustmentAmount(amount)) == repr(amount)
     assert AdjustmentAmount(amount) != amount
-
-
-# --- leverage -----------------------------------------------------------------------------------
-
-
-def test_leverage_constants():
-    assert (Leverage.SCALE, Leverage.MIN, Leverage.MAX) == (10, 1, 3000)
-    assert Leverage.STEP == 0.10000000149011612
-    assert list(inspect.signature(Leverage).parameters) == ["multiplier"]
-
-
-@pytest.mark.parametrize(
-    ("multiplier", "value", "printed"),
-    [
-        (1, 1.0, "1.0"),
-        (3000, 3000.0, "3000.0"),
-        (1.1, 1.100000023841858, "1.1"),
-        (99.9, 99.9000015258789, "99.9"),
-        (1.10000000001, 1.100000023841858, "1.1"),
-        (0.99999999999, 1.0, "1.0"),
-    ],
-)
-def test_leverage(multiplier, value, printed):
-    leverage = Leverage(multiplier)
-    assert leverage.value == value
-    assert repr(leverage) == str(leverage) == f"Leverage(value={printed})"
-    assert repr(Leverage(leverage)) == repr(leverage)
-
-
-@pytest.mark.parametrize(
-    "multiplier",
-    [
-        0,
-        -1,
-        3001,
-        6553,
-        65536,
-        10**30,
-        0.95,
-        1.15,
-        1.1000000001,
-        3000.1,
-        float("nan"),
-        float("inf"),
-    ],
-)
-def test_leverage_outside_its_steps(multiplier):
-    with pytest.raises(ValueError, match=r"^invalid leverage value$"):
-        Leverage(multiplier)
-
-
-@pytest.mark.parametrize("multiplier", [6554, 65535])
-def test_leverage_outside_sixteen_bits(multiplier):
-    with pytest.raises(ValueError, match=r"^arithmetic overflow in Leverage$"):
-        Leverage(multiplier)
-
-
-@pytest.mark.parametrize("multiplier", [True, "1", None, Decimal(1), 10**400])
-def test_what_is_no_leverage(multiplier):
-    with pytest.raises(ValueError, match=r"^leverage must be openpit.param.Leverage, int,"):
-        Leverage(multiplier)
-
-
-def test_a_value_is_a_leverage_as_any_number_is():
-    assert repr(Leverage(Price("2.5"))) == "Leverage(value=2.5)"
-    assert repr(Leverage(Quantity(3))) == "Leverage(value=3.0)"
-    with pytest.raises(ValueError, match=r"^invalid leverage value$"):
-        Leverage(Price("2.55"))
-
-
-def test_leverage_named_constructors():
-    assert repr(Leverage.from_int(True)) == "Leverage(value=1.0)"
-    assert repr(Leverage.from_float(Decimal("1.5"))) == "Leverage(value=1.5)"
-    with pytest.raises(TypeError, match=r"^'str' object cannot be interpreted as an integer$"):
-        Leverage.from_int("1")
-    with pytest.raises(TypeError, match=r"^must be real number, not str$"):
-        Leverage.from_float("1")
-    with pytest.raises(OverflowError, match=r"^Python int too large to convert to C long$"):
-        Leverage.from_int(2**63)
-
-
-def test_margin():
-    assert str(Leverage(10).calculate_margin_required(Notional(1000))) == "100"
-    assert str(Leverage(10).calculate_margin_required("1000.5")) == "100.050"
-    with pytest.raises(TypeError, match=r"^Notional must be a Decimal, str, int, or float$"):
-        Leverage(10).calculate_margin_required(Price(1))
-
-
-def test_leverage_is_closed_and_equal_by_identity():
-    leverage = Leverage(2)
-    assert leverage != Leverage(2)
-    assert hash(leverage) == hash(leverage)
-    with pytest.raises(AttributeError):
-        leverage.value = 3
-    with pytest.raises(TypeError, match="not an acceptable base type"):
-        type("Mine", (Leverage,), {})
-    assert repr(pickle.loads(pickle.dumps(leverage))) == "Leverage(value=2.0)"
 
 
 # --- fees with their currency, trades -----------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 from openpit.core.lock import Lock
 from openpit.param.ids import AccountId
 from openpit.param.values import Pnl
-from openpit.pretrade.handles import DropCopyOperation, Request, Reservation
+from openpit.pretrade.handles import DropCopyOperation, Reservation
 from openpit.pretrade.outcomes import (
     AccountAdjustmentOutcome,
     AccountOutcomeEntry,
@@ -24,16 +24,11 @@ from openpit.pretrade.results import (
     ExecuteResult,
     PolicyConfigurationResult,
     PostTradeResult,
-    StartResult,
 )
 
 REJECT = Reject._of("RateLimitExceeded", "too fast", "11 of 10", "RateLimitPolicy", "order")
 BLOCK = AccountBlock(policy="Desk", code="Custom", reason="stop", details="by hand")
 USD_ROW = ("USD", Decimal(-5), Decimal(95), *[None] * 8)
-
-
-class FakeRequest(Request):
-    __slots__ = ()
 
 
 class FakeReservation(Reservation):
@@ -51,7 +46,6 @@ def made(kind):
 @pytest.mark.parametrize(
     ("result", "handle", "attribute"),
     [
-        (StartResult, made(FakeRequest), "request"),
         (ExecuteResult, made(FakeReservation), "reservation"),
         (DropCopyResult, made(FakeOperation), "operation"),
     ],
@@ -190,7 +184,6 @@ def test_a_post_trade_result_reads_its_items_by_their_attributes(field, missing)
 @pytest.mark.parametrize(
     "kind",
     [
-        StartResult,
         ExecuteResult,
         DropCopyResult,
         DryRunReport,
@@ -198,7 +191,6 @@ def test_a_post_trade_result_reads_its_items_by_their_attributes(field, missing)
         AccountBlockOutcome,
         AccountBlockOutcomes,
         PolicyConfigurationResult,
-        Request,
         Reservation,
         DropCopyOperation,
     ],
@@ -210,9 +202,7 @@ def test_only_the_engine_makes_results_and_handles(kind):
         assert str(refused.value) == f"cannot create 'openpit.pretrade.{kind.__name__}' instances"
 
 
-@pytest.mark.parametrize(
-    "kind", [StartResult, ExecuteResult, DropCopyResult, DryRunReport, PostTradeResult]
-)
+@pytest.mark.parametrize("kind", [ExecuteResult, DropCopyResult, DryRunReport, PostTradeResult])
 def test_results_are_final(kind):
     with pytest.raises(TypeError) as refused:
         type("Mine", (kind,), {})

@@ -26,7 +26,7 @@ from openpit.pretrade.policies import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from openpit.faces.stages import ReadyShardedEngineBuilder
+    from openpit.faces.embedded import ReadyShardedEngineBuilder
 
     Call = Callable[[Any, list[Any]], Awaitable[Any]]
 

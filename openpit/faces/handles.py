@@ -1,36 +1,58 @@
-"""The handles of an engine in this process: request, reservation, drop-copy operation.
+"""What an engine in this process shows of its answers: results, and the handles in them.
 
-Each is used once. Under ``full_sync`` and ``account_sync`` any thread may use it, under the
+A handle is used once. Under ``full_sync`` and ``account_sync`` any thread may use it, under the
 engine's lock; under ``no_sync`` only the thread that made it, and another one gets a RuntimeError
 that names the rule (where the original aborts the process).
 """
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
 from openpit.core.lock import Lock
-from openpit.pretrade.handles import DropCopyOperation, Request, Reservation
+from openpit.engine.answers import Recorded, Started
+from openpit.engine.finalize import Effects
+from openpit.pretrade.handles import DropCopyOperation, Reservation
 from openpit.pretrade.outcomes import outcomes_of
+from openpit.pretrade.results import (
+    AccountAdjustmentBatchResult,
+    DropCopyResult,
+    DryRunReport,
+    ExecuteResult,
+    PostTradeResult,
+)
+from openpit.pretrade.start import Request, StartResult
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from openpit.core.order import Order
-    from openpit.engine.call import EngineCall
+    from openpit.engine.answers import Adjusted, Applied, Checked, DryRun
     from openpit.engine.core import EngineCore
-    from openpit.engine.finalize import Effects
     from openpit.pretrade.outcomes import AccountAdjustmentOutcome
-    from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.results import ExecuteResult
+    from openpit.pretrade.rejects import AccountBlock, Reject
 
-__all__ = ["EngineDropCopyOperation", "EngineRequest", "EngineReservation"]
+__all__ = [
+    "EngineDropCopyOperation",
+    "EngineRequest",
+    "EngineReservation",
+    "commit",
+    "let_go",
+    "rollback",
+    "show_adjusted",
+    "show_applied",
+    "show_checked",
+    "show_dry_run",
+    "show_recorded",
+    "show_started",
+]
 
 _REQUEST_USED: Final = "request has already been executed"
 _RESERVATION_USED: Final = "reservation has already been finalized"
 _OPERATION_USED: Final = "drop-copy operation has already been finalized"
+_new = object.__new__
 _NO_LOCK: Final[AbstractContextManager[object]] = nullcontext()
 
 
@@ -44,19 +66,17 @@ def _wrong_thread(handle: str) -> RuntimeError:
 class EngineRequest(Request):
     """An order that passed the start stage."""
 
-    __slots__ = ("_call", "_core", "_order", "_thread")
+    __slots__ = ("_core", "_started", "_thread")
 
-    _call: EngineCall | None
     _core: EngineCore
-    _order: Order | None
+    _started: Started | None
     _thread: int
 
     @classmethod
-    def _of(cls, core: EngineCore, order: Order, call: EngineCall | None) -> EngineRequest:
-        self: EngineRequest = object.__new__(cls)
+    def _of(cls, core: EngineCore, started: Started) -> EngineRequest:
+        self: EngineRequest = _new(cls)
         self._core = core
-        self._order = order
-        self._call = call
+        self._started = started
         self._thread = get_ident() if core.lock is None else 0
         return self
 
@@ -65,14 +85,22 @@ class EngineRequest(Request):
         if self._thread and self._thread != get_ident():
             raise _wrong_thread("Request")
         try:
-            with core.lock or _NO_LOCK:
-                order = self._order
-                if order is None:
-                    raise RuntimeError(_REQUEST_USED)
-                self._order = None
-                return core.execute_started(order, self._call, core.clock())
+            answer = self._answer(core)
         finally:
             core.finisher.settle()
+        try:
+            return show_checked(core, answer)
+        except BaseException:
+            let_go(answer)
+            raise
+
+    def _answer(self, core: EngineCore) -> Checked:
+        with core.lock or _NO_LOCK:
+            started = self._started
+            if started is None:
+                raise RuntimeError(_REQUEST_USED)
+            self._started = None
+            return core.execute_started(started, core.clock())
 
 
 class EngineReservation(Reservation):
@@ -162,21 +190,12 @@ class EngineDropCopyOperation(DropCopyOperation):
     _thread: int
 
     @classmethod
-    def _of(
-        cls,
-        core: EngineCore,
-        effects: Effects,
-        block: AccountBlock | None,
-        *,
-        is_blocked: bool,
-    ) -> EngineDropCopyOperation:
-        self: EngineDropCopyOperation = object.__new__(cls)
+    def _of(cls, core: EngineCore, recorded: Recorded) -> EngineDropCopyOperation:
+        self: EngineDropCopyOperation = _new(cls)
         self._core = core
-        self._effects = effects
-        self._block = block
-        self._is_blocked = is_blocked
+        self._effects, self._block, self._is_blocked = recorded
         self._open = True
-        self._thread = effects.thread = get_ident() if core.lock is None else 0
+        self._thread = self._effects.thread
         return self
 
     def _use(self) -> Effects:
@@ -242,3 +261,81 @@ def lock_of(effects: Effects | None) -> Lock:
 
 def _outcomes(effects: Effects | None) -> list[AccountAdjustmentOutcome]:
     return [] if effects is None else outcomes_of(effects.rows)
+
+
+# --- results -----------------------------------------------------------------------------------
+
+
+def show_started(core: EngineCore, answer: Started | Sequence[Reject]) -> StartResult:
+    """Return the result of a start stage."""
+    if isinstance(answer, Started):
+        return StartResult._of(EngineRequest._of(core, answer), ())
+    return StartResult._of(None, answer)
+
+
+def show_checked(core: EngineCore, answer: Checked) -> ExecuteResult:
+    """Return the result of an order."""
+    result: ExecuteResult = _new(ExecuteResult)
+    if answer is None:
+        thread = get_ident() if core.lock is None else 0
+    elif isinstance(answer, Effects):
+        thread = answer.thread
+    else:
+        result._reservation = None
+        result._rejects = answer
+        return result
+    reservation: EngineReservation = _new(EngineReservation)
+    reservation._core = core
+    reservation._effects = answer
+    reservation._open = True
+    reservation._thread = thread
+    result._reservation = reservation
+    result._rejects = ()
+    return result
+
+
+def show_recorded(core: EngineCore, answer: Recorded | Sequence[Reject]) -> DropCopyResult:
+    """Return the result of a drop copy."""
+    if isinstance(answer, Recorded):
+        return DropCopyResult._of(EngineDropCopyOperation._of(core, answer), ())
+    return DropCopyResult._of(None, answer)
+
+
+def show_dry_run(answer: DryRun) -> DryRunReport:
+    """Return the report of a dry run."""
+    effects, block = answer
+    lock = Lock._of(effects.lock_groups or {})
+    return DryRunReport._of(effects.rejects or None, lock, effects.rows, block)
+
+
+def let_go(answer: Checked | Recorded) -> None:
+    """Roll back what was not shown, because an interrupt came in between."""
+    effects = answer.effects if isinstance(answer, Recorded) else answer
+    if isinstance(effects, Effects):
+        with suppress(BaseException):
+            effects.rollback()
+
+
+def show_applied(answer: Applied) -> PostTradeResult:
+    """Return the result of an execution report."""
+    return PostTradeResult._of(*answer)
+
+
+def show_adjusted(answer: Adjusted) -> AccountAdjustmentBatchResult:
+    """Return the result of a batch of adjustments."""
+    return AccountAdjustmentBatchResult._of(*answer)
+
+
+# --- each of many ------------------------------------------------------------------------------
+
+
+def commit(reservation: Reservation) -> bool:
+    """Commit a reservation; True says that it is done."""
+    reservation.commit()
+    return True
+
+
+def rollback(reservation: Reservation) -> bool:
+    """Roll back a reservation; True says that it is done."""
+    reservation.rollback()
+    return True

@@ -12,7 +12,7 @@ from flow import buy, report
 from link import link
 
 import openpit
-from openpit.faces.stages import ShardedEngineBuilder, ShardedOptions
+from openpit.faces.options import ShardedOptions
 from openpit.pretrade.policies import build_order_validation
 
 NAMES = [field.name for field in fields(ShardedOptions)]
@@ -56,7 +56,7 @@ def test_the_method_passes_every_option_on() -> None:
 
 
 def test_each_option_is_explained() -> None:
-    text = inspect.getdoc(ShardedEngineBuilder)
+    text = inspect.getdoc(ShardedOptions)
 
     assert text is not None
     assert [name for name in NAMES if f"``{name}``" not in text] == []

@@ -1,0 +1,52 @@
+"""Asking the policies about account adjustments, until one of them refuses.
+
+Follows spec section 5.9.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from openpit.account_adjustment import Adjustment
+    from openpit.engine.call import EngineCall
+    from openpit.engine.finalize import Effects
+    from openpit.pretrade.outcomes import GroupRow
+    from openpit.pretrade.rejects import AccountBlock, Reject
+    from openpit.pretrade.runtime import BuiltinPolicy, Finalizer
+
+__all__ = ["adjust"]
+
+
+def adjust(
+    policies: Sequence[BuiltinPolicy],
+    effects: Effects,
+    blocks: list[AccountBlock],
+    account: int,
+    adjustments: Iterable[Adjustment],
+    now: int,
+    call: EngineCall,
+) -> tuple[int, list[Reject]] | None:
+    """Ask the policies about each adjustment; return the first one refused, and why."""
+    mutations: list[Finalizer] = []
+    effects.mutations = mutations
+    rows: list[GroupRow] = []
+    effects.rows = rows
+    for index, adjustment in enumerate(adjustments):
+        for policy in policies:
+            effect = policy.apply_adjustment(account, adjustment, now, call)
+            if effect is None:
+                continue
+            mutations += effect.mutations
+            if effect.failure is not None:
+                effects.fail(effect.failure)
+                effect = None  # see finalize.py: no cycle through this frame
+                effects.raise_failure()
+            elif effect.rejects:
+                return index, effect.rejects
+            else:
+                rows += [(policy.group_id, row) for row in effect.rows]
+                blocks += effect.blocks
+    return None

@@ -1,0 +1,101 @@
+"""The options of an engine of several processes, and what they may be."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from math import inf
+from types import NoneType
+from typing import TYPE_CHECKING, Final
+
+from openpit.faces.watch import STALL_SECONDS
+from openpit.slots import MAX_SHARDS
+from openpit.wire.limits import CREDITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openpit.router.stats import ShardStats
+
+__all__ = ["ShardedOptions", "default_shards"]
+
+TIMEOUT_SECONDS: Final = 5.0
+"""A shard answers within microseconds: one that takes seconds is stuck, and its orders are late."""
+
+START_SECONDS: Final = 60.0
+"""A worker imports the package and every module that the policies need, on a busy machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardedOptions:
+    """How a sharded engine behaves when a shard does not answer.
+
+    The fields are the options of ``EngineBuilder.sharded()``, with the same defaults; what is
+    refused here is told in its name.
+
+    * ``shards``: the number of workers.
+    * ``timeout``: seconds that a call waits for its shard's answer (5). Then a check is denied and
+      any other call raises :class:`openpit.errors.OutcomeUnknown`; a reservation that comes later
+      is rolled back. It counts from the call, also while that waits for credit (``max_wait``, if
+      longer). A call over many items waits as long as each of its shards goes on to answer.
+    * ``max_wait``: seconds that a call waits for credit (``timeout``); with 0,
+      :class:`openpit.errors.ShardOverloaded` comes at once.
+    * ``stall_timeout``: seconds that a shard which answers nothing may go on so (30). After one
+      ``timeout`` without any answer it is *stalled*: its orders are denied and its other calls
+      raise :class:`openpit.errors.ShardStalled`, both at once, until it answers again. After
+      ``stall_timeout`` more it is ended; the blocking engine, which has no thread of its own, does
+      so with its next call of any kind, or :meth:`openpit.ShardedEngine.stats`.
+    * ``credits``: commands in flight to one shard (8192, also the most).
+    * ``start_timeout``: seconds until every worker must be up (60).
+    * ``on_shard_down``: called with the :class:`openpit.router.ShardStats` of a shard that has
+      died, by the thread that noticed, after its own call.
+    """
+
+    shards: int
+    timeout: float = TIMEOUT_SECONDS
+    max_wait: float | None = None
+    credits: int = CREDITS
+    start_timeout: float = START_SECONDS
+    stall_timeout: float = STALL_SECONDS
+    on_shard_down: Callable[[ShardStats], object] | None = None
+
+    def __post_init__(self) -> None:
+        """Check classes and figures."""
+        _require(self.shards, "shards", "an int or None", int)
+        _require(self.timeout, "timeout", "a number of seconds", int, float)
+        _require(self.max_wait, "max_wait", "a number of seconds or None", int, float, NoneType)
+        _require(self.stall_timeout, "stall_timeout", "a number of seconds", int, float)
+        _require(self.credits, "credits", "an int", int)
+        _require(self.start_timeout, "start_timeout", "a number of seconds", int, float)
+        if self.on_shard_down is not None and not callable(self.on_shard_down):
+            raise _wrong_class(self.on_shard_down, "on_shard_down", "callable or None")
+
+        if not 1 <= self.shards <= MAX_SHARDS:
+            raise ValueError(f"sharded(): shards must be in range 1..={MAX_SHARDS}")
+        if not 0 < self.timeout < inf or not 0 < self.start_timeout < inf:
+            raise ValueError("sharded(): timeout and start_timeout must be positive and finite")
+        if self.max_wait is not None and not 0 <= self.max_wait < inf:
+            raise ValueError("sharded(): max_wait must be finite and not negative")
+        if not 0 < self.stall_timeout < inf:
+            raise ValueError("sharded(): stall_timeout must be positive and finite")
+        if not 1 <= self.credits <= CREDITS:
+            raise ValueError(f"sharded(): credits must be in range 1..={CREDITS}")
+
+
+def _require(value: object, option: str, words: str, *classes: type) -> None:
+    if isinstance(value, bool) or not isinstance(value, classes):
+        raise _wrong_class(value, option, words)
+
+
+def _wrong_class(value: object, option: str, words: str) -> TypeError:
+    return TypeError(f"sharded(): {option} must be {words}, not {type(value).__name__}")
+
+
+def default_shards() -> int:
+    """Return the number of workers where a program names none: one for each core it may use."""
+    return min(_cores(), MAX_SHARDS)
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)  # not every platform has it
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1

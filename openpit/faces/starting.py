@@ -1,0 +1,155 @@
+"""Starting an engine of several processes: copies of its policies, its workers, its router.
+
+What is made first is an engine of one process, the router's prototype, which does the checking.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from openpit.client.client import Client
+from openpit.client.handles import BLOCKING
+from openpit.engine.builder import build_core, check_policies
+from openpit.errors import ShardStartError
+from openpit.faces.aio.driver import AsyncDriver
+from openpit.faces.aio.engine import AsyncShardedEngine
+from openpit.faces.aio.handles import ASYNC
+from openpit.faces.blocking.driver import BlockingDriver
+from openpit.faces.blocking.engine import ShardedEngine
+from openpit.faces.interrupts import hold, release
+from openpit.shards.copying import dump_policies
+from openpit.shards.process import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from openpit.engine.core import EngineCore
+    from openpit.faces.options import ShardedOptions
+    from openpit.marketdata.service import MarketDataService
+    from openpit.pretrade.runtime import BuiltinPolicy
+    from openpit.router.link import Handles
+    from openpit.wire.classes import Told
+
+__all__ = [
+    "Plan",
+    "plan_of",
+    "start_async",
+    "start_blocking",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that both faces start from."""
+
+    prototype: EngineCore
+    payload: bytes
+    services: list[MarketDataService]
+    told: Told
+    options: ShardedOptions
+
+    def client(self, handles: Handles, runner: Any) -> Client:
+        """Return the client of a face."""
+        options = self.options
+        return Client(
+            options.shards,
+            self.prototype,
+            handles=handles,
+            runner=runner,
+            credit=options.credits,
+            may_wait=options.max_wait != 0,
+            told=self.told,
+        )
+
+
+def plan_of(
+    policies: Sequence[BuiltinPolicy], clock: Callable[[], int], options: ShardedOptions
+) -> Plan:
+    """Return what an engine over checked policies starts from.
+
+    Raises:
+        ValueError: two policies of one name, or of one group id other than 0.
+        ShardStartError: a policy cannot be copied into a worker.
+    """
+    check_policies(policies)
+    payload, services, told = dump_policies(policies)
+    return Plan(build_core(policies, clock, None), payload, services, told, options)
+
+
+def start_blocking(plan: Plan, clock: Callable[[], int]) -> ShardedEngine:
+    """Start the workers and wait until they answer; no process is left if one does not."""
+    options = plan.options
+    driver = BlockingDriver(
+        clock,
+        timeout=options.timeout,
+        max_wait=options.timeout if options.max_wait is None else options.max_wait,
+        stall_timeout=options.stall_timeout,
+        on_shard_down=options.on_shard_down,
+    )
+    workers: list[Worker] = []
+    try:
+        client = plan.client(BLOCKING, driver)
+        deadline = monotonic() + options.start_timeout
+        start_workers(workers, options.shards, options.start_timeout)
+        driver.attach(client, workers)
+        driver.start(plan.payload, deadline, options.start_timeout)
+        driver.follow(plan.services)
+    except BaseException:
+        driver.discard()
+        stop_workers(workers, options.timeout)
+        raise
+    return ShardedEngine._of(driver)
+
+
+async def start_async(plan: Plan, clock: Callable[[], int]) -> AsyncShardedEngine:
+    """Start the workers on the running event loop; as :func:`start_blocking`."""
+    options = plan.options
+    driver = AsyncDriver(
+        clock,
+        timeout=options.timeout,
+        max_wait=options.timeout if options.max_wait is None else options.max_wait,
+        stall_timeout=options.stall_timeout,
+        on_shard_down=options.on_shard_down,
+    )
+    workers: list[Worker] = []
+    try:
+        client = plan.client(ASYNC, driver)
+        deadline = monotonic() + options.start_timeout
+        start_workers(workers, options.shards, options.start_timeout)
+        driver.attach(client, workers)
+        await driver.start(plan.payload, deadline, options.start_timeout)
+        driver.follow(plan.services)
+    except BaseException:
+        driver.discard()
+        stop_workers(workers, options.timeout)
+        raise
+    return AsyncShardedEngine._of(driver)
+
+
+def start_workers(workers: list[Worker], shards: int, seconds: float) -> None:
+    """Start a worker for each shard; those that are there already when one fails stay listed.
+
+    All must have taken their start data within that time.
+
+    ^C comes between two of them: one that has started and is not listed would be nobody's child.
+    """
+    deadline = monotonic() + seconds
+    for number in range(shards):
+        is_held = hold()
+        try:
+            workers.append(Worker(number, max(0.0, deadline - monotonic())))
+        except OSError as error:
+            raise ShardStartError(f"shard {number}: {error}", number) from error
+        finally:
+            if is_held:
+                release()
+
+
+def stop_workers(workers: list[Worker], seconds: float) -> None:
+    """End the workers of an engine that was not built."""
+    for worker in workers:
+        worker.kill()
+    for worker in workers:
+        worker.stop(seconds)
