@@ -14,7 +14,6 @@ from openpit.param.classes import is_of
 from openpit.param.decimals import (
     DecimalOverflow,
     add,
-    divide,
     multiply,
     negate,
     parse,
@@ -27,6 +26,7 @@ from openpit.param.decimals import (
     round_to_scale,
     subtract,
 )
+from openpit.param.division import divide
 from openpit.param.enums import RoundingStrategy
 from openpit.param.floats import from_float, to_float
 from openpit.param.reals import as_float, real_number

@@ -10,7 +10,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar, final
 
-from openpit.param.decimals import ZERO, DecimalOverflow, add, divide, multiply, negate
+from openpit.param.decimals import ZERO, DecimalOverflow, add, multiply, negate
+from openpit.param.division import divide
 from openpit.param.enums import Side
 from openpit.param.fixed_decimal import SignedDecimal, UnsignedDecimal, overflow
 from openpit.param.refusals import not_an_instance
