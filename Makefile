@@ -11,6 +11,7 @@ SEED     ?= 1
 SEEDS    ?= 1-20
 FUZZ     ?= 100000
 CALLS    ?= 100000
+PAIRS    ?= 160000
 MOMENTS  ?= all
 FLOW      = build/flow.jsonl
 
@@ -28,7 +29,7 @@ FIND_PYTHON = for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 pyth
 	if "$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done
 
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format generated bench loadtest differential simulate interrupts reference install dev clean
+.PHONY: help run test lint format generated bench loadtest differential arithmetic simulate interrupts reference install dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -62,6 +63,9 @@ loadtest: $(STAMPS)/dev ## drive the sharded engine at volume; the page is build
 
 differential: $(STAMPS)/dev reference ## CALLS random calls on the reference and on ours: same answers
 	$(BIN)/python tests/differential/full.py --calls $(CALLS) $(DIFFERENTIAL_SEED)
+
+arithmetic: $(STAMPS)/dev reference ## PAIRS of wide decimals on the reference and on ours: same results
+	$(BIN)/python tests/differential/arithmetic.py --pairs $(PAIRS) $(DIFFERENTIAL_SEED)
 
 simulate: $(STAMPS)/dev ## the simulation rung over SEEDS (SEEDS=1-500), FUZZ bad inputs per core
 	OPENPIT_SEEDS="$(SEEDS)" OPENPIT_FUZZ="$(FUZZ)" $(BIN)/pytest -n auto tests/simulation

@@ -8,7 +8,6 @@ programs may change it.
 
 from __future__ import annotations
 
-import math
 import re
 from decimal import (
     ROUND_CEILING,
@@ -25,19 +24,25 @@ from decimal import (
     Rounded,
     Underflow,
 )
+from typing import TYPE_CHECKING
 
 from openpit.param.errors import ParamError
 from openpit.param.reals import as_float, as_integer
 from openpit.param.words import is_encodable
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = [
+    "FULL",
     "MAX_MANTISSA",
     "MAX_SCALE",
     "NARROW",
+    "SHORTER",
+    "WIDE",
     "ZERO",
     "DecimalOverflow",
     "add",
-    "divide",
     "from_mantissa",
     "mantissa_and_scale",
     "multiply",
@@ -51,8 +56,10 @@ __all__ = [
     "remainder",
     "round_to_scale",
     "scale_of",
+    "settle",
     "shortest_text",
     "subtract",
+    "to_scale",
 ]
 
 MAX_SCALE = 28
@@ -82,7 +89,7 @@ _narrow_create = NARROW.create_decimal
 _text = NARROW.to_sci_string  # str() asks the thread's context whether the exponent is an E or an e
 
 # Exact for the sum, product and remainder of any two fixed decimals: 87 digits at most.
-_WIDE = Context(
+WIDE = Context(
     prec=120,
     rounding=ROUND_HALF_EVEN,
     Emin=-999999,
@@ -119,14 +126,34 @@ _STRATEGIES = {
     "Down": _wide_rounding(ROUND_FLOOR),
 }
 
-_wide_scaleb = _WIDE.scaleb
+_wide_scaleb = WIDE.scaleb
+
+
+def _rounding_to(digits: int) -> Context:
+    """Return a context of so many digits that keeps no exponent below the largest scale's."""
+    return Context(
+        prec=digits,
+        rounding=ROUND_HALF_EVEN,
+        Emin=digits - 1 - MAX_SCALE,
+        Emax=999999,
+        capitals=1,
+        clamp=0,
+        flags=[],
+        traps=[InvalidOperation],
+    )
+
+
+# A mantissa of 96 bits holds any 28 digits, and the smaller ones of 29.
+FULL, SHORTER = _rounding_to(29), _rounding_to(28)
+
+_full_add, _shorter_add = FULL.add, SHORTER.add
+_full_subtract, _shorter_subtract = FULL.subtract, SHORTER.subtract
+_full_multiply, _shorter_multiply = FULL.multiply, SHORTER.multiply
 
 _SHORT = 2**32  # mantissas below are kept in one word by the reference, which at times shows
-_TEN_TO = [10**power for power in range(10)]
-_ROOM = [MAX_MANTISSA // step for step in _TEN_TO]  # the largest that can grow by so many digits
 
 _STEP = [Decimal((0, (1,), -scale)) for scale in range(MAX_SCALE + 1)]
-_LARGEST = [_WIDE.scaleb(Decimal(MAX_MANTISSA), -scale) for scale in range(MAX_SCALE + 1)]
+_LARGEST = [WIDE.scaleb(Decimal(MAX_MANTISSA), -scale) for scale in range(MAX_SCALE + 1)]
 
 
 class DecimalOverflow(ArithmeticError):  # noqa: N818 - internal, named for what happened
@@ -146,8 +173,16 @@ def mantissa_and_scale(value: Decimal) -> tuple[int, int]:
 
 def scale_of(value: Decimal) -> int:
     """Return the number of fractional digits of a fixed decimal."""
-    _, _, fraction = plain(value).partition(".")
-    return len(fraction)
+    text = _text(value)
+    if "E" in text:
+        text = format(value, "f")
+    point = text.find(".")
+    return len(text) - point - 1 if point >= 0 else 0
+
+
+def to_scale(value: Decimal, scale: int) -> Decimal:
+    """Return ``value`` with that scale; it has the room, and no digit that is lost."""
+    return value.quantize(_STEP[scale], context=_HALF_EVEN)
 
 
 def _fit(exact: Decimal, scale: int, rounding: Context) -> Decimal:
@@ -164,6 +199,33 @@ def _fit(exact: Decimal, scale: int, rounding: Context) -> Decimal:
 # --- arithmetic ---------------------------------------------------------------------------------
 
 
+def settle(
+    result: Decimal,
+    shorter: Callable[[Decimal, Decimal], Decimal],
+    a: Decimal,
+    b: Decimal,
+) -> Decimal:
+    """Return ``result`` if its mantissa fits, else what ``shorter`` makes of ``a`` and ``b``.
+
+    ``result`` is the exact one rounded to 29 digits (:data:`FULL`), and ``shorter`` rounds the same
+    to 28, so nothing is rounded twice. Raises ``DecimalOverflow`` when the integer part does not
+    fit. There is no negative zero.
+    """
+    size = result.adjusted()
+    if size < 0:
+        return result or result.copy_abs()
+    if size > MAX_SCALE:
+        raise DecimalOverflow
+    if result.copy_abs() <= _LARGEST[MAX_SCALE - size]:
+        return result
+    if size == MAX_SCALE:
+        raise DecimalOverflow
+    result = shorter(a, b)
+    if result.adjusted() > size:  # rounded up to a power of ten, which has room for a digit more
+        return result.quantize(_STEP[MAX_SCALE - 1 - size], context=_HALF_EVEN)
+    return result
+
+
 def add(a: Decimal, b: Decimal) -> Decimal:
     """Return ``a + b``; DecimalOverflow when its integer part does not fit.
 
@@ -176,7 +238,7 @@ def add(a: Decimal, b: Decimal) -> Decimal:
     try:
         return _narrow_add(a, b)
     except ArithmeticError:
-        return _fit(_WIDE.add(a, b), max(scale_of(a), scale_of(b)), _HALF_EVEN)
+        return settle(_full_add(a, b), _shorter_add, a, b)
 
 
 def subtract(a: Decimal, b: Decimal) -> Decimal:
@@ -191,7 +253,7 @@ def subtract(a: Decimal, b: Decimal) -> Decimal:
     try:
         return _narrow_subtract(a, b)
     except ArithmeticError:
-        return _fit(_WIDE.subtract(a, b), max(scale_of(a), scale_of(b)), _HALF_EVEN)
+        return settle(_full_subtract(a, b), _shorter_subtract, a, b)
 
 
 def multiply(a: Decimal, b: Decimal) -> Decimal:
@@ -201,10 +263,10 @@ def multiply(a: Decimal, b: Decimal) -> Decimal:
     try:
         return _narrow_multiply(a, b)
     except ArithmeticError:
-        scale = scale_of(a) + scale_of(b)
-        product = _fit(_WIDE.multiply(a, b), scale, _HALF_EVEN)
-    # The reference multiplies mantissas of 32 bits apart, and gives up there beyond this scale.
-    if scale > MAX_SCALE + 19 and _is_short(a) and _is_short(b):
+        product = settle(_full_multiply(a, b), _shorter_multiply, a, b)
+    # The reference multiplies mantissas of 32 bits apart, and gives up there beyond this scale:
+    # nothing is left of them in any case, there not even a scale.
+    if not product and scale_of(a) + scale_of(b) > MAX_SCALE + 19 and _is_short(a) and _is_short(b):
         return ZERO
     return product
 
@@ -216,68 +278,6 @@ def _is_short(value: Decimal) -> bool:
 def negate(a: Decimal) -> Decimal:
     """Return ``-a``; zero stays as it is."""
     return a.copy_negate() if a else a
-
-
-def divide(a: Decimal, b: Decimal) -> Decimal:
-    """Return ``a / b``; ZeroDivisionError for a zero ``b``, DecimalOverflow as in :func:`add`.
-
-    The digits are produced nine at a time, and of the zeros that this leaves at the end one run of
-    four, one of two and one single are dropped (spec section 2.2): ``1/2`` is ``0.50``.
-    """
-    if not b:
-        raise ZeroDivisionError
-    if not a:
-        return ZERO
-    dividend, scale_a = mantissa_and_scale(a)
-    divisor, scale_b = mantissa_and_scale(b)
-    quotient, rest = divmod(dividend, divisor)
-    scale = scale_a - scale_b
-    padded = False
-    while rest or scale < 0:
-        padded = padded or rest != 0
-        power = min(9, MAX_SCALE - scale if rest else -scale)
-        while power and quotient > _ROOM[power]:
-            power -= 1
-        if power == 0:
-            break
-        more, rest = divmod(rest * _TEN_TO[power], divisor)
-        quotient = quotient * _TEN_TO[power] + more
-        scale += power
-    if quotient > MAX_MANTISSA:
-        # The last digits brought it over 96 bits: one digit too many.
-        quotient, digit = divmod(quotient, 10)
-        scale -= 1
-        rest += digit * divisor
-        divisor *= 10
-    if scale < 0:
-        raise DecimalOverflow
-    if 2 * rest > divisor or (2 * rest == divisor and quotient & 1):
-        quotient += 1
-        if quotient > MAX_MANTISSA:
-            if scale == 0:
-                raise DecimalOverflow
-            quotient, scale = (quotient + 5) // 10, scale - 1
-    if not quotient:
-        return ZERO
-    if padded:
-        quotient, scale = _without_padding(quotient, scale)
-    return from_mantissa(quotient if a.is_signed() == b.is_signed() else -quotient, scale)
-
-
-# The reference looks for eight zeros only where the lowest 32 bits are clear.
-_EIGHT_ZEROS = math.lcm(10**8, _SHORT)
-
-
-def _without_padding(quotient: int, scale: int) -> tuple[int, int]:
-    """Drop zeros at the end of a quotient as the reference does, which is not all of them."""
-    while quotient % _EIGHT_ZEROS == 0 and scale >= 8:  # noqa: PLR2004 - eight zeros
-        quotient //= _TEN_TO[8]
-        scale -= 8
-    for run in (4, 2, 1):
-        if scale >= run and quotient % _TEN_TO[run] == 0:
-            quotient //= _TEN_TO[run]
-            scale -= run
-    return quotient, scale
 
 
 def remainder(a: Decimal, b: Decimal) -> Decimal:
@@ -292,7 +292,7 @@ def remainder(a: Decimal, b: Decimal) -> Decimal:
     try:
         rest = _narrow_remainder(a, b)
     except ArithmeticError:
-        rest = _WIDE.remainder(a, b)
+        rest = WIDE.remainder(a, b)
     return rest or rest.copy_abs()
 
 
@@ -378,7 +378,7 @@ def parse_rounded_text(text: str, type_name: str) -> Decimal:
         exponent = int(power[1] + power[2])
         if abs(exponent) > MAX_SCALE:
             raise _invalid_text(text, type_name)
-        value = _WIDE.scaleb(value, exponent)
+        value = WIDE.scaleb(value, exponent)
         scale = max(scale - exponent, 0)
     try:
         return _fit(value, scale, _HALF_UP)

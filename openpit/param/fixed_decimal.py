@@ -13,7 +13,6 @@ from openpit.param.classes import is_of
 from openpit.param.decimals import (
     DecimalOverflow,
     add,
-    divide,
     multiply,
     negate,
     parse,
@@ -26,6 +25,7 @@ from openpit.param.decimals import (
     round_to_scale,
     subtract,
 )
+from openpit.param.division import divide
 from openpit.param.enums import RoundingStrategy
 from openpit.param.errors import ParamError
 from openpit.param.floats import from_float, to_float

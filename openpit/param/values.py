@@ -15,7 +15,8 @@ from decimal import Decimal
 from typing import Any, ClassVar, Self, final
 
 from openpit.param.classes import is_of
-from openpit.param.decimals import ZERO, DecimalOverflow, add, divide, multiply, negate
+from openpit.param.decimals import ZERO, DecimalOverflow, add, multiply, negate
+from openpit.param.division import divide
 from openpit.param.enums import Side
 from openpit.param.fixed_decimal import SignedDecimal, UnsignedDecimal, overflow
 from openpit.param.reals import as_float, as_integer, real_number

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from openpit.param.decimals import NARROW, ZERO, DecimalOverflow, divide, multiply, negate, plain
+from openpit.param.decimals import NARROW, ZERO, DecimalOverflow, multiply, negate, plain
+from openpit.param.division import divide
 from openpit.pretrade.policies.order_size_limit_settings import (
     NAME,
     Cap,

@@ -17,7 +17,6 @@ from openpit.param.decimals import (
     ZERO,
     DecimalOverflow,
     add,
-    divide,
     from_mantissa,
     mantissa_and_scale,
     multiply,
@@ -33,6 +32,7 @@ from openpit.param.decimals import (
     scale_of,
     subtract,
 )
+from openpit.param.division import divide
 
 D = Decimal
 MAX = D("79228162514264337593543950335")  # 2**96 - 1
@@ -162,71 +162,6 @@ def test_products_are_exact_or_the_nearest_that_fits(a, b):
         product = multiply(a, b)
         assert product == expected
         assert product or not product.is_signed()
-
-
-# --- division -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "quotient"),
-    [
-        ("6", "3", "2"),
-        ("1.50", "1", "1.50"),
-        ("1.50", "3", "0.50"),
-        ("1.00", "0.50", "2"),
-        ("6", "0.2", "30"),
-        ("0.00", "3", "0"),
-        # nine places at a time, then four, two and one zero dropped
-        ("1", "2", "0.50"),
-        ("3", "2", "1.50"),
-        ("1", "8", "0.125"),
-        ("100", "8", "12.50"),
-        ("3", "1.5", "2.0"),
-        ("1", "1024", "0.00097656250"),
-        # and eight zeros where the lowest 32 bits of the mantissa are clear: 2**33 * 10**8
-        ("429496729.6", "0.5", "858993459.2"),
-        # never-ending ones: half to even at the last place
-        ("2", "3", "0.6666666666666666666666666667"),
-        ("-1", "3", "-0.3333333333333333333333333333"),
-        ("79228162514264337593543950335", "2", "39614081257132168796771975168"),
-        ("79228162514264337593543950335", "10", "7922816251426433759354395033.5"),
-        # four more places seem to fit, but their digits do not: one is taken back
-        ("-79228162514264337593543951", "10", "-7922816251426433759354395.1"),
-        ("0.0000000000000000000000000001", "2", "0"),
-        ("0.0000000000000000000000000003", "2", "0.0000000000000000000000000002"),
-        # .571 at one place would be .6, a mantissa too large by one
-        ("55459713759985036315480765235", "7", "7922816251426433759354395034"),
-        ("0.0000000000000000000002000002", "100", "0.000000000000000000000002"),
-    ],
-)
-def test_divide(a, b, quotient):
-    assert plain(divide(D(a), D(b))) == quotient
-
-
-def test_divide_refuses_zero_and_overflow():
-    with pytest.raises(ZeroDivisionError):
-        divide(D(1), D("0.00"))
-    with pytest.raises(ZeroDivisionError):
-        divide(ZERO, ZERO)
-    with pytest.raises(DecimalOverflow):
-        divide(MAX, D("0.1"))
-    with pytest.raises(DecimalOverflow):
-        divide(D("79228162514264337593544"), LEAST)
-    with pytest.raises(DecimalOverflow):
-        divide(MAX, D("0.9999999999999999999999999999"))
-    with pytest.raises(DecimalOverflow):  # more than half over the largest
-        divide(D("55459713759985036315480765235"), D("0.7"))
-
-
-@given(fixed_decimals, fixed_decimals.filter(bool))
-def test_quotients_are_the_nearest_that_fit(a, b):
-    try:
-        expected = nearest(Fraction(a) / Fraction(b))
-    except DecimalOverflow:
-        with pytest.raises(DecimalOverflow):
-            divide(a, b)
-    else:
-        assert divide(a, b) == expected
 
 
 # --- remainder, sign, rounding ------------------------------------------------------------------

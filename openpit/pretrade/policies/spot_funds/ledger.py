@@ -12,11 +12,11 @@ from openpit.param.decimals import (
     ZERO,
     DecimalOverflow,
     add,
-    divide,
     multiply,
     negate,
     subtract,
 )
+from openpit.param.division import divide
 from openpit.param.enums import PnlHaltReason
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from openpit.param.decimals import (
     ZERO,
     DecimalOverflow,
     add,
-    divide,
     multiply,
     negate,
     plain,
     subtract,
 )
+from openpit.param.division import divide
 from openpit.param.enums import Side
 from openpit.pretrade.codes import ORDER
 from openpit.pretrade.policies.spot_funds.desk import NAME, overflow_reject, switch_reject

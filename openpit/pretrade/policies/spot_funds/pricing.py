@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from openpit.marketdata.store import EXPIRED
-from openpit.param.decimals import ZERO, DecimalOverflow, add, divide, multiply, subtract
+from openpit.param.decimals import ZERO, DecimalOverflow, add, multiply, subtract
+from openpit.param.division import divide
 
 if TYPE_CHECKING:
     from openpit.marketdata.service import MarketDataService

@@ -6,11 +6,13 @@ what they mean; so two engines, one of them with such settings, must answer alik
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from spot_account import Account, pnl_texts, texts, why
 
 from openpit.param import AccountId, Quantity
+from openpit.pretrade import PnlHaltReason
 from openpit.pretrade.policies import (
     SpotFundsPnlBoundsAccountBarrier,
     SpotFundsPnlBoundsBarrier,
@@ -38,8 +40,36 @@ def plain():
     return trader
 
 
-def general():
+def without_a_currency():
+    """The PnL of the position and of the account halt with the first fills."""
+    trader = Account(currency=None, USD="1000.0", AAPL="100")
+    trader.adjust("AAPL", average="2")
+    return trader
+
+
+def in_another_currency():
+    trader = Account(currency="EUR", USD="1000.0", AAPL="100")
+    trader.adjust("AAPL", average="2")
+    return trader
+
+
+def with_halted_position():
+    """There is no entry price to realize against; from then on there is one, but no PnL."""
+    trader = Account(USD="1000.0", AAPL="100")
+    trader.report("SELL", trade=("1", "2"), lock="2")
+    trader.adjust("AAPL", average="2")
+    return trader
+
+
+def with_halted_account():
+    """The account's PnL went with another position; this one's is counted on."""
     trader = plain()
+    trader.set_pnl(PnlHaltReason.MISSING_FX)
+    return trader
+
+
+def general(made):
+    trader = made()
     configure = trader.engine.configure()
     limit = SpotFundsPositionLimitEntry(SOMEBODY_ELSE, "AAPL", Quantity(1))
     configure.spot_funds("SpotFundsPolicy", position_limits=[limit])
@@ -71,9 +101,13 @@ def play(trader, step):
     return why(result.account_blocks), pnl_texts(result), texts(result.account_adjustments)
 
 
-@given(st.lists(st.one_of(orders, reports), max_size=12))
-def test_the_short_and_the_long_way_agree(steps):
-    short, long = plain(), general()
+@pytest.mark.parametrize(
+    "made",
+    [plain, without_a_currency, in_another_currency, with_halted_position, with_halted_account],
+)
+@given(steps=st.lists(st.one_of(orders, reports), max_size=12))
+def test_the_short_and_the_long_way_agree(made, steps):
+    short, long = made(), general(made)
     for step in steps:
         assert play(short, step) == play(long, step)
     for asset in ("USD", "AAPL"):
