@@ -48,13 +48,23 @@ class Row:
     @property
     def is_alone(self) -> bool:
         """Whether all of it happens in one process."""
-        return self.ours.script == "workloads"
+        return self.ours.script in {"workloads", "cores"}
 
 
 def _alone(name: str, workload: str, aim: float | None) -> Row:
     """Return a row that runs one workload in one process, judged by processor time."""
     timed = Timed("workloads", workload, 4000)
     return Row(timed, timed, "reference", (Figure(name, "processor", "processor", aim),))
+
+
+def _cores(name: str, workload: str, yardstick: str) -> Row:
+    """Return a row of router and shard in one process, beside one engine of the reference."""
+    return Row(
+        Timed("cores", workload, 2000),
+        Timed("workloads", yardstick, 4000),
+        "reference",
+        (Figure(f"cores: {name}", "processor", "processor", None),),
+    )
 
 
 _ONE_PROCESS = Timed("workloads", "construct_execute_commit", 4000)
@@ -70,6 +80,20 @@ ROWS: tuple[Row, ...] = (
     _alone("fill, the general way", "fill_general", None),
     _alone("fill of an account without a currency", "fill_unvalued", 6.0),
     _alone("PnL report, four policies", "pnl_report", 3.3),
+    _cores("construct, execute, commit", "single", "construct_execute_commit"),
+    _cores("the same, shard's part twice", "twice_single", "construct_execute_commit"),
+    _cores("the same, custom policy", "single_held", "construct_custom"),
+    _cores("rejected", "single_rejected", "construct_execute_commit"),
+    _cores("spot funds", "single_funds", "spot_funds"),
+    _cores("batches of 128", "batches", "construct_execute_commit"),
+    _cores("batches, shard's part twice", "twice_batches", "construct_execute_commit"),
+    _cores("batches, no broker limit", "batches_uncounted", "construct_execute_commit"),
+    _cores("batches, custom policy", "batches_held", "construct_custom"),
+    _cores("batches, spot funds", "batches_funds", "spot_funds"),
+    _cores("PnL report", "report_pnl", "pnl_report"),
+    _cores("fill, the plain way", "report_fill", "fill_plain"),
+    _cores("PnL reports, batches of 128", "reports_pnl", "pnl_report"),
+    _cores("fills, the plain way, batches of 128", "reports_fill", "fill_plain"),
     Row(
         Timed("sharded", "many", 10_000),
         _ONE_PROCESS,

@@ -39,6 +39,7 @@ MANY: Final = 8
 
 _U64_MAX: Final = 2**64 - 1
 _PLAIN_ORDERS: Final = frozenset({EXECUTE, EXECUTE_COUNTED})
+_NUMBERS: Final = {int}
 _NO_COUNTS: Final = repeat(0)
 _WIDTHS: Final = {kind: len(layout.fields) + 1 for kind, layout in kinds.COMMANDS.items()}
 _MALFORMED: Final = (ArithmeticError, LookupError, TypeError, ValueError)
@@ -181,7 +182,9 @@ class Intake:
         reader = self._readers.get(kind) if type(kind) is int else None
         if reader is None or len(command) != _WIDTHS[kind]:
             raise malformed("a command", command)
-        self._check_routing(command)
+        account = command[1]
+        if not (type(account) is type(command[2]) is int and account in self._known):
+            self._check_routing(command)
         return reader(command)
 
     def _check_routing(self, command: Command) -> None:
@@ -229,7 +232,8 @@ class Intake:
 
 
 def _read_handle(command: Command) -> Command:
-    if type(command[3]) is not int or command[3] < 0:
+    handle = command[3]
+    if type(handle) is not int or handle < 0:
         raise malformed("a handle", command)
     return command
 
@@ -238,14 +242,13 @@ def _read_handles(command: Command) -> Command:
     handles = command[3]
     if type(handles) is not tuple or len(handles) > HANDLES_PER_COMMAND:
         raise malformed("a list of handles", command)
-    for handle in handles:
-        if type(handle) is not int or handle < 0:
-            raise malformed("a handle", command)
+    if handles and ({*map(type, handles)} != _NUMBERS or min(handles) < 0):
+        raise malformed("a handle", command)
     return command
 
 
 def _read_flat_report(command: Command) -> Command:
-    return (*command[:3], read_report(command))
+    return command[0], command[1], command[2], read_report(command)
 
 
 def _read_whole_report(command: Command) -> Command:

@@ -33,6 +33,9 @@ LONGEST: Final = 40
 """Longest text of a fixed decimal, exponent included, with some room."""
 
 _SHORT_DIGITS: Final = 28
+# Texts that a decimal is written as by everybody: short, no blank, no zero before others, and none
+# of the small figures that are written with an exponent.
+_is_usual = re.compile(r"-?(?:0|[1-9][0-9]{0,13})(?:\.[0-9]{1,6})?", re.ASCII).fullmatch
 _create = NARROW.create_decimal
 _text_of = NARROW.to_sci_string
 
@@ -56,9 +59,13 @@ def is_fixed(value: object) -> bool:
 
 def _fixed(text: object) -> Decimal:
     """Return the decimal of a text as ``str`` writes it; WireError for any other text."""
-    # Decimal itself takes blanks, underscores, the digits of other scripts, NaN and 1e999999999.
     if type(text) is not str or len(text) > LONGEST:
         raise malformed("a decimal", text)
+    if _is_usual(text) is not None:
+        value = Decimal(text)
+        if value or text[0] != "-":
+            return value
+    # Decimal itself takes blanks, underscores, the digits of other scripts, NaN and 1e999999999.
     try:
         value = _create(text)
     except ArithmeticError:

@@ -15,6 +15,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 from msgpack import Packer, UnpackException, unpackb
+from msgspec.msgpack import Encoder
 
 from openpit.errors import FrameTooLarge, WireError
 from openpit.wire.limits import FRAME_BYTES, START_BYTES
@@ -51,12 +52,29 @@ _PREFIX_BYTES: Final = 4
 _HEAD_BYTES: Final = _HEAD.size - _PREFIX_BYTES
 _ARRAY_32: Final = 0xDD
 _UNSIGNED_64: Final = 0xCF
+_ONE_MESSAGE: Final = 3  # elements of a frame that has one: version, number, message
+_TUPLES: Final = {tuple}
 # msgpack's array headers are 1, 3 or 5 bytes wide, by the number of elements.
 _SHORT_ARRAY: Final = 16
 _MIDDLE_ARRAY: Final = 65536
 
-_pack = Packer(use_bin_type=True).pack
+
+def _plain(value: object) -> object:
+    """Return a text or a number of a class of its own as what it was made from."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__index__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, bytes):
+        return bytes.__getitem__(value, slice(None))
+    raise TypeError(f"can not serialize {type(value).__name__!r} object")
+
+
+_pack = Encoder(enc_hook=_plain).encode
 _head = _HEAD.pack
+_read_head = _HEAD.unpack_from
 _size = Struct(">I").unpack_from
 
 _MALFORMED: Final = (ValueError, UnpackException, RecursionError)
@@ -67,9 +85,13 @@ def pack(message: Sequence[object]) -> bytes:
 
     Raises:
         FrameTooLarge: it would not fit into a frame on its own.
-        ValueError: a text has no UTF-8 form, or a number has more than 64 bits.
+        ValueError: a text has no UTF-8 form, or arrays are nested too deep.
+        OverflowError: a number has more than 64 bits.
     """
-    packed: bytes = _pack(message)
+    try:
+        packed = _pack(message)
+    except RecursionError:
+        raise ValueError("arrays are nested too deep") from None
     if len(packed) > FRAME_BYTES - _HEAD_BYTES:
         raise too_large(len(packed))
     return packed
@@ -88,7 +110,10 @@ def pack_start(message: Sequence[object]) -> bytes:
 
 def pack_rows(messages: Sequence[Sequence[object]]) -> bytes:
     """Pack messages one after the other, in one call; errors as :func:`pack`."""
-    packed: bytes = _pack(messages)
+    try:
+        packed = _pack(messages)
+    except RecursionError:
+        raise ValueError("arrays are nested too deep") from None
     count = len(messages)
     packed = packed[1 if count < _SHORT_ARRAY else 3 if count < _MIDDLE_ARRAY else 5 :]
     if len(packed) > FRAME_BYTES - _HEAD_BYTES:
@@ -153,11 +178,19 @@ class FrameReader:
         if pending:
             pending += data
             source = pending
-        elif (
-            len(data) > _PREFIX_BYTES and _size(data)[0] == len(data) - _PREFIX_BYTES <= FRAME_BYTES
-        ):
-            self._first = 0
-            return [_read(data[_PREFIX_BYTES:])]  # one whole frame: the case of one call at a time
+        elif len(data) >= _HEAD.size:
+            size, array, count, version, unsigned, number = _read_head(data)
+            if size == len(data) - _PREFIX_BYTES <= FRAME_BYTES:
+                self._first = 0
+                if (
+                    count == _ONE_MESSAGE
+                    and array == _ARRAY_32
+                    and version == VERSION
+                    and unsigned == _UNSIGNED_64
+                ):
+                    # One message in a whole frame: the hot path of one call at a time.
+                    return [(number, (_read_message(data[_HEAD.size :]),))]
+                return [_read(data[_PREFIX_BYTES:])]
         complete: list[Frame] = []
         start = 0
         available = len(source)
@@ -187,6 +220,16 @@ def _refuse_ext(_code: int, _data: bytes) -> NoReturn:
     raise ValueError("an extension, of which this protocol has none")
 
 
+def _read_message(packed: bytes) -> Message:
+    try:
+        message = unpackb(packed, use_list=False, object_hook=_refuse_map, ext_hook=_refuse_ext)
+    except _MALFORMED as error:
+        raise WireError(f"not a frame: {error!r}") from error
+    if type(message) is not tuple or not message:
+        raise WireError("not a frame: a message is no array")
+    return message
+
+
 def _read(payload: bytes | bytearray) -> Frame:
     try:
         elements = unpackb(payload, use_list=False, object_hook=_refuse_map, ext_hook=_refuse_ext)
@@ -200,7 +243,6 @@ def _read(payload: bytes | bytearray) -> Frame:
     if type(first) is not int:
         raise WireError("not a frame: its sequence number is no number")
     messages = elements[2:]
-    for message in messages:
-        if type(message) is not tuple or not message:
-            raise WireError("not a frame: a message is no array")
+    if messages and ({*map(type, messages)} != _TUPLES or not all(messages)):
+        raise WireError("not a frame: a message is no array")
     return first, messages

@@ -19,7 +19,7 @@ from openpit.wire.values import decode
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["check_replies"]
+__all__ = ["check_replies", "is_usual"]
 
 ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
@@ -51,25 +51,53 @@ def _check_each(replies: Sequence[tuple[Any, ...]]) -> None:
         kind = reply[0]
         if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - twice as fast as a tuple
             continue
-        # What orders and reports have is spelt out: the hot path of all that changes anything. What
-        # is unusual of it, as a price that nobody has seen, is judged by the table.
-        is_usual = False
-        if kind == RESERVED:
-            _, number, held, lock, rows = reply
-            is_usual = (
-                (held is True or held is False)
-                and type(lock) is tuple
-                and (not lock or _is_usual_lock(*lock))
-                and _are_usual_outcomes(rows)
-            )
-        elif kind == REJECTED:
-            _, number, rows = reply
-            is_usual = type(rows) is tuple and all(map(_is_reject, rows))
-        elif kind == REPORTED:
-            _, number, blocks, pnls, rows = reply
-            is_usual = blocks == () == pnls and _are_usual_outcomes(rows)
-        if not (is_usual and type(kind) is type(number) is int and number >= 0):
+        if not is_usual(reply):
             _check(reply)
+
+
+def is_usual(reply: tuple[Any, ...]) -> bool:
+    """Tell whether a reply is of the table and of those that orders and reports mostly have.
+
+    Spelt out: the hot path of all that changes anything. What is unusual of it, as a price that
+    nobody has seen, is judged by the table. May raise what ``check_replies`` makes a WireError of.
+    """
+    kind, number = reply[0], reply[1]
+    if not (type(kind) is type(number) is int and number >= 0):
+        return False
+    if kind == RESERVED:
+        _, _, held, lock, rows = reply
+        if held is not True and held is not False:
+            return False
+        if lock == () == rows:
+            return True
+        return (
+            type(lock) is tuple
+            and (not lock or _is_usual_lock(*lock))
+            and type(rows) is tuple
+            and _are_usual_outcomes(rows)
+        )
+    if kind == REPORTED:
+        _, _, blocks, pnls, rows = reply
+        return blocks == () == pnls and type(rows) is tuple and _are_usual_outcomes(rows)
+    if kind == REJECTED:
+        _, _, rows = reply
+        if type(rows) is not tuple:
+            return False
+        for row in rows:
+            if type(row) is not tuple:
+                return False
+            code, reason, details, policy, scope, user_data = row
+            if not (
+                # no key of these tables equals anything but a text
+                code in PLAIN_CODE
+                and type(reason) is type(details) is type(policy) is str
+                and scope in PLAIN_SCOPE
+                and type(user_data) is int
+                and user_data >= 0
+            ):
+                return False
+        return True
+    return False
 
 
 def _is_usual_lock(row: Any, *others: object) -> bool:
@@ -79,9 +107,7 @@ def _is_usual_lock(row: Any, *others: object) -> bool:
     return price in SIGNED and type(group) is int and 0 <= group <= MAX_GROUP
 
 
-def _are_usual_outcomes(rows: Any) -> bool:
-    if type(rows) is not tuple:
-        return False
+def _are_usual_outcomes(rows: tuple[Any, ...]) -> bool:
     for group, asset, amounts, halt in rows:  # of a row that is no tuple, none is an asset
         if not (
             halt is None

@@ -121,8 +121,8 @@ def read_report(command: Row) -> ExecutionReport:
         ASSETS[settlement],
         account,
         SIDES[side],
-        SIGNED[pnl],
-        SIGNED[fee],
+        None if pnl is None else SIGNED[pnl],  # at once: there is no None in the table
+        None if fee is None else SIGNED[fee],
         None if fill is None else _read_fill(*fill),
         None,
     )
@@ -143,17 +143,28 @@ def _read_fill(
         raise malformed("a fee with a currency", fee_amount or fee_currency)
     if is_final is not None and is_final is not True and is_final is not False:
         raise malformed("a flag", is_final)
-    if not is_lock(lock):
-        raise malformed("a lock", lock)
     return ExecutionReportFillDetails._of(
-        SIGNED[last_price],
-        UNSIGNED[last_quantity],
-        SIGNED[fee_amount],
-        ASSETS[fee_currency],
-        UNSIGNED[remaining],
+        None if last_price is None else SIGNED[last_price],
+        None if last_quantity is None else UNSIGNED[last_quantity],
+        None if fee_amount is None else SIGNED[fee_amount],
+        None if fee_currency is None else ASSETS[fee_currency],
+        None if remaining is None else UNSIGNED[remaining],
         is_final,
-        lock_of(lock),
+        _read_lock(lock),
     )
+
+
+def _read_lock(rows: Row) -> Lock:
+    if len(rows) == 1:  # the usual case, spelt out: one price
+        (row,) = rows
+        if len(row) == 2:  # noqa: PLR2004 - a group and a price
+            group, price = row
+            is_price = price is not None and type(row) is tuple
+            if is_price and type(group) is int and 0 <= group <= MAX_GROUP:
+                return Lock._of({group: [SIGNED[price]]})  # type: ignore[list-item]  # not None
+    if not is_lock(rows):
+        raise malformed("a lock", rows)
+    return lock_of(rows)
 
 
 # --- results -----------------------------------------------------------------------------------

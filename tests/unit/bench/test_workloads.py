@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bench import workloads
+from bench import cores, workloads
 from bench.rows import ROWS
 from openpit.pretrade.policies.spot_funds import reports
 
-ALONE = sorted({row.ours.workload for row in ROWS if row.is_alone})
+ALONE = sorted({row.ours.workload for row in ROWS if row.ours.script == "workloads"})
+CORES = sorted({row.ours.workload for row in ROWS if row.ours.script == "cores"})
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ FILLS = 2500
     [
         ("fill_plain", {"plain": FILLS, "general": 0}),
         ("fill_general", {"plain": 0, "general": FILLS}),
-        ("fill_unvalued", {"plain": 0, "general": FILLS}),
+        ("fill_unvalued", {"plain": FILLS - 1000, "general": 1000}),  # the first halt the PnL
     ],
 )
 def test_fills_go_the_way_that_their_row_is_named_for(workload, expected, ways):
@@ -71,3 +72,15 @@ def test_fills_of_accounts_with_a_currency_are_valued():
     (sold,) = apply(0).account_pnls  # 1 AAPL at 100.00, which had cost 150.25
 
     assert str(sold.pnl.delta) == "-50.25"
+
+
+def test_every_call_through_both_cores_is_timed():
+    assert {name.removeprefix(cores.TWICE) for name in CORES} == set(cores.CALLS)
+
+
+def test_a_second_shard_does_the_same_and_its_replies_go_nowhere():
+    engine = cores.engine_for("single_held", 2)
+    cores.CALLS["single_held"][2](engine, 5)
+    first, second = engine._driver.shards._cores
+    assert first._next == second._next > 10
+    assert first.open_handles == second.open_handles == frozenset()

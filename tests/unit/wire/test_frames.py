@@ -93,3 +93,37 @@ def test_the_first_frame_of_a_connection_may_be_larger(monkeypatch: pytest.Monke
         wire.pack_start((21, b"x" * 200))
     with pytest.raises(WireError, match=r"a frame of 169 bytes is over the limit of 160 bytes"):
         FrameReader(160).feed(start)
+
+
+class Desk(str):
+    __slots__ = ()
+
+
+class Lots(int):
+    pass
+
+
+def test_texts_and_numbers_of_classes_of_their_own_travel_as_what_they_are() -> None:
+    assert pack((Desk("flow"), Lots(7))) == msgpack.packb(("flow", 7))
+
+
+@pytest.mark.parametrize("stranger", [object(), range(3)])
+def test_what_msgpack_has_no_form_for_is_not_packed(stranger: object) -> None:
+    with pytest.raises(TypeError, match="can not serialize"):
+        pack((1, stranger))
+
+
+def test_what_is_nested_without_end_is_not_packed() -> None:
+    nested: list[object] = []
+    nested.append(nested)
+    for packing in (pack, pack_rows):
+        with pytest.raises(ValueError, match="nested too deep"):
+            packing(nested)
+
+
+@pytest.mark.parametrize(
+    "packed", [b"\x90", b"\x07", b"\xa1x", b"\x91\x01\x02", b"\x81\x01\x02", b""]
+)
+def test_a_frame_of_one_message_that_is_none(packed: bytes) -> None:
+    with pytest.raises(WireError):
+        FrameReader().feed(frame(7, packed, 1))
