@@ -5,16 +5,21 @@ from __future__ import annotations
 import functools
 import io
 import logging
+import multiprocessing
+import os
 import socket
 import sqlite3
 import sys
 import threading
+from multiprocessing import shared_memory
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import multiprocess
 import pytest
 
 from openpit.engine.custom import CustomPolicy
+from openpit.engine.engine import Engine
 from openpit.errors import ShardStartError
 from openpit.pretrade import Policy
 from openpit.shards import copying
@@ -40,7 +45,7 @@ def refusal(held: object) -> str:
 def copied(held: object) -> Any:
     payload, _, _ = dump_policies([CustomPolicy(Limits(held))])
     reader = PolicyUnpickler(io.BytesIO(payload))
-    *_, policies = [reader.load() for _ in range(4)]
+    *_, policies = [reader.load() for _ in range(5)]
     return policies[0]._policy.held
 
 
@@ -80,6 +85,71 @@ def test_a_free_lock_becomes_a_new_one() -> None:
     assert other is not lock
     assert other.acquire(blocking=False)
     assert not lock.locked()
+
+
+def test_a_recursive_lock_and_a_condition_that_nobody_holds_can_be_had() -> None:
+    lock, condition = copied((threading.RLock(), threading.Condition()))
+
+    assert lock.acquire(blocking=False)
+    assert condition.acquire(blocking=False)
+
+
+UNSET = object()
+
+
+class Terms:
+    NONE = object()
+
+
+@functools.lru_cache
+def doubled(value: int) -> int:
+    return value * 2
+
+
+def test_what_has_no_state_is_the_one_that_its_module_names() -> None:
+    unnamed = object()
+
+    held = copied((UNSET, Terms.NONE, unnamed, [unnamed]))
+
+    assert held[0] is UNSET
+    assert held[1] is Terms.NONE
+    assert type(held[2]) is object
+    assert held[2] is not unnamed
+    assert held[3] == [held[2]]
+
+
+def test_a_function_with_a_cache_and_the_environment_go_by_name() -> None:
+    held = copied((doubled, os.environ, sys.modules))
+
+    assert held[0] is doubled
+    assert held[1] is os.environ
+    assert held[2] is sys.modules
+
+
+def test_texts_in_memory_are_copied() -> None:
+    text, data = copied((io.StringIO("book"), io.BytesIO(b"book")))
+
+    assert (text.getvalue(), data.getvalue()) == ("book", b"book")
+
+
+def test_descriptors_of_other_processes_and_shared_memory_are_refused() -> None:
+    for context in (multiprocessing, multiprocess):
+        ends = context.Pipe()
+        assert "a connection's descriptor stays in its process" in refusal(ends)
+        for end in ends:
+            end.close()
+    shared = shared_memory.SharedMemory(create=True, size=16)
+    try:
+        assert refusal(shared).startswith(
+            "Limits.held: TypeError: multiprocessing.shared_memory.SharedMemory cannot be copied"
+        )
+    finally:
+        shared.close()
+        shared.unlink()
+
+
+def test_builders_are_refused() -> None:
+    assert "Limits.held: TypeError: openpit.EngineBuilder" in refusal(Engine.builder())
 
 
 def test_closures_and_partials_are_copied() -> None:
