@@ -51,7 +51,7 @@ def test_what_has_no_state_and_copies_as_all_objects_do_is_bare() -> None:
     ]
 
     assert bare == [True] * 3
-    assert rest == [False] * 8
+    assert rest == [False] * 9
 
 
 def test_a_bare_object_is_found_by_the_name_that_a_module_or_a_class_has_for_it() -> None:
