@@ -11,7 +11,7 @@ from functools import partial
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from openpit.core.opaque import InProcess, Opaque
+from openpit.core.opaque import InProcess
 from openpit.core.order import Order
 from openpit.engine.accounts import Accounts, account_value
 from openpit.engine.arguments import checked_adjustments, checked_order, checked_report
@@ -246,7 +246,7 @@ class Engine(InProcess):
         return Configurator._of(self._core, self)
 
 
-class EngineBuilder(Opaque):
+class EngineBuilder(InProcess):
     """First stage: how calls are synchronised. Each choice starts an independent builder."""
 
     __slots__ = ("_clock",)
@@ -317,7 +317,7 @@ class EngineBuilder(Opaque):
         return ShardedEngineBuilder._with(self._clock, options)
 
 
-class SyncedEngineBuilder(Opaque):
+class SyncedEngineBuilder(InProcess):
     """Second stage: the first policy. Each one starts an independent builder."""
 
     __slots__ = ("_clock", "_is_no_sync")
@@ -351,7 +351,7 @@ class SyncedEngineBuilder(Opaque):
         return MarketDataBuilder._of(default_ttl, self._clock, not self._is_no_sync)
 
 
-class ReadyEngineBuilder(Opaque):
+class ReadyEngineBuilder(InProcess):
     """Last stage: more policies, then ``build()``. Registration order is evaluation order."""
 
     __slots__ = ("_clock", "_is_no_sync", "_policies")

@@ -12,8 +12,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import enum
+import functools
 import io
 import mmap
+import os
 import pickle
 import socket
 import subprocess
@@ -31,10 +33,11 @@ from openpit.core.opaque import InProcess
 from openpit.engine.core import EngineCore
 from openpit.engine.custom import CustomPolicy
 from openpit.errors import ShardStartError
-from openpit.marketdata.service import MarketDataService
+from openpit.marketdata.service import MarketDataBuilder, MarketDataService
 from openpit.pretrade.handles import Reservation
 from openpit.pretrade.start import Request
 from openpit.shards.paths import path_of
+from openpit.shards.sentinels import Sentinels, is_bare, sentinel
 from openpit.wire.classes import (
     MAIN,
     Told,
@@ -55,7 +58,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PolicyUnpickler", "dump_policies"]
 
-_LOCKS: Final = (type(threading.Lock()), type(threading.RLock()))
+_RECURSIVE: Final = type(threading.RLock())
+_LOCKS: Final = (type(threading.Lock()), _RECURSIVE)
 _FILES: Final = (
     io.FileIO,
     io.BufferedReader,
@@ -74,13 +78,31 @@ _REFUSED: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
         (Executor, Future, asyncio.Future, asyncio.AbstractEventLoop),
         "it works in its process alone",
     ),
-    (GeneratorType, "a generator that has begun cannot be copied"),
+    (GeneratorType, "a generator cannot be copied: make it in the worker, at first use"),
     (
         (InProcess, EngineCore, Request, Reservation),
-        "an engine and its handles stay in their process",
+        "an engine, its builder and its handles stay in their process",
     ),
+    (MarketDataBuilder, "a builder stays in its process"),
 )
-_STREAMS: Final = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
+_REFUSED_BY_NAME: Final = {
+    f"{package}.{name}": why
+    for package in ("multiprocessing", "multiprocess")
+    for name, why in (
+        ("connection._ConnectionBase", "a connection's descriptor stays in its process"),
+        (
+            "shared_memory.SharedMemory",
+            "it would be removed with the worker: open it by its name in the worker, at first use",
+        ),
+    )
+}
+"""Of modules that most programs have no other need to import."""
+
+_OF_SYSTEM: Final = tuple(
+    [(sys, name) for name in ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")]
+    + [(sys, "path"), (sys, "modules"), (os, "environ")]
+)
+_CACHED: Final = type(functools.lru_cache(int))
 _SENTINELS: Final = ("MISSING", "KW_ONLY", "_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR")
 _CALLER: Final = ("openpit.router.", "openpit.client.", "openpit.faces.")
 _ROOM: Final = 65536  # in the frame, beside the policies
@@ -94,6 +116,7 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]  # dill ships no types
         self.services: list[MarketDataService] = []
         self.stack: list[object] = []
         self.names: dict[str, None] = {}
+        self._sentinels = Sentinels()
         self._imports_main = is_main_imported()
         self._importable: dict[str, bool] = {}
 
@@ -120,20 +143,20 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]  # dill ships no types
         if kind is dict:
             home = sys.modules.get(name) if type(name := obj.get("__name__")) is str else None
             if isinstance(home, ModuleType) and home.__dict__ is obj:
-                self._require(home)
-                self.save_reduce(_namespace, (home.__name__,), obj=obj)
+                self.save_reduce(_namespace, (self._require(home),), obj=obj)
+            elif obj is sys.modules:
+                self.save_reduce(getattr, (sys, "modules"), obj=obj)
             else:
                 pickle._Pickler.save_dict(self, obj)  # type: ignore[attr-defined]  # dill's base
             return True
         if isinstance(obj, ModuleType):
-            self._require(obj)
-            self.save_reduce(import_module, (obj.__name__,), obj=obj)
+            self.save_reduce(import_module, (self._require(obj),), obj=obj)
             return True
-        if isinstance(obj, (type, FunctionType)):
+        if isinstance(obj, (type, FunctionType, _CACHED)):
             return self._save_defined(obj)
-        for name in _STREAMS:
-            if obj is getattr(sys, name):
-                self.save_reduce(getattr, (sys, name), obj=obj)
+        for home, name in _OF_SYSTEM:
+            if obj is getattr(home, name):
+                self.save_reduce(getattr, (home, name), obj=obj)
                 return True
         for name in _SENTINELS:
             # Known by identity: a copy would be another thing.
@@ -141,9 +164,21 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]  # dill ships no types
                 self.save_reduce(getattr, (dataclasses, name), obj=obj)
                 return True
         _refuse_bound(obj)
-        return False
+        if kind is _RECURSIVE:
+            # dill's copy of one that nobody holds is held by nobody, for ever.
+            self.save_reduce(threading.RLock, (), obj=obj)
+            return True
+        return self._save_sentinel(obj)
 
-    def _save_defined(self, obj: type | FunctionType) -> bool:
+    def _save_sentinel(self, obj: object) -> bool:
+        name = self._sentinels.name_of(obj) if is_bare(obj) else None
+        if name is None:
+            return False
+        self.save_reduce(sentinel, (*name, type(obj)), obj=obj)
+        return True
+
+    def _save_defined(self, obj: Any) -> bool:
+        """Write a class, a function, or one with a cache."""
         module, name = obj.__module__, obj.__qualname__
         if not isinstance(module, str) or find(module, name) is not obj:
             self._note(obj)
@@ -152,7 +187,7 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]  # dill ships no types
             self.names[name.partition(".")[0]] = None
             self._note(obj)
             return self._save_enum(obj)
-        self._require(sys.modules[module])
+        self._require(sys.modules[module], module)
         pickle._Pickler.save_global(self, obj, name)  # type: ignore[attr-defined]  # dill's base
         return True
 
@@ -178,7 +213,7 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]  # dill ships no types
         self.save_reduce(_create_enum, made, rest, None, None, _set_attributes, obj=obj)
         return True
 
-    def _note(self, obj: type | FunctionType) -> None:
+    def _note(self, obj: object) -> None:
         """Note what a function that goes by content uses of a main module that stays here."""
         if not isinstance(obj, FunctionType):
             return
@@ -189,13 +224,21 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]  # dill ships no types
         if obj.__globals__ is main and not self._imports_main:
             self.names.update(dict.fromkeys(name for name in _used(obj.__code__) if name in main))
 
-    def _require(self, module: ModuleType) -> None:
-        name = module.__name__
+    def _require(self, module: ModuleType, name: str = "") -> str:
+        """Return the name by which a worker imports a module: its own, or another that it has.
+
+        Raises:
+            TypeError: there is none.
+        """
+        name = name or module.__name__
+        if name not in MAIN and sys.modules.get(name) is not module:
+            name = next((other for other, one in sys.modules.items() if one is module), name)
         known = self._importable.get(name)
         if known is None:
-            known = self._importable[name] = is_importable(module)
-        if not known or (name not in MAIN and sys.modules.get(name) is not module):
+            known = self._importable[name] = is_importable(module, name)
+        if not known:
             raise TypeError(f"a worker cannot import the module {name!r} by its name")
+        return name
 
 
 class PolicyUnpickler(dill.Unpickler):  # type: ignore[misc]  # as above
@@ -235,8 +278,10 @@ def dump_policies(
     by_name = [pair for pair in told if pair[0] not in MAIN or is_main_imported()]
     file = io.BytesIO()
     pickler = _Pickler(file)
-    for part in ((by_name, offered), code, rest, list(policies)):
+    for part in ((by_name, offered), code, rest, [policy.name for policy in policies]):
         _dump(pickler, part)
+    for policy in policies:
+        _dump(pickler, [policy])
     payload = file.getvalue()
     if len(payload) > START_BYTES - _ROOM:
         raise ShardStartError(_too_large(policies, len(payload)), 0)
@@ -279,15 +324,18 @@ def _follow(pickler: _Pickler, main: dict[str, Any], done: dict[str, Any]) -> No
     while waiting := [name for name in pickler.names if name not in done]:
         for name in waiting:
             done[name] = main[name]
-            _dump(pickler, {name: main[name]})
+            _dump(pickler, {name: main[name]}, name)
 
 
-def _dump(pickler: _Pickler, part: object) -> None:
+def _dump(pickler: _Pickler, part: object, of_main: str = "") -> None:
     try:
         pickler.dump(part)
     except Exception as error:
         # dill lets through whatever a policy's attributes raise.
         where = path_of(pickler.stack)
+        if of_main:
+            rest = where.removeprefix(f'["{of_main}"]')
+            where = f"{of_main} of the main module, which it uses{rest and f', {of_main}{rest}'}"
         raise ShardStartError(
             f"a policy cannot be copied into a worker: {where}: {type(error).__name__}: {error}", 0
         ) from error
@@ -321,8 +369,12 @@ def _refuse_bound(obj: Any) -> None:
     for refused, why in _REFUSED:
         if isinstance(obj, refused):
             raise TypeError(f"{kind.__module__}.{kind.__qualname__} cannot be copied: {why}")
+    for base in kind.__mro__:
+        said = _REFUSED_BY_NAME.get(f"{base.__module__}.{base.__qualname__}")
+        if said is not None:
+            raise TypeError(f"{kind.__module__}.{kind.__qualname__} cannot be copied: {said}")
     if kind.__module__.startswith(_CALLER):
-        raise TypeError("an engine and its handles stay in their process")
+        raise TypeError("an engine, its builder and its handles stay in their process")
 
 
 def _used(code: CodeType) -> set[str]:

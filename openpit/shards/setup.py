@@ -22,6 +22,7 @@ from openpit.wire import kinds
 from openpit.wire.classes import load, share
 
 if TYPE_CHECKING:
+    from openpit.pretrade.runtime import BuiltinPolicy
     from openpit.wire.frames import Frame, FrameReader
 
 __all__ = ["first_command", "start_shard"]
@@ -64,6 +65,17 @@ def _check_hello(command: tuple[Any, ...]) -> None:
         raise WireError(f"no shard {number} of {shards}")
 
 
+def _policies(unpickler: PolicyUnpickler) -> list[BuiltinPolicy]:
+    policies: list[BuiltinPolicy] = []
+    for name in unpickler.load():
+        try:
+            policies += unpickler.load()
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            raise RuntimeError(f"the copy of policy {name} cannot be made: {why}") from error
+    return policies
+
+
 def start_shard(command: tuple[Any, ...], reader: FrameReader) -> tuple[ShardCore, tuple[int, ...]]:
     """Return the core of the shard that the first command of a connection describes.
 
@@ -83,7 +95,7 @@ def start_shard(command: tuple[Any, ...], reader: FrameReader) -> tuple[ShardCor
     for _ in ("code", "values"):
         # Where this process has imported no main module of the program's: what is used of it.
         sys.modules["__main__"].__dict__.update(unpickler.load())
-    engine = build_core(unpickler.load(), clock, RLock())
+    engine = build_core(_policies(unpickler), clock, RLock())
     owner = spread_slots(shards)
     engine.registry.owns = lambda account: owner[slot_of(account)] == number
     core = ShardCore(number, engine, clock, unpickler.services, reader)

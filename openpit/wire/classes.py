@@ -97,9 +97,9 @@ def is_main_imported() -> bool:
     return file is not None and Path(file).is_file()
 
 
-def is_importable(module: ModuleType) -> bool:
-    """Tell whether a fresh process finds a module by its name; nothing is run to see."""
-    name = module.__name__
+def is_importable(module: ModuleType, name: str = "") -> bool:
+    """Tell whether a fresh process finds a module by a name, its own; nothing is run to see."""
+    name = name or module.__name__
     if name in MAIN:
         return True
     if sys.modules.get(name) is not module:

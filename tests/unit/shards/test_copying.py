@@ -6,13 +6,17 @@ import functools
 import importlib
 import io
 import logging
+import multiprocessing
+import os
 import socket
 import sqlite3
 import sys
 import threading
+from multiprocessing import shared_memory
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import multiprocess
 import pytest
 from link import link
 from makers import order
@@ -21,6 +25,7 @@ import openpit
 from openpit.client.handles import BLOCKING
 from openpit.engine.custom import CustomPolicy
 from openpit.errors import ShardStartError
+from openpit.faces.embedded import Engine
 from openpit.pretrade import Policy
 from openpit.pretrade.policies import build_order_validation
 from openpit.shards import copying
@@ -46,7 +51,7 @@ def refusal(held: object) -> str:
 def copied(held: object) -> Any:
     payload, _, _ = dump_policies([CustomPolicy(Limits(held))])
     reader = PolicyUnpickler(io.BytesIO(payload))
-    *_, policies = [reader.load() for _ in range(4)]
+    *_, policies = [reader.load() for _ in range(5)]
     return policies[0]._policy.held
 
 
@@ -74,11 +79,13 @@ def test_engines_their_handles_and_what_is_behind_them_are_refused() -> None:
     reservation = many.execute_pre_trade(order(1)).reservation
     held = (one, many, many.accounts(), many.configure(), reservation, many._router, BLOCKING)
     for thing in (*held, one.execute_pre_trade(order(1)).reservation):
-        assert "an engine and its handles stay in their process" in refusal({"feed": thing}), thing
+        assert "an engine, its builder and its handles stay in their process" in refusal(
+            {"feed": thing}
+        ), thing
     for name in ("faces.blocking.driver.BlockingDriver", "faces.aio.driver.AsyncDriver"):
         module, _, kind = f"openpit.{name}".rpartition(".")
         driver = object.__new__(getattr(importlib.import_module(module), kind))
-        assert "an engine and its handles stay in their process" in refusal(driver)
+        assert "an engine, its builder and its handles stay in their process" in refusal(driver)
 
 
 def test_a_module_that_no_worker_can_import_is_refused_by_its_name() -> None:
@@ -99,6 +106,71 @@ def test_a_free_lock_becomes_a_new_one() -> None:
     assert other is not lock
     assert other.acquire(blocking=False)
     assert not lock.locked()
+
+
+def test_a_recursive_lock_and_a_condition_that_nobody_holds_can_be_had() -> None:
+    lock, condition = copied((threading.RLock(), threading.Condition()))
+
+    assert lock.acquire(blocking=False)
+    assert condition.acquire(blocking=False)
+
+
+UNSET = object()
+
+
+class Terms:
+    NONE = object()
+
+
+@functools.lru_cache
+def doubled(value: int) -> int:
+    return value * 2
+
+
+def test_what_has_no_state_is_the_one_that_its_module_names() -> None:
+    unnamed = object()
+
+    held = copied((UNSET, Terms.NONE, unnamed, [unnamed]))
+
+    assert held[0] is UNSET
+    assert held[1] is Terms.NONE
+    assert type(held[2]) is object
+    assert held[2] is not unnamed
+    assert held[3] == [held[2]]
+
+
+def test_a_function_with_a_cache_and_the_environment_go_by_name() -> None:
+    held = copied((doubled, os.environ, sys.modules))
+
+    assert held[0] is doubled
+    assert held[1] is os.environ
+    assert held[2] is sys.modules
+
+
+def test_texts_in_memory_are_copied() -> None:
+    text, data = copied((io.StringIO("book"), io.BytesIO(b"book")))
+
+    assert (text.getvalue(), data.getvalue()) == ("book", b"book")
+
+
+def test_descriptors_of_other_processes_and_shared_memory_are_refused() -> None:
+    for context in (multiprocessing, multiprocess):
+        ends = context.Pipe()
+        assert "a connection's descriptor stays in its process" in refusal(ends)
+        for end in ends:
+            end.close()
+    shared = shared_memory.SharedMemory(create=True, size=16)
+    try:
+        assert refusal(shared).startswith(
+            "Limits.held: TypeError: multiprocessing.shared_memory.SharedMemory cannot be copied"
+        )
+    finally:
+        shared.close()
+        shared.unlink()
+
+
+def test_builders_are_refused() -> None:
+    assert "Limits.held: TypeError: openpit.EngineBuilder" in refusal(Engine.builder())
 
 
 def test_closures_and_partials_are_copied() -> None:
