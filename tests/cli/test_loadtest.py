@@ -30,6 +30,8 @@ from openpit.loadtest.workload import DEFAULT_WORKLOAD
 if TYPE_CHECKING:
     from openpit.loadtest.session import Request
 
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(__file__).parents[2]
 
 QUICK = (

@@ -52,7 +52,7 @@ ADDITIONS: dict[str, str] = {
     "openpit.pretrade.policy": "as account_adjustment",
 }
 
-pytestmark = pytest.mark.reference
+pytestmark = [pytest.mark.reference, pytest.mark.one_python]
 
 Listing = dict[str, dict[str, dict[str, Any]]]
 

@@ -135,7 +135,7 @@ HALTS = {
 #: Classes of which a user reads no attribute and calls no method.
 ONLY_CONSTRUCTED = frozenset({"Policy"})
 
-pytestmark = pytest.mark.reference
+pytestmark = [pytest.mark.reference, pytest.mark.one_python]
 
 
 class Reached:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from comparison import Pair
 
+pytestmark = pytest.mark.one_python
+
 CALLS = int(os.environ.get("DIFFERENTIAL_CALLS", "20000"))
 SEED = os.environ.get("DIFFERENTIAL_SEED", "1")
 

@@ -1,7 +1,7 @@
 """One engine and 1, 2, 3 and 5 shards: the same answers to any calls made one at a time.
 
 ``EQUIVALENCE_CALLS`` and ``EQUIVALENCE_SEED`` set how many calls and which; ``full.py`` makes many
-more on all cores.
+more on all cores. Unless told, each Python has a seed of its own.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import campaign
@@ -30,8 +31,8 @@ from openpit.pretrade import policies
 if TYPE_CHECKING:
     from pathlib import Path
 
-CALLS = int(os.environ.get("EQUIVALENCE_CALLS", "20000"))
-SEED = os.environ.get("EQUIVALENCE_SEED", "1")
+CALLS = int(os.environ.get("EQUIVALENCE_CALLS", "12000"))
+SEED = os.environ.get("EQUIVALENCE_SEED", f"{sys.version_info.minor}")
 
 PUBLIC = (
     openpit.Engine,

@@ -18,6 +18,8 @@ from openpit.loadtest.picture import FLAGS, find_chromium
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.one_python
+
 CHROMIUM = find_chromium()
 
 PHONE = (360, 740)

@@ -1,12 +1,13 @@
 """Messages that may be none, at both cores: ``OPENPIT_FUZZ`` inputs for each, by seeds.
 
 An input is refused with WireError, whole, or it has the right answer. A seed that fails, fails
-again.
+again. Unless told, each Python has seeds of its own.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,9 +17,9 @@ from fuzz_shard import ShardFuzz
 if TYPE_CHECKING:
     from collections import Counter
 
-INPUTS = int(os.environ.get("OPENPIT_FUZZ", "4000"))
 PER_SEED = 500
-SEEDS = range(1, INPUTS // PER_SEED + 1)
+FIRST = 1 if "OPENPIT_FUZZ" in os.environ or sys.version_info[:2] == (3, 11) else 5
+SEEDS = range(FIRST, FIRST + int(os.environ.get("OPENPIT_FUZZ", "2000")) // PER_SEED)
 
 
 @pytest.mark.timeout(900)  # many at a time, on a machine with other work

@@ -7,6 +7,8 @@ import pytest
 from bench.comparing import Compared, Ratio
 from bench.running import Running, Sample
 
+pytestmark = pytest.mark.one_python
+
 
 def turns(*processor_times):
     """Turns of rounds of a side that has no workers and spends all its time on the processor."""

@@ -9,6 +9,8 @@ import pytest
 
 from bench.libraries import OURS, BadBaseline, folder_of, revision
 
+pytestmark = pytest.mark.one_python
+
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
 

@@ -11,6 +11,8 @@ from bench.__main__ import main
 from bench.instructions import _of_callgrind, _of_perf, counter
 from bench.libraries import OURS
 
+pytestmark = pytest.mark.one_python
+
 TINY = ("--turns", "1", "--rounds", "1", "--scale", "0.005")
 
 

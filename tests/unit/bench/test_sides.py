@@ -9,6 +9,8 @@ from bench.libraries import OURS
 from bench.rows import ROWS, Timed
 from bench.sides import Failed, Side
 
+pytestmark = pytest.mark.one_python
+
 SHARDED = sorted(
     {timed.workload for row in ROWS for timed in (row.ours, row.yardstick)
      if timed.script == "sharded" and timed.workload not in ("pool", "busy_threads")}

@@ -8,6 +8,8 @@ from bench import cores, workloads
 from bench.rows import ROWS
 from openpit.pretrade.policies.spot_funds import reports
 
+pytestmark = pytest.mark.one_python
+
 ALONE = sorted({row.ours.workload for row in ROWS if row.ours.script == "workloads"})
 CORES = sorted({row.ours.workload for row in ROWS if row.ours.script == "cores"})
 
