@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.answers import CHECKS, read_execute
 from openpit.client.expected import EXECUTED
-from openpit.client.many import UNPACKABLE, ManyCall, Part
-from openpit.client.orders import captured_order
+from openpit.client.many import RowsCall, RowsPart
+from openpit.client.orders import captured_order, counted_row, order_row
 from openpit.core.order import Order
 from openpit.errors import WireError
 from openpit.pretrade.results import ExecuteResult
-from openpit.router.calls import Raised
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
-from openpit.wire.frames import pack, pack_rows
 from openpit.wire.rows import DecodedRejects
 
 if TYPE_CHECKING:
@@ -28,243 +26,18 @@ if TYPE_CHECKING:
 __all__ = ["ExecuteMany"]
 
 EXECUTE: Final = kinds.EXECUTE
-EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 RESERVED: Final = kinds.RESERVED
 _USUAL: Final = frozenset({kinds.RESERVED, kinds.REJECTED})
-
-# Commands for one shard, the places of their orders, what was counted for them (if anything is).
-_Rows = tuple[list[Any], list[int], list["Counted | None"]]
 
 _new = object.__new__
 
 
-class ExecuteMany(ManyCall):
-    """``execute_pre_trade`` for many orders.
-
-    Stops at an order without account id (``stopped_at``): it can only be judged when everything
-    before it is, so the face has it done on its own, tells :meth:`judged` and calls :meth:`resume`.
-    """
-
-    __slots__ = ("_counts_nothing", "_position", "_rows", "_times", "orders", "stopped_at")
-
-    method = "execute_pre_trade_many"
-    lets_go = True
-
-    def __init__(self, client: Submitting, orders: Sequence[Order], times: Sequence[int]) -> None:
-        super().__init__(client, len(orders))
-        self.orders = orders
-        self.stopped_at: int | None = None
-        self._times = times
-        self._position = 0
-        self._rows: list[_Rows] = [([], [], []) for _ in client.router.links]
-        self._counts_nothing = client.encoder.counts_nothing
-
-    def feed(self) -> bool:
-        client = self.client
-        window = client.encoder.broker_window()
-        if self._counts_nothing != client.encoder.counts_nothing:
-            # The limits have changed since the last part. Rows of both kinds do not mix.
-            self._submit_all()
-            self._counts_nothing = client.encoder.counts_nothing
-        if (
-            client.has_custom
-            or not (window or client.encoder.counts_nothing)
-            or len(self.orders) == 1
-        ):
-            return self._feed_slowly()
-        if not all(link.is_up for link in client.router.links):
-            return self._feed_slowly()
-        owner = client.router.owner
-        times = self._times
-        parts = self._rows
-        limit = client.rows_per_frame
-        position = self._position
-        # The broker's count with the order in hand, of a run of orders that have one time; it is
-        # written back when the time changes, and before every return.
-        broker = 0
-        counted: Counted | None = None
-        counted_at: int | None = None
-        for order in self.orders[position:] if position else self.orders:
-            if type(order) is not Order:
-                break
-            account = order._account_
-            if account is None:
-                break
-            number = owner[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
-            rows, indexes, counts = parts[number]
-            now = times[position]
-            quantity = order._quantity_
-            volume = order._volume_
-            price = order._price_
-            if window is None:
-                rows.append(
-                    (
-                        EXECUTE,
-                        account,
-                        now,
-                        order._underlying_,
-                        order._settlement_,
-                        order._side_,
-                        None if quantity is None else str(quantity),
-                        None if volume is None else str(volume),
-                        None if price is None else str(price),
-                    )
-                )
-            else:
-                if now == counted_at:
-                    broker += 1
-                else:
-                    if broker:
-                        window.set_broker_count(broker)
-                    broker = window.count_broker(now)
-                    counted_at = now
-                    counted = now, ((window._broker, now, window._broker.opening),)
-                counts.append(counted)
-                rows.append(
-                    (
-                        EXECUTE_COUNTED,
-                        account,
-                        now,
-                        order._underlying_,
-                        order._settlement_,
-                        order._side_,
-                        None if quantity is None else str(quantity),
-                        None if volume is None else str(volume),
-                        None if price is None else str(price),
-                        broker,
-                        0,
-                    )
-                )
-            indexes.append(position)
-            position += 1
-            if len(rows) == limit:
-                self._leave(position, window, broker)
-                self._submit(number)
-                return True
-        self._leave(position, window, broker)
-        if position == len(self.orders):
-            return self._finish_feeding()
-        return self._feed_slowly()
-
-    def _leave(self, position: int, window: FixedWindows | None, broker: int) -> None:
-        """Keep where encoding stands, and what it has counted."""
-        self._position = position
-        if window is not None and broker:
-            window.set_broker_count(broker)
-
-    def _feed_slowly(self) -> bool:
-        """Go on where an order needs more than its flat row, or is none at all."""
-        client = self.client
-        encoder = client.encoder
-        orders = self.orders
-        while self._position < len(orders):
-            index = self._position
-            self._position += 1
-            try:
-                order = captured_order(orders[index])
-                account = order._account_
-                if account is None:
-                    self._position = index
-                    return self._stop()
-                link = client.router.link_of(account)
-                if not link.is_up:  # before it is counted for the rate limit
-                    self.missing(index, link.number, link.reason, link.refusal())
-                    continue
-                row, counted = encoder.execute(self._times[index], order)
-            except TypeError as error:
-                self.put_failure(index, error)
-                continue
-            rows, indexes, counts = self._rows[link.number]
-            rows.append(row)
-            indexes.append(index)
-            counts.append(counted)
-            if len(rows) == client.rows_per_frame:
-                self._submit(link.number)
-                return True
-        return self._finish_feeding()
-
-    def _finish_feeding(self) -> bool:
-        self._submit_all()
-        self.fed()
-        return False
-
-    def _stop(self) -> bool:
-        """End here for now: the order in hand names no account."""
-        self.stopped_at = self._position
-        self._submit_all()
-        self.settle(len(self.orders) - self._position + 1)
-        return False
-
-    def completed(self) -> None:
-        if self.stopped_at is None:
-            super().completed()
-        else:
-            self.finish(None)  # so far: the face goes on with resume()
-
-    @property
-    def stopped_order(self) -> tuple[int, Order]:
-        """The order at ``stopped_at``, and its time before it."""
-        return self._times[self._position], self.orders[self._position]
-
-    def judged(self, result: Any, failure: BaseException | None) -> None:
-        """Take the outcome of the order at ``stopped_at``."""
-        if failure is None:
-            self.results[self._position] = result
-        else:
-            self.failures[self._position] = failure
-
-    def resume(self, _: int) -> ExecuteMany:
-        """Be ready to go on behind the order at ``stopped_at``."""
-        self._position += 1
-        self.stopped_at = None
-        self.done = False
-        self._left = len(self.orders) - self._position + 1
-        return self
-
-    def _submit_all(self) -> None:
-        for number, (rows, _, _) in enumerate(self._rows):
-            if rows:
-                self._submit(number)
-
-    def _submit(self, number: int) -> None:
-        client = self.client
-        rows, indexes, counts = self._rows[number]
-        self._rows[number] = ([], [], [])
-        link = client.router.links[number]
-        try:
-            packed = pack_rows(rows)
-        except UNPACKABLE:
-            # One of them cannot be sent, or they are too much for one frame together.
-            for place, row in enumerate(rows):
-                try:
-                    packed = pack(row)
-                except UNPACKABLE as error:
-                    client.books.give_back(counts[place] if counts else None)
-                    self.put_failure(indexes[place], error)
-                    continue
-                part = ExecutePart(self, indexes[place : place + 1], packed, 1)
-                part.counts = counts[place : place + 1]
-                client.router.submit(link, part)
-            return
-        part = ExecutePart(self, indexes, packed, len(rows))
-        part.counts = counts
-        client.router.submit(link, part)
-
-    def missing(self, index: int, shard: int, why: str, error: Exception) -> None:
-        self.put(index, CHECKS[EXECUTE].denied(shard, why))
-
-
-class ExecutePart(Part):
+class ExecutePart(RowsPart):
     """Orders of one call in one frame."""
 
-    __slots__ = ("counts",)
+    __slots__ = ()
 
     expected = EXECUTED
-    counts: list[Counted | None]  # as in _Rows; empty if the router counts nothing
-
-    def withdrawn(self) -> None:
-        for counted in self.counts:
-            self.call.books.give_back(counted)
 
     def replied_run(self, link: ShardLink, kind: int, seq: int, count: int) -> None:
         if kind != kinds.ACCEPTED:
@@ -312,23 +85,164 @@ class ExecutePart(Part):
             call.results[index] = result
             call.settle(1)
 
-    def take(self, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool) -> None:
-        if reply[0] == kinds.REJECTED_UNCOUNTED and self.counts:
-            self.call.books.give_back(self.counts[place])
-        call: ExecuteMany = self.call
-        index = self.indexes[place]
-        try:
-            account = call.orders[index]._account_ if is_wanted else None
-            result = read_execute(link, account, reply)
-        except Raised as raised:
-            if is_wanted:
-                call.put_failure(index, raised.error)
-            return
-        except WireError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
-            if is_wanted:
-                call.put_failure(index, error)
-            return
-        if is_wanted:
-            call.put(index, result)
+    def read(self, link: ShardLink, index: int, reply: Reply, *, is_wanted: bool) -> Any:
+        account = self.call.orders[index]._account_ if is_wanted else None
+        return read_execute(link, account, reply)
+
+
+class ExecuteMany(RowsCall):
+    """``execute_pre_trade`` for many orders.
+
+    Stops at an order without account id (``stopped_at``): it can only be judged when everything
+    before it is, so the face has it done on its own, tells :meth:`judged` and calls :meth:`resume`.
+    """
+
+    __slots__ = ("_counts_nothing", "_position", "_times", "orders", "stopped_at")
+
+    method = "execute_pre_trade_many"
+    lets_go = True
+    part = ExecutePart
+
+    def __init__(self, client: Submitting, orders: Sequence[Order], times: Sequence[int]) -> None:
+        super().__init__(client, len(orders))
+        self.orders = orders
+        self.stopped_at: int | None = None
+        self._times = times
+        self._position = 0
+        self._counts_nothing = client.encoder.counts_nothing
+
+    def feed(self) -> bool:
+        client = self.client
+        window = client.encoder.broker_window()
+        if self._counts_nothing != client.encoder.counts_nothing:
+            # The limits have changed since the last part. Rows of both kinds do not mix.
+            self.submit_all()
+            self._counts_nothing = client.encoder.counts_nothing
+        if (
+            client.has_custom
+            or not (window or client.encoder.counts_nothing)
+            or len(self.orders) == 1
+        ):
+            return self._feed_slowly()
+        if not all(link.is_up for link in client.router.links):
+            return self._feed_slowly()
+        owner = client.router.owner
+        times = self._times
+        parts = self.rows
+        limit = client.rows_per_frame
+        position = self._position
+        # The broker's count with the order in hand, of a run of orders that have one time; it is
+        # written back when the time changes, and before every return.
+        broker = 0
+        counted: Counted | None = None
+        counted_at: int | None = None
+        for order in self.orders[position:] if position else self.orders:
+            if type(order) is not Order:
+                break
+            account = order._account_
+            if account is None:
+                break
+            number = owner[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
+            rows, indexes, counts = parts[number]
+            now = times[position]
+            if window is None:
+                rows.append(order_row(now, order))
+            else:
+                if now == counted_at:
+                    broker += 1
+                else:
+                    if broker:
+                        window.set_broker_count(broker)
+                    broker = window.count_broker(now)
+                    counted_at = now
+                    counted = now, ((window._broker, now, window._broker.opening),)
+                counts.append(counted)
+                rows.append(counted_row(now, order, broker, 0))
+            indexes.append(position)
+            position += 1
+            if len(rows) == limit:
+                self._leave(position, window, broker)
+                self.submit(number)
+                return True
+        self._leave(position, window, broker)
+        if position == len(self.orders):
+            return self._finish_feeding()
+        return self._feed_slowly()
+
+    def _leave(self, position: int, window: FixedWindows | None, broker: int) -> None:
+        """Keep where encoding stands, and what it has counted."""
+        self._position = position
+        if window is not None and broker:
+            window.set_broker_count(broker)
+
+    def _feed_slowly(self) -> bool:
+        """Go on where an order needs more than its flat row, or is none at all."""
+        client = self.client
+        encoder = client.encoder
+        orders = self.orders
+        while self._position < len(orders):
+            index = self._position
+            self._position += 1
+            try:
+                order = captured_order(orders[index])
+                account = order._account_
+                if account is None:
+                    self._position = index
+                    return self._stop()
+                link = client.router.link_of(account)
+                if not link.is_up:  # before it is counted for the rate limit
+                    self.missing(index, link.number, link.reason, link.refusal())
+                    continue
+                row, counted = encoder.execute(self._times[index], order)
+            except TypeError as error:
+                self.put_failure(index, error)
+                continue
+            rows, indexes, counts = self.rows[link.number]
+            rows.append(row)
+            indexes.append(index)
+            counts.append(counted)
+            if len(rows) == client.rows_per_frame:
+                self.submit(link.number)
+                return True
+        return self._finish_feeding()
+
+    def _finish_feeding(self) -> bool:
+        self.submit_all()
+        self.fed()
+        return False
+
+    def _stop(self) -> bool:
+        """End here for now: the order in hand names no account."""
+        self.stopped_at = self._position
+        self.submit_all()
+        self.settle(len(self.orders) - self._position + 1)
+        return False
+
+    def completed(self) -> None:
+        if self.stopped_at is None:
+            super().completed()
+        else:
+            self.finish(None)  # so far: the face goes on with resume()
+
+    @property
+    def stopped_order(self) -> tuple[int, Order]:
+        """The order at ``stopped_at``, and its time before it."""
+        return self._times[self._position], self.orders[self._position]
+
+    def judged(self, result: Any, failure: BaseException | None) -> None:
+        """Take the outcome of the order at ``stopped_at``."""
+        if failure is None:
+            self.results[self._position] = result
+        else:
+            self.failures[self._position] = failure
+
+    def resume(self, _: int) -> ExecuteMany:
+        """Be ready to go on behind the order at ``stopped_at``."""
+        self._position += 1
+        self.stopped_at = None
+        self.done = False
+        self._left = len(self.orders) - self._position + 1
+        return self
+
+    def missing(self, index: int, shard: int, why: str, error: Exception) -> None:
+        self.put(index, CHECKS[EXECUTE].denied(shard, why))

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.engine.batches import failure_of, tell
 from openpit.errors import FrameTooLarge, WireError
-from openpit.router.calls import Call, overload, unknown
+from openpit.router.calls import Call, Raised, overload, unknown
 from openpit.router.link import Entry
+from openpit.wire import kinds
+from openpit.wire.frames import pack, pack_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from openpit.client.submitting import Submitting
     from openpit.router.link import Reply, ShardLink
+    from openpit.router.rates import Counted
 
-__all__ = ["UNPACKABLE", "ManyCall", "Part"]
+__all__ = ["ManyCall", "Part", "RowsCall", "RowsPart"]
 
 UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
 """What packing a row may raise: too long, a text without UTF-8 form, a number over 64 bits."""
@@ -214,3 +217,88 @@ class Part(Entry):
         except WireError:
             self.answered = place  # it is none: the item is lost with the shard
             raise
+
+
+# Commands for one shard, the places of their items, what was counted for them (if anything is).
+_Rows = tuple[list[Any], list[int], list["Counted | None"]]
+
+
+class RowsCall(ManyCall):
+    """A call whose items are a row each, collected for each shard until a frame is full."""
+
+    __slots__ = ("rows",)
+
+    part: type[RowsPart]
+
+    def __init__(self, client: Submitting, items: int) -> None:
+        super().__init__(client, items)
+        self.rows: list[_Rows] = [([], [], []) for _ in client.router.links]
+
+    def submit_all(self) -> None:
+        """Submit what has been collected."""
+        for number, (rows, _, _) in enumerate(self.rows):
+            if rows:
+                self.submit(number)
+
+    def submit(self, number: int) -> None:
+        """Submit what has been collected for one shard."""
+        rows, indexes, counts = self.rows[number]
+        self.rows[number] = ([], [], [])
+        try:
+            packed = pack_rows(rows)
+        except UNPACKABLE:
+            # One of them cannot be sent, or they are too much for one frame together.
+            for place, row in enumerate(rows):
+                try:
+                    packed = pack(row)
+                except UNPACKABLE as error:
+                    self.books.give_back(counts[place] if counts else None)
+                    self.put_failure(indexes[place], error)
+                    continue
+                here = slice(place, place + 1)
+                self._submit(number, indexes[here], packed, counts[here])
+            return
+        self._submit(number, indexes, packed, counts)
+
+    def _submit(
+        self, number: int, indexes: list[int], packed: bytes, counts: list[Counted | None]
+    ) -> None:
+        part = self.part(self, indexes, packed, len(indexes))
+        part.counts = counts
+        router = self.client.router
+        router.submit(router.links[number], part)
+
+
+class RowsPart(Part):
+    """Rows of one call in one frame."""
+
+    __slots__ = ("counts",)
+
+    counts: list[Counted | None]  # as in _Rows; empty if nothing was counted
+
+    def withdrawn(self) -> None:
+        for counted in self.counts:
+            self.call.books.give_back(counted)
+
+    def read(self, link: ShardLink, index: int, reply: Reply, *, is_wanted: bool) -> Any:
+        """Return the result of an item; Raised if its shard raised."""
+        raise NotImplementedError
+
+    def take(self, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool) -> None:
+        if reply[0] == kinds.REJECTED_UNCOUNTED and self.counts:
+            self.call.books.give_back(self.counts[place])
+        call = self.call
+        index = self.indexes[place]
+        try:
+            result = self.read(link, index, reply, is_wanted=is_wanted)
+        except Raised as raised:
+            if is_wanted:
+                call.put_failure(index, raised.error)
+        except WireError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
+            if is_wanted:
+                call.put_failure(index, error)
+        else:
+            if is_wanted:
+                call.put(index, result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.order import Order, OrderOperation, ensure_captured
 from openpit.core.report import (
@@ -30,9 +30,19 @@ if TYPE_CHECKING:
     from openpit.wire.classes import Told
     from openpit.wire.values import Packable
 
-__all__ = ["OrderEncoder", "captured_order", "captured_report", "timed"]
+__all__ = [
+    "OrderEncoder",
+    "captured_order",
+    "captured_report",
+    "counted_row",
+    "order_row",
+    "timed",
+]
 
 Command = tuple[Any, ...]
+
+EXECUTE: Final = kinds.EXECUTE
+EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 
 
 def captured_order(order: object) -> Order:
@@ -67,6 +77,27 @@ def timed(orders: Iterable[Order], clock: Callable[[], int]) -> tuple[list[Order
         check_time(now)
         times.append(now)
     return listed, times
+
+
+def order_row(now: int, order: Order) -> Command:
+    """Return the flat row of an order: what built-in policies can see of it."""
+    quantity, volume, price = order._quantity_, order._volume_, order._price_
+    return (
+        EXECUTE,
+        order._account_,
+        now,
+        order._underlying_,
+        order._settlement_,
+        order._side_,
+        None if quantity is None else str(quantity),
+        None if volume is None else str(volume),
+        None if price is None else str(price),
+    )
+
+
+def counted_row(now: int, order: Order, broker: int, asset: int) -> Command:
+    """Return the flat row of an order with the broker's and the asset's counts that it makes."""
+    return (EXECUTE_COUNTED, *order_row(now, order)[1:], broker, asset)
 
 
 class OrderEncoder:
@@ -139,40 +170,13 @@ class OrderEncoder:
         if self._has_custom and not self.is_flat(order):
             return self.whole(kinds.EXECUTE_WHOLE, now, order)
         rates = self.rates
-        quantity, volume, price = order._quantity_, order._volume_, order._price_
-        broker = asset = 0
-        counted: Counted | None = None
-        if rates is not None:
-            if rates.policy.counts_broker_only:
-                broker, counted = rates.count_broker(now)
-            elif rates.policy.counts_broadly:
-                broker, asset, counted = rates.count(now, order._account_, order._settlement_)
-        # Flat literals: this is the hot path of one order at a time.
         if rates is None or not rates.policy.counts_broadly:
-            return (
-                kinds.EXECUTE,
-                order._account_,
-                now,
-                order._underlying_,
-                order._settlement_,
-                order._side_,
-                None if quantity is None else str(quantity),
-                None if volume is None else str(volume),
-                None if price is None else str(price),
-            ), None
-        return (
-            kinds.EXECUTE_COUNTED,
-            order._account_,
-            now,
-            order._underlying_,
-            order._settlement_,
-            order._side_,
-            None if quantity is None else str(quantity),
-            None if volume is None else str(volume),
-            None if price is None else str(price),
-            broker,
-            asset,
-        ), counted
+            return order_row(now, order), None
+        if rates.policy.counts_broker_only:
+            broker, counted = rates.count_broker(now)
+            return counted_row(now, order, broker, 0), counted
+        broker, asset, tally = rates.count(now, order._account_, order._settlement_)
+        return counted_row(now, order, broker, asset), tally
 
     def whole(
         self, kind: int, now: int, order: Order, *, is_peek: bool = False

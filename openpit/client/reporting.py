@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from openpit.client.answers import EXPECTED, read_reported
-from openpit.client.many import UNPACKABLE, ManyCall, Part
+from openpit.client.many import RowsCall, RowsPart
 from openpit.client.orders import captured_report
-from openpit.errors import WireError
-from openpit.router.calls import Raised
-from openpit.wire.frames import pack, pack_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,19 +18,30 @@ if TYPE_CHECKING:
 __all__ = ["ReportMany"]
 
 
-class ReportMany(ManyCall):
+class ReportPart(RowsPart):
+    """Reports of one call in one frame."""
+
+    __slots__ = ()
+
+    expected = EXPECTED[read_reported]
+
+    def read(self, link: ShardLink, index: int, reply: Reply, *, is_wanted: bool) -> Any:
+        return read_reported(link, None, reply)
+
+
+class ReportMany(RowsCall):
     """``apply_execution_report`` for many reports."""
 
-    __slots__ = ("_now", "_position", "_rows", "reports")
+    __slots__ = ("_now", "_position", "reports")
 
     method = "apply_execution_report_many"
+    part = ReportPart
 
     def __init__(self, client: Submitting, reports: Sequence[ExecutionReport], now: int) -> None:
         super().__init__(client, len(reports))
         self.reports = reports
         self._now = now
         self._position = 0
-        self._rows: list[tuple[list[Any], list[int]]] = [([], []) for _ in client.router.links]
 
     def feed(self) -> bool:
         client = self.client
@@ -50,55 +58,12 @@ class ReportMany(ManyCall):
             # A report without account id goes to shard 0, which speaks for the engine then.
             account = report._account_
             number = 0 if account is None else client.router.link_of(account).number
-            rows, indexes = self._rows[number]
+            rows, indexes, _ = self.rows[number]
             rows.append(row)
             indexes.append(index)
             if len(rows) == client.rows_per_frame:
-                self._submit(number)
+                self.submit(number)
                 return True
-        for number, (rows, _) in enumerate(self._rows):
-            if rows:
-                self._submit(number)
+        self.submit_all()
         self.fed()
         return False
-
-    def _submit(self, number: int) -> None:
-        client = self.client
-        rows, indexes = self._rows[number]
-        self._rows[number] = ([], [])
-        link = client.router.links[number]
-        try:
-            client.router.submit(link, ReportPart(self, indexes, pack_rows(rows), len(rows)))
-        except UNPACKABLE:
-            for place, row in enumerate(rows):
-                try:
-                    packed = pack(row)
-                except UNPACKABLE as error:
-                    self.put_failure(indexes[place], error)
-                    continue
-                client.router.submit(link, ReportPart(self, indexes[place : place + 1], packed, 1))
-
-
-class ReportPart(Part):
-    """Reports of one call in one frame."""
-
-    __slots__ = ()
-
-    expected = EXPECTED[read_reported]
-
-    def take(self, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool) -> None:
-        call: ReportMany = self.call
-        if not is_wanted:
-            return
-        index = self.indexes[place]
-        try:
-            result = read_reported(link, None, reply)
-        except Raised as raised:
-            call.put_failure(index, raised.error)
-        except WireError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
-            call.put_failure(index, error)
-        else:
-            call.results[index] = result
-            call.settle(1)
