@@ -97,7 +97,20 @@ def order_row(now: int, order: Order) -> Command:
 
 def counted_row(now: int, order: Order, broker: int, asset: int) -> Command:
     """Return the flat row of an order with the broker's and the asset's counts that it makes."""
-    return (EXECUTE_COUNTED, *order_row(now, order)[1:], broker, asset)
+    quantity, volume, price = order._quantity_, order._volume_, order._price_
+    return (  # not order_row() and more: that takes 0.3 of 0.8 µs
+        EXECUTE_COUNTED,
+        order._account_,
+        now,
+        order._underlying_,
+        order._settlement_,
+        order._side_,
+        None if quantity is None else str(quantity),
+        None if volume is None else str(volume),
+        None if price is None else str(price),
+        broker,
+        asset,
+    )
 
 
 class OrderEncoder:
