@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOOKS", "PENDING", "interrupted_everywhere"]
 
-_TESTS = str(Path(__file__).parent)
+_TESTS = str(Path(__file__).parents[1])
 
 LOOKS = frozenset(
     name
