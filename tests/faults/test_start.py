@@ -53,7 +53,8 @@ def test_a_policy_that_fails_to_load(host: Host) -> None:
 
 
 def test_a_policy_that_fails_when_it_is_made(host: Host) -> None:
-    assert refused(host, FailsWhenMade()) == "shard 0: OSError: no such book"
+    why = "the copy of policy FailsWhenMade cannot be made: OSError: no such book"
+    assert refused(host, FailsWhenMade()) == f"shard 0: RuntimeError: {why}"
 
 
 def test_a_policy_that_fails_in_its_name(host: Host, nothing_left: Traces) -> None:
