@@ -109,7 +109,7 @@ def told(engine: Any, held: list[Any]) -> list[Any]:
     return answers
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(marks, min_size=1, max_size=5))
 def test_policies_see_the_same_in_one_engine_and_in_shards(held: list[Any]) -> None:
     one = openpit.Engine.builder().account_sync().pre_trade(policy=Looking()).build()

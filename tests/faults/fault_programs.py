@@ -119,7 +119,9 @@ class Script(Program):
     def __init__(self, folder: Path, body: str, then: str) -> None:
         self.journal = folder / "journal"
         script = folder / "program.py"
-        head = _HEAD.format(path=[str(_HERE.with_name("support")), str(_HERE)], journal=str(self.journal))
+        head = _HEAD.format(
+            path=[str(_HERE.with_name("support")), str(_HERE)], journal=str(self.journal)
+        )
         indented = textwrap.indent(textwrap.dedent(then).strip(), "    ").strip()
         script.write_text(head + body.format(then=indented))
         super().__init__(folder, str(script))
