@@ -49,7 +49,8 @@ def test_a_policy_that_cannot_be_pickled(host: Host, nothing_left: Traces, name:
 
 
 def test_a_policy_that_fails_to_load(host: Host) -> None:
-    assert refused(host, FailsToLoad()) == "shard 0: RuntimeError: no licence for this machine"
+    why = "the copy of policy FailsToLoad cannot be made: RuntimeError: no licence for this machine"
+    assert refused(host, FailsToLoad()) == f"shard 0: RuntimeError: {why}"
 
 
 def test_a_policy_that_fails_when_it_is_made(host: Host) -> None:
