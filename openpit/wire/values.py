@@ -341,7 +341,9 @@ def _decode_object(packed: tuple[Any, ...], depth: int) -> object:
 def _decode_value(packed: tuple[Any, ...], depth: int) -> object:
     _, module, name, *parts = packed
     shape = shape_of(find_value(module, name))
-    return shape and shape.make([decode(part, depth) for part in parts])
+    if shape is None:  # as nothing that was offered has: not to be read as None
+        raise WireError(f"{module}.{name} is no class of values here")
+    return shape.make([decode(part, depth) for part in parts])
 
 
 def _decode_standard(packed: tuple[Any, ...], depth: int) -> object:

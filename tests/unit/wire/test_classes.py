@@ -196,3 +196,18 @@ def test_no_code_of_a_module_runs_as_its_classes_are_looked_for() -> None:
         assert share([("lazy", "Fly")]) == [0]
     finally:
         del sys.modules["lazy"]
+
+
+def test_a_class_that_is_none_of_values_any_more_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @dataclass
+    class Changing:
+        figure: int
+
+    Changing.__qualname__ = "Changing"
+    monkeypatch.setattr(sys.modules[__name__], "Changing", Changing, raising=False)
+    assert share([name_of(Changing)]) == []
+    Changing.__del__ = lambda self: None  # type: ignore[attr-defined]  # set on purpose
+    with pytest.raises(WireError, match=r"Changing is no class of values here"):
+        decode((8, *name_of(Changing), 1))
