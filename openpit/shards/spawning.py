@@ -139,6 +139,9 @@ class _Popen(Popen):  # type: ignore[misc]  # multiprocess ships no types
                 os.kill(self.pid, number)
         except ProcessLookupError:
             return
+        except OSError:  # the program has closed the descriptor, or put another in its place
+            if self.poll() is None:
+                os.kill(self.pid, number)
 
 
 class WorkerProcess(SpawnProcess):  # type: ignore[misc]  # as above

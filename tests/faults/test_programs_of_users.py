@@ -422,3 +422,26 @@ if __name__ == "__main__":
     out, error = run(desk, "program.py")
 
     assert (out, error) == ("20000003 end\n", "")
+
+
+def test_a_program_that_closes_every_descriptor_is_denied_and_does_not_hang(desk: Path) -> None:
+    (desk / "closing.py").write_text("""
+import os
+import openpit
+from openpit.pretrade.policies import build_order_validation
+from program import order
+
+if __name__ == "__main__":
+    stage = openpit.Engine.builder().sharded(shards=2, timeout=2.0)
+    engine = stage.builtin(build_order_validation()).build()
+    os.closerange(3, 200)
+    files = [open(f"file{number}", "w+b") for number in range(30)]
+    for account in range(1, 5):
+        try:
+            print(engine.execute_pre_trade(order=order(openpit.Order, account)).ok, flush=True)
+        except Exception:
+            print(False, flush=True)
+    os._exit(0)
+""")
+
+    assert run(desk, "closing.py")[0] == "False\n" * 4

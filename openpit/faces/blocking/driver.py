@@ -402,8 +402,9 @@ class BlockingDriver(Runner):
     def _drain_wake_pipe(self) -> None:
         while True:
             try:
-                os.read(self._wake_in, 64)
-            except BlockingIOError:
+                if not os.read(self._wake_in, 64):
+                    return  # no pipe any more: the program has put a file in its place
+            except OSError:
                 return
 
     def _unwatch(self, port: Port) -> None:
