@@ -5,9 +5,11 @@ What is made first is an engine of one process, the router's prototype, which do
 
 from __future__ import annotations
 
+import errno
+import resource
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.client import Client
 from openpit.client.handles import BLOCKING
@@ -38,6 +40,10 @@ __all__ = [
     "start_async",
     "start_blocking",
 ]
+
+
+DESCRIPTORS: Final = 3
+"""Of the router for each shard: the ends of two pipes, and what tells of the worker's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +87,16 @@ def plan_of(
 def start_blocking(plan: Plan, clock: Callable[[], int]) -> ShardedEngine:
     """Start the workers and wait until they answer; no process is left if one does not."""
     options = plan.options
-    driver = BlockingDriver(
-        clock,
-        timeout=options.timeout,
-        max_wait=options.timeout if options.max_wait is None else options.max_wait,
-        stall_timeout=options.stall_timeout,
-        on_shard_down=options.on_shard_down,
-    )
+    try:
+        driver = BlockingDriver(
+            clock,
+            timeout=options.timeout,
+            max_wait=options.timeout if options.max_wait is None else options.max_wait,
+            stall_timeout=options.stall_timeout,
+            on_shard_down=options.on_shard_down,
+        )
+    except OSError as error:  # it opens a pipe of its own
+        raise not_started(0, error) from error
     workers: list[Worker] = []
     try:
         client = plan.client(BLOCKING, driver)
@@ -141,10 +150,22 @@ def start_workers(workers: list[Worker], shards: int, seconds: float) -> None:
         try:
             workers.append(Worker(number, max(0.0, deadline - monotonic())))
         except OSError as error:
-            raise ShardStartError(f"shard {number}: {error}", number) from error
+            raise not_started(number, error) from error
         finally:
             if is_held:
                 release()
+
+
+def not_started(number: int, error: OSError) -> ShardStartError:
+    """Return the error of a worker that the system did not let start, with what it ran out of."""
+    why = str(error)
+    if error.errno == errno.EMFILE:
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        why = (
+            f"{error.strerror}: this process may have {limit} (RLIMIT_NOFILE), and each shard "
+            f"takes {DESCRIPTORS} of them, a few more while it starts"
+        )
+    return ShardStartError(f"shard {number}: {why}", number)
 
 
 def stop_workers(workers: list[Worker], seconds: float) -> None:

@@ -58,7 +58,7 @@ class Watch:
             if link.is_up and link.pending:
                 answered, since = self._seen.get(link, (-1, 0.0))
                 if answered != link.answered:
-                    since = now - self._slack
+                    since = now
                 end = self._end_of(link, since, now)
                 if now < end:
                     seen[link] = link.answered, since

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from openpit.core import Mutation
-from openpit.pretrade import Policy, PolicyDecision
+from openpit.pretrade import AccountBlock, Policy, PolicyDecision, PostTradeResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -191,3 +191,13 @@ class Harmful(Policy):
         if adjustment.operation.asset == "WAIT" and self._gate is not None:
             self._gate.wait()
         return super().apply_account_adjustment(ctx, account_id, adjustment)
+
+
+class Blocking(Policy):
+    """Blocks the account of every report that comes."""
+
+    name = "Blocking"
+
+    def apply_execution_report(self, ctx: Any, report: Any) -> Any:
+        block = AccountBlock(policy="Blocking", code="Other", reason="reported", details="")
+        return PostTradeResult(account_blocks=[block])

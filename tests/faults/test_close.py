@@ -89,6 +89,20 @@ def test_a_shard_that_does_not_answer_is_ended(host: Host, how: str) -> None:
     assert isinstance(group.exception(PATIENCE), (OutcomeUnknown, EngineClosed))
 
 
+def test_idle_workers_that_stand_still_cost_one_timeout_together(host: Host) -> None:
+    host.build(build_order_validation(), timeout=2.0)
+    pids = [host.pid(shard) for shard in (0, 1)]
+    host.stop(0)
+    host.stop(1)
+
+    since = time.monotonic()
+    host.ask(lambda e: e.close())
+    took = time.monotonic() - since
+
+    assert 1.5 <= took < 2.0 + PROMPT
+    assert not any(is_alive(pid) for pid in pids)
+
+
 @on_every_loop
 def test_a_worker_that_takes_its_time_to_end_is_seen_to_end(host: Host) -> None:
     # So impatient a caller has the face look at its shards all the time, at closing as well.

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from fault_traces import eventually, is_alive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -342,6 +343,58 @@ def test_a_daemonic_process_says_that_it_may_not(desk: Path) -> None:
     (desk / "daemon.py").write_text(program)
 
     assert "a daemonic process of multiprocess may not start workers" in run(desk, "daemon.py")[1]
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+def test_a_daemonic_process_of_the_standard_library_may_and_leaves_no_worker(
+    desk: Path, method: str
+) -> None:
+    (desk / "daemon.py").write_text(f"""
+import multiprocessing, time
+import openpit
+from openpit.pretrade.policies import build_order_validation
+from program import order
+
+def trade(answers):
+    stage = openpit.Engine.builder().sharded(shards=2).builtin(build_order_validation())
+    engine = stage.build()
+    answers.put([stats.pid for stats in engine.stats()])
+    answers.put(engine.execute_pre_trade(order=order(openpit.Order, 3)).ok)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("{method}")
+    answers = context.Queue()
+    child = context.Process(target=trade, args=(answers,), daemon=True)
+    child.start()
+    pids = answers.get(timeout=60)
+    print(answers.get(timeout=60), *pids)
+""")
+
+    passed, *pids = run(desk, "daemon.py")[0].split()
+
+    assert passed == "True"
+    assert eventually(lambda: not any(is_alive(int(pid)) for pid in pids))
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_program_whose_standard_streams_are_closed(desk: Path, closed: str) -> None:
+    (desk / "closed.py").write_text(f"""
+import pathlib
+import openpit
+from openpit.pretrade.policies import build_order_validation
+from program import order
+
+if __name__ == "__main__":
+    with open({str(desk / "answers")!r}, "w") as answers:
+        stage = openpit.Engine.builder().sharded(shards=2).builtin(build_order_validation())
+        with stage.build() as engine:
+            answers.write(str(engine.execute_pre_trade(order=order(openpit.Order, 3)).ok))
+""")
+
+    run(desk, "-c", f"import os; os.system({f'{sys.executable} closed.py {closed}'!r})")
+
+    assert (desk / "answers").read_text() == "True"
 
 
 def test_a_policy_with_a_table_of_twenty_megabytes_travels(desk: Path) -> None:

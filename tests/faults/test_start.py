@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import time
 from typing import TYPE_CHECKING, Any
@@ -103,7 +104,24 @@ def test_no_descriptors_for_another_worker(host: Host) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
-    assert "Too many open files" in text
+    assert re.fullmatch(
+        rf"shard \d: Too many open files: this process may have {free[12]} \(RLIMIT_NOFILE\), "
+        "and each shard takes 3 of them, a few more while it starts",
+        text,
+    )
+
+
+def test_no_descriptor_at_all(host: Host) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = descriptors()
+    limit = next(number for number in range(soft) if number not in taken)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    try:
+        text = refused(host)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert text.startswith(f"shard 0: Too many open files: this process may have {limit} (")
 
 
 def test_a_builder_is_used_up_by_a_failure(host: Host) -> None:

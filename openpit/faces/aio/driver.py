@@ -41,8 +41,12 @@ __all__ = ["AsyncDriver"]
 FRAMES_PER_TURN: Final = 16
 """Frames of one call that are encoded before the loop gets its turn: a millisecond of work."""
 
-_LOOKS_PER_TIMEOUT: Final = 4
-"""How often the timer looks in the time that a call may take: a quarter late at worst."""
+_LOOKS_PER_TIMEOUT: Final = 8
+"""How often the timer looks in the time that a call may take.
+
+A call's time counts from when the timer first sees it: it ends an eighth late at worst, and
+never early.
+"""
 
 LIVENESS_SECONDS: Final = 0.2
 """How often a worker is looked at whose end no descriptor tells."""
@@ -90,7 +94,7 @@ class AsyncDriver(Runner):
         """Take the router, and a worker for each of its links."""
         self.client = client
         self.router = router = client.router
-        self._watch = Watch(router, self._timeout, self._stall_timeout, slack=self._look_every)
+        self._watch = Watch(router, self._timeout, self._stall_timeout)
         self._is_told = all(worker.death_fd is not None for worker in workers)
         if not self._is_told:
             self._look_every = min(self._look_every, LIVENESS_SECONDS)
@@ -266,24 +270,26 @@ class AsyncDriver(Runner):
         self._timer = None
         now = monotonic()
         self._look_after(now)
+        due = min(now + self._look_every, self._watch.due)
         deadlines: dict[Call, tuple[float, float]] = {}
         for call in list(self._waiting):
             if not call.has_deadline or call.done:
                 continue  # it ends with its shards
             seen = self._deadlines.get(call)
             if seen is None:
-                since = now - self._look_every
                 answer = self._timeout if call.is_sent else max(self._timeout, self._max_wait)
-                seen = since + answer, since + self._max_wait
-            elif now >= (seen[0] if call.is_sent else seen[1]):
+                seen = now + answer, now + self._max_wait
+            end = seen[0] if call.is_sent else seen[1]
+            if now >= end:
                 call.expire(f"no answer within {self._timeout:g} s")
                 continue
+            due = min(due, end)
             deadlines[call] = seen
         self._deadlines = deadlines
         self._wake()
         self._flush()  # what waited for those alone
         if self._waiting or self.router.books.stalled:
-            self._timer = self._loop.call_later(self._look_every, self._look)
+            self._timer = self._loop.call_later(max(due - monotonic(), 0.0), self._look)
 
     def _look_after(self, now: float) -> None:
         for link, why in self._watch.look(now):
@@ -419,13 +425,14 @@ class AsyncDriver(Runner):
             self._unwatch(port)
             if port.link.answered < port.link.next_seq:
                 port.worker.kill()
+        at = self._loop.time() + self._timeout
         for port in self._ports:
             if port.death_fd == GONE:
                 continue
             ended = self._loop.create_future()
             self._loop.add_reader(port.death_fd, _set_once, ended)
             try:
-                async with asyncio.timeout(self._timeout):
+                async with asyncio.timeout_at(at):
                     await ended
             except TimeoutError:
                 port.worker.kill()

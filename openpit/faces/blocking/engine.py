@@ -237,7 +237,10 @@ class ShardedEngine(Opaque):
     def close(self) -> None:
         """Roll back every open reservation and end the workers. Idempotent.
 
-        Calls in flight get their answers first, within the engine's timeout.
+        Calls in flight get their answers first, within the engine's ``timeout``. That is also what
+        a worker costs which has stopped without anybody having noticed: all are waited for
+        together, and those that have not answered by then are killed. A shard that is known to be
+        stalled is killed at once.
         """
         self._driver.close()
 

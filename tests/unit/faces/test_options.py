@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from dataclasses import MISSING, fields
 from typing import Any
@@ -14,6 +15,7 @@ from link import link
 import openpit
 from openpit.faces.options import ShardedOptions
 from openpit.pretrade.policies import build_order_validation
+from openpit.slots import MAX_SHARDS
 
 NAMES = [field.name for field in fields(ShardedOptions)]
 
@@ -53,6 +55,22 @@ def test_the_method_passes_every_option_on() -> None:
 
     assert list(given) == NAMES
     assert {name: getattr(stage._options, name) for name in given} == given
+
+
+def test_without_a_number_there_is_a_shard_for_each_core_that_the_program_may_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 4, 6}, raising=False)
+    assert sharded()._options.shards == 3
+
+
+@pytest.mark.parametrize(("cores", "shards"), [(6, 6), (None, 1), (100_000, MAX_SHARDS)])
+def test_a_platform_that_tells_no_affinity_tells_its_cores_or_nothing(
+    monkeypatch: pytest.MonkeyPatch, cores: int | None, shards: int
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert sharded()._options.shards == shards
 
 
 def test_each_option_is_explained() -> None:

@@ -87,12 +87,17 @@ def test_one_that_has_nothing_to_answer_is_never_stalled() -> None:
     assert not idle.is_stalled
 
 
-def test_a_face_that_looks_seldom_counts_the_time_before() -> None:
-    core: Any = Core(Shard())
-    watch = Watch(core, TIMEOUT, STALL_TIMEOUT, slack=1.0)
+def test_its_silence_counts_from_the_look_that_finds_it() -> None:
+    late = Shard()
+    late.pending = []
+    watch = watching(late)
     watch.look(10.0)
-    watch.look(13.0)
-    assert core.links[0].is_stalled
+    late.pending = ["an order"]  # at 10.1, but nobody looked
+    watch.look(10.5)
+    watch.look(14.4)
+    assert not late.is_stalled
+    watch.look(14.5)
+    assert late.is_stalled
 
 
 def test_it_tells_when_to_look_again() -> None:
