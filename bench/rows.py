@@ -67,6 +67,27 @@ def _cores(name: str, workload: str, yardstick: str) -> Row:
     )
 
 
+def _growth(name: str, large: Timed, small: str, aim: float) -> Row:
+    """Return a row that is to cost the same when there is much as when there is little."""
+    yardstick = Timed(large.script, small, 10_000)
+    return Row(large, yardstick, "ours", (Figure(name, "processor", "processor", aim),))
+
+
+def _on_shards(shards: int) -> Row:
+    """Return the row of batches on so many shards, more than there are cores or not."""
+    plural = "shards" if shards > 1 else "shard"
+    return Row(
+        Timed("sharded", f"many_on_{shards}", 10_000),
+        _ONE_PROCESS,
+        "reference",
+        (
+            Figure(f"{shards} {plural}: the same", "wall", "wall", None),
+            Figure("- processor time of the caller", "processor", "processor", None),
+            Figure("- processor time of the workers", "workers", "processor", None),
+        ),
+    )
+
+
 _ONE_PROCESS = Timed("workloads", "construct_execute_commit", 4000)
 
 ROWS: tuple[Row, ...] = (
@@ -76,6 +97,18 @@ ROWS: tuple[Row, ...] = (
     _alone("custom policy with a mutation", "custom_policy", 0.7),
     _alone("construct, execute and commit, custom policy", "construct_custom", 0.6),
     _alone("spot funds: construct, execute, roll back", "spot_funds", 0.65),
+    _growth(
+        "spot funds: 100,000 open, against 1,000",
+        Timed("workloads", "hundred_thousand_open", 100_000),
+        "thousand_open",
+        1.3,
+    ),
+    _growth(
+        "spot funds: 30,000 accounts, against 1,000",
+        Timed("workloads", "thirty_thousand_accounts", 30_000),
+        "thousand_accounts",
+        1.1,
+    ),
     _alone("fill, the plain way", "fill_plain", 6.0),
     _alone("fill, the general way", "fill_general", None),
     _alone("fill of an account without a currency", "fill_unvalued", 6.0),
@@ -104,6 +137,7 @@ ROWS: tuple[Row, ...] = (
             Figure("- processor time of the workers", "workers", "processor", 0.25),
         ),
     ),
+    *map(_on_shards, (1, 4, 16)),
     Row(
         Timed("sharded", "many_in_flight", 10_000),
         _ONE_PROCESS,

@@ -12,6 +12,7 @@ import signal
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +47,8 @@ class BusyPolicy(Policy):
         return PolicyDecision.accept()
 
 
-def sharded_builder(registrations: list[object]) -> Any:
-    return registered(openpit.Engine.builder().sharded(shards=SHARDS), registrations)
+def sharded_builder(registrations: list[object], *, shards: int = SHARDS) -> Any:
+    return registered(openpit.Engine.builder().sharded(shards=shards), registrations)
 
 
 def pids(engine: Any) -> list[int]:
@@ -233,9 +234,9 @@ def _through_shards(engine: Any, count: int) -> None:
 
 
 @contextmanager
-def many() -> Iterator[Running]:
+def many(shards: int = SHARDS) -> Iterator[Running]:
     """One order, constructed, executed and committed in batches of 256."""
-    with sharded_builder(four_policies()).build() as engine:
+    with sharded_builder(four_policies(), shards=shards).build() as engine:
         yield Running(lambda count: _through_shards(engine, count), pids(engine))
 
 
@@ -325,6 +326,7 @@ WORKLOADS: dict[str, Callable[[], AbstractContextManager[Running]]] = {
         pool,
     )
 }
+WORKLOADS.update({f"many_on_{shards}": partial(many, shards) for shards in (1, 4, 16)})
 
 
 def opened(workload: str) -> AbstractContextManager[Running]:

@@ -23,11 +23,11 @@ PRICES = [f"{100 + index * 0.37:.2f}" for index in range(997)]
 SIZES = [str(1 + index % 97) for index in range(499)]
 
 
-def order(index: int) -> openpit.Order:
+def order(index: int, *, account: int | None = None) -> openpit.Order:
     return openpit.Order(
         operation=openpit.OrderOperation(
             instrument=openpit.Instrument(SYMBOLS[index % 8], "USD"),
-            account_id=param.AccountId.from_int(index % ACCOUNTS),
+            account_id=param.AccountId.from_int(index % ACCOUNTS if account is None else account),
             side=param.Side.BUY if index % 2 else param.Side.SELL,
             trade_amount=param.TradeAmount.quantity(SIZES[index % 499]),
             price=param.Price(PRICES[index % 997]),
@@ -172,6 +172,55 @@ def spot_funds() -> Operation:
     return lambda index: execute(order=order(index)).reservation.rollback()
 
 
+def _kept_open(most: int) -> Operation:
+    """Keep orders open up to so many, then commit them all; the cost of one, commit included."""
+    execute = funded_engine().execute_pre_trade
+    kept: list[Any] = []
+
+    def operation(index: int) -> None:
+        kept.append(execute(order=order(index)).reservation)
+        if len(kept) == most:
+            for reservation in kept:
+                reservation.commit()
+            kept.clear()
+
+    return operation
+
+
+def thousand_open() -> Operation:
+    return _kept_open(1000)
+
+
+def hundred_thousand_open() -> Operation:
+    return _kept_open(100_000)
+
+
+def _new_accounts(most: int) -> Operation:
+    """Fund an account and send its first order, with a new engine after so many accounts."""
+    amount = openpit.AccountAdjustmentAmount(balance=param.AdjustmentAmount.absolute(10**12))
+    operation = openpit.AccountAdjustmentBalanceOperation(asset="USD")
+    funds = [openpit.AccountAdjustment(operation=operation, amount=amount)]
+    engine = engine_of([policies.build_spot_funds()])
+
+    def first_order(index: int) -> None:
+        nonlocal engine
+        number = index % most
+        if number == 0:
+            engine = engine_of([policies.build_spot_funds()])
+        engine.apply_account_adjustment(param.AccountId.from_int(number), funds)
+        engine.execute_pre_trade(order=order(2 * index + 1, account=number)).reservation.commit()
+
+    return first_order
+
+
+def thousand_accounts() -> Operation:
+    return _new_accounts(1000)
+
+
+def thirty_thousand_accounts() -> Operation:
+    return _new_accounts(30_000)
+
+
 def _applying(engine: Any, reports: list[openpit.ExecutionReport]) -> Operation:
     apply, count = engine.apply_execution_report, len(reports)
     return lambda index: apply(report=reports[index % count])
@@ -206,6 +255,10 @@ WORKLOADS: dict[str, Callable[[], Operation]] = {
         custom_policy,
         construct_custom,
         spot_funds,
+        thousand_open,
+        hundred_thousand_open,
+        thousand_accounts,
+        thirty_thousand_accounts,
         fill_plain,
         fill_general,
         fill_unvalued,

@@ -23,17 +23,19 @@ __all__ = ["adjust"]
 def adjust(
     policies: Sequence[BuiltinPolicy],
     effects: Effects,
+    rows: list[GroupRow],
     blocks: list[AccountBlock],
     account: int,
     adjustments: Iterable[Adjustment],
     now: int,
     call: EngineCall,
 ) -> tuple[int, list[Reject]] | None:
-    """Ask the policies about each adjustment; return the first one refused, and why."""
+    """Ask the policies about each adjustment; return the first one refused, and why.
+
+    What they change goes into ``rows``, the blocks that they ask for into ``blocks``.
+    """
     mutations: list[Finalizer] = []
     effects.mutations = mutations
-    rows: list[GroupRow] = []
-    effects.rows = rows
     for index, adjustment in enumerate(adjustments):
         for policy in policies:
             effect = policy.apply_adjustment(account, adjustment, now, call)

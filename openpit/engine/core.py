@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
     from openpit.engine.answers import Adjusted, Applied, Checked, Recorded
+    from openpit.pretrade.outcomes import GroupRow
     from openpit.pretrade.rejects import AccountBlock
     from openpit.pretrade.runtime import ReportEffect
 
@@ -398,12 +399,20 @@ class EngineCore:
             finisher.settle()
         call = EngineCall(self.registry, account)
         effects = Effects(finisher)
+        rows: list[GroupRow] = []
         blocks: list[AccountBlock] = []
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             try:
                 rejected = adjust(
-                    self._adjustment_policies, effects, blocks, account, adjustments, now, call
+                    self._adjustment_policies,
+                    effects,
+                    rows,
+                    blocks,
+                    account,
+                    adjustments,
+                    now,
+                    call,
                 )
                 if rejected is not None:
                     effects.rollback()
@@ -424,7 +433,7 @@ class EngineCore:
             finisher.busy = was_busy
             if finisher.dropped:
                 finisher.settle()
-        return None, (), [*effects.rows], blocks
+        return None, (), rows, blocks
 
     def _block_all(self, account: int, blocks: Sequence[AccountBlock]) -> None:
         for block in blocks:

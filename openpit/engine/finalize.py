@@ -29,13 +29,13 @@ from openpit.core.mutation import Mutation
 from openpit.pretrade.runtime import BuiltinFinalizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
     from decimal import Decimal
     from threading import RLock
 
     from openpit.engine.registry import AccountRegistry
-    from openpit.pretrade.outcomes import GroupRow
+    from openpit.pretrade.outcomes import GroupRow, OutcomeRow
     from openpit.pretrade.rejects import Reject
     from openpit.pretrade.runtime import Finalizer, Verdict
 
@@ -231,16 +231,21 @@ class Effects:
     Kept apart from the handle, so that the many orders that change nothing need no finaliser. Made
     of the verdicts heard, each with the group id of its policy.
     ``open`` is set while what they hold is to be rolled back when nobody has them any more.
+
+    Many stay open at a time: of one verdict, its own sequences are kept as they are; what more of
+    them come to is told when it is asked for.
     """
 
     __slots__ = (
         "_finisher",
+        "_group_id",
+        "_lock_prices",
+        "_more",
+        "_rows",
         "failure",
-        "lock_groups",
         "mutations",
         "open",
         "rejects",
-        "rows",
         "thread",
     )
 
@@ -257,8 +262,11 @@ class Effects:
         self.mutations = mutations
         self.rejects: Sequence[Reject] = ()
         self.failure: BaseException | None = None
-        self.lock_groups: dict[int, list[Decimal]] | None = None
-        self.rows: Sequence[GroupRow] = ()
+        # Of the first verdict that has any; the others' follow in `_more`.
+        self._group_id = 0
+        self._rows: Iterable[OutcomeRow] = ()
+        self._lock_prices: Sequence[Decimal] = ()
+        self._more: list[tuple[int, Iterable[OutcomeRow], Sequence[Decimal]]] | None = None
         for verdict, group_id in heard:
             self.add(verdict, group_id)
 
@@ -276,14 +284,37 @@ class Effects:
             self.rejects = [*self.rejects, *verdict.rejects]
             if not keep_rejected:
                 return
-        if verdict.rows:
-            rows = [(group_id, row) for row in verdict.rows]
-            self.rows = [*self.rows, *rows] if self.rows else rows
-        if verdict.lock_prices:
-            if self.lock_groups is None:
-                self.lock_groups = {group_id: [*verdict.lock_prices]}
-            else:
-                self.lock_groups.setdefault(group_id, []).extend(verdict.lock_prices)
+        rows, prices = verdict.rows, verdict.lock_prices
+        if not (rows or prices):
+            return
+        if not (self._rows or self._lock_prices):
+            self._group_id, self._rows, self._lock_prices = group_id, rows, prices
+        else:
+            self._more = [*(self._more or ()), (group_id, rows, prices)]
+
+    @property
+    def rows(self) -> list[GroupRow]:
+        """What the policies changed, each with the policy's group id."""
+        group_id = self._group_id
+        rows = [(group_id, row) for row in self._rows]
+        for group_id, more, _ in self._more or ():
+            rows += [(group_id, row) for row in more]
+        return rows
+
+    @property
+    def lock_groups(self) -> dict[int, list[Decimal]] | None:
+        """The prices to lock by group id, in lists of the caller's own; None for none."""
+        groups: dict[int, list[Decimal]] = {}
+        if self._lock_prices:
+            groups[self._group_id] = [*self._lock_prices]
+        for group_id, _, prices in self._more or ():
+            if prices:
+                groups.setdefault(group_id, []).extend(prices)
+        return groups or None
+
+    def forget_traces(self) -> None:
+        """Let go of rows and prices that have been told: nobody asks for them again."""
+        self._rows, self._lock_prices, self._more = (), (), None
 
     def fail(self, error: BaseException) -> None:
         """Keep the first exception of a policy."""

@@ -254,9 +254,7 @@ class EngineDropCopyOperation(DropCopyOperation):
 
 def lock_of(effects: Effects | None) -> Lock:
     """Return a fresh lock with the effects' prices."""
-    if effects is None or effects.lock_groups is None:
-        return Lock._of({})
-    return Lock._of({group: prices.copy() for group, prices in effects.lock_groups.items()})
+    return Lock._of({} if effects is None else effects.lock_groups or {})
 
 
 def _outcomes(effects: Effects | None) -> list[AccountAdjustmentOutcome]:

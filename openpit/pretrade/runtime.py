@@ -94,7 +94,8 @@ class Verdict:
     """A policy's answer to the main stage: a reject, or what accepting changes.
 
     ``failure`` is for an answer that cannot be read: its mutations, as far as they could be, are
-    rolled back with the others before it is raised.
+    rolled back with the others before it is raised. ``rows`` that are true are at least one, and
+    can be gone through again until something is rolled back.
     """
 
     __slots__ = ("failure", "lock_prices", "mutations", "rejects", "rows")
@@ -103,7 +104,7 @@ class Verdict:
         self,
         rejects: list[Reject] | None = None,
         mutations: Sequence[Finalizer] = (),
-        rows: Sequence[OutcomeRow] = (),
+        rows: Iterable[OutcomeRow] = (),
         lock_prices: Sequence[Decimal] = (),
         failure: BaseException | None = None,
     ) -> None:

@@ -239,7 +239,7 @@ class ShardCore:
         if answer is None:
             return kinds.ACCEPTED, seq, 1
         if isinstance(answer, Effects):
-            return kinds.RESERVED, seq, self._hold(seq, answer), *_traces(answer)
+            return kinds.RESERVED, seq, self._hold(seq, answer), *_told(answer)
         return self._rejected(seq, answer, counted=counted)
 
     def _rejected(self, seq: int, rejects: Sequence[Reject], *, counted: bool) -> Reply:
@@ -318,7 +318,7 @@ class ShardCore:
             kinds.RECORDED,
             seq,
             self._hold(seq, effects),
-            *_traces(effects),
+            *_told(effects),
             None if block is None else block_row(block),
             is_blocked,
         )
@@ -438,6 +438,13 @@ def _is_counted(command: Command) -> bool:
 
 def _traces(effects: Effects) -> tuple[Any, Any]:
     return lock_row(effects.lock_groups), tuple(map(outcome_row, effects.rows))
+
+
+def _told(effects: Effects) -> tuple[Any, Any]:
+    """Return what goes back with an order; what stays open need not keep it."""
+    traces = _traces(effects)
+    effects.forget_traces()
+    return traces
 
 
 def _dry(seq: int, answer: DryRun) -> Reply:

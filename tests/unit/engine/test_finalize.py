@@ -262,6 +262,26 @@ def test_a_rejecting_policy_keeps_its_mutations_and_loses_locks_and_rows() -> No
     assert list(effects.rows) == [(3, row)]
 
 
+def test_locks_and_rows_of_several_policies_are_told_in_their_order_until_forgotten() -> None:
+    row, other = ("USD", *[None] * 10), ("AAPL", *[None] * 10)
+    effects = Effects(finisher())
+
+    effects.add(Verdict(None, (), (), [1]), 7)
+    effects.add(Verdict(None, (), [row, other]), 2)
+    effects.add(Verdict(), 4)
+    effects.add(Verdict(None, (), [other], [2, 3]), 0)
+    effects.add(Verdict(None, (), (), [4]), 7)
+
+    assert effects.rows == [(2, row), (2, other), (0, other)]
+    assert effects.lock_groups == {7: [1, 4], 0: [2, 3]}
+    assert list(effects.lock_groups) == [7, 0]
+
+    effects.forget_traces()
+
+    assert effects.rows == []
+    assert effects.lock_groups is None
+
+
 def test_the_first_failure_is_raised_once() -> None:
     effects = Effects(finisher())
     effects.add(Verdict(failure=ValueError("first")), 0)

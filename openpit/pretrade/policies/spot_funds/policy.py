@@ -15,7 +15,7 @@ from openpit.pretrade.policies.spot_funds.desk import NAME, Desk, switch_block
 from openpit.pretrade.policies.spot_funds.holdings import Glance
 from openpit.pretrade.policies.spot_funds.pre_trade import check_order
 from openpit.pretrade.policies.spot_funds.reports import apply_report
-from openpit.pretrade.policies.spot_funds.reservation import ReservedFunds
+from openpit.pretrade.policies.spot_funds.reservation import PlainFunds
 from openpit.pretrade.policies.spot_funds.updates import (
     AccountPnlUpdate,
     BarriersUpdate,
@@ -110,17 +110,10 @@ class SpotFundsPolicy(BuiltinPolicy):
             return check_order(self._desk, order, now, call)
         if other is None:
             other = funds.slot(bought)
-        legs = ((paid, hold, ZERO), (bought, ZERO, incoming))
-        spent = hold.copy_negate()
-        verdict = Verdict(
-            None,
-            (ReservedFunds(self._desk, account, legs),),
-            (
-                (paid, spent, available, hold, held, None, None, None, None, None, None),
-                (bought, None, None, None, None, incoming, expected, None, None, None, None),
-            ),
-            (price,),
+        reserved = PlainFunds(
+            self._desk, account, (paid, hold, available, held, bought, incoming, expected)
         )
+        verdict = Verdict(None, (reserved,), reserved, (price,))
         # Last, and in plain stores: an interrupt leaves all of it or nothing (see finalize.py).
         slot.available = available
         slot.held = held

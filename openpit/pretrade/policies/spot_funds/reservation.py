@@ -10,12 +10,16 @@ from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, 
 from openpit.pretrade.runtime import BuiltinFinalizer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from decimal import Decimal
 
+    from openpit.pretrade.outcomes import OutcomeRow
     from openpit.pretrade.policies.spot_funds.desk import Desk
     from openpit.pretrade.rejects import AccountBlock
 
-__all__ = ["Leg", "ReservedFunds"]
+    _Figures = tuple[str, Decimal, Decimal, Decimal, str, Decimal, Decimal]
+
+__all__ = ["Leg", "PlainFunds", "ReservedFunds"]
 
 
 class Leg(NamedTuple):
@@ -77,6 +81,39 @@ class ReservedFunds(BuiltinFinalizer):
                 del slots[asset]
         if not slots:
             close_if_empty(accounts, account)
+
+
+class PlainFunds(ReservedFunds):
+    """What a plain order has set aside, with its outcome rows, which are told while it is open.
+
+    There may be hundreds of thousands: all figures are in one flat tuple, which the garbage
+    collector need not follow. They are the asset paid, the amount held, what is available and held
+    after it; the asset bought, the amount expected, and what is expected after it.
+    """
+
+    __slots__ = ("_figures",)
+
+    def __init__(self, desk: Desk, account: int, figures: _Figures) -> None:
+        self._desk = desk
+        self._account = account
+        self._figures: _Figures | None = figures
+
+    def __iter__(self) -> Iterator[OutcomeRow]:
+        assert self._figures is not None  # noqa: S101 - read before the rollback
+        paid, hold, available, held, bought, incoming, expected = self._figures
+        spent = hold.copy_negate()
+        yield (paid, spent, available, hold, held, None, None, None, None, None, None)
+        yield (bought, None, None, None, None, incoming, expected, None, None, None, None)
+
+    def rollback(self) -> None:
+        """Give back what is reserved, as its base does."""
+        figures = self._figures
+        if figures is not None:
+            # Once: what is rolled back again goes on with the legs that are left.
+            legs = (figures[0], figures[1], ZERO), (figures[4], ZERO, figures[5])
+            self._legs = legs
+            self._figures = None
+        super().rollback()
 
 
 def _stuck(asset: str, hold: Decimal, incoming: Decimal, slot: Slot) -> AccountBlock:

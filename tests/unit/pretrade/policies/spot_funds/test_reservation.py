@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
 from spot_account import LARGEST, Account
 
+from openpit.param import Price
 from openpit.pretrade import PnlHaltReason
 
 
@@ -68,3 +71,30 @@ def test_the_block_tells_a_halted_position_and_an_expected_amount_too():
         "incoming: PositionSize(-79228162514264337593543950326), avg_entry_price: None, "
         "realized_pnl: Some(Halted(MissingFx)) }"
     )
+
+
+def test_what_is_open_tells_its_rows_and_price_as_often_as_it_is_asked():
+    trader = Account(USD="100")
+    reservation = trader.buy("10", "4")
+    trader.bought("10", "4", remaining="0")
+
+    for _ in range(2):
+        paid, bought = (outcome.entry for outcome in reservation.account_adjustments)
+        assert (paid.asset, paid.incoming, bought.asset) == ("USD", None, "AAPL")
+        assert (str(paid.balance.delta), str(paid.balance.absolute)) == ("-40", "60")
+        assert (str(paid.held.delta), str(paid.held.absolute)) == ("40", "40")
+        assert (bought.balance, bought.held) == (None, None)
+        assert (str(bought.incoming.delta), str(bought.incoming.absolute)) == ("10", "10")
+        assert reservation.lock.entries() == [(0, Price("4"))]
+
+
+def test_an_open_reservation_is_a_handful_of_objects_to_the_collector():
+    trader = Account(USD="1000000")
+    trader.buy("1", "4").rollback()
+    gc.collect()
+    before = len(gc.get_objects())
+
+    kept = [trader.buy("1", "4") for _ in range(100)]
+    gc.collect()
+
+    assert (len(gc.get_objects()) - before) / len(kept) < 5
