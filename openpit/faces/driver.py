@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from openpit.client.client import Client
     from openpit.faces.watch import Watch
     from openpit.marketdata.service import MarketDataService
-    from openpit.router.core import RouterCore
+    from openpit.router.router import Router
     from openpit.router.stats import ShardStats
     from openpit.shards.process import Worker
 
@@ -32,7 +32,7 @@ class Driver(Runner):
     """What a face holds of its shards; it runs the client's calls to their end."""
 
     client: Client
-    router: RouterCore
+    router: Router
     _watch: Watch
     _is_told: bool
     """Whether there is a descriptor for each worker that tells of its end."""

@@ -15,8 +15,8 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
+    from openpit.router.router import Router
 
 __all__ = ["STALL_SECONDS", "Watch"]
 
@@ -37,7 +37,7 @@ class Watch:
     __slots__ = ("_router", "_seen", "_slack", "_stall_timeout", "_stalled", "_timeout", "due")
 
     def __init__(
-        self, router: RouterCore, timeout: float, stall_timeout: float, slack: float = 0.0
+        self, router: Router, timeout: float, stall_timeout: float, slack: float = 0.0
     ) -> None:
         self._router: Final = router
         self._timeout: Final = timeout

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from openpit.router.link import Entry, Handles, Reply, Runner
     from openpit.router.rates import BroadRates
 
-__all__ = ["RouterCore", "check_time", "closed"]
+__all__ = ["Router", "check_time", "closed"]
 
 ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
@@ -49,7 +49,7 @@ _MALFORMED: Final = (
 )
 
 
-class RouterCore:
+class Router:
     """Shards, the calls in flight to them, and the state that spans them.
 
     ``has_custom`` tells whether a policy may arm the engine-wide block when it rolls back,
