@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from openpit.client.client import Client
     from openpit.faces.embedded import ReadyShardedEngineBuilder
     from openpit.router.router import Router
-    from openpit.shards.core import ShardCore
+    from openpit.shards.shard import ShardCore
 
     Split = Callable[[bytes], Iterable[bytes]]
 
