@@ -19,7 +19,7 @@ from openpit.client.procedures import check_without_account
 from openpit.client.reporting import ReportMany
 from openpit.client.submitting import Submitting
 from openpit.core.order import Order
-from openpit.engine.core import engine_gone
+from openpit.engine.pipeline import engine_gone
 from openpit.pretrade.results import ExecuteResult
 from openpit.router.procedures import WideCall
 from openpit.router.router import check_time, closed

@@ -12,7 +12,7 @@ from openpit.wire.frames import pack
 from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
 
 if TYPE_CHECKING:
-    from openpit.engine.core import EngineCore
+    from openpit.engine.pipeline import EngineCore
     from openpit.router.link import Handles, Runner
     from openpit.router.rates import Counted
     from openpit.wire.classes import Told
