@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from openpit.errors import EngineClosed, WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.link import Books, ShardLink
+from openpit.router.own_commands import Drop, Owed, QuoteChange, Start, let_go, say_goodbye
 from openpit.router.procedures import Ask, Procedures, WideCall, arm
-from openpit.router.upkeep import Drop, Owed, Quote, Start, let_go, say_goodbye
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_start
@@ -348,7 +348,7 @@ class Router:
         self.books.is_torn = True
         for link in self.links:
             if link.is_up or link.is_stalled:  # one that goes on must not have missed any
-                entry = Quote()
+                entry = QuoteChange()
                 entry.packed = packed
                 link.stage(entry)
         self.books.is_torn = False
