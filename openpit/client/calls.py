@@ -12,10 +12,10 @@ from openpit.wire import kinds
 
 if TYPE_CHECKING:
     from openpit.client.answers import Check, Read
-    from openpit.router.core import RouterCore
     from openpit.router.link import Reply, ShardLink
     from openpit.router.procedures import Steps
     from openpit.router.rates import Counted
+    from openpit.router.router import Router
 
 __all__ = ["CommandCall", "HandleCall", "HandleWideCall"]
 
@@ -127,7 +127,7 @@ class HandleWideCall(WideCall):
 
     __slots__ = ("proxy",)
 
-    def __init__(self, router: RouterCore, steps: Steps, proxy: Any, check: Check) -> None:
+    def __init__(self, router: Router, steps: Steps, proxy: Any, check: Check) -> None:
         super().__init__(router.books, router.procedures, steps, deny=check.denied)
         self.proxy = proxy
 

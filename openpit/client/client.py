@@ -19,10 +19,10 @@ from openpit.client.procedures import check_without_account
 from openpit.client.reporting import ReportMany
 from openpit.client.submitting import Submitting
 from openpit.core.order import Order
-from openpit.engine.core import engine_gone
+from openpit.engine.pipeline import engine_gone
 from openpit.pretrade.results import ExecuteResult
-from openpit.router.core import check_time, closed
 from openpit.router.procedures import WideCall
+from openpit.router.router import check_time, closed
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.frames import pack

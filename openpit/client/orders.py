@@ -15,7 +15,7 @@ from openpit.core.report import (
 from openpit.core.report import ensure_captured as ensure_report_captured
 from openpit.errors import WireError
 from openpit.param.classes import is_of
-from openpit.router.core import check_time
+from openpit.router.router import check_time
 from openpit.wire import kinds
 from openpit.wire.classes import are_more_told, refuse_untold, share
 from openpit.wire.records import has_attributes, is_of_users

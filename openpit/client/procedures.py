@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from openpit.client.answers import Check
     from openpit.client.submitting import Submitting
     from openpit.pretrade.rejects import Reject
-    from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
     from openpit.router.procedures import Question, Steps
     from openpit.router.rates import Counted
+    from openpit.router.router import Router
 
 __all__ = [
     "administration",
@@ -88,7 +88,7 @@ def administration(now: int, method: str, *values: object) -> tuple[Any, ...]:
 
 
 def everywhere(
-    router: RouterCore,
+    router: Router,
     command: tuple[Any, ...],
     merge: Callable[[list[Any]], Any] | None = None,
 ) -> Steps:
@@ -123,7 +123,7 @@ def refuse_stalled(links: Iterable[ShardLink]) -> None:
 
 
 def change_group(
-    router: RouterCore,
+    router: Router,
     now: int,
     method: str,
     accounts: Sequence[int],

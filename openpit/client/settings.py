@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from openpit.client.client import Client
     from openpit.pretrade.rejects import AccountBlock
     from openpit.router.calls import Call
-    from openpit.router.core import RouterCore
     from openpit.router.procedures import Steps
+    from openpit.router.router import Router
 
 __all__ = ["Blocks", "SettingCalls"]
 
@@ -48,7 +48,7 @@ class SettingCalls:
         return self._client.procedure(now, self._settings, now, method, name, given)
 
     def _settings(
-        self, router: RouterCore, now: int, method: str, name: str, given: dict[str, object]
+        self, router: Router, now: int, method: str, name: str, given: dict[str, object]
     ) -> Steps:
         refuse_stalled(router.links)  # before the prototype takes them
         # Only when its turn has come: the router counts by the settings that the shards will have.

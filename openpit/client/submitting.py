@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.orders import OrderEncoder
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
-from openpit.router.core import RouterCore
 from openpit.router.rates import BroadRates
+from openpit.router.router import Router
 from openpit.wire.frames import pack
 from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
 
 if TYPE_CHECKING:
-    from openpit.engine.core import EngineCore
+    from openpit.engine.pipeline import EngineCore
     from openpit.router.link import Handles, Runner
     from openpit.router.rates import Counted
     from openpit.wire.classes import Told
@@ -42,7 +42,7 @@ class Submitting:
         self.prototype: Final = prototype
         self.has_custom: Final = prototype._has_custom
         self.encoder: Final = OrderEncoder(broad, has_custom=self.has_custom, told=told)
-        self.router: Final = RouterCore(
+        self.router: Final = Router(
             shards,
             has_custom=self.has_custom,
             rates=broad,

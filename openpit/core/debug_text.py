@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from openpit.param.decimals import plain
 from openpit.param.words import quoted
 
-__all__ = ["optional", "optional_member", "quoted", "truth"]
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+__all__ = ["optional", "optional_figure", "optional_member", "quoted", "truth"]
 
 
 def optional(text: str | None) -> str:
     """Return a quoted text that may be absent."""
     return "None" if text is None else f"Some({quoted(text)})"
+
+
+def optional_figure(value: Decimal | None) -> str:
+    """Return a decimal that may be absent, in plain notation."""
+    return optional(None if value is None else plain(value))
 
 
 def optional_member(member: object) -> str:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from openpit.core import choices
 from openpit.core.assets import optional_asset_text
-from openpit.core.debug_text import optional, optional_member
+from openpit.core.debug_text import optional, optional_figure, optional_member
 from openpit.core.instrument import Instrument, require_instrument
 from openpit.core.order_terms import OrderMargin, OrderPosition
 from openpit.core.signatures import AnyArguments
 from openpit.param.amounts import TradeAmount
 from openpit.param.classes import is_of
-from openpit.param.decimals import parse_text, plain
+from openpit.param.decimals import parse_text
 from openpit.param.enums import Side
 from openpit.param.guarded import fill_guarded, fill_like, store
 from openpit.param.ids import AccountId
@@ -218,7 +218,7 @@ def _operation_text(
         f"settlement_asset={optional(settlement)}, "
         f"side={optional_member(side)}, "
         f"trade_amount={optional(None if amount is None else repr(amount))}, "
-        f"price={optional(None if price is None else plain(price))})"
+        f"price={optional_figure(price)})"
     )
 
 

@@ -16,7 +16,7 @@ from openpit.pretrade.rejects import AccountBlock
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from openpit.engine.core import EngineCore
+    from openpit.engine.pipeline import EngineCore
     from openpit.param.ids import Asset
 
 __all__ = ["Accounts", "account_value", "group_tier", "group_value"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from openpit.engine.core import EngineCore
 from openpit.engine.custom import CustomPolicy
+from openpit.engine.pipeline import EngineCore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

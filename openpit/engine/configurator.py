@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import EllipsisType
 
-    from openpit.engine.core import EngineCore
+    from openpit.engine.pipeline import EngineCore
     from openpit.param.enums import PnlHaltReason
     from openpit.param.ids import AccountId, Asset
     from openpit.param.values import Pnl

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from openpit.account_adjustment import Adjustment
     from openpit.core.report import ExecutionReport
     from openpit.engine.answers import Checked
-    from openpit.engine.core import EngineCore
+    from openpit.engine.pipeline import EngineCore
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.blocking.engine import ShardedEngine
     from openpit.faces.starting import Plan

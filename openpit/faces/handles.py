@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from openpit.engine.answers import Adjusted, Applied, Checked, DryRun
-    from openpit.engine.core import EngineCore
+    from openpit.engine.pipeline import EngineCore
     from openpit.pretrade.outcomes import AccountAdjustmentOutcome
     from openpit.pretrade.rejects import AccountBlock, Reject
 

@@ -10,7 +10,7 @@ from openpit.router.lifecycle import ShardEvent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openpit.router.core import RouterCore
+    from openpit.router.router import Router
     from openpit.router.stats import ShardStats
 
 __all__ = ["tell"]
@@ -18,7 +18,7 @@ __all__ = ["tell"]
 _log = logging.getLogger("openpit")
 
 
-def tell(router: RouterCore, on_shard_down: Callable[[ShardStats], object] | None) -> None:
+def tell(router: Router, on_shard_down: Callable[[ShardStats], object] | None) -> None:
     """Tell everything that has happened to shards since the last time."""
     news = router.books.news
     while news:

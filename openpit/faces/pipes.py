@@ -14,8 +14,8 @@ from openpit.router.lifecycle import ShardState
 from openpit.shards.process import GONE
 
 if TYPE_CHECKING:
-    from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
+    from openpit.router.router import Router
     from openpit.shards.process import Worker
 
 __all__ = ["Port"]
@@ -51,7 +51,7 @@ class Port:
         """Whether nothing more comes from this shard."""
         return self.link.state in {ShardState.DOWN, ShardState.CLOSED}
 
-    def send(self, router: RouterCore) -> None:
+    def send(self, router: Router) -> None:
         """Write the frames that the link has ready, as far as the pipe takes them."""
         router.books.is_torn = True
         data = self.link.take()
@@ -77,7 +77,7 @@ class Port:
         except OSError:
             self._backlog.clear()  # as above
 
-    def receive(self, router: RouterCore) -> None:
+    def receive(self, router: Router) -> None:
         """Read what is there; a worker that has ended, or sends no frames, is given up."""
         if self.is_over:
             return
@@ -96,7 +96,7 @@ class Port:
             self.give_up(router, "")
         router.books.is_torn = False
 
-    def ended(self, router: RouterCore) -> None:
+    def ended(self, router: Router) -> None:
         """Take what a worker that has ended has left behind, and give it up."""
         before = -1
         while not self.is_over and self.link.bytes_received != before:
@@ -107,7 +107,7 @@ class Port:
             self.give_up(router, "")
             router.books.is_torn = False
 
-    def look_after(self, router: RouterCore) -> None:
+    def look_after(self, router: Router) -> None:
         """Notice a worker's end where there is no descriptor that tells of it."""
         if self.death_fd == GONE and not self.is_over and self.worker.ending(0.0):
             self.ended(router)
@@ -117,7 +117,7 @@ class Port:
         self.command_fd = self.reply_fd = self.death_fd = GONE
         self._backlog.clear()
 
-    def give_up(self, router: RouterCore, why: str) -> None:
+    def give_up(self, router: Router, why: str) -> None:
         """Take that there will be no more replies; without a reason given, the worker has one."""
         ending = self.worker.ending(0.0 if why else _REAP_SECONDS)
         if not ending or self.link.state is not ShardState.CLOSING:

@@ -27,7 +27,7 @@ from openpit.shards.process import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from openpit.engine.core import EngineCore
+    from openpit.engine.pipeline import EngineCore
     from openpit.faces.options import ShardedOptions
     from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.runtime import BuiltinPolicy

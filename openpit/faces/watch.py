@@ -15,8 +15,8 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from openpit.router.core import RouterCore
     from openpit.router.link import ShardLink
+    from openpit.router.router import Router
 
 __all__ = ["STALL_SECONDS", "Watch"]
 
@@ -30,19 +30,15 @@ _SHARE: Final = 0.75
 class Watch:
     """Watches a core's shards for a face; times are seconds by any clock.
 
-    ``slack`` is how late the face may look: a shard's silence counts from that long before it is
-    first seen.
+    A shard's silence counts from when it is first seen: it is never stalled early.
     """
 
-    __slots__ = ("_router", "_seen", "_slack", "_stall_timeout", "_stalled", "_timeout", "due")
+    __slots__ = ("_router", "_seen", "_stall_timeout", "_stalled", "_timeout", "due")
 
-    def __init__(
-        self, router: RouterCore, timeout: float, stall_timeout: float, slack: float = 0.0
-    ) -> None:
+    def __init__(self, router: Router, timeout: float, stall_timeout: float) -> None:
         self._router: Final = router
         self._timeout: Final = timeout
         self._stall_timeout: Final = stall_timeout
-        self._slack: Final = slack
         self._seen: dict[ShardLink, tuple[int, float]] = {}
         self._stalled: dict[ShardLink, float] = {}
         self.due = inf

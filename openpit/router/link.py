@@ -105,7 +105,7 @@ class Books:
         # True while state is half changed. Still set when a face comes next, it tells that an
         # exception came in between, of a signal's handler.
         self.is_torn = False
-        # Drops that have to be over before anything else goes out; see upkeep.let_go().
+        # Drops that have to be over before anything else goes out; see own_commands.let_go().
         self.settling = 0
 
     def give_back(self, counted: Counted | None) -> None:

@@ -18,7 +18,7 @@ from openpit.wire.figures import ASSETS, malformed
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from openpit.engine.core import EngineCore
+    from openpit.engine.pipeline import EngineCore
 
 __all__ = ["administer", "check_administration", "check_configuration", "configure"]
 

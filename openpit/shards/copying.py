@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any, Final
 import dill
 
 from openpit.core.opaque import InProcess
-from openpit.engine.core import EngineCore
 from openpit.engine.custom import CustomPolicy
+from openpit.engine.pipeline import EngineCore
 from openpit.errors import ShardStartError
 from openpit.marketdata.service import MarketDataBuilder, MarketDataService
 from openpit.pretrade.handles import Reservation

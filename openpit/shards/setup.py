@@ -16,7 +16,7 @@ from openpit.engine.builder import build_core
 from openpit.errors import WireError
 from openpit.marketdata.service import MarketDataService
 from openpit.shards.copying import PolicyUnpickler
-from openpit.shards.core import ShardClock, ShardCore
+from openpit.shards.shard import ShardClock, ShardCore
 from openpit.slots import MAX_SHARDS, slot_of, spread_slots
 from openpit.wire import kinds
 from openpit.wire.classes import load, share

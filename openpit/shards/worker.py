@@ -24,7 +24,7 @@ from openpit.wire.limits import START_BYTES
 if TYPE_CHECKING:
     from types import FrameType
 
-    from openpit.shards.core import ShardCore
+    from openpit.shards.shard import ShardCore
     from openpit.wire.frames import Frame
 
 __all__ = ["LOOKS", "READ_BYTES", "await_ready", "main", "serve"]

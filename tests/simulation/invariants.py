@@ -27,8 +27,8 @@ from openpit.errors import (
 )
 from openpit.pretrade.policies.rate_limit import FixedWindows, RateLimitPolicy
 from openpit.router.lifecycle import ShardState
+from openpit.router.own_commands import Drop, Unattended
 from openpit.router.procedures import Ask
-from openpit.router.upkeep import Drop, Unattended
 from openpit.wire import kinds
 
 if TYPE_CHECKING:

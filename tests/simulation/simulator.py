@@ -23,7 +23,7 @@ from openpit.errors import WireError
 from openpit.faces.aio.engine import AsyncShardedEngine
 from openpit.faces.feeds import Feed
 from openpit.router.lifecycle import ShardState
-from openpit.router.upkeep import let_go
+from openpit.router.own_commands import let_go
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from openpit.client.client import Client
-    from openpit.router.core import RouterCore
+    from openpit.router.router import Router
 
 __all__ = ["HANDLES", "Cancelled", "Face", "Register", "Shard", "Stub", "register"]
 
@@ -215,7 +215,7 @@ class Face(Runner):
     def __init__(self, clock: Callable[[], int]) -> None:
         self.clock = clock
         self.client: Client
-        self.router: RouterCore
+        self.router: Router
 
     async def run(self, method: Callable[..., Any], *arguments: Any) -> Any:
         call = method(self.clock(), *arguments)

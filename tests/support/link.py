@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from openpit.client.client import Client
     from openpit.faces.embedded import ReadyShardedEngineBuilder
-    from openpit.router.core import RouterCore
-    from openpit.shards.core import ShardCore
+    from openpit.router.router import Router
+    from openpit.shards.shard import ShardCore
 
     Split = Callable[[bytes], Iterable[bytes]]
 
@@ -79,7 +79,7 @@ class LinkDriver(Runner):
 
     def __init__(self, clock: Callable[[], int], split: Split = whole) -> None:
         self.client: Client
-        self.router: RouterCore
+        self.router: Router
         self.clock = clock
         self.split = split
         self.shards: list[ShardStub] = []

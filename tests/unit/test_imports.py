@@ -148,14 +148,14 @@ def later():
 
 def test_a_circle_and_an_arrow_upward_are_found() -> None:
     graph = {
-        "openpit.engine.core": {"openpit.engine.handles", "openpit.param.ids"},
-        "openpit.engine.handles": {"openpit.engine.core"},
-        "openpit.param.ids": {"openpit.engine.core"},
+        "openpit.engine.pipeline": {"openpit.engine.handles", "openpit.param.ids"},
+        "openpit.engine.handles": {"openpit.engine.pipeline"},
+        "openpit.param.ids": {"openpit.engine.pipeline"},
         "openpit.wire.rows": {"openpit.wire.values", "openpit.param.ids"},
         "openpit.wire.values": set(),
     }
 
     assert circles_in(graph) == {
-        frozenset({"openpit.engine.core", "openpit.engine.handles", "openpit.param.ids"})
+        frozenset({"openpit.engine.pipeline", "openpit.engine.handles", "openpit.param.ids"})
     }
     assert upward_in(graph) == {("param", "engine")}

@@ -129,5 +129,5 @@ def test_importing_the_engine_loads_nothing_heavy() -> None:
         check=True,
     ).stdout.split()
 
-    assert "openpit.engine.core" in loaded
+    assert "openpit.engine.pipeline" in loaded
     assert [name for name in HEAVY if name in loaded] == []

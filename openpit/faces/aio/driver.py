@@ -15,26 +15,19 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import EngineClosed
-from openpit.faces.ends import Ends
-from openpit.faces.feeds import Feed
-from openpit.faces.forks import let_go_in_copies
+from openpit.faces.aio.loop import LEAVE_SECONDS, ended, forget, let_go, readable, set_once
+from openpit.faces.driver import Driver
 from openpit.faces.news import tell
-from openpit.faces.pipes import Port
 from openpit.faces.watch import STALL_SECONDS, Watch
-from openpit.router.calls import INTERRUPTED
-from openpit.router.link import Runner
 from openpit.shards.process import GONE
 from openpit.wire.limits import MARKET_BACKLOG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from openpit.client.client import Client
-    from openpit.marketdata.service import MarketDataService
+    from openpit.faces.pipes import Port
     from openpit.router.calls import Call
-    from openpit.router.core import RouterCore
     from openpit.router.stats import ShardStats
-    from openpit.shards.process import Worker
 
 __all__ = ["AsyncDriver"]
 
@@ -51,17 +44,11 @@ never early.
 LIVENESS_SECONDS: Final = 0.2
 """How often a worker is looked at whose end no descriptor tells."""
 
-LEAVE_SECONDS: Final = 1.0
-"""How long the interpreter's end waits for a loop that runs in another thread still."""
-
 _MILLISECONDS: Final = 1000.0
 
 
-class AsyncDriver(Runner):
+class AsyncDriver(Driver):
     """Runs the core's calls on the event loop that it was made on."""
-
-    client: Client
-    router: RouterCore
 
     def __init__(
         self,
@@ -72,45 +59,35 @@ class AsyncDriver(Runner):
         stall_timeout: float = STALL_SECONDS,
         on_shard_down: Callable[[ShardStats], object] | None = None,
     ) -> None:
-        self.clock: Final = clock
-        self._timeout: Final = timeout
-        self._max_wait: Final = max_wait
-        self._stall_timeout: Final = stall_timeout
-        self._on_shard_down: Final = on_shard_down
         self._loop: Final = asyncio.get_running_loop()
         self._thread: Final = get_ident()
-        self._ports: list[Port] = []
         self._flush_is_due = False
         self._waiting: set[Call] = set()
         self._deadlines: dict[Call, tuple[float, float]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._look_every = min(timeout, max_wait or timeout) / _LOOKS_PER_TIMEOUT
-        self._feeds: list[Feed] = []
         self._watched: list[int] = []  # descriptors that the loop may be polling
-        self._ends = Ends(self, timeout)
-        self._ends.unused = partial(_let_go, self._loop, self._thread, self._watched)
+        super().__init__(
+            clock,
+            timeout=timeout,
+            max_wait=max_wait,
+            stall_timeout=stall_timeout,
+            on_shard_down=on_shard_down,
+        )
+        self._ends.unused = partial(let_go, self._loop, self._thread, self._watched)
 
-    def attach(self, client: Client, workers: list[Worker]) -> None:
-        """Take the router, and a worker for each of its links."""
-        self.client = client
-        self.router = router = client.router
-        self._watch = Watch(router, self._timeout, self._stall_timeout)
-        self._is_told = all(worker.death_fd is not None for worker in workers)
+    def _listen(self) -> None:
+        self._watch = Watch(self.router, self._timeout, self._stall_timeout)
         if not self._is_told:
             self._look_every = min(self._look_every, LIVENESS_SECONDS)
         this = weakref.ref(self)
-        for place, (link, worker) in enumerate(zip(router.links, workers, strict=True)):
-            link.pid = worker.pid
-            port = Port(link, worker)
-            self._ends.workers.append(worker)
-            self._ports.append(port)
+        for place, port in enumerate(self._ports):
             # The loop must not keep an engine alive that nobody holds any more.
-            self._loop.add_reader(port.reply_fd, _readable, this, place)
+            self._loop.add_reader(port.reply_fd, readable, this, place)
             self._watched += (port.reply_fd, port.command_fd)
             if port.death_fd != GONE:
-                self._loop.add_reader(port.death_fd, _ended, this, place)
+                self._loop.add_reader(port.death_fd, ended, this, place)
                 self._watched.append(port.death_fd)
-        let_go_in_copies(self)
 
     # --- calls ---------------------------------------------------------------------------------
 
@@ -231,10 +208,7 @@ class AsyncDriver(Runner):
 
         Cancellation comes at an ``await`` and harms nothing; ^C may, where no runner makes it one.
         """
-        self.router.stop_procedures()
-        for port in self._ports:
-            port.give_up(self.router, INTERRUPTED)
-        self.router.books.is_torn = False
+        self._give_up_all()
         for port in self._ports:
             self._after(port)
 
@@ -254,7 +228,7 @@ class AsyncDriver(Runner):
             tell(self.router, self._on_shard_down)
 
     def _unwatch(self, port: Port) -> None:
-        _forget(
+        forget(
             self._loop, [fd for fd in (port.reply_fd, port.command_fd, port.death_fd) if fd != GONE]
         )
 
@@ -320,11 +294,6 @@ class AsyncDriver(Runner):
                     call.expire(f"not up within {seconds:g} s")
         for call in calls:
             call.result()
-
-    def follow(self, services: Sequence[MarketDataService]) -> None:
-        """Pass on all that the services hold, and every change from now on."""
-        for place, service in enumerate(services):
-            self._feeds.append(Feed(self, place, service))
 
     def pass_on(self, service: int, operation: object) -> None:
         """Send a change of market data to every shard, ahead of the next order."""
@@ -400,8 +369,7 @@ class AsyncDriver(Runner):
             self._mend()
         if router.books.is_closed:
             return
-        for link in router.books.stalled:  # it has had its time
-            self._ports[link.number].worker.kill()
+        self._kill_stalled()
         call = router.close(self.clock())
         self._flush()
         try:
@@ -409,8 +377,7 @@ class AsyncDriver(Runner):
                 await self._wait(call)
             await self._ended()
         finally:
-            for feed in self._feeds:
-                feed.end()
+            self._end_feeds()
             for link in router.links:
                 router.lose(link, "")
             self._wake()
@@ -430,7 +397,7 @@ class AsyncDriver(Runner):
             if port.death_fd == GONE:
                 continue
             ended = self._loop.create_future()
-            self._loop.add_reader(port.death_fd, _set_once, ended)
+            self._loop.add_reader(port.death_fd, set_once, ended)
             try:
                 async with asyncio.timeout_at(at):
                     await ended
@@ -442,8 +409,7 @@ class AsyncDriver(Runner):
     def retire(self) -> bool:
         """Be closed at once, and use no descriptor any more; tell whether the loop polls none."""
         router, loop = self.router, self._loop
-        for link in router.books.stalled:
-            self._ports[link.number].worker.kill()
+        self._kill_stalled()
         router.retire()
         for port in self._ports:
             port.close()
@@ -467,9 +433,7 @@ class AsyncDriver(Runner):
 
     def disown(self) -> None:
         """Be closed, in a forked copy of this process; its loop is the other's still."""
-        self.router.abandon_shards()
-        for worker in self._ends.workers:
-            worker.disown()
+        self._disown_workers()
         self._ends.forget()
 
     def discard(self) -> None:
@@ -477,50 +441,10 @@ class AsyncDriver(Runner):
         self._ends.forget()
         if self._timer is not None:
             self._timer.cancel()
-        _forget(self._loop, self._watched)
+        forget(self._loop, self._watched)
         self._watched.clear()
 
 
 def loop_closed() -> EngineClosed:
     """Return the error of a call whose engine's event loop has ended."""
     return EngineClosed("the event loop of this engine is closed")
-
-
-def _forget(loop: asyncio.AbstractEventLoop, descriptors: list[int]) -> None:
-    for fd in descriptors:
-        loop.remove_reader(fd)
-        loop.remove_writer(fd)
-
-
-def _let_go(loop: asyncio.AbstractEventLoop, thread: int, descriptors: list[int]) -> None:
-    """Have the loop of an engine that nobody holds any more forget its descriptors."""
-    if loop.is_closed():
-        return
-    if get_ident() == thread or not loop.is_running():
-        _forget(loop, descriptors)
-        return
-    left = Event()
-
-    def leave() -> None:
-        _forget(loop, descriptors)
-        left.set()
-
-    loop.call_soon_threadsafe(leave)
-    left.wait(LEAVE_SECONDS)
-
-
-def _readable(driver: weakref.ref[AsyncDriver], place: int) -> None:
-    this = driver()
-    if this is not None:
-        this.readable(place)
-
-
-def _ended(driver: weakref.ref[AsyncDriver], place: int) -> None:
-    this = driver()
-    if this is not None:
-        this.ended(place)
-
-
-def _set_once(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

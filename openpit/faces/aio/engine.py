@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
     from openpit.pretrade.narrowed_start import AsyncStartResult
     from openpit.pretrade.results import PostTradeResult
-    from openpit.router.core import RouterCore
+    from openpit.router.router import Router
     from openpit.router.stats import ShardStats
 
 __all__ = ["AsyncShardedEngine"]
@@ -62,7 +62,7 @@ class AsyncShardedEngine(Opaque):
     __module__ = "openpit"
 
     _client: Client
-    _router: RouterCore
+    _router: Router
     _driver: AsyncDriver
 
     @classmethod

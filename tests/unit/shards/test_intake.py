@@ -14,8 +14,8 @@ from openpit.errors import WireError
 from openpit.marketdata.service import MarketDataService
 from openpit.pretrade import AccountBlock
 from openpit.pretrade.policies import build_order_validation
-from openpit.shards.core import ShardClock, ShardCore
 from openpit.shards.intake import Intake
+from openpit.shards.shard import ShardClock, ShardCore
 from openpit.wire import figures, kinds
 from openpit.wire.frames import FrameReader, frames, pack
 from openpit.wire.values import encode

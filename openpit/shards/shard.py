@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.engine.answers import Applied, Checked, DryRun
-    from openpit.engine.core import EngineCore
+    from openpit.engine.pipeline import EngineCore
     from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.rejects import Reject
     from openpit.wire.frames import Frame

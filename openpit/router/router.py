@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from openpit.errors import EngineClosed, WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.link import Books, ShardLink
+from openpit.router.own_commands import Drop, Owed, QuoteChange, Start, let_go, say_goodbye
 from openpit.router.procedures import Ask, Procedures, WideCall, arm
-from openpit.router.upkeep import Drop, Owed, Quote, Start, let_go, say_goodbye
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_start
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from openpit.router.link import Entry, Handles, Reply, Runner
     from openpit.router.rates import BroadRates
 
-__all__ = ["RouterCore", "check_time", "closed"]
+__all__ = ["Router", "check_time", "closed"]
 
 ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
@@ -49,7 +49,7 @@ _MALFORMED: Final = (
 )
 
 
-class RouterCore:
+class Router:
     """Shards, the calls in flight to them, and the state that spans them.
 
     ``has_custom`` tells whether a policy may arm the engine-wide block when it rolls back,
@@ -348,7 +348,7 @@ class RouterCore:
         self.books.is_torn = True
         for link in self.links:
             if link.is_up or link.is_stalled:  # one that goes on must not have missed any
-                entry = Quote()
+                entry = QuoteChange()
                 entry.packed = packed
                 link.stage(entry)
         self.books.is_torn = False

@@ -31,10 +31,10 @@ from openpit.pretrade.policies import (
     build_rate_limit,
     build_spot_funds,
 )
-from openpit.shards import core as shard_core
+from openpit.shards import shard as shard_core
 from openpit.shards.copying import dump_policies
-from openpit.shards.core import ShardClock, ShardCore
 from openpit.shards.setup import start_shard
+from openpit.shards.shard import ShardClock, ShardCore
 from openpit.slots import slot_of, spread_slots
 from openpit.wire import frames as wire
 from openpit.wire import kinds

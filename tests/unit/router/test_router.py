@@ -34,7 +34,7 @@ from openpit.wire.failures import failure_row
 from openpit.wire.frames import frame, pack, pack_rows
 
 if TYPE_CHECKING:
-    from openpit.router.core import RouterCore
+    from openpit.router.router import Router
 
 DONE_WAITING = "no answer within 5 s"
 
@@ -179,7 +179,7 @@ def test_bytes_of_no_frame_end_the_connection() -> None:
 # --- the start of a shard ----------------------------------------------------------------------
 
 
-def start_of(number: int = 0) -> tuple[RouterCore, ShardLink, Any]:
+def start_of(number: int = 0) -> tuple[Router, ShardLink, Any]:
     ready = Engine.builder().clock(lambda: NOW).account_sync().builtin(build_order_validation())
     prototype = build_core(ready._policies or [], lambda: NOW, None)
     client = Client(1, prototype, handles=BLOCKING, runner=Runner())

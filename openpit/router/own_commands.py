@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openpit.router.link import Books, ShardLink
     from openpit.router.procedures import Procedures
 
-__all__ = ["Close", "Drop", "Goodbye", "Owed", "Quote", "Start", "let_go", "say_goodbye"]
+__all__ = ["Close", "Drop", "Goodbye", "Owed", "QuoteChange", "Start", "let_go", "say_goodbye"]
 
 Reply = tuple[Any, ...]
 
@@ -54,7 +54,7 @@ class Owed(Unattended):
     __slots__ = ()
 
 
-class Quote(Unattended):
+class QuoteChange(Unattended):
     """A change of market data."""
 
     __slots__ = ()
