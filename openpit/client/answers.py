@@ -41,7 +41,8 @@ ROUTER: Final = "Router"
 """The policy name in the rejects of orders that could not be checked."""
 
 Reply = tuple[Any, ...]
-Read = Callable[["ShardLink", "int | None", Reply], Any]
+Read = Callable[["ShardLink", "int | None", int, Reply], Any]
+"""Makes a result of a reply: by whom, for which account, to which command, and what it says."""
 
 
 def denial(shard: int, why: str) -> list[Reject]:
@@ -55,39 +56,39 @@ def denial(shard: int, why: str) -> list[Reject]:
 
 def _raised(link: ShardLink, reply: Reply) -> Raised:
     """Return what the shard raised: of the replies to a command, the one that is no answer."""
-    return Raised(read_failure(reply[2:], link.number))
+    return Raised(read_failure(reply[1:], link.number))
 
 
 # --- checks ------------------------------------------------------------------------------------
 
 
-def read_execute(link: ShardLink, account: int | None, reply: Reply) -> ExecuteResult:
+def read_execute(link: ShardLink, account: int | None, seq: int, reply: Reply) -> ExecuteResult:
     """Return the result of an order's main stage."""
     kind = reply[0]
     if kind == kinds.ACCEPTED:
         return ExecuteResult._of(link.handles.local._of(link), ())
     if kind == kinds.RESERVED:
-        return ExecuteResult._of(link.handles.held._of(link, account, *reply[1:]), ())
+        return ExecuteResult._of(link.handles.held._of(link, account, seq, *reply[1:]), ())
     if kind in _REJECTIONS:
-        return ExecuteResult._of(None, DecodedRejects(reply[2]))
+        return ExecuteResult._of(None, DecodedRejects(reply[1]))
     raise _raised(link, reply)
 
 
 _REJECTIONS: Final = frozenset({kinds.REJECTED, kinds.REJECTED_UNCOUNTED})
 
 
-def _read_start(link: ShardLink, account: int | None, reply: Reply) -> StartResult:
+def _read_start(link: ShardLink, account: int | None, seq: int, reply: Reply) -> StartResult:
     if reply[0] == kinds.STARTED:
-        return StartResult._of(link.handles.request._of(link, account, reply[1]), ())
+        return StartResult._of(link.handles.request._of(link, account, seq), ())
     if reply[0] in _REJECTIONS:
-        return StartResult._of(None, DecodedRejects(reply[2]))
+        return StartResult._of(None, DecodedRejects(reply[1]))
     raise _raised(link, reply)
 
 
-def _read_dry(link: ShardLink, _account: int | None, reply: Reply) -> DryRunReport:
+def _read_dry(link: ShardLink, _account: int | None, _seq: int, reply: Reply) -> DryRunReport:
     if reply[0] != kinds.DRY:
         raise _raised(link, reply)
-    _, _, rejects, lock, rows, block = reply
+    _, rejects, lock, rows, block = reply
     return DryRunReport._of(
         None if rejects is None else DecodedRejects(rejects),
         lock_of(lock),
@@ -96,15 +97,15 @@ def _read_dry(link: ShardLink, _account: int | None, reply: Reply) -> DryRunRepo
     )
 
 
-def _read_drop_copy(link: ShardLink, account: int | None, reply: Reply) -> DropCopyResult:
+def _read_drop_copy(link: ShardLink, account: int | None, seq: int, reply: Reply) -> DropCopyResult:
     if reply[0] == kinds.RECORDED:
-        _, handle, is_held, lock, rows, block, is_blocked = reply
+        _, is_held, lock, rows, block, is_blocked = reply
         operation = link.handles.operation._of(
-            link, account, handle, is_held, lock, rows, block=block, is_blocked=is_blocked
+            link, account, seq, is_held, lock, rows, block=block, is_blocked=is_blocked
         )
         return DropCopyResult._of(operation, ())
     if reply[0] in _REJECTIONS:
-        return DropCopyResult._of(None, DecodedRejects(reply[2]))
+        return DropCopyResult._of(None, DecodedRejects(reply[1]))
     raise _raised(link, reply)
 
 
@@ -143,13 +144,15 @@ CHECKS: Final[dict[int, Check]] = {
 # --- what has no answer but the shard's ----------------------------------------------------------
 
 
-def read_reported(link: ShardLink, _account: int | None, reply: Reply) -> PostTradeResult:
+def read_reported(
+    link: ShardLink, _account: int | None, _seq: int, reply: Reply
+) -> PostTradeResult:
     """Return the result of an execution report."""
     if reply[0] == kinds.DONE:
         return PostTradeResult._of((), (), ())
     if reply[0] != kinds.REPORTED:
         raise _raised(link, reply)
-    _, _, blocks, pnls, rows = reply
+    _, blocks, pnls, rows = reply
     return PostTradeResult._of(
         [read_block(row) for row in blocks] if blocks else [],
         [pnl_of(row) for row in pnls] if pnls else [],
@@ -158,12 +161,12 @@ def read_reported(link: ShardLink, _account: int | None, reply: Reply) -> PostTr
 
 
 def read_adjusted(
-    link: ShardLink, _account: int | None, reply: Reply
+    link: ShardLink, _account: int | None, _seq: int, reply: Reply
 ) -> AccountAdjustmentBatchResult:
     """Return the result of a batch of adjustments."""
     if reply[0] != kinds.ADJUSTED:
         raise _raised(link, reply)
-    _, _, failed_index, rejects, rows, blocks = reply
+    _, failed_index, rejects, rows, blocks = reply
     return AccountAdjustmentBatchResult._of(
         failed_index,
         DecodedRejects(rejects),
@@ -172,12 +175,12 @@ def read_adjusted(
     )
 
 
-def read_value(link: ShardLink, _account: int | None, reply: Reply) -> Any:
+def read_value(link: ShardLink, _account: int | None, _seq: int, reply: Reply) -> Any:
     """Return what an administrative command answered, None for a command that only does."""
     if reply[0] == kinds.DONE:
         return None
     if reply[0] == kinds.ANSWER:
-        return decode(reply[2])
+        return decode(reply[1])
     raise _raised(link, reply)
 
 

@@ -58,12 +58,12 @@ class ExecutePart(RowsPart):
             results[index] = result
         call.settle(count)
 
-    def replied(self, link: ShardLink, reply: Reply) -> None:
-        place = reply[1] - self.first
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
+        place = seq - self.first
         call: ExecuteMany = self.call
         kind = reply[0]
         if place != self.answered or self.is_over or call.done or kind not in _USUAL:
-            super().replied(link, reply)
+            super().replied(link, seq, reply)
             return
         # What is_wanted() and take() do, spelt out: the hot path of whatever holds funds.
         self.answered = place + 1
@@ -71,13 +71,13 @@ class ExecutePart(RowsPart):
         result = _new(ExecuteResult)
         try:
             if kind == RESERVED:
-                _, handle, is_held, lock, rows = reply
+                _, is_held, lock, rows = reply
                 result._rejects = ()
                 result._reservation = link.handles.held._of(
-                    link, call.orders[index]._account_, handle, is_held, lock, rows
+                    link, call.orders[index]._account_, seq, is_held, lock, rows
                 )
             else:
-                result._rejects = DecodedRejects(reply[2])
+                result._rejects = DecodedRejects(reply[1])
                 result._reservation = None
         except BaseException as error:  # noqa: BLE001 - as in take()
             call.put_failure(index, error)
@@ -85,9 +85,9 @@ class ExecutePart(RowsPart):
             call.results[index] = result
             call.settle(1)
 
-    def read(self, link: ShardLink, index: int, reply: Reply, *, is_wanted: bool) -> Any:
+    def read(self, link: ShardLink, index: int, seq: int, reply: Reply, *, is_wanted: bool) -> Any:
         account = self.call.orders[index]._account_ if is_wanted else None
-        return read_execute(link, account, reply)
+        return read_execute(link, account, seq, reply)
 
 
 class ExecuteMany(RowsCall):
@@ -97,14 +97,15 @@ class ExecuteMany(RowsCall):
     before it is, so the face has it done on its own, tells :meth:`judged` and calls :meth:`resume`.
     """
 
-    __slots__ = ("_counts_nothing", "_position", "_times", "orders", "stopped_at")
+    __slots__ = ("_counts_nothing", "_is_timed", "_position", "_times", "orders", "stopped_at")
 
     method = "execute_pre_trade_many"
     lets_go = True
     part = ExecutePart
 
     def __init__(self, client: Submitting, orders: Sequence[Order], times: Sequence[int]) -> None:
-        super().__init__(client, len(orders))
+        super().__init__(client, len(orders), times[0] if times else 0)
+        self._is_timed = len({*times}) > 1
         self.orders = orders
         self.stopped_at: int | None = None
         self._times = times
@@ -146,7 +147,7 @@ class ExecuteMany(RowsCall):
             rows, indexes, counts = parts[number]
             now = times[position]
             if window is None:
-                rows.append(order_row(now, order))
+                rows.append(order_row(order))
             else:
                 if now == counted_at:
                     broker += 1
@@ -157,7 +158,7 @@ class ExecuteMany(RowsCall):
                     counted_at = now
                     counted = now, ((window._broker, now, window._broker.opening),)
                 counts.append(counted)
-                rows.append(counted_row(now, order, broker, 0))
+                rows.append(counted_row(order, broker, 0))
             indexes.append(position)
             position += 1
             if len(rows) == limit:
@@ -243,6 +244,10 @@ class ExecuteMany(RowsCall):
         self.done = False
         self._left = len(self.orders) - self._position + 1
         return self
+
+    def times_of(self, indexes: Sequence[int]) -> Sequence[int]:
+        times = self._times
+        return [times[index] for index in indexes] if self._is_timed else ()
 
     def missing(self, index: int, shard: int, why: str, error: Exception) -> None:
         self.put(index, CHECKS[EXECUTE].denied(shard, why))

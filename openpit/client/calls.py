@@ -31,6 +31,7 @@ class CommandCall(Call):
         self,
         link: ShardLink,
         account: int | None,
+        now: int,
         packed: bytes,
         read: Read,
         check: Check | None = None,
@@ -44,6 +45,8 @@ class CommandCall(Call):
         self.error = None
         self.waiter = None
         self.count = 1
+        self.now = now
+        self.times = ()
         self.packed = packed
         self.link = link
         self.account = account
@@ -52,11 +55,11 @@ class CommandCall(Call):
         self.counted = counted
         self.expected = EXPECTED[read]
 
-    def replied(self, link: ShardLink, reply: Reply) -> None:
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         if reply[0] == kinds.REJECTED_UNCOUNTED:
             self.books.give_back(self.counted)
         try:
-            value = self.read(link, self.account, reply)
+            value = self.read(link, self.account, seq, reply)
         except Raised as raised:
             self.fail(raised.error)
         except WireError:
@@ -67,7 +70,7 @@ class CommandCall(Call):
             self.finish(value)
 
     def replied_run(self, link: ShardLink, kind: int, seq: int, count: int) -> None:
-        self.replied(link, (kind, seq, count))
+        self.replied(link, seq, (kind, count))
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         if not sent:

@@ -144,8 +144,12 @@ class Part(Entry):
 
     __slots__ = ("answered", "call", "indexes", "is_over")
 
-    def __init__(self, call: ManyCall, indexes: Sequence[int], packed: bytes, count: int) -> None:
+    def __init__(
+        self, call: ManyCall, indexes: Sequence[int], packed: bytes, count: int, now: int
+    ) -> None:
         self.is_sent = True
+        self.now = now
+        self.times = ()
         self.call: Any = call
         self.indexes = indexes
         self.packed = packed
@@ -200,12 +204,11 @@ class Part(Entry):
         self.answered = place + count
         return not (self.is_over or self.call.done)
 
-    def take(self, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool) -> None:
+    def take(self, place: int, link: ShardLink, seq: int, reply: Reply, *, is_wanted: bool) -> None:
         """Take the reply to one item; its result goes to ``self.call`` if that wants it."""
         raise NotImplementedError
 
-    def replied(self, link: ShardLink, reply: Reply) -> None:
-        seq = reply[1]
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         place = seq - self.first
         if place == self.answered and not (self.is_over or self.call.done):
             self.answered = place + 1  # what is_wanted() does, spelt out for the hot path
@@ -213,7 +216,7 @@ class Part(Entry):
         else:
             is_wanted = self.is_wanted(seq, 1)
         try:
-            self.take(place, link, reply, is_wanted=is_wanted)
+            self.take(place, link, seq, reply, is_wanted=is_wanted)
         except WireError:
             self.answered = place  # it is none: the item is lost with the shard
             raise
@@ -226,12 +229,13 @@ _Rows = tuple[list[Any], list[int], list["Counted | None"]]
 class RowsCall(ManyCall):
     """A call whose items are a row each, collected for each shard until a frame is full."""
 
-    __slots__ = ("rows",)
+    __slots__ = ("now", "rows")
 
     part: type[RowsPart]
 
-    def __init__(self, client: Submitting, items: int) -> None:
+    def __init__(self, client: Submitting, items: int, now: int) -> None:
         super().__init__(client, items)
+        self.now = now
         self.rows: list[_Rows] = [([], [], []) for _ in client.router.links]
 
     def submit_all(self) -> None:
@@ -263,10 +267,15 @@ class RowsCall(ManyCall):
     def _submit(
         self, number: int, indexes: list[int], packed: bytes, counts: list[Counted | None]
     ) -> None:
-        part = self.part(self, indexes, packed, len(indexes))
+        part = self.part(self, indexes, packed, len(indexes), self.now)
+        part.times = self.times_of(indexes)
         part.counts = counts
         router = self.client.router
         router.submit(router.links[number], part)
+
+    def times_of(self, indexes: Sequence[int]) -> Sequence[int]:
+        """Return the times of items that have one each."""
+        return ()
 
 
 class RowsPart(Part):
@@ -280,17 +289,17 @@ class RowsPart(Part):
         for counted in self.counts:
             self.call.books.give_back(counted)
 
-    def read(self, link: ShardLink, index: int, reply: Reply, *, is_wanted: bool) -> Any:
+    def read(self, link: ShardLink, index: int, seq: int, reply: Reply, *, is_wanted: bool) -> Any:
         """Return the result of an item; Raised if its shard raised."""
         raise NotImplementedError
 
-    def take(self, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool) -> None:
+    def take(self, place: int, link: ShardLink, seq: int, reply: Reply, *, is_wanted: bool) -> None:
         if reply[0] == kinds.REJECTED_UNCOUNTED and self.counts:
             self.call.books.give_back(self.counts[place])
         call = self.call
         index = self.indexes[place]
         try:
-            result = self.read(link, index, reply, is_wanted=is_wanted)
+            result = self.read(link, index, seq, reply, is_wanted=is_wanted)
         except Raised as raised:
             if is_wanted:
                 call.put_failure(index, raised.error)

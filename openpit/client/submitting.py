@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from openpit.client.delivery import DELIVERY
 from openpit.client.orders import OrderEncoder
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.router.rates import BroadRates
@@ -47,6 +48,7 @@ class Submitting:
             has_custom=self.has_custom,
             rates=broad,
             ready=self.encoder.share,
+            delivery=DELIVERY,
             handles=handles,
             runner=runner,
             credit=credit,

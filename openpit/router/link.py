@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from openpit.errors import EngineClosed, ShardDown, ShardStalled
 from openpit.router.lifecycle import ShardEvent, ShardState, after
 from openpit.router.stats import ShardStats
-from openpit.wire.frames import FrameReader, frames
+from openpit.wire.frames import FrameReader, Op, body_of, command_frame
+from openpit.wire.limits import BATCH_BYTES, REPLY_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from openpit.router.rates import BroadRates, Counted
 
-__all__ = ["Books", "Entry", "Expected", "Handles", "Reply", "Runner", "ShardLink"]
+__all__ = ["Books", "Delivery", "Entry", "Expected", "Handles", "Reply", "Runner", "ShardLink"]
 
 Reply = tuple[Any, ...]
 
@@ -31,8 +32,10 @@ class Expected(NamedTuple):
 class Entry:
     """Consecutive commands to one shard."""
 
-    __slots__ = ("count", "expected", "first", "is_sent", "packed")
+    __slots__ = ("count", "expected", "first", "is_sent", "now", "packed", "times")
 
+    op: int = Op.MESSAGES  # anything else is the router's own, and a batch of its own
+    flags: int = 0
     holds_up_all = False  # whether calls to all other shards may have to wait for the answer
     is_whole_call = False  # then it is refused at once where nothing may wait for credit
 
@@ -40,16 +43,22 @@ class Entry:
     count: int  # how many commands
     first: int  # sequence number of the first, once they are on their way
     packed: bytes  # the commands, until they are on their way
+    now: int  # the time of the commands, in nanoseconds
+    times: Sequence[int]  # that of each, where they have one each
     expected: Expected  # what may answer each of the commands
 
-    def replied(self, link: ShardLink, reply: Reply) -> None:
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         """Take the reply to one of the commands."""
         raise NotImplementedError
 
     def replied_run(self, link: ShardLink, kind: int, seq: int, count: int) -> None:
         """Take one reply to several of the commands."""
         for number in range(seq, seq + count):
-            self.replied(link, (kind, number, 1))
+            self.replied(link, number, (kind, 1))
+
+    def confirmed(self, link: ShardLink) -> None:
+        """Take that a batch of the router's own has been carried out."""
+        raise NotImplementedError
 
     def hold_back(self, link: ShardLink, seq: int, count: int) -> None:
         """Learn that replies to some of the commands have come, and will be delivered later."""
@@ -121,6 +130,19 @@ class Books:
         return [link for link in self.links if link.holds_up_all]
 
 
+class Delivery(NamedTuple):
+    """What a client does with the body of a batch of replies, which the router does not open.
+
+    Both take the link, the number of the batch's first command and their count, and the body;
+    both raise WireError where it holds no replies to these commands. The first delivers them to
+    the entries in flight and takes those off that are done. The second keeps them back, and
+    returns what delivers them.
+    """
+
+    receive: Callable[[ShardLink, int, int, bytes], None]
+    hold_back: Callable[[ShardLink, int, int, bytes], Callable[[], None]]
+
+
 class Handles(NamedTuple):
     """The classes of the handles that a face gives out: the client's, not looked at here."""
 
@@ -148,13 +170,12 @@ class ShardLink:
     """The router's end of one shard. No I/O: :meth:`take` gives the bytes that are to be sent."""
 
     __slots__ = (
-        "_pieces",
-        "_staged_from",
+        "_unsealed",
         "answered",
+        "batches",
         "books",
         "bytes_received",
         "bytes_sent",
-        "causes",
         "credits",
         "dropped",
         "handles",
@@ -193,27 +214,25 @@ class ShardLink:
         self.dropped: Final = books.dropped
         self.next_seq = 0
         self.answered = 0
-        # Of the engine-wide block that the reply to come has armed.
-        self.causes: tuple[bool, bool] | None = None
-        self.reader: Final = FrameReader()
+        # What is on its way: op, first sequence number and count of each.
+        self.batches: deque[tuple[int, int, int]] = deque()
+        self.reader: Final = FrameReader(limit=REPLY_BYTES)
         # What a stalled shard is told first when it answers again: an engine-wide block that was
         # armed meanwhile, and handles that nobody holds any more.
-        self.owed_causes: tuple[bool, bool] | None = None
+        self.owed_causes = 0
         self.owed_drops: list[int] = []
-        self._pieces: list[tuple[bytes, int]] = []
-        self._staged_from = 0
+        self._unsealed: list[Entry] = []
         self.bytes_sent = 0
         self.bytes_received = 0
 
     def stage(self, entry: Entry) -> None:
-        """Put an entry's commands into the next frame and wait for their replies."""
+        """Put an entry's commands into the next batch and wait for their replies."""
         count = entry.count
         entry.first = self.next_seq
         self.next_seq += count
         self.in_flight += count
         self.pending.append(entry)
-        self._pieces.append((entry.packed, count))
-        entry.packed = b""
+        self._unsealed.append(entry)
 
     def pump(self) -> None:
         """Stage what waited for credit, as far as it goes."""
@@ -230,22 +249,45 @@ class ShardLink:
     @property
     def has_output(self) -> bool:
         """Whether :meth:`take` has anything to give."""
-        return bool(self._pieces)
+        return bool(self._unsealed)
 
     @property
     def staged(self) -> int:
         """How many entries :meth:`take` has to give."""
-        return len(self._pieces)
+        return len(self._unsealed)
 
     def take(self) -> bytes:
-        """Return the frames of everything staged since the last call."""
-        pieces = self._pieces
-        if not pieces:
+        """Return the frames of everything staged since the last call, in the fewest batches."""
+        entries = self._unsealed
+        if not entries:
             return b""
-        data = frames(self._staged_from, pieces)
-        self._pieces = []
-        self._staged_from = self.next_seq
+        if len(entries) == 1:
+            data = self._sealed(entries)
+        else:
+            data = b"".join([self._sealed(batch) for batch in _batches(entries)])
+        self._unsealed = []
         self.bytes_sent += len(data)
+        return data
+
+    def _sealed(self, entries: Sequence[Entry]) -> bytes:
+        """Return the frame of a batch."""
+        first = entries[0].first
+        op, flags, now, times = entries[0].op, entries[0].flags, entries[0].now, entries[0].times
+        if len(entries) == 1:
+            count = entries[0].count
+            pieces = [(entries[0].packed, count)]
+        else:
+            count = entries[-1].first + entries[-1].count - first
+            pieces = [(entry.packed, entry.count) for entry in entries]
+            if any(entry.times or entry.now != now for entry in entries):
+                times = [
+                    time for entry in entries for time in entry.times or [entry.now] * entry.count
+                ]
+        body = body_of(pieces, count) if op == Op.MESSAGES else b""
+        data = command_frame(self.number, first, count, now, body, op=op, flags=flags, times=times)
+        self.batches.append((op, first, count))
+        for entry in entries:
+            entry.packed = b""
         return data
 
     def happen(self, event: ShardEvent) -> None:
@@ -263,10 +305,11 @@ class ShardLink:
         entries = [(entry, True) for entry in self.pending]
         entries += [(entry, False) for entry in self.waiting]
         self.owed_drops.clear()
-        self.owed_causes = None
+        self.owed_causes = 0
         self.pending.clear()
         self.waiting.clear()
-        self._pieces = []
+        self.batches.clear()
+        self._unsealed = []
         self.in_flight = 0
         return entries
 
@@ -309,3 +352,20 @@ class ShardLink:
             bytes_received=self.bytes_received,
             why=self.why,
         )
+
+
+def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Return the fewest batches of entries that fit into a frame each."""
+    batches: list[list[Entry]] = []
+    size = BATCH_BYTES + 1  # the first entry begins a batch
+    for entry in entries:
+        here = len(entry.packed) + _TIME_BYTES * entry.count
+        size += here
+        if size > BATCH_BYTES or entry.op != Op.MESSAGES or batches[-1][0].op != Op.MESSAGES:
+            batches.append([])
+            size = here
+        batches[-1].append(entry)
+    return batches
+
+
+_TIME_BYTES: Final = 8

@@ -16,9 +16,9 @@ import traceback
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from openpit.errors import WireError
-from openpit.shards.setup import first_command, start_shard
+from openpit.shards.setup import read_hello, start_shard
 from openpit.wire import kinds
-from openpit.wire.frames import FrameReader, frame, pack
+from openpit.wire.frames import FrameReader, pack, reply_frame
 from openpit.wire.limits import START_BYTES
 
 if TYPE_CHECKING:
@@ -188,19 +188,20 @@ def _hello(command_fd: int, reply_fd: int) -> tuple[ShardCore, list[Frame]] | No
         if not data:
             return None
         arrived = reader.feed(data)
-    hello, commands = first_command(arrived[0])
+    head, _ = arrived[0]
+    hello = read_hello(arrived[0])
     try:
         core, lacking = start_shard(hello, reader)
     except Exception as error:  # noqa: BLE001 - a policy's: the router tells it to whoever builds
         if _state.is_copy:
             _end_copy()
         text = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
-        _write(reply_fd, frame(0, pack((kinds.REFUSED, 0, text)), 1))
+        _write(reply_fd, reply_frame(head, pack(((kinds.REFUSED, text),))))
         return None
     if _state.is_copy:
         _end_copy()
-    _write(reply_fd, frame(0, pack((kinds.READY, 0, lacking)), 1))
-    return core, [(1, commands), *arrived[1:]]
+    _write(reply_fd, reply_frame(head, pack(((kinds.READY, lacking),))))
+    return core, arrived[1:]
 
 
 def _write(fd: int, data: bytes) -> None:

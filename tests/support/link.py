@@ -13,9 +13,9 @@ from openpit.client.handles import BLOCKING
 from openpit.faces.blocking.engine import ShardedEngine
 from openpit.faces.feeds import Feed
 from openpit.router.link import Runner
-from openpit.shards.setup import start_shard
+from openpit.shards.setup import read_hello, start_shard
 from openpit.wire import kinds
-from openpit.wire.frames import FrameReader, frame, pack
+from openpit.wire.frames import FrameReader, messages_of, pack, reply_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,10 +53,10 @@ class ShardStub:
         arrived = self._reader.feed(data)
         if not arrived:
             return b""
-        _, (hello, *commands) = arrived[0]
-        self.core, lacking = start_shard(hello, self._reader)
-        ready = frame(0, pack((kinds.READY, 0, lacking)), 1)
-        return ready + self.core.answer([(1, tuple(commands)), *arrived[1:]])
+        head, _ = arrived[0]
+        self.core, lacking = start_shard(read_hello(arrived[0]), self._reader)
+        ready = reply_frame(head, pack(((kinds.READY, lacking),)))
+        return ready + self.core.answer(arrived[1:])
 
 
 class Conformity:
@@ -68,8 +68,8 @@ class Conformity:
         self.seen: set[int] = set()
 
     def check(self, data: bytes) -> None:
-        for _, messages in self._reader.feed(data):
-            for message in messages:
+        for head, body in self._reader.feed(data):
+            for message in messages_of(body) if head.op == 0 else ():
                 assert kinds.conforms(message, self._table), message
                 self.seen.add(message[0])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from openpit.pretrade.policies import (
 )
 from openpit.router.link import Runner
 from openpit.wire import kinds
-from openpit.wire.frames import FrameReader, frame, pack
+from openpit.wire.frames import FrameReader, Head, Op, messages_of, pack, reply_frame
 
 __all__ = ["NOW", "SECOND", "Bench"]
 
@@ -53,21 +54,37 @@ class Bench:
         self.client = Client(shards, prototype, handles=BLOCKING, runner=Runner(), **options)
         self.router = self.client.router
         self._readers = [FrameReader() for _ in self.router.links]
+        self.unanswered: list[deque[Head]] = [deque() for _ in self.router.links]
+        self._sent: list[list[tuple[Any, ...]]] = [[] for _ in self.router.links]
         for link in self.router.links:
             call = self.router.start(link, NOW, b"")
             self.sent(link.number)
-            self.reply(link.number, (kinds.READY, 0, ()))
+            self.reply(link.number, (kinds.READY, ()))
             assert call.done
 
     def sent(self, number: int) -> list[tuple[Any, ...]]:
-        """What the router has sent to a shard since the last look."""
-        arrived = self._readers[number].feed(self.router.links[number].take())
-        messages = [message for _, frame_messages in arrived for message in frame_messages]
-        assert all(kinds.conforms(message, kinds.COMMANDS) for message in messages)
-        return messages
+        """What the router has sent to a shard since the last look; its own ops as they are."""
+        self._look(number)
+        sent, self._sent[number] = self._sent[number], []
+        return sent
 
-    def reply(self, number: int, *replies: tuple[Any, ...]) -> None:
-        data = b"".join(frame(0, pack(reply), 1) for reply in replies)
+    def _look(self, number: int) -> None:
+        for head, body in self._readers[number].feed(self.router.links[number].take()):
+            self.unanswered[number].append(head)
+            if head.op:
+                self._sent[number].append((Op(head.op), head.flags))
+                continue
+            messages = messages_of(body)
+            assert len(messages) == head.commands
+            assert all(kinds.conforms(message, kinds.COMMANDS) for message in messages)
+            self._sent[number] += messages
+
+    def reply(self, number: int, *replies: tuple[Any, ...], armed: int = 0) -> None:
+        """Answer the first batch that has no answer yet."""
+        self._look(number)
+        head = self.unanswered[number].popleft()
+        body = pack(replies) if replies else b""
+        data = reply_frame(head, body, flags=armed)
         self.router.receive(self.router.links[number], data)
 
     def many(self, *accounts: int) -> Any:
