@@ -68,7 +68,7 @@ class _Shards:
             frame = reader.feed(data)[0]
             if hasattr(setup, "read_hello"):
                 started, lacking = setup.start_shard(setup.read_hello(frame), reader)
-                ready = wire.reply_frame(frame[0], wire.pack(((kinds.READY, lacking),)))
+                ready = wire.reply_frame(frame, wire.pack(((kinds.READY, lacking),)))
             else:  # a commit of before: its own first command, and its own reply
                 _, (hello, *_) = frame
                 started, lacking = setup.start_shard(hello, reader)

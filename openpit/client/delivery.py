@@ -45,35 +45,31 @@ def receive(link: ShardLink, first: int, count: int, body: bytes) -> None:
             make no sense of.
     """
     replies = messages_of(body)
-    try:
-        _receive(link, first, count, replies)
-    except _MALFORMED as error:
-        raise WireError(f"not a reply of this protocol: {error!r}") from error
-
-
-def _receive(link: ShardLink, first: int, count: int, replies: Sequence[Reply]) -> None:
     pending = link.pending
-    entry = pending[0]
-    if count == 1 and len(replies) == 1:
-        # One reply to one command, spelt out: the hot path of one order at a time.
-        (reply,) = replies
-        kind = reply[0]
-        may_answer, tested, _ = entry.expected
-        if kind in may_answer and kind != tested:
-            if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - twice as fast as a tuple
-                if _is_run_of_one(*reply):
-                    entry.replied_run(link, kind, first, 1)
+    try:
+        if count == 1 and len(replies) == 1:
+            # One reply to one command, spelt out: the hot path of one order at a time.
+            entry = pending[0]
+            (reply,) = replies
+            kind = reply[0]
+            may_answer, tested, _ = entry.expected
+            if kind in may_answer and kind != tested:
+                if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - twice as fast as a tuple
+                    if _is_run_of_one(*reply):
+                        entry.replied_run(link, kind, first, 1)
+                        pending.popleft()
+                        return
+                elif is_usual(reply):
+                    entry.replied(link, first, reply)
                     pending.popleft()
                     return
-            elif is_usual(reply):
-                entry.replied(link, first, reply)
+        for entry, reply, seq, here in _looked_at(link, first, count, replies):
+            _deliver(link, entry, reply, seq, here)
+            # Only now: an entry that cannot make sense of its reply is lost with its shard.
+            if seq + here == entry.first + entry.count:
                 pending.popleft()
-                return
-    for entry, reply, seq, here in _looked_at(link, first, count, replies):
-        _deliver(link, entry, reply, seq, here)
-        # Only now: an entry that cannot make sense of its reply is lost with its shard.
-        if seq + here == entry.first + entry.count:
-            pending.popleft()
+    except _MALFORMED as error:
+        raise WireError(f"not a reply of this protocol: {error!r}") from error
 
 
 def _deliver(link: ShardLink, entry: Entry, reply: Reply, seq: int, count: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from openpit.errors import EngineClosed, ShardDown, ShardStalled
 from openpit.router.lifecycle import ShardEvent, ShardState, after
 from openpit.router.stats import ShardStats
-from openpit.wire.frames import FrameReader, Op, body_of, command_frame
+from openpit.wire.frames import FrameReader, Op, body_of, command_frame, name_of
 from openpit.wire.limits import BATCH_BYTES, REPLY_BYTES
 
 if TYPE_CHECKING:
@@ -214,8 +214,8 @@ class ShardLink:
         self.dropped: Final = books.dropped
         self.next_seq = 0
         self.answered = 0
-        # What is on its way: op, first sequence number and count of each.
-        self.batches: deque[tuple[int, int, int]] = deque()
+        # What is on its way: name, op and number of commands of each.
+        self.batches: deque[tuple[bytes, int, int]] = deque()
         self.reader: Final = FrameReader(limit=REPLY_BYTES)
         # What a stalled shard is told first when it answers again: an engine-wide block that was
         # armed meanwhile, and handles that nobody holds any more.
@@ -262,30 +262,37 @@ class ShardLink:
         if not entries:
             return b""
         if len(entries) == 1:
-            data = self._sealed(entries)
+            # One command, as a rule, spelt out: the hot path of one call at a time.
+            (entry,) = entries
+            count = entry.count
+            packed = entry.packed
+            body = b"\x91" + packed if count == 1 and packed else body_of([(packed, count)], count)
+            data = self._sealed(entry, count, entry.times, body)
+            entry.packed = b""
         else:
-            data = b"".join([self._sealed(batch) for batch in _batches(entries)])
+            data = b"".join([self._joined(batch) for batch in _batches(entries)])
         self._unsealed = []
         self.bytes_sent += len(data)
         return data
 
-    def _sealed(self, entries: Sequence[Entry]) -> bytes:
-        """Return the frame of a batch."""
-        first = entries[0].first
-        op, flags, now, times = entries[0].op, entries[0].flags, entries[0].now, entries[0].times
-        if len(entries) == 1:
-            count = entries[0].count
-            pieces = [(entries[0].packed, count)]
-        else:
-            count = entries[-1].first + entries[-1].count - first
-            pieces = [(entry.packed, entry.count) for entry in entries]
-            if any(entry.times or entry.now != now for entry in entries):
-                times = [
-                    time for entry in entries for time in entry.times or [entry.now] * entry.count
-                ]
-        body = body_of(pieces, count) if op == Op.MESSAGES else b""
-        data = command_frame(self.number, first, count, now, body, op=op, flags=flags, times=times)
-        self.batches.append((op, first, count))
+    def _sealed(self, entry: Entry, count: int, times: Sequence[int], body: bytes) -> bytes:
+        """Return the frame of a batch that begins with an entry."""
+        op = entry.op
+        data = command_frame(
+            self.number, op, entry.first, count, entry.now, body, flags=entry.flags, times=times
+        )
+        self.batches.append((name_of(data), op, count))
+        return data
+
+    def _joined(self, entries: Sequence[Entry]) -> bytes:
+        """Return the frame of several entries."""
+        first, last = entries[0], entries[-1]
+        count = last.first + last.count - first.first
+        pieces = [(entry.packed, entry.count) for entry in entries]
+        times: Sequence[int] = ()
+        if any(entry.times or entry.now != first.now for entry in entries):
+            times = [time for entry in entries for time in entry.times or [entry.now] * entry.count]
+        data = self._sealed(first, count, times, body_of(pieces, count))
         for entry in entries:
             entry.packed = b""
         return data

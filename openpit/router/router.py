@@ -17,7 +17,7 @@ from openpit.router.own_commands import Drop, Owed, QuoteChange, Start, let_go, 
 from openpit.router.procedures import Ask, Procedures, WideCall, arm
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.wire import kinds
-from openpit.wire.frames import CAUSES, pack_start
+from openpit.wire.frames import CAUSES, pack_start, reply_in
 from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TIME_LIMIT", "Router", "check_time", "closed"]
 
-_CAUSES: Final = int(CAUSES)
+_NONE: Final = (b"", 0, 0)
+
 TIME_LIMIT: Final = 2**63
 """The first time, in nanoseconds, that has no place in a head."""
 
@@ -223,29 +224,34 @@ class Router:
         arrived = link.reader.feed(data)
         if not link.is_up and arrived and link.is_stalled:
             self._revive(link)
-        for head, body in arrived:
-            op, flags, shard, epoch, client, first, count, _, _, _ = head
-            answered = (op, first, count)
-            if not link.batches or link.batches[0] != answered or shard != link.number:
-                raise WireError(f"not the replies to a batch in flight: {head!r}")
-            if epoch or client or flags > _CAUSES:
-                raise WireError(f"replies of another life, or to another client: {head!r}")
-            link.batches.popleft()
+        for frame in arrived:
+            name, op, count = link.batches.popleft() if link.batches else _NONE
+            flags, body = reply_in(frame, name)
+            first = link.answered
             link.answered = first + count
             link.in_flight -= count
-            if op:
-                if body:
-                    raise WireError(f"no message is due: {body!r:.50}")
-                link.pending[0].confirmed(link)
-                link.pending.popleft()
-            elif flags:
-                deliver = self._delivery.hold_back(link, first, count, body)
-                steps = arm(self.links, self.books.now, flags, deliver)
-                WideCall(self.books, self.procedures, steps).advance()
-            else:
+            if not (op or flags):
                 self._delivery.receive(link, first, count, body)
+            else:
+                self._take_special(link, op, flags, first, count, body)
         if link.waiting:
             link.pump()
+
+    def _take_special(
+        self, link: ShardLink, op: int, flags: int, first: int, count: int, body: bytes
+    ) -> None:
+        """Take what answers the router itself, or tells of an engine-wide block."""
+        if op:
+            if body or flags:
+                raise WireError(f"nothing is to be said to that: {body!r:.50}")
+            link.pending[0].confirmed(link)
+            link.pending.popleft()
+            return
+        if flags & ~CAUSES:
+            raise WireError(f"flags of no reply: {flags}")
+        deliver = self._delivery.hold_back(link, first, count, body)
+        steps = arm(self.links, self.books.now, flags, deliver)
+        WideCall(self.books, self.procedures, steps).advance()
 
     def quote(self, now: int, packed: bytes) -> None:
         """Pass a change of market data on to every shard, in order with the orders."""

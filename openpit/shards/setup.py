@@ -20,7 +20,7 @@ from openpit.shards.shard import ShardClock, ShardCore
 from openpit.slots import MAX_SHARDS, slot_of, spread_slots
 from openpit.wire import kinds
 from openpit.wire.classes import load, share
-from openpit.wire.frames import messages_of
+from openpit.wire.frames import command_in, head_of, messages_of, whose
 
 if TYPE_CHECKING:
     from openpit.pretrade.runtime import BuiltinPolicy
@@ -59,9 +59,10 @@ def read_hello(frame: Frame) -> Hello:
     Raises:
         WireError: it is another batch.
     """
-    head, body = frame
-    if head.first or head.commands != 1 or head.op or head.times:
+    head = head_of(frame)
+    if head.first or head.commands != 1 or head.op or head.flags:
         raise WireError(f"a connection starts with batch 0, of one command, not with {head}")
+    *_, body = command_in(frame, whose(head.shard))
     messages = messages_of(body)
     hello = messages[0]
     if len(messages) != 1 or not kinds.conforms(hello, kinds.COMMANDS) or hello[0] != kinds.HELLO:

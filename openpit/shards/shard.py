@@ -25,10 +25,12 @@ from openpit.wire.frames import (
     FrameReader,
     Op,
     body_of,
+    command_in,
     messages_of,
     pack,
     reply_frame,
     too_large,
+    whose,
 )
 from openpit.wire.limits import REPLY_BYTES
 from openpit.wire.rows import block_row, lock_row, outcome_row, pnl_row, reject_row
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from openpit.engine.pipeline import EngineCore
     from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.rejects import Reject
-    from openpit.wire.frames import Frame, Head, Piece
+    from openpit.wire.frames import Frame, Piece
 
 __all__ = ["ShardClock", "ShardCore"]
 
@@ -95,6 +97,7 @@ class ShardCore:
         "_reader",
         "_services",
         "_told",
+        "_whose",
         "closed",
         "number",
     )
@@ -113,6 +116,7 @@ class ShardCore:
         self._clock = clock
         self._services = services
         self._next = 1
+        self._whose = whose(number)
         self._reader = reader or FrameReader()
         self._intake = Intake(engine.registry.owns, services)
         self._open: dict[int, Effects | Started] = {}
@@ -166,27 +170,26 @@ class ShardCore:
 
     def answer(self, arrived: Sequence[Frame]) -> bytes:
         """Handle batches of commands; return all replies. Raises as :meth:`receive`."""
-        return b"".join([self._batch(head, body) for head, body in arrived])
+        if len(arrived) == 1:
+            return self._batch(arrived[0])
+        return b"".join([self._batch(frame) for frame in arrived])
 
-    def _batch(self, head: Head, body: bytes) -> bytes:
+    def _batch(self, frame: Frame) -> bytes:
         """Handle a batch of commands; return the batch of replies to it."""
-        op, flags, number, epoch, client, first, count, now, _, times = head
-        if first != self._next or number != self.number:
-            raise WireError(f"command {first} of shard {number} where {self._next} was expected")
-        if epoch or client:
-            raise WireError(f"a command of another life, or from another client: {head!r}")
+        op, first, count, flags, now, times, body = command_in(frame, self._whose)
+        if first != self._next:
+            raise WireError(f"command {first} where {self._next} was expected")
         self._next = first + count
         if op != MESSAGES:
             self._router_says(op, flags, count, now, body)
-            return reply_frame(head, b"")
+            return reply_frame(frame, b"")
         commands = self._intake.read(messages_of(body))
         if len(commands) != count or flags & CAUSES:
             raise WireError(f"{len(commands)} commands where {count} were told")
         self._told = 0
         answered: list[Reply] = []
         self._handle(first, commands, times or repeat(now), answered)
-        replies = self._packed(first, answered)
-        return reply_frame(head, replies, flags=self._told)
+        return reply_frame(frame, self._packed(first, answered), flags=self._told)
 
     def _router_says(self, op: int, flags: int, count: int, now: int, body: bytes) -> None:
         """Do what the router wants of its own accord."""

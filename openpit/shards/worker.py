@@ -188,19 +188,19 @@ def _hello(command_fd: int, reply_fd: int) -> tuple[ShardCore, list[Frame]] | No
         if not data:
             return None
         arrived = reader.feed(data)
-    head, _ = arrived[0]
-    hello = read_hello(arrived[0])
+    frame = arrived[0]
+    hello = read_hello(frame)
     try:
         core, lacking = start_shard(hello, reader)
     except Exception as error:  # noqa: BLE001 - a policy's: the router tells it to whoever builds
         if _state.is_copy:
             _end_copy()
         text = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
-        _write(reply_fd, reply_frame(head, pack(((kinds.REFUSED, text),))))
+        _write(reply_fd, reply_frame(frame, pack(((kinds.REFUSED, text),))))
         return None
     if _state.is_copy:
         _end_copy()
-    _write(reply_fd, reply_frame(head, pack(((kinds.READY, lacking),))))
+    _write(reply_fd, reply_frame(frame, pack(((kinds.READY, lacking),))))
     return core, arrived[1:]
 
 

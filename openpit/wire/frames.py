@@ -4,26 +4,26 @@
 
     length   u32    bytes that follow, at most FRAME_BYTES
     version  u8     VERSION
-    op       u8     what the batch is: see Op
-    flags    u8     see Flag
     shard    u16
     epoch    u32    of the shard's state: one life of its worker
-    client   u32    whose batch it is; 0 is the router's own
+    client   u32    whose batch it is; 0 is the only one of an embedded router
+    op       u8     what the batch is: see Op
     first    u64    sequence number of the batch's first command
     count    u32    how many commands it has
-    time     i64    nanoseconds, of all commands; 0 in replies
+    flags    u8     see Flag
     note     u32    of replies: how many of the commands counted for nothing
+    time     i64    of commands: nanoseconds, of all of them; 0 in replies
     times    i64 each, one for every command, where the flags say so
     body     a msgpack array of the messages; nothing for the router's own ops
 
 All numbers are big-endian. What is in front of the body is the head: all that a router reads, and
-may write. A reply's head repeats what it answers. Knows nothing of what the messages mean.
+may write. Of that, version to count are the batch's name, which its reply repeats. Knows nothing of
+what the messages mean.
 """
 
 from __future__ import annotations
 
 import struct
-from enum import IntEnum, IntFlag
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, TypeAlias
 
@@ -48,12 +48,17 @@ __all__ = [
     "Piece",
     "body_of",
     "command_frame",
+    "command_in",
+    "head_of",
     "messages_of",
+    "name_of",
     "pack",
     "pack_rows",
     "pack_start",
     "reply_frame",
+    "reply_in",
     "too_large",
+    "whose",
 ]
 
 VERSION: Final = 2
@@ -65,50 +70,56 @@ Piece: TypeAlias = tuple[bytes, int]
 """Packed messages, one after the other, and how many they are."""
 
 
-class Op(IntEnum):
-    """What a batch is."""
+class Op:
+    """What a batch is: plain numbers, since enumerations cost more than the batch."""
 
-    MESSAGES = 0  # commands of a client, and their replies: what the body says
-    ARM = 1  # the router's: the engine-wide block, with the causes in the flags
-    CLOSE = 2  # the router's: roll back what is open, and end
+    MESSAGES: Final = 0  # commands of a client, and their replies: what the body says
+    ARM: Final = 1  # the router's: the engine-wide block, with the causes in the flags
+    CLOSE: Final = 2  # the router's: roll back what is open, and end
 
 
-class Flag(IntFlag):
+class Flag:
     """What a head says beside its numbers."""
 
-    FINALIZER_FAILED = 1  # the engine-wide block is to be armed, or has been by this batch ...
-    UNATTRIBUTED_REPORT = 2  # ... and its two causes
-    TIMES = 4  # each command has a time of its own
+    FINALIZER_FAILED: Final = 1  # the engine-wide block is to be armed, or has been by this ...
+    UNATTRIBUTED_REPORT: Final = 2  # ... batch, and its two causes
+    TIMES: Final = 4  # each command has a time of its own
 
 
 CAUSES: Final = Flag.FINALIZER_FAILED | Flag.UNATTRIBUTED_REPORT
 """Of the engine-wide block."""
 
-_KNOWN_FLAGS: Final = int(CAUSES | Flag.TIMES)
-_OPS: Final = len(Op)
+_KNOWN_FLAGS: Final = CAUSES | Flag.TIMES
+_TIMES: Final = Flag.TIMES
+_OPS: Final = 3
 
 
 class Head(NamedTuple):
-    """What a router reads of a batch."""
+    """What stands in front of a body."""
 
-    op: int
-    flags: int
     shard: int
     epoch: int
     client: int
+    op: int
     first: int
     commands: int
-    time: int
+    flags: int
     note: int
+    time: int
     times: tuple[int, ...] = ()
 
 
-Frame: TypeAlias = tuple[Head, bytes]
-"""A head and a body."""
+Frame: TypeAlias = bytes
+"""A whole one, with its length."""
 
-_HEAD: Final = Struct(">IBBBHIIQIqI")
 _PREFIX_BYTES: Final = 4
+_WHOSE: Final = Struct(">BHII")
+_REST: Final = Struct(">BQIBIq")
+_HEAD: Final = Struct(">IBHIIBQIBIq")
 _HEAD_BYTES: Final = _HEAD.size - _PREFIX_BYTES
+_NAME_END: Final = _PREFIX_BYTES + Struct(">BHIIBQI").size
+_REPLY_HEAD: Final = Struct(f">I{_NAME_END - _PREFIX_BYTES}sBIq")
+_WHOSE_END: Final = _PREFIX_BYTES + _WHOSE.size
 _TIME_BYTES: Final = 8
 _ARRAY_BYTES: Final = 5
 _ARRAY: Final = Struct(">BI")
@@ -135,7 +146,10 @@ def _plain(value: object) -> object:
 
 _pack = Encoder(enc_hook=_plain).encode
 _head = _HEAD.pack
-_read_head = _HEAD.unpack_from
+_reply_head = _REPLY_HEAD.pack
+_whose = _WHOSE.pack
+_read_whose = _WHOSE.unpack_from
+_read_rest = _REST.unpack_from
 _array = _ARRAY.pack
 _size = Struct(">I").unpack_from
 
@@ -191,54 +205,50 @@ def too_large(size: int, limit: int | None = None) -> FrameTooLarge:
 
 
 def body_of(pieces: Sequence[Piece], count: int) -> bytes:
-    """Return the body that holds ``count`` packed messages, which the pieces are."""
+    """Return the body that holds ``count`` packed messages, which the pieces are, or nothing."""
+    if not pieces[0][0]:
+        return b""
     head = b"%c" % (0x90 | count) if count < _SHORT_ARRAY else _array(_ARRAY_32, count)
     if len(pieces) == 1:
         return head + pieces[0][0]
     return head + b"".join([packed for packed, _ in pieces])
 
 
+def whose(shard: int, epoch: int = 0, client: int = 0) -> bytes:
+    """Return the part of a head that all batches of a client to a shard have in common."""
+    return _whose(VERSION, shard, epoch, client)
+
+
 def command_frame(
     shard: int,
+    op: int,
     first: int,
     count: int,
     time: int,
     body: bytes,
     *,
-    op: int = Op.MESSAGES,
     flags: int = 0,
+    times: Sequence[int] = (),
     epoch: int = 0,
     client: int = 0,
-    times: Sequence[int] = (),
-) -> bytes:
-    """Return a batch of commands; ``times`` is for commands that have one each.
-
-    Raises:
-        OverflowError: a time has more than 64 bits.
-    """
-    try:
-        if not times:
-            size = len(body) + _HEAD_BYTES
-            return (
-                _head(size, VERSION, op, flags, shard, epoch, client, first, count, time, 0) + body
-            )
-        packed = struct.pack(f">{len(times)}q", *times)
-        size = len(packed) + len(body) + _HEAD_BYTES
-        flags |= Flag.TIMES
-        return (
-            _head(size, VERSION, op, flags, shard, epoch, client, first, count, time, 0)
-            + packed
-            + body
-        )
-    except struct.error as error:
-        raise OverflowError(f"a time has more than 64 bits: {error}") from None
-
-
-def reply_frame(head: Head, body: bytes, *, flags: int = 0, uncounted: int = 0) -> bytes:
-    """Return the replies to the batch of a head."""
-    op, _, shard, epoch, client, first, count, _, _, _ = head
+) -> Frame:
+    """Return a batch of commands; ``times`` is for commands that have one each."""
+    if times:
+        body = struct.pack(f">{len(times)}q", *times) + body
+        flags |= _TIMES
     size = len(body) + _HEAD_BYTES
-    return _head(size, VERSION, op, flags, shard, epoch, client, first, count, 0, uncounted) + body
+    return _head(size, VERSION, shard, epoch, client, op, first, count, flags, 0, time) + body
+
+
+def name_of(frame: Frame) -> bytes:
+    """Return the name of a batch, which its reply has to repeat."""
+    return frame[_PREFIX_BYTES:_NAME_END]
+
+
+def reply_frame(command: Frame, body: bytes, *, flags: int = 0, uncounted: int = 0) -> Frame:
+    """Return the replies to a batch of commands."""
+    name = command[_PREFIX_BYTES:_NAME_END]
+    return _reply_head(len(body) + _HEAD_BYTES, name, flags, uncounted, 0) + body
 
 
 class FrameReader:
@@ -258,28 +268,30 @@ class FrameReader:
         """Take bytes; return the frames that are complete now, in order.
 
         Raises:
-            WireError: the bytes are no frames of this version. The reader is of no use any more.
+            WireError: the bytes are no frames. The reader is of no use any more.
         """
         pending = self._pending
         source: bytes | bytearray = data
         if pending:
             pending += data
             source = pending
-        elif len(data) >= _HEAD.size and _size(data, 0)[0] == len(data) - _PREFIX_BYTES:
-            # One whole frame: the hot path of one call at a time.
-            self._check_size(len(data) - _PREFIX_BYTES)
-            return [_read(data, 0, len(data))]
+        elif len(data) > _HEAD_BYTES and _size(data)[0] == len(data) - _PREFIX_BYTES <= self._limit:
+            self._first = 0
+            return [data]  # one whole frame: the hot path of one call at a time
         complete: list[Frame] = []
         start = 0
         available = len(source)
         while available - start >= _PREFIX_BYTES:
             (size,) = _size(source, start)
-            if (size > self._limit and size > self._first) or size < _HEAD_BYTES:
-                self._check_size(size)
+            if size < _HEAD_BYTES:
+                raise WireError(f"not a frame: {size} bytes are no head")
+            if size > self._limit and size > self._first:
+                limit = max(self._limit, self._first)
+                raise WireError(f"a frame of {size} bytes is over the limit of {limit} bytes")
             end = start + _PREFIX_BYTES + size
             if end > available:
                 break
-            complete.append(_read(source, start, end))
+            complete.append(bytes(source[start:end]))
             self._first = 0
             start = end
         if source is pending:
@@ -288,37 +300,51 @@ class FrameReader:
             pending += data[start:]
         return complete
 
-    def _check_size(self, size: int) -> None:
-        if size < _HEAD_BYTES:
-            raise WireError(f"not a frame: {size} bytes are no head")
-        limit = max(self._limit, self._first)
-        if size > limit:
-            raise WireError(f"a frame of {size} bytes is over the limit of {limit} bytes")
-        self._first = 0
+
+def reply_in(frame: Frame, name: bytes) -> tuple[int, bytes]:
+    """Return the flags and the body of the replies to the batch of that name.
+
+    Raises:
+        WireError: they are to another batch.
+    """
+    if frame[_PREFIX_BYTES:_NAME_END] != name:
+        raise WireError(f"not the replies to the batch that is due: {frame!r:.100}")
+    return frame[_NAME_END], frame[_HEAD.size :]
 
 
-def _read(source: bytes | bytearray, start: int, end: int) -> Frame:
-    """Return the frame that lies between two places."""
-    _, version, op, flags, shard, epoch, client, first, count, time, note = _read_head(
-        source, start
-    )
+def head_of(frame: Frame) -> Head:
+    """Return the head of a frame of commands.
+
+    Raises:
+        WireError: it is of another version, or none.
+    """
+    version, shard, epoch, client = _read_whose(frame, _PREFIX_BYTES)
     if version != VERSION:
         raise WireError(f"frame of version {version!r}, this side speaks {VERSION}")
+    op, first, count, flags, note, time = _read_rest(frame, _WHOSE_END)
+    return Head(shard, epoch, client, op, first, count, flags, note, time)
+
+
+def command_in(
+    frame: Frame, whose: bytes
+) -> tuple[int, int, int, int, int, tuple[int, ...], bytes]:
+    """Return op, first, count, flags, time, times and body of a batch of commands.
+
+    Raises:
+        WireError: it is another client's, for another shard, of another version, or none.
+    """
+    if frame[_PREFIX_BYTES:_WHOSE_END] != whose:
+        raise WireError(f"a batch for another shard, or of another version: {frame!r:.100}")
+    op, first, count, flags, _, time = _read_rest(frame, _WHOSE_END)
     if op >= _OPS or flags > _KNOWN_FLAGS or not count:
         raise WireError(f"not a frame: op {op}, flags {flags}, {count} commands")
-    start += _HEAD.size
-    times: tuple[int, ...] = ()
-    if flags & _TIMES:
-        behind = start + count * _TIME_BYTES
-        if behind > end:
-            raise WireError(f"not a frame: it has no room for {count} times")
-        times = struct.unpack_from(f">{count}q", source, start)
-        start = behind
-    head = Head(op, flags, shard, epoch, client, first, count, time, note, times)
-    return head, bytes(source[start:end])
-
-
-_TIMES: Final = int(Flag.TIMES)
+    if not flags & _TIMES:
+        return op, first, count, flags, time, (), frame[_HEAD.size :]
+    start = _HEAD.size + count * _TIME_BYTES
+    if start > len(frame):
+        raise WireError(f"not a frame: it has no room for {count} times")
+    times = struct.unpack_from(f">{count}q", frame, _HEAD.size)
+    return op, first, count, flags, time, times, frame[start:]
 
 
 def _refuse_map(_: object) -> NoReturn:
@@ -341,6 +367,8 @@ def messages_of(body: bytes) -> tuple[Message, ...]:
         raise WireError(f"not a body: {error!r}") from error
     if type(messages) is not tuple or not messages:
         raise WireError("not a body: no array of messages")
+    if len(messages) == 1 and type(messages[0]) is tuple and messages[0]:
+        return messages
     if {*map(type, messages)} != _TUPLES or not all(messages):
         raise WireError("not a body: a message is no array")
     return messages

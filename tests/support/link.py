@@ -15,7 +15,7 @@ from openpit.faces.feeds import Feed
 from openpit.router.link import Runner
 from openpit.shards.setup import read_hello, start_shard
 from openpit.wire import kinds
-from openpit.wire.frames import FrameReader, messages_of, pack, reply_frame
+from openpit.wire.frames import FrameReader, messages_of, name_of, pack, reply_frame, reply_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,10 +53,15 @@ class ShardStub:
         arrived = self._reader.feed(data)
         if not arrived:
             return b""
-        head, _ = arrived[0]
         self.core, lacking = start_shard(read_hello(arrived[0]), self._reader)
-        ready = reply_frame(head, pack(((kinds.READY, lacking),)))
+        ready = reply_frame(arrived[0], pack(((kinds.READY, lacking),)))
         return ready + self.core.answer(arrived[1:])
+
+
+def messages_in(frame: bytes) -> tuple[tuple[Any, ...], ...]:
+    """Return the messages of a frame; the router's own batches have none."""
+    _, body = reply_in(frame, name_of(frame))
+    return messages_of(body) if body else ()
 
 
 class Conformity:
@@ -68,8 +73,8 @@ class Conformity:
         self.seen: set[int] = set()
 
     def check(self, data: bytes) -> None:
-        for head, body in self._reader.feed(data):
-            for message in messages_of(body) if head.op == 0 else ():
+        for frame in self._reader.feed(data):
+            for message in messages_in(frame):
                 assert kinds.conforms(message, self._table), message
                 self.seen.add(message[0])
 

@@ -22,7 +22,7 @@ from openpit.pretrade.policies import (
 )
 from openpit.router.link import Runner
 from openpit.wire import kinds
-from openpit.wire.frames import FrameReader, Head, Op, messages_of, pack, reply_frame
+from openpit.wire.frames import FrameReader, command_in, messages_of, pack, reply_frame, whose
 
 __all__ = ["NOW", "SECOND", "Bench"]
 
@@ -54,7 +54,7 @@ class Bench:
         self.client = Client(shards, prototype, handles=BLOCKING, runner=Runner(), **options)
         self.router = self.client.router
         self._readers = [FrameReader() for _ in self.router.links]
-        self.unanswered: list[deque[Head]] = [deque() for _ in self.router.links]
+        self.unanswered: list[deque[bytes]] = [deque() for _ in self.router.links]
         self._sent: list[list[tuple[Any, ...]]] = [[] for _ in self.router.links]
         for link in self.router.links:
             call = self.router.start(link, NOW, b"")
@@ -69,22 +69,23 @@ class Bench:
         return sent
 
     def _look(self, number: int) -> None:
-        for head, body in self._readers[number].feed(self.router.links[number].take()):
-            self.unanswered[number].append(head)
-            if head.op:
-                self._sent[number].append((Op(head.op), head.flags))
+        for frame in self._readers[number].feed(self.router.links[number].take()):
+            self.unanswered[number].append(frame)
+            op, _, count, flags, *_, body = command_in(frame, whose(number))
+            if op:
+                self._sent[number].append((op, flags))
                 continue
             messages = messages_of(body)
-            assert len(messages) == head.commands
+            assert len(messages) == count
             assert all(kinds.conforms(message, kinds.COMMANDS) for message in messages)
             self._sent[number] += messages
 
     def reply(self, number: int, *replies: tuple[Any, ...], armed: int = 0) -> None:
         """Answer the first batch that has no answer yet."""
         self._look(number)
-        head = self.unanswered[number].popleft()
+        frame = self.unanswered[number].popleft()
         body = pack(replies) if replies else b""
-        data = reply_frame(head, body, flags=armed)
+        data = reply_frame(frame, body, flags=armed)
         self.router.receive(self.router.links[number], data)
 
     def many(self, *accounts: int) -> Any:
