@@ -283,3 +283,7 @@ class LeftBehind:
 
     def __repr__(self) -> str:
         return self._text
+
+
+# How the rest of the package makes what a program only reads: unchecked, as it comes.
+new_left_behind = LeftBehind._of

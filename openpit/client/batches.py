@@ -156,7 +156,7 @@ class ExecuteMany(RowsCall):
                         window.set_broker_count(broker)
                     broker = window.count_broker(now)
                     counted_at = now
-                    counted = now, ((window._broker, now, window._broker.opening),)
+                    counted = now, ((window.broker, now, window.broker.opening),)
                 counts.append(counted)
                 rows.append(counted_row(order, broker, 0))
             indexes.append(position)

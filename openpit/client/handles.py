@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.core.lock import Lock
+from openpit.core.lock import Lock, new_lock
 from openpit.pretrade.handles import DropCopyOperation, Reservation
 from openpit.pretrade.outcomes import outcomes_of
 from openpit.pretrade.start import Request
@@ -80,7 +80,7 @@ class LocalReservation(Reservation):
     def lock(self) -> Lock:
         if not self._open:
             raise RuntimeError(RESERVATION_USED)
-        return Lock._of({})
+        return new_lock({})
 
     @property
     def account_adjustments(self) -> list[AccountAdjustmentOutcome]:

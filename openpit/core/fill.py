@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from typing import ClassVar, Self
 
-__all__ = ["ExecutionReportFillDetails"]
+__all__ = ["ExecutionReportFillDetails", "new_execution_report_fill_details"]
 
 
 class ExecutionReportFillDetails(EarlyFields):
@@ -180,3 +180,7 @@ class ExecutionReportFillDetails(EarlyFields):
             f"remaining_reserved_quantity={remaining}, lock={quoted(repr(self._lock_))}, "
             f"is_final={final})"
         )
+
+
+# How the rest of the package makes what a program only reads: unchecked, as it comes.
+new_execution_report_fill_details = ExecutionReportFillDetails._of

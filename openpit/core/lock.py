@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from typing import Any, Self
 
-__all__ = ["DEFAULT_GROUP", "Lock", "PolicyGroupId"]
+__all__ = ["DEFAULT_GROUP", "Lock", "PolicyGroupId", "new_lock"]
 
 PolicyGroupId: TypeAlias = int
 
@@ -223,3 +223,7 @@ def _price(value: object) -> Decimal:
     if value.__class__ is str:
         return parse_text(value, "Price")
     return Price(value)._value  # type: ignore[arg-type]  # refuses what it does not take
+
+
+# How the rest of the package makes what a program only reads: unchecked, as it comes.
+new_lock = Lock._of

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from openpit.param.ids import Asset
 
-__all__ = ["Order", "OrderOperation", "ensure_captured"]
+__all__ = ["Order", "OrderOperation", "ensure_captured", "new_order"]
 
 
 class OrderOperation:
@@ -400,3 +400,7 @@ def _operation_of(order: Order) -> OrderOperation | None:
     if order._underlying_ is not None and order._settlement_ is not None:
         operation._instrument_ = Instrument._of(order._underlying_, order._settlement_)
     return operation
+
+
+# How the rest of the package makes what a program only reads: unchecked, as it comes.
+new_order = Order._of

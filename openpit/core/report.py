@@ -38,6 +38,7 @@ __all__ = [
     "ExecutionReportPositionImpact",
     "FinancialImpact",
     "ensure_captured",
+    "new_execution_report",
 ]
 
 
@@ -436,3 +437,7 @@ def _operation_of(report: ExecutionReport) -> ExecutionReportOperation | None:
     if report._underlying_ is not None and report._settlement_ is not None:
         operation._instrument_ = Instrument._of(report._underlying_, report._settlement_)
     return operation
+
+
+# How the rest of the package makes what a program only reads: unchecked, as it comes.
+new_execution_report = ExecutionReport._of

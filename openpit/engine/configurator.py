@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.rejects import AccountBlock
     from openpit.pretrade.runtime import BuiltinPolicy
 
-__all__ = ["Configurator"]
+__all__ = ["Configurator", "new_configurator"]
 
 _Policy = TypeVar("_Policy", bound="BuiltinPolicy")
 _Result = TypeVar("_Result")
@@ -248,3 +248,7 @@ class Configurator(Opaque):
                 lambda policy: self._recorded(policy.prepare_account_pnl(update)),
             )
         )
+
+
+# How the rest of the package makes what a program only reads: unchecked, as it comes.
+new_configurator = Configurator._of

@@ -51,7 +51,6 @@ class EngineCore:
         "_bind_thread",
         "_drop_copies",
         "_dry_runs",
-        "_has_custom",
         "_main_checks",
         "_report_policies",
         "_reserves_nothing",
@@ -59,6 +58,7 @@ class EngineCore:
         "alive",
         "clock",
         "finisher",
+        "has_custom",
         "lock",
         "marks_busy",
         "policies",
@@ -80,7 +80,7 @@ class EngineCore:
         self.lock: Final = lock
         self.finisher: Final = Finisher(self.registry, lock)
         self.alive = True
-        self._has_custom = has_custom
+        self.has_custom = has_custom
         self._bind_thread = lock is None
 
         def hooks(name: str) -> tuple[BuiltinPolicy, ...]:
@@ -125,7 +125,7 @@ class EngineCore:
         account = _account_of(order)
         if self.registry.anything_blocked and (stopped := self.registry.check(account)) is not None:
             return [stopped]
-        call = EngineCall(self.registry, account) if self._has_custom else None
+        call = EngineCall(self.registry, account) if self.has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             rejects = self._start_stage(order, account, now, call)
@@ -190,7 +190,7 @@ class EngineCore:
             account = _account_of(order)
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
             return [stopped]
-        call = EngineCall(registry, account) if self._has_custom else None
+        call = EngineCall(registry, account) if self.has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             if self._start_checks:
@@ -306,7 +306,7 @@ class EngineCore:
             effects = Effects(finisher)
             effects.rejects = [stopped]
             return DryRun(effects, None)  # the block in force is not this order's
-        call = EngineCall(self.registry, account) if self._has_custom else None
+        call = EngineCall(self.registry, account) if self.has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             return self._dry_runs.answer(
@@ -357,7 +357,7 @@ class EngineCore:
         except AttributeError:
             ensure_report_captured(report)
             account = report._account_
-        call = EngineCall(self.registry, account) if self._has_custom else None
+        call = EngineCall(self.registry, account) if self.has_custom else None
         effects: list[ReportEffect | None] = []
         failures: list[BaseException] = []
         was_busy, finisher.busy = finisher.busy, self.marks_busy

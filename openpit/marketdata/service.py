@@ -37,7 +37,7 @@ from openpit.param.ids import InstrumentId
 from openpit.param.refusals import not_an_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from openpit.marketdata.arguments import AccountInfo
     from openpit.marketdata.quotes import QuoteTtl, QuoteValues
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     _Read: TypeAlias = Callable[[str, str, int, int | None, int], QuoteValues | Expired | None]
     _ReadStale: TypeAlias = Callable[[str, str, int, int | None], QuoteValues | None]
 
-__all__ = ["MarketDataBuilder", "MarketDataService"]
+__all__ = ["MarketDataBuilder", "MarketDataService", "instruments_of", "new_replica"]
 
 _NO_AGE = timedelta(0)
 _new = object.__new__
@@ -488,3 +488,13 @@ def _find(
     if stored is None and group is not None and resolution is QuoteResolution.ACCOUNT_THEN_GROUP:
         return book.groups.get(group)
     return stored
+
+
+def instruments_of(service: MarketDataService) -> Collection[int]:
+    """Return the numbers of the instruments that a service knows now."""
+    return service._store.books
+
+
+# What those who keep a copy of a service in another process need of it.
+new_replica = MarketDataService._replica
+apply_operation = MarketDataService._apply

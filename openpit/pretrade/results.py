@@ -30,6 +30,12 @@ __all__ = [
     "ExecuteResult",
     "PolicyConfigurationResult",
     "PostTradeResult",
+    "blocks_with_accounts",
+    "new_account_adjustment_batch_result",
+    "new_drop_copy_result",
+    "new_dry_run_report",
+    "new_execute_result",
+    "new_post_trade_result",
     "summary",
 ]
 
@@ -386,3 +392,16 @@ def summary(name: str, ok: bool, rejects: Sequence[Reject]) -> str:  # noqa: FBT
 
 def _block_outcomes(blocks: Iterable[tuple[int, AccountBlock]]) -> list[AccountBlockOutcome]:
     return [AccountBlockOutcome._of(account, block) for account, block in blocks]
+
+
+def blocks_with_accounts(result: PolicyConfigurationResult) -> Sequence[tuple[int, AccountBlock]]:
+    """Return the blocks that new settings caused, each with its account's number."""
+    return result._blocks
+
+
+# How the rest of the package makes what a program only reads: unchecked, as it comes.
+new_account_adjustment_batch_result = AccountAdjustmentBatchResult._of
+new_drop_copy_result = DropCopyResult._of
+new_dry_run_report = DryRunReport._of
+new_execute_result = ExecuteResult._of
+new_post_trade_result = PostTradeResult._of

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from openpit.engine.builder import build_core
 from openpit.errors import WireError
-from openpit.marketdata.service import MarketDataService
+from openpit.marketdata.service import MarketDataService, new_replica
 from openpit.shards.copying import PolicyUnpickler
 from openpit.shards.shard import ShardClock, ShardCore
 from openpit.slots import MAX_SHARDS, slot_of, spread_slots
@@ -40,7 +40,7 @@ class _Unpickler(PolicyUnpickler):
     def persistent_load(self, place: int) -> MarketDataService:
         """Return the replica of the service at a place of the router's list."""
         while len(self.services) <= place:
-            self.services.append(MarketDataService._replica((), self._clock))
+            self.services.append(new_replica((), self._clock))
         return self.services[place]
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from openpit.core.order import Order
+from openpit.core.order import Order, new_order
 from openpit.engine.answers import Recorded, Started
 from openpit.engine.finalize import Effects
 from openpit.errors import FrameTooLarge, WireError
+from openpit.marketdata.service import apply_operation
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy, SuppliedCounts
+from openpit.pretrade.rejects import block_row, reject_row
 from openpit.shards.administration import administer, configure
 from openpit.shards.intake import Intake
 from openpit.wire import kinds
@@ -33,7 +35,7 @@ from openpit.wire.frames import (
     whose,
 )
 from openpit.wire.limits import REPLY_BYTES
-from openpit.wire.rows import block_row, lock_row, outcome_row, pnl_row, reject_row
+from openpit.wire.rows import lock_row, outcome_row, pnl_row
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -124,8 +126,8 @@ class ShardCore:
         self._told = 0  # what the reply's head is to say of the batch in hand
         # A built-in policy reads an order and lets it go, so one object serves them all; a custom
         # policy may keep what it is given.
-        self._fresh_orders = engine._has_custom
-        self._order = Order._of(None, None, None, None, None, None, None)
+        self._fresh_orders = engine.has_custom
+        self._order = new_order(None, None, None, None, None, None, None)
         self._counts = SuppliedCounts()
         for policy in engine.policies:
             if isinstance(policy, RateLimitPolicy):
@@ -264,7 +266,7 @@ class ShardCore:
             if kind == EXECUTE_COUNTED:
                 counts.supply(broker, asset)
             if fresh:
-                order = Order._of(None, None, None, None, None, None, None)
+                order = new_order(None, None, None, None, None, None, None)
             order._underlying_ = underlying
             order._settlement_ = settlement
             order._account_ = account
@@ -450,7 +452,7 @@ class ShardCore:
         return None if answer is None else (kinds.ANSWER, encode(answer))
 
     def _quote(self, _seq: int, command: Command, _now: int) -> None:
-        self._services[command[2]]._apply(command[3])
+        apply_operation(self._services[command[2]], command[3])
 
     def _arm(self, causes: int) -> None:
         registry = self._engine.registry

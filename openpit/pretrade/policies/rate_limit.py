@@ -114,12 +114,12 @@ class FixedWindows:
     opened it.
     """
 
-    __slots__ = ("_assets", "_broker", "_broker_length", "_settings")
+    __slots__ = ("_assets", "_broker_length", "_settings", "broker")
 
     def __init__(self, settings: RateLimitSettings, now: int) -> None:
         self._settings = settings
         self._broker_length = 0 if settings.broker is None else settings.broker.window
-        self._broker = _Window(now)
+        self.broker = _Window(now)
         self._assets = {asset: _Window(now) for asset in settings.assets}
 
     def count(self, settlement: str | None, now: int) -> tuple[int, int]:
@@ -127,7 +127,7 @@ class FixedWindows:
         broker = asset = 0
         rate = self._settings.broker
         if rate is not None:
-            broker = self._broker.add(now, rate.window)
+            broker = self.broker.add(now, rate.window)
         rate = self._settings.assets.get(settlement)
         if rate is not None:
             asset = self._assets[settlement].add(now, rate.window)
@@ -135,7 +135,7 @@ class FixedWindows:
 
     def count_broker(self, now: int) -> int:
         """Count an attempt where the broker's barrier is the only one."""
-        window = self._broker
+        window = self.broker
         if now - window.start < self._broker_length:
             window.count += 1
             return window.count
@@ -143,14 +143,14 @@ class FixedWindows:
 
     def set_broker_count(self, count: int) -> None:
         """Take the count after a run of attempts that :meth:`count_broker` began."""
-        self._broker.count = count
+        self.broker.count = count
 
     def peek(self, settlement: str | None, now: int) -> tuple[int, int]:
         """Return what :meth:`count` would, and count nothing."""
         broker = asset = 0
         rate = self._settings.broker
         if rate is not None:
-            broker = self._broker.peek(now, rate.window)
+            broker = self.broker.peek(now, rate.window)
         rate = self._settings.assets.get(settlement)
         if rate is not None:
             asset = self._assets[settlement].peek(now, rate.window)
@@ -158,7 +158,7 @@ class FixedWindows:
 
     def holding(self, settlement: str | None) -> list[_Window]:
         """Return the counters that count an attempt."""
-        windows = [self._broker] if self._settings.broker is not None else []
+        windows = [self.broker] if self._settings.broker is not None else []
         if settlement in self._assets:
             windows.append(self._assets[settlement])
         return windows
@@ -166,7 +166,7 @@ class FixedWindows:
     def retune(self, settings: RateLimitSettings, now: int) -> None:
         """Take new settings: barriers that stay keep their counters, new ones start at zero."""
         if self._settings.broker is None and settings.broker is not None:
-            self._broker = _Window(now)
+            self.broker = _Window(now)
         self._assets = {asset: self._assets.get(asset) or _Window(now) for asset in settings.assets}
         self._settings = settings
         self._broker_length = 0 if settings.broker is None else settings.broker.window
