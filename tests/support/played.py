@@ -27,6 +27,7 @@ from openpit.wire.frames import FrameReader, command_in, messages_of, pack, repl
 __all__ = ["NOW", "SECOND", "Bench"]
 
 NOW = 1_000
+_RUNS = {kinds.ACCEPTED, kinds.DONE}
 SECOND = 1_000_000_000
 
 
@@ -51,16 +52,24 @@ class Bench:
                 axes.asset_barriers(RateLimitAssetBarrier(limit, "USD"))
             ready.builtin(axes)
         prototype = build_core(ready._policies or [], lambda: NOW, None)
-        self.client = Client(shards, prototype, handles=BLOCKING, runner=Runner(), **options)
-        self.router = self.client.router
+        self._client = Client(shards, prototype, handles=BLOCKING, runner=Runner(), **options)
+        self.router = self._client.router
         self._readers = [FrameReader() for _ in self.router.links]
         self.unanswered: list[deque[bytes]] = [deque() for _ in self.router.links]
+        self._heads: list[deque[tuple[int, int, int]]] = [deque() for _ in self.router.links]
         self._sent: list[list[tuple[Any, ...]]] = [[] for _ in self.router.links]
         for link in self.router.links:
             call = self.router.start(link, NOW, b"")
             self.sent(link.number)
             self.reply(link.number, (kinds.READY, ()))
             assert call.done
+
+    @property
+    def client(self) -> Client:
+        """The client; what it was asked for until now is on its way, in batches of its own."""
+        for link in self.router.links:
+            self._look(link.number)
+        return self._client
 
     def sent(self, number: int) -> list[tuple[Any, ...]]:
         """What the router has sent to a shard since the last look; its own ops as they are."""
@@ -71,7 +80,8 @@ class Bench:
     def _look(self, number: int) -> None:
         for frame in self._readers[number].feed(self.router.links[number].take()):
             self.unanswered[number].append(frame)
-            op, _, count, flags, *_, body = command_in(frame, whose(number))
+            op, first, count, flags, *_, body = command_in(frame, whose(number))
+            self._heads[number].append((first, op, count))
             if op:
                 self._sent[number].append((op, flags))
                 continue
@@ -81,12 +91,23 @@ class Bench:
             self._sent[number] += messages
 
     def reply(self, number: int, *replies: tuple[Any, ...], armed: int = 0) -> None:
-        """Answer the first batch that has no answer yet."""
+        """Answer batches that have no answer yet, in their order, with the replies to each.
+
+        What the router says of its own accord is answered by DONE, which has no body then.
+        """
         self._look(number)
-        frame = self.unanswered[number].popleft()
-        body = pack(replies) if replies else b""
-        data = reply_frame(frame, body, flags=armed)
-        self.router.receive(self.router.links[number], data)
+        left = deque(replies)
+        while left:
+            frame = self.unanswered[number].popleft()
+            _, op, count = self._heads[number].popleft()
+            here: list[tuple[Any, ...]] = []
+            while left and count > 0:
+                reply = left.popleft()
+                count -= reply[1] if reply[0] in _RUNS and type(reply[1]) is int else 1
+                here.append(reply)
+            body = b"" if op else pack(here)
+            data = reply_frame(frame, body, flags=armed)
+            self.router.receive(self.router.links[number], data)
 
     def many(self, *accounts: int) -> Any:
         orders = [buy(number) for number in accounts]
