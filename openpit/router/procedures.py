@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from openpit.router.link import Books, Reply, ShardLink
 
-__all__ = ["Ask", "Deny", "Procedures", "Question", "Steps", "WideCall", "arm"]
+__all__ = ["Arm", "Ask", "Deny", "Procedures", "Question", "Steps", "WideCall", "arm"]
 
 Question = tuple["ShardLink", "tuple[Any, ...] | int", Expected]
 """A shard, the command for it, and what may answer that.

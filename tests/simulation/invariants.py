@@ -28,7 +28,7 @@ from openpit.errors import (
 from openpit.pretrade.policies.rate_limit import FixedWindows, RateLimitPolicy
 from openpit.router.lifecycle import ShardState
 from openpit.router.own_commands import Drop, Unattended
-from openpit.router.procedures import Ask
+from openpit.router.procedures import Arm, Ask
 from openpit.wire import kinds
 
 if TYPE_CHECKING:
@@ -290,7 +290,8 @@ class Observer:
         start = self._commands_checked[number]
         for seq in range(start, len(shard.seen)):
             command = shard.seen[seq]
-            kind, account, time = command[:3]
+            kind, account = command[:2]
+            time = shard.times[seq]
             if account is not None:
                 assert self._router.link_of(account).number == number, (
                     "a command at another's shard"
@@ -304,7 +305,7 @@ class Observer:
                     assert time > last, "orders of a batch in another order"
                     self._last[account, caller] = time
             elif kind in _LISTING:
-                for handle in command[3]:
+                for handle in command[2]:
                     assert handle in self._account_of[number]
         self._commands_checked[number] = len(shard.seen)
 
@@ -313,13 +314,17 @@ class Observer:
         kept = shard.open_handles
         for handle in kept:
             # A reply that has not arrived yet, or is held back until all shards know of a block.
-            assert handle in state or handle >= link.answered or self._router._wide_in_flight(), (
+            assert handle in state or handle >= link.answered or self._is_arming(), (
                 f"shard {shard.number} keeps {handle}, which nobody stands for"
             )
         for handle, where in list(state.items()):
             if handle not in kept:
                 assert where != "open", f"a proxy stands for {handle}, which is no more"
                 del state[handle]
+
+    def _is_arming(self) -> bool:
+        """Whether replies may be held back until all shards know of an engine-wide block."""
+        return any(isinstance(entry, Arm) for link in self._router.links for entry in link.pending)
 
     # --- at rest ---------------------------------------------------------------------------------
 
@@ -376,18 +381,27 @@ class Observer:
         rate = self.windows._settings.broker
         assert rate is not None
         evaluated = self._evaluated()
-        passed = 0
-        first: int | None = None  # evaluated in this window
-        is_first_window = True
+        # Of each window: the first evaluated attempt in it, and how many passed. The first window
+        # begins with the policy; one that comes back was begun anew by an attempt that was undone.
+        windows: list[tuple[int | None, int]] = [(None, 0)]
+        by_start: dict[int, int] = {}
+        place = 0
         for time, count, start in attempts:
             if start == time:
-                if first is not None and not is_first_window:
-                    assert time - first >= rate.window, "a window began too early"
-                passed, first, is_first_window = 0, None, False
+                firsts = [first for first, _ in windows[1:] if first is not None]
+                if firsts:
+                    assert time - firsts[-1] >= rate.window, "a window began too early"
+                windows.append((None, 0))
+                place = len(windows) - 1
+            else:
+                place = by_start.get(start, place)
+            by_start[start] = place
             if time in evaluated:
+                first, passed = windows[place]
                 # Of a batch, an order may be counted later than others of a later time.
                 first = max(time, start) if first is None else first
                 passed += count <= rate.max_orders
+                windows[place] = first, passed
                 assert passed <= rate.max_orders, "too many orders passed in a window"
         times = [time for time, _, _ in attempts]
         if evaluated.issuperset(times) and times == sorted(times):

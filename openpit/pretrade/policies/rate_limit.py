@@ -80,31 +80,53 @@ class _Window:
     def give_back(self, opening: int, counted_at: int, now: int) -> None:
         """Take back an attempt counted at that time: its order never reached the policies.
 
-        If the counter has started anew since that ``opening``, it does not hold the attempt.
+        If the counter has started anew twice since that ``opening``, nobody holds the attempt.
         """
-        if self.opening != opening or not self.count:
+        if self.opening != opening:
+            if self._before[2] == opening:
+                self._before = _one_less(*self._before, counted_at, now)
             return
-        self.count -= 1
-        if not opening:
-            return
-        if not self.count:
-            self.start = _LONG_AGO  # as if it had not begun
-            return
-        # A window begins with its first attempt, and nobody knows which will stay. While one is
-        # from before the start, the start is late enough; then it moves to now, and they all are
-        # from before. At worst the limit holds for longer than it had to.
-        if counted_at <= self.start:
-            self._early -= 1
-            if self._early <= 0:
-                self.start = max(now, self.start)
-                self._early = self.count
+        state = _one_less(self.start, self.count, self.opening, self._early, counted_at, now)
+        self.start, self.count, _, self._early = state
+        if opening and not self.count:
+            self._reopen()
 
     def undo(self, start: int) -> None:
         """Take back the last attempt, before which the window began at ``start``."""
         if self.start == start:
             self.count -= 1
         else:
-            self.start, self.count, self.opening, self._early = self._before
+            self._reopen()
+
+    def _reopen(self) -> None:
+        """Be in the window before this one again: none of its attempts counts.
+
+        An order of a batch may be of an earlier time than one that was counted before it: it
+        belongs to that window still.
+        """
+        self.start, self.count, self.opening, self._early = self._before
+        self._before = (_LONG_AGO, 0, self.opening, 0)
+
+
+def _one_less(
+    start: int, count: int, opening: int, early: int, counted_at: int, now: int
+) -> tuple[int, int, int, int]:
+    """Return the state of a window without one of its attempts."""
+    if not count:
+        return start, count, opening, early
+    count -= 1
+    if not opening:
+        return start, count, opening, early
+    if not count:
+        return _LONG_AGO, 0, opening, 0  # as if it had not begun
+    # A window begins with its first attempt, and nobody knows which will stay. While one is
+    # from before the start, the start is late enough; then it moves to now, and they all are
+    # from before. At worst the limit holds for longer than it had to.
+    if counted_at <= start:
+        early -= 1
+        if early <= 0:
+            return max(now, start), count, opening, count
+    return start, count, opening, early
 
 
 class FixedWindows:

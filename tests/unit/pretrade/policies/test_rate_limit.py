@@ -496,6 +496,7 @@ def test_what_is_given_back_late_is_neither_lost_nor_a_way_past_the_limit(
     counted = FixedWindows(RateLimitSettings(Rate(9, length), {}, {}, {}), now=0)
     [window] = counted.holding(None)
     now = 100  # the first window, which begins without an order, is over
+    before: list[int] = []  # the window before, which comes back when nothing of this one stays
     inside: list[int] = []
     due: list[tuple[int, int, int, list[int]]] = []  # before which place, when, in which window
     for place, (pause, delay) in enumerate([*attempts, (0, None)]):
@@ -504,16 +505,29 @@ def test_what_is_given_back_late_is_neither_lost_nor_a_way_past_the_limit(
             _, opening, at, among = late
             window.give_back(opening, at, now)
             among.remove(at)
+            if not inside:
+                inside, before = before, []
             assert window.count == len(inside)
         now += pause
         count, _ = counted.count(None, now)
         if count == 1:
             assert not inside or now - inside[0] >= length
-            inside = []
+            before, inside = inside, []
         inside.append(now)
         assert count == len(inside)
         if delay is not None:
             due.append((place + 1 + delay, window.opening, now, inside))
+
+
+def test_where_nothing_of_a_window_stays_the_one_before_goes_on() -> None:
+    counted = windows()
+    for now in (60, 61):
+        counted.count("USD", now)
+    counted.count("USD", 140)
+    give_back(counted, "USD", 140, now=141)
+
+    assert counted.count("USD", 115) == (3, 0)  # an order of a batch, which has an earlier time
+    assert counted.count("USD", 120) == (1, 0)
 
 
 def test_a_window_with_nothing_in_it_has_not_begun() -> None:
