@@ -70,9 +70,9 @@ class _Shards:
                 started, lacking = setup.start_shard(setup.read_hello(frame), reader)
                 ready = wire.reply_frame(frame, wire.pack(((kinds.READY, lacking),)))
             else:  # a commit of before: its own first command, and its own reply
-                _, (hello, *_) = frame
-                started, lacking = setup.start_shard(hello, reader)
-                ready = wire.frame(0, wire.pack((kinds.READY, 0, tuple(lacking))), 1)
+                before: Any = wire
+                started, lacking = setup.start_shard(frame[1][0], reader)  # type: ignore[arg-type]
+                ready = before.frame(0, wire.pack((kinds.READY, 0, tuple(lacking))), 1)
             self._cores.append(started)
         return ready
 
