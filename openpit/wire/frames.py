@@ -117,6 +117,7 @@ _WHOSE: Final = Struct(">BHII")
 _REST: Final = Struct(">BQIBIq")
 _HEAD: Final = Struct(">IBHIIBQIBIq")
 _HEAD_BYTES: Final = _HEAD.size - _PREFIX_BYTES
+_SHORTEST: Final = _HEAD.size
 _NAME_END: Final = _PREFIX_BYTES + Struct(">BHIIBQI").size
 _REPLY_HEAD: Final = Struct(f">I{_NAME_END - _PREFIX_BYTES}sBIq")
 _WHOSE_END: Final = _PREFIX_BYTES + _WHOSE.size
@@ -275,7 +276,7 @@ class FrameReader:
         if pending:
             pending += data
             source = pending
-        elif len(data) > _HEAD_BYTES and _size(data)[0] == len(data) - _PREFIX_BYTES <= self._limit:
+        elif len(data) >= _SHORTEST and _size(data)[0] == len(data) - _PREFIX_BYTES <= self._limit:
             self._first = 0
             return [data]  # one whole frame: the hot path of one call at a time
         complete: list[Frame] = []
