@@ -181,13 +181,14 @@ class ShardCore:
         op, first, count, flags, now, times, body = command_in(frame, self._whose)
         if first != self._next:
             raise WireError(f"command {first} where {self._next} was expected")
-        self._next = first + count
         if op != MESSAGES:
             self._router_says(op, flags, count, now, body)
+            self._next = first + 1
             return reply_frame(frame, b"")
         commands = self._intake.read(messages_of(body))
         if len(commands) != count or flags & CAUSES:
-            raise WireError(f"{len(commands)} commands where {count} were told")
+            raise WireError(f"{len(commands)} commands where {count} were told, flags {flags}")
+        self._next = first + count
         self._told = 0
         answered: list[Reply] = []
         self._handle(first, commands, times or repeat(now), answered)

@@ -184,22 +184,23 @@ def test_a_frame_may_be_a_head_and_no_less() -> None:
             FrameReader().feed(size.to_bytes(4, "big") + bytes(size))
 
 
-@pytest.mark.parametrize("way", ["whole", "in portions", "behind another"])
 @pytest.mark.parametrize("data", [b"\0\0\0\0", b"\0\0\0\5hello"], ids=["empty", "short"])
-def test_what_is_no_frame(data: bytes, way: str) -> None:
-    reader = FrameReader()
-    with pytest.raises(WireError, match=r"not a frame: [05] bytes are no head"):
-        if way == "in portions":
-            for place in range(len(data)):
-                assert reader.feed(data[place : place + 1]) == []
-        else:
-            reader.feed(data if way == "whole" else batch((9,)) + data)
+def test_what_is_no_frame(data: bytes) -> None:
+    begun = FrameReader()
+    assert begun.feed(data[:3]) == []
+    for reader, rest in [
+        (FrameReader(), data),
+        (FrameReader(), batch((9,)) + data),
+        (begun, data[3:]),
+    ]:
+        with pytest.raises(WireError, match=r"not a frame: [05] bytes are no head"):
+            reader.feed(rest)
 
 
 @pytest.mark.parametrize(
     ("reader", "limit"),
     [
-        (lambda: FrameReader(), 16_777_216),
+        (FrameReader, 16_777_216),
         (lambda: FrameReader(limit=REPLY_BYTES), 268_435_456),
         (lambda: FrameReader(START_BYTES), 1_073_741_824),
         (lambda: FrameReader(START_BYTES, REPLY_BYTES), 1_073_741_824),
@@ -238,9 +239,7 @@ def test_a_message_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(FrameTooLarge, match="a message of 64 bytes is over the frame limit of 100"):
         pack_rows([("x" * 30,)] * 2)
     assert len(wire.pack_start((20, b"x" * 153))) == 157
-    with pytest.raises(
-        FrameTooLarge, match="a message of 160 bytes is over the frame limit of 200"
-    ):
+    with pytest.raises(FrameTooLarge, match="160 bytes is over the frame limit of 200"):
         wire.pack_start((20, b"x" * 156))
 
 
