@@ -31,7 +31,6 @@ from openpit.wire.frames import (
     messages_of,
     pack,
     reply_frame,
-    too_large,
     whose,
 )
 from openpit.wire.limits import REPLY_BYTES
@@ -53,7 +52,7 @@ EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 MESSAGES: Final = Op.MESSAGES
 
 _HEADROOM: Final = 64
-"""Bytes of a reply frame beside a reply, and of one reply beside its own."""
+"""Bytes of a frame of replies beside them."""
 
 # What packing a reply may raise: too long, a text without UTF-8 form, a number over 64 bits.
 _UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
@@ -221,24 +220,33 @@ class ShardCore:
             return self._packed_apart(first, answered)
 
     def _packed_apart(self, first: int, answered: list[Reply]) -> bytes:
+        # What has no room is told so, for which there has to be room whatever comes before it.
+        why = FrameTooLarge(f"the replies to a batch are over the limit of {REPLY_BYTES} bytes")
+        refusal = pack((kinds.RAISED, *failure_row(why)))
+        room = REPLY_BYTES - _HEADROOM - len(answered) * len(refusal)
         pieces: list[Piece] = []
-        room = REPLY_BYTES - _HEADROOM
         seq = first
         for reply in answered:
             try:
-                piece = pack(reply)
-                if len(piece) > room:
-                    raise too_large(len(piece), room)
+                piece, is_lost = pack(reply), False
             except _UNPACKABLE as error:
-                held = self._open.pop(seq, None)
-                if held is not None and not isinstance(held, Started):
-                    _settle(held)
-                    self._tell_armed()
-                piece = pack((kinds.RAISED, *failure_row(error)))
-            room -= len(piece) + _HEADROOM
+                piece, is_lost = pack((kinds.RAISED, *failure_row(error))), True
+            more = max(len(piece) - len(refusal), 0)
+            if more > max(room, 0):
+                piece, is_lost, more = refusal, True, 0
+            room -= more
+            if is_lost:
+                self._let_go(seq)
             pieces.append((piece, 1))
             seq += reply[1] if reply[0] in _RUNS else 1
         return body_of(pieces, len(pieces))
+
+    def _let_go(self, seq: int) -> None:
+        """Roll back what a command has left open, if anything: its caller cannot know of it."""
+        held = self._open.pop(seq, None)
+        if held is not None and not isinstance(held, Started):
+            _settle(held)
+            self._tell_armed()
 
     # --- the hot path: plain orders --------------------------------------------------------------
 

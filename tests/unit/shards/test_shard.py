@@ -40,7 +40,6 @@ from openpit.slots import slot_of, spread_slots
 from openpit.wire import frames as wire
 from openpit.wire import kinds
 from openpit.wire.frames import CAUSES, Flag, FrameReader, Op, pack
-from openpit.wire.limits import REPLY_BYTES
 from openpit.wire.values import decode, encode
 
 
@@ -519,6 +518,49 @@ def test_a_reservation_whose_reply_cannot_be_sent_is_rolled_back(
     monkeypatch.setattr(shard_core, "_traces", small_rows)
     (reply,) = answers(core, execute(quantity="203"))
     assert reply[1][0][2] == "0"
+
+
+def test_replies_that_have_no_room_beside_the_others_are_told_and_rolled_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    core = shard(Reserving())
+    rows = ((0, "X" * 1_000, ";;;;", None),)
+    monkeypatch.setattr(shard_core, "_traces", lambda effects: ((), rows))
+    monkeypatch.setattr(wire, "FRAME_BYTES", 2_000)
+    monkeypatch.setattr(shard_core, "REPLY_BYTES", 6_000)
+    orders = [execute(quantity=str(quantity)) for quantity in range(1, 9)]
+    sent = batch(3, 1, *orders[:2], administer("unblock_all"), *orders[2:], execute(quantity="0"))
+
+    data = core.receive(sent)
+
+    assert len(data) <= 6_004
+    flags, replies = replies_in(sent, data)
+    assert flags == 0
+    room = [place for place, reply in enumerate(replies) if reply[0] == kinds.RESERVED]
+    assert room == [0, 1, 3]
+    assert core.open_handles == {1, 2, 4}
+    assert replies[2] == (kinds.DONE, 1)
+    for reply in replies[4:-1]:
+        assert (reply[0], reply[2], reply[4]) == (
+            kinds.RAISED,
+            "FrameTooLarge",
+            "the replies to a batch are over the limit of 6000 bytes",
+        )
+    assert replies[-1][0] == kinds.REJECTED  # it is no longer than that
+    (reply,) = answers(core, execute(quantity="203"))
+    assert reply[1][0][2] == "6"  # 1, 2 and 3 are still reserved
+
+
+def test_replies_that_fit_together_travel_though_no_frame_of_commands_would_hold_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    core = shard(Reserving())
+    rows = ((0, "X" * 1_000, ";;;;", None),)
+    monkeypatch.setattr(shard_core, "_traces", lambda effects: ((), rows))
+    monkeypatch.setattr(wire, "FRAME_BYTES", 2_000)
+    replies = answers(core, *[execute(quantity="10")] * 20)
+    assert replies == [(kinds.RESERVED, True, (), rows)] * 20
+    assert len(core.open_handles) == 20
 
 
 @pytest.mark.parametrize(
