@@ -319,7 +319,7 @@ def order(
 
 
 def flat_order(row: tuple[Any, ...]) -> openpit.Order:
-    account, _, one, other, way, quantity, volume, price = row
+    account, one, other, way, quantity, volume, price = row
     return order(
         asset(one),
         asset(other),
@@ -368,7 +368,7 @@ def lock(rows: Any) -> Lock:
 
 
 def report(row: tuple[Any, ...]) -> openpit.ExecutionReport:
-    account, _, one, other, way, pnl, fee, fill = row
+    account, one, other, way, pnl, fee, fill = row
     need((pnl is None) == (fee is None))
     impact = None
     if pnl is not None:
