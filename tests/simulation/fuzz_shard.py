@@ -331,6 +331,9 @@ class ShardFuzz:
             return framed(self.next + random.choice((-1, 1, 2**40)), commands, times)
         elif way < 0.4:
             return misheaded(random, self.next, commands)
+        elif way < 0.42:
+            op, flags = random.choice(((ARM, 1), (ARM, 2), (ARM, 3), (CLOSE, 0)))
+            return framed(self.next, [], op=op, flags=flags, count=1, body=b"")
         return framed(self.next, commands, times)
 
     def check(self, data: bytes) -> None:
