@@ -49,31 +49,18 @@ GARBAGE: dict[str, Callable[[int], bytes]] = {
     "noise": lambda _: b"\xff" * 64,
     "oversized": lambda _: (REPLY_BYTES + 1).to_bytes(4, "big"),
     "empty": lambda _: b"\0\0\0\0",
-    "no head": lambda _: b"\0\0\0\5hello",
     "just no head": lambda _: (36).to_bytes(4, "big") + bytes(36),
     "no msgpack": lambda shard: answer(shard, b"\xc1"),
-    "no array": lambda shard: answer(shard, b"\x07"),
-    "no reply": lambda shard: answer(shard, b""),
     "cut inside": lambda shard: answer(shard, b"\x91\x92\x04"),
-    "more behind it": lambda shard: answer(shard, b"\x91\x92\x04\x90\x90"),
-    "another version": spoilt(4),
     "another shard": lambda shard: answer(shard + 1, pack([(kinds.REJECTED, ())])),
-    "another life of the shard": spoilt(7),
-    "another client": spoilt(11),
-    "another op": spoilt(15),
     "a number that was not asked for": spoilt(23),
     "another count": spoilt(27),
     "flags that there are not": spoilt(28),
     "two replies to one command": lambda shard: answer(shard, pack([(kinds.REJECTED, ())] * 2)),
     "an answer to more than was asked": reply(kinds.ACCEPTED, 1000),
-    "an answer to less than nothing": reply(kinds.ACCEPTED, -1),
-    "no kind of reply": reply(99),
     "the reply to another command": reply(kinds.ANSWER, None),
     "done, for an order": reply(kinds.DONE, 1),
     "columns missing": reply(kinds.RESERVED, True),
-    "no rejects": reply(kinds.REJECTED),
-    "a column more": reply(kinds.REJECTED, 1, ()),
-    "text for a list": reply(kinds.REJECTED, "1"),
     "a failure without columns": reply(kinds.RAISED),
 }
 
@@ -122,7 +109,7 @@ def test_garbage_ends_every_call_in_flight(host: Host) -> None:
 
 
 def test_a_frame_cut_short_by_the_end_of_the_worker(host: Host) -> None:
-    cuts = [1, 3, 4, 10, 28, 40, 41, 43]
+    cuts = [3, 4, 10, 40, 43]
     host.build(Harmful(), shards=len(cuts) + 1)
 
     for shard, cut in enumerate(cuts):
@@ -152,13 +139,9 @@ def test_a_frame_that_never_ends_costs_the_timeout(host: Host) -> None:
 
 def test_garbage_instead_of_commands(host: Host, capfd: pytest.CaptureFixture[str]) -> None:
     garbage: list[Callable[[int], bytes]] = [
-        lambda _: b"\0\0\0\5hello",
         lambda _: (36).to_bytes(4, "big") + bytes(36),
         lambda _: b"\xff" * 64,
-        lambda _: b"\0\0\0\0",
         lambda shard: command_frame(shard, Op.MESSAGES, 1, 1, 0, b"\x07"),
-        lambda shard: command_frame(shard, Op.ARM, 1, 1, 0, b""),
-        lambda shard: command_frame(shard, Op.CLOSE, 2, 1, 0, b""),
         lambda shard: command_frame(shard + 1, Op.CLOSE, 1, 1, 0, b""),
         lambda shard: command_frame(shard, 3, 1, 1, 0, b""),
     ]
