@@ -71,7 +71,7 @@ class _Shards:
                 ready = wire.reply_frame(frame, wire.pack(((kinds.READY, lacking),)))
             else:  # a commit of before: its own first command, and its own reply
                 before: Any = wire
-                started, lacking = setup.start_shard(frame[1][0], reader)  # type: ignore[arg-type]
+                started, lacking = setup.start_shard(frame[1][0], reader)  # type: ignore[index]  # a frame was a tuple
                 ready = before.frame(0, wire.pack((kinds.READY, 0, tuple(lacking))), 1)
             self._cores.append(started)
         return ready
