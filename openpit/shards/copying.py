@@ -9,7 +9,6 @@ engine) is refused: a copy would be another thing, and making it may harm the or
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import enum
 import functools
@@ -21,7 +20,6 @@ import socket
 import subprocess
 import sys
 import threading
-from concurrent.futures import Executor, Future
 from contextlib import suppress
 from importlib import import_module
 from types import CodeType, FunctionType, GeneratorType, ModuleType
@@ -74,10 +72,6 @@ _REFUSED: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (mmap.mmap, "mapped memory stays in its process"),
     (subprocess.Popen, "a child process stays with its parent"),
     (threading.Thread, "a thread stays in its process"),
-    (
-        (Executor, Future, asyncio.Future, asyncio.AbstractEventLoop),
-        "it works in its process alone",
-    ),
     (GeneratorType, "a generator cannot be copied: make it in the worker, at first use"),
     (
         (InProcess, EngineCore, Request, Reservation),
@@ -85,6 +79,7 @@ _REFUSED: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     ),
     (MarketDataBuilder, "a builder stays in its process"),
 )
+_WORKS_HERE: Final = "it works in its process alone"
 _REFUSED_BY_NAME: Final = {
     f"{package}.{name}": why
     for package in ("multiprocessing", "multiprocess")
@@ -95,8 +90,14 @@ _REFUSED_BY_NAME: Final = {
             "it would be removed with the worker: open it by its name in the worker, at first use",
         ),
     )
+} | {
+    "concurrent.futures._base.Executor": _WORKS_HERE,
+    "concurrent.futures._base.Future": _WORKS_HERE,
+    "_asyncio.Future": _WORKS_HERE,
+    "asyncio.futures.Future": _WORKS_HERE,
+    "asyncio.events.AbstractEventLoop": _WORKS_HERE,
 }
-"""Of modules that most programs have no other need to import."""
+"""Of modules that many programs, and most workers, have no other need to import."""
 
 _OF_SYSTEM: Final = tuple(
     [(sys, name) for name in ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")]

@@ -20,6 +20,8 @@ from openpit.loadtest.page import page
 from openpit.loadtest.report import NOT_MEASURED, Baseline, Report, as_document
 from openpit.loadtest.text import print_report
 
+pytestmark = pytest.mark.one_python
+
 WRONG = Judgement(40, 2, 0, "c0ffee", ["order 7, shard 0: accepted; right: refused"])
 
 
