@@ -137,7 +137,8 @@ class Replay:
         self._batch = batch
         self._decided = decided
         self._complain = complain
-        self._strict = strict
+        self.is_strict = strict
+        """Whether the first bad line ends it; that line is not complained of."""
         self._starts = starts
         self._inside: set[tuple[int | str, str]] = set()
         self._time = 0
@@ -181,7 +182,7 @@ class Replay:
             self.bad_lines += 1
             if len(self.first_bad) < MAX_TOLD:
                 self.first_bad.append(bad)
-            if self._strict:
+            if self.is_strict:
                 self._finish()
                 raise StrictStopError(bad)
             if self.bad_lines <= MAX_TOLD:
