@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openpit.core.contexts import AccountAdjustmentContext, Context, PostTradeContext
-from openpit.param.ids import AccountId
+from openpit.core.contexts import (
+    PostTradeContext,
+    new_account_adjustment_context,
+    new_context,
+    new_post_trade_context,
+)
+from openpit.param.ids import new_account_id
 from openpit.param.words import is_encodable
 from openpit.pretrade.policy import Policy
 from openpit.pretrade.reading import (
@@ -88,17 +93,17 @@ class CustomPolicy(BuiltinPolicy):
 
     def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
         callback = self._policy.check_pre_trade_start
-        return read_rejects(self._safe_point(callback, _context(call), order), self.name)
+        return read_rejects(self._safe_point(callback, new_context(_state(call)), order), self.name)
 
     def peek_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
         # Without a hook for dry runs the real one is called, side effects and all.
         callback = getattr(
             self._policy, "check_pre_trade_start_dry_run", self._policy.check_pre_trade_start
         )
-        return read_rejects(self._safe_point(callback, _context(call), order), self.name)
+        return read_rejects(self._safe_point(callback, new_context(_state(call)), order), self.name)
 
     def check_main(self, order: Order, now: int, call: Call | None) -> Verdict | None:
-        context = _context(call)
+        context = new_context(_state(call))
         answer: object
         if self._finisher is None:
             answer = self._policy.perform_pre_trade_check(context, order)
@@ -110,7 +115,7 @@ class CustomPolicy(BuiltinPolicy):
         callback = getattr(
             self._policy, "perform_pre_trade_check_dry_run", self._policy.perform_pre_trade_check
         )
-        return self._verdict(self._safe_point(callback, _context(call), order))
+        return self._verdict(self._safe_point(callback, new_context(_state(call)), order))
 
     def _verdict(self, answer: object) -> Verdict | None:
         leftover: list[Finalizer] = []
@@ -129,15 +134,15 @@ class CustomPolicy(BuiltinPolicy):
         def callback(context: PostTradeContext) -> object:
             return self._policy.apply_execution_report(ctx=context, report=report)
 
-        return read_report_result(self._safe_point(callback, PostTradeContext._of(_state(call))))
+        return read_report_result(self._safe_point(callback, new_post_trade_context(_state(call))))
 
     def apply_adjustment(
         self, account: int, adjustment: Adjustment, now: int, call: Call | None
     ) -> AdjustmentEffect:
         answer = self._safe_point(
             self._policy.apply_account_adjustment,
-            AccountAdjustmentContext._of(_state(call)),
-            AccountId._of(account),
+            new_account_adjustment_context(_state(call)),
+            new_account_id(account),
             adjustment,
         )
         leftover: list[Finalizer] = []
@@ -152,9 +157,3 @@ class CustomPolicy(BuiltinPolicy):
 def _state(call: Call | None) -> Call:
     assert call is not None  # noqa: S101 - an engine with custom policies makes one for each call
     return call
-
-
-def _context(call: Call | None) -> Context:
-    context: Context = _new(Context)
-    context._call = _state(call)
-    return context

@@ -95,7 +95,7 @@ class DropCopies:
             if found:
                 call.request_block(first_block(found))
                 started += found
-        return [reject for reject in started if reject._code in EVALUATION_FAILURES]
+        return [reject for reject in started if reject.code in EVALUATION_FAILURES]
 
     def _main(self, effects: Effects, order: Order, now: int, call: DropCopyCall) -> list[Reject]:
         for check, group_id in self._main_checks:
@@ -111,7 +111,7 @@ class DropCopies:
                 except BaseException:
                     effects.include(verdict)
                     raise
-        return [reject for reject in effects.rejects if reject._code in EVALUATION_FAILURES]
+        return [reject for reject in effects.rejects if reject.code in EVALUATION_FAILURES]
 
 
 def _collect(effects: Effects, call: DropCopyCall) -> None:

@@ -21,7 +21,7 @@ from openpit.engine.dry_runs import DryRuns
 from openpit.engine.finalize import Effects, Finisher
 from openpit.engine.registry import ENGINE, AccountRegistry
 from openpit.engine.reports import merged, tell_all
-from openpit.pretrade.rejects import Reject, first_block
+from openpit.pretrade.rejects import Reject, first_block, new_reject
 from openpit.pretrade.runtime import BuiltinPolicy, Verdict
 
 if TYPE_CHECKING:
@@ -327,7 +327,7 @@ class EngineCore:
         account = _account_of(order)
         if account is None:
             return [
-                Reject._of(
+                new_reject(
                     "MissingRequiredField",
                     "drop-copy requires a readable account ID",
                     "the account ID routes the drop-copy pipeline and its account control",
@@ -464,7 +464,7 @@ class EngineCore:
 
 def engine_gone() -> Reject:
     """Return why the main stage of a request is refused whose engine is gone."""
-    return Reject._of(
+    return new_reject(
         "SystemUnavailable",
         "engine is no longer available",
         "request handle outlived engine instance",

@@ -16,10 +16,10 @@ from openpit.client.handles import BLOCKING
 from openpit.engine.builder import build_core, check_policies
 from openpit.errors import ShardStartError
 from openpit.faces.aio.driver import AsyncDriver
-from openpit.faces.aio.engine import AsyncShardedEngine
+from openpit.faces.aio.engine import AsyncShardedEngine, new_async_sharded_engine
 from openpit.faces.aio.handles import ASYNC
 from openpit.faces.blocking.driver import BlockingDriver
-from openpit.faces.blocking.engine import ShardedEngine
+from openpit.faces.blocking.engine import ShardedEngine, new_sharded_engine
 from openpit.faces.interrupts import hold, release
 from openpit.shards.copying import dump_policies
 from openpit.shards.process import Worker
@@ -109,7 +109,7 @@ def start_blocking(plan: Plan, clock: Callable[[], int]) -> ShardedEngine:
         driver.discard()
         stop_workers(workers, options.timeout)
         raise
-    return ShardedEngine._of(driver)
+    return new_sharded_engine(driver)
 
 
 async def start_async(plan: Plan, clock: Callable[[], int]) -> AsyncShardedEngine:
@@ -134,7 +134,7 @@ async def start_async(plan: Plan, clock: Callable[[], int]) -> AsyncShardedEngin
         driver.discard()
         stop_workers(workers, options.timeout)
         raise
-    return AsyncShardedEngine._of(driver)
+    return new_async_sharded_engine(driver)
 
 
 def start_workers(workers: list[Worker], shards: int, seconds: float) -> None:

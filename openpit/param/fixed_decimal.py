@@ -37,7 +37,7 @@ from openpit.param.refusals import (
 )
 from openpit.param.words import folded, plain_text, quoted
 
-__all__ = ["FixedDecimal", "SignedDecimal", "UnsignedDecimal", "negative", "overflow"]
+__all__ = ["FixedDecimal", "SignedDecimal", "UnsignedDecimal", "decimal_of", "negative", "overflow"]
 
 _U32_MAX = 2**32 - 1
 _U64_MAX = 2**64 - 1
@@ -366,3 +366,8 @@ class UnsignedDecimal(FixedDecimal):
     __slots__ = ()
 
     _signed = False
+
+
+def decimal_of(value: FixedDecimal) -> Decimal:
+    """Return the exact decimal of a value, as it is kept: see :attr:`FixedDecimal.decimal`."""
+    return value._value

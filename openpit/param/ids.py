@@ -20,6 +20,10 @@ __all__ = [
     "AccountId",
     "Asset",
     "InstrumentId",
+    "new_account_group_id",
+    "new_account_id",
+    "new_asset",
+    "new_instrument_id",
 ]
 
 _U32_MAX = 2**32 - 1
@@ -280,3 +284,10 @@ class InstrumentId:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return InstrumentId._of, (self._value,)
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_account_group_id = AccountGroupId._of
+new_account_id = AccountId._of
+new_asset = Asset._of
+new_instrument_id = InstrumentId._of

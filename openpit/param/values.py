@@ -34,6 +34,13 @@ __all__ = [
     "Quantity",
     "Volume",
     "leverage_steps",
+    "new_fee",
+    "new_leverage",
+    "new_pnl",
+    "new_position_size",
+    "new_price",
+    "new_quantity",
+    "new_volume",
 ]
 
 
@@ -439,3 +446,13 @@ Pnl.ZERO = Pnl._of(ZERO)
 Fee.ZERO = Fee._of(ZERO)
 CashFlow.ZERO = CashFlow._of(ZERO)
 PositionSize.ZERO = PositionSize._of(ZERO)
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_fee = Fee._of
+new_leverage = Leverage._of
+new_pnl = Pnl._of
+new_position_size = PositionSize._of
+new_price = Price._of
+new_quantity = Quantity._of
+new_volume = Volume._of

@@ -19,7 +19,7 @@ from openpit.pretrade.records import (
     read_rows,
 )
 from openpit.pretrade.records import read_rejects as read_reject_list
-from openpit.pretrade.results import PostTradeResult
+from openpit.pretrade.results import PostTradeResult, report_rows
 from openpit.pretrade.runtime import AdjustmentEffect, ReportEffect, Verdict
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def read_report_result(value: Any) -> ReportEffect | None:
             "bool True no longer maps to a synthetic account block"
         )
     if type(value) is PostTradeResult:
-        return ReportEffect(value._blocks, value._pnls, value._rows)
+        return ReportEffect(*report_rows(value))
     return ReportEffect(
         read_blocks(value.account_blocks),
         read_account_pnls(value.account_pnls),

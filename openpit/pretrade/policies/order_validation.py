@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from openpit.pretrade.policies.settings import MODULE, group_id_value
-from openpit.pretrade.rejects import Reject, missing_field
+from openpit.pretrade.rejects import Reject, missing_field, new_reject
 from openpit.pretrade.runtime import BuiltinPolicy
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class OrderValidationPolicy(BuiltinPolicy):
 
 
 def _zero(amount: str) -> Reject:
-    return Reject._of(
+    return new_reject(
         "InvalidFieldValue",
         f"order {amount} must be non-zero",
         f"requested {amount} 0 is not allowed",
@@ -66,8 +66,8 @@ class OrderValidationBuilder:
         self._group_id = policy_group_id
         return self
 
-    def _build(self, builder: PolicyRegistrar) -> object:
-        return builder._add_builtin(OrderValidationPolicy(group_id_value(self._group_id)))
+    def _build(self, registrar: PolicyRegistrar) -> None:
+        registrar.add(OrderValidationPolicy(group_id_value(self._group_id)))
 
 
 def build_order_validation() -> OrderValidationBuilder:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.core.assets import asset_text
 from openpit.param.decimals import ZERO, DecimalOverflow, add, plain, subtract
+from openpit.param.fixed_decimal import decimal_of
 from openpit.param.values import Pnl
 from openpit.pretrade.policies.pnl_bounds_settings import (
     NAME,
@@ -25,7 +26,13 @@ from openpit.pretrade.policies.settings import (
     expect,
     group_id_value,
 )
-from openpit.pretrade.rejects import AccountBlock, Reject, missing_field, missing_field_block
+from openpit.pretrade.rejects import (
+    Reject,
+    missing_field,
+    missing_field_block,
+    new_account_block,
+    new_reject,
+)
 from openpit.pretrade.runtime import BuiltinPolicy, ReportEffect
 
 if TYPE_CHECKING:
@@ -91,7 +98,7 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
             ValueError: an empty asset, or no amount.
         """
         number, settlement = account_number(account), asset_text(asset)
-        value = Pnl(pnl)._value  # type: ignore[arg-type]  # the constructor checks the class
+        value = decimal_of(Pnl(pnl))  # type: ignore[arg-type]  # the constructor checks the class
 
         def apply(policy: PnlBoundsKillSwitchPolicy) -> None:
             policy._realized.setdefault(number, {})[settlement] = value
@@ -159,7 +166,7 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
 def _left_bounds(realized: Decimal, settlement: str) -> ReportEffect:
     details = f"realized pnl {plain(realized)}, settlement asset {settlement}"
     return ReportEffect(
-        [AccountBlock._of(NAME, "PnlKillSwitchTriggered", "pnl kill switch triggered", details)]
+        [new_account_block(NAME, "PnlKillSwitchTriggered", "pnl kill switch triggered", details)]
     )
 
 
@@ -170,7 +177,7 @@ def _missing(label: str) -> ReportEffect:
 def _overflow(details: str) -> ReportEffect:
     return ReportEffect(
         [
-            AccountBlock._of(
+            new_account_block(
                 NAME, "OrderValueCalculationFailed", "pnl accumulation overflow", details
             )
         ]
@@ -188,7 +195,7 @@ def _breach(barrier: str, realized: Decimal, bounds: Bounds, settlement: str) ->
         limits += f", upper bound {plain(bounds.upper)}"
         if realized > bounds.upper:
             sides.append("upper")
-    return Reject._of(
+    return new_reject(
         "PnlKillSwitchTriggered",
         f"pnl kill switch triggered: {barrier}",
         f"{' and '.join(sides)} bound breached: realized pnl {plain(realized)}{limits}, "
@@ -227,7 +234,7 @@ class PnlBoundsKillswitchReadyBuilder:
         self._accounts += barriers
         return self
 
-    def _build(self, builder: PolicyRegistrar) -> object:
+    def _build(self, registrar: PolicyRegistrar) -> None:
         broker = [read_barrier(item) for item in self._broker]
         accounts: list[tuple[tuple[int, str], Bounds]] = []
         seeds: dict[tuple[int, str], Decimal] = {}
@@ -235,10 +242,10 @@ class PnlBoundsKillswitchReadyBuilder:
             item = expect(item, PnlBoundsAccountAssetBarrier)  # noqa: PLW2901 - the same, checked
             key, bounds = read_account_barrier(item.barrier, item.account_id)
             accounts.append((key, bounds))
-            seeds[key] = Pnl(item.initial_pnl)._value
+            seeds[key] = decimal_of(Pnl(item.initial_pnl))
         group_id = group_id_value(self._group_id)
         settings = PnlBoundsSettings({}, {}).updated(PnlBoundsUpdate(broker or None, accounts))
-        return builder._add_builtin(PnlBoundsKillSwitchPolicy(settings, seeds, group_id))
+        registrar.add(PnlBoundsKillSwitchPolicy(settings, seeds, group_id))
 
 
 class PnlBoundsKillswitchBuilder:

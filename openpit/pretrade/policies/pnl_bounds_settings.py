@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openpit.core.assets import asset_text
+from openpit.param.fixed_decimal import decimal_of
 from openpit.param.values import Pnl
 from openpit.pretrade.policies.settings import (
     MODULE,
@@ -166,7 +167,8 @@ def read_barrier(barrier: object) -> tuple[str, Bounds]:
     barrier = expect(barrier, PnlBoundsBrokerBarrier)
     lower, upper = barrier.lower_bound, barrier.upper_bound
     return asset_text(barrier.settlement_asset), Bounds(
-        None if lower is None else Pnl(lower)._value, None if upper is None else Pnl(upper)._value
+        None if lower is None else decimal_of(Pnl(lower)),
+        None if upper is None else decimal_of(Pnl(upper)),
     )
 
 

@@ -22,7 +22,7 @@ from openpit.pretrade.policies.rate_limit_settings import (
     window_text,
 )
 from openpit.pretrade.policies.settings import MODULE, group_id_value
-from openpit.pretrade.rejects import Reject, missing_field
+from openpit.pretrade.rejects import Reject, missing_field, new_reject
 from openpit.pretrade.runtime import BuiltinPolicy
 
 if TYPE_CHECKING:
@@ -354,7 +354,7 @@ def _peek_log(log: deque[int] | None, now: int, window: int) -> int:
 
 
 def _exceeded(axis: str, count: int, rate: Rate) -> Reject:
-    return Reject._of(
+    return new_reject(
         "RateLimitExceeded",
         f"rate limit exceeded: {axis}",
         f"submitted {count} orders in {window_text(rate.window)} window, "
@@ -405,7 +405,7 @@ class RateLimitReadyBuilder:
         self._account_assets += barriers
         return self
 
-    def _build(self, builder: PolicyRegistrar) -> object:
+    def _build(self, registrar: PolicyRegistrar) -> None:
         broker = () if self._broker is None else (self._broker,)
         for item in (*broker, *self._assets, *self._accounts, *self._account_assets):
             require_u64_window(item.limit)
@@ -418,7 +418,7 @@ class RateLimitReadyBuilder:
         )
         group_id = group_id_value(self._group_id)
         settings = RateLimitSettings(None, {}, {}, {}).updated(update)
-        return builder._add_builtin(RateLimitPolicy(settings, group_id, builder._now()))
+        registrar.add(RateLimitPolicy(settings, group_id, registrar.now()))
 
 
 class RateLimitBuilder:

@@ -18,7 +18,7 @@ from openpit.pretrade.policies.spot_funds.desk import (
     switch_block,
 )
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
-from openpit.pretrade.rejects import AccountBlock, Reject, missing_field
+from openpit.pretrade.rejects import AccountBlock, Reject, missing_field, new_reject
 from openpit.pretrade.runtime import AdjustmentEffect, BuiltinFinalizer
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def _adjusted(
         upper = getattr(bounds, f"_{field}_upper_")
         if (lower is not None and value < lower) or (upper is not None and value > upper):
             raise _Refused(
-                Reject._of(
+                new_reject(
                     "AccountAdjustmentBoundsExceeded",
                     "account adjustment bounds exceeded",
                     f"asset {asset}: {field} {plain(value)}, "

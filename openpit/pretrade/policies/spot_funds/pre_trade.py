@@ -26,7 +26,7 @@ from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, 
 from openpit.pretrade.policies.spot_funds.pricing import PriceFailure
 from openpit.pretrade.policies.spot_funds.request import Request
 from openpit.pretrade.policies.spot_funds.reservation import Leg, ReservedFunds
-from openpit.pretrade.rejects import Reject, missing_field
+from openpit.pretrade.rejects import Reject, missing_field, new_reject
 from openpit.pretrade.runtime import Verdict
 
 if TYPE_CHECKING:
@@ -324,4 +324,4 @@ def _overflow(step: str, asset: str, requested: Decimal) -> _Refused:
 
 
 def _refused(code: str, reason: str, details: str) -> _Refused:
-    return _Refused(Reject._of(code, reason, details, NAME, ORDER))
+    return _Refused(new_reject(code, reason, details, NAME, ORDER))

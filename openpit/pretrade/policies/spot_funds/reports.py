@@ -22,7 +22,7 @@ from openpit.pretrade.policies.spot_funds.ledger import (
 from openpit.pretrade.policies.spot_funds.plain_fills import apply_plain_fill
 from openpit.pretrade.policies.spot_funds.report_rows import AssetRow
 from openpit.pretrade.policies.spot_funds.valuation import Valuation
-from openpit.pretrade.rejects import AccountBlock, missing_field_block
+from openpit.pretrade.rejects import AccountBlock, missing_field_block, new_account_block
 from openpit.pretrade.runtime import ReportEffect
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class _Application:
         else:
             code = "MissingRequiredField"
             reason = f"pre-trade lock has no price for {purpose}"
-        raise _Refused(AccountBlock._of(NAME, code, reason, f"group {group}"))
+        raise _Refused(new_account_block(NAME, code, reason, f"group {group}"))
 
     def _reserved_notional(self, locked: Decimal, quantity: Decimal) -> Decimal:
         try:
