@@ -140,7 +140,7 @@ def _read(path: Path, check: Callable[[str], object]) -> str:
 
 
 def _find_policies_here() -> None:
-    """Have modules found in the working directory, as a script's are beside it."""
+    """Make the working directory's modules importable, as a script's are from beside it."""
     with suppress(OSError):  # it has been removed: nothing can be found there
         here = str(Path.cwd())
         if here not in sys.path:

@@ -230,14 +230,14 @@ class ExecuteMany(RowsCall):
         return self._times[self._position], self.orders[self._position]
 
     def judged(self, result: Any, failure: BaseException | None) -> None:
-        """Take the outcome of the order at ``stopped_at``."""
+        """Record the outcome of the order at ``stopped_at``."""
         if failure is None:
             self.results[self._position] = result
         else:
             self.failures[self._position] = failure
 
     def resume(self, _: int) -> ExecuteMany:
-        """Be ready to go on behind the order at ``stopped_at``."""
+        """Prepare to continue behind the order at ``stopped_at``."""
         self._position += 1
         self.stopped_at = None
         self.done = False

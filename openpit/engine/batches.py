@@ -24,7 +24,7 @@ def failure_of(
 
 
 def tell(error: BaseException, results: list[Any], failures: Mapping[int, BaseException]) -> None:
-    """Have an exception that ends a call in its midst carry what had been done by then.
+    """Add to an exception that ends a call in its midst what had been done by then.
 
     It is raised as it is: ^C and a task's cancellation must stay what they are. An item that has
     neither a result nor a failure was not begun, or what became of it is not known.

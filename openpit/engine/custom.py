@@ -75,7 +75,7 @@ class CustomPolicy(BuiltinPolicy):
         self._finisher: Finisher | None = None
 
     def attach(self, finisher: Finisher) -> None:
-        """Take the finisher of an engine that marks itself busy: a callback is a safe point."""
+        """Set the finisher of an engine that marks itself busy: a callback is a safe point."""
         self._finisher = finisher
 
     def _safe_point(self, callback: Callable[..., object], *args: object) -> object:

@@ -57,7 +57,7 @@ class Driver(Runner):
         self._ends = Ends(self, timeout)
 
     def attach(self, client: Client, workers: list[Worker]) -> None:
-        """Take the router, and a worker for each of its links."""
+        """Set the router, and a worker for each of its links."""
         self.client = client
         self.router = router = client.router
         self._is_told = all(worker.death_fd is not None for worker in workers)

@@ -174,7 +174,7 @@ def _run(
 def _collect(
     children: list[_Child], progress: Callable[[int], object], tell: Callable[[str], object]
 ) -> Outcome:
-    """Take messages until each child has said its last."""
+    """Read messages until each child has sent its last."""
     last: dict[type, Any] = {}
     decided = 0
     deadline = monotonic() + STUCK_SECONDS

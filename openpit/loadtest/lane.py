@@ -116,14 +116,14 @@ class Lane:
     # --- the pipe --------------------------------------------------------------------------------
 
     def run(self, fd: int) -> None:
-        """Take events until the pipe ends; as many at once as are there."""
+        """Handle events until the pipe ends; as many at once as are there."""
         unpacker = msgpack.Unpacker(use_list=False)
         while data := os.read(fd, READ_BYTES):
             unpacker.feed(data)
             self.take(unpacker)
 
     def run_closed(self, fd: int, in_flight: int) -> None:
-        """Take events until the pipe ends, always as many as hold that many orders."""
+        """Handle events until the pipe ends, always as many as hold that many orders."""
         unpacker = msgpack.Unpacker(use_list=False)
         waiting: deque[Event] = deque()
         batch: list[Event] = []
@@ -142,7 +142,7 @@ class Lane:
         self.take(batch)
 
     def give_up(self) -> None:
-        """Have the engine take nothing more; what comes through the pipe is let go. Any thread."""
+        """Give the engine nothing more; what comes through the pipe is let go. Any thread."""
         self._is_given_up = True
 
     def _fill(self, fd: int, unpacker: Any, waiting: deque[Event]) -> bool:
@@ -157,7 +157,7 @@ class Lane:
     # --- the engine ------------------------------------------------------------------------------
 
     def take(self, events: Iterable[Event]) -> None:
-        """Have the engine take events, in the order of their times."""
+        """Give the engine events, in the order of their times."""
         if self._is_given_up:
             for _ in events:
                 pass  # out of the pipe, which the generator fills

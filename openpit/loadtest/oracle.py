@@ -65,7 +65,7 @@ class Judgement:
 
 
 def find_truth(plan: Plan, *, patience: float = PATIENCE) -> Truth:
-    """Have one engine in this process decide a plan's orders one by one.
+    """Decide a plan's orders one by one by an engine in this process.
 
     Raises:
         ConfigError: a policy cannot be made.
@@ -142,7 +142,7 @@ class _Counted:
 
 
 def _gone_through(plan: Plan, recording: Recording, take: Callable[[Event], object]) -> Truth:
-    """Have every event of a plan taken, and note down its orders."""
+    """Run every event of a plan, and record its orders."""
     shard_of = shard_finder(plan.shards)
     only = plan.only_shard
     times, shards = array("q", [0]), array("H", [0])

@@ -162,13 +162,13 @@ class MarketDataService(Opaque):
             listener(operation)
 
     def _subscribe(self, listener: Callable[[Operation], object]) -> list[Operation]:
-        """Have a listener told of every change from now on; return what came before."""
+        """Tell a listener of every change from now on; return what came before."""
         with self._lock:
             self._listeners = [*self._listeners, listener]
             return self._store.snapshot()
 
     def _unsubscribe(self, listener: Callable[[Operation], object]) -> None:
-        """Tell a listener no more."""
+        """Stop telling a listener of changes."""
         with self._lock:
             self._listeners = self._all_but(listener)
 

@@ -214,7 +214,7 @@ class Trade:
     _quantity_: Decimal
 
     def __init__(self, *, price: Price, quantity: Quantity) -> None:
-        """Take a price and a quantity; TypeError for any other class."""
+        """Make a trade of a price and a quantity; TypeError for any other class."""
         if type(price) is not Price or type(quantity) is not Quantity:
             raise _refusal_of_trade(price, quantity)
         try:

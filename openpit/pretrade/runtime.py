@@ -174,7 +174,7 @@ class BuiltinPolicy:
     checks_drop_copies = True
 
     def bind(self, accounts: AccountsView) -> None:
-        """Take the engine's accounts; called once, when the engine is built."""
+        """Set the engine's accounts; called once, when the engine is built."""
 
     def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
         """Check an order in the start stage and count it."""

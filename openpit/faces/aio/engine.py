@@ -162,7 +162,7 @@ class AsyncShardedEngine(Opaque):
         return call.result()  # type: ignore[no-any-return]  # the list of results
 
     async def _go_on(self, call: ExecuteMany) -> None:
-        """Have the orders without account id judged: each depends on all accounts, and runs alone.
+        """Execute the orders without account id: each depends on all accounts, and runs alone.
 
         A function of its own: see the end of the docstring of ``engine/finalize.py``.
         """

@@ -146,7 +146,7 @@ class BlockingDriver(Turns):
     # --- shards --------------------------------------------------------------------------------
 
     def start(self, payload: bytes, deadline: float, seconds: float) -> None:
-        """Have all workers load their engine, by a moment; raise ShardStartError if one cannot."""
+        """Load the engine in all workers, by a moment; raise ShardStartError if one cannot."""
         router = self.router
         with self._lock:
             calls = [router.start(link, self.clock(), payload) for link in router.links]
@@ -257,7 +257,7 @@ class BlockingDriver(Turns):
                 release()
 
     def retire(self) -> bool:
-        """Be closed at once, and use no descriptor any more; tell whether no thread polls one.
+        """Close at once, and use no descriptor any more; return whether no thread polls one.
 
         A thread may be in a call still: it is told, and leaves.
         """
@@ -281,7 +281,7 @@ class BlockingDriver(Turns):
                 self._give_up(port, f"no answer within {self._timeout:g} s")
 
     def disown(self) -> None:
-        """Be closed, in a forked copy of this process."""
+        """Close, in a forked copy of this process."""
         self._lock = RLock()
         self._reader = None
         self._followers.clear()

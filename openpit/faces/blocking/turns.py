@@ -262,7 +262,7 @@ class Turns(Driver):
                         self._wake_reader()
 
     def _wake_reader(self) -> None:
-        """Have the thread that polls look at its descriptors anew."""
+        """Wake the thread that polls, so that it looks at its descriptors anew."""
         try:
             os.write(self._wake_out, b"!")
         except BlockingIOError:

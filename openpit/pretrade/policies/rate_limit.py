@@ -142,7 +142,7 @@ class FixedWindows:
         return window.add(now, self._broker_length)
 
     def set_broker_count(self, count: int) -> None:
-        """Take the count after a run of attempts that :meth:`count_broker` began."""
+        """Set the count after a run of attempts that :meth:`count_broker` began."""
         self.broker.count = count
 
     def peek(self, settlement: str | None, now: int) -> tuple[int, int]:
@@ -164,7 +164,7 @@ class FixedWindows:
         return windows
 
     def retune(self, settings: RateLimitSettings, now: int) -> None:
-        """Take new settings: barriers that stay keep their counters, new ones start at zero."""
+        """Apply new settings: barriers that stay keep their counters, new ones start at zero."""
         if self._settings.broker is None and settings.broker is not None:
             self.broker = _Window(now)
         self._assets = {asset: self._assets.get(asset) or _Window(now) for asset in settings.assets}
@@ -182,7 +182,7 @@ class SuppliedCounts:
         self.used = False
 
     def supply(self, broker: int, asset: int) -> None:
-        """Take the counts for the next order; ``used`` tells afterwards whether it needed them."""
+        """Set the counts for the next order; ``used`` tells afterwards whether it needed them."""
         self._counts = (broker, asset)
         self.used = False
 

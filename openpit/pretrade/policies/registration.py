@@ -31,5 +31,5 @@ class ReadyBuilder(Protocol):
 
 
 def register(ready: ReadyBuilder, registrar: PolicyRegistrar) -> None:
-    """Have a ready builder make its policy and register it; it raises what is wrong with it."""
+    """Register a ready builder's policy; raises what is wrong with its settings."""
     ready._build(registrar)
