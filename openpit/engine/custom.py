@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from openpit.core.report import ExecutionReport
     from openpit.engine.finalize import Finisher
     from openpit.pretrade.rejects import Reject
-    from openpit.pretrade.runtime import Call, Finalizer, ReportEffect
+    from openpit.pretrade.runtime import Finalizer, PolicyCall, ReportEffect
 
 __all__ = ["CustomPolicy"]
 
@@ -91,18 +91,18 @@ class CustomPolicy(BuiltinPolicy):
         finally:
             finisher.busy = True
 
-    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         callback = self._policy.check_pre_trade_start
         return read_rejects(self._safe_point(callback, new_context(_state(call)), order), self.name)
 
-    def peek_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def peek_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         # Without a hook for dry runs the real one is called, side effects and all.
         callback = getattr(
             self._policy, "check_pre_trade_start_dry_run", self._policy.check_pre_trade_start
         )
         return read_rejects(self._safe_point(callback, new_context(_state(call)), order), self.name)
 
-    def check_main(self, order: Order, now: int, call: Call | None) -> Verdict | None:
+    def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
         context = new_context(_state(call))
         answer: object
         if self._finisher is None:
@@ -111,7 +111,7 @@ class CustomPolicy(BuiltinPolicy):
             answer = self._safe_point(self._policy.perform_pre_trade_check, context, order)
         return self._verdict(answer)
 
-    def peek_main(self, order: Order, now: int, call: Call | None) -> Verdict | None:
+    def peek_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
         callback = getattr(
             self._policy, "perform_pre_trade_check_dry_run", self._policy.perform_pre_trade_check
         )
@@ -129,7 +129,7 @@ class CustomPolicy(BuiltinPolicy):
     check_drop_copy = check_main
 
     def apply_report(
-        self, report: ExecutionReport, now: int, call: Call | None
+        self, report: ExecutionReport, now: int, call: PolicyCall | None
     ) -> ReportEffect | None:
         def callback(context: PostTradeContext) -> object:
             return self._policy.apply_execution_report(ctx=context, report=report)
@@ -137,7 +137,7 @@ class CustomPolicy(BuiltinPolicy):
         return read_report_result(self._safe_point(callback, new_post_trade_context(_state(call))))
 
     def apply_adjustment(
-        self, account: int, adjustment: Adjustment, now: int, call: Call | None
+        self, account: int, adjustment: Adjustment, now: int, call: PolicyCall | None
     ) -> AdjustmentEffect:
         answer = self._safe_point(
             self._policy.apply_account_adjustment,
@@ -154,6 +154,6 @@ class CustomPolicy(BuiltinPolicy):
             return AdjustmentEffect(mutations=leftover, failure=error)
 
 
-def _state(call: Call | None) -> Call:
+def _state(call: PolicyCall | None) -> PolicyCall:
     assert call is not None  # noqa: S101 - an engine with custom policies makes one for each call
     return call

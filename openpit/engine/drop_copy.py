@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from openpit.engine.finalize import Finisher
     from openpit.engine.registry import AccountRegistry
     from openpit.pretrade.rejects import Reject
-    from openpit.pretrade.runtime import Call, Verdict
+    from openpit.pretrade.runtime import PolicyCall, Verdict
 
-    StartCheck = Callable[[Order, int, Call | None], list[Reject] | None]
-    MainCheck = Callable[[Order, int, Call | None], Verdict | None]
+    StartCheck = Callable[[Order, int, PolicyCall | None], list[Reject] | None]
+    MainCheck = Callable[[Order, int, PolicyCall | None], Verdict | None]
 
 __all__ = ["DropCopies"]
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from openpit.engine.pipeline import EngineCore
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.blocking.engine import ShardedEngine
-    from openpit.faces.starting import Plan
+    from openpit.faces.starting import StartPlan
     from openpit.marketdata import MarketDataBuilder, QuoteTtl
     from openpit.param.ids import AccountId
     from openpit.pretrade.handles import Reservation
@@ -488,7 +488,7 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder):
 
         return await start_async(self._plan(), self._clock)
 
-    def _plan(self) -> Plan:
+    def _plan(self) -> StartPlan:
         from openpit.faces.starting import plan_of  # noqa: PLC0415 - slow to load
         from openpit.shards.process import refuse_unguarded_main  # noqa: PLC0415 - slow to load
 

@@ -20,7 +20,7 @@ from openpit.faces.aio.engine import AsyncShardedEngine, new_async_sharded_engin
 from openpit.faces.aio.handles import ASYNC
 from openpit.faces.blocking.driver import BlockingDriver
 from openpit.faces.blocking.engine import ShardedEngine, new_sharded_engine
-from openpit.faces.interrupts import hold, release
+from openpit.faces.interrupts import release, shield
 from openpit.shards.copying import dump_policies
 from openpit.shards.process import Worker
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from openpit.wire.classes import Told
 
 __all__ = [
-    "Plan",
+    "StartPlan",
     "plan_of",
     "start_async",
     "start_blocking",
@@ -47,7 +47,7 @@ DESCRIPTORS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class StartPlan:
     """Everything that both faces start from."""
 
     prototype: EngineCore
@@ -72,7 +72,7 @@ class Plan:
 
 def plan_of(
     policies: Sequence[BuiltinPolicy], clock: Callable[[], int], options: ShardedOptions
-) -> Plan:
+) -> StartPlan:
     """Return what an engine over checked policies starts from.
 
     Raises:
@@ -81,10 +81,10 @@ def plan_of(
     """
     check_policies(policies)
     payload, services, told = dump_policies(policies)
-    return Plan(build_core(policies, clock, None), payload, services, told, options)
+    return StartPlan(build_core(policies, clock, None), payload, services, told, options)
 
 
-def start_blocking(plan: Plan, clock: Callable[[], int]) -> ShardedEngine:
+def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:
     """Start the workers and wait until they answer; no process is left if one does not."""
     options = plan.options
     try:
@@ -112,7 +112,7 @@ def start_blocking(plan: Plan, clock: Callable[[], int]) -> ShardedEngine:
     return new_sharded_engine(driver)
 
 
-async def start_async(plan: Plan, clock: Callable[[], int]) -> AsyncShardedEngine:
+async def start_async(plan: StartPlan, clock: Callable[[], int]) -> AsyncShardedEngine:
     """Start the workers on the running event loop; as :func:`start_blocking`."""
     options = plan.options
     driver = AsyncDriver(
@@ -146,13 +146,13 @@ def start_workers(workers: list[Worker], shards: int, seconds: float) -> None:
     """
     deadline = monotonic() + seconds
     for number in range(shards):
-        is_held = hold()
+        is_shielded = shield()
         try:
             workers.append(Worker(number, max(0.0, deadline - monotonic())))
         except OSError as error:
             raise not_started(number, error) from error
         finally:
-            if is_held:
+            if is_shielded:
                 release()
 
 

@@ -15,7 +15,7 @@ from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.cli.tables import ConfigError
-from openpit.loadtest.messages import Driven, Failed, Generated, Progress, Told
+from openpit.loadtest.messages import Driven, Failed, Generated, Notice, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,7 +181,7 @@ def _collect(
     running = list(children)
     while running:
         child, message = _next(running, deadline)
-        if isinstance(message, Told):
+        if isinstance(message, Notice):
             tell(message.text)
         elif not isinstance(message, Progress):
             last[type(message)] = message

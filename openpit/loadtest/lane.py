@@ -28,7 +28,7 @@ from openpit.pretrade import RejectScope
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from openpit.loadtest.desk import Desk
+    from openpit.loadtest.engine_objects import EngineObjects
     from openpit.loadtest.flow import Event
     from openpit.loadtest.recording import Recording
     from openpit.pretrade import Lock
@@ -85,7 +85,7 @@ class Lane:
         self,
         number: int,
         engine: Any,
-        desk: Desk,
+        objects: EngineObjects,
         clock: TimelineClock,
         recording: Recording,
         *,
@@ -96,7 +96,7 @@ class Lane:
     ) -> None:
         self._number = number
         self._engine = engine
-        self._desk = desk
+        self._objects = objects
         self._clock = clock
         self._recording = recording
         self._in_order = in_order
@@ -168,7 +168,7 @@ class Lane:
 
     def _orders(self, events: list[Event]) -> Iterator[Any]:
         """Yield the orders, each when the clock shows its time: the engine reads it at once."""
-        clock, make = self._clock, self._desk.order
+        clock, make = self._clock, self._objects.order
         for event in events:
             clock.now = event[2]
             yield make(event)
@@ -226,7 +226,7 @@ class Lane:
 
     def _decide_each(self, events: list[Event]) -> None:
         recording, now = self._recording, self._now
-        clock, make, execute = self._clock, self._desk.order, self._engine.execute_pre_trade
+        clock, make, execute = self._clock, self._objects.order, self._engine.execute_pre_trade
         recording.calls[self._number] += len(events)
         for event in events:
             number = event[1]
@@ -259,7 +259,7 @@ class Lane:
         return wanted
 
     def _reports(self, wanted: list[tuple[Event, Lock]]) -> Iterator[Any]:
-        clock, make = self._clock, self._desk.report
+        clock, make = self._clock, self._objects.report
         for event, lock in wanted:
             clock.now = event[2]
             yield make(event, lock)
@@ -290,7 +290,7 @@ class Lane:
             self._attempt(
                 self._engine.apply_account_adjustment,
                 AccountId.from_int(account),
-                self._desk.deposit(amount),
+                self._objects.deposit(amount),
             )
         self._recording.deposits[self._number] += len(events)
 

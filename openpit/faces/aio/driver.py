@@ -316,9 +316,9 @@ class AsyncDriver(Driver):
             self._loop.call_soon(self._flush)
         for port in self._ports:
             if port.link.in_flight > MARKET_BACKLOG:
-                self._hold_back_quotes(port)
+                self._let_catch_up(port)
 
-    def _hold_back_quotes(self, port: Port) -> None:
+    def _let_catch_up(self, port: Port) -> None:
         """Let a shard catch up with its quotes; give it up if it takes none.
 
         This does block the loop: whoever pushes that many quotes in one turn has it blocked anyway.

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         OrderSizeBrokerBarrier,
     )
     from openpit.pretrade.policies.registration import PolicyRegistrar
-    from openpit.pretrade.runtime import Call
+    from openpit.pretrade.runtime import PolicyCall
 
 __all__ = [
     "OrderSizeLimitBuilder",
@@ -93,7 +93,7 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
         settings = self._settings.updated(update)
         return lambda: self._take(settings)
 
-    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         if self._chained:
             return self._check_chain(order)
         # The plain case, broker caps on a quantity order with a price, is decided without calls.

@@ -11,7 +11,7 @@ from openpit.pretrade.runtime import BuiltinPolicy
 if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.pretrade.policies.registration import PolicyRegistrar
-    from openpit.pretrade.runtime import Call
+    from openpit.pretrade.runtime import PolicyCall
 
 __all__ = ["OrderValidationBuilder", "OrderValidationPolicy", "build_order_validation"]
 
@@ -29,7 +29,7 @@ class OrderValidationPolicy(BuiltinPolicy):
         self.name = _NAME
         self.group_id = group_id
 
-    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         if order._quantity_:
             return None
         if order._quantity_ is not None:

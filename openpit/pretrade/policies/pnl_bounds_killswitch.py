@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
-    from openpit.pretrade.policies.pnl_bounds_settings import Bounds, PnlBoundsBrokerBarrier
+    from openpit.pretrade.policies.pnl_bounds_settings import PnlBounds, PnlBoundsBrokerBarrier
     from openpit.pretrade.policies.registration import PolicyRegistrar
-    from openpit.pretrade.runtime import Call
+    from openpit.pretrade.runtime import PolicyCall
 
 __all__ = [
     "PnlBoundsKillSwitchPolicy",
@@ -105,7 +105,7 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
 
         return apply
 
-    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         settlement, account = order._settlement_, order._account_
         if settlement is None:
             return [missing_field("instrument", NAME)]
@@ -120,14 +120,14 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
                 return [_breach("broker barrier", realized, bounds, settlement)]
         if self._account_bounds:
             bounds = self._account_bounds.get((account, settlement))
-            if bounds is not None and not bounds.hold(realized):
+            if bounds is not None and not bounds.contain(realized):
                 return [_breach("account + asset barrier", realized, bounds, settlement)]
         return None
 
     peek_start = check_start
 
     def apply_report(
-        self, report: ExecutionReport, now: int, call: Call | None
+        self, report: ExecutionReport, now: int, call: PolicyCall | None
     ) -> ReportEffect | None:
         settlement, account = report._settlement_, report._account_
         pnl, fee = report._pnl_, report._impact_fee_
@@ -154,11 +154,11 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
                 f"increment {plain(increment)}, settlement asset {settlement}"
             )
         bounds = self._broker_bounds.get(settlement)
-        holds = bounds is None or bounds.hold(realized)
-        if holds and self._account_bounds:
+        is_inside = bounds is None or bounds.contain(realized)
+        if is_inside and self._account_bounds:
             bounds = self._account_bounds.get((account, settlement))
-            holds = bounds is None or bounds.hold(realized)
-        effect = None if holds else _left_bounds(realized, settlement)
+            is_inside = bounds is None or bounds.contain(realized)
+        effect = None if is_inside else _left_bounds(realized, settlement)
         by_asset[settlement] = realized  # last: an interrupt leaves it whole or not made
         return effect
 
@@ -184,7 +184,7 @@ def _overflow(details: str) -> ReportEffect:
     )
 
 
-def _breach(barrier: str, realized: Decimal, bounds: Bounds, settlement: str) -> Reject:
+def _breach(barrier: str, realized: Decimal, bounds: PnlBounds, settlement: str) -> Reject:
     sides = []
     limits = ""
     if bounds.lower is not None:
@@ -236,7 +236,7 @@ class PnlBoundsKillswitchReadyBuilder:
 
     def _build(self, registrar: PolicyRegistrar) -> None:
         broker = [read_barrier(item) for item in self._broker]
-        accounts: list[tuple[tuple[int, str], Bounds]] = []
+        accounts: list[tuple[tuple[int, str], PnlBounds]] = []
         seeds: dict[tuple[int, str], Decimal] = {}
         for item in self._accounts:
             item = expect(item, PnlBoundsAccountAssetBarrier)  # noqa: PLW2901 - the same, checked

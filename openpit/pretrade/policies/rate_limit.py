@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         RateLimitBrokerBarrier,
     )
     from openpit.pretrade.policies.registration import PolicyRegistrar
-    from openpit.pretrade.runtime import Call
+    from openpit.pretrade.runtime import PolicyCall
 
 __all__ = [
     "FixedWindows",
@@ -257,7 +257,7 @@ class RateLimitPolicy(BuiltinPolicy):
 
         return apply
 
-    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         broker_max = self._broker_max
         if broker_max is not None:
             broker = self.windows.count_broker(now)
@@ -314,7 +314,7 @@ class RateLimitPolicy(BuiltinPolicy):
                 breach = [_exceeded("account barrier", count, rate)]
         return breach
 
-    def peek_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def peek_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         settings = self._settings
         settlement, account = order._settlement_, order._account_
         if self.reads_instrument and settlement is None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.spot_funds.holdings import AccountFunds
     from openpit.pretrade.policies.spot_funds.pricing import MarketPrices
     from openpit.pretrade.policies.spot_funds.settings import Settings
-    from openpit.pretrade.runtime import AccountsView, Call
+    from openpit.pretrade.runtime import AccountsView, PolicyCall
 
 __all__ = ["NAME", "Desk", "overflow_block", "overflow_reject", "stuck_block", "switch_block"]
 
@@ -31,7 +31,7 @@ class Desk:
     accounts: AccountsView
 
     # The batch of adjustments in which an account's PnL was set last.
-    adjusting: Call | None
+    adjusting: PolicyCall | None
 
     def __init__(self, settings: Settings, market: MarketPrices | None, group_id: int) -> None:
         self.settings = settings
