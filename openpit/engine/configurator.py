@@ -13,13 +13,13 @@ from openpit.core.opaque import Opaque
 from openpit.errors import PolicyConfigureError
 from openpit.param.enums import ConfigureErrorKind
 from openpit.param.words import plain_text
+from openpit.pretrade.policies.arguments import SettingsError
 from openpit.pretrade.policies.order_size_limit import OrderSizeLimitPolicy
 from openpit.pretrade.policies.order_size_limit_settings import OrderSizeUpdate
 from openpit.pretrade.policies.pnl_bounds_killswitch import PnlBoundsKillSwitchPolicy
 from openpit.pretrade.policies.pnl_bounds_settings import PnlBoundsUpdate
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.pretrade.policies.rate_limit_settings import RateLimitUpdate
-from openpit.pretrade.policies.settings import SettingsError
 from openpit.pretrade.policies.spot_funds.policy import SpotFundsPolicy
 from openpit.pretrade.results import (
     AccountBlockOutcomes,
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from openpit.param.ids import AccountId, Asset
     from openpit.param.values import Pnl
     from openpit.pretrade import policies as settings
+    from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.runtime import BuiltinPolicy
 
 __all__ = ["Configurator", "new_configurator"]
 

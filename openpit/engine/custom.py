@@ -17,13 +17,13 @@ from openpit.core.contexts import (
 from openpit.param.ids import new_account_id
 from openpit.param.words import is_encodable
 from openpit.pretrade.policy import Policy
+from openpit.pretrade.policy_contract import AdjustmentEffect, BuiltinPolicy, Verdict
 from openpit.pretrade.reading import (
     read_adjustment_result,
     read_pre_trade_result,
     read_rejects,
     read_report_result,
 )
-from openpit.pretrade.runtime import AdjustmentEffect, BuiltinPolicy, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
     from openpit.engine.finalize import Finisher
+    from openpit.pretrade.policy_contract import Finalizer, PolicyCall, ReportEffect
     from openpit.pretrade.rejects import Reject
-    from openpit.pretrade.runtime import Finalizer, PolicyCall, ReportEffect
 
 __all__ = ["CustomPolicy"]
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from openpit.engine.call import DropCopyCall
     from openpit.engine.finalize import Finisher
     from openpit.engine.registry import AccountRegistry
+    from openpit.pretrade.policy_contract import PolicyCall, Verdict
     from openpit.pretrade.rejects import Reject
-    from openpit.pretrade.runtime import PolicyCall, Verdict
 
     StartCheck = Callable[[Order, int, PolicyCall | None], list[Reject] | None]
     MainCheck = Callable[[Order, int, PolicyCall | None], Verdict | None]

@@ -21,8 +21,8 @@ from openpit.engine.dry_runs import DryRuns
 from openpit.engine.finalize import Effects, Finisher
 from openpit.engine.registry import ENGINE, AccountRegistry
 from openpit.engine.reports import merged, tell_all
+from openpit.pretrade.policy_contract import BuiltinPolicy, Verdict
 from openpit.pretrade.rejects import Reject, first_block, new_reject
-from openpit.pretrade.runtime import BuiltinPolicy, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from openpit.core.report import ExecutionReport
     from openpit.engine.answers import Adjusted, Applied, Checked, Recorded
     from openpit.pretrade.outcomes import GroupRow
+    from openpit.pretrade.policy_contract import ReportEffect
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.runtime import ReportEffect
 
 __all__ = ["EngineCore", "engine_gone"]
 

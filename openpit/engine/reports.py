@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from openpit.engine.answers import Applied
     from openpit.engine.call import EngineCall
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
+    from openpit.pretrade.policy_contract import BuiltinPolicy, ReportEffect
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.runtime import BuiltinPolicy, ReportEffect
 
 __all__ = ["merged", "tell_all"]
 

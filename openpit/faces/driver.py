@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from openpit.faces.ends import Ends
-from openpit.faces.feeds import Feed
-from openpit.faces.forks import let_go_in_copies
+from openpit.faces.forked_copies import let_go_in_copies
+from openpit.faces.market_feeds import Feed
 from openpit.faces.pipes import Port
 from openpit.faces.watch import STALL_SECONDS
 from openpit.router.calls import INTERRUPTED

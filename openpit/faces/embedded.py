@@ -24,8 +24,8 @@ from openpit.faces.handles import EngineReservation, commit, rollback
 from openpit.faces.options import ShardedOptions, default_shards
 from openpit.marketdata.service import new_market_data_builder
 from openpit.param.classes import is_of
+from openpit.pretrade.policies.arguments import SettingsError
 from openpit.pretrade.policies.registration import PolicyRegistrar, register
-from openpit.pretrade.policies.settings import SettingsError
 from openpit.pretrade.results import ExecuteResult as AnyExecuteResult
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from openpit.pretrade.narrowed_start import StartResult
     from openpit.pretrade.policies.registration import ReadyBuilder
     from openpit.pretrade.policy import Policy
+    from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.pretrade.results import PostTradeResult
-    from openpit.pretrade.runtime import BuiltinPolicy
     from openpit.router.stats import ShardStats
 
 __all__ = [

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from openpit.engine.pipeline import EngineCore
     from openpit.faces.options import ShardedOptions
     from openpit.marketdata.service import MarketDataService
-    from openpit.pretrade.runtime import BuiltinPolicy
+    from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.router.link import Handles
     from openpit.wire.classes import Told
 

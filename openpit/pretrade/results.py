@@ -12,7 +12,7 @@ from openpit.core.lock import copy_lock
 from openpit.core.opaque import Closed, Opaque
 from openpit.param.ids import AccountId, new_account_id
 from openpit.pretrade.outcomes import AccountPnlOutcome, outcomes_of
-from openpit.pretrade.records import read_account_pnls, read_blocks, read_group_rows
+from openpit.pretrade.record_readers import read_account_pnls, read_blocks, read_group_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -335,7 +335,7 @@ class PostTradeResult(Closed):
 
     Custom policies build it as well: all arguments are keyword-only iterables, and what stands for
     a block, a P&L or an adjustment is read by its attributes, with the errors of
-    :mod:`openpit.pretrade.records`.
+    :mod:`openpit.pretrade.record_readers`.
     """
 
     __module__ = "openpit.pretrade"

@@ -53,7 +53,7 @@ from openpit.wire.limits import START_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from openpit.pretrade.runtime import BuiltinPolicy
+    from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.wire.classes import Name
 
 __all__ = ["PolicyUnpickler", "dump_policies"]

@@ -22,7 +22,7 @@ from openpit.wire import kinds
 from openpit.wire.classes import load, share
 
 if TYPE_CHECKING:
-    from openpit.pretrade.runtime import BuiltinPolicy
+    from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.wire.frames import Frame, FrameReader
 
 __all__ = ["first_command", "start_shard"]

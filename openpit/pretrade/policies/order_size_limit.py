@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.param.decimals import NARROW, ZERO, DecimalOverflow, multiply, negate, plain
 from openpit.param.division import divide
+from openpit.pretrade.policies.arguments import MODULE, group_id_value
 from openpit.pretrade.policies.order_size_limit_settings import (
     NAME,
     Cap,
@@ -18,9 +19,8 @@ from openpit.pretrade.policies.order_size_limit_settings import (
     cap_of,
     pair_caps,
 )
-from openpit.pretrade.policies.settings import MODULE, group_id_value
+from openpit.pretrade.policy_contract import BuiltinPolicy
 from openpit.pretrade.rejects import Reject, missing_field, new_reject
-from openpit.pretrade.runtime import BuiltinPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         OrderSizeBrokerBarrier,
     )
     from openpit.pretrade.policies.registration import PolicyRegistrar
-    from openpit.pretrade.runtime import PolicyCall
+    from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = [
     "OrderSizeLimitBuilder",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from openpit.core.assets import asset_text
 from openpit.param.fixed_decimal import decimal_of
 from openpit.param.values import Quantity, Volume
-from openpit.pretrade.policies.settings import (
+from openpit.pretrade.policies.arguments import (
     MODULE,
     SettingsError,
     account_number,

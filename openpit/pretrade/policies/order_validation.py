@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from openpit.pretrade.policies.settings import MODULE, group_id_value
+from openpit.pretrade.policies.arguments import MODULE, group_id_value
+from openpit.pretrade.policy_contract import BuiltinPolicy
 from openpit.pretrade.rejects import Reject, missing_field, new_reject
-from openpit.pretrade.runtime import BuiltinPolicy
 
 if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.pretrade.policies.registration import PolicyRegistrar
-    from openpit.pretrade.runtime import PolicyCall
+    from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = ["OrderValidationBuilder", "OrderValidationPolicy", "build_order_validation"]
 

@@ -12,6 +12,12 @@ from openpit.core.assets import asset_text
 from openpit.param.decimals import ZERO, DecimalOverflow, add, plain, subtract
 from openpit.param.fixed_decimal import decimal_of
 from openpit.param.values import Pnl
+from openpit.pretrade.policies.arguments import (
+    MODULE,
+    account_number,
+    expect,
+    group_id_value,
+)
 from openpit.pretrade.policies.pnl_bounds_settings import (
     NAME,
     PnlBoundsAccountAssetBarrier,
@@ -20,12 +26,7 @@ from openpit.pretrade.policies.pnl_bounds_settings import (
     read_account_barrier,
     read_barrier,
 )
-from openpit.pretrade.policies.settings import (
-    MODULE,
-    account_number,
-    expect,
-    group_id_value,
-)
+from openpit.pretrade.policy_contract import BuiltinPolicy, ReportEffect
 from openpit.pretrade.rejects import (
     Reject,
     missing_field,
@@ -33,7 +34,6 @@ from openpit.pretrade.rejects import (
     new_account_block,
     new_reject,
 )
-from openpit.pretrade.runtime import BuiltinPolicy, ReportEffect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from openpit.core.report import ExecutionReport
     from openpit.pretrade.policies.pnl_bounds_settings import PnlBounds, PnlBoundsBrokerBarrier
     from openpit.pretrade.policies.registration import PolicyRegistrar
-    from openpit.pretrade.runtime import PolicyCall
+    from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = [
     "PnlBoundsKillSwitchPolicy",

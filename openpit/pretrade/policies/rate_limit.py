@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from openpit.pretrade.policies.arguments import MODULE, group_id_value
 from openpit.pretrade.policies.rate_limit_settings import (
     NAME,
     RateLimitSettings,
@@ -21,9 +22,8 @@ from openpit.pretrade.policies.rate_limit_settings import (
     require_u64_window,
     window_text,
 )
-from openpit.pretrade.policies.settings import MODULE, group_id_value
+from openpit.pretrade.policy_contract import BuiltinPolicy
 from openpit.pretrade.rejects import Reject, missing_field, new_reject
-from openpit.pretrade.runtime import BuiltinPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         RateLimitBrokerBarrier,
     )
     from openpit.pretrade.policies.registration import PolicyRegistrar
-    from openpit.pretrade.runtime import PolicyCall
+    from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = [
     "FixedWindows",

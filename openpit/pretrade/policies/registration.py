@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openpit.pretrade.runtime import BuiltinPolicy
+    from openpit.pretrade.policy_contract import BuiltinPolicy
 
 __all__ = ["PolicyRegistrar", "ReadyBuilder", "register"]
 

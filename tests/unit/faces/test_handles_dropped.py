@@ -23,7 +23,7 @@ from makers import (
 )
 
 from openpit.pretrade import PolicyAccountAdjustmentResult, Reservation, policies
-from openpit.pretrade.runtime import BuiltinPolicy
+from openpit.pretrade.policy_contract import BuiltinPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

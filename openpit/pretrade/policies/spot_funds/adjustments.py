@@ -18,8 +18,8 @@ from openpit.pretrade.policies.spot_funds.desk import (
     switch_block,
 )
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
+from openpit.pretrade.policy_contract import AdjustmentEffect, BuiltinFinalizer
 from openpit.pretrade.rejects import AccountBlock, Reject, missing_field, new_reject
-from openpit.pretrade.runtime import AdjustmentEffect, BuiltinFinalizer
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from openpit.param.amounts import AdjustmentAmount
     from openpit.pretrade.outcomes import OutcomeRow
     from openpit.pretrade.policies.spot_funds.desk import Desk
-    from openpit.pretrade.runtime import PolicyCall
+    from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = ["apply_adjustment", "set_account_pnl"]
 

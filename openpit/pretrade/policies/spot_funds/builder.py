@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.marketdata.service import MarketDataService, is_no_sync
 from openpit.param.refusals import not_an_instance
+from openpit.pretrade.policies.arguments import MODULE, SettingsError
 from openpit.pretrade.policies.registration import register
-from openpit.pretrade.policies.settings import MODULE, SettingsError
 from openpit.pretrade.policies.spot_funds.configuration import (
     SpotFundsOverrideEntry,
     SpotFundsPnlBoundsAccountBarrier,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.spot_funds.holdings import AccountFunds
     from openpit.pretrade.policies.spot_funds.pricing import MarketPrices
     from openpit.pretrade.policies.spot_funds.settings import Settings
-    from openpit.pretrade.runtime import AccountsView, PolicyCall
+    from openpit.pretrade.policy_contract import AccountsView, PolicyCall
 
 __all__ = ["NAME", "Desk", "overflow_block", "overflow_reject", "stuck_block", "switch_block"]
 

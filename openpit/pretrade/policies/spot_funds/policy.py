@@ -21,7 +21,7 @@ from openpit.pretrade.policies.spot_funds.updates import (
     BarriersUpdate,
     FundsUpdate,
 )
-from openpit.pretrade.runtime import BuiltinPolicy, Verdict
+from openpit.pretrade.policy_contract import BuiltinPolicy, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +32,13 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.spot_funds.barriers import PnlBarriers
     from openpit.pretrade.policies.spot_funds.pricing import MarketPrices
     from openpit.pretrade.policies.spot_funds.settings import Settings
+    from openpit.pretrade.policy_contract import (
+        AccountsView,
+        AdjustmentEffect,
+        PolicyCall,
+        ReportEffect,
+    )
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.runtime import AccountsView, AdjustmentEffect, PolicyCall, ReportEffect
 
 __all__ = ["SpotFundsPolicy"]
 

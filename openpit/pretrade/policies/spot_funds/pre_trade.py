@@ -26,8 +26,8 @@ from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, 
 from openpit.pretrade.policies.spot_funds.pricing import PriceFailure
 from openpit.pretrade.policies.spot_funds.request import FundsRequest
 from openpit.pretrade.policies.spot_funds.reservation import Leg, ReservedFunds
+from openpit.pretrade.policy_contract import Verdict
 from openpit.pretrade.rejects import Reject, missing_field, new_reject
-from openpit.pretrade.runtime import Verdict
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.pretrade.outcomes import OutcomeRow
     from openpit.pretrade.policies.spot_funds.desk import Desk
-    from openpit.pretrade.runtime import PolicyCall
+    from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = ["check_order"]
 

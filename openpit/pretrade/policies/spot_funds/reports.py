@@ -22,8 +22,8 @@ from openpit.pretrade.policies.spot_funds.ledger import (
 from openpit.pretrade.policies.spot_funds.plain_fills import apply_plain_fill
 from openpit.pretrade.policies.spot_funds.report_rows import AssetRow
 from openpit.pretrade.policies.spot_funds.valuation import Valuation
+from openpit.pretrade.policy_contract import ReportEffect
 from openpit.pretrade.rejects import AccountBlock, missing_field_block, new_account_block
-from openpit.pretrade.runtime import ReportEffect
 
 if TYPE_CHECKING:
     from decimal import Decimal

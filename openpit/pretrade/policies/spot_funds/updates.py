@@ -16,7 +16,7 @@ from openpit.param.enums import PnlHaltReason
 from openpit.param.fixed_decimal import decimal_of
 from openpit.param.ids import AccountGroupId, AccountId, InstrumentId
 from openpit.param.values import Pnl, Quantity
-from openpit.pretrade.policies.settings import (
+from openpit.pretrade.policies.arguments import (
     MODULE,
     SettingsError,
     account_number,

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow, OutcomeRow
-    from openpit.pretrade.runtime import Finalizer
+    from openpit.pretrade.policy_contract import Finalizer
 
 __all__ = [
     "read_account_pnls",
