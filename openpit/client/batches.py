@@ -176,7 +176,7 @@ class ExecuteMany(RowsCall):
             window.set_broker_count(broker)
 
     def _feed_slowly(self) -> bool:
-        """Go on where an order needs more than its flat row, or is none at all."""
+        """Continue where an order needs more than its flat row, or is none at all."""
         client = self.client
         encoder = client.encoder
         orders = self.orders

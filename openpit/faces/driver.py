@@ -69,7 +69,7 @@ class Driver(Runner):
         let_go_in_copies(self)
 
     def _listen(self) -> None:
-        """Watch the shards from now on, and take what their pipes bring."""
+        """Watch the shards from now on, and read what their pipes bring."""
         raise NotImplementedError
 
     def follow(self, services: Sequence[MarketDataService]) -> None:

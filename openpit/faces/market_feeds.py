@@ -34,5 +34,5 @@ class Feed:
             face.pass_on(self._place, operation)
 
     def end(self) -> None:
-        """Follow the service no more."""
+        """Stop following the service."""
         unfollow(self._service, self._listener)

@@ -148,7 +148,7 @@ class Router:
         link.owed_drops.clear()
 
     def close(self, now: int) -> Call:
-        """Have every shard roll back what is open and end; nothing is accepted from now on.
+        """Roll back what is open on every shard and end it; nothing is accepted from now on.
 
         The call that this returns ends when all shards have.
         """

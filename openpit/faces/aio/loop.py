@@ -16,7 +16,7 @@ LEAVE_SECONDS: Final = 1.0
 
 
 def forget(loop: asyncio.AbstractEventLoop, descriptors: list[int]) -> None:
-    """Poll these descriptors no more."""
+    """Stop polling these descriptors."""
     for fd in descriptors:
         loop.remove_reader(fd)
         loop.remove_writer(fd)
