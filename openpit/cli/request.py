@@ -92,7 +92,7 @@ def request_of(options: dict[str, Any], invocation: Invocation) -> LoadRequest:
     with redirect_stdout(sys.stderr):  # what a module prints is no part of the report
         loaded("openpit.loadtest.targets").check(plan)
     baselines = tuple(dict.fromkeys(map(plans.Target, options["baselines"])))
-    request: LoadRequest = loaded("openpit.loadtest.session").Request(
+    request: LoadRequest = loaded("openpit.loadtest.session").LoadRequest(
         plan=plan,
         policies=name,
         baselines=baselines,
