@@ -283,3 +283,11 @@ class LeftBehind:
 
     def __repr__(self) -> str:
         return self._text
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_left_behind = LeftBehind._of
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_some_items_failed = SomeItemsFailed._of

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from openpit.core.lock import Lock
-from openpit.pretrade.rejects import Reject
+from openpit.core.lock import new_lock
+from openpit.pretrade.rejects import Reject, new_reject
 from openpit.pretrade.results import (
     AccountAdjustmentBatchResult,
     DropCopyResult,
     DryRunReport,
     ExecuteResult,
     PostTradeResult,
+    new_account_adjustment_batch_result,
+    new_drop_copy_result,
+    new_dry_run_report,
+    new_execute_result,
+    new_post_trade_result,
 )
-from openpit.pretrade.start import StartResult
+from openpit.pretrade.start import StartResult, new_start_result
 from openpit.router.calls import Raised
 from openpit.router.link import Expected
 from openpit.wire import kinds
@@ -47,7 +52,7 @@ Read = Callable[["ShardLink", "int | None", Reply], Any]
 def denial(shard: int, why: str) -> list[Reject]:
     """Return the reject of an order that its shard could not check."""
     return [
-        Reject._of(
+        new_reject(
             "SystemUnavailable", "shard is not available", f"shard {shard}: {why}", ROUTER, "order"
         )
     ]
@@ -65,11 +70,11 @@ def read_execute(link: ShardLink, account: int | None, reply: Reply) -> ExecuteR
     """Return the result of an order's main stage."""
     kind = reply[0]
     if kind == kinds.ACCEPTED:
-        return ExecuteResult._of(link.handles.local._of(link), ())
+        return new_execute_result(link.handles.local._of(link), ())
     if kind == kinds.RESERVED:
-        return ExecuteResult._of(link.handles.held._of(link, account, *reply[1:]), ())
+        return new_execute_result(link.handles.held._of(link, account, *reply[1:]), ())
     if kind in _REJECTIONS:
-        return ExecuteResult._of(None, DecodedRejects(reply[2]))
+        return new_execute_result(None, DecodedRejects(reply[2]))
     raise _raised(link, reply)
 
 
@@ -78,9 +83,9 @@ _REJECTIONS: Final = frozenset({kinds.REJECTED, kinds.REJECTED_UNCOUNTED})
 
 def _read_start(link: ShardLink, account: int | None, reply: Reply) -> StartResult:
     if reply[0] == kinds.STARTED:
-        return StartResult._of(link.handles.request._of(link, account, reply[1]), ())
+        return new_start_result(link.handles.request._of(link, account, reply[1]), ())
     if reply[0] in _REJECTIONS:
-        return StartResult._of(None, DecodedRejects(reply[2]))
+        return new_start_result(None, DecodedRejects(reply[2]))
     raise _raised(link, reply)
 
 
@@ -88,7 +93,7 @@ def _read_dry(link: ShardLink, _account: int | None, reply: Reply) -> DryRunRepo
     if reply[0] != kinds.DRY:
         raise _raised(link, reply)
     _, _, rejects, lock, rows, block = reply
-    return DryRunReport._of(
+    return new_dry_run_report(
         None if rejects is None else DecodedRejects(rejects),
         lock_of(lock),
         DecodedRows(rows),
@@ -102,9 +107,9 @@ def _read_drop_copy(link: ShardLink, account: int | None, reply: Reply) -> DropC
         operation = link.handles.operation._of(
             link, account, handle, is_held, lock, rows, block=block, is_blocked=is_blocked
         )
-        return DropCopyResult._of(operation, ())
+        return new_drop_copy_result(operation, ())
     if reply[0] in _REJECTIONS:
-        return DropCopyResult._of(None, DecodedRejects(reply[2]))
+        return new_drop_copy_result(None, DecodedRejects(reply[2]))
     raise _raised(link, reply)
 
 
@@ -120,11 +125,11 @@ class Check(NamedTuple):
 
 
 def _deny_execute(rejects: list[Reject]) -> ExecuteResult:
-    return ExecuteResult._of(None, rejects)
+    return new_execute_result(None, rejects)
 
 
 def _deny_dry(rejects: list[Reject]) -> DryRunReport:
-    return DryRunReport._of(rejects, Lock._of({}), (), None)
+    return new_dry_run_report(rejects, new_lock({}), (), None)
 
 
 _EXECUTE: Final = Check(read_execute, _deny_execute)
@@ -132,10 +137,10 @@ _EXECUTE: Final = Check(read_execute, _deny_execute)
 CHECKS: Final[dict[int, Check]] = {
     kinds.EXECUTE: _EXECUTE,
     kinds.EXECUTE_REQUEST: _EXECUTE,
-    kinds.START: Check(_read_start, lambda rejects: StartResult._of(None, rejects)),
+    kinds.START: Check(_read_start, lambda rejects: new_start_result(None, rejects)),
     kinds.START_DRY_RUN: Check(_read_dry, _deny_dry),
     kinds.EXECUTE_DRY_RUN: Check(_read_dry, _deny_dry),
-    kinds.DROP_COPY: Check(_read_drop_copy, lambda rejects: DropCopyResult._of(None, rejects)),
+    kinds.DROP_COPY: Check(_read_drop_copy, lambda rejects: new_drop_copy_result(None, rejects)),
 }
 """The checks, by the command that asks for them."""
 
@@ -146,11 +151,11 @@ CHECKS: Final[dict[int, Check]] = {
 def read_reported(link: ShardLink, _account: int | None, reply: Reply) -> PostTradeResult:
     """Return the result of an execution report."""
     if reply[0] == kinds.DONE:
-        return PostTradeResult._of((), (), ())
+        return new_post_trade_result((), (), ())
     if reply[0] != kinds.REPORTED:
         raise _raised(link, reply)
     _, _, blocks, pnls, rows = reply
-    return PostTradeResult._of(
+    return new_post_trade_result(
         [read_block(row) for row in blocks] if blocks else [],
         [pnl_of(row) for row in pnls] if pnls else [],
         DecodedRows(rows),
@@ -164,7 +169,7 @@ def read_adjusted(
     if reply[0] != kinds.ADJUSTED:
         raise _raised(link, reply)
     _, _, failed_index, rejects, rows, blocks = reply
-    return AccountAdjustmentBatchResult._of(
+    return new_account_adjustment_batch_result(
         failed_index,
         DecodedRejects(rejects),
         DecodedRows(rows),

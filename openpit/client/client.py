@@ -20,7 +20,7 @@ from openpit.client.reporting import ReportMany
 from openpit.client.submitting import Submitting
 from openpit.core.order import Order
 from openpit.engine.pipeline import engine_gone
-from openpit.pretrade.results import ExecuteResult
+from openpit.pretrade.results import new_execute_result
 from openpit.router.procedures import WideCall
 from openpit.router.router import check_time, closed
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
@@ -140,7 +140,7 @@ class Client(Submitting):
             self.books.dropped.append((link, handle))
             proxy.close()
             call = CommandCall(link, account, b"", read_execute, check)
-            call.finish(ExecuteResult._of(None, [engine_gone()]))
+            call.finish(new_execute_result(None, [engine_gone()]))
             return call
         command = (kinds.EXECUTE_REQUEST, account, now, handle)
         if account is None:

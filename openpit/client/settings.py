@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from openpit.client.procedures import everywhere, refuse_stalled
-from openpit.engine.configurator import Configurator
+from openpit.engine.configurator import new_configurator
 from openpit.param.ids import AccountId
 from openpit.wire import kinds
 from openpit.wire.values import encode
@@ -40,7 +40,7 @@ class SettingCalls:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._prototype = Configurator._of(client.prototype)
+        self._prototype = new_configurator(client.prototype)
 
     def of_all(self, now: int, method: str, name: str, values: dict[str, object]) -> Call:
         """Validate on the prototype, which takes the settings too, and apply on every shard."""
@@ -68,7 +68,7 @@ class SettingCalls:
         account = values["account"]
         if isinstance(account, AccountId):
             try:
-                return self._client.configure(now, account._value, method, {"name": name, **values})
+                return self._client.configure(now, account.value, method, {"name": name, **values})
             except TypeError:
                 getattr(self._prototype, method)(name, **values)  # says what is wrong with it
                 raise

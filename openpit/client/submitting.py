@@ -40,7 +40,7 @@ class Submitting:
         rates = [p for p in prototype.policies if isinstance(p, RateLimitPolicy)]
         broad = BroadRates(rates[0]) if rates else None
         self.prototype: Final = prototype
-        self.has_custom: Final = prototype._has_custom
+        self.has_custom: Final = prototype.has_custom
         self.encoder: Final = OrderEncoder(broad, has_custom=self.has_custom, told=told)
         self.router: Final = Router(
             shards,

@@ -26,7 +26,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from openpit.core.mutation import Mutation
-from openpit.pretrade.runtime import BuiltinFinalizer
+from openpit.pretrade.policy_contract import BuiltinFinalizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from openpit.engine.registry import AccountRegistry
     from openpit.pretrade.outcomes import GroupRow, OutcomeRow
+    from openpit.pretrade.policy_contract import Finalizer, Verdict
     from openpit.pretrade.rejects import Reject
-    from openpit.pretrade.runtime import Finalizer, Verdict
 
 __all__ = ["Effects", "Finisher"]
 

@@ -21,8 +21,8 @@ from openpit.engine.dry_runs import DryRuns
 from openpit.engine.finalize import Effects, Finisher
 from openpit.engine.registry import ENGINE, AccountRegistry
 from openpit.engine.reports import merged, tell_all
-from openpit.pretrade.rejects import Reject, first_block
-from openpit.pretrade.runtime import BuiltinPolicy, Verdict
+from openpit.pretrade.policy_contract import BuiltinPolicy, Verdict
+from openpit.pretrade.rejects import Reject, first_block, new_reject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from openpit.core.report import ExecutionReport
     from openpit.engine.answers import Adjusted, Applied, Checked, Recorded
     from openpit.pretrade.outcomes import GroupRow
+    from openpit.pretrade.policy_contract import ReportEffect
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.runtime import ReportEffect
 
 __all__ = ["EngineCore", "engine_gone"]
 
@@ -51,7 +51,6 @@ class EngineCore:
         "_bind_thread",
         "_drop_copies",
         "_dry_runs",
-        "_has_custom",
         "_main_checks",
         "_report_policies",
         "_reserves_nothing",
@@ -59,6 +58,7 @@ class EngineCore:
         "alive",
         "clock",
         "finisher",
+        "has_custom",
         "lock",
         "marks_busy",
         "policies",
@@ -80,7 +80,7 @@ class EngineCore:
         self.lock: Final = lock
         self.finisher: Final = Finisher(self.registry, lock)
         self.alive = True
-        self._has_custom = has_custom
+        self.has_custom = has_custom
         self._bind_thread = lock is None
 
         def hooks(name: str) -> tuple[BuiltinPolicy, ...]:
@@ -125,7 +125,7 @@ class EngineCore:
         account = _account_of(order)
         if self.registry.anything_blocked and (stopped := self.registry.check(account)) is not None:
             return [stopped]
-        call = EngineCall(self.registry, account) if self._has_custom else None
+        call = EngineCall(self.registry, account) if self.has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             rejects = self._start_stage(order, account, now, call)
@@ -190,7 +190,7 @@ class EngineCore:
             account = _account_of(order)
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
             return [stopped]
-        call = EngineCall(registry, account) if self._has_custom else None
+        call = EngineCall(registry, account) if self.has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             if self._start_checks:
@@ -306,7 +306,7 @@ class EngineCore:
             effects = Effects(finisher)
             effects.rejects = [stopped]
             return DryRun(effects, None)  # the block in force is not this order's
-        call = EngineCall(self.registry, account) if self._has_custom else None
+        call = EngineCall(self.registry, account) if self.has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             return self._dry_runs.answer(
@@ -327,7 +327,7 @@ class EngineCore:
         account = _account_of(order)
         if account is None:
             return [
-                Reject._of(
+                new_reject(
                     "MissingRequiredField",
                     "drop-copy requires a readable account ID",
                     "the account ID routes the drop-copy pipeline and its account control",
@@ -357,7 +357,7 @@ class EngineCore:
         except AttributeError:
             ensure_report_captured(report)
             account = report._account_
-        call = EngineCall(self.registry, account) if self._has_custom else None
+        call = EngineCall(self.registry, account) if self.has_custom else None
         effects: list[ReportEffect | None] = []
         failures: list[BaseException] = []
         was_busy, finisher.busy = finisher.busy, self.marks_busy
@@ -464,7 +464,7 @@ class EngineCore:
 
 def engine_gone() -> Reject:
     """Return why the main stage of a request is refused whose engine is gone."""
-    return Reject._of(
+    return new_reject(
         "SystemUnavailable",
         "engine is no longer available",
         "request handle outlived engine instance",

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from openpit.engine.answers import Applied
     from openpit.engine.call import EngineCall
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
+    from openpit.pretrade.policy_contract import BuiltinPolicy, ReportEffect
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.runtime import BuiltinPolicy, ReportEffect
 
 __all__ = ["merged", "tell_all"]
 
@@ -31,7 +31,7 @@ def tell_all(
     call: EngineCall | None,
     interrupted_at: int = -1,
 ) -> None:
-    """Have every policy apply a report, also past ^C."""
+    """Apply a report by every policy, also past ^C."""
     try:
         _tell(policies, effects, failures, report, now, call)
     except BaseException as error:  # noqa: BLE001 - the other policies still apply
@@ -52,7 +52,7 @@ def _tell(
     now: int,
     call: EngineCall | None,
 ) -> None:
-    """Have the policies apply a report that have no effect in the list yet."""
+    """Apply a report by the policies that have no effect in the list yet."""
     for policy in policies[len(effects) :]:
         if not isinstance(policy, CustomPolicy):
             effects.append(policy.apply_report(report, now, call))

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from openpit.core.opaque import InProcess
 from openpit.core.order import Order
-from openpit.engine.accounts import Accounts, account_value
+from openpit.engine.accounts import Accounts, account_value, new_accounts
 from openpit.engine.arguments import checked_adjustments, checked_order, checked_report
 from openpit.engine.batches import each
 from openpit.engine.builder import build_core
-from openpit.engine.configurator import Configurator
+from openpit.engine.configurator import Configurator, new_configurator
 from openpit.engine.custom import CustomPolicy
 from openpit.faces import handles
 from openpit.faces.handles import EngineReservation, commit, rollback
 from openpit.faces.options import ShardedOptions, default_shards
-from openpit.marketdata import MarketDataBuilder
+from openpit.marketdata.service import new_market_data_builder
 from openpit.param.classes import is_of
-from openpit.pretrade.policies.settings import SettingsError
+from openpit.pretrade.policies.arguments import SettingsError
+from openpit.pretrade.policies.registration import PolicyRegistrar, register
 from openpit.pretrade.results import ExecuteResult as AnyExecuteResult
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
     from openpit.engine.pipeline import EngineCore
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.blocking.engine import ShardedEngine
-    from openpit.faces.starting import Plan
-    from openpit.marketdata import QuoteTtl
+    from openpit.faces.starting import StartPlan
+    from openpit.marketdata import MarketDataBuilder, QuoteTtl
     from openpit.param.ids import AccountId
     from openpit.pretrade.handles import Reservation
     from openpit.pretrade.narrowed import (
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
     from openpit.pretrade.narrowed_start import StartResult
     from openpit.pretrade.policies.registration import ReadyBuilder
     from openpit.pretrade.policy import Policy
+    from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.pretrade.results import PostTradeResult
-    from openpit.pretrade.runtime import BuiltinPolicy
     from openpit.router.stats import ShardStats
 
 __all__ = [
@@ -239,11 +240,11 @@ class Engine(InProcess):
 
     def accounts(self) -> Accounts:
         """Return a handle on groups, blocks and currencies; it outlives the engine."""
-        return Accounts._of(self._core)
+        return new_accounts(self._core)
 
     def configure(self) -> Configurator:
         """Return a handle on the policies' settings; it outlives the engine."""
-        return Configurator._of(self._core, self)
+        return new_configurator(self._core, self)
 
 
 class EngineBuilder(InProcess):
@@ -348,7 +349,7 @@ class SyncedEngineBuilder(InProcess):
 
     def market_data(self, default_ttl: QuoteTtl) -> MarketDataBuilder:
         """Start a market data service with the engine's clock and synchronisation."""
-        return MarketDataBuilder._of(default_ttl, self._clock, not self._is_no_sync)
+        return new_market_data_builder(default_ttl, self._clock, not self._is_no_sync)
 
 
 class ReadyEngineBuilder(InProcess):
@@ -369,17 +370,13 @@ class ReadyEngineBuilder(InProcess):
         self._policies = []
         return self
 
-    def _now(self) -> int:
-        return self._clock()
-
     def _open(self) -> list[BuiltinPolicy]:
         if self._policies is None:
             raise ValueError("engine builder is no longer available")
         return self._policies
 
-    def _add_builtin(self, policy: BuiltinPolicy) -> ReadyEngineBuilder:
+    def _add(self, policy: BuiltinPolicy) -> None:
         self._open().append(policy)
-        return self
 
     def builtin(self, builtin_ready_builder: ReadyBuilder) -> Self:
         """Register another built-in policy.
@@ -388,7 +385,9 @@ class ReadyEngineBuilder(InProcess):
             ValueError: settings that the policy cannot work with, or the engine is built.
         """
         try:
-            builtin_ready_builder._build(self)
+            register(
+                builtin_ready_builder, PolicyRegistrar(self._is_no_sync, self._clock, self._add)
+            )
         except SettingsError as error:
             # At run time the configurator tells these apart; here it is one ValueError of many.
             raise ValueError(str(error)) from None
@@ -407,7 +406,7 @@ class ReadyEngineBuilder(InProcess):
 
     def market_data(self, default_ttl: QuoteTtl) -> MarketDataBuilder:
         """Start a market data service with the engine's clock and synchronisation."""
-        return MarketDataBuilder._of(default_ttl, self._clock, not self._is_no_sync)
+        return new_market_data_builder(default_ttl, self._clock, not self._is_no_sync)
 
     def build(self) -> Engine:
         """Build the engine; the builder cannot be used again.
@@ -489,7 +488,7 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder):
 
         return await start_async(self._plan(), self._clock)
 
-    def _plan(self) -> Plan:
+    def _plan(self) -> StartPlan:
         from openpit.faces.starting import plan_of  # noqa: PLC0415 - slow to load
         from openpit.shards.process import refuse_unguarded_main  # noqa: PLC0415 - slow to load
 

@@ -97,7 +97,7 @@ class Port:
         router.books.is_torn = False
 
     def ended(self, router: Router) -> None:
-        """Take what a worker that has ended has left behind, and give it up."""
+        """Read what a worker that has ended left behind, and give it up."""
         before = -1
         while not self.is_over and self.link.bytes_received != before:
             before = self.link.bytes_received
@@ -118,7 +118,7 @@ class Port:
         self._backlog.clear()
 
     def give_up(self, router: Router, why: str) -> None:
-        """Take that there will be no more replies; without a reason given, the worker has one."""
+        """Record that there will be no more replies; without a reason given, the worker has one."""
         ending = self.worker.ending(0.0 if why else _REAP_SECONDS)
         if not ending or self.link.state is not ShardState.CLOSING:
             self.worker.kill()

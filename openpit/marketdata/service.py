@@ -11,7 +11,7 @@ from datetime import timedelta
 from threading import RLock
 from typing import TYPE_CHECKING, Self, TypeAlias, final
 
-from openpit.core.instrument import Instrument, debug_instrument
+from openpit.core.instrument import Instrument, debug_instrument, new_instrument
 from openpit.core.opaque import Opaque
 from openpit.marketdata.arguments import (
     account_number,
@@ -30,14 +30,14 @@ from openpit.marketdata.errors import (
     UnknownInstrument,
     UnknownInstrumentId,
 )
-from openpit.marketdata.quotes import INFINITE, Quote, nanoseconds
+from openpit.marketdata.quotes import INFINITE, Quote, nanoseconds, new_quote
 from openpit.marketdata.store import QuoteStore
 from openpit.param.enums import QuoteResolution
-from openpit.param.ids import InstrumentId
+from openpit.param.ids import InstrumentId, new_instrument_id
 from openpit.param.refusals import not_an_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from openpit.marketdata.arguments import AccountInfo
     from openpit.marketdata.quotes import QuoteTtl, QuoteValues
@@ -47,7 +47,17 @@ if TYPE_CHECKING:
     _Read: TypeAlias = Callable[[str, str, int, int | None, int], QuoteValues | Expired | None]
     _ReadStale: TypeAlias = Callable[[str, str, int, int | None], QuoteValues | None]
 
-__all__ = ["MarketDataBuilder", "MarketDataService"]
+__all__ = [
+    "MarketDataBuilder",
+    "MarketDataService",
+    "apply_operation",
+    "follow",
+    "instruments_of",
+    "is_no_sync",
+    "new_market_data_builder",
+    "new_replica",
+    "unfollow",
+]
 
 _NO_AGE = timedelta(0)
 _new = object.__new__
@@ -152,13 +162,13 @@ class MarketDataService(Opaque):
             listener(operation)
 
     def _subscribe(self, listener: Callable[[Operation], object]) -> list[Operation]:
-        """Have a listener told of every change from now on; return what came before."""
+        """Tell a listener of every change from now on; return what came before."""
         with self._lock:
             self._listeners = [*self._listeners, listener]
             return self._store.snapshot()
 
     def _unsubscribe(self, listener: Callable[[Operation], object]) -> None:
-        """Tell a listener no more."""
+        """Stop telling a listener of changes."""
         with self._lock:
             self._listeners = self._all_but(listener)
 
@@ -202,13 +212,13 @@ class MarketDataService(Opaque):
     def resolve(self, instrument: Instrument) -> InstrumentId | None:
         """Return an instrument's id, None when it is not registered."""
         book = self._store.book_of(*assets(instrument))
-        return None if book is None else InstrumentId._of(book.number)
+        return None if book is None else new_instrument_id(book.number)
 
     def _register(self, instrument: Instrument, ttl: int | None) -> InstrumentId:
         underlying, settlement = assets(instrument)
         with self._lock:
             if self._store.book_of(underlying, settlement) is not None:
-                taken = Instrument._of(underlying, settlement)
+                taken = new_instrument(underlying, settlement)
                 error = AlreadyRegistered(
                     f"instrument {debug_instrument(taken)} is already registered"
                 )
@@ -216,13 +226,13 @@ class MarketDataService(Opaque):
                 raise error
             number = self._store.next_number()
             self._apply(("register", number, underlying, settlement, ttl))
-        return InstrumentId._of(number)
+        return new_instrument_id(number)
 
     def _register_as(self, instrument: Instrument, number: int, ttl: int | None) -> InstrumentId:
         underlying, settlement = assets(instrument)
         with self._lock:
             if self._store.book_of(underlying, settlement) is not None:
-                taken = Instrument._of(underlying, settlement)
+                taken = new_instrument(underlying, settlement)
                 error = RegistrationError(
                     f"instrument {debug_instrument(taken)} is already registered"
                 )
@@ -230,10 +240,10 @@ class MarketDataService(Opaque):
                 raise error
             if number in self._store.books:
                 error = RegistrationError(f"instrument id {number} is already registered")
-                error.instrument, error.instrument_id = None, InstrumentId._of(number)
+                error.instrument, error.instrument_id = None, new_instrument_id(number)
                 raise error
             self._apply(("register", number, underlying, settlement, ttl))
-        return InstrumentId._of(number)
+        return new_instrument_id(number)
 
     def _id_of(self, underlying: str, settlement: str) -> int | None:
         """Return the number of an instrument, None when it is not registered."""
@@ -269,7 +279,7 @@ class MarketDataService(Opaque):
             else:
                 number = book.number
             self._apply(("push", number, *values, at))
-        return InstrumentId._of(number)
+        return new_instrument_id(number)
 
     def push_for(
         self,
@@ -315,9 +325,9 @@ class MarketDataService(Opaque):
         found, is_expired = self._get(instrument_id, account_id, account_info, resolution)
         if is_expired:
             error = QuoteExpired("quote expired")
-            error.quote = Quote._of(found)
+            error.quote = new_quote(found)
             raise error
-        return Quote._of(found)
+        return new_quote(found)
 
     def get_optional(
         self,
@@ -331,7 +341,7 @@ class MarketDataService(Opaque):
             found, is_expired = self._get(instrument_id, account_id, account_info, resolution)
         except (UnknownInstrument, QuoteUnavailable):
             return None
-        return None if is_expired else Quote._of(found)
+        return None if is_expired else new_quote(found)
 
     def _get(
         self,
@@ -440,7 +450,7 @@ class MarketDataService(Opaque):
         book = self._store.books.get(number)
         if book is None:
             error = UnknownInstrumentId(f"unknown instrument id: {number}")
-            error.instrument_id = InstrumentId._of(number)
+            error.instrument_id = new_instrument_id(number)
             raise error
         return book
 
@@ -488,3 +498,31 @@ def _find(
     if stored is None and group is not None and resolution is QuoteResolution.ACCOUNT_THEN_GROUP:
         return book.groups.get(group)
     return stored
+
+
+def is_no_sync(service: MarketDataService) -> bool:
+    """Tell whether a service is one thread's alone."""
+    return service._is_no_sync
+
+
+def follow(service: MarketDataService, listener: Callable[[Operation], object]) -> None:
+    """Tell a listener of all that led to the present state, and of every change from now on."""
+    # Under the service's lock, so that no change comes between its state and the next change.
+    with service._lock:
+        for operation in service._subscribe(listener):
+            listener(operation)
+
+
+def instruments_of(service: MarketDataService) -> Collection[int]:
+    """Return the numbers of the instruments that a service knows now."""
+    return service._store.books
+
+
+# What those who keep a copy of a service in another process need of it.
+new_replica = MarketDataService._replica
+apply_operation = MarketDataService._apply
+unfollow = MarketDataService._unsubscribe
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_market_data_builder = MarketDataBuilder._of

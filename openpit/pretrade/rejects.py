@@ -17,7 +17,17 @@ from openpit.pretrade.codes import ACCOUNT, ORDER, PLAIN_CODE, RejectCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["MISSING", "AccountBlock", "Reject", "block_from_reject", "missing_field"]
+__all__ = [
+    "MISSING",
+    "AccountBlock",
+    "Reject",
+    "block_from_reject",
+    "block_row",
+    "missing_field",
+    "new_account_block",
+    "new_reject",
+    "reject_row",
+]
 
 MAX_USER_DATA = 2**64 - 1
 """The caller's token fits an unsigned 64-bit integer."""
@@ -217,6 +227,23 @@ def plain_code(code: str) -> str:
     return plain
 
 
+def reject_row(reject: Reject) -> tuple[str, str, str, str, str, int]:
+    """Return what a reject says, in the order in which :data:`new_reject` takes it."""
+    return (
+        reject._code,
+        reject._reason,
+        reject._details,
+        reject._policy,
+        reject._scope,
+        reject._user_data,
+    )
+
+
+def block_row(block: AccountBlock) -> tuple[str, str, str, str, int]:
+    """Return what a block says, in the order in which :data:`new_account_block` takes it."""
+    return (block._policy, block._code, block._reason, block._details, block._user_data)
+
+
 def _token(value: object) -> int:
     token = index(value)  # type: ignore[arg-type]  # index() itself raises the TypeError
     if token < 0:
@@ -224,3 +251,8 @@ def _token(value: object) -> int:
     if token > MAX_USER_DATA:
         raise OverflowError("int too big to convert")
     return token
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_account_block = AccountBlock._of
+new_reject = Reject._of

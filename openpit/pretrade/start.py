@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.narrowed import AsyncExecuteResult, ExecuteResult
     from openpit.pretrade.rejects import Reject
 
-__all__ = ["AsyncRequest", "Request", "StartResult"]
+__all__ = ["AsyncRequest", "Request", "StartResult", "new_start_result"]
 
 _new = object.__new__
 
@@ -84,3 +84,7 @@ class StartResult(Opaque):
 
     def __repr__(self) -> str:
         return summary("StartResult", self._request is not None, self._rejects)
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_start_result = StartResult._of

@@ -231,7 +231,7 @@ class WideCall(Call):
                 return False
 
     def answered(self, place: int, reply: Reply | None) -> None:
-        """Take one answer; go on when it was the last one that was missing."""
+        """Record one answer; go on when it was the last one that was missing."""
         if self._is_stopped:
             return
         self._replies[place] = reply

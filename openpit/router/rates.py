@@ -63,7 +63,7 @@ class BroadRates:
     def count_broker(self, now: int) -> tuple[int, Counted]:
         """Count an attempt as :meth:`count` does, where the broker's barrier is the only one."""
         windows = self.windows
-        window = windows._broker
+        window = windows.broker
         start = window.start
         broker = windows.count_broker(now)
         counted = self._latest = now, ((window, start, window.opening),)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.engine.configurator import Configurator
+from openpit.engine.configurator import Configurator, new_configurator
 from openpit.errors import AccountGroupRegistrationError
 from openpit.param.ids import AccountId
 from openpit.pretrade.rejects import AccountBlock
+from openpit.pretrade.results import blocks_with_accounts
 from openpit.wire.figures import ASSETS, malformed
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def check_configuration(method: object, arguments: Any) -> Sequence[int]:
     if not needed <= arguments.keys() <= known:
         raise malformed("a change of settings", (method, arguments))
     account = arguments.get("account")
-    return (account._value,) if type(account) is AccountId else ()
+    return (account.value,) if type(account) is AccountId else ()
 
 
 # --- how they are made ----------------------------------------------------------------------------
@@ -168,5 +169,5 @@ def administer(core: EngineCore, method: str, arguments: Any) -> object:
 
 def configure(core: EngineCore, method: str, arguments: Any) -> object:
     """Change settings as the public configurator does; return the blocks that follow, if any."""
-    result = getattr(Configurator._of(core), method)(**arguments)
-    return None if result is None else list(result._blocks)
+    result = getattr(new_configurator(core), method)(**arguments)
+    return None if result is None else blocks_with_accounts(result)

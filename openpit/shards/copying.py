@@ -51,7 +51,7 @@ from openpit.wire.limits import START_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from openpit.pretrade.runtime import BuiltinPolicy
+    from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.wire.classes import Name
 
 __all__ = ["PolicyUnpickler", "dump_policies"]
@@ -148,7 +148,7 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]  # dill ships no types
             elif obj is sys.modules:
                 self.save_reduce(getattr, (sys, "modules"), obj=obj)
             else:
-                pickle._Pickler.save_dict(self, obj)  # type: ignore[attr-defined]  # dill's base
+                pickle._Pickler.save_dict(self, obj)  # type: ignore[attr-defined]  # noqa: SLF001 - dill's base
             return True
         if isinstance(obj, ModuleType):
             self.save_reduce(import_module, (self._require(obj),), obj=obj)
@@ -189,7 +189,7 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]  # dill ships no types
             self._note(obj)
             return self._save_enum(obj)
         self._require(sys.modules[module], module)
-        pickle._Pickler.save_global(self, obj, name)  # type: ignore[attr-defined]  # dill's base
+        pickle._Pickler.save_global(self, obj, name)  # type: ignore[attr-defined]  # noqa: SLF001 - dill's base
         return True
 
     def _save_enum(self, obj: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.marketdata.quotes import INFINITE
+from openpit.marketdata.service import instruments_of
 from openpit.wire.figures import ASSETS, is_fixed, malformed
 from openpit.wire.values import decode
 
@@ -74,7 +75,7 @@ class QuoteReader:
     __slots__ = ("_registered",)
 
     def __init__(self, services: Sequence[MarketDataService]) -> None:
-        self._registered = [set(service._store.books) for service in services]
+        self._registered = [set(instruments_of(service)) for service in services]
 
     def read(self, command: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return a command with its operation; WireError if there is no such service or change."""

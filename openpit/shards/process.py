@@ -137,7 +137,7 @@ class Worker:
         process, self._process = self._process, None
         if process is not None:
             children.discard(process)
-            process._popen.close()
+            process._popen.close()  # noqa: SLF001 - multiprocess has no other way
         self.close_pipes()
 
     def close_pipes(self) -> None:

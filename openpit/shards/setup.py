@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from openpit.engine.builder import build_core
 from openpit.errors import WireError
-from openpit.marketdata.service import MarketDataService
+from openpit.marketdata.service import MarketDataService, new_replica
 from openpit.shards.copying import PolicyUnpickler
 from openpit.shards.shard import ShardClock, ShardCore
 from openpit.slots import MAX_SHARDS, slot_of, spread_slots
@@ -22,7 +22,7 @@ from openpit.wire import kinds
 from openpit.wire.classes import load, share
 
 if TYPE_CHECKING:
-    from openpit.pretrade.runtime import BuiltinPolicy
+    from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.wire.frames import Frame, FrameReader
 
 __all__ = ["first_command", "start_shard"]
@@ -39,7 +39,7 @@ class _Unpickler(PolicyUnpickler):
     def persistent_load(self, place: int) -> MarketDataService:
         """Return the replica of the service at a place of the router's list."""
         while len(self.services) <= place:
-            self.services.append(MarketDataService._replica((), self._clock))
+            self.services.append(new_replica((), self._clock))
         return self.services[place]
 
 

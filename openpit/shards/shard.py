@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from openpit.core.order import Order
+from openpit.core.order import Order, new_order
 from openpit.engine.answers import Recorded, Started
 from openpit.engine.finalize import Effects
 from openpit.errors import FrameTooLarge, WireError
+from openpit.marketdata.service import apply_operation
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy, SuppliedCounts
+from openpit.pretrade.rejects import block_row, reject_row
 from openpit.shards.administration import administer, configure
 from openpit.shards.intake import Intake
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import FrameReader, frames, pack, pack_rows
-from openpit.wire.rows import block_row, lock_row, outcome_row, pnl_row, reject_row
+from openpit.wire.rows import lock_row, outcome_row, pnl_row
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -102,8 +104,8 @@ class ShardCore:
         self._armed = (False, False)
         # A built-in policy reads an order and lets it go, so one object serves them all; a custom
         # policy may keep what it is given.
-        self._fresh_orders = engine._has_custom
-        self._order = Order._of(None, None, None, None, None, None, None)
+        self._fresh_orders = engine.has_custom
+        self._order = new_order(None, None, None, None, None, None, None)
         self._counts = SuppliedCounts()
         for policy in engine.policies:
             if isinstance(policy, RateLimitPolicy):
@@ -207,7 +209,7 @@ class ShardCore:
                 counts.supply(broker, asset)
             clock.now = now
             if fresh:
-                order = Order._of(None, None, None, None, None, None, None)
+                order = new_order(None, None, None, None, None, None, None)
             order._underlying_ = underlying
             order._settlement_ = settlement
             order._account_ = account
@@ -395,7 +397,7 @@ class ShardCore:
         return None if answer is None else (kinds.ANSWER, seq, encode(answer))
 
     def _quote(self, _seq: int, command: Command) -> None:
-        self._services[command[3]]._apply(command[4])
+        apply_operation(self._services[command[3]], command[4])
 
     def _arm(self, _seq: int, command: Command) -> None:
         registry = self._engine.registry

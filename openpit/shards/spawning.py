@@ -149,11 +149,11 @@ class WorkerProcess(SpawnProcess):  # type: ignore[misc]  # as above
 
     def __init__(self, *, seconds: float, **options: Any) -> None:
         super().__init__(**options)
-        self._seconds = seconds
+        self.seconds = seconds
 
     @staticmethod
     def _Popen(process: Any) -> _Popen:  # noqa: N802 - multiprocess calls it by this name
-        return _Popen(process, process._seconds)
+        return _Popen(process, process.seconds)
 
 
 def pipe() -> tuple[Any, Any]:

@@ -168,7 +168,7 @@ class FrameReader:
         self._first = first
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Take bytes; return the frames that are complete now, in order.
+        """Add bytes; return the frames that are complete now, in order.
 
         Raises:
             WireError: the bytes are no frames of this version. The reader is of no use any more.

@@ -17,7 +17,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.errors import LeftBehind, ShardCallbackError, WireError
+from openpit.errors import ShardCallbackError, WireError, new_left_behind
 from openpit.wire.classes import resolve
 from openpit.wire.shapes import fields_of, shape_of, slots_of
 from openpit.wire.standard import NAME_OF, STANDARD
@@ -262,7 +262,7 @@ class Packing:
         kind = ".".join(_name(type(value)))
         if isinstance(value, Sized) and len(value) * _ITEM > self._room:
             value = (
-                value[:_REPR] if isinstance(value, str) else LeftBehind._of(f"<{kind}, too large>")
+                value[:_REPR] if isinstance(value, str) else new_left_behind(f"<{kind}, too large>")
             )
         if len(self.left) < _LISTED:
             self.left.append(f"{path} ({kind})")
@@ -361,14 +361,14 @@ class Unpacking:
         if tag == "plain":
             return rest[0]
         if tag == "left":
-            return LeftBehind._of(rest[0])
+            return new_left_behind(rest[0])
         if tag in _MANY_BY_NAME:
             return _MANY_BY_NAME[tag]([self.value(one) for one in rest[0]])
         try:
             return self._made(tag, rest)
         except Exception as why:  # noqa: BLE001 - classes are a user's: they may raise anything
             self.left.append(str(why))
-            return LeftBehind._of(f"<{'.'.join(map(str, rest[:2]))}>")
+            return new_left_behind(f"<{'.'.join(map(str, rest[:2]))}>")
 
     def _made(self, tag: str, rest: list[Any]) -> Any:
         if tag == "text":

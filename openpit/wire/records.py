@@ -19,7 +19,7 @@ from openpit.account_adjustment import (
     PositionOperation,
 )
 from openpit.core.instrument import Instrument
-from openpit.core.lock import Lock
+from openpit.core.lock import Lock, new_lock
 from openpit.core.order import Order, OrderOperation
 from openpit.core.order_terms import OrderMargin, OrderPosition
 from openpit.core.report import (
@@ -236,7 +236,7 @@ def _lock() -> Record:
         (groups,) = values
         if not is_lock(groups):
             raise ValueError(f"a lock cannot be {groups!r:.100}")
-        return Lock._of(groups)  # type: ignore[arg-type]  # checked
+        return new_lock(groups)  # type: ignore[arg-type]  # checked
 
     return Record(Lock, read, make)
 

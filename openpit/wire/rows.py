@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.core.lock import Lock
+from openpit.core.fill import new_execution_report_fill_details
+from openpit.core.lock import Lock, new_lock
 from openpit.core.lock_shape import MAX_GROUP
-from openpit.core.report import ExecutionReport, ExecutionReportFillDetails
+from openpit.core.report import ExecutionReport, ExecutionReportFillDetails, new_execution_report
 from openpit.param.decimals import plain
 from openpit.param.enums import PnlHaltReason, Side
-from openpit.pretrade.rejects import AccountBlock, Reject
+from openpit.pretrade.rejects import AccountBlock, Reject, new_account_block, new_reject
 from openpit.wire.figures import ASSETS, SIGNED, UNSIGNED, malformed
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ __all__ = [
     "SIDES",
     "DecodedRejects",
     "DecodedRows",
-    "block_row",
     "is_lock",
     "lock_of",
     "lock_row",
@@ -36,7 +36,6 @@ __all__ = [
     "pnl_row",
     "read_block",
     "read_report",
-    "reject_row",
     "report_row",
 ]
 
@@ -116,7 +115,7 @@ def read_report(command: Row) -> ExecutionReport:
     _, account, _, underlying, settlement, side, pnl, fee, fill = command
     if (pnl is None) is not (fee is None):
         raise malformed("a profit with a fee", command)
-    return ExecutionReport._of(
+    return new_execution_report(
         ASSETS[underlying],
         ASSETS[settlement],
         account,
@@ -143,7 +142,7 @@ def _read_fill(
         raise malformed("a fee with a currency", fee_amount or fee_currency)
     if is_final is not None and is_final is not True and is_final is not False:
         raise malformed("a flag", is_final)
-    return ExecutionReportFillDetails._of(
+    return new_execution_report_fill_details(
         None if last_price is None else SIGNED[last_price],
         None if last_quantity is None else UNSIGNED[last_quantity],
         None if fee_amount is None else SIGNED[fee_amount],
@@ -161,7 +160,7 @@ def _read_lock(rows: Row) -> Lock:
             group, price = row
             is_price = price is not None and type(row) is tuple
             if is_price and type(group) is int and 0 <= group <= MAX_GROUP:
-                return Lock._of({group: [SIGNED[price]]})  # type: ignore[list-item]  # not None
+                return new_lock({group: [SIGNED[price]]})  # type: ignore[list-item]  # not None
     if not is_lock(rows):
         raise malformed("a lock", rows)
     return lock_of(rows)
@@ -170,26 +169,9 @@ def _read_lock(rows: Row) -> Lock:
 # --- results -----------------------------------------------------------------------------------
 
 
-def reject_row(reject: Reject) -> Row:
-    """Return a reject as a row."""
-    return (
-        reject._code,
-        reject._reason,
-        reject._details,
-        reject._policy,
-        reject._scope,
-        reject._user_data,
-    )
-
-
-def block_row(block: AccountBlock) -> Row:
-    """Return an account block as a row."""
-    return (block._policy, block._code, block._reason, block._details, block._user_data)
-
-
 def read_block(row: Row) -> AccountBlock:
     """Return the account block of a row."""
-    return AccountBlock._of(*row)
+    return new_account_block(*row)
 
 
 def lock_row(groups: Mapping[int, Iterable[Decimal]] | None) -> Row:
@@ -222,7 +204,7 @@ def is_lock(rows: object) -> bool:
 
 def lock_of(rows: Row) -> Lock:
     """Return a new lock with the prices of the rows."""
-    return Lock._of({group: [Decimal(price) for price in prices] for group, *prices in rows})
+    return new_lock({group: [Decimal(price) for price in prices] for group, *prices in rows})
 
 
 def outcome_row(group_row: GroupRow) -> Row:
@@ -282,7 +264,7 @@ class DecodedRejects(Sequence[Reject]):
 
     def _rejects(self) -> list[Reject]:
         if self._made is None:
-            self._made = [Reject._of(*row) for row in self._rows]
+            self._made = [new_reject(*row) for row in self._rows]
         return self._made
 
     def __getitem__(self, index: Any) -> Any:

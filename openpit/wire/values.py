@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
 
 from openpit.errors import WireError
 from openpit.param.decimals import NARROW
+from openpit.param.native_enum import NativeEnum, member_name
 from openpit.wire.classes import (
     find_value,
     name_of,
@@ -174,7 +175,9 @@ _ENCODERS: Final[dict[type, Callable[..., Packable]]] = {
 
 
 def _member_name(member: object) -> str:
-    return member._name if hasattr(member, "_name") else member.name  # type: ignore[attr-defined, no-any-return]  # both kinds of enumeration have one
+    if isinstance(member, NativeEnum):
+        return member_name(member)
+    return member.name  # type: ignore[attr-defined, no-any-return]  # the other kind has it
 
 
 def _record(

@@ -70,12 +70,12 @@ class ObservedWindows(FixedWindows):
 
     def count(self, settlement: str | None, now: int) -> tuple[int, int]:
         counts = super().count(settlement, now)
-        self.attempts.append((now, counts[0], self._broker.start))
+        self.attempts.append((now, counts[0], self.broker.start))
         return counts
 
     def count_broker(self, now: int) -> int:
         count = super().count_broker(now)
-        self.attempts.append((now, count, self._broker.start))
+        self.attempts.append((now, count, self.broker.start))
         return count
 
 
@@ -113,7 +113,7 @@ class Observer:
             real = policy.windows
             assert isinstance(real, FixedWindows)
             self.windows = ObservedWindows(policy._settings, now)
-            self.windows._broker, self.windows._assets = real._broker, real._assets
+            self.windows.broker, self.windows._assets = real.broker, real._assets
             policy.windows = self.windows
 
     # --- callers ---------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ class Turns(Driver):
         return is_news
 
     def _attend(self) -> None:
-        """See whether a stalled shard has answered, or has been so for too long; no call waits."""
+        """Check whether a stalled shard has answered or has been so too long. No call waits."""
         if self._reader is None:
             self._handle(self._poller.poll(0))
         if self._look_after(monotonic()):
@@ -262,7 +262,7 @@ class Turns(Driver):
                         self._wake_reader()
 
     def _wake_reader(self) -> None:
-        """Have the thread that polls look at its descriptors anew."""
+        """Wake the thread that polls, so that it looks at its descriptors anew."""
         try:
             os.write(self._wake_out, b"!")
         except BlockingIOError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from openpit.pretrade.policies.arguments import MODULE, group_id_value
 from openpit.pretrade.policies.rate_limit_settings import (
     NAME,
     RateLimitSettings,
@@ -21,9 +22,8 @@ from openpit.pretrade.policies.rate_limit_settings import (
     require_u64_window,
     window_text,
 )
-from openpit.pretrade.policies.settings import MODULE, group_id_value
-from openpit.pretrade.rejects import Reject, missing_field
-from openpit.pretrade.runtime import BuiltinPolicy
+from openpit.pretrade.policy_contract import BuiltinPolicy
+from openpit.pretrade.rejects import Reject, missing_field, new_reject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         RateLimitBrokerBarrier,
     )
     from openpit.pretrade.policies.registration import PolicyRegistrar
-    from openpit.pretrade.runtime import Call
+    from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = [
     "FixedWindows",
@@ -114,12 +114,12 @@ class FixedWindows:
     opened it.
     """
 
-    __slots__ = ("_assets", "_broker", "_broker_length", "_settings")
+    __slots__ = ("_assets", "_broker_length", "_settings", "broker")
 
     def __init__(self, settings: RateLimitSettings, now: int) -> None:
         self._settings = settings
         self._broker_length = 0 if settings.broker is None else settings.broker.window
-        self._broker = _Window(now)
+        self.broker = _Window(now)
         self._assets = {asset: _Window(now) for asset in settings.assets}
 
     def count(self, settlement: str | None, now: int) -> tuple[int, int]:
@@ -127,7 +127,7 @@ class FixedWindows:
         broker = asset = 0
         rate = self._settings.broker
         if rate is not None:
-            broker = self._broker.add(now, rate.window)
+            broker = self.broker.add(now, rate.window)
         rate = self._settings.assets.get(settlement)
         if rate is not None:
             asset = self._assets[settlement].add(now, rate.window)
@@ -135,22 +135,22 @@ class FixedWindows:
 
     def count_broker(self, now: int) -> int:
         """Count an attempt where the broker's barrier is the only one."""
-        window = self._broker
+        window = self.broker
         if now - window.start < self._broker_length:
             window.count += 1
             return window.count
         return window.add(now, self._broker_length)
 
     def set_broker_count(self, count: int) -> None:
-        """Take the count after a run of attempts that :meth:`count_broker` began."""
-        self._broker.count = count
+        """Set the count after a run of attempts that :meth:`count_broker` began."""
+        self.broker.count = count
 
     def peek(self, settlement: str | None, now: int) -> tuple[int, int]:
         """Return what :meth:`count` would, and count nothing."""
         broker = asset = 0
         rate = self._settings.broker
         if rate is not None:
-            broker = self._broker.peek(now, rate.window)
+            broker = self.broker.peek(now, rate.window)
         rate = self._settings.assets.get(settlement)
         if rate is not None:
             asset = self._assets[settlement].peek(now, rate.window)
@@ -158,15 +158,15 @@ class FixedWindows:
 
     def holding(self, settlement: str | None) -> list[_Window]:
         """Return the counters that count an attempt."""
-        windows = [self._broker] if self._settings.broker is not None else []
+        windows = [self.broker] if self._settings.broker is not None else []
         if settlement in self._assets:
             windows.append(self._assets[settlement])
         return windows
 
     def retune(self, settings: RateLimitSettings, now: int) -> None:
-        """Take new settings: barriers that stay keep their counters, new ones start at zero."""
+        """Apply new settings: barriers that stay keep their counters, new ones start at zero."""
         if self._settings.broker is None and settings.broker is not None:
-            self._broker = _Window(now)
+            self.broker = _Window(now)
         self._assets = {asset: self._assets.get(asset) or _Window(now) for asset in settings.assets}
         self._settings = settings
         self._broker_length = 0 if settings.broker is None else settings.broker.window
@@ -182,7 +182,7 @@ class SuppliedCounts:
         self.used = False
 
     def supply(self, broker: int, asset: int) -> None:
-        """Take the counts for the next order; ``used`` tells afterwards whether it needed them."""
+        """Set the counts for the next order; ``used`` tells afterwards whether it needed them."""
         self._counts = (broker, asset)
         self.used = False
 
@@ -257,7 +257,7 @@ class RateLimitPolicy(BuiltinPolicy):
 
         return apply
 
-    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         broker_max = self._broker_max
         if broker_max is not None:
             broker = self.windows.count_broker(now)
@@ -314,7 +314,7 @@ class RateLimitPolicy(BuiltinPolicy):
                 breach = [_exceeded("account barrier", count, rate)]
         return breach
 
-    def peek_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def peek_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         settings = self._settings
         settlement, account = order._settlement_, order._account_
         if self.reads_instrument and settlement is None:
@@ -354,7 +354,7 @@ def _peek_log(log: deque[int] | None, now: int, window: int) -> int:
 
 
 def _exceeded(axis: str, count: int, rate: Rate) -> Reject:
-    return Reject._of(
+    return new_reject(
         "RateLimitExceeded",
         f"rate limit exceeded: {axis}",
         f"submitted {count} orders in {window_text(rate.window)} window, "
@@ -405,7 +405,7 @@ class RateLimitReadyBuilder:
         self._account_assets += barriers
         return self
 
-    def _build(self, builder: PolicyRegistrar) -> object:
+    def _build(self, registrar: PolicyRegistrar) -> None:
         broker = () if self._broker is None else (self._broker,)
         for item in (*broker, *self._assets, *self._accounts, *self._account_assets):
             require_u64_window(item.limit)
@@ -418,7 +418,7 @@ class RateLimitReadyBuilder:
         )
         group_id = group_id_value(self._group_id)
         settings = RateLimitSettings(None, {}, {}, {}).updated(update)
-        return builder._add_builtin(RateLimitPolicy(settings, group_id, builder._now()))
+        registrar.add(RateLimitPolicy(settings, group_id, registrar.now()))
 
 
 class RateLimitBuilder:

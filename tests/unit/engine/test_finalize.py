@@ -11,8 +11,8 @@ from makers import mutation
 
 from openpit.engine.finalize import Effects, Finisher
 from openpit.engine.registry import AccountRegistry
+from openpit.pretrade.policy_contract import BuiltinFinalizer, Verdict
 from openpit.pretrade.rejects import Reject
-from openpit.pretrade.runtime import BuiltinFinalizer, Verdict
 
 
 class Funds(BuiltinFinalizer):

@@ -15,7 +15,12 @@ from openpit.errors import (
     UnknownInstrumentId,
 )
 from openpit.marketdata.quotes import Quote, QuoteTtl
-from openpit.marketdata.service import MarketDataBuilder, MarketDataService
+from openpit.marketdata.service import (
+    MarketDataBuilder,
+    MarketDataService,
+    apply_operation,
+    new_replica,
+)
 from openpit.marketdata.store import EXPIRED
 from openpit.param.enums import QuoteResolution
 from openpit.param.ids import AccountGroupId, AccountId, InstrumentId
@@ -432,7 +437,7 @@ def test_times_to_live_take_their_own_classes_only(service):
 def test_a_replica_that_is_fed_every_operation_answers_the_same(service, clock):
     aapl = service.push_by_instrument(AAPL, Quote(mark=1), timedelta(seconds=3))
     operations = []
-    replica = MarketDataService._replica(service._subscribe(operations.append), clock)
+    replica = new_replica(service._subscribe(operations.append), clock)
     assert replica.resolve(AAPL) == aapl
 
     service.push(aapl, Quote(bid="1.50"), timedelta(seconds=3))
@@ -454,7 +459,7 @@ def test_a_replica_that_is_fed_every_operation_answers_the_same(service, clock):
     ]
     assert operations[0] == ("push", 0, None, Price("1.50").decimal, None, 997_000_000_000)
     for operation in operations:
-        replica._apply(operation)
+        apply_operation(replica, operation)
     for account in (5, 6):
         for now in (clock.now, clock.now + 10_000_000_000):
             for settlement in ("AAPL", "MSFT"):
@@ -476,7 +481,7 @@ def test_a_listener_that_left_hears_nothing_more(service):
 
 
 def test_a_replica_may_feed_any_engine(service, clock):
-    assert MarketDataService._replica(service._snapshot(), clock)._is_no_sync is False
+    assert new_replica(service._snapshot(), clock)._is_no_sync is False
 
 
 def test_a_refused_change_is_no_operation(service):
@@ -506,5 +511,5 @@ def test_threads_register_each_instrument_once_and_listeners_hear_one_order(cloc
     registered = [operation for operation in operations if operation[0] == "register"]
     assert [operation[1] for operation in registered] == list(range(50))
     assert len(operations) == 50 + 4 * 50
-    replica = MarketDataService._replica([("default_ttl", -1), *operations], clock)
+    replica = new_replica([("default_ttl", -1), *operations], clock)
     assert replica._snapshot() == service._snapshot()

@@ -11,7 +11,7 @@ import pytest
 from openpit import Engine
 from openpit.engine.builder import build_core
 from openpit.errors import WireError
-from openpit.marketdata.service import MarketDataService
+from openpit.marketdata.service import new_replica
 from openpit.pretrade import AccountBlock
 from openpit.pretrade.policies import build_order_validation
 from openpit.shards.intake import Intake
@@ -32,7 +32,7 @@ def shard() -> ShardCore:
     clock = ShardClock()
     engine = build_core(policies, clock, RLock())
     engine.registry.owns = lambda account: account != THEIRS
-    return ShardCore(0, engine, clock, [MarketDataService._replica((), clock)])
+    return ShardCore(0, engine, clock, [new_replica((), clock)])
 
 
 def with_column(place: int, value: Any, row: tuple[Any, ...] = GOOD) -> tuple[Any, ...]:

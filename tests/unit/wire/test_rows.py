@@ -10,7 +10,7 @@ from flow import fill, report
 from openpit import core
 from openpit.core.report import ensure_captured
 from openpit.pretrade import AccountBlock, Lock, PnlHaltReason
-from openpit.pretrade.rejects import Reject
+from openpit.pretrade.rejects import block_row, new_reject, reject_row
 from openpit.wire import kinds, rows
 
 
@@ -43,8 +43,8 @@ def test_a_report_arrives_as_it_left(sent: core.ExecutionReport) -> None:
 
 
 def test_a_reject_is_made_when_somebody_looks() -> None:
-    reject = Reject._of("Custom", "why", "figures", "Policy", "account", 7)
-    decoded = rows.DecodedRejects((there(rows.reject_row(reject)),))
+    reject = new_reject("Custom", "why", "figures", "Policy", "account", 7)
+    decoded = rows.DecodedRejects((there(reject_row(reject)),))
     assert len(decoded) == 1
     assert repr(decoded[0]) == repr(reject)
     assert decoded[0] is decoded[0]
@@ -52,7 +52,7 @@ def test_a_reject_is_made_when_somebody_looks() -> None:
 
 def test_a_block_arrives_as_it_left() -> None:
     block = AccountBlock(policy="P", code="Other", reason="r", details="d", user_data=3)
-    assert repr(rows.read_block(there(rows.block_row(block)))) == repr(block)
+    assert repr(rows.read_block(there(block_row(block)))) == repr(block)
 
 
 def test_locks_keep_groups_and_order() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from openpit.param.decimals import ZERO, DecimalOverflow, add, plain, subtract
 from openpit.pretrade.policies.spot_funds.desk import stuck_block
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
-from openpit.pretrade.runtime import BuiltinFinalizer
+from openpit.pretrade.policy_contract import BuiltinFinalizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
