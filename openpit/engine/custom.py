@@ -155,6 +155,7 @@ def _state(call: Call | None) -> Call:
 
 
 def _context(call: Call | None) -> Context:
+    assert call is not None  # noqa: S101 - as above
     context: Context = _new(Context)
-    context._call = _state(call)
+    context._call = call
     return context

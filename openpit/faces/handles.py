@@ -155,18 +155,26 @@ class EngineReservation(Reservation):
 
     def rollback(self) -> None:
         core = self._core
+        finisher = core.finisher
         try:
-            with core.lock or _NO_LOCK:
-                effects = self._use()
-                self._open = False
-                if effects is not None:
-                    try:
-                        effects.rollback()
-                    except BaseException:
-                        effects.rollback()
-                        raise
+            if core.lock is None:
+                self._roll_back()
+            else:
+                with core.lock:
+                    self._roll_back()
         finally:
-            core.finisher.settle()
+            if finisher.dropped:
+                finisher.settle()
+
+    def _roll_back(self) -> None:
+        effects = self._use()
+        self._open = False
+        if effects is not None:
+            try:
+                effects.rollback()
+            except BaseException:
+                effects.rollback()
+                raise
 
     @property
     def lock(self) -> Lock:
@@ -316,7 +324,9 @@ def let_go(answer: Checked | Recorded) -> None:
 
 def show_applied(answer: Applied) -> PostTradeResult:
     """Return the result of an execution report."""
-    return PostTradeResult._of(*answer)
+    result: PostTradeResult = _new(PostTradeResult)
+    result._blocks, result._pnls, result._rows = answer
+    return result
 
 
 def show_adjusted(answer: Adjusted) -> AccountAdjustmentBatchResult:

@@ -137,7 +137,9 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
                 f"pnl + fee overflow: pnl {plain(pnl)}, fee {plain(fee)}, "
                 f"settlement asset {settlement}"
             )
-        by_asset = self._realized.setdefault(account, {})
+        by_asset = self._realized.get(account)
+        if by_asset is None:
+            by_asset = self._realized[account] = {}
         previous = by_asset.get(settlement, ZERO)
         try:
             realized = add(previous, increment)
@@ -146,8 +148,13 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
                 f"realized pnl + pnl_with_fee overflow: previous {plain(previous)}, "
                 f"increment {plain(increment)}, settlement asset {settlement}"
             )
+        holds = True
         bounds = self._broker_bounds.get(settlement)
-        holds = bounds is None or bounds.hold(realized)
+        if bounds is not None:
+            lower, upper = bounds
+            holds = not (
+                (lower is not None and realized < lower) or (upper is not None and realized > upper)
+            )
         if holds and self._account_bounds:
             bounds = self._account_bounds.get((account, settlement))
             holds = bounds is None or bounds.hold(realized)
