@@ -67,15 +67,27 @@ class Finisher:
     def commit(self, effects: Effects) -> None:
         """Take the mutations and run their commits in order; raise the first failure."""
         mutations = effects.mutations
-        if not self.busy and len(mutations) == 1 and type(mutations[0]) is Mutation:
-            # Most often it is one callback, called between two calls of the engine.
-            effects.mutations = ()
-            try:
-                mutations[0].commit()
-            except BaseException:
-                self._registry.arm_finalizer_failure()
-                raise
-            return
+        if len(mutations) == 1:
+            # Most often it is one callback, called between two calls of the engine, or one built-in
+            # policy's, which leaves when it is done, and may be done again.
+            mutation = mutations[0]
+            if type(mutation) is Mutation:
+                if not self.busy:
+                    effects.mutations = ()
+                    try:
+                        mutation.commit()
+                    except BaseException:
+                        self._registry.arm_finalizer_failure()
+                        raise
+                    return
+            elif isinstance(mutation, BuiltinFinalizer):
+                was_busy, self.busy = self.busy, True
+                try:
+                    mutation.commit()
+                    effects.mutations = ()
+                finally:
+                    self.busy = was_busy
+                return
         self._run(effects, rolls_back=False)
 
     def rollback(self, effects: Effects) -> None:
