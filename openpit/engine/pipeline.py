@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EngineCore", "engine_gone"]
 
+_NO_EFFECT: Final = [None]
+
 
 def _overrides(policy: BuiltinPolicy, hook: str) -> bool:
     return getattr(type(policy), hook) is not getattr(BuiltinPolicy, hook)
@@ -53,6 +55,7 @@ class EngineCore:
         "_dry_runs",
         "_main_checks",
         "_report_policies",
+        "_report_policy",
         "_reserves_nothing",
         "_start_checks",
         "alive",
@@ -107,6 +110,9 @@ class EngineCore:
             [(p.check_drop_copy, p.group_id) for p in hooks("check_drop_copy")],
         )
         self._report_policies = hooks("apply_report")
+        # The one policy that reports concern, where it is the only one and built in.
+        alone = len(self._report_policies) == 1 and not has_custom
+        self._report_policy = self._report_policies[0] if alone else None
         self._adjustment_policies = hooks("apply_adjustment")
         # A dropped handle must not be rolled back in the middle of a built-in policy's arithmetic.
         self.marks_busy = any(not isinstance(policy, CustomPolicy) for policy in self.policies)
@@ -238,7 +244,7 @@ class EngineCore:
             self._ask(heard, order, now, call)
             if not heard:
                 return None
-            effects = Effects(self.finisher, (), heard)
+            effects = Effects.of(self.finisher, heard)
             effects.open = True
             if self._bind_thread:
                 effects.thread = get_ident()
@@ -362,14 +368,22 @@ class EngineCore:
         failures: list[BaseException] = []
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
-            tell_all(self._report_policies, effects, failures, report, now, call)
+            if self._report_policy is None:
+                tell_all(self._report_policies, effects, failures, report, now, call)
+            else:
+                try:
+                    effects.append(self._report_policy.apply_report(report, now, call))
+                except BaseException as error:  # noqa: BLE001 - raised below, when it is applied
+                    failures.append(error)
+                    tell_all(self._report_policies, effects, failures, report, now, call, 0)
         finally:
             finisher.busy = was_busy
             try:
                 if finisher.dropped:
                     finisher.settle()
             finally:
-                self._block_by_report(account, effects)
+                if effects != _NO_EFFECT:
+                    self._block_by_report(account, effects)
         if failures:
             failure: BaseException | None = failures[0]
             failures.clear()

@@ -5,7 +5,7 @@ Follows spec section 5.8.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from openpit.engine.custom import CustomPolicy
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from openpit.pretrade.rejects import AccountBlock
 
 __all__ = ["merged", "tell_all"]
+
+_NOTHING: Final[Applied] = ((), (), ())
 
 
 def tell_all(
@@ -68,6 +70,9 @@ def _tell(
 
 def merged(effects: Sequence[ReportEffect | None]) -> Applied:
     """Return what the policies said, one after the other."""
+    if len(effects) == 1:
+        effect = effects[0]
+        return _NOTHING if effect is None else (effect.blocks, effect.pnls, effect.rows)
     blocks: list[AccountBlock] = []
     pnls: list[AccountPnlRow] = []
     rows: list[GroupRow] = []

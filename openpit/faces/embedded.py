@@ -1,7 +1,6 @@
 """The engine of one process, and the stages that build it or one of several processes.
 
-Class checks, clock and lock stand here around the pipeline. The stages follow spec section 4. An
-engine offers its builder, whose last stage makes an engine: so they stand in one file.
+An engine offers its builder (spec section 4), whose last stage makes an engine.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from openpit.core.opaque import InProcess
 from openpit.core.order import Order
+from openpit.core.report import ExecutionReport
 from openpit.engine.accounts import Accounts, account_value, new_accounts
 from openpit.engine.arguments import checked_adjustments, checked_order, checked_report
 from openpit.engine.batches import each
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from openpit.account_adjustment import Adjustment
-    from openpit.core.report import ExecutionReport
     from openpit.engine.answers import Checked
     from openpit.engine.pipeline import EngineCore
     from openpit.faces.aio.engine import AsyncShardedEngine
@@ -187,7 +186,11 @@ class Engine(InProcess):
             TypeError: ``report`` is no :class:`openpit.ExecutionReport`.
             Exception: the first one that a custom policy raised; blocks are recorded all the same.
         """
-        return handles.show_applied(self._call(self._core.apply_report, checked_report(report)))
+        if type(report) is not ExecutionReport:
+            checked_report(report)
+        if self._lock is None:
+            return handles.show_applied(self._core.apply_report(report, self._clock()))
+        return handles.show_applied(self._call(self._core.apply_report, report))
 
     def apply_account_adjustment(
         self, account_id: AccountId, adjustments: Iterable[Adjustment]

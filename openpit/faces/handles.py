@@ -159,18 +159,26 @@ class EngineReservation(Reservation):
 
     def rollback(self) -> None:
         core = self._core
+        finisher = core.finisher
         try:
-            with core.lock or _NO_LOCK:
-                effects = self._use()
-                self._open = False
-                if effects is not None:
-                    try:
-                        effects.rollback()
-                    except BaseException:
-                        effects.rollback()
-                        raise
+            if core.lock is None:
+                self._roll_back()
+            else:
+                with core.lock:
+                    self._roll_back()
         finally:
-            core.finisher.settle()
+            if finisher.dropped:
+                finisher.settle()
+
+    def _roll_back(self) -> None:
+        effects = self._use()
+        self._open = False
+        if effects is not None:
+            try:
+                effects.rollback()
+            except BaseException:
+                effects.rollback()
+                raise
 
     @property
     def lock(self) -> Lock:

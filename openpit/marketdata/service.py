@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from threading import RLock
-from typing import TYPE_CHECKING, Self, TypeAlias, final
+from typing import TYPE_CHECKING, Self, final
 
 from openpit.core.instrument import Instrument, debug_instrument, new_instrument
 from openpit.core.opaque import Opaque
@@ -31,6 +31,7 @@ from openpit.marketdata.errors import (
     UnknownInstrumentId,
 )
 from openpit.marketdata.quotes import INFINITE, Quote, nanoseconds, new_quote
+from openpit.marketdata.reading import find, read_stale_under, read_under
 from openpit.marketdata.store import QuoteStore
 from openpit.param.enums import QuoteResolution
 from openpit.param.ids import InstrumentId, new_instrument_id
@@ -41,11 +42,9 @@ if TYPE_CHECKING:
 
     from openpit.marketdata.arguments import AccountInfo
     from openpit.marketdata.quotes import QuoteTtl, QuoteValues
-    from openpit.marketdata.store import Expired, InstrumentQuotes, Operation
+    from openpit.marketdata.reading import Read, ReadStale
+    from openpit.marketdata.store import InstrumentQuotes, Operation
     from openpit.param.ids import AccountGroupId, AccountId
-
-    _Read: TypeAlias = Callable[[str, str, int, int | None, int], QuoteValues | Expired | None]
-    _ReadStale: TypeAlias = Callable[[str, str, int, int | None], QuoteValues | None]
 
 __all__ = [
     "MarketDataBuilder",
@@ -119,8 +118,8 @@ class MarketDataService(Opaque):
     _is_no_sync: bool
     _listeners: list[Callable[[Operation], object]]
     _lock: RLock
-    _read: _Read
-    _read_stale: _ReadStale
+    _read: Read
+    _read_stale: ReadStale
     _store: QuoteStore
 
     @staticmethod
@@ -132,8 +131,8 @@ class MarketDataService(Opaque):
         self._lock = RLock()
         self._listeners = []
         if full_sync:
-            self._read = _read_under(self._lock, store)
-            self._read_stale = _read_stale_under(self._lock, store)
+            self._read = read_under(self._lock, store)
+            self._read_stale = read_stale_under(self._lock, store)
         else:
             self._read = store.read
             self._read_stale = store.read_stale
@@ -369,7 +368,7 @@ class MarketDataService(Opaque):
             # out of date after it, so all is read again, now with the group.
             group = group_of_reader(account_info)
             with self._lock:
-                stored = _find(book, account, group, resolution)
+                stored = find(book, account, group, resolution)
                 ttl = store.ttl_of(book, account, group)
             if stored is None:
                 raise QuoteUnavailable("quote unavailable")
@@ -460,44 +459,6 @@ class MarketDataService(Opaque):
             raise TypeError("source_age must be datetime.timedelta")
         now = self._clock()
         return now - nanoseconds(source_age) if source_age > _NO_AGE else now
-
-
-def _read_under(lock: RLock, store: QuoteStore) -> _Read:
-    """Return the store's read for services that other threads change."""
-    read = store.read
-
-    def read_under_lock(
-        underlying: str, settlement: str, account: int, group: int | None, now: int
-    ) -> QuoteValues | Expired | None:
-        with lock:
-            return read(underlying, settlement, account, group, now)
-
-    return read_under_lock
-
-
-def _read_stale_under(lock: RLock, store: QuoteStore) -> _ReadStale:
-    """Return the store's stale read for services that other threads change."""
-    read_stale = store.read_stale
-
-    def read_stale_under_lock(
-        underlying: str, settlement: str, account: int, group: int | None
-    ) -> QuoteValues | None:
-        with lock:
-            return read_stale(underlying, settlement, account, group)
-
-    return read_stale_under_lock
-
-
-def _find(
-    book: InstrumentQuotes, account: int, group: int | None, resolution: QuoteResolution
-) -> tuple[QuoteValues, int] | None:
-    """Return the first quote of the buckets that a resolution allows."""
-    if resolution is QuoteResolution.ACCOUNT_THEN_GROUP_THEN_DEFAULT:
-        return book.find(account, group)
-    stored = book.accounts.get(account)
-    if stored is None and group is not None and resolution is QuoteResolution.ACCOUNT_THEN_GROUP:
-        return book.groups.get(group)
-    return stored
 
 
 def is_no_sync(service: MarketDataService) -> bool:

@@ -95,7 +95,8 @@ class Verdict:
 
     ``failure`` is for an answer that cannot be read: its mutations, as far as they could be, are
     rolled back with the others before it is raised. ``rows`` that are true are at least one, and
-    can be gone through again until something is rolled back.
+    can be gone through again until something is rolled back. A single price may stand for itself
+    in ``lock_prices``, as long as there are rows: most policies lock no more than that.
     """
 
     __slots__ = ("failure", "lock_prices", "mutations", "rejects", "rows")
@@ -105,7 +106,7 @@ class Verdict:
         rejects: list[Reject] | None = None,
         mutations: Sequence[Finalizer] = (),
         rows: Iterable[OutcomeRow] = (),
-        lock_prices: Sequence[Decimal] = (),
+        lock_prices: Sequence[Decimal] | Decimal = (),
         failure: BaseException | None = None,
     ) -> None:
         self.failure = failure

@@ -144,7 +144,9 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
                 f"pnl + fee overflow: pnl {plain(pnl)}, fee {plain(fee)}, "
                 f"settlement asset {settlement}"
             )
-        by_asset = self._realized.setdefault(account, {})
+        by_asset = self._realized.get(account)
+        if by_asset is None:
+            by_asset = self._realized[account] = {}
         previous = by_asset.get(settlement, ZERO)
         try:
             realized = add(previous, increment)
@@ -153,8 +155,13 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
                 f"realized pnl + pnl_with_fee overflow: previous {plain(previous)}, "
                 f"increment {plain(increment)}, settlement asset {settlement}"
             )
+        is_inside = True
         bounds = self._broker_bounds.get(settlement)
-        is_inside = bounds is None or bounds.contain(realized)
+        if bounds is not None:
+            lower, upper = bounds
+            is_inside = not (
+                (lower is not None and realized < lower) or (upper is not None and realized > upper)
+            )
         if is_inside and self._account_bounds:
             bounds = self._account_bounds.get((account, settlement))
             is_inside = bounds is None or bounds.contain(realized)

@@ -115,10 +115,19 @@ class SpotFundsPolicy(BuiltinPolicy):
             return check_order(self._desk, order, now, call)
         if other is None:
             other = funds.slot(bought)
-        reserved = PlainFunds(
-            self._desk, account, (paid, hold, available, held, bought, incoming, expected)
+        reserved = PlainFunds.of(
+            self._desk,
+            account,
+            price,
+            quantity,
+            paid,
+            available,
+            held,
+            bought,
+            expected,
+            buys=side is _BUY,
         )
-        verdict = Verdict(None, (reserved,), reserved, (price,))
+        verdict = Verdict(None, (reserved,), reserved, price)
         # Last, and in plain stores: an interrupt leaves all of it or nothing (see finalize.py).
         slot.available = available
         slot.held = held
