@@ -129,7 +129,8 @@ class Finisher:
         garbage may be collected in any: then the engine's next call settles.
         """
         if not effects.thread or effects.thread == get_ident():
-            self.settle()
+            with suppress(BaseException):  # a finaliser has nobody to tell
+                self.settle()
 
     def alone(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Make an administrative call: one thread at a time, nothing rolled back in its midst."""
@@ -147,7 +148,7 @@ class Finisher:
         """Roll back what dropped handles left, unless the engine is busy: then it does so later.
 
         A failing callback arms the engine-wide block; its exception has nobody left to go to, but
-        for ^C and its like.
+        for ^C and its like, which whoever makes this call gets.
         Whoever takes the engine's lock calls this once more after letting go of it: another thread
         may have dropped a handle meanwhile, and cannot wait in a finaliser.
         """

@@ -184,6 +184,8 @@ class AsyncDriver(Driver):
                 port.send(self.router)
                 if port.has_backlog and not had_backlog:
                     self._loop.add_writer(port.command_fd, self._writable, port)
+                if port.is_over:
+                    self._unwatch(port)
         if self.router.books.woken:
             self._wake()
 

@@ -9,7 +9,6 @@ are given up by the next call.
 
 from __future__ import annotations
 
-import os
 from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -269,7 +268,7 @@ class BlockingDriver(Turns):
                 self._unwatch(port)
                 port.close()
             self._hand_over()
-            if self._reader is not None and self._ends.descriptors:
+            if self._reader is not None:
                 self._wake_reader()
         gone = Bystander(self.router.books, lambda: self._reader is None)
         self._wait_for(gone, LEAVE_SECONDS)
@@ -291,8 +290,7 @@ class BlockingDriver(Turns):
     def discard(self) -> None:
         """Close what this face itself has opened; for an engine that was never built."""
         self._ends.forget()
-        while self._ends.descriptors:
-            os.close(self._ends.descriptors.pop())
+        self._ends.close_descriptors()
 
 
 def nested() -> RuntimeError:
