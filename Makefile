@@ -40,7 +40,7 @@ run: $(STAMPS)/run ## generate an order flow and replay it on this machine's cor
 	$(BIN)/openpit replay $(FLOW)
 
 test: $(STAMPS)/dev reference ## run the whole test suite, or of it what PYTEST says
-	$(BIN)/pytest -n auto $(PYTEST)
+	$(BIN)/pytest -n auto --dist worksteal --durations=15 $(PYTEST)
 
 lint: $(STAMPS)/dev ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .
@@ -72,7 +72,9 @@ simulate: $(STAMPS)/dev ## the simulation rung over SEEDS (SEEDS=1-500), FUZZ ba
 
 interrupts: $(STAMPS)/dev ## an exception at every moment of every call on shards, not at a sample
 	OPENPIT_MOMENTS="$(MOMENTS)" OPENPIT_SEED="$(SEED)" \
-		$(BIN)/pytest -n auto --timeout 1800 tests/unit/faces/test_interrupts.py
+		$(BIN)/pytest -n auto --timeout 1800 \
+		tests/unit/faces/test_interrupts.py tests/unit/faces/test_cancellation.py \
+		tests/unit/router/test_deaths.py
 
 # Failing to fetch it is no failure: the tests that need it are skipped, and say why.
 reference: $(STAMPS)/venv ## install the reference wheel into build/reference

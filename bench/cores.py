@@ -123,7 +123,8 @@ class _Driver(Runner):
 def _joined(registrations: list[object], shards: int) -> Any:
     """Return the engine that a program would have, without a worker process."""
     builder = registered(openpit.Engine.builder().sharded(shards=1), registrations)
-    return ShardedEngine._of(_Driver(builder._plan(), builder._clock, shards))  # type: ignore[arg-type]  # it has what is asked of it
+    # As build() does, which would start processes; a commit of before has no other names for it.
+    return ShardedEngine._of(_Driver(builder._plan(), builder._clock, shards))  # type: ignore[arg-type]  # noqa: SLF001 - it has what is asked of it
 
 
 def _fund(engine: Any, *, currency: str | None = None) -> None:

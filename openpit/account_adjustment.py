@@ -18,8 +18,9 @@ from openpit.core.order_terms import leverage_text, optional_leverage
 from openpit.core.signatures import AnyArguments
 from openpit.param.classes import is_of
 from openpit.param.enums import PnlHaltReason
+from openpit.param.fixed_decimal import decimal_of
 from openpit.param.guarded import store
-from openpit.param.values import Leverage, Pnl, Price
+from openpit.param.values import Leverage, Pnl, Price, new_leverage, new_pnl, new_price
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,17 +40,17 @@ __all__ = [
 
 
 def _optional_price(price: Price | None) -> Decimal | None:
-    return None if price is None else Price(price)._value
+    return None if price is None else decimal_of(Price(price))
 
 
 def _pnl_state(state: Pnl | PnlHaltReason) -> Decimal | PnlHaltReason:
     """Return a figure, or why there is none."""
-    return state if isinstance(state, PnlHaltReason) else Pnl(state)._value
+    return state if isinstance(state, PnlHaltReason) else decimal_of(Pnl(state))
 
 
 def _pnl_or_halt(state: Decimal | PnlHaltReason) -> Pnl | PnlHaltReason:
     """Return a stored state as programs see it."""
-    return state if isinstance(state, PnlHaltReason) else Pnl._of(state)
+    return state if isinstance(state, PnlHaltReason) else new_pnl(state)
 
 
 class BalanceOperation(AbsentFields):
@@ -93,7 +94,7 @@ class BalanceOperation(AbsentFields):
     def average_entry_price(self) -> Price | None:
         """What a unit of the balance has cost on average, None to leave that as it is."""
         price = self._average_entry_price_
-        return None if price is None else Price._of(price)
+        return None if price is None else new_price(price)
 
     @property
     def realized_pnl(self) -> Pnl | PnlHaltReason | None:
@@ -201,7 +202,7 @@ class PositionOperation(AbsentFields):
     def average_entry_price(self) -> Price | None:
         """What a unit of the position has cost on average."""
         price = self._average_entry_price_
-        return None if price is None else Price._of(price)
+        return None if price is None else new_price(price)
 
     @property
     def mode(self) -> PositionMode | None:
@@ -211,7 +212,7 @@ class PositionOperation(AbsentFields):
     @property
     def leverage(self) -> Leverage | None:
         """The leverage of the position."""
-        return None if self._leverage_ is None else Leverage._of(self._leverage_)
+        return None if self._leverage_ is None else new_leverage(self._leverage_)
 
     def __repr__(self) -> str:
         return (

@@ -285,5 +285,9 @@ class LeftBehind:
         return self._text
 
 
-# How the rest of the package makes what a program only reads: unchecked, as it comes.
+# Makers for the rest of the package, unchecked: a program is handed what they make.
 new_left_behind = LeftBehind._of
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_some_items_failed = SomeItemsFailed._of

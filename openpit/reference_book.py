@@ -8,11 +8,11 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, ClassVar, final
 
-from openpit.core.instrument import Instrument, debug_instrument
+from openpit.core.instrument import Instrument, debug_instrument, new_instrument
 from openpit.core.opaque import Closed
 from openpit.param.classes import is_of
 from openpit.param.enums import SettlementUnit
-from openpit.param.ids import InstrumentId
+from openpit.param.ids import InstrumentId, new_instrument_id
 from openpit.param.refusals import not_an_instance
 
 if TYPE_CHECKING:
@@ -198,14 +198,14 @@ class ReferenceBook(Closed):
         if number in self._schemes:
             error = ReferenceBookRegistrationError(f"instrument id {number} is already registered")
             error.instrument = None
-            error.instrument_id = InstrumentId._of(number)
+            error.instrument_id = new_instrument_id(number)
             raise error
         return self._enter(pair, number)
 
     def resolve(self, instrument: Instrument) -> InstrumentId | None:
         """Return an instrument's number, None when it is not registered."""
         number = self._ids.get(_pair(instrument))
-        return None if number is None else InstrumentId._of(number)
+        return None if number is None else new_instrument_id(number)
 
     def set_settlement_scheme(
         self, instrument_id: InstrumentId, settlement_scheme: SettlementScheme
@@ -242,21 +242,21 @@ class ReferenceBook(Closed):
             error = ReferenceBookRegistrationError(
                 f"instrument {debug_instrument(instrument)} is already registered"
             )
-            error.instrument = Instrument._of(*pair)
+            error.instrument = new_instrument(*pair)
             error.instrument_id = None
             raise error
 
     def _enter(self, pair: tuple[str, str], number: int) -> InstrumentId:
         self._ids[pair] = number
         self._schemes[number] = None
-        return InstrumentId._of(number)
+        return new_instrument_id(number)
 
     def _require(self, number: int) -> None:
         if number not in self._schemes:
             error = UnknownReferenceBookInstrumentId(
                 f"unknown reference-book instrument id: {number}"
             )
-            error.instrument_id = InstrumentId._of(number)
+            error.instrument_id = new_instrument_id(number)
             raise error
 
 
@@ -271,4 +271,4 @@ def _number(instrument_id: object) -> int:
     """Return an id's number; TypeError for another class."""
     if not is_of(instrument_id, InstrumentId):
         raise not_an_instance(instrument_id, "InstrumentId")
-    return instrument_id._value
+    return instrument_id.value

@@ -34,6 +34,9 @@ NAMES: Final = {
     "__aexit__": "__exit__",
     "async_handles": "handles",
     "aio": "blocking",
+    "new_async_sharded_accounts": "new_sharded_accounts",
+    "new_async_sharded_configurator": "new_sharded_configurator",
+    "new_async_sharded_engine": "new_sharded_engine",
 }
 
 SENTENCES: Final = {

@@ -76,7 +76,7 @@ class LazyGroup(click.Group):
 
 @contextmanager
 def _ending_by_code() -> Iterator[None]:
-    """Have an interrupt, and a help page that nobody reads, end with a code of their own."""
+    """End with exit codes of their own for an interrupt and a help page that nobody reads."""
     try:
         yield
     except KeyboardInterrupt:

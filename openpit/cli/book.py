@@ -36,8 +36,8 @@ __all__ = [
     "Account",
     "BadEventError",
     "Book",
-    "Report",
     "Ticket",
+    "TicketReport",
 ]
 
 UNKNOWN = "order not placed in the flow before"
@@ -95,7 +95,7 @@ class Ticket:
         self.lock: Lock | None = None
 
 
-class Report:
+class TicketReport:
     """A fill or a cancel of a ticket, to be reported once the engine has accepted the order."""
 
     __slots__ = ("fee", "is_final", "pnl", "remaining", "ticket", "trade")
@@ -187,7 +187,7 @@ class Book:
         self._tickets[event.key] = ticket
         return ticket
 
-    def fill(self, event: Fill) -> Report | None:
+    def fill(self, event: Fill) -> TicketReport | None:
         """Take a trade off its order; None if the event is left out."""
         ticket = self._working(event.key)
         if ticket is None:
@@ -206,7 +206,7 @@ class Book:
         ticket.reserved = reserved = reserved - quantity
         return self._report(ticket, trade, fee, pnl, reserved, is_final=not opened)
 
-    def cancel(self, event: Cancel) -> Report | None:
+    def cancel(self, event: Cancel) -> TicketReport | None:
         """Take an order, or a part of it, back; None if the event is left out."""
         ticket = self._working(event.key)
         if ticket is None:
@@ -243,10 +243,10 @@ class Book:
         remaining: Quantity,
         *,
         is_final: bool,
-    ) -> Report:
+    ) -> TicketReport:
         if is_final:
             self._tickets[ticket.key] = FINISHED
-        return Report(ticket, trade, fee, pnl, remaining, is_final)
+        return TicketReport(ticket, trade, fee, pnl, remaining, is_final)
 
     def _open_account(self, name: int | str) -> Account:
         account_id = (

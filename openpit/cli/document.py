@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from openpit.cli.replay import Replay
     from openpit.cli.tally import Tally
 
-__all__ = ["SCHEMA", "VERSION", "Call", "as_document"]
+__all__ = ["SCHEMA", "VERSION", "ReplaySetting", "as_document"]
 
 SCHEMA: Final = "openpit-replay"
 
@@ -38,7 +38,7 @@ _LEFT_OUT: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ReplaySetting:
     """What a replay was asked for that decides nothing."""
 
     invocation: Invocation
@@ -49,7 +49,7 @@ class Call:
 
 def as_document(
     replay: Replay,
-    call: Call,
+    call: ReplaySetting,
     *,
     ended: ExitError | None,
     config: str,

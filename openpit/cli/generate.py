@@ -64,7 +64,7 @@ LOSS = -600_000
 """Cents lost on each fill by every hundredth account, from account 2 on: two fills end it."""
 
 
-class _Working:
+class _SampleOrder:
     """An order at the venue, and what is left of it."""
 
     __slots__ = ("account", "cents", "key", "left")
@@ -83,17 +83,17 @@ def generate(*, orders: int, accounts: int, seed: int) -> Iterator[Event]:
     never exceed its quantity. In some thousands of orders every kind of reject comes up; the kill
     switch needs two accounts.
     """
-    return _Market(accounts, seed).events(orders)
+    return _SampleMarket(accounts, seed).events(orders)
 
 
-class _Market:
+class _SampleMarket:
     def __init__(self, accounts: int, seed: int) -> None:
         self._draw = Random(seed).random  # noqa: S311 - a reproducible flow, not a secret
         self._prices = [cents for _, _, _, cents in SYMBOLS]
         self._symbol_bounds = list(accumulate(weight for _, _, weight, _ in SYMBOLS))
         self._account_bounds = _skewed(accounts)
         # Working orders by the time of the venue's next answer; the key decides among equals.
-        self._answers: list[tuple[int, int, _Working]] = []
+        self._answers: list[tuple[int, int, _SampleOrder]] = []
 
     def events(self, orders: int) -> Iterator[Event]:
         """Place the orders, and give the venue's answers when they are due."""
@@ -139,7 +139,7 @@ class _Market:
             planted = False
             if key % BY_VOLUME_EVERY == 1:
                 volume = _decimal(cents * quantity)
-            self._schedule(time, _Working(key, account, quantity, cents))
+            self._schedule(time, _SampleOrder(key, account, quantity, cents))
         return OrderPlaced(
             line,
             time,
@@ -176,7 +176,7 @@ class _Market:
             _decimal(pnl),
         )
 
-    def _schedule(self, time: int, order: _Working) -> None:
+    def _schedule(self, time: int, order: _SampleOrder) -> None:
         # A tenth of the answers comes within a hundredth of the longest delay.
         share = self._draw()
         delay = int(share * share * ANSWER_DELAY)

@@ -19,7 +19,7 @@ from __future__ import annotations
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from openpit.cli.book import REJECTED, Account, BadEventError, Book, Report, Ticket
+from openpit.cli.book import REJECTED, Account, BadEventError, Book, Ticket, TicketReport
 from openpit.cli.decisions import decision_line
 from openpit.cli.events import BadLine, Cancel, Fill, OrderPlaced
 from openpit.cli.tally import Tally
@@ -137,14 +137,15 @@ class Replay:
         self._batch = batch
         self._decided = decided
         self._complain = complain
-        self._strict = strict
+        self.is_strict = strict
+        """Whether the first bad line ends it; that line is not complained of."""
         self._starts = starts
         self._inside: set[tuple[int | str, str]] = set()
         self._time = 0
         self._orders: list[tuple[int, OrderPlaced, Ticket]] = []
         self._in_batch: set[Account] = set()
-        self._reports: list[Report] = []
-        self._later: list[Report] = []
+        self._reports: list[TicketReport] = []
+        self._later: list[TicketReport] = []
         self._accounts_later: set[Account] = set()
         self.tallies = [Tally() for _ in range(shards)]
         self.events = 0
@@ -181,7 +182,7 @@ class Replay:
             self.bad_lines += 1
             if len(self.first_bad) < MAX_TOLD:
                 self.first_bad.append(bad)
-            if self._strict:
+            if self.is_strict:
                 self._finish()
                 raise StrictStopError(bad)
             if self.bad_lines <= MAX_TOLD:
@@ -216,7 +217,7 @@ class Replay:
         self._in_batch.add(account)
         self._orders.append((time, event, ticket))
 
-    def _take_report(self, report: Report | None) -> None:
+    def _take_report(self, report: TicketReport | None) -> None:
         if report is None:
             return
         account = report.ticket.account
@@ -239,7 +240,7 @@ class Replay:
         if orders:
             self._decide(orders)
 
-    def _report(self, reports: list[Report]) -> None:
+    def _report(self, reports: list[TicketReport]) -> None:
         wanted = [report for report in reports if report.ticket.accepted]
         self.skipped[REJECTED] += len(reports) - len(wanted)
         if not wanted:

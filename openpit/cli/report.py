@@ -104,7 +104,9 @@ def _left_out(replay: Replay) -> list[str]:
     lines = []
     if replay.bad_lines:
         told = "reported above, left out"
-        if replay.bad_lines > MAX_TOLD:
+        if replay.is_strict:
+            told = "the replay stopped there"
+        elif replay.bad_lines > MAX_TOLD:
             told = f"the first {MAX_TOLD} reported above, all left out"
         lines.append(f"bad lines: {replay.bad_lines:,} ({told})")
     lines.extend(

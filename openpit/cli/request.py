@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openpit.cli.invocation import Invocation
-    from openpit.loadtest.session import Request
+    from openpit.loadtest.session import LoadRequest
 
 __all__ = ["NAMED", "RATE", "request_of"]
 
@@ -33,7 +33,7 @@ RATE = 5000.0
 than half of the time, so that the report is about the engine and not about waiting for a core."""
 
 
-def request_of(options: dict[str, Any], invocation: Invocation) -> Request:
+def request_of(options: dict[str, Any], invocation: Invocation) -> LoadRequest:
     """Return what the options ask for; policies and workload are loaded.
 
     Raises:
@@ -92,7 +92,7 @@ def request_of(options: dict[str, Any], invocation: Invocation) -> Request:
     with redirect_stdout(sys.stderr):  # what a module prints is no part of the report
         loaded("openpit.loadtest.targets").check(plan)
     baselines = tuple(dict.fromkeys(map(plans.Target, options["baselines"])))
-    request: Request = loaded("openpit.loadtest.session").Request(
+    request: LoadRequest = loaded("openpit.loadtest.session").LoadRequest(
         plan=plan,
         policies=name,
         baselines=baselines,
@@ -140,7 +140,7 @@ def _read(path: Path, check: Callable[[str], object]) -> str:
 
 
 def _find_policies_here() -> None:
-    """Have modules found in the working directory, as a script's are beside it."""
+    """Make the working directory's modules importable, as a script's are from beside it."""
     with suppress(OSError):  # it has been removed: nothing can be found there
         here = str(Path.cwd())
         if here not in sys.path:

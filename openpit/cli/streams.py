@@ -121,7 +121,7 @@ class StdoutFile:
 
 @contextmanager
 def writing_to_stdout(*, flush: bool = True) -> Iterator[None]:
-    """Have what the block prints on stdout written when it ends, or handed on without ``flush``.
+    """Write what the block prints on stdout when it ends, or hand it on without ``flush``.
 
     Raises:
         ReaderGoneError: nobody reads it any more.

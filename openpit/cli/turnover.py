@@ -6,7 +6,7 @@ from decimal import Context, Decimal, Inexact
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from openpit.cli.book import Report
+    from openpit.cli.book import TicketReport
 
 __all__ = ["Sums", "Turnover"]
 
@@ -36,7 +36,7 @@ class Turnover:
     def __init__(self) -> None:
         self.by_currency: dict[str, Sums] = {}
 
-    def add(self, report: Report) -> None:
+    def add(self, report: TicketReport) -> None:
         """Count a report that the engine has taken; a cancel has no trade and no money."""
         trade = report.trade
         if trade is None:

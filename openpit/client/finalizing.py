@@ -45,7 +45,7 @@ class FinalizeMany(ManyCall):
         return "commit_many" if self._commit else "rollback_many"
 
     def add(self, index: int, proxy: HeldReservation | OperationProxy) -> None:
-        """Take a proxy that is closed already."""
+        """Add a proxy that is closed already."""
         handles, indexes = self._handles[proxy._link.number]
         handles.append(proxy._handle)
         indexes.append(index)
@@ -70,7 +70,7 @@ class FinalizeMany(ManyCall):
         super().abandon()
 
     def reopen(self) -> None:
-        """Have the proxies open again of which nothing was said to their shards."""
+        """Reopen the proxies of which nothing was said to their shards."""
         for _, indexes in self._handles:
             for index in indexes:
                 self.reservations[index].reopen()

@@ -63,7 +63,7 @@ class LocalReservation(Reservation):
         return self
 
     def finish(self) -> None:
-        """Count as finalised from now on."""
+        """Mark the handle as finalised."""
         if not self._open:
             raise RuntimeError(RESERVATION_USED)
         self._open = False
@@ -109,7 +109,7 @@ class _Held:
             self._link.dropped.append((self._link, self._handle))
 
     def close(self) -> bool:
-        """Count as finalised from now on; return whether the shard has to do anything.
+        """Mark the handle as finalised; return whether the shard has to do anything.
 
         For what it holds, the router core does this in the same breath as it tells the shard: an
         exception in between would leave it with something that nobody can finalise any more.
@@ -125,7 +125,7 @@ class _Held:
         return self._is_held
 
     def reopen(self) -> None:
-        """Count as it did before: its shard never heard of an end."""
+        """Mark the handle as open again: its shard never heard of an end."""
         self._open = True
 
     def _check_open(self) -> None:
@@ -272,13 +272,13 @@ class RequestProxy(Request):
             self._link.dropped.append((self._link, self._handle))
 
     def close(self) -> None:
-        """Count as executed from now on."""
+        """Mark the request as executed."""
         if not self._open:
             raise RuntimeError(REQUEST_USED)
         self._open = False
 
     def reopen(self) -> None:
-        """Count as it did before: its shard never heard of it."""
+        """Mark the request as open again: its shard never heard of it."""
         self._open = True
 
     def execute(self) -> ExecuteResult:

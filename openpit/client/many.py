@@ -58,7 +58,7 @@ class ManyCall(Call):
             self.results = []
 
     def fed(self) -> None:
-        """Learn that everything is encoded."""
+        """Record that everything is encoded."""
         self.settle(1)
 
     def settle(self, items: int) -> None:
@@ -89,22 +89,22 @@ class ManyCall(Call):
         return error
 
     def tell(self, error: BaseException) -> None:
-        """Have what ends the call, and is no failure of an item, carry what has been done."""
+        """Add what has been done to an exception that ends the call and is no item's failure."""
         if not self.lets_go:
             tell(error, self.results, self.failures)
 
     def put(self, index: int, value: Any) -> None:
-        """Take an item's result."""
+        """Record an item's result."""
         self.results[index] = value
         self.settle(1)
 
     def put_failure(self, index: int, error: BaseException) -> None:
-        """Take an item's exception."""
+        """Record an item's exception."""
         self.failures[index] = error
         self.settle(1)
 
     def missing(self, index: int, shard: int, why: str, error: Exception) -> None:
-        """Take that an item has no answer of its shard; ``error`` is what one call would raise."""
+        """Record that an item has no answer; ``error`` is what one call would raise."""
         self.put_failure(index, error)
 
     def feed(self) -> bool:
@@ -165,7 +165,7 @@ class Part(Entry):
             self._give_up(link.number, link.reason, link.refusal())
 
     def withdrawn(self) -> None:
-        """Learn that the commands are never sent."""
+        """Record that the commands are never sent."""
 
     def overloaded(self, link: ShardLink) -> None:
         self.withdrawn()
@@ -205,7 +205,7 @@ class Part(Entry):
         return not (self.is_over or self.call.done)
 
     def take(self, place: int, link: ShardLink, seq: int, reply: Reply, *, is_wanted: bool) -> None:
-        """Take the reply to one item; its result goes to ``self.call`` if that wants it."""
+        """Read the reply to one item; its result goes to ``self.call`` if that wants it."""
         raise NotImplementedError
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:

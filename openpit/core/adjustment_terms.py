@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from openpit.core.absent import AbsentFields
 from openpit.core.debug_text import optional, optional_figure
 from openpit.core.signatures import AnyArguments
-from openpit.param.amounts import AdjustmentAmount
+from openpit.param.amounts import AdjustmentAmount, new_adjustment_amount
 from openpit.param.classes import is_of
+from openpit.param.fixed_decimal import decimal_of
 from openpit.param.guarded import store
-from openpit.param.values import PositionSize
+from openpit.param.values import PositionSize, new_position_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -173,12 +174,12 @@ def _optional_amount(amount: object) -> AdjustmentAmount | None:
 
 def _fresh(amount: AdjustmentAmount | None) -> AdjustmentAmount | None:
     """Return an amount object of its own, as each access to the reference's does."""
-    return None if amount is None else AdjustmentAmount._of(amount._value_, amount._is_absolute_)
+    return None if amount is None else new_adjustment_amount(amount._value_, amount._is_absolute_)
 
 
 def _optional_size(size: PositionSize | None) -> Decimal | None:
-    return None if size is None else PositionSize(size)._value
+    return None if size is None else decimal_of(PositionSize(size))
 
 
 def _size(value: Decimal | None) -> PositionSize | None:
-    return None if value is None else PositionSize._of(value)
+    return None if value is None else new_position_size(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, Self, final
 
 from openpit.core.opaque import Opaque
-from openpit.param.ids import AccountGroupId
+from openpit.param.ids import AccountGroupId, new_account_group_id
 from openpit.param.refusals import not_an_instance
 
 if TYPE_CHECKING:
@@ -24,7 +24,12 @@ __all__ = [
     "Cause",
     "Context",
     "PostTradeContext",
+    "new_account_adjustment_context",
+    "new_context",
+    "new_post_trade_context",
 ]
+
+_new = object.__new__
 
 
 class Cause(Protocol):
@@ -69,7 +74,7 @@ class CallState(Protocol):
 def _group_of(call: CallState) -> AccountGroupId | None:
     """Return the group of the call's account, None for the default group."""
     group = call.group()
-    return None if group is None else AccountGroupId._of(group)
+    return None if group is None else new_account_group_id(group)
 
 
 def _control_of(call: CallState) -> AccountControl | None:
@@ -170,3 +175,16 @@ class AccountAdjustmentContext(_CallHandle):
     def account_group(self) -> AccountGroupId | None:
         """The account's group, None for the default group."""
         return _group_of(self._call)
+
+
+def new_context(call: CallState) -> Context:
+    """Return a context of the pre-trade stages."""
+    # What _of() does, spelt out: every custom policy gets one for every order.
+    context: Context = _new(Context)
+    context._call = call
+    return context
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_account_adjustment_context = AccountAdjustmentContext._of
+new_post_trade_context = PostTradeContext._of

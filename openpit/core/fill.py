@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from openpit.core.absent import EarlyFields
 from openpit.core.debug_text import optional, quoted, truth
-from openpit.core.lock import Lock
+from openpit.core.lock import Lock, copy_lock
 from openpit.core.signatures import AnyArguments
 from openpit.param.amounts import MonetaryAmount, Trade
 from openpit.param.classes import is_of
 from openpit.param.decimals import plain
 from openpit.param.guarded import fill_guarded
-from openpit.param.ids import Asset
+from openpit.param.ids import new_asset
 from openpit.param.refusals import not_an_instance
-from openpit.param.values import Fee, Price, Quantity
+from openpit.param.values import Quantity, new_fee, new_price, new_quantity
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -104,7 +104,7 @@ class ExecutionReportFillDetails(EarlyFields):
 
         if type(lock) is not Lock and not is_of(lock, Lock):
             raise not_an_instance(lock, "Lock")
-        self._lock_ = lock._copy()
+        self._lock_ = copy_lock(lock)
 
     @classmethod
     def _of(
@@ -134,7 +134,7 @@ class ExecutionReportFillDetails(EarlyFields):
         if self._last_price_ is None or self._last_quantity_ is None:
             return None
         return Trade(
-            price=Price._of(self._last_price_), quantity=Quantity._of(self._last_quantity_)
+            price=new_price(self._last_price_), quantity=new_quantity(self._last_quantity_)
         )
 
     @property
@@ -143,18 +143,18 @@ class ExecutionReportFillDetails(EarlyFields):
         if self._fee_amount_ is None or self._fee_currency_ is None:
             return None
         return MonetaryAmount(
-            amount=Fee._of(self._fee_amount_), currency=Asset._of(self._fee_currency_)
+            amount=new_fee(self._fee_amount_), currency=new_asset(self._fee_currency_)
         )
 
     @property
     def remaining_reserved_quantity(self) -> Quantity | None:
         """What of the order is still open, and so still reserved, after this report."""
-        return None if self._remaining_ is None else Quantity._of(self._remaining_)
+        return None if self._remaining_ is None else new_quantity(self._remaining_)
 
     @property
     def lock(self) -> Lock:
         """A fresh copy of the prices that the order was reserved at."""
-        return self._lock_._copy()
+        return copy_lock(self._lock_)
 
     @property
     def is_final(self) -> bool | None:
@@ -182,5 +182,5 @@ class ExecutionReportFillDetails(EarlyFields):
         )
 
 
-# How the rest of the package makes what a program only reads: unchecked, as it comes.
+# Makers for the rest of the package, unchecked: a program is handed what they make.
 new_execution_report_fill_details = ExecutionReportFillDetails._of

@@ -11,7 +11,7 @@ from openpit.param.classes import is_of
 if TYPE_CHECKING:
     from openpit.param.ids import Asset
 
-__all__ = ["Instrument", "debug_instrument", "require_instrument"]
+__all__ = ["Instrument", "debug_instrument", "new_instrument", "require_instrument"]
 
 
 class Instrument:
@@ -88,3 +88,7 @@ def debug_instrument(instrument: Instrument) -> str:
         f"Instrument {{ underlying_asset: Asset({quoted(instrument._underlying_)}), "
         f"settlement_asset: Asset({quoted(instrument._settlement_)}) }}"
     )
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_instrument = Instrument._of

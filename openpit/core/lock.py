@@ -16,7 +16,7 @@ from openpit.core.signatures import AnyArguments
 from openpit.param.classes import is_of
 from openpit.param.decimals import parse_text, plain
 from openpit.param.refusals import not_an_instance
-from openpit.param.values import Price
+from openpit.param.values import Price, new_price
 from openpit.param.words import plain_text
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from typing import Any, Self
 
-__all__ = ["DEFAULT_GROUP", "Lock", "PolicyGroupId", "new_lock"]
+__all__ = ["DEFAULT_GROUP", "Lock", "PolicyGroupId", "copy_lock", "new_lock"]
 
 PolicyGroupId: TypeAlias = int
 
@@ -136,11 +136,11 @@ class Lock(EarlyFields):
 
     def prices_of(self, policy_group_id: PolicyGroupId) -> list[Price]:
         """Return the prices of a group, in the order in which they were added."""
-        return [Price._of(price) for price in self._groups_.get(_group_id(policy_group_id), ())]
+        return [new_price(price) for price in self._groups_.get(_group_id(policy_group_id), ())]
 
     def entries(self) -> list[tuple[PolicyGroupId, Price]]:
         """Return all pairs of a group id and a price."""
-        return [(group, Price._of(price)) for group, prices in self._sections() for price in prices]
+        return [(group, new_price(price)) for group, prices in self._sections() for price in prices]
 
     def to_json(self) -> str:
         """Return the lock as compact JSON, prices as texts: ``[["1.50","4"],[3,"-2"]]``."""
@@ -225,5 +225,6 @@ def _price(value: object) -> Decimal:
     return Price(value)._value  # type: ignore[arg-type]  # refuses what it does not take
 
 
-# How the rest of the package makes what a program only reads: unchecked, as it comes.
+# Makers for the rest of the package, unchecked: a program is handed what they make.
 new_lock = Lock._of
+copy_lock = Lock._copy

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 from openpit.core import choices
 from openpit.core.assets import optional_asset_text
 from openpit.core.debug_text import optional, optional_figure, optional_member
-from openpit.core.instrument import Instrument, require_instrument
+from openpit.core.instrument import Instrument, new_instrument, require_instrument
 from openpit.core.order_terms import OrderMargin, OrderPosition
 from openpit.core.signatures import AnyArguments
-from openpit.param.amounts import TradeAmount
+from openpit.param.amounts import TradeAmount, new_trade_amount
 from openpit.param.classes import is_of
 from openpit.param.decimals import parse_text
 from openpit.param.enums import Side
 from openpit.param.guarded import fill_guarded, fill_like, store
-from openpit.param.ids import AccountId
-from openpit.param.values import Price
+from openpit.param.ids import AccountId, new_account_id
+from openpit.param.values import Price, new_price
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -153,13 +153,13 @@ class OrderOperation:
     def account_id(self) -> AccountId | None:
         """The account that trades."""
         account = getattr(self, "_account_", None)
-        return None if account is None else AccountId._of(account)
+        return None if account is None else new_account_id(account)
 
     @property
     def price(self) -> Price | None:
         """The limit price, None for a market order."""
         price = getattr(self, "_price_", None)
-        return None if price is None else Price._of(price)
+        return None if price is None else new_price(price)
 
     def __repr__(self) -> str:
         return _operation_text(
@@ -200,7 +200,7 @@ def _trade_amount(quantity: Decimal | None, volume: Decimal | None) -> TradeAmou
     """Return the amount of which one is given."""
     if quantity is None and volume is None:
         return None
-    return TradeAmount._of(quantity, volume)
+    return new_trade_amount(quantity, volume)
 
 
 def _operation_text(
@@ -398,9 +398,9 @@ def _operation_of(order: Order) -> OrderOperation | None:
         operation._price_,
     ) = values
     if order._underlying_ is not None and order._settlement_ is not None:
-        operation._instrument_ = Instrument._of(order._underlying_, order._settlement_)
+        operation._instrument_ = new_instrument(order._underlying_, order._settlement_)
     return operation
 
 
-# How the rest of the package makes what a program only reads: unchecked, as it comes.
+# Makers for the rest of the package, unchecked: a program is handed what they make.
 new_order = Order._of

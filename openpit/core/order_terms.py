@@ -11,7 +11,7 @@ from openpit.core.debug_text import optional, optional_member, truth
 from openpit.core.signatures import AnyArguments
 from openpit.param.guarded import store
 from openpit.param.refusals import not_an_instance
-from openpit.param.values import Leverage, leverage_steps
+from openpit.param.values import Leverage, leverage_steps, new_leverage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +110,7 @@ class OrderMargin(AbsentFields):
     @property
     def leverage(self) -> Leverage | None:
         """The leverage that the order asks for."""
-        return None if self._leverage_ is None else Leverage._of(self._leverage_)
+        return None if self._leverage_ is None else new_leverage(self._leverage_)
 
     @property
     def collateral_asset(self) -> Asset | None:

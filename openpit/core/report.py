@@ -13,15 +13,15 @@ from openpit.core.absent import AbsentFields, EarlyFields
 from openpit.core.assets import optional_asset_text
 from openpit.core.debug_text import optional, optional_member
 from openpit.core.fill import ExecutionReportFillDetails
-from openpit.core.instrument import Instrument, require_instrument
+from openpit.core.instrument import Instrument, new_instrument, require_instrument
 from openpit.core.order import no_account
 from openpit.core.signatures import AnyArguments
 from openpit.param.classes import is_of
 from openpit.param.decimals import plain
 from openpit.param.enums import Side
 from openpit.param.guarded import fill_guarded, fill_like, store
-from openpit.param.ids import AccountId
-from openpit.param.values import Fee, Pnl
+from openpit.param.ids import AccountId, new_account_id
+from openpit.param.values import Fee, Pnl, new_fee, new_pnl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,7 +127,7 @@ class ExecutionReportOperation:
     def account_id(self) -> AccountId | None:
         """The account that traded."""
         account = getattr(self, "_account_", None)
-        return None if account is None else AccountId._of(account)
+        return None if account is None else new_account_id(account)
 
     def __repr__(self) -> str:
         return _operation_text(
@@ -182,12 +182,12 @@ class FinancialImpact(EarlyFields):
     @property
     def pnl(self) -> Pnl:
         """The realised profit, negative for a loss."""
-        return Pnl._of(self._pnl_)
+        return new_pnl(self._pnl_)
 
     @property
     def fee(self) -> Fee:
         """The cost, negative for a rebate."""
-        return Fee._of(self._fee_)
+        return new_fee(self._fee_)
 
     def __repr__(self) -> str:
         return _impact_text(self._pnl_, self._fee_)
@@ -435,9 +435,9 @@ def _operation_of(report: ExecutionReport) -> ExecutionReportOperation | None:
         operation._side_,
     ) = values
     if report._underlying_ is not None and report._settlement_ is not None:
-        operation._instrument_ = Instrument._of(report._underlying_, report._settlement_)
+        operation._instrument_ = new_instrument(report._underlying_, report._settlement_)
     return operation
 
 
-# How the rest of the package makes what a program only reads: unchecked, as it comes.
+# Makers for the rest of the package, unchecked: a program is handed what they make.
 new_execution_report = ExecutionReport._of

@@ -8,7 +8,7 @@ from openpit.core.assets import asset_text
 from openpit.core.opaque import Opaque
 from openpit.engine.registry import DEFAULT_GROUP, admin_block
 from openpit.param.classes import is_of
-from openpit.param.ids import AccountGroupId, AccountId
+from openpit.param.ids import AccountGroupId, AccountId, new_account_group_id
 from openpit.param.refusals import not_an_instance
 from openpit.param.words import plain_text
 from openpit.pretrade.rejects import AccountBlock
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openpit.engine.pipeline import EngineCore
     from openpit.param.ids import Asset
 
-__all__ = ["Accounts", "account_value", "group_tier", "group_value"]
+__all__ = ["Accounts", "account_value", "group_tier", "group_value", "new_accounts"]
 
 _MAX_GROUP: Final = 2**32 - 1
 
@@ -27,7 +27,7 @@ _MAX_GROUP: Final = 2**32 - 1
 def account_value(account: object) -> int:
     """Return the number of an AccountId; TypeError for anything else."""
     if is_of(account, AccountId):
-        return account._value
+        return account.value
     raise TypeError("account_id must be openpit.param.AccountId")
 
 
@@ -37,7 +37,7 @@ def group_value(group: object) -> int:
     The default group passes as an ``AccountGroupId``: the registry refuses it by its own error.
     """
     if is_of(group, AccountGroupId):
-        return group._value
+        return group.value
     if isinstance(group, int) and 0 <= group <= _MAX_GROUP:
         if group == DEFAULT_GROUP:
             raise ValueError("account group id must not equal the reserved default group")
@@ -50,7 +50,7 @@ def group_value(group: object) -> int:
 def group_tier(group: object) -> int:
     """Return the number of a group or of the tier below all groups (0)."""
     if is_of(group, AccountGroupId):
-        return group._value
+        return group.value
     if isinstance(group, int) and 0 <= group <= _MAX_GROUP:
         return int(group)
     raise ValueError(
@@ -104,7 +104,7 @@ class Accounts(Opaque):
     def group_of(self, account: AccountId) -> AccountGroupId | None:
         """Return the account's group; None for the default group."""
         number = self._core.registry.group_of(account_value(account))
-        return None if number is None else AccountGroupId._of(number)
+        return None if number is None else new_account_group_id(number)
 
     # --- currencies ----------------------------------------------------------------------------
 
@@ -192,3 +192,7 @@ class Accounts(Opaque):
         checked = plain_text(reason)
         number = group_value(group)
         self._core.finisher.alone(self._core.registry.replace_group_block_reason, number, checked)
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_accounts = Accounts._of

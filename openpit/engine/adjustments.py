@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from openpit.engine.call import EngineCall
     from openpit.engine.finalize import Effects
     from openpit.pretrade.outcomes import GroupRow
+    from openpit.pretrade.policy_contract import BuiltinPolicy, Finalizer
     from openpit.pretrade.rejects import AccountBlock, Reject
-    from openpit.pretrade.runtime import BuiltinPolicy, Finalizer
 
 __all__ = ["adjust"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from openpit.errors import SomeItemsFailed
+from openpit.errors import SomeItemsFailed, new_some_items_failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -20,11 +20,11 @@ def failure_of(
     method: str, results: list[Any], failures: Mapping[int, Exception]
 ) -> SomeItemsFailed:
     """Return one exception for the failed items, with the results of the others."""
-    return SomeItemsFailed._of(method, results, failures)
+    return new_some_items_failed(method, results, failures)
 
 
 def tell(error: BaseException, results: list[Any], failures: Mapping[int, BaseException]) -> None:
-    """Have an exception that ends a call in its midst carry what had been done by then.
+    """Add to an exception that ends a call in its midst what had been done by then.
 
     It is raised as it is: ^C and a task's cancellation must stay what they are. An item that has
     neither a result nor a failure was not begun, or what became of it is not known.

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openpit.engine.registry import AccountRegistry
+    from openpit.pretrade.policy_contract import Finalizer
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.runtime import Finalizer
 
 __all__ = ["DropCopyCall", "EngineCall"]
 

@@ -13,15 +13,20 @@ from openpit.core.opaque import Opaque
 from openpit.errors import PolicyConfigureError
 from openpit.param.enums import ConfigureErrorKind
 from openpit.param.words import plain_text
+from openpit.pretrade.policies.arguments import SettingsError
 from openpit.pretrade.policies.order_size_limit import OrderSizeLimitPolicy
 from openpit.pretrade.policies.order_size_limit_settings import OrderSizeUpdate
 from openpit.pretrade.policies.pnl_bounds_killswitch import PnlBoundsKillSwitchPolicy
 from openpit.pretrade.policies.pnl_bounds_settings import PnlBoundsUpdate
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.pretrade.policies.rate_limit_settings import RateLimitUpdate
-from openpit.pretrade.policies.settings import SettingsError
 from openpit.pretrade.policies.spot_funds.policy import SpotFundsPolicy
-from openpit.pretrade.results import AccountBlockOutcomes, PolicyConfigurationResult
+from openpit.pretrade.results import (
+    AccountBlockOutcomes,
+    PolicyConfigurationResult,
+    new_account_block_outcomes,
+    new_policy_configuration_result,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,8 +37,8 @@ if TYPE_CHECKING:
     from openpit.param.ids import AccountId, Asset
     from openpit.param.values import Pnl
     from openpit.pretrade import policies as settings
+    from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.runtime import BuiltinPolicy
 
 __all__ = ["Configurator", "new_configurator"]
 
@@ -227,7 +232,7 @@ class Configurator(Opaque):
             account_group_barriers=account_group_barriers,
             account_barriers=account_barriers,
         )
-        return AccountBlockOutcomes._of(
+        return new_account_block_outcomes(
             self._update(
                 name,
                 SpotFundsPolicy,
@@ -241,7 +246,7 @@ class Configurator(Opaque):
         """Set or halt an account's PnL; the result lists the block that follows, if any."""
         name = plain_text(name)
         update = SpotFundsPolicy.read_account_pnl(account=account, state=state)
-        return PolicyConfigurationResult._of(
+        return new_policy_configuration_result(
             self._update(
                 name,
                 SpotFundsPolicy,
@@ -250,5 +255,5 @@ class Configurator(Opaque):
         )
 
 
-# How the rest of the package makes what a program only reads: unchecked, as it comes.
+# Makers for the rest of the package, unchecked: a program is handed what they make.
 new_configurator = Configurator._of

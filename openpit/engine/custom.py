@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openpit.core.contexts import AccountAdjustmentContext, Context, PostTradeContext
-from openpit.param.ids import AccountId
+from openpit.core.contexts import (
+    PostTradeContext,
+    new_account_adjustment_context,
+    new_context,
+    new_post_trade_context,
+)
+from openpit.param.ids import new_account_id
 from openpit.param.words import is_encodable
 from openpit.pretrade.policy import Policy
+from openpit.pretrade.policy_contract import AdjustmentEffect, BuiltinPolicy, Verdict
 from openpit.pretrade.reading import (
     read_adjustment_result,
     read_pre_trade_result,
     read_rejects,
     read_report_result,
 )
-from openpit.pretrade.runtime import AdjustmentEffect, BuiltinPolicy, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +32,8 @@ if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
     from openpit.engine.finalize import Finisher
+    from openpit.pretrade.policy_contract import Finalizer, PolicyCall, ReportEffect
     from openpit.pretrade.rejects import Reject
-    from openpit.pretrade.runtime import Call, Finalizer, ReportEffect
 
 __all__ = ["CustomPolicy"]
 
@@ -70,7 +75,7 @@ class CustomPolicy(BuiltinPolicy):
         self._finisher: Finisher | None = None
 
     def attach(self, finisher: Finisher) -> None:
-        """Take the finisher of an engine that marks itself busy: a callback is a safe point."""
+        """Set the finisher of an engine that marks itself busy: a callback is a safe point."""
         self._finisher = finisher
 
     def _safe_point(self, callback: Callable[..., object], *args: object) -> object:
@@ -86,19 +91,19 @@ class CustomPolicy(BuiltinPolicy):
         finally:
             finisher.busy = True
 
-    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         callback = self._policy.check_pre_trade_start
-        return read_rejects(self._safe_point(callback, _context(call), order), self.name)
+        return read_rejects(self._safe_point(callback, new_context(_state(call)), order), self.name)
 
-    def peek_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def peek_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         # Without a hook for dry runs the real one is called, side effects and all.
         callback = getattr(
             self._policy, "check_pre_trade_start_dry_run", self._policy.check_pre_trade_start
         )
-        return read_rejects(self._safe_point(callback, _context(call), order), self.name)
+        return read_rejects(self._safe_point(callback, new_context(_state(call)), order), self.name)
 
-    def check_main(self, order: Order, now: int, call: Call | None) -> Verdict | None:
-        context = _context(call)
+    def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
+        context = new_context(_state(call))
         answer: object
         if self._finisher is None:
             answer = self._policy.perform_pre_trade_check(context, order)
@@ -106,11 +111,11 @@ class CustomPolicy(BuiltinPolicy):
             answer = self._safe_point(self._policy.perform_pre_trade_check, context, order)
         return self._verdict(answer)
 
-    def peek_main(self, order: Order, now: int, call: Call | None) -> Verdict | None:
+    def peek_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
         callback = getattr(
             self._policy, "perform_pre_trade_check_dry_run", self._policy.perform_pre_trade_check
         )
-        return self._verdict(self._safe_point(callback, _context(call), order))
+        return self._verdict(self._safe_point(callback, new_context(_state(call)), order))
 
     def _verdict(self, answer: object) -> Verdict | None:
         leftover: list[Finalizer] = []
@@ -124,20 +129,20 @@ class CustomPolicy(BuiltinPolicy):
     check_drop_copy = check_main
 
     def apply_report(
-        self, report: ExecutionReport, now: int, call: Call | None
+        self, report: ExecutionReport, now: int, call: PolicyCall | None
     ) -> ReportEffect | None:
         def callback(context: PostTradeContext) -> object:
             return self._policy.apply_execution_report(ctx=context, report=report)
 
-        return read_report_result(self._safe_point(callback, PostTradeContext._of(_state(call))))
+        return read_report_result(self._safe_point(callback, new_post_trade_context(_state(call))))
 
     def apply_adjustment(
-        self, account: int, adjustment: Adjustment, now: int, call: Call | None
+        self, account: int, adjustment: Adjustment, now: int, call: PolicyCall | None
     ) -> AdjustmentEffect:
         answer = self._safe_point(
             self._policy.apply_account_adjustment,
-            AccountAdjustmentContext._of(_state(call)),
-            AccountId._of(account),
+            new_account_adjustment_context(_state(call)),
+            new_account_id(account),
             adjustment,
         )
         leftover: list[Finalizer] = []
@@ -149,12 +154,6 @@ class CustomPolicy(BuiltinPolicy):
             return AdjustmentEffect(mutations=leftover, failure=error)
 
 
-def _state(call: Call | None) -> Call:
+def _state(call: PolicyCall | None) -> PolicyCall:
     assert call is not None  # noqa: S101 - an engine with custom policies makes one for each call
     return call
-
-
-def _context(call: Call | None) -> Context:
-    context: Context = _new(Context)
-    context._call = _state(call)
-    return context

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from openpit.engine.call import DropCopyCall
     from openpit.engine.finalize import Finisher
     from openpit.engine.registry import AccountRegistry
+    from openpit.pretrade.policy_contract import PolicyCall, Verdict
     from openpit.pretrade.rejects import Reject
-    from openpit.pretrade.runtime import Call, Verdict
 
-    StartCheck = Callable[[Order, int, Call | None], list[Reject] | None]
-    MainCheck = Callable[[Order, int, Call | None], Verdict | None]
+    StartCheck = Callable[[Order, int, PolicyCall | None], list[Reject] | None]
+    MainCheck = Callable[[Order, int, PolicyCall | None], Verdict | None]
 
 __all__ = ["DropCopies"]
 
@@ -95,7 +95,7 @@ class DropCopies:
             if found:
                 call.request_block(first_block(found))
                 started += found
-        return [reject for reject in started if reject._code in EVALUATION_FAILURES]
+        return [reject for reject in started if reject.code in EVALUATION_FAILURES]
 
     def _main(self, effects: Effects, order: Order, now: int, call: DropCopyCall) -> list[Reject]:
         for check, group_id in self._main_checks:
@@ -111,7 +111,7 @@ class DropCopies:
                 except BaseException:
                     effects.include(verdict)
                     raise
-        return [reject for reject in effects.rejects if reject._code in EVALUATION_FAILURES]
+        return [reject for reject in effects.rejects if reject.code in EVALUATION_FAILURES]
 
 
 def _collect(effects: Effects, call: DropCopyCall) -> None:

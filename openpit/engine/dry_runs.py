@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.engine.call import EngineCall
     from openpit.engine.finalize import Finisher
+    from openpit.pretrade.policy_contract import PolicyCall, Verdict
     from openpit.pretrade.rejects import Reject
-    from openpit.pretrade.runtime import Call, Verdict
 
-    StartPeek = Callable[[Order, int, Call | None], list[Reject] | None]
-    MainPeek = Callable[[Order, int, Call | None], Verdict | None]
+    StartPeek = Callable[[Order, int, PolicyCall | None], list[Reject] | None]
+    MainPeek = Callable[[Order, int, PolicyCall | None], Verdict | None]
 
 __all__ = ["DryRuns"]
 

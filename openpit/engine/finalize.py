@@ -22,22 +22,22 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import nullcontext, suppress
+from decimal import Decimal
 from threading import get_ident
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from openpit.core.mutation import Mutation
-from openpit.pretrade.runtime import BuiltinFinalizer
+from openpit.pretrade.policy_contract import BuiltinFinalizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
-    from decimal import Decimal
     from threading import RLock
 
     from openpit.engine.registry import AccountRegistry
     from openpit.pretrade.outcomes import GroupRow, OutcomeRow
+    from openpit.pretrade.policy_contract import Finalizer, Verdict
     from openpit.pretrade.rejects import Reject
-    from openpit.pretrade.runtime import Finalizer, Verdict
 
 __all__ = ["Effects", "Finisher"]
 
@@ -67,15 +67,27 @@ class Finisher:
     def commit(self, effects: Effects) -> None:
         """Take the mutations and run their commits in order; raise the first failure."""
         mutations = effects.mutations
-        if not self.busy and len(mutations) == 1 and type(mutations[0]) is Mutation:
-            # Most often it is one callback, called between two calls of the engine.
-            effects.mutations = ()
-            try:
-                mutations[0].commit()
-            except BaseException:
-                self._registry.arm_finalizer_failure()
-                raise
-            return
+        if len(mutations) == 1:
+            # Most often it is one callback, called between two calls of the engine, or one built-in
+            # policy's, which leaves when it is done, and may be done again.
+            mutation = mutations[0]
+            if type(mutation) is Mutation:
+                if not self.busy:
+                    effects.mutations = ()
+                    try:
+                        mutation.commit()
+                    except BaseException:
+                        self._registry.arm_finalizer_failure()
+                        raise
+                    return
+            elif isinstance(mutation, BuiltinFinalizer):
+                was_busy, self.busy = self.busy, True
+                try:
+                    mutation.commit()
+                    effects.mutations = ()
+                finally:
+                    self.busy = was_busy
+                return
         self._run(effects, rolls_back=False)
 
     def rollback(self, effects: Effects) -> None:
@@ -117,7 +129,8 @@ class Finisher:
         garbage may be collected in any: then the engine's next call settles.
         """
         if not effects.thread or effects.thread == get_ident():
-            self.settle()
+            with suppress(BaseException):  # a finaliser has nobody to tell
+                self.settle()
 
     def alone(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Make an administrative call: one thread at a time, nothing rolled back in its midst."""
@@ -135,7 +148,7 @@ class Finisher:
         """Roll back what dropped handles left, unless the engine is busy: then it does so later.
 
         A failing callback arms the engine-wide block; its exception has nobody left to go to, but
-        for ^C and its like.
+        for ^C and its like, which whoever makes this call gets.
         Whoever takes the engine's lock calls this once more after letting go of it: another thread
         may have dropped a handle meanwhile, and cannot wait in a finaliser.
         """
@@ -228,8 +241,7 @@ def _taken(lock: RLock) -> bool:
 class Effects:
     """What the policies said of an order, merged in their order, and what it changed.
 
-    Kept apart from the handle, so that the many orders that change nothing need no finaliser. Made
-    of the verdicts heard, each with the group id of its policy.
+    Kept apart from the handle, so that the many orders that change nothing need no finaliser.
     ``open`` is set while what they hold is to be rolled back when nobody has them any more.
 
     Many stay open at a time: of one verdict, its own sequences are kept as they are; what more of
@@ -253,7 +265,9 @@ class Effects:
         self,
         finisher: Finisher,
         mutations: Sequence[Finalizer] = (),
-        heard: Sequence[tuple[Verdict, int]] = (),
+        group_id: int = 0,
+        rows: Iterable[OutcomeRow] = (),
+        lock_prices: Sequence[Decimal] | Decimal = (),
     ) -> None:
         self._finisher = finisher
         self.open = False
@@ -263,12 +277,27 @@ class Effects:
         self.rejects: Sequence[Reject] = ()
         self.failure: BaseException | None = None
         # Of the first verdict that has any; the others' follow in `_more`.
-        self._group_id = 0
-        self._rows: Iterable[OutcomeRow] = ()
-        self._lock_prices: Sequence[Decimal] = ()
-        self._more: list[tuple[int, Iterable[OutcomeRow], Sequence[Decimal]]] | None = None
+        self._group_id = group_id
+        self._rows = rows
+        self._lock_prices = lock_prices
+        self._more: list[tuple[int, Iterable[OutcomeRow], Sequence[Decimal] | Decimal]] | None = (
+            None
+        )
+
+    @staticmethod
+    def of(finisher: Finisher, heard: Sequence[tuple[Verdict, int]]) -> Effects:
+        """Return what verdicts come to, each with the group id of its policy."""
+        if len(heard) == 1:
+            verdict, group_id = heard[0]
+            if not verdict.rejects and verdict.failure is None:
+                # Most orders meet one policy that has a say, and pass.
+                return Effects(
+                    finisher, verdict.mutations, group_id, verdict.rows, verdict.lock_prices
+                )
+        effects = Effects(finisher)
         for verdict, group_id in heard:
-            self.add(verdict, group_id)
+            effects.add(verdict, group_id)
+        return effects
 
     def add(self, verdict: Verdict, group_id: int, *, keep_rejected: bool = False) -> None:
         """Merge one policy's verdict; what a rejecting policy locks and reports is left out."""
@@ -305,10 +334,11 @@ class Effects:
     def lock_groups(self) -> dict[int, list[Decimal]] | None:
         """The prices to lock by group id, in lists of the caller's own; None for none."""
         groups: dict[int, list[Decimal]] = {}
-        if self._lock_prices:
-            groups[self._group_id] = [*self._lock_prices]
-        for group_id, _, prices in self._more or ():
-            if prices:
+        first = self._group_id, self._rows, self._lock_prices
+        for group_id, _, prices in (first, *(self._more or ())):
+            if isinstance(prices, Decimal):
+                groups.setdefault(group_id, []).append(prices)
+            elif prices:
                 groups.setdefault(group_id, []).extend(prices)
         return groups or None
 

@@ -21,8 +21,8 @@ from openpit.engine.dry_runs import DryRuns
 from openpit.engine.finalize import Effects, Finisher
 from openpit.engine.registry import ENGINE, AccountRegistry
 from openpit.engine.reports import merged, tell_all
-from openpit.pretrade.rejects import Reject, first_block
-from openpit.pretrade.runtime import BuiltinPolicy, Verdict
+from openpit.pretrade.policy_contract import BuiltinPolicy, Verdict
+from openpit.pretrade.rejects import Reject, first_block, new_reject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     from openpit.core.report import ExecutionReport
     from openpit.engine.answers import Adjusted, Applied, Checked, Recorded
     from openpit.pretrade.outcomes import GroupRow
+    from openpit.pretrade.policy_contract import ReportEffect
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.runtime import ReportEffect
 
 __all__ = ["EngineCore", "engine_gone"]
+
+_NO_EFFECT: Final = [None]
 
 
 def _overrides(policy: BuiltinPolicy, hook: str) -> bool:
@@ -53,6 +55,7 @@ class EngineCore:
         "_dry_runs",
         "_main_checks",
         "_report_policies",
+        "_report_policy",
         "_reserves_nothing",
         "_start_checks",
         "alive",
@@ -107,6 +110,9 @@ class EngineCore:
             [(p.check_drop_copy, p.group_id) for p in hooks("check_drop_copy")],
         )
         self._report_policies = hooks("apply_report")
+        # The one policy that reports concern, where it is the only one and built in.
+        alone = len(self._report_policies) == 1 and not has_custom
+        self._report_policy = self._report_policies[0] if alone else None
         self._adjustment_policies = hooks("apply_adjustment")
         # A dropped handle must not be rolled back in the middle of a built-in policy's arithmetic.
         self.marks_busy = any(not isinstance(policy, CustomPolicy) for policy in self.policies)
@@ -238,7 +244,7 @@ class EngineCore:
             self._ask(heard, order, now, call)
             if not heard:
                 return None
-            effects = Effects(self.finisher, (), heard)
+            effects = Effects.of(self.finisher, heard)
             effects.open = True
             if self._bind_thread:
                 effects.thread = get_ident()
@@ -327,7 +333,7 @@ class EngineCore:
         account = _account_of(order)
         if account is None:
             return [
-                Reject._of(
+                new_reject(
                     "MissingRequiredField",
                     "drop-copy requires a readable account ID",
                     "the account ID routes the drop-copy pipeline and its account control",
@@ -362,14 +368,22 @@ class EngineCore:
         failures: list[BaseException] = []
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
-            tell_all(self._report_policies, effects, failures, report, now, call)
+            if self._report_policy is None:
+                tell_all(self._report_policies, effects, failures, report, now, call)
+            else:
+                try:
+                    effects.append(self._report_policy.apply_report(report, now, call))
+                except BaseException as error:  # noqa: BLE001 - raised below, when it is applied
+                    failures.append(error)
+                    tell_all(self._report_policies, effects, failures, report, now, call, 0)
         finally:
             finisher.busy = was_busy
             try:
                 if finisher.dropped:
                     finisher.settle()
             finally:
-                self._block_by_report(account, effects)
+                if effects != _NO_EFFECT:
+                    self._block_by_report(account, effects)
         if failures:
             failure: BaseException | None = failures[0]
             failures.clear()
@@ -464,7 +478,7 @@ class EngineCore:
 
 def engine_gone() -> Reject:
     """Return why the main stage of a request is refused whose engine is gone."""
-    return Reject._of(
+    return new_reject(
         "SystemUnavailable",
         "engine is no longer available",
         "request handle outlived engine instance",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from openpit.errors import AccountBlockError, AccountGroupRegistrationError
-from openpit.pretrade.rejects import AccountBlock, Reject
+from openpit.pretrade.rejects import AccountBlock, Reject, block_row, new_account_block, new_reject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,7 +36,7 @@ _RESERVED_GROUP: Final = "the reserved default account group is not a valid targ
 
 def admin_block(reason: str) -> AccountBlock:
     """Return the cause that an operator's block with ``reason`` stores."""
-    return AccountBlock._of(ENGINE, "AccountBlocked", reason, reason)
+    return new_account_block(ENGINE, "AccountBlocked", reason, reason)
 
 
 def _is_account(_account: int) -> bool:
@@ -79,7 +79,7 @@ class AccountRegistry:
         if not self.anything_blocked:
             return None
         if account is None:
-            return Reject._of(
+            return new_reject(
                 "MissingRequiredField",
                 "account could not be verified as account ID is missing",
                 "unable to check account for blocking",
@@ -92,18 +92,12 @@ class AccountRegistry:
             if group is not None:
                 cause = self._group_blocks.get(group)
         if cause is not None:
-            return Reject._of(
-                cause._code,
-                cause._reason,
-                cause._details,
-                cause._policy,
-                "account",
-                cause._user_data,
-            )
+            policy, code, reason, details, user_data = block_row(cause)
+            return new_reject(code, reason, details, policy, "account", user_data)
         if self.finalizer_failed:
-            return Reject._of(*_FINALIZER_FAILED, ENGINE, "account")
+            return new_reject(*_FINALIZER_FAILED, ENGINE, "account")
         if self.unattributed_report:
-            return Reject._of(*_UNATTRIBUTED_REPORT, ENGINE, "account")
+            return new_reject(*_UNATTRIBUTED_REPORT, ENGINE, "account")
         return None
 
     def _recount(self) -> None:

@@ -5,7 +5,7 @@ Follows spec section 5.8.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from openpit.engine.custom import CustomPolicy
 
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from openpit.engine.answers import Applied
     from openpit.engine.call import EngineCall
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
+    from openpit.pretrade.policy_contract import BuiltinPolicy, ReportEffect
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.runtime import BuiltinPolicy, ReportEffect
 
 __all__ = ["merged", "tell_all"]
+
+_NOTHING: Final[Applied] = ((), (), ())
 
 
 def tell_all(
@@ -31,7 +33,7 @@ def tell_all(
     call: EngineCall | None,
     interrupted_at: int = -1,
 ) -> None:
-    """Have every policy apply a report, also past ^C."""
+    """Apply a report by every policy, also past ^C."""
     try:
         _tell(policies, effects, failures, report, now, call)
     except BaseException as error:  # noqa: BLE001 - the other policies still apply
@@ -52,7 +54,7 @@ def _tell(
     now: int,
     call: EngineCall | None,
 ) -> None:
-    """Have the policies apply a report that have no effect in the list yet."""
+    """Apply a report by the policies that have no effect in the list yet."""
     for policy in policies[len(effects) :]:
         if not isinstance(policy, CustomPolicy):
             effects.append(policy.apply_report(report, now, call))
@@ -68,6 +70,9 @@ def _tell(
 
 def merged(effects: Sequence[ReportEffect | None]) -> Applied:
     """Return what the policies said, one after the other."""
+    if len(effects) == 1:
+        effect = effects[0]
+        return _NOTHING if effect is None else (effect.blocks, effect.pnls, effect.rows)
     blocks: list[AccountBlock] = []
     pnls: list[AccountPnlRow] = []
     rows: list[GroupRow] = []

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from openpit.faces.ends import Ends
-from openpit.faces.feeds import Feed
-from openpit.faces.forks import let_go_in_copies
+from openpit.faces.forked_copies import let_go_in_copies
+from openpit.faces.market_feeds import Feed
 from openpit.faces.pipes import Port
 from openpit.faces.watch import STALL_SECONDS
 from openpit.router.calls import INTERRUPTED
@@ -57,7 +57,7 @@ class Driver(Runner):
         self._ends = Ends(self, timeout)
 
     def attach(self, client: Client, workers: list[Worker]) -> None:
-        """Take the router, and a worker for each of its links."""
+        """Set the router, and a worker for each of its links."""
         self.client = client
         self.router = router = client.router
         self._is_told = all(worker.death_fd is not None for worker in workers)
@@ -69,7 +69,7 @@ class Driver(Runner):
         let_go_in_copies(self)
 
     def _listen(self) -> None:
-        """Watch the shards from now on, and take what their pipes bring."""
+        """Watch the shards from now on, and read what their pipes bring."""
         raise NotImplementedError
 
     def follow(self, services: Sequence[MarketDataService]) -> None:

@@ -1,7 +1,6 @@
 """The engine of one process, and the stages that build it or one of several processes.
 
-Class checks, clock and lock stand here around the pipeline. The stages follow spec section 4. An
-engine offers its builder, whose last stage makes an engine: so they stand in one file.
+An engine offers its builder (spec section 4), whose last stage makes an engine.
 """
 
 from __future__ import annotations
@@ -13,31 +12,32 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from openpit.core.opaque import InProcess
 from openpit.core.order import Order
-from openpit.engine.accounts import Accounts, account_value
+from openpit.core.report import ExecutionReport
+from openpit.engine.accounts import Accounts, account_value, new_accounts
 from openpit.engine.arguments import checked_adjustments, checked_order, checked_report
 from openpit.engine.batches import each
 from openpit.engine.builder import build_core
-from openpit.engine.configurator import Configurator
+from openpit.engine.configurator import Configurator, new_configurator
 from openpit.engine.custom import CustomPolicy
 from openpit.faces import handles
 from openpit.faces.handles import EngineReservation, commit, rollback
 from openpit.faces.options import ShardedOptions, default_shards
-from openpit.marketdata import MarketDataBuilder
+from openpit.marketdata.service import new_market_data_builder
 from openpit.param.classes import is_of
-from openpit.pretrade.policies.settings import SettingsError
+from openpit.pretrade.policies.arguments import SettingsError
+from openpit.pretrade.policies.registration import PolicyRegistrar, register
 from openpit.pretrade.results import ExecuteResult as AnyExecuteResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from openpit.account_adjustment import Adjustment
-    from openpit.core.report import ExecutionReport
     from openpit.engine.answers import Checked
     from openpit.engine.pipeline import EngineCore
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.blocking.engine import ShardedEngine
-    from openpit.faces.starting import Plan
-    from openpit.marketdata import QuoteTtl
+    from openpit.faces.starting import StartPlan
+    from openpit.marketdata import MarketDataBuilder, QuoteTtl
     from openpit.param.ids import AccountId
     from openpit.pretrade.handles import Reservation
     from openpit.pretrade.narrowed import (
@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     from openpit.pretrade.narrowed_start import StartResult
     from openpit.pretrade.policies.registration import ReadyBuilder
     from openpit.pretrade.policy import Policy
+    from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.pretrade.results import PostTradeResult
-    from openpit.pretrade.runtime import BuiltinPolicy
     from openpit.router.stats import ShardStats
 
 __all__ = [
@@ -186,7 +186,11 @@ class Engine(InProcess):
             TypeError: ``report`` is no :class:`openpit.ExecutionReport`.
             Exception: the first one that a custom policy raised; blocks are recorded all the same.
         """
-        return handles.show_applied(self._call(self._core.apply_report, checked_report(report)))
+        if type(report) is not ExecutionReport:
+            checked_report(report)
+        if self._lock is None:
+            return handles.show_applied(self._core.apply_report(report, self._clock()))
+        return handles.show_applied(self._call(self._core.apply_report, report))
 
     def apply_account_adjustment(
         self, account_id: AccountId, adjustments: Iterable[Adjustment]
@@ -239,11 +243,11 @@ class Engine(InProcess):
 
     def accounts(self) -> Accounts:
         """Return a handle on groups, blocks and currencies; it outlives the engine."""
-        return Accounts._of(self._core)
+        return new_accounts(self._core)
 
     def configure(self) -> Configurator:
         """Return a handle on the policies' settings; it outlives the engine."""
-        return Configurator._of(self._core, self)
+        return new_configurator(self._core, self)
 
 
 class EngineBuilder(InProcess):
@@ -348,7 +352,7 @@ class SyncedEngineBuilder(InProcess):
 
     def market_data(self, default_ttl: QuoteTtl) -> MarketDataBuilder:
         """Start a market data service with the engine's clock and synchronisation."""
-        return MarketDataBuilder._of(default_ttl, self._clock, not self._is_no_sync)
+        return new_market_data_builder(default_ttl, self._clock, not self._is_no_sync)
 
 
 class ReadyEngineBuilder(InProcess):
@@ -369,17 +373,13 @@ class ReadyEngineBuilder(InProcess):
         self._policies = []
         return self
 
-    def _now(self) -> int:
-        return self._clock()
-
     def _open(self) -> list[BuiltinPolicy]:
         if self._policies is None:
             raise ValueError("engine builder is no longer available")
         return self._policies
 
-    def _add_builtin(self, policy: BuiltinPolicy) -> ReadyEngineBuilder:
+    def _add(self, policy: BuiltinPolicy) -> None:
         self._open().append(policy)
-        return self
 
     def builtin(self, builtin_ready_builder: ReadyBuilder) -> Self:
         """Register another built-in policy.
@@ -388,7 +388,9 @@ class ReadyEngineBuilder(InProcess):
             ValueError: settings that the policy cannot work with, or the engine is built.
         """
         try:
-            builtin_ready_builder._build(self)
+            register(
+                builtin_ready_builder, PolicyRegistrar(self._is_no_sync, self._clock, self._add)
+            )
         except SettingsError as error:
             # At run time the configurator tells these apart; here it is one ValueError of many.
             raise ValueError(str(error)) from None
@@ -407,7 +409,7 @@ class ReadyEngineBuilder(InProcess):
 
     def market_data(self, default_ttl: QuoteTtl) -> MarketDataBuilder:
         """Start a market data service with the engine's clock and synchronisation."""
-        return MarketDataBuilder._of(default_ttl, self._clock, not self._is_no_sync)
+        return new_market_data_builder(default_ttl, self._clock, not self._is_no_sync)
 
     def build(self) -> Engine:
         """Build the engine; the builder cannot be used again.
@@ -489,7 +491,7 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder):
 
         return await start_async(self._plan(), self._clock)
 
-    def _plan(self) -> Plan:
+    def _plan(self) -> StartPlan:
         from openpit.faces.starting import plan_of  # noqa: PLC0415 - slow to load
         from openpit.shards.process import refuse_unguarded_main  # noqa: PLC0415 - slow to load
 

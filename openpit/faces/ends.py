@@ -7,15 +7,17 @@ threads, hooks and finalisers may call the engine still.
 from __future__ import annotations
 
 import atexit
-import os
 import weakref
 from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from openpit.shards.descriptors import close_own, identity_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from openpit.shards.descriptors import Identity
     from openpit.shards.process import Worker
 
 __all__ = ["Ends", "end_workers"]
@@ -32,8 +34,8 @@ class Ends:
         "__weakref__",
         "_face",
         "_lock",
+        "_own",
         "_seconds",
-        "descriptors",
         "is_over",
         "unused",
         "workers",
@@ -44,7 +46,7 @@ class Ends:
         self._lock: Final = RLock()
         self._seconds: Final = seconds
         self.workers: Final[list[Worker]] = []
-        self.descriptors: Final[list[int]] = []
+        self._own: Final[dict[int, Identity]] = {}  # descriptors, and what they lead to
         self.unused: Callable[[], object] = lambda: None
         """Called when the face has been collected, before its descriptors are closed."""
         self.is_over = False
@@ -71,16 +73,29 @@ class Ends:
             else:
                 is_free = face.retire()
             if is_free:
-                self._close_descriptors()
+                self.close_descriptors()
                 end_workers(self.workers, self._seconds)
             else:
                 # A thread hangs in the polling of these descriptors. They end with the process.
                 self._kill_workers()
             self.is_over = True
 
-    def _close_descriptors(self) -> None:
-        while self.descriptors:
-            os.close(self.descriptors.pop())
+    def own(self, *descriptors: int) -> None:
+        """Close these, too, at the end."""
+        for fd in descriptors:
+            self._own[fd] = identity_of(fd)
+
+    def is_own(self, fd: int) -> bool:
+        """Tell whether a descriptor is open, and no stranger's."""
+        try:
+            return self._own.get(fd) == identity_of(fd)
+        except OSError:
+            return False
+
+    def close_descriptors(self) -> None:
+        """Close what is the engine's own still."""
+        while self._own:
+            close_own(*self._own.popitem())
 
     def _kill_workers(self) -> None:
         for worker in self.workers:

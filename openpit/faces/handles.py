@@ -11,7 +11,7 @@ from contextlib import nullcontext, suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
-from openpit.core.lock import Lock
+from openpit.core.lock import Lock, new_lock
 from openpit.engine.answers import Recorded, Started
 from openpit.engine.finalize import Effects
 from openpit.pretrade.handles import DropCopyOperation, Reservation
@@ -22,8 +22,12 @@ from openpit.pretrade.results import (
     DryRunReport,
     ExecuteResult,
     PostTradeResult,
+    new_account_adjustment_batch_result,
+    new_drop_copy_result,
+    new_dry_run_report,
+    new_post_trade_result,
 )
-from openpit.pretrade.start import Request, StartResult
+from openpit.pretrade.start import Request, StartResult, new_start_result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,18 +159,26 @@ class EngineReservation(Reservation):
 
     def rollback(self) -> None:
         core = self._core
+        finisher = core.finisher
         try:
-            with core.lock or _NO_LOCK:
-                effects = self._use()
-                self._open = False
-                if effects is not None:
-                    try:
-                        effects.rollback()
-                    except BaseException:
-                        effects.rollback()
-                        raise
+            if core.lock is None:
+                self._roll_back()
+            else:
+                with core.lock:
+                    self._roll_back()
         finally:
-            core.finisher.settle()
+            if finisher.dropped:
+                finisher.settle()
+
+    def _roll_back(self) -> None:
+        effects = self._use()
+        self._open = False
+        if effects is not None:
+            try:
+                effects.rollback()
+            except BaseException:
+                effects.rollback()
+                raise
 
     @property
     def lock(self) -> Lock:
@@ -254,7 +266,7 @@ class EngineDropCopyOperation(DropCopyOperation):
 
 def lock_of(effects: Effects | None) -> Lock:
     """Return a fresh lock with the effects' prices."""
-    return Lock._of({} if effects is None else effects.lock_groups or {})
+    return new_lock({} if effects is None else effects.lock_groups or {})
 
 
 def _outcomes(effects: Effects | None) -> list[AccountAdjustmentOutcome]:
@@ -267,8 +279,8 @@ def _outcomes(effects: Effects | None) -> list[AccountAdjustmentOutcome]:
 def show_started(core: EngineCore, answer: Started | Sequence[Reject]) -> StartResult:
     """Return the result of a start stage."""
     if isinstance(answer, Started):
-        return StartResult._of(EngineRequest._of(core, answer), ())
-    return StartResult._of(None, answer)
+        return new_start_result(EngineRequest._of(core, answer), ())
+    return new_start_result(None, answer)
 
 
 def show_checked(core: EngineCore, answer: Checked) -> ExecuteResult:
@@ -295,15 +307,15 @@ def show_checked(core: EngineCore, answer: Checked) -> ExecuteResult:
 def show_recorded(core: EngineCore, answer: Recorded | Sequence[Reject]) -> DropCopyResult:
     """Return the result of a drop copy."""
     if isinstance(answer, Recorded):
-        return DropCopyResult._of(EngineDropCopyOperation._of(core, answer), ())
-    return DropCopyResult._of(None, answer)
+        return new_drop_copy_result(EngineDropCopyOperation._of(core, answer), ())
+    return new_drop_copy_result(None, answer)
 
 
 def show_dry_run(answer: DryRun) -> DryRunReport:
     """Return the report of a dry run."""
     effects, block = answer
-    lock = Lock._of(effects.lock_groups or {})
-    return DryRunReport._of(effects.rejects or None, lock, effects.rows, block)
+    lock = new_lock(effects.lock_groups or {})
+    return new_dry_run_report(effects.rejects or None, lock, effects.rows, block)
 
 
 def let_go(answer: Checked | Recorded) -> None:
@@ -316,12 +328,12 @@ def let_go(answer: Checked | Recorded) -> None:
 
 def show_applied(answer: Applied) -> PostTradeResult:
     """Return the result of an execution report."""
-    return PostTradeResult._of(*answer)
+    return new_post_trade_result(*answer)
 
 
 def show_adjusted(answer: Adjusted) -> AccountAdjustmentBatchResult:
     """Return the result of a batch of adjustments."""
-    return AccountAdjustmentBatchResult._of(*answer)
+    return new_account_adjustment_batch_result(*answer)
 
 
 # --- each of many ------------------------------------------------------------------------------

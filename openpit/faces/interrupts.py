@@ -25,58 +25,58 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-__all__ = ["hold", "release", "through"]
+__all__ = ["release", "shield", "through"]
 
 _Result = TypeVar("_Result")
 
 _NUMBER: Final = int(SIGINT)
 
 
-class _Hold:
+class _Shield:
     """The state of the main thread's call; there is one main thread, and one call of it."""
 
-    __slots__ = ("handler", "is_held", "is_pending", "is_waiting", "main")
+    __slots__ = ("handler", "is_pending", "is_up", "is_waiting", "main")
 
     def __init__(self) -> None:
         self.handler: Callable[[int, FrameType | None], Any] = default_int_handler
         self.main = main_thread().ident
-        self.is_held = False
+        self.is_up = False
         self.is_pending = False
         self.is_waiting = False
 
 
-_hold: Final = _Hold()
+_shield: Final = _Shield()
 
-register_at_fork(after_in_child=lambda: setattr(_hold, "main", get_ident()))
+register_at_fork(after_in_child=lambda: setattr(_shield, "main", get_ident()))
 
 
 def _note(number: int, frame: FrameType | None) -> None:
-    if _hold.is_waiting:
-        _hold.handler(number, frame)
+    if _shield.is_waiting:
+        _shield.handler(number, frame)
     elif _is_in_call(frame):
-        _hold.is_pending = True
+        _shield.is_pending = True
     else:  # left behind
-        handler = _hold.handler
-        _hold.is_held = _hold.is_pending = False
+        handler = _shield.handler
+        _shield.is_up = _shield.is_pending = False
         signal(number, handler)
         handler(number, frame)
 
 
 def _is_in_call(frame: FrameType | None) -> bool:
-    """Tell whether one of the functions that call :func:`hold` is under way."""
+    """Tell whether one of the functions that call :func:`shield` is under way."""
     while frame is not None:
-        if "hold" in frame.f_code.co_names and frame.f_globals.get("hold") is hold:
+        if "shield" in frame.f_code.co_names and frame.f_globals.get("shield") is shield:
             return True
         frame = frame.f_back
     return False
 
 
-def hold() -> bool:
-    """Hold interrupts back from now on; tell whether :func:`release` has to be called.
+def shield() -> bool:
+    """Keep interrupts back from now on; return whether :func:`release` has to be called.
 
     Not where nothing would raise: in another thread, or with a handler that is not Python's.
     """
-    if get_ident() != _hold.main:
+    if get_ident() != _shield.main:
         return False
     handler = getsignal(_NUMBER)
     if handler is _note:
@@ -84,35 +84,35 @@ def hold() -> bool:
             return False
         # Left behind; the handler of before is known still, and so is an interrupt that came.
     elif callable(handler):
-        _hold.handler = handler
-        _hold.is_pending = False
+        _shield.handler = handler
+        _shield.is_pending = False
     else:
         return False
     signal(_NUMBER, _note)
-    _hold.is_held = True
+    _shield.is_up = True
     return True
 
 
 def release() -> None:
     """Let interrupts through again: first the one that came meanwhile."""
-    handler = _hold.handler
-    _hold.is_held = False
+    handler = _shield.handler
+    _shield.is_up = False
     signal(_NUMBER, handler)
-    _hold.handler = default_int_handler  # asyncio's holds its task, and so what that returned
-    if _hold.is_pending:
-        _hold.is_pending = False
+    _shield.handler = default_int_handler  # asyncio's holds its task, and so what that returned
+    if _shield.is_pending:
+        _shield.is_pending = False
         handler(_NUMBER, _getframe())
 
 
 def through(wait: Callable[..., _Result], *arguments: object) -> _Result:
     """Wait, and let interrupts through meanwhile."""
-    if not _hold.is_held or get_ident() != _hold.main:
+    if not _shield.is_up or get_ident() != _shield.main:
         return wait(*arguments)
     try:
-        _hold.is_waiting = True
-        if _hold.is_pending:
-            _hold.is_pending = False
-            _hold.handler(_NUMBER, _getframe())
+        _shield.is_waiting = True
+        if _shield.is_pending:
+            _shield.is_pending = False
+            _shield.handler(_NUMBER, _getframe())
         return wait(*arguments)
     finally:
-        _hold.is_waiting = False  # a store follows no call: no handler runs in between
+        _shield.is_waiting = False  # a store follows no call: no handler runs in between

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.errors import WireError
 from openpit.router.lifecycle import ShardState
+from openpit.shards.descriptors import REPLACED, is_still, mark_of
 from openpit.shards.process import GONE
 
 if TYPE_CHECKING:
@@ -30,13 +31,24 @@ _REAP_SECONDS: Final = 1.0
 class Port:
     """A shard's link, its worker and the router's ends of its pipes."""
 
-    __slots__ = ("_backlog", "command_fd", "death_fd", "link", "reply_fd", "worker")
+    __slots__ = (
+        "_backlog",
+        "_command_mark",
+        "_reply_mark",
+        "command_fd",
+        "death_fd",
+        "link",
+        "reply_fd",
+        "worker",
+    )
 
     def __init__(self, link: ShardLink, worker: Worker) -> None:
         self.link: Final = link
         self.worker: Final = worker
         self.command_fd = worker.command_fd
         self.reply_fd = worker.reply_fd
+        self._command_mark = mark_of(self.command_fd)
+        self._reply_mark = mark_of(self.reply_fd)
         # Readable when the worker has ended, whoever else holds its pipes; GONE if there is none.
         self.death_fd = GONE if worker.death_fd is None else worker.death_fd
         self._backlog = bytearray()
@@ -54,6 +66,10 @@ class Port:
     def send(self, router: Router) -> None:
         """Write the frames that the link has ready, as far as the pipe takes them."""
         router.books.is_torn = True
+        if not is_still(self.command_fd, self._command_mark):
+            self.give_up(router, REPLACED)
+            router.books.is_torn = False
+            return
         data = self.link.take()
         if self._backlog:
             self._backlog += data
@@ -70,6 +86,9 @@ class Port:
 
     def flush(self) -> None:
         """Write what is kept, as far as the pipe takes it."""
+        if not is_still(self.command_fd, self._command_mark):
+            self._backlog.clear()  # which shows elsewhere: nothing is answered
+            return
         try:
             del self._backlog[: os.write(self.command_fd, self._backlog)]
         except BlockingIOError:
@@ -82,6 +101,10 @@ class Port:
         if self.is_over:
             return
         router.books.is_torn = True
+        if not is_still(self.reply_fd, self._reply_mark):
+            self.give_up(router, REPLACED)
+            router.books.is_torn = False
+            return
         try:
             data = os.read(self.reply_fd, READ_BYTES)
         except BlockingIOError:
@@ -97,7 +120,7 @@ class Port:
         router.books.is_torn = False
 
     def ended(self, router: Router) -> None:
-        """Take what a worker that has ended has left behind, and give it up."""
+        """Read what a worker that has ended left behind, and give it up."""
         before = -1
         while not self.is_over and self.link.bytes_received != before:
             before = self.link.bytes_received
@@ -118,7 +141,7 @@ class Port:
         self._backlog.clear()
 
     def give_up(self, router: Router, why: str) -> None:
-        """Take that there will be no more replies; without a reason given, the worker has one."""
+        """Record that there will be no more replies; without a reason given, the worker has one."""
         ending = self.worker.ending(0.0 if why else _REAP_SECONDS)
         if not ending or self.link.state is not ShardState.CLOSING:
             self.worker.kill()

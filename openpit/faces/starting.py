@@ -16,11 +16,11 @@ from openpit.client.handles import BLOCKING
 from openpit.engine.builder import build_core, check_policies
 from openpit.errors import ShardStartError
 from openpit.faces.aio.driver import AsyncDriver
-from openpit.faces.aio.engine import AsyncShardedEngine
+from openpit.faces.aio.engine import AsyncShardedEngine, new_async_sharded_engine
 from openpit.faces.aio.handles import ASYNC
 from openpit.faces.blocking.driver import BlockingDriver
-from openpit.faces.blocking.engine import ShardedEngine
-from openpit.faces.interrupts import hold, release
+from openpit.faces.blocking.engine import ShardedEngine, new_sharded_engine
+from openpit.faces.interrupts import release, shield
 from openpit.shards.copying import dump_policies
 from openpit.shards.process import Worker
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from openpit.engine.pipeline import EngineCore
     from openpit.faces.options import ShardedOptions
     from openpit.marketdata.service import MarketDataService
-    from openpit.pretrade.runtime import BuiltinPolicy
+    from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.router.link import Handles
     from openpit.wire.classes import Told
 
 __all__ = [
-    "Plan",
+    "StartPlan",
     "plan_of",
     "start_async",
     "start_blocking",
@@ -47,7 +47,7 @@ DESCRIPTORS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class StartPlan:
     """Everything that both faces start from."""
 
     prototype: EngineCore
@@ -72,7 +72,7 @@ class Plan:
 
 def plan_of(
     policies: Sequence[BuiltinPolicy], clock: Callable[[], int], options: ShardedOptions
-) -> Plan:
+) -> StartPlan:
     """Return what an engine over checked policies starts from.
 
     Raises:
@@ -81,10 +81,10 @@ def plan_of(
     """
     check_policies(policies)
     payload, services, told = dump_policies(policies)
-    return Plan(build_core(policies, clock, None), payload, services, told, options)
+    return StartPlan(build_core(policies, clock, None), payload, services, told, options)
 
 
-def start_blocking(plan: Plan, clock: Callable[[], int]) -> ShardedEngine:
+def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:
     """Start the workers and wait until they answer; no process is left if one does not."""
     options = plan.options
     try:
@@ -109,10 +109,10 @@ def start_blocking(plan: Plan, clock: Callable[[], int]) -> ShardedEngine:
         driver.discard()
         stop_workers(workers, options.timeout)
         raise
-    return ShardedEngine._of(driver)
+    return new_sharded_engine(driver)
 
 
-async def start_async(plan: Plan, clock: Callable[[], int]) -> AsyncShardedEngine:
+async def start_async(plan: StartPlan, clock: Callable[[], int]) -> AsyncShardedEngine:
     """Start the workers on the running event loop; as :func:`start_blocking`."""
     options = plan.options
     driver = AsyncDriver(
@@ -134,7 +134,7 @@ async def start_async(plan: Plan, clock: Callable[[], int]) -> AsyncShardedEngin
         driver.discard()
         stop_workers(workers, options.timeout)
         raise
-    return AsyncShardedEngine._of(driver)
+    return new_async_sharded_engine(driver)
 
 
 def start_workers(workers: list[Worker], shards: int, seconds: float) -> None:
@@ -146,13 +146,13 @@ def start_workers(workers: list[Worker], shards: int, seconds: float) -> None:
     """
     deadline = monotonic() + seconds
     for number in range(shards):
-        is_held = hold()
+        is_shielded = shield()
         try:
             workers.append(Worker(number, max(0.0, deadline - monotonic())))
         except OSError as error:
             raise not_started(number, error) from error
         finally:
-            if is_held:
+            if is_shielded:
                 release()
 
 

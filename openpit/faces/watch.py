@@ -55,12 +55,13 @@ class Watch:
                 answered, since = self._seen.get(link, (-1, 0.0))
                 if answered != link.answered:
                     since = now
-                end = self._end_of(link, since, now)
+                patience = self._patience_with(link, since, now)
+                end = since + patience
                 if now < end:
                     seen[link] = link.answered, since
                     due = min(due, end)
                     continue
-                self._router.stall(link, f"no answer within {self._timeout:g} s")
+                self._router.stall(link, f"no answer within {patience:g} s")
             if link.is_stalled:
                 since = self._stalled.get(link, now)
                 end = since + self._stall_timeout
@@ -72,9 +73,9 @@ class Watch:
         self._seen, self._stalled, self.due = seen, stalled, due
         return over
 
-    def _end_of(self, link: ShardLink, since: float, now: float) -> float:
-        """Return when the patience with a shard ends."""
-        early = since + self._timeout * _SHARE
-        if now < early or link.holds_up_all:
-            return early
-        return since + self._timeout
+    def _patience_with(self, link: ShardLink, since: float, now: float) -> float:
+        """Return for how many seconds a shard may be silent."""
+        little = self._timeout * _SHARE
+        if now < since + little or link.holds_up_all:
+            return little
+        return self._timeout

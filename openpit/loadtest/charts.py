@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import plotly.graph_objects as go
 
-from openpit.loadtest.ladder import Verdict
+from openpit.loadtest.ladder import StepOutcome
 
 if TYPE_CHECKING:
     from openpit.loadtest.ladder import Ladder
@@ -31,10 +31,10 @@ _LOGARITHMIC: Final[dict[str, Any]] = {
 }
 
 _SYMBOLS: Final = {
-    Verdict.CARRIED: "circle",
-    Verdict.BEHIND: "triangle-down",
-    Verdict.INVALID: "x",
-    Verdict.WRONG: "x",
+    StepOutcome.CARRIED: "circle",
+    StepOutcome.BEHIND: "triangle-down",
+    StepOutcome.INVALID: "x",
+    StepOutcome.WRONG: "x",
 }
 """Of the ladder's steps: one that says nothing must not look like one that was carried."""
 
@@ -163,7 +163,7 @@ def _ladder(ladder: Ladder) -> go.Figure:
     )  # fmt: skip - one axis a line
     figure.update_layout(margin={"r": 60})
     offered = [step.offered for step in steps]
-    marker = {"size": 8, "symbol": [_SYMBOLS[Verdict(step.verdict)] for step in steps]}
+    marker = {"size": 8, "symbol": [_SYMBOLS[StepOutcome(step.verdict)] for step in steps]}
     verdicts = [step.verdict for step in steps]
     figure.add_scatter(
         x=offered,

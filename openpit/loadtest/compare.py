@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Difference",
+    "Drift",
     "NotAReportError",
-    "Verdict",
     "differences",
     "once_in",
     "other_settings",
@@ -37,7 +37,7 @@ class NotAReportError(Exception):
     """A text is no report of a load test, or of another version."""
 
 
-class Verdict(StrEnum):
+class Drift(StrEnum):
     """What is to be made of a difference."""
 
     WORSE = "worse"
@@ -66,15 +66,15 @@ class Difference:
             return after / before
         return 1.0 if after == before else inf
 
-    def verdict(self, tolerance: float) -> Verdict:
+    def verdict(self, tolerance: float) -> Drift:
         """Tell what became of the figure; ``tolerance`` is the share that does not matter."""
         if self._is_worse(self.before, self.after, tolerance):
-            found = Verdict.WORSE
+            found = Drift.WORSE
         elif self._is_worse(self.after, self.before, tolerance):
-            found = Verdict.BETTER
+            found = Drift.BETTER
         else:
-            return Verdict.SAME
-        return found if self._is_apart() else Verdict.NOISE
+            return Drift.SAME
+        return found if self._is_apart() else Drift.NOISE
 
     def _is_worse(
         self, first: tuple[float, ...], second: tuple[float, ...], tolerance: float

@@ -15,7 +15,7 @@ from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.cli.tables import ConfigError
-from openpit.loadtest.messages import Driven, Failed, Generated, Progress, Told
+from openpit.loadtest.messages import Driven, Failed, Generated, Notice, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,14 +174,14 @@ def _run(
 def _collect(
     children: list[_Child], progress: Callable[[int], object], tell: Callable[[str], object]
 ) -> Outcome:
-    """Take messages until each child has said its last."""
+    """Read messages until each child has sent its last."""
     last: dict[type, Any] = {}
     decided = 0
     deadline = monotonic() + STUCK_SECONDS
     running = list(children)
     while running:
         child, message = _next(running, deadline)
-        if isinstance(message, Told):
+        if isinstance(message, Notice):
             tell(message.text)
         elif not isinstance(message, Progress):
             last[type(message)] = message

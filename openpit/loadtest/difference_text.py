@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from openpit.cli.grids import Grid, ReportConsole
-from openpit.loadtest.compare import Verdict, once_in
+from openpit.loadtest.compare import Drift, once_in
 from openpit.loadtest.units import milliseconds
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def print_differences(
     worse = []
     for difference in found:
         verdict = difference.verdict(tolerance)
-        is_worse = verdict is Verdict.WORSE
+        is_worse = verdict is Drift.WORSE
         if is_worse:
             worse.append(difference.name)
         cells = []

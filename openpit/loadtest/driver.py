@@ -14,10 +14,10 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.cli.tables import ConfigError
-from openpit.loadtest.desk import Desk
+from openpit.loadtest.engine_objects import EngineObjects
 from openpit.loadtest.lane import Lane, TimelineClock
 from openpit.loadtest.lookout import Lookout
-from openpit.loadtest.messages import Driven, Failed, Progress, Ready, Told, Watched
+from openpit.loadtest.messages import Driven, Failed, Notice, Progress, Ready, Watched
 from openpit.loadtest.plan import KILLED_SHARD, SECOND, Target
 from openpit.loadtest.recording import Recording
 from openpit.loadtest.targets import build, outside
@@ -82,17 +82,17 @@ class _Driver:
             plan, self._clock, on_shard_down=self._shard_down if is_sharded else None
         )
         self._stats: Callable[[], list[Any]] = self._engine.stats if is_sharded else list
-        self._lookout = Lookout(self._stats, self._now, lambda text: control.send(Told(text)))
+        self._lookout = Lookout(self._stats, self._now, lambda text: control.send(Notice(text)))
         self._pids: list[int] = [stats.pid for stats in self._stats()]
         self._before = self._usages()
-        desk = Desk(plan.workload.currency)
-        desk.fund(self._engine, plan.workload.accounts, plan.workload.initial)
+        objects = EngineObjects(plan.workload.currency)
+        objects.fund(self._engine, plan.workload.accounts, plan.workload.initial)
         self._recording = Recording(plan.orders, plan.lanes)
         self._lanes = [
             Lane(
                 number,
                 self._engine,
-                desk,
+                objects,
                 self._clock,
                 self._recording,
                 one_by_one=not is_sharded,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from openpit.loadtest.histograms import Latency
     from openpit.loadtest.measure import Run
 
-__all__ = ["Ladder", "Step", "Verdict", "climb", "step_of"]
+__all__ = ["Ladder", "Step", "StepOutcome", "climb", "step_of"]
 
 FACTOR: Final = 2.0
 """From one rate to the next, as long as they are carried."""
@@ -29,7 +29,7 @@ CARRIED_SHARE: Final = 0.95
 """Of the offered rate that must come out decided; a queue that grows takes more than the rest."""
 
 
-class Verdict(StrEnum):
+class StepOutcome(StrEnum):
     """How a step went."""
 
     CARRIED = "carried"
@@ -71,13 +71,13 @@ def step_of(run: Run, offered: float) -> Step:
     figures = run.figures
     arrived = offered if figures.offered_per_second is None else figures.offered_per_second
     if run.broken is not None:
-        verdict = Verdict.WRONG
+        verdict = StepOutcome.WRONG
     elif figures.per_second < CARRIED_SHARE * arrived:
-        verdict = Verdict.BEHIND
+        verdict = StepOutcome.BEHIND
     else:
-        verdict = Verdict.CARRIED
-    if run.invalid is not None and verdict is not Verdict.WRONG:
-        verdict = Verdict.INVALID
+        verdict = StepOutcome.CARRIED
+    if run.invalid is not None and verdict is not StepOutcome.WRONG:
+        verdict = StepOutcome.INVALID
     return Step(
         offered,
         figures.per_second,
@@ -98,7 +98,7 @@ def climb(first: float, run_step: Callable[[float], Step], *, steps: int = MAX_S
 
     def carried(rate: float) -> bool:
         done.append(run_step(rate))
-        return done[-1].verdict == Verdict.CARRIED
+        return done[-1].verdict == StepOutcome.CARRIED
 
     rate = first
     low: float | None = None
@@ -107,7 +107,7 @@ def climb(first: float, run_step: Callable[[float], Step], *, steps: int = MAX_S
         if carried(rate):
             low = rate
             rate *= FACTOR
-        elif done[-1].verdict == Verdict.WRONG:
+        elif done[-1].verdict == StepOutcome.WRONG:
             break
         else:
             high = rate
@@ -120,5 +120,5 @@ def climb(first: float, run_step: Callable[[float], Step], *, steps: int = MAX_S
             low = rate
         else:
             high = rate
-    fell_behind = any(step.verdict == Verdict.BEHIND for step in done)
+    fell_behind = any(step.verdict == StepOutcome.BEHIND for step in done)
     return Ladder(sorted(done, key=lambda step: step.offered), low, fell_behind)

@@ -28,7 +28,7 @@ from openpit.pretrade import RejectScope
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from openpit.loadtest.desk import Desk
+    from openpit.loadtest.engine_objects import EngineObjects
     from openpit.loadtest.flow import Event
     from openpit.loadtest.recording import Recording
     from openpit.pretrade import Lock
@@ -85,7 +85,7 @@ class Lane:
         self,
         number: int,
         engine: Any,
-        desk: Desk,
+        objects: EngineObjects,
         clock: TimelineClock,
         recording: Recording,
         *,
@@ -96,7 +96,7 @@ class Lane:
     ) -> None:
         self._number = number
         self._engine = engine
-        self._desk = desk
+        self._objects = objects
         self._clock = clock
         self._recording = recording
         self._in_order = in_order
@@ -116,14 +116,14 @@ class Lane:
     # --- the pipe --------------------------------------------------------------------------------
 
     def run(self, fd: int) -> None:
-        """Take events until the pipe ends; as many at once as are there."""
+        """Handle events until the pipe ends; as many at once as are there."""
         unpacker = msgpack.Unpacker(use_list=False)
         while data := os.read(fd, READ_BYTES):
             unpacker.feed(data)
             self.take(unpacker)
 
     def run_closed(self, fd: int, in_flight: int) -> None:
-        """Take events until the pipe ends, always as many as hold that many orders."""
+        """Handle events until the pipe ends, always as many as hold that many orders."""
         unpacker = msgpack.Unpacker(use_list=False)
         waiting: deque[Event] = deque()
         batch: list[Event] = []
@@ -142,7 +142,7 @@ class Lane:
         self.take(batch)
 
     def give_up(self) -> None:
-        """Have the engine take nothing more; what comes through the pipe is let go. Any thread."""
+        """Give the engine nothing more; what comes through the pipe is let go. Any thread."""
         self._is_given_up = True
 
     def _fill(self, fd: int, unpacker: Any, waiting: deque[Event]) -> bool:
@@ -157,7 +157,7 @@ class Lane:
     # --- the engine ------------------------------------------------------------------------------
 
     def take(self, events: Iterable[Event]) -> None:
-        """Have the engine take events, in the order of their times."""
+        """Give the engine events, in the order of their times."""
         if self._is_given_up:
             for _ in events:
                 pass  # out of the pipe, which the generator fills
@@ -168,7 +168,7 @@ class Lane:
 
     def _orders(self, events: list[Event]) -> Iterator[Any]:
         """Yield the orders, each when the clock shows its time: the engine reads it at once."""
-        clock, make = self._clock, self._desk.order
+        clock, make = self._clock, self._objects.order
         for event in events:
             clock.now = event[2]
             yield make(event)
@@ -226,7 +226,7 @@ class Lane:
 
     def _decide_each(self, events: list[Event]) -> None:
         recording, now = self._recording, self._now
-        clock, make, execute = self._clock, self._desk.order, self._engine.execute_pre_trade
+        clock, make, execute = self._clock, self._objects.order, self._engine.execute_pre_trade
         recording.calls[self._number] += len(events)
         for event in events:
             number = event[1]
@@ -259,7 +259,7 @@ class Lane:
         return wanted
 
     def _reports(self, wanted: list[tuple[Event, Lock]]) -> Iterator[Any]:
-        clock, make = self._clock, self._desk.report
+        clock, make = self._clock, self._objects.report
         for event, lock in wanted:
             clock.now = event[2]
             yield make(event, lock)
@@ -290,7 +290,7 @@ class Lane:
             self._attempt(
                 self._engine.apply_account_adjustment,
                 AccountId.from_int(account),
-                self._desk.deposit(amount),
+                self._objects.deposit(amount),
             )
         self._recording.deposits[self._number] += len(events)
 

@@ -33,7 +33,7 @@ class Lookout:
         """What became of a shard first, by its number; a death that was planned is not in it."""
 
     def look(self, killed: int | None = None) -> None:
-        """Take the shards' states; ``killed`` is the shard whose worker the plan has killed."""
+        """Record the shards' states; ``killed`` is the shard whose worker the plan has killed."""
         for picture in self._stats():
             shard, state = picture.shard, picture.state
             before = self._states.get(shard, _UP)

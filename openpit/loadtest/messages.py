@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from openpit.loadtest.recording import Recording
     from openpit.loadtest.usage import Usage
 
-__all__ = ["Driven", "Failed", "Generated", "Progress", "Ready", "Told", "Watched"]
+__all__ = ["Driven", "Failed", "Generated", "Notice", "Progress", "Ready", "Watched"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Notice:
     """What the user is to know while the run goes on."""
 
     text: str

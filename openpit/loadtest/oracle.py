@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.loadtest.conductor import ChildFailedError
-from openpit.loadtest.desk import Desk
+from openpit.loadtest.engine_objects import EngineObjects
 from openpit.loadtest.flow import ORDER, flow
 from openpit.loadtest.generator import shard_finder
 from openpit.loadtest.lane import Lane, TimelineClock
@@ -65,7 +65,7 @@ class Judgement:
 
 
 def find_truth(plan: Plan, *, patience: float = PATIENCE) -> Truth:
-    """Have one engine in this process decide a plan's orders one by one.
+    """Decide a plan's orders one by one by an engine in this process.
 
     Raises:
         ConfigError: a policy cannot be made.
@@ -117,10 +117,10 @@ class _Finder(threading.Thread):
         plan = self._plan
         clock = TimelineClock()
         engine = build(replace(plan, target=Target.IN_PROCESS), clock)
-        desk = Desk(plan.workload.currency)
-        desk.fund(_Counted(engine, self), plan.workload.accounts, plan.workload.initial)
+        objects = EngineObjects(plan.workload.currency)
+        objects.fund(_Counted(engine, self), plan.workload.accounts, plan.workload.initial)
         recording = Recording(plan.orders)
-        lane = Lane(0, engine, desk, clock, recording, one_by_one=True)
+        lane = Lane(0, engine, objects, clock, recording, one_by_one=True)
 
         def take(event: Event) -> None:
             self.taken += 1
@@ -142,7 +142,7 @@ class _Counted:
 
 
 def _gone_through(plan: Plan, recording: Recording, take: Callable[[Event], object]) -> Truth:
-    """Have every event of a plan taken, and note down its orders."""
+    """Run every event of a plan, and record its orders."""
     shard_of = shard_finder(plan.shards)
     only = plan.only_shard
     times, shards = array("q", [0]), array("H", [0])

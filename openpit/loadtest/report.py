@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.loadtest.ladder import Verdict
+from openpit.loadtest.ladder import StepOutcome
 
 if TYPE_CHECKING:
     from openpit.cli.invocation import Invocation
@@ -129,7 +129,7 @@ class Report:
             if run is not None and run.broken is not None:
                 return run.broken
         for step in self.ladder.steps if self.ladder is not None else ():
-            if step.verdict == Verdict.WRONG:
+            if step.verdict == StepOutcome.WRONG:
                 return f"{step.verdict} on the ladder at {step.offered:,.0f} orders/s"
         return None
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Stage = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
 
-__all__ = ["STEP_SECONDS", "Request", "hold", "middle_of", "missed_by", "settled"]
+__all__ = ["STEP_SECONDS", "LoadRequest", "middle_of", "missed_by", "run_load", "settled"]
 
 STEP_SECONDS: Final = 4.0
 """Length of one step of the ladder; a quarter of it is its warm-up."""
@@ -39,7 +39,7 @@ SATURATION_IN_FLIGHT: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class LoadRequest:
     """What is asked of a load test."""
 
     plan: Plan
@@ -74,10 +74,10 @@ class _LostStepError(Exception):
         self.measured = measured
 
 
-def hold(
-    request: Request, stage: Stage, tell: Callable[[str], object] = lambda _: None
+def run_load(
+    request: LoadRequest, stage: Stage, tell: Callable[[str], object] = lambda _: None
 ) -> tuple[Report, list[Any]]:
-    """Hold the test; return the report and the histograms of the run's shards.
+    """Run the load test; return the report and the histograms of the run's shards.
 
     ``stage`` opens a stage of so many orders by its name, and yields what is told of progress.
     ``tell`` is given what happens to shards, when it happens. A stage in which a shard stalled or
@@ -183,7 +183,7 @@ def missed_by(runs: list[Run], requirements: list[Requirement]) -> list[str]:
     ]
 
 
-def _climb(request: Request, stage: Stage, tell: Callable[[str], object]) -> Ladder:
+def _climb(request: LoadRequest, stage: Stage, tell: Callable[[str], object]) -> Ladder:
     def run_step(rate: float) -> Step:
         plan = settled(
             replace(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from openpit.core.instrument import Instrument
-from openpit.marketdata.quotes import Quote, QuoteTtl
+from openpit.marketdata.quotes import Quote, QuoteTtl, nanoseconds_of, values_of
 from openpit.marketdata.store import DEFAULT_GROUP
 from openpit.param.classes import is_of
 from openpit.param.ids import AccountGroupId, AccountId, InstrumentId
@@ -47,7 +47,7 @@ def group_of_reader(account_info: AccountInfo) -> int | None:
     if type(group) is not AccountGroupId:
         wrong = not_an_instance(group, "AccountGroupId")
         raise TypeError(f"account_info.account_group must be AccountGroupId or None, got: {wrong}")
-    return group._value
+    return group.value
 
 
 def assets(instrument: object) -> tuple[str, str]:
@@ -64,20 +64,20 @@ def instrument_number(value: object) -> int:
     """Return the number of an InstrumentId."""
     if type(value) is not InstrumentId:
         raise not_an_instance(value, "InstrumentId")
-    return value._value
+    return value.value
 
 
 def account_number(value: object) -> int:
     """Return the number of an AccountId."""
     if type(value) is not AccountId:
         raise TypeError("account_id must be openpit.param.AccountId")
-    return value._value
+    return value.value
 
 
 def group_number(value: object) -> int:
     """Return the number of an AccountGroupId or of an integer from 1 to 2**32 - 1."""
     if type(value) is AccountGroupId:
-        return value._value
+        return value.value
     if isinstance(value, int) and 0 <= value <= _MAX_GROUP:
         if value == DEFAULT_GROUP:
             raise ValueError("account group id must not equal the reserved default group")
@@ -91,11 +91,11 @@ def time_to_live(value: object) -> int:
     """Return the nanoseconds of a QuoteTtl, INFINITE for quotes that do not expire."""
     if type(value) is not QuoteTtl:
         raise not_an_instance(value, "QuoteTtl")
-    return value._nanoseconds
+    return nanoseconds_of(value)
 
 
 def quote_values(value: object) -> QuoteValues:
     """Return the prices of a Quote."""
     if type(value) is not Quote:
         raise not_an_instance(value, "Quote")
-    return value._values
+    return values_of(value)

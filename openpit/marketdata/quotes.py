@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, final
 
 from openpit.core.opaque import Closed, Opaque
 from openpit.param.decimals import plain
+from openpit.param.fixed_decimal import decimal_of
 from openpit.param.refusals import not_an_instance
-from openpit.param.values import Price
+from openpit.param.values import Price, new_price
 
-__all__ = ["INFINITE", "Quote", "QuoteTtl", "QuoteValues", "nanoseconds"]
+__all__ = [
+    "INFINITE",
+    "Quote",
+    "QuoteTtl",
+    "QuoteValues",
+    "nanoseconds",
+    "nanoseconds_of",
+    "new_quote",
+    "values_of",
+]
 
 QuoteValues: TypeAlias = tuple[Decimal | None, Decimal | None, Decimal | None]
 """Mark, bid and ask price."""
@@ -139,11 +149,11 @@ def _optional_price(value: object) -> Decimal | None:
         return None
     if type(value) is Price:
         return value._value
-    return Price(value)._value  # type: ignore[arg-type]  # the constructor tells
+    return decimal_of(Price(value))  # type: ignore[arg-type]  # the constructor tells
 
 
 def _price_of(value: Decimal | None) -> Price | None:
-    return None if value is None else Price._of(value)
+    return None if value is None else new_price(value)
 
 
 def _debug(value: Decimal | None) -> str:
@@ -158,3 +168,17 @@ def _debug_duration(duration: int) -> str:
             digits = f"{rest:0{len(str(size)) - 1}d}".rstrip("0")
             return f"{whole}.{digits}{unit}" if digits else f"{whole}{unit}"
     return f"{duration}ns"
+
+
+def nanoseconds_of(ttl: QuoteTtl) -> int:
+    """Return how long quotes live, INFINITE for ever."""
+    return ttl._nanoseconds
+
+
+def values_of(quote: Quote) -> QuoteValues:
+    """Return the prices of a quote."""
+    return quote._values
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_quote = Quote._of

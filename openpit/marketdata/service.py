@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from threading import RLock
-from typing import TYPE_CHECKING, Self, TypeAlias, final
+from typing import TYPE_CHECKING, Self, final
 
-from openpit.core.instrument import Instrument, debug_instrument
+from openpit.core.instrument import Instrument, debug_instrument, new_instrument
 from openpit.core.opaque import Opaque
 from openpit.marketdata.arguments import (
     account_number,
@@ -30,10 +30,11 @@ from openpit.marketdata.errors import (
     UnknownInstrument,
     UnknownInstrumentId,
 )
-from openpit.marketdata.quotes import INFINITE, Quote, nanoseconds
+from openpit.marketdata.quotes import INFINITE, Quote, nanoseconds, new_quote
+from openpit.marketdata.reading import find, read_stale_under, read_under
 from openpit.marketdata.store import QuoteStore
 from openpit.param.enums import QuoteResolution
-from openpit.param.ids import InstrumentId
+from openpit.param.ids import InstrumentId, new_instrument_id
 from openpit.param.refusals import not_an_instance
 
 if TYPE_CHECKING:
@@ -41,13 +42,21 @@ if TYPE_CHECKING:
 
     from openpit.marketdata.arguments import AccountInfo
     from openpit.marketdata.quotes import QuoteTtl, QuoteValues
-    from openpit.marketdata.store import Expired, InstrumentQuotes, Operation
+    from openpit.marketdata.reading import Read, ReadStale
+    from openpit.marketdata.store import InstrumentQuotes, Operation
     from openpit.param.ids import AccountGroupId, AccountId
 
-    _Read: TypeAlias = Callable[[str, str, int, int | None, int], QuoteValues | Expired | None]
-    _ReadStale: TypeAlias = Callable[[str, str, int, int | None], QuoteValues | None]
-
-__all__ = ["MarketDataBuilder", "MarketDataService", "instruments_of", "new_replica"]
+__all__ = [
+    "MarketDataBuilder",
+    "MarketDataService",
+    "apply_operation",
+    "follow",
+    "instruments_of",
+    "is_no_sync",
+    "new_market_data_builder",
+    "new_replica",
+    "unfollow",
+]
 
 _NO_AGE = timedelta(0)
 _new = object.__new__
@@ -109,8 +118,8 @@ class MarketDataService(Opaque):
     _is_no_sync: bool
     _listeners: list[Callable[[Operation], object]]
     _lock: RLock
-    _read: _Read
-    _read_stale: _ReadStale
+    _read: Read
+    _read_stale: ReadStale
     _store: QuoteStore
 
     @staticmethod
@@ -122,8 +131,8 @@ class MarketDataService(Opaque):
         self._lock = RLock()
         self._listeners = []
         if full_sync:
-            self._read = _read_under(self._lock, store)
-            self._read_stale = _read_stale_under(self._lock, store)
+            self._read = read_under(self._lock, store)
+            self._read_stale = read_stale_under(self._lock, store)
         else:
             self._read = store.read
             self._read_stale = store.read_stale
@@ -152,13 +161,13 @@ class MarketDataService(Opaque):
             listener(operation)
 
     def _subscribe(self, listener: Callable[[Operation], object]) -> list[Operation]:
-        """Have a listener told of every change from now on; return what came before."""
+        """Tell a listener of every change from now on; return what came before."""
         with self._lock:
             self._listeners = [*self._listeners, listener]
             return self._store.snapshot()
 
     def _unsubscribe(self, listener: Callable[[Operation], object]) -> None:
-        """Tell a listener no more."""
+        """Stop telling a listener of changes."""
         with self._lock:
             self._listeners = self._all_but(listener)
 
@@ -202,13 +211,13 @@ class MarketDataService(Opaque):
     def resolve(self, instrument: Instrument) -> InstrumentId | None:
         """Return an instrument's id, None when it is not registered."""
         book = self._store.book_of(*assets(instrument))
-        return None if book is None else InstrumentId._of(book.number)
+        return None if book is None else new_instrument_id(book.number)
 
     def _register(self, instrument: Instrument, ttl: int | None) -> InstrumentId:
         underlying, settlement = assets(instrument)
         with self._lock:
             if self._store.book_of(underlying, settlement) is not None:
-                taken = Instrument._of(underlying, settlement)
+                taken = new_instrument(underlying, settlement)
                 error = AlreadyRegistered(
                     f"instrument {debug_instrument(taken)} is already registered"
                 )
@@ -216,13 +225,13 @@ class MarketDataService(Opaque):
                 raise error
             number = self._store.next_number()
             self._apply(("register", number, underlying, settlement, ttl))
-        return InstrumentId._of(number)
+        return new_instrument_id(number)
 
     def _register_as(self, instrument: Instrument, number: int, ttl: int | None) -> InstrumentId:
         underlying, settlement = assets(instrument)
         with self._lock:
             if self._store.book_of(underlying, settlement) is not None:
-                taken = Instrument._of(underlying, settlement)
+                taken = new_instrument(underlying, settlement)
                 error = RegistrationError(
                     f"instrument {debug_instrument(taken)} is already registered"
                 )
@@ -230,10 +239,10 @@ class MarketDataService(Opaque):
                 raise error
             if number in self._store.books:
                 error = RegistrationError(f"instrument id {number} is already registered")
-                error.instrument, error.instrument_id = None, InstrumentId._of(number)
+                error.instrument, error.instrument_id = None, new_instrument_id(number)
                 raise error
             self._apply(("register", number, underlying, settlement, ttl))
-        return InstrumentId._of(number)
+        return new_instrument_id(number)
 
     def _id_of(self, underlying: str, settlement: str) -> int | None:
         """Return the number of an instrument, None when it is not registered."""
@@ -269,7 +278,7 @@ class MarketDataService(Opaque):
             else:
                 number = book.number
             self._apply(("push", number, *values, at))
-        return InstrumentId._of(number)
+        return new_instrument_id(number)
 
     def push_for(
         self,
@@ -315,9 +324,9 @@ class MarketDataService(Opaque):
         found, is_expired = self._get(instrument_id, account_id, account_info, resolution)
         if is_expired:
             error = QuoteExpired("quote expired")
-            error.quote = Quote._of(found)
+            error.quote = new_quote(found)
             raise error
-        return Quote._of(found)
+        return new_quote(found)
 
     def get_optional(
         self,
@@ -331,7 +340,7 @@ class MarketDataService(Opaque):
             found, is_expired = self._get(instrument_id, account_id, account_info, resolution)
         except (UnknownInstrument, QuoteUnavailable):
             return None
-        return None if is_expired else Quote._of(found)
+        return None if is_expired else new_quote(found)
 
     def _get(
         self,
@@ -359,7 +368,7 @@ class MarketDataService(Opaque):
             # out of date after it, so all is read again, now with the group.
             group = group_of_reader(account_info)
             with self._lock:
-                stored = _find(book, account, group, resolution)
+                stored = find(book, account, group, resolution)
                 ttl = store.ttl_of(book, account, group)
             if stored is None:
                 raise QuoteUnavailable("quote unavailable")
@@ -440,7 +449,7 @@ class MarketDataService(Opaque):
         book = self._store.books.get(number)
         if book is None:
             error = UnknownInstrumentId(f"unknown instrument id: {number}")
-            error.instrument_id = InstrumentId._of(number)
+            error.instrument_id = new_instrument_id(number)
             raise error
         return book
 
@@ -452,42 +461,17 @@ class MarketDataService(Opaque):
         return now - nanoseconds(source_age) if source_age > _NO_AGE else now
 
 
-def _read_under(lock: RLock, store: QuoteStore) -> _Read:
-    """Return the store's read for services that other threads change."""
-    read = store.read
-
-    def read_under_lock(
-        underlying: str, settlement: str, account: int, group: int | None, now: int
-    ) -> QuoteValues | Expired | None:
-        with lock:
-            return read(underlying, settlement, account, group, now)
-
-    return read_under_lock
+def is_no_sync(service: MarketDataService) -> bool:
+    """Tell whether a service is one thread's alone."""
+    return service._is_no_sync
 
 
-def _read_stale_under(lock: RLock, store: QuoteStore) -> _ReadStale:
-    """Return the store's stale read for services that other threads change."""
-    read_stale = store.read_stale
-
-    def read_stale_under_lock(
-        underlying: str, settlement: str, account: int, group: int | None
-    ) -> QuoteValues | None:
-        with lock:
-            return read_stale(underlying, settlement, account, group)
-
-    return read_stale_under_lock
-
-
-def _find(
-    book: InstrumentQuotes, account: int, group: int | None, resolution: QuoteResolution
-) -> tuple[QuoteValues, int] | None:
-    """Return the first quote of the buckets that a resolution allows."""
-    if resolution is QuoteResolution.ACCOUNT_THEN_GROUP_THEN_DEFAULT:
-        return book.find(account, group)
-    stored = book.accounts.get(account)
-    if stored is None and group is not None and resolution is QuoteResolution.ACCOUNT_THEN_GROUP:
-        return book.groups.get(group)
-    return stored
+def follow(service: MarketDataService, listener: Callable[[Operation], object]) -> None:
+    """Tell a listener of all that led to the present state, and of every change from now on."""
+    # Under the service's lock, so that no change comes between its state and the next change.
+    with service._lock:
+        for operation in service._subscribe(listener):
+            listener(operation)
 
 
 def instruments_of(service: MarketDataService) -> Collection[int]:
@@ -498,3 +482,8 @@ def instruments_of(service: MarketDataService) -> Collection[int]:
 # What those who keep a copy of a service in another process need of it.
 new_replica = MarketDataService._replica
 apply_operation = MarketDataService._apply
+unfollow = MarketDataService._unsubscribe
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_market_data_builder = MarketDataBuilder._of

@@ -14,7 +14,17 @@ from openpit.param.fixed_decimal import UnsignedDecimal, negative
 from openpit.param.guarded import fill_guarded, fill_like
 from openpit.param.ids import Asset
 from openpit.param.refusals import not_an_instance
-from openpit.param.values import Fee, PositionSize, Price, Quantity, Volume
+from openpit.param.values import (
+    Fee,
+    PositionSize,
+    Price,
+    Quantity,
+    Volume,
+    new_position_size,
+    new_price,
+    new_quantity,
+    new_volume,
+)
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -24,6 +34,8 @@ __all__ = [
     "MonetaryAmount",
     "Trade",
     "TradeAmount",
+    "new_adjustment_amount",
+    "new_trade_amount",
 ]
 
 _new = object.__new__
@@ -95,12 +107,12 @@ class TradeAmount:
     @property
     def as_quantity(self) -> Quantity | None:
         """The quantity, or None for a volume."""
-        return None if self._quantity_ is None else Quantity._of(self._quantity_)
+        return None if self._quantity_ is None else new_quantity(self._quantity_)
 
     @property
     def as_volume(self) -> Volume | None:
         """The volume, or None for a quantity."""
-        return None if self._volume_ is None else Volume._of(self._volume_)
+        return None if self._volume_ is None else new_volume(self._volume_)
 
     def __repr__(self) -> str:
         if self._quantity_ is not None:
@@ -156,16 +168,16 @@ class AdjustmentAmount:
     @property
     def as_delta(self) -> PositionSize | None:
         """The change, or None for an absolute amount."""
-        return None if self._is_absolute_ else PositionSize._of(self._value_)
+        return None if self._is_absolute_ else new_position_size(self._value_)
 
     @property
     def as_absolute(self) -> PositionSize | None:
         """The new balance, or None for a delta."""
-        return PositionSize._of(self._value_) if self._is_absolute_ else None
+        return new_position_size(self._value_) if self._is_absolute_ else None
 
     def __repr__(self) -> str:
         choice = "absolute" if self._is_absolute_ else "delta"
-        return f"AdjustmentAmount.{choice}(value=PositionSize({PositionSize._of(self._value_)}))"
+        return f"AdjustmentAmount.{choice}(value=PositionSize({new_position_size(self._value_)}))"
 
 
 @dataclass(frozen=True)
@@ -202,7 +214,7 @@ class Trade:
     _quantity_: Decimal
 
     def __init__(self, *, price: Price, quantity: Quantity) -> None:
-        """Take a price and a quantity; TypeError for any other class."""
+        """Make a trade of a price and a quantity; TypeError for any other class."""
         if type(price) is not Price or type(quantity) is not Quantity:
             raise _refusal_of_trade(price, quantity)
         try:
@@ -215,12 +227,17 @@ class Trade:
     @property
     def price(self) -> Price:
         """The price of the execution."""
-        return Price._of(self._price_)
+        return new_price(self._price_)
 
     @property
     def quantity(self) -> Quantity:
         """The number of units executed."""
-        return Quantity._of(self._quantity_)
+        return new_quantity(self._quantity_)
 
     def __repr__(self) -> str:
         return f"Trade(price={self.price!r}, quantity={self.quantity!r})"
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_adjustment_amount = AdjustmentAmount._of
+new_trade_amount = TradeAmount._of

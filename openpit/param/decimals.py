@@ -387,7 +387,7 @@ def parse_rounded_text(text: str, type_name: str) -> Decimal:
 
 
 def parse_int(value: int, type_name: str) -> Decimal:
-    """Take an integer; ParamError when it is larger than a mantissa."""
+    """Read an integer; ParamError when it is larger than a mantissa."""
     try:
         return _narrow_create(value)
     except ArithmeticError:
@@ -399,7 +399,7 @@ def parse_int(value: int, type_name: str) -> Decimal:
 
 
 def parse_decimal(value: Decimal, type_name: str) -> Decimal:
-    """Take a ``decimal.Decimal`` with its scale; ParamError when it cannot be held exactly."""
+    """Read a ``decimal.Decimal`` with its scale; ParamError when it cannot be held exactly."""
     try:
         number = _narrow_create(value)
     except ArithmeticError:
@@ -410,7 +410,7 @@ def parse_decimal(value: Decimal, type_name: str) -> Decimal:
 
 
 def _parse_wide_decimal(value: Decimal, type_name: str) -> Decimal:
-    """Take a decimal of any size; what does not fit is told apart as the reference does."""
+    """Read a decimal of any size; what does not fit is told apart as the reference does."""
     sign, digits, exponent = value.as_tuple()
     shown = str(value)
     if len(shown) > _SHOWN_LENGTH:

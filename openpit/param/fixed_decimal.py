@@ -37,7 +37,7 @@ from openpit.param.refusals import (
 )
 from openpit.param.words import folded, plain_text, quoted
 
-__all__ = ["FixedDecimal", "SignedDecimal", "UnsignedDecimal", "negative", "overflow"]
+__all__ = ["FixedDecimal", "SignedDecimal", "UnsignedDecimal", "decimal_of", "negative", "overflow"]
 
 _U32_MAX = 2**32 - 1
 _U64_MAX = 2**64 - 1
@@ -77,7 +77,7 @@ def _scalar(value: object) -> Decimal | None:
 
 
 def _scale(value: int) -> int:
-    """Take a number of fractional digits: an unsigned integer of 32 bits."""
+    """Read a number of fractional digits: an unsigned integer of 32 bits."""
     number = operator.index(value)
     if not _I64_MIN <= number <= _I64_MAX:
         raise OverflowError("Python int too large to convert to C long")
@@ -128,21 +128,21 @@ class FixedDecimal:
 
     @classmethod
     def _of(cls, value: Decimal) -> Self:
-        """Take a decimal that is known to be in range for this class."""
+        """Return the value of a decimal that is known to be in range for this class."""
         self = _new(cls)
         self._value = value
         return self
 
     @classmethod
     def _checked(cls, value: Decimal) -> Self:
-        """Take a fixed decimal whose sign is not known to suit this class."""
+        """Return the value of a fixed decimal whose sign is not known to suit this class."""
         if value.is_signed() and not cls._signed:
             raise negative(cls.__name__)
         return cls._of(value)
 
     @classmethod
     def from_decimal(cls, value: Decimal) -> Self:
-        """Take a ``decimal.Decimal`` with its scale.
+        """Return the value of a ``decimal.Decimal``, with its scale.
 
         Raises ``TypeError`` for another class and ``ParamError`` as the constructor does.
         """
@@ -157,12 +157,15 @@ class FixedDecimal:
 
     @classmethod
     def from_int(cls, value: int) -> Self:
-        """Take an integer; TypeError for another class, ParamError as the constructor does."""
+        """Return the value of an integer.
+
+        TypeError for another class, ParamError as the constructor does.
+        """
         return cls._checked(parse(int(operator.index(value)), cls.__name__))
 
     @classmethod
     def from_float(cls, value: float) -> Self:
-        """Take about 15 significant digits of a float: ``0.1 + 0.2`` is 0.3 here.
+        """Return about 15 significant digits of a float: ``0.1 + 0.2`` is 0.3 here.
 
         What is below the smallest step becomes zero. Raises ``ParamError`` for what is not a number
         or is too large, and ``TypeError`` for another class.
@@ -173,7 +176,7 @@ class FixedDecimal:
     def from_decimal_rounded(
         cls, value: Decimal, scale: int, strategy: RoundingStrategy | str
     ) -> Self:
-        """Take a ``decimal.Decimal`` rounded to at most ``scale`` fractional digits.
+        """Return a ``decimal.Decimal`` rounded to at most ``scale`` fractional digits.
 
         The sign is checked after rounding. Raises ``OverflowError`` for a scale that is negative
         or over 32 bits, ``ValueError`` for an unknown strategy, and as :meth:`from_decimal`.
@@ -197,7 +200,7 @@ class FixedDecimal:
 
     @classmethod
     def from_float_rounded(cls, value: float, scale: int, strategy: RoundingStrategy | str) -> Self:
-        """Take a float as :meth:`from_float` does, rounded to at most ``scale`` fractional digits.
+        """Return a float, read as by :meth:`from_float`, rounded to at most ``scale`` digits.
 
         Raises as :meth:`from_decimal_rounded` and :meth:`from_float`.
         """
@@ -366,3 +369,8 @@ class UnsignedDecimal(FixedDecimal):
     __slots__ = ()
 
     _signed = False
+
+
+def decimal_of(value: FixedDecimal) -> Decimal:
+    """Return the exact decimal of a value, as it is kept: see :attr:`FixedDecimal.decimal`."""
+    return value._value

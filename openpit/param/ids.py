@@ -20,6 +20,10 @@ __all__ = [
     "AccountId",
     "Asset",
     "InstrumentId",
+    "new_account_group_id",
+    "new_account_id",
+    "new_asset",
+    "new_instrument_id",
 ]
 
 _U32_MAX = 2**32 - 1
@@ -195,7 +199,7 @@ class Asset(str):  # noqa: SLOT000 - users may hang attributes on it, as on the 
     __module__ = "openpit.param"
 
     def __new__(cls, value: str) -> Self:
-        """Take ``value`` as it is; TypeError unless it is text, AssetError when it is blank."""
+        """Make an asset of ``value``; TypeError unless it is text, AssetError when it is blank."""
         if not isinstance(value, str):
             raise TypeError("asset must be str")
         if not value.strip(BLANKS):
@@ -225,7 +229,7 @@ class InstrumentId:
     _value: int
 
     def __init__(self, value: int) -> None:
-        """Take ``value``; OverflowError unless it is in 0..2**64-1, TypeError if no integer."""
+        """Make an id of ``value``; OverflowError outside 0..2**64-1, TypeError if no integer."""
         number = operator.index(value)
         if number < 0:
             raise OverflowError("can't convert negative int to unsigned")
@@ -280,3 +284,10 @@ class InstrumentId:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return InstrumentId._of, (self._value,)
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_account_group_id = AccountGroupId._of
+new_account_id = AccountId._of
+new_asset = Asset._of
+new_instrument_id = InstrumentId._of

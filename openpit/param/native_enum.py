@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Never, TypeVar
 
 from openpit.param.refusals import refuse_final_bases
 
-__all__ = ["NativeEnum", "define_members", "member_name"]
+__all__ = ["NativeEnum", "define_members", "member_label", "member_name"]
 
 _Member = TypeVar("_Member", bound="NativeEnum")
 
@@ -73,3 +73,8 @@ def define_members(kind: type[_Member], numbers: dict[str, int]) -> None:
 def member_name(member: NativeEnum) -> str:
     """Return the name under which a member stands in its class."""
     return member._name
+
+
+def member_label(member: NativeEnum) -> str:
+    """Return a member's name as texts show it, in CamelCase."""
+    return member._label

@@ -34,6 +34,13 @@ __all__ = [
     "Quantity",
     "Volume",
     "leverage_steps",
+    "new_fee",
+    "new_leverage",
+    "new_pnl",
+    "new_position_size",
+    "new_price",
+    "new_quantity",
+    "new_volume",
 ]
 
 
@@ -354,7 +361,7 @@ class Leverage:
     STEP: ClassVar[float] = 0.10000000149011612
 
     def __init__(self, multiplier: Leverage | float) -> None:
-        """Take a number or another leverage; ValueError when it is not one of the steps."""
+        """Make a leverage of a number or another; ValueError when it is not one of the steps."""
         self._raw = leverage_steps(multiplier)
 
     def __init_subclass__(cls) -> None:
@@ -368,7 +375,7 @@ class Leverage:
 
     @staticmethod
     def from_int(multiplier: int) -> Leverage:
-        """Take a whole number.
+        """Return the leverage of a whole number.
 
         Raises ``ValueError`` out of range, ``OverflowError`` beyond 64 bits and ``TypeError`` for
         another class.
@@ -380,7 +387,10 @@ class Leverage:
 
     @staticmethod
     def from_float(multiplier: float) -> Leverage:
-        """Take a number; ValueError unless it is one of the steps, TypeError for another class."""
+        """Return the leverage of a number.
+
+        ValueError unless it is one of the steps, TypeError for another class.
+        """
         return Leverage._of(_steps_of_float(real_number(multiplier)))
 
     @property
@@ -439,3 +449,13 @@ Pnl.ZERO = Pnl._of(ZERO)
 Fee.ZERO = Fee._of(ZERO)
 CashFlow.ZERO = CashFlow._of(ZERO)
 PositionSize.ZERO = PositionSize._of(ZERO)
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_fee = Fee._of
+new_leverage = Leverage._of
+new_pnl = Pnl._of
+new_position_size = PositionSize._of
+new_price = Price._of
+new_quantity = Quantity._of
+new_volume = Volume._of

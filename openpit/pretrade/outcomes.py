@@ -16,9 +16,9 @@ from openpit.core.debug_text import optional, quoted
 from openpit.core.opaque import Closed
 from openpit.param.decimals import plain
 from openpit.param.enums import PnlHaltReason
-from openpit.param.ids import AccountId
+from openpit.param.ids import AccountId, new_account_id
 from openpit.param.refusals import not_an_instance
-from openpit.param.values import Pnl, PositionSize, Price
+from openpit.param.values import Pnl, PositionSize, Price, new_pnl, new_position_size, new_price
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +33,9 @@ __all__ = [
     "OutcomeRow",
     "PnlOutcome",
     "PnlOutcomeAmount",
+    "group_row_of",
+    "pnl_row_of",
+    "row_of",
 ]
 
 OutcomeRow: TypeAlias = tuple[
@@ -92,12 +95,12 @@ class OutcomeAmount(Closed):
     @property
     def delta(self) -> PositionSize:
         """What the change added."""
-        return PositionSize._of(self._delta)
+        return new_position_size(self._delta)
 
     @property
     def absolute(self) -> PositionSize:
         """What it came to."""
-        return PositionSize._of(self._absolute)
+        return new_position_size(self._absolute)
 
     def __repr__(self) -> str:
         return f"OutcomeAmount(delta={plain(self._delta)}, absolute={plain(self._absolute)})"
@@ -133,12 +136,12 @@ class PnlOutcomeAmount(Closed):
     @property
     def delta(self) -> Pnl:
         """What the change added."""
-        return Pnl._of(self._delta)
+        return new_pnl(self._delta)
 
     @property
     def absolute(self) -> Pnl:
         """What it came to."""
-        return Pnl._of(self._absolute)
+        return new_pnl(self._absolute)
 
     def __repr__(self) -> str:
         return f"PnlOutcomeAmount(delta={plain(self._delta)}, absolute={plain(self._absolute)})"
@@ -242,7 +245,7 @@ class AccountPnlOutcome(Closed):
     @property
     def account_id(self) -> AccountId:
         """The account."""
-        return AccountId._of(self._pnl_row[1])
+        return new_account_id(self._pnl_row[1])
 
     @property
     def pnl(self) -> PnlOutcomeAmount | None:
@@ -345,7 +348,7 @@ class AccountOutcomeEntry(Closed):
     def average_entry_price(self) -> Price | None:
         """Average entry price of the position."""
         average = self._outcome_row[10]
-        return None if average is None else Price._of(average)
+        return None if average is None else new_price(average)
 
     def __repr__(self) -> str:
         average = self._outcome_row[10]
@@ -402,6 +405,21 @@ def outcomes_of(rows: Iterable[GroupRow]) -> list[AccountAdjustmentOutcome]:
     """Return the public objects of rows."""
     of = AccountAdjustmentOutcome._from_row
     return [of(group, row) for group, row in rows]
+
+
+def row_of(entry: AccountOutcomeEntry) -> OutcomeRow:
+    """Return an entry's values as a row."""
+    return entry._outcome_row
+
+
+def group_row_of(outcome: AccountAdjustmentOutcome) -> GroupRow:
+    """Return the policy group of an outcome, and its entry's values as a row."""
+    return outcome._group_id, outcome._outcome_row
+
+
+def pnl_row_of(outcome: AccountPnlOutcome) -> AccountPnlRow:
+    """Return the values of an account's P&L as a row."""
+    return outcome._pnl_row
 
 
 # --- reading single fields ----------------------------------------------------------------------

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.mutation import Mutation
 from openpit.pretrade.policy import PolicyDecision, PolicyPreTradeResult
-from openpit.pretrade.records import (
+from openpit.pretrade.policy_contract import AdjustmentEffect, ReportEffect, Verdict
+from openpit.pretrade.record_readers import (
     read_account_pnls,
     read_blocks,
     read_group_rows,
@@ -18,17 +19,16 @@ from openpit.pretrade.records import (
     read_mutations,
     read_rows,
 )
-from openpit.pretrade.records import read_rejects as read_reject_list
-from openpit.pretrade.results import PostTradeResult
-from openpit.pretrade.runtime import AdjustmentEffect, ReportEffect, Verdict
+from openpit.pretrade.record_readers import read_rejects as read_reject_list
+from openpit.pretrade.results import PostTradeResult, report_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
     from openpit.pretrade.outcomes import OutcomeRow
+    from openpit.pretrade.policy_contract import Finalizer
     from openpit.pretrade.rejects import Reject
-    from openpit.pretrade.runtime import Finalizer
 
 __all__ = [
     "read_adjustment_result",
@@ -114,7 +114,7 @@ def read_report_result(value: Any) -> ReportEffect | None:
             "bool True no longer maps to a synthetic account block"
         )
     if type(value) is PostTradeResult:
-        return ReportEffect(value._blocks, value._pnls, value._rows)
+        return ReportEffect(*report_rows(value))
     return ReportEffect(
         read_blocks(value.account_blocks),
         read_account_pnls(value.account_pnls),

@@ -253,6 +253,6 @@ def _token(value: object) -> int:
     return token
 
 
-# How the rest of the package makes what a program only reads: unchecked, as it comes.
+# Makers for the rest of the package, unchecked: a program is handed what they make.
 new_account_block = AccountBlock._of
 new_reject = Reject._of

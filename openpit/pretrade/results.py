@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
+from openpit.core.lock import copy_lock
 from openpit.core.opaque import Closed, Opaque
-from openpit.param.ids import AccountId
+from openpit.param.ids import AccountId, new_account_id
 from openpit.pretrade.outcomes import AccountPnlOutcome, outcomes_of
-from openpit.pretrade.records import read_account_pnls, read_blocks, read_group_rows
+from openpit.pretrade.record_readers import read_account_pnls, read_blocks, read_group_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,10 +33,13 @@ __all__ = [
     "PostTradeResult",
     "blocks_with_accounts",
     "new_account_adjustment_batch_result",
+    "new_account_block_outcomes",
     "new_drop_copy_result",
     "new_dry_run_report",
     "new_execute_result",
+    "new_policy_configuration_result",
     "new_post_trade_result",
+    "report_rows",
     "summary",
 ]
 
@@ -162,7 +166,7 @@ class DryRunReport(Opaque):
     @property
     def lock(self) -> Lock:
         """Prices that the reservation would lock; a fresh copy."""
-        return self._lock._copy()
+        return copy_lock(self._lock)
 
     @property
     def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
@@ -266,7 +270,7 @@ class AccountBlockOutcome(Opaque):
     @property
     def account_id(self) -> AccountId:
         """The account."""
-        return AccountId._of(self._account)
+        return new_account_id(self._account)
 
     @property
     def block(self) -> AccountBlock:
@@ -331,7 +335,7 @@ class PostTradeResult(Closed):
 
     Custom policies build it as well: all arguments are keyword-only iterables, and what stands for
     a block, a P&L or an adjustment is read by its attributes, with the errors of
-    :mod:`openpit.pretrade.records`.
+    :mod:`openpit.pretrade.record_readers`.
     """
 
     __module__ = "openpit.pretrade"
@@ -399,9 +403,21 @@ def blocks_with_accounts(result: PolicyConfigurationResult) -> Sequence[tuple[in
     return result._blocks
 
 
-# How the rest of the package makes what a program only reads: unchecked, as it comes.
+def report_rows(
+    result: PostTradeResult,
+) -> tuple[Sequence[AccountBlock], Sequence[AccountPnlRow], Sequence[GroupRow]]:
+    """Return what a policy says of a report: blocks, P&L and outcomes as they are kept."""
+    return result._blocks, result._pnls, result._rows
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
 new_account_adjustment_batch_result = AccountAdjustmentBatchResult._of
 new_drop_copy_result = DropCopyResult._of
 new_dry_run_report = DryRunReport._of
 new_execute_result = ExecuteResult._of
 new_post_trade_result = PostTradeResult._of
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_account_block_outcomes = AccountBlockOutcomes._of
+new_policy_configuration_result = PolicyConfigurationResult._of

@@ -86,5 +86,5 @@ class StartResult(Opaque):
         return summary("StartResult", self._request is not None, self._rejects)
 
 
-# How the rest of the package makes what a program only reads: unchecked, as it comes.
+# Makers for the rest of the package, unchecked: a program is handed what they make.
 new_start_result = StartResult._of

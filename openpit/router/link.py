@@ -48,27 +48,27 @@ class Entry:
     expected: Expected  # what may answer each of the commands
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
-        """Take the reply to one of the commands."""
+        """Handle the reply to one of the commands."""
         raise NotImplementedError
 
     def replied_run(self, link: ShardLink, kind: int, seq: int, count: int) -> None:
-        """Take one reply to several of the commands."""
+        """Handle one reply to several of the commands."""
         for number in range(seq, seq + count):
             self.replied(link, number, (kind, 1))
 
     def confirmed(self, link: ShardLink) -> None:
-        """Take that a batch of the router's own has been carried out."""
+        """Record that a batch of the router's own has been carried out."""
         raise NotImplementedError
 
     def hold_back(self, link: ShardLink, seq: int, count: int) -> None:
-        """Learn that replies to some of the commands have come, and will be delivered later."""
+        """Record that replies to some of the commands have come, and will be delivered later."""
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         """End without the replies that are missing: the shard is down."""
         raise NotImplementedError
 
     def sent(self) -> None:
-        """Learn that credit has come and the commands are on their way."""
+        """Record that credit has come and the commands are on their way."""
         self.is_sent = True
 
     def overloaded(self, link: ShardLink) -> None:

@@ -132,7 +132,7 @@ class Goodbye(Call):
         self.done = not shards
 
     def one_ended(self) -> None:
-        """Take that a shard has ended."""
+        """Record that a shard has ended."""
         self._open -= 1
         if not self._open:
             self.finish(None)
@@ -209,7 +209,7 @@ def let_go(books: Books, procedures: Procedures) -> None:
 
 
 def say_goodbye(books: Books, now: int, lose_all: Callable[[str], None]) -> Goodbye:
-    """Have every shard end, when it has answered what was sent before."""
+    """End every shard, when it has answered what was sent before."""
     goodbye = Goodbye(books, sum(link.is_up for link in books.links), lose_all)
     for link in books.links:
         was_up, was_stalled = link.is_up, link.is_stalled

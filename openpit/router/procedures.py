@@ -255,7 +255,7 @@ class WideCall(Call):
         return Ask(self, place, pack(command), now, question)
 
     def answered(self, place: int, answer: Answer | None) -> None:
-        """Take one answer; go on when it was the last one that was missing."""
+        """Record one answer; go on when it was the last one that was missing."""
         if self._is_stopped:
             return
         self._answers[place] = answer

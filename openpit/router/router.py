@@ -79,7 +79,7 @@ class Router:
         return self.link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
 
     def start(self, link: ShardLink, now: int, payload: bytes) -> Call:
-        """Have a worker load its engine; the call ends when the shard is up or has refused."""
+        """Load the engine in a worker; the call ends when the shard is up or has refused."""
         check_time(now)
         call = Start(link, self._ready, now)
         call.packed = pack_start((kinds.HELLO, len(self.links), payload))
@@ -87,7 +87,7 @@ class Router:
         return call
 
     def lose(self, link: ShardLink, why: str) -> None:
-        """Take that a worker has ended: checks in flight to it are denied, all else is unknown."""
+        """Record that a worker has ended: checks in flight are denied, all else is unknown."""
         if link.state in {ShardState.DOWN, ShardState.CLOSED}:
             return
         if link.is_stalled:
@@ -134,7 +134,7 @@ class Router:
         link.owed_drops.clear()
 
     def close(self, now: int) -> Call:
-        """Have every shard roll back what is open and end; nothing is accepted from now on.
+        """Roll back what is open on every shard and end it; nothing is accepted from now on.
 
         The call that this returns ends when all shards have.
         """
@@ -161,7 +161,7 @@ class Router:
             call.stop()
 
     def retire(self) -> None:
-        """Be closed without a word to the shards; whoever waits is told."""
+        """Close without a word to the shards; whoever waits is told."""
         self.books.is_closed = True
         self.books.stalled.clear()
         waiting, self.procedures.waiting = self.procedures.waiting, deque()
@@ -177,7 +177,7 @@ class Router:
             call.fail(closed())
 
     def abandon_shards(self) -> None:
-        """Be closed without a word to the shards: they are another process's."""
+        """Close without a word to the shards: they are another process's."""
         self.books.is_closed = True
         self.books.stalled.clear()
         for link in self.links:
@@ -215,7 +215,7 @@ class Router:
     # --- in --------------------------------------------------------------------------------------
 
     def receive(self, link: ShardLink, data: bytes) -> None:
-        """Take bytes of a shard's replies.
+        """Read bytes of a shard's replies.
 
         Raises:
             WireError: they are none. The face ends the worker and calls :meth:`lose`.

@@ -9,7 +9,6 @@ engine) is refused: a copy would be another thing, and making it may harm the or
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import enum
 import functools
@@ -21,7 +20,6 @@ import socket
 import subprocess
 import sys
 import threading
-from concurrent.futures import Executor, Future
 from contextlib import suppress
 from importlib import import_module
 from types import CodeType, FunctionType, GeneratorType, ModuleType
@@ -53,7 +51,7 @@ from openpit.wire.limits import START_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from openpit.pretrade.runtime import BuiltinPolicy
+    from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.wire.classes import Name
 
 __all__ = ["PolicyUnpickler", "dump_policies"]
@@ -74,10 +72,6 @@ _REFUSED: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (mmap.mmap, "mapped memory stays in its process"),
     (subprocess.Popen, "a child process stays with its parent"),
     (threading.Thread, "a thread stays in its process"),
-    (
-        (Executor, Future, asyncio.Future, asyncio.AbstractEventLoop),
-        "it works in its process alone",
-    ),
     (GeneratorType, "a generator cannot be copied: make it in the worker, at first use"),
     (
         (InProcess, EngineCore, Request, Reservation),
@@ -85,6 +79,7 @@ _REFUSED: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     ),
     (MarketDataBuilder, "a builder stays in its process"),
 )
+_WORKS_HERE: Final = "it works in its process alone"
 _REFUSED_BY_NAME: Final = {
     f"{package}.{name}": why
     for package in ("multiprocessing", "multiprocess")
@@ -95,8 +90,14 @@ _REFUSED_BY_NAME: Final = {
             "it would be removed with the worker: open it by its name in the worker, at first use",
         ),
     )
+} | {
+    "concurrent.futures._base.Executor": _WORKS_HERE,
+    "concurrent.futures._base.Future": _WORKS_HERE,
+    "_asyncio.Future": _WORKS_HERE,
+    "asyncio.futures.Future": _WORKS_HERE,
+    "asyncio.events.AbstractEventLoop": _WORKS_HERE,
 }
-"""Of modules that most programs have no other need to import."""
+"""Of modules that many programs, and most workers, have no other need to import."""
 
 _OF_SYSTEM: Final = tuple(
     [(sys, name) for name in ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")]
@@ -147,7 +148,7 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]  # dill ships no types
             elif obj is sys.modules:
                 self.save_reduce(getattr, (sys, "modules"), obj=obj)
             else:
-                pickle._Pickler.save_dict(self, obj)  # type: ignore[attr-defined]  # dill's base
+                pickle._Pickler.save_dict(self, obj)  # type: ignore[attr-defined]  # noqa: SLF001 - dill's base
             return True
         if isinstance(obj, ModuleType):
             self.save_reduce(import_module, (self._require(obj),), obj=obj)
@@ -188,7 +189,7 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]  # dill ships no types
             self._note(obj)
             return self._save_enum(obj)
         self._require(sys.modules[module], module)
-        pickle._Pickler.save_global(self, obj, name)  # type: ignore[attr-defined]  # dill's base
+        pickle._Pickler.save_global(self, obj, name)  # type: ignore[attr-defined]  # noqa: SLF001 - dill's base
         return True
 
     def _save_enum(self, obj: Any) -> bool:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.pretrade.runtime import BuiltinPolicy
+from openpit.pretrade.policy_contract import BuiltinPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,13 +9,24 @@ from weakref import WeakSet
 import multiprocess
 from multiprocess.process import _children as children
 
-from openpit.shards.spawning import TAKEN, WorkerProcess, pipe, widen
-from openpit.shards.worker import MALFORMED, main
+from openpit.shards.descriptors import close_own, identity_of
+from openpit.shards.spawning import (
+    TAKEN,
+    WorkerProcess,
+    commands_to_worker,
+    replies_of_worker,
+    widen,
+)
+from openpit.shards.worker import MALFORMED, PIPES_LOST, main
 
 __all__ = ["GONE", "PIPE_BYTES", "Worker", "refuse_unguarded_main"]
 
-PIPE_BYTES: Final = 1024 * 1024
-"""Size of each pipe: what an unprivileged process may ask for, 20,000 orders."""
+PIPE_BYTES: Final = 512 * 1024
+"""Size of each pipe: 10,000 orders.
+
+Half of what an unprivileged process may ask for: an unusual size, by which a pipe is told from
+those of others (see ``descriptors``).
+"""
 
 GONE: Final = -1
 """In place of a descriptor that was closed: its number may be a stranger's by now."""
@@ -44,7 +55,10 @@ def refuse_unguarded_main() -> None:
         raise RuntimeError(_DAEMONIC)
 
 
-_MEANINGS: Final = {MALFORMED: ": it was sent what is no command, see its stderr"}
+_MEANINGS: Final = {
+    MALFORMED: ": it was sent what is no command, see its stderr",
+    PIPES_LOST: ": a policy closed or replaced its pipes",
+}
 
 
 class Worker:
@@ -57,10 +71,9 @@ class Worker:
 
     __slots__ = (
         "__weakref__",
-        "_command",
         "_ending",
+        "_own",
         "_process",
-        "_reply",
         "command_fd",
         "number",
         "pid",
@@ -71,15 +84,14 @@ class Worker:
         self.number: Final = number
         self._process: Any = None  # until it has started, and when it is done with
         self._ending = ""
-        command_in, self._command = pipe()
+        command_in, self.command_fd = commands_to_worker()
         try:
-            self._reply, reply_out = pipe()
+            self.reply_fd, reply_out = replies_of_worker()
         except OSError:
-            self._command.close()
+            os.close(self.command_fd)
             command_in.close()
             raise
-        self.command_fd: int = self._command.fileno()
-        self.reply_fd: int = self._reply.fileno()
+        self._own = {fd: identity_of(fd) for fd in (self.command_fd, self.reply_fd)}
         _workers.add(self)
         process = WorkerProcess(
             target=main,
@@ -137,14 +149,14 @@ class Worker:
         process, self._process = self._process, None
         if process is not None:
             children.discard(process)
-            process._popen.close()
+            process._popen.close()  # noqa: SLF001 - multiprocess has no other way
         self.close_pipes()
 
     def close_pipes(self) -> None:
         """Close the router's ends, which ends a worker that is in its loop."""
         self.command_fd = self.reply_fd = GONE
-        self._command.close()
-        self._reply.close()
+        while self._own:
+            close_own(*self._own.popitem())
 
     def stop(self, seconds: float) -> None:
         """Close the pipes; end the process if it has not ended by itself in that time."""

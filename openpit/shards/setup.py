@@ -23,7 +23,7 @@ from openpit.wire.classes import load, share
 from openpit.wire.frames import command_in, head_of, messages_of, whose
 
 if TYPE_CHECKING:
-    from openpit.pretrade.runtime import BuiltinPolicy
+    from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.wire.frames import Frame, FrameReader
 
 __all__ = ["Hello", "read_hello", "start_shard"]

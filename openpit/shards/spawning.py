@@ -17,13 +17,15 @@ import signal
 from time import monotonic, sleep
 from typing import Any, Final
 
-from multiprocess import get_context, reduction, spawn, util
+from multiprocess import reduction, spawn, util
+from multiprocess.connection import Connection
 from multiprocess.context import SpawnProcess, set_spawning_popen
 from multiprocess.popen_spawn_posix import Popen
 
+from openpit.shards.descriptors import Identity, close_own, identity_of
 from openpit.shards.preparing import preparation
 
-__all__ = ["TAKEN", "WorkerProcess", "pipe", "widen"]
+__all__ = ["TAKEN", "WorkerProcess", "commands_to_worker", "replies_of_worker", "widen"]
 
 TAKEN: Final = 256
 """Exit code of a process that somebody else has waited for; no process can end with it."""
@@ -75,7 +77,8 @@ class _Popen(Popen):  # type: ignore[misc]  # multiprocess ships no types
             finally:
                 os.close(told)  # held here, it would hide that the process has ended
             self._watch()
-            self.finalizer = util.Finalize(self, _close, (self.death,))
+            death = None if self.death is None else (self.death, identity_of(self.death))
+            self.finalizer = util.Finalize(self, _close, (death,))
             try:
                 _tell(telling, file.getbuffer(), self, self._seconds)
             except BaseException:
@@ -156,10 +159,16 @@ class WorkerProcess(SpawnProcess):  # type: ignore[misc]  # as above
         return _Popen(process, process.seconds)
 
 
-def pipe() -> tuple[Any, Any]:
-    """Return the reading and the writing end of a new pipe, as connections to be passed on."""
-    ends: tuple[Any, Any] = get_context("spawn").Pipe(duplex=False)
-    return ends
+def commands_to_worker() -> tuple[Any, int]:
+    """Return a new pipe: the worker's end as a connection to be passed on, and the other one."""
+    reading, writing = os.pipe()
+    return Connection(reading, writable=False), writing
+
+
+def replies_of_worker() -> tuple[int, Any]:
+    """Return a new pipe, as above: the other end, and the worker's."""
+    reading, writing = os.pipe()
+    return reading, Connection(writing, readable=False)
 
 
 def _keeping_to_itself(command: list[str], fds: list[int]) -> list[str]:
@@ -203,6 +212,6 @@ def _tell(fd: int, data: memoryview, process: _Popen, seconds: float) -> None:
             return
 
 
-def _close(fd: int | None) -> None:
-    if fd is not None:
-        os.close(fd)
+def _close(death: tuple[int, Identity] | None) -> None:
+    if death is not None:
+        close_own(*death)

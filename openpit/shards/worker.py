@@ -16,6 +16,7 @@ import traceback
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from openpit.errors import WireError
+from openpit.shards.descriptors import is_still, mark_of
 from openpit.shards.setup import read_hello, start_shard
 from openpit.wire import kinds
 from openpit.wire.frames import FrameReader, pack, reply_frame
@@ -41,6 +42,9 @@ one order. Between looks the processor goes to whoever else wants it.
 
 MALFORMED: Final = 76
 """Exit code of a worker that was sent what is no command; ``EX_PROTOCOL`` of sysexits.h."""
+
+PIPES_LOST: Final = 74
+"""Exit code of a worker whose pipes a policy has closed or replaced; ``EX_IOERR`` of sysexits.h."""
 
 FEW_BYTES: Final = 512
 """Commands that were this few came one at a time: the next may follow at once."""
@@ -129,11 +133,17 @@ def _freeze() -> None:
 
 def _loop(core: ShardCore, replies: bytes, command_fd: int, reply_fd: int) -> None:
     poller = select.poll()
+    # The engine's own code closes nothing; a user's policy may, and what it runs.
+    marks = (mark_of(command_fd), mark_of(reply_fd)) if core.engine.has_custom else None
     poller.register(command_fd, select.POLLIN)
     data = b""
     while not core.closed:
         if _state.is_copy:
             _end_copy()
+        if marks is not None and not (
+            is_still(command_fd, marks[0]) and is_still(reply_fd, marks[1])
+        ):
+            _end_without_pipes(core)
         if replies:
             _write(reply_fd, replies)
             if len(data) < FEW_BYTES:
@@ -161,6 +171,13 @@ def _end_copy() -> NoReturn:
     """
     os.write(2, b"openpit: a process that a policy forked came back from it, and was ended\n")
     os._exit(1)
+
+
+def _end_without_pipes(core: ShardCore) -> NoReturn:
+    """End a worker whose pipes are none any more: replies must not go into a stranger's file."""
+    text = "a policy has closed the worker's pipes, or put files of its own in their place"
+    print(f"openpit: shard {core.number} ends: {text}", file=sys.stderr, flush=True)  # noqa: T201 - its last words
+    sys.exit(PIPES_LOST)
 
 
 def _leave_if_routerless(_: int, frame: FrameType | None) -> None:

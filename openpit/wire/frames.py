@@ -266,7 +266,7 @@ class FrameReader:
         self._limit = limit
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Take bytes; return the frames that are complete now, in order.
+        """Add bytes; return the frames that are complete now, in order.
 
         Raises:
             WireError: the bytes are no frames. The reader is of no use any more.

@@ -187,6 +187,8 @@ def test_strict_stops_at_the_first_bad_line(tmp_path: Path) -> None:
     assert result.exit_code == Exit.BAD_LINE
     assert result.stderr.count("line 2: not JSON: Expecting value at column 1\n") == 1
     assert f"Error: stopped at the first bad line, --strict: {path}: line 2: " in result.stderr
+    assert (result.stdout + result.stderr).count("not JSON") == 1
+    assert "bad lines: 1 (the replay stopped there)" in rows(result.stdout)
     part = tmp_path / "decisions.jsonl.part"
     assert f"the decisions until then are in {part}\n" in result.stderr
     assert len(part.read_text().splitlines()) == 1

@@ -28,7 +28,7 @@ from openpit.loadtest.report import as_document
 from openpit.loadtest.workload import DEFAULT_WORKLOAD
 
 if TYPE_CHECKING:
-    from openpit.loadtest.session import Request
+    from openpit.loadtest.session import LoadRequest
 
 pytestmark = pytest.mark.one_python
 
@@ -239,19 +239,19 @@ def test_killing_it_leaves_nothing() -> None:
 
 
 @pytest.fixture
-def requests(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
-    """The requests of calls that hold no test and report what the fixture's report says."""
-    kept: list[Request] = []
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[LoadRequest]:
+    """The requests of calls that run no test and report what the fixture's report says."""
+    kept: list[LoadRequest] = []
 
-    def hold(request: Request, *_: object) -> tuple[Any, list[Any]]:
+    def run_load(request: LoadRequest, *_: object) -> tuple[Any, list[Any]]:
         kept.append(request)
         return report_of(), [fold([1]), fold([2])]
 
-    monkeypatch.setattr(session, "hold", hold)
+    monkeypatch.setattr(session, "run_load", run_load)
     return kept
 
 
-def test_the_defaults(requests: list[Request]) -> None:
+def test_the_defaults(requests: list[LoadRequest]) -> None:
     assert run().exit_code == Exit.OK
 
     (request,) = requests
@@ -270,7 +270,7 @@ def test_the_defaults(requests: list[Request]) -> None:
     )
 
 
-def test_options_reach_the_plan(requests: list[Request], tmp_path: Path) -> None:
+def test_options_reach_the_plan(requests: list[LoadRequest], tmp_path: Path) -> None:
     (tmp_path / "limits.toml").write_text("[order_validation]\n")
     (tmp_path / "load.toml").write_text("[symbols]\ncount = 3\n")
 
@@ -322,7 +322,7 @@ def test_policies_may_lie_in_the_working_directory(
     )
 
 
-def test_a_closed_loop(requests: list[Request]) -> None:
+def test_a_closed_loop(requests: list[LoadRequest]) -> None:
     assert run("--in-flight", 64).exit_code == Exit.OK
 
     assert requests[0].plan.in_flight == 64
@@ -352,7 +352,9 @@ def test_a_closed_loop(requests: list[Request]) -> None:
         (("--baseline", "other"), "'other' is not one of 'in-process', 'reference'"),
     ],
 )
-def test_usage_errors(requests: list[Request], options: tuple[object, ...], message: str) -> None:
+def test_usage_errors(
+    requests: list[LoadRequest], options: tuple[object, ...], message: str
+) -> None:
     result = run(*options)
 
     assert result.exit_code == Exit.USAGE
@@ -360,7 +362,7 @@ def test_usage_errors(requests: list[Request], options: tuple[object, ...], mess
     assert requests == []
 
 
-def test_files_that_are_wrong(requests: list[Request], tmp_path: Path) -> None:
+def test_files_that_are_wrong(requests: list[LoadRequest], tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.toml"
     wrong.write_text("[order]\n")
     binary = tmp_path / "binary.toml"
@@ -401,7 +403,7 @@ def test_an_engine_that_does_not_start() -> None:
     assert "ShardStartError" in result.stderr
 
 
-def test_a_reference_that_is_not_there(requests: list[Request], tmp_path: Path) -> None:
+def test_a_reference_that_is_not_there(requests: list[LoadRequest], tmp_path: Path) -> None:
     result = run("--baseline", "reference", "--reference", tmp_path)
 
     assert result.exit_code == Exit.NOT_FOUND
@@ -418,7 +420,7 @@ def test_packages_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "the load test is an extra of openpit-sharded, [loadtest]" in result.stderr
 
 
-def test_a_report_that_cannot_be_written(requests: list[Request]) -> None:
+def test_a_report_that_cannot_be_written(requests: list[LoadRequest]) -> None:
     result = run("--json", "/dev/full")
 
     assert len(requests) == 1
@@ -429,7 +431,7 @@ def test_a_report_that_cannot_be_written(requests: list[Request]) -> None:
 
 @pytest.mark.parametrize("option", ["--json", "--html", "--png", "--hgrm"])
 def test_a_folder_that_cannot_be_made_is_told_before_the_run(
-    requests: list[Request], tmp_path: Path, option: str
+    requests: list[LoadRequest], tmp_path: Path, option: str
 ) -> None:
     (tmp_path / "file").touch()
 
@@ -440,7 +442,7 @@ def test_a_folder_that_cannot_be_made_is_told_before_the_run(
     assert f"cannot write {tmp_path}/file/folder/report: " in result.stderr
 
 
-def test_the_folders_of_the_files_are_made(requests: list[Request], tmp_path: Path) -> None:
+def test_the_folders_of_the_files_are_made(requests: list[LoadRequest], tmp_path: Path) -> None:
     out = tmp_path / "new" / "report.json"
 
     assert run("--json", out).exit_code == Exit.OK
@@ -448,7 +450,7 @@ def test_the_folders_of_the_files_are_made(requests: list[Request], tmp_path: Pa
 
 
 def test_without_chromium_there_is_no_picture(
-    requests: list[Request], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    requests: list[LoadRequest], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
@@ -461,7 +463,7 @@ def test_without_chromium_there_is_no_picture(
 
 def test_a_requirement_that_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     report = report_of(missed=["required p99<1ms, found 3.000 ms"])
-    monkeypatch.setattr(session, "hold", lambda *_: (report, []))
+    monkeypatch.setattr(session, "run_load", lambda *_: (report, []))
 
     result = run("--require", "p99<1ms")
 
@@ -474,7 +476,7 @@ def test_what_is_worst_decides_the_exit_code(monkeypatch: pytest.MonkeyPatch) ->
     invalid, _ = run_of(invalid="late")
     lost, _ = run_of(judgement=Judgement(0, 0, 9, "", []), invalid="gone", lost={0: "gone"})
     reports = iter([report_of(run=each, missed=["x"]) for each in (lost, wrong, invalid)])
-    monkeypatch.setattr(session, "hold", lambda *_: (next(reports), []))
+    monkeypatch.setattr(session, "run_load", lambda *_: (next(reports), []))
 
     assert run().exit_code == Exit.SHARD_DIED
     assert run().exit_code == Exit.WRONG
@@ -485,7 +487,7 @@ def test_what_is_worst_decides_the_exit_code(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_workload_prints_a_file_that_loadtest_takes(
-    requests: list[Request], tmp_path: Path
+    requests: list[LoadRequest], tmp_path: Path
 ) -> None:
     printed = run("workload")
     path = tmp_path / "workload.toml"
@@ -572,7 +574,7 @@ def test_compare_reads_one_report_from_stdin(tmp_path: Path) -> None:
     assert "cannot all be -: there is one stdin" in twice.stderr
 
 
-def test_the_report_for_machines_goes_to_stdout(requests: list[Request]) -> None:
+def test_the_report_for_machines_goes_to_stdout(requests: list[LoadRequest]) -> None:
     result = run("--json", "-", "--runs", 3)
 
     assert result.exit_code == Exit.OK
@@ -584,7 +586,7 @@ def test_the_report_for_machines_goes_to_stdout(requests: list[Request]) -> None
     assert request.invocation.command_line == ["openpit", "loadtest", "--json", "-", "--runs", "3"]
 
 
-def test_one_thing_goes_to_stdout(requests: list[Request], tmp_path: Path) -> None:
+def test_one_thing_goes_to_stdout(requests: list[LoadRequest], tmp_path: Path) -> None:
     both, folder = run("--json", "-", "--html", "-"), run("--hgrm", "-")
     same = run("--json", tmp_path / "a", "--html", tmp_path / "a")
 
@@ -595,7 +597,7 @@ def test_one_thing_goes_to_stdout(requests: list[Request], tmp_path: Path) -> No
     assert requests == []
 
 
-def test_the_workload_comes_from_stdin(requests: list[Request]) -> None:
+def test_the_workload_comes_from_stdin(requests: list[LoadRequest]) -> None:
     result = CliRunner().invoke(
         main, ["loadtest", "--workload", "-"], input="[symbols]\ncount = 3\n"
     )

@@ -76,6 +76,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory, flow: Path) -> bytes:
     return found
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("shards", [1, 2, 4])
 @pytest.mark.parametrize("batch", [1, 3, 1024])
 def test_decisions_depend_neither_on_shards_nor_on_batches(

@@ -20,7 +20,7 @@ import openpit
 from openpit.faces.aio.engine import AsyncShardedEngine
 from openpit.faces.aio.handles import ASYNC
 from openpit.faces.embedded import EngineBuilder, ReadyShardedEngineBuilder
-from openpit.faces.feeds import Feed
+from openpit.faces.market_feeds import Feed
 from openpit.pretrade.policies.order_size_limit import OrderSizeLimitPolicy
 from openpit.pretrade.policies.order_validation import OrderValidationPolicy
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy

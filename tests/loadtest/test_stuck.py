@@ -14,7 +14,7 @@ from openpit.loadtest.measure import Run, measure
 from openpit.loadtest.oracle import find_truth
 from openpit.loadtest.plan import SECOND, Plan
 from openpit.loadtest.policies import POLICIES
-from openpit.loadtest.session import Request, hold
+from openpit.loadtest.session import LoadRequest, run_load
 from openpit.loadtest.workload import load_workload
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def test_the_oracle_is_stuck() -> None:
 # --- the stages of a test --------------------------------------------------------------------
 
 
-def hold_stages(**wanted: Any) -> tuple[Any, list[str]]:
+def run_stages(**wanted: Any) -> tuple[Any, list[str]]:
     stages = []
 
     @contextmanager
@@ -113,12 +113,12 @@ def hold_stages(**wanted: Any) -> tuple[Any, list[str]]:
         yield lambda _: None
 
     plan = plan_of("StopsAtOnce", orders=200, rate=200.0)
-    report, _ = hold(Request(plan, "stops", **wanted), stage)
+    report, _ = run_load(LoadRequest(plan, "stops", **wanted), stage)
     return report, stages
 
 
 def test_a_stuck_shard_ends_the_test_after_its_run() -> None:
-    report, stages = hold_stages(runs=3)
+    report, stages = run_stages(runs=3)
 
     assert stages == ["run 1 of 3"]
     assert report.lost == report.run.invalid
@@ -128,7 +128,7 @@ def test_a_stuck_shard_ends_the_test_after_its_run() -> None:
 
 
 def test_a_stuck_shard_ends_the_ladder_and_its_step_is_reported() -> None:
-    report, stages = hold_stages(has_ladder=True, step_seconds=1.0)
+    report, stages = run_stages(has_ladder=True, step_seconds=1.0)
 
     assert stages == ["ladder, 200 orders/s"]
     assert report.ladder is None

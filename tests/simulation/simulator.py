@@ -21,7 +21,7 @@ from stations import HANDLES, Cancelled, Face, Register, Shard
 import openpit
 from openpit.errors import WireError
 from openpit.faces.aio.engine import AsyncShardedEngine
-from openpit.faces.feeds import Feed
+from openpit.faces.market_feeds import Feed
 from openpit.router.lifecycle import ShardState
 from openpit.router.own_commands import let_go
 

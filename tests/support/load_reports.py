@@ -8,7 +8,7 @@ from typing import Any
 
 from openpit.loadtest.figures import figures_of
 from openpit.loadtest.histograms import curve, fold, latency_of, merged
-from openpit.loadtest.ladder import Ladder, Step, Verdict
+from openpit.loadtest.ladder import Ladder, Step, StepOutcome
 from openpit.loadtest.measure import ProcessFigures, Run
 from openpit.loadtest.oracle import Judgement, Truth
 from openpit.loadtest.plan import Plan
@@ -94,9 +94,9 @@ def ladder() -> Ladder:
     """Carried at 10 and 20 orders per second, too slow for 40."""
     late = latency_of(fold([9 * MS, 900 * MS]))
     steps = [
-        Step(10.0, 10.0, latency_of(fold([MS])), 0.01, MS, Verdict.CARRIED.value, 10.1),
-        Step(20.0, 19.9, latency_of(fold([2 * MS])), 0.01, MS, Verdict.CARRIED.value, 20.2),
-        Step(40.0, 25.0, late, 3.0, MS, Verdict.BEHIND.value, 39.8),
+        Step(10.0, 10.0, latency_of(fold([MS])), 0.01, MS, StepOutcome.CARRIED.value, 10.1),
+        Step(20.0, 19.9, latency_of(fold([2 * MS])), 0.01, MS, StepOutcome.CARRIED.value, 20.2),
+        Step(40.0, 25.0, late, 3.0, MS, StepOutcome.BEHIND.value, 39.8),
     ]
     return Ladder(steps, 20.0, is_knee_certain=True)
 

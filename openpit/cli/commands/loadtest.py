@@ -251,7 +251,7 @@ def command(context: click.Context, /, **options: Any) -> None:
         request = request_of(options, invocation_of(context))
         machine = check_outputs(options)
         with redirect_stdout(sys.stderr):  # what policies print is no part of the report
-            report, histograms = session.hold(request, _stage, tell)
+            report, histograms = session.run_load(request, _stage, tell)
     except ConfigError as error:
         raise ExitError(Exit.BAD_CONFIG, str(error)) from None
     except failed as error:

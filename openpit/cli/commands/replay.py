@@ -17,7 +17,7 @@ import click
 from openpit.cli import flows, lobster
 from openpit.cli.config import load
 from openpit.cli.defaults import DEFAULT_CONFIG
-from openpit.cli.document import Call, as_document
+from openpit.cli.document import ReplaySetting, as_document
 from openpit.cli.exits import STREAMS, Exit, ExitError, listed
 from openpit.cli.files import check_place, opened, refuse_overwriting, write_whole
 from openpit.cli.inputs import text_of, told
@@ -164,7 +164,7 @@ def command(
     """
     read = _reader(flow, format_, accounts, symbol)
     machine = _check(flow, config, {"--out": out, "--json": json_})
-    begun = Call(invocation_of(context), cores() if shards is None else shards, batch)
+    begun = ReplaySetting(invocation_of(context), cores() if shards is None else shards, batch)
     gc.set_threshold(*GC_THRESHOLDS)
     shards = begun.shards
     clock = FlowClock()

@@ -184,11 +184,13 @@ class AsyncDriver(Driver):
                 port.send(self.router)
                 if port.has_backlog and not had_backlog:
                     self._loop.add_writer(port.command_fd, self._writable, port)
+                if port.is_over:
+                    self._unwatch(port)
         if self.router.books.woken:
             self._wake()
 
     def readable(self, place: int) -> None:
-        """Take the replies of the shard at a place of the list."""
+        """Read the replies of the shard at a place of the list."""
         if self.router.books.is_torn:
             self._mend()
         port = self._ports[place]
@@ -279,7 +281,7 @@ class AsyncDriver(Driver):
     # --- shards --------------------------------------------------------------------------------
 
     async def start(self, payload: bytes, deadline: float, seconds: float) -> None:
-        """Have all workers load their engine, by a moment; raise ShardStartError if one cannot."""
+        """Load the engine in all workers, by a moment; raise ShardStartError if one cannot."""
         router = self.router
         calls = [router.start(link, self.clock(), payload) for link in router.links]
         self._flush()
@@ -316,9 +318,9 @@ class AsyncDriver(Driver):
             self._loop.call_soon(self._flush)
         for port in self._ports:
             if port.link.in_flight > MARKET_BACKLOG:
-                self._hold_back_quotes(port)
+                self._let_catch_up(port)
 
-    def _hold_back_quotes(self, port: Port) -> None:
+    def _let_catch_up(self, port: Port) -> None:
         """Let a shard catch up with its quotes; give it up if it takes none.
 
         This does block the loop: whoever pushes that many quotes in one turn has it blocked anyway.
@@ -407,7 +409,7 @@ class AsyncDriver(Driver):
                 self._loop.remove_reader(port.death_fd)
 
     def retire(self) -> bool:
-        """Be closed at once, and use no descriptor any more; tell whether the loop polls none."""
+        """Close at once, and use no descriptor any more; return whether the loop polls none."""
         router, loop = self.router, self._loop
         self._kill_stalled()
         router.retire()
@@ -432,7 +434,7 @@ class AsyncDriver(Driver):
         self._wake()
 
     def disown(self) -> None:
-        """Be closed, in a forked copy of this process; its loop is the other's still."""
+        """Close, in a forked copy of this process; its loop is the other's still."""
         self._disown_workers()
         self._ends.forget()
 

@@ -8,8 +8,8 @@ from openpit.client.orders import timed
 from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
 from openpit.engine.arguments import checked_adjustments
-from openpit.faces.aio.accounts import AsyncShardedAccounts
-from openpit.faces.aio.settings import AsyncShardedConfigurator
+from openpit.faces.aio.accounts import AsyncShardedAccounts, new_async_sharded_accounts
+from openpit.faces.aio.settings import AsyncShardedConfigurator, new_async_sharded_configurator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from openpit.router.router import Router
     from openpit.router.stats import ShardStats
 
-__all__ = ["AsyncShardedEngine"]
+__all__ = ["AsyncShardedEngine", "new_async_sharded_engine"]
 
 
 class AsyncShardedEngine(Opaque):
@@ -162,7 +162,7 @@ class AsyncShardedEngine(Opaque):
         return call.result()  # type: ignore[no-any-return]  # the list of results
 
     async def _go_on(self, call: ExecuteMany) -> None:
-        """Have the orders without account id judged: each depends on all accounts, and runs alone.
+        """Execute the orders without account id: each depends on all accounts, and runs alone.
 
         A function of its own: see the end of the docstring of ``engine/finalize.py``.
         """
@@ -213,11 +213,11 @@ class AsyncShardedEngine(Opaque):
 
     def accounts(self) -> AsyncShardedAccounts:
         """Return a handle on groups, blocks and currencies; it outlives this object."""
-        return AsyncShardedAccounts._of(self._driver)
+        return new_async_sharded_accounts(self._driver)
 
     def configure(self) -> AsyncShardedConfigurator:
         """Return a handle on the policies' settings; it outlives this object."""
-        return AsyncShardedConfigurator._of(self._driver, self)
+        return new_async_sharded_configurator(self._driver, self)
 
     # --- shards --------------------------------------------------------------------------------
 
@@ -254,3 +254,7 @@ class AsyncShardedEngine(Opaque):
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_async_sharded_engine = AsyncShardedEngine._of

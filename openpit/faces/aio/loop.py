@@ -16,14 +16,14 @@ LEAVE_SECONDS: Final = 1.0
 
 
 def forget(loop: asyncio.AbstractEventLoop, descriptors: list[int]) -> None:
-    """Poll these descriptors no more."""
+    """Stop polling these descriptors."""
     for fd in descriptors:
         loop.remove_reader(fd)
         loop.remove_writer(fd)
 
 
 def let_go(loop: asyncio.AbstractEventLoop, thread: int, descriptors: list[int]) -> None:
-    """Have the loop of an engine that nobody holds any more forget its descriptors."""
+    """Remove the descriptors of an engine that nobody has any more from its loop."""
     if loop.is_closed():
         return
     if get_ident() == thread or not loop.is_running():
@@ -40,14 +40,14 @@ def let_go(loop: asyncio.AbstractEventLoop, thread: int, descriptors: list[int])
 
 
 def readable(driver: weakref.ref[Any], place: int) -> None:
-    """Have an engine's driver, if there is one still, read the replies of a shard."""
+    """Read the replies of a shard, if the engine's driver is still there."""
     this = driver()
     if this is not None:
         this.readable(place)
 
 
 def ended(driver: weakref.ref[Any], place: int) -> None:
-    """Have an engine's driver, if there is one still, give up a shard whose worker has ended."""
+    """Give up a shard whose worker has ended, if the engine's driver is still there."""
     this = driver()
     if this is not None:
         this.ended(place)

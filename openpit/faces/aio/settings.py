@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from openpit.client.settings import Blocks, SettingCalls
 from openpit.core.opaque import Opaque
-from openpit.pretrade.results import AccountBlockOutcomes, PolicyConfigurationResult
+from openpit.pretrade.results import (
+    AccountBlockOutcomes,
+    PolicyConfigurationResult,
+    new_account_block_outcomes,
+    new_policy_configuration_result,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +22,7 @@ if TYPE_CHECKING:
     from openpit.pretrade import PnlHaltReason
     from openpit.pretrade import policies as settings
 
-__all__ = ["AsyncShardedConfigurator"]
+__all__ = ["AsyncShardedConfigurator", "new_async_sharded_configurator"]
 
 
 class AsyncShardedConfigurator(Opaque):
@@ -145,7 +150,7 @@ class AsyncShardedConfigurator(Opaque):
         blocks: Blocks = await self._driver.run(
             self._calls.of_all, "spot_funds_pnl_bounds_killswitch", name, values
         )
-        return AccountBlockOutcomes._of(blocks)
+        return new_account_block_outcomes(blocks)
 
     async def set_spot_funds_account_pnl(
         self, name: str, *, account: AccountId, state: Pnl | PnlHaltReason
@@ -155,4 +160,8 @@ class AsyncShardedConfigurator(Opaque):
         blocks: Blocks | None = await self._driver.run(
             self._calls.of_account, "set_spot_funds_account_pnl", name, values
         )
-        return PolicyConfigurationResult._of(blocks or [])
+        return new_policy_configuration_result(blocks or [])
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_async_sharded_configurator = AsyncShardedConfigurator._of

@@ -12,7 +12,7 @@ from openpit.core.opaque import Opaque
 from openpit.engine.accounts import group_tier, group_value
 from openpit.engine.registry import admin_block
 from openpit.param.classes import is_of
-from openpit.param.ids import AccountGroupId
+from openpit.param.ids import AccountGroupId, new_account_group_id
 from openpit.param.refusals import not_an_instance
 from openpit.param.words import plain_text
 from openpit.pretrade.rejects import AccountBlock
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from openpit.param.ids import AccountId, Asset
 
-__all__ = ["ShardedAccounts"]
+__all__ = ["ShardedAccounts", "new_sharded_accounts"]
 
 
 class ShardedAccounts(Opaque):
@@ -66,7 +66,7 @@ class ShardedAccounts(Opaque):
     def group_of(self, account: AccountId) -> AccountGroupId | None:
         """Return the account's group; None for the default group."""
         number = self._driver.run(self._calls.of_account, account, "group_of")
-        return None if number is None else AccountGroupId._of(number)
+        return None if number is None else new_account_group_id(number)
 
     # --- currencies ----------------------------------------------------------------------------
 
@@ -145,3 +145,7 @@ class ShardedAccounts(Opaque):
         self._driver.run(
             self._calls.of_all, "replace_group_block_reason", group_value(group), checked
         )
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_sharded_accounts = ShardedAccounts._of

@@ -9,13 +9,12 @@ are given up by the next call.
 
 from __future__ import annotations
 
-import os
 from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.faces.blocking.turns import Bystander, Turns
-from openpit.faces.interrupts import hold, release
+from openpit.faces.interrupts import release, shield
 from openpit.faces.news import tell
 from openpit.shards.worker import LOOKS, await_ready
 from openpit.wire.limits import MARKET_BACKLOG
@@ -48,7 +47,7 @@ class BlockingDriver(Turns):
         router = self.router
         call: Call | None = None
         try:
-            is_held = hold()
+            is_shielded = shield()
             try:
                 with self._lock:
                     if router.books.is_torn:
@@ -74,7 +73,7 @@ class BlockingDriver(Turns):
                     self.abandon(call)
                 raise
             finally:
-                if is_held:
+                if is_shielded:
                     release()
             if router.books.news:
                 tell(router, self._on_shard_down)
@@ -92,7 +91,7 @@ class BlockingDriver(Turns):
         if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
             raise nested()
         try:
-            is_held = hold()
+            is_shielded = shield()
             try:
                 with self._lock:
                     call = self._begin(method, *arguments)
@@ -104,7 +103,7 @@ class BlockingDriver(Turns):
                     self.abandon(call)
                     raise
             finally:
-                if is_held:
+                if is_shielded:
                     release()
             if self.router.books.news:
                 tell(self.router, self._on_shard_down)
@@ -146,7 +145,7 @@ class BlockingDriver(Turns):
     # --- shards --------------------------------------------------------------------------------
 
     def start(self, payload: bytes, deadline: float, seconds: float) -> None:
-        """Have all workers load their engine, by a moment; raise ShardStartError if one cannot."""
+        """Load the engine in all workers, by a moment; raise ShardStartError if one cannot."""
         router = self.router
         with self._lock:
             calls = [router.start(link, self.clock(), payload) for link in router.links]
@@ -165,7 +164,7 @@ class BlockingDriver(Turns):
         """Send a change of market data to every shard, ahead of the next order."""
         if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
             raise nested()
-        is_held = hold()
+        is_shielded = shield()
         try:
             with self._lock:
                 router = self.router
@@ -178,19 +177,19 @@ class BlockingDriver(Turns):
                 if is_due:
                     self._send()
             if is_due:
-                self._hold_back_all_quotes()
+                self._let_all_catch_up()
             if self.router.books.news:
                 tell(self.router, self._on_shard_down)
         finally:
-            if is_held:
+            if is_shielded:
                 release()
 
-    def _hold_back_all_quotes(self) -> None:
+    def _let_all_catch_up(self) -> None:
         for port in self._ports:
             if port.link.in_flight > MARKET_BACKLOG:
-                self._hold_back_quotes(port)
+                self._let_catch_up(port)
 
-    def _hold_back_quotes(self, port: Port) -> None:
+    def _let_catch_up(self, port: Port) -> None:
         """Wait for a shard that has too many quotes before it; give it up if it takes none."""
         link = port.link
         if link.is_stalled:  # what it misses, it misses for ever
@@ -213,7 +212,7 @@ class BlockingDriver(Turns):
         """Return a picture of every shard, with what the pipes have to say by now."""
         if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
             raise nested()
-        is_held = hold()
+        is_shielded = shield()
         try:
             with self._lock:
                 if not self.router.books.is_closed:
@@ -222,7 +221,7 @@ class BlockingDriver(Turns):
                     self._hand_over()
                 pictures = [link.stats() for link in self.router.links]
         finally:
-            if is_held:
+            if is_shielded:
                 release()
         if self.router.books.news:
             tell(self.router, self._on_shard_down)
@@ -235,7 +234,7 @@ class BlockingDriver(Turns):
         """
         if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
             raise nested()
-        is_held = hold()
+        is_shielded = shield()
         try:
             with self._lock:
                 router = self.router
@@ -253,11 +252,11 @@ class BlockingDriver(Turns):
             self._end_feeds()
             self._ends.run()
         finally:
-            if is_held:
+            if is_shielded:
                 release()
 
     def retire(self) -> bool:
-        """Be closed at once, and use no descriptor any more; tell whether no thread polls one.
+        """Close at once, and use no descriptor any more; return whether no thread polls one.
 
         A thread may be in a call still: it is told, and leaves.
         """
@@ -269,7 +268,7 @@ class BlockingDriver(Turns):
                 self._unwatch(port)
                 port.close()
             self._hand_over()
-            if self._reader is not None and self._ends.descriptors:
+            if self._reader is not None:
                 self._wake_reader()
         gone = Bystander(self.router.books, lambda: self._reader is None)
         self._wait_for(gone, LEAVE_SECONDS)
@@ -281,7 +280,7 @@ class BlockingDriver(Turns):
                 self._give_up(port, f"no answer within {self._timeout:g} s")
 
     def disown(self) -> None:
-        """Be closed, in a forked copy of this process."""
+        """Close, in a forked copy of this process."""
         self._lock = RLock()
         self._reader = None
         self._followers.clear()
@@ -291,8 +290,7 @@ class BlockingDriver(Turns):
     def discard(self) -> None:
         """Close what this face itself has opened; for an engine that was never built."""
         self._ends.forget()
-        while self._ends.descriptors:
-            os.close(self._ends.descriptors.pop())
+        self._ends.close_descriptors()
 
 
 def nested() -> RuntimeError:

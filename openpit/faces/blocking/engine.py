@@ -10,8 +10,8 @@ from openpit.client.orders import timed
 from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
 from openpit.engine.arguments import checked_adjustments
-from openpit.faces.blocking.accounts import ShardedAccounts
-from openpit.faces.blocking.settings import ShardedConfigurator
+from openpit.faces.blocking.accounts import ShardedAccounts, new_sharded_accounts
+from openpit.faces.blocking.settings import ShardedConfigurator, new_sharded_configurator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from openpit.router.router import Router
     from openpit.router.stats import ShardStats
 
-__all__ = ["ShardedEngine"]
+__all__ = ["ShardedEngine", "new_sharded_engine"]
 
 
 class ShardedEngine(Opaque):
@@ -162,7 +162,7 @@ class ShardedEngine(Opaque):
         return call.result()  # type: ignore[no-any-return]  # the list of results
 
     def _go_on(self, call: ExecuteMany) -> None:
-        """Have the orders without account id judged: each depends on all accounts, and runs alone.
+        """Execute the orders without account id: each depends on all accounts, and runs alone.
 
         A function of its own: see the end of the docstring of ``engine/finalize.py``.
         """
@@ -213,11 +213,11 @@ class ShardedEngine(Opaque):
 
     def accounts(self) -> ShardedAccounts:
         """Return a handle on groups, blocks and currencies; it outlives this object."""
-        return ShardedAccounts._of(self._driver)
+        return new_sharded_accounts(self._driver)
 
     def configure(self) -> ShardedConfigurator:
         """Return a handle on the policies' settings; it outlives this object."""
-        return ShardedConfigurator._of(self._driver, self)
+        return new_sharded_configurator(self._driver, self)
 
     # --- shards --------------------------------------------------------------------------------
 
@@ -254,3 +254,7 @@ class ShardedEngine(Opaque):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_sharded_engine = ShardedEngine._of

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from openpit.client.settings import Blocks, SettingCalls
 from openpit.core.opaque import Opaque
-from openpit.pretrade.results import AccountBlockOutcomes, PolicyConfigurationResult
+from openpit.pretrade.results import (
+    AccountBlockOutcomes,
+    PolicyConfigurationResult,
+    new_account_block_outcomes,
+    new_policy_configuration_result,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
     from openpit.pretrade import PnlHaltReason
     from openpit.pretrade import policies as settings
 
-__all__ = ["ShardedConfigurator"]
+__all__ = ["ShardedConfigurator", "new_sharded_configurator"]
 
 
 class ShardedConfigurator(Opaque):
@@ -147,7 +152,7 @@ class ShardedConfigurator(Opaque):
         blocks: Blocks = self._driver.run(
             self._calls.of_all, "spot_funds_pnl_bounds_killswitch", name, values
         )
-        return AccountBlockOutcomes._of(blocks)
+        return new_account_block_outcomes(blocks)
 
     def set_spot_funds_account_pnl(
         self, name: str, *, account: AccountId, state: Pnl | PnlHaltReason
@@ -157,4 +162,8 @@ class ShardedConfigurator(Opaque):
         blocks: Blocks | None = self._driver.run(
             self._calls.of_account, "set_spot_funds_account_pnl", name, values
         )
-        return PolicyConfigurationResult._of(blocks or [])
+        return new_policy_configuration_result(blocks or [])
+
+
+# Makers for the rest of the package, unchecked: a program is handed what they make.
+new_sharded_configurator = ShardedConfigurator._of

@@ -78,7 +78,7 @@ class Turns(Driver):
             stall_timeout=stall_timeout,
             on_shard_down=on_shard_down,
         )
-        self._ends.descriptors.extend((self._wake_in, self._wake_out))
+        self._ends.own(self._wake_in, self._wake_out)
 
     def _listen(self) -> None:
         self._watch = Watch(self.router, self._timeout, self._stall_timeout)
@@ -129,7 +129,7 @@ class Turns(Driver):
         return is_news
 
     def _attend(self) -> None:
-        """See whether a stalled shard has answered, or has been so for too long; no call waits."""
+        """Check whether a stalled shard has answered or has been so too long. No call waits."""
         if self._reader is None:
             self._handle(self._poller.poll(0))
         if self._look_after(monotonic()):
@@ -260,19 +260,24 @@ class Turns(Driver):
                     self._poller.register(port.command_fd, select.POLLOUT)
                     if self._reader is not None:
                         self._wake_reader()
+                if port.is_over:
+                    self._unwatch(port)
+                    self._wake_done()
 
     def _wake_reader(self) -> None:
-        """Have the thread that polls look at its descriptors anew."""
+        """Wake the thread that polls, so that it looks at its descriptors anew."""
+        if not self._ends.is_own(self._wake_out):
+            return
         try:
             os.write(self._wake_out, b"!")
         except BlockingIOError:
             return  # it has been told often enough
 
     def _drain_wake_pipe(self) -> None:
-        while True:
+        while self._ends.is_own(self._wake_in):
             try:
                 if not os.read(self._wake_in, 64):
-                    return  # no pipe any more: the program has put a file in its place
+                    return  # the other end has been closed
             except OSError:
                 return
 

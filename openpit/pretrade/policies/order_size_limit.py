@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.param.decimals import NARROW, ZERO, DecimalOverflow, multiply, negate, plain
 from openpit.param.division import divide
+from openpit.pretrade.policies.arguments import MODULE, group_id_value
 from openpit.pretrade.policies.order_size_limit_settings import (
     NAME,
     Cap,
@@ -18,9 +19,8 @@ from openpit.pretrade.policies.order_size_limit_settings import (
     cap_of,
     pair_caps,
 )
-from openpit.pretrade.policies.settings import MODULE, group_id_value
-from openpit.pretrade.rejects import Reject, missing_field
-from openpit.pretrade.runtime import BuiltinPolicy
+from openpit.pretrade.policy_contract import BuiltinPolicy
+from openpit.pretrade.rejects import Reject, missing_field, new_reject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         OrderSizeBrokerBarrier,
     )
     from openpit.pretrade.policies.registration import PolicyRegistrar
-    from openpit.pretrade.runtime import Call
+    from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = [
     "OrderSizeLimitBuilder",
@@ -93,7 +93,7 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
         settings = self._settings.updated(update)
         return lambda: self._take(settings)
 
-    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         if self._chained:
             return self._check_chain(order)
         # The plain case, broker caps on a quantity order with a price, is decided without calls.
@@ -150,7 +150,7 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
                 notional = _notional_of(order)
         except _Uncomputable as error:
             return [
-                Reject._of(
+                new_reject(
                     "OrderValueCalculationFailed",
                     "order value calculation failed",
                     str(error),
@@ -221,7 +221,7 @@ def _breach(
     else:
         code, reason = "OrderNotionalExceedsLimit", "order notional exceeded"
         details = f"requested {_text(notional)}, max allowed: {_text(cap.notional)}"
-    return [Reject._of(code, reason, details, NAME, "order")]
+    return [new_reject(code, reason, details, NAME, "order")]
 
 
 def _text(value: Decimal | None) -> str:
@@ -264,7 +264,7 @@ class OrderSizeLimitReadyBuilder:
         self._account_assets += barriers
         return self
 
-    def _build(self, builder: PolicyRegistrar) -> object:
+    def _build(self, registrar: PolicyRegistrar) -> None:
         update = OrderSizeUpdate(
             None if self._broker is None else cap_of(self._broker.limit),
             False,
@@ -273,7 +273,7 @@ class OrderSizeLimitReadyBuilder:
         )
         group_id = group_id_value(self._group_id)
         settings = OrderSizeSettings(None, {}, {}).updated(update)
-        return builder._add_builtin(OrderSizeLimitPolicy(settings, group_id))
+        registrar.add(OrderSizeLimitPolicy(settings, group_id))
 
 
 class OrderSizeLimitBuilder:

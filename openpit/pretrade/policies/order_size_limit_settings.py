@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from openpit.core.assets import asset_text
+from openpit.param.fixed_decimal import decimal_of
 from openpit.param.values import Quantity, Volume
-from openpit.pretrade.policies.settings import (
+from openpit.pretrade.policies.arguments import (
     MODULE,
     SettingsError,
     account_number,
@@ -61,8 +62,8 @@ class OrderSizeLimit:
         max_quantity: Quantity | Decimal | str | float | None = None,
         max_notional: Volume | Decimal | str | float | None = None,
     ) -> None:
-        self._max_quantity = None if max_quantity is None else Quantity(max_quantity)._value
-        self._max_notional = None if max_notional is None else Volume(max_notional)._value
+        self._max_quantity = None if max_quantity is None else decimal_of(Quantity(max_quantity))
+        self._max_notional = None if max_notional is None else decimal_of(Volume(max_notional))
 
 
 @dataclass(frozen=True)

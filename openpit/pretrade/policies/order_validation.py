@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from openpit.pretrade.policies.settings import MODULE, group_id_value
-from openpit.pretrade.rejects import Reject, missing_field
-from openpit.pretrade.runtime import BuiltinPolicy
+from openpit.pretrade.policies.arguments import MODULE, group_id_value
+from openpit.pretrade.policy_contract import BuiltinPolicy
+from openpit.pretrade.rejects import Reject, missing_field, new_reject
 
 if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.pretrade.policies.registration import PolicyRegistrar
-    from openpit.pretrade.runtime import Call
+    from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = ["OrderValidationBuilder", "OrderValidationPolicy", "build_order_validation"]
 
@@ -29,7 +29,7 @@ class OrderValidationPolicy(BuiltinPolicy):
         self.name = _NAME
         self.group_id = group_id
 
-    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         if order._quantity_:
             return None
         if order._quantity_ is not None:
@@ -44,7 +44,7 @@ class OrderValidationPolicy(BuiltinPolicy):
 
 
 def _zero(amount: str) -> Reject:
-    return Reject._of(
+    return new_reject(
         "InvalidFieldValue",
         f"order {amount} must be non-zero",
         f"requested {amount} 0 is not allowed",
@@ -66,8 +66,8 @@ class OrderValidationBuilder:
         self._group_id = policy_group_id
         return self
 
-    def _build(self, builder: PolicyRegistrar) -> object:
-        return builder._add_builtin(OrderValidationPolicy(group_id_value(self._group_id)))
+    def _build(self, registrar: PolicyRegistrar) -> None:
+        registrar.add(OrderValidationPolicy(group_id_value(self._group_id)))
 
 
 def build_order_validation() -> OrderValidationBuilder:

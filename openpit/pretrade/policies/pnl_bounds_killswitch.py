@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.core.assets import asset_text
 from openpit.param.decimals import ZERO, DecimalOverflow, add, plain, subtract
+from openpit.param.fixed_decimal import decimal_of
 from openpit.param.values import Pnl
+from openpit.pretrade.policies.arguments import (
+    MODULE,
+    account_number,
+    expect,
+    group_id_value,
+)
 from openpit.pretrade.policies.pnl_bounds_settings import (
     NAME,
     PnlBoundsAccountAssetBarrier,
@@ -19,14 +26,14 @@ from openpit.pretrade.policies.pnl_bounds_settings import (
     read_account_barrier,
     read_barrier,
 )
-from openpit.pretrade.policies.settings import (
-    MODULE,
-    account_number,
-    expect,
-    group_id_value,
+from openpit.pretrade.policy_contract import BuiltinPolicy, ReportEffect
+from openpit.pretrade.rejects import (
+    Reject,
+    missing_field,
+    missing_field_block,
+    new_account_block,
+    new_reject,
 )
-from openpit.pretrade.rejects import AccountBlock, Reject, missing_field, missing_field_block
-from openpit.pretrade.runtime import BuiltinPolicy, ReportEffect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,9 +41,9 @@ if TYPE_CHECKING:
 
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
-    from openpit.pretrade.policies.pnl_bounds_settings import Bounds, PnlBoundsBrokerBarrier
+    from openpit.pretrade.policies.pnl_bounds_settings import PnlBounds, PnlBoundsBrokerBarrier
     from openpit.pretrade.policies.registration import PolicyRegistrar
-    from openpit.pretrade.runtime import Call
+    from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = [
     "PnlBoundsKillSwitchPolicy",
@@ -91,14 +98,14 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
             ValueError: an empty asset, or no amount.
         """
         number, settlement = account_number(account), asset_text(asset)
-        value = Pnl(pnl)._value  # type: ignore[arg-type]  # the constructor checks the class
+        value = decimal_of(Pnl(pnl))  # type: ignore[arg-type]  # the constructor checks the class
 
         def apply(policy: PnlBoundsKillSwitchPolicy) -> None:
             policy._realized.setdefault(number, {})[settlement] = value
 
         return apply
 
-    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         settlement, account = order._settlement_, order._account_
         if settlement is None:
             return [missing_field("instrument", NAME)]
@@ -113,14 +120,14 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
                 return [_breach("broker barrier", realized, bounds, settlement)]
         if self._account_bounds:
             bounds = self._account_bounds.get((account, settlement))
-            if bounds is not None and not bounds.hold(realized):
+            if bounds is not None and not bounds.contain(realized):
                 return [_breach("account + asset barrier", realized, bounds, settlement)]
         return None
 
     peek_start = check_start
 
     def apply_report(
-        self, report: ExecutionReport, now: int, call: Call | None
+        self, report: ExecutionReport, now: int, call: PolicyCall | None
     ) -> ReportEffect | None:
         settlement, account = report._settlement_, report._account_
         pnl, fee = report._pnl_, report._impact_fee_
@@ -137,7 +144,9 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
                 f"pnl + fee overflow: pnl {plain(pnl)}, fee {plain(fee)}, "
                 f"settlement asset {settlement}"
             )
-        by_asset = self._realized.setdefault(account, {})
+        by_asset = self._realized.get(account)
+        if by_asset is None:
+            by_asset = self._realized[account] = {}
         previous = by_asset.get(settlement, ZERO)
         try:
             realized = add(previous, increment)
@@ -146,12 +155,17 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
                 f"realized pnl + pnl_with_fee overflow: previous {plain(previous)}, "
                 f"increment {plain(increment)}, settlement asset {settlement}"
             )
+        is_inside = True
         bounds = self._broker_bounds.get(settlement)
-        holds = bounds is None or bounds.hold(realized)
-        if holds and self._account_bounds:
+        if bounds is not None:
+            lower, upper = bounds
+            is_inside = not (
+                (lower is not None and realized < lower) or (upper is not None and realized > upper)
+            )
+        if is_inside and self._account_bounds:
             bounds = self._account_bounds.get((account, settlement))
-            holds = bounds is None or bounds.hold(realized)
-        effect = None if holds else _left_bounds(realized, settlement)
+            is_inside = bounds is None or bounds.contain(realized)
+        effect = None if is_inside else _left_bounds(realized, settlement)
         by_asset[settlement] = realized  # last: an interrupt leaves it whole or not made
         return effect
 
@@ -159,7 +173,7 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
 def _left_bounds(realized: Decimal, settlement: str) -> ReportEffect:
     details = f"realized pnl {plain(realized)}, settlement asset {settlement}"
     return ReportEffect(
-        [AccountBlock._of(NAME, "PnlKillSwitchTriggered", "pnl kill switch triggered", details)]
+        [new_account_block(NAME, "PnlKillSwitchTriggered", "pnl kill switch triggered", details)]
     )
 
 
@@ -170,14 +184,14 @@ def _missing(label: str) -> ReportEffect:
 def _overflow(details: str) -> ReportEffect:
     return ReportEffect(
         [
-            AccountBlock._of(
+            new_account_block(
                 NAME, "OrderValueCalculationFailed", "pnl accumulation overflow", details
             )
         ]
     )
 
 
-def _breach(barrier: str, realized: Decimal, bounds: Bounds, settlement: str) -> Reject:
+def _breach(barrier: str, realized: Decimal, bounds: PnlBounds, settlement: str) -> Reject:
     sides = []
     limits = ""
     if bounds.lower is not None:
@@ -188,7 +202,7 @@ def _breach(barrier: str, realized: Decimal, bounds: Bounds, settlement: str) ->
         limits += f", upper bound {plain(bounds.upper)}"
         if realized > bounds.upper:
             sides.append("upper")
-    return Reject._of(
+    return new_reject(
         "PnlKillSwitchTriggered",
         f"pnl kill switch triggered: {barrier}",
         f"{' and '.join(sides)} bound breached: realized pnl {plain(realized)}{limits}, "
@@ -227,18 +241,18 @@ class PnlBoundsKillswitchReadyBuilder:
         self._accounts += barriers
         return self
 
-    def _build(self, builder: PolicyRegistrar) -> object:
+    def _build(self, registrar: PolicyRegistrar) -> None:
         broker = [read_barrier(item) for item in self._broker]
-        accounts: list[tuple[tuple[int, str], Bounds]] = []
+        accounts: list[tuple[tuple[int, str], PnlBounds]] = []
         seeds: dict[tuple[int, str], Decimal] = {}
         for item in self._accounts:
             item = expect(item, PnlBoundsAccountAssetBarrier)  # noqa: PLW2901 - the same, checked
             key, bounds = read_account_barrier(item.barrier, item.account_id)
             accounts.append((key, bounds))
-            seeds[key] = Pnl(item.initial_pnl)._value
+            seeds[key] = decimal_of(Pnl(item.initial_pnl))
         group_id = group_id_value(self._group_id)
         settings = PnlBoundsSettings({}, {}).updated(PnlBoundsUpdate(broker or None, accounts))
-        return builder._add_builtin(PnlBoundsKillSwitchPolicy(settings, seeds, group_id))
+        registrar.add(PnlBoundsKillSwitchPolicy(settings, seeds, group_id))
 
 
 class PnlBoundsKillswitchBuilder:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openpit.core.assets import asset_text
+from openpit.param.fixed_decimal import decimal_of
 from openpit.param.values import Pnl
-from openpit.pretrade.policies.settings import (
+from openpit.pretrade.policies.arguments import (
     MODULE,
     SettingsError,
     account_number,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NAME",
-    "Bounds",
+    "PnlBounds",
     "PnlBoundsAccountAssetBarrier",
     "PnlBoundsAccountAssetBarrierUpdate",
     "PnlBoundsBrokerBarrier",
@@ -74,21 +75,21 @@ class PnlBoundsAccountAssetBarrierUpdate:
     account_id: param.AccountId
 
 
-class Bounds(NamedTuple):
+class PnlBounds(NamedTuple):
     """Checked bounds; None leaves a side open."""
 
     lower: Decimal | None
     upper: Decimal | None
 
-    def hold(self, pnl: Decimal) -> bool:
+    def contain(self, pnl: Decimal) -> bool:
         """Tell whether a realized PnL is inside, the bounds themselves included."""
         return (self.lower is None or pnl >= self.lower) and (
             self.upper is None or pnl <= self.upper
         )
 
 
-_Broker = list[tuple[str, Bounds]]
-_Accounts = list[tuple[tuple[int, str], Bounds]]
+_Broker = list[tuple[str, PnlBounds]]
+_Accounts = list[tuple[tuple[int, str], PnlBounds]]
 
 
 class PnlBoundsUpdate(NamedTuple):
@@ -119,8 +120,8 @@ class PnlBoundsUpdate(NamedTuple):
 class PnlBoundsSettings(NamedTuple):
     """The bounds in force: by settlement asset, and by account and settlement asset."""
 
-    broker: dict[str, Bounds]
-    accounts: dict[tuple[int, str], Bounds]
+    broker: dict[str, PnlBounds]
+    accounts: dict[tuple[int, str], PnlBounds]
 
     def updated(self, update: PnlBoundsUpdate) -> PnlBoundsSettings:
         """Return the settings after an update; of two barriers with one key the last counts.
@@ -148,7 +149,7 @@ def _with_a_barrier(settings: PnlBoundsSettings) -> PnlBoundsSettings:
     return settings
 
 
-def _require_a_bound(asset: str, bounds: Bounds) -> None:
+def _require_a_bound(asset: str, bounds: PnlBounds) -> None:
     if bounds.lower is None and bounds.upper is None:
         raise SettingsError(
             "at least one of lower_bound or upper_bound must be configured "
@@ -156,21 +157,22 @@ def _require_a_bound(asset: str, bounds: Bounds) -> None:
         )
 
 
-def _read_update(item: object) -> tuple[tuple[int, str], Bounds]:
+def _read_update(item: object) -> tuple[tuple[int, str], PnlBounds]:
     item = expect(item, PnlBoundsAccountAssetBarrierUpdate)
     return read_account_barrier(item.barrier, item.account_id)
 
 
-def read_barrier(barrier: object) -> tuple[str, Bounds]:
+def read_barrier(barrier: object) -> tuple[str, PnlBounds]:
     """Return a checked barrier; see :meth:`PnlBoundsUpdate.read` for what it raises."""
     barrier = expect(barrier, PnlBoundsBrokerBarrier)
     lower, upper = barrier.lower_bound, barrier.upper_bound
-    return asset_text(barrier.settlement_asset), Bounds(
-        None if lower is None else Pnl(lower)._value, None if upper is None else Pnl(upper)._value
+    return asset_text(barrier.settlement_asset), PnlBounds(
+        None if lower is None else decimal_of(Pnl(lower)),
+        None if upper is None else decimal_of(Pnl(upper)),
     )
 
 
-def read_account_barrier(barrier: object, account: object) -> tuple[tuple[int, str], Bounds]:
+def read_account_barrier(barrier: object, account: object) -> tuple[tuple[int, str], PnlBounds]:
     """Return a checked barrier of one account; raises as :func:`read_barrier`."""
     asset, bounds = read_barrier(barrier)
     return (account_number(account), asset), bounds

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from openpit.pretrade.policies.arguments import MODULE, group_id_value
 from openpit.pretrade.policies.rate_limit_settings import (
     NAME,
     RateLimitSettings,
@@ -21,9 +22,8 @@ from openpit.pretrade.policies.rate_limit_settings import (
     require_u64_window,
     window_text,
 )
-from openpit.pretrade.policies.settings import MODULE, group_id_value
-from openpit.pretrade.rejects import Reject, missing_field
-from openpit.pretrade.runtime import BuiltinPolicy
+from openpit.pretrade.policy_contract import BuiltinPolicy
+from openpit.pretrade.rejects import Reject, missing_field, new_reject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         RateLimitBrokerBarrier,
     )
     from openpit.pretrade.policies.registration import PolicyRegistrar
-    from openpit.pretrade.runtime import Call
+    from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = [
     "FixedWindows",
@@ -164,7 +164,7 @@ class FixedWindows:
         return window.add(now, self._broker_length)
 
     def set_broker_count(self, count: int) -> None:
-        """Take the count after a run of attempts that :meth:`count_broker` began."""
+        """Set the count after a run of attempts that :meth:`count_broker` began."""
         self.broker.count = count
 
     def peek(self, settlement: str | None, now: int) -> tuple[int, int]:
@@ -186,7 +186,7 @@ class FixedWindows:
         return windows
 
     def retune(self, settings: RateLimitSettings, now: int) -> None:
-        """Take new settings: barriers that stay keep their counters, new ones start at zero."""
+        """Apply new settings: barriers that stay keep their counters, new ones start at zero."""
         if self._settings.broker is None and settings.broker is not None:
             self.broker = _Window(now)
         self._assets = {asset: self._assets.get(asset) or _Window(now) for asset in settings.assets}
@@ -204,7 +204,7 @@ class SuppliedCounts:
         self.used = False
 
     def supply(self, broker: int, asset: int) -> None:
-        """Take the counts for the next order; ``used`` tells afterwards whether it needed them."""
+        """Set the counts for the next order; ``used`` tells afterwards whether it needed them."""
         self._counts = (broker, asset)
         self.used = False
 
@@ -279,7 +279,7 @@ class RateLimitPolicy(BuiltinPolicy):
 
         return apply
 
-    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         broker_max = self._broker_max
         if broker_max is not None:
             broker = self.windows.count_broker(now)
@@ -336,7 +336,7 @@ class RateLimitPolicy(BuiltinPolicy):
                 breach = [_exceeded("account barrier", count, rate)]
         return breach
 
-    def peek_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def peek_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         settings = self._settings
         settlement, account = order._settlement_, order._account_
         if self.reads_instrument and settlement is None:
@@ -376,7 +376,7 @@ def _peek_log(log: deque[int] | None, now: int, window: int) -> int:
 
 
 def _exceeded(axis: str, count: int, rate: Rate) -> Reject:
-    return Reject._of(
+    return new_reject(
         "RateLimitExceeded",
         f"rate limit exceeded: {axis}",
         f"submitted {count} orders in {window_text(rate.window)} window, "
@@ -427,7 +427,7 @@ class RateLimitReadyBuilder:
         self._account_assets += barriers
         return self
 
-    def _build(self, builder: PolicyRegistrar) -> object:
+    def _build(self, registrar: PolicyRegistrar) -> None:
         broker = () if self._broker is None else (self._broker,)
         for item in (*broker, *self._assets, *self._accounts, *self._account_assets):
             require_u64_window(item.limit)
@@ -440,7 +440,7 @@ class RateLimitReadyBuilder:
         )
         group_id = group_id_value(self._group_id)
         settings = RateLimitSettings(None, {}, {}, {}).updated(update)
-        return builder._add_builtin(RateLimitPolicy(settings, group_id, builder._now()))
+        registrar.add(RateLimitPolicy(settings, group_id, registrar.now()))
 
 
 class RateLimitBuilder:

@@ -1,31 +1,35 @@
-"""What a ready builder needs of the engine builder that it is given to."""
+"""How a ready builder gives its policy to the engine builder that it is given to."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from openpit.pretrade.runtime import BuiltinPolicy
+    from collections.abc import Callable
 
-__all__ = ["PolicyRegistrar", "ReadyBuilder"]
+    from openpit.pretrade.policy_contract import BuiltinPolicy
+
+__all__ = ["PolicyRegistrar", "ReadyBuilder", "register"]
 
 
-class PolicyRegistrar(Protocol):
-    """The stage of an engine builder that takes policies."""
+class PolicyRegistrar(NamedTuple):
+    """What a policy may know of the engine that it is built for, and where it goes."""
 
-    @property
-    def _is_no_sync(self) -> bool:
-        """Whether the engine will be used by one thread without any lock."""
-
-    def _now(self) -> int:
-        """Return the builder's monotonic time in nanoseconds."""
-
-    def _add_builtin(self, policy: BuiltinPolicy) -> object:
-        """Register a policy after those that are there; returns the next stage."""
+    is_no_sync: bool
+    """Whether the engine will be used by one thread without any lock."""
+    now: Callable[[], int]
+    """The engine's monotonic time in nanoseconds."""
+    add: Callable[[BuiltinPolicy], None]
+    """Registers a policy after those that are there; ValueError once the engine is built."""
 
 
 class ReadyBuilder(Protocol):
     """A built-in policy, set up and ready for ``builtin()``."""
 
-    def _build(self, builder: PolicyRegistrar) -> object:
-        """Make the policy and register it with the builder."""
+    def _build(self, registrar: PolicyRegistrar) -> None:
+        """Make the policy and register it."""
+
+
+def register(ready: ReadyBuilder, registrar: PolicyRegistrar) -> None:
+    """Register a ready builder's policy; raises what is wrong with its settings."""
+    ready._build(registrar)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from openpit.cli.book import BadEventError, Book, Report, Ticket
+from openpit.cli.book import BadEventError, Book, Ticket, TicketReport
 from openpit.cli.events import Cancel, Fill, OrderPlaced
 from openpit.core.lock import Lock
 from openpit.param.enums import Side
@@ -44,7 +44,7 @@ def ticket(book: Book) -> Ticket:
     return book.place(placed())
 
 
-def reported(report: Report | None) -> tuple[str, bool]:
+def reported(report: TicketReport | None) -> tuple[str, bool]:
     assert report is not None
     return str(report.remaining), report.is_final
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from openpit.cli.config import load
-from openpit.cli.document import Call, as_document
+from openpit.cli.document import ReplaySetting, as_document
 from openpit.cli.exits import Exit, ExitError
 from openpit.cli.flows import read
 from openpit.cli.invocation import Invocation
@@ -24,7 +24,9 @@ FLOW = b"""\
 nonsense
 """
 
-CALL = Call(Invocation(["openpit", "replay", "flow.jsonl"], "2026-11-28T10:00:00Z", "0.1.0"), 0, 8)
+CALL = ReplaySetting(
+    Invocation(["openpit", "replay", "flow.jsonl"], "2026-11-28T10:00:00Z", "0.1.0"), 0, 8
+)
 
 
 def document_of(flow: bytes, **changes: Any) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def test_what_the_flow_decided() -> None:
 
 def test_what_belongs_to_the_run_stands_apart() -> None:
     first = document_of(FLOW)
-    sharded = Call(CALL.invocation, 1, 1024)
+    sharded = ReplaySetting(CALL.invocation, 1, 1024)
     second = document_of(FLOW, seconds=2.0, call=sharded)
 
     assert first["run"]["command_line"] == ["openpit", "replay", "flow.jsonl"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import openpit
-from openpit.cli.book import Book, Report
+from openpit.cli.book import Book, TicketReport
 from openpit.cli.config import load
 from openpit.cli.decisions import decision_line
 from openpit.cli.events import BadLine, Cancel, Fill, Observation, OrderPlaced
@@ -106,7 +106,7 @@ def one_by_one(events: Iterable[Event], *, config: str = ALL_POLICIES) -> list[s
     for event in events:
         assert event.time is not None
         clock.now = event.time
-        report: Report | None = None
+        report: TicketReport | None = None
         if isinstance(event, OrderPlaced):
             ticket = book.place(event)
             result = engine.execute_pre_trade(order=ticket.order)

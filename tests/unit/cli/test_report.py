@@ -105,6 +105,17 @@ def test_the_report_may_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None
     assert "orders/s" in err
 
 
+def test_a_strict_replay_says_that_it_stopped_at_the_bad_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stopped = Replay(object(), FlowClock(), strict=True)
+    stopped.bad_lines = 1
+
+    print_report(stopped, sharded=False, seconds=1.0)
+
+    assert "bad lines: 1 (the replay stopped there)" in printed(capsys)
+
+
 def test_what_was_left_out_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     finished = replay(1)
     finished.bad_lines = 1_234

@@ -1,19 +1,19 @@
 from __future__ import annotations
 
-from openpit.cli.book import Account, Report, Ticket
+from openpit.cli.book import Account, Ticket, TicketReport
 from openpit.cli.turnover import Turnover
 from openpit.core.instrument import Instrument
 from openpit.core.report import ExecutionReportOperation
 from openpit.param import AccountId, Fee, Pnl, Price, Quantity, Side, Trade
 
 
-def report(currency: str, trade: Trade | None, fee: str, pnl: str) -> Report:
+def report(currency: str, trade: Trade | None, fee: str, pnl: str) -> TicketReport:
     account = AccountId.from_int(1)
     operation = ExecutionReportOperation(
         instrument=Instrument("AAPL", currency), side=Side.BUY, account_id=account
     )
     ticket = Ticket(1, Account(account, 0), None, operation, None)  # type: ignore[arg-type]
-    return Report(ticket, trade, Fee(fee), Pnl(pnl), Quantity("0"), is_final=True)
+    return TicketReport(ticket, trade, Fee(fee), Pnl(pnl), Quantity("0"), is_final=True)
 
 
 def trade(price: str, quantity: str) -> Trade:

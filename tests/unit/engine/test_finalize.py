@@ -11,8 +11,8 @@ from makers import mutation
 
 from openpit.engine.finalize import Effects, Finisher
 from openpit.engine.registry import AccountRegistry
+from openpit.pretrade.policy_contract import BuiltinFinalizer, Verdict
 from openpit.pretrade.rejects import Reject
-from openpit.pretrade.runtime import BuiltinFinalizer, Verdict
 
 
 class Funds(BuiltinFinalizer):
@@ -113,15 +113,23 @@ class Interrupted(Funds):
         super().__init__(finisher, seen)
         self._times = times
 
+    def commit(self) -> None:
+        super().commit()
+        self._interrupt()
+
     def rollback(self) -> None:
         super().rollback()
+        self._interrupt()
+
+    def _interrupt(self) -> None:
         self._times -= 1
         if self._times >= 0:
             raise KeyboardInterrupt
 
 
+@pytest.mark.parametrize("verb", ["commit", "rollback"])
 @pytest.mark.parametrize("others", [0, 1])
-def test_a_built_in_finaliser_that_was_interrupted_is_asked_again(others: int) -> None:
+def test_a_built_in_finaliser_that_was_interrupted_is_asked_again(others: int, verb: str) -> None:
     seen: list[tuple[str, bool]] = []
     trace: list[str] = []
     registry = AccountRegistry()
@@ -131,11 +139,11 @@ def test_a_built_in_finaliser_that_was_interrupted_is_asked_again(others: int) -
     )
 
     with pytest.raises(KeyboardInterrupt):
-        effects.rollback()
-    effects.rollback()  # as whoever is interrupted does
+        getattr(effects, verb)()
+    getattr(effects, verb)()  # as whoever is interrupted does
 
-    assert seen == [("rollback", True)] * 2
-    assert trace == ["rollback a"] * others
+    assert seen == [(verb, True)] * 2
+    assert trace == [f"{verb} a"] * others
     assert not registry.finalizer_failed
     assert not engine.busy
 

@@ -16,6 +16,8 @@ import openpit
 from openpit import param
 from openpit.pretrade import PolicyAccountAdjustmentResult, policies
 
+pytestmark = pytest.mark.one_python
+
 RICH = "1000000"
 
 

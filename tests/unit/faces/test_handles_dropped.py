@@ -23,7 +23,7 @@ from makers import (
 )
 
 from openpit.pretrade import PolicyAccountAdjustmentResult, Reservation, policies
-from openpit.pretrade.runtime import BuiltinPolicy
+from openpit.pretrade.policy_contract import BuiltinPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,8 +102,8 @@ class Interrupted(BuiltinPolicy):
         self._held = held
         self._trace = trace
 
-    def _build(self, builder: PolicyRegistrar) -> object:
-        return builder._add_builtin(self)
+    def _build(self, registrar: PolicyRegistrar) -> None:
+        registrar.add(self)
 
     def _work(self, *arguments: object) -> None:
         self._trace.append("work begins")

@@ -19,7 +19,7 @@ from near import near, near_async, workers_of
 
 from openpit import Engine
 from openpit.errors import EngineClosed, ShardDown
-from openpit.faces.interrupts import hold
+from openpit.faces.interrupts import shield
 from openpit.pretrade.policies import (
     OrderSizeBrokerBarrier,
     OrderSizeLimit,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Call = Callable[["Desk"], Any]
 
-INTERRUPTS = hold.__code__.co_filename
+INTERRUPTS = shield.__code__.co_filename
 WHY = "a call was interrupted in the middle of its bookkeeping"
 
 

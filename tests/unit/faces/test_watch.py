@@ -15,6 +15,7 @@ from openpit.faces.watch import Watch
 TIMEOUT = 4.0
 STALL_TIMEOUT = 30.0
 SILENT = "no answer within 4 s"
+A_LITTLE_LESS = "no answer within 3 s"
 
 
 class Shard:
@@ -26,6 +27,7 @@ class Shard:
         self.is_up = True
         self.is_stalled = False
         self.holds_up_all = False
+        self.why = ""
 
 
 class Core:
@@ -33,7 +35,7 @@ class Core:
         self.links = links
 
     def stall(self, link: Shard, why: str) -> None:
-        assert why == SILENT
+        link.why = why
         link.is_up, link.is_stalled = False, True
 
 
@@ -50,6 +52,7 @@ def test_a_shard_is_stalled_after_a_timeout_without_an_answer() -> None:
     assert not stuck.is_stalled
     watch.look(14.0)
     assert stuck.is_stalled
+    assert stuck.why == SILENT
 
 
 def test_one_that_others_wait_for_has_a_little_less() -> None:
@@ -61,6 +64,7 @@ def test_one_that_others_wait_for_has_a_little_less() -> None:
     assert not stuck.is_stalled
     watch.look(13.0)
     assert stuck.is_stalled
+    assert stuck.why == A_LITTLE_LESS
 
 
 def test_one_that_answers_something_has_its_time_again() -> None:

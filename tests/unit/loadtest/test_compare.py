@@ -9,8 +9,8 @@ from load_reports import report_of
 
 from openpit.loadtest.compare import (
     Difference,
+    Drift,
     NotAReportError,
-    Verdict,
     differences,
     once_in,
     other_settings,
@@ -29,7 +29,7 @@ def test_a_report_is_like_itself(document: dict[str, Any]) -> None:
     found = differences([document], [document])
 
     assert {difference.ratio for difference in found} == {1.0}
-    assert {difference.verdict(0.0) for difference in found} == {Verdict.SAME}
+    assert {difference.verdict(0.0) for difference in found} == {Drift.SAME}
     assert other_settings([document, document]) == []
     assert [difference.name for difference in found][:6] == [
         "orders/s",
@@ -52,11 +52,11 @@ def test_worse_and_better(document: dict[str, Any]) -> None:
     found = {difference.name: difference for difference in differences([document], [other])}
 
     def worse(tolerance: float) -> list[str]:
-        return [name for name, each in found.items() if each.verdict(tolerance) == Verdict.WORSE]
+        return [name for name, each in found.items() if each.verdict(tolerance) == Drift.WORSE]
 
     assert worse(0.1) == ["orders/s", "p99"]
     assert worse(0.25) == ["p99"]
-    assert found["max"].verdict(0.1) == Verdict.BETTER
+    assert found["max"].verdict(0.1) == Drift.BETTER
     assert found["orders/s"].ratio == pytest.approx(0.8)
     assert found["max"].ratio == 0.5
     assert found["knee, orders/s"].ratio == 2
@@ -103,21 +103,21 @@ def difference(before: tuple[float, ...], after: tuple[float, ...]) -> Differenc
 @pytest.mark.parametrize(
     ("before", "after", "verdict"),
     [
-        ((10, 12, 11), (13, 15, 14), Verdict.WORSE),  # 14 after 11, and 13 is more than 12
-        ((10, 12, 11), (11.9, 15, 14), Verdict.NOISE),  # one of them was as good as before
-        ((10, 12, 11), (12, 15, 14), Verdict.NOISE),
-        ((10, 10.2, 10.1), (10.5, 10.6, 10.7), Verdict.SAME),  # apart, and within the tolerance
-        ((13, 15, 14), (10, 12, 11), Verdict.BETTER),
-        ((10, 30, 11), (9, 29, 12), Verdict.SAME),
-        ((10, 11), (12, 14), Verdict.WORSE),  # the middle of two is between them
-        ((10,), (12, 14, 13), Verdict.WORSE),
-        ((10,), (9, 14, 13), Verdict.NOISE),
-        ((10,), (12,), Verdict.WORSE),  # one on each side: the tolerance alone
-        ((10,), (10.9,), Verdict.SAME),
+        ((10, 12, 11), (13, 15, 14), Drift.WORSE),  # 14 after 11, and 13 is more than 12
+        ((10, 12, 11), (11.9, 15, 14), Drift.NOISE),  # one of them was as good as before
+        ((10, 12, 11), (12, 15, 14), Drift.NOISE),
+        ((10, 10.2, 10.1), (10.5, 10.6, 10.7), Drift.SAME),  # apart, and within the tolerance
+        ((13, 15, 14), (10, 12, 11), Drift.BETTER),
+        ((10, 30, 11), (9, 29, 12), Drift.SAME),
+        ((10, 11), (12, 14), Drift.WORSE),  # the middle of two is between them
+        ((10,), (12, 14, 13), Drift.WORSE),
+        ((10,), (9, 14, 13), Drift.NOISE),
+        ((10,), (12,), Drift.WORSE),  # one on each side: the tolerance alone
+        ((10,), (10.9,), Drift.SAME),
     ],
 )
 def test_noise_and_change(
-    before: tuple[float, ...], after: tuple[float, ...], verdict: Verdict
+    before: tuple[float, ...], after: tuple[float, ...], verdict: Drift
 ) -> None:
     assert difference(before, after).verdict(0.1) == verdict
 

@@ -7,7 +7,7 @@ import pytest
 from load_reports import MS, run_of
 
 from openpit.loadtest.histograms import fold, latency_of
-from openpit.loadtest.ladder import Step, Verdict, climb, step_of
+from openpit.loadtest.ladder import Step, StepOutcome, climb, step_of
 from openpit.loadtest.oracle import Judgement
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ def engine_of(
 
     def run_step(rate: float) -> Step:
         asked.append(rate)
-        verdict = Verdict.CARRIED if rate <= capacity else Verdict.BEHIND
+        verdict = StepOutcome.CARRIED if rate <= capacity else StepOutcome.BEHIND
         if rate > generator:
-            verdict = Verdict.INVALID
+            verdict = StepOutcome.INVALID
         if rate >= wrong_at:
-            verdict = Verdict.WRONG
+            verdict = StepOutcome.WRONG
         latency = latency_of(fold([MS]))
         return Step(rate, min(rate, capacity), latency, 0.0, 0, verdict.value, rate)
 
@@ -92,16 +92,16 @@ def test_wrong_decisions_end_the_climb() -> None:
 @pytest.mark.parametrize(
     ("arrived", "changes", "verdict"),
     [
-        (10.0, {}, Verdict.CARRIED),
-        (11.0, {}, Verdict.BEHIND),
-        (10.0, {"invalid": "late"}, Verdict.INVALID),
-        (11.0, {"invalid": "late"}, Verdict.INVALID),
-        (10.0, {"judgement": Judgement(40, 1, 0, "", [])}, Verdict.WRONG),
-        (10.0, {"invalid": "late", "judgement": Judgement(40, 1, 0, "", [])}, Verdict.WRONG),
+        (10.0, {}, StepOutcome.CARRIED),
+        (11.0, {}, StepOutcome.BEHIND),
+        (10.0, {"invalid": "late"}, StepOutcome.INVALID),
+        (11.0, {"invalid": "late"}, StepOutcome.INVALID),
+        (10.0, {"judgement": Judgement(40, 1, 0, "", [])}, StepOutcome.WRONG),
+        (10.0, {"invalid": "late", "judgement": Judgement(40, 1, 0, "", [])}, StepOutcome.WRONG),
     ],
 )
 def test_what_a_run_says_about_a_rate(
-    arrived: float, changes: dict[str, object], verdict: Verdict
+    arrived: float, changes: dict[str, object], verdict: StepOutcome
 ) -> None:
     """What arrived counts: chance makes it more or less than the rate that was asked for."""
     run, _ = run_of(**changes)

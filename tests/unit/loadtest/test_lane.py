@@ -10,7 +10,7 @@ import pytest
 
 from openpit.errors import ShardDown
 from openpit.faces.embedded import Engine
-from openpit.loadtest.desk import Desk
+from openpit.loadtest.engine_objects import EngineObjects
 from openpit.loadtest.flow import DEPOSIT, ORDER, REPORT, Event, Load, flow
 from openpit.loadtest.lane import Lane, TimelineClock, rounds
 from openpit.loadtest.recording import ACCEPTED, DENIED, MISSING, REJECTED, Recording
@@ -150,7 +150,13 @@ class Bench:
         self.recording = Recording(orders)
         self.time = 0
         self.lane = Lane(
-            0, self.engine, Desk("USD"), self.clock, self.recording, now=self.now, **options
+            0,
+            self.engine,
+            EngineObjects("USD"),
+            self.clock,
+            self.recording,
+            now=self.now,
+            **options,
         )
 
     def now(self) -> int:
@@ -331,7 +337,7 @@ def recorded(*, one_by_one: bool, batch: int) -> Recording:
     lane = Lane(
         0,
         engine_of(clock),
-        Desk("USD"),
+        EngineObjects("USD"),
         clock,
         recording,
         one_by_one=one_by_one,

@@ -14,11 +14,13 @@ from openpit.cli.invocation import Invocation
 from openpit.loadtest.faults import Fault
 from openpit.loadtest.headline import checked, headline, knee, most
 from openpit.loadtest.histograms import fold, latency_of
-from openpit.loadtest.ladder import Ladder, Verdict
+from openpit.loadtest.ladder import Ladder, StepOutcome
 from openpit.loadtest.oracle import Judgement
 from openpit.loadtest.page import page
 from openpit.loadtest.report import NOT_MEASURED, Baseline, Report, as_document
 from openpit.loadtest.text import print_report
+
+pytestmark = pytest.mark.one_python
 
 WRONG = Judgement(40, 2, 0, "c0ffee", ["order 7, shard 0: accepted; right: refused"])
 
@@ -79,7 +81,7 @@ def test_a_broken_run_has_no_headline(changes: dict[str, object], why: str) -> N
 
 def test_wrong_decisions_on_the_ladder_take_the_headline_away() -> None:
     climbed = ladder()
-    wrong = replace(climbed.steps[2], verdict=Verdict.WRONG.value)
+    wrong = replace(climbed.steps[2], verdict=StepOutcome.WRONG.value)
     report = report_of(ladder=replace(climbed, steps=[*climbed.steps[:2], wrong]))
 
     assert headline(report) == "FAILED: wrong decisions on the ladder at 40 orders/s"

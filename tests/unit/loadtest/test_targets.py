@@ -7,7 +7,7 @@ from load_reports import plan_of
 
 from openpit.cli.tables import ConfigError
 from openpit.loadtest.busy import BusyPolicy
-from openpit.loadtest.desk import Desk
+from openpit.loadtest.engine_objects import EngineObjects
 from openpit.loadtest.lane import TimelineClock
 from openpit.loadtest.plan import Target
 from openpit.loadtest.targets import build, check, custom_policies, outside
@@ -22,8 +22,10 @@ def engine_of(**changes: Any) -> Any:
 def test_custom_policies_come_after_those_of_the_file() -> None:
     engine = engine_of(custom=("load_policies:RefusesAll",))
 
-    accepted = engine.execute_pre_trade(order=Desk("USD").order(ORDER))
-    refused = engine.execute_pre_trade(order=Desk("USD").order((*ORDER[:6], "0", "100.00")))
+    accepted = engine.execute_pre_trade(order=EngineObjects("USD").order(ORDER))
+    refused = engine.execute_pre_trade(
+        order=EngineObjects("USD").order((*ORDER[:6], "0", "100.00"))
+    )
 
     assert [reject.policy for reject in accepted.rejects] == ["RefusesAll"]
     assert [reject.policy for reject in refused.rejects] == ["OrderValidationPolicy"]
@@ -59,7 +61,7 @@ def test_policies_are_checked_before_anything_is_started() -> None:
 
 def test_custom_policies_alone() -> None:
     result = engine_of(policies="", custom=("load_policies:RefusesAll",)).execute_pre_trade(
-        order=Desk("USD").order(ORDER)
+        order=EngineObjects("USD").order(ORDER)
     )
 
     assert [reject.policy for reject in result.rejects] == ["RefusesAll"]
@@ -69,7 +71,9 @@ def test_a_busy_policy_takes_its_time_and_accepts() -> None:
     (policy,) = custom_policies(plan_of(1, busy_microseconds=20))
     assert isinstance(policy, BusyPolicy)
 
-    result = engine_of(busy_microseconds=20).execute_pre_trade(order=Desk("USD").order(ORDER))
+    result = engine_of(busy_microseconds=20).execute_pre_trade(
+        order=EngineObjects("USD").order(ORDER)
+    )
 
     assert result.ok
 
@@ -97,11 +101,11 @@ def test_what_makes_no_policy() -> None:
 
 def test_first_funds_reach_every_account() -> None:
     engine = engine_of(policies='[spot_funds]\naccount_currency = "USD"')
-    desk = Desk("USD")
-    desk.fund(engine, accounts=3, amount="500.00")
+    objects = EngineObjects("USD")
+    objects.fund(engine, accounts=3, amount="500.00")
 
     results = [
-        engine.execute_pre_trade(order=desk.order((0, 1, 0, account, "S001", True, *order)))
+        engine.execute_pre_trade(order=objects.order((0, 1, 0, account, "S001", True, *order)))
         for account, order in (
             (1, ("5", "100.00")),
             (3, ("5", "100.00")),
@@ -114,4 +118,4 @@ def test_first_funds_reach_every_account() -> None:
 
 
 def test_no_first_funds() -> None:
-    Desk("USD").fund(None, accounts=3, amount="0.00")  # asks nothing of the engine
+    EngineObjects("USD").fund(None, accounts=3, amount="0.00")  # asks nothing of the engine

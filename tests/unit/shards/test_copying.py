@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib
 import io
@@ -10,14 +11,17 @@ import multiprocessing
 import os
 import socket
 import sqlite3
+import subprocess
 import sys
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing import shared_memory
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import multiprocess
 import pytest
+import uvloop
 from link import link
 from makers import order
 
@@ -167,6 +171,29 @@ def test_descriptors_of_other_processes_and_shared_memory_are_refused() -> None:
     finally:
         shared.close()
         shared.unlink()
+
+
+def test_what_is_yet_to_come_and_who_brings_it_are_refused() -> None:
+    loops = asyncio.new_event_loop(), uvloop.new_event_loop()
+    try:
+        held = (
+            *loops,
+            loops[0].create_future(),
+            asyncio.futures._PyFuture(loop=loops[0]),
+            Future(),
+        )
+        with ThreadPoolExecutor() as pool:
+            for one in (*held, pool):
+                assert "it works in its process alone" in refusal(one)
+    finally:
+        for loop in loops:
+            loop.close()
+
+
+def test_a_worker_imports_no_event_loop() -> None:
+    told = "import sys, openpit.shards.worker; sys.exit('asyncio' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", told], check=False).returncode == 0
 
 
 def test_builders_are_refused() -> None:

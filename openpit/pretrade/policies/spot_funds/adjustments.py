@@ -18,8 +18,8 @@ from openpit.pretrade.policies.spot_funds.desk import (
     switch_block,
 )
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
-from openpit.pretrade.rejects import AccountBlock, Reject, missing_field
-from openpit.pretrade.runtime import AdjustmentEffect, BuiltinFinalizer
+from openpit.pretrade.policy_contract import AdjustmentEffect, BuiltinFinalizer
+from openpit.pretrade.rejects import AccountBlock, Reject, missing_field, new_reject
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from openpit.param.amounts import AdjustmentAmount
     from openpit.pretrade.outcomes import OutcomeRow
     from openpit.pretrade.policies.spot_funds.desk import Desk
-    from openpit.pretrade.runtime import Call
+    from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = ["apply_adjustment", "set_account_pnl"]
 
 
 def apply_adjustment(
-    desk: Desk, account: int, adjustment: Adjustment, call: Call | None
+    desk: Desk, account: int, adjustment: Adjustment, call: PolicyCall | None
 ) -> AdjustmentEffect | None:
     """Apply one adjustment of a balance or of the account's PnL."""
     operation = adjustment._operation_
@@ -86,7 +86,7 @@ class _PnlBefore(BuiltinFinalizer):
 
 
 def _adjust_account_pnl(
-    desk: Desk, account: int, state: Decimal | PnlHaltReason, call: Call | None
+    desk: Desk, account: int, state: Decimal | PnlHaltReason, call: PolicyCall | None
 ) -> AdjustmentEffect:
     funds = desk.funds.get(account)
     had = None if funds is None else funds.pnl
@@ -163,7 +163,7 @@ class _SlotChange(BuiltinFinalizer):
         close_if_empty(self._desk.funds, self._account)
 
 
-class _Refused(Exception):  # noqa: N818 - an outcome, not an error
+class _AdjustmentRefused(Exception):  # noqa: N818 - an outcome, not an error
     """The adjustment cannot be applied; carries the one reject that says why."""
 
     def __init__(self, reject: Reject) -> None:
@@ -199,7 +199,7 @@ def _adjust_balance(
         _set_cost(asset, after, average, pnl, moves=moves)
         changes = _changes(asset, before, after)
         row = _row_of(asset, changes, before, after, (balance, held, incoming), average, pnl)
-    except _Refused as refused:
+    except _AdjustmentRefused as refused:
         return AdjustmentEffect([refused.reject])
     effect = AdjustmentEffect(
         None, (_SlotChange(desk, account, asset, before, after, changes),), (row,)
@@ -243,8 +243,8 @@ def _adjusted(
         lower = getattr(bounds, f"_{field}_lower_")
         upper = getattr(bounds, f"_{field}_upper_")
         if (lower is not None and value < lower) or (upper is not None and value > upper):
-            raise _Refused(
-                Reject._of(
+            raise _AdjustmentRefused(
+                new_reject(
                     "AccountAdjustmentBoundsExceeded",
                     "account adjustment bounds exceeded",
                     f"asset {asset}: {field} {plain(value)}, "
@@ -342,5 +342,5 @@ def _row_of(
     )
 
 
-def _overflow(details: str) -> _Refused:
-    return _Refused(overflow_reject(details, ACCOUNT))
+def _overflow(details: str) -> _AdjustmentRefused:
+    return _AdjustmentRefused(overflow_reject(details, ACCOUNT))

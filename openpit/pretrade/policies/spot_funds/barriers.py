@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from openpit.param.decimals import ZERO, plain
 from openpit.param.enums import PnlHaltReason
+from openpit.param.native_enum import member_label
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -103,7 +104,7 @@ def breach_of(
     if mismatch is not None:
         return mismatch
     if isinstance(pnl, PnlHaltReason):
-        return Breach("account pnl calculation halted", f"halt reason {pnl._label}")
+        return Breach("account pnl calculation halted", f"halt reason {member_label(pnl)}")
     value = ZERO if pnl is None else pnl
     barrier = effective.barrier
     below = barrier.lower is not None and value < barrier.lower

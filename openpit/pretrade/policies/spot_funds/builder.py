@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from openpit.marketdata.service import MarketDataService
+from openpit.marketdata.service import MarketDataService, is_no_sync
 from openpit.param.refusals import not_an_instance
-from openpit.pretrade.policies.settings import MODULE, SettingsError
+from openpit.pretrade.policies.arguments import MODULE, SettingsError
+from openpit.pretrade.policies.registration import register
 from openpit.pretrade.policies.spot_funds.configuration import (
     SpotFundsOverrideEntry,
     SpotFundsPnlBoundsAccountBarrier,
@@ -51,11 +52,11 @@ def _service(service: object) -> MarketDataService | None:
     raise not_an_instance(service, "MarketDataService")
 
 
-def _market(service: MarketDataService | None, builder: PolicyRegistrar) -> MarketPrices | None:
+def _market(service: MarketDataService | None, registrar: PolicyRegistrar) -> MarketPrices | None:
     """Return the policy's view of a service; SettingsError for one that the engine may not use."""
     if service is None:
         return None
-    if service._is_no_sync and not builder._is_no_sync:
+    if is_no_sync(service) and not registrar.is_no_sync:
         raise SettingsError(
             "market data service is in no-sync mode but the engine is multi-threaded; "
             "call .full_sync() on the market-data builder before .build()"
@@ -99,7 +100,7 @@ class SpotFundsReadyBuilder:
         self._overrides = tuple(overrides)
         return self
 
-    def _build(self, builder: PolicyRegistrar) -> object:
+    def _build(self, registrar: PolicyRegistrar) -> None:
         group_id = read_u16(self._group_id)
         service = _service(self._service)
         slippage_bps = None if self._slippage_bps is None else read_u16(self._slippage_bps)
@@ -116,11 +117,11 @@ class SpotFundsReadyBuilder:
         )
         if service is not None and slippage_bps is None:
             raise SettingsError("global_slippage_bps is required when market_data is provided")
-        market = _market(service, builder)
+        market = _market(service, registrar)
         update.require_sense()
         settings = Settings()
         update.apply_to(settings)
-        return builder._add_builtin(SpotFundsPolicy(settings, market, group_id))
+        registrar.add(SpotFundsPolicy(settings, market, group_id))
 
 
 class SpotFundsBuilder:
@@ -151,8 +152,8 @@ class SpotFundsBuilder:
         """
         return self._ready.market_data(service, global_slippage_bps, pricing_source, overrides)
 
-    def _build(self, builder: PolicyRegistrar) -> object:
-        return self._ready._build(builder)
+    def _build(self, registrar: PolicyRegistrar) -> None:
+        register(self._ready, registrar)
 
 
 class SpotFundsPnlBoundsKillswitchReadyBuilder:
@@ -203,7 +204,7 @@ class SpotFundsPnlBoundsKillswitchReadyBuilder:
         self._of_accounts += barriers
         return self
 
-    def _build(self, builder: PolicyRegistrar) -> object:
+    def _build(self, registrar: PolicyRegistrar) -> None:
         group_id = read_u16(self._group_id)
         service = _service(self._service)
         update = BarriersUpdate.read(
@@ -211,14 +212,14 @@ class SpotFundsPnlBoundsKillswitchReadyBuilder:
             account_group_barriers=self._of_groups,
             account_barriers=self._of_accounts,
         )
-        market = _market(service, builder)
+        market = _market(service, registrar)
         update.require_sense()
         settings = Settings()
         settings.track_only = True
         settings.set_barriers(update.applied_to(settings.barriers))
         if not settings.has_barriers:
             raise SettingsError("spot funds P&L bounds require at least one barrier")
-        return builder._add_builtin(SpotFundsPolicy(settings, market, group_id))
+        registrar.add(SpotFundsPolicy(settings, market, group_id))
 
 
 class SpotFundsPnlBoundsKillswitchBuilder:
@@ -258,8 +259,8 @@ class SpotFundsPnlBoundsKillswitchBuilder:
         """Add barriers of accounts."""
         return self._ready.account_barriers(*barriers)
 
-    def _build(self, builder: PolicyRegistrar) -> object:
-        return self._ready._build(builder)
+    def _build(self, registrar: PolicyRegistrar) -> None:
+        register(self._ready, registrar)
 
 
 def build_spot_funds() -> SpotFundsBuilder:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
-from openpit.pretrade.policies.settings import MODULE
+from openpit.pretrade.policies.arguments import MODULE
 
 if TYPE_CHECKING:
     from decimal import Decimal

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openpit.pretrade.policies.spot_funds.barriers import breach_of
-from openpit.pretrade.rejects import AccountBlock, Reject
+from openpit.pretrade.rejects import AccountBlock, Reject, new_account_block, new_reject
 
 if TYPE_CHECKING:
     from openpit.pretrade.policies.spot_funds.barriers import Breach
     from openpit.pretrade.policies.spot_funds.holdings import AccountFunds
     from openpit.pretrade.policies.spot_funds.pricing import MarketPrices
     from openpit.pretrade.policies.spot_funds.settings import Settings
-    from openpit.pretrade.runtime import AccountsView, Call
+    from openpit.pretrade.policy_contract import AccountsView, PolicyCall
 
 __all__ = ["NAME", "Desk", "overflow_block", "overflow_reject", "stuck_block", "switch_block"]
 
@@ -31,7 +31,7 @@ class Desk:
     accounts: AccountsView
 
     # The batch of adjustments in which an account's PnL was set last.
-    adjusting: Call | None
+    adjusting: PolicyCall | None
 
     def __init__(self, settings: Settings, market: MarketPrices | None, group_id: int) -> None:
         self.settings = settings
@@ -56,24 +56,24 @@ class Desk:
 
 def switch_block(breach: Breach) -> AccountBlock:
     """Return the account block of a PnL outside its barrier."""
-    return AccountBlock._of(NAME, _KILL_SWITCH, breach.reason, breach.details)
+    return new_account_block(NAME, _KILL_SWITCH, breach.reason, breach.details)
 
 
 def switch_reject(breach: Breach) -> Reject:
     """Return the reject of an order whose account's PnL is outside its barrier."""
-    return Reject._of(_KILL_SWITCH, breach.reason, breach.details, NAME, "account")
+    return new_reject(_KILL_SWITCH, breach.reason, breach.details, NAME, "account")
 
 
 def overflow_block(details: str) -> AccountBlock:
     """Return the account block of a report with figures that cannot be kept."""
-    return AccountBlock._of(NAME, _OVERFLOW, "arithmetic overflow", details)
+    return new_account_block(NAME, _OVERFLOW, "arithmetic overflow", details)
 
 
 def stuck_block(details: str) -> AccountBlock:
     """Return the account block of a slot that cannot take back what is rolled back."""
-    return AccountBlock._of(NAME, _OVERFLOW, "rollback overflow: slot left inconsistent", details)
+    return new_account_block(NAME, _OVERFLOW, "rollback overflow: slot left inconsistent", details)
 
 
 def overflow_reject(details: str, scope: str) -> Reject:
     """Return the reject of an order or adjustment with figures that cannot be kept."""
-    return Reject._of(_OVERFLOW, "arithmetic overflow", details, NAME, scope)
+    return new_reject(_OVERFLOW, "arithmetic overflow", details, NAME, scope)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from openpit.param.decimals import ZERO, plain
 from openpit.param.enums import PnlHaltReason
+from openpit.param.native_enum import member_label
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -55,7 +56,7 @@ class Slot:
         if self.pnl is None:
             pnl = "None"
         elif isinstance(self.pnl, PnlHaltReason):
-            pnl = f"Some(Halted({self.pnl._label}))"
+            pnl = f"Some(Halted({member_label(self.pnl)}))"
         else:
             pnl = f"Some(Pnl(Pnl({plain(self.pnl)})))"
         return (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from openpit.param.decimals import ZERO, DecimalOverflow, add, multiply, negate, subtract
 from openpit.param.enums import PnlHaltReason
 from openpit.pretrade.policies.spot_funds.ledger import book_fill
-from openpit.pretrade.runtime import ReportEffect
+from openpit.pretrade.policy_contract import ReportEffect
 
 if TYPE_CHECKING:
     from decimal import Decimal

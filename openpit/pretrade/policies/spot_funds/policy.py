@@ -21,7 +21,7 @@ from openpit.pretrade.policies.spot_funds.updates import (
     BarriersUpdate,
     FundsUpdate,
 )
-from openpit.pretrade.runtime import BuiltinPolicy, Verdict
+from openpit.pretrade.policy_contract import BuiltinPolicy, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +32,13 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.spot_funds.barriers import PnlBarriers
     from openpit.pretrade.policies.spot_funds.pricing import MarketPrices
     from openpit.pretrade.policies.spot_funds.settings import Settings
+    from openpit.pretrade.policy_contract import (
+        AccountsView,
+        AdjustmentEffect,
+        PolicyCall,
+        ReportEffect,
+    )
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.pretrade.runtime import AccountsView, AdjustmentEffect, Call, ReportEffect
 
 __all__ = ["SpotFundsPolicy"]
 
@@ -70,7 +75,7 @@ class SpotFundsPolicy(BuiltinPolicy):
 
     # --- orders --------------------------------------------------------------------------------
 
-    def check_main(self, order: Order, now: int, call: Call | None) -> Verdict | None:
+    def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
         """Check an order and reserve what it needs.
 
         This is the plain case written out: a limit order that the account covers, no setting but
@@ -110,10 +115,19 @@ class SpotFundsPolicy(BuiltinPolicy):
             return check_order(self._desk, order, now, call)
         if other is None:
             other = funds.slot(bought)
-        reserved = PlainFunds(
-            self._desk, account, (paid, hold, available, held, bought, incoming, expected)
+        reserved = PlainFunds.of(
+            self._desk,
+            account,
+            price,
+            quantity,
+            paid,
+            available,
+            held,
+            bought,
+            expected,
+            buys=side is _BUY,
         )
-        verdict = Verdict(None, (reserved,), reserved, (price,))
+        verdict = Verdict(None, (reserved,), reserved, price)
         # Last, and in plain stores: an interrupt leaves all of it or nothing (see finalize.py).
         slot.available = available
         slot.held = held
@@ -121,7 +135,7 @@ class SpotFundsPolicy(BuiltinPolicy):
         other.incoming = expected
         return verdict
 
-    def peek_main(self, order: Order, now: int, call: Call | None) -> Verdict | None:
+    def peek_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
         account = order._account_
         if account is None:
             return self.check_main(order, now, call)
@@ -138,18 +152,18 @@ class SpotFundsPolicy(BuiltinPolicy):
             verdict.mutations = ()
         return verdict
 
-    def check_drop_copy(self, order: Order, now: int, call: Call | None) -> Verdict | None:
+    def check_drop_copy(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
         return check_order(self._desk, order, now, call)
 
     # --- what comes back -----------------------------------------------------------------------
 
     def apply_report(
-        self, report: ExecutionReport, now: int, call: Call | None
+        self, report: ExecutionReport, now: int, call: PolicyCall | None
     ) -> ReportEffect | None:
         return apply_report(self._desk, report)
 
     def apply_adjustment(
-        self, account: int, adjustment: Adjustment, now: int, call: Call | None
+        self, account: int, adjustment: Adjustment, now: int, call: PolicyCall | None
     ) -> AdjustmentEffect | None:
         return apply_adjustment(self._desk, account, adjustment, call)
 

@@ -24,10 +24,10 @@ from openpit.pretrade.codes import ORDER
 from openpit.pretrade.policies.spot_funds.desk import NAME, overflow_reject, switch_reject
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
 from openpit.pretrade.policies.spot_funds.pricing import PriceFailure
-from openpit.pretrade.policies.spot_funds.request import Request
+from openpit.pretrade.policies.spot_funds.request import FundsRequest
 from openpit.pretrade.policies.spot_funds.reservation import Leg, ReservedFunds
-from openpit.pretrade.rejects import Reject, missing_field
-from openpit.pretrade.runtime import Verdict
+from openpit.pretrade.policy_contract import Verdict
+from openpit.pretrade.rejects import Reject, missing_field, new_reject
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.pretrade.outcomes import OutcomeRow
     from openpit.pretrade.policies.spot_funds.desk import Desk
-    from openpit.pretrade.runtime import Call
+    from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = ["check_order"]
 
@@ -47,7 +47,7 @@ _VALUE_REASON: Final = "order value calculation failed"
 _QUANTITY_FAILED: Final = "price or volume could not be used to evaluate order quantity"
 
 
-class _Refused(Exception):  # noqa: N818 - an outcome, not an error
+class _OrderRefused(Exception):  # noqa: N818 - an outcome, not an error
     """The order cannot pass; carries the one reject that says why."""
 
     def __init__(self, reject: Reject) -> None:
@@ -55,7 +55,7 @@ class _Refused(Exception):  # noqa: N818 - an outcome, not an error
         self.reject = reject
 
 
-def check_order(desk: Desk, order: Order, now: int, call: Call | None) -> Verdict:
+def check_order(desk: Desk, order: Order, now: int, call: PolicyCall | None) -> Verdict:
     """Check an order and reserve what it needs.
 
     What a refused order has reserved already comes with its reject, for the engine to roll back
@@ -73,7 +73,7 @@ def check_order(desk: Desk, order: Order, now: int, call: Call | None) -> Verdic
         return Verdict([missing_field("side", NAME)])
     if quantity is None and volume is None:
         return Verdict([missing_field("trade amount", NAME)])
-    request = Request(
+    request = FundsRequest(
         account,
         desk.accounts.group_of(account),
         underlying,
@@ -100,7 +100,7 @@ def check_order(desk: Desk, order: Order, now: int, call: Call | None) -> Verdic
                 if leg.hold or leg.incoming
             )
             _Check(desk, request, drop_copy=drop_copy).reserve(legs, rows)
-        except _Refused as refused:
+        except _OrderRefused as refused:
             reserved = (ReservedFunds(desk, account, legs[: len(rows)]),) if rows else ()
             verdict = Verdict([*(rejects or ()), refused.reject], reserved)
         else:
@@ -113,7 +113,7 @@ def check_order(desk: Desk, order: Order, now: int, call: Call | None) -> Verdic
     return verdict
 
 
-def _effective_price(desk: Desk, request: Request, now: int, *, drop_copy: bool) -> Decimal:
+def _effective_price(desk: Desk, request: FundsRequest, now: int, *, drop_copy: bool) -> Decimal:
     """Return the price that the order is valued at: its limit, or the market with slippage."""
     if request.price is not None:
         return request.price
@@ -131,7 +131,7 @@ def _effective_price(desk: Desk, request: Request, now: int, *, drop_copy: bool)
         raise _refused(failure.code, failure.reason, "") from None
 
 
-def _legs_of(request: Request, price: Decimal, *, drop_copy: bool) -> tuple[Leg, Leg]:
+def _legs_of(request: FundsRequest, price: Decimal, *, drop_copy: bool) -> tuple[Leg, Leg]:
     """Return what the order does to each asset, in the order in which it is checked."""
     quantity, volume = request.quantity, request.volume
     if quantity is None:
@@ -170,7 +170,7 @@ class _Check:
 
     __slots__ = ("_account", "_desk", "_enforce", "_limits")
 
-    def __init__(self, desk: Desk, request: Request, *, drop_copy: bool) -> None:
+    def __init__(self, desk: Desk, request: FundsRequest, *, drop_copy: bool) -> None:
         settings, account = desk.settings, request.account
         self._desk = desk
         self._account = account
@@ -298,15 +298,15 @@ def _exact_sum(asset: str, stage: str, a: Decimal, b: Decimal) -> Decimal:
     raise _inexact_position(asset, stage, cause)
 
 
-def _inexact_position(asset: str, stage: str, cause: str) -> _Refused:
-    return _Refused(
+def _inexact_position(asset: str, stage: str, cause: str) -> _OrderRefused:
+    return _OrderRefused(
         overflow_reject(
             f"position-limit arithmetic failure: asset {asset}, stage {stage}, cause {cause}", ORDER
         )
     )
 
 
-def _beyond_limit(asset: str, side: str, projected: Decimal, limit: Decimal) -> _Refused:
+def _beyond_limit(asset: str, side: str, projected: Decimal, limit: Decimal) -> _OrderRefused:
     return _refused(
         "PositionLimitExceeded",
         "position limit exceeded",
@@ -315,13 +315,13 @@ def _beyond_limit(asset: str, side: str, projected: Decimal, limit: Decimal) -> 
     )
 
 
-def _overflow(step: str, asset: str, requested: Decimal) -> _Refused:
-    return _Refused(
+def _overflow(step: str, asset: str, requested: Decimal) -> _OrderRefused:
+    return _OrderRefused(
         overflow_reject(
             f"pre-trade {step} overflow: asset {asset}, requested {plain(requested)}", ORDER
         )
     )
 
 
-def _refused(code: str, reason: str, details: str) -> _Refused:
-    return _Refused(Reject._of(code, reason, details, NAME, ORDER))
+def _refused(code: str, reason: str, details: str) -> _OrderRefused:
+    return _OrderRefused(new_reject(code, reason, details, NAME, ORDER))

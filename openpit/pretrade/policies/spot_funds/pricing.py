@@ -11,7 +11,7 @@ from openpit.param.division import divide
 
 if TYPE_CHECKING:
     from openpit.marketdata.service import MarketDataService
-    from openpit.pretrade.policies.spot_funds.request import Request
+    from openpit.pretrade.policies.spot_funds.request import FundsRequest
     from openpit.pretrade.policies.spot_funds.settings import Settings
 
 __all__ = ["MarketPrices", "PriceFailure"]
@@ -41,7 +41,7 @@ class MarketPrices:
     def __init__(self, service: MarketDataService) -> None:
         self.service = service
 
-    def order_price(self, settings: Settings, request: Request, now: int) -> Decimal:
+    def order_price(self, settings: Settings, request: FundsRequest, now: int) -> Decimal:
         """Return the market price of an order, moved against it by the slippage.
 
         Raises :class:`PriceFailure` without a quote, without the field of it that counts, or where

@@ -22,8 +22,8 @@ from openpit.pretrade.policies.spot_funds.ledger import (
 from openpit.pretrade.policies.spot_funds.plain_fills import apply_plain_fill
 from openpit.pretrade.policies.spot_funds.report_rows import AssetRow
 from openpit.pretrade.policies.spot_funds.valuation import Valuation
-from openpit.pretrade.rejects import AccountBlock, missing_field_block
-from openpit.pretrade.runtime import ReportEffect
+from openpit.pretrade.policy_contract import ReportEffect
+from openpit.pretrade.rejects import AccountBlock, missing_field_block, new_account_block
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -71,7 +71,7 @@ def _missing(label: str) -> ReportEffect:
     return ReportEffect([missing_field_block(label, NAME)])
 
 
-class _Refused(Exception):  # noqa: N818 - an outcome, not an error
+class _StepRefused(Exception):  # noqa: N818 - an outcome, not an error
     """A step cannot be taken; carries the block that says why."""
 
     def __init__(self, block: AccountBlock) -> None:
@@ -137,12 +137,12 @@ class _Application:
             engaged = self._book_on_account(cost)
             if quantity is not None or fee:
                 self._watch(engaged=engaged, moved=bool(quantity or fee))
-        except _Refused as refused:
+        except _StepRefused as refused:
             self._blocks.append(refused.block)
         if fill._is_final_ and fill._remaining_:
             try:
                 self._release(fill, fill._remaining_)
-            except _Refused as refused:
+            except _StepRefused as refused:
                 self._blocks.append(refused.block)
         rows = self._rows()
         self._forget_empty()
@@ -189,7 +189,7 @@ class _Application:
         else:
             code = "MissingRequiredField"
             reason = f"pre-trade lock has no price for {purpose}"
-        raise _Refused(AccountBlock._of(NAME, code, reason, f"group {group}"))
+        raise _StepRefused(new_account_block(NAME, code, reason, f"group {group}"))
 
     def _reserved_notional(self, locked: Decimal, quantity: Decimal) -> Decimal:
         try:
@@ -449,5 +449,5 @@ class _Application:
         close_if_empty(self._desk.funds, self._account)
 
 
-def _overflow(details: str) -> _Refused:
-    return _Refused(overflow_block(details))
+def _overflow(details: str) -> _StepRefused:
+    return _StepRefused(overflow_block(details))

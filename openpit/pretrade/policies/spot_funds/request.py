@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from decimal import Decimal
 
-__all__ = ["Request"]
+__all__ = ["FundsRequest"]
 
 
-class Request(NamedTuple):
+class FundsRequest(NamedTuple):
     """An account's order: a quantity of the underlying or a volume of the settlement asset.
 
     ``price`` is None for a market order; ``group`` is None for the default group.

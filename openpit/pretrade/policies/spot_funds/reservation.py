@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from openpit.param.decimals import ZERO, DecimalOverflow, add, plain, subtract
+from openpit.param.decimals import NARROW, ZERO, DecimalOverflow, add, plain, subtract
 from openpit.pretrade.policies.spot_funds.desk import stuck_block
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
-from openpit.pretrade.runtime import BuiltinFinalizer
+from openpit.pretrade.policy_contract import BuiltinFinalizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.spot_funds.desk import Desk
     from openpit.pretrade.rejects import AccountBlock
 
-    _Figures = tuple[str, Decimal, Decimal, Decimal, str, Decimal, Decimal]
-
 __all__ = ["Leg", "PlainFunds", "ReservedFunds"]
+
+_add: Final = NARROW.add
+_subtract: Final = NARROW.subtract
+_multiply: Final = NARROW.multiply
+_new = object.__new__
 
 
 class Leg(NamedTuple):
@@ -39,6 +42,9 @@ class ReservedFunds(BuiltinFinalizer):
 
     __slots__ = ("_account", "_desk", "_legs")
 
+    # None while all of it is set aside and a subclass keeps the figures.
+    _legs: tuple[tuple[str, Decimal, Decimal], ...] | None
+
     def __init__(
         self, desk: Desk, account: int, legs: tuple[tuple[str, Decimal, Decimal], ...]
     ) -> None:
@@ -55,7 +61,7 @@ class ReservedFunds(BuiltinFinalizer):
         accounts = self._desk.funds
         funds = open_funds(accounts, account)
         slots = funds.slots
-        legs = self._legs
+        legs = self._legs or ()
         while legs:
             asset, hold, incoming = legs[-1]
             legs = legs[:-1]
@@ -86,34 +92,111 @@ class ReservedFunds(BuiltinFinalizer):
 class PlainFunds(ReservedFunds):
     """What a plain order has set aside, with its outcome rows, which are told while it is open.
 
-    There may be hundreds of thousands: all figures are in one flat tuple, which the garbage
-    collector need not follow. They are the asset paid, the amount held, what is available and held
-    after it; the asset bought, the amount expected, and what is expected after it.
+    There may be hundreds of thousands: all figures are slots of this one object, and what is held
+    or expected at the order's price is calculated anew where it is asked for.
     """
 
-    __slots__ = ("_figures",)
+    __slots__ = (
+        "_available",
+        "_bought",
+        "_buys",
+        "_expected",
+        "_held",
+        "_paid",
+        "_price",
+        "_quantity",
+    )
 
-    def __init__(self, desk: Desk, account: int, figures: _Figures) -> None:
+    # `available` and `held` are of the asset paid, after the order; `expected` of the one bought.
+    _available: Decimal
+    _bought: str
+    _buys: bool
+    _expected: Decimal
+    _held: Decimal
+    _paid: str
+    _price: Decimal
+    _quantity: Decimal
+
+    @staticmethod
+    def of(
+        desk: Desk,
+        account: int,
+        price: Decimal,
+        quantity: Decimal,
+        paid: str,
+        available: Decimal,
+        held: Decimal,
+        bought: str,
+        expected: Decimal,
+        *,
+        buys: bool,
+    ) -> PlainFunds:
+        self = _new(PlainFunds)
         self._desk = desk
         self._account = account
-        self._figures: _Figures | None = figures
+        self._legs = None
+        self._price = price
+        self._quantity = quantity
+        self._buys = buys
+        self._paid = paid
+        self._available = available
+        self._held = held
+        self._bought = bought
+        self._expected = expected
+        return self
+
+    def _amounts(self) -> tuple[Decimal, Decimal]:
+        """Return what is held of the asset paid, and what is expected of the one bought."""
+        quantity = self._quantity
+        notional = _multiply(self._price, quantity)
+        return (notional, quantity) if self._buys else (quantity, notional)
 
     def __iter__(self) -> Iterator[OutcomeRow]:
-        assert self._figures is not None  # noqa: S101 - read before the rollback
-        paid, hold, available, held, bought, incoming, expected = self._figures
-        spent = hold.copy_negate()
-        yield (paid, spent, available, hold, held, None, None, None, None, None, None)
-        yield (bought, None, None, None, None, incoming, expected, None, None, None, None)
+        hold, incoming = self._amounts()
+        paid, bought, spent = self._paid, self._bought, hold.copy_negate()
+        yield (paid, spent, self._available, hold, self._held, None, None, None, None, None, None)
+        yield (bought, None, None, None, None, incoming, self._expected, None, None, None, None)
 
     def rollback(self) -> None:
-        """Give back what is reserved, as its base does."""
-        figures = self._figures
-        if figures is not None:
-            # Once: what is rolled back again goes on with the legs that are left.
-            legs = (figures[0], figures[1], ZERO), (figures[4], ZERO, figures[5])
-            self._legs = legs
-            self._figures = None
+        """Give back what is reserved, as its base does: written out for two slots that take it."""
+        if self._legs is not None:
+            super().rollback()  # what is rolled back again goes on with the legs that are left
+            return
+        hold, incoming = self._amounts()
+        paid, bought = self._paid, self._bought
+        funds = self._desk.funds.get(self._account)
+        if funds is not None and paid != bought:
+            slot, other = funds.slots.get(paid), funds.slots.get(bought)
+            if (
+                slot is not None
+                and other is not None
+                and self._give_back(slot, hold, other, incoming)
+            ):
+                if not (other.available or other.held or other.incoming) and other.is_empty:
+                    del funds.slots[bought]
+                return
+        self._legs = (paid, hold, ZERO), (bought, ZERO, incoming)
         super().rollback()
+
+    def _give_back(self, slot: Slot, hold: Decimal, other: Slot, incoming: Decimal) -> bool:
+        """Change both slots; False, and nothing changed, where that needs more than this."""
+        try:
+            # What add() and subtract() come to for amounts that are not zero.
+            available = _add(slot.available, hold) if slot.available else hold
+            held = _subtract(slot.held, hold) if slot.held else hold.copy_negate()
+            expected = (
+                _subtract(other.incoming, incoming) if other.incoming else incoming.copy_negate()
+            )
+        except ArithmeticError:
+            return False
+        if not available:
+            return False
+        # In plain stores: an interrupt leaves all of it or nothing.
+        slot.available, slot.held, slot.incoming = available, held, slot.incoming or ZERO
+        other.available, other.held = other.available or ZERO, other.held or ZERO
+        other.incoming = expected
+        self._legs = ()
+        return True
 
 
 def _stuck(asset: str, hold: Decimal, incoming: Decimal, slot: Slot) -> AccountBlock:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from openpit.core.assets import asset_text
 from openpit.param.enums import PnlHaltReason
+from openpit.param.fixed_decimal import decimal_of
 from openpit.param.ids import AccountGroupId, AccountId, InstrumentId
 from openpit.param.values import Pnl, Quantity
-from openpit.pretrade.policies.settings import (
+from openpit.pretrade.policies.arguments import (
     MODULE,
     SettingsError,
     account_number,
@@ -249,7 +250,7 @@ class AccountPnlUpdate(NamedTuple):
         number = account_number(account)
         if isinstance(state, PnlHaltReason):
             return cls(number, state)
-        return cls(number, Pnl(state)._value)  # type: ignore[arg-type]  # Pnl checks the class
+        return cls(number, decimal_of(Pnl(state)))  # type: ignore[arg-type]  # Pnl checks the class
 
 
 def read_u16(value: object) -> int:
@@ -287,20 +288,20 @@ def _account(entry: object, field: str) -> int:
     account = getattr(entry, field)
     if not isinstance(account, AccountId):
         raise TypeError(f"{type(entry).__name__}.{field} must be openpit.param.AccountId")
-    return account._value
+    return account.value
 
 
 def _group(entry: object, field: str) -> int:
     group = getattr(entry, field)
     if not isinstance(group, AccountGroupId):
         raise TypeError(f"{type(entry).__name__}.{field} must be openpit.param.AccountGroupId")
-    return group._value
+    return group.value
 
 
 def _instrument(instrument: object) -> int:
     if not isinstance(instrument, InstrumentId):
         raise TypeError("spot funds override target instrument must be openpit.core.InstrumentId")
-    return instrument._value
+    return instrument.value
 
 
 def _track_only(mode: object) -> bool:
@@ -316,7 +317,7 @@ def _limit(limit: object) -> Decimal | None:
         return None
     if not isinstance(limit, Quantity):
         raise TypeError("SpotFundsPositionLimitEntry.limit must be openpit.param.Quantity or None")
-    return limit._value
+    return decimal_of(limit)
 
 
 def _barrier(barrier: object) -> Barrier:
@@ -327,7 +328,7 @@ def _barrier(barrier: object) -> Barrier:
 
 
 def _bound(bound: object) -> Decimal | None:
-    return None if bound is None else Pnl(bound)._value  # type: ignore[arg-type]  # as above
+    return None if bound is None else decimal_of(Pnl(bound))  # type: ignore[arg-type]  # as above
 
 
 def _account_barrier(entry: SpotFundsPnlBoundsAccountBarrier) -> tuple[int, Barrier]:
@@ -343,7 +344,7 @@ def _group_barrier(entry: SpotFundsPnlBoundsAccountGroupBarrier) -> tuple[int, B
 def _barrier_group(group: object) -> int:
     """Return a group's number; the default group is taken only as an AccountGroupId."""
     if isinstance(group, AccountGroupId):
-        return group._value
+        return group.value
     try:
         number = index(group)  # type: ignore[arg-type]  # what is no integer raises just here
     except TypeError:
@@ -352,4 +353,4 @@ def _barrier_group(group: object) -> int:
         raise ValueError(
             "account_group_id must be an AccountGroupId or integer in range 1..=4294967295"
         )
-    return AccountGroupId.from_int(number)._value
+    return AccountGroupId.from_int(number).value

@@ -19,6 +19,8 @@ from openpit.pretrade.policies import (
     SpotFundsPositionLimitEntry,
 )
 
+pytestmark = pytest.mark.one_python
+
 SOMEBODY_ELSE = AccountId.from_int(99)
 
 quantities = st.sampled_from(

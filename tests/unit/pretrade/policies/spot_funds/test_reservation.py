@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import tracemalloc
 
 from spot_account import LARGEST, Account
 
@@ -86,6 +87,43 @@ def test_what_is_open_tells_its_rows_and_price_as_often_as_it_is_asked():
         assert (bought.balance, bought.held) == (None, None)
         assert (str(bought.incoming.delta), str(bought.incoming.absolute)) == ("10", "10")
         assert reservation.lock.entries() == [(0, Price("4"))]
+
+
+def test_what_is_given_back_keeps_the_digits_of_both_assets():
+    trader = Account(USD="100.00", AAPL="5.0")
+    open_one, other = trader.buy("2.50", "4.0"), trader.sell("1", "3.25")
+    open_one.rollback()
+    assert trader.state("USD") == ("100.000", "0", "3.25")
+    assert trader.state("AAPL") == ("4.0", "1", "0")
+    other.rollback()
+    assert trader.state("USD") == ("100.000", "0", "0")
+    assert trader.state("AAPL") == ("5.0", "0", "0")
+
+
+def test_what_was_spent_meanwhile_is_taken_back_to_nothing():
+    trader = Account(USD="40")
+    reservation = trader.buy("10", "4")
+    trader.adjust(balance="-40")
+    reservation.rollback()
+    assert trader.state("USD") == ("0", "0", "0")
+    assert trader.state("AAPL") == ("0", "0", "0")
+
+
+def test_an_open_reservation_takes_less_than_a_kibibyte():
+    trader = Account(USD="1000000")
+    kept: list[object] = [None] * 100
+    trader.buy("1.5", "4").rollback()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for index in range(len(kept)):
+            kept[index] = trader.buy("1.5", "4")
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert (after - before) / len(kept) < 1000
 
 
 def test_an_open_reservation_is_a_handful_of_objects_to_the_collector():

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from openpit.loadtest.flow import Event
     from openpit.pretrade import Lock
 
-__all__ = ["Desk"]
+__all__ = ["EngineObjects"]
 
 
-class Desk:
+class EngineObjects:
     """Makes the engine's objects; ``currency`` is what everything is paid in."""
 
     __slots__ = ("_currency", "_instruments")

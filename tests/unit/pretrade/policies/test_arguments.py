@@ -8,7 +8,7 @@ import pytest
 
 from openpit.param.ids import AccountId
 from openpit.pretrade.policies import RateLimit
-from openpit.pretrade.policies import settings as read
+from openpit.pretrade.policies import arguments as read
 
 
 def refusal(call: Any, *arguments: Any) -> str:

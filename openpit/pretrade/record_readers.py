@@ -19,18 +19,28 @@ from openpit.pretrade.outcomes import (
     AccountPnlOutcome,
     account_number,
     group_id,
+    group_row_of,
+    pnl_row_of,
     position_size,
     price,
     profit,
+    row_of,
 )
-from openpit.pretrade.rejects import MAX_USER_DATA, AccountBlock, Reject, plain_code
+from openpit.pretrade.rejects import (
+    MAX_USER_DATA,
+    AccountBlock,
+    Reject,
+    new_account_block,
+    new_reject,
+    plain_code,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from decimal import Decimal
 
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow, OutcomeRow
-    from openpit.pretrade.runtime import Finalizer
+    from openpit.pretrade.policy_contract import Finalizer
 
 __all__ = [
     "read_account_pnls",
@@ -52,7 +62,7 @@ def read_rejects(value: Any, policy_name: str) -> list[Reject]:
     ValueError names the field that is not what it should be; a missing field is an AttributeError,
     something that cannot be iterated a TypeError.
     """
-    of = Reject._of
+    of = new_reject
     rejects = []
     for item in value:
         code = item.code
@@ -111,7 +121,7 @@ def read_account_pnls(value: Iterable[Any]) -> list[AccountPnlRow]:
 def read_group_rows(value: Iterable[Any]) -> list[GroupRow]:
     """Read an iterable of account adjustment outcomes: entries with their policy group."""
     return [
-        (item._group_id, item._outcome_row)
+        group_row_of(item)
         if type(item) is AccountAdjustmentOutcome
         else (group_id(item.policy_group_id), _row(item.entry))
         for item in value
@@ -145,13 +155,12 @@ def _block(item: Any) -> AccountBlock:
     token = _token(
         getattr(item, "user_data", 0), "account_block.user_data must be an integer token"
     )
-    return AccountBlock._of(policy, plain_code(code), reason, details, token)
+    return new_account_block(policy, plain_code(code), reason, details, token)
 
 
 def _row(item: Any) -> OutcomeRow:
     if type(item) is AccountOutcomeEntry:
-        row: OutcomeRow = item._outcome_row
-        return row
+        return row_of(item)
     average = item.average_entry_price
     asset = asset_text(item.asset)
     balance = _amounts(item.balance)
@@ -185,8 +194,7 @@ def _pnl(item: Any, name: str) -> tuple[Decimal | None, Decimal | None, PnlHaltR
 
 def _account_pnl(item: Any) -> AccountPnlRow:
     if type(item) is AccountPnlOutcome:
-        row: AccountPnlRow = item._pnl_row
-        return row
+        return pnl_row_of(item)
     pnl = _pnl(item, "AccountPnlOutcome")
     account = account_number(item.account_id)
     return (group_id(item.policy_group_id), account, *pnl)

@@ -20,7 +20,7 @@ from openpit.pretrade.outcomes import (
     PnlOutcomeAmount,
 )
 from openpit.pretrade.policy import PolicyReject
-from openpit.pretrade.records import (
+from openpit.pretrade.record_readers import (
     read_account_pnls,
     read_blocks,
     read_group_rows,

@@ -50,7 +50,7 @@ def account_number(account: object) -> int:
     """Return the number of an AccountId; TypeError for anything else."""
     if not is_of(account, AccountId):
         raise TypeError("account_id must be openpit.param.AccountId")
-    return account._value
+    return account.value
 
 
 def expect(value: object, kind: type[_Barrier]) -> _Barrier:

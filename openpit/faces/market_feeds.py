@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
+from openpit.marketdata.service import follow, unfollow
+
 if TYPE_CHECKING:
     from openpit.marketdata.service import MarketDataService
 
@@ -24,10 +26,7 @@ class Feed:
         self._place: Final = place
         self._service: Final = service
         self._listener: Final = self._pass_on  # one object, by which the service knows it
-        # Under the service's lock, so that no change comes between its state and the next change.
-        with service._lock:
-            for operation in service._subscribe(self._listener):
-                self._pass_on(operation)
+        follow(service, self._listener)
 
     def _pass_on(self, operation: object) -> None:
         face = self._face()
@@ -35,5 +34,5 @@ class Feed:
             face.pass_on(self._place, operation)
 
     def end(self) -> None:
-        """Follow the service no more."""
-        self._service._unsubscribe(self._listener)
+        """Stop following the service."""
+        unfollow(self._service, self._listener)

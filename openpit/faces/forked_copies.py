@@ -17,7 +17,7 @@ _faces: Final[WeakSet[Any]] = WeakSet()
 
 
 def let_go_in_copies(face: Any) -> None:
-    """Have a face disown its workers in every process that is forked from this one."""
+    """Make a face disown its workers in every process that is forked from this one."""
     _faces.add(face)
 
 

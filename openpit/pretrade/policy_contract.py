@@ -1,8 +1,8 @@
 """What the engine's pipeline and a built-in policy ask of each other.
 
 Built-in policies know nothing of the engine: they get an :class:`AccountsView` when the engine is
-built and a :class:`Call` with each order, and answer with the plain records below. The engine knows
-nothing of what a policy checks. Custom policies are fitted to the same contract by the engine.
+built and a :class:`PolicyCall` with each order, and answer with the plain records below. The engine
+knows nothing of what a policy checks. Custom policies are fitted to this contract by the engine.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ __all__ = [
     "AdjustmentEffect",
     "BuiltinFinalizer",
     "BuiltinPolicy",
-    "Call",
     "Finalizer",
+    "PolicyCall",
     "ReportEffect",
     "Verdict",
 ]
@@ -56,7 +56,7 @@ class AccountsView(Protocol):
         """Return the accounts that have an explicit currency or a group membership."""
 
 
-class Call(Protocol):
+class PolicyCall(Protocol):
     """One call into the engine, as its policies see it."""
 
     account: int | None
@@ -95,7 +95,8 @@ class Verdict:
 
     ``failure`` is for an answer that cannot be read: its mutations, as far as they could be, are
     rolled back with the others before it is raised. ``rows`` that are true are at least one, and
-    can be gone through again until something is rolled back.
+    can be gone through again until something is rolled back. A single price may stand for itself
+    in ``lock_prices``, as long as there are rows: most policies lock no more than that.
     """
 
     __slots__ = ("failure", "lock_prices", "mutations", "rejects", "rows")
@@ -105,7 +106,7 @@ class Verdict:
         rejects: list[Reject] | None = None,
         mutations: Sequence[Finalizer] = (),
         rows: Iterable[OutcomeRow] = (),
-        lock_prices: Sequence[Decimal] = (),
+        lock_prices: Sequence[Decimal] | Decimal = (),
         failure: BaseException | None = None,
     ) -> None:
         self.failure = failure
@@ -174,30 +175,30 @@ class BuiltinPolicy:
     checks_drop_copies = True
 
     def bind(self, accounts: AccountsView) -> None:
-        """Take the engine's accounts; called once, when the engine is built."""
+        """Set the engine's accounts; called once, when the engine is built."""
 
-    def check_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         """Check an order in the start stage and count it."""
 
-    def peek_start(self, order: Order, now: int, call: Call | None) -> list[Reject] | None:
+    def peek_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         """Answer as :meth:`check_start` would, and record nothing."""
 
-    def check_main(self, order: Order, now: int, call: Call | None) -> Verdict | None:
+    def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
         """Check an order in the main stage and reserve what it needs."""
 
-    def peek_main(self, order: Order, now: int, call: Call | None) -> Verdict | None:
+    def peek_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
         """Answer as :meth:`check_main` would, and record nothing."""
 
-    def check_drop_copy(self, order: Order, now: int, call: Call | None) -> Verdict | None:
+    def check_drop_copy(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
         """Record an order that the venue has already: no limit is enforced."""
 
     def apply_report(
-        self, report: ExecutionReport, now: int, call: Call | None
+        self, report: ExecutionReport, now: int, call: PolicyCall | None
     ) -> ReportEffect | None:
         """Apply an execution report; what it changes is never rolled back."""
 
     def apply_adjustment(
-        self, account: int, adjustment: Adjustment, now: int, call: Call | None
+        self, account: int, adjustment: Adjustment, now: int, call: PolicyCall | None
     ) -> AdjustmentEffect | None:
         """Apply one account adjustment."""
 
