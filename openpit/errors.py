@@ -58,7 +58,7 @@ from openpit.reference_book import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from openpit.param.enums import ConfigureErrorKind
 
@@ -286,8 +286,7 @@ class LeftBehind:
 
 
 # Makers for the rest of the package, unchecked: a program is handed what they make.
-new_left_behind = LeftBehind._of
-
-
-# Makers for the rest of the package, unchecked: a program is handed what they make.
-new_some_items_failed = SomeItemsFailed._of
+new_left_behind: Callable[[str], LeftBehind] = LeftBehind._of
+new_some_items_failed: Callable[[str, list[Any], Mapping[int, Exception]], SomeItemsFailed] = (
+    SomeItemsFailed._of
+)

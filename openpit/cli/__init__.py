@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from openpit.cli.exits import EPILOG, Exit, ExitError
+from openpit.cli.interrupts import heeded, interrupted
 from openpit.cli.invocation import ARGUMENTS
 from openpit.cli.streams import ReaderGoneError, leave_stdout, prepare
 
@@ -65,7 +66,7 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an interrupt ends it with its own code, wherever it comes."""
-        with _ending_by_code():
+        with _ending_by_code(), heeded():
             return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -79,8 +80,8 @@ def _ending_by_code() -> Iterator[None]:
     """End with exit codes of their own for an interrupt and a help page that nobody reads."""
     try:
         yield
-    except KeyboardInterrupt:
-        raise ExitError(Exit.INTERRUPTED, "interrupted") from None
+    except KeyboardInterrupt as error:
+        raise interrupted(error) from None
     except BrokenPipeError:
         leave_stdout()
         raise ReaderGoneError from None

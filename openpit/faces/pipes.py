@@ -84,10 +84,12 @@ class Port:
                 self._backlog += data[written:]
         router.books.is_torn = False
 
-    def flush(self) -> None:
+    def flush(self, router: Router) -> None:
         """Write what is kept, as far as the pipe takes it."""
         if not is_still(self.command_fd, self._command_mark):
-            self._backlog.clear()  # which shows elsewhere: nothing is answered
+            router.books.is_torn = True
+            self.give_up(router, REPLACED)
+            router.books.is_torn = False
             return
         try:
             del self._backlog[: os.write(self.command_fd, self._backlog)]

@@ -9,8 +9,11 @@ this package, so the parts that drive it are put under its name.
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
+import threading
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
@@ -42,8 +45,20 @@ def graft(reference: str) -> None:
         sys.modules[alias] = importlib.import_module(name)
 
 
+CONDUCTOR_LOOKS_SECONDS: Final = 0.5
+"""How often a process looks whether the conductor is there still."""
+
+
+def _end_with(conductor: int) -> None:
+    """End this process when the conductor has gone: it may be starting workers, for long."""
+    while os.getppid() == conductor:
+        time.sleep(CONDUCTOR_LOOKS_SECONDS)
+    os._exit(1)
+
+
 def main(role: str, control_fd: str, *lane_fds: str) -> None:
     """Find the modules and play the role."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), name="watch", daemon=True).start()
     # ^C at a terminal goes to the whole foreground group: it is the conductor's to handle.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control = Connection(int(control_fd))

@@ -96,6 +96,28 @@ class _State:
 _state: Final = _State()
 
 
+class _Pipes:
+    """The worker's ends of its two pipes, and how to tell that they are its own still."""
+
+    __slots__ = ("_command_mark", "_reply_mark", "command_fd", "reply_fd")
+
+    def __init__(self, command_fd: int, reply_fd: int) -> None:
+        self.command_fd: Final = command_fd
+        self.reply_fd: Final = reply_fd
+        self._command_mark: Final = mark_of(command_fd)
+        self._reply_mark: Final = mark_of(reply_fd)
+
+    def check(self) -> None:
+        """End the process if they are not: replies must not go into a stranger's file."""
+        if is_still(self.command_fd, self._command_mark) and is_still(
+            self.reply_fd, self._reply_mark
+        ):
+            return
+        text = "a policy has closed its worker's pipes, or put files of its own in their place"
+        print(f"openpit: a shard ends: {text}", file=sys.stderr, flush=True)  # noqa: T201 - its last words
+        sys.exit(PIPES_LOST)
+
+
 class _RouterlessError(BaseException):
     """The router's process has ended, whoever else holds the command pipe."""
 
@@ -103,12 +125,13 @@ class _RouterlessError(BaseException):
 def serve(command_fd: int, reply_fd: int) -> None:
     """Handle commands until there can be no more; end the process if one of them is none."""
     core: ShardCore | None = None
+    pipes = _Pipes(command_fd, reply_fd)
     try:
-        started = _hello(command_fd, reply_fd)
+        started = _hello(pipes)
         if started is not None:
             core, arrived = started
             _freeze()
-            _loop(core, core.answer(arrived), command_fd, reply_fd)
+            _loop(core, core.answer(arrived), pipes)
     except (BrokenPipeError, _RouterlessError):
         pass  # the router is gone, and nobody else reads the replies
     except WireError as error:
@@ -131,19 +154,18 @@ def _freeze() -> None:
     gc.set_threshold(*_GC_THRESHOLDS)
 
 
-def _loop(core: ShardCore, replies: bytes, command_fd: int, reply_fd: int) -> None:
+def _loop(core: ShardCore, replies: bytes, pipes: _Pipes) -> None:
+    command_fd, reply_fd = pipes.command_fd, pipes.reply_fd
     poller = select.poll()
     # The engine's own code closes nothing; a user's policy may, and what it runs.
-    marks = (mark_of(command_fd), mark_of(reply_fd)) if core.engine.has_custom else None
+    has_custom = core.engine.has_custom
     poller.register(command_fd, select.POLLIN)
     data = b""
     while not core.closed:
         if _state.is_copy:
             _end_copy()
-        if marks is not None and not (
-            is_still(command_fd, marks[0]) and is_still(reply_fd, marks[1])
-        ):
-            _end_without_pipes(core)
+        if has_custom:
+            pipes.check()
         if replies:
             _write(reply_fd, replies)
             if len(data) < FEW_BYTES:
@@ -152,6 +174,8 @@ def _loop(core: ShardCore, replies: bytes, command_fd: int, reply_fd: int) -> No
         if not data:
             return
         replies = core.receive(data)
+    if has_custom:
+        pipes.check()
     _write(reply_fd, replies)
 
 
@@ -173,13 +197,6 @@ def _end_copy() -> NoReturn:
     os._exit(1)
 
 
-def _end_without_pipes(core: ShardCore) -> NoReturn:
-    """End a worker whose pipes are none any more: replies must not go into a stranger's file."""
-    text = "a policy has closed the worker's pipes, or put files of its own in their place"
-    print(f"openpit: shard {core.number} ends: {text}", file=sys.stderr, flush=True)  # noqa: T201 - its last words
-    sys.exit(PIPES_LOST)
-
-
 def _leave_if_routerless(_: int, frame: FrameType | None) -> None:
     """Leave what waits for a router that has gone; not a policy that is at work."""
     if _state.is_routerless and frame is not None and frame.f_code in _WAITING:
@@ -196,8 +213,9 @@ def await_ready(poller: select.poll, seconds: float, looks: int) -> list[tuple[i
     return poller.poll(seconds * _MILLISECONDS)
 
 
-def _hello(command_fd: int, reply_fd: int) -> tuple[ShardCore, list[Frame]] | None:
+def _hello(pipes: _Pipes) -> tuple[ShardCore, list[Frame]] | None:
     """Read the first command and load the engine; return it, and what came behind the command."""
+    command_fd, reply_fd = pipes.command_fd, pipes.reply_fd
     reader = FrameReader(START_BYTES)
     arrived: list[Frame] = []
     while not arrived:
@@ -212,11 +230,13 @@ def _hello(command_fd: int, reply_fd: int) -> tuple[ShardCore, list[Frame]] | No
     except Exception as error:  # noqa: BLE001 - a policy's: the router tells it to whoever builds
         if _state.is_copy:
             _end_copy()
+        pipes.check()
         text = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
         _write(reply_fd, reply_frame(frame, pack(((kinds.REFUSED, text),))))
         return None
     if _state.is_copy:
         _end_copy()
+    pipes.check()
     _write(reply_fd, reply_frame(frame, pack(((kinds.READY, lacking),))))
     return core, arrived[1:]
 

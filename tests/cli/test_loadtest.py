@@ -28,6 +28,8 @@ from openpit.loadtest.report import as_document
 from openpit.loadtest.workload import DEFAULT_WORKLOAD
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from openpit.loadtest.session import LoadRequest
 
 pytestmark = pytest.mark.one_python
@@ -180,7 +182,13 @@ def is_interrupt_blocked(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc")
-def test_an_interrupt_ends_everything() -> None:
+@pytest.mark.parametrize(
+    ("send", "number"),
+    [(os.killpg, signal.SIGINT), (os.kill, signal.SIGTERM)],  # as a terminal; as `timeout` does
+)
+def test_an_interrupt_ends_everything(
+    send: Callable[[int, int], None], number: signal.Signals
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "openpit.cli", "loadtest", "--rate", "100", "--no-saturation"],
         stdout=subprocess.PIPE,
@@ -200,7 +208,7 @@ def test_an_interrupt_ends_everything() -> None:
         assert wait_until(has_started)
         # A child that is just starting has no handler yet, and must not end with a traceback.
         assert all(is_interrupt_blocked(child) for child in children_of(process.pid))
-        os.killpg(process.pid, signal.SIGINT)  # as the terminal does
+        send(process.pid, number)
         _, err = process.communicate(timeout=30)
     finally:
         process.kill()

@@ -290,7 +290,10 @@ def test_the_document_is_the_same_for_any_number_of_shards() -> None:
     assert documents[0]["money"]["USD"]["fills"] > 500
 
 
-def test_an_interrupt_leaves_nothing_half_written_under_its_name(folder: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing_half_written_under_its_name(
+    folder: Path, number: signal.Signals
+) -> None:
     """The flow comes through a pipe that stays open, so that the replay is in its midst."""
     command = [sys.executable, "-m", "openpit", "replay", "-", "--shards", "1", "--batch", "1"]
     process = subprocess.Popen(
@@ -304,12 +307,12 @@ def test_an_interrupt_leaves_nothing_half_written_under_its_name(folder: Path) -
     try:
         assert process.stdin is not None
         part = folder / "decisions.jsonl.part"
-        number = 0
+        placed = 0
         while not part.exists() or not part.stat().st_size:
-            number += 1
-            process.stdin.write(ORDER.format(number, 10))
+            placed += 1
+            process.stdin.write(ORDER.format(placed, 10))
             process.stdin.flush()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()

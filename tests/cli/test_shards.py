@@ -267,6 +267,21 @@ def test_killing_the_replay_leaves_no_worker(run: Run) -> None:
     assert eventually(lambda: run.workers() == [])
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_ends_the_replay_with_its_report(run: Run, number: signal.Signals) -> None:
+    run.feed(LINES)
+    assert eventually(lambda: len(run.workers()) == 2)
+
+    run.process.send_signal(number)
+    out, err = run.end()
+
+    assert run.process.returncode == Exit.INTERRUPTED
+    assert "total" in out
+    assert f"Error: interrupted by {number.name}" in err
+    assert "Traceback" not in err
+    assert run.workers() == []
+
+
 def test_an_interrupt_ends_the_replay_with_its_report(run: Run) -> None:
     run.feed(LINES)
     assert eventually(lambda: len(run.workers()) == 2)

@@ -29,6 +29,8 @@ from openpit.errors import (
 )
 from openpit.marketdata import Quote, QuoteTtl
 from openpit.pretrade.policies import build_order_validation, build_spot_funds
+from openpit.shards.process import PIPE_BYTES
+from openpit.shards.spawning import widen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -374,16 +376,17 @@ def test_a_shard_that_takes_no_quotes_is_given_up(monkeypatch: pytest.MonkeyPatc
 def test_garbage_ends_the_shard(engine: ShardedEngine, garbage: bytes) -> None:
     port = engine._driver._ports[0]
     reader, writer = os.pipe()
+    widen(reader, PIPE_BYTES)  # taken for the engine's own
     os.write(writer, garbage)
     os.set_blocking(reader, False)
-    os.dup2(reader, port.reply_fd)
+    replaced = os.dup2(reader, port.reply_fd)
     try:
         result = engine.execute_pre_trade(buy(IN_SHARD_0))
         assert "shard 0: its worker sent what is no reply" in denied(result)[2]
         assert engine.execute_pre_trade(buy(IN_SHARD_1)).ok
     finally:
-        os.close(reader)
-        os.close(writer)
+        for fd in (reader, writer, replaced):
+            os.close(fd)
 
 
 def test_garbage_ends_the_worker(engine: ShardedEngine) -> None:

@@ -140,12 +140,14 @@ ASYNC = """
 from strangers import *
 
 async def main(kind):
-    stage = openpit.Engine.builder().sharded(shards=2, timeout=5.0)
+    down = []
+    stage = openpit.Engine.builder().sharded(shards=2, timeout=5.0, on_shard_down=down.append)
     engine = await stage.builtin(build_order_validation()).build_async()
     assert (await engine.execute_pre_trade(order=order(1))).ok
     look = replaced(kind, pipes(engine))
     for number in range(1, 5):
         print(said(await engine.execute_pre_trade(order=order(number))))
+    print(sorted(stats.shard for stats in down))
     await engine.close()
     print([stats.state for stats in engine.stats()])
     print(look())
@@ -158,7 +160,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("kind", ["file", "pipe", "socket"])
 def test_the_same_on_asyncio(tmp_path: Path, kind: str) -> None:
     assert run(tmp_path, ASYNC, kind) == (
-        f"{DENIED * 4}['closed', 'closed']\n{[UNTOUCHED[kind]] * 4}\n"
+        f"{DENIED * 4}[0, 1]\n['closed', 'closed']\n{[UNTOUCHED[kind]] * 4}\n"
     )
 
 
@@ -215,3 +217,28 @@ def test_a_policy_that_closes_its_worker_s_pipes_ends_it(tmp_path: Path) -> None
         f"{DENIED}its worker ended with exit code 74: a policy closed or replaced its pipes\n"
         "{300000}\n"
     )
+
+
+AT_LOAD = """
+from strangers import *
+
+class Closing(Policy):
+    name = "Closing"
+    def __setstate__(self, state):
+        os.closerange(3, 200)
+        self.look = [stranger("file", number) for number in range(40)]
+
+if __name__ == "__main__":
+    policy = Closing()
+    policy.limit = 1
+    try:
+        openpit.Engine.builder().sharded(shards=1).pre_trade(policy=policy).build()
+    except openpit.errors.ShardStartError as error:
+        print("exit code 74: a policy closed or replaced its pipes" in str(error))
+    print({os.stat(f"file{number}").st_size for number in range(40)})
+"""
+
+
+def test_a_policy_that_closes_them_as_it_is_loaded_ends_the_start(tmp_path: Path) -> None:
+    told = run(tmp_path, AT_LOAD)
+    assert told == "True\n{300000}\n"

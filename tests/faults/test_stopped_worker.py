@@ -48,13 +48,13 @@ def test_calls_end_at_their_deadline(host: Host) -> None:
         "SystemUnavailable",
         "Router",
         "order",
-        f"shard 0: {LESS_LATE}",
+        f"shard 0: {LATE}",
     )
     for call in (report, block, everywhere):
         error = call.exception()
         assert isinstance(error, OutcomeUnknown)
         assert error.shard == 0
-        assert f"shard 0: {LESS_LATE}" in str(error)
+        assert f"shard 0: {LATE}" in str(error)
     # It is not dead: it keeps its memory, and is asked again.
     assert (host.stats(0).state, is_alive(pid), host.down) == ("stalled", True, [])
 

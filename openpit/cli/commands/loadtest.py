@@ -14,6 +14,7 @@ from openpit.cli.artifacts import check_outputs, write
 from openpit.cli.exits import STREAMS, Exit, ExitError, listed
 from openpit.cli.extra import loaded
 from openpit.cli.inputs import text_of, told
+from openpit.cli.interrupts import interrupted
 from openpit.cli.invocation import invocation_of
 from openpit.cli.progress import progress
 from openpit.cli.request import request_of
@@ -256,8 +257,8 @@ def command(context: click.Context, /, **options: Any) -> None:
         raise ExitError(Exit.BAD_CONFIG, str(error)) from None
     except failed as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
-    except KeyboardInterrupt:
-        raise ExitError(Exit.INTERRUPTED, "interrupted") from None
+    except KeyboardInterrupt as error:
+        raise interrupted(error) from None
     unwritten = None
     try:
         write(report, histograms, options)

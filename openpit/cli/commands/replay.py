@@ -21,6 +21,7 @@ from openpit.cli.document import ReplaySetting, as_document
 from openpit.cli.exits import STREAMS, Exit, ExitError, listed
 from openpit.cli.files import check_place, opened, refuse_overwriting, write_whole
 from openpit.cli.inputs import text_of, told
+from openpit.cli.interrupts import interrupted
 from openpit.cli.invocation import invocation_of
 from openpit.cli.lines import compression_of, numbered_lines
 from openpit.cli.progress import progress
@@ -237,8 +238,8 @@ def _run(
         return ExitError(Exit.BAD_LINE, said), {}
     except ShardsDiedError as error:
         return ExitError(Exit.SHARD_DIED, f"replay stopped: {error}"), error.shards
-    except KeyboardInterrupt:
-        return ExitError(Exit.INTERRUPTED, "interrupted"), {}
+    except KeyboardInterrupt as error:
+        return interrupted(error), {}
     return _unreadable(replay, flow), {}
 
 

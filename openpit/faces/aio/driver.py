@@ -186,6 +186,7 @@ class AsyncDriver(Driver):
                     self._loop.add_writer(port.command_fd, self._writable, port)
                 if port.is_over:
                     self._unwatch(port)
+                    tell(self.router, self._on_shard_down)
         if self.router.books.woken:
             self._wake()
 
@@ -215,9 +216,11 @@ class AsyncDriver(Driver):
             self._after(port)
 
     def _writable(self, port: Port) -> None:
-        port.flush()
+        port.flush(self.router)
         if not port.has_backlog:
             self._loop.remove_writer(port.command_fd)
+        if port.is_over:
+            self._after(port)
 
     def _after(self, port: Port) -> None:
         """Do what follows from what a port has just brought."""
@@ -351,7 +354,7 @@ class AsyncDriver(Driver):
                 elif fd == port.death_fd:
                     port.ended(self.router)
                 elif port.has_backlog:
-                    port.flush()
+                    port.flush(self.router)
         self._after(port)
 
     def stats(self) -> list[ShardStats]:

@@ -239,9 +239,9 @@ class Turns(Driver):
             elif fd == port.death_fd:
                 port.ended(self.router)
             elif events and not port.is_over:
-                port.flush()
+                port.flush(self.router)
                 if not port.has_backlog:
-                    self._poller.unregister(fd)
+                    self._unregister(fd)
             if port is not None and port.is_over:
                 self._unwatch(port)
         if not self._is_told:
