@@ -74,18 +74,15 @@ def read_execute(link: ShardLink, account: int | None, seq: int, reply: Reply) -
         return new_execute_result(link.handles.local._of(link), ())
     if kind == kinds.RESERVED:
         return new_execute_result(link.handles.held._of(link, account, seq, *reply[1:]), ())
-    if kind in _REJECTIONS:
+    if kind == kinds.REJECTED:
         return new_execute_result(None, DecodedRejects(reply[1]))
     raise _raised(link, reply)
-
-
-_REJECTIONS: Final = frozenset({kinds.REJECTED, kinds.REJECTED_UNCOUNTED})
 
 
 def _read_start(link: ShardLink, account: int | None, seq: int, reply: Reply) -> StartResult:
     if reply[0] == kinds.STARTED:
         return new_start_result(link.handles.request._of(link, account, seq), ())
-    if reply[0] in _REJECTIONS:
+    if reply[0] == kinds.REJECTED:
         return new_start_result(None, DecodedRejects(reply[1]))
     raise _raised(link, reply)
 
@@ -109,7 +106,7 @@ def _read_drop_copy(link: ShardLink, account: int | None, seq: int, reply: Reply
             link, account, seq, is_held, lock, rows, block=block, is_blocked=is_blocked
         )
         return new_drop_copy_result(operation, ())
-    if reply[0] in _REJECTIONS:
+    if reply[0] == kinds.REJECTED:
         return new_drop_copy_result(None, DecodedRejects(reply[1]))
     raise _raised(link, reply)
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from openpit.router.calls import Call
     from openpit.router.link import ShardLink
     from openpit.router.procedures import Steps
-    from openpit.router.rates import Counted
+    from openpit.router.rates import Counting
 
 __all__ = ["Client"]
 
@@ -60,17 +60,13 @@ class Client(Submitting):
             and not self.books.is_closed
         ):
             account = order._account_
-            if account is not None and -TIME_LIMIT <= now < TIME_LIMIT:
+            if account is not None:
                 link = self.router.link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
                 if link.is_up:
                     self.books.now = now
-                    command, counted = self.encoder.execute(now, order)
-                    try:
-                        packed = pack(command)
-                    except BaseException:
-                        self.books.give_back(counted)
-                        raise
-                    call = CommandCall(link, account, now, packed, read_execute, _EXECUTE, counted)
+                    command, counting = self.encoder.execute(now, order)
+                    packed = pack(command)
+                    call = CommandCall(link, account, now, packed, read_execute, _EXECUTE, counting)
                     self.router.submit(link, call)
                     return call
         return self._check(kinds.EXECUTE, now, order)
@@ -99,7 +95,7 @@ class Client(Submitting):
         check = CHECKS[kind]
         encoder = self.encoder
 
-        def command() -> tuple[tuple[Any, ...], Counted | None]:
+        def command() -> tuple[tuple[Any, ...], Sequence[Counting]]:
             if kind == kinds.EXECUTE:
                 return encoder.execute(now, order)
             return encoder.whole(kind, now, order, is_peek=kind in _DRY)
@@ -112,13 +108,12 @@ class Client(Submitting):
             return self.router.begin(
                 self._wide(check_without_account(self, now, check, command), deny=check.denied)
             )
-        if not link.is_up:  # before it is counted for the rate limit
+        if not link.is_up:
             call = CommandCall(link, account, now, b"", check.read, check)
             call.lost(link, sent=False)
             return call
-        asked, counted = command()
-        packed = self.packed(asked, counted)
-        call = CommandCall(link, account, now, packed, check.read, check, counted)
+        asked, counting = command()
+        call = CommandCall(link, account, now, pack(asked), check.read, check, counting)
         self.router.submit(link, call)
         return call
 
@@ -149,7 +144,7 @@ class Client(Submitting):
             return call
         command = (kinds.EXECUTE_REQUEST, account, handle)
         if account is None:
-            steps = check_without_account(self, now, check, lambda: (command, None), handle)
+            steps = check_without_account(self, now, check, lambda: (command, ()), handle)
             proxy.close()
             return self.router.begin(HandleWideCall(self.router, steps, proxy, check))
         call = HandleCall(link, account, now, pack(command), read_execute, check)

@@ -9,6 +9,7 @@ from openpit.client.expected import expected
 from openpit.engine.registry import AccountRegistry
 from openpit.errors import AccountGroupRegistrationError
 from openpit.router.calls import unknown
+from openpit.router.procedures import Question
 from openpit.wire import kinds
 from openpit.wire.values import encode
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from openpit.client.submitting import Submitting
     from openpit.pretrade.rejects import Reject
     from openpit.router.link import ShardLink
-    from openpit.router.procedures import Question, Steps
-    from openpit.router.rates import Counted
+    from openpit.router.procedures import Steps
+    from openpit.router.rates import Counting
     from openpit.router.router import Router
 
 __all__ = [
@@ -47,7 +48,7 @@ def check_without_account(
     client: Submitting,
     now: int,
     check: Check,
-    command: Callable[[], tuple[tuple[Any, ...], Counted | None]],
+    command: Callable[[], tuple[tuple[Any, ...], Sequence[Counting]]],
     handle: int | None = None,
 ) -> Steps:
     """Check an order that names no account: nothing may be blocked anywhere; shard 0 decides.
@@ -65,20 +66,17 @@ def check_without_account(
         if not link.is_up:  # what it had blocked is not known any more
             return denied(denial(link.number, link.reason))
     question = administration("anything_blocked")
-    answers = yield now, [(link, question, expected(question)) for link in links]
+    answers = yield now, [Question(link, question, expected(question)) for link in links]
     for link, answer in zip(links, answers, strict=True):
         if answer is None:
             return denied(denial(link.number, link.reason))
         if read_value(link, None, *answer):
             return denied(UNVERIFIABLE)
     link = links[0]
-    asked, counted = command()
-    client.packed(asked, counted)  # whether it can be: the answer is rarely no, and must not count
-    (answer,) = yield now, [(link, asked, expected(asked))]
+    asked, counting = command()
+    (answer,) = yield now, [Question(link, asked, expected(asked), counting)]
     if answer is None:
         return check.deny(denial(link.number, link.reason))
-    if answer[1][0] == kinds.REJECTED_UNCOUNTED:
-        client.books.give_back(counted)
     return check.read(link, None, *answer)
 
 
@@ -102,7 +100,7 @@ def everywhere(
     asked = [link for link in router.links if link.is_up]
     if not asked:
         raise router.links[0].refusal()
-    answers = yield now, [(link, command, expected(command)) for link in asked]
+    answers = yield now, [Question(link, command, expected(command)) for link in asked]
     for link, answer in zip(asked, answers, strict=True):
         if answer is None and link.is_stalled:  # it has the command, and may come to it
             raise unknown(link, link.why or link.reason)
@@ -145,7 +143,8 @@ def change_group(
     def questions(name: str) -> list[Question]:
         asked = [administration(name, listed[link.number], group) for link in links]
         return [
-            (link, command, expected(command)) for link, command in zip(links, asked, strict=True)
+            Question(link, command, expected(command))
+            for link, command in zip(links, asked, strict=True)
         ]
 
     answers = yield now, questions(f"can_{method}")

@@ -57,7 +57,7 @@ class ReportMany(RowsCall):
             # A report without account id goes to shard 0, which speaks for the engine then.
             account = report._account_
             number = 0 if account is None else client.router.link_of(account).number
-            rows, indexes, _ = self.rows[number]
+            rows, indexes = self.rows[number]
             rows.append(row)
             indexes.append(index)
             if len(rows) == client.rows_per_frame:

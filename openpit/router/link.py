@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from openpit.errors import EngineClosed, ShardDown, ShardStalled
 from openpit.router.lifecycle import ShardEvent, ShardState, after
 from openpit.router.stats import ShardStats
-from openpit.wire.frames import FrameReader, Op, body_of, command_frame, name_of
+from openpit.wire.frames import AXIS_BYTES, FrameReader, Op, body_of, command_frame, name_of
 from openpit.wire.limits import BATCH_BYTES, REPLY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from openpit.router.rates import BroadRates, Counted
+    from openpit.router.rates import BroadRates, Counted, Counting, Window
+    from openpit.wire.frames import Axis
 
 __all__ = ["Books", "Delivery", "Entry", "Expected", "Handles", "Reply", "Runner", "ShardLink"]
 
@@ -32,11 +33,22 @@ class Expected(NamedTuple):
 class Entry:
     """Consecutive commands to one shard."""
 
-    __slots__ = ("count", "expected", "first", "is_sent", "now", "packed", "times")
+    __slots__ = (
+        "count",
+        "counted",
+        "counting",
+        "expected",
+        "first",
+        "is_sent",
+        "now",
+        "packed",
+        "times",
+    )
 
     op: int = Op.MESSAGES  # anything else is the router's own, and a batch of its own
     flags: int = 0
     holds_up_all = False  # whether calls to all other shards may have to wait for the answer
+    ends_batch = False  # the shard checks a batch by the settings before it
     is_whole_call = False  # then it is refused at once where nothing may wait for credit
 
     is_sent: bool  # False while it waits for credit
@@ -45,6 +57,8 @@ class Entry:
     packed: bytes  # the commands, until they are on their way
     now: int  # the time of the commands, in nanoseconds
     times: Sequence[int]  # that of each, where they have one each
+    counting: Sequence[Counting]  # those whose rate may be limited, as their client says
+    counted: Sequence[Counted]  # and as the router has counted them
     expected: Expected  # what may answer each of the commands
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
@@ -117,11 +131,16 @@ class Books:
         # Drops that have to be over before anything else goes out; see own_commands.let_go().
         self.settling = 0
 
-    def give_back(self, counted: Counted | None) -> None:
-        """Take back what was counted for an order that no policy has seen nor will see."""
-        rates = self.rates
-        if counted is not None and rates is not None:
-            rates.give_back(counted, self.now)
+    def count(self, entry: Entry) -> None:
+        """Count the orders of an entry that is submitted."""
+        if self.rates is not None:
+            entry.counted = self.rates.stamp(entry.counting)
+
+    def give_back(self, entry: Entry) -> None:
+        """Take back what was counted for an entry that is never sent."""
+        counted, entry.counted = entry.counted, ()
+        if counted and self.rates is not None:
+            self.rates.give_back(counted)
 
     def holding_up(self) -> list[ShardLink]:
         """Return the shards that calls to all others wait for, see ``let_go``."""
@@ -214,8 +233,8 @@ class ShardLink:
         self.dropped: Final = books.dropped
         self.next_seq = 0
         self.answered = 0
-        # What is on its way: name, op and number of commands of each.
-        self.batches: deque[tuple[bytes, int, int]] = deque()
+        # What is on its way: name, op and number of commands of each, and what was counted.
+        self.batches: deque[tuple[bytes, int, int, Sequence[Counted]]] = deque()
         self.reader: Final = FrameReader(limit=REPLY_BYTES)
         # What a stalled shard is told first when it answers again: an engine-wide block that was
         # armed meanwhile, and handles that nobody holds any more.
@@ -267,7 +286,7 @@ class ShardLink:
             count = entry.count
             packed = entry.packed
             body = b"\x91" + packed if count == 1 and packed else body_of([(packed, count)], count)
-            data = self._sealed(entry, count, entry.times, body)
+            data = self._sealed(entry, count, entry.times, body, entry.counted)
             entry.packed = b""
         else:
             data = b"".join([self._joined(batch) for batch in _batches(entries)])
@@ -275,13 +294,22 @@ class ShardLink:
         self.bytes_sent += len(data)
         return data
 
-    def _sealed(self, entry: Entry, count: int, times: Sequence[int], body: bytes) -> bytes:
+    def _sealed(
+        self,
+        entry: Entry,
+        count: int,
+        times: Sequence[int],
+        body: bytes,
+        counted: Sequence[Counted],
+    ) -> bytes:
         """Return the frame of a batch that begins with an entry."""
-        op = entry.op
+        op, flags = entry.op, entry.flags
+        axes = _axes_of(counted) if counted else ()
         data = command_frame(
-            self.number, op, entry.first, count, entry.now, body, flags=entry.flags, times=times
-        )
-        self.batches.append((name_of(data), op, count))
+            self.number, op, entry.first, count, entry.now, body,
+            flags=flags, axes=axes, times=times,
+        )  # fmt: skip
+        self.batches.append((name_of(data), op, count, counted))
         return data
 
     def _joined(self, entries: Sequence[Entry]) -> bytes:
@@ -292,7 +320,8 @@ class ShardLink:
         times: Sequence[int] = ()
         if any(entry.times or entry.now != first.now for entry in entries):
             times = [time for entry in entries for time in entry.times or [entry.now] * entry.count]
-        data = self._sealed(first, count, times, body_of(pieces, count))
+        counted = [each for entry in entries for each in entry.counted]
+        data = self._sealed(first, count, times, body_of(pieces, count), counted)
         for entry in entries:
             entry.packed = b""
         return data
@@ -361,18 +390,51 @@ class ShardLink:
         )
 
 
+def _axes_of(counted: Sequence[Counted]) -> Sequence[Axis]:
+    """Return the counting part of the head of a batch."""
+    if len(counted) == 1:
+        number, window, offset, *_ = counted[0]
+        return ((number, window.began, offset),)
+    axes = {number: (number, window.began, offset) for number, window, offset, *_ in counted}
+    return [*axes.values()]
+
+
 def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:
-    """Return the fewest batches of entries that fit into a frame each."""
+    """Return the fewest batches of entries that fit into a frame each.
+
+    One head serves all of a batch, so what is counted in it is so in one window with one offset;
+    and an order that does not count leaves the ranks before its own as they are, so they rise.
+    """
     batches: list[list[Entry]] = []
     size = BATCH_BYTES + 1  # the first entry begins a batch
+    last: dict[int, tuple[Window, int, int]] = {}
     for entry in entries:
-        here = len(entry.packed) + _TIME_BYTES * entry.count
+        here = len(entry.packed) + _TIME_BYTES * entry.count + AXIS_BYTES * len(entry.counted)
         size += here
-        if size > BATCH_BYTES or entry.op != Op.MESSAGES or batches[-1][0].op != Op.MESSAGES:
+        if (
+            size > BATCH_BYTES
+            or entry.op != Op.MESSAGES
+            or batches[-1][0].op != Op.MESSAGES
+            or batches[-1][-1].ends_batch
+            or (last and not _go_on(last, entry.counted))
+        ):
             batches.append([])
             size = here
+            last.clear()
+        for number, window, offset, _, _, base in entry.counted:
+            last[number] = window, offset, base
         batches[-1].append(entry)
     return batches
+
+
+def _go_on(last: dict[int, tuple[Window, int, int]], counted: Sequence[Counted]) -> bool:
+    """Tell whether what is counted next may be in a batch with what was counted last."""
+    for number, window, offset, _, _, base in counted:
+        if number in last:
+            before, its_offset, its_base = last[number]
+            if window is not before or offset != its_offset or base < its_base:
+                return False
+    return True
 
 
 _TIME_BYTES: Final = 8

@@ -38,6 +38,7 @@ class Unattended(Entry):
         self.count = 1
         self.now = now
         self.times = ()
+        self.counting = self.counted = ()
         self.packed = b""
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
@@ -153,6 +154,7 @@ class Start(Call):
         self.count = 1
         self.now = now
         self.times = ()
+        self.counting = self.counted = ()
         self.link = link
         self._ready: Final = ready
 

@@ -8,7 +8,7 @@ the answers, is its maker's affair.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from openpit.errors import FrameTooLarge, WireError
 from openpit.router.calls import INTERRUPTED, Call, Raised, overload, unknown
@@ -17,17 +17,25 @@ from openpit.wire import kinds
 from openpit.wire.frames import Op, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from openpit.router.link import Books, Reply, ShardLink
+    from openpit.router.rates import Counting
 
 __all__ = ["Arm", "Ask", "Deny", "Procedures", "Question", "Steps", "WideCall", "arm"]
 
-Question = tuple["ShardLink", "tuple[Any, ...] | int", Expected]
-"""A shard, the command for it, and what may answer that.
 
-Flags in place of a command: arm the engine-wide block, with these causes.
-"""
+class Question(NamedTuple):
+    """A command for a shard, and what may answer it.
+
+    Flags in place of a command: arm the engine-wide block, with these causes.
+    """
+
+    link: ShardLink
+    command: tuple[Any, ...] | int
+    expected: Expected
+    counting: Sequence[Counting] = ()
+
 
 Answer: TypeAlias = "tuple[int, Reply]"
 """The number of a command, and the reply to it."""
@@ -46,6 +54,8 @@ class Ask(Entry):
 
     __slots__ = ("call", "is_over", "kind", "place")
 
+    ends_batch = True
+
     def __init__(
         self, call: WideCall, place: int, packed: bytes, now: int, question: Question
     ) -> None:
@@ -57,7 +67,10 @@ class Ask(Entry):
         self.packed = packed
         self.call = call
         self.place = place
-        _, command, self.expected = question
+        command = question.command
+        self.expected = question.expected
+        self.counting = question.counting
+        self.counted = ()
         self.kind: int = 0 if isinstance(command, int) else command[0]
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
@@ -91,7 +104,7 @@ class Arm(Ask):
 
     def __init__(self, call: WideCall, place: int, now: int, question: Question) -> None:
         super().__init__(call, place, b"", now, question)
-        _, self.flags, _ = question  # type: ignore[assignment]  # those of this class have flags
+        self.flags = question.command  # type: ignore[assignment]  # of this class, flags
 
     @property
     def holds_up_all(self) -> bool:  # type: ignore[override]  # the base class says it for all
@@ -238,7 +251,7 @@ class WideCall(Call):
             except BaseException as error:  # noqa: BLE001 - on its way to the caller
                 self.fail(error)
                 return True
-            self._asked = [link for link, _, _ in questions]
+            self._asked = [question.link for question in questions]
             self._answers = answers = [None] * len(questions)
             self._missing = len(questions)
             self._is_asking = True  # a shard that is down answers at once
@@ -249,7 +262,7 @@ class WideCall(Call):
                 return False
 
     def _asking(self, place: int, now: int, question: Question) -> Ask:
-        command = question[1]
+        command = question.command
         if isinstance(command, int):
             return Arm(self, place, now, question)
         return Ask(self, place, pack(command), now, question)
@@ -298,6 +311,8 @@ class WideCall(Call):
 def _ask(link: ShardLink, entry: Ask) -> None:
     """Send a procedure's question, past credit: there is one of them per shard at a time."""
     if link.is_up:
+        if entry.counting:
+            link.books.count(entry)
         link.stage(entry)
     else:
         entry.lost(link, sent=False)
@@ -313,5 +328,5 @@ def arm(links: list[ShardLink], now: int, causes: int, deliver: Callable[[], Non
     for link in links:
         if link.is_stalled:
             link.owed_causes |= causes
-    yield now, [(link, causes, _CONFIRMED) for link in links if link.is_up]
+    yield now, [Question(link, causes, _CONFIRMED) for link in links if link.is_up]
     deliver()

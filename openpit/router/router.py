@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
     from openpit.router.calls import Call
     from openpit.router.link import Delivery, Entry, Handles, Runner
-    from openpit.router.rates import BroadRates
+    from openpit.router.rates import BroadRates, Counted
+    from openpit.wire.frames import Axis
 
 __all__ = ["TIME_LIMIT", "Router", "check_time", "closed"]
 
-_NONE: Final = (b"", 0, 0)
+_NONE: Final = (b"", 0, 0, ())
 
 TIME_LIMIT: Final = 2**63
 """The first time, in nanoseconds, that has no place in a head."""
@@ -194,7 +195,10 @@ class Router:
             let_go(self.books, self.procedures)
         if not link.is_up:
             entry.lost(link, sent=False)
-        elif link.waiting or self.books.settling or link.in_flight + entry.count > link.credits:
+            return
+        if entry.counting:
+            self.books.count(entry)
+        if link.waiting or self.books.settling or link.in_flight + entry.count > link.credits:
             if not self.may_wait and not self.books.settling and entry.is_whole_call:
                 entry.overloaded(link)
             else:
@@ -225,17 +229,31 @@ class Router:
         if not link.is_up and arrived and link.is_stalled:
             self._revive(link)
         for frame in arrived:
-            name, op, count = link.batches.popleft() if link.batches else _NONE
-            flags, body = reply_in(frame, name)
+            name, op, count, counted = link.batches.popleft() if link.batches else _NONE
+            flags, uncounted, body = reply_in(frame, name)
             first = link.answered
             link.answered = first + count
             link.in_flight -= count
+            if uncounted:
+                self._settle(counted, uncounted)
+            elif counted:
+                for _, window, _, orders, now, _ in counted:
+                    if orders:
+                        window.confirm(now)
             if not (op or flags):
                 self._delivery.receive(link, first, count, body)
             else:
                 self._take_special(link, op, flags, first, count, body)
         if link.waiting:
             link.pump()
+
+    def _settle(self, counted: Sequence[Counted], uncounted: Sequence[Axis]) -> None:
+        """Take that some of a batch have not counted."""
+        if self.books.rates is None:
+            raise WireError(
+                f"orders that do not count, where no rate is limited: {uncounted!r:.100}"
+            )
+        self.books.rates.settle(counted, uncounted)
 
     def _take_special(
         self, link: ShardLink, op: int, flags: int, first: int, count: int, body: bytes

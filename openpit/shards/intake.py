@@ -15,6 +15,7 @@ from openpit.core.order import Order
 from openpit.core.report import ExecutionReport
 from openpit.errors import WireError
 from openpit.shards.administration import check_administration, check_configuration
+from openpit.shards.counts import COUNTING, settlement_of
 from openpit.shards.market import QuoteReader
 from openpit.wire import kinds
 from openpit.wire.figures import ASSETS, REMEMBERED, SIGNED, UNSIGNED, malformed
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from openpit.marketdata.service import MarketDataService
+    from openpit.shards.counts import BatchCounts
 
 __all__ = ["Command", "Intake"]
 
@@ -76,24 +78,24 @@ class Intake:
             kinds.QUOTE: self._quotes.read,
         }
 
-    def read(self, commands: Sequence[Command]) -> list[Command]:
+    def read(self, commands: Sequence[Command], counts: BatchCounts) -> list[Command]:
         """Return the commands of a frame, read.
 
-        An order in a flat row comes with its decimals and its side, and always with counts.
+        An order in a flat row comes with its decimals and its side, and always with ranks.
 
         Raises:
             WireError: one of them is none of this protocol.
         """
         try:
             if len(commands) >= MANY:
-                alike = self._read_alike(commands)
+                alike = self._read_alike(commands, counts)
                 if alike is not None:
                     return alike
-            return self._read(commands)
+            return self._read(commands, counts)
         except _MALFORMED as error:
             raise WireError(f"not a command of this protocol: {error!r:.200}") from error
 
-    def _read_alike(self, commands: Sequence[Command]) -> list[Command] | None:
+    def _read_alike(self, commands: Sequence[Command], counts: BatchCounts) -> list[Command] | None:
         """Read plain orders column by column; None for a frame that has something else in it.
 
         The same checks as one by one, for half the time: all that a caller sends at once, but for
@@ -105,12 +107,13 @@ class Intake:
         columns = tuple(zip(*commands, strict=True))
         kinds_of, accounts, underlying, settlement, sides, quantities, volumes, prices = columns[:8]
         whole = {*map(type, kinds_of), *map(type, accounts)}
-        counts: tuple[Iterable[int], ...] = (_NO_COUNTS, _NO_COUNTS)
+        ranks: tuple[Iterable[int], ...] = (_NO_COUNTS, _NO_COUNTS)
         if kind == EXECUTE_COUNTED:
-            counts = brokers, assets = columns[8:]
+            ranks = brokers, assets = columns[8:]
             whole.update(map(type, brokers), map(type, assets))
             if whole != {int} or min(brokers) < 0 or min(assets) < 0:
                 return None
+            counts.check(zip(brokers, assets, settlement, strict=True))
         if (
             whole != {int}
             or {*kinds_of} != {kind}
@@ -129,12 +132,12 @@ class Intake:
                 map(UNSIGNED.__getitem__, quantities),
                 volumes,
                 map(SIGNED.__getitem__, prices),
-                *counts,
+                *ranks,
                 strict=False,  # what repeats never ends
             )
         )
 
-    def _read(self, commands: Sequence[Command]) -> list[Command]:
+    def _read(self, commands: Sequence[Command], counts: BatchCounts) -> list[Command]:
         known = self._known
         signed, unsigned, assets, sides = SIGNED, UNSIGNED, ASSETS, SIDES
         read: list[Command] = []
@@ -147,7 +150,7 @@ class Intake:
                 (_, account, underlying, settlement, side, quantity, volume, price,
                  broker, asset) = command  # fmt: skip
                 if not (type(broker) is type(asset) is int and broker >= 0 <= asset):
-                    raise malformed("two counts", command)
+                    raise malformed("two ranks", command)
             else:
                 read.append(self._read_other(command))
                 continue
@@ -169,6 +172,11 @@ class Intake:
                     asset,
                 )
             )
+        ranks = [
+            (*command[-2:], settlement_of(command)) for command in read if command[0] in COUNTING
+        ]
+        if ranks:
+            counts.check(ranks)
         return read
 
     def _read_other(self, command: Command) -> Command:
@@ -203,7 +211,7 @@ class Intake:
         if not isinstance(order, Order) or order._account_ != account:
             raise malformed("an order of the command's account", command)
         if not (type(broker) is type(asset) is int and broker >= 0 <= asset):
-            raise malformed("two counts", command)
+            raise malformed("two ranks", command)
         return kind, account, order, broker, asset
 
     def _read_administration(self, command: Command) -> Command:

@@ -15,9 +15,9 @@ from openpit.engine.answers import Recorded, Started
 from openpit.engine.finalize import Effects
 from openpit.errors import FrameTooLarge, WireError
 from openpit.marketdata.service import apply_operation
-from openpit.pretrade.policies.rate_limit import RateLimitPolicy, SuppliedCounts
 from openpit.pretrade.rejects import block_row, reject_row
 from openpit.shards.administration import administer, configure
+from openpit.shards.counts import COUNTING, BatchCounts
 from openpit.shards.intake import Intake
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from openpit.engine.pipeline import EngineCore
     from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.rejects import Reject
-    from openpit.wire.frames import Frame, Piece
+    from openpit.wire.frames import Axis, Frame, Piece
 
 __all__ = ["ShardClock", "ShardCore"]
 
@@ -127,10 +127,7 @@ class ShardCore:
         # policy may keep what it is given.
         self._fresh_orders = engine.has_custom
         self._order = new_order(None, None, None, None, None, None, None)
-        self._counts = SuppliedCounts()
-        for policy in engine.policies:
-            if isinstance(policy, RateLimitPolicy):
-                policy.windows = self._counts
+        self._counts = BatchCounts(engine.policies)
         self._handlers: dict[int, Callable[[int, Command, int], Reply | None]] = {
             kinds.EXECUTE_WHOLE: self._execute_whole,
             kinds.START: self._start,
@@ -177,25 +174,32 @@ class ShardCore:
 
     def _batch(self, frame: Frame) -> bytes:
         """Handle a batch of commands; return the batch of replies to it."""
-        op, first, count, flags, now, times, body = command_in(frame, self._whose)
+        op, first, count, flags, now, axes, times, body = command_in(frame, self._whose)
         if first != self._next:
             raise WireError(f"command {first} where {self._next} was expected")
         if op != MESSAGES:
-            self._router_says(op, flags, count, now, body)
+            self._router_says(op, flags, count, now, axes, body)
             self._next = first + 1
             return reply_frame(frame, b"")
-        commands = self._intake.read(messages_of(body))
+        counts = self._counts
+        counts.begin(axes)
+        commands = self._intake.read(messages_of(body), counts)
         if len(commands) != count or flags & CAUSES:
             raise WireError(f"{len(commands)} commands where {count} were told, flags {flags}")
         self._next = first + count
         self._told = 0
         answered: list[Reply] = []
         self._handle(first, commands, times or repeat(now), answered)
-        return reply_frame(frame, self._packed(first, answered), flags=self._told)
+        uncounted = counts.uncounted(commands, times or repeat(now)) if counts.missing else ()
+        body = self._packed(first, answered)
+        return reply_frame(frame, body, flags=self._told, uncounted=uncounted)
 
-    def _router_says(self, op: int, flags: int, count: int, now: int, body: bytes) -> None:
+    def _router_says(
+        self, op: int, flags: int, count: int, now: int, axes: Sequence[Axis], body: bytes
+    ) -> None:
         """Do what the router wants of its own accord."""
-        if body or count != 1 or flags & ~CAUSES or bool(flags) is not (op == Op.ARM):
+        is_bare = not (body or axes or flags & ~CAUSES) and count == 1
+        if not is_bare or bool(flags) is not (op == Op.ARM):
             raise WireError(f"not a word of the router: op {op}, flags {flags}, {count} commands")
         self._clock.now = now
         if op == Op.CLOSE:
@@ -262,18 +266,21 @@ class ShardCore:
         clock, counts, order = self._clock, self._counts, self._order
         fresh = self._fresh_orders
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
+        first = seq
         for command, now in zip(commands, times, strict=False):  # one time may be for all
             clock.now = now
             kind = command[0]
             if kind > EXECUTE_COUNTED:
                 self._handle_other(seq, command, now, answered)
+                if kind in COUNTING and not counts.used:
+                    counts.miss(seq - first, command)
                 seq += 1
                 run = None
                 continue
             (_, account, underlying, settlement, side, quantity, volume, price,
              broker, asset) = command  # fmt: skip
             if kind == EXECUTE_COUNTED:
-                counts.supply(broker, asset)
+                counts.rank(broker, asset, settlement)
             if fresh:
                 order = new_order(None, None, None, None, None, None, None)
             order._underlying_ = underlying
@@ -287,9 +294,11 @@ class ShardCore:
             try:
                 answer = execute(order, now)
                 if answer is not None:
-                    reply = self._executed(seq, answer, counted=kind == EXECUTE_COUNTED)
+                    reply = self._executed(seq, answer)
             except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
                 reply = (kinds.RAISED, *failure_row(error))
+            if kind == EXECUTE_COUNTED and not counts.used:
+                counts.miss(seq - first, command)
             # Only a custom policy can arm the engine-wide block here.
             if fresh:
                 self._tell_armed()
@@ -303,18 +312,12 @@ class ShardCore:
                 answered.append(run)
             seq += 1
 
-    def _executed(self, seq: int, answer: Checked, *, counted: bool) -> Reply:
+    def _executed(self, seq: int, answer: Checked) -> Reply:
         if answer is None:
             return kinds.ACCEPTED, 1
         if isinstance(answer, Effects):
             return kinds.RESERVED, self._hold(seq, answer), *_told(answer)
-        return self._rejected(answer, counted=counted)
-
-    def _rejected(self, rejects: Sequence[Reject], *, counted: bool) -> Reply:
-        kind = kinds.REJECTED
-        if counted and not self._counts.used:
-            kind = kinds.REJECTED_UNCOUNTED
-        return kind, tuple(map(reject_row, rejects))
+        return _rejected(answer)
 
     def _hold(self, seq: int, effects: Effects) -> bool:
         """Keep what waits for its fate; tell whether there is anything."""
@@ -350,26 +353,26 @@ class ShardCore:
 
     def _order_of(self, command: Command) -> Order:
         order: Order = command[2]
-        self._counts.supply(command[3], command[4])
+        self._counts.rank(command[3], command[4], order._settlement_)
         return order
 
     def _execute_whole(self, seq: int, command: Command, now: int) -> Reply:
         answer = self._engine.execute(self._order_of(command), now)
-        return self._executed(seq, answer, counted=_is_counted(command))
+        return self._executed(seq, answer)
 
     def _start(self, seq: int, command: Command, now: int) -> Reply:
         answer = self._engine.start(self._order_of(command), now)
         if isinstance(answer, Started):
             self._open[seq] = answer
             return (kinds.STARTED,)
-        return self._rejected(answer, counted=_is_counted(command))
+        return _rejected(answer)
 
     def _execute_request(self, seq: int, command: Command, now: int) -> Reply:
         started = self._open.pop(command[2], None)
         if not isinstance(started, Started):
             raise self._unknown(command[2])
         answer = self._engine.execute_started(started, now)
-        return self._executed(seq, answer, counted=False)
+        return self._executed(seq, answer)
 
     def _start_dry_run(self, _seq: int, command: Command, now: int) -> Reply:
         return _dry(self._engine.start_dry_run(self._order_of(command), now))
@@ -380,7 +383,7 @@ class ShardCore:
     def _drop_copy(self, seq: int, command: Command, now: int) -> Reply:
         answer = self._engine.drop_copy(self._order_of(command), now)
         if not isinstance(answer, Recorded):
-            return self._rejected(answer, counted=_is_counted(command))
+            return _rejected(answer)
         effects, block, is_blocked = answer
         return (
             kinds.RECORDED,
@@ -456,7 +459,7 @@ class ShardCore:
 
     def _configure(self, _seq: int, command: Command, _now: int) -> Reply | None:
         answer = configure(self._engine, command[2], command[3])
-        # Orders that were submitted before count for nothing: there was no limit to count for.
+        # Orders that were submitted before have no ranks: there was no limit to count for.
         self._counts.supply(0, 0)
         return None if answer is None else (kinds.ANSWER, encode(answer))
 
@@ -492,9 +495,8 @@ def _settle(effects: Effects) -> None:
         return
 
 
-def _is_counted(command: Command) -> bool:
-    """Tell whether the router counted the order of a command that carries it as a value."""
-    return bool(command[3] or command[4])
+def _rejected(rejects: Sequence[Reject]) -> Reply:
+    return kinds.REJECTED, tuple(map(reject_row, rejects))
 
 
 def _traces(effects: Effects) -> tuple[Any, Any]:

@@ -11,8 +11,13 @@
     first    u64    sequence number of the batch's first command
     count    u32    how many commands it has
     flags    u8     see Flag
-    note     u32    of replies: how many of the commands counted for nothing
+    axes     u32    how many rows the counting part has
     time     i64    of commands: nanoseconds, of all of them; 0 in replies
+    counting        a row for each axis on which a rate is limited and orders of the batch may
+                    count: its number (u32) and two numbers (i64). Of commands: the time of the
+                    order that opened the window, and what the ranks in the rows lack to be counts.
+                    Of replies, where some have not counted: the time of the first that has, and
+                    how many have not
     times    i64 each, one for every command, where the flags say so
     body     a msgpack array of the messages; nothing for the router's own ops
 
@@ -37,8 +42,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "AXIS_BYTES",
     "CAUSES",
     "VERSION",
+    "Axis",
     "Flag",
     "Frame",
     "FrameReader",
@@ -68,6 +75,10 @@ Message: TypeAlias = tuple[object, ...]
 
 Piece: TypeAlias = tuple[bytes, int]
 """Packed messages, one after the other, and how many they are."""
+
+
+Axis: TypeAlias = tuple[int, int, int]
+"""A row of a head's counting part."""
 
 
 class Op:
@@ -104,8 +115,8 @@ class Head(NamedTuple):
     first: int
     commands: int
     flags: int
-    note: int
     time: int
+    axes: tuple[Axis, ...] = ()
     times: tuple[int, ...] = ()
 
 
@@ -122,6 +133,9 @@ _NAME_END: Final = _PREFIX_BYTES + Struct(">BHIIBQI").size
 _REPLY_HEAD: Final = Struct(f">I{_NAME_END - _PREFIX_BYTES}sBIq")
 _WHOSE_END: Final = _PREFIX_BYTES + _WHOSE.size
 _TIME_BYTES: Final = 8
+_AXIS: Final = Struct(">Iqq")
+AXIS_BYTES: Final = _AXIS.size
+"""Of a row of a head's counting part."""
 _ARRAY_BYTES: Final = 5
 _ARRAY: Final = Struct(">BI")
 _ARRAY_32: Final = 0xDD
@@ -153,6 +167,10 @@ _read_whose = _WHOSE.unpack_from
 _read_rest = _REST.unpack_from
 _array = _ARRAY.pack
 _size = Struct(">I").unpack_from
+_packed_axis = _AXIS.pack
+_AXES_START: Final = _NAME_END + 1
+_AXES_END: Final = _AXES_START + 4
+_NO_AXES: Final = bytes(4)
 
 _MALFORMED: Final = (ValueError, UnpackException, RecursionError)
 
@@ -229,6 +247,7 @@ def command_frame(
     body: bytes,
     *,
     flags: int = 0,
+    axes: Sequence[Axis] = (),
     times: Sequence[int] = (),
     epoch: int = 0,
     client: int = 0,
@@ -237,8 +256,12 @@ def command_frame(
     if times:
         body = struct.pack(f">{len(times)}q", *times) + body
         flags |= _TIMES
+    if axes:
+        body = _packed_axes(axes) + body
     size = len(body) + _HEAD_BYTES
-    return _head(size, VERSION, shard, epoch, client, op, first, count, flags, 0, time) + body
+    return (
+        _head(size, VERSION, shard, epoch, client, op, first, count, flags, len(axes), time) + body
+    )
 
 
 def name_of(frame: Frame) -> bytes:
@@ -246,10 +269,35 @@ def name_of(frame: Frame) -> bytes:
     return frame[_PREFIX_BYTES:_NAME_END]
 
 
-def reply_frame(command: Frame, body: bytes, *, flags: int = 0, uncounted: int = 0) -> Frame:
+def reply_frame(
+    command: Frame, body: bytes, *, flags: int = 0, uncounted: Sequence[Axis] = ()
+) -> Frame:
     """Return the replies to a batch of commands."""
     name = command[_PREFIX_BYTES:_NAME_END]
-    return _reply_head(len(body) + _HEAD_BYTES, name, flags, uncounted, 0) + body
+    if uncounted:
+        body = _packed_axes(uncounted) + body
+    return _reply_head(len(body) + _HEAD_BYTES, name, flags, len(uncounted), 0) + body
+
+
+def _packed_axes(axes: Sequence[Axis]) -> bytes:
+    if len(axes) == 1:
+        return _packed_axis(*axes[0])
+    return b"".join([_packed_axis(*axis) for axis in axes])
+
+
+def _axes_in(frame: Frame, count: int) -> tuple[Axis, ...]:
+    """Return a head's counting part.
+
+    Raises:
+        WireError: the frame has no room for it, or it names an axis twice.
+    """
+    end = _HEAD.size + count * AXIS_BYTES
+    if end > len(frame):
+        raise WireError(f"not a frame: it has no room for {count} axes")
+    axes = tuple(_AXIS.iter_unpack(frame[_HEAD.size : end]))
+    if count > 1 and len({axis[0] for axis in axes}) < count:
+        raise WireError(f"not a frame: an axis twice: {axes!r:.100}")
+    return axes
 
 
 class FrameReader:
@@ -302,15 +350,19 @@ class FrameReader:
         return complete
 
 
-def reply_in(frame: Frame, name: bytes) -> tuple[int, bytes]:
-    """Return the flags and the body of the replies to the batch of that name.
+def reply_in(frame: Frame, name: bytes) -> tuple[int, tuple[Axis, ...], bytes]:
+    """Return the flags, the counting part and the body of the replies to the batch of that name.
 
     Raises:
-        WireError: they are to another batch.
+        WireError: they are to another batch, or none.
     """
     if frame[_PREFIX_BYTES:_NAME_END] != name:
         raise WireError(f"not the replies to the batch that is due: {frame!r:.100}")
-    return frame[_NAME_END], frame[_HEAD.size :]
+    if frame[_AXES_START:_AXES_END] == _NO_AXES:
+        return frame[_NAME_END], (), frame[_HEAD.size :]
+    (count,) = _size(frame, _AXES_START)
+    axes = _axes_in(frame, count)
+    return frame[_NAME_END], axes, frame[_HEAD.size + count * AXIS_BYTES :]
 
 
 def head_of(frame: Frame) -> Head:
@@ -322,30 +374,36 @@ def head_of(frame: Frame) -> Head:
     version, shard, epoch, client = _read_whose(frame, _PREFIX_BYTES)
     if version != VERSION:
         raise WireError(f"frame of version {version!r}, this side speaks {VERSION}")
-    op, first, count, flags, note, time = _read_rest(frame, _WHOSE_END)
-    return Head(shard, epoch, client, op, first, count, flags, note, time)
+    op, first, count, flags, axes, time = _read_rest(frame, _WHOSE_END)
+    return Head(shard, epoch, client, op, first, count, flags, time, _axes_in(frame, axes))
 
 
 def command_in(
     frame: Frame, whose: bytes
-) -> tuple[int, int, int, int, int, tuple[int, ...], bytes]:
-    """Return op, first, count, flags, time, times and body of a batch of commands.
+) -> tuple[int, int, int, int, int, tuple[Axis, ...], tuple[int, ...], bytes]:
+    """Return op, first, count, flags, time, counting part, times and body of a batch of commands.
 
     Raises:
         WireError: it is another client's, for another shard, of another version, or none.
     """
     if frame[_PREFIX_BYTES:_WHOSE_END] != whose:
         raise WireError(f"a batch for another shard, or of another version: {frame!r:.100}")
-    op, first, count, flags, _, time = _read_rest(frame, _WHOSE_END)
+    op, first, count, flags, axis_count, time = _read_rest(frame, _WHOSE_END)
     if op >= _OPS or flags > _KNOWN_FLAGS or not count:
         raise WireError(f"not a frame: op {op}, flags {flags}, {count} commands")
-    if not flags & _TIMES:
-        return op, first, count, flags, time, (), frame[_HEAD.size :]
-    start = _HEAD.size + count * _TIME_BYTES
-    if start > len(frame):
-        raise WireError(f"not a frame: it has no room for {count} times")
-    times = struct.unpack_from(f">{count}q", frame, _HEAD.size)
-    return op, first, count, flags, time, times, frame[start:]
+    start = _HEAD.size
+    axes: tuple[Axis, ...] = ()
+    times: tuple[int, ...] = ()
+    if axis_count:
+        axes = _axes_in(frame, axis_count)
+        start += axis_count * AXIS_BYTES
+    if flags & _TIMES:
+        end = start + count * _TIME_BYTES
+        if end > len(frame):
+            raise WireError(f"not a frame: it has no room for {count} times")
+        times = struct.unpack_from(f">{count}q", frame, start)
+        start = end
+    return op, first, count, flags, time, axes, times, frame[start:]
 
 
 def _refuse_map(_: object) -> NoReturn:

@@ -50,9 +50,9 @@ class Layout(NamedTuple):
 _ACCOUNT = Field("account", Type.NUMBER, optional=True)  # None: the command is not of one account
 _HANDLE = Field("handle", Type.NUMBER)  # sequence number of the command that made what it names
 _ORDER = Field("order", Type.VALUE)
-_COUNTS = (  # the engine-wide rate windows, as counted by the router; 0 where nothing counts
-    Field("broker count", Type.NUMBER),
-    Field("asset count", Type.NUMBER),
+_RANKS = (  # among the client's orders that may count on an axis; 0: it cannot on this one
+    Field("broker rank", Type.NUMBER),
+    Field("asset rank", Type.NUMBER),
 )
 _FLAT_ORDER = (
     Field("underlying", Type.TEXT, optional=True),
@@ -101,12 +101,12 @@ CONFIGURE: Final = 18
 QUOTE: Final = 19
 HELLO: Final = 20
 
-_WHOLE_ORDER = (_ACCOUNT, _ORDER, *_COUNTS)
+_WHOLE_ORDER = (_ACCOUNT, _ORDER, *_RANKS)
 _MANY = (_ACCOUNT, Field("handles", Type.LIST))
 
 COMMANDS: Final[dict[int, Layout]] = {
     EXECUTE: Layout("execute", (_ACCOUNT, *_FLAT_ORDER)),
-    EXECUTE_COUNTED: Layout("execute, counted", (_ACCOUNT, *_FLAT_ORDER, *_COUNTS)),
+    EXECUTE_COUNTED: Layout("execute, counted", (_ACCOUNT, *_FLAT_ORDER, *_RANKS)),
     EXECUTE_WHOLE: Layout("execute, order as a value", _WHOLE_ORDER),
     START: Layout("start stage", _WHOLE_ORDER),
     START_DRY_RUN: Layout("start stage, dry run", _WHOLE_ORDER),
@@ -148,17 +148,16 @@ ACCEPTED: Final = 1
 DONE: Final = 2
 RESERVED: Final = 3
 REJECTED: Final = 4
-REJECTED_UNCOUNTED: Final = 5
-STARTED: Final = 6
-DRY: Final = 7
-RECORDED: Final = 8
-REPORTED: Final = 9
-ADJUSTED: Final = 10
-ANSWER: Final = 11
-RAISED: Final = 12
-FAILURES: Final = 13
-READY: Final = 14
-REFUSED: Final = 15
+STARTED: Final = 5
+DRY: Final = 6
+RECORDED: Final = 7
+REPORTED: Final = 8
+ADJUSTED: Final = 9
+ANSWER: Final = 10
+RAISED: Final = 11
+FAILURES: Final = 12
+READY: Final = 13
+REFUSED: Final = 14
 
 _FAILURE = (
     Field("module", Type.TEXT),
@@ -173,7 +172,6 @@ REPLIES: Final[dict[int, Layout]] = {
     DONE: Layout("done, nothing to say", _RUN),
     RESERVED: Layout("accepted", (_HELD, _LOCK, _ROWS)),
     REJECTED: Layout("rejected", (_REJECTS,)),
-    REJECTED_UNCOUNTED: Layout("rejected, its counts not used", (_REJECTS,)),
     STARTED: Layout("start stage passed", ()),
     DRY: Layout(
         "dry run",
@@ -200,7 +198,7 @@ REPLIES: Final[dict[int, Layout]] = {
     REFUSED: Layout("worker could not start", (Field("text", Type.TEXT),)),
 }
 
-_REJECTIONS: Final = frozenset({REJECTED, REJECTED_UNCOUNTED, RAISED})
+_REJECTIONS: Final = frozenset({REJECTED, RAISED})
 _EXECUTED: Final = _REJECTIONS | {ACCEPTED, RESERVED}
 _FINISHED: Final = frozenset({DONE, RAISED})
 _REPORTS: Final = frozenset({DONE, REPORTED, RAISED})

@@ -246,7 +246,6 @@ _is_optional_block: Final = _optional(_is_block)
 _CHECKS: Final[dict[int, tuple[Callable[[object], bool], ...]]] = {
     kinds.RESERVED: (_is_flag, is_lock, _are_outcomes),
     kinds.REJECTED: (_are_rejects,),
-    kinds.REJECTED_UNCOUNTED: (_are_rejects,),
     kinds.STARTED: (),
     kinds.DRY: (_optional(_are_rejects), is_lock, _are_outcomes, _is_optional_block),
     kinds.RECORDED: (

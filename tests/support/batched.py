@@ -36,6 +36,7 @@ def replies_to(command: bytes, *replies: Any, flags: int = 0) -> bytes:
 
 
 def replies_in(command: bytes, data: bytes) -> tuple[int, list[tuple[Any, ...]]]:
-    """The flags and the replies of the one frame that answers a batch."""
-    flags, body = reply_in(data, name_of(command))
+    """The flags and the replies of the one frame that answers a batch, all of which counted."""
+    flags, uncounted, body = reply_in(data, name_of(command))
+    assert not uncounted
     return flags, list(messages_of(body)) if body else []

@@ -15,7 +15,17 @@ from openpit.faces.market_feeds import Feed
 from openpit.router.link import Runner
 from openpit.shards.setup import read_hello, start_shard
 from openpit.wire import kinds
-from openpit.wire.frames import FrameReader, messages_of, name_of, pack, reply_frame, reply_in
+from openpit.wire.frames import (
+    FrameReader,
+    command_in,
+    head_of,
+    messages_of,
+    name_of,
+    pack,
+    reply_frame,
+    reply_in,
+    whose,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,10 +68,15 @@ class ShardStub:
         return ready + self.core.answer(arrived[1:])
 
 
-def messages_in(frame: bytes) -> tuple[tuple[Any, ...], ...]:
-    """Return the messages of a frame; the router's own batches have none."""
-    _, body = reply_in(frame, name_of(frame))
-    return messages_of(body) if body else ()
+def command_body(frame: bytes) -> bytes:
+    """Return the body of a batch of commands; the router's own batches have none."""
+    head = head_of(frame)
+    return command_in(frame, whose(head.shard, head.epoch, head.client))[-1]
+
+
+def reply_body(frame: bytes) -> bytes:
+    """Return the body of a batch of replies."""
+    return reply_in(frame, name_of(frame))[-1]
 
 
 class Conformity:
@@ -69,12 +84,14 @@ class Conformity:
 
     def __init__(self, table: dict[int, kinds.Layout]) -> None:
         self._table = table
+        self._body = command_body if table is kinds.COMMANDS else reply_body
         self._reader = FrameReader()
         self.seen: set[int] = set()
 
     def check(self, data: bytes) -> None:
         for frame in self._reader.feed(data):
-            for message in messages_in(frame):
+            body = self._body(frame)
+            for message in messages_of(body) if body else ():
                 assert kinds.conforms(message, self._table), message
                 self.seen.add(message[0])
 

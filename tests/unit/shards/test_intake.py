@@ -15,6 +15,7 @@ from openpit.errors import WireError
 from openpit.marketdata.service import new_replica
 from openpit.pretrade import AccountBlock
 from openpit.pretrade.policies import build_order_validation
+from openpit.shards.counts import BatchCounts
 from openpit.shards.intake import Intake
 from openpit.shards.shard import ShardClock, ShardCore
 from openpit.wire import figures, kinds
@@ -33,6 +34,21 @@ def shard() -> ShardCore:
     engine = build_core(policies, clock, RLock())
     engine.registry.owns = lambda account: account != THEIRS
     return ShardCore(0, engine, clock, [new_replica((), clock)])
+
+
+def read(intake: Intake, rows: list[Any]) -> list[Any]:
+    """Read a batch whose head names the broker's axis."""
+    counts = BatchCounts(())
+    counts.begin([(0, 0, 10)])
+    return intake.read(rows, counts)
+
+
+def ranked(rows: list[Any]) -> list[Any]:
+    """The same rows, with ranks that rise."""
+    return [
+        with_column(8, place, row) if row[0] == kinds.EXECUTE_COUNTED else row
+        for place, row in enumerate(rows, 1)
+    ]
 
 
 def with_column(place: int, value: Any, row: tuple[Any, ...] = GOOD) -> tuple[Any, ...]:
@@ -184,26 +200,27 @@ def test_what_no_router_sends_ends_the_connection_before_any_of_its_frame(
 
 
 def test_what_a_router_sends_comes_out_read() -> None:
-    (order,) = Intake(lambda _: True).read([GOOD])
+    (order,) = read(Intake(lambda _: True), [GOOD])
     assert order == (
         *(kinds.EXECUTE, OURS, "AAPL", "USD", "BUY"),
         *(Decimal(10), None, Decimal("185.5"), 0, 0),
     )
-    (counted,) = Intake(lambda _: True).read([with_column(7, "1e-7", COUNTED)])
+    (counted,) = read(Intake(lambda _: True), [with_column(7, "1e-7", COUNTED)])
     assert counted[7:] == (Decimal("1E-7"), 1, 0)
     missing = (kinds.EXECUTE, None, None, None, None, None, "0.00", "-5")
-    (order,) = Intake(lambda _: True).read([missing])
+    (order,) = read(Intake(lambda _: True), [missing])
     assert order[2:8] == (None, None, None, None, Decimal("0.00"), Decimal(-5))
 
 
 @pytest.mark.parametrize("row", [GOOD, COUNTED], ids=["plain", "counted"])
 def test_many_orders_are_read_as_each_alone_would_be(row: tuple[Any, ...]) -> None:
     intake = Intake(lambda account: account != THEIRS)
-    alone = [intake.read([row])[0] for _ in range(9)]
-    assert intake.read([row] * 9) == alone
+    alone = [read(intake, [one])[0] for one in ranked([row] * 9)]
+    assert read(intake, ranked([row] * 9)) == alone
     others = [with_column(6, "5", with_column(5, None, row)), with_column(1, 4, row), GOOD, COUNTED]
     for other in others:
-        assert intake.read([*[row] * 8, other])[8] == intake.read([other])[0]
+        *_, last = rows = ranked([*[row] * 8, other])
+        assert read(intake, rows)[8] == read(intake, [last])[0]
 
 
 @pytest.mark.parametrize(
@@ -214,19 +231,19 @@ def test_many_orders_are_read_as_each_alone_would_be(row: tuple[Any, ...]) -> No
 def test_one_bad_order_among_many_spoils_the_frame(command: tuple[Any, ...]) -> None:
     intake = Intake(lambda account: account != THEIRS)
     row = COUNTED if command[0] == kinds.EXECUTE_COUNTED else GOOD
-    intake.read([row])
+    read(intake, [row])
     with pytest.raises(WireError):
-        intake.read([*[row] * 8, command])
+        read(intake, [*ranked([row] * 8), command])
 
 
 def test_the_table_of_accounts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("openpit.shards.intake.REMEMBERED", 2)
     intake = Intake(lambda account: account != THEIRS)
     for account in (2, 3, 4, 2):
-        intake.read([with_column(1, account)])
+        read(intake, [with_column(1, account)])
         assert len(intake._known) <= 2
     with pytest.raises(WireError):
-        intake.read([with_column(1, THEIRS)])
+        read(intake, [with_column(1, THEIRS)])
 
 
 def test_an_instrument_may_be_registered_and_quoted_in_one_frame() -> None:

@@ -355,33 +355,6 @@ def test_the_head_of_the_replies_says_that_an_order_armed_the_engine_wide_block(
     assert answers(core, execute()) == [rejected]  # told once
 
 
-def test_counts_of_the_router_are_used_or_given_back() -> None:
-    builder = (
-        Engine.builder()
-        .account_sync()
-        .builtin(
-            build_rate_limit().broker_barrier(
-                RateLimitBrokerBarrier(RateLimit(2, timedelta(seconds=1)))
-            )
-        )
-    )
-    clock = ShardClock()
-    core = ShardCore(3, build_core(builder._policies, clock, RLock()), clock)
-    counted = (kinds.EXECUTE_COUNTED, *execute()[1:])
-    accepted, refused = answers(core, (*counted, 2, 0), (*counted, 3, 0))
-    assert accepted == (kinds.ACCEPTED, 1)
-    assert (refused[0], refused[1][0][0]) == (kinds.REJECTED, "RateLimitExceeded")
-    answers(
-        core, administer("block", 1, AccountBlock(policy="", code="Other", reason="", details=""))
-    )
-    (stopped,) = answers(core, (*counted, 4, 0))
-    assert (stopped[0], stopped[1][0][0]) == (kinds.REJECTED_UNCOUNTED, "Other")
-    for kind in (kinds.START, kinds.EXECUTE_WHOLE):
-        for counts in ((5, 0), (0, 5)):
-            (stopped,) = answers(core, (kind, 1, encode(buy()), *counts))
-            assert stopped[0] == kinds.REJECTED_UNCOUNTED
-
-
 def test_an_order_that_was_submitted_before_its_limit_counts_for_nothing() -> None:
     clock = ShardClock()
     ready = Engine.builder().account_sync().builtin(build_order_validation())
@@ -397,6 +370,7 @@ def test_an_order_that_was_submitted_before_its_limit_counts_for_nothing() -> No
         (kinds.EXECUTE_COUNTED, *execute()[1:], 3, 0),
         (kinds.CONFIGURE, None, "rate_limit", encode(fewer)),
         execute(),
+        axes=[(0, 0, 0)],
     )
     assert rejected[0] == kinds.REJECTED
     assert others == [(kinds.DONE, 1), (kinds.ACCEPTED, 1)]

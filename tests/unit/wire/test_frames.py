@@ -49,21 +49,21 @@ def test_a_batch_of_commands_to_the_byte() -> None:
     assert frame.hex(" ") == f"00 00 00 28 {NAME} 00 00 00 00 00 00 00 00 00 00 00 03 e8 91 91 09"
     assert FrameReader().feed(frame) == [frame]
     assert head_of(frame) == Head(
-        shard=5, epoch=3, client=2, op=0, first=7, commands=1, flags=0, note=0, time=1_000
+        shard=5, epoch=3, client=2, op=0, first=7, commands=1, flags=0, time=1_000
     )
-    assert command_in(frame, OURS) == (0, 7, 1, 0, 1_000, (), b"\x91\x91\x09")
+    assert command_in(frame, OURS) == (0, 7, 1, 0, 1_000, (), (), b"\x91\x91\x09")
     assert messages_of(b"\x91\x91\x09") == ((9,),)
 
 
 def test_the_replies_to_a_batch_to_the_byte() -> None:
     command = batch((9,), times=(NOW,), flags=Flag.FINALIZER_FAILED)
-    frame = reply_frame(command, pack([(1, 1)]), flags=Flag.UNATTRIBUTED_REPORT, uncounted=4)
+    frame = reply_frame(command, pack([(1, 1)]), flags=Flag.UNATTRIBUTED_REPORT)
     assert frame.hex(" ") == (
-        f"00 00 00 29 {NAME} 02 00 00 00 04 00 00 00 00 00 00 00 00 91 92 01 01"
+        f"00 00 00 29 {NAME} 02 00 00 00 00 00 00 00 00 00 00 00 00 91 92 01 01"
     )
     assert name_of(frame) == name_of(command) == bytes.fromhex(NAME)
-    assert reply_in(frame, name_of(command)) == (2, b"\x91\x92\x01\x01")
-    assert head_of(frame)[-4:] == (2, 4, 0, ())
+    assert reply_in(frame, name_of(command)) == (2, (), b"\x91\x92\x01\x01")
+    assert head_of(frame)[-4:] == (2, 0, (), ())
 
 
 def test_commands_with_a_time_each_to_the_byte() -> None:
@@ -72,7 +72,41 @@ def test_commands_with_a_time_each_to_the_byte() -> None:
         "06 00 00 00 00 00 00 00 00 00 00 03 e8 "
         "00 00 00 00 00 00 00 05 ff ff ff ff ff ff ff fa 92 91 09 91 09"
     )
-    assert command_in(frame, OURS) == (0, 7, 2, 6, 1_000, (5, -6), b"\x92\x91\x09\x91\x09")
+    assert command_in(frame, OURS) == (0, 7, 2, 6, 1_000, (), (5, -6), b"\x92\x91\x09\x91\x09")
+
+
+AXES = ((0, -5, 7), (3, 2**62, -(2**63)))
+
+
+def test_the_counting_part_to_the_byte() -> None:
+    counting = (
+        "00 00 00 02 {time} 00 00 00 00 ff ff ff ff ff ff ff fb 00 00 00 00 00 00 00 07 "
+        "00 00 00 03 40 00 00 00 00 00 00 00 80 00 00 00 00 00 00 00 "
+    )
+    command = batch((9,), axes=AXES, times=(5,))
+    assert command[29:].hex(" ") == (
+        counting.format(time="00 00 00 00 00 00 03 e8") + "00 00 00 00 00 00 00 05 91 91 09"
+    )
+    assert command_in(command, OURS) == (0, 7, 1, 4, 1_000, AXES, (5,), b"\x91\x91\x09")
+    assert head_of(command).axes == AXES
+    reply = reply_frame(command, pack([(1, 1)]), uncounted=AXES)
+    assert reply[29:].hex(" ") == counting.format(time="00 " * 7 + "00") + "91 92 01 01"
+    assert reply_in(reply, name_of(command)) == (0, AXES, b"\x91\x92\x01\x01")
+
+
+@pytest.mark.parametrize("lacking", [1, 20, 21, 40])
+def test_a_counting_part_that_is_cut(lacking: int) -> None:
+    command = batch((9,), axes=AXES)
+    reply = reply_frame(command, b"", uncounted=AXES)
+    for frame, read in ((reply, reply_in), (command[:-3], command_in)):
+        name = name_of(command) if read is reply_in else OURS
+        with pytest.raises(WireError, match="not a frame: it has no room for 2 axes"):
+            read(frame[:-lacking], name)  # type: ignore[operator]  # either of them
+
+
+def test_a_counting_part_names_an_axis_once() -> None:
+    with pytest.raises(WireError, match="not a frame: an axis twice"):
+        command_in(batch((9,), axes=(AXES[0], AXES[0])), OURS)
 
 
 def test_what_the_router_says_of_its_own_accord_has_no_body() -> None:
@@ -81,10 +115,10 @@ def test_what_the_router_says_of_its_own_accord_has_no_body() -> None:
         "00 00 00 25 02 00 05 00 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00 08 00 00 00 01 "
         "03 00 00 00 00 00 00 00 00 00 00 03 e8"
     )
-    assert command_in(frame, whose(5)) == (1, 8, 1, 3, 1_000, (), b"")
+    assert command_in(frame, whose(5)) == (1, 8, 1, 3, 1_000, (), (), b"")
     answer = reply_frame(frame, b"")
     assert FrameReader().feed(frame + answer) == [frame, answer]
-    assert reply_in(answer, name_of(frame)) == (0, b"")
+    assert reply_in(answer, name_of(frame)) == (0, (), b"")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +133,7 @@ def test_numbers_of_a_head_at_their_ends(
     shard: int, epoch: int, client: int, first: int, count: int, time: int
 ) -> None:
     frame = command_frame(shard, 2, first, count, time, b"", epoch=epoch, client=client)
-    assert head_of(frame) == (shard, epoch, client, 2, first, count, 0, 0, time, ())
+    assert head_of(frame) == (shard, epoch, client, 2, first, count, 0, time, (), ())
     assert command_in(frame, whose(shard, epoch, client))[:5] == (2, first, count, 0, time)
 
 
@@ -296,7 +330,7 @@ def test_what_is_no_head(changes: dict[str, int], text: str) -> None:
 
 def test_times_may_fill_a_frame_and_leave_no_body() -> None:
     frame = command_frame(5, 0, 7, 2, NOW, b"", epoch=3, client=2, times=(1, 2))
-    assert command_in(frame, OURS) == (0, 7, 2, 4, NOW, (1, 2), b"")
+    assert command_in(frame, OURS) == (0, 7, 2, 4, NOW, (), (1, 2), b"")
     cut = (len(frame) - 5).to_bytes(4, "big") + frame[4:-1]
     with pytest.raises(WireError, match="not a frame: it has no room for 2 times"):
         command_in(cut, OURS)
@@ -314,12 +348,12 @@ def test_replies_to_another_batch_are_refused(place: int) -> None:
         reply_in(bytes(reply), name_of(command))
 
 
-@pytest.mark.parametrize("place", [28, 32, 40], ids=["flags", "note", "time"])
+@pytest.mark.parametrize("place", [28, 40], ids=["flags", "time"])
 def test_what_comes_behind_a_name_is_the_shards_to_say(place: int) -> None:
     command = batch((9,))
     reply = bytearray(reply_frame(command, pack([(1, 1)])))
     reply[place] ^= 1
-    assert reply_in(bytes(reply), name_of(command)) == (place == 28, b"\x91\x92\x01\x01")
+    assert reply_in(bytes(reply), name_of(command)) == (place == 28, (), b"\x91\x92\x01\x01")
 
 
 # --- what can be packed ------------------------------------------------------------------------

@@ -24,7 +24,6 @@ RIGHT = [
     (kinds.RESERVED, True, LOCK, ROWS),
     (kinds.RESERVED, False, (), ()),
     (kinds.REJECTED, (REJECT, REJECT)),
-    (kinds.REJECTED_UNCOUNTED, ()),
     (kinds.STARTED,),
     (kinds.DRY, None, LOCK, ROWS, BLOCK),
     (kinds.DRY, (REJECT,), (), (), None),
