@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.wire.frames import Axis
 
-__all__ = ["COUNTING", "BatchCounts", "settlement_of"]
+__all__ = ["COUNTING", "PEEKING", "BatchCounts", "settlement_of"]
 
 BROKER: Final = 0
+_MOST: Final = 2**64 - 1
+
+PEEKING: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})
+"""The commands whose order only asks what its count would be."""
 
 COUNTING: Final = frozenset(
     {kinds.EXECUTE_COUNTED, kinds.EXECUTE_WHOLE, kinds.START, kinds.DROP_COPY}
@@ -80,13 +84,13 @@ class BatchCounts(SuppliedCounts):
         last.clear()
         for rank, asset_rank, settlement in commands:
             if rank:
-                if broker is None or rank <= latest or rank + broker <= 0:
+                if broker is None or rank <= latest or not 0 < rank + broker <= _MOST:
                     raise WireError(f"not the broker's rank of an order: {rank}, after {latest}")
                 latest = rank
             if asset_rank:
                 offset = assets.get(settlement)
                 before = last.get(settlement, 0)
-                if offset is None or asset_rank <= before or asset_rank + offset <= 0:
+                if offset is None or asset_rank <= before or not 0 < asset_rank + offset <= _MOST:
                     raise WireError(
                         f"not an asset's rank of an order: {asset_rank}, after {before}"
                     )

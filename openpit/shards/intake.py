@@ -15,7 +15,7 @@ from openpit.core.order import Order
 from openpit.core.report import ExecutionReport
 from openpit.errors import WireError
 from openpit.shards.administration import check_administration, check_configuration
-from openpit.shards.counts import COUNTING, settlement_of
+from openpit.shards.counts import COUNTING, PEEKING, settlement_of
 from openpit.shards.market import QuoteReader
 from openpit.wire import kinds
 from openpit.wire.figures import ASSETS, REMEMBERED, SIGNED, UNSIGNED, malformed
@@ -172,11 +172,12 @@ class Intake:
                     asset,
                 )
             )
-        ranks = [
-            (*command[-2:], settlement_of(command)) for command in read if command[0] in COUNTING
-        ]
+        ranks = [_ranked(command) for command in read if command[0] in COUNTING]
         if ranks:
             counts.check(ranks)
+        for command in read:
+            if command[0] in PEEKING:
+                counts.check([_ranked(command)])
         return read
 
     def _read_other(self, command: Command) -> Command:
@@ -231,6 +232,12 @@ class Intake:
             if named != account:
                 raise malformed("the command's account", command)
         return kind, account, method, arguments
+
+
+def _ranked(command: Command) -> tuple[int, int, str | None]:
+    """Return an order's ranks, and the asset that it is settled in."""
+    broker, asset = command[-2:]
+    return broker, asset, settlement_of(command)
 
 
 def _read_handle(command: Command) -> Command:

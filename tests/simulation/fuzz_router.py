@@ -16,7 +16,7 @@ import fuzz_reader as own
 import msgpack
 from flow import IN_SHARD_0, IN_SHARD_1, buy, report
 from fuzz_mutants import bent, broken
-from fuzz_reader import Refused, need
+from fuzz_reader import Refused, Unread, need
 from fuzz_shard import outcomes, read_outcomes, said
 from played import NOW, Bench
 
@@ -27,12 +27,12 @@ from openpit.wire import kinds
 CODES = {code.value for code in RejectCode}
 
 # What a call is, and the kinds of reply that it can have.
-CHECKED = {kinds.ACCEPTED, kinds.RESERVED, kinds.REJECTED, kinds.REJECTED_UNCOUNTED}
+CHECKED = {kinds.ACCEPTED, kinds.RESERVED, kinds.REJECTED}
 CALLS: dict[str, set[int]] = {
     "execute": CHECKED,
-    "start": {kinds.STARTED, kinds.REJECTED, kinds.REJECTED_UNCOUNTED},
+    "start": {kinds.STARTED, kinds.REJECTED},
     "dry": {kinds.DRY},
-    "drop copy": {kinds.RECORDED, kinds.REJECTED, kinds.REJECTED_UNCOUNTED},
+    "drop copy": {kinds.RECORDED, kinds.REJECTED},
     "report": {kinds.DONE, kinds.REPORTED},
     "adjust": {kinds.ADJUSTED},
     "unblock": {kinds.DONE},
@@ -119,7 +119,7 @@ def read(reply: Any, call: str) -> None:
     kind, *columns = reply
     need(kind in CALLS[call] or kind == kinds.RAISED)
     widths = {
-        kinds.RESERVED: 3, kinds.REJECTED: 1, kinds.REJECTED_UNCOUNTED: 1, kinds.STARTED: 0,
+        kinds.RESERVED: 3, kinds.REJECTED: 1, kinds.STARTED: 0,
         kinds.DRY: 4, kinds.RECORDED: 5, kinds.REPORTED: 3, kinds.ADJUSTED: 4, kinds.ANSWER: 1,
         kinds.RAISED: 5,
     }  # fmt: skip
@@ -128,7 +128,7 @@ def read(reply: Any, call: str) -> None:
         flag(columns[0])
         own.lock(columns[1])
         listed(columns[2], is_outcome)
-    elif kind in {kinds.REJECTED, kinds.REJECTED_UNCOUNTED}:
+    elif kind == kinds.REJECTED:
         listed(columns[0], is_reject)
     elif kind == kinds.DRY:
         if columns[0] is not None:
@@ -161,22 +161,33 @@ def read(reply: Any, call: str) -> None:
         need(state is None or type(state) is tuple)
 
 
-def answering(frame: bytes, replies: list[Any]) -> bytes:
+def answering(
+    frame: bytes, replies: list[Any], axes: list[tuple[int, int, int]] | None = None
+) -> bytes:
     """The replies to a batch, as bytes: its name is repeated."""
-    body = msgpack.packb(replies, use_bin_type=True)
-    return struct.pack(">I24sBIq", 37 + len(body), frame[4:28], 0, 0, 0) + body
+    body = b"".join(AXIS.pack(*axis) for axis in axes or ())
+    body += msgpack.packb(replies, use_bin_type=True)
+    return struct.pack(">I24sBIq", 37 + len(body), frame[4:28], 0, len(axes or ()), 0) + body
 
 
-def answers_in(data: bytes, frame: bytes) -> list[Any]:
-    """The replies to a batch that bytes begin with; Refused if they begin with none."""
+def answers_in(data: bytes, frame: bytes, orders: int) -> tuple[list[Any], dict[int, int]]:
+    """The replies to a batch that bytes begin with, and how many of its orders did not count.
+
+    Refused if the bytes begin with none.
+    """
     need(len(data) >= 41)
-    size, name, flags, _, _ = struct.unpack(">I24sBIq", data[:41])
+    size, name, flags, axes, _ = struct.unpack(">I24sBIq", data[:41])
     end = 4 + size
+    start = 41 + AXIS.size * axes
     need(size >= 37 and end <= len(data))
     need(end == len(data) or is_incomplete(data[end:]))
     need(name == frame[4:28] and flags < 4)
+    need(start <= end)
+    uncounted = {axis: many for axis, _, many in AXIS.iter_unpack(data[41:start])}
+    need(len(uncounted) == axes and set(uncounted) <= {0, 1})
+    need(all(0 < many <= orders for many in uncounted.values()))
     try:
-        found = msgpack.unpackb(data[41:end], use_list=False, object_hook=dict.__getitem__)
+        found = msgpack.unpackb(data[start:end], use_list=False, object_hook=dict.__getitem__)
     except Exception:  # noqa: BLE001 - msgpack has many
         raise Refused from None
     need(type(found) is tuple and len(found) > 0)
@@ -184,7 +195,7 @@ def answers_in(data: bytes, frame: bytes) -> list[Any]:
         need(type(reply) is tuple and len(reply) > 0)
     if flags:
         raise Unheld
-    return list(found)
+    return list(found), uncounted
 
 
 def is_incomplete(data: bytes) -> bool:
@@ -195,7 +206,16 @@ def is_incomplete(data: bytes) -> bool:
     return 37 <= size <= 256 * 1024 * 1024 and len(data) - 4 < size
 
 
+AXIS = struct.Struct(">Iqq")
+COUNTING = {"execute", "start", "drop copy"}
+
+
 # --- inputs --------------------------------------------------------------------------------------
+
+
+def fresh() -> Bench:
+    """A router that limits the broker's rate, and that of an asset."""
+    return Bench(rate=10**9, assets=True)
 
 
 class RouterFuzz:
@@ -204,7 +224,7 @@ class RouterFuzz:
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
         self.seen: Counter[str] = Counter()
-        self.bench = Bench()
+        self.bench = fresh()
 
     def run(self, inputs: int) -> Counter[str]:
         for _ in range(inputs):
@@ -223,23 +243,32 @@ class RouterFuzz:
         frame = link.take()
         data = self.input(frame, names)
         try:
-            replies = self.judged(data, frame, names)
-        except Unheld:
+            replies, uncounted = self.judged(data, frame, names)
+        except (Unheld, Unread):
             self.seen["unread"] += 1
-            self.bench = Bench()
+            self.bench = fresh()
             return
         except Refused:
             self.refuse(data, calls, names)
             return
         self.seen["valid"] += 1
+        self.seen["uncounted"] += bool(uncounted)
+        before = self.counts()
         client.router.receive(link, data)
+        after = [count - uncounted.get(axis, 0) for axis, count in enumerate(before)]
+        assert self.counts() == after
         for name, call, reply in zip(names, calls, replies, strict=True):
             assert call.done, (name, reply)
             self.compare(name, call, reply)
         assert link.in_flight == 0
         leaves = {kinds.RESERVED, kinds.RECORDED, kinds.STARTED}
         if link.reader._pending or any(reply[0] in leaves for reply in replies):
-            self.bench = Bench()  # the next input has a router of its own
+            self.bench = fresh()  # the next input has a router of its own
+
+    def counts(self) -> list[int]:
+        rates = self.bench.router.books.rates
+        assert rates is not None
+        return [rates.window(axis).count for axis in (0, 1)]
 
     def begin(self, client: Any, name: str) -> Any:
         if name == "execute":
@@ -268,13 +297,27 @@ class RouterFuzz:
             place = random.randrange(len(replies))
             replies[place] = bent(random, replies[place])
         elif way < 0.4:
-            return broken(random, answering(frame, replies))
-        return answering(frame, replies)
+            return broken(random, answering(frame, replies, self.axes(names)))
+        return answering(frame, replies, self.axes(names))
 
-    def judged(self, data: bytes, frame: bytes, names: list[str]) -> list[Any]:
-        """What each call is told by a frame, or Refused."""
+    def axes(self, names: list[str]) -> list[tuple[int, int, int]]:
+        """What the head says of orders that did not count, as a rule nothing."""
+        random = self.random
+        if random.random() < 0.8:
+            return []
+        orders = sum(name in COUNTING for name in names)
+        numbers = random.choice(((0,), (1,), (0, 1), (0, 1), (1, 0), (0, 0), (2,), (2**32 - 1,)))
+        many = random.choice((1, 1, 1, orders, orders, orders + 1, 0, -1, 2**62))
+        return [(number, random.choice((0, NOW, -(2**63))), many) for number in numbers]
+
+    def judged(
+        self, data: bytes, frame: bytes, names: list[str]
+    ) -> tuple[list[Any], dict[int, int]]:
+        """What each call is told by a frame, and how many did not count; or Refused."""
         told: list[Any] = []
-        for reply in answers_in(data, frame):
+        orders = sum(name in COUNTING for name in names)
+        replies, uncounted = answers_in(data, frame, orders)
+        for reply in replies:
             need(type(reply[0]) is int)
             count = 1
             is_run = reply[0] in {kinds.ACCEPTED, kinds.DONE}
@@ -289,7 +332,7 @@ class RouterFuzz:
                     read(reply, name)
                 told.append(reply)
         need(len(told) == len(names))
-        return told
+        return told, uncounted
 
     def refuse(self, data: bytes, calls: list[Any], names: list[str]) -> None:
         client, link = self.bench.client, self.bench.router.links[0]
@@ -309,7 +352,7 @@ class RouterFuzz:
         assert not other.done
         self.bench.reply(1, (kinds.ACCEPTED, 1))
         assert other.result().ok
-        self.bench = Bench()
+        self.bench = fresh()
 
     def ended_unanswered(self, name: str, call: Any) -> None:
         assert call.done
@@ -328,7 +371,7 @@ class RouterFuzz:
             return
         result = call.result()
         if name in {"execute", "start", "drop copy"}:
-            is_passed = kind not in {kinds.REJECTED, kinds.REJECTED_UNCOUNTED}
+            is_passed = kind != kinds.REJECTED
             assert result.ok is is_passed
             if not is_passed:
                 assert said(result.rejects) == [row[:5] for row in reply[1]]
@@ -391,7 +434,7 @@ class RouterFuzz:
             return (kind, 1)
         if kind == kinds.RESERVED:
             return (kind, random.random() < 0.5, self.lock(), self.rows())
-        if kind in {kinds.REJECTED, kinds.REJECTED_UNCOUNTED}:
+        if kind == kinds.REJECTED:
             return (kind, self.rejects())
         if kind == kinds.STARTED:
             return (kind,)

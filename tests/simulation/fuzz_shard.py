@@ -8,6 +8,7 @@ what that answered; if not, the shard has to refuse with WireError, and go on fr
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -19,7 +20,14 @@ from fuzz_reader import Refused, Unread, need
 import openpit
 from openpit import param
 from openpit.errors import WireError
-from openpit.pretrade.policies import build_order_validation, build_spot_funds
+from openpit.pretrade.policies import (
+    RateLimit,
+    RateLimitAssetBarrier,
+    RateLimitBrokerBarrier,
+    build_order_validation,
+    build_rate_limit,
+    build_spot_funds,
+)
 from openpit.shards.copying import dump_policies
 from openpit.shards.setup import read_hello, start_shard
 from openpit.wire.frames import FrameReader
@@ -34,9 +42,39 @@ WIDTHS = {
 }  # fmt: skip
 UNREAD = {15: 3, 18: 4, 19: 4}  # of these another test knows what is right
 
+USD = 1  # the number of the asset's axis
 EXECUTE, COUNTED, WHOLE, START, DRY_START, DRY, DROP_COPY = 1, 2, 3, 4, 5, 6, 7
 REQUEST, COMMIT, ROLLBACK, COMMIT_MANY, ROLLBACK_MANY, DROP = 8, 9, 10, 11, 12, 13
 REPORT, ADJUST, ADMINISTER = 14, 16, 17
+RANKED = {COUNTED, WHOLE, START, DROP_COPY}
+
+
+def rates() -> Any:
+    """Rates that are never reached: of the broker, and of the asset USD."""
+    limit = RateLimit(2**64 - 1, timedelta(days=365))
+    axes = build_rate_limit().broker_barrier(RateLimitBrokerBarrier(limit))
+    return axes.asset_barriers(RateLimitAssetBarrier(limit, "USD"))
+
+
+def check_ranks(batch: Any) -> None:
+    """Refused unless the orders' ranks fit the batch's head, and rise."""
+    need(set(batch.axes) <= {0, USD})
+    last = {0: 0, USD: 0}
+    for command in batch.messages:
+        kind = command[0]
+        if kind not in RANKED | {DRY_START, DRY}:
+            continue
+        for axis, rank in zip((0, USD), command[-2:], strict=True):
+            if not rank:
+                continue
+            need(axis in batch.axes and 0 < rank + batch.axes[axis] < 2**64)
+            if axis == USD and kind == COUNTED:
+                need(command[3] == "USD")
+            elif axis == USD:
+                need(own.order_value(*command[2:0:-1]).operation.settlement_asset == "USD")
+            if kind in RANKED:
+                need(rank > last[axis])
+                last[axis] = rank
 
 
 class Engine:
@@ -47,12 +85,17 @@ class Engine:
             openpit.Engine.builder()
             .clock(lambda: 1_000)
             .no_sync()
+            .builtin(rates())
             .builtin(build_order_validation())
             .builtin(build_spot_funds())
             .pre_trade(policy=own.Noted())
             .build()
         )
         self.held: dict[int, Any] = {}
+
+    def is_blocked(self, account: int | None) -> bool:
+        """Whether a block stops an order before any policy sees it."""
+        return self.engine._core.registry.check(account) is not None
 
     def does(self, seq: int, command: Any) -> Any:
         """The reading of one command, as something to be done later: what that answers."""
@@ -258,28 +301,28 @@ def read_reply(reply: Any) -> Any:
     kind = reply[0]
     if kind == 3:
         return "accepted", own.lock(reply[2]), read_outcomes(reply[3])
-    if kind in {4, 5}:
+    if kind == 4:
         return "rejected", [row[:5] for row in reply[1]]
-    if kind == 6:
+    if kind == 5:
         return ("started",)
-    if kind == 7:
+    if kind == 6:
         return (
             "dry",
             [row[:5] for row in reply[1] or ()],
             own.lock(reply[2]),
             read_outcomes(reply[3]),
         )
-    if kind == 8:
+    if kind == 7:
         return "recorded", own.lock(reply[2]), read_outcomes(reply[3]), reply[5]
-    if kind == 9:
+    if kind == 8:
         return "reported", len(reply[1]), read_outcomes(reply[3])
-    if kind == 10:
+    if kind == 9:
         return "adjusted", reply[1], [row[:5] for row in reply[2]], read_outcomes(reply[3])
-    if kind == 12:
+    if kind == 11:
         return "raised", reply[2]
-    if kind == 13:
+    if kind == 12:
         return "failures", [row[0] for row in reply[1]]
-    assert kind == 11, reply
+    assert kind == 10, reply
     return "done", reply[1]
 
 
@@ -299,7 +342,8 @@ class ShardFuzz:
 
     def fresh(self) -> None:
         builder = openpit.Engine.builder().account_sync()
-        ready = builder.builtin(build_order_validation()).builtin(build_spot_funds())
+        ready = builder.builtin(rates()).builtin(build_order_validation())
+        ready = ready.builtin(build_spot_funds())
         ready.pre_trade(policy=own.Noted())
         payload, _, _ = dump_policies(ready._policies)
         hello = framed(0, [(20, own.SHARDS, payload)])
@@ -317,7 +361,9 @@ class ShardFuzz:
 
     def input(self) -> bytes:
         random = self.random
-        commands = [self.command() for _ in range(random.choice((1, 1, 2, 4)))]
+        commands, axes = self.ranked([self.command() for _ in range(random.choice((1, 1, 2, 4)))])
+        if not any(command[0] in RANKED for command in commands) or random.random() < 0.05:
+            axes = random.choice(([], axes, axes[:1], axes[1:]))
         way = random.random()
         times = None
         if random.random() < 0.2:
@@ -326,15 +372,32 @@ class ShardFuzz:
             place = random.randrange(len(commands))
             commands[place] = bent(random, commands[place])
         elif way < 0.28:
-            return broken(random, framed(self.next, commands, times))
+            return broken(random, framed(self.next, commands, times, axes))
         elif way < 0.3:
-            return framed(self.next + random.choice((-1, 1, 2**40)), commands, times)
+            return framed(self.next + random.choice((-1, 1, 2**40)), commands, times, axes)
         elif way < 0.4:
             return misheaded(random, self.next, commands)
         elif way < 0.42:
             op, flags = random.choice(((ARM, 1), (ARM, 2), (ARM, 3), (CLOSE, 0)))
             return framed(self.next, [], op=op, flags=flags, count=1, body=b"")
-        return framed(self.next, commands, times)
+        return framed(self.next, commands, times, axes)
+
+    def ranked(self, commands: list[Any]) -> tuple[list[Any], list[tuple[int, int, int]]]:
+        """The commands with ranks that rise, where they have some, and what the head says of them."""
+        random = self.random
+        rank, asset_rank = random.choice((0, 5, 2**40)), random.choice((0, 7, 2**62))
+        axes = [(0, 0, random.choice((-rank, 0, 3))), (USD, 5, random.choice((-asset_rank, 1)))]
+        listed = []
+        for command in commands:
+            if command[0] in RANKED | {DRY_START, DRY}:
+                rank += 1
+                settlement = command[3] if command[0] == COUNTED else command[2][-9]
+                has_asset = settlement == "USD" and random.random() < 0.8
+                asset_rank += has_asset
+                ranks = (rank if random.random() < 0.9 else 0, asset_rank if has_asset else 0)
+                command = (*command[:-2], *ranks)  # noqa: PLW2901 - the same one, ranked
+            listed.append(command)
+        return listed, axes
 
     def check(self, data: bytes) -> None:
         try:
@@ -343,6 +406,7 @@ class ShardFuzz:
                 self.engine.does(self.next + place, command)
                 for place, command in enumerate(batch.messages)
             ]
+            check_ranks(batch)
         except Unread:
             self.seen["unread"] += 1
             return
@@ -351,8 +415,25 @@ class ShardFuzz:
             return
         self.seen["valid"] += 1
         self.seen["times"] += len(set(batch.times)) > 1
-        expected = [act() for act in acts]
-        flags, replies = answered(self.shard.receive(data), data)
+        expected = []
+        uncounted: dict[int, tuple[int, int]] = {}
+        counted: dict[int, int] = {}  # the first, by axis
+        for act, command, now in zip(acts, batch.messages, batch.times, strict=False):
+            is_blocked = command[0] in RANKED and self.engine.is_blocked(command[1])
+            is_missed = is_blocked and command[0] != DROP_COPY
+            for axis, rank in zip((0, USD), command[-2:], strict=False):
+                if command[0] not in RANKED or not rank:
+                    continue
+                if is_missed:
+                    uncounted[axis] = (0, uncounted.get(axis, (0, 0))[1] + 1)
+                else:
+                    counted.setdefault(axis, now)
+            expected.append(act())
+        flags, told_uncounted, replies = answered(self.shard.receive(data), data)
+        uncounted = {axis: (counted.get(axis, 0), many) for axis, (_, many) in uncounted.items()}
+        assert told_uncounted == uncounted
+        self.seen["uncounted"] += bool(uncounted)
+        self.seen["ranked"] += bool(batch.axes) and bool(counted or uncounted)
         self.shard._reader = FrameReader()  # a frame may be cut off behind this one
         assert self.shard.engine.clock() == batch.times[-1]
         if batch.op:
