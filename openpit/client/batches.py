@@ -11,7 +11,7 @@ from openpit.client.orders import captured_order, order_row, ranked_row
 from openpit.core.order import Order
 from openpit.errors import WireError
 from openpit.pretrade.results import ExecuteResult
-from openpit.router.rates import BROKER, Counting
+from openpit.router.rates import BROKER
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_rows
@@ -139,7 +139,7 @@ class ExecuteMany(RowsCall):
         ):
             return self._feed_slowly()
         ranks = None if self._counts_nothing else encoder.ranks
-        is_broker_only = ranks is not None and ranks.counts_broker_only
+        is_broker_only = ranks is not None and ranks.policy.counts_broker_only
         owner = client.router.owner
         parts = self.rows
         limit = client.rows_per_frame
@@ -200,7 +200,7 @@ class ExecuteMany(RowsCall):
             counting = []
             for axis, (count, _, now) in axes.items():
                 first, begins = firsts[axis]
-                counting.append(Counting(axis, first - 1, ahead[axis], count, begins, now))
+                counting.append((axis, first - 1, ahead[axis], count, begins, now))
                 ahead[axis] += count
             self.submit_part(number, indexes, data, counting)
 
@@ -218,7 +218,7 @@ class ExecuteMany(RowsCall):
                 self.put_failure(index, error)
                 continue
             counting = [
-                Counting(axis, rank - 1, 0, 1, now, now)
+                (axis, rank - 1, 0, 1, now, now)
                 for axis, (_, rank, now) in self._axes_in([row], [index]).items()
             ]
             self.submit_part(number, [index], packed, counting)
@@ -229,7 +229,7 @@ class ExecuteMany(RowsCall):
         """Return how many rows have a rank on each axis, and the first rank and its time."""
         ranks = cast("Ranks", self.client.encoder.ranks)
         times, orders = self._times, self.orders
-        if ranks.counts_broker_only:
+        if ranks.policy.counts_broker_only:
             return {BROKER: (len(rows), rows[0][-2], times[indexes[0]])}
         numbers = ranks.rates.numbers.of
         found: dict[int, tuple[int, int, int]] = {}

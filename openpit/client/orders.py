@@ -15,7 +15,7 @@ from openpit.core.report import (
 from openpit.core.report import ensure_captured as ensure_report_captured
 from openpit.errors import WireError
 from openpit.param.classes import is_of
-from openpit.router.rates import BROKER, Counting
+from openpit.router.rates import BROKER
 from openpit.router.router import check_time
 from openpit.wire import kinds
 from openpit.wire.classes import are_more_told, refuse_untold, share
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from openpit.pretrade.policies.rate_limit import RateLimitPolicy
-    from openpit.router.rates import BroadRates
+    from openpit.router.rates import BroadRates, Counting
     from openpit.wire.classes import Told
     from openpit.wire.values import Packable
 
@@ -119,27 +119,17 @@ class Ranks:
     On each axis one after the other, over all calls: a batch may then hold orders of many.
     """
 
-    __slots__ = ("_policy", "assets", "broker", "rates")
+    __slots__ = ("assets", "broker", "policy", "rates")
 
     def __init__(self, policy: RateLimitPolicy, rates: BroadRates) -> None:
-        self._policy: Final = policy
+        self.policy: Final = policy  # one that checks no order, and has the settings
         self.rates: Final = rates
         self.broker = 0  # the last rank that was given
         self.assets: dict[str | None, int] = {}
 
-    @property
-    def counts(self) -> bool:
-        """Whether a rate that spans accounts is limited now."""
-        return self._policy.counts_broadly
-
-    @property
-    def counts_broker_only(self) -> bool:
-        """Whether the broker's rate is the only one, and no field has to be read for it."""
-        return self._policy.counts_broker_only
-
     def axes_of(self, order: Order) -> tuple[bool, int | None]:
         """Tell whether an order may count for the broker, and the number of its asset's axis."""
-        policy = self._policy
+        policy = self.policy
         settlement = order._settlement_
         if (policy.reads_instrument and settlement is None) or (
             policy.reads_account and order._account_ is None
@@ -170,13 +160,13 @@ class Ranks:
             before = self.broker
             rank = before + 1
             self.broker = before + count
-            counting.append(Counting(BROKER, before, 0, count, now, now))
+            counting.append((BROKER, before, 0, count, now, now))
         if number is not None:
             settlement = order._settlement_
             before = self.assets.get(settlement, 0)
             asset = before + 1
             self.assets[settlement] = before + count
-            counting.append(Counting(number, before, 0, count, now, now))
+            counting.append((number, before, 0, count, now, now))
         return rank, asset, counting
 
 
@@ -225,7 +215,7 @@ class OrderEncoder:
     @property
     def counts_nothing(self) -> bool:
         """Whether no rate window spans accounts."""
-        return self.ranks is None or not self.ranks.counts
+        return self.ranks is None or not self.ranks.policy.counts_broadly
 
     def is_flat(self, order: Order) -> bool:
         """Tell whether the flat row of an order says all that any policy can see."""
@@ -241,12 +231,14 @@ class OrderEncoder:
         if self._has_custom and not self.is_flat(order):
             return self.whole(kinds.EXECUTE_WHOLE, now, order)
         ranks = self.ranks
-        if ranks is None or not ranks.counts:
+        if ranks is None or not ranks.policy.counts_broadly:
             return order_row(order), ()
-        if ranks.counts_broker_only:  # of_one(), spelt out for the hot path of one order at a time
+        if (
+            ranks.policy.counts_broker_only
+        ):  # of_one(), spelt out for the hot path of one order at a time
             before = ranks.broker
             ranks.broker = rank = before + 1
-            return ranked_row(order, rank, 0), (Counting(BROKER, before, 0, 1, now, now),)
+            return ranked_row(order, rank, 0), ((BROKER, before, 0, 1, now, now),)
         broker, asset, counting = ranks.of_one(order, now, is_peek=False)
         return ranked_row(order, broker, asset), counting
 
@@ -267,10 +259,10 @@ class OrderEncoder:
         broker = asset = 0
         if self._has_custom and not self.is_flat(order):
             value = self.value(order)
-            if ranks is not None and ranks.counts:
+            if ranks is not None and ranks.policy.counts_broadly:
                 broker, asset = ranks.next_of(order)
             return (kinds.EXECUTE_WHOLE, order._account_, value, broker, asset)
-        if ranks is None or not ranks.counts:
+        if ranks is None or not ranks.policy.counts_broadly:
             return order_row(order)
         return ranked_row(order, *ranks.next_of(order))
 

@@ -131,11 +131,6 @@ class Books:
         # Drops that have to be over before anything else goes out; see own_commands.let_go().
         self.settling = 0
 
-    def count(self, entry: Entry) -> None:
-        """Count the orders of an entry that is submitted."""
-        if self.rates is not None:
-            entry.counted = self.rates.stamp(entry.counting)
-
     def give_back(self, entry: Entry) -> None:
         """Take back what was counted for an entry that is never sent."""
         counted, entry.counted = entry.counted, ()
@@ -303,12 +298,14 @@ class ShardLink:
         counted: Sequence[Counted],
     ) -> bytes:
         """Return the frame of a batch that begins with an entry."""
-        op, flags = entry.op, entry.flags
-        axes = _axes_of(counted) if counted else ()
+        op = entry.op
+        axes: Sequence[Axis] = ()
+        if counted:
+            number, window, offset, *_ = counted[0]
+            axes = ((number, window.began, offset),) if len(counted) == 1 else _axes_of(counted)
         data = command_frame(
-            self.number, op, entry.first, count, entry.now, body,
-            flags=flags, axes=axes, times=times,
-        )  # fmt: skip
+            self.number, op, entry.first, count, entry.now, body, entry.flags, axes, times
+        )
         self.batches.append((name_of(data), op, count, counted))
         return data
 
@@ -392,9 +389,6 @@ class ShardLink:
 
 def _axes_of(counted: Sequence[Counted]) -> Sequence[Axis]:
     """Return the counting part of the head of a batch."""
-    if len(counted) == 1:
-        number, window, offset, *_ = counted[0]
-        return ((number, window.began, offset),)
     axes = {number: (number, window.began, offset) for number, window, offset, *_ in counted}
     return [*axes.values()]
 

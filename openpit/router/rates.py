@@ -12,7 +12,7 @@ had to at worst, and a limit is never passed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from openpit.errors import WireError
 from openpit.pretrade.policies.rate_limit import SuppliedCounts
@@ -28,20 +28,16 @@ BROKER: Final = 0
 """The number of the broker's axis."""
 
 
-class Counting(NamedTuple):
-    """What a client says of the orders of a batch that may count on an axis."""
+Counting: TypeAlias = tuple[int, int, int, int, int, int]
+"""What a client says of the orders of a batch that may count on an axis, by the axis's number:
 
-    axis: int
-    base: int
-    """The rank before the first of the call."""
-    ahead: int
-    """How many of the call are in other batches, and have been told before."""
-    orders: int
-    """How many are in this one; 0 for an order that only asks what its count would be."""
-    begins: int
-    """The time of the first of the call."""
-    now: int
-    """The time of the first of this batch."""
+* the rank before the first of their call;
+* how many of the call are in other batches, and have been told before;
+* how many are in this one, 0 for an order that only asks what its count would be;
+* the time of the first of the call, and that of the first of this batch.
+
+A plain tuple: one is made for every order on its own.
+"""
 
 
 class Window:
@@ -125,7 +121,7 @@ class BroadRates(SuppliedCounts):
             return window.began + axis.length
         return now + axis.length if now >= window.ends(axis.length) else None
 
-    def stamp(self, counting: Iterable[Counting]) -> tuple[Counted, ...]:
+    def stamp(self, counting: Iterable[Counting]) -> list[Counted]:
         """Count orders that are submitted."""
         counted: list[Counted] = []
         for number, base, ahead, count, begins, now in counting:
@@ -142,7 +138,7 @@ class BroadRates(SuppliedCounts):
             counted.append((number, window, window.count - base - ahead, count, now, base))
             window.count += count
             window.latest = max(window.latest, now)
-        return tuple(counted)
+        return counted
 
     def give_back(self, counted: Iterable[Counted]) -> None:
         """Take back orders that were never sent."""

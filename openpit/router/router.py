@@ -8,7 +8,7 @@ around them.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from openpit.errors import EngineClosed, WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
@@ -64,6 +64,7 @@ class Router:
         self.runner: Final = runner
         self.may_wait: Final = may_wait
         books = Books(has_custom=has_custom, rates=rates)
+        self._rates: Final = cast("BroadRates", rates)  # there are some where anything counts
         self.books: Final = books
         self.procedures: Final = Procedures(books)
         self.links: Final = books.links
@@ -197,7 +198,7 @@ class Router:
             entry.lost(link, sent=False)
             return
         if entry.counting:
-            self.books.count(entry)
+            entry.counted = self._rates.stamp(entry.counting)
         if link.waiting or self.books.settling or link.in_flight + entry.count > link.credits:
             if not self.may_wait and not self.books.settling and entry.is_whole_call:
                 entry.overloaded(link)
@@ -238,7 +239,8 @@ class Router:
                 self._settle(counted, uncounted)
             elif counted:
                 for _, window, _, orders, now, _ in counted:
-                    if orders:
+                    sure = window.sure
+                    if orders and (sure is None or now < sure):
                         window.confirm(now)
             if not (op or flags):
                 self._delivery.receive(link, first, count, body)

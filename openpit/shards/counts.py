@@ -7,6 +7,7 @@ batch count it.
 
 from __future__ import annotations
 
+from operator import lt
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import WireError
@@ -38,7 +39,7 @@ Command = tuple[Any, ...]
 class BatchCounts(SuppliedCounts):
     """Tells the rate policy the counts of the orders of the batch in hand."""
 
-    __slots__ = ("_last", "assets", "broker", "missing")
+    __slots__ = ("assets", "broker", "missing")
 
     def __init__(self, policies: Iterable[BuiltinPolicy]) -> None:
         limited = [policy for policy in policies if isinstance(policy, RateLimitPolicy)]
@@ -50,7 +51,6 @@ class BatchCounts(SuppliedCounts):
         self.assets: dict[str | None, int] = {}
         # The orders of the batch that have not counted, by their places.
         self.missing: list[int] = []
-        self._last: dict[str | None, int] = {}
 
     def begin(self, axes: Sequence[Axis]) -> None:
         """Take the counting part of a batch's head.
@@ -63,6 +63,8 @@ class BatchCounts(SuppliedCounts):
             self.assets = {}
         if self.missing:
             self.missing = []
+        if not axes:
+            return
         known = self.numbers.assets
         for number, _, offset in axes:
             if number == BROKER:
@@ -80,8 +82,8 @@ class BatchCounts(SuppliedCounts):
                 they do not rise.
         """
         broker, assets = self.broker, self.assets
-        last, latest = self._last, 0
-        last.clear()
+        last: dict[str | None, int] = {}
+        latest = 0
         for rank, asset_rank, settlement in commands:
             if rank:
                 if broker is None or rank <= latest or not 0 < rank + broker <= _MOST:
@@ -95,6 +97,20 @@ class BatchCounts(SuppliedCounts):
                         f"not an asset's rank of an order: {asset_rank}, after {before}"
                     )
                 last[settlement] = asset_rank
+
+    def are_brokers(self, ranks: Sequence[int]) -> bool:
+        """Tell whether all of many orders have ranks for the broker, and right ones.
+
+        A quick look, where the answer is yes as a rule.
+        """
+        broker = self.broker
+        return (
+            broker is not None
+            and ranks[0] > 0
+            and ranks[0] + broker > 0
+            and ranks[-1] + broker <= _MOST
+            and all(map(lt, ranks, ranks[1:]))
+        )
 
     def rank(self, broker: int, asset: int, settlement: str | None) -> None:
         """Supply the counts of an order of these ranks."""

@@ -113,7 +113,8 @@ class Intake:
             whole.update(map(type, brokers), map(type, assets))
             if whole != {int} or min(brokers) < 0 or min(assets) < 0:
                 return None
-            counts.check(zip(brokers, assets, settlement, strict=True))
+            if any(assets) or not counts.are_brokers(brokers):
+                counts.check(zip(brokers, assets, settlement, strict=True))
         if (
             whole != {int}
             or {*kinds_of} != {kind}
@@ -141,6 +142,7 @@ class Intake:
         known = self._known
         signed, unsigned, assets, sides = SIGNED, UNSIGNED, ASSETS, SIDES
         read: list[Command] = []
+        ranked: list[tuple[int, int, str | None]] = []
         for command in commands:
             kind = command[0]
             if kind == EXECUTE:
@@ -151,8 +153,14 @@ class Intake:
                  broker, asset) = command  # fmt: skip
                 if not (type(broker) is type(asset) is int and broker >= 0 <= asset):
                     raise malformed("two ranks", command)
+                ranked.append((broker, asset, settlement))
             else:
-                read.append(self._read_other(command))
+                other = self._read_other(command)
+                if kind in COUNTING:
+                    ranked.append(_ranked(other))
+                elif kind in PEEKING:
+                    counts.check([_ranked(other)])
+                read.append(other)
                 continue
             if not (type(kind) is type(account) is int and account in known):
                 self._check_routing(command)
@@ -172,12 +180,8 @@ class Intake:
                     asset,
                 )
             )
-        ranks = [_ranked(command) for command in read if command[0] in COUNTING]
-        if ranks:
-            counts.check(ranks)
-        for command in read:
-            if command[0] in PEEKING:
-                counts.check([_ranked(command)])
+        if ranked:
+            counts.check(ranked)
         return read
 
     def _read_other(self, command: Command) -> Command:

@@ -192,7 +192,7 @@ class ShardCore:
         self._handle(first, commands, times or repeat(now), answered)
         uncounted = counts.uncounted(commands, times or repeat(now)) if counts.missing else ()
         body = self._packed(first, answered)
-        return reply_frame(frame, body, flags=self._told, uncounted=uncounted)
+        return reply_frame(frame, body, self._told, uncounted)
 
     def _router_says(
         self, op: int, flags: int, count: int, now: int, axes: Sequence[Axis], body: bytes

@@ -168,6 +168,7 @@ _read_rest = _REST.unpack_from
 _array = _ARRAY.pack
 _size = Struct(">I").unpack_from
 _packed_axis = _AXIS.pack
+_read_axis = _AXIS.unpack_from
 _AXES_START: Final = _NAME_END + 1
 _AXES_END: Final = _AXES_START + 4
 _NO_AXES: Final = bytes(4)
@@ -245,7 +246,6 @@ def command_frame(
     count: int,
     time: int,
     body: bytes,
-    *,
     flags: int = 0,
     axes: Sequence[Axis] = (),
     times: Sequence[int] = (),
@@ -257,7 +257,7 @@ def command_frame(
         body = struct.pack(f">{len(times)}q", *times) + body
         flags |= _TIMES
     if axes:
-        body = _packed_axes(axes) + body
+        body = (_packed_axis(*axes[0]) if len(axes) == 1 else _packed_axes(axes)) + body
     size = len(body) + _HEAD_BYTES
     return (
         _head(size, VERSION, shard, epoch, client, op, first, count, flags, len(axes), time) + body
@@ -270,7 +270,7 @@ def name_of(frame: Frame) -> bytes:
 
 
 def reply_frame(
-    command: Frame, body: bytes, *, flags: int = 0, uncounted: Sequence[Axis] = ()
+    command: Frame, body: bytes, flags: int = 0, uncounted: Sequence[Axis] = ()
 ) -> Frame:
     """Return the replies to a batch of commands."""
     name = command[_PREFIX_BYTES:_NAME_END]
@@ -280,8 +280,6 @@ def reply_frame(
 
 
 def _packed_axes(axes: Sequence[Axis]) -> bytes:
-    if len(axes) == 1:
-        return _packed_axis(*axes[0])
     return b"".join([_packed_axis(*axis) for axis in axes])
 
 
@@ -294,8 +292,10 @@ def _axes_in(frame: Frame, count: int) -> tuple[Axis, ...]:
     end = _HEAD.size + count * AXIS_BYTES
     if end > len(frame):
         raise WireError(f"not a frame: it has no room for {count} axes")
+    if count == 1:
+        return (_read_axis(frame, _HEAD.size),)
     axes = tuple(_AXIS.iter_unpack(frame[_HEAD.size : end]))
-    if count > 1 and len({axis[0] for axis in axes}) < count:
+    if len({axis[0] for axis in axes}) < count:
         raise WireError(f"not a frame: an axis twice: {axes!r:.100}")
     return axes
 

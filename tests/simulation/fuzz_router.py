@@ -303,7 +303,7 @@ class RouterFuzz:
     def axes(self, names: list[str]) -> list[tuple[int, int, int]]:
         """What the head says of orders that did not count, as a rule nothing."""
         random = self.random
-        if random.random() < 0.8:
+        if random.random() < 0.9:
             return []
         orders = sum(name in COUNTING for name in names)
         numbers = random.choice(((0,), (1,), (0, 1), (0, 1), (1, 0), (0, 0), (2,), (2**32 - 1,)))

@@ -383,7 +383,7 @@ class ShardFuzz:
         return framed(self.next, commands, times, axes)
 
     def ranked(self, commands: list[Any]) -> tuple[list[Any], list[tuple[int, int, int]]]:
-        """The commands with ranks that rise, where they have some, and what the head says of them."""
+        """The commands with ranks that rise, and what the head says of their axes."""
         random = self.random
         rank, asset_rank = random.choice((0, 5, 2**40)), random.choice((0, 7, 2**62))
         axes = [(0, 0, random.choice((-rank, 0, 3))), (USD, 5, random.choice((-asset_rank, 1)))]

@@ -107,13 +107,13 @@ class Observer:
         self.rates: ObservedRates | None = None
         ranks = self._client.encoder.ranks
         if ranks is not None:
-            policy = ranks._policy
+            policy = ranks.policy
             observed = self.rates = ObservedRates(policy.settings, 0)
             observed._axes = ranks.rates._axes
             self._first_window = observed.window(BROKER).began
             observed.numbers = ranks.rates.numbers  # type: ignore[misc]  # in place of the real one
             ranks.rates = policy.windows = observed  # type: ignore[misc]
-            self._router.books.rates = observed  # type: ignore[misc]
+            self._router.books.rates = self._router._rates = observed  # type: ignore[misc]
 
     # --- callers ---------------------------------------------------------------------------------
 
@@ -376,7 +376,7 @@ class Observer:
             self._check_rates(self.rates)
 
     def _check_rates(self, rates: ObservedRates) -> None:
-        policy = self._client.encoder.ranks._policy  # type: ignore[union-attr]  # there are rates
+        policy = self._client.encoder.ranks.policy  # type: ignore[union-attr]  # there are rates
         limit = policy.settings.broker
         assert limit is not None
         counted = self._simulation.register.counted

@@ -126,7 +126,8 @@ class Bench:
     def reply(self, number: int, *replies: tuple[Any, ...], armed: int = 0) -> None:
         """Answer batches that have no answer yet, in their order, with the replies to each.
 
-        STOPPED is the reject of an order that does not count. What the router says of its own accord is answered by DONE, which has no body then.
+        STOPPED is the reject of an order that does not count. What the router says of its own
+        accord is answered by DONE, which has no body then.
         """
         self._look(number)
         left = deque(replies)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from openpit.errors import WireError
 from openpit.pretrade.policies.rate_limit_settings import Rate, RateLimitSettings
-from openpit.router.rates import BROKER, BroadRates, Counted, Counting
+from openpit.router.rates import BROKER, BroadRates, Counted
 
 USD = 1
 
@@ -22,8 +22,8 @@ class Line:
         self.rates = BroadRates(RateLimitSettings(Rate(9, length), dict(assets), {}, {}), 0)
         self.rank = 0
 
-    def submit(self, now: int, orders: int = 1) -> tuple[Counted, ...]:
-        counting = Counting(BROKER, self.rank, 0, orders, now, now)
+    def submit(self, now: int, orders: int = 1) -> list[Counted]:
+        counting = (BROKER, self.rank, 0, orders, now, now)
         self.rank += orders
         return self.rates.stamp([counting])
 
@@ -33,15 +33,15 @@ class Line:
         return self.rank + offset
 
     def peek(self, now: int) -> int:
-        ((_, _, offset, *_),) = self.rates.stamp([Counting(BROKER, self.rank, 0, 0, now, now)])
+        ((_, _, offset, *_),) = self.rates.stamp([(BROKER, self.rank, 0, 0, now, now)])
         return self.rank + 1 + offset
 
-    def counts(self, counted: tuple[Counted, ...]) -> None:
+    def counts(self, counted: list[Counted]) -> None:
         """All of a batch have counted."""
         for _, window, _, _, now, _ in counted:
             window.confirm(now)
 
-    def counts_not(self, counted: tuple[Counted, ...], missing: int = 1, first: int = 0) -> None:
+    def counts_not(self, counted: list[Counted], missing: int = 1, first: int = 0) -> None:
         self.rates.settle(counted, [(BROKER, first, missing)])
 
 
@@ -64,11 +64,11 @@ def test_batches_of_one_call_have_one_offset() -> None:
     line = Line()
     line.count(5)
     batches = [
-        Counting(BROKER, 1, 0, 2, 6, 6),  # the ranks 2 and 4, say
-        Counting(BROKER, 1, 2, 3, 6, 7),
+        (BROKER, 1, 0, 2, 6, 6),  # the ranks 2 and 4, say
+        (BROKER, 1, 2, 3, 6, 7),
     ]
     assert [counted[2] for batch in batches for counted in line.rates.stamp([batch])] == [0, 0]
-    rolled = [Counting(BROKER, 6, 0, 1, 70, 71), Counting(BROKER, 6, 1, 1, 70, 70)]
+    rolled = [(BROKER, 6, 0, 1, 70, 71), (BROKER, 6, 1, 1, 70, 70)]
     offsets = [line.rates.stamp([batch])[0] for batch in rolled]
     assert [(window.began, offset) for _, window, offset, *_ in offsets] == [(70, -6)] * 2
 
@@ -76,12 +76,12 @@ def test_batches_of_one_call_have_one_offset() -> None:
 def test_each_axis_has_windows_of_its_own() -> None:
     rates = BroadRates(RateLimitSettings(None, {"USD": Rate(9, 10), "EUR": Rate(9, 99)}, {}, {}), 0)
     assert rates.numbers.of == {"USD": USD, "EUR": 2}
-    ((_, _, offset, *_),) = rates.stamp([Counting(USD, 0, 0, 3, 12, 12)])
+    ((_, _, offset, *_),) = rates.stamp([(USD, 0, 0, 3, 12, 12)])
     assert offset == 0
-    counted = rates.stamp([Counting(USD, 3, 0, 1, 13, 13), Counting(2, 0, 0, 1, 13, 13)])
+    counted = rates.stamp([(USD, 3, 0, 1, 13, 13), (2, 0, 0, 1, 13, 13)])
     assert [(number, window.began) for number, window, *_ in counted] == [(USD, 12), (2, 0)]
     with pytest.raises(WireError, match="no rate is limited on the axis 0"):
-        rates.stamp([Counting(BROKER, 0, 0, 1, 13, 13)])
+        rates.stamp([(BROKER, 0, 0, 1, 13, 13)])
 
 
 def test_a_window_whose_first_order_does_not_count_begins_with_the_next() -> None:
@@ -126,7 +126,7 @@ def test_an_order_that_is_lost_neither_begins_its_window_nor_leaves_it() -> None
 
 def test_of_a_batch_the_first_that_counts_begins_the_window() -> None:
     line = Line()
-    batch = line.rates.stamp([Counting(BROKER, 0, 0, 3, 60, 60)])
+    batch = line.rates.stamp([(BROKER, 0, 0, 3, 60, 60)])
     line.rank = 3
     line.counts_not(batch, 2, first=70)
     assert line.peek(129) == 2
@@ -193,7 +193,7 @@ def test_windows_are_a_length_apart_and_hold_what_counts(
     line = Line(length)
     now = 100  # the first window, which begins without an order, is over
     windows: list[list[int]] = []  # the times of those that count or may, by window
-    due: list[tuple[int, str, tuple[Counted, ...], int, list[int]]] = []
+    due: list[tuple[int, str, list[Counted], int, list[int]]] = []
     is_exact = True
     for place, (pause, end, delay) in enumerate(orders):
         for late in [one for one in due if one[0] <= place]:
