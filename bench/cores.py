@@ -26,9 +26,10 @@ from bench.workloads import (
 from openpit import param
 from openpit.pretrade import policies
 from openpit.router.link import Runner
-from openpit.shards.setup import start_shard
+from openpit.shards import setup
+from openpit.wire import frames as wire
 from openpit.wire import kinds
-from openpit.wire.frames import FrameReader, frame, pack
+from openpit.wire.frames import FrameReader
 
 try:
     from openpit.client.handles import BLOCKING
@@ -62,15 +63,18 @@ class _Shards:
         return replies
 
     def _start(self, data: bytes) -> bytes:
-        ready: tuple[object, ...] = (kinds.READY, 0)
+        ready = b""
         for reader in self._readers:
-            _, (hello, *_) = reader.feed(data)[0]
-            started: Any = start_shard(hello, reader)
-            if isinstance(started, tuple):  # not so in a commit of before
-                started, lacking = started
-                ready = (kinds.READY, 0, tuple(lacking))
+            frame = reader.feed(data)[0]
+            if hasattr(setup, "read_hello"):
+                started, lacking = setup.start_shard(setup.read_hello(frame), reader)
+                ready = wire.reply_frame(frame, wire.pack(((kinds.READY, lacking),)))
+            else:  # a commit of before: its own first command, and its own reply
+                before: Any = wire
+                started, lacking = setup.start_shard(frame[1][0], reader)  # type: ignore[index]  # a frame was a tuple
+                ready = before.frame(0, wire.pack((kinds.READY, 0, tuple(lacking))), 1)
             self._cores.append(started)
-        return frame(0, pack(ready), 1)
+        return ready
 
 
 class _Driver(Runner):

@@ -36,7 +36,7 @@ class AccountCalls:
 
     def of_all(self, now: int, method: str, *values: object) -> Call:
         """Call a method of every shard."""
-        return self._client.procedure(now, everywhere, administration(now, method, *values))
+        return self._client.procedure(now, everywhere, now, administration(method, *values))
 
     def change_group(
         self, now: int, method: str, accounts: Iterable[AccountId], group: AccountGroupId | int

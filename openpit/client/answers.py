@@ -46,7 +46,8 @@ ROUTER: Final = "Router"
 """The policy name in the rejects of orders that could not be checked."""
 
 Reply = tuple[Any, ...]
-Read = Callable[["ShardLink", "int | None", Reply], Any]
+Read = Callable[["ShardLink", "int | None", int, Reply], Any]
+"""Makes a result of a reply: by whom, for which account, to which command, and what it says."""
 
 
 def denial(shard: int, why: str) -> list[Reject]:
@@ -60,39 +61,36 @@ def denial(shard: int, why: str) -> list[Reject]:
 
 def _raised(link: ShardLink, reply: Reply) -> Raised:
     """Return what the shard raised: of the replies to a command, the one that is no answer."""
-    return Raised(read_failure(reply[2:], link.number))
+    return Raised(read_failure(reply[1:], link.number))
 
 
 # --- checks ------------------------------------------------------------------------------------
 
 
-def read_execute(link: ShardLink, account: int | None, reply: Reply) -> ExecuteResult:
+def read_execute(link: ShardLink, account: int | None, seq: int, reply: Reply) -> ExecuteResult:
     """Return the result of an order's main stage."""
     kind = reply[0]
     if kind == kinds.ACCEPTED:
         return new_execute_result(link.handles.local._of(link), ())
     if kind == kinds.RESERVED:
-        return new_execute_result(link.handles.held._of(link, account, *reply[1:]), ())
-    if kind in _REJECTIONS:
-        return new_execute_result(None, DecodedRejects(reply[2]))
+        return new_execute_result(link.handles.held._of(link, account, seq, *reply[1:]), ())
+    if kind == kinds.REJECTED:
+        return new_execute_result(None, DecodedRejects(reply[1]))
     raise _raised(link, reply)
 
 
-_REJECTIONS: Final = frozenset({kinds.REJECTED, kinds.REJECTED_UNCOUNTED})
-
-
-def _read_start(link: ShardLink, account: int | None, reply: Reply) -> StartResult:
+def _read_start(link: ShardLink, account: int | None, seq: int, reply: Reply) -> StartResult:
     if reply[0] == kinds.STARTED:
-        return new_start_result(link.handles.request._of(link, account, reply[1]), ())
-    if reply[0] in _REJECTIONS:
-        return new_start_result(None, DecodedRejects(reply[2]))
+        return new_start_result(link.handles.request._of(link, account, seq), ())
+    if reply[0] == kinds.REJECTED:
+        return new_start_result(None, DecodedRejects(reply[1]))
     raise _raised(link, reply)
 
 
-def _read_dry(link: ShardLink, _account: int | None, reply: Reply) -> DryRunReport:
+def _read_dry(link: ShardLink, _account: int | None, _seq: int, reply: Reply) -> DryRunReport:
     if reply[0] != kinds.DRY:
         raise _raised(link, reply)
-    _, _, rejects, lock, rows, block = reply
+    _, rejects, lock, rows, block = reply
     return new_dry_run_report(
         None if rejects is None else DecodedRejects(rejects),
         lock_of(lock),
@@ -101,15 +99,15 @@ def _read_dry(link: ShardLink, _account: int | None, reply: Reply) -> DryRunRepo
     )
 
 
-def _read_drop_copy(link: ShardLink, account: int | None, reply: Reply) -> DropCopyResult:
+def _read_drop_copy(link: ShardLink, account: int | None, seq: int, reply: Reply) -> DropCopyResult:
     if reply[0] == kinds.RECORDED:
-        _, handle, is_held, lock, rows, block, is_blocked = reply
+        _, is_held, lock, rows, block, is_blocked = reply
         operation = link.handles.operation._of(
-            link, account, handle, is_held, lock, rows, block=block, is_blocked=is_blocked
+            link, account, seq, is_held, lock, rows, block=block, is_blocked=is_blocked
         )
         return new_drop_copy_result(operation, ())
-    if reply[0] in _REJECTIONS:
-        return new_drop_copy_result(None, DecodedRejects(reply[2]))
+    if reply[0] == kinds.REJECTED:
+        return new_drop_copy_result(None, DecodedRejects(reply[1]))
     raise _raised(link, reply)
 
 
@@ -148,13 +146,15 @@ CHECKS: Final[dict[int, Check]] = {
 # --- what has no answer but the shard's ----------------------------------------------------------
 
 
-def read_reported(link: ShardLink, _account: int | None, reply: Reply) -> PostTradeResult:
+def read_reported(
+    link: ShardLink, _account: int | None, _seq: int, reply: Reply
+) -> PostTradeResult:
     """Return the result of an execution report."""
     if reply[0] == kinds.DONE:
         return new_post_trade_result((), (), ())
     if reply[0] != kinds.REPORTED:
         raise _raised(link, reply)
-    _, _, blocks, pnls, rows = reply
+    _, blocks, pnls, rows = reply
     return new_post_trade_result(
         [read_block(row) for row in blocks] if blocks else [],
         [pnl_of(row) for row in pnls] if pnls else [],
@@ -163,12 +163,12 @@ def read_reported(link: ShardLink, _account: int | None, reply: Reply) -> PostTr
 
 
 def read_adjusted(
-    link: ShardLink, _account: int | None, reply: Reply
+    link: ShardLink, _account: int | None, _seq: int, reply: Reply
 ) -> AccountAdjustmentBatchResult:
     """Return the result of a batch of adjustments."""
     if reply[0] != kinds.ADJUSTED:
         raise _raised(link, reply)
-    _, _, failed_index, rejects, rows, blocks = reply
+    _, failed_index, rejects, rows, blocks = reply
     return new_account_adjustment_batch_result(
         failed_index,
         DecodedRejects(rejects),
@@ -177,12 +177,12 @@ def read_adjusted(
     )
 
 
-def read_value(link: ShardLink, _account: int | None, reply: Reply) -> Any:
+def read_value(link: ShardLink, _account: int | None, _seq: int, reply: Reply) -> Any:
     """Return what an administrative command answered, None for a command that only does."""
     if reply[0] == kinds.DONE:
         return None
     if reply[0] == kinds.ANSWER:
-        return decode(reply[2])
+        return decode(reply[1])
     raise _raised(link, reply)
 
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from openpit.client.answers import CHECKS, read_execute
 from openpit.client.expected import EXECUTED
-from openpit.client.many import RowsCall, RowsPart
-from openpit.client.orders import captured_order, counted_row, order_row
+from openpit.client.many import UNPACKABLE, RowsCall, RowsPart
+from openpit.client.orders import captured_order, order_row, ranked_row
 from openpit.core.order import Order
 from openpit.errors import WireError
 from openpit.pretrade.results import ExecuteResult
+from openpit.router.rates import BROKER
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
+from openpit.wire.frames import pack, pack_rows
 from openpit.wire.rows import DecodedRejects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from openpit.client.orders import Ranks
     from openpit.client.submitting import Submitting
-    from openpit.pretrade.policies.rate_limit import FixedWindows
     from openpit.router.link import Reply, ShardLink
-    from openpit.router.rates import Counted
 
 __all__ = ["ExecuteMany"]
 
@@ -58,12 +59,12 @@ class ExecutePart(RowsPart):
             results[index] = result
         call.settle(count)
 
-    def replied(self, link: ShardLink, reply: Reply) -> None:
-        place = reply[1] - self.first
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
+        place = seq - self.first
         call: ExecuteMany = self.call
         kind = reply[0]
         if place != self.answered or self.is_over or call.done or kind not in _USUAL:
-            super().replied(link, reply)
+            super().replied(link, seq, reply)
             return
         # What is_wanted() and take() do, spelt out: the hot path of whatever holds funds.
         self.answered = place + 1
@@ -71,13 +72,13 @@ class ExecutePart(RowsPart):
         result = _new(ExecuteResult)
         try:
             if kind == RESERVED:
-                _, handle, is_held, lock, rows = reply
+                _, is_held, lock, rows = reply
                 result._rejects = ()
                 result._reservation = link.handles.held._of(
-                    link, call.orders[index]._account_, handle, is_held, lock, rows
+                    link, call.orders[index]._account_, seq, is_held, lock, rows
                 )
             else:
-                result._rejects = DecodedRejects(reply[2])
+                result._rejects = DecodedRejects(reply[1])
                 result._reservation = None
         except BaseException as error:  # noqa: BLE001 - as in take()
             call.put_failure(index, error)
@@ -85,9 +86,9 @@ class ExecutePart(RowsPart):
             call.results[index] = result
             call.settle(1)
 
-    def read(self, link: ShardLink, index: int, reply: Reply, *, is_wanted: bool) -> Any:
+    def read(self, link: ShardLink, index: int, seq: int, reply: Reply, *, is_wanted: bool) -> Any:
         account = self.call.orders[index]._account_ if is_wanted else None
-        return read_execute(link, account, reply)
+        return read_execute(link, account, seq, reply)
 
 
 class ExecuteMany(RowsCall):
@@ -97,45 +98,52 @@ class ExecuteMany(RowsCall):
     before it is, so the face has it done on its own, tells :meth:`judged` and calls :meth:`resume`.
     """
 
-    __slots__ = ("_counts_nothing", "_position", "_times", "orders", "stopped_at")
+    __slots__ = (
+        "_counts_nothing",
+        "_ends",
+        "_is_timed",
+        "_position",
+        "_times",
+        "orders",
+        "stopped_at",
+    )
 
     method = "execute_pre_trade_many"
     lets_go = True
     part = ExecutePart
 
     def __init__(self, client: Submitting, orders: Sequence[Order], times: Sequence[int]) -> None:
-        super().__init__(client, len(orders))
+        super().__init__(client, len(orders), times[0] if times else 0)
+        self._is_timed = len({*times}) > 1
         self.orders = orders
         self.stopped_at: int | None = None
         self._times = times
         self._position = 0
         self._counts_nothing = client.encoder.counts_nothing
+        # When the windows end that the collected orders are counted in, by the numbers of their
+        # axes; only where the orders have a time each.
+        self._ends: dict[int, int] = {}
 
     def feed(self) -> bool:
         client = self.client
-        window = client.encoder.broker_window()
-        if self._counts_nothing != client.encoder.counts_nothing:
+        encoder = client.encoder
+        if self._counts_nothing != encoder.counts_nothing:
             # The limits have changed since the last part. Rows of both kinds do not mix.
             self.submit_all()
-            self._counts_nothing = client.encoder.counts_nothing
+            self._counts_nothing = encoder.counts_nothing
         if (
             client.has_custom
-            or not (window or client.encoder.counts_nothing)
             or len(self.orders) == 1
+            or (self._is_timed and not self._counts_nothing)
+            or not all(link.is_up for link in client.router.links)
         ):
             return self._feed_slowly()
-        if not all(link.is_up for link in client.router.links):
-            return self._feed_slowly()
+        ranks = None if self._counts_nothing else encoder.ranks
+        is_broker_only = ranks is not None and ranks.policy.counts_broker_only
         owner = client.router.owner
-        times = self._times
         parts = self.rows
         limit = client.rows_per_frame
         position = self._position
-        # The broker's count with the order in hand, of a run of orders that have one time; it is
-        # written back when the time changes, and before every return.
-        broker = 0
-        counted: Counted | None = None
-        counted_at: int | None = None
         for order in self.orders[position:] if position else self.orders:
             if type(order) is not Order:
                 break
@@ -143,43 +151,105 @@ class ExecuteMany(RowsCall):
             if account is None:
                 break
             number = owner[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
-            rows, indexes, counts = parts[number]
-            now = times[position]
-            if window is None:
-                rows.append(order_row(now, order))
+            rows, indexes = parts[number]
+            if ranks is None:
+                rows.append(order_row(order))
+            elif is_broker_only:
+                ranks.broker = rank = ranks.broker + 1
+                rows.append(ranked_row(order, rank, 0))
             else:
-                if now == counted_at:
-                    broker += 1
-                else:
-                    if broker:
-                        window.set_broker_count(broker)
-                    broker = window.count_broker(now)
-                    counted_at = now
-                    counted = now, ((window.broker, now, window.broker.opening),)
-                counts.append(counted)
-                rows.append(counted_row(now, order, broker, 0))
+                rows.append(ranked_row(order, *ranks.next_of(order)))
             indexes.append(position)
             position += 1
             if len(rows) == limit:
-                self._leave(position, window, broker)
-                self.submit(number)
+                self._position = position
+                if ranks is None:
+                    self.submit(number)
+                else:
+                    self.submit_all()
                 return True
-        self._leave(position, window, broker)
+        self._position = position
         if position == len(self.orders):
             return self._finish_feeding()
         return self._feed_slowly()
 
-    def _leave(self, position: int, window: FixedWindows | None, broker: int) -> None:
-        """Keep where encoding stands, and what it has counted."""
-        self._position = position
-        if window is not None and broker:
-            window.set_broker_count(broker)
+    def submit_all(self) -> None:
+        if self._counts_nothing:
+            super().submit_all()
+        else:
+            self._submit_ranked()
+            self._ends.clear()
+
+    def _submit_ranked(self) -> None:
+        """Submit what has been collected, with what the router is to count."""
+        collected = [(number, *self.rows[number]) for number in range(len(self.rows))]
+        parts = [(number, rows, indexes) for number, rows, indexes in collected if rows]
+        self.rows = [([], []) for _ in self.rows]
+        try:
+            packed = [pack_rows(rows) for _, rows, _ in parts]
+        except UNPACKABLE:
+            self._submit_one_by_one(parts)
+            return
+        found = [self._axes_in(rows, indexes) for _, rows, indexes in parts]
+        firsts: dict[int, tuple[int, int]] = {}  # by axis, the first rank and its time
+        for axes in found:
+            for axis, (_, rank, now) in axes.items():
+                firsts[axis] = min(firsts.get(axis, (rank, now)), (rank, now))
+        ahead = dict.fromkeys(firsts, 0)
+        for (number, _, indexes), axes, data in zip(parts, found, packed, strict=True):
+            counting = []
+            for axis, (count, _, now) in axes.items():
+                first, begins = firsts[axis]
+                counting.append((axis, first - 1, ahead[axis], count, begins, now))
+                ahead[axis] += count
+            self.submit_part(number, indexes, data, counting)
+
+    def _submit_one_by_one(self, parts: Sequence[tuple[int, list[Any], list[int]]]) -> None:
+        """Submit each row on its own: one cannot be sent, and then has no rank among the others."""
+        items = [
+            (index, number, row)
+            for number, rows, indexes in parts
+            for row, index in zip(rows, indexes, strict=True)
+        ]
+        for index, number, row in sorted(items):
+            try:
+                packed = pack(row)
+            except UNPACKABLE as error:
+                self.put_failure(index, error)
+                continue
+            counting = [
+                (axis, rank - 1, 0, 1, now, now)
+                for axis, (_, rank, now) in self._axes_in([row], [index]).items()
+            ]
+            self.submit_part(number, [index], packed, counting)
+
+    def _axes_in(
+        self, rows: Sequence[Any], indexes: Sequence[int]
+    ) -> dict[int, tuple[int, int, int]]:
+        """Return how many rows have a rank on each axis, and the first rank and its time."""
+        ranks = cast("Ranks", self.client.encoder.ranks)
+        times, orders = self._times, self.orders
+        if ranks.policy.counts_broker_only:
+            return {BROKER: (len(rows), rows[0][-2], times[indexes[0]])}
+        numbers = ranks.rates.numbers.of
+        found: dict[int, tuple[int, int, int]] = {}
+        for row, index in zip(rows, indexes, strict=True):
+            broker, asset = row[-2:]
+            if broker:
+                count, first, now = found.get(BROKER, (0, broker, times[index]))
+                found[BROKER] = count + 1, first, now
+            if asset:
+                axis = numbers[orders[index]._settlement_]
+                count, first, now = found.get(axis, (0, asset, times[index]))
+                found[axis] = count + 1, first, now
+        return found
 
     def _feed_slowly(self) -> bool:
         """Continue where an order needs more than its flat row, or is none at all."""
         client = self.client
         encoder = client.encoder
         orders = self.orders
+        is_counted_by_time = self._is_timed and not self._counts_nothing
         while self._position < len(orders):
             index = self._position
             self._position += 1
@@ -193,18 +263,48 @@ class ExecuteMany(RowsCall):
                 if not link.is_up:  # before it is counted for the rate limit
                     self.missing(index, link.number, link.reason, link.refusal())
                     continue
-                row, counted = encoder.execute(self._times[index], order)
+                if is_counted_by_time and self._leaves_window(order, self._times[index]):
+                    self._position = index
+                    if not self._has_rows:
+                        return self._stop()
+                    self.submit_all()
+                    return True
+                row = encoder.ranked(order)
             except TypeError as error:
                 self.put_failure(index, error)
                 continue
-            rows, indexes, counts = self.rows[link.number]
+            rows, indexes = self.rows[link.number]
             rows.append(row)
             indexes.append(index)
-            counts.append(counted)
             if len(rows) == client.rows_per_frame:
-                self.submit(link.number)
+                if self._counts_nothing:
+                    self.submit(link.number)
+                else:
+                    self.submit_all()
                 return True
         return self._finish_feeding()
+
+    @property
+    def _has_rows(self) -> bool:
+        return any(rows for rows, _ in self.rows)
+
+    def _leaves_window(self, order: Order, now: int) -> bool:
+        """Tell whether an order is in another window than those collected before it.
+
+        Or whether nobody knows yet: then the order has to wait for what is in flight.
+        """
+        ranks = cast("Ranks", self.client.encoder.ranks)
+        broker, asset = ranks.axes_of(order)
+        for axis in ((BROKER,) if broker else ()) + (() if asset is None else (asset,)):
+            end = self._ends.get(axis)
+            if end is None:
+                end = ranks.rates.end_of(axis, now)
+                if end is None:
+                    return True
+                self._ends[axis] = end
+            elif now >= end:
+                return True
+        return False
 
     def _finish_feeding(self) -> bool:
         self.submit_all()
@@ -243,6 +343,10 @@ class ExecuteMany(RowsCall):
         self.done = False
         self._left = len(self.orders) - self._position + 1
         return self
+
+    def times_of(self, indexes: Sequence[int]) -> Sequence[int]:
+        times = self._times
+        return [times[index] for index in indexes] if self._is_timed else ()
 
     def missing(self, index: int, shard: int, why: str, error: Exception) -> None:
         self.put(index, CHECKS[EXECUTE].denied(shard, why))

@@ -8,13 +8,14 @@ from openpit.client.answers import EXPECTED
 from openpit.errors import WireError
 from openpit.router.calls import Call, Raised, overload, unknown
 from openpit.router.procedures import WideCall
-from openpit.wire import kinds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from openpit.client.answers import Check, Read
     from openpit.router.link import Reply, ShardLink
     from openpit.router.procedures import Steps
-    from openpit.router.rates import Counted
+    from openpit.router.rates import Counting
     from openpit.router.router import Router
 
 __all__ = ["CommandCall", "HandleCall", "HandleWideCall"]
@@ -23,7 +24,7 @@ __all__ = ["CommandCall", "HandleCall", "HandleWideCall"]
 class CommandCall(Call):
     """One command to one shard."""
 
-    __slots__ = ("account", "check", "counted", "link", "read")
+    __slots__ = ("account", "check", "link", "read")
 
     is_whole_call = True
 
@@ -31,10 +32,11 @@ class CommandCall(Call):
         self,
         link: ShardLink,
         account: int | None,
+        now: int,
         packed: bytes,
         read: Read,
         check: Check | None = None,
-        counted: Counted | None = None,
+        counting: Sequence[Counting] = (),
     ) -> None:
         # Spelt out, since this is the hot path of one order at a time.
         self.books = link.books
@@ -44,19 +46,20 @@ class CommandCall(Call):
         self.error = None
         self.waiter = None
         self.count = 1
+        self.now = now
+        self.times = ()
         self.packed = packed
         self.link = link
         self.account = account
         self.read = read
         self.check = check
-        self.counted = counted
+        self.counting = counting
+        self.counted = ()
         self.expected = EXPECTED[read]
 
-    def replied(self, link: ShardLink, reply: Reply) -> None:
-        if reply[0] == kinds.REJECTED_UNCOUNTED:
-            self.books.give_back(self.counted)
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         try:
-            value = self.read(link, self.account, reply)
+            value = self.read(link, self.account, seq, reply)
         except Raised as raised:
             self.fail(raised.error)
         except WireError:
@@ -67,11 +70,11 @@ class CommandCall(Call):
             self.finish(value)
 
     def replied_run(self, link: ShardLink, kind: int, seq: int, count: int) -> None:
-        self.replied(link, (kind, seq, count))
+        self.replied(link, seq, (kind, count))
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         if not sent:
-            self.books.give_back(self.counted)
+            self.books.give_back(self)
         if self.check is not None:
             self.finish(self.check.denied(link.number, link.reason))
         elif sent:
@@ -80,7 +83,7 @@ class CommandCall(Call):
             self.fail(link.refusal())
 
     def overloaded(self, link: ShardLink) -> None:
-        self.books.give_back(self.counted)
+        self.books.give_back(self)
         self.fail(overload(link))
 
     def expire(self, why: str) -> None:
@@ -96,7 +99,7 @@ class CommandCall(Call):
     def abandon(self) -> None:
         if not self.done and not self.is_sent:
             self.link.waiting.remove(self)
-            self.books.give_back(self.counted)
+            self.books.give_back(self)
         super().abandon()
 
 

@@ -22,7 +22,7 @@ from openpit.core.order import Order
 from openpit.engine.pipeline import engine_gone
 from openpit.pretrade.results import new_execute_result
 from openpit.router.procedures import WideCall
-from openpit.router.router import check_time, closed
+from openpit.router.router import TIME_LIMIT, check_time, closed
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.frames import pack
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from openpit.router.calls import Call
     from openpit.router.link import ShardLink
     from openpit.router.procedures import Steps
-    from openpit.router.rates import Counted
+    from openpit.router.rates import Counting
 
 __all__ = ["Client"]
 
@@ -53,19 +53,20 @@ class Client(Submitting):
     def execute(self, now: int, order: Order) -> Call:
         """Run both stages."""
         # The usual case of _check(), spelt out: the hot path of one order at a time.
-        if type(order) is Order and type(now) is int and not self.books.is_closed:
+        if (
+            type(order) is Order
+            and type(now) is int
+            and -TIME_LIMIT <= now < TIME_LIMIT
+            and not self.books.is_closed
+        ):
             account = order._account_
             if account is not None:
                 link = self.router.link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
                 if link.is_up:
                     self.books.now = now
-                    command, counted = self.encoder.execute(now, order)
-                    try:
-                        packed = pack(command)
-                    except BaseException:
-                        self.books.give_back(counted)
-                        raise
-                    call = CommandCall(link, account, packed, read_execute, _EXECUTE, counted)
+                    command, counting = self.encoder.execute(now, order)
+                    packed = pack(command)
+                    call = CommandCall(link, account, now, packed, read_execute, _EXECUTE, counting)
                     self.router.submit(link, call)
                     return call
         return self._check(kinds.EXECUTE, now, order)
@@ -94,7 +95,7 @@ class Client(Submitting):
         check = CHECKS[kind]
         encoder = self.encoder
 
-        def command() -> tuple[tuple[Any, ...], Counted | None]:
+        def command() -> tuple[tuple[Any, ...], Sequence[Counting]]:
             if kind == kinds.EXECUTE:
                 return encoder.execute(now, order)
             return encoder.whole(kind, now, order, is_peek=kind in _DRY)
@@ -107,13 +108,12 @@ class Client(Submitting):
             return self.router.begin(
                 self._wide(check_without_account(self, now, check, command), deny=check.denied)
             )
-        if not link.is_up:  # before it is counted for the rate limit
-            call = CommandCall(link, account, b"", check.read, check)
+        if not link.is_up:
+            call = CommandCall(link, account, now, b"", check.read, check)
             call.lost(link, sent=False)
             return call
-        asked, counted = command()
-        packed = self.packed(asked, counted)
-        call = CommandCall(link, account, packed, check.read, check, counted)
+        asked, counting = command()
+        call = CommandCall(link, account, now, pack(asked), check.read, check, counting)
         self.router.submit(link, call)
         return call
 
@@ -139,15 +139,15 @@ class Client(Submitting):
             # The engine object is gone: its request refuses as one of a single process does.
             self.books.dropped.append((link, handle))
             proxy.close()
-            call = CommandCall(link, account, b"", read_execute, check)
+            call = CommandCall(link, account, now, b"", read_execute, check)
             call.finish(new_execute_result(None, [engine_gone()]))
             return call
-        command = (kinds.EXECUTE_REQUEST, account, now, handle)
+        command = (kinds.EXECUTE_REQUEST, account, handle)
         if account is None:
-            steps = check_without_account(self, now, check, lambda: (command, None), handle)
+            steps = check_without_account(self, now, check, lambda: (command, ()), handle)
             proxy.close()
             return self.router.begin(HandleWideCall(self.router, steps, proxy, check))
-        call = HandleCall(link, account, pack(command), read_execute, check)
+        call = HandleCall(link, account, now, pack(command), read_execute, check)
         call.proxy = proxy
         self.router.submit(link, call)
         if not call.done:  # on its way: what an exception leaves open has not been told either
@@ -161,7 +161,8 @@ class Client(Submitting):
         if not (proxy._open and link.is_up):
             proxy.close()  # raises what there is to say
         self._check_open(now)
-        call = HandleCall(link, account, pack((kind, account, now, proxy._handle)), read_value)
+        packed = pack((kind, account, proxy._handle))
+        call = HandleCall(link, account, now, packed, read_value)
         call.proxy = proxy
         self.router.submit(link, call)
         if not call.done:  # as above
@@ -185,7 +186,7 @@ class Client(Submitting):
         report = captured_report(report)
         account = report._account_
         link = self.router.links[0] if account is None else self.router.link_of(account)
-        return self._command(now, link, account, self.encoder.report(now, report), read_reported)
+        return self._command(now, link, account, self.encoder.report(report), read_reported)
 
     def report_many(self, now: int, reports: Sequence[ExecutionReport]) -> ReportMany:
         """Apply many execution reports."""
@@ -194,14 +195,14 @@ class Client(Submitting):
 
     def adjust(self, now: int, account: int, adjustments: list[Adjustment]) -> Call:
         """Apply a batch of account adjustments."""
-        command = (kinds.ADJUST, account, now, self.encoder.value(adjustments))
+        command = (kinds.ADJUST, account, self.encoder.value(adjustments))
         return self._command(now, self.router.link_of(account), account, command, read_adjusted)
 
     # --- administration --------------------------------------------------------------------------
 
     def administer(self, now: int, account: int, method: str, *values: object) -> Call:
         """Run an administrative call on an account's shard."""
-        command = (kinds.ADMINISTER, account, now, method, encode((account, *values), bare=True))
+        command = (kinds.ADMINISTER, account, method, encode((account, *values), bare=True))
         return self._command(now, self.router.link_of(account), account, command, read_value)
 
     def procedure(self, now: int, steps: Callable[..., Steps], *arguments: Any) -> Call:
@@ -211,19 +212,19 @@ class Client(Submitting):
 
     def configure(self, now: int, account: int, method: str, arguments: dict[str, object]) -> Call:
         """Change a setting that is an account's own, on its shard."""
-        command = (kinds.CONFIGURE, account, now, method, encode(arguments, bare=True))
+        command = (kinds.CONFIGURE, account, method, encode(arguments, bare=True))
         return self._command(now, self.router.link_of(account), account, command, read_value)
 
     def quote(self, now: int, service: int, operation: object) -> None:
         """Pass a change of market data on to every shard, in order with the orders."""
         check_time(now)
-        self.router.quote(pack((kinds.QUOTE, None, now, service, encode(operation))))
+        self.router.quote(now, pack((kinds.QUOTE, None, service, encode(operation))))
 
     def _command(
         self, now: int, link: ShardLink, account: int | None, command: tuple[Any, ...], read: Any
     ) -> Call:
         self._check_open(now)
-        call = CommandCall(link, account, pack(command), read)
+        call = CommandCall(link, account, now, pack(command), read)
         call.expected = expected(command)
         self.router.submit(link, call)
         return call

@@ -37,11 +37,11 @@ def expected(command: tuple[Any, ...]) -> Expected:
     if kind == kinds.CONFIGURE:
         return _CONFIGURED
     if kind == kinds.ADJUST:
-        count = len(command[3]) - 1
+        count = len(command[2]) - 1
         return Expected(
             kinds.ANSWERS[kind],
             kinds.ADJUSTED,
-            lambda reply: reply[2] is None or reply[2] < count,
+            lambda reply: reply[1] is None or reply[1] < count,
         )
     return _BY_KIND[kind]
 
@@ -49,13 +49,13 @@ def expected(command: tuple[Any, ...]) -> Expected:
 def _answer(
     fits: Callable[[Any], bool], answers: frozenset[int] = kinds.ANSWERS[kinds.ADMINISTER]
 ) -> Expected:
-    return Expected(answers, kinds.ANSWER, lambda reply: fits(decode(reply[2])))
+    return Expected(answers, kinds.ANSWER, lambda reply: fits(decode(reply[1])))
 
 
 def _administered(command: tuple[Any, ...]) -> Expected:
-    method = command[3]
+    method = command[2]
     if method in {"can_register", "can_unregister"}:
-        _, (_, *accounts), _ = command[4]
+        _, (_, *accounts), _ = command[3]
         return _answer(lambda value: _is_refusal(value, len(accounts)))
     return _ADMINISTERED.get(method, FINISHED)
 
@@ -96,5 +96,5 @@ def failures_of(items: int) -> Expected:
     return Expected(
         kinds.ANSWERS[kinds.COMMIT_MANY],
         kinds.FAILURES,
-        lambda reply: bool(reply[2]) and max(row[0] for row in reply[2]) < items,
+        lambda reply: bool(reply[1]) and max(row[0] for row in reply[1]) < items,
     )

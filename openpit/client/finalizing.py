@@ -57,8 +57,8 @@ class FinalizeMany(ManyCall):
         for number, (handles, indexes) in enumerate(self._handles):
             for start in range(0, len(handles), HANDLES_PER_COMMAND):
                 end = start + HANDLES_PER_COMMAND
-                packed = pack((kind, None, self._now, handles[start:end]))
-                part = FinalizePart(self, indexes[start:end], packed, 1)
+                packed = pack((kind, None, handles[start:end]))
+                part = FinalizePart(self, indexes[start:end], packed, 1, self._now)
                 part.expected = failures_of(len(part.indexes))
                 client.router.submit(client.router.links[number], part)
             self._handles[number] = ([], [])
@@ -89,16 +89,16 @@ class FinalizePart(Part):
         for index in self.indexes:
             self.call.reservations[index].reopen()
 
-    def take(self, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool) -> None:
+    def take(self, place: int, link: ShardLink, seq: int, reply: Reply, *, is_wanted: bool) -> None:
         call: FinalizeMany = self.call
         if not is_wanted:
             return
         failures: dict[int, BaseException] = {}
         if reply[0] == kinds.FAILURES:
-            for failed, *failure in reply[2]:
+            for failed, *failure in reply[1]:
                 failures[self.indexes[failed]] = read_failure(tuple(failure), link.number)
         elif reply[0] == kinds.RAISED:  # so many failures that they do not fit into a frame
-            error = read_failure(reply[2:], link.number)
+            error = read_failure(reply[1:], link.number)
             failures = dict.fromkeys(self.indexes, error)
         elif reply[0] != kinds.DONE:
             raise WireError(f"not a reply to a list of handles: {reply!r:.200}")

@@ -13,7 +13,6 @@ from openpit.engine.batches import failure_of, tell
 from openpit.errors import FrameTooLarge, WireError
 from openpit.router.calls import Call, Raised, overload, unknown
 from openpit.router.link import Entry
-from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_rows
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from openpit.client.submitting import Submitting
     from openpit.router.link import Reply, ShardLink
-    from openpit.router.rates import Counted
+    from openpit.router.rates import Counting
 
 __all__ = ["ManyCall", "Part", "RowsCall", "RowsPart"]
 
@@ -144,8 +143,13 @@ class Part(Entry):
 
     __slots__ = ("answered", "call", "indexes", "is_over")
 
-    def __init__(self, call: ManyCall, indexes: Sequence[int], packed: bytes, count: int) -> None:
+    def __init__(
+        self, call: ManyCall, indexes: Sequence[int], packed: bytes, count: int, now: int
+    ) -> None:
         self.is_sent = True
+        self.now = now
+        self.times = ()
+        self.counting = self.counted = ()
         self.call: Any = call
         self.indexes = indexes
         self.packed = packed
@@ -200,12 +204,11 @@ class Part(Entry):
         self.answered = place + count
         return not (self.is_over or self.call.done)
 
-    def take(self, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool) -> None:
+    def take(self, place: int, link: ShardLink, seq: int, reply: Reply, *, is_wanted: bool) -> None:
         """Read the reply to one item; its result goes to ``self.call`` if that wants it."""
         raise NotImplementedError
 
-    def replied(self, link: ShardLink, reply: Reply) -> None:
-        seq = reply[1]
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         place = seq - self.first
         if place == self.answered and not (self.is_over or self.call.done):
             self.answered = place + 1  # what is_wanted() does, spelt out for the hot path
@@ -213,37 +216,38 @@ class Part(Entry):
         else:
             is_wanted = self.is_wanted(seq, 1)
         try:
-            self.take(place, link, reply, is_wanted=is_wanted)
+            self.take(place, link, seq, reply, is_wanted=is_wanted)
         except WireError:
             self.answered = place  # it is none: the item is lost with the shard
             raise
 
 
-# Commands for one shard, the places of their items, what was counted for them (if anything is).
-_Rows = tuple[list[Any], list[int], list["Counted | None"]]
+# Commands for one shard, and the places of their items.
+_Rows = tuple[list[Any], list[int]]
 
 
 class RowsCall(ManyCall):
     """A call whose items are a row each, collected for each shard until a frame is full."""
 
-    __slots__ = ("rows",)
+    __slots__ = ("now", "rows")
 
     part: type[RowsPart]
 
-    def __init__(self, client: Submitting, items: int) -> None:
+    def __init__(self, client: Submitting, items: int, now: int) -> None:
         super().__init__(client, items)
-        self.rows: list[_Rows] = [([], [], []) for _ in client.router.links]
+        self.now = now
+        self.rows: list[_Rows] = [([], []) for _ in client.router.links]
 
     def submit_all(self) -> None:
         """Submit what has been collected."""
-        for number, (rows, _, _) in enumerate(self.rows):
+        for number, (rows, _) in enumerate(self.rows):
             if rows:
                 self.submit(number)
 
     def submit(self, number: int) -> None:
         """Submit what has been collected for one shard."""
-        rows, indexes, counts = self.rows[number]
-        self.rows[number] = ([], [], [])
+        rows, indexes = self.rows[number]
+        self.rows[number] = ([], [])
         try:
             packed = pack_rows(rows)
         except UNPACKABLE:
@@ -252,45 +256,44 @@ class RowsCall(ManyCall):
                 try:
                     packed = pack(row)
                 except UNPACKABLE as error:
-                    self.books.give_back(counts[place] if counts else None)
                     self.put_failure(indexes[place], error)
                     continue
-                here = slice(place, place + 1)
-                self._submit(number, indexes[here], packed, counts[here])
+                self.submit_part(number, indexes[place : place + 1], packed)
             return
-        self._submit(number, indexes, packed, counts)
+        self.submit_part(number, indexes, packed)
 
-    def _submit(
-        self, number: int, indexes: list[int], packed: bytes, counts: list[Counted | None]
+    def submit_part(
+        self, number: int, indexes: list[int], packed: bytes, counting: Sequence[Counting] = ()
     ) -> None:
-        part = self.part(self, indexes, packed, len(indexes))
-        part.counts = counts
+        """Submit the packed rows of some items."""
+        part = self.part(self, indexes, packed, len(indexes), self.now)
+        part.times = self.times_of(indexes)
+        part.counting = counting
         router = self.client.router
         router.submit(router.links[number], part)
+
+    def times_of(self, indexes: Sequence[int]) -> Sequence[int]:
+        """Return the times of items that have one each."""
+        return ()
 
 
 class RowsPart(Part):
     """Rows of one call in one frame."""
 
-    __slots__ = ("counts",)
-
-    counts: list[Counted | None]  # as in _Rows; empty if nothing was counted
+    __slots__ = ()
 
     def withdrawn(self) -> None:
-        for counted in self.counts:
-            self.call.books.give_back(counted)
+        self.call.books.give_back(self)
 
-    def read(self, link: ShardLink, index: int, reply: Reply, *, is_wanted: bool) -> Any:
+    def read(self, link: ShardLink, index: int, seq: int, reply: Reply, *, is_wanted: bool) -> Any:
         """Return the result of an item; Raised if its shard raised."""
         raise NotImplementedError
 
-    def take(self, place: int, link: ShardLink, reply: Reply, *, is_wanted: bool) -> None:
-        if reply[0] == kinds.REJECTED_UNCOUNTED and self.counts:
-            self.call.books.give_back(self.counts[place])
+    def take(self, place: int, link: ShardLink, seq: int, reply: Reply, *, is_wanted: bool) -> None:
         call = self.call
         index = self.indexes[place]
         try:
-            result = self.read(link, index, reply, is_wanted=is_wanted)
+            result = self.read(link, index, seq, reply, is_wanted=is_wanted)
         except Raised as raised:
             if is_wanted:
                 call.put_failure(index, raised.error)

@@ -9,6 +9,7 @@ from openpit.client.expected import expected
 from openpit.engine.registry import AccountRegistry
 from openpit.errors import AccountGroupRegistrationError
 from openpit.router.calls import unknown
+from openpit.router.procedures import Question
 from openpit.wire import kinds
 from openpit.wire.values import encode
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from openpit.client.submitting import Submitting
     from openpit.pretrade.rejects import Reject
     from openpit.router.link import ShardLink
-    from openpit.router.procedures import Question, Steps
-    from openpit.router.rates import Counted
+    from openpit.router.procedures import Steps
+    from openpit.router.rates import Counting
     from openpit.router.router import Router
 
 __all__ = [
@@ -47,7 +48,7 @@ def check_without_account(
     client: Submitting,
     now: int,
     check: Check,
-    command: Callable[[], tuple[tuple[Any, ...], Counted | None]],
+    command: Callable[[], tuple[tuple[Any, ...], Sequence[Counting]]],
     handle: int | None = None,
 ) -> Steps:
     """Check an order that names no account: nothing may be blocked anywhere; shard 0 decides.
@@ -64,31 +65,29 @@ def check_without_account(
     for link in links:
         if not link.is_up:  # what it had blocked is not known any more
             return denied(denial(link.number, link.reason))
-    question = administration(now, "anything_blocked")
-    replies = yield [(link, question, expected(question)) for link in links]
-    for link, reply in zip(links, replies, strict=True):
-        if reply is None:
+    question = administration("anything_blocked")
+    answers = yield now, [Question(link, question, expected(question)) for link in links]
+    for link, answer in zip(links, answers, strict=True):
+        if answer is None:
             return denied(denial(link.number, link.reason))
-        if read_value(link, None, reply):
+        if read_value(link, None, *answer):
             return denied(UNVERIFIABLE)
     link = links[0]
-    asked, counted = command()
-    client.packed(asked, counted)  # whether it can be: the answer is rarely no, and must not count
-    (reply,) = yield [(link, asked, expected(asked))]
-    if reply is None:
+    asked, counting = command()
+    (answer,) = yield now, [Question(link, asked, expected(asked), counting)]
+    if answer is None:
         return check.deny(denial(link.number, link.reason))
-    if reply[0] == kinds.REJECTED_UNCOUNTED:
-        client.books.give_back(counted)
-    return check.read(link, None, reply)
+    return check.read(link, None, *answer)
 
 
-def administration(now: int, method: str, *values: object) -> tuple[Any, ...]:
+def administration(method: str, *values: object) -> tuple[Any, ...]:
     """Return an administrative command of no single account."""
-    return (kinds.ADMINISTER, None, now, method, encode(values, bare=True))
+    return (kinds.ADMINISTER, None, method, encode(values, bare=True))
 
 
 def everywhere(
     router: Router,
+    now: int,
     command: tuple[Any, ...],
     merge: Callable[[list[Any]], Any] | None = None,
 ) -> Steps:
@@ -101,14 +100,14 @@ def everywhere(
     asked = [link for link in router.links if link.is_up]
     if not asked:
         raise router.links[0].refusal()
-    replies = yield [(link, command, expected(command)) for link in asked]
-    for link, reply in zip(asked, replies, strict=True):
-        if reply is None and link.is_stalled:  # it has the command, and may come to it
+    answers = yield now, [Question(link, command, expected(command)) for link in asked]
+    for link, answer in zip(asked, answers, strict=True):
+        if answer is None and link.is_stalled:  # it has the command, and may come to it
             raise unknown(link, link.why or link.reason)
     values = [
-        read_value(link, None, reply)
-        for link, reply in zip(asked, replies, strict=True)
-        if reply is not None
+        read_value(link, None, *answer)
+        for link, answer in zip(asked, answers, strict=True)
+        if answer is not None
     ]
     if not values:
         raise unknown(asked[0], asked[0].reason)
@@ -142,24 +141,25 @@ def change_group(
             raise link.refusal()
 
     def questions(name: str) -> list[Question]:
-        asked = [administration(now, name, listed[link.number], group) for link in links]
+        asked = [administration(name, listed[link.number], group) for link in links]
         return [
-            (link, command, expected(command)) for link, command in zip(links, asked, strict=True)
+            Question(link, command, expected(command))
+            for link, command in zip(links, asked, strict=True)
         ]
 
-    replies = yield questions(f"can_{method}")
+    answers = yield now, questions(f"can_{method}")
     refusals: list[tuple[int, str]] = []
-    for link, reply in zip(links, replies, strict=True):
-        if reply is None:
+    for link, answer in zip(links, answers, strict=True):
+        if answer is None:
             raise link.refusal()  # nothing was applied anywhere
-        refusal = read_value(link, None, reply)
+        refusal = read_value(link, None, *answer)
         if refusal is not None:
             place, text = refusal
             refusals.append((places[link.number][place], text))
     if refusals:
         raise AccountGroupRegistrationError(min(refusals)[1])
-    replies = yield questions(f"{method}_group")
-    for link, reply in zip(links, replies, strict=True):
-        if reply is None:
+    answers = yield now, questions(f"{method}_group")
+    for link, answer in zip(links, answers, strict=True):
+        if answer is None:
             raise unknown(link, link.reason)
-        read_value(link, None, reply)
+        read_value(link, None, *answer)

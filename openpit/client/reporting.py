@@ -25,22 +25,21 @@ class ReportPart(RowsPart):
 
     expected = EXPECTED[read_reported]
 
-    def read(self, link: ShardLink, index: int, reply: Reply, *, is_wanted: bool) -> Any:
-        return read_reported(link, None, reply)
+    def read(self, link: ShardLink, index: int, seq: int, reply: Reply, *, is_wanted: bool) -> Any:
+        return read_reported(link, None, seq, reply)
 
 
 class ReportMany(RowsCall):
     """``apply_execution_report`` for many reports."""
 
-    __slots__ = ("_now", "_position", "reports")
+    __slots__ = ("_position", "reports")
 
     method = "apply_execution_report_many"
     part = ReportPart
 
     def __init__(self, client: Submitting, reports: Sequence[ExecutionReport], now: int) -> None:
-        super().__init__(client, len(reports))
+        super().__init__(client, len(reports), now)
         self.reports = reports
-        self._now = now
         self._position = 0
 
     def feed(self) -> bool:
@@ -51,14 +50,14 @@ class ReportMany(RowsCall):
             self._position += 1
             try:
                 report = captured_report(reports[index])
-                row = client.encoder.report(self._now, report)
+                row = client.encoder.report(report)
             except TypeError as error:
                 self.put_failure(index, error)
                 continue
             # A report without account id goes to shard 0, which speaks for the engine then.
             account = report._account_
             number = 0 if account is None else client.router.link_of(account).number
-            rows, indexes, _ = self.rows[number]
+            rows, indexes = self.rows[number]
             rows.append(row)
             indexes.append(index)
             if len(rows) == client.rows_per_frame:

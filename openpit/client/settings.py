@@ -59,8 +59,8 @@ class SettingCalls:
             validate()  # says what is wrong with it; nothing has been applied anywhere
             raise
         validate()
-        command = (kinds.CONFIGURE, None, now, method, arguments)
-        blocks = yield from everywhere(router, command, _merged)
+        command = (kinds.CONFIGURE, None, method, arguments)
+        blocks = yield from everywhere(router, now, command, _merged)
         return blocks
 
     def of_account(self, now: int, method: str, name: str, values: dict[str, object]) -> Call:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from openpit.client.orders import OrderEncoder
+from openpit.client.delivery import DELIVERY
+from openpit.client.orders import OrderEncoder, Ranks
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.router.rates import BroadRates
 from openpit.router.router import Router
-from openpit.wire.frames import pack
 from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
 
 if TYPE_CHECKING:
     from openpit.engine.pipeline import EngineCore
+    from openpit.pretrade.policies.rate_limit import FixedWindows
     from openpit.router.link import Handles, Runner
-    from openpit.router.rates import Counted
     from openpit.wire.classes import Told
 
 __all__ = ["Submitting"]
@@ -38,15 +38,22 @@ class Submitting:
         told: Told | None = None,
     ) -> None:
         rates = [p for p in prototype.policies if isinstance(p, RateLimitPolicy)]
-        broad = BroadRates(rates[0]) if rates else None
+        broad = ranks = None
+        if rates:
+            # The prototype checks no order: what it is told of settings is what is counted by here.
+            policy = rates[0]
+            broad = BroadRates(policy.settings, cast("FixedWindows", policy.windows).began)
+            policy.windows = broad
+            ranks = Ranks(policy, broad)
         self.prototype: Final = prototype
         self.has_custom: Final = prototype.has_custom
-        self.encoder: Final = OrderEncoder(broad, has_custom=self.has_custom, told=told)
+        self.encoder: Final = OrderEncoder(ranks, has_custom=self.has_custom, told=told)
         self.router: Final = Router(
             shards,
             has_custom=self.has_custom,
             rates=broad,
             ready=self.encoder.share,
+            delivery=DELIVERY,
             handles=handles,
             runner=runner,
             credit=credit,
@@ -55,11 +62,3 @@ class Submitting:
         self.books: Final = self.router.books
         self.runner: Final = runner
         self.rows_per_frame: Final = min(ROWS_PER_FRAME, credit)
-
-    def packed(self, command: tuple[Any, ...], counted: Counted | None) -> bytes:
-        """Return an order's command as it is sent; one that cannot be sent counts for nothing."""
-        try:
-            return pack(command)
-        except BaseException:
-            self.books.give_back(counted)
-            raise

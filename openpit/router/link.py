@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from openpit.errors import EngineClosed, ShardDown, ShardStalled
 from openpit.router.lifecycle import ShardEvent, ShardState, after
 from openpit.router.stats import ShardStats
-from openpit.wire.frames import FrameReader, frames
+from openpit.wire.frames import AXIS_BYTES, FrameReader, Op, body_of, command_frame, name_of
+from openpit.wire.limits import BATCH_BYTES, REPLY_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from openpit.router.rates import BroadRates, Counted
+    from openpit.router.rates import BroadRates, Counted, Counting, Window
+    from openpit.wire.frames import Axis
 
-__all__ = ["Books", "Entry", "Expected", "Handles", "Reply", "Runner", "ShardLink"]
+__all__ = ["Books", "Delivery", "Entry", "Expected", "Handles", "Reply", "Runner", "ShardLink"]
 
 Reply = tuple[Any, ...]
 
@@ -31,25 +33,46 @@ class Expected(NamedTuple):
 class Entry:
     """Consecutive commands to one shard."""
 
-    __slots__ = ("count", "expected", "first", "is_sent", "packed")
+    __slots__ = (
+        "count",
+        "counted",
+        "counting",
+        "expected",
+        "first",
+        "is_sent",
+        "now",
+        "packed",
+        "times",
+    )
 
+    op: int = Op.MESSAGES  # anything else is the router's own, and a batch of its own
+    flags: int = 0
     holds_up_all = False  # whether calls to all other shards may have to wait for the answer
+    ends_batch = False  # the shard checks a batch by the settings before it
     is_whole_call = False  # then it is refused at once where nothing may wait for credit
 
     is_sent: bool  # False while it waits for credit
     count: int  # how many commands
     first: int  # sequence number of the first, once they are on their way
     packed: bytes  # the commands, until they are on their way
+    now: int  # the time of the commands, in nanoseconds
+    times: Sequence[int]  # that of each, where they have one each
+    counting: Sequence[Counting]  # those whose rate may be limited, as their client says
+    counted: Sequence[Counted]  # and as the router has counted them
     expected: Expected  # what may answer each of the commands
 
-    def replied(self, link: ShardLink, reply: Reply) -> None:
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         """Handle the reply to one of the commands."""
         raise NotImplementedError
 
     def replied_run(self, link: ShardLink, kind: int, seq: int, count: int) -> None:
         """Handle one reply to several of the commands."""
         for number in range(seq, seq + count):
-            self.replied(link, (kind, number, 1))
+            self.replied(link, number, (kind, 1))
+
+    def confirmed(self, link: ShardLink) -> None:
+        """Record that a batch of the router's own has been carried out."""
+        raise NotImplementedError
 
     def hold_back(self, link: ShardLink, seq: int, count: int) -> None:
         """Record that replies to some of the commands have come, and will be delivered later."""
@@ -108,17 +131,30 @@ class Books:
         # Drops that have to be over before anything else goes out; see own_commands.let_go().
         self.settling = 0
 
-    def give_back(self, counted: Counted | None) -> None:
-        """Take back what was counted for an order that no policy has seen nor will see."""
-        rates = self.rates
-        if counted is not None and rates is not None:
-            rates.give_back(counted, self.now)
+    def give_back(self, entry: Entry) -> None:
+        """Take back what was counted for an entry that is never sent."""
+        counted, entry.counted = entry.counted, ()
+        if counted and self.rates is not None:
+            self.rates.give_back(counted)
 
     def holding_up(self) -> list[ShardLink]:
         """Return the shards that calls to all others wait for, see ``let_go``."""
         if not self.settling:
             return []
         return [link for link in self.links if link.holds_up_all]
+
+
+class Delivery(NamedTuple):
+    """What a client does with the body of a batch of replies, which the router does not open.
+
+    Both take the link, the number of the batch's first command and their count, and the body;
+    both raise WireError where it holds no replies to these commands. The first delivers them to
+    the entries in flight and takes those off that are done. The second keeps them back, and
+    returns what delivers them.
+    """
+
+    receive: Callable[[ShardLink, int, int, bytes], None]
+    hold_back: Callable[[ShardLink, int, int, bytes], Callable[[], None]]
 
 
 class Handles(NamedTuple):
@@ -148,13 +184,12 @@ class ShardLink:
     """The router's end of one shard. No I/O: :meth:`take` gives the bytes that are to be sent."""
 
     __slots__ = (
-        "_pieces",
-        "_staged_from",
+        "_unsealed",
         "answered",
+        "batches",
         "books",
         "bytes_received",
         "bytes_sent",
-        "causes",
         "credits",
         "dropped",
         "handles",
@@ -193,27 +228,25 @@ class ShardLink:
         self.dropped: Final = books.dropped
         self.next_seq = 0
         self.answered = 0
-        # Of the engine-wide block that the reply to come has armed.
-        self.causes: tuple[bool, bool] | None = None
-        self.reader: Final = FrameReader()
+        # What is on its way: name, op and number of commands of each, and what was counted.
+        self.batches: deque[tuple[bytes, int, int, Sequence[Counted]]] = deque()
+        self.reader: Final = FrameReader(limit=REPLY_BYTES)
         # What a stalled shard is told first when it answers again: an engine-wide block that was
         # armed meanwhile, and handles that nobody holds any more.
-        self.owed_causes: tuple[bool, bool] | None = None
+        self.owed_causes = 0
         self.owed_drops: list[int] = []
-        self._pieces: list[tuple[bytes, int]] = []
-        self._staged_from = 0
+        self._unsealed: list[Entry] = []
         self.bytes_sent = 0
         self.bytes_received = 0
 
     def stage(self, entry: Entry) -> None:
-        """Put an entry's commands into the next frame and wait for their replies."""
+        """Put an entry's commands into the next batch and wait for their replies."""
         count = entry.count
         entry.first = self.next_seq
         self.next_seq += count
         self.in_flight += count
         self.pending.append(entry)
-        self._pieces.append((entry.packed, count))
-        entry.packed = b""
+        self._unsealed.append(entry)
 
     def pump(self) -> None:
         """Stage what waited for credit, as far as it goes."""
@@ -230,22 +263,64 @@ class ShardLink:
     @property
     def has_output(self) -> bool:
         """Whether :meth:`take` has anything to give."""
-        return bool(self._pieces)
+        return bool(self._unsealed)
 
     @property
     def staged(self) -> int:
         """How many entries :meth:`take` has to give."""
-        return len(self._pieces)
+        return len(self._unsealed)
 
     def take(self) -> bytes:
-        """Return the frames of everything staged since the last call."""
-        pieces = self._pieces
-        if not pieces:
+        """Return the frames of everything staged since the last call, in the fewest batches."""
+        entries = self._unsealed
+        if not entries:
             return b""
-        data = frames(self._staged_from, pieces)
-        self._pieces = []
-        self._staged_from = self.next_seq
+        if len(entries) == 1:
+            # One command, as a rule, spelt out: the hot path of one call at a time.
+            (entry,) = entries
+            count = entry.count
+            packed = entry.packed
+            body = b"\x91" + packed if count == 1 and packed else body_of([(packed, count)], count)
+            data = self._sealed(entry, count, entry.times, body, entry.counted)
+            entry.packed = b""
+        else:
+            data = b"".join([self._joined(batch) for batch in _batches(entries)])
+        self._unsealed = []
         self.bytes_sent += len(data)
+        return data
+
+    def _sealed(
+        self,
+        entry: Entry,
+        count: int,
+        times: Sequence[int],
+        body: bytes,
+        counted: Sequence[Counted],
+    ) -> bytes:
+        """Return the frame of a batch that begins with an entry."""
+        op = entry.op
+        axes: Sequence[Axis] = ()
+        if counted:
+            number, window, offset, *_ = counted[0]
+            axes = ((number, window.began, offset),) if len(counted) == 1 else _axes_of(counted)
+        data = command_frame(
+            self.number, op, entry.first, count, entry.now, body, entry.flags, axes, times
+        )
+        self.batches.append((name_of(data), op, count, counted))
+        return data
+
+    def _joined(self, entries: Sequence[Entry]) -> bytes:
+        """Return the frame of several entries."""
+        first, last = entries[0], entries[-1]
+        count = last.first + last.count - first.first
+        pieces = [(entry.packed, entry.count) for entry in entries]
+        times: Sequence[int] = ()
+        if any(entry.times or entry.now != first.now for entry in entries):
+            times = [time for entry in entries for time in entry.times or [entry.now] * entry.count]
+        counted = [each for entry in entries for each in entry.counted]
+        data = self._sealed(first, count, times, body_of(pieces, count), counted)
+        for entry in entries:
+            entry.packed = b""
         return data
 
     def happen(self, event: ShardEvent) -> None:
@@ -263,10 +338,11 @@ class ShardLink:
         entries = [(entry, True) for entry in self.pending]
         entries += [(entry, False) for entry in self.waiting]
         self.owed_drops.clear()
-        self.owed_causes = None
+        self.owed_causes = 0
         self.pending.clear()
         self.waiting.clear()
-        self._pieces = []
+        self.batches.clear()
+        self._unsealed = []
         self.in_flight = 0
         return entries
 
@@ -309,3 +385,50 @@ class ShardLink:
             bytes_received=self.bytes_received,
             why=self.why,
         )
+
+
+def _axes_of(counted: Sequence[Counted]) -> Sequence[Axis]:
+    """Return the counting part of the head of a batch."""
+    axes = {number: (number, window.began, offset) for number, window, offset, *_ in counted}
+    return [*axes.values()]
+
+
+def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Return the fewest batches of entries that fit into a frame each.
+
+    One head serves all of a batch, so what is counted in it is so in one window with one offset;
+    and an order that does not count leaves the ranks before its own as they are, so they rise.
+    """
+    batches: list[list[Entry]] = []
+    size = BATCH_BYTES + 1  # the first entry begins a batch
+    last: dict[int, tuple[Window, int, int]] = {}
+    for entry in entries:
+        here = len(entry.packed) + _TIME_BYTES * entry.count + AXIS_BYTES * len(entry.counted)
+        size += here
+        if (
+            size > BATCH_BYTES
+            or entry.op != Op.MESSAGES
+            or batches[-1][0].op != Op.MESSAGES
+            or batches[-1][-1].ends_batch
+            or (last and not _go_on(last, entry.counted))
+        ):
+            batches.append([])
+            size = here
+            last.clear()
+        for number, window, offset, _, _, base in entry.counted:
+            last[number] = window, offset, base
+        batches[-1].append(entry)
+    return batches
+
+
+def _go_on(last: dict[int, tuple[Window, int, int]], counted: Sequence[Counted]) -> bool:
+    """Tell whether what is counted next may be in a batch with what was counted last."""
+    for number, window, offset, _, _, base in counted:
+        if number in last:
+            before, its_offset, its_base = last[number]
+            if window is not before or offset != its_offset or base < its_base:
+                return False
+    return True
+
+
+_TIME_BYTES: Final = 8

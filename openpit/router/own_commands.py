@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.errors import ShardStartError, WireError
+from openpit.errors import ShardStartError
 from openpit.router.calls import Call
 from openpit.router.lifecycle import ShardEvent
 from openpit.router.link import Entry, Expected
 from openpit.wire import kinds
-from openpit.wire.frames import pack
+from openpit.wire.frames import Op, pack
 from openpit.wire.limits import HANDLES_PER_COMMAND
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ __all__ = ["Close", "Drop", "Goodbye", "Owed", "QuoteChange", "Start", "let_go",
 
 Reply = tuple[Any, ...]
 
-_DONE: Final = Expected(kinds.ANSWERS[kinds.CLOSE])
+_DONE: Final = Expected(kinds.ANSWERS[kinds.DROP])
 
 
 class Unattended(Entry):
@@ -33,13 +33,19 @@ class Unattended(Entry):
 
     expected = _DONE
 
-    def __init__(self) -> None:
+    def __init__(self, now: int) -> None:
         self.is_sent = True
         self.count = 1
+        self.now = now
+        self.times = ()
+        self.counting = self.counted = ()
+        self.packed = b""
 
-    def replied(self, link: ShardLink, reply: Reply) -> None:
-        if reply[0] != kinds.DONE:
-            raise WireError(f"not a reply to this command: {reply!r:.200}")
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
+        """Take the reply, which says only that."""
+
+    def confirmed(self, link: ShardLink) -> None:
+        """Take that it has been done."""
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         """End with the shard: there is nobody to tell."""
@@ -51,7 +57,13 @@ class Unattended(Entry):
 class Owed(Unattended):
     """An engine-wide block that was armed while the shard was stalled."""
 
-    __slots__ = ()
+    __slots__ = ("flags",)
+
+    op = Op.ARM
+
+    def __init__(self, now: int, causes: int) -> None:
+        super().__init__(now)
+        self.flags = causes
 
 
 class QuoteChange(Unattended):
@@ -65,8 +77,8 @@ class Drop(Unattended):
 
     __slots__ = ("_procedures", "is_settled")
 
-    def __init__(self, procedures: Procedures) -> None:
-        super().__init__()
+    def __init__(self, now: int, procedures: Procedures) -> None:
+        super().__init__(now)
         self.is_settled = False
         self._procedures: Final = procedures  # some of which may wait for it
 
@@ -75,8 +87,7 @@ class Drop(Unattended):
         """Whether calls wait for it."""
         return not self.is_settled
 
-    def replied(self, link: ShardLink, reply: Reply) -> None:
-        super().replied(link, reply)
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         self._settle()
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
@@ -96,12 +107,13 @@ class Close(Unattended):
 
     __slots__ = ("_goodbye",)
 
-    def __init__(self, goodbye: Goodbye) -> None:
-        super().__init__()
+    op = Op.CLOSE
+
+    def __init__(self, now: int, goodbye: Goodbye) -> None:
+        super().__init__(now)
         self._goodbye = goodbye
 
-    def replied(self, link: ShardLink, reply: Reply) -> None:
-        super().replied(link, reply)
+    def confirmed(self, link: ShardLink) -> None:
         link.happen(ShardEvent.ENDED)
         self._goodbye.one_ended()
 
@@ -137,19 +149,22 @@ class Start(Call):
 
     expected = Expected(kinds.ANSWERS[kinds.HELLO])
 
-    def __init__(self, link: ShardLink, ready: Callable[[Sequence[int]], None]) -> None:
+    def __init__(self, link: ShardLink, ready: Callable[[Sequence[int]], None], now: int) -> None:
         super().__init__(link.books)
         self.count = 1
+        self.now = now
+        self.times = ()
+        self.counting = self.counted = ()
         self.link = link
         self._ready: Final = ready
 
-    def replied(self, link: ShardLink, reply: Reply) -> None:
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         if reply[0] == kinds.READY:
-            self._ready(reply[2])
+            self._ready(reply[1])
             link.happen(ShardEvent.READY)
             self.finish(None)
         else:
-            self.fail(ShardStartError(f"shard {link.number}: {reply[2]}", link.number))
+            self.fail(ShardStartError(f"shard {link.number}: {reply[1]}", link.number))
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         self.fail(
@@ -186,9 +201,9 @@ def let_go(books: Books, procedures: Procedures) -> None:
         for start in range(0, len(listed), HANDLES_PER_COMMAND):
             if not link.is_up:
                 break
-            entry = Drop(procedures)
+            entry = Drop(books.now, procedures)
             part = listed[start : start + HANDLES_PER_COMMAND]
-            entry.packed = pack((kinds.DROP, None, books.now, part))
+            entry.packed = pack((kinds.DROP, None, part))
             if books.has_custom:
                 books.settling += 1
             link.stage(entry)
@@ -209,7 +224,5 @@ def say_goodbye(books: Books, now: int, lose_all: Callable[[str], None]) -> Good
         for entry in waiting:
             entry.lost(link, sent=False)
         if was_up:
-            close = Close(goodbye)
-            close.packed = pack((kinds.CLOSE, None, now))
-            link.stage(close)
+            link.stage(Close(now, goodbye))
     return goodbye

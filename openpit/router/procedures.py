@@ -1,38 +1,52 @@
 """Procedures: calls that ask several shards, step by step.
 
-A procedure is a generator that does no I/O: it yields the questions of a step, and gets the
-replies, with None for a shard that was lost meanwhile. What it asks, and what it makes of the
-answers, is its maker's affair.
+A procedure is a generator that does no I/O: it yields the time and the questions of a step, and
+gets the answers, with None for a shard that was lost meanwhile. What it asks, and what it makes of
+the answers, is its maker's affair.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 from openpit.errors import FrameTooLarge, WireError
 from openpit.router.calls import INTERRUPTED, Call, Raised, overload, unknown
 from openpit.router.link import Entry, Expected
 from openpit.wire import kinds
-from openpit.wire.frames import pack
+from openpit.wire.frames import Op, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from openpit.router.link import Books, Reply, ShardLink
+    from openpit.router.rates import BroadRates, Counting
 
-__all__ = ["Ask", "Deny", "Procedures", "Question", "Steps", "WideCall", "arm"]
+__all__ = ["Arm", "Ask", "Deny", "Procedures", "Question", "Steps", "WideCall", "arm"]
 
-Question = tuple["ShardLink", tuple[Any, ...], Expected]
-"""A shard, the command for it, and what may answer that."""
 
-Steps: TypeAlias = "Generator[list[Question], list[Reply | None], Any]"
-"""A procedure: yields the questions of a step, gets their replies (None: the shard is lost)."""
+class Question(NamedTuple):
+    """A command for a shard, and what may answer it.
+
+    Flags in place of a command: arm the engine-wide block, with these causes.
+    """
+
+    link: ShardLink
+    command: tuple[Any, ...] | int
+    expected: Expected
+    counting: Sequence[Counting] = ()
+
+
+Answer: TypeAlias = "tuple[int, Reply]"
+"""The number of a command, and the reply to it."""
+
+Steps: TypeAlias = "Generator[tuple[int, list[Question]], list[Answer | None], Any]"
+"""A procedure: yields the time and the questions of a step, gets their answers."""
 
 Deny: TypeAlias = "Callable[[int, str], Any]"
 """Makes a check's result of the number of the shard that could not be asked, and why."""
 
-_ARMED: Final = Expected(kinds.ANSWERS[kinds.ARM])
+_CONFIRMED: Final = Expected(frozenset())
 
 
 class Ask(Entry):
@@ -40,29 +54,28 @@ class Ask(Entry):
 
     __slots__ = ("call", "is_over", "kind", "place")
 
-    def __init__(self, call: WideCall, place: int, packed: bytes, question: Question) -> None:
+    ends_batch = True
+
+    def __init__(
+        self, call: WideCall, place: int, packed: bytes, now: int, question: Question
+    ) -> None:
         self.is_sent = True
+        self.now = now
+        self.times = ()
         self.is_over = False  # the procedure has gone on without the answer
         self.count = 1
         self.packed = packed
         self.call = call
         self.place = place
-        _, command, self.expected = question
-        self.kind: int = command[0]
+        command = question.command
+        self.expected = question.expected
+        self.counting = question.counting
+        self.counted = ()
+        self.kind: int = 0 if isinstance(command, int) else command[0]
 
-    @property
-    def holds_up_all(self) -> bool:  # type: ignore[override]  # the base class says it for all
-        """Whether it tells of an engine-wide block."""
-        return self.kind == kinds.ARM and not self.is_over
-
-    def replied(self, link: ShardLink, reply: Reply) -> None:
-        # Here and not in the procedure, which goes on when the last shard has answered: the fault
-        # is this shard's.
-        is_check = self.kind not in _ADMINISTRATIVE
-        if (reply[0] in _ADMINISTRATIVE_REPLIES) is is_check and reply[0] != kinds.RAISED:
-            raise WireError(f"not a reply to this command: {reply!r:.200}")
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         if not self.is_over:
-            self.call.answered(self.place, reply)
+            self.call.answered(self.place, (seq, reply))
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         if not self.is_over:
@@ -79,8 +92,26 @@ class Ask(Entry):
             self.call.stalled(link, why)
 
 
-_ADMINISTRATIVE: Final = frozenset({kinds.ADMINISTER, kinds.CONFIGURE, kinds.ARM, kinds.DROP})
-_ADMINISTRATIVE_REPLIES: Final = frozenset({kinds.DONE, kinds.ANSWER})
+_ADMINISTRATIVE: Final = frozenset({0, kinds.ADMINISTER, kinds.CONFIGURE})
+
+
+class Arm(Ask):
+    """The command to arm the engine-wide block."""
+
+    __slots__ = ("flags",)
+
+    op = Op.ARM
+
+    def __init__(self, call: WideCall, place: int, now: int, question: Question) -> None:
+        super().__init__(call, place, b"", now, question)
+        self.flags = question.command  # type: ignore[assignment]  # of this class, flags
+
+    @property
+    def holds_up_all(self) -> bool:  # type: ignore[override]  # the base class says it for all
+        return not self.is_over
+
+    def confirmed(self, link: ShardLink) -> None:
+        self.replied(link, self.first, ())
 
 
 class Procedures:
@@ -151,12 +182,12 @@ class WideCall(Call):
     """
 
     __slots__ = (
+        "_answers",
         "_asked",
         "_is_asking",
         "_is_stopped",
         "_missing",
         "_procedures",
-        "_replies",
         "deny",
         "is_exclusive",
         "steps",
@@ -177,12 +208,12 @@ class WideCall(Call):
         self.deny = deny
         self.is_exclusive = is_exclusive
         self._asked: list[ShardLink] = []
-        self._replies: list[Reply | None] = []
+        self._answers: list[Answer | None] = []
         self._missing = 0
         self._is_asking = False
         self._is_stopped = False
 
-    def advance(self, replies: list[Reply | None] | None = None) -> None:
+    def advance(self, answers: list[Answer | None] | None = None) -> None:
         """Ask the questions of the next steps, until a shard has to answer one."""
         books = self.books
         was_torn, books.is_torn = (
@@ -190,7 +221,7 @@ class WideCall(Call):
             True,
         )  # to stop between two questions is half a step
         try:
-            is_over = self._go_on(replies)
+            is_over = self._go_on(answers)
         except WireError:
             self._procedures.ended(self)
             raise
@@ -198,12 +229,12 @@ class WideCall(Call):
             self._procedures.ended(self)
         books.is_torn = was_torn
 
-    def _go_on(self, replies: list[Reply | None] | None) -> bool:
+    def _go_on(self, answers: list[Answer | None] | None) -> bool:
         """Ask until an answer is missing; tell whether the procedure is over instead."""
         while True:
             try:
-                questions = self.steps.send(replies)  # type: ignore[arg-type]  # None starts it
-                packed = [pack(command) for _, command, _ in questions]
+                now, questions = self.steps.send(answers)  # type: ignore[arg-type]  # None starts it
+                asks = [self._asking(place, now, one) for place, one in enumerate(questions)]
             except StopIteration as end:
                 self.finish(end.value)
                 return True
@@ -220,24 +251,30 @@ class WideCall(Call):
             except BaseException as error:  # noqa: BLE001 - on its way to the caller
                 self.fail(error)
                 return True
-            self._asked = [link for link, _, _ in questions]
-            self._replies = replies = [None] * len(questions)
+            self._asked = [question.link for question in questions]
+            self._answers = answers = [None] * len(questions)
             self._missing = len(questions)
             self._is_asking = True  # a shard that is down answers at once
-            for place, question in enumerate(questions):
-                _ask(question[0], Ask(self, place, packed[place], question))
+            for link, entry in zip(self._asked, asks, strict=True):
+                _ask(link, entry)
             self._is_asking = False
             if self._missing:
                 return False
 
-    def answered(self, place: int, reply: Reply | None) -> None:
+    def _asking(self, place: int, now: int, question: Question) -> Ask:
+        command = question.command
+        if isinstance(command, int):
+            return Arm(self, place, now, question)
+        return Ask(self, place, pack(command), now, question)
+
+    def answered(self, place: int, answer: Answer | None) -> None:
         """Record one answer; go on when it was the last one that was missing."""
         if self._is_stopped:
             return
-        self._replies[place] = reply
+        self._answers[place] = answer
         self._missing -= 1
         if not self._missing and not self._is_asking:
-            self.advance(self._replies)
+            self.advance(self._answers)
 
     def expire(self, why: str) -> None:
         links = self.books.links
@@ -246,8 +283,8 @@ class WideCall(Call):
             return
         missing = [
             link
-            for link, reply in zip(self._asked, self._replies, strict=True)
-            if reply is None and (link.is_up or link.is_stalled)
+            for link, answer in zip(self._asked, self._answers, strict=True)
+            if answer is None and (link.is_up or link.is_stalled)
         ]
         self._give_up(missing[0] if missing else links[0], why)
 
@@ -274,13 +311,15 @@ class WideCall(Call):
 def _ask(link: ShardLink, entry: Ask) -> None:
     """Send a procedure's question, past credit: there is one of them per shard at a time."""
     if link.is_up:
+        if entry.counting:
+            entry.counted = cast("BroadRates", link.books.rates).stamp(entry.counting)
         link.stage(entry)
     else:
         entry.lost(link, sent=False)
 
 
-def arm(links: list[ShardLink], now: int, causes: Reply, deliver: Callable[[], None]) -> Steps:
-    """Block the engine on every shard, then deliver the reply that this held up.
+def arm(links: list[ShardLink], now: int, causes: int, deliver: Callable[[], None]) -> Steps:
+    """Block the engine on every shard, then deliver the replies that this held up.
 
     On the one that said so as well: a call that lifts the block may have come there meanwhile, and
     must not find some shards blocked and others not. A shard that is stalled is not waited for: it
@@ -288,7 +327,6 @@ def arm(links: list[ShardLink], now: int, causes: Reply, deliver: Callable[[], N
     """
     for link in links:
         if link.is_stalled:
-            before = link.owed_causes or (False, False)
-            link.owed_causes = (before[0] or causes[0], before[1] or causes[1])
-    yield [(link, (kinds.ARM, None, now, causes), _ARMED) for link in links if link.is_up]
+            link.owed_causes |= causes
+    yield now, [Question(link, causes, _CONFIRMED) for link in links if link.is_up]
     deliver()

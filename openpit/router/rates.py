@@ -1,95 +1,178 @@
-"""The broker and asset axes of the rate limit, which span the shards."""
+"""The broker and asset axes of the rate limit, which span the shards.
+
+A client numbers the orders that may count on an axis, one after the other: their *ranks*, which
+travel in their rows. What the router adds to a rank makes it the count: that goes into the head of
+each batch, so that no row has to be looked at on the way. The shard tells in its reply's head how
+many of a batch did not count after all, since a block stopped them before any policy saw them.
+
+A window begins with the first order that counts after the end of the one before. While nobody knows
+yet which that is, the window is held to have begun as late as it may have: it lasts longer than it
+had to at worst, and a limit is never passed.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from openpit.errors import WireError
+from openpit.pretrade.policies.rate_limit import SuppliedCounts
 
 if TYPE_CHECKING:
-    from openpit.pretrade.policies.rate_limit import FixedWindows, RateLimitPolicy
-    from openpit.pretrade.policies.rate_limit import _Window as Window
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["BroadRates", "Counted"]
+    from openpit.pretrade.policies.rate_limit_settings import RateLimitSettings
 
-Counted: TypeAlias = "tuple[int, tuple[tuple[Window, int, int], ...]]"
-"""An attempt that was counted: when, and by which counters.
+__all__ = ["BROKER", "BroadRates", "Counted", "Counting", "Window"]
 
-With each, the start that its window had before, and the opening of the window that it is in: a time
-does not tell that, since orders of a batch have their times before they are counted.
+BROKER: Final = 0
+"""The number of the broker's axis."""
 
-One is made for every order on its own, so it is no object of a class of its own.
+
+Counting: TypeAlias = tuple[int, int, int, int, int, int]
+"""What a client says of the orders of a batch that may count on an axis, by the axis's number:
+
+* the rank before the first of their call;
+* how many of the call are in other batches, and have been told before;
+* how many are in this one, 0 for an order that only asks what its count would be;
+* the time of the first of the call, and that of the first of this batch.
+
+A plain tuple: one is made for every order on its own.
 """
 
 
-class BroadRates:
-    """The broker and asset axes of the rate limit, counted here for all shards.
+class Window:
+    """One window of an axis."""
 
-    Counted when an order is submitted, in the order of submission, and given back when the shard's
-    block check has stopped the order before any policy saw it.
+    __slots__ = ("before", "began", "count", "latest", "sure")
+
+    def __init__(self, began: int, before: Window | None = None) -> None:
+        self.began: Final = began  # the time of the order that opened it
+        self.before = before
+        self.count = 0  # orders, those in flight among them
+        self.latest = began  # time of an order in it
+        # The earliest time of an order that is known to have counted.
+        self.sure: int | None = None
+
+    def confirm(self, now: int) -> None:
+        """Record that an order of that time has counted."""
+        sure = self.sure
+        if sure is None or now < sure:
+            # Times may go back: the order that opened a window began it none the less.
+            self.sure = max(now, self.began)
+
+    def ends(self, length: int) -> int:
+        """Return from when on an order does not belong to it."""
+        return (self.latest if self.sure is None else self.sure) + length
+
+
+Counted: TypeAlias = "tuple[int, Window, int, int, int, int]"
+"""Orders of a batch that were counted on an axis: its number, the window, what makes counts of
+their ranks, how many they are, the time of the first, and the rank before the first of their call.
+"""
+
+
+class _Axis:
+    __slots__ = ("length", "window")
+
+    def __init__(self, length: int, now: int) -> None:
+        self.length = length
+        # The first window begins when the barrier is made, whoever comes.
+        self.window = Window(now)
+        self.window.sure = now
+
+
+class BroadRates(SuppliedCounts):
+    """Counts orders over all shards, when they are submitted and in the order of submission.
+
+    Stands in for the counters of a policy that checks no order, and learns of its settings.
     """
 
-    __slots__ = ("_latest", "policy")
+    __slots__ = ("_axes",)
 
-    def __init__(self, policy: RateLimitPolicy) -> None:
-        self.policy: Final = policy
-        self._latest: Counted | None = None  # unless something else was counted since
+    def __init__(self, settings: RateLimitSettings, now: int) -> None:
+        super().__init__(settings)
+        self._axes: dict[int, _Axis] = {}
+        self.retune(settings, now)
 
-    @property
-    def windows(self) -> FixedWindows:
-        """The counters."""
-        # The prototype's policy never becomes a shard's, whose counts are supplied.
-        return cast("FixedWindows", self.policy.windows)
+    def retune(self, settings: RateLimitSettings, now: int) -> None:
+        """Apply new settings: barriers that stay keep their counters, new ones start at zero."""
+        self.numbers.add(settings)
+        axes: dict[int, _Axis] = {}
+        lengths = [(self.numbers.of[asset], rate.window) for asset, rate in settings.assets.items()]
+        if settings.broker is not None:
+            lengths.append((BROKER, settings.broker.window))
+        for number, length in lengths:
+            axis = axes[number] = self._axes.get(number) or _Axis(length, now)
+            axis.length = length
+        self._axes = axes
 
-    def _reaches_windows(self, account: int | None, settlement: str | None) -> bool:
-        """Tell whether the policy comes to count: it first reads what its barriers need."""
-        policy = self.policy
-        return not (
-            (policy.reads_instrument and settlement is None)
-            or (policy.reads_account and account is None)
-        )
+    def window(self, number: int) -> Window:
+        """Return the window of an axis that was counted in last."""
+        return self._axes[number].window
 
-    def count(
-        self, now: int, account: int | None, settlement: str | None
-    ) -> tuple[int, int, Counted | None]:
-        """Count an attempt; return the two counts with it and what to give back."""
-        if not self._reaches_windows(account, settlement):
-            return 0, 0, None
-        windows = self.windows
-        before = [(window, window.start) for window in windows.holding(settlement)]
-        broker, asset = windows.count(settlement, now)
-        counted = now, tuple([(window, start, window.opening) for window, start in before])
-        self._latest = counted
-        return broker, asset, counted
+    def end_of(self, number: int, now: int) -> int | None:
+        """Return until when an order of that time, and those after it, are in one window.
 
-    def count_broker(self, now: int) -> tuple[int, Counted]:
-        """Count an attempt as :meth:`count` does, where the broker's barrier is the only one."""
-        windows = self.windows
-        window = windows.broker
-        start = window.start
-        broker = windows.count_broker(now)
-        counted = self._latest = now, ((window, start, window.opening),)
-        return broker, counted
-
-    def peek(self, now: int, account: int | None, settlement: str | None) -> tuple[int, int]:
-        """Return what :meth:`count` would, and count nothing."""
-        if not self._reaches_windows(account, settlement):
-            return 0, 0
-        return self.windows.peek(settlement, now)
-
-    def broker_windows(self) -> FixedWindows:
-        """Return the windows for somebody who counts many attempts against the broker's."""
-        self._latest = None
-        return self.windows
-
-    def give_back(self, counted: Counted, now: int) -> None:
-        """Take back an attempt that never reached the policies.
-
-        If it was the last one, everything is as if it had not been. Otherwise a limit may hold for
-        longer than it had to, never for less.
+        None as long as nobody knows, since what began the window in hand is in flight.
         """
-        counted_at, windows = counted
-        latest, self._latest = self._latest, None
-        for window, start, opening in windows:
-            if counted is latest:
-                window.undo(start)
-            else:
-                window.give_back(opening, counted_at, now)
+        axis = self._axes[number]
+        window = axis.window
+        if now - window.began < axis.length:
+            return window.began + axis.length
+        return now + axis.length if now >= window.ends(axis.length) else None
+
+    def stamp(self, counting: Iterable[Counting]) -> list[Counted]:
+        """Count orders that are submitted."""
+        counted: list[Counted] = []
+        for number, base, ahead, count, begins, now in counting:
+            axis = self._axes.get(number)
+            if axis is None:
+                raise WireError(f"no rate is limited on the axis {number}")
+            window = axis.window
+            # Many an order in a window comes soon after the one that began it.
+            if begins - window.began >= axis.length and begins >= window.ends(axis.length):
+                window = Window(begins, window)
+                if count:
+                    window.before.before = None  # type: ignore[union-attr]  # it has just got one
+                    axis.window = window
+            counted.append((number, window, window.count - base - ahead, count, now, base))
+            window.count += count
+            window.latest = max(window.latest, now)
+        return counted
+
+    def give_back(self, counted: Iterable[Counted]) -> None:
+        """Take back orders that were never sent."""
+        for number, window, _, count, _, _ in counted:
+            self._take_back(number, window, count)
+
+    def settle(self, counted: Sequence[Counted], uncounted: Sequence[tuple[int, int, int]]) -> None:
+        """Take what a shard says of a batch some of whose orders did not count.
+
+        With each axis, the time of the first order that did, and how many did not.
+
+        Raises:
+            WireError: no such orders were counted.
+        """
+        totals: dict[int, int] = {}
+        for number, _, _, count, _, _ in counted:
+            totals[number] = totals.get(number, 0) + count
+        for number, _, missing in uncounted:
+            if not 0 < missing <= totals.get(number, 0):
+                raise WireError(f"{missing} orders that do not count on the axis {number}")
+        told = {number: (first, missing) for number, first, missing in uncounted}
+        windows = {number: window for number, window, *_ in counted}
+        firsts: dict[int, int] = {}
+        for number, _, _, count, now, _ in counted:
+            if count:
+                firsts[number] = min(now, firsts.get(number, now))
+        for number, window in windows.items():
+            first, missing = told.get(number, (firsts.get(number, 0), 0))
+            if missing < totals[number]:
+                window.confirm(first)
+            self._take_back(number, window, missing)
+
+    def _take_back(self, number: int, window: Window, count: int) -> None:
+        window.count -= count
+        axis = self._axes.get(number)
+        if not window.count and axis is not None and axis.window is window and window.before:
+            axis.window = window.before  # as if this one had never begun

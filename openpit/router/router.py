@@ -8,7 +8,7 @@ around them.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, cast
 
 from openpit.errors import EngineClosed, WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
@@ -17,36 +17,23 @@ from openpit.router.own_commands import Drop, Owed, QuoteChange, Start, let_go, 
 from openpit.router.procedures import Ask, Procedures, WideCall, arm
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.wire import kinds
-from openpit.wire.frames import pack, pack_start
+from openpit.wire.frames import CAUSES, pack_start, reply_in
 from openpit.wire.limits import CREDITS
-from openpit.wire.replies import check_replies, is_usual
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.router.calls import Call
-    from openpit.router.link import Entry, Handles, Reply, Runner
-    from openpit.router.rates import BroadRates
+    from openpit.router.link import Delivery, Entry, Handles, Runner
+    from openpit.router.rates import BroadRates, Counted
+    from openpit.wire.frames import Axis
 
-__all__ = ["Router", "check_time", "closed"]
+__all__ = ["TIME_LIMIT", "Router", "check_time", "closed"]
 
-ACCEPTED: Final = kinds.ACCEPTED
-DONE: Final = kinds.DONE
-ARMED: Final = kinds.ARMED
+_NONE: Final = (b"", 0, 0, ())
 
-Delivery: TypeAlias = "tuple[Entry, Reply, int, int, tuple[bool, bool] | None]"
-"""An entry, a reply to it, the first of its commands that this answers, how many, and what the
-engine-wide block that the shard told of before it came from."""
-
-# What a reply that is not of this protocol makes of the code that reads it.
-_MALFORMED: Final = (
-    ArithmeticError,
-    AttributeError,
-    IndexError,
-    KeyError,
-    TypeError,
-    ValueError,
-)
+TIME_LIMIT: Final = 2**63
+"""The first time, in nanoseconds, that has no place in a head."""
 
 
 class Router:
@@ -54,9 +41,9 @@ class Router:
 
     ``has_custom`` tells whether a policy may arm the engine-wide block when it rolls back,
     ``rates`` counts what spans the shards, and ``may_wait`` tells whether a command may wait for
-    credit.
-    ``ready`` is told which of the offered classes a worker lacks that has come up. ``handles`` and
-    ``runner`` are the client's: they are not looked at here.
+    credit. ``ready`` is told which of the offered classes a worker lacks that has come up,
+    ``delivery`` gets the bodies of replies. ``handles`` and ``runner`` are the client's: they are
+    not looked at here.
     """
 
     def __init__(
@@ -66,15 +53,18 @@ class Router:
         has_custom: bool,
         rates: BroadRates | None,
         ready: Callable[[Sequence[int]], None],
+        delivery: Delivery,
         handles: Handles,
         runner: Runner,
         credit: int = CREDITS,
         may_wait: bool = True,
     ) -> None:
         self._ready: Final = ready
+        self._delivery: Final = delivery
         self.runner: Final = runner
         self.may_wait: Final = may_wait
         books = Books(has_custom=has_custom, rates=rates)
+        self._rates: Final = cast("BroadRates", rates)  # there are some where anything counts
         self.books: Final = books
         self.procedures: Final = Procedures(books)
         self.links: Final = books.links
@@ -93,8 +83,8 @@ class Router:
     def start(self, link: ShardLink, now: int, payload: bytes) -> Call:
         """Load the engine in a worker; the call ends when the shard is up or has refused."""
         check_time(now)
-        call = Start(link, self._ready)
-        call.packed = pack_start((kinds.HELLO, None, now, link.number, len(self.links), payload))
+        call = Start(link, self._ready, now)
+        call.packed = pack_start((kinds.HELLO, len(self.links), payload))
         link.stage(call)
         return call
 
@@ -139,11 +129,9 @@ class Router:
         link.happen(ShardEvent.ANSWER)
         self.books.stalled.remove(link)
         self.books.news.append((ShardEvent.ANSWER, link))
-        causes, link.owed_causes = link.owed_causes, None
-        if causes is not None:
-            entry = Owed()
-            entry.packed = pack((kinds.ARM, None, self.books.now, causes))
-            link.stage(entry)
+        causes, link.owed_causes = link.owed_causes, 0
+        if causes:
+            link.stage(Owed(self.books.now, causes))
         self.books.dropped.extend((link, handle) for handle in link.owed_drops)
         link.owed_drops.clear()
 
@@ -208,7 +196,10 @@ class Router:
             let_go(self.books, self.procedures)
         if not link.is_up:
             entry.lost(link, sent=False)
-        elif link.waiting or self.books.settling or link.in_flight + entry.count > link.credits:
+            return
+        if entry.counting:
+            entry.counted = self._rates.stamp(entry.counting)
+        if link.waiting or self.books.settling or link.in_flight + entry.count > link.credits:
             if not self.may_wait and not self.books.settling and entry.is_whole_call:
                 entry.overloaded(link)
             else:
@@ -238,130 +229,71 @@ class Router:
         arrived = link.reader.feed(data)
         if not link.is_up and arrived and link.is_stalled:
             self._revive(link)
-        for _, replies in arrived:
-            try:
-                self._take(link, replies)
-            except _MALFORMED as error:
-                raise WireError(f"not a reply of this protocol: {error!r}") from error
+        for frame in arrived:
+            name, op, count, counted = link.batches.popleft() if link.batches else _NONE
+            flags, uncounted, body = reply_in(frame, name)
+            first = link.answered
+            link.answered = first + count
+            link.in_flight -= count
+            if uncounted:
+                self._settle(counted, uncounted)
+            elif counted:
+                for _, window, _, orders, now, _ in counted:
+                    sure = window.sure
+                    if orders and (sure is None or now < sure):
+                        window.confirm(now)
+            if not (op or flags):
+                self._delivery.receive(link, first, count, body)
+            else:
+                self._take_special(link, op, flags, first, count, body)
         if link.waiting:
             link.pump()
 
-    def _take(self, link: ShardLink, replies: Sequence[Reply]) -> None:
-        """Deliver the replies of a frame, all of which have been looked at before the first one."""
-        pending = link.pending
-        if len(replies) == 1 and pending and link.causes is None and pending[0].count == 1:
-            # One reply to one command, spelt out: the hot path of one order at a time.
-            (reply,) = replies
-            entry = pending[0]
-            kind, seq = reply[0], reply[1]
-            may_answer, tested, _ = entry.expected
-            if seq == link.answered and kind in may_answer and kind != tested:
-                if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - twice as fast as a tuple
-                    if _is_run_of_one(*reply):
-                        link.answered = seq + 1
-                        link.in_flight -= 1
-                        entry.replied_run(link, kind, seq, 1)
-                        pending.popleft()
-                        return
-                elif is_usual(reply):
-                    link.answered = seq + 1
-                    link.in_flight -= 1
-                    entry.replied(link, reply)
-                    pending.popleft()
-                    return
-        check_replies(replies)
-        for entry, reply, seq, count, causes in self._looked_at(link, replies):
-            link.answered = seq + count
-            link.in_flight -= count
-            kind = reply[0]
-            if causes is not None:
-                self._hold_back(link, causes, entry, reply, seq, count)
-            elif kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - twice as fast as a tuple
-                entry.replied_run(link, kind, seq, count)
-            else:
-                entry.replied(link, reply)
-            # Only now: an entry that cannot make sense of its reply is lost with its shard.
-            if seq + count == entry.first + entry.count:
-                pending.popleft()
+    def _settle(self, counted: Sequence[Counted], uncounted: Sequence[Axis]) -> None:
+        """Take that some of a batch have not counted."""
+        if self.books.rates is None:
+            raise WireError(
+                f"orders that do not count, where no rate is limited: {uncounted!r:.100}"
+            )
+        self.books.rates.settle(counted, uncounted)
 
-    def _looked_at(self, link: ShardLink, replies: Sequence[Reply]) -> list[Delivery]:
-        """Return what each entry in flight is to have of a frame's replies.
-
-        Raises:
-            WireError: one of them is no reply of this protocol, or none to what it answers.
-        """
-        deliveries: list[Delivery] = []
-        entries = iter(link.pending)
-        seq = end = link.answered  # and the number behind the last command of the entry in hand
-        left = link.in_flight
-        causes = link.causes
-        for reply in replies:
-            kind = reply[0]
-            number = reply[1]
-            if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - as above
-                _, _, count = reply
-                if not (type(kind) is type(number) is type(count) is int and 0 < count <= left):
-                    raise WireError(f"an answer to {count!r:.50} of {left} commands")
-            else:
-                count = 1
-            if number != seq or not left:
-                raise WireError(f"reply to {number} where {seq} was expected")
-            if kind == ARMED:
-                # The reply that this one goes before may come in the next frame.
-                if causes is not None:
-                    raise WireError(f"an engine-wide block is told twice: {reply!r:.200}")
-                causes = reply[2]
-                continue
-            left -= count
-            while count:
-                if seq == end:
-                    entry = next(entries)
-                    end = entry.first + entry.count
-                    may_answer, tested, fits = entry.expected
-                if kind not in may_answer or (kind == tested and not fits(reply)):
-                    raise WireError(f"not a reply to this command: {reply!r:.200}")
-                here = min(end - seq, count)
-                deliveries.append((entry, reply, seq, here, causes))
-                seq += here
-                count -= here
-            causes = None
-        link.causes = causes
-        return deliveries
-
-    def _hold_back(
-        self, link: ShardLink, causes: Reply, entry: Entry, reply: Reply, seq: int, count: int
+    def _take_special(
+        self, link: ShardLink, op: int, flags: int, first: int, count: int, body: bytes
     ) -> None:
-        """Deliver a reply only when every shard knows of the engine-wide block it tells of."""
-
-        def deliver() -> None:
-            if reply[0] in {ACCEPTED, DONE}:
-                entry.replied_run(link, reply[0], seq, count)
-            else:
-                entry.replied(link, reply)
-
-        entry.hold_back(link, seq, count)
-        steps = arm(self.links, self.books.now, causes, deliver)
+        """Take what answers the router itself, or tells of an engine-wide block."""
+        if op:
+            if body or flags:
+                raise WireError(f"nothing is to be said to that: {body!r:.50}")
+            link.pending[0].confirmed(link)
+            link.pending.popleft()
+            return
+        if flags & ~CAUSES:
+            raise WireError(f"flags of no reply: {flags}")
+        deliver = self._delivery.hold_back(link, first, count, body)
+        steps = arm(self.links, self.books.now, flags, deliver)
         WideCall(self.books, self.procedures, steps).advance()
 
-    def quote(self, packed: bytes) -> None:
+    def quote(self, now: int, packed: bytes) -> None:
         """Pass a change of market data on to every shard, in order with the orders."""
         self.books.is_torn = True
         for link in self.links:
             if link.is_up or link.is_stalled:  # one that goes on must not have missed any
-                entry = QuoteChange()
+                entry = QuoteChange(now)
                 entry.packed = packed
                 link.stage(entry)
         self.books.is_torn = False
 
 
-def _is_run_of_one(kind: object, number: object, count: object) -> bool:
-    return type(kind) is type(number) is type(count) is int and count == 1
-
-
 def check_time(now: object) -> None:
-    """Raise TypeError unless a clock's time is whole nanoseconds: a shard takes no other."""
+    """Raise TypeError unless a clock's time is whole nanoseconds: a shard takes no other.
+
+    Raises:
+        OverflowError: they have more than 64 bits.
+    """
     if not isinstance(now, int):
         raise TypeError(f"the clock must return nanoseconds as an int, not {now!r:.100}")
+    if not -TIME_LIMIT <= now < TIME_LIMIT:
+        raise OverflowError(f"the clock's time has more than 64 bits: {now!r:.100}")
 
 
 def closed() -> EngineClosed:

@@ -15,6 +15,7 @@ from openpit.core.order import Order
 from openpit.core.report import ExecutionReport
 from openpit.errors import WireError
 from openpit.shards.administration import check_administration, check_configuration
+from openpit.shards.counts import COUNTING, PEEKING, settlement_of
 from openpit.shards.market import QuoteReader
 from openpit.wire import kinds
 from openpit.wire.figures import ASSETS, REMEMBERED, SIGNED, UNSIGNED, malformed
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from openpit.marketdata.service import MarketDataService
+    from openpit.shards.counts import BatchCounts
 
 __all__ = ["Command", "Intake"]
 
@@ -74,28 +76,26 @@ class Intake:
             kinds.ADMINISTER: self._read_administration,
             kinds.CONFIGURE: self._read_configuration,
             kinds.QUOTE: self._quotes.read,
-            kinds.ARM: _read_causes,
-            kinds.CLOSE: lambda command: command,
         }
 
-    def read(self, commands: Sequence[Command]) -> list[Command]:
+    def read(self, commands: Sequence[Command], counts: BatchCounts) -> list[Command]:
         """Return the commands of a frame, read.
 
-        An order in a flat row comes with its decimals and its side, and always with counts.
+        An order in a flat row comes with its decimals and its side, and always with ranks.
 
         Raises:
             WireError: one of them is none of this protocol.
         """
         try:
             if len(commands) >= MANY:
-                alike = self._read_alike(commands)
+                alike = self._read_alike(commands, counts)
                 if alike is not None:
                     return alike
-            return self._read(commands)
+            return self._read(commands, counts)
         except _MALFORMED as error:
             raise WireError(f"not a command of this protocol: {error!r:.200}") from error
 
-    def _read_alike(self, commands: Sequence[Command]) -> list[Command] | None:
+    def _read_alike(self, commands: Sequence[Command], counts: BatchCounts) -> list[Command] | None:
         """Read plain orders column by column; None for a frame that has something else in it.
 
         The same checks as one by one, for half the time: all that a caller sends at once, but for
@@ -105,16 +105,16 @@ class Intake:
         if kind not in _PLAIN_ORDERS or {*map(len, commands)} != {_WIDTHS[kind]}:
             return None
         columns = tuple(zip(*commands, strict=True))
-        kinds_of, accounts, times, underlying, settlement, sides, quantities, volumes, prices = (
-            columns[:9]
-        )
-        whole = {*map(type, kinds_of), *map(type, accounts), *map(type, times)}
-        counts: tuple[Iterable[int], ...] = (_NO_COUNTS, _NO_COUNTS)
+        kinds_of, accounts, underlying, settlement, sides, quantities, volumes, prices = columns[:8]
+        whole = {*map(type, kinds_of), *map(type, accounts)}
+        ranks: tuple[Iterable[int], ...] = (_NO_COUNTS, _NO_COUNTS)
         if kind == EXECUTE_COUNTED:
-            counts = brokers, assets = columns[9:]
+            ranks = brokers, assets = columns[8:]
             whole.update(map(type, brokers), map(type, assets))
             if whole != {int} or min(brokers) < 0 or min(assets) < 0:
                 return None
+            if any(assets) or not counts.are_brokers(brokers):
+                counts.check(zip(brokers, assets, settlement, strict=True))
         if (
             whole != {int}
             or {*kinds_of} != {kind}
@@ -127,36 +127,42 @@ class Intake:
             zip(
                 kinds_of,
                 accounts,
-                times,
                 map(asset, underlying),
                 map(asset, settlement),
                 map(SIDES.__getitem__, sides),
                 map(UNSIGNED.__getitem__, quantities),
                 volumes,
                 map(SIGNED.__getitem__, prices),
-                *counts,
+                *ranks,
                 strict=False,  # what repeats never ends
             )
         )
 
-    def _read(self, commands: Sequence[Command]) -> list[Command]:
+    def _read(self, commands: Sequence[Command], counts: BatchCounts) -> list[Command]:
         known = self._known
         signed, unsigned, assets, sides = SIGNED, UNSIGNED, ASSETS, SIDES
         read: list[Command] = []
+        ranked: list[tuple[int, int, str | None]] = []
         for command in commands:
             kind = command[0]
             if kind == EXECUTE:
-                _, account, now, underlying, settlement, side, quantity, volume, price = command
+                _, account, underlying, settlement, side, quantity, volume, price = command
                 broker = asset = 0
             elif kind == EXECUTE_COUNTED:
-                (_, account, now, underlying, settlement, side, quantity, volume, price,
+                (_, account, underlying, settlement, side, quantity, volume, price,
                  broker, asset) = command  # fmt: skip
                 if not (type(broker) is type(asset) is int and broker >= 0 <= asset):
-                    raise malformed("two counts", command)
+                    raise malformed("two ranks", command)
+                ranked.append((broker, asset, settlement))
             else:
-                read.append(self._read_other(command))
+                other = self._read_other(command)
+                if kind in COUNTING:
+                    ranked.append(_ranked(other))
+                elif kind in PEEKING:
+                    counts.check([_ranked(other)])
+                read.append(other)
                 continue
-            if not (type(kind) is type(account) is type(now) is int and account in known):
+            if not (type(kind) is type(account) is int and account in known):
                 self._check_routing(command)
             if quantity is not None is not volume:
                 raise malformed("a quantity or a volume", command)
@@ -164,7 +170,6 @@ class Intake:
                 (
                     kind,
                     account,
-                    now,
                     assets[underlying],
                     assets[settlement],
                     sides[side],
@@ -175,6 +180,8 @@ class Intake:
                     asset,
                 )
             )
+        if ranked:
+            counts.check(ranked)
         return read
 
     def _read_other(self, command: Command) -> Command:
@@ -183,14 +190,14 @@ class Intake:
         if reader is None or len(command) != _WIDTHS[kind]:
             raise malformed("a command", command)
         account = command[1]
-        if not (type(account) is type(command[2]) is int and account in self._known):
+        if not (type(account) is int and account in self._known):
             self._check_routing(command)
         return reader(command)
 
     def _check_routing(self, command: Command) -> None:
-        kind, account, now = command[:3]
-        if type(kind) is not int or type(now) is not int:
-            raise malformed("a kind and a time", command)
+        kind, account = command[:2]
+        if type(kind) is not int:
+            raise malformed("a kind", command)
         if account is not None:
             self._check_account(account)
 
@@ -204,42 +211,48 @@ class Intake:
     # --- what carries values ---------------------------------------------------------------------
 
     def _read_whole(self, command: Command) -> Command:
-        kind, account, now, packed, broker, asset = command
+        kind, account, packed, broker, asset = command
         order = decode(packed)
         if not isinstance(order, Order) or order._account_ != account:
             raise malformed("an order of the command's account", command)
         if not (type(broker) is type(asset) is int and broker >= 0 <= asset):
-            raise malformed("two counts", command)
-        return kind, account, now, order, broker, asset
+            raise malformed("two ranks", command)
+        return kind, account, order, broker, asset
 
     def _read_administration(self, command: Command) -> Command:
-        kind, account, now, method, packed = command
+        kind, account, method, packed = command
         arguments = decode(packed)
         for named in check_administration(method, arguments):
             self._check_account(named)
             if account is not None and named != account:
                 raise malformed("the command's account", command)
-        return kind, account, now, method, arguments
+        return kind, account, method, arguments
 
     def _read_configuration(self, command: Command) -> Command:
-        kind, account, now, method, packed = command
+        kind, account, method, packed = command
         arguments = decode(packed)
         for named in check_configuration(method, arguments):
             self._check_account(named)
             if named != account:
                 raise malformed("the command's account", command)
-        return kind, account, now, method, arguments
+        return kind, account, method, arguments
+
+
+def _ranked(command: Command) -> tuple[int, int, str | None]:
+    """Return an order's ranks, and the asset that it is settled in."""
+    broker, asset = command[-2:]
+    return broker, asset, settlement_of(command)
 
 
 def _read_handle(command: Command) -> Command:
-    handle = command[3]
+    handle = command[2]
     if type(handle) is not int or handle < 0:
         raise malformed("a handle", command)
     return command
 
 
 def _read_handles(command: Command) -> Command:
-    handles = command[3]
+    handles = command[2]
     if type(handles) is not tuple or len(handles) > HANDLES_PER_COMMAND:
         raise malformed("a list of handles", command)
     if handles and ({*map(type, handles)} != _NUMBERS or min(handles) < 0):
@@ -248,31 +261,21 @@ def _read_handles(command: Command) -> Command:
 
 
 def _read_flat_report(command: Command) -> Command:
-    return command[0], command[1], command[2], read_report(command)
+    return command[0], command[1], read_report(command)
 
 
 def _read_whole_report(command: Command) -> Command:
-    report = decode(command[3])
+    report = decode(command[2])
     if not isinstance(report, ExecutionReport) or report._account_ != command[1]:
         raise malformed("a report of the command's account", command)
-    return (*command[:3], report)
+    return (*command[:2], report)
 
 
 def _read_adjustments(command: Command) -> Command:
-    adjustments = decode(command[3])
+    adjustments = decode(command[2])
     if command[1] is None or type(adjustments) is not list:
         raise malformed("an account's adjustments", command)
     for adjustment in adjustments:
         if not isinstance(adjustment, Adjustment):
             raise malformed("an adjustment", command)
-    return (*command[:3], adjustments)
-
-
-def _read_causes(command: Command) -> Command:
-    causes = command[3]
-    if type(causes) is not tuple or len(causes) != 2:  # noqa: PLR2004 - one flag for each cause
-        raise malformed("two causes", command)
-    for cause in causes:
-        if cause is not True and cause is not False:
-            raise malformed("two causes", command)
-    return command
+    return (*command[:2], adjustments)

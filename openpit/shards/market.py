@@ -79,10 +79,10 @@ class QuoteReader:
 
     def read(self, command: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return a command with its operation; WireError if there is no such service or change."""
-        service = command[3]
+        service = command[2]
         if type(service) is not int or not 0 <= service < len(self._registered):
             raise malformed("a market data service", command)
-        operation = decode(command[4])
+        operation = decode(command[3])
         if type(operation) is not tuple or not operation or type(operation[0]) is not str:
             raise malformed("a change of market data", command)
         name, *values = operation
@@ -99,4 +99,4 @@ class QuoteReader:
             registered.add(values[0])
         if name == "push_for" and values[-2:] == [(), ()]:
             raise malformed("an account or a group", command)
-        return (*command[:4], operation)
+        return (*command[:3], operation)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from io import BytesIO
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from openpit.engine.builder import build_core
 from openpit.errors import WireError
@@ -20,12 +20,13 @@ from openpit.shards.shard import ShardClock, ShardCore
 from openpit.slots import MAX_SHARDS, slot_of, spread_slots
 from openpit.wire import kinds
 from openpit.wire.classes import load, share
+from openpit.wire.frames import command_in, head_of, messages_of, whose
 
 if TYPE_CHECKING:
     from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.wire.frames import Frame, FrameReader
 
-__all__ = ["first_command", "start_shard"]
+__all__ = ["Hello", "read_hello", "start_shard"]
 
 
 class _Unpickler(PolicyUnpickler):
@@ -43,26 +44,33 @@ class _Unpickler(PolicyUnpickler):
         return self.services[place]
 
 
-def first_command(frame: Frame) -> tuple[tuple[Any, ...], tuple[tuple[Any, ...], ...]]:
-    """Return the command that a connection starts with, and those behind it in its frame.
+class Hello(NamedTuple):
+    """What a connection starts with: which shard this is, of how many, when, and its engine."""
+
+    number: int
+    shards: int
+    now: int
+    payload: bytes
+
+
+def read_hello(frame: Frame) -> Hello:
+    """Return what the first batch of a connection says.
 
     Raises:
-        WireError: it is another command, or none.
+        WireError: it is another batch.
     """
-    first, commands = frame
-    if first != 0 or not commands:
-        raise WireError(f"a connection starts with command 0, not with {first}")
-    hello, *others = commands
-    _check_hello(hello)
-    return hello, tuple(others)
-
-
-def _check_hello(command: tuple[Any, ...]) -> None:
-    if not kinds.conforms(command, kinds.COMMANDS) or command[0] != kinds.HELLO:
-        raise WireError(f"a connection starts with HELLO, not with {command!r:.200}")
-    _, account, _, number, shards, _ = command
-    if account is not None or not 0 <= number < shards <= MAX_SHARDS:
-        raise WireError(f"no shard {number} of {shards}")
+    head = head_of(frame)
+    if head.first or head.commands != 1 or head.op or head.flags:
+        raise WireError(f"a connection starts with batch 0, of one command, not with {head}")
+    *_, body = command_in(frame, whose(head.shard))
+    messages = messages_of(body)
+    hello = messages[0]
+    if len(messages) != 1 or not kinds.conforms(hello, kinds.COMMANDS) or hello[0] != kinds.HELLO:
+        raise WireError(f"a connection starts with HELLO, not with {messages!r:.200}")
+    _, shards, payload = cast("tuple[int, int, bytes]", hello)
+    if not head.shard < shards <= MAX_SHARDS:
+        raise WireError(f"no shard {head.shard} of {shards}")
+    return Hello(head.shard, shards, head.time, payload)
 
 
 def _policies(unpickler: PolicyUnpickler) -> list[BuiltinPolicy]:
@@ -76,18 +84,16 @@ def _policies(unpickler: PolicyUnpickler) -> list[BuiltinPolicy]:
     return policies
 
 
-def start_shard(command: tuple[Any, ...], reader: FrameReader) -> tuple[ShardCore, tuple[int, ...]]:
+def start_shard(hello: Hello, reader: FrameReader) -> tuple[ShardCore, tuple[int, ...]]:
     """Return the core of the shard that the first command of a connection describes.
 
     With it come the places of the offered classes that this process lacks, now that it has imported
     what the policies are made of.
 
     Raises:
-        WireError: it is another command.
         Exception: whatever loading a policy raised.
     """
-    _check_hello(command)
-    _, _, now, number, shards, payload = command
+    number, shards, now, payload = hello
     clock = ShardClock(now)
     unpickler = _Unpickler(BytesIO(payload), clock)
     told, offered = unpickler.load()

@@ -7,6 +7,7 @@ whatever waits for a commit, a rollback or a main stage.
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.core.order import Order, new_order
@@ -14,28 +15,44 @@ from openpit.engine.answers import Recorded, Started
 from openpit.engine.finalize import Effects
 from openpit.errors import FrameTooLarge, WireError
 from openpit.marketdata.service import apply_operation
-from openpit.pretrade.policies.rate_limit import RateLimitPolicy, SuppliedCounts
 from openpit.pretrade.rejects import block_row, reject_row
 from openpit.shards.administration import administer, configure
+from openpit.shards.counts import COUNTING, BatchCounts
 from openpit.shards.intake import Intake
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
-from openpit.wire.frames import FrameReader, frames, pack, pack_rows
+from openpit.wire.frames import (
+    CAUSES,
+    Flag,
+    FrameReader,
+    Op,
+    body_of,
+    command_in,
+    messages_of,
+    pack,
+    reply_frame,
+    whose,
+)
+from openpit.wire.limits import REPLY_BYTES
 from openpit.wire.rows import lock_row, outcome_row, pnl_row
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from openpit.engine.answers import Applied, Checked, DryRun
     from openpit.engine.pipeline import EngineCore
     from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.rejects import Reject
-    from openpit.wire.frames import Frame
+    from openpit.wire.frames import Axis, Frame, Piece
 
 __all__ = ["ShardClock", "ShardCore"]
 
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
+MESSAGES: Final = Op.MESSAGES
+
+_HEADROOM: Final = 64
+"""Bytes of a frame of replies beside them."""
 
 # What packing a reply may raise: too long, a text without UTF-8 form, a number over 64 bits.
 _UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
@@ -80,6 +97,8 @@ class ShardCore:
         "_order",
         "_reader",
         "_services",
+        "_told",
+        "_whose",
         "closed",
         "number",
     )
@@ -98,19 +117,18 @@ class ShardCore:
         self._clock = clock
         self._services = services
         self._next = 1
+        self._whose = whose(number)
         self._reader = reader or FrameReader()
         self._intake = Intake(engine.registry.owns, services)
         self._open: dict[int, Effects | Started] = {}
         self._armed = (False, False)
+        self._told = 0  # what the reply's head is to say of the batch in hand
         # A built-in policy reads an order and lets it go, so one object serves them all; a custom
         # policy may keep what it is given.
         self._fresh_orders = engine.has_custom
         self._order = new_order(None, None, None, None, None, None, None)
-        self._counts = SuppliedCounts()
-        for policy in engine.policies:
-            if isinstance(policy, RateLimitPolicy):
-                policy.windows = self._counts
-        self._handlers: dict[int, Callable[[int, Command], Reply | None]] = {
+        self._counts = BatchCounts(engine.policies)
+        self._handlers: dict[int, Callable[[int, Command, int], Reply | None]] = {
             kinds.EXECUTE_WHOLE: self._execute_whole,
             kinds.START: self._start,
             kinds.START_DRY_RUN: self._start_dry_run,
@@ -128,8 +146,6 @@ class ShardCore:
             kinds.ADMINISTER: self._administer,
             kinds.CONFIGURE: self._configure,
             kinds.QUOTE: self._quote,
-            kinds.ARM: self._arm,
-            kinds.CLOSE: self._close,
         }
 
     @property
@@ -151,15 +167,46 @@ class ShardCore:
         return self.answer(self._reader.feed(data))
 
     def answer(self, arrived: Sequence[Frame]) -> bytes:
-        """Handle frames of commands; return all replies. Raises as :meth:`receive`."""
+        """Handle batches of commands; return all replies. Raises as :meth:`receive`."""
+        if len(arrived) == 1:
+            return self._batch(arrived[0])
+        return b"".join([self._batch(frame) for frame in arrived])
+
+    def _batch(self, frame: Frame) -> bytes:
+        """Handle a batch of commands; return the batch of replies to it."""
+        op, first, count, flags, now, axes, times, body = command_in(frame, self._whose)
+        if first != self._next:
+            raise WireError(f"command {first} where {self._next} was expected")
+        if op != MESSAGES:
+            self._router_says(op, flags, count, now, axes, body)
+            self._next = first + 1
+            return reply_frame(frame, b"")
+        counts = self._counts
+        counts.begin(axes)
+        commands = self._intake.read(messages_of(body), counts)
+        if len(commands) != count or flags & CAUSES:
+            raise WireError(f"{len(commands)} commands where {count} were told, flags {flags}")
+        self._next = first + count
+        self._told = 0
         answered: list[Reply] = []
-        first = self._next
-        for number, commands in arrived:
-            if number != self._next:
-                raise WireError(f"command {number} where {self._next} was expected")
-            self._handle(number, self._intake.read(commands), answered)
-            self._next = number + len(commands)
-        return self._packed(first, answered) if answered else b""
+        self._handle(first, commands, times or repeat(now), answered)
+        uncounted = counts.uncounted(commands, times or repeat(now)) if counts.missing else ()
+        body = self._packed(first, answered)
+        return reply_frame(frame, body, self._told, uncounted)
+
+    def _router_says(
+        self, op: int, flags: int, count: int, now: int, axes: Sequence[Axis], body: bytes
+    ) -> None:
+        """Do what the router wants of its own accord."""
+        is_bare = not (body or axes or flags & ~CAUSES) and count == 1
+        if not is_bare or bool(flags) is not (op == Op.ARM):
+            raise WireError(f"not a word of the router: op {op}, flags {flags}, {count} commands")
+        self._clock.now = now
+        if op == Op.CLOSE:
+            self.finish()
+            self.closed = True
+        else:
+            self._arm(flags)
 
     def finish(self) -> None:
         """Roll back what is still open; called when no command can come any more."""
@@ -169,45 +216,71 @@ class ShardCore:
                 _settle(held)
 
     def _packed(self, first: int, answered: list[Reply]) -> bytes:
+        """Return the body of the replies to a batch."""
         try:
-            return frames(first, [(pack_rows(answered), len(answered))])
+            return pack(answered)
         except _UNPACKABLE:
             # One of them is at fault: its caller is told, the others get their answers.
-            return frames(first, [self._packed_alone(reply) for reply in answered])
+            return self._packed_apart(first, answered)
 
-    def _packed_alone(self, reply: Reply) -> tuple[bytes, int]:
-        try:
-            return pack(reply), 1
-        except _UNPACKABLE as error:
-            seq = reply[1]
-            held = self._open.pop(seq, None)
-            if held is not None and not isinstance(held, Started):
-                _settle(held)
-            told: list[Reply] = []
-            self._tell_armed(seq, told)
-            told.append((kinds.RAISED, seq, *failure_row(error)))
-            return pack_rows(told), len(told)
+    def _packed_apart(self, first: int, answered: list[Reply]) -> bytes:
+        # What has no room is told so, for which there has to be room whatever comes before it.
+        why = FrameTooLarge(f"the replies to a batch are over the limit of {REPLY_BYTES} bytes")
+        refusal = pack((kinds.RAISED, *failure_row(why)))
+        room = REPLY_BYTES - _HEADROOM - len(answered) * len(refusal)
+        pieces: list[Piece] = []
+        seq = first
+        for reply in answered:
+            try:
+                piece, is_lost = pack(reply), False
+            except _UNPACKABLE as error:
+                piece, is_lost = pack((kinds.RAISED, *failure_row(error))), True
+            more = max(len(piece) - len(refusal), 0)
+            if more > max(room, 0):
+                piece, is_lost, more = refusal, True, 0
+            room -= more
+            if is_lost:
+                self._let_go(seq)
+            pieces.append((piece, 1))
+            seq += reply[1] if reply[0] in _RUNS else 1
+        return body_of(pieces, len(pieces))
+
+    def _let_go(self, seq: int) -> None:
+        """Roll back what a command has left open, if anything: its caller cannot know of it."""
+        held = self._open.pop(seq, None)
+        if held is not None and not isinstance(held, Started):
+            _settle(held)
+            self._tell_armed()
 
     # --- the hot path: plain orders --------------------------------------------------------------
 
-    def _handle(self, seq: int, commands: Sequence[Command], answered: list[Reply]) -> None:
+    def _handle(
+        self,
+        seq: int,
+        commands: Sequence[Command],
+        times: Iterable[int],
+        answered: list[Reply],
+    ) -> None:
         engine = self._engine
         execute = engine.execute
         clock, counts, order = self._clock, self._counts, self._order
         fresh = self._fresh_orders
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
-        for command in commands:
+        first = seq
+        for command, now in zip(commands, times, strict=False):  # one time may be for all
+            clock.now = now
             kind = command[0]
             if kind > EXECUTE_COUNTED:
-                self._handle_other(seq, command, answered)
+                self._handle_other(seq, command, now, answered)
+                if kind in COUNTING and not counts.used:
+                    counts.miss(seq - first, command)
                 seq += 1
                 run = None
                 continue
-            (_, account, now, underlying, settlement, side, quantity, volume, price,
+            (_, account, underlying, settlement, side, quantity, volume, price,
              broker, asset) = command  # fmt: skip
             if kind == EXECUTE_COUNTED:
-                counts.supply(broker, asset)
-            clock.now = now
+                counts.rank(broker, asset, settlement)
             if fresh:
                 order = new_order(None, None, None, None, None, None, None)
             order._underlying_ = underlying
@@ -221,34 +294,30 @@ class ShardCore:
             try:
                 answer = execute(order, now)
                 if answer is not None:
-                    reply = self._executed(seq, answer, counted=kind == EXECUTE_COUNTED)
+                    reply = self._executed(seq, answer)
             except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
-                reply = (kinds.RAISED, seq, *failure_row(error))
+                reply = (kinds.RAISED, *failure_row(error))
+            if kind == EXECUTE_COUNTED and not counts.used:
+                counts.miss(seq - first, command)
             # Only a custom policy can arm the engine-wide block here.
-            if fresh and self._tell_armed(seq, answered):
-                run = None
+            if fresh:
+                self._tell_armed()
             if reply is not None:
                 _append(answered, reply)
                 run = None
             elif run is not None:
-                run[2] += 1
+                run[1] += 1
             else:
-                run = [kinds.ACCEPTED, seq, 1]
+                run = [kinds.ACCEPTED, 1]
                 answered.append(run)
             seq += 1
 
-    def _executed(self, seq: int, answer: Checked, *, counted: bool) -> Reply:
+    def _executed(self, seq: int, answer: Checked) -> Reply:
         if answer is None:
-            return kinds.ACCEPTED, seq, 1
+            return kinds.ACCEPTED, 1
         if isinstance(answer, Effects):
-            return kinds.RESERVED, seq, self._hold(seq, answer), *_told(answer)
-        return self._rejected(seq, answer, counted=counted)
-
-    def _rejected(self, seq: int, rejects: Sequence[Reject], *, counted: bool) -> Reply:
-        kind = kinds.REJECTED
-        if counted and not self._counts.used:
-            kind = kinds.REJECTED_UNCOUNTED
-        return kind, seq, tuple(map(reject_row, rejects))
+            return kinds.RESERVED, self._hold(seq, answer), *_told(answer)
+        return _rejected(answer)
 
     def _hold(self, seq: int, effects: Effects) -> bool:
         """Keep what waits for its fate; tell whether there is anything."""
@@ -259,66 +328,65 @@ class ShardCore:
 
     # --- everything else -------------------------------------------------------------------------
 
-    def _handle_other(self, seq: int, command: Command, answered: list[Reply]) -> None:
+    def _handle_other(self, seq: int, command: Command, now: int, answered: list[Reply]) -> None:
         handler = self._handlers[command[0]]
-        self._clock.now = command[2]
         try:
-            reply = handler(seq, command)
+            reply = handler(seq, command, now)
         except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
-            reply = (kinds.RAISED, seq, *failure_row(error))
-        self._tell_armed(seq, answered)
-        _append(answered, (kinds.DONE, seq, 1) if reply is None else reply)
+            reply = (kinds.RAISED, *failure_row(error))
+        self._tell_armed()
+        _append(answered, (kinds.DONE, 1) if reply is None else reply)
 
-    def _tell_armed(self, seq: int, answered: list[Reply]) -> bool:
-        """Say so ahead of its reply if a command has armed the engine-wide block; tell whether."""
+    def _tell_armed(self) -> None:
+        """Say so in the reply's head if a command has armed the engine-wide block."""
         registry = self._engine.registry
         armed = (registry.finalizer_failed, registry.unattributed_report)
         if armed != self._armed:
             self._armed = armed
-            if any(armed):
-                answered.append((kinds.ARMED, seq, armed))
-                return True
-        return False
+            finalizer_failed, unattributed_report = armed
+            if finalizer_failed:
+                self._told |= Flag.FINALIZER_FAILED
+            if unattributed_report:
+                self._told |= Flag.UNATTRIBUTED_REPORT
 
     # orders
 
     def _order_of(self, command: Command) -> Order:
-        order: Order = command[3]
-        self._counts.supply(command[4], command[5])
+        order: Order = command[2]
+        self._counts.rank(command[3], command[4], order._settlement_)
         return order
 
-    def _execute_whole(self, seq: int, command: Command) -> Reply:
-        answer = self._engine.execute(self._order_of(command), command[2])
-        return self._executed(seq, answer, counted=_is_counted(command))
+    def _execute_whole(self, seq: int, command: Command, now: int) -> Reply:
+        answer = self._engine.execute(self._order_of(command), now)
+        return self._executed(seq, answer)
 
-    def _start(self, seq: int, command: Command) -> Reply:
-        answer = self._engine.start(self._order_of(command), command[2])
+    def _start(self, seq: int, command: Command, now: int) -> Reply:
+        answer = self._engine.start(self._order_of(command), now)
         if isinstance(answer, Started):
             self._open[seq] = answer
-            return kinds.STARTED, seq
-        return self._rejected(seq, answer, counted=_is_counted(command))
+            return (kinds.STARTED,)
+        return _rejected(answer)
 
-    def _execute_request(self, seq: int, command: Command) -> Reply:
-        started = self._open.pop(command[3], None)
+    def _execute_request(self, seq: int, command: Command, now: int) -> Reply:
+        started = self._open.pop(command[2], None)
         if not isinstance(started, Started):
-            raise self._unknown(command[3])
-        answer = self._engine.execute_started(started, command[2])
-        return self._executed(seq, answer, counted=False)
+            raise self._unknown(command[2])
+        answer = self._engine.execute_started(started, now)
+        return self._executed(seq, answer)
 
-    def _start_dry_run(self, seq: int, command: Command) -> Reply:
-        return _dry(seq, self._engine.start_dry_run(self._order_of(command), command[2]))
+    def _start_dry_run(self, _seq: int, command: Command, now: int) -> Reply:
+        return _dry(self._engine.start_dry_run(self._order_of(command), now))
 
-    def _execute_dry_run(self, seq: int, command: Command) -> Reply:
-        return _dry(seq, self._engine.execute_dry_run(self._order_of(command), command[2]))
+    def _execute_dry_run(self, _seq: int, command: Command, now: int) -> Reply:
+        return _dry(self._engine.execute_dry_run(self._order_of(command), now))
 
-    def _drop_copy(self, seq: int, command: Command) -> Reply:
-        answer = self._engine.drop_copy(self._order_of(command), command[2])
+    def _drop_copy(self, seq: int, command: Command, now: int) -> Reply:
+        answer = self._engine.drop_copy(self._order_of(command), now)
         if not isinstance(answer, Recorded):
-            return self._rejected(seq, answer, counted=_is_counted(command))
+            return _rejected(answer)
         effects, block, is_blocked = answer
         return (
             kinds.RECORDED,
-            seq,
             self._hold(seq, effects),
             *_told(effects),
             None if block is None else block_row(block),
@@ -339,19 +407,19 @@ class ShardCore:
     def _unknown(self, handle: object) -> RuntimeError:
         return RuntimeError(f"shard {self.number} knows no handle {handle}")
 
-    def _commit(self, _seq: int, command: Command) -> None:
-        self._finalize(command[3], commit=True)
+    def _commit(self, _seq: int, command: Command, _now: int) -> None:
+        self._finalize(command[2], commit=True)
 
-    def _rollback(self, _seq: int, command: Command) -> None:
-        self._finalize(command[3], commit=False)
+    def _rollback(self, _seq: int, command: Command, _now: int) -> None:
+        self._finalize(command[2], commit=False)
 
-    def _commit_many(self, seq: int, command: Command) -> Reply | None:
-        return self._finalize_many(seq, command[3], commit=True)
+    def _commit_many(self, _seq: int, command: Command, _now: int) -> Reply | None:
+        return self._finalize_many(command[2], commit=True)
 
-    def _rollback_many(self, seq: int, command: Command) -> Reply | None:
-        return self._finalize_many(seq, command[3], commit=False)
+    def _rollback_many(self, _seq: int, command: Command, _now: int) -> Reply | None:
+        return self._finalize_many(command[2], commit=False)
 
-    def _finalize_many(self, seq: int, handles: Sequence[int], *, commit: bool) -> Reply | None:
+    def _finalize_many(self, handles: Sequence[int], *, commit: bool) -> Reply | None:
         failures: list[tuple[Any, ...]] = []
         for place, handle in enumerate(handles):
             try:
@@ -359,25 +427,24 @@ class ShardCore:
             except BaseException as error:  # noqa: BLE001 - every item is finished; told together
                 brief = len(failures) >= _FAILURES_IN_FULL
                 failures.append((place, *failure_row(error, brief=brief)))
-        return (kinds.FAILURES, seq, tuple(failures)) if failures else None
+        return (kinds.FAILURES, tuple(failures)) if failures else None
 
-    def _drop(self, _seq: int, command: Command) -> None:
-        for handle in command[3]:
+    def _drop(self, _seq: int, command: Command, _now: int) -> None:
+        for handle in command[2]:
             held = self._open.pop(handle, None)
             if held is not None and not isinstance(held, Started):
                 _settle(held)
 
     # reports and adjustments
 
-    def _report(self, seq: int, command: Command) -> Reply | None:
-        return _reported(seq, self._engine.apply_report(command[3], command[2]))
+    def _report(self, _seq: int, command: Command, now: int) -> Reply | None:
+        return _reported(self._engine.apply_report(command[2], now))
 
-    def _adjust(self, seq: int, command: Command) -> Reply:
-        _, account, now, adjustments = command
+    def _adjust(self, _seq: int, command: Command, now: int) -> Reply:
+        _, account, adjustments = command
         failed, rejects, rows, blocks = self._engine.apply_adjustment(account, adjustments, now)
         return (
             kinds.ADJUSTED,
-            seq,
             failed,
             tuple(map(reject_row, rejects)),
             tuple(map(outcome_row, rows)),
@@ -386,38 +453,33 @@ class ShardCore:
 
     # administration
 
-    def _administer(self, seq: int, command: Command) -> Reply | None:
-        answer = administer(self._engine, command[3], command[4])
-        return None if answer is None else (kinds.ANSWER, seq, encode(answer))
+    def _administer(self, _seq: int, command: Command, _now: int) -> Reply | None:
+        answer = administer(self._engine, command[2], command[3])
+        return None if answer is None else (kinds.ANSWER, encode(answer))
 
-    def _configure(self, seq: int, command: Command) -> Reply | None:
-        answer = configure(self._engine, command[3], command[4])
-        # Orders that were submitted before count for nothing: there was no limit to count for.
+    def _configure(self, _seq: int, command: Command, _now: int) -> Reply | None:
+        answer = configure(self._engine, command[2], command[3])
+        # Orders that were submitted before have no ranks: there was no limit to count for.
         self._counts.supply(0, 0)
-        return None if answer is None else (kinds.ANSWER, seq, encode(answer))
+        return None if answer is None else (kinds.ANSWER, encode(answer))
 
-    def _quote(self, _seq: int, command: Command) -> None:
-        apply_operation(self._services[command[3]], command[4])
+    def _quote(self, _seq: int, command: Command, _now: int) -> None:
+        apply_operation(self._services[command[2]], command[3])
 
-    def _arm(self, _seq: int, command: Command) -> None:
+    def _arm(self, causes: int) -> None:
         registry = self._engine.registry
-        finalizer_failed, unattributed_report = command[3]
-        if finalizer_failed:
+        if causes & Flag.FINALIZER_FAILED:
             registry.arm_finalizer_failure()
-        if unattributed_report:
+        if causes & Flag.UNATTRIBUTED_REPORT:
             registry.arm_unattributed_report()
         self._armed = (registry.finalizer_failed, registry.unattributed_report)
-
-    def _close(self, _seq: int, _command: Command) -> None:
-        self.finish()
-        self.closed = True
 
 
 def _append(answered: list[Reply], reply: Reply) -> None:
     """Append a reply, or count it into the run that it goes on with."""
     kind = reply[0]
     if kind in _RUNS and answered and answered[-1][0] == kind:
-        answered[-1] = (kind, answered[-1][1], answered[-1][2] + 1)
+        answered[-1] = (kind, answered[-1][1] + 1)
     else:
         answered.append(reply)
 
@@ -433,9 +495,8 @@ def _settle(effects: Effects) -> None:
         return
 
 
-def _is_counted(command: Command) -> bool:
-    """Tell whether the router counted the order of a command that carries it as a value."""
-    return bool(command[4] or command[5])
+def _rejected(rejects: Sequence[Reject]) -> Reply:
+    return kinds.REJECTED, tuple(map(reject_row, rejects))
 
 
 def _traces(effects: Effects) -> tuple[Any, Any]:
@@ -449,24 +510,22 @@ def _told(effects: Effects) -> tuple[Any, Any]:
     return traces
 
 
-def _dry(seq: int, answer: DryRun) -> Reply:
+def _dry(answer: DryRun) -> Reply:
     effects, block = answer
     return (
         kinds.DRY,
-        seq,
         tuple(map(reject_row, effects.rejects)) or None,
         *_traces(effects),
         None if block is None else block_row(block),
     )
 
 
-def _reported(seq: int, answer: Applied) -> Reply | None:
+def _reported(answer: Applied) -> Reply | None:
     blocks, pnls, rows = answer
     if not (blocks or pnls or rows):
         return None
     return (
         kinds.REPORTED,
-        seq,
         tuple(map(block_row, blocks)),
         tuple(map(pnl_row, pnls)),
         tuple(map(outcome_row, rows)),

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from openpit.errors import WireError
 from openpit.shards.descriptors import is_still, mark_of
-from openpit.shards.setup import first_command, start_shard
+from openpit.shards.setup import read_hello, start_shard
 from openpit.wire import kinds
-from openpit.wire.frames import FrameReader, frame, pack
+from openpit.wire.frames import FrameReader, pack, reply_frame
 from openpit.wire.limits import START_BYTES
 
 if TYPE_CHECKING:
@@ -223,7 +223,8 @@ def _hello(pipes: _Pipes) -> tuple[ShardCore, list[Frame]] | None:
         if not data:
             return None
         arrived = reader.feed(data)
-    hello, commands = first_command(arrived[0])
+    frame = arrived[0]
+    hello = read_hello(frame)
     try:
         core, lacking = start_shard(hello, reader)
     except Exception as error:  # noqa: BLE001 - a policy's: the router tells it to whoever builds
@@ -231,13 +232,13 @@ def _hello(pipes: _Pipes) -> tuple[ShardCore, list[Frame]] | None:
             _end_copy()
         pipes.check()
         text = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
-        _write(reply_fd, frame(0, pack((kinds.REFUSED, 0, text)), 1))
+        _write(reply_fd, reply_frame(frame, pack(((kinds.REFUSED, text),))))
         return None
     if _state.is_copy:
         _end_copy()
     pipes.check()
-    _write(reply_fd, frame(0, pack((kinds.READY, 0, lacking)), 1))
-    return core, [(1, commands), *arrived[1:]]
+    _write(reply_fd, reply_frame(frame, pack(((kinds.READY, lacking),))))
+    return core, arrived[1:]
 
 
 def _write(fd: int, data: bytes) -> None:

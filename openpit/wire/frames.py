@@ -1,18 +1,36 @@
-"""Frames: one length-prefixed msgpack array each, a batch of commands or a batch of replies.
+"""Frames: a batch of commands, or the replies to exactly those, as bytes.
 
 ::
 
-    length  u32, big-endian          bytes that follow, at most FRAME_BYTES
-    array   [version, first, message, message, ...]
+    length   u32    bytes that follow, at most FRAME_BYTES
+    version  u8     VERSION
+    shard    u16
+    epoch    u32    of the shard's state: one life of its worker
+    client   u32    whose batch it is; 0 is the only one of an embedded router
+    op       u8     what the batch is: see Op
+    first    u64    sequence number of the batch's first command
+    count    u32    how many commands it has
+    flags    u8     see Flag
+    axes     u32    how many rows the counting part has
+    time     i64    of commands: nanoseconds, of all of them; 0 in replies
+    counting        a row for each axis on which a rate is limited and orders of the batch may
+                    count: its number (u32) and two numbers (i64). Of commands: the time of the
+                    order that opened the window, and what the ranks in the rows lack to be counts.
+                    Of replies, where some have not counted: the time of the first that has, and
+                    how many have not
+    times    i64 each, one for every command, where the flags say so
+    body     a msgpack array of the messages; nothing for the router's own ops
 
-``first`` is the sequence number of the first command in a frame of commands, and that of the first
-command answered in a frame of replies. Knows nothing of what the messages mean.
+All numbers are big-endian. What is in front of the body is the head: all that a router reads, and
+may write. Of that, version to count are the batch's name, which its reply repeats. Knows nothing of
+what the messages mean.
 """
 
 from __future__ import annotations
 
+import struct
 from struct import Struct
-from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, TypeAlias
 
 from msgpack import Packer, UnpackException, unpackb
 from msgspec.msgpack import Encoder
@@ -24,39 +42,108 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "AXIS_BYTES",
+    "CAUSES",
     "VERSION",
+    "Axis",
+    "Flag",
     "Frame",
     "FrameReader",
+    "Head",
     "Message",
-    "frame",
-    "frames",
+    "Op",
+    "Piece",
+    "body_of",
+    "command_frame",
+    "command_in",
+    "head_of",
+    "messages_of",
+    "name_of",
     "pack",
     "pack_rows",
     "pack_start",
+    "reply_frame",
+    "reply_in",
+    "too_large",
+    "whose",
 ]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Both ends of a pipe speak exactly this version."""
 
 Message: TypeAlias = tuple[object, ...]
-Frame: TypeAlias = tuple[int, tuple[Message, ...]]
-"""First sequence number and messages."""
 
 Piece: TypeAlias = tuple[bytes, int]
 """Packed messages, one after the other, and how many they are."""
 
-# Length prefix, array of 32-bit size, version, unsigned 64-bit number: always the same width, so
-# that a frame is put together from messages that are packed already.
-_HEAD: Final = Struct(">IBIBBQ")
+
+Axis: TypeAlias = tuple[int, int, int]
+"""A row of a head's counting part."""
+
+
+class Op:
+    """What a batch is: plain numbers, since enumerations cost more than the batch."""
+
+    MESSAGES: Final = 0  # commands of a client, and their replies: what the body says
+    ARM: Final = 1  # the router's: the engine-wide block, with the causes in the flags
+    CLOSE: Final = 2  # the router's: roll back what is open, and end
+
+
+class Flag:
+    """What a head says beside its numbers."""
+
+    FINALIZER_FAILED: Final = 1  # the engine-wide block is to be armed, or has been by this ...
+    UNATTRIBUTED_REPORT: Final = 2  # ... batch, and its two causes
+    TIMES: Final = 4  # each command has a time of its own
+
+
+CAUSES: Final = Flag.FINALIZER_FAILED | Flag.UNATTRIBUTED_REPORT
+"""Of the engine-wide block."""
+
+_KNOWN_FLAGS: Final = CAUSES | Flag.TIMES
+_TIMES: Final = Flag.TIMES
+_OPS: Final = 3
+
+
+class Head(NamedTuple):
+    """What stands in front of a body."""
+
+    shard: int
+    epoch: int
+    client: int
+    op: int
+    first: int
+    commands: int
+    flags: int
+    time: int
+    axes: tuple[Axis, ...] = ()
+    times: tuple[int, ...] = ()
+
+
+Frame: TypeAlias = bytes
+"""A whole one, with its length."""
+
 _PREFIX_BYTES: Final = 4
+_WHOSE: Final = Struct(">BHII")
+_REST: Final = Struct(">BQIBIq")
+_HEAD: Final = Struct(">IBHIIBQIBIq")
 _HEAD_BYTES: Final = _HEAD.size - _PREFIX_BYTES
+_SHORTEST: Final = _HEAD.size
+_NAME_END: Final = _PREFIX_BYTES + Struct(">BHIIBQI").size
+_REPLY_HEAD: Final = Struct(f">I{_NAME_END - _PREFIX_BYTES}sBIq")
+_WHOSE_END: Final = _PREFIX_BYTES + _WHOSE.size
+_TIME_BYTES: Final = 8
+_AXIS: Final = Struct(">Iqq")
+AXIS_BYTES: Final = _AXIS.size
+"""Of a row of a head's counting part."""
+_ARRAY_BYTES: Final = 5
+_ARRAY: Final = Struct(">BI")
 _ARRAY_32: Final = 0xDD
-_UNSIGNED_64: Final = 0xCF
-_ONE_MESSAGE: Final = 3  # elements of a frame that has one: version, number, message
-_TUPLES: Final = {tuple}
+_SPARE_BYTES: Final = _HEAD_BYTES + _ARRAY_BYTES
 # msgpack's array headers are 1, 3 or 5 bytes wide, by the number of elements.
 _SHORT_ARRAY: Final = 16
 _MIDDLE_ARRAY: Final = 65536
+_TUPLES: Final = {tuple}
 
 
 def _plain(value: object) -> object:
@@ -74,8 +161,17 @@ def _plain(value: object) -> object:
 
 _pack = Encoder(enc_hook=_plain).encode
 _head = _HEAD.pack
-_read_head = _HEAD.unpack_from
+_reply_head = _REPLY_HEAD.pack
+_whose = _WHOSE.pack
+_read_whose = _WHOSE.unpack_from
+_read_rest = _REST.unpack_from
+_array = _ARRAY.pack
 _size = Struct(">I").unpack_from
+_packed_axis = _AXIS.pack
+_read_axis = _AXIS.unpack_from
+_AXES_START: Final = _NAME_END + 1
+_AXES_END: Final = _AXES_START + 4
+_NO_AXES: Final = bytes(4)
 
 _MALFORMED: Final = (ValueError, UnpackException, RecursionError)
 
@@ -92,7 +188,7 @@ def pack(message: Sequence[object]) -> bytes:
         packed = _pack(message)
     except RecursionError:
         raise ValueError("arrays are nested too deep") from None
-    if len(packed) > FRAME_BYTES - _HEAD_BYTES:
+    if len(packed) > FRAME_BYTES - _SPARE_BYTES:
         raise too_large(len(packed))
     return packed
 
@@ -103,7 +199,7 @@ def pack_start(message: Sequence[object]) -> bytes:
     The buffer goes with it: that of the other messages would stay so large.
     """
     packed: bytes = Packer(use_bin_type=True).pack(message)
-    if len(packed) > START_BYTES - _HEAD_BYTES:
+    if len(packed) > START_BYTES - _SPARE_BYTES:
         raise too_large(len(packed), START_BYTES)
     return packed
 
@@ -116,7 +212,7 @@ def pack_rows(messages: Sequence[Sequence[object]]) -> bytes:
         raise ValueError("arrays are nested too deep") from None
     count = len(messages)
     packed = packed[1 if count < _SHORT_ARRAY else 3 if count < _MIDDLE_ARRAY else 5 :]
-    if len(packed) > FRAME_BYTES - _HEAD_BYTES:
+    if len(packed) > FRAME_BYTES - _SPARE_BYTES:
         raise too_large(len(packed))
     return packed
 
@@ -128,81 +224,123 @@ def too_large(size: int, limit: int | None = None) -> FrameTooLarge:
     )
 
 
-def frame(first: int, packed: bytes, count: int) -> bytes:
-    """Return a frame of ``count`` packed messages."""
-    size = len(packed) + _HEAD_BYTES
-    return _head(size, _ARRAY_32, count + 2, VERSION, _UNSIGNED_64, first) + packed
-
-
-def frames(first: int, pieces: Sequence[Piece]) -> bytes:
-    """Return the fewest frames that carry the pieces in order without exceeding the limit."""
+def body_of(pieces: Sequence[Piece], count: int) -> bytes:
+    """Return the body that holds ``count`` packed messages, which the pieces are, or nothing."""
+    if not pieces[0][0]:
+        return b""
+    head = b"%c" % (0x90 | count) if count < _SHORT_ARRAY else _array(_ARRAY_32, count)
     if len(pieces) == 1:
-        packed, count = pieces[0]
-        return frame(first, packed, count)
-    done: list[bytes] = []
-    batch: list[bytes] = []
-    size = total = 0
-    for packed, count in pieces:
-        if batch and size + len(packed) > FRAME_BYTES - _HEAD_BYTES:
-            done.append(frame(first, b"".join(batch), total))
-            first += total
-            batch = []
-            size = total = 0
-        batch.append(packed)
-        size += len(packed)
-        total += count
-    done.append(frame(first, b"".join(batch), total))
-    return b"".join(done)
+        return head + pieces[0][0]
+    return head + b"".join([packed for packed, _ in pieces])
+
+
+def whose(shard: int, epoch: int = 0, client: int = 0) -> bytes:
+    """Return the part of a head that all batches of a client to a shard have in common."""
+    return _whose(VERSION, shard, epoch, client)
+
+
+def command_frame(
+    shard: int,
+    op: int,
+    first: int,
+    count: int,
+    time: int,
+    body: bytes,
+    flags: int = 0,
+    axes: Sequence[Axis] = (),
+    times: Sequence[int] = (),
+    epoch: int = 0,
+    client: int = 0,
+) -> Frame:
+    """Return a batch of commands; ``times`` is for commands that have one each."""
+    if times:
+        body = struct.pack(f">{len(times)}q", *times) + body
+        flags |= _TIMES
+    if axes:
+        body = (_packed_axis(*axes[0]) if len(axes) == 1 else _packed_axes(axes)) + body
+    size = len(body) + _HEAD_BYTES
+    return (
+        _head(size, VERSION, shard, epoch, client, op, first, count, flags, len(axes), time) + body
+    )
+
+
+def name_of(frame: Frame) -> bytes:
+    """Return the name of a batch, which its reply has to repeat."""
+    return frame[_PREFIX_BYTES:_NAME_END]
+
+
+def reply_frame(
+    command: Frame, body: bytes, flags: int = 0, uncounted: Sequence[Axis] = ()
+) -> Frame:
+    """Return the replies to a batch of commands."""
+    name = command[_PREFIX_BYTES:_NAME_END]
+    if uncounted:
+        body = _packed_axes(uncounted) + body
+    return _reply_head(len(body) + _HEAD_BYTES, name, flags, len(uncounted), 0) + body
+
+
+def _packed_axes(axes: Sequence[Axis]) -> bytes:
+    return b"".join([_packed_axis(*axis) for axis in axes])
+
+
+def _axes_in(frame: Frame, count: int) -> tuple[Axis, ...]:
+    """Return a head's counting part.
+
+    Raises:
+        WireError: the frame has no room for it, or it names an axis twice.
+    """
+    end = _HEAD.size + count * AXIS_BYTES
+    if end > len(frame):
+        raise WireError(f"not a frame: it has no room for {count} axes")
+    if count == 1:
+        return (_read_axis(frame, _HEAD.size),)
+    axes = tuple(_AXIS.iter_unpack(frame[_HEAD.size : end]))
+    if len({axis[0] for axis in axes}) < count:
+        raise WireError(f"not a frame: an axis twice: {axes!r:.100}")
+    return axes
 
 
 class FrameReader:
     """Puts frames together from bytes that arrive in any portions.
 
-    ``first`` is the limit of the first frame, in bytes; the others have ``FRAME_BYTES``.
+    ``first`` is the limit of the first frame, in bytes; ``limit`` that of the others.
     """
 
-    __slots__ = ("_first", "_pending")
+    __slots__ = ("_first", "_limit", "_pending")
 
-    def __init__(self, first: int = 0) -> None:
+    def __init__(self, first: int = 0, limit: int = FRAME_BYTES) -> None:
         self._pending = bytearray()
         self._first = first
+        self._limit = limit
 
     def feed(self, data: bytes) -> list[Frame]:
         """Add bytes; return the frames that are complete now, in order.
 
         Raises:
-            WireError: the bytes are no frames of this version. The reader is of no use any more.
+            WireError: the bytes are no frames. The reader is of no use any more.
         """
         pending = self._pending
         source: bytes | bytearray = data
         if pending:
             pending += data
             source = pending
-        elif len(data) >= _HEAD.size:
-            size, array, count, version, unsigned, number = _read_head(data)
-            if size == len(data) - _PREFIX_BYTES <= FRAME_BYTES:
-                self._first = 0
-                if (
-                    count == _ONE_MESSAGE
-                    and array == _ARRAY_32
-                    and version == VERSION
-                    and unsigned == _UNSIGNED_64
-                ):
-                    # One message in a whole frame: the hot path of one call at a time.
-                    return [(number, (_read_message(data[_HEAD.size :]),))]
-                return [_read(data[_PREFIX_BYTES:])]
+        elif len(data) >= _SHORTEST and _size(data)[0] == len(data) - _PREFIX_BYTES <= self._limit:
+            self._first = 0
+            return [data]  # one whole frame: the hot path of one call at a time
         complete: list[Frame] = []
         start = 0
         available = len(source)
         while available - start >= _PREFIX_BYTES:
             (size,) = _size(source, start)
-            if size > FRAME_BYTES and size > self._first:
-                limit = max(FRAME_BYTES, self._first)
+            if size < _HEAD_BYTES:
+                raise WireError(f"not a frame: {size} bytes are no head")
+            if size > self._limit and size > self._first:
+                limit = max(self._limit, self._first)
                 raise WireError(f"a frame of {size} bytes is over the limit of {limit} bytes")
             end = start + _PREFIX_BYTES + size
             if end > available:
                 break
-            complete.append(_read(source[start + _PREFIX_BYTES : end]))
+            complete.append(bytes(source[start:end]))
             self._first = 0
             start = end
         if source is pending:
@@ -210,6 +348,62 @@ class FrameReader:
         elif start < available:
             pending += data[start:]
         return complete
+
+
+def reply_in(frame: Frame, name: bytes) -> tuple[int, tuple[Axis, ...], bytes]:
+    """Return the flags, the counting part and the body of the replies to the batch of that name.
+
+    Raises:
+        WireError: they are to another batch, or none.
+    """
+    if frame[_PREFIX_BYTES:_NAME_END] != name:
+        raise WireError(f"not the replies to the batch that is due: {frame!r:.100}")
+    if frame[_AXES_START:_AXES_END] == _NO_AXES:
+        return frame[_NAME_END], (), frame[_HEAD.size :]
+    (count,) = _size(frame, _AXES_START)
+    axes = _axes_in(frame, count)
+    return frame[_NAME_END], axes, frame[_HEAD.size + count * AXIS_BYTES :]
+
+
+def head_of(frame: Frame) -> Head:
+    """Return the head of a frame of commands.
+
+    Raises:
+        WireError: it is of another version, or none.
+    """
+    version, shard, epoch, client = _read_whose(frame, _PREFIX_BYTES)
+    if version != VERSION:
+        raise WireError(f"frame of version {version!r}, this side speaks {VERSION}")
+    op, first, count, flags, axes, time = _read_rest(frame, _WHOSE_END)
+    return Head(shard, epoch, client, op, first, count, flags, time, _axes_in(frame, axes))
+
+
+def command_in(
+    frame: Frame, whose: bytes
+) -> tuple[int, int, int, int, int, tuple[Axis, ...], tuple[int, ...], bytes]:
+    """Return op, first, count, flags, time, counting part, times and body of a batch of commands.
+
+    Raises:
+        WireError: it is another client's, for another shard, of another version, or none.
+    """
+    if frame[_PREFIX_BYTES:_WHOSE_END] != whose:
+        raise WireError(f"a batch for another shard, or of another version: {frame!r:.100}")
+    op, first, count, flags, axis_count, time = _read_rest(frame, _WHOSE_END)
+    if op >= _OPS or flags > _KNOWN_FLAGS or not count:
+        raise WireError(f"not a frame: op {op}, flags {flags}, {count} commands")
+    start = _HEAD.size
+    axes: tuple[Axis, ...] = ()
+    times: tuple[int, ...] = ()
+    if axis_count:
+        axes = _axes_in(frame, axis_count)
+        start += axis_count * AXIS_BYTES
+    if flags & _TIMES:
+        end = start + count * _TIME_BYTES
+        if end > len(frame):
+            raise WireError(f"not a frame: it has no room for {count} times")
+        times = struct.unpack_from(f">{count}q", frame, start)
+        start = end
+    return op, first, count, flags, time, axes, times, frame[start:]
 
 
 def _refuse_map(_: object) -> NoReturn:
@@ -220,29 +414,20 @@ def _refuse_ext(_code: int, _data: bytes) -> NoReturn:
     raise ValueError("an extension, of which this protocol has none")
 
 
-def _read_message(packed: bytes) -> Message:
-    try:
-        message = unpackb(packed, use_list=False, object_hook=_refuse_map, ext_hook=_refuse_ext)
-    except _MALFORMED as error:
-        raise WireError(f"not a frame: {error!r}") from error
-    if type(message) is not tuple or not message:
-        raise WireError("not a frame: a message is no array")
-    return message
+def messages_of(body: bytes) -> tuple[Message, ...]:
+    """Return the messages of a body.
 
-
-def _read(payload: bytes | bytearray) -> Frame:
+    Raises:
+        WireError: it is none.
+    """
     try:
-        elements = unpackb(payload, use_list=False, object_hook=_refuse_map, ext_hook=_refuse_ext)
+        messages = unpackb(body, use_list=False, object_hook=_refuse_map, ext_hook=_refuse_ext)
     except _MALFORMED as error:
-        raise WireError(f"not a frame: {error!r}") from error
-    if type(elements) is not tuple or len(elements) < 2:  # noqa: PLR2004 - version and number
-        raise WireError("not a frame: no array of version, number and messages")
-    version, first = elements[:2]
-    if type(version) is not int or version != VERSION:
-        raise WireError(f"frame of version {version!r}, this side speaks {VERSION}")
-    if type(first) is not int:
-        raise WireError("not a frame: its sequence number is no number")
-    messages = elements[2:]
-    if messages and ({*map(type, messages)} != _TUPLES or not all(messages)):
-        raise WireError("not a frame: a message is no array")
-    return first, messages
+        raise WireError(f"not a body: {error!r}") from error
+    if type(messages) is not tuple or not messages:
+        raise WireError("not a body: no array of messages")
+    if len(messages) == 1 and type(messages[0]) is tuple and messages[0]:
+        return messages
+    if {*map(type, messages)} != _TUPLES or not all(messages):
+        raise WireError("not a body: a message is no array")
+    return messages

@@ -2,8 +2,8 @@
 
 A message is a msgpack array. Its first element is the kind, then come the fields in the order of
 this table. Commands go to a shard, replies come back. A command's sequence number is that of its
-frame plus its place in it; a reply names the number of the command that it answers, and two kinds
-of reply answer a run of consecutive commands at once.
+batch plus its place in it. The replies to a batch stand in the order of its commands: one for each,
+but for two kinds that answer a run of consecutive commands at once.
 
 A decimal travels as the text of :class:`decimal.Decimal`, which keeps its scale.
 """
@@ -48,13 +48,11 @@ class Layout(NamedTuple):
 # --- fields that several kinds share -----------------------------------------------------------
 
 _ACCOUNT = Field("account", Type.NUMBER, optional=True)  # None: the command is not of one account
-_TIME = Field("time", Type.NUMBER)  # nanoseconds, monotonic, by the router's clock
-_ROUTING = (_ACCOUNT, _TIME)  # first in every command, so that a router need not read the rest
 _HANDLE = Field("handle", Type.NUMBER)  # sequence number of the command that made what it names
 _ORDER = Field("order", Type.VALUE)
-_COUNTS = (  # the engine-wide rate windows, as counted by the router; 0 where nothing counts
-    Field("broker count", Type.NUMBER),
-    Field("asset count", Type.NUMBER),
+_RANKS = (  # among the client's orders that may count on an axis; 0: it cannot on this one
+    Field("broker rank", Type.NUMBER),
+    Field("asset rank", Type.NUMBER),
 )
 _FLAT_ORDER = (
     Field("underlying", Type.TEXT, optional=True),
@@ -72,8 +70,7 @@ _FLAT_REPORT = (
     Field("fee", Type.DECIMAL, optional=True),
     Field("fill", Type.LIST, optional=True),
 )
-_SEQ = Field("sequence number", Type.NUMBER)
-_RUN = (_SEQ, Field("count", Type.NUMBER))  # answers this many commands, from that number on
+_RUN = (Field("count", Type.NUMBER),)  # answers this many commands
 _REJECTS = Field("rejects", Type.LIST)
 _LOCK = Field("lock", Type.LIST)
 _ROWS = Field("rows", Type.LIST)
@@ -102,53 +99,47 @@ ADJUST: Final = 16
 ADMINISTER: Final = 17
 CONFIGURE: Final = 18
 QUOTE: Final = 19
-ARM: Final = 20
-HELLO: Final = 21
-CLOSE: Final = 22
+HELLO: Final = 20
 
-_WHOLE_ORDER = (*_ROUTING, _ORDER, *_COUNTS)
-_MANY = (*_ROUTING, Field("handles", Type.LIST))
+_WHOLE_ORDER = (_ACCOUNT, _ORDER, *_RANKS)
+_MANY = (_ACCOUNT, Field("handles", Type.LIST))
 
 COMMANDS: Final[dict[int, Layout]] = {
-    EXECUTE: Layout("execute", (*_ROUTING, *_FLAT_ORDER)),
-    EXECUTE_COUNTED: Layout("execute, counted", (*_ROUTING, *_FLAT_ORDER, *_COUNTS)),
+    EXECUTE: Layout("execute", (_ACCOUNT, *_FLAT_ORDER)),
+    EXECUTE_COUNTED: Layout("execute, counted", (_ACCOUNT, *_FLAT_ORDER, *_RANKS)),
     EXECUTE_WHOLE: Layout("execute, order as a value", _WHOLE_ORDER),
     START: Layout("start stage", _WHOLE_ORDER),
     START_DRY_RUN: Layout("start stage, dry run", _WHOLE_ORDER),
     EXECUTE_DRY_RUN: Layout("execute, dry run", _WHOLE_ORDER),
     DROP_COPY: Layout("drop copy", _WHOLE_ORDER),
-    EXECUTE_REQUEST: Layout("main stage", (*_ROUTING, _HANDLE)),
-    COMMIT: Layout("commit", (*_ROUTING, _HANDLE)),
-    ROLLBACK: Layout("roll back", (*_ROUTING, _HANDLE)),
+    EXECUTE_REQUEST: Layout("main stage", (_ACCOUNT, _HANDLE)),
+    COMMIT: Layout("commit", (_ACCOUNT, _HANDLE)),
+    ROLLBACK: Layout("roll back", (_ACCOUNT, _HANDLE)),
     COMMIT_MANY: Layout("commit many", _MANY),
     ROLLBACK_MANY: Layout("roll back many", _MANY),
     DROP: Layout("let go of what nobody holds", _MANY),
-    REPORT: Layout("execution report", (*_ROUTING, *_FLAT_REPORT)),
-    REPORT_WHOLE: Layout("execution report as a value", (*_ROUTING, Field("report", Type.VALUE))),
-    ADJUST: Layout("account adjustments", (*_ROUTING, Field("adjustments", Type.VALUE))),
+    REPORT: Layout("execution report", (_ACCOUNT, *_FLAT_REPORT)),
+    REPORT_WHOLE: Layout("execution report as a value", (_ACCOUNT, Field("report", Type.VALUE))),
+    ADJUST: Layout("account adjustments", (_ACCOUNT, Field("adjustments", Type.VALUE))),
     ADMINISTER: Layout(
         "administration",
-        (*_ROUTING, Field("method", Type.TEXT), Field("arguments", Type.VALUE)),
+        (_ACCOUNT, Field("method", Type.TEXT), Field("arguments", Type.VALUE)),
     ),
     CONFIGURE: Layout(
         "settings",
-        (*_ROUTING, Field("method", Type.TEXT), Field("arguments", Type.VALUE)),
+        (_ACCOUNT, Field("method", Type.TEXT), Field("arguments", Type.VALUE)),
     ),
     QUOTE: Layout(
         "market data",
-        (*_ROUTING, Field("service", Type.NUMBER), Field("operation", Type.VALUE)),
+        (_ACCOUNT, Field("service", Type.NUMBER), Field("operation", Type.VALUE)),
     ),
-    ARM: Layout("engine-wide block", (*_ROUTING, Field("causes", Type.LIST))),
     HELLO: Layout(
         "start",
         (
-            *_ROUTING,
-            Field("shard", Type.NUMBER),
             Field("of shards", Type.NUMBER),
             Field("engine, by dill", Type.BYTES),
         ),
     ),
-    CLOSE: Layout("roll back what is open and end", _ROUTING),
 }
 
 # --- replies -----------------------------------------------------------------------------------
@@ -157,18 +148,16 @@ ACCEPTED: Final = 1
 DONE: Final = 2
 RESERVED: Final = 3
 REJECTED: Final = 4
-REJECTED_UNCOUNTED: Final = 5
-STARTED: Final = 6
-DRY: Final = 7
-RECORDED: Final = 8
-REPORTED: Final = 9
-ADJUSTED: Final = 10
-ANSWER: Final = 11
-RAISED: Final = 12
-FAILURES: Final = 13
-ARMED: Final = 14
-READY: Final = 15
-REFUSED: Final = 16
+STARTED: Final = 5
+DRY: Final = 6
+RECORDED: Final = 7
+REPORTED: Final = 8
+ADJUSTED: Final = 9
+ANSWER: Final = 10
+RAISED: Final = 11
+FAILURES: Final = 12
+READY: Final = 13
+REFUSED: Final = 14
 
 _FAILURE = (
     Field("module", Type.TEXT),
@@ -181,43 +170,35 @@ _FAILURE = (
 REPLIES: Final[dict[int, Layout]] = {
     ACCEPTED: Layout("accepted, nothing reserved", _RUN),
     DONE: Layout("done, nothing to say", _RUN),
-    RESERVED: Layout("accepted", (_SEQ, _HELD, _LOCK, _ROWS)),
-    REJECTED: Layout("rejected", (_SEQ, _REJECTS)),
-    REJECTED_UNCOUNTED: Layout("rejected, its counts not used", (_SEQ, _REJECTS)),
-    STARTED: Layout("start stage passed", (_SEQ,)),
+    RESERVED: Layout("accepted", (_HELD, _LOCK, _ROWS)),
+    REJECTED: Layout("rejected", (_REJECTS,)),
+    STARTED: Layout("start stage passed", ()),
     DRY: Layout(
         "dry run",
-        (_SEQ, Field("rejects", Type.LIST, optional=True), _LOCK, _ROWS, _BLOCK),
+        (Field("rejects", Type.LIST, optional=True), _LOCK, _ROWS, _BLOCK),
     ),
     RECORDED: Layout(
         "drop copy recorded",
-        (_SEQ, _HELD, _LOCK, _ROWS, _BLOCK, Field("is blocked", Type.FLAG)),
+        (_HELD, _LOCK, _ROWS, _BLOCK, Field("is blocked", Type.FLAG)),
     ),
-    REPORTED: Layout("report applied", (_SEQ, _BLOCKS, Field("pnls", Type.LIST), _ROWS)),
+    REPORTED: Layout("report applied", (_BLOCKS, Field("pnls", Type.LIST), _ROWS)),
     ADJUSTED: Layout(
         "adjustments applied or refused",
         (
-            _SEQ,
             Field("failed index", Type.NUMBER, optional=True),
             _REJECTS,
             _ROWS,
             _BLOCKS,
         ),
     ),
-    ANSWER: Layout("answer of an administrative command", (_SEQ, Field("value", Type.VALUE))),
-    RAISED: Layout("raised", (_SEQ, *_FAILURE)),
-    FAILURES: Layout("some failed", (_SEQ, Field("places and failures", Type.LIST))),
-    ARMED: Layout(
-        "engine-wide block armed by the command whose reply follows",
-        (_SEQ, Field("causes", Type.LIST)),
-    ),
-    READY: Layout(
-        "worker is up", (_SEQ, Field("places of offered classes that it lacks", Type.LIST))
-    ),
-    REFUSED: Layout("worker could not start", (_SEQ, Field("text", Type.TEXT))),
+    ANSWER: Layout("answer of an administrative command", (Field("value", Type.VALUE),)),
+    RAISED: Layout("raised", _FAILURE),
+    FAILURES: Layout("some failed", (Field("places and failures", Type.LIST),)),
+    READY: Layout("worker is up", (Field("places of offered classes that it lacks", Type.LIST),)),
+    REFUSED: Layout("worker could not start", (Field("text", Type.TEXT),)),
 }
 
-_REJECTIONS: Final = frozenset({REJECTED, REJECTED_UNCOUNTED, RAISED})
+_REJECTIONS: Final = frozenset({REJECTED, RAISED})
 _EXECUTED: Final = _REJECTIONS | {ACCEPTED, RESERVED}
 _FINISHED: Final = frozenset({DONE, RAISED})
 _REPORTS: Final = frozenset({DONE, REPORTED, RAISED})
@@ -243,11 +224,9 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
     ADMINISTER: _ADMINISTERED,
     CONFIGURE: _ADMINISTERED,
     QUOTE: frozenset({DONE}),
-    ARM: frozenset({DONE}),
     HELLO: frozenset({READY, REFUSED}),
-    CLOSE: frozenset({DONE}),
 }
-"""The kinds of reply that each kind of command may have; ARMED may go before any of them."""
+"""The kinds of reply that each kind of command may have."""
 
 
 def conforms(message: tuple[object, ...], table: dict[int, Layout]) -> bool:

@@ -6,11 +6,13 @@ from typing import Final
 
 __all__ = [
     "ACCOUNT_TEXT_BYTES",
+    "BATCH_BYTES",
     "CREDITS",
     "FRAME_BYTES",
     "HANDLES_PER_COMMAND",
     "MARKET_BACKLOG",
     "NESTING",
+    "REPLY_BYTES",
     "ROWS_PER_FRAME",
     "START_BYTES",
 ]
@@ -20,6 +22,16 @@ FRAME_BYTES: Final = 16 * 1024 * 1024
 
 A plain order takes some 40 bytes, so full credits fit twenty times over. What is larger is a
 mistake or garbage, and must not make the other side reserve memory for it.
+"""
+
+BATCH_BYTES: Final = 15 * 1024 * 1024
+"""Messages of several calls that go into one frame: together they stay below its limit."""
+
+REPLY_BYTES: Final = 256 * 1024 * 1024
+"""Largest frame of replies, which answers exactly one frame of commands.
+
+Each reply is at most as large as a frame of commands. The replies to a batch that are larger
+together are those of policies that write books; what has no room raises FrameTooLarge.
 """
 
 START_BYTES: Final = 1024 * 1024 * 1024

@@ -61,11 +61,11 @@ def is_usual(reply: tuple[Any, ...]) -> bool:
     Spelt out: the hot path of all that changes anything. What is unusual of it, as a price that
     nobody has seen, is judged by the table. May raise what ``check_replies`` makes a WireError of.
     """
-    kind, number = reply[0], reply[1]
-    if not (type(kind) is type(number) is int and number >= 0):
+    kind = reply[0]
+    if type(kind) is not int:
         return False
     if kind == RESERVED:
-        _, _, held, lock, rows = reply
+        _, held, lock, rows = reply
         if held is not True and held is not False:
             return False
         if lock == () == rows:
@@ -77,10 +77,10 @@ def is_usual(reply: tuple[Any, ...]) -> bool:
             and _are_usual_outcomes(rows)
         )
     if kind == REPORTED:
-        _, _, blocks, pnls, rows = reply
+        _, blocks, pnls, rows = reply
         return blocks == () == pnls and type(rows) is tuple and _are_usual_outcomes(rows)
     if kind == REJECTED:
-        _, _, rows = reply
+        _, rows = reply
         if type(rows) is not tuple:
             return False
         for row in rows:
@@ -238,41 +238,33 @@ def _is_failure(row: object) -> bool:
     )
 
 
-def _are_causes(value: object) -> bool:
-    return type(value) is tuple and len(value) == _PAIR and all(map(_is_flag, value))
-
-
 _FAILURE: Final = (_is_text, _is_text, _is_packed, _is_text, _is_text)
 _are_rejects: Final = _all(_is_reject)
 _are_blocks: Final = _all(_is_block)
 _is_optional_block: Final = _optional(_is_block)
 
 _CHECKS: Final[dict[int, tuple[Callable[[object], bool], ...]]] = {
-    kinds.RESERVED: (_is_number, _is_flag, is_lock, _are_outcomes),
-    kinds.REJECTED: (_is_number, _are_rejects),
-    kinds.REJECTED_UNCOUNTED: (_is_number, _are_rejects),
-    kinds.STARTED: (_is_number,),
-    kinds.DRY: (_is_number, _optional(_are_rejects), is_lock, _are_outcomes, _is_optional_block),
+    kinds.RESERVED: (_is_flag, is_lock, _are_outcomes),
+    kinds.REJECTED: (_are_rejects,),
+    kinds.STARTED: (),
+    kinds.DRY: (_optional(_are_rejects), is_lock, _are_outcomes, _is_optional_block),
     kinds.RECORDED: (
-        _is_number,
         _is_flag,
         is_lock,
         _are_outcomes,
         _is_optional_block,
         _is_flag,
     ),
-    kinds.REPORTED: (_is_number, _are_blocks, _all(_is_pnl), _are_outcomes),
+    kinds.REPORTED: (_are_blocks, _all(_is_pnl), _are_outcomes),
     kinds.ADJUSTED: (
-        _is_number,
         _optional(_is_number),
         _are_rejects,
         _are_outcomes,
         _are_blocks,
     ),
-    kinds.ANSWER: (_is_number, _is_value),
-    kinds.RAISED: (_is_number, *_FAILURE),
-    kinds.FAILURES: (_is_number, _all(_is_failure)),
-    kinds.ARMED: (_is_number, _are_causes),
-    kinds.READY: (_is_number, _all(_is_number)),
-    kinds.REFUSED: (_is_number, _is_text),
+    kinds.ANSWER: (_is_value,),
+    kinds.RAISED: _FAILURE,
+    kinds.FAILURES: (_all(_is_failure),),
+    kinds.READY: (_all(_is_number),),
+    kinds.REFUSED: (_is_text,),
 }

@@ -77,14 +77,13 @@ def number(value: str | None) -> Decimal | None:
 # --- execution reports -------------------------------------------------------------------------
 
 
-def report_row(kind: int, report: ExecutionReport, now: int) -> Row:
+def report_row(kind: int, report: ExecutionReport) -> Row:
     """Return the command that applies a plain report; the groups that no built-in reads stay."""
     fill = report._fill_
     pnl, fee = report._pnl_, report._impact_fee_
     return (
         kind,
         report._account_,
-        now,
         report._underlying_,
         report._settlement_,
         report._side_,
@@ -112,7 +111,7 @@ def read_report(command: Row) -> ExecutionReport:
     Raises:
         WireError: the public API makes no such report.
     """
-    _, account, _, underlying, settlement, side, pnl, fee, fill = command
+    _, account, underlying, settlement, side, pnl, fee, fill = command
     if (pnl is None) is not (fee is None):
         raise malformed("a profit with a fee", command)
     return new_execution_report(

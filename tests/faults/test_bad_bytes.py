@@ -15,36 +15,53 @@ from fault_traces import eventually, is_alive
 from openpit.errors import OutcomeUnknown
 from openpit.pretrade.policies import build_order_validation
 from openpit.wire import kinds
-from openpit.wire.frames import frame, pack
-from openpit.wire.limits import FRAME_BYTES
+from openpit.wire.frames import Op, command_frame, pack, reply_frame
+from openpit.wire.limits import REPLY_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fault_hosts import Host
 
 
-def reply(*columns: Any) -> bytes:
-    """A well-formed frame with one reply. The command in hand has the number 1, after the start."""
-    return frame(1, pack(columns), 1)
+def answer(shard: int, body: bytes, first: int = 1, flags: int = 0) -> bytes:
+    """A frame that answers a command; the one in hand has the number 1, after the start."""
+    return reply_frame(command_frame(shard, Op.MESSAGES, first, 1, 0, b""), body, flags=flags)
 
 
-GARBAGE = {
-    "noise": b"\xff" * 64,
-    "oversized": (FRAME_BYTES + 1).to_bytes(4, "big"),
-    "empty": b"\0\0\0\0",
-    "no msgpack": b"\0\0\0\5hello",
-    "no array": b"\0\0\0\1\x07",
-    "cut inside": b"\0\0\0\4\xdd\0\0\0",
-    "another version": b"\0\0\0\5" + b"\xdd\0\0\0\0",
-    "a number that was not asked for": reply(kinds.DONE, 9, 1),
-    "an answer to more than was asked": reply(kinds.ACCEPTED, 1, 1000),
-    "an answer to less than nothing": reply(kinds.ACCEPTED, 1, -1),
-    "no kind of reply": reply(99, 1),
-    "the reply to another command": reply(kinds.ANSWER, 1, None),
-    "done, for an order": reply(kinds.DONE, 1, 1),
-    "columns missing": reply(kinds.RESERVED, 1, True),
-    "no number": reply(kinds.REJECTED),
-    "text for a number": reply(kinds.REJECTED, "1", ()),
-    "a failure without columns": reply(kinds.RAISED, 1),
+def reply(*columns: Any) -> Callable[[int], bytes]:
+    """A well-formed frame with one reply, of a shard that is still to be told."""
+    return lambda shard: answer(shard, pack([columns]))
+
+
+def spoilt(place: int) -> Callable[[int], bytes]:
+    """The right answer, but for one byte of its head."""
+
+    def made(shard: int) -> bytes:
+        right = bytearray(answer(shard, pack([(kinds.REJECTED, ())])))
+        right[place] ^= 0x80
+        return bytes(right)
+
+    return made
+
+
+GARBAGE: dict[str, Callable[[int], bytes]] = {
+    "noise": lambda _: b"\xff" * 64,
+    "oversized": lambda _: (REPLY_BYTES + 1).to_bytes(4, "big"),
+    "empty": lambda _: b"\0\0\0\0",
+    "just no head": lambda _: (36).to_bytes(4, "big") + bytes(36),
+    "no msgpack": lambda shard: answer(shard, b"\xc1"),
+    "cut inside": lambda shard: answer(shard, b"\x91\x92\x04"),
+    "another shard": lambda shard: answer(shard + 1, pack([(kinds.REJECTED, ())])),
+    "a number that was not asked for": spoilt(23),
+    "another count": spoilt(27),
+    "flags that there are not": spoilt(28),
+    "two replies to one command": lambda shard: answer(shard, pack([(kinds.REJECTED, ())] * 2)),
+    "an answer to more than was asked": reply(kinds.ACCEPTED, 1000),
+    "the reply to another command": reply(kinds.ANSWER, None),
+    "done, for an order": reply(kinds.DONE, 1),
+    "columns missing": reply(kinds.RESERVED, True),
+    "a failure without columns": reply(kinds.RAISED),
 }
 
 
@@ -53,7 +70,8 @@ def test_garbage_instead_of_a_reply(host: Host) -> None:
     host.build(Harmful(), shards=len(GARBAGE) + 1)
     pids = [host.pid(shard) for shard in range(len(GARBAGE))]
 
-    for shard, (name, garbage) in enumerate(GARBAGE.items()):
+    for shard, (name, made) in enumerate(GARBAGE.items()):
+        garbage = made(shard)
         ours = host.account_of(shard)
         since = time.monotonic()
         result = host.execute(ours, f"WRITE {garbage.hex()}")
@@ -91,11 +109,12 @@ def test_garbage_ends_every_call_in_flight(host: Host) -> None:
 
 
 def test_a_frame_cut_short_by_the_end_of_the_worker(host: Host) -> None:
-    cuts = [1, 3, 4, 10, 20]
+    cuts = [3, 4, 10, 40, 43]
     host.build(Harmful(), shards=len(cuts) + 1)
-    whole = reply(kinds.REJECTED, 1, ())
 
     for shard, cut in enumerate(cuts):
+        whole = reply(kinds.REJECTED, ())(shard)
+        assert cut < len(whole)
         since = time.monotonic()
         result = host.execute(host.account_of(shard), f"LAST {whole[:cut].hex()}")
 
@@ -119,10 +138,17 @@ def test_a_frame_that_never_ends_costs_the_timeout(host: Host) -> None:
 
 
 def test_garbage_instead_of_commands(host: Host, capfd: pytest.CaptureFixture[str]) -> None:
-    garbage = [b"\0\0\0\5hello", b"\xff" * 64, b"\0\0\0\0"]
+    garbage: list[Callable[[int], bytes]] = [
+        lambda _: (36).to_bytes(4, "big") + bytes(36),
+        lambda _: b"\xff" * 64,
+        lambda shard: command_frame(shard, Op.MESSAGES, 1, 1, 0, b"\x07"),
+        lambda shard: command_frame(shard + 1, Op.CLOSE, 1, 1, 0, b""),
+        lambda shard: command_frame(shard, 3, 1, 1, 0, b""),
+    ]
     host.build(build_order_validation(), shards=len(garbage) + 1)
 
-    for shard, command in enumerate(garbage):
+    for shard, made in enumerate(garbage):
+        command = made(shard)
         os.write(host.engine._driver._ports[shard].command_fd, command)
 
         denial = denial_of(host.execute(host.account_of(shard)))
@@ -148,7 +174,7 @@ def test_an_answer_that_is_none_leaves_administration_usable(host: Host, method:
     }[method]
     host.stop(0)
     # The shard answers the order, and then the call behind it, before it has seen that.
-    lie = reply(kinds.REJECTED, 1, ()) + frame(2, pack((kinds.STARTED, 2)), 1)
+    lie = answer(0, pack([(kinds.REJECTED, ())])) + answer(0, pack([(kinds.STARTED,)]), first=2)
     order = host.begin_execute(ours, f"WRITE {lie.hex()}")
     host.in_flight(0, 1)
     call = host.begin(lambda e: getattr(e.accounts(), method)(*arguments))

@@ -319,7 +319,7 @@ def order(
 
 
 def flat_order(row: tuple[Any, ...]) -> openpit.Order:
-    account, _, one, other, way, quantity, volume, price = row
+    account, one, other, way, quantity, volume, price = row
     return order(
         asset(one),
         asset(other),
@@ -368,7 +368,7 @@ def lock(rows: Any) -> Lock:
 
 
 def report(row: tuple[Any, ...]) -> openpit.ExecutionReport:
-    account, _, one, other, way, pnl, fee, fill = row
+    account, one, other, way, pnl, fee, fill = row
     need((pnl is None) == (fee is None))
     impact = None
     if pnl is not None:
@@ -412,16 +412,19 @@ def adjustments(packed: Any) -> list[openpit.AccountAdjustment]:
 def _adjustment(found: Any) -> openpit.AccountAdjustment:
     operation, change, bounds = rec(found, 30, 3)
     need(bounds is None)
-    name, average, pnl = rec(operation, 32, 3)
-    need(pnl is None)
-    average = figure(average)
+    of_balance = None
+    if operation is not None:
+        name, average, pnl = rec(operation, 32, 3)
+        need(pnl is None)
+        average = figure(average)
+        of_balance = openpit.AccountAdjustmentBalanceOperation(
+            asset=asset(name),  # type: ignore[arg-type]
+            average_entry_price=None if average is None else param.Price(average),
+        )
     changes = rec(change, 31, 3) if change is not None else (None, None, None)
     balance, held, incoming = (_change(one) for one in changes)
     return openpit.AccountAdjustment(
-        operation=openpit.AccountAdjustmentBalanceOperation(
-            asset=asset(name),  # type: ignore[arg-type]
-            average_entry_price=None if average is None else param.Price(average),
-        ),
+        operation=of_balance,
         amount=None
         if change is None
         else openpit.AccountAdjustmentAmount(balance=balance, held=held, incoming=incoming),

@@ -7,15 +7,17 @@ refuse with WireError before any call has ended, the shard is lost, and no check
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from random import Random
 from typing import Any
 
 import fuzz_reader as own
+import msgpack
 from flow import IN_SHARD_0, IN_SHARD_1, buy, report
 from fuzz_mutants import bent, broken
-from fuzz_reader import Refused, need
-from fuzz_shard import framed, is_incomplete, outcomes, read_outcomes, said, unframed
+from fuzz_reader import Refused, Unread, need
+from fuzz_shard import outcomes, read_outcomes, said
 from played import NOW, Bench
 
 from openpit.errors import OutcomeUnknown, WireError
@@ -25,12 +27,12 @@ from openpit.wire import kinds
 CODES = {code.value for code in RejectCode}
 
 # What a call is, and the kinds of reply that it can have.
-CHECKED = {kinds.ACCEPTED, kinds.RESERVED, kinds.REJECTED, kinds.REJECTED_UNCOUNTED}
+CHECKED = {kinds.ACCEPTED, kinds.RESERVED, kinds.REJECTED}
 CALLS: dict[str, set[int]] = {
     "execute": CHECKED,
-    "start": {kinds.STARTED, kinds.REJECTED, kinds.REJECTED_UNCOUNTED},
+    "start": {kinds.STARTED, kinds.REJECTED},
     "dry": {kinds.DRY},
-    "drop copy": {kinds.RECORDED, kinds.REJECTED, kinds.REJECTED_UNCOUNTED},
+    "drop copy": {kinds.RECORDED, kinds.REJECTED},
     "report": {kinds.DONE, kinds.REPORTED},
     "adjust": {kinds.ADJUSTED},
     "unblock": {kinds.DONE},
@@ -113,12 +115,11 @@ def flag(value: Any) -> None:
 
 def read(reply: Any, call: str) -> None:
     """Refused unless this is a whole reply, and one that the call can have."""
-    need(type(reply) is tuple and len(reply) > 1 and type(reply[0]) is int)
-    kind, seq, *columns = reply
-    own.integer(seq)
+    need(type(reply) is tuple and len(reply) > 0 and type(reply[0]) is int)
+    kind, *columns = reply
     need(kind in CALLS[call] or kind == kinds.RAISED)
     widths = {
-        kinds.RESERVED: 3, kinds.REJECTED: 1, kinds.REJECTED_UNCOUNTED: 1, kinds.STARTED: 0,
+        kinds.RESERVED: 3, kinds.REJECTED: 1, kinds.STARTED: 0,
         kinds.DRY: 4, kinds.RECORDED: 5, kinds.REPORTED: 3, kinds.ADJUSTED: 4, kinds.ANSWER: 1,
         kinds.RAISED: 5,
     }  # fmt: skip
@@ -127,7 +128,7 @@ def read(reply: Any, call: str) -> None:
         flag(columns[0])
         own.lock(columns[1])
         listed(columns[2], is_outcome)
-    elif kind in {kinds.REJECTED, kinds.REJECTED_UNCOUNTED}:
+    elif kind == kinds.REJECTED:
         listed(columns[0], is_reject)
     elif kind == kinds.DRY:
         if columns[0] is not None:
@@ -160,7 +161,61 @@ def read(reply: Any, call: str) -> None:
         need(state is None or type(state) is tuple)
 
 
+def answering(
+    frame: bytes, replies: list[Any], axes: list[tuple[int, int, int]] | None = None
+) -> bytes:
+    """The replies to a batch, as bytes: its name is repeated."""
+    body = b"".join(AXIS.pack(*axis) for axis in axes or ())
+    body += msgpack.packb(replies, use_bin_type=True)
+    return struct.pack(">I24sBIq", 37 + len(body), frame[4:28], 0, len(axes or ()), 0) + body
+
+
+def answers_in(data: bytes, frame: bytes, orders: int) -> tuple[list[Any], dict[int, int]]:
+    """The replies to a batch that bytes begin with, and how many of its orders did not count.
+
+    Refused if the bytes begin with none.
+    """
+    need(len(data) >= 41)
+    size, name, flags, axes, _ = struct.unpack(">I24sBIq", data[:41])
+    end = 4 + size
+    start = 41 + AXIS.size * axes
+    need(size >= 37 and end <= len(data))
+    need(end == len(data) or is_incomplete(data[end:]))
+    need(name == frame[4:28] and flags < 4)
+    need(start <= end)
+    uncounted = {axis: many for axis, _, many in AXIS.iter_unpack(data[41:start])}
+    need(len(uncounted) == axes and set(uncounted) <= {0, 1})
+    need(all(0 < many <= orders for many in uncounted.values()))
+    try:
+        found = msgpack.unpackb(data[start:end], use_list=False, object_hook=dict.__getitem__)
+    except Exception:  # noqa: BLE001 - msgpack has many
+        raise Refused from None
+    need(type(found) is tuple and len(found) > 0)
+    for reply in found:
+        need(type(reply) is tuple and len(reply) > 0)
+    if flags:
+        raise Unheld
+    return list(found), uncounted
+
+
+def is_incomplete(data: bytes) -> bool:
+    """Whether more may come that makes replies of this."""
+    if len(data) < 4:
+        return True
+    (size,) = struct.unpack(">I", data[:4])
+    return 37 <= size <= 256 * 1024 * 1024 and len(data) - 4 < size
+
+
+AXIS = struct.Struct(">Iqq")
+COUNTING = {"execute", "start", "drop copy"}
+
+
 # --- inputs --------------------------------------------------------------------------------------
+
+
+def fresh() -> Bench:
+    """A router that limits the broker's rate, and that of an asset."""
+    return Bench(rate=10**9, assets=True)
 
 
 class RouterFuzz:
@@ -169,7 +224,7 @@ class RouterFuzz:
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
         self.seen: Counter[str] = Counter()
-        self.bench = Bench()
+        self.bench = fresh()
 
     def run(self, inputs: int) -> Counter[str]:
         for _ in range(inputs):
@@ -184,33 +239,38 @@ class RouterFuzz:
             random.choice([*CALLS, "execute", "execute"])
             for _ in range(random.choice((1, 2, 3, 5)))
         ]
-        first = link.next_seq
-        calls = [self.begin(name) for name in names]
-        bench.sent(0)
-        data = self.input(first, names)
+        calls = [self.begin(client, name) for name in names]
+        frame = link.take()
+        data = self.input(frame, names)
         try:
-            replies = self.judged(data, first, names)
-        except Unheld:
+            replies, uncounted = self.judged(data, frame, names)
+        except (Unheld, Unread):
             self.seen["unread"] += 1
-            self.bench = Bench()
+            self.bench = fresh()
             return
         except Refused:
             self.refuse(data, calls, names)
             return
         self.seen["valid"] += 1
+        self.seen["uncounted"] += bool(uncounted)
+        before = self.counts()
         client.router.receive(link, data)
-        for name, call, reply in zip(names, calls, replies, strict=False):
+        after = [count - uncounted.get(axis, 0) for axis, count in enumerate(before)]
+        assert self.counts() == after
+        for name, call, reply in zip(names, calls, replies, strict=True):
             assert call.done, (name, reply)
             self.compare(name, call, reply)
-        left = len(names) - len(replies)
-        assert link.in_flight == left
-        assert not any(call.done for call in calls[len(replies) :])
+        assert link.in_flight == 0
         leaves = {kinds.RESERVED, kinds.RECORDED, kinds.STARTED}
-        if left or link.reader._pending or any(reply[0] in leaves for reply in replies):
-            self.bench = Bench()  # the next input has a router of its own
+        if link.reader._pending or any(reply[0] in leaves for reply in replies):
+            self.bench = fresh()  # the next input has a router of its own
 
-    def begin(self, name: str) -> Any:
-        client = self.bench.client
+    def counts(self) -> list[int]:
+        rates = self.bench.router.books.rates
+        assert rates is not None
+        return [rates.window(axis).count for axis in (0, 1)]
+
+    def begin(self, client: Any, name: str) -> Any:
         if name == "execute":
             return client.execute(NOW, buy(IN_SHARD_0))
         if name == "start":
@@ -227,34 +287,43 @@ class RouterFuzz:
             return client.administer(NOW, IN_SHARD_0, "unblock")
         return client.administer(NOW, IN_SHARD_0, "group_of")
 
-    def input(self, first: int, names: list[str]) -> bytes:
+    def input(self, frame: bytes, names: list[str]) -> bytes:
         random = self.random
-        replies = [self.reply(first + place, name) for place, name in enumerate(names)]
-        if random.random() < 0.15:
+        replies = [self.reply(name) for name in names]
+        if random.random() < 0.05:
             del replies[random.randrange(1, len(replies) + 1) :]
         way = random.random()
         if way < 0.3:
             place = random.randrange(len(replies))
             replies[place] = bent(random, replies[place])
         elif way < 0.4:
-            return broken(random, framed(first, replies))
-        return framed(first, replies)
+            return broken(random, answering(frame, replies, self.axes(names)))
+        return answering(frame, replies, self.axes(names))
 
-    def judged(self, data: bytes, first: int, names: list[str]) -> list[Any]:
-        """What each call is told by a frame, or Refused."""
+    def axes(self, names: list[str]) -> list[tuple[int, int, int]]:
+        """What the head says of orders that did not count, as a rule nothing."""
+        random = self.random
+        if random.random() < 0.9:
+            return []
+        orders = sum(name in COUNTING for name in names)
+        numbers = random.choice(((0,), (1,), (0, 1), (0, 1), (1, 0), (0, 0), (2,), (2**32 - 1,)))
+        many = random.choice((1, 1, 1, orders, orders, orders + 1, 0, -1, 2**62))
+        return [(number, random.choice((0, NOW, -(2**63))), many) for number in numbers]
+
+    def judged(
+        self, data: bytes, frame: bytes, names: list[str]
+    ) -> tuple[list[Any], dict[int, int]]:
+        """What each call is told by a frame, and how many did not count; or Refused."""
         told: list[Any] = []
-        for reply in unframed(data, None):
-            need(type(reply[0]) is int and len(reply) > 1)
-            own.integer(reply[1])
-            need(reply[1] == first + len(told))
-            if reply[0] == kinds.ARMED:
-                need(len(reply) == 3 and type(reply[2]) is tuple and len(reply[2]) == 2)
-                raise Unheld
+        orders = sum(name in COUNTING for name in names)
+        replies, uncounted = answers_in(data, frame, orders)
+        for reply in replies:
+            need(type(reply[0]) is int)
             count = 1
             is_run = reply[0] in {kinds.ACCEPTED, kinds.DONE}
             if is_run:
-                need(len(reply) == 3)
-                count = own.integer(reply[2], 1)
+                need(len(reply) == 2)
+                count = own.integer(reply[1], 1)
             need(len(told) + count <= len(names))
             for name in names[len(told) : len(told) + count]:
                 if is_run:
@@ -262,7 +331,8 @@ class RouterFuzz:
                 else:
                     read(reply, name)
                 told.append(reply)
-        return told
+        need(len(told) == len(names))
+        return told, uncounted
 
     def refuse(self, data: bytes, calls: list[Any], names: list[str]) -> None:
         client, link = self.bench.client, self.bench.router.links[0]
@@ -280,9 +350,9 @@ class RouterFuzz:
             assert not any(call.done for call in calls), data
             self.seen["incomplete"] += 1
         assert not other.done
-        self.bench.reply(1, (kinds.ACCEPTED, client.router.links[1].answered, 1))
+        self.bench.reply(1, (kinds.ACCEPTED, 1))
         assert other.result().ok
-        self.bench = Bench()
+        self.bench = fresh()
 
     def ended_unanswered(self, name: str, call: Any) -> None:
         assert call.done
@@ -301,30 +371,30 @@ class RouterFuzz:
             return
         result = call.result()
         if name in {"execute", "start", "drop copy"}:
-            is_passed = kind not in {kinds.REJECTED, kinds.REJECTED_UNCOUNTED}
+            is_passed = kind != kinds.REJECTED
             assert result.ok is is_passed
             if not is_passed:
-                assert said(result.rejects) == [row[:5] for row in reply[2]]
+                assert said(result.rejects) == [row[:5] for row in reply[1]]
         if kind == kinds.RESERVED:
             kept = result.reservation
-            assert kept.lock == own.lock(reply[3])
-            same(kept.account_adjustments, reply[4])
+            assert kept.lock == own.lock(reply[2])
+            same(kept.account_adjustments, reply[3])
         elif kind == kinds.RECORDED:
-            assert result.operation.lock == own.lock(reply[3])
-            same(result.operation.account_adjustments, reply[4])
-            assert result.operation.is_account_blocked is reply[6]
+            assert result.operation.lock == own.lock(reply[2])
+            same(result.operation.account_adjustments, reply[3])
+            assert result.operation.is_account_blocked is reply[5]
         elif kind == kinds.DRY:
-            assert said(result.rejects) == [row[:5] for row in reply[2] or ()]
-            same(result.account_adjustments, reply[4])
+            assert said(result.rejects) == [row[:5] for row in reply[1] or ()]
+            same(result.account_adjustments, reply[3])
         elif kind == kinds.REPORTED:
-            assert [block.code for block in result.account_blocks] == [row[1] for row in reply[2]]
-            same(result.account_adjustments, reply[4])
+            assert [block.code for block in result.account_blocks] == [row[1] for row in reply[1]]
+            same(result.account_adjustments, reply[3])
         elif kind == kinds.ADJUSTED:
-            assert result.failed_index == reply[2]
-            assert said(result.rejects) == [row[:5] for row in reply[3]]
-            same(result.outcomes, reply[4])
+            assert result.failed_index == reply[1]
+            assert said(result.rejects) == [row[:5] for row in reply[2]]
+            same(result.outcomes, reply[3])
         elif kind == kinds.ANSWER:
-            assert result == own.value(reply[2])
+            assert result == own.value(reply[1])
 
     # --- replies that a shard could send -------------------------------------------------------
 
@@ -355,31 +425,31 @@ class RouterFuzz:
     def block(self) -> Any:
         return self.random.choice((None, ("P", "AccountBlocked", "why", "figures", 0)))
 
-    def reply(self, seq: int, name: str) -> Any:
+    def reply(self, name: str) -> Any:
         random = self.random
         kind = random.choice(sorted(CALLS[name]))
         if random.random() < 0.05:
-            return (kinds.RAISED, seq, "builtins", "KeyError", (1, (1, "x"), None), "'x'", "trace")
+            return (kinds.RAISED, "builtins", "KeyError", (1, (1, "x"), None), "'x'", "trace")
         if kind in {kinds.ACCEPTED, kinds.DONE}:
-            return (kind, seq, 1)
+            return (kind, 1)
         if kind == kinds.RESERVED:
-            return (kind, seq, random.random() < 0.5, self.lock(), self.rows())
-        if kind in {kinds.REJECTED, kinds.REJECTED_UNCOUNTED}:
-            return (kind, seq, self.rejects())
+            return (kind, random.random() < 0.5, self.lock(), self.rows())
+        if kind == kinds.REJECTED:
+            return (kind, self.rejects())
         if kind == kinds.STARTED:
-            return (kind, seq)
+            return (kind,)
         if kind == kinds.DRY:
             rejects = random.choice((None, self.rejects()))
-            return (kind, seq, rejects, self.lock(), self.rows(), self.block())
+            return (kind, rejects, self.lock(), self.rows(), self.block())
         if kind == kinds.RECORDED:
-            return (kind, seq, True, self.lock(), self.rows(), self.block(), random.random() < 0.5)
+            return (kind, True, self.lock(), self.rows(), self.block(), random.random() < 0.5)
         if kind == kinds.REPORTED:
             block = self.block()
             pnl = (0, IN_SHARD_0, "-1.50", "2", None)
-            return (kind, seq, () if block is None else (block,), (pnl,), self.rows())
+            return (kind, () if block is None else (block,), (pnl,), self.rows())
         if kind == kinds.ADJUSTED:
-            return (kind, seq, None, self.rejects(), self.rows(), ())
-        return (kind, seq, random.choice((1, 7, 2**32 - 1)))
+            return (kind, None, self.rejects(), self.rows(), ())
+        return (kind, random.choice((1, 7, 2**32 - 1)))
 
 
 class Unheld(Refused):

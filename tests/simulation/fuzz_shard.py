@@ -1,28 +1,35 @@
 """The shard's core under hundreds of thousands of commands that may be none.
 
-Each input is a frame. The test's own reader says whether a router could have sent it. If so, an
-ordinary engine is asked the same through the public API, and the replies have to say what that
-answered; if not, the shard has to refuse with WireError, and go on from where it was.
+Each input is a frame, head and body. The test's own reader says whether a router could have sent
+it. If so, an ordinary engine is asked the same through the public API, and the replies have to say
+what that answered; if not, the shard has to refuse with WireError, and go on from where it was.
 """
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
+from datetime import timedelta
 from random import Random
 from typing import Any
 
 import fuzz_reader as own
-import msgpack
+from fuzz_frames import ARM, CLOSE, answered, framed, is_incomplete, misheaded, unframed
 from fuzz_mutants import bent, broken
 from fuzz_reader import Refused, Unread, need
 
 import openpit
 from openpit import param
 from openpit.errors import WireError
-from openpit.pretrade.policies import build_order_validation, build_spot_funds
+from openpit.pretrade.policies import (
+    RateLimit,
+    RateLimitAssetBarrier,
+    RateLimitBrokerBarrier,
+    build_order_validation,
+    build_rate_limit,
+    build_spot_funds,
+)
 from openpit.shards.copying import dump_policies
-from openpit.shards.setup import start_shard
+from openpit.shards.setup import read_hello, start_shard
 from openpit.wire.frames import FrameReader
 
 OURS = [number for number in range(1, 60) if own.shard_of(number) == 0][:5]
@@ -30,46 +37,44 @@ THEIRS = [number for number in range(1, 60) if own.shard_of(number) == 1][:5]
 ASSETS = ("USD", "AAPL", "EUR", "ß", "a b")
 LIFE = 200  # inputs of one shard and its engine, before both start anew
 WIDTHS = {
-    1: 9, 2: 11, 3: 6, 4: 6, 5: 6, 6: 6, 7: 6, 8: 4, 9: 4, 10: 4, 11: 4, 12: 4, 13: 4, 14: 9, 16: 4,
-    17: 5,
+    1: 8, 2: 10, 3: 5, 4: 5, 5: 5, 6: 5, 7: 5, 8: 3, 9: 3, 10: 3, 11: 3, 12: 3, 13: 3, 14: 8, 16: 3,
+    17: 4,
 }  # fmt: skip
-UNREAD = {15: 4, 18: 5, 19: 5, 20: 4, 22: 3}  # of these another test knows what is right
+UNREAD = {15: 3, 18: 4, 19: 4}  # of these another test knows what is right
 
+USD = 1  # the number of the asset's axis
 EXECUTE, COUNTED, WHOLE, START, DRY_START, DRY, DROP_COPY = 1, 2, 3, 4, 5, 6, 7
 REQUEST, COMMIT, ROLLBACK, COMMIT_MANY, ROLLBACK_MANY, DROP = 8, 9, 10, 11, 12, 13
 REPORT, ADJUST, ADMINISTER = 14, 16, 17
-ARMED = 14  # among the replies
+RANKED = {COUNTED, WHOLE, START, DROP_COPY}
 
 
-def framed(first: int, messages: list[Any]) -> bytes:
-    body = msgpack.packb([1, first, *messages], use_bin_type=True)
-    return struct.pack(">I", len(body)) + body
+def rates() -> Any:
+    """Rates that are never reached: of the broker, and of the asset USD."""
+    limit = RateLimit(2**64 - 1, timedelta(days=365))
+    axes = build_rate_limit().broker_barrier(RateLimitBrokerBarrier(limit))
+    return axes.asset_barriers(RateLimitAssetBarrier(limit, "USD"))
 
 
-def unframed(data: bytes, first: int | None) -> list[Any]:
-    """The messages of the whole frame that bytes begin with; Refused if they begin with none."""
-    need(len(data) >= 4)
-    end = 4 + struct.unpack(">I", data[:4])[0]
-    need(end <= len(data))
-    need(end == len(data) or is_incomplete(data[end:]))
-    try:
-        found = msgpack.unpackb(data[4:end], use_list=False, object_hook=dict.__getitem__)
-    except Exception:  # noqa: BLE001 - msgpack has many
-        raise Refused from None
-    need(type(found) is tuple and len(found) >= 2)
-    need(type(found[0]) is int and found[0] == 1)
-    need(type(found[1]) is int and first in {found[1], None})
-    for message in found[2:]:
-        need(type(message) is tuple and message)
-    return list(found[2:])
-
-
-def is_incomplete(data: bytes) -> bool:
-    """Whether more may come that makes a frame of this."""
-    if len(data) < 4:
-        return True
-    (size,) = struct.unpack(">I", data[:4])
-    return len(data) - 4 < size <= 16 * 1024 * 1024
+def check_ranks(batch: Any) -> None:
+    """Refused unless the orders' ranks fit the batch's head, and rise."""
+    need(set(batch.axes) <= {0, USD})
+    last = {0: 0, USD: 0}
+    for command in batch.messages:
+        kind = command[0]
+        if kind not in RANKED | {DRY_START, DRY}:
+            continue
+        for axis, rank in zip((0, USD), command[-2:], strict=True):
+            if not rank:
+                continue
+            need(axis in batch.axes and 0 < rank + batch.axes[axis] < 2**64)
+            if axis == USD and kind == COUNTED:
+                need(command[3] == "USD")
+            elif axis == USD:
+                need(own.order_value(*command[2:0:-1]).operation.settlement_asset == "USD")
+            if kind in RANKED:
+                need(rank > last[axis])
+                last[axis] = rank
 
 
 class Engine:
@@ -80,6 +85,7 @@ class Engine:
             openpit.Engine.builder()
             .clock(lambda: 1_000)
             .no_sync()
+            .builtin(rates())
             .builtin(build_order_validation())
             .builtin(build_spot_funds())
             .pre_trade(policy=own.Noted())
@@ -87,23 +93,26 @@ class Engine:
         )
         self.held: dict[int, Any] = {}
 
+    def is_blocked(self, account: int | None) -> bool:
+        """Whether a block stops an order before any policy sees it."""
+        return self.engine._core.registry.check(account) is not None
+
     def does(self, seq: int, command: Any) -> Any:
         """The reading of one command, as something to be done later: what that answers."""
         if type(command[0]) is int and UNREAD.get(command[0]) == len(command):
             raise Unread
         need(type(command[0]) is int and WIDTHS.get(command[0]) == len(command))
-        kind, account, now = command[:3]
+        kind, account = command[:2]
         own.owned(account)
-        own.integer(now, -(2**63))
         engine = self.engine
         if kind in {EXECUTE, COUNTED}:
-            order = own.flat_order(command[1:9])
-            for count in command[9:]:
+            order = own.flat_order(command[1:8])
+            for count in command[8:]:
                 own.integer(count)
             return lambda: self.executed(seq, engine.execute_pre_trade(order))
         if kind in {WHOLE, START, DRY_START, DRY, DROP_COPY}:
-            order = own.order_value(command[3], account)
-            for count in command[4:]:
+            order = own.order_value(command[2], account)
+            for count in command[3:]:
                 own.integer(count)
             if kind == WHOLE:
                 return lambda: self.executed(seq, engine.execute_pre_trade(order))
@@ -115,14 +124,14 @@ class Engine:
                 return lambda: self.recorded(seq, engine.apply_drop_copy(order))
             return lambda: self.dry(engine.execute_pre_trade_dry_run(order))
         if kind == REQUEST:
-            handle = own.integer(command[3])
+            handle = own.integer(command[2])
             return lambda: self.requested(seq, handle)
         if kind in {COMMIT, ROLLBACK}:
-            handle = own.integer(command[3])
+            handle = own.integer(command[2])
             return lambda: self.finished(handle, commit=kind == COMMIT)
         if kind in {COMMIT_MANY, ROLLBACK_MANY, DROP}:
-            need(type(command[3]) is tuple)
-            handles = [own.integer(handle) for handle in command[3]]
+            need(type(command[2]) is tuple)
+            handles = [own.integer(handle) for handle in command[2]]
             if kind == DROP:
                 return lambda: self.dropped(handles)
             return lambda: self.finished_many(handles, commit=kind == COMMIT_MANY)
@@ -131,10 +140,10 @@ class Engine:
             return lambda: self.reported(engine.apply_execution_report(report))
         if kind == ADJUST:
             need(account is not None)
-            changes = own.adjustments(command[3])
+            changes = own.adjustments(command[2])
             who = param.AccountId.from_int(account)
             return lambda: self.adjusted(engine.apply_account_adjustment(who, changes))
-        return self.administered(account, command[3], own.value(command[4]))
+        return self.administered(account, command[2], own.value(command[3]))
 
     def administered(self, account: Any, method: Any, arguments: Any) -> Any:
         accounts = self.engine.accounts()
@@ -291,30 +300,30 @@ def read_reply(reply: Any) -> Any:
     """What a reply says, in the words of the engine's answers."""
     kind = reply[0]
     if kind == 3:
-        return "accepted", own.lock(reply[3]), read_outcomes(reply[4])
-    if kind in {4, 5}:
-        return "rejected", [row[:5] for row in reply[2]]
-    if kind == 6:
+        return "accepted", own.lock(reply[2]), read_outcomes(reply[3])
+    if kind == 4:
+        return "rejected", [row[:5] for row in reply[1]]
+    if kind == 5:
         return ("started",)
-    if kind == 7:
+    if kind == 6:
         return (
             "dry",
-            [row[:5] for row in reply[2] or ()],
-            own.lock(reply[3]),
-            read_outcomes(reply[4]),
+            [row[:5] for row in reply[1] or ()],
+            own.lock(reply[2]),
+            read_outcomes(reply[3]),
         )
+    if kind == 7:
+        return "recorded", own.lock(reply[2]), read_outcomes(reply[3]), reply[5]
     if kind == 8:
-        return "recorded", own.lock(reply[3]), read_outcomes(reply[4]), reply[6]
+        return "reported", len(reply[1]), read_outcomes(reply[3])
     if kind == 9:
-        return "reported", len(reply[2]), read_outcomes(reply[4])
-    if kind == 10:
-        return "adjusted", reply[2], [row[:5] for row in reply[3]], read_outcomes(reply[4])
+        return "adjusted", reply[1], [row[:5] for row in reply[2]], read_outcomes(reply[3])
+    if kind == 11:
+        return "raised", reply[2]
     if kind == 12:
-        return "raised", reply[3]
-    if kind == 13:
-        return "failures", [row[0] for row in reply[2]]
-    assert kind == 11, reply
-    return "done", reply[2]
+        return "failures", [row[0] for row in reply[1]]
+    assert kind == 10, reply
+    return "done", reply[1]
 
 
 ALIKE = {
@@ -333,11 +342,12 @@ class ShardFuzz:
 
     def fresh(self) -> None:
         builder = openpit.Engine.builder().account_sync()
-        ready = builder.builtin(build_order_validation()).builtin(build_spot_funds())
+        ready = builder.builtin(rates()).builtin(build_order_validation())
+        ready = ready.builtin(build_spot_funds())
         ready.pre_trade(policy=own.Noted())
         payload, _, _ = dump_policies(ready._policies)
-        hello = (21, None, 0, 0, own.SHARDS, payload)
-        self.shard, _ = start_shard(hello, FrameReader())
+        hello = framed(0, [(20, own.SHARDS, payload)])
+        self.shard, _ = start_shard(read_hello(hello), FrameReader())
         self.engine = Engine()
         self.next = 1
 
@@ -351,24 +361,52 @@ class ShardFuzz:
 
     def input(self) -> bytes:
         random = self.random
-        commands = [self.command() for _ in range(random.choice((1, 1, 2, 4)))]
+        commands, axes = self.ranked([self.command() for _ in range(random.choice((1, 1, 2, 4)))])
+        if not any(command[0] in RANKED for command in commands) or random.random() < 0.05:
+            axes = random.choice(([], axes, axes[:1], axes[1:]))
         way = random.random()
-        if way < 0.25:
+        times = None
+        if random.random() < 0.2:
+            times = [random.randrange(-(10**6), 10**6) for _ in commands]
+        if way < 0.2:
             place = random.randrange(len(commands))
             commands[place] = bent(random, commands[place])
-        elif way < 0.35:
-            return broken(random, framed(self.next, commands))
-        elif way < 0.37:
-            return framed(self.next + random.choice((-1, 1, 2**40)), commands)
-        return framed(self.next, commands)
+        elif way < 0.28:
+            return broken(random, framed(self.next, commands, times, axes))
+        elif way < 0.3:
+            return framed(self.next + random.choice((-1, 1, 2**40)), commands, times, axes)
+        elif way < 0.4:
+            return misheaded(random, self.next, commands)
+        elif way < 0.42:
+            op, flags = random.choice(((ARM, 1), (ARM, 2), (ARM, 3), (CLOSE, 0)))
+            return framed(self.next, [], op=op, flags=flags, count=1, body=b"")
+        return framed(self.next, commands, times, axes)
+
+    def ranked(self, commands: list[Any]) -> tuple[list[Any], list[tuple[int, int, int]]]:
+        """The commands with ranks that rise, and what the head says of their axes."""
+        random = self.random
+        rank, asset_rank = random.choice((0, 5, 2**40)), random.choice((0, 7, 2**62))
+        axes = [(0, 0, random.choice((-rank, 0, 3))), (USD, 5, random.choice((-asset_rank, 1)))]
+        listed = []
+        for command in commands:
+            if command[0] in RANKED | {DRY_START, DRY}:
+                rank += 1
+                settlement = command[3] if command[0] == COUNTED else command[2][-9]
+                has_asset = settlement == "USD" and random.random() < 0.8
+                asset_rank += has_asset
+                ranks = (rank if random.random() < 0.9 else 0, asset_rank if has_asset else 0)
+                command = (*command[:-2], *ranks)  # noqa: PLW2901 - the same one, ranked
+            listed.append(command)
+        return listed, axes
 
     def check(self, data: bytes) -> None:
         try:
-            commands = unframed(data, self.next)
+            batch = unframed(data, self.next)
             acts = [
                 self.engine.does(self.next + place, command)
-                for place, command in enumerate(commands)
+                for place, command in enumerate(batch.messages)
             ]
+            check_ranks(batch)
         except Unread:
             self.seen["unread"] += 1
             return
@@ -376,26 +414,65 @@ class ShardFuzz:
             self.refuse(data)
             return
         self.seen["valid"] += 1
-        expected = [act() for act in acts]
-        replies = self.shard.receive(data)
+        self.seen["times"] += len(set(batch.times)) > 1
+        expected = []
+        uncounted: dict[int, tuple[int, int]] = {}
+        counted: dict[int, int] = {}  # the first, by axis
+        for act, command, now in zip(acts, batch.messages, batch.times, strict=False):
+            is_blocked = command[0] in RANKED and self.engine.is_blocked(command[1])
+            is_missed = is_blocked and command[0] != DROP_COPY
+            for axis, rank in zip((0, USD), command[-2:], strict=False):
+                if command[0] not in RANKED or not rank:
+                    continue
+                if is_missed:
+                    uncounted[axis] = (0, uncounted.get(axis, (0, 0))[1] + 1)
+                else:
+                    counted.setdefault(axis, now)
+            expected.append(act())
+        flags, told_uncounted, replies = answered(self.shard.receive(data), data)
+        uncounted = {axis: (counted.get(axis, 0), many) for axis, (_, many) in uncounted.items()}
+        assert told_uncounted == uncounted
+        self.seen["uncounted"] += bool(uncounted)
+        self.seen["ranked"] += bool(batch.axes) and bool(counted or uncounted)
         self.shard._reader = FrameReader()  # a frame may be cut off behind this one
-        answered = unframed(replies, self.next) if replies else []
+        assert self.shard.engine.clock() == batch.times[-1]
+        if batch.op:
+            assert (flags, replies) == (0, ())
+            self.own_word(batch.op, batch.flags)
+            return
         found: list[Any] = []
-        for reply in answered:
-            assert reply[1] == self.next + len(found), (commands, answered)
-            if reply[0] == ARMED:
-                continue  # the orders to come show it
+        for reply in replies:
             found += (
-                [ALIKE["run", reply[0]]] * reply[2] if reply[0] in {1, 2} else [read_reply(reply)]
+                [ALIKE["run", reply[0]]] * reply[1] if reply[0] in {1, 2} else [read_reply(reply)]
             )
-        self.next += len(commands)
-        assert len(found) == len(expected), (commands, answered)
-        for command, one, other in zip(commands, found, expected, strict=True):
+        self.next += len(batch.messages)
+        assert len(found) == len(expected), (batch, replies)
+        for command, one, other in zip(batch.messages, found, expected, strict=True):
             told = one
             if one == ("done", None) and other[0] == "reported":
                 told = ("reported", 0, [])
             assert told == other, (command, told, other)
             self.seen[str(one[0])] += 1
+
+    def own_word(self, op: int, causes: int) -> None:
+        """What the router said of its own accord has been done, and is undone for what follows."""
+        if op == CLOSE:
+            self.seen["closed"] += 1
+            assert self.shard.closed
+            assert not self.shard.open_handles
+            self.fresh()
+            self.check(framed(self.next, [self.deposit(account) for account in OURS]))
+            return
+        assert op == ARM
+        self.seen["armed"] += 1
+        self.next += 1
+        registry = self.engine.engine._core.registry
+        if causes & 1:
+            registry.arm_finalizer_failure()
+        if causes & 2:
+            registry.arm_unattributed_report()
+        order = (EXECUTE, *self.flat(OURS[0]))
+        self.check(framed(self.next, [order, (ADMINISTER, None, "unblock_all", (1,)), order]))
 
     def refuse(self, data: bytes) -> None:
         shard = self.shard
@@ -429,7 +506,7 @@ class ShardFuzz:
             (6, 30, (6, 32, asset, None, None), (6, 31, change, None, None), None)
             for asset in ASSETS
         ]
-        return (ADJUST, account, 1_000, (0, *listed))
+        return (ADJUST, account, (0, *listed))
 
     def figure(self) -> str:
         random = self.random
@@ -448,7 +525,6 @@ class ShardFuzz:
         is_volume = random.random() < 0.2
         return (
             account,
-            random.randrange(10**6),
             random.choice(ASSETS),
             random.choice(ASSETS),
             random.choice(("BUY", "SELL")),
@@ -492,7 +568,7 @@ class ShardFuzz:
         if way < 8:
             return (COUNTED, *self.flat(account), random.randrange(9), random.randrange(9))
         if way < 11:
-            _, now, one, other, side, quantity, volume, price = self.flat(account)
+            _, one, other, side, quantity, volume, price = self.flat(account)
 
             def tagged(text: Any) -> Any:
                 return None if text is None else (3, text)
@@ -514,18 +590,16 @@ class ShardFuzz:
             return (
                 random.choice((WHOLE, START, DRY_START, DRY, DROP_COPY)),
                 account,
-                now,
                 value,
                 0,
                 0,
             )
         if way < 14:
-            return (random.choice((REQUEST, COMMIT, ROLLBACK)), account, 5, recent)
+            return (random.choice((REQUEST, COMMIT, ROLLBACK)), account, recent)
         if way == 14:
             return (
                 random.choice((COMMIT_MANY, ROLLBACK_MANY, DROP)),
                 None,
-                5,
                 (recent, recent + 1),
             )
         if way == 15:
@@ -536,8 +610,8 @@ class ShardFuzz:
                 (None, (price, self.figure(), None, None, self.figure(), False, ((0, price),)))
             )
             money = random.choice(((None, None), (self.signed(), self.signed())))
-            _, now, one, other, side, *_ = self.flat(account)
-            return (REPORT, account, now, one, other, side, *money, fill)
+            _, one, other, side, *_ = self.flat(account)
+            return (REPORT, account, one, other, side, *money, fill)
         method, *arguments = random.choice(
             (
                 ("unblock_all",),
@@ -548,4 +622,4 @@ class ShardFuzz:
                 ("set_currency", account, "USD"),
             )
         )
-        return (ADMINISTER, None, 5, method, (1, *arguments))
+        return (ADMINISTER, None, method, (1, *arguments))

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -25,18 +26,21 @@ from openpit.errors import (
     ShardOverloaded,
     ShardStalled,
 )
-from openpit.pretrade.policies.rate_limit import FixedWindows, RateLimitPolicy
 from openpit.router.lifecycle import ShardState
 from openpit.router.own_commands import Drop, Unattended
-from openpit.router.procedures import Ask
+from openpit.router.procedures import Arm, Ask
+from openpit.router.rates import BROKER, BroadRates
 from openpit.wire import kinds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from callers import Caller, Held
     from simulator import Simulation
     from stations import Shard
 
     from openpit.router.link import Entry, ShardLink
+    from openpit.router.rates import Counted, Counting
 
 __all__ = ["Observer"]
 
@@ -53,30 +57,25 @@ _CHECKS = frozenset(
     }
 )
 _ACCEPTING = frozenset({kinds.ACCEPTED, kinds.RESERVED, kinds.STARTED, kinds.RECORDED, kinds.DRY})
-_REJECTING = frozenset({kinds.REJECTED, kinds.REJECTED_UNCOUNTED, kinds.DRY})
+_REJECTING = frozenset({kinds.REJECTED, kinds.DRY})
 _COUNTED = _CHECKS - {kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN, kinds.EXECUTE_REQUEST}
 _LISTING = frozenset({kinds.COMMIT_MANY, kinds.ROLLBACK_MANY})
 _OVER = frozenset({ShardState.DOWN, ShardState.CLOSED})
 
 
-class ObservedWindows(FixedWindows):
-    """The router's windows, with a list of all attempts: when, the count, the window's start."""
+class ObservedRates(BroadRates):
+    """The router's counters, with the number of orders that were ever counted for the broker."""
 
-    __slots__ = ("attempts",)
+    __slots__ = ("orders",)
 
     def __init__(self, settings: Any, now: int) -> None:
         super().__init__(settings, now)
-        self.attempts: list[tuple[int, int, int]] = []
+        self.orders = 0
 
-    def count(self, settlement: str | None, now: int) -> tuple[int, int]:
-        counts = super().count(settlement, now)
-        self.attempts.append((now, counts[0], self.broker.start))
-        return counts
-
-    def count_broker(self, now: int) -> int:
-        count = super().count_broker(now)
-        self.attempts.append((now, count, self.broker.start))
-        return count
+    def stamp(self, counting: Iterable[Counting]) -> tuple[Counted, ...]:
+        counted = super().stamp(counting)
+        self.orders += sum(count for axis, _, _, count, *_ in counted if axis == BROKER)
+        return counted
 
 
 class Observer:
@@ -102,19 +101,19 @@ class Observer:
         # When each shard was stalled, as events from and to.
         self._stalls: list[list[tuple[int, int]]] = [[] for _ in simulation.shards]
         self._close_expired = False  # then the workers are ended with what they have open
-        self._observe_rates(simulation.now)
+        self._observe_rates()
 
-    def _observe_rates(self, now: int) -> None:
-        self.windows: ObservedWindows | None = None
-        rates = self._client.encoder.rates
-        if rates is not None:
-            policy = rates.policy
-            assert isinstance(policy, RateLimitPolicy)
-            real = policy.windows
-            assert isinstance(real, FixedWindows)
-            self.windows = ObservedWindows(policy._settings, now)
-            self.windows.broker, self.windows._assets = real.broker, real._assets
-            policy.windows = self.windows
+    def _observe_rates(self) -> None:
+        self.rates: ObservedRates | None = None
+        ranks = self._client.encoder.ranks
+        if ranks is not None:
+            policy = ranks.policy
+            observed = self.rates = ObservedRates(policy.settings, 0)
+            observed._axes = ranks.rates._axes
+            self._first_window = observed.window(BROKER).began
+            observed.numbers = ranks.rates.numbers  # type: ignore[misc]  # in place of the real one
+            ranks.rates = policy.windows = observed  # type: ignore[misc]
+            self._router.books.rates = self._router._rates = observed  # type: ignore[misc]
 
     # --- callers ---------------------------------------------------------------------------------
 
@@ -290,7 +289,8 @@ class Observer:
         start = self._commands_checked[number]
         for seq in range(start, len(shard.seen)):
             command = shard.seen[seq]
-            kind, account, time = command[:3]
+            kind, account = command[:2]
+            time = shard.times[seq]
             if account is not None:
                 assert self._router.link_of(account).number == number, (
                     "a command at another's shard"
@@ -304,7 +304,7 @@ class Observer:
                     assert time > last, "orders of a batch in another order"
                     self._last[account, caller] = time
             elif kind in _LISTING:
-                for handle in command[3]:
+                for handle in command[2]:
                     assert handle in self._account_of[number]
         self._commands_checked[number] = len(shard.seen)
 
@@ -313,13 +313,17 @@ class Observer:
         kept = shard.open_handles
         for handle in kept:
             # A reply that has not arrived yet, or is held back until all shards know of a block.
-            assert handle in state or handle >= link.answered or self._router._wide_in_flight(), (
+            assert handle in state or handle >= link.answered or self._is_arming(), (
                 f"shard {shard.number} keeps {handle}, which nobody stands for"
             )
         for handle, where in list(state.items()):
             if handle not in kept:
                 assert where != "open", f"a proxy stands for {handle}, which is no more"
                 del state[handle]
+
+    def _is_arming(self) -> bool:
+        """Whether replies may be held back until all shards know of an engine-wide block."""
+        return any(isinstance(entry, Arm) for link in self._router.links for entry in link.pending)
 
     # --- at rest ---------------------------------------------------------------------------------
 
@@ -368,46 +372,34 @@ class Observer:
                 assert shard.stub.core is not None
                 assert shard.stub.core.closed
                 assert not shard.open_handles, "closed with something open"
-        if self.windows is not None and not self._retuned:
-            self._check_rates(self.windows.attempts)
+        if self.rates is not None and not self._retuned:
+            self._check_rates(self.rates)
 
-    def _check_rates(self, attempts: list[tuple[int, int, int]]) -> None:
-        assert self.windows is not None
-        rate = self.windows._settings.broker
-        assert rate is not None
-        evaluated = self._evaluated()
-        passed = 0
-        first: int | None = None  # evaluated in this window
-        is_first_window = True
-        for time, count, start in attempts:
-            if start == time:
-                if first is not None and not is_first_window:
-                    assert time - first >= rate.window, "a window began too early"
-                passed, first, is_first_window = 0, None, False
-            if time in evaluated:
+    def _check_rates(self, rates: ObservedRates) -> None:
+        policy = self._client.encoder.ranks.policy  # type: ignore[union-attr]  # there are rates
+        limit = policy.settings.broker
+        assert limit is not None
+        counted = self._simulation.register.counted
+        # Of each window, by the time that its opener had: the orders that came to the policy.
+        windows: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        attempts = 0
+        for shard in self._shards:
+            for seq, command in enumerate(shard.seen):
+                if command[0] in _COUNTED and command[-2]:
+                    attempts += 1
+                    began, offset = shard.counting[seq][BROKER]
+                    if shard.times[seq] in counted:
+                        windows[began].append((command[-2] + offset, shard.times[seq]))
+        began_last: int | None = None
+        for began, orders in sorted(windows.items()):
+            passed = sum(count <= limit.max_orders for count, _ in orders)
+            assert passed <= limit.max_orders, "too many orders passed in a window"
+            if began_last is not None:
+                assert began - began_last >= limit.window, "a window began too early"
+            if began != self._first_window:  # the first window begins without an order
                 # Of a batch, an order may be counted later than others of a later time.
-                first = max(time, start) if first is None else first
-                passed += count <= rate.max_orders
-                assert passed <= rate.max_orders, "too many orders passed in a window"
-        times = [time for time, _, _ in attempts]
-        if evaluated.issuperset(times) and times == sorted(times):
-            self._check_exact(attempts, rate.window)
-
-    def _evaluated(self) -> set[int]:
-        """The times of the orders that came to a policy."""
-        return {
-            time
-            for time, (number, seq) in self._handled.items()
-            if self._shards[number].seen[seq][0] in _COUNTED
-            and self._shards[number].answers[seq][0] != kinds.REJECTED_UNCOUNTED
-        }
-
-    def _check_exact(self, attempts: list[tuple[int, int, int]], window: int) -> None:
-        start = count = 0
-        for time, counted, began in attempts:
-            if not count:
-                start = began
-            if time - start >= window:
-                start, count = time, 0
-            count += 1
-            assert counted == count, "every order was counted, and the count is another"
+                began_last = max(began, min(time for _, time in orders))
+        if attempts == rates.orders and attempts == sum(map(len, windows.values())):
+            for orders in windows.values():
+                counts = sorted(count for count, _ in orders)
+                assert counts == [*range(1, len(orders) + 1)], "every order counts once"

@@ -19,8 +19,18 @@ from openpit.faces.aio.handles import (
     AsyncRequestProxy,
 )
 from openpit.router.link import Runner
+from openpit.shards.counts import BatchCounts
 from openpit.wire import failures, kinds
-from openpit.wire.frames import FrameReader
+from openpit.wire.frames import (
+    FrameReader,
+    command_in,
+    head_of,
+    messages_of,
+    name_of,
+    reply_in,
+    whose,
+)
+from openpit.wire.limits import REPLY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -36,10 +46,29 @@ class Cancelled(BaseException):
 
 
 class Register:
-    """Where each handle is that a shard has given out: open, dropped, or closing; by shard."""
+    """What shards and handles note of themselves while a simulation runs.
+
+    Where each handle is that a shard has given out, open, dropped, or closing, by shard; and the
+    times of the orders that came to the policy that counts them.
+    """
 
     def __init__(self) -> None:
         self.state: defaultdict[int, dict[int, str]] = defaultdict(dict)
+        self.counted: set[int] = set()
+
+
+class Noting(BatchCounts):
+    """Counts that note whose they are."""
+
+    __slots__ = ()
+
+    def count(self, settlement: str | None, now: int) -> tuple[int, int]:
+        _register.counted.add(now)
+        return super().count(settlement, now)
+
+    def count_broker(self, now: int) -> int:
+        _register.counted.add(now)
+        return super().count_broker(now)
 
 
 _register = Register()
@@ -129,7 +158,10 @@ class Stub(ShardStub):
 
     def receive(self, data: bytes) -> bytes:
         with patch.object(failures, "format_exception", lambda error: [f"at {error}"]):
-            return super().receive(data)
+            replies = super().receive(data)
+        if self.core is not None:
+            self.core._counts.__class__ = Noting
+        return replies
 
 
 class Shard:
@@ -143,11 +175,16 @@ class Shard:
         self.replies = bytearray()  # on their way to the router
         self.fed: list[bytes] = []
         self.said: list[bytes] = []
-        self.seen: list[tuple[Any, ...]] = []  # commands, in the order in which they were handled
+        # Commands, in the order in which they were handled; those of the router itself are below 0.
+        self.seen: list[tuple[Any, ...]] = []
+        self.times: list[int] = []  # of those
+        self.counting: list[
+            dict[int, tuple[int, int]]
+        ] = []  # what their batch's head says, by axis
         self.first_unseen = 0
         self._commands_seen = FrameReader()
-        self._replies_seen = FrameReader()
-        self._answers_seen = FrameReader()
+        self._replies_seen = FrameReader(limit=REPLY_BYTES)
+        self._answers_seen = FrameReader(limit=REPLY_BYTES)
         self.answers: dict[int, tuple[Any, ...]] = {}  # that it gave
         self.delivered: dict[int, tuple[Any, ...]] = {}  # that the router got
 
@@ -161,11 +198,15 @@ class Shard:
         portion = bytes(self.commands[:size])
         del self.commands[:size]
         self.fed.append(portion)
-        for first, commands in self._commands_seen.feed(portion):
+        for frame in self._commands_seen.feed(portion):
+            op, first, count, flags, now, axes, times, body = command_in(frame, whose(self.number))
+            commands = messages_of(body) if body else ((-op, None, flags),)
             self.seen += commands
-            assert first + len(commands) == len(self.seen), "commands are numbered one by one"
+            self.times += times or [now] * count
+            self.counting += [{axis: (began, offset) for axis, began, offset in axes}] * count
+            assert first + count == len(self.seen), "commands are numbered one by one"
             for command in commands:
-                assert kinds.conforms(command, kinds.COMMANDS), command
+                assert op or kinds.conforms(command, kinds.COMMANDS), command
         replies = self.stub.receive(portion)
         self.said.append(replies)
         self.replies += replies
@@ -184,12 +225,16 @@ class Shard:
 
 def _collect(reader: FrameReader, data: bytes, into: dict[int, tuple[Any, ...]]) -> None:
     """Read replies; keep each by the number of its command."""
-    for _, replies in reader.feed(data):
-        for reply in replies:
+    for frame in reader.feed(data):
+        head = head_of(frame)
+        _, _, body = reply_in(frame, name_of(frame))
+        seq = head.first
+        for reply in messages_of(body) if body else ((kinds.DONE, 1),):
             assert kinds.conforms(reply, kinds.REPLIES), reply
-            count = reply[2] if reply[0] in {kinds.ACCEPTED, kinds.DONE} else 1
-            if reply[0] != kinds.ARMED:
-                into.update(dict.fromkeys(range(reply[1], reply[1] + count), reply))
+            count = int(reply[1]) if reply[0] in {kinds.ACCEPTED, kinds.DONE} else 1  # type: ignore[call-overload]  # a number
+            into.update(dict.fromkeys(range(seq, seq + count), reply))
+            seq += count
+        assert seq == head.first + head.commands
 
 
 class Turn:

@@ -105,7 +105,7 @@ def test_much_happens() -> None:
         assert noted[event] > 5, event
     # A whole order is one that a custom policy sees more of than its flat row; here none is.
     assert set(kinds.COMMANDS) - set(commands) <= {kinds.EXECUTE_WHOLE, kinds.REPORT_WHOLE}
-    assert set(kinds.REPLIES) - set(replies) <= {kinds.ARMED, kinds.REFUSED}
+    assert set(kinds.REPLIES) - set(replies) <= {kinds.REFUSED}
     outcomes = "".join(str(note) for note in noted)
     for name in ("OutcomeUnknown", "ShardDown", "ShardOverloaded", "ShardStalled", "EngineClosed"):
         assert name in outcomes, name

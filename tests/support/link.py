@@ -13,9 +13,19 @@ from openpit.client.handles import BLOCKING
 from openpit.faces.blocking.engine import ShardedEngine
 from openpit.faces.market_feeds import Feed
 from openpit.router.link import Runner
-from openpit.shards.setup import start_shard
+from openpit.shards.setup import read_hello, start_shard
 from openpit.wire import kinds
-from openpit.wire.frames import FrameReader, frame, pack
+from openpit.wire.frames import (
+    FrameReader,
+    command_in,
+    head_of,
+    messages_of,
+    name_of,
+    pack,
+    reply_frame,
+    reply_in,
+    whose,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,10 +63,20 @@ class ShardStub:
         arrived = self._reader.feed(data)
         if not arrived:
             return b""
-        _, (hello, *commands) = arrived[0]
-        self.core, lacking = start_shard(hello, self._reader)
-        ready = frame(0, pack((kinds.READY, 0, lacking)), 1)
-        return ready + self.core.answer([(1, tuple(commands)), *arrived[1:]])
+        self.core, lacking = start_shard(read_hello(arrived[0]), self._reader)
+        ready = reply_frame(arrived[0], pack(((kinds.READY, lacking),)))
+        return ready + self.core.answer(arrived[1:])
+
+
+def command_body(frame: bytes) -> bytes:
+    """Return the body of a batch of commands; the router's own batches have none."""
+    head = head_of(frame)
+    return command_in(frame, whose(head.shard, head.epoch, head.client))[-1]
+
+
+def reply_body(frame: bytes) -> bytes:
+    """Return the body of a batch of replies."""
+    return reply_in(frame, name_of(frame))[-1]
 
 
 class Conformity:
@@ -64,12 +84,14 @@ class Conformity:
 
     def __init__(self, table: dict[int, kinds.Layout]) -> None:
         self._table = table
+        self._body = command_body if table is kinds.COMMANDS else reply_body
         self._reader = FrameReader()
         self.seen: set[int] = set()
 
     def check(self, data: bytes) -> None:
-        for _, messages in self._reader.feed(data):
-            for message in messages:
+        for frame in self._reader.feed(data):
+            body = self._body(frame)
+            for message in messages_of(body) if body else ():
                 assert kinds.conforms(message, self._table), message
                 self.seen.add(message[0])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import timedelta
 from typing import Any
 
@@ -21,12 +22,45 @@ from openpit.pretrade.policies import (
 )
 from openpit.router.link import Runner
 from openpit.wire import kinds
-from openpit.wire.frames import FrameReader, frame, pack
+from openpit.wire.frames import FrameReader, command_in, messages_of, pack, reply_frame, whose
 
-__all__ = ["NOW", "SECOND", "Bench"]
+__all__ = ["NOW", "SECOND", "STOPPED", "Bench"]
 
 NOW = 1_000
+_RUNS = {kinds.ACCEPTED, kinds.DONE}
 SECOND = 1_000_000_000
+
+
+STOPPED: tuple[Any, ...] = (kinds.REJECTED, (), "a block stopped it")
+"""Stands for the reject of an order that came to no policy, and does not count."""
+
+_RANKED = {kinds.EXECUTE_COUNTED, kinds.EXECUTE_WHOLE, kinds.START, kinds.DROP_COPY}
+_PEEKING = {kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN}
+USD = 1  # the number of the axis of the asset that may have a limit
+
+
+def _with_counts(command: Any, offsets: dict[int, int]) -> Any:
+    """An order's command with its counts in place of its ranks."""
+    if command[0] not in _RANKED | _PEEKING:
+        return command
+    *columns, broker, asset = command
+    counts = (broker + offsets[0] if broker else 0, asset + offsets[USD] if asset else 0)
+    return (*columns, *counts)
+
+
+def _uncounted(commands: Any, times: Any, replies: Any) -> list[tuple[int, int, int]]:
+    """What the head of the replies says of the orders that do not count."""
+    answered = [reply for reply in replies for _ in range(reply[1] if reply[0] in _RUNS else 1)]
+    axes: dict[int, list[Any]] = {0: [0, None], USD: [0, None]}
+    for command, now, reply in zip(commands, times, answered, strict=False):
+        if command[0] not in _RANKED:
+            continue
+        for axis, rank in ((0, command[-2]), (USD, command[-1])):
+            if rank and reply is STOPPED:
+                axes[axis][0] += 1
+            elif rank and axes[axis][1] is None:
+                axes[axis][1] = now
+    return [(axis, first or 0, count) for axis, (count, first) in axes.items() if count]
 
 
 class Bench:
@@ -50,25 +84,66 @@ class Bench:
                 axes.asset_barriers(RateLimitAssetBarrier(limit, "USD"))
             ready.builtin(axes)
         prototype = build_core(ready._policies or [], lambda: NOW, None)
-        self.client = Client(shards, prototype, handles=BLOCKING, runner=Runner(), **options)
-        self.router = self.client.router
+        self._client = Client(shards, prototype, handles=BLOCKING, runner=Runner(), **options)
+        self.router = self._client.router
         self._readers = [FrameReader() for _ in self.router.links]
+        self.unanswered: list[deque[bytes]] = [deque() for _ in self.router.links]
+        self._heads: list[deque[tuple[int, int, Any, Any]]] = [deque() for _ in self.router.links]
+        self._sent: list[list[tuple[Any, ...]]] = [[] for _ in self.router.links]
         for link in self.router.links:
             call = self.router.start(link, NOW, b"")
             self.sent(link.number)
-            self.reply(link.number, (kinds.READY, 0, ()))
+            self.reply(link.number, (kinds.READY, ()))
             assert call.done
 
-    def sent(self, number: int) -> list[tuple[Any, ...]]:
-        """What the router has sent to a shard since the last look."""
-        arrived = self._readers[number].feed(self.router.links[number].take())
-        messages = [message for _, frame_messages in arrived for message in frame_messages]
-        assert all(kinds.conforms(message, kinds.COMMANDS) for message in messages)
-        return messages
+    @property
+    def client(self) -> Client:
+        """The client; what it was asked for until now is on its way, in batches of its own."""
+        for link in self.router.links:
+            self._look(link.number)
+        return self._client
 
-    def reply(self, number: int, *replies: tuple[Any, ...]) -> None:
-        data = b"".join(frame(0, pack(reply), 1) for reply in replies)
-        self.router.receive(self.router.links[number], data)
+    def sent(self, number: int) -> list[tuple[Any, ...]]:
+        """What the router has sent to a shard since the last look; its own ops as they are."""
+        self._look(number)
+        sent, self._sent[number] = self._sent[number], []
+        return sent
+
+    def _look(self, number: int) -> None:
+        for frame in self._readers[number].feed(self.router.links[number].take()):
+            self.unanswered[number].append(frame)
+            op, _, count, flags, now, axes, times, body = command_in(frame, whose(number))
+            messages = messages_of(body) if body else ()
+            self._heads[number].append((op, count, messages, times or (now,) * count))
+            if op:
+                self._sent[number].append((op, flags))
+                continue
+            assert len(messages) == count
+            assert all(kinds.conforms(message, kinds.COMMANDS) for message in messages)
+            offsets = {axis: offset for axis, _, offset in axes}
+            self._sent[number] += [_with_counts(message, offsets) for message in messages]
+
+    def reply(self, number: int, *replies: tuple[Any, ...], armed: int = 0) -> None:
+        """Answer batches that have no answer yet, in their order, with the replies to each.
+
+        STOPPED is the reject of an order that does not count. What the router says of its own
+        accord is answered by DONE, which has no body then.
+        """
+        self._look(number)
+        left = deque(replies)
+        while left:
+            frame = self.unanswered[number].popleft()
+            op, count, messages, times = self._heads[number].popleft()
+            here: list[tuple[Any, ...]] = []
+            while left and count > 0:
+                reply = left.popleft()
+                count -= reply[1] if reply[0] in _RUNS and type(reply[1]) is int else 1
+                here.append(reply)
+            is_stopped = any(reply is STOPPED for reply in here)
+            uncounted = _uncounted(messages, times, here) if is_stopped else ()
+            body = b"" if op else pack([reply[:2] if reply is STOPPED else reply for reply in here])
+            data = reply_frame(frame, body, flags=armed, uncounted=uncounted)
+            self.router.receive(self.router.links[number], data)
 
     def many(self, *accounts: int) -> Any:
         orders = [buy(number) for number in accounts]

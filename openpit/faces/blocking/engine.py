@@ -145,7 +145,7 @@ class ShardedEngine(Opaque):
 
         The clock is read for each as it is taken. Shards work side by side: an engine-wide block
         that one order arms stops the orders of other shards from the next call on, and an order
-        that a block stops counts for the broker's and assets' rates until its shard has said so.
+        that a block stops counts for the orders of other shards until its own has said so.
 
         Raises:
             SomeItemsFailed: some raised. Its ``results`` are those of the others, with their

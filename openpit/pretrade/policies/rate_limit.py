@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = [
+    "AxisNumbers",
     "FixedWindows",
     "RateLimitBuilder",
     "RateLimitPolicy",
@@ -49,77 +50,41 @@ __all__ = [
 ]
 
 
-_LONG_AGO: Final = -(1 << 64)
-
-
 class _Window:
     """A counter that starts anew with the first order after its window's end."""
 
-    __slots__ = ("_before", "_early", "count", "opening", "start")
+    __slots__ = ("count", "start")
 
     def __init__(self, start: int) -> None:
         self.start = start
         self.count = 0
-        self.opening = 0  # how often an order has begun a window; the first begins without one
-        self._early = 0  # how many attempts are from before the start, once it has moved
-        self._before = (start, 0, 0, 0)  # all of the above, when it started anew
 
     def peek(self, now: int, length: int) -> int:
         return 1 if now - self.start >= length else self.count + 1
 
     def add(self, now: int, length: int) -> int:
         if now - self.start >= length:
-            self._before = (self.start, self.count, self.opening, self._early)
             self.start = now
-            self.count = self._early = 1
-            self.opening += 1
+            self.count = 1
         else:
             self.count += 1
         return self.count
 
-    def give_back(self, opening: int, counted_at: int, now: int) -> None:
-        """Take back an attempt counted at that time: its order never reached the policies.
-
-        If the counter has started anew since that ``opening``, it does not hold the attempt.
-        """
-        if self.opening != opening or not self.count:
-            return
-        self.count -= 1
-        if not opening:
-            return
-        if not self.count:
-            self.start = _LONG_AGO  # as if it had not begun
-            return
-        # A window begins with its first attempt, and nobody knows which will stay. While one is
-        # from before the start, the start is late enough; then it moves to now, and they all are
-        # from before. At worst the limit holds for longer than it had to.
-        if counted_at <= self.start:
-            self._early -= 1
-            if self._early <= 0:
-                self.start = max(now, self.start)
-                self._early = self.count
-
-    def undo(self, start: int) -> None:
-        """Take back the last attempt, before which the window began at ``start``."""
-        if self.start == start:
-            self.count -= 1
-        else:
-            self.start, self.count, self.opening, self._early = self._before
-
 
 class FixedWindows:
-    """The counters of the broker and asset axes.
+    """The counters of the broker and asset axes, as one engine has them.
 
     A counter's first window starts when the policy is made; each later one at the order that
     opened it.
     """
 
-    __slots__ = ("_assets", "_broker_length", "_settings", "broker")
+    __slots__ = ("_assets", "_broker", "_broker_length", "_settings", "began")
 
     def __init__(self, settings: RateLimitSettings, now: int) -> None:
         self._settings = settings
+        self.began: Final = now
         self._broker_length = 0 if settings.broker is None else settings.broker.window
-        self.broker = _Window(now)
+        self._broker = _Window(now)
         self._assets = {asset: _Window(now) for asset in settings.assets}
 
     def count(self, settlement: str | None, now: int) -> tuple[int, int]:
@@ -127,7 +92,7 @@ class FixedWindows:
         broker = asset = 0
         rate = self._settings.broker
         if rate is not None:
-            broker = self.broker.add(now, rate.window)
+            broker = self._broker.add(now, rate.window)
         rate = self._settings.assets.get(settlement)
         if rate is not None:
             asset = self._assets[settlement].add(now, rate.window)
@@ -135,50 +100,63 @@ class FixedWindows:
 
     def count_broker(self, now: int) -> int:
         """Count an attempt where the broker's barrier is the only one."""
-        window = self.broker
+        window = self._broker
         if now - window.start < self._broker_length:
             window.count += 1
             return window.count
         return window.add(now, self._broker_length)
-
-    def set_broker_count(self, count: int) -> None:
-        """Set the count after a run of attempts that :meth:`count_broker` began."""
-        self.broker.count = count
 
     def peek(self, settlement: str | None, now: int) -> tuple[int, int]:
         """Return what :meth:`count` would, and count nothing."""
         broker = asset = 0
         rate = self._settings.broker
         if rate is not None:
-            broker = self.broker.peek(now, rate.window)
+            broker = self._broker.peek(now, rate.window)
         rate = self._settings.assets.get(settlement)
         if rate is not None:
             asset = self._assets[settlement].peek(now, rate.window)
         return broker, asset
 
-    def holding(self, settlement: str | None) -> list[_Window]:
-        """Return the counters that count an attempt."""
-        windows = [self.broker] if self._settings.broker is not None else []
-        if settlement in self._assets:
-            windows.append(self._assets[settlement])
-        return windows
-
     def retune(self, settings: RateLimitSettings, now: int) -> None:
         """Apply new settings: barriers that stay keep their counters, new ones start at zero."""
         if self._settings.broker is None and settings.broker is not None:
-            self.broker = _Window(now)
+            self._broker = _Window(now)
         self._assets = {asset: self._assets.get(asset) or _Window(now) for asset in settings.assets}
         self._settings = settings
         self._broker_length = 0 if settings.broker is None else settings.broker.window
 
 
+class AxisNumbers:
+    """The numbers of the axes that span accounts: 0 is the broker's, then come the assets'.
+
+    An asset has its number from its first barrier on, for good, so whoever sees the same settings
+    in the same order has the same numbers.
+    """
+
+    __slots__ = ("assets", "of")
+
+    def __init__(self, settings: RateLimitSettings | None) -> None:
+        self.of: dict[str | None, int] = {}
+        self.assets: list[str | None] = [None]  # by their numbers
+        if settings is not None:
+            self.add(settings)
+
+    def add(self, settings: RateLimitSettings) -> None:
+        """Give numbers to the assets that have none yet."""
+        for asset in settings.assets:
+            if asset not in self.of:
+                self.of[asset] = len(self.assets)
+                self.assets.append(asset)
+
+
 class SuppliedCounts:
     """Stands in for :class:`FixedWindows` where somebody else counts for all shards."""
 
-    __slots__ = ("_counts", "used")
+    __slots__ = ("_counts", "numbers", "used")
 
-    def __init__(self) -> None:
+    def __init__(self, settings: RateLimitSettings | None) -> None:
         self._counts = (0, 0)
+        self.numbers: Final = AxisNumbers(settings)
         self.used = False
 
     def supply(self, broker: int, asset: int) -> None:
@@ -199,7 +177,8 @@ class SuppliedCounts:
     peek = count
 
     def retune(self, settings: RateLimitSettings, now: int) -> None:
-        """Do nothing: the counters are elsewhere, and take the same settings there."""
+        """Take new settings: the counters are elsewhere, and take the same ones there."""
+        self.numbers.add(settings)
 
 
 class RateLimitPolicy(BuiltinPolicy):
@@ -209,13 +188,13 @@ class RateLimitPolicy(BuiltinPolicy):
         "_account_assets",
         "_accounts",
         "_broker_max",
-        "_settings",
         "counts_broadly",
         "counts_broker_only",
         "group_id",
         "name",
         "reads_account",
         "reads_instrument",
+        "settings",
         "windows",
     )
 
@@ -234,7 +213,7 @@ class RateLimitPolicy(BuiltinPolicy):
         self._take(settings)
 
     def _take(self, settings: RateLimitSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self.counts_broadly = settings.broker is not None or bool(settings.assets)
         self.reads_instrument = bool(settings.assets or settings.account_assets)
         self.reads_account = bool(settings.accounts or settings.account_assets)
@@ -249,7 +228,7 @@ class RateLimitPolicy(BuiltinPolicy):
         Raises:
             SettingsError: a window is zero or too long.
         """
-        settings = self._settings.updated(update)
+        settings = self.settings.updated(update)
 
         def apply() -> None:
             self.windows.retune(settings, now)
@@ -263,13 +242,13 @@ class RateLimitPolicy(BuiltinPolicy):
             broker = self.windows.count_broker(now)
             if broker <= broker_max:
                 return None
-            rate = self._settings.broker
+            rate = self.settings.broker
             assert rate is not None  # noqa: S101 - the barrier that set the maximum
             return [_exceeded("broker barrier", broker, rate)]
         return self._check_axes(order, now)
 
     def _check_axes(self, order: Order, now: int) -> list[Reject] | None:
-        settings = self._settings
+        settings = self.settings
         settlement = account = None
         if self.reads_instrument:
             settlement = order._settlement_
@@ -315,7 +294,7 @@ class RateLimitPolicy(BuiltinPolicy):
         return breach
 
     def peek_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
-        settings = self._settings
+        settings = self.settings
         settlement, account = order._settlement_, order._account_
         if self.reads_instrument and settlement is None:
             return [missing_field("instrument", NAME)]

@@ -12,7 +12,7 @@ from openpit.client.expected import expected, failures_of
 from openpit.client.procedures import administration
 from openpit.errors import WireError
 from openpit.wire import kinds
-from openpit.wire.frames import frame, pack, pack_rows
+from openpit.wire.frames import command_frame, pack, reply_frame
 from openpit.wire.values import encode
 
 BLOCK = (6, 42, "P", "Other", "r", "d", 0)
@@ -21,33 +21,33 @@ BLOCK = (6, 42, "P", "Other", "r", "d", 0)
 def fits(command: tuple[Any, ...], *columns: Any) -> bool:
     kind = columns[0]
     answers, tested, test = expected(command)
-    return kind in answers and (kind != tested or test((kind, 1, *columns[1:])))
+    return kind in answers and (kind != tested or test(columns))
 
 
 @pytest.mark.parametrize(
     ("command", "reply", "is_answer"),
     [
-        (administration(NOW, "anything_blocked"), (kinds.ANSWER, False), True),
-        (administration(NOW, "anything_blocked"), (kinds.ANSWER, 0), False),
-        (administration(NOW, "anything_blocked"), (kinds.DONE, 1), False),
-        (administration(NOW, "group_of", 1), (kinds.DONE, 1), True),
-        (administration(NOW, "group_of", 1), (kinds.ANSWER, 7), True),
-        (administration(NOW, "group_of", 1), (kinds.ANSWER, 2**32), False),
-        (administration(NOW, "group_of", 1), (kinds.ANSWER, "7"), False),
-        (administration(NOW, "unblock", 1), (kinds.DONE, 1), True),
-        (administration(NOW, "unblock", 1), (kinds.ANSWER, 7), False),
-        (administration(NOW, "can_register", [1, 2], 7), (kinds.ANSWER, (1, 1, "why")), True),
-        (administration(NOW, "can_register", [1, 2], 7), (kinds.ANSWER, (1, 2, "why")), False),
-        (administration(NOW, "can_unregister", [1], 7), (kinds.ANSWER, (1, 0, 5)), False),
-        (administration(NOW, "can_register", [1], 7), (kinds.ANSWER, (1, 0)), False),
-        ((kinds.CONFIGURE, None, NOW, "x", ()), (kinds.ANSWER, (0, (1, 5, BLOCK))), True),
-        ((kinds.CONFIGURE, None, NOW, "x", ()), (kinds.ANSWER, (0, (1, -1, BLOCK))), False),
-        ((kinds.CONFIGURE, None, NOW, "x", ()), (kinds.ANSWER, (0, (1, 5))), False),
-        ((kinds.CONFIGURE, None, NOW, "x", ()), (kinds.ANSWER, 5), False),
-        ((kinds.ADJUST, 1, NOW, encode([])), (kinds.ADJUSTED, None, (), (), ()), True),
-        ((kinds.ADJUST, 1, NOW, encode([5])), (kinds.ADJUSTED, 0, (), (), ()), True),
-        ((kinds.ADJUST, 1, NOW, encode([5])), (kinds.ADJUSTED, 1, (), (), ()), False),
-        ((kinds.QUOTE, None, NOW, 0, ()), (kinds.RAISED, "m", "C", None, "", ""), False),
+        (administration("anything_blocked"), (kinds.ANSWER, False), True),
+        (administration("anything_blocked"), (kinds.ANSWER, 0), False),
+        (administration("anything_blocked"), (kinds.DONE, 1), False),
+        (administration("group_of", 1), (kinds.DONE, 1), True),
+        (administration("group_of", 1), (kinds.ANSWER, 7), True),
+        (administration("group_of", 1), (kinds.ANSWER, 2**32), False),
+        (administration("group_of", 1), (kinds.ANSWER, "7"), False),
+        (administration("unblock", 1), (kinds.DONE, 1), True),
+        (administration("unblock", 1), (kinds.ANSWER, 7), False),
+        (administration("can_register", [1, 2], 7), (kinds.ANSWER, (1, 1, "why")), True),
+        (administration("can_register", [1, 2], 7), (kinds.ANSWER, (1, 2, "why")), False),
+        (administration("can_unregister", [1], 7), (kinds.ANSWER, (1, 0, 5)), False),
+        (administration("can_register", [1], 7), (kinds.ANSWER, (1, 0)), False),
+        ((kinds.CONFIGURE, None, "x", ()), (kinds.ANSWER, (0, (1, 5, BLOCK))), True),
+        ((kinds.CONFIGURE, None, "x", ()), (kinds.ANSWER, (0, (1, -1, BLOCK))), False),
+        ((kinds.CONFIGURE, None, "x", ()), (kinds.ANSWER, (0, (1, 5))), False),
+        ((kinds.CONFIGURE, None, "x", ()), (kinds.ANSWER, 5), False),
+        ((kinds.ADJUST, 1, encode([])), (kinds.ADJUSTED, None, (), (), ()), True),
+        ((kinds.ADJUST, 1, encode([5])), (kinds.ADJUSTED, 0, (), (), ()), True),
+        ((kinds.ADJUST, 1, encode([5])), (kinds.ADJUSTED, 1, (), (), ()), False),
+        ((kinds.QUOTE, None, 0, ()), (kinds.RAISED, "m", "C", None, "", ""), False),
         ((kinds.EXECUTE,), (kinds.ACCEPTED, 1), True),
         ((kinds.EXECUTE,), (kinds.DONE, 1), False),
     ],
@@ -61,31 +61,44 @@ def test_what_answers_a_command(
 def test_failures_are_of_the_handles_that_were_listed() -> None:
     _, tested, test = failures_of(2)
     assert tested == kinds.FAILURES
-    assert test((kinds.FAILURES, 1, ((1,),)))
-    assert not test((kinds.FAILURES, 1, ((2,),)))
-    assert not test((kinds.FAILURES, 1, ()))
+    assert test((kinds.FAILURES, ((1,),)))
+    assert not test((kinds.FAILURES, ((2,),)))
+    assert not test((kinds.FAILURES, ()))
 
 
 def test_a_lie_in_a_frame_spoils_all_of_it() -> None:
     bench = Bench()
     client, link = bench.client, bench.router.links[0]
     calls = [client.execute(NOW, buy(IN_SHARD_0)) for _ in range(3)]
-    replies = [(kinds.ACCEPTED, 1, 2), (kinds.RESERVED, 3, True, ((0, "x"),), ())]
     with pytest.raises(WireError, match="a decimal was expected: 'x'"):
-        client.router.receive(link, frame(1, pack_rows(replies), 2))
+        bench.reply(0, (kinds.ACCEPTED, 2), (kinds.RESERVED, True, ((0, "x"),), ()))
     assert not any(call.done for call in calls)
     client.router.lose(link, "it lied")
     assert [call.result().ok for call in calls] == [False, False, False]
 
 
-def test_a_block_is_told_once_before_its_reply() -> None:
+@pytest.mark.parametrize(
+    ("replies", "text"),
+    [
+        ([(kinds.ACCEPTED, 2)], "no reply to 1 of 3 commands"),
+        ([(kinds.ACCEPTED, 4)], "an answer to 4 of 3 commands"),
+        ([(kinds.ACCEPTED, 3), (kinds.REJECTED, ())], "more than 3 replies"),
+    ],
+)
+def test_a_body_answers_each_command_of_its_batch_once(
+    replies: list[tuple[Any, ...]], text: str
+) -> None:
     bench = Bench()
-    client, link = bench.client, bench.router.links[0]
-    call = client.execute(NOW, buy(IN_SHARD_0))
-    armed = (kinds.ARMED, 1, (True, False))
-    with pytest.raises(WireError, match="told twice"):
-        client.router.receive(link, frame(1, pack_rows([armed, armed]), 2))
+    client = bench.client
+    calls = [client.execute(NOW, buy(IN_SHARD_0)) for _ in range(3)]
+    data = reply_frame(client.router.links[0].take(), pack(replies))
+    with pytest.raises(WireError, match=text):
+        client.router.receive(client.router.links[0], data)
+    assert not any(call.done for call in calls)
+
+
+def test_a_block_that_is_told_for_nobody_ends_the_connection() -> None:
     idle = Bench()
-    with pytest.raises(WireError, match="reply to 1 where 1 was expected"):
-        idle.router.receive(idle.router.links[0], frame(1, pack(armed), 1))
-    assert not call.done
+    frame = command_frame(0, 0, 1, 1, NOW, pack([(kinds.ACCEPTED, 1)]))
+    with pytest.raises(WireError, match="not the replies to the batch that is due"):
+        idle.router.receive(idle.router.links[0], reply_frame(frame, b"", flags=1))

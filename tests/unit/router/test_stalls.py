@@ -12,7 +12,7 @@ from openpit.client.procedures import administration, change_group, everywhere
 from openpit.errors import EngineClosed, OutcomeUnknown, ShardStalled
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.wire import kinds
-from openpit.wire.frames import frame, pack
+from openpit.wire.frames import CAUSES, Flag, Op, pack, reply_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SILENT = "no answer within 5 s"
 STALLED = f"shard 0: stalled: {SILENT}"
-RESERVED = (kinds.RESERVED, 1, True, ((0, "185.5"),), ())
+RESERVED = (kinds.RESERVED, True, ((0, "185.5"),), ())
 
 
 def stall(bench: Bench, number: int = 0) -> None:
@@ -80,10 +80,10 @@ def test_what_waited_for_credit_was_never_sent() -> None:
         commit.result()
     assert told.value.shard == 0
     assert len(reservation.lock) == 1  # open still
-    bench.reply(0, (kinds.ACCEPTED, 2, 1))
+    bench.reply(0, (kinds.ACCEPTED, 1))
     assert bench.sent(0) == []
     bench.client.finalize(NOW, reservation, True)
-    assert [(command[0], command[3]) for command in bench.sent(0)] == [(kinds.COMMIT, 1)]
+    assert [(command[0], command[2]) for command in bench.sent(0)] == [(kinds.COMMIT, 1)]
 
 
 def test_an_order_of_a_batch_is_denied_and_the_others_are_answered() -> None:
@@ -92,7 +92,7 @@ def test_an_order_of_a_batch_is_denied_and_the_others_are_answered() -> None:
     while batch.feed():
         pass
     stall(bench)
-    bench.reply(1, (kinds.ACCEPTED, 1, 1))
+    bench.reply(1, (kinds.ACCEPTED, 1))
 
     denied, accepted = batch.result()
     assert (denied.ok, accepted.ok) == (False, True)
@@ -133,7 +133,7 @@ def test_a_drop_under_way_keeps_nobody_waiting_any_more() -> None:
     stall(bench)
 
     assert other.is_sent
-    bench.reply(0, (kinds.DONE, 2, 1))  # its rollback comes late, and is counted once
+    bench.reply(0, (kinds.DONE, 1))  # its rollback comes late, and is counted once
     assert bench.client.execute(NOW, buy(IN_SHARD_0)).is_sent
 
 
@@ -160,7 +160,7 @@ def test_orders_are_denied_at_once(ask: Callable[[Any], Call]) -> None:
     [
         lambda client: client.report(NOW, report(IN_SHARD_0)),
         lambda client: client.administer(NOW, IN_SHARD_0, "unblock"),
-        lambda client: client.procedure(NOW, everywhere, administration(NOW, "unblock_all")),
+        lambda client: client.procedure(NOW, everywhere, NOW, administration("unblock_all")),
         lambda client: client.procedure(NOW, change_group, NOW, "register", [1, 2], 7),
     ],
     ids=["report", "administration", "on all shards", "group"],
@@ -183,16 +183,16 @@ def test_an_order_counts_for_no_limit_before_it_is_denied() -> None:
 
 def test_a_procedure_goes_on_without_and_says_that_it_is_not_known() -> None:
     bench = Bench()
-    call = bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
-    bench.reply(1, (kinds.DONE, 1, 1))
+    call = bench.client.procedure(NOW, everywhere, NOW, administration("unblock_all"))
+    bench.reply(1, (kinds.DONE, 1))
     stall(bench)
     with pytest.raises(OutcomeUnknown) as told:
         call.result()
     assert told.value.shard == 0
-    bench.reply(0, (kinds.DONE, 1, 1))
-    again = bench.client.procedure(NOW, everywhere, administration(NOW, "unblock_all"))
+    bench.reply(0, (kinds.DONE, 1))
+    again = bench.client.procedure(NOW, everywhere, NOW, administration("unblock_all"))
     for number in (0, 1):
-        bench.reply(number, (kinds.DONE, 2, 1))
+        bench.reply(number, (kinds.DONE, 1))
     again.result()
 
 
@@ -206,9 +206,9 @@ def test_a_group_is_not_changed_when_a_check_came_back_from_a_stall_that_is_over
     assert [len(bench.sent(number)) for number in (0, 1)] == [1, 1]
 
     stall(bench)
-    bench.reply(0, (kinds.DONE, 1, 1))
+    bench.reply(0, (kinds.DONE, 1))
     assert bench.router.links[0].is_up
-    bench.reply(1, (kinds.DONE, 1, 1))
+    bench.reply(1, (kinds.DONE, 1))
 
     with pytest.raises(ShardStalled, match="shard 0: it was stalled, and has answered since"):
         call.result()
@@ -219,7 +219,7 @@ def test_any_whole_answer_makes_it_one_like_the_others() -> None:
     bench = stalled()
     bench.router.books.news.clear()
     link = bench.router.links[0]
-    reply = frame(0, pack((kinds.REPORTED, 1, (), (), ())), 1)
+    reply = reply_frame(bench.unanswered[0].popleft(), pack([(kinds.REPORTED, (), (), ())]))
 
     bench.router.receive(link, reply[:7])
     assert link.is_stalled
@@ -228,7 +228,7 @@ def test_any_whole_answer_makes_it_one_like_the_others() -> None:
     assert (link.state, link.why, bench.router.books.stalled) == (ShardState.UP, None, [])
     assert bench.router.books.news == [(ShardEvent.ANSWER, link)]
     call = bench.client.execute(NOW, buy(IN_SHARD_0))
-    bench.reply(0, (kinds.ACCEPTED, 2, 1))
+    bench.reply(0, (kinds.ACCEPTED, 1))
     assert call.result().ok
 
 
@@ -240,7 +240,7 @@ def test_a_reservation_that_comes_late_is_rolled_back_ahead_of_the_next_order() 
     assert details(order) == f"shard 0: {SILENT}"
     bench.reply(0, RESERVED)
     bench.client.execute(NOW, buy(IN_SHARD_1))
-    assert [(command[0], command[3]) for command in bench.sent(0)] == [(kinds.DROP, (1,))]
+    assert [(command[0], command[2]) for command in bench.sent(0)] == [(kinds.DROP, (1,))]
 
 
 def test_what_is_dropped_meanwhile_is_owed() -> None:
@@ -254,19 +254,19 @@ def test_what_is_dropped_meanwhile_is_owed() -> None:
     held.value = None
     assert bench.client.execute(NOW, buy(IN_SHARD_1)).is_sent  # it waits for no rollback there
     assert bench.sent(0) == []
-    bench.reply(0, (kinds.REPORTED, 2, (), (), ()))
+    bench.reply(0, (kinds.REPORTED, (), (), ()))
     bench.client.execute(NOW, buy(IN_SHARD_1))
-    assert [(command[0], command[3]) for command in bench.sent(0)] == [(kinds.DROP, (1,))]
+    assert [(command[0], command[2]) for command in bench.sent(0)] == [(kinds.DROP, (1,))]
 
 
 def test_an_engine_wide_block_is_not_waited_for_and_is_told_first() -> None:
     bench = stalled()
     reports = [bench.client.report(NOW, report(IN_SHARD_1)) for _ in range(2)]
-    reported = (kinds.REPORTED, 1, (), (), ())
+    reported = (kinds.REPORTED, (), (), ())
 
-    bench.reply(1, (kinds.ARMED, 1, (False, True)), reported)
-    bench.reply(1, (kinds.ARMED, 2, (True, False)), (kinds.REPORTED, 2, (), (), ()))
-    bench.reply(1, (kinds.DONE, 3, 1), (kinds.DONE, 4, 1))
+    bench.reply(1, reported, armed=Flag.UNATTRIBUTED_REPORT)
+    bench.reply(1, reported, armed=Flag.FINALIZER_FAILED)
+    bench.reply(1, (kinds.DONE, 1), (kinds.DONE, 1))
 
     for call in reports:  # told as soon as all shards know of it that can
         assert call.done
@@ -274,22 +274,22 @@ def test_an_engine_wide_block_is_not_waited_for_and_is_told_first() -> None:
     bench.reply(0, reported)
     bench.client.execute(NOW, buy(IN_SHARD_0))
     block, order = bench.sent(0)
-    assert (block[0], block[3]) == (kinds.ARM, (True, True))  # of both
+    assert block == (Op.ARM, CAUSES)  # of both
     assert order[0] == kinds.EXECUTE
-    bench.reply(0, (kinds.DONE, 2, 1))
+    bench.reply(0, (kinds.DONE, 1))
     assert bench.router.books.holding_up() == []
 
 
 def test_one_that_is_being_told_of_a_block_is_not_waited_for_either() -> None:
     bench = Bench()
     call = bench.client.report(NOW, report(IN_SHARD_1))
-    bench.reply(1, (kinds.ARMED, 1, (False, True)), (kinds.REPORTED, 1, (), (), ()))
-    bench.reply(1, (kinds.DONE, 2, 1))
+    bench.reply(1, (kinds.REPORTED, (), (), ()), armed=Flag.UNATTRIBUTED_REPORT)
+    bench.reply(1, (kinds.DONE, 1))
     assert not call.done
     stall(bench)
     assert call.done
-    assert [command[0] for command in bench.sent(0)] == [kinds.ARM]  # once
-    bench.reply(0, (kinds.DONE, 1, 1))
+    assert bench.sent(0) == [(Op.ARM, Flag.UNATTRIBUTED_REPORT)]  # once
+    bench.reply(0, (kinds.DONE, 1))
     assert bench.sent(0) == []
 
 
@@ -305,12 +305,12 @@ def test_it_misses_no_market_data() -> None:
 def test_one_that_ends_owes_nothing_any_more() -> None:
     bench = stalled(custom=True)
     bench.client.report(NOW, report(IN_SHARD_1))
-    bench.reply(1, (kinds.ARMED, 1, (False, True)), (kinds.REPORTED, 1, (), (), ()))
+    bench.reply(1, (kinds.REPORTED, (), (), ()), armed=Flag.UNATTRIBUTED_REPORT)
     link = bench.router.links[0]
 
     bench.router.lose(link, "its worker was killed by signal 9")
 
-    assert (link.state, bench.router.books.stalled, link.owed_causes) == (ShardState.DOWN, [], None)
+    assert (link.state, bench.router.books.stalled, link.owed_causes) == (ShardState.DOWN, [], 0)
     assert [event for event, _ in bench.router.books.news] == [ShardEvent.STALL, ShardEvent.LOST]
     order = bench.client.execute(NOW, buy(IN_SHARD_0))
     assert details(order) == "shard 0: its worker was killed by signal 9"
@@ -319,8 +319,8 @@ def test_one_that_ends_owes_nothing_any_more() -> None:
 def test_closing_neither_asks_nor_awaits_it() -> None:
     bench = stalled()
     goodbye = bench.router.close(NOW)
-    assert [[command[0] for command in bench.sent(n)] for n in (0, 1)] == [[], [kinds.CLOSE]]
-    bench.reply(1, (kinds.DONE, 1, 1))
+    assert [[command[0] for command in bench.sent(n)] for n in (0, 1)] == [[], [Op.CLOSE]]
+    bench.reply(1, (kinds.DONE, 1))
     assert goodbye.done
     assert {link.state for link in bench.router.links} == {ShardState.CLOSED}
     with pytest.raises(EngineClosed):

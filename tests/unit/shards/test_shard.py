@@ -6,6 +6,7 @@ from threading import RLock
 from typing import Any
 
 import pytest
+from batched import NOW, batch, replies_in, replies_to
 from custom_policies import Acting, Marked, Reserving, Seeing
 from flow import buy, operation, report
 
@@ -33,15 +34,13 @@ from openpit.pretrade.policies import (
 )
 from openpit.shards import shard as shard_core
 from openpit.shards.copying import dump_policies
-from openpit.shards.setup import start_shard
+from openpit.shards.setup import read_hello, start_shard
 from openpit.shards.shard import ShardClock, ShardCore
 from openpit.slots import slot_of, spread_slots
 from openpit.wire import frames as wire
 from openpit.wire import kinds
-from openpit.wire.frames import FrameReader, frames, pack
+from openpit.wire.frames import CAUSES, Flag, FrameReader, Op, pack
 from openpit.wire.values import decode, encode
-
-NOW = 1_000
 
 
 def shard(*policies: Policy) -> ShardCore:
@@ -52,29 +51,36 @@ def shard(*policies: Policy) -> ShardCore:
     return ShardCore(3, build_core(builder._policies, clock, RLock()), clock)
 
 
-def answers(core: ShardCore, *commands: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-    """Send commands in one frame; return the replies, which all conform to the table."""
-    first = core._next
+def told(
+    core: ShardCore, *commands: tuple[Any, ...], **head: Any
+) -> tuple[int, list[tuple[Any, ...]]]:
+    """Send commands in one batch; return the flags and the replies, which all conform."""
     for command in commands:
         assert kinds.conforms(command, kinds.COMMANDS), command
-    data = core.receive(frames(first, [(pack(command), 1) for command in commands]))
-    ((number, replies),) = FrameReader().feed(data)
-    assert number == first
+    sent = batch(3, core._next, *commands, **head)
+    flags, replies = replies_in(sent, core.receive(sent))
     for reply in replies:
         assert kinds.conforms(reply, kinds.REPLIES), reply
-    return list(replies)
+    return flags, replies
+
+
+def answers(core: ShardCore, *commands: tuple[Any, ...], **head: Any) -> list[tuple[Any, ...]]:
+    """Send commands that do not arm the engine-wide block; return the replies."""
+    flags, replies = told(core, *commands, **head)
+    assert flags == 0
+    return replies
 
 
 def execute(number: int | None = 1, quantity: str = "10") -> tuple[Any, ...]:
-    return (kinds.EXECUTE, number, NOW, "AAPL", "USD", "BUY", quantity, None, "185.5")
+    return (kinds.EXECUTE, number, "AAPL", "USD", "BUY", quantity, None, "185.5")
 
 
 def whole(kind: int, order: Order) -> tuple[Any, ...]:
-    return (kind, order._account_, NOW, encode(order), 0, 0)
+    return (kind, order._account_, encode(order), 0, 0)
 
 
 def administer(method: str, *values: object) -> tuple[Any, ...]:
-    return (kinds.ADMINISTER, None, NOW, method, encode(values))
+    return (kinds.ADMINISTER, None, method, encode(values))
 
 
 # --- orders ------------------------------------------------------------------------------------
@@ -91,24 +97,27 @@ def test_orders_that_pass_without_a_trace_are_answered_by_runs() -> None:
         0,
     )
     assert answers(core, execute(), execute(), execute(quantity="0"), execute()) == [
-        (kinds.ACCEPTED, 1, 2),
-        (kinds.REJECTED, 3, (refused,)),
-        (kinds.ACCEPTED, 4, 1),
+        (kinds.ACCEPTED, 2),
+        (kinds.REJECTED, (refused,)),
+        (kinds.ACCEPTED, 1),
     ]
     assert answers(core, execute(), administer("unblock_all"), execute()) == [
-        (kinds.ACCEPTED, 5, 1),
-        (kinds.DONE, 6, 1),
-        (kinds.ACCEPTED, 7, 1),
+        (kinds.ACCEPTED, 1),
+        (kinds.DONE, 1),
+        (kinds.ACCEPTED, 1),
     ]
     assert core.open_handles == frozenset()
 
 
 def test_commands_may_arrive_in_any_portions_and_several_frames_at_once() -> None:
     core = shard()
-    data = frames(1, [(pack(execute()), 1)]) + frames(2, [(pack(execute()), 1)])
-    assert core.receive(data[:70]) == frames(1, [(pack((kinds.ACCEPTED, 1, 1)), 1)])
-    assert core.receive(data[70:-1]) == b""
-    assert core.receive(data[-1:]) == frames(2, [(pack((kinds.ACCEPTED, 2, 1)), 1)])
+    one, two = batch(3, 1, execute()), batch(3, 2, execute(), execute())
+    three = batch(3, 4, execute(quantity="7"))
+    data = one + two + three
+    assert core.receive(data[:90]) == replies_to(one, (kinds.ACCEPTED, 1))
+    assert core.receive(data[90:100]) == b""
+    assert core.receive(data[100:-1]) == replies_to(two, (kinds.ACCEPTED, 2))
+    assert core.receive(data[-1:]) == replies_to(three, (kinds.ACCEPTED, 1))
 
 
 def test_a_shard_has_the_time_of_its_commands() -> None:
@@ -118,64 +127,96 @@ def test_a_shard_has_the_time_of_its_commands() -> None:
     answers(core, execute())
     assert core._clock() == NOW
     assert core.engine.clock() == NOW
-    answers(core, (kinds.ADMINISTER, None, NOW + 5, "unblock_all", encode(())))
+    answers(core, administer("unblock_all"), time=NOW + 5)
     assert core.engine.clock() == NOW + 5
+
+
+class Timing(Policy):
+    """Says at what time it sees an order."""
+
+    name = "Timing"
+
+    def __init__(self, clock: Any) -> None:
+        self.clock = clock
+        self.seen: list[int] = []
+
+    def check_pre_trade_start(self, ctx: Any, order: Any) -> Any:
+        self.seen.append(self.clock())
+        return ()
+
+
+def timing() -> tuple[ShardCore, list[int]]:
+    core = shard(policy := Timing(ShardClock()))
+    policy.clock = core.engine.clock
+    return core, policy.seen
+
+
+def test_each_command_of_a_batch_may_have_a_time_of_its_own() -> None:
+    core, seen = timing()
+    times = (5_000, 3, -1, 5_000)
+    answers(core, *[execute()] * 2, whole(kinds.START, buy()), execute(), times=times)
+    assert seen == [5_000, 3, -1, 5_000]
+    assert core.engine.clock() == 5_000
+
+
+def test_one_time_may_be_that_of_a_whole_batch() -> None:
+    core, seen = timing()
+    answers(core, *[execute()] * 2, whole(kinds.START, buy()), execute(), time=7)
+    answers(core, execute(), time=6)
+    assert seen == [7, 7, 7, 7, 6]
 
 
 def test_what_custom_policies_see_is_an_order_of_its_own() -> None:
     core = shard(Seeing())
-    ((_, _, ((*_, plain_details, _, _, _),)),) = [answers(core, execute())[0]]
+    ((_, ((*_, plain_details, _, _, _),)),) = [answers(core, execute())[0]]
     assert plain_details == "('Order', None, None)"
     order = Marked(7, operation=operation(), position=OrderPosition(reduce_only=True))
     (reply,) = answers(core, whole(kinds.EXECUTE_WHOLE, order))
-    assert reply[2][0][2].startswith("('Marked', 7, OrderPosition(")
+    assert reply[1][0][2].startswith("('Marked', 7, OrderPosition(")
 
 
 def test_reservations_wait_in_the_shard_for_their_fate() -> None:
     core = shard(Reserving())
     one, _ = answers(core, execute(quantity="10"), execute(quantity="20"))
-    assert one == (kinds.RESERVED, 1, True, (), ())
+    assert one == (kinds.RESERVED, True, (), ())
     assert core.open_handles == {1, 2}
-    assert answers(core, (kinds.COMMIT, 1, NOW, 1), (kinds.ROLLBACK, 1, NOW, 2)) == [
-        (kinds.DONE, 3, 2)
-    ]
+    assert answers(core, (kinds.COMMIT, 1, 1), (kinds.ROLLBACK, 1, 2)) == [(kinds.DONE, 2)]
     assert core.open_handles == frozenset()
     (reply,) = answers(core, execute(quantity="203"))
-    assert reply[2][0][2] == "10"
+    assert reply[1][0][2] == "10"
 
 
 def test_an_unknown_handle_is_told() -> None:
     core = shard(Reserving())
     for command in (
-        (kinds.COMMIT, 1, NOW, 99),
-        (kinds.ROLLBACK, 1, NOW, 99),
-        (kinds.EXECUTE_REQUEST, 1, NOW, 99),
+        (kinds.COMMIT, 1, 99),
+        (kinds.ROLLBACK, 1, 99),
+        (kinds.EXECUTE_REQUEST, 1, 99),
     ):
         (reply,) = answers(core, command)
-        assert (reply[0], reply[5]) == (kinds.RAISED, "shard 3 knows no handle 99")
+        assert (reply[0], reply[4]) == (kinds.RAISED, "shard 3 knows no handle 99")
 
 
 def test_many_are_finished_each_and_told_together() -> None:
     core = shard(Reserving())
     answers(core, *[execute(quantity=str(n)) for n in (10, 201, 30, 40)])
-    armed, failures = answers(core, (kinds.COMMIT_MANY, None, NOW, (1, 2, 9, 3)))
-    assert armed == (kinds.ARMED, 5, (True, False))
-    assert failures[:2] == (kinds.FAILURES, 5)
-    assert [(place, text) for place, _, _, _, text, _ in failures[2]] == [
+    flags, ((kind, failures),) = told(core, (kinds.COMMIT_MANY, None, (1, 2, 9, 3)))
+    assert (flags, kind) == (Flag.FINALIZER_FAILED, kinds.FAILURES)
+    assert [(place, text) for place, _, _, _, text, _ in failures] == [
         (1, "commit failed"),
         (2, "shard 3 knows no handle 9"),
     ]
-    assert answers(core, (kinds.ROLLBACK_MANY, None, NOW, (4,))) == [(kinds.DONE, 6, 1)]
+    assert answers(core, (kinds.ROLLBACK_MANY, None, (4,))) == [(kinds.DONE, 1)]
 
 
 def test_what_nobody_holds_is_rolled_back_and_failures_have_no_reader() -> None:
     core = shard(Reserving())
     answers(core, execute(quantity="10"), execute(quantity="202"), whole(kinds.START, buy()))
     assert core.open_handles == {1, 2, 3}
-    assert answers(core, (kinds.DROP, None, NOW, (1, 2, 3, 4))) == [
-        (kinds.ARMED, 4, (True, False)),
-        (kinds.DONE, 4, 1),
-    ]
+    assert told(core, (kinds.DROP, None, (1, 2, 3, 4))) == (
+        Flag.FINALIZER_FAILED,
+        [(kinds.DONE, 1)],
+    )
     assert core.open_handles == frozenset()
 
 
@@ -185,20 +226,23 @@ def test_closing_rolls_back_what_is_open() -> None:
     released: list[int] = []
     effects = core._open[1]
     effects.mutations = [Mutation(lambda: None, lambda: released.append(1))]
-    assert answers(core, (kinds.CLOSE, None, NOW)) == [(kinds.DONE, 3, 1)]
+    close = batch(3, 3, op=Op.CLOSE, count=1, time=NOW + 9)
+    assert core.receive(close) == replies_to(close)
     assert core.closed
     assert released == [1]
+    assert core.engine.clock() == NOW + 9
+    assert core.open_handles == frozenset()
 
 
 def test_both_stages_apart() -> None:
     core = shard(Reserving())
     started, refused = answers(core, whole(kinds.START, buy()), whole(kinds.START, buy(1, "0")))
-    assert started == (kinds.STARTED, 1)
+    assert started == (kinds.STARTED,)
     assert refused[0] == kinds.REJECTED
-    assert answers(core, (kinds.EXECUTE_REQUEST, 1, NOW, 1)) == [(kinds.RESERVED, 3, True, (), ())]
+    assert answers(core, (kinds.EXECUTE_REQUEST, 1, 1)) == [(kinds.RESERVED, True, (), ())]
     plain = shard()
     answers(plain, whole(kinds.START, buy()))
-    assert answers(plain, (kinds.EXECUTE_REQUEST, 1, NOW, 1)) == [(kinds.ACCEPTED, 2, 1)]
+    assert answers(plain, (kinds.EXECUTE_REQUEST, 1, 1)) == [(kinds.ACCEPTED, 1)]
 
 
 def test_dry_runs_and_drop_copies() -> None:
@@ -209,14 +253,14 @@ def test_dry_runs_and_drop_copies() -> None:
         whole(kinds.EXECUTE_DRY_RUN, buy()),
         whole(kinds.DROP_COPY, buy()),
     ) == [
-        (kinds.DRY, 1, None, (), (), None),
-        (kinds.DRY, 2, None, (), (), None),
-        (kinds.RECORDED, 3, True, (), (), None, False),
+        (kinds.DRY, None, (), (), None),
+        (kinds.DRY, None, (), (), None),
+        (kinds.RECORDED, True, (), (), None, False),
     ]
     (refused,) = answers(core, whole(kinds.DROP_COPY, buy(None)))
-    assert refused[2][0][1] == "drop-copy requires a readable account ID"
+    assert refused[1][0][1] == "drop-copy requires a readable account ID"
     (dry,) = answers(core, whole(kinds.START_DRY_RUN, buy(1, "0")))
-    assert dry[2][0][0] == "InvalidFieldValue"
+    assert dry[1][0][0] == "InvalidFieldValue"
 
 
 class Blocking(Policy):
@@ -234,40 +278,59 @@ class Blocking(Policy):
 
 def test_reports_that_change_nothing_are_answered_by_runs() -> None:
     core = shard()
-    flat = (kinds.REPORT, 1, NOW, "AAPL", "USD", "BUY", "5", "0", None)
-    assert answers(core, flat, flat, (kinds.REPORT_WHOLE, 1, NOW, encode(report()))) == [
-        (kinds.DONE, 1, 3)
-    ]
+    flat = (kinds.REPORT, 1, "AAPL", "USD", "BUY", "5", "0", None)
+    assert answers(core, flat, flat, (kinds.REPORT_WHOLE, 1, encode(report()))) == [(kinds.DONE, 3)]
     blocking = shard(Blocking())
     row = ("Blocking", "Other", "r", "d", 0)
-    assert answers(blocking, flat) == [(kinds.REPORTED, 1, (row,), (), ())]
-    nobodys = (kinds.REPORT, None, NOW, None, None, None, None, None, None)
-    assert answers(blocking, nobodys) == [
-        (kinds.ARMED, 2, (False, True)),
-        (kinds.REPORTED, 2, (row,), (), ()),
-    ]
+    assert answers(blocking, flat) == [(kinds.REPORTED, (row,), (), ())]
+    nobodys = (kinds.REPORT, None, None, None, None, None, None, None)
+    assert told(blocking, nobodys, flat) == (
+        Flag.UNATTRIBUTED_REPORT,
+        [(kinds.REPORTED, (row,), (), ())] * 2,
+    )
+    assert answers(blocking, nobodys) == [(kinds.REPORTED, (row,), (), ())]
 
 
 def test_adjustments_answer_even_when_they_change_nothing() -> None:
-    assert answers(shard(), (kinds.ADJUST, 1, NOW, encode([]))) == [
-        (kinds.ADJUSTED, 1, None, (), (), ())
-    ]
+    assert answers(shard(), (kinds.ADJUST, 1, encode([]))) == [(kinds.ADJUSTED, None, (), (), ())]
 
 
 # --- engine-wide -------------------------------------------------------------------------------
 
 
-def test_the_engine_wide_block_is_armed_from_outside_without_an_echo() -> None:
+@pytest.mark.parametrize("causes", [1, 2, 3])
+def test_the_engine_wide_block_is_armed_by_the_router_without_an_echo(causes: int) -> None:
     core = shard()
-    assert answers(
-        core, (kinds.ARM, None, NOW, (True, True)), (kinds.ARM, None, NOW, (False, False))
-    ) == [(kinds.DONE, 1, 2)]
+    for first in (1, 2):
+        arm = batch(3, first, op=Op.ARM, count=1, flags=causes)
+        assert core.receive(arm) == replies_to(arm)
+    registry = core.engine.registry
+    assert registry.finalizer_failed is bool(causes & Flag.FINALIZER_FAILED)
+    assert registry.unattributed_report is bool(causes & Flag.UNATTRIBUTED_REPORT)
     (reply,) = answers(core, execute())
-    assert reply[2][0][1] == "mutation finalizer failed"
+    assert (reply[0], reply[1][0][0]) == (
+        kinds.REJECTED,
+        "AccountBlocked" if causes == Flag.UNATTRIBUTED_REPORT else "SystemUnavailable",
+    )
     assert answers(core, administer("unblock_all"), execute()) == [
-        (kinds.DONE, 4, 1),
-        (kinds.ACCEPTED, 5, 1),
+        (kinds.DONE, 1),
+        (kinds.ACCEPTED, 1),
     ]
+
+
+def test_what_the_router_says_stands_in_its_place_among_the_batches() -> None:
+    core = shard()
+    before, arm = batch(3, 1, execute()), batch(3, 2, op=Op.ARM, count=1, flags=CAUSES)
+    behind, close = batch(3, 3, execute()), batch(3, 4, op=Op.CLOSE, count=1)
+    data = core.receive(before + arm + behind + close)
+    one, two, three, four = FrameReader().feed(data)
+    assert (one, two, four) == (
+        replies_to(before, (kinds.ACCEPTED, 1)),
+        replies_to(arm),
+        replies_to(close),
+    )
+    flags, ((kind, _),) = replies_in(behind, three)
+    assert (flags, kind) == (0, kinds.REJECTED)
 
 
 class Refusing(Policy):
@@ -283,38 +346,13 @@ class Refusing(Policy):
         return PolicyPreTradeResult.reject(told, mutations=[Mutation(fail, fail)])
 
 
-def test_an_order_that_arms_the_engine_wide_block_says_so_first() -> None:
-    armed, raised, rejected = answers(shard(Refusing()), execute(), execute())
-    assert armed == (kinds.ARMED, 1, (True, False))
-    assert raised[:4] == (kinds.RAISED, 1, "builtins", "ValueError")
-    assert (rejected[0], rejected[2][0][0]) == (kinds.REJECTED, "SystemUnavailable")
-
-
-def test_counts_of_the_router_are_used_or_given_back() -> None:
-    builder = (
-        Engine.builder()
-        .account_sync()
-        .builtin(
-            build_rate_limit().broker_barrier(
-                RateLimitBrokerBarrier(RateLimit(2, timedelta(seconds=1)))
-            )
-        )
-    )
-    clock = ShardClock()
-    core = ShardCore(0, build_core(builder._policies, clock, RLock()), clock)
-    counted = (kinds.EXECUTE_COUNTED, *execute()[1:])
-    accepted, refused = answers(core, (*counted, 2, 0), (*counted, 3, 0))
-    assert accepted == (kinds.ACCEPTED, 1, 1)
-    assert (refused[0], refused[2][0][0]) == (kinds.REJECTED, "RateLimitExceeded")
-    answers(
-        core, administer("block", 1, AccountBlock(policy="", code="Other", reason="", details=""))
-    )
-    (stopped,) = answers(core, (*counted, 4, 0))
-    assert (stopped[0], stopped[2][0][0]) == (kinds.REJECTED_UNCOUNTED, "Other")
-    for kind in (kinds.START, kinds.EXECUTE_WHOLE):
-        for counts in ((5, 0), (0, 5)):
-            (stopped,) = answers(core, (kind, 1, NOW, encode(buy()), *counts))
-            assert stopped[0] == kinds.REJECTED_UNCOUNTED
+def test_the_head_of_the_replies_says_that_an_order_armed_the_engine_wide_block() -> None:
+    core = shard(Refusing())
+    flags, (raised, rejected) = told(core, execute(), execute())
+    assert flags == Flag.FINALIZER_FAILED
+    assert raised[:3] == (kinds.RAISED, "builtins", "ValueError")
+    assert (rejected[0], rejected[1][0][0]) == (kinds.REJECTED, "SystemUnavailable")
+    assert answers(core, execute()) == [rejected]  # told once
 
 
 def test_an_order_that_was_submitted_before_its_limit_counts_for_nothing() -> None:
@@ -322,7 +360,7 @@ def test_an_order_that_was_submitted_before_its_limit_counts_for_nothing() -> No
     ready = Engine.builder().account_sync().builtin(build_order_validation())
     rate = RateLimitBrokerBarrier(RateLimit(2, timedelta(seconds=1)))
     ready.builtin(build_rate_limit().broker_barrier(rate))
-    core = ShardCore(0, build_core(ready._policies, clock, RLock()), clock)
+    core = ShardCore(3, build_core(ready._policies, clock, RLock()), clock)
     fewer = {
         "name": "RateLimitPolicy",
         "broker": RateLimitBrokerBarrier(RateLimit(1, timedelta(seconds=1))),
@@ -330,35 +368,34 @@ def test_an_order_that_was_submitted_before_its_limit_counts_for_nothing() -> No
     rejected, *others = answers(
         core,
         (kinds.EXECUTE_COUNTED, *execute()[1:], 3, 0),
-        (kinds.CONFIGURE, None, NOW, "rate_limit", encode(fewer)),
+        (kinds.CONFIGURE, None, "rate_limit", encode(fewer)),
         execute(),
+        axes=[(0, 0, 0)],
     )
-    assert rejected[:2] == (kinds.REJECTED, 1)
-    assert others == [(kinds.DONE, 2, 1), (kinds.ACCEPTED, 3, 1)]
+    assert rejected[0] == kinds.REJECTED
+    assert others == [(kinds.DONE, 1), (kinds.ACCEPTED, 1)]
 
 
 def test_administration_answers_what_the_registry_does() -> None:
     core = shard()
     assert answers(core, administer("register_group", [1, 2], 7), administer("group_of", 2)) == [
-        (kinds.DONE, 1, 1),
-        (kinds.ANSWER, 2, 7),
+        (kinds.DONE, 1),
+        (kinds.ANSWER, 7),
     ]
     assert answers(
         core, administer("can_register", [5, 2, 1], 8), administer("anything_blocked")
     ) == [
-        (kinds.ANSWER, 3, (1, 1, "account is already registered in a different group")),
-        (kinds.ANSWER, 4, False),
+        (kinds.ANSWER, (1, 1, "account is already registered in a different group")),
+        (kinds.ANSWER, False),
     ]
     (reply,) = answers(core, administer("replace_block_reason", 1, "x"))
-    assert (reply[0], reply[3], reply[5]) == (
+    assert (reply[0], reply[2], reply[4]) == (
         kinds.RAISED,
         "AccountBlockError",
         "account is not blocked",
     )
-    (reply,) = answers(
-        core, (kinds.CONFIGURE, None, NOW, "order_size_limit", encode({"name": "no"}))
-    )
-    assert (reply[0], reply[5]) == (kinds.RAISED, "no configurable policy named no")
+    (reply,) = answers(core, (kinds.CONFIGURE, None, "order_size_limit", encode({"name": "no"})))
+    assert (reply[0], reply[4]) == (kinds.RAISED, "no configurable policy named no")
 
 
 # --- exceptions and what does not fit ------------------------------------------------------------
@@ -367,8 +404,8 @@ def test_administration_answers_what_the_registry_does() -> None:
 def test_exceptions_of_policies_are_replies() -> None:
     core = shard(Acting())
     accepted, raised, again = answers(core, execute(), execute(quantity="101"), execute())
-    assert (accepted, again) == ((kinds.ACCEPTED, 1, 1), (kinds.ACCEPTED, 3, 1))
-    assert raised[:4] == (kinds.RAISED, 2, "custom_policies", "Unusual")
+    assert (accepted, again) == ((kinds.ACCEPTED, 1), (kinds.ACCEPTED, 1))
+    assert raised[:3] == (kinds.RAISED, "custom_policies", "Unusual")
 
 
 class Shouting(Policy):
@@ -382,17 +419,17 @@ class Shouting(Policy):
 
 def test_an_exception_without_a_utf_8_form_does_not_end_the_shard() -> None:
     raised, answer = answers(shard(Shouting()), execute(), administer("anything_blocked"))
-    assert raised[:4] == (kinds.RAISED, 1, "builtins", "ValueError")
-    assert raised[5] == "\\ud800"
-    assert answer == (kinds.ANSWER, 2, False)
+    assert raised[:3] == (kinds.RAISED, "builtins", "ValueError")
+    assert raised[4] == "\\ud800"
+    assert answer == (kinds.ANSWER, False)
 
 
 def test_an_order_of_an_unknown_class_ends_the_connection() -> None:
     unknown = (7, 21, "no.such", "Order", (), *[None] * 9)
     with pytest.raises(WireError, match=r"no\.such\.Order"):
-        answers(shard(Acting()), (kinds.EXECUTE_WHOLE, 1, NOW, unknown, 0, 0))
+        answers(shard(Acting()), (kinds.EXECUTE_WHOLE, 1, unknown, 0, 0))
     with pytest.raises(WireError, match="an order of the command's account was expected"):
-        answers(shard(Acting()), (kinds.EXECUTE_WHOLE, 1, NOW, 5, 0, 0))
+        answers(shard(Acting()), (kinds.EXECUTE_WHOLE, 1, 5, 0, 0))
 
 
 class Wordy(Policy):
@@ -410,21 +447,20 @@ def test_a_reply_too_large_is_told_and_the_others_get_theirs(
     core = shard(Wordy())
     monkeypatch.setattr(wire, "FRAME_BYTES", 6_000)
     answer, told = answers(core, administer("anything_blocked"), execute())
-    assert answer == (kinds.ANSWER, 1, False)
-    assert told[:4] == (kinds.RAISED, 2, "openpit.errors", "FrameTooLarge")
+    assert answer == (kinds.ANSWER, False)
+    assert told[:3] == (kinds.RAISED, "openpit.errors", "FrameTooLarge")
 
 
 def test_settings_answer_with_the_blocks_that_follow() -> None:
     ready = Engine.builder().account_sync().builtin(build_spot_funds())
     clock = ShardClock()
-    core = ShardCore(0, build_core(ready._policies, clock, RLock()), clock)
-    (_, (kind, _, told)) = answers(
+    core = ShardCore(3, build_core(ready._policies, clock, RLock()), clock)
+    (_, (kind, blocks)) = answers(
         core,
         administer("set_currency", 5, "USD"),
         (
             kinds.CONFIGURE,
             None,
-            NOW,
             "spot_funds_pnl_bounds_killswitch",
             encode(
                 {
@@ -435,7 +471,7 @@ def test_settings_answer_with_the_blocks_that_follow() -> None:
         ),
     )
     assert kind == kinds.ANSWER
-    ((account, block),) = decode(told)
+    ((account, block),) = decode(blocks)
     assert (account, block.code) == (5, "PnlKillSwitchTriggered")
 
 
@@ -446,32 +482,138 @@ def test_a_reservation_whose_reply_cannot_be_sent_is_rolled_back(
     small_rows = shard_core._traces
     monkeypatch.setattr(shard_core, "_traces", lambda effects: ((2**70,), ()))
     reply, done = answers(core, execute(quantity="10"), administer("unblock_all"))
-    assert (reply[0], reply[3]) == (kinds.RAISED, "OverflowError")
-    assert done == (kinds.DONE, 2, 1)
+    assert (reply[0], reply[2]) == (kinds.RAISED, "OverflowError")
+    assert done == (kinds.DONE, 1)
     assert core.open_handles == frozenset()
-    armed, reply = answers(core, execute(quantity="202"))  # whose rollback fails
-    assert armed == (kinds.ARMED, 3, (True, False))
-    assert (reply[0], reply[3]) == (kinds.RAISED, "OverflowError")
+    flags, (reply,) = told(core, execute(quantity="202"))  # whose rollback fails
+    assert flags == Flag.FINALIZER_FAILED
+    assert (reply[0], reply[2]) == (kinds.RAISED, "OverflowError")
     answers(core, administer("unblock_all"))
     monkeypatch.setattr(shard_core, "_traces", small_rows)
     (reply,) = answers(core, execute(quantity="203"))
-    assert reply[2][0][2] == "0"
+    assert reply[1][0][2] == "0"
+
+
+def test_replies_that_have_no_room_beside_the_others_are_told_and_rolled_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    core = shard(Reserving())
+    rows = ((0, "X" * 1_000, ";;;;", None),)
+    monkeypatch.setattr(shard_core, "_traces", lambda effects: ((), rows))
+    monkeypatch.setattr(wire, "FRAME_BYTES", 2_000)
+    monkeypatch.setattr(shard_core, "REPLY_BYTES", 6_000)
+    orders = [execute(quantity=str(quantity)) for quantity in range(1, 9)]
+    sent = batch(3, 1, *orders[:2], administer("unblock_all"), *orders[2:], execute(quantity="0"))
+
+    data = core.receive(sent)
+
+    assert len(data) <= 6_004
+    flags, replies = replies_in(sent, data)
+    assert flags == 0
+    room = [place for place, reply in enumerate(replies) if reply[0] == kinds.RESERVED]
+    assert room == [0, 1, 3]
+    assert core.open_handles == {1, 2, 4}
+    assert replies[2] == (kinds.DONE, 1)
+    for reply in replies[4:-1]:
+        assert (reply[0], reply[2], reply[4]) == (
+            kinds.RAISED,
+            "FrameTooLarge",
+            "the replies to a batch are over the limit of 6000 bytes",
+        )
+    assert replies[-1][0] == kinds.REJECTED  # it is no longer than that
+    (reply,) = answers(core, execute(quantity="203"))
+    assert reply[1][0][2] == "6"  # 1, 2 and 3 are still reserved
+
+
+def test_replies_that_fit_together_travel_though_no_frame_of_commands_would_hold_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    core = shard(Reserving())
+    rows = ((0, "X" * 1_000, ";;;;", None),)
+    monkeypatch.setattr(shard_core, "_traces", lambda effects: ((), rows))
+    monkeypatch.setattr(wire, "FRAME_BYTES", 2_000)
+    replies = answers(core, *[execute(quantity="10")] * 20)
+    assert replies == [(kinds.RESERVED, True, (), rows)] * 20
+    assert len(core.open_handles) == 20
 
 
 @pytest.mark.parametrize(
     "commands",
-    [[(99, 1, NOW)], [(kinds.COMMIT, 1, NOW)], [(kinds.EXECUTE, 1, NOW)], [(kinds.COMMIT,)]],
+    [[(99, 1)], [(kinds.COMMIT, 1)], [(kinds.EXECUTE, 1)], [(kinds.COMMIT,)]],
     ids=["kind", "fields", "row", "short"],
 )
 def test_what_is_no_command_ends_the_shard(commands: list[tuple[Any, ...]]) -> None:
     core = shard()
-    with pytest.raises((WireError, ValueError)):
-        core.receive(frames(1, [(pack(command), 1) for command in commands]))
+    with pytest.raises(WireError):
+        core.receive(batch(3, 1, *commands))
 
 
 def test_a_gap_in_the_numbers_ends_the_shard() -> None:
     with pytest.raises(WireError, match="command 5 where 1 was expected"):
-        shard().receive(frames(5, [(pack(execute()), 1)]))
+        shard().receive(batch(3, 5, execute()))
+    core = shard()
+    core.receive(batch(3, 1, execute(), execute()))
+    with pytest.raises(WireError, match="command 2 where 3 was expected"):
+        core.receive(batch(3, 2, op=Op.CLOSE, count=1))
+
+
+TWO = batch(3, 1, execute(), execute())[41:]
+HEADS: dict[str, tuple[bytes, str]] = {
+    "more than told": (batch(3, 1, body=TWO, count=1), "2 commands where 1 were told"),
+    "less than told": (batch(3, 1, body=TWO, count=3), "2 commands where 3 were told"),
+    "none told": (batch(3, 1, body=TWO, count=0), "not a frame: op 0, flags 0, 0 commands"),
+    "times for one": (
+        batch(3, 1, body=TWO, count=1, times=(5,)),
+        "2 commands where 1 were told",
+    ),
+    "times for three": (batch(3, 1, body=TWO, count=3, times=(1, 2, 3)), "2 commands where 3"),
+    "times too short": (batch(3, 1, body=b"", count=2, times=(5,)), "no room for 2 times"),
+    "times that reach into the body": (batch(3, 1, body=TWO, count=2, times=(5,)), "not a body"),
+    "times without the flag": (batch(3, 1, body=bytes(16) + TWO, count=2), "not a body"),
+    "no times for the flag": (batch(3, 1, body=TWO, count=2, flags=4), "not a body"),
+    "no body": (batch(3, 1, count=1), "not a body"),
+    "a body that is no array": (batch(3, 1, body=pack(1), count=1), "no array of messages"),
+    "an array of no arrays": (batch(3, 1, body=pack((1, 2)), count=2), "a message is no array"),
+    "bytes behind the array": (batch(3, 1, body=TWO + b"\x90", count=2), "not a body: ExtraData"),
+    "half an array": (batch(3, 1, body=TWO[:-1], count=2), "not a body"),
+    "causes with messages": (batch(3, 1, body=TWO, count=2, flags=1), "flags 1"),
+    "an unknown flag": (batch(3, 1, body=TWO, count=2, flags=8), "flags 8"),
+    "an unknown op": (batch(3, 1, body=TWO, count=2, op=3), "op 3"),
+    "messages as the router's": (batch(3, 1, body=TWO, count=2, op=1, flags=1), "not a word"),
+    "a body to arm": (batch(3, 1, execute(), op=1, flags=1), "not a word of the router"),
+    "nothing to arm for": (batch(3, 1, op=1, count=1), "not a word of the router: op 1, flags 0"),
+    "to arm twice": (batch(3, 1, op=1, count=2, flags=1), "not a word of the router"),
+    "to arm with a time for each": (batch(3, 1, op=1, count=1, flags=1, times=(5,)), "flags 5"),
+    "a body to close": (batch(3, 1, execute(), op=2), "not a word of the router"),
+    "causes to close": (batch(3, 1, op=2, count=1, flags=1), "not a word of the router: op 2"),
+    "to close with a time for each": (batch(3, 1, op=2, count=1, times=(5,)), "flags 4"),
+    "another shard": (batch(2, 1, execute()), "a batch for another shard"),
+    "another life": (batch(3, 1, execute(), epoch=1), "a batch for another shard"),
+    "another client": (batch(3, 1, execute(), client=1), "a batch for another shard"),
+    "another's close": (batch(2, 1, op=2, count=1), "a batch for another shard"),
+}
+
+
+@pytest.mark.parametrize(("data", "text"), HEADS.values(), ids=HEADS)
+def test_a_head_that_is_wrong_ends_the_shard_with_nothing_applied(data: bytes, text: str) -> None:
+    core, seen = timing()
+    core._clock.now = 5
+    with pytest.raises(WireError, match=text):
+        core.receive(data)
+    assert seen == []
+    assert not core.closed
+    assert not core.engine.registry.anything_blocked
+    assert core.engine.clock() == 5
+    # As if it had never been there: the same number is taken.
+    core._reader = FrameReader()
+    assert answers(core, execute()) == [(kinds.ACCEPTED, 1)]
+
+
+def test_what_stands_in_front_of_a_wrong_batch_in_the_same_bytes_has_been_done() -> None:
+    core, seen = timing()
+    with pytest.raises(WireError, match="op 3"):
+        core.receive(batch(3, 1, execute(), time=7) + batch(3, 2, execute(), time=8, op=3))
+    assert seen == [7]
 
 
 # --- how a shard comes to be -------------------------------------------------------------------
@@ -481,15 +623,42 @@ def test_a_shard_starts_from_its_first_command() -> None:
     policies = Engine.builder().account_sync().builtin(build_order_validation())._policies
     payload, services, _ = dump_policies(policies)
     assert services == []
-    core, _ = start_shard((kinds.HELLO, None, NOW, 5, 8, payload), FrameReader())
+    hello = read_hello(batch(5, 0, (kinds.HELLO, 8, payload)))
+    assert hello == (5, 8, NOW, payload)
+    core, _ = start_shard(hello, FrameReader())
     assert core.number == 5
+    assert core.engine.clock() == NOW
     ours = next(number for number in range(100) if spread_slots(8)[slot_of(number)] == 5)
-    assert answers(core, execute(ours)) == [(kinds.ACCEPTED, 1, 1)]
+    sent = batch(5, 1, execute(ours))
+    assert core.receive(sent) == replies_to(sent, (kinds.ACCEPTED, 1))
 
 
-def test_a_connection_starts_with_hello() -> None:
-    with pytest.raises(WireError, match="a connection starts with HELLO"):
-        start_shard(execute(), FrameReader())
+HELLO = (kinds.HELLO, 8, b"x")
+
+
+@pytest.mark.parametrize(
+    ("frame", "text"),
+    [
+        (batch(5, 0, execute()), "a connection starts with HELLO, not with"),
+        (batch(5, 0, (kinds.HELLO, 8, "x")), "a connection starts with HELLO, not with"),
+        (batch(5, 0, (kinds.HELLO, 8)), "a connection starts with HELLO, not with"),
+        (batch(5, 0, HELLO, HELLO, count=1), "a connection starts with HELLO, not with"),
+        (batch(5, 0, HELLO, HELLO), "a connection starts with batch 0, of one command, not with"),
+        (batch(5, 1, HELLO), "a connection starts with batch 0"),
+        (batch(5, 0, HELLO, op=Op.ARM), "a connection starts with batch 0"),
+        (batch(5, 0, HELLO, flags=1), "a connection starts with batch 0"),
+        (batch(5, 0, HELLO, times=(NOW,)), "a connection starts with batch 0"),
+        (batch(5, 0, HELLO, epoch=1), "a batch for another shard, or of another version"),
+        (batch(5, 0, HELLO, client=1), "a batch for another shard, or of another version"),
+        (batch(5, 0, count=1), "not a body"),
+        (batch(8, 0, HELLO), "no shard 8 of 8"),
+        (batch(0, 0, (kinds.HELLO, 0, b"x")), "no shard 0 of 0"),
+        (batch(5, 0, (kinds.HELLO, 65_536, b"x")), "no shard 5 of 65536"),
+    ],
+)
+def test_a_connection_starts_with_hello(frame: bytes, text: str) -> None:
+    with pytest.raises(WireError, match=text):
+        read_hello(frame)
 
 
 def test_services_become_replicas_that_follow_the_router() -> None:
@@ -498,13 +667,14 @@ def test_services_become_replicas_that_follow_the_router() -> None:
     ready = stage.builtin(build_spot_funds().market_data(one, 0)).pre_trade(Quoting(one, other))
     payload, services, _ = dump_policies(ready._policies)
     assert services == [one, other]
-    core, _ = start_shard((kinds.HELLO, None, NOW, 0, 1, payload), FrameReader())
+    core, _ = start_shard(read_hello(batch(3, 0, (kinds.HELLO, 4, payload))), FrameReader())
     push = ("push", 0, *[Decimal(7)] * 3, NOW)
     register = ("register", 0, "AAPL", "USD", None)
-    quotes = [(kinds.QUOTE, None, NOW, 1, encode(change)) for change in (register, push)]
-    assert answers(core, *quotes) == [(kinds.DONE, 1, 2)]
-    (reply,) = answers(core, execute())
-    assert reply[2][0][1:3] == ("quotes", "None 7")
+    quotes = [(kinds.QUOTE, None, 1, encode(change)) for change in (register, push)]
+    assert answers(core, *quotes) == [(kinds.DONE, 2)]
+    ours = next(number for number in range(100) if spread_slots(4)[slot_of(number)] == 3)
+    (reply,) = answers(core, execute(ours))
+    assert reply[1][0][1:3] == ("quotes", "None 7")
 
 
 class Quoting(Policy):
@@ -526,13 +696,13 @@ class Quoting(Policy):
 
 
 def test_a_volume_order_and_a_market_order() -> None:
-    volume = (kinds.EXECUTE, 1, NOW, "AAPL", "USD", None, None, "100", None)
-    assert answers(shard(), volume) == [(kinds.ACCEPTED, 1, 1)]
+    volume = (kinds.EXECUTE, 1, "AAPL", "USD", None, None, "100", None)
+    assert answers(shard(), volume) == [(kinds.ACCEPTED, 1)]
 
 
 def test_an_order_that_only_reports_is_not_held() -> None:
     (reply,) = answers(shard(Locking()), execute())
-    assert reply == (kinds.RESERVED, 1, False, ((0, "1.50"),), ())
+    assert reply == (kinds.RESERVED, False, ((0, "1.50"),), ())
 
 
 class Locking(Policy):

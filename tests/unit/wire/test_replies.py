@@ -21,22 +21,20 @@ PNL = (0, 2**64 - 1, "-1.5", "2", None)
 FAILURE = ("builtins", "KeyError", (1, (1, "x"), None), "'x'", "trace")
 
 RIGHT = [
-    (kinds.RESERVED, 1, True, LOCK, ROWS),
-    (kinds.RESERVED, 1, False, (), ()),
-    (kinds.REJECTED, 1, (REJECT, REJECT)),
-    (kinds.REJECTED_UNCOUNTED, 1, ()),
-    (kinds.STARTED, 1),
-    (kinds.DRY, 1, None, LOCK, ROWS, BLOCK),
-    (kinds.DRY, 1, (REJECT,), (), (), None),
-    (kinds.RECORDED, 1, True, LOCK, ROWS, None, False),
-    (kinds.REPORTED, 1, (BLOCK,), (PNL, (0, 1, None, None, 3)), ROWS),
-    (kinds.ADJUSTED, 1, 0, (REJECT,), ROWS, (BLOCK,)),
-    (kinds.ANSWER, 1, (0, (1, 5, "x"))),
-    (kinds.RAISED, 1, *FAILURE),
-    (kinds.FAILURES, 1, ((0, *FAILURE),)),
-    (kinds.ARMED, 1, (True, False)),
-    (kinds.READY, 0, ()),
-    (kinds.REFUSED, 0, "ValueError: no"),
+    (kinds.RESERVED, True, LOCK, ROWS),
+    (kinds.RESERVED, False, (), ()),
+    (kinds.REJECTED, (REJECT, REJECT)),
+    (kinds.STARTED,),
+    (kinds.DRY, None, LOCK, ROWS, BLOCK),
+    (kinds.DRY, (REJECT,), (), (), None),
+    (kinds.RECORDED, True, LOCK, ROWS, None, False),
+    (kinds.REPORTED, (BLOCK,), (PNL, (0, 1, None, None, 3)), ROWS),
+    (kinds.ADJUSTED, 0, (REJECT,), ROWS, (BLOCK,)),
+    (kinds.ANSWER, (0, (1, 5, "x"))),
+    (kinds.RAISED, *FAILURE),
+    (kinds.FAILURES, ((0, *FAILURE),)),
+    (kinds.READY, ()),
+    (kinds.REFUSED, "ValueError: no"),
 ]
 
 
@@ -47,14 +45,14 @@ def test_what_a_shard_says(reply: tuple[Any, ...]) -> None:
         (*reply, 1),
         reply[:-1],
         (float(reply[0]), *reply[1:]),
-        (reply[0], "1", *reply[2:]),
+        (reply[0], (("1",),), *reply[2:]),
     ):
         with pytest.raises(WireError):
             check_replies([wrong])
 
 
 def reserved(lock: Any = (), rows: Any = (), held: Any = True) -> tuple[Any, ...]:
-    return (kinds.RESERVED, 1, held, lock, rows)
+    return (kinds.RESERVED, held, lock, rows)
 
 
 def row(group: Any = 0, asset: Any = "USD", amounts: Any = ";;;;", halt: Any = None) -> Any:
@@ -62,11 +60,11 @@ def row(group: Any = 0, asset: Any = "USD", amounts: Any = ";;;;", halt: Any = N
 
 
 def rejected(*columns: Any) -> tuple[Any, ...]:
-    return (kinds.REJECTED, 1, (columns,))
+    return (kinds.REJECTED, (columns,))
 
 
 def reported(block: Any = BLOCK, pnl: Any = PNL) -> tuple[Any, ...]:
-    return (kinds.REPORTED, 1, (block,), (pnl,), ())
+    return (kinds.REPORTED, (block,), (pnl,), ())
 
 
 WRONG = [
@@ -109,27 +107,26 @@ WRONG = [
     rejected(*REJECT[:5], -1),
     rejected("Other", 5, *REJECT[2:]),
     rejected(*REJECT[:5]),
-    (kinds.REJECTED, 1, "why"),
-    (kinds.REJECTED, 1, ("why",)),
+    (kinds.REJECTED, "why"),
+    (kinds.REJECTED, ("why",)),
     reported(block=BLOCK[:4]),
     reported(block=("P", "NoSuchCode", *BLOCK[2:])),
     reported(pnl=(0, 1, "1", None, None)),
     reported(pnl=(0, 1, "x", "1", None)),
     reported(pnl=(0, None, None, None, 1)),
     reported(pnl=(0, 1)),
-    (kinds.ANSWER, 1, (9,)),
-    (kinds.ANSWER, 1, ()),
-    (kinds.RAISED, 1, "m", "C", 5, "text", "trace"),
-    (kinds.FAILURES, 1, ((0, "m"),)),
-    (kinds.FAILURES, 1, ((-1, *FAILURE),)),
-    (kinds.ARMED, 1, (True,)),
-    (kinds.ARMED, 1, (1, 0)),
-    (kinds.RESERVED, -1, True, (), ()),
-    (kinds.REJECTED, -1, (REJECT,)),
-    (kinds.REPORTED, 1.0, (), (), ROWS[:1]),
-    (3.0, 1, True, (), ()),
-    (99, 1),
-    ("x", 1),
+    (kinds.ANSWER, (9,)),
+    (kinds.ANSWER, ()),
+    (kinds.RAISED, "m", "C", 5, "text", "trace"),
+    (kinds.FAILURES, ((0, "m"),)),
+    (kinds.FAILURES, ((-1, *FAILURE),)),
+    (kinds.STARTED, 1),
+    (kinds.RESERVED, 1, True, (), ()),
+    (kinds.REJECTED, 1, (REJECT,)),
+    (kinds.READY, (-1,)),
+    (3.0, True, (), ()),
+    (99,),
+    ("x",),
 ]
 
 
@@ -141,7 +138,7 @@ def test_what_no_shard_says(reply: tuple[Any, ...]) -> None:
 
 
 def test_runs_are_left_to_those_who_know_how_many_commands_there_are() -> None:
-    assert check_replies([(kinds.ACCEPTED, 1, "x"), (kinds.DONE,)]) is None
+    assert check_replies([(kinds.ACCEPTED, "x"), (kinds.DONE,)]) is None
 
 
 def test_shapes_of_amounts_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:

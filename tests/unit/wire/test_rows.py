@@ -32,7 +32,7 @@ def there(row: Any) -> Any:
     ids=["impact", "no-account", "fill", "empty", "lock"],
 )
 def test_a_report_arrives_as_it_left(sent: core.ExecutionReport) -> None:
-    command = there(rows.report_row(kinds.REPORT, sent, 1_000))
+    command = there(rows.report_row(kinds.REPORT, sent))
     assert kinds.conforms(command, kinds.COMMANDS)
     arrived = rows.read_report(command)
     ensure_captured(sent)

@@ -7,13 +7,11 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from makers import SECOND, Clock, Scripted, account, engine_with, order, reject, reject_fields
 
 import openpit
 from openpit.pretrade import policies
-from openpit.pretrade.policies.rate_limit import FixedWindows, SuppliedCounts
+from openpit.pretrade.policies.rate_limit import AxisNumbers, FixedWindows, SuppliedCounts
 from openpit.pretrade.policies.rate_limit_settings import Rate, RateLimitSettings, window_text
 
 NAME = "RateLimitPolicy"
@@ -362,42 +360,14 @@ def test_a_window_is_told_in_its_largest_unit(window: int, text: str) -> None:
     assert window_text(window) == text
 
 
-# --- counted elsewhere -------------------------------------------------------------------------
+# --- windows -----------------------------------------------------------------------------------
 
 
-class Counting(FixedWindows):
-    """Windows that remember which of them counted an attempt."""
-
-    __slots__ = ("held",)
-
-    def __init__(self, settings: RateLimitSettings) -> None:
-        super().__init__(settings, now=0)
-        self.held: dict[tuple[str | None, int], list[tuple[Any, int]]] = {}
-
-    def count(self, settlement: str | None, now: int) -> tuple[int, int]:
-        counts = super().count(settlement, now)
-        self.held[settlement, now] = [(one, one.opening) for one in self.holding(settlement)]
-        return counts
+def windows(**assets: Rate) -> FixedWindows:
+    return FixedWindows(RateLimitSettings(Rate(9, 60), dict(assets), {}, {}), now=0)
 
 
-def windows(**assets: Rate) -> Counting:
-    return Counting(RateLimitSettings(Rate(9, 60), dict(assets), {}, {}))
-
-
-def give_back(counted: Counting, settlement: str, counted_at: int, *, now: int) -> None:
-    for window, opening in counted.held[settlement, counted_at]:
-        window.give_back(opening, counted_at, now)
-
-
-def test_an_attempt_of_before_its_window_began_is_given_back_too() -> None:
-    counted = windows()
-    counted.count("USD", 60)
-    counted.count("USD", 58)  # of a batch, whose orders had their times before they were counted
-    give_back(counted, "USD", 58, now=61)
-    assert counted.peek("USD", 62) == (2, 0)
-
-
-def test_windows_count_the_broker_and_the_asset() -> None:
+def test_each_axis_counts_in_windows_of_its_own() -> None:
     counted = windows(USD=Rate(9, 10))
 
     assert counted.count("USD", 5) == (1, 1)
@@ -408,7 +378,7 @@ def test_windows_count_the_broker_and_the_asset() -> None:
     assert counted.count("USD", 60) == (1, 1)
 
 
-def test_windows_of_assets_alone() -> None:
+def test_an_axis_without_a_barrier_counts_nothing() -> None:
     counted = FixedWindows(RateLimitSettings(None, {"USD": Rate(9, 10)}, {}, {}), now=0)
 
     assert counted.count("USD", 1) == (0, 1)
@@ -416,127 +386,20 @@ def test_windows_of_assets_alone() -> None:
     assert counted.peek("EUR", 2) == (0, 0)
 
 
-def test_an_attempt_is_given_back_to_the_window_that_counted_it() -> None:
-    counted = windows(USD=Rate(9, 10))
-    counted.count("USD", 5)
-    counted.count("USD", 6)
-
-    give_back(counted, "USD", 6, now=7)
-    assert counted.peek("USD", 7) == (2, 2)
-
-    # Since then the asset's window has begun anew, without that attempt.
-    counted.count("USD", 12)
-    give_back(counted, "USD", 5, now=13)
-    assert counted.peek("USD", 13) == (2, 2)
+# --- counted elsewhere -------------------------------------------------------------------------
 
 
-def test_a_window_whose_first_attempt_is_given_back_begins_later() -> None:
-    counted = windows()
-    for now in (60, 61, 62):
-        counted.count("USD", now)
-
-    give_back(counted, "USD", 60, now=65)  # who knows which of the others will stay
-    assert counted.peek("USD", 124) == (3, 0)
-    assert counted.peek("USD", 125) == (1, 0)
-    give_back(counted, "USD", 61, now=66)  # the one of 62 is there still
-    assert counted.peek("USD", 124) == (2, 0)
-    assert counted.peek("USD", 125) == (1, 0)
-
-
-def test_a_window_whose_first_attempts_are_all_given_back_begins_with_those_that_stay() -> None:
-    counted = windows()
-    for now in (60, 61):
-        counted.count("USD", now)
-    give_back(counted, "USD", 60, now=62)
-    counted.count("USD", 65)
-    give_back(counted, "USD", 61, now=66)
-
-    assert counted.count("USD", 124) == (2, 0)
-    assert counted.peek("USD", 125) == (3, 0)
-    assert counted.peek("USD", 126) == (1, 0)
-
-
-def test_what_was_given_back_before_a_window_began_says_nothing_of_its_start() -> None:
-    counted = windows()
-    for now in (60, 61, 62, 63):
-        counted.count("USD", now)
-    give_back(counted, "USD", 60, now=64)
-    for now in (130, 140):
-        counted.count("USD", now)
-    give_back(counted, "USD", 130, now=150)
-
-    assert counted.peek("USD", 209) == (2, 0)
-    assert counted.peek("USD", 210) == (1, 0)
-
-
-def test_the_last_attempt_is_undone_without_a_trace() -> None:
-    counted = windows()
-    counted.count("USD", 60)
-    counted.count("USD", 61)
-    give_back(counted, "USD", 60, now=62)
-    [window] = counted.holding("USD")
-    start = window.start
-    for now in (63, 140):
-        counted.count("USD", now)
-        window.undo(start)
-
-    assert counted.peek("USD", 121) == (2, 0)
-    give_back(counted, "USD", 61, now=121)
-    assert counted.peek("USD", 122) == (1, 0)
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 9), st.one_of(st.none(), st.integers(0, 5))), max_size=40),
-    st.integers(1, 12),
-)
-def test_what_is_given_back_late_is_neither_lost_nor_a_way_past_the_limit(
-    attempts: list[tuple[int, int | None]], length: int
-) -> None:
-    """An attempt: how long after the one before it, and after how many more it is given back."""
-    counted = FixedWindows(RateLimitSettings(Rate(9, length), {}, {}, {}), now=0)
-    [window] = counted.holding(None)
-    now = 100  # the first window, which begins without an order, is over
-    inside: list[int] = []
-    due: list[tuple[int, int, int, list[int]]] = []  # before which place, when, in which window
-    for place, (pause, delay) in enumerate([*attempts, (0, None)]):
-        for late in [one for one in due if one[0] <= place or place == len(attempts)]:
-            due.remove(late)
-            _, opening, at, among = late
-            window.give_back(opening, at, now)
-            among.remove(at)
-            assert window.count == len(inside)
-        now += pause
-        count, _ = counted.count(None, now)
-        if count == 1:
-            assert not inside or now - inside[0] >= length
-            inside = []
-        inside.append(now)
-        assert count == len(inside)
-        if delay is not None:
-            due.append((place + 1 + delay, window.opening, now, inside))
-
-
-def test_a_window_with_nothing_in_it_has_not_begun() -> None:
-    counted = windows()
-    counted.count("USD", 60)
-    give_back(counted, "USD", 60, now=61)
-    give_back(counted, "USD", 60, now=61)
-
-    assert counted.count("USD", 119) == (1, 0)
-    assert counted.peek("USD", 178) == (2, 0)
-
-
-def test_the_first_window_begins_without_an_order() -> None:
-    counted = windows()
-    counted.count("USD", 59)
-    give_back(counted, "USD", 59, now=59)
-
-    assert counted.count("USD", 59) == (1, 0)
-    assert counted.peek("USD", 60) == (1, 0)
+def test_an_asset_has_its_number_for_good() -> None:
+    numbers = AxisNumbers(RateLimitSettings(None, {"USD": Rate(9, 10), "AAPL": Rate(1, 1)}, {}, {}))
+    assert numbers.of == {"USD": 1, "AAPL": 2}
+    numbers.add(RateLimitSettings(None, {"EUR": Rate(9, 10), "AAPL": Rate(1, 1)}, {}, {}))
+    numbers.add(RateLimitSettings(None, {"USD": Rate(9, 10)}, {}, {}))
+    assert numbers.assets == [None, "USD", "AAPL", "EUR"]
+    assert AxisNumbers(None).assets == [None]
 
 
 def test_supplied_counts_are_compared_as_own_ones() -> None:
-    supplied = SuppliedCounts()
+    supplied = SuppliedCounts(None)
     supplied.supply(7, 3)
     assert not supplied.used
 
@@ -544,7 +407,6 @@ def test_supplied_counts_are_compared_as_own_ones() -> None:
     assert supplied.used
     supplied.supply(8, 0)
     assert supplied.count_broker(6) == 8
-    assert supplied.peek("USD", 7) == (8, 0)
 
 
 @pytest.mark.parametrize(
@@ -559,7 +421,7 @@ def test_an_engine_whose_counts_are_supplied_judges_by_them(
     clock: Clock, counts: tuple[int, int], told: list[Any]
 ) -> None:
     engine = limited(clock, broker=of_broker(5), assets=(of_asset("USD", 1),))
-    supplied = SuppliedCounts()
+    supplied = SuppliedCounts(None)
     [policy] = engine._core.policies
     policy.windows = supplied
 

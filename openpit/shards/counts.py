@@ -1,0 +1,160 @@
+"""The counts of a batch's orders against the rates that span accounts.
+
+The rows say the ranks of the orders that may count, the batch's head what makes counts of them. An
+order that a block stopped before the policy counted it does not count, nor do those after it in the
+batch count it.
+"""
+
+from __future__ import annotations
+
+from operator import lt
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.errors import WireError
+from openpit.pretrade.policies.rate_limit import RateLimitPolicy, SuppliedCounts
+from openpit.wire import kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from openpit.pretrade.policy_contract import BuiltinPolicy
+    from openpit.wire.frames import Axis
+
+__all__ = ["COUNTING", "PEEKING", "BatchCounts", "settlement_of"]
+
+BROKER: Final = 0
+_MOST: Final = 2**64 - 1
+
+PEEKING: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})
+"""The commands whose order only asks what its count would be."""
+
+COUNTING: Final = frozenset(
+    {kinds.EXECUTE_COUNTED, kinds.EXECUTE_WHOLE, kinds.START, kinds.DROP_COPY}
+)
+"""The commands whose order may count."""
+
+Command = tuple[Any, ...]
+
+
+class BatchCounts(SuppliedCounts):
+    """Tells the rate policy the counts of the orders of the batch in hand."""
+
+    __slots__ = ("assets", "broker", "missing")
+
+    def __init__(self, policies: Iterable[BuiltinPolicy]) -> None:
+        limited = [policy for policy in policies if isinstance(policy, RateLimitPolicy)]
+        super().__init__(limited[0].settings if limited else None)
+        for policy in limited:
+            policy.windows = self
+        # What makes counts of ranks, on the axes that the batch's head names.
+        self.broker: int | None = None
+        self.assets: dict[str | None, int] = {}
+        # The orders of the batch that have not counted, by their places.
+        self.missing: list[int] = []
+
+    def begin(self, axes: Sequence[Axis]) -> None:
+        """Take the counting part of a batch's head.
+
+        Raises:
+            WireError: it names an axis on which no rate is or was limited.
+        """
+        self.broker = None
+        if self.assets:
+            self.assets = {}
+        if self.missing:
+            self.missing = []
+        if not axes:
+            return
+        known = self.numbers.assets
+        for number, _, offset in axes:
+            if number == BROKER:
+                self.broker = offset
+            elif number < len(known):
+                self.assets[known[number]] = offset
+            else:
+                raise WireError(f"no rate is limited on the axis {number}")
+
+    def check(self, commands: Iterable[tuple[int, int, str | None]]) -> None:
+        """Check the ranks of orders that may count: the broker's, the asset's, and the asset.
+
+        Raises:
+            WireError: the batch's head does not name their axes, they are no counts with that, or
+                they do not rise.
+        """
+        broker, assets = self.broker, self.assets
+        last: dict[str | None, int] = {}
+        latest = 0
+        for rank, asset_rank, settlement in commands:
+            if rank:
+                if broker is None or rank <= latest or not 0 < rank + broker <= _MOST:
+                    raise WireError(f"not the broker's rank of an order: {rank}, after {latest}")
+                latest = rank
+            if asset_rank:
+                offset = assets.get(settlement)
+                before = last.get(settlement, 0)
+                if offset is None or asset_rank <= before or not 0 < asset_rank + offset <= _MOST:
+                    raise WireError(
+                        f"not an asset's rank of an order: {asset_rank}, after {before}"
+                    )
+                last[settlement] = asset_rank
+
+    def are_brokers(self, ranks: Sequence[int]) -> bool:
+        """Tell whether all of many orders have ranks for the broker, and right ones.
+
+        A quick look, where the answer is yes as a rule.
+        """
+        broker = self.broker
+        return (
+            broker is not None
+            and ranks[0] > 0
+            and ranks[0] + broker > 0
+            and ranks[-1] + broker <= _MOST
+            and all(map(lt, ranks, ranks[1:]))
+        )
+
+    def rank(self, broker: int, asset: int, settlement: str | None) -> None:
+        """Supply the counts of an order of these ranks."""
+        self._counts = (
+            broker + self.broker if broker else 0,  # type: ignore[operator]  # checked
+            asset + self.assets[settlement] if asset else 0,
+        )
+        self.used = not (broker or asset)
+
+    def miss(self, place: int, command: Command) -> None:
+        """Record that an order has not counted; those after it in the batch do without."""
+        self.missing.append(place)
+        broker, asset = command[-2:]
+        if broker:
+            self.broker -= 1  # type: ignore[operator]  # checked
+        if asset:
+            self.assets[settlement_of(command)] -= 1
+
+    def uncounted(self, commands: Sequence[Command], times: Iterable[int]) -> list[Axis]:
+        """Return the counting part of the reply: of each axis on which orders have not counted.
+
+        The time of the first that has, and how many have not.
+        """
+        missing = frozenset(self.missing)
+        firsts: dict[int, int] = {}
+        lacking: dict[int, int] = {}
+        for place, (command, now) in enumerate(zip(commands, times, strict=False)):
+            if command[0] not in COUNTING:
+                continue
+            broker, asset = command[-2:]
+            axes = [BROKER] if broker else []
+            if asset:
+                axes.append(self.numbers.of[settlement_of(command)])
+            for axis in axes:
+                if place in missing:
+                    lacking[axis] = lacking.get(axis, 0) + 1
+                else:
+                    firsts.setdefault(axis, now)
+        return [(axis, firsts.get(axis, 0), count) for axis, count in lacking.items()]
+
+
+def settlement_of(command: Command) -> str | None:
+    """Return the asset that an order is settled in."""
+    settlement: str | None = (
+        command[3] if command[0] == kinds.EXECUTE_COUNTED else command[2]._settlement_
+    )
+    return settlement
