@@ -63,13 +63,17 @@ def receive(link: ShardLink, first: int, count: int, body: bytes) -> None:
                     entry.replied(link, first, reply)
                     pending.popleft()
                     return
-        for entry, reply, seq, here in _looked_at(link, first, count, replies):
-            _deliver(link, entry, reply, seq, here)
-            # Only now: an entry that cannot make sense of its reply is lost with its shard.
-            if seq + here == entry.first + entry.count:
-                pending.popleft()
+        _deliver_all(link, _looked_at(link, first, count, replies))
     except _MALFORMED as error:
         raise WireError(f"not a reply of this protocol: {error!r}") from error
+
+
+def _deliver_all(link: ShardLink, parts: Sequence[Part]) -> None:
+    for entry, reply, seq, here in parts:
+        _deliver(link, entry, reply, seq, here)
+        # Only now: an entry that cannot make sense of its reply is lost with its shard.
+        if seq + here == entry.first + entry.count:
+            link.pending.popleft()
 
 
 def _deliver(link: ShardLink, entry: Entry, reply: Reply, seq: int, count: int) -> None:
