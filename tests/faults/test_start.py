@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import resource
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +26,7 @@ from fault_traces import descriptors
 
 from openpit.errors import ShardStartError
 from openpit.pretrade.policies import build_order_validation
+from openpit.wire.classes import MAIN, tell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,3 +133,29 @@ def test_a_builder_is_used_up_by_a_failure(host: Host) -> None:
     assert refused(host, FailsToLoad())
     host.build(Harmful(), build_order_validation())
     assert host.execute(1)
+
+
+LEAN = """
+import sys
+from importlib import import_module
+
+for module in sys.argv[1].split():
+    import_module(module)
+print(*[name for name in ("pytest", "hypothesis", "uvloop") if name in sys.modules])
+"""
+
+
+def test_the_classes_of_tests_that_all_workers_import_load_little() -> None:
+    # Where all tests are collected, their classes that derive from orders are told to each worker.
+    modules = {module for module, _ in tell() if module not in MAIN}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", LEAN, " ".join(modules)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert loaded.stdout.split() == []

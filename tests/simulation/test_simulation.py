@@ -20,7 +20,7 @@ from stations import Stub
 from openpit.wire import kinds
 
 SEEDS = os.environ.get(
-    "OPENPIT_SEEDS", "1-1000" if sys.version_info[:2] == (3, 11) else "1001-2000"
+    "OPENPIT_SEEDS", "1-1000" if sys.version_info[:2] == (3, 11) else "1001-1200"
 )
 SEEDS_PER_TEST = 100
 

@@ -3,16 +3,11 @@ from __future__ import annotations
 import copy
 
 import pytest
+from users_classes import Unfilled
 
 from openpit.core.fill import ExecutionReportFillDetails
 from openpit.core.lock import Lock
-from openpit.core.order_terms import OrderMargin
 from openpit.core.report import FinancialImpact
-
-
-class Unfilled(OrderMargin):
-    def __init__(self):
-        pass
 
 
 def test_fields_of_a_group_that_was_never_filled_are_absent():

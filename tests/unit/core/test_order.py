@@ -5,6 +5,7 @@ import pickle
 from decimal import Decimal
 
 import pytest
+from users_classes import SilentOrder, SilentOrderOperation
 
 from openpit.core.instrument import Instrument
 from openpit.core.order import Order, OrderOperation, ensure_captured
@@ -30,16 +31,6 @@ def an_operation(**changes):
         "price": Price("185.50"),
     }
     return OrderOperation(**{**arguments, **changes})
-
-
-class SilentOperation(OrderOperation):
-    def __init__(self):
-        pass
-
-
-class SilentOrder(Order):
-    def __init__(self, tag):
-        self.tag = tag
 
 
 class TestOperation:
@@ -190,7 +181,7 @@ class TestOperation:
         assert operation.tag == "A"
 
     def test_without_its_constructor_every_field_is_absent(self):
-        operation = SilentOperation()
+        operation = SilentOrderOperation()
 
         assert repr(operation) == (
             "OrderOperation(underlying_asset=None, settlement_asset=None, side=Ok(None), "
@@ -291,7 +282,7 @@ class TestOrder:
     def test_an_operation_that_was_never_filled_is_captured_as_absent_values(self):
         unfilled = object.__new__(OrderOperation)
 
-        for operation in (SilentOperation(), unfilled):
+        for operation in (SilentOrderOperation(), unfilled):
             order = Order(operation=operation)
             assert order.operation is operation
             assert order._account_ is None

@@ -5,6 +5,7 @@ import pickle
 from decimal import Decimal
 
 import pytest
+from users_classes import SilentReport, SilentReportOperation
 
 from openpit.core.instrument import Instrument
 from openpit.core.lock import Lock
@@ -39,16 +40,6 @@ def an_operation(**changes):
 
 def a_fill(**changes):
     return ExecutionReportFillDetails(**{"lock": LOCK, **changes})
-
-
-class SilentOperation(ExecutionReportOperation):
-    def __init__(self):
-        pass
-
-
-class SilentReport(ExecutionReport):
-    def __init__(self, tag):
-        self.tag = tag
 
 
 class TestOperation:
@@ -110,7 +101,7 @@ class TestOperation:
         assert an_operation(instrument=Share("A", "USD")).underlying_asset == "SHARE"
 
     def test_without_its_constructor_every_field_is_absent(self):
-        operation = SilentOperation()
+        operation = SilentReportOperation()
 
         assert repr(operation) == (
             "ExecutionReportOperation(underlying_asset=None, settlement_asset=None, "
@@ -254,7 +245,7 @@ class TestReport:
             setattr(ExecutionReport(), name, None)
 
     def test_an_operation_that_was_never_filled_is_captured_as_absent_values(self):
-        for operation in (SilentOperation(), object.__new__(ExecutionReportOperation)):
+        for operation in (SilentReportOperation(), object.__new__(ExecutionReportOperation)):
             report = ExecutionReport(operation=operation)
             assert report.operation is operation
             assert report._account_ is None

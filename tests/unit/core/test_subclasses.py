@@ -5,10 +5,9 @@ None of those may take the place of what the engine reads.
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgpack
 import pytest
+from users_classes import Confirmation, Empty, Instruction, Ticket, an_operation
 
 import openpit
 from openpit import account_adjustment, core, param, pretrade
@@ -40,26 +39,6 @@ DERIVABLE = (
     param.TradeAmount,
     pretrade.Lock,
 )
-
-
-def an_operation():
-    return core.OrderOperation(
-        instrument=AAPL,
-        side="buy",
-        trade_amount=param.TradeAmount.quantity(3),
-        account_id=FIVE,
-        price="185.50",
-    )
-
-
-class Ticket(core.Order):
-    """As desks write them: the constructor's arguments kept under private names."""
-
-    def __init__(self, account, quantity, price):
-        super().__init__(operation=an_operation())
-        self._account = account
-        self._quantity = quantity
-        self._price = price
 
 
 def test_attributes_of_a_subclass_do_not_reach_the_checks():
@@ -119,21 +98,6 @@ def test_stored_names_end_in_an_underscore(derivable):
 
     assert stored
     assert {name for name in stored if not name.endswith("_")} == set()
-
-
-@dataclasses.dataclass(frozen=True)
-class Instruction(core.Order):
-    """A frozen order, as programs write them that pass orders around."""
-
-    desk: str
-
-    def __post_init__(self):
-        super().__init__(operation=an_operation(), position=core.OrderPosition(reduce_only=True))
-
-
-@dataclasses.dataclass(frozen=True)
-class Empty(core.Order):
-    desk: str
 
 
 def locked(base):
@@ -232,17 +196,6 @@ def test_a_frozen_order_arrives_in_its_shard_with_its_operation():
     assert type(arrived) is Instruction
     assert arrived.desk == "rates"
     assert arrived.operation.instrument == AAPL
-
-
-@dataclasses.dataclass(frozen=True)
-class Confirmation(core.ExecutionReport):
-    desk: str
-
-    def __post_init__(self):
-        super().__init__(
-            operation=core.ExecutionReportOperation(instrument=AAPL, side="sell", account_id=FIVE),
-            financial_impact=core.FinancialImpact(pnl=-3, fee=1),
-        )
 
 
 def test_a_frozen_report_arrives_in_its_shard_with_its_groups():

@@ -13,6 +13,7 @@ from custom_policies import Marked
 from flow import AAPL, buy, operation
 from hypothesis import given
 from hypothesis import strategies as st
+from users_classes import Bare, Desk, Listed, OneSlot, Private, Slotted
 
 from openpit import account_adjustment as adjusting
 from openpit import core, param
@@ -25,30 +26,6 @@ from openpit.wire.values import decode, encode, resolve
 
 def there_and_back(value: Any, *, bare: bool = False) -> Any:
     return decode(msgpack.unpackb(msgpack.packb(encode(value, bare=bare)), use_list=False))
-
-
-class Slotted(Marked):
-    __slots__ = ("once",)
-
-
-class Bare(core.Order):
-    def __init__(self) -> None:
-        """Skip what an order needs: every group counts as absent then."""
-
-
-class OneSlot(Marked):
-    __slots__ = "alone"  # noqa: PLC0205 - as a user may write it
-
-
-class _Private(core.Order):
-    __slots__ = ("__hidden",)
-
-    def __init__(self, hidden: int, **groups: Any) -> None:
-        super().__init__(**groups)
-        self.__hidden = hidden
-
-    def shown(self) -> int:
-        return self.__hidden
 
 
 plain = st.recursive(
@@ -174,14 +151,6 @@ def test_numbers_of_any_length_travel() -> None:
         assert there_and_back(number) == number
 
 
-class Desk(core.OrderOperation):
-    """An operation as a user may name it."""
-
-
-class Listed(core.Instrument):
-    """An instrument as a user may name it."""
-
-
 def test_what_users_make_of_an_order_s_groups_travels() -> None:
     plain = there_and_back(buy())
     assert (type(plain.operation), vars(plain.operation)) == (core.OrderOperation, {})
@@ -202,7 +171,7 @@ def test_what_users_make_of_an_order_s_groups_travels() -> None:
 
 
 def test_private_slots_travel() -> None:
-    private = _Private(5, operation=operation())
+    private = Private(5, operation=operation())
     assert there_and_back(private).shown() == 5
 
 
