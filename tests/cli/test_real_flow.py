@@ -92,6 +92,7 @@ def test_each_kind_of_limit_rejects_some_of_it(tmp_path: Path) -> None:
         assert any(reason in line for line in decisions), reason
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("shards", [0, 1, 2, 4])
 @pytest.mark.parametrize("batch", ["1", "1024"])
 def test_the_decisions_are_the_same_bytes(tmp_path: Path, shards: int, batch: str) -> None:

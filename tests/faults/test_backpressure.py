@@ -58,6 +58,7 @@ def test_waiting_for_credit_has_a_deadline(host: Host) -> None:
     assert host.execute(ours)
 
 
+@pytest.mark.one_python
 @on_every_loop
 def test_no_wait_at_all(host: Host) -> None:
     host.build(build_order_validation(), credits=4, max_wait=0)
@@ -78,6 +79,7 @@ def test_no_wait_at_all(host: Host) -> None:
     assert host.execute(ours)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("max_wait", [None, 0], ids=["waiting", "not waiting"])
 def test_batches_of_any_size_work_within_the_credits(
     host: Host, journal: Journal, max_wait: float | None
@@ -98,6 +100,7 @@ def test_batches_of_any_size_work_within_the_credits(
         assert [line for line in journal.lines() if line in set(ours)] == ours
 
 
+@pytest.mark.one_python
 def test_a_slow_shard_does_not_slow_the_others(host: Host, gate: Gate) -> None:
     host.build(Harmful(gate=gate), credits=2, timeout=PATIENCE)
     ours, other = host.account_of(0), host.account_of(1)
@@ -117,6 +120,7 @@ def test_a_slow_shard_does_not_slow_the_others(host: Host, gate: Gate) -> None:
     assert all(call.result(PATIENCE) for call in waiting)
 
 
+@pytest.mark.one_python
 def test_waiting_calls_keep_their_order(host: Host, journal: Journal) -> None:
     host.build(Harmful(journal=journal), credits=1)
     ours = [host.account_of(0, place) for place in range(8)]

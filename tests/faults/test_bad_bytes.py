@@ -65,6 +65,7 @@ GARBAGE: dict[str, Callable[[int], bytes]] = {
 }
 
 
+@pytest.mark.one_python
 def test_garbage_instead_of_a_reply(host: Host) -> None:
     # One shard for each kind of garbage, and one that is to survive all of it.
     host.build(Harmful(), shards=len(GARBAGE) + 1)
@@ -108,6 +109,7 @@ def test_garbage_ends_every_call_in_flight(host: Host) -> None:
     assert time.monotonic() - since < PROMPT
 
 
+@pytest.mark.one_python
 def test_a_frame_cut_short_by_the_end_of_the_worker(host: Host) -> None:
     cuts = [3, 4, 10, 40, 43]
     host.build(Harmful(), shards=len(cuts) + 1)
@@ -137,6 +139,7 @@ def test_a_frame_that_never_ends_costs_the_timeout(host: Host) -> None:
     assert denial_of(host.execute(ours))[3] == "shard 0: stalled for 0.6 s"
 
 
+@pytest.mark.one_python
 def test_garbage_instead_of_commands(host: Host, capfd: pytest.CaptureFixture[str]) -> None:
     garbage: list[Callable[[int], bytes]] = [
         lambda _: (36).to_bytes(4, "big") + bytes(36),
@@ -161,6 +164,7 @@ def test_garbage_instead_of_commands(host: Host, capfd: pytest.CaptureFixture[st
     assert capfd.readouterr().err.count("WireError") >= len(garbage)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     "method", ["unblock_all", "block", "register_group"], ids=["everywhere", "one shard", "group"]
 )

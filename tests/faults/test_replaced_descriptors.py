@@ -125,6 +125,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("kind", ["file", "pipe", "socket"])
 @pytest.mark.parametrize("moment", ["orders", "batch", "close"])
 def test_what_stands_in_the_pipes_places_is_not_touched(

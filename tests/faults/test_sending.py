@@ -33,6 +33,7 @@ def test_an_order_too_large_for_a_frame(host: Host) -> None:
     assert reject.details == "('Marked', 'small', None)"
 
 
+@pytest.mark.one_python
 def test_the_largest_order_that_fits(host: Host) -> None:
     host.build(Seeing())
     mark = b"x" * (FRAME_BYTES - 1000)
@@ -42,6 +43,7 @@ def test_the_largest_order_that_fits(host: Host) -> None:
     assert reject.details == f"('Marked', {mark!r}, None)"
 
 
+@pytest.mark.one_python
 def test_an_order_too_large_among_many(host: Host) -> None:
     host.build(Seeing())
     orders = [an_order(1), marked(1, b"x" * FRAME_BYTES), an_order(1)]
@@ -53,6 +55,7 @@ def test_an_order_too_large_among_many(host: Host) -> None:
     assert host.stats(host.engine.shard_of(orders[0].operation.account_id)).in_flight == 0
 
 
+@pytest.mark.one_python
 def test_orders_too_large_for_one_frame_together(host: Host) -> None:
     host.build(Seeing())
     orders = [marked(1, b"x" * (FRAME_BYTES // 3)) for _ in range(7)]

@@ -63,6 +63,7 @@ def test_it_is_denied_at_once_until_it_answers_again(host: Host) -> None:
     assert host.down == []
 
 
+@pytest.mark.one_python
 @on_every_loop
 def test_one_that_stays_so_is_ended_and_told(host: Host) -> None:
     host.build(build_order_validation(), timeout=TIMEOUT, stall_timeout=0.5)
@@ -113,6 +114,7 @@ def test_what_is_dropped_meanwhile_is_rolled_back_when_it_answers(
     assert eventually(lambda: journal.lines() == [f"rollback-{ours}"])
 
 
+@pytest.mark.one_python
 def test_an_engine_wide_block_does_not_wait_for_it_and_is_owed(host: Host) -> None:
     host.build(Reserving(), timeout=TIMEOUT)
     ours, other = host.account_of(0), host.account_of(1)
@@ -131,6 +133,7 @@ def test_an_engine_wide_block_does_not_wait_for_it_and_is_owed(host: Host) -> No
     assert (reject.code, reject.scope) == ("SystemUnavailable", "account")
 
 
+@pytest.mark.one_python
 def test_closing_does_not_wait_for_it_again(host: Host) -> None:
     host.build(build_order_validation(), timeout=TIMEOUT * 3)
     host.stop(0)

@@ -59,6 +59,7 @@ def test_calls_end_at_their_deadline(host: Host) -> None:
     assert (host.stats(0).state, is_alive(pid), host.down) == ("stalled", True, [])
 
 
+@pytest.mark.one_python
 @on_every_loop
 @pytest.mark.parametrize("before", [0.2, 0.5, 0.95])
 def test_no_deadline_is_early(host: Host, before: float) -> None:
@@ -97,6 +98,7 @@ def test_waiting_for_credit_does_not_end_early(host: Host) -> None:
     assert first.result(PATIENCE)
 
 
+@pytest.mark.one_python
 def test_others_go_on(host: Host) -> None:
     host.build(build_order_validation(), timeout=TIMEOUT * 10)
     other = host.account_of(1)
@@ -164,6 +166,7 @@ def test_a_late_commit_may_have_been_applied(host: Host, journal: Journal) -> No
         host.ask(lambda _: reservation.commit())
 
 
+@pytest.mark.one_python
 def test_a_full_pipe_blocks_nobody(host: Host) -> None:
     # 60,000 orders are some megabytes: more than the pipe to a stopped worker holds.
     host.build(build_order_validation(), timeout=PATIENCE)
@@ -197,6 +200,7 @@ def test_a_batch_that_makes_progress_outlives_the_timeout(host: Host, gate: Gate
     assert all(results)
 
 
+@pytest.mark.one_python
 def test_administration_waits_for_a_stopped_shard_and_recovers(host: Host) -> None:
     host.build(build_order_validation(), timeout=1.0, max_wait=1.0)
     ours, other = makers.account(host.account_of(0)), makers.account(host.account_of(1))

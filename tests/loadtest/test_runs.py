@@ -105,6 +105,7 @@ def test_the_same_decisions_and_checksum_at_any_number_of_shards(
     assert plan.digest() == BINDING_PLAN.digest()
 
 
+@pytest.mark.one_python
 def test_an_open_loop_decides_the_same_as_a_closed_one(binding_truth: Truth) -> None:
     run = measure(BINDING_PLAN).run
 
@@ -114,6 +115,7 @@ def test_an_open_loop_decides_the_same_as_a_closed_one(binding_truth: Truth) -> 
     assert run.reports > 1_000
 
 
+@pytest.mark.one_python
 def test_limits_over_all_accounts_decide_the_same_through_one_lane() -> None:
     """A rate that all accounts share, so that their order matters, and blocks give it back."""
     shared = '[rate_limit]\nbroker = {max_orders = 90, window = "100ms"}'
@@ -135,6 +137,7 @@ def test_limits_over_all_accounts_decide_the_same_through_one_lane() -> None:
 # --- what must be noticed ------------------------------------------------------------------------
 
 
+@pytest.mark.one_python
 def test_a_slow_worker_shows_in_the_tail_of_its_own_shard() -> None:
     """The worker of shard 0 sleeps for two seconds over one order; shard 1 goes on."""
     run = measure(plan_of(orders=600, custom=("load_policies:SleepsOnce",))).run
@@ -149,6 +152,7 @@ def test_a_slow_worker_shows_in_the_tail_of_its_own_shard() -> None:
     assert other.latency.p99 < slow.latency.p90 / 2
 
 
+@pytest.mark.one_python
 def test_a_slow_generator_makes_the_run_invalid() -> None:
     """It stands still for a second, halfway; latencies count from when orders should have come."""
     run = measure(plan_of(stall=SECOND, lag_limit=SECOND // 10)).run
@@ -163,6 +167,7 @@ def test_a_slow_generator_makes_the_run_invalid() -> None:
     assert run.judgement.wrong == 0
 
 
+@pytest.mark.one_python
 def test_a_wrong_decision_fails_the_run() -> None:
     run = measure(plan_of(shards=1, in_flight=16, custom=("load_policies:Liar",))).run
 
@@ -171,6 +176,7 @@ def test_a_wrong_decision_fails_the_run() -> None:
     assert "Other of Liar (refused by a test); right: accepted" in run.judgement.examples[0]
 
 
+@pytest.mark.one_python
 def test_a_policy_that_raises_fails_the_run() -> None:
     run = measure(plan_of(shards=1, in_flight=200, custom=("load_policies:RaisesInWorkers",))).run
 
@@ -206,6 +212,7 @@ def test_a_killed_worker_denies_its_orders_and_leaves_the_others_alone() -> None
 # --- the shape of runs ---------------------------------------------------------------------------
 
 
+@pytest.mark.one_python
 def test_one_shard_alone() -> None:
     run = measure(plan_of(only_shard=1, in_flight=32)).run
 
@@ -215,6 +222,7 @@ def test_one_shard_alone() -> None:
     assert run.judgement.wrong == 0
 
 
+@pytest.mark.one_python
 def test_processes_are_accounted_for() -> None:
     run = measure(plan_of(orders=1_000, in_flight=64)).run
 
@@ -234,6 +242,7 @@ def test_processes_are_accounted_for() -> None:
     assert set(run.collected) == {"generator", "driver"}
 
 
+@pytest.mark.one_python
 def test_progress_is_told() -> None:
     told: list[int] = []
 
@@ -245,6 +254,7 @@ def test_progress_is_told() -> None:
     assert outcome.driven.errors == []
 
 
+@pytest.mark.one_python
 def test_a_load_of_nobody_and_policies_that_cannot_start_leave_nothing() -> None:
     from openpit.cli.tables import ConfigError  # noqa: PLC0415 - beside its use
 
@@ -255,11 +265,13 @@ def test_a_load_of_nobody_and_policies_that_cannot_start_leave_nothing() -> None
         conduct(plan_of(custom=("nowhere:Policy",)))
 
 
+@pytest.mark.one_python
 def test_an_engine_that_does_not_come_up_leaves_nothing() -> None:
     with pytest.raises(ChildFailedError, match="ShardStartError"):
         conduct(plan_of(custom=("load_policies:CannotTravel",)))
 
 
+@pytest.mark.one_python
 def test_a_driver_that_dies_is_told_and_leaves_nothing() -> None:
     with pytest.raises(ChildFailedError, match="the driver ended early, exit code 7"):
         conduct(plan_of(custom=("load_policies:EndsItsProcess",)))

@@ -48,6 +48,7 @@ def run_of(policy: str, **changes: Any) -> tuple[Run, list[str]]:
     return run, told
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(("policy", "in_flight"), [("SleepsForEver", None), ("SpinsForEver", 16)])
 def test_all_shards_are_stuck(policy: str, in_flight: int | None) -> None:
     """The policy would be stuck in the oracle, too, which so is not asked."""
@@ -65,6 +66,7 @@ def test_all_shards_are_stuck(policy: str, in_flight: int | None) -> None:
     assert run.judgement.denied >= (340 if in_flight is None else 2)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("policy", ["Stops", "StopsAtOnce"])
 def test_one_shard_is_stopped_and_the_other_goes_on(policy: str) -> None:
     run, told = run_of(policy)
@@ -77,6 +79,7 @@ def test_one_shard_is_stopped_and_the_other_goes_on(policy: str) -> None:
     assert other.orders > 50
 
 
+@pytest.mark.one_python
 def test_a_worker_dies_that_was_not_to() -> None:
     run, told = run_of("Dies")
 
@@ -88,6 +91,7 @@ def test_a_worker_dies_that_was_not_to() -> None:
     assert run.figures.shards[1].denied == 0
 
 
+@pytest.mark.one_python
 def test_reports_are_stuck() -> None:
     run, told = run_of("StuckInReports")
 
@@ -95,6 +99,7 @@ def test_reports_are_stuck() -> None:
     assert len(told) == 2
 
 
+@pytest.mark.one_python
 def test_the_oracle_is_stuck() -> None:
     with pytest.raises(ChildFailedError, match=r"^the oracle, .* no answer to event [\d,]+ within"):
         find_truth(plan_of("StuckElsewhere"), patience=1.0)
@@ -117,6 +122,7 @@ def run_stages(**wanted: Any) -> tuple[Any, list[str]]:
     return report, stages
 
 
+@pytest.mark.one_python
 def test_a_stuck_shard_ends_the_test_after_its_run() -> None:
     report, stages = run_stages(runs=3)
 
