@@ -12,10 +12,10 @@ told. No other name can be resolved by a message.
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakSet, WeakValueDictionary
@@ -94,7 +94,7 @@ def is_main_imported() -> bool:
     if spec is not None:
         return spec.name != "__main__" and not spec.name.endswith(".__main__")
     file = getattr(main, "__file__", None)
-    return file is not None and Path(file).is_file()
+    return file is not None and os.path.isfile(file)  # noqa: PTH113 - pathlib is slow to load
 
 
 def is_importable(module: ModuleType, name: str = "") -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.errors import ShardCallbackError, WireError, new_left_behind
 from openpit.wire.classes import resolve
 from openpit.wire.shapes import fields_of, shape_of, slots_of
-from openpit.wire.standard import NAME_OF, STANDARD
+from openpit.wire.standard import name_in_table, standard
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -210,9 +210,9 @@ class Packing:
             return (_MANY[kind], tuple(items))
         if kind is dict:
             return ("dict", self._pairs(value, path))
-        if kind in NAME_OF:
-            name = NAME_OF[kind]
-            return ("made", name, self._value(STANDARD[name].read(value), path))
+        made = name_in_table(kind)
+        if made is not None:
+            return ("made", made, self._value(standard(made).read(value), path))
         if isinstance(value, type):
             return ("class", *_name(value))
         if isinstance(value, BaseException):
@@ -376,7 +376,7 @@ class Unpacking:
         if tag == "dict":
             return self._pairs(rest[0])
         if tag == "made":
-            return STANDARD[rest[0]].make(*self.value(rest[1]))
+            return standard(rest[0]).make(*self.value(rest[1]))
         if tag == "exception":
             return self.exception(rest[0])
         if tag == "again":

@@ -3,22 +3,22 @@
 Dates and times, identifiers, paths, and containers beside lists, tuples and dictionaries. A class
 that derives from one of these is another class, and is not here. A time zone is read by its name
 from the system's tables, or from those of the package ``tzdata``: nothing else is looked into.
+
+Few programs have such values of fractions, paths or zones, and the three modules take a tenth of
+what importing the package takes otherwise: they are imported with the first value of theirs.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import pathlib
 from collections import Counter, OrderedDict, deque
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["NAME_OF", "STANDARD", "Standard", "arguments_of", "made_exactly"]
+__all__ = ["Standard", "arguments_of", "made_exactly", "name_in_table", "standard"]
 
 
 class Standard(NamedTuple):
@@ -51,7 +51,8 @@ _LIST: Final = (list,)
 _INT: Final = (int,)
 _FLOAT: Final = (float,)
 _TEXT: Final = (str,)
-_ZONE: Final = (_NONE, dt.timezone, ZoneInfo)
+_ZONE: Final = (_NONE, dt.timezone)
+"""And ``ZoneInfo``, which is not imported for this."""
 
 _TABLE: Final = (
     Standard(set, (_LIST,), lambda one: (list(one),), set),
@@ -63,7 +64,6 @@ _TABLE: Final = (
     Standard(complex, (_FLOAT, _FLOAT), lambda one: (one.real, one.imag), complex),
     Standard(range, (_INT,) * 3, lambda one: (one.start, one.stop, one.step), range),
     Standard(slice, (_ANY,) * 3, lambda one: (one.start, one.stop, one.step), slice),
-    Standard(Fraction, (_INT,) * 2, lambda one: (one.numerator, one.denominator), Fraction),
     Standard(UUID, (_TEXT,), lambda one: (one.hex,), UUID),
     Standard(dt.date, (_INT,) * 3, lambda one: (one.year, one.month, one.day), dt.date),
     Standard(
@@ -87,19 +87,69 @@ _TABLE: Final = (
         lambda one: (*one.__getinitargs__(), None)[:2],
         _timezone,
     ),
-    Standard(ZoneInfo, (_TEXT,), lambda one: (one.key,), ZoneInfo),
-    *[
-        Standard(kind, (_TEXT,), lambda one: (str(one),), kind)
-        for kind in (type(pathlib.Path()), pathlib.PurePosixPath, pathlib.PureWindowsPath)
-    ],
 )
 
-STANDARD: Final = {standard.kind.__name__: standard for standard in _TABLE}
-"""The classes by name."""
 
-NAME_OF: Final = {standard.kind: name for name, standard in STANDARD.items()}
+def _fractions() -> list[Standard]:
+    from fractions import Fraction  # noqa: PLC0415 - see above
+
+    return [Standard(Fraction, (_INT,) * 2, lambda one: (one.numerator, one.denominator), Fraction)]
+
+
+def _paths() -> list[Standard]:
+    import pathlib  # noqa: PLC0415 - see above
+
+    kinds = (type(pathlib.Path()), pathlib.PurePosixPath, pathlib.PureWindowsPath)
+    return [Standard(kind, (_TEXT,), lambda one: (str(one),), kind) for kind in kinds]
+
+
+def _zones() -> list[Standard]:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - see above
+
+    return [Standard(ZoneInfo, (_TEXT,), lambda one: (one.key,), ZoneInfo)]
+
+
+_LATE: Final[dict[str, tuple[tuple[str, ...], Callable[[], list[Standard]]]]] = {
+    "fractions": (("Fraction",), _fractions),
+    "pathlib": (("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"), _paths),
+    "zoneinfo": (("ZoneInfo",), _zones),
+}
+"""By module: the names of its classes here, and the classes."""
+
+_by_name: Final = {row.kind.__name__: row for row in _TABLE}
+_names: Final = {row.kind: name for name, row in _by_name.items()}
 
 _IN_ANY_ORDER: Final = (set, frozenset)
+
+
+def name_in_table(kind: type) -> str | None:
+    """Return the name of a class that is in the table; None for any other."""
+    name = _names.get(kind)
+    if name is None:
+        late = _LATE.get(str(kind.__module__).partition(".")[0])
+        if late is not None:
+            _add(late[1]())
+            return _names.get(kind)
+    return name
+
+
+def standard(name: str) -> Standard:
+    """Return the row of a name in the table.
+
+    Raises:
+        KeyError: there is none.
+    """
+    if name not in _by_name:
+        for names, rows in _LATE.values():
+            if name in names:
+                _add(rows())
+    return _by_name[name]
+
+
+def _add(rows: list[Standard]) -> None:
+    for row in rows:
+        _by_name[row.kind.__name__] = row
+        _names[row.kind] = row.kind.__name__
 
 
 def arguments_of(value: object) -> tuple[Any, ...]:
@@ -108,7 +158,7 @@ def arguments_of(value: object) -> tuple[Any, ...]:
     Raises:
         TypeError: it cannot be made again: a time zone that was read from a file, for one.
     """
-    _, takes, read, _ = STANDARD[NAME_OF[type(value)]]
+    _, takes, read, _ = standard(name_in_table(type(value)) or "")
     arguments = read(value)
     if not _fits(takes, arguments):
         raise TypeError(f"{value!r:.100} cannot travel to a shard")
@@ -122,7 +172,7 @@ def made_exactly(name: str, arguments: tuple[Any, ...]) -> Any:
         ValueError: they are those of another value, or of none.
         Exception: whatever making it of them raised.
     """
-    kind, takes, read, make = STANDARD[name]
+    kind, takes, read, make = standard(name)
     if not _fits(takes, arguments):
         raise ValueError(f"a {name} is not made of {arguments!r:.100}")
     made = make(*arguments)
@@ -139,6 +189,10 @@ def made_exactly(name: str, arguments: tuple[Any, ...]) -> Any:
 
 def _fits(takes: tuple[tuple[type, ...], ...], arguments: tuple[Any, ...]) -> bool:
     return len(takes) == len(arguments) and all(
-        kinds is _ANY or type(argument) in kinds
+        kinds is _ANY or type(argument) in kinds or (kinds is _ZONE and _is_zone(argument))
         for kinds, argument in zip(takes, arguments, strict=True)
     )
+
+
+def _is_zone(value: object) -> bool:
+    return name_in_table(type(value)) == "ZoneInfo"

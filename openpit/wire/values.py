@@ -38,7 +38,7 @@ from openpit.wire.classes import (
 from openpit.wire.limits import NESTING
 from openpit.wire.records import BASES, MEMBERS, RECORDS, Record, is_of_base
 from openpit.wire.shapes import shape_of, slots_of
-from openpit.wire.standard import NAME_OF, arguments_of, made_exactly
+from openpit.wire.standard import arguments_of, made_exactly, name_in_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,8 +101,9 @@ def encode(value: object, *, bare: bool = False) -> Packable:
     for base, number in BASES.items():
         if isinstance(value, base):
             return _object(number, value)
-    if kind in NAME_OF:
-        return (STANDARD, NAME_OF[kind], *map(encode, arguments_of(value)))
+    name = name_in_table(kind)
+    if name is not None:
+        return (STANDARD, name, *map(encode, arguments_of(value)))
     shape = shape_of(kind)
     if shape is None:
         raise _stays_here(value)

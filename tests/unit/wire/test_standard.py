@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import pathlib
+import subprocess
+import sys
 from collections import Counter, OrderedDict, deque
 from fractions import Fraction
 from typing import Any
@@ -13,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from openpit.errors import WireError
-from openpit.wire.standard import STANDARD
+from openpit.wire import standard
 from openpit.wire.values import decode, encode
 
 NOON = dt.datetime(2026, 2, 28, 12, 0, 0, 5, ZoneInfo("Europe/Zurich"), fold=1)
@@ -52,9 +55,43 @@ def test_a_value_arrives_as_it_left(value: Any) -> None:
 
 
 def test_every_class_is_tried() -> None:
-    assert {type(value) for value in VALUES} >= {one.kind for one in STANDARD.values()} - {
-        pathlib.PurePosixPath
-    }
+    late = {name for names, _ in standard._LATE.values() for name in names} - {"WindowsPath"}
+    kinds = {row.kind for row in standard._TABLE} | {standard.standard(name).kind for name in late}
+    assert {type(value) for value in VALUES} >= kinds - {pathlib.PurePosixPath}
+
+
+def test_a_class_of_a_late_module_has_its_own_name_or_none() -> None:
+    class Path(pathlib.PurePosixPath):
+        """As a user derives one."""
+
+    Path.__module__ = "pathlib"
+    assert standard.name_in_table(pathlib.PurePosixPath) == "PurePosixPath"
+    assert standard.name_in_table(Path) is None
+    with pytest.raises(KeyError):
+        standard.standard("Path")
+
+
+# -S: an editable install has its .pth file import things of its own.
+WITH_PACKAGES = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+
+LATE = """
+import sys
+from openpit.wire.values import decode, encode
+
+late = ("fractions", "pathlib", "zoneinfo")
+assert not [name for name in late if name in sys.modules]
+zone = decode((9, "ZoneInfo", "Europe/Zurich"))
+path = decode((9, "PurePosixPath", "/var/desk"))
+third = decode((9, "Fraction", 1, 3))
+import datetime, fractions, pathlib, zoneinfo
+assert zone is zoneinfo.ZoneInfo("Europe/Zurich")
+assert path == pathlib.PurePosixPath("/var/desk")
+assert third == fractions.Fraction(1, 3)
+"""
+
+
+def test_what_a_module_that_nobody_imported_yet_has_arrives() -> None:
+    subprocess.run([sys.executable, "-S", "-c", LATE], check=True, env=WITH_PACKAGES)
 
 
 def test_what_is_no_number_and_a_zone_is_the_same() -> None:
