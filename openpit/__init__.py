@@ -7,7 +7,8 @@ in :mod:`openpit.pretrade`, exceptions in :mod:`openpit.errors`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
 from openpit import account_adjustment, core, errors, marketdata, param, pretrade
 from openpit.account_adjustment import (
@@ -48,18 +49,20 @@ from openpit.errors import (
     ShardStartError,
     SomeItemsFailed,
 )
-from openpit.faces.aio.engine import AsyncShardedEngine
-from openpit.faces.blocking.engine import ShardedEngine
-from openpit.faces.embedded import (
-    Engine,
-    EngineBuilder,
-    ReadyEngineBuilder,
-    SyncedEngineBuilder,
-)
 from openpit.param import AdjustmentAmount, Leverage, MonetaryAmount, PositionMode
 from openpit.param.enums import ConfigureErrorKind
 from openpit.pretrade import PostTradeResult
-from openpit.router.stats import ShardStats
+
+if TYPE_CHECKING:
+    from openpit.faces.aio.engine import AsyncShardedEngine
+    from openpit.faces.blocking.engine import ShardedEngine
+    from openpit.faces.embedded import (
+        Engine,
+        EngineBuilder,
+        ReadyEngineBuilder,
+        SyncedEngineBuilder,
+    )
+    from openpit.router.stats import ShardStats
 
 __all__ = [
     "AccountAdjustment",
@@ -116,14 +119,35 @@ __all__ = [
 ]
 
 
+# A worker imports the package, too, and needs none of these: they load where one is asked for.
+_LATE: Final = {
+    "AsyncShardedEngine": "openpit.faces.aio.engine",
+    "Engine": "openpit.faces.embedded",
+    "EngineBuilder": "openpit.faces.embedded",
+    "ReadyEngineBuilder": "openpit.faces.embedded",
+    "ShardStats": "openpit.router.stats",
+    "ShardedEngine": "openpit.faces.blocking.engine",
+    "SyncedEngineBuilder": "openpit.faces.embedded",
+}
+_LATE_ROOMS: Final = ("client", "faces", "router")
+
+
 if not TYPE_CHECKING:  # to a type checker a name that is not here stays an error
 
     def __getattr__(name: str) -> object:
-        """Find the exceptions that say they live here but are exported by their submodules.
+        """Find what loads when it is first asked for, and the exceptions that say they live here.
 
         Pickle and the frames to and from the shards look a class up where it says it lives.
         """
+        if name in _LATE:
+            globals()[name] = value = getattr(import_module(_LATE[name]), name)
+            return value
+        if name in _LATE_ROOMS:
+            return import_module(f"{__name__}.{name}")
         found = vars(errors).get(name)
         if isinstance(found, type) and found.__module__ == __name__:
             return found
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_LATE, *_LATE_ROOMS})

@@ -15,9 +15,6 @@ from openpit.client.client import Client
 from openpit.client.handles import BLOCKING
 from openpit.engine.builder import build_core, check_policies
 from openpit.errors import ShardStartError
-from openpit.faces.aio.driver import AsyncDriver
-from openpit.faces.aio.engine import AsyncShardedEngine, new_async_sharded_engine
-from openpit.faces.aio.handles import ASYNC
 from openpit.faces.blocking.driver import BlockingDriver
 from openpit.faces.blocking.engine import ShardedEngine, new_sharded_engine
 from openpit.faces.interrupts import release, shield
@@ -28,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.engine.pipeline import EngineCore
+    from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.options import ShardedOptions
     from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.policy_contract import BuiltinPolicy
@@ -114,6 +112,11 @@ def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:
 
 async def start_async(plan: StartPlan, clock: Callable[[], int]) -> AsyncShardedEngine:
     """Start the workers on the running event loop; as :func:`start_blocking`."""
+    # Many programs have no event loop, and asyncio takes longer to load than this package.
+    from openpit.faces.aio.driver import AsyncDriver  # noqa: PLC0415
+    from openpit.faces.aio.engine import new_async_sharded_engine  # noqa: PLC0415
+    from openpit.faces.aio.handles import ASYNC  # noqa: PLC0415
+
     options = plan.options
     driver = AsyncDriver(
         clock,

@@ -88,7 +88,7 @@ PUBLIC = {
 }
 
 # Needed by some programs only, and slow to load.
-HEAVY = ("cbor2", "click", "dill", "hdrh", "multiprocess", "plotly", "rich", "uvloop")
+HEAVY = ("asyncio", "cbor2", "click", "dill", "hdrh", "multiprocess", "plotly", "rich", "uvloop")
 
 
 @pytest.mark.parametrize("module", PUBLIC)
@@ -123,7 +123,11 @@ def test_a_name_that_is_not_there_is_told_like_any() -> None:
 
 def test_importing_the_engine_loads_nothing_heavy() -> None:
     loaded = subprocess.run(
-        [sys.executable, "-c", "import sys, openpit; print(*sys.modules)"],
+        [
+            sys.executable,
+            "-c",
+            "import sys, openpit; openpit.Engine.builder(); print(*sys.modules)",
+        ],
         capture_output=True,
         text=True,
         check=True,
@@ -131,3 +135,44 @@ def test_importing_the_engine_loads_nothing_heavy() -> None:
 
     assert "openpit.engine.pipeline" in loaded
     assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_what_a_worker_imports_of_the_package_has_no_faces() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, openpit.shards.worker; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    assert "openpit.shards.shard" in loaded
+    assert "asyncio" not in loaded
+    rooms = ("openpit.client", "openpit.faces", "openpit.router")
+    assert [name for name in loaded if name.startswith(rooms)] == []
+
+
+LATE = """
+import openpit
+
+names = set(openpit.__all__)
+assert names <= set(dir(openpit)), names - set(dir(openpit))
+assert "Engine" not in vars(openpit)
+everything = {}
+exec("from openpit import *", everything)
+assert names <= set(everything), names - set(everything)
+from openpit import Engine, ShardStats
+assert openpit.Engine is Engine is everything["Engine"]
+assert openpit.router.ShardStats is ShardStats
+"""
+
+
+def test_names_that_load_late_are_there_for_every_way_to_ask() -> None:
+    subprocess.run([sys.executable, "-c", LATE], check=True)
+
+
+def test_rooms_that_load_late_are_there_without_an_import_of_their_own() -> None:
+    program = "import openpit; print(openpit.router.ShardStats.__name__, openpit.faces.__name__)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["ShardStats", "openpit.faces"]
