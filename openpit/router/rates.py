@@ -137,7 +137,8 @@ class BroadRates(SuppliedCounts):
                     axis.window = window
             counted.append((number, window, window.count - base - ahead, count, now, base))
             window.count += count
-            window.latest = max(window.latest, now)
+            if count:
+                window.latest = max(window.latest, now)
         return counted
 
     def give_back(self, counted: Iterable[Counted]) -> None:

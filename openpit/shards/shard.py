@@ -8,15 +8,25 @@ whatever waits for a commit, a rollback or a main stage.
 from __future__ import annotations
 
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.order import Order, new_order
 from openpit.engine.answers import Recorded, Started
 from openpit.engine.finalize import Effects
 from openpit.errors import FrameTooLarge, WireError
 from openpit.marketdata.service import apply_operation
-from openpit.pretrade.rejects import block_row, reject_row
 from openpit.shards.administration import administer, configure
+from openpit.shards.answering import (
+    RUNS,
+    Reply,
+    adjusted,
+    append,
+    dry,
+    recorded,
+    rejected,
+    reported,
+    told,
+)
 from openpit.shards.counts import COUNTING, BatchCounts
 from openpit.shards.intake import Intake
 from openpit.wire import kinds
@@ -34,16 +44,14 @@ from openpit.wire.frames import (
     whose,
 )
 from openpit.wire.limits import REPLY_BYTES
-from openpit.wire.rows import lock_row, outcome_row, pnl_row
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from openpit.engine.answers import Applied, Checked, DryRun
+    from openpit.engine.answers import Checked
     from openpit.engine.pipeline import EngineCore
     from openpit.marketdata.service import MarketDataService
-    from openpit.pretrade.rejects import Reject
     from openpit.wire.frames import Axis, Frame, Piece
 
 __all__ = ["ShardClock", "ShardCore"]
@@ -61,7 +69,6 @@ _FAILURES_IN_FULL: Final = 16
 """Failures in one reply that are told in full: all that there can be have to fit into a frame."""
 
 Command = tuple[Any, ...]
-Reply: TypeAlias = "Sequence[Any]"
 
 
 class ShardClock:
@@ -242,7 +249,7 @@ class ShardCore:
             if is_lost:
                 self._let_go(seq)
             pieces.append((piece, 1))
-            seq += reply[1] if reply[0] in _RUNS else 1
+            seq += reply[1] if reply[0] in RUNS else 1
         return body_of(pieces, len(pieces))
 
     def _let_go(self, seq: int) -> None:
@@ -303,7 +310,7 @@ class ShardCore:
             if fresh:
                 self._tell_armed()
             if reply is not None:
-                _append(answered, reply)
+                append(answered, reply)
                 run = None
             elif run is not None:
                 run[1] += 1
@@ -316,8 +323,8 @@ class ShardCore:
         if answer is None:
             return kinds.ACCEPTED, 1
         if isinstance(answer, Effects):
-            return kinds.RESERVED, self._hold(seq, answer), *_told(answer)
-        return _rejected(answer)
+            return kinds.RESERVED, self._hold(seq, answer), *told(answer)
+        return rejected(answer)
 
     def _hold(self, seq: int, effects: Effects) -> bool:
         """Keep what waits for its fate; tell whether there is anything."""
@@ -335,7 +342,7 @@ class ShardCore:
         except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
             reply = (kinds.RAISED, *failure_row(error))
         self._tell_armed()
-        _append(answered, (kinds.DONE, 1) if reply is None else reply)
+        append(answered, (kinds.DONE, 1) if reply is None else reply)
 
     def _tell_armed(self) -> None:
         """Say so in the reply's head if a command has armed the engine-wide block."""
@@ -365,7 +372,7 @@ class ShardCore:
         if isinstance(answer, Started):
             self._open[seq] = answer
             return (kinds.STARTED,)
-        return _rejected(answer)
+        return rejected(answer)
 
     def _execute_request(self, seq: int, command: Command, now: int) -> Reply:
         started = self._open.pop(command[2], None)
@@ -375,23 +382,16 @@ class ShardCore:
         return self._executed(seq, answer)
 
     def _start_dry_run(self, _seq: int, command: Command, now: int) -> Reply:
-        return _dry(self._engine.start_dry_run(self._order_of(command), now))
+        return dry(self._engine.start_dry_run(self._order_of(command), now))
 
     def _execute_dry_run(self, _seq: int, command: Command, now: int) -> Reply:
-        return _dry(self._engine.execute_dry_run(self._order_of(command), now))
+        return dry(self._engine.execute_dry_run(self._order_of(command), now))
 
     def _drop_copy(self, seq: int, command: Command, now: int) -> Reply:
         answer = self._engine.drop_copy(self._order_of(command), now)
         if not isinstance(answer, Recorded):
-            return _rejected(answer)
-        effects, block, is_blocked = answer
-        return (
-            kinds.RECORDED,
-            self._hold(seq, effects),
-            *_told(effects),
-            None if block is None else block_row(block),
-            is_blocked,
-        )
+            return rejected(answer)
+        return recorded(answer, is_held=self._hold(seq, answer.effects))
 
     # what becomes of them
 
@@ -438,18 +438,11 @@ class ShardCore:
     # reports and adjustments
 
     def _report(self, _seq: int, command: Command, now: int) -> Reply | None:
-        return _reported(self._engine.apply_report(command[2], now))
+        return reported(self._engine.apply_report(command[2], now))
 
     def _adjust(self, _seq: int, command: Command, now: int) -> Reply:
         _, account, adjustments = command
-        failed, rejects, rows, blocks = self._engine.apply_adjustment(account, adjustments, now)
-        return (
-            kinds.ADJUSTED,
-            failed,
-            tuple(map(reject_row, rejects)),
-            tuple(map(outcome_row, rows)),
-            tuple(map(block_row, blocks)),
-        )
+        return adjusted(self._engine.apply_adjustment(account, adjustments, now))
 
     # administration
 
@@ -475,58 +468,9 @@ class ShardCore:
         self._armed = (registry.finalizer_failed, registry.unattributed_report)
 
 
-def _append(answered: list[Reply], reply: Reply) -> None:
-    """Append a reply, or count it into the run that it goes on with."""
-    kind = reply[0]
-    if kind in _RUNS and answered and answered[-1][0] == kind:
-        answered[-1] = (kind, answered[-1][1] + 1)
-    else:
-        answered.append(reply)
-
-
-_RUNS: Final = frozenset({kinds.ACCEPTED, kinds.DONE})
-
-
 def _settle(effects: Effects) -> None:
     """Roll back for somebody who is gone: a failure arms the engine, its text has no reader."""
     try:
         effects.rollback()
     except BaseException:  # noqa: BLE001 - see the docstring
         return
-
-
-def _rejected(rejects: Sequence[Reject]) -> Reply:
-    return kinds.REJECTED, tuple(map(reject_row, rejects))
-
-
-def _traces(effects: Effects) -> tuple[Any, Any]:
-    return lock_row(effects.lock_groups), tuple(map(outcome_row, effects.rows))
-
-
-def _told(effects: Effects) -> tuple[Any, Any]:
-    """Return what goes back with an order; what stays open need not keep it."""
-    traces = _traces(effects)
-    effects.forget_traces()
-    return traces
-
-
-def _dry(answer: DryRun) -> Reply:
-    effects, block = answer
-    return (
-        kinds.DRY,
-        tuple(map(reject_row, effects.rejects)) or None,
-        *_traces(effects),
-        None if block is None else block_row(block),
-    )
-
-
-def _reported(answer: Applied) -> Reply | None:
-    blocks, pnls, rows = answer
-    if not (blocks or pnls or rows):
-        return None
-    return (
-        kinds.REPORTED,
-        tuple(map(block_row, blocks)),
-        tuple(map(pnl_row, pnls)),
-        tuple(map(outcome_row, rows)),
-    )

@@ -116,6 +116,14 @@ def test_what_is_in_flight_may_have_begun_its_window() -> None:
     assert line.peek(120) == 1
 
 
+def test_who_only_asks_begins_nothing_and_keeps_nothing_open() -> None:
+    line = Line()
+    line.submit(60)
+    line.peek(100)  # in the window that may have begun with the one in flight
+    assert line.peek(120) == 1
+    assert line.peek(110) == 2
+
+
 def test_an_order_that_is_lost_neither_begins_its_window_nor_leaves_it() -> None:
     line = Line()
     line.submit(60)  # its shard goes down

@@ -32,6 +32,7 @@ from openpit.pretrade.policies import (
     build_rate_limit,
     build_spot_funds,
 )
+from openpit.shards import answering
 from openpit.shards import shard as shard_core
 from openpit.shards.copying import dump_policies
 from openpit.shards.setup import read_hello, start_shard
@@ -479,8 +480,8 @@ def test_a_reservation_whose_reply_cannot_be_sent_is_rolled_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     core = shard(Reserving())
-    small_rows = shard_core._traces
-    monkeypatch.setattr(shard_core, "_traces", lambda effects: ((2**70,), ()))
+    small_rows = answering._traces
+    monkeypatch.setattr(answering, "_traces", lambda effects: ((2**70,), ()))
     reply, done = answers(core, execute(quantity="10"), administer("unblock_all"))
     assert (reply[0], reply[2]) == (kinds.RAISED, "OverflowError")
     assert done == (kinds.DONE, 1)
@@ -489,7 +490,7 @@ def test_a_reservation_whose_reply_cannot_be_sent_is_rolled_back(
     assert flags == Flag.FINALIZER_FAILED
     assert (reply[0], reply[2]) == (kinds.RAISED, "OverflowError")
     answers(core, administer("unblock_all"))
-    monkeypatch.setattr(shard_core, "_traces", small_rows)
+    monkeypatch.setattr(answering, "_traces", small_rows)
     (reply,) = answers(core, execute(quantity="203"))
     assert reply[1][0][2] == "0"
 
@@ -499,7 +500,7 @@ def test_replies_that_have_no_room_beside_the_others_are_told_and_rolled_back(
 ) -> None:
     core = shard(Reserving())
     rows = ((0, "X" * 1_000, ";;;;", None),)
-    monkeypatch.setattr(shard_core, "_traces", lambda effects: ((), rows))
+    monkeypatch.setattr(answering, "_traces", lambda effects: ((), rows))
     monkeypatch.setattr(wire, "FRAME_BYTES", 2_000)
     monkeypatch.setattr(shard_core, "REPLY_BYTES", 6_000)
     orders = [execute(quantity=str(quantity)) for quantity in range(1, 9)]
@@ -530,7 +531,7 @@ def test_replies_that_fit_together_travel_though_no_frame_of_commands_would_hold
 ) -> None:
     core = shard(Reserving())
     rows = ((0, "X" * 1_000, ";;;;", None),)
-    monkeypatch.setattr(shard_core, "_traces", lambda effects: ((), rows))
+    monkeypatch.setattr(answering, "_traces", lambda effects: ((), rows))
     monkeypatch.setattr(wire, "FRAME_BYTES", 2_000)
     replies = answers(core, *[execute(quantity="10")] * 20)
     assert replies == [(kinds.RESERVED, True, (), rows)] * 20
