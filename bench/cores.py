@@ -25,7 +25,7 @@ from bench.workloads import (
 )
 from openpit import param
 from openpit.pretrade import policies
-from openpit.router.link import Runner
+from openpit.router.shard_link import Runner
 from openpit.shards import setup
 from openpit.wire import frames as wire
 from openpit.wire import kinds

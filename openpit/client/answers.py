@@ -21,14 +21,14 @@ from openpit.pretrade.results import (
 )
 from openpit.pretrade.start import StartResult, new_start_result
 from openpit.router.calls import Raised
-from openpit.router.link import Expected
+from openpit.router.shard_link import Expected
 from openpit.wire import kinds
 from openpit.wire.failures import read_failure
-from openpit.wire.rows import DecodedRejects, DecodedRows, lock_of, pnl_of, read_block
+from openpit.wire.flat_rows import DecodedRejects, DecodedRows, lock_of, pnl_of, read_block
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
-    from openpit.router.link import ShardLink
+    from openpit.router.shard_link import ShardLink
 
 __all__ = [
     "CHECKS",

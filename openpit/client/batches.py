@@ -14,15 +14,15 @@ from openpit.pretrade.results import ExecuteResult
 from openpit.router.rates import BROKER
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
+from openpit.wire.flat_rows import DecodedRejects
 from openpit.wire.frames import pack, pack_rows
-from openpit.wire.rows import DecodedRejects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from openpit.client.orders import Ranks
     from openpit.client.submitting import Submitting
-    from openpit.router.link import Reply, ShardLink
+    from openpit.router.shard_link import Reply, ShardLink
 
 __all__ = ["ExecuteMany"]
 

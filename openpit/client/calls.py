@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from openpit.client.answers import Check, Read
-    from openpit.router.link import Reply, ShardLink
     from openpit.router.procedures import Steps
     from openpit.router.rates import Counting
     from openpit.router.router import Router
+    from openpit.router.shard_link import Reply, ShardLink
 
 __all__ = ["CommandCall", "HandleCall", "HandleWideCall"]
 

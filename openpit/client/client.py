@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from openpit.client.handles import HeldReservation, OperationProxy, RequestProxy
     from openpit.core.report import ExecutionReport
     from openpit.router.calls import Call
-    from openpit.router.link import ShardLink
     from openpit.router.procedures import Steps
     from openpit.router.rates import Counting
+    from openpit.router.shard_link import ShardLink
 
 __all__ = ["Client"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from openpit.errors import WireError
-from openpit.router.link import Delivery
+from openpit.router.shard_link import Delivery
 from openpit.wire import kinds
 from openpit.wire.frames import messages_of
 from openpit.wire.replies import check_replies, is_usual
@@ -16,9 +16,9 @@ from openpit.wire.replies import check_replies, is_usual
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from openpit.router.link import Entry, Reply, ShardLink
+    from openpit.router.shard_link import Entry, Reply, ShardLink
 
-__all__ = ["DELIVERY", "hold_back", "receive"]
+__all__ = ["DELIVERY", "defer", "receive"]
 
 ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
@@ -126,7 +126,7 @@ def _is_run_of_one(kind: object, count: object) -> bool:
     return type(kind) is type(count) is int and count == 1
 
 
-def hold_back(link: ShardLink, first: int, count: int, body: bytes) -> Callable[[], None]:
+def defer(link: ShardLink, first: int, count: int, body: bytes) -> Callable[[], None]:
     """Look at the replies to a batch, and return what delivers them when their time has come.
 
     Raises:
@@ -137,7 +137,7 @@ def hold_back(link: ShardLink, first: int, count: int, body: bytes) -> Callable[
     except _MALFORMED as error:
         raise WireError(f"not a reply of this protocol: {error!r}") from error
     for entry, _, seq, here in parts:
-        entry.hold_back(link, seq, here)
+        entry.defer(link, seq, here)
         if seq + here == entry.first + entry.count:
             link.pending.popleft()
 
@@ -148,5 +148,5 @@ def hold_back(link: ShardLink, first: int, count: int, body: bytes) -> Callable[
     return deliver_all
 
 
-DELIVERY: Final = Delivery(receive, hold_back)
+DELIVERY: Final = Delivery(receive, defer)
 """What a router is to do with the bodies of replies."""

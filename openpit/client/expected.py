@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.pretrade.rejects import AccountBlock
-from openpit.router.link import Expected
+from openpit.router.shard_link import Expected
 from openpit.wire import kinds
 from openpit.wire.values import decode
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from openpit.client.submitting import Submitting
-    from openpit.router.link import Reply, ShardLink
+    from openpit.router.shard_link import Reply, ShardLink
 
 __all__ = ["FinalizeMany", "finalize_many"]
 

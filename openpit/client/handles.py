@@ -16,14 +16,14 @@ from openpit.core.lock import Lock, new_lock
 from openpit.pretrade.handles import DropCopyOperation, Reservation
 from openpit.pretrade.outcomes import outcomes_of
 from openpit.pretrade.start import Request
-from openpit.router.link import Handles
-from openpit.wire.rows import DecodedRows, lock_of, read_block
+from openpit.router.shard_link import Handles
+from openpit.wire.flat_rows import DecodedRows, lock_of, read_block
 
 if TYPE_CHECKING:
     from openpit.pretrade.narrowed import ExecuteResult
     from openpit.pretrade.outcomes import AccountAdjustmentOutcome
     from openpit.pretrade.rejects import AccountBlock
-    from openpit.router.link import ShardLink
+    from openpit.router.shard_link import ShardLink
 
 __all__ = [
     "BLOCKING",

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.engine.batches import failure_of, tell
 from openpit.errors import FrameTooLarge, WireError
 from openpit.router.calls import Call, Raised, overload, unknown
-from openpit.router.link import Entry
+from openpit.router.shard_link import Entry
 from openpit.wire.frames import pack, pack_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from openpit.client.submitting import Submitting
-    from openpit.router.link import Reply, ShardLink
     from openpit.router.rates import Counting
+    from openpit.router.shard_link import Reply, ShardLink
 
 __all__ = ["ManyCall", "Part", "RowsCall", "RowsPart"]
 
@@ -31,7 +31,7 @@ UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
 class ManyCall(Call):
     """A call over many items; its value is the list of their results, in input order."""
 
-    __slots__ = ("_left", "client", "failures", "held_back", "results")
+    __slots__ = ("_left", "client", "deferred", "failures", "results")
 
     method = ""
     has_deadline = False
@@ -43,7 +43,7 @@ class ManyCall(Call):
         self.results: list[Any] = [None] * items
         self.failures: dict[int, BaseException] = {}
         # Items whose replies have come, and are delivered when all shards know of a block.
-        self.held_back: dict[int, ShardLink] = {}
+        self.deferred: dict[int, ShardLink] = {}
         # Items without a result, and one more while there is something left to encode.
         self._left = items + 1
 
@@ -117,8 +117,8 @@ class ManyCall(Call):
                 part.overloaded(link)
             for part in [entry for entry in link.pending if _is_of(entry, self)]:
                 part.expire(link, why)  # type: ignore[attr-defined]  # parts have it
-        held_back, self.held_back = self.held_back, {}
-        for index, link in held_back.items():
+        deferred, self.deferred = self.deferred, {}
+        for index, link in deferred.items():
             self.missing(index, link.number, why, unknown(link, why))
 
     def abandon(self) -> None:
@@ -126,7 +126,7 @@ class ManyCall(Call):
             for part in [entry for entry in link.waiting if _is_of(entry, self)]:
                 link.waiting.remove(part)
                 part.withdrawn()  # type: ignore[attr-defined]  # parts have it
-        self.held_back.clear()
+        self.deferred.clear()
         interrupt = sys.exception()  # what made the caller go
         if interrupt is not None and not self.done:
             self.tell(interrupt)
@@ -189,17 +189,17 @@ class Part(Entry):
         """Return the indexes of the items that some of the commands are about."""
         return self.indexes[seq - self.first : seq - self.first + count]
 
-    def hold_back(self, link: ShardLink, seq: int, count: int) -> None:
+    def defer(self, link: ShardLink, seq: int, count: int) -> None:
         if not (self.is_over or self.call.done):
-            self.call.held_back.update(dict.fromkeys(self.items(seq, count), link))
+            self.call.deferred.update(dict.fromkeys(self.items(seq, count), link))
         self.answered = seq + count - self.first
 
     def is_wanted(self, seq: int, count: int) -> bool:
         """Count commands as answered; tell whether anybody waits for the answers."""
         place = seq - self.first
         if place < self.answered:  # they were held back
-            held_back = self.call.held_back
-            found = [held_back.pop(index, None) for index in self.items(seq, count)]
+            deferred = self.call.deferred
+            found = [deferred.pop(index, None) for index in self.items(seq, count)]
             return all(link is not None for link in found)
         self.answered = place + count
         return not (self.is_over or self.call.done)

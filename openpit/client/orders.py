@@ -18,9 +18,9 @@ from openpit.param.classes import is_of
 from openpit.router.rates import BROKER
 from openpit.router.router import check_time
 from openpit.wire import kinds
+from openpit.wire.class_table import has_attributes, is_of_users
 from openpit.wire.classes import are_more_told, refuse_untold, share
-from openpit.wire.records import has_attributes, is_of_users
-from openpit.wire.rows import report_row
+from openpit.wire.flat_rows import report_row
 from openpit.wire.values import encode, named_classes
 
 if TYPE_CHECKING:

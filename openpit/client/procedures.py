@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from openpit.client.answers import Check
     from openpit.client.submitting import Submitting
     from openpit.pretrade.rejects import Reject
-    from openpit.router.link import ShardLink
     from openpit.router.procedures import Steps
     from openpit.router.rates import Counting
     from openpit.router.router import Router
+    from openpit.router.shard_link import ShardLink
 
 __all__ = [
     "administration",

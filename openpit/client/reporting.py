@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from openpit.client.submitting import Submitting
     from openpit.core.report import ExecutionReport
-    from openpit.router.link import Reply, ShardLink
+    from openpit.router.shard_link import Reply, ShardLink
 
 __all__ = ["ReportMany"]
 

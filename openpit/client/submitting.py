@@ -14,7 +14,7 @@ from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
 if TYPE_CHECKING:
     from openpit.engine.pipeline import EngineCore
     from openpit.pretrade.policies.rate_limit import FixedWindows
-    from openpit.router.link import Handles, Runner
+    from openpit.router.shard_link import Handles, Runner
     from openpit.wire.classes import Told
 
 __all__ = ["Submitting"]

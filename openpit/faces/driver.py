@@ -13,7 +13,7 @@ from openpit.faces.market_feeds import Feed
 from openpit.faces.pipes import Port
 from openpit.faces.watch import STALL_SECONDS
 from openpit.router.calls import INTERRUPTED
-from openpit.router.link import Runner
+from openpit.router.shard_link import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,8 +15,8 @@ from openpit.shards.descriptors import REPLACED, is_still, mark_of
 from openpit.shards.process import GONE
 
 if TYPE_CHECKING:
-    from openpit.router.link import ShardLink
     from openpit.router.router import Router
+    from openpit.router.shard_link import ShardLink
     from openpit.shards.process import Worker
 
 __all__ = ["Port"]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from openpit.faces.options import ShardedOptions
     from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.policy_contract import BuiltinPolicy
-    from openpit.router.link import Handles
+    from openpit.router.shard_link import Handles
     from openpit.wire.classes import Told
 
 __all__ = [

@@ -15,8 +15,8 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from openpit.router.link import ShardLink
     from openpit.router.router import Router
+    from openpit.router.shard_link import ShardLink
 
 __all__ = ["STALL_SECONDS", "Watch"]
 

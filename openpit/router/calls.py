@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import OutcomeUnknown, ShardOverloaded
-from openpit.router.link import Entry
+from openpit.router.shard_link import Entry
 
 if TYPE_CHECKING:
-    from openpit.router.link import Books, ShardLink
+    from openpit.router.shard_link import Books, ShardLink
 
 __all__ = ["INTERRUPTED", "Call", "Raised", "overload", "unknown"]
 

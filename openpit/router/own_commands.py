@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.errors import ShardStartError
 from openpit.router.calls import Call
 from openpit.router.lifecycle import ShardEvent
-from openpit.router.link import Entry, Expected
+from openpit.router.shard_link import Entry, Expected
 from openpit.wire import kinds
 from openpit.wire.frames import Op, pack
 from openpit.wire.limits import HANDLES_PER_COMMAND
@@ -16,8 +16,8 @@ from openpit.wire.limits import HANDLES_PER_COMMAND
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from openpit.router.link import Books, ShardLink
     from openpit.router.procedures import Procedures
+    from openpit.router.shard_link import Books, ShardLink
 
 __all__ = ["Close", "Drop", "Goodbye", "Owed", "QuoteChange", "Start", "let_go", "say_goodbye"]
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 from openpit.errors import FrameTooLarge, WireError
 from openpit.router.calls import INTERRUPTED, Call, Raised, overload, unknown
-from openpit.router.link import Entry, Expected
+from openpit.router.shard_link import Entry, Expected
 from openpit.wire import kinds
 from openpit.wire.frames import Op, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-    from openpit.router.link import Books, Reply, ShardLink
     from openpit.router.rates import BroadRates, Counting
+    from openpit.router.shard_link import Books, Reply, ShardLink
 
 __all__ = ["Arm", "Ask", "Deny", "Procedures", "Question", "Steps", "WideCall", "arm"]
 

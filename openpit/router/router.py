@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 from openpit.errors import EngineClosed, WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
-from openpit.router.link import Books, ShardLink
 from openpit.router.own_commands import Drop, Owed, QuoteChange, Start, let_go, say_goodbye
 from openpit.router.procedures import Ask, Procedures, WideCall, arm
+from openpit.router.shard_link import Books, ShardLink
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
 from openpit.wire import kinds
 from openpit.wire.frames import CAUSES, pack_start, reply_in
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.router.calls import Call
-    from openpit.router.link import Delivery, Entry, Handles, Runner
     from openpit.router.rates import BroadRates, Counted
+    from openpit.router.shard_link import Delivery, Entry, Handles, Runner
     from openpit.wire.frames import Axis
 
 __all__ = ["TIME_LIMIT", "Router", "check_time", "closed"]
@@ -269,7 +269,7 @@ class Router:
             return
         if flags & ~CAUSES:
             raise WireError(f"flags of no reply: {flags}")
-        deliver = self._delivery.hold_back(link, first, count, body)
+        deliver = self._delivery.defer(link, first, count, body)
         steps = arm(self.links, self.books.now, flags, deliver)
         WideCall(self.books, self.procedures, steps).advance()
 

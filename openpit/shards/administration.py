@@ -14,7 +14,7 @@ from openpit.errors import AccountGroupRegistrationError
 from openpit.param.ids import AccountId
 from openpit.pretrade.rejects import AccountBlock
 from openpit.pretrade.results import blocks_with_accounts
-from openpit.wire.figures import ASSETS, malformed
+from openpit.wire.decimal_texts import ASSETS, malformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.pretrade.rejects import block_row, reject_row
 from openpit.wire import kinds
-from openpit.wire.rows import lock_row, outcome_row, pnl_row
+from openpit.wire.flat_rows import lock_row, outcome_row, pnl_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -34,7 +34,7 @@ from openpit.errors import ShardStartError
 from openpit.marketdata.service import MarketDataBuilder, MarketDataService
 from openpit.pretrade.handles import Reservation
 from openpit.pretrade.start import Request
-from openpit.shards.paths import path_of
+from openpit.shards.policy_paths import path_of
 from openpit.shards.sentinels import Sentinels, is_bare, sentinel
 from openpit.wire.classes import (
     MAIN,

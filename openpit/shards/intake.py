@@ -18,9 +18,9 @@ from openpit.shards.administration import check_administration, check_configurat
 from openpit.shards.counts import COUNTING, PEEKING, settlement_of
 from openpit.shards.market import QuoteReader
 from openpit.wire import kinds
-from openpit.wire.figures import ASSETS, REMEMBERED, SIGNED, UNSIGNED, malformed
+from openpit.wire.decimal_texts import ASSETS, REMEMBERED, SIGNED, UNSIGNED, malformed
+from openpit.wire.flat_rows import SIDES, read_report
 from openpit.wire.limits import HANDLES_PER_COMMAND
-from openpit.wire.rows import SIDES, read_report
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:

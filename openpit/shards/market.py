@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.marketdata.quotes import INFINITE
 from openpit.marketdata.service import instruments_of
-from openpit.wire.figures import ASSETS, is_fixed, malformed
+from openpit.wire.decimal_texts import ASSETS, is_fixed, malformed
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakSet, WeakValueDictionary
 
 from openpit.errors import WireError
-from openpit.wire.records import BASES
+from openpit.wire.class_table import BASES
 from openpit.wire.shapes import has_shape
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 An exception of a policy is raised to the caller as the same type, with equal arguments, attributes
 and text. Where its class cannot be had here, a :class:`~openpit.errors.ShardCallbackError` says so,
 which is also of those base classes that can. Nothing is unpickled; see
-:mod:`openpit.wire.luggage`.
+:mod:`openpit.wire.exception_parts`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from traceback import format_exception
 from typing import Any, Final
 
 from openpit.errors import ShardCallbackError
-from openpit.wire.luggage import ROOM, Packing, Unpacking, described, in_utf_8, set_part
+from openpit.wire.exception_parts import ROOM, Packing, Unpacking, described, in_utf_8, set_part
 from openpit.wire.values import decode, encode
 
 __all__ = ["WorkerTraceback", "failure_row", "read_failure"]

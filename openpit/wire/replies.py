@@ -12,8 +12,8 @@ from openpit.core.lock_shape import MAX_GROUP
 from openpit.errors import WireError
 from openpit.pretrade.codes import PLAIN_CODE, PLAIN_SCOPE
 from openpit.wire import kinds
-from openpit.wire.figures import ASSETS, SHAPES, SIGNED, TO_SHAPE, are_amounts, malformed
-from openpit.wire.rows import is_lock
+from openpit.wire.decimal_texts import ASSETS, SHAPES, SIGNED, TO_SHAPE, are_amounts, malformed
+from openpit.wire.flat_rows import is_lock
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from openpit.core.lock_shape import MAX_GROUP
 from openpit.param.enums import PnlHaltReason
 from openpit.param.ids import BLANKS
 from openpit.pretrade.codes import PLAIN_CODE, PLAIN_SCOPE
-from openpit.wire.figures import is_fixed
+from openpit.wire.decimal_texts import is_fixed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,11 +9,11 @@ array whose first element is a tag::
     [OBJECT, class, module, name, {attribute: value}, field, ...]
     [VALUE, module, name, part, ...]   [STANDARD, name, argument, ...]
 
-Classes are numbered by the table in :mod:`openpit.wire.records`. An object is a record of a class
-that users subclass and decorate with attributes of their own: it names that subclass, which the
-other side has under the same name (:mod:`openpit.wire.classes`). A value is what hangs on such an
-object and is of a user's own class: what its parts are says :mod:`openpit.wire.shapes`. The classes
-of the standard library that may hang there are in :mod:`openpit.wire.standard`.
+Classes are numbered by the table in :mod:`openpit.wire.class_table`. An object is a record of a
+class that users subclass and decorate with attributes of their own: it names that subclass, which
+the other side has under the same name (:mod:`openpit.wire.classes`). A value is what hangs on
+such an object and is of a user's own class: what its parts are says :mod:`openpit.wire.shapes`.
+The classes of the standard library that may hang there are in :mod:`openpit.wire.standard`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
 from openpit.errors import WireError
 from openpit.param.decimals import NARROW
 from openpit.param.native_enum import NativeEnum, member_name
+from openpit.wire.class_table import BASES, MEMBERS, RECORDS, Record, is_of_base
 from openpit.wire.classes import (
     find_value,
     name_of,
@@ -36,7 +37,6 @@ from openpit.wire.classes import (
     resolve,
 )
 from openpit.wire.limits import NESTING
-from openpit.wire.records import BASES, MEMBERS, RECORDS, Record, is_of_base
 from openpit.wire.shapes import shape_of, slots_of
 from openpit.wire.standard import arguments_of, made_exactly, name_in_table
 

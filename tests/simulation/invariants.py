@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from simulator import Simulation
     from stations import Shard
 
-    from openpit.router.link import Entry, ShardLink
     from openpit.router.rates import Counted, Counting
+    from openpit.router.shard_link import Entry, ShardLink
 
 __all__ = ["Observer"]
 

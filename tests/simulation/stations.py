@@ -18,7 +18,7 @@ from openpit.faces.aio.handles import (
     AsyncOperationProxy,
     AsyncRequestProxy,
 )
-from openpit.router.link import Runner
+from openpit.router.shard_link import Runner
 from openpit.shards.counts import BatchCounts
 from openpit.wire import failures, kinds
 from openpit.wire.frames import (

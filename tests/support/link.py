@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from openpit.client.handles import BLOCKING
 from openpit.faces.blocking.engine import ShardedEngine
 from openpit.faces.market_feeds import Feed
-from openpit.router.link import Runner
+from openpit.router.shard_link import Runner
 from openpit.shards.setup import read_hello, start_shard
 from openpit.wire import kinds
 from openpit.wire.frames import (

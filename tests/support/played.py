@@ -20,7 +20,7 @@ from openpit.pretrade.policies import (
     build_order_validation,
     build_rate_limit,
 )
-from openpit.router.link import Runner
+from openpit.router.shard_link import Runner
 from openpit.wire import kinds
 from openpit.wire.frames import FrameReader, command_in, messages_of, pack, reply_frame, whose
 

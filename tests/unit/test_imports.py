@@ -151,7 +151,7 @@ def test_a_circle_and_an_arrow_upward_are_found() -> None:
         "openpit.engine.pipeline": {"openpit.engine.handles", "openpit.param.ids"},
         "openpit.engine.handles": {"openpit.engine.pipeline"},
         "openpit.param.ids": {"openpit.engine.pipeline"},
-        "openpit.wire.rows": {"openpit.wire.values", "openpit.param.ids"},
+        "openpit.wire.flat_rows": {"openpit.wire.values", "openpit.param.ids"},
         "openpit.wire.values": set(),
     }
 

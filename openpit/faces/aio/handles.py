@@ -12,7 +12,7 @@ from openpit.client.handles import (
 )
 from openpit.pretrade.async_handles import AsyncDropCopyOperation, AsyncReservation
 from openpit.pretrade.start import AsyncRequest
-from openpit.router.link import Handles
+from openpit.router.shard_link import Handles
 
 if TYPE_CHECKING:
     from openpit.pretrade.narrowed import AsyncExecuteResult

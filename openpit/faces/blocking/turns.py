@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openpit.faces.pipes import Port
-    from openpit.router.link import Books
+    from openpit.router.shard_link import Books
     from openpit.router.stats import ShardStats
 
 __all__ = ["Bystander", "Turns"]

@@ -26,7 +26,7 @@ from openpit.pretrade.policies import (
     build_order_validation,
 )
 from openpit.router.lifecycle import SHARD, ShardEvent, ShardState, after
-from openpit.router.link import Runner, ShardLink
+from openpit.router.shard_link import Runner, ShardLink
 from openpit.wire import frames as wire
 from openpit.wire import kinds
 from openpit.wire.classes import Told

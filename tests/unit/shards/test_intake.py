@@ -18,7 +18,7 @@ from openpit.pretrade.policies import build_order_validation
 from openpit.shards.counts import BatchCounts
 from openpit.shards.intake import Intake
 from openpit.shards.shard import ShardClock, ShardCore
-from openpit.wire import figures, kinds
+from openpit.wire import decimal_texts, kinds
 from openpit.wire.frames import FrameReader
 from openpit.wire.values import encode
 
@@ -260,14 +260,14 @@ def test_an_instrument_may_be_registered_and_quoted_in_one_frame() -> None:
 
 
 def test_the_tables_of_texts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "REMEMBERED", 2)
+    monkeypatch.setattr(decimal_texts, "REMEMBERED", 2)
     for table, texts in (
-        (figures._Signed(), ("1", "-2", "3.5", "1")),
-        (figures._Assets(), ("A", "B", "C", "A")),
+        (decimal_texts._Signed(), ("1", "-2", "3.5", "1")),
+        (decimal_texts._Assets(), ("A", "B", "C", "A")),
     ):
         for text in texts:
             assert str(table[text]) == text
             assert len(table) <= 2
         assert table[None] is None
     long = "x" * 1000
-    assert figures._Assets()[long] == long
+    assert decimal_texts._Assets()[long] == long

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from openpit.errors import WireError
-from openpit.wire import figures, kinds
-from openpit.wire.figures import are_amounts
+from openpit.wire import decimal_texts, kinds
+from openpit.wire.decimal_texts import are_amounts
+from openpit.wire.flat_rows import DecodedRows, lock_of
 from openpit.wire.replies import check_replies
-from openpit.wire.rows import DecodedRows, lock_of
 
 REJECT = ("Other", "why", "figures", "P", "order", 7)
 BLOCK = ("P", "AccountBlocked", "why", "figures", 0)
@@ -142,12 +142,12 @@ def test_runs_are_left_to_those_who_know_how_many_commands_there_are() -> None:
 
 
 def test_shapes_of_amounts_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "REMEMBERED", 2)
-    figures.SHAPES.clear()
+    monkeypatch.setattr(decimal_texts, "REMEMBERED", 2)
+    decimal_texts.SHAPES.clear()
     for text in (";;;;1.5", ";;;;2.7", ";;;;15", ";;;;-1", ";;;;1.5"):
         assert are_amounts(text)
-        assert len(figures.SHAPES) <= 2
-    assert {b";;;;-0", b";;;;0.0"} == figures.SHAPES
+        assert len(decimal_texts.SHAPES) <= 2
+    assert {b";;;;-0", b";;;;0.0"} == decimal_texts.SHAPES
 
 
 def test_what_passes_can_be_read() -> None:

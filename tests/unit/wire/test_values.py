@@ -20,7 +20,7 @@ from openpit import core, param
 from openpit.errors import WireError
 from openpit.pretrade import AccountBlock, Lock, PnlHaltReason, RejectCode, policies
 from openpit.pretrade.rejects import Reject
-from openpit.wire.records import BASES, MEMBERS, RECORDS, has_attributes
+from openpit.wire.class_table import BASES, MEMBERS, RECORDS, has_attributes
 from openpit.wire.values import decode, encode, resolve
 
 

@@ -74,7 +74,7 @@ class Entry:
         """Record that a batch of the router's own has been carried out."""
         raise NotImplementedError
 
-    def hold_back(self, link: ShardLink, seq: int, count: int) -> None:
+    def defer(self, link: ShardLink, seq: int, count: int) -> None:
         """Record that replies to some of the commands have come, and will be delivered later."""
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
@@ -154,7 +154,7 @@ class Delivery(NamedTuple):
     """
 
     receive: Callable[[ShardLink, int, int, bytes], None]
-    hold_back: Callable[[ShardLink, int, int, bytes], Callable[[], None]]
+    defer: Callable[[ShardLink, int, int, bytes], Callable[[], None]]
 
 
 class Handles(NamedTuple):

@@ -11,7 +11,7 @@ from openpit import core
 from openpit.core.report import ensure_captured
 from openpit.pretrade import AccountBlock, Lock, PnlHaltReason
 from openpit.pretrade.rejects import block_row, new_reject, reject_row
-from openpit.wire import kinds, rows
+from openpit.wire import flat_rows, kinds
 
 
 def there(row: Any) -> Any:
@@ -32,9 +32,9 @@ def there(row: Any) -> Any:
     ids=["impact", "no-account", "fill", "empty", "lock"],
 )
 def test_a_report_arrives_as_it_left(sent: core.ExecutionReport) -> None:
-    command = there(rows.report_row(kinds.REPORT, sent))
+    command = there(flat_rows.report_row(kinds.REPORT, sent))
     assert kinds.conforms(command, kinds.COMMANDS)
-    arrived = rows.read_report(command)
+    arrived = flat_rows.read_report(command)
     ensure_captured(sent)
     assert repr(arrived) == repr(sent)
     assert arrived._account_ == sent._account_
@@ -44,7 +44,7 @@ def test_a_report_arrives_as_it_left(sent: core.ExecutionReport) -> None:
 
 def test_a_reject_is_made_when_somebody_looks() -> None:
     reject = new_reject("Custom", "why", "figures", "Policy", "account", 7)
-    decoded = rows.DecodedRejects((there(reject_row(reject)),))
+    decoded = flat_rows.DecodedRejects((there(reject_row(reject)),))
     assert len(decoded) == 1
     assert repr(decoded[0]) == repr(reject)
     assert decoded[0] is decoded[0]
@@ -52,22 +52,22 @@ def test_a_reject_is_made_when_somebody_looks() -> None:
 
 def test_a_block_arrives_as_it_left() -> None:
     block = AccountBlock(policy="P", code="Other", reason="r", details="d", user_data=3)
-    assert repr(rows.read_block(there(block_row(block)))) == repr(block)
+    assert repr(flat_rows.read_block(there(block_row(block)))) == repr(block)
 
 
 def test_locks_keep_groups_and_order() -> None:
     lock = Lock([(3, "1.50"), (0, "4"), (3, "-2")])
-    assert there(rows.lock_row(lock._groups_)) == ((3, "1.50", "-2"), (0, "4"))
-    assert rows.lock_of(rows.lock_row(lock._groups_)) == lock
-    assert rows.lock_row(None) == ()
-    assert rows.lock_of(()) == Lock()
+    assert there(flat_rows.lock_row(lock._groups_)) == ((3, "1.50", "-2"), (0, "4"))
+    assert flat_rows.lock_of(flat_rows.lock_row(lock._groups_)) == lock
+    assert flat_rows.lock_row(None) == ()
+    assert flat_rows.lock_of(()) == Lock()
 
 
 def test_outcome_rows_keep_scale_and_absence() -> None:
     one = Decimal("1.50")
     row = (3, ("USD", one, one, None, None, None, None, None, None, None, Decimal(5)))
     halted = (0, ("X", *[None] * 8, PnlHaltReason.MISSING_FX, None))
-    decoded = rows.DecodedRows(tuple(there(rows.outcome_row(r)) for r in (row, halted)))
+    decoded = flat_rows.DecodedRows(tuple(there(flat_rows.outcome_row(r)) for r in (row, halted)))
     assert len(decoded) == 2
     assert decoded[0] == row
     assert str(decoded[0][1][1]) == "1.50"
@@ -83,4 +83,4 @@ def test_outcome_rows_keep_scale_and_absence() -> None:
     ],
 )
 def test_pnl_rows(row: Any) -> None:
-    assert rows.pnl_of(there(rows.pnl_row(row))) == row
+    assert flat_rows.pnl_of(there(flat_rows.pnl_row(row))) == row

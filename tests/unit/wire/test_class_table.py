@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from openpit.wire.records import RECORDS
+from openpit.wire.class_table import RECORDS
 
 
 class Nosy:

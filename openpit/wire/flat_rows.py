@@ -17,7 +17,7 @@ from openpit.core.report import ExecutionReport, ExecutionReportFillDetails, new
 from openpit.param.decimals import plain
 from openpit.param.enums import PnlHaltReason, Side
 from openpit.pretrade.rejects import AccountBlock, Reject, new_account_block, new_reject
-from openpit.wire.figures import ASSETS, SIGNED, UNSIGNED, malformed
+from openpit.wire.decimal_texts import ASSETS, SIGNED, UNSIGNED, malformed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from openpit.errors import LeftBehind
-from openpit.wire.luggage import IMPORTABLE, ROOM, Packing, Unpacking
+from openpit.wire.exception_parts import IMPORTABLE, ROOM, Packing, Unpacking
 
 
 @pytest.mark.parametrize(("size", "travels"), [(ROOM - 64, True), (ROOM + 1, False)])

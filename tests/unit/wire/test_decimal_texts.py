@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openpit.errors import WireError
-from openpit.wire.figures import SIGNED, UNSIGNED
+from openpit.wire.decimal_texts import SIGNED, UNSIGNED
 
 
 @pytest.mark.parametrize(
