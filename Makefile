@@ -40,7 +40,7 @@ run: $(STAMPS)/run ## generate an order flow and replay it on this machine's cor
 	$(BIN)/openpit replay $(FLOW)
 
 test: $(STAMPS)/dev reference ## run the whole test suite, or of it what PYTEST says
-	$(BIN)/pytest -n auto --durations=15 $(PYTEST)
+	$(BIN)/pytest -n auto --maxschedchunk=8 --durations=15 $(PYTEST)
 
 lint: $(STAMPS)/dev ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .
