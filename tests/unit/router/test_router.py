@@ -745,3 +745,13 @@ def test_the_life_of_a_shard_is_a_table() -> None:
     assert after(ShardState.STALLED, ShardEvent.CLOSE) is ShardState.CLOSED
     with pytest.raises(KeyError):
         after(ShardState.DOWN, ShardEvent.READY)
+
+
+def test_where_no_rate_is_limited_no_order_can_be_told_not_to_count() -> None:
+    bench = Bench()
+    call = bench.client.execute(NOW, buy(IN_SHARD_0))
+    link = bench.router.links[0]
+    frame = reply_frame(link.take(), pack([(kinds.ACCEPTED, 1)]), uncounted=[(0, NOW, 1)])
+    with pytest.raises(WireError, match="where no rate is limited"):
+        bench.router.receive(link, frame)
+    assert not call.done

@@ -13,7 +13,7 @@ from flow import buy
 from openpit import Engine
 from openpit.engine.builder import build_core
 from openpit.errors import WireError
-from openpit.pretrade import AccountBlock
+from openpit.pretrade import AccountBlock, Policy
 from openpit.pretrade.policies import (
     RateLimit,
     RateLimitAssetBarrier,
@@ -152,3 +152,30 @@ def test_a_head_may_name_an_axis_whose_barrier_is_gone() -> None:
     cleared = {"name": "RateLimitPolicy", "asset_barriers": []}
     sent(core, (kinds.CONFIGURE, None, "rate_limit", encode(cleared)), axes=())
     assert sent(core, order(2, 0, 5), axes=[(USD, 0, 0)]) == ((), ((kinds.ACCEPTED, 1),))
+
+
+class Raising(Policy):
+    """Raises, in front of the policy that counts."""
+
+    name = "Raising"
+
+    def check_pre_trade_start(self, ctx: Any, order: Any) -> Any:
+        if order.operation.account_id.value == BLOCKED:
+            raise ValueError("not today")
+        return []
+
+
+def test_an_order_at_which_a_policy_raises_counts_as_in_one_engine() -> None:
+    rate = RateLimit(1, timedelta(seconds=1))
+    axes = build_rate_limit().broker_barrier(RateLimitBrokerBarrier(rate))
+    single = Engine.builder().no_sync().pre_trade(Raising()).builtin(axes).build()
+    with pytest.raises(ValueError, match="not today"):
+        single.execute_pre_trade(buy(BLOCKED))
+    assert not single.execute_pre_trade(buy(2))
+    clock = ShardClock()
+    axes = build_rate_limit().broker_barrier(RateLimitBrokerBarrier(rate))
+    policies = Engine.builder().account_sync().pre_trade(Raising()).builtin(axes)._policies
+    core = ShardCore(0, build_core(policies, clock, RLock()), clock)
+    uncounted, replies = sent(core, order(BLOCKED, 1), order(2, 2), axes=AXES[:1])
+    assert [reply[0] for reply in replies] == [kinds.RAISED, kinds.REJECTED]
+    assert uncounted == ()
