@@ -117,7 +117,7 @@ class LinkDriver(Runner):
             self.shards.append(ShardStub())
             self.commands.append(Conformity(kinds.COMMANDS))
             self.replies.append(Conformity(kinds.REPLIES))
-            self.finish(client.router.start(shard_link, self.clock(), payload))
+            self.finish(client.start(shard_link, self.clock(), payload))
 
     # --- what faces offer ------------------------------------------------------------------------
 
