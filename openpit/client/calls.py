@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.answers import EXPECTED
-from openpit.errors import WireError
+from openpit.errors import ShardStartError, WireError
 from openpit.router.calls import Call, Raised, overload, unknown
+from openpit.router.lifecycle import ShardEvent
 from openpit.router.procedures import WideCall
+from openpit.router.shard_link import Expected
+from openpit.wire import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from openpit.client.answers import Check, Read
     from openpit.router.procedures import Steps
@@ -18,7 +21,47 @@ if TYPE_CHECKING:
     from openpit.router.router import Router
     from openpit.router.shard_link import Reply, ShardLink
 
-__all__ = ["CommandCall", "HandleCall", "HandleWideCall"]
+__all__ = ["CommandCall", "HandleCall", "HandleWideCall", "Start"]
+
+
+class Start(Call):
+    """The first command: load the engine."""
+
+    __slots__ = ("_ready", "link")
+
+    expected = Expected(kinds.ANSWERS[kinds.HELLO])
+
+    def __init__(
+        self, link: ShardLink, now: int, packed: bytes, ready: Callable[[Sequence[int]], None]
+    ) -> None:
+        super().__init__(link.books)
+        self.count = 1
+        self.now = now
+        self.times = ()
+        self.counting = self.counted = ()
+        self.packed = packed
+        self.link = link
+        self._ready: Final = ready
+
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
+        if reply[0] == kinds.READY:
+            self._ready(reply[1])
+            link.happen(ShardEvent.READY)
+            self.finish(None)
+        else:
+            self.fail(ShardStartError(f"shard {link.number}: {reply[1]}", link.number))
+
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
+        self.fail(
+            ShardStartError(
+                f"shard {link.number}: {link.why}; what it has to say about that is on stderr "
+                '(the main module needs an `if __name__ == "__main__":` around what it does)',
+                link.number,
+            ),
+        )
+
+    def expire(self, why: str) -> None:
+        self.fail(ShardStartError(f"shard {self.link.number}: {why}", self.link.number))
 
 
 class CommandCall(Call):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.answers import CHECKS, read_adjusted, read_execute, read_reported, read_value
 from openpit.client.batches import ExecuteMany
-from openpit.client.calls import CommandCall, HandleCall, HandleWideCall
+from openpit.client.calls import CommandCall, HandleCall, HandleWideCall, Start
 from openpit.client.expected import expected
 from openpit.client.finalizing import finalize_many
 from openpit.client.orders import captured_order, captured_report
@@ -25,7 +25,7 @@ from openpit.router.procedures import WideCall
 from openpit.router.router import TIME_LIMIT, check_time, closed
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
-from openpit.wire.frames import pack
+from openpit.wire.frames import pack, pack_start
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -47,6 +47,14 @@ class Client(Submitting):
 
     ``prototype`` is an engine with the same policies that checks no order: it validates settings.
     """
+
+    def start(self, link: ShardLink, now: int, payload: bytes) -> Call:
+        """Load the engine in a worker; the call ends when the shard is up or has refused."""
+        check_time(now)
+        packed = pack_start((kinds.HELLO, len(self.router.links), payload))
+        call = Start(link, now, packed, self.encoder.share)
+        link.stage(call)
+        return call
 
     # --- orders ----------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from openpit.errors import AccountGroupRegistrationError
 from openpit.router.calls import unknown
 from openpit.router.procedures import Question
 from openpit.wire import kinds
+from openpit.wire.frames import pack
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -65,8 +66,7 @@ def check_without_account(
     for link in links:
         if not link.is_up:  # what it had blocked is not known any more
             return denied(denial(link.number, link.reason))
-    question = administration("anything_blocked")
-    answers = yield now, [Question(link, question, expected(question)) for link in links]
+    answers = yield now, _questions(links, administration("anything_blocked"))
     for link, answer in zip(links, answers, strict=True):
         if answer is None:
             return denied(denial(link.number, link.reason))
@@ -74,10 +74,16 @@ def check_without_account(
             return denied(UNVERIFIABLE)
     link = links[0]
     asked, counting = command()
-    (answer,) = yield now, [Question(link, asked, expected(asked), counting)]
+    (answer,) = yield now, [Question(link, pack(asked), expected(asked), counting, is_order=True)]
     if answer is None:
         return check.deny(denial(link.number, link.reason))
     return check.read(link, None, *answer)
+
+
+def _questions(links: Iterable[ShardLink], command: tuple[Any, ...]) -> list[Question]:
+    """Return one command for several shards."""
+    packed, answers = pack(command), expected(command)
+    return [Question(link, packed, answers) for link in links]
 
 
 def administration(method: str, *values: object) -> tuple[Any, ...]:
@@ -100,7 +106,7 @@ def everywhere(
     asked = [link for link in router.links if link.is_up]
     if not asked:
         raise router.links[0].refusal()
-    answers = yield now, [Question(link, command, expected(command)) for link in asked]
+    answers = yield now, _questions(asked, command)
     for link, answer in zip(asked, answers, strict=True):
         if answer is None and link.is_stalled:  # it has the command, and may come to it
             raise unknown(link, link.why or link.reason)
@@ -141,10 +147,10 @@ def change_group(
             raise link.refusal()
 
     def questions(name: str) -> list[Question]:
-        asked = [administration(name, listed[link.number], group) for link in links]
         return [
-            Question(link, command, expected(command))
-            for link, command in zip(links, asked, strict=True)
+            question
+            for link in links
+            for question in _questions([link], administration(name, listed[link.number], group))
         ]
 
     answers = yield now, questions(f"can_{method}")

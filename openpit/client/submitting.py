@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from openpit.client.delivery import DELIVERY
+from openpit.client.bodies import BODIES
 from openpit.client.orders import OrderEncoder, Ranks
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.router.rates import BroadRates
@@ -52,8 +52,7 @@ class Submitting:
             shards,
             has_custom=self.has_custom,
             rates=broad,
-            ready=self.encoder.share,
-            delivery=DELIVERY,
+            bodies=BODIES,
             handles=handles,
             runner=runner,
             credit=credit,

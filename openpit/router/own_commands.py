@@ -1,45 +1,40 @@
-"""Commands of the router's own: a shard's start and end, quotes, and what nobody holds any more."""
+"""Commands that nobody waits for: a shard's end, quotes, and what nobody holds any more."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from openpit.errors import ShardStartError
 from openpit.router.calls import Call
 from openpit.router.lifecycle import ShardEvent
 from openpit.router.shard_link import Entry, Expected
-from openpit.wire import kinds
-from openpit.wire.frames import Op, pack
+from openpit.wire.frames import Op
 from openpit.wire.limits import HANDLES_PER_COMMAND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from openpit.router.procedures import Procedures
-    from openpit.router.shard_link import Books, ShardLink
+    from openpit.router.shard_link import Books, Reply, ShardLink
 
-__all__ = ["Close", "Drop", "Goodbye", "Owed", "QuoteChange", "Start", "let_go", "say_goodbye"]
+__all__ = ["Close", "Drop", "Goodbye", "Owed", "QuoteChange", "Unattended", "let_go", "say_goodbye"]
 
-Reply = tuple[Any, ...]
-
-_DONE: Final = Expected(kinds.ANSWERS[kinds.DROP])
+_NOTHING: Final = Expected(frozenset())
 
 
 class Unattended(Entry):
-    """One command whose reply says only that it is done."""
+    """One command whose reply says only that it is done; an op, unless it has a body."""
 
     __slots__ = ()
 
-    expected = _DONE
-
-    def __init__(self, now: int) -> None:
+    def __init__(self, now: int, packed: bytes = b"", expected: Expected = _NOTHING) -> None:
         self.is_sent = True
         self.count = 1
         self.now = now
         self.times = ()
         self.counting = self.counted = ()
-        self.packed = b""
+        self.packed = packed
+        self.expected = expected
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         """Take the reply, which says only that."""
@@ -77,8 +72,8 @@ class Drop(Unattended):
 
     __slots__ = ("_procedures", "is_settled")
 
-    def __init__(self, now: int, procedures: Procedures) -> None:
-        super().__init__(now)
+    def __init__(self, now: int, packed: bytes, expected: Expected, procedures: Procedures) -> None:
+        super().__init__(now, packed, expected)
         self.is_settled = False
         self._procedures: Final = procedures  # some of which may wait for it
 
@@ -142,43 +137,6 @@ class Goodbye(Call):
         self._lose_all(why)
 
 
-class Start(Call):
-    """The first command: load the engine."""
-
-    __slots__ = ("_ready", "link")
-
-    expected = Expected(kinds.ANSWERS[kinds.HELLO])
-
-    def __init__(self, link: ShardLink, ready: Callable[[Sequence[int]], None], now: int) -> None:
-        super().__init__(link.books)
-        self.count = 1
-        self.now = now
-        self.times = ()
-        self.counting = self.counted = ()
-        self.link = link
-        self._ready: Final = ready
-
-    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
-        if reply[0] == kinds.READY:
-            self._ready(reply[1])
-            link.happen(ShardEvent.READY)
-            self.finish(None)
-        else:
-            self.fail(ShardStartError(f"shard {link.number}: {reply[1]}", link.number))
-
-    def lost(self, link: ShardLink, *, sent: bool) -> None:
-        self.fail(
-            ShardStartError(
-                f"shard {link.number}: {link.why}; what it has to say about that is on stderr "
-                '(the main module needs an `if __name__ == "__main__":` around what it does)',
-                link.number,
-            ),
-        )
-
-    def expire(self, why: str) -> None:
-        self.fail(ShardStartError(f"shard {self.link.number}: {why}", self.link.number))
-
-
 # --- what the router says of its own accord -------------------------------------------------------
 
 
@@ -201,12 +159,10 @@ def let_go(books: Books, procedures: Procedures) -> None:
         for start in range(0, len(listed), HANDLES_PER_COMMAND):
             if not link.is_up:
                 break
-            entry = Drop(books.now, procedures)
-            part = listed[start : start + HANDLES_PER_COMMAND]
-            entry.packed = pack((kinds.DROP, None, part))
+            packed = books.bodies.drop(listed[start : start + HANDLES_PER_COMMAND])
             if books.has_custom:
                 books.settling += 1
-            link.stage(entry)
+            link.stage(Drop(books.now, packed, books.bodies.done, procedures))
     books.is_torn = False
 
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 from openpit.errors import FrameTooLarge, WireError
 from openpit.router.calls import INTERRUPTED, Call, Raised, overload, unknown
 from openpit.router.shard_link import Entry, Expected
-from openpit.wire import kinds
-from openpit.wire.frames import Op, pack
+from openpit.wire.frames import Op
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -26,15 +25,17 @@ __all__ = ["Arm", "Ask", "Deny", "Procedures", "Question", "Steps", "WideCall", 
 
 
 class Question(NamedTuple):
-    """A command for a shard, and what may answer it.
+    """A packed command for a shard, and what may answer it.
 
-    Flags in place of a command: arm the engine-wide block, with these causes.
+    Flags in place of a command: arm the engine-wide block, with these causes. ``is_order`` says
+    that what answers it may be a reservation.
     """
 
     link: ShardLink
-    command: tuple[Any, ...] | int
+    command: bytes | int
     expected: Expected
     counting: Sequence[Counting] = ()
+    is_order: bool = False
 
 
 Answer: TypeAlias = "tuple[int, Reply]"
@@ -52,26 +53,24 @@ _CONFIRMED: Final = Expected(frozenset())
 class Ask(Entry):
     """One question of a procedure's step."""
 
-    __slots__ = ("call", "is_over", "kind", "place")
+    __slots__ = ("call", "is_order", "is_over", "place")
 
     ends_batch = True
 
-    def __init__(
-        self, call: WideCall, place: int, packed: bytes, now: int, question: Question
-    ) -> None:
+    def __init__(self, call: WideCall, place: int, now: int, question: Question) -> None:
         self.is_sent = True
         self.now = now
         self.times = ()
         self.is_over = False  # the procedure has gone on without the answer
         self.count = 1
-        self.packed = packed
+        command = question.command
+        self.packed = b"" if isinstance(command, int) else command
         self.call = call
         self.place = place
-        command = question.command
         self.expected = question.expected
         self.counting = question.counting
         self.counted = ()
-        self.kind: int = 0 if isinstance(command, int) else command[0]
+        self.is_order = question.is_order
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         if not self.is_over:
@@ -84,15 +83,12 @@ class Ask(Entry):
     def stalled(self, link: ShardLink, why: str) -> None:
         if self.is_over:
             return
-        if self.kind in _ADMINISTRATIVE:
+        if self.is_order:  # a reservation may come still
+            self.call.stalled(link, why)
+        else:
             # The procedure goes on without: what this asks is ahead of all that comes later.
             self.is_over = True
             self.call.answered(self.place, None)
-        else:  # an order, of which a reservation may come still
-            self.call.stalled(link, why)
-
-
-_ADMINISTRATIVE: Final = frozenset({0, kinds.ADMINISTER, kinds.CONFIGURE})
 
 
 class Arm(Ask):
@@ -103,7 +99,7 @@ class Arm(Ask):
     op = Op.ARM
 
     def __init__(self, call: WideCall, place: int, now: int, question: Question) -> None:
-        super().__init__(call, place, b"", now, question)
+        super().__init__(call, place, now, question)
         self.flags = question.command  # type: ignore[assignment]  # of this class, flags
 
     @property
@@ -262,10 +258,8 @@ class WideCall(Call):
                 return False
 
     def _asking(self, place: int, now: int, question: Question) -> Ask:
-        command = question.command
-        if isinstance(command, int):
-            return Arm(self, place, now, question)
-        return Ask(self, place, pack(command), now, question)
+        kind = Arm if isinstance(question.command, int) else Ask
+        return kind(self, place, now, question)
 
     def answered(self, place: int, answer: Answer | None) -> None:
         """Record one answer; go on when it was the last one that was missing."""

@@ -12,20 +12,19 @@ from typing import TYPE_CHECKING, Final, cast
 
 from openpit.errors import EngineClosed, WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
-from openpit.router.own_commands import Drop, Owed, QuoteChange, Start, let_go, say_goodbye
+from openpit.router.own_commands import Drop, Owed, QuoteChange, let_go, say_goodbye
 from openpit.router.procedures import Ask, Procedures, WideCall, arm
 from openpit.router.shard_link import Books, ShardLink
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
-from openpit.wire import kinds
-from openpit.wire.frames import CAUSES, pack_start, reply_in
+from openpit.wire.frames import CAUSES, reply_in
 from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from openpit.router.calls import Call
     from openpit.router.rates import BroadRates, Counted
-    from openpit.router.shard_link import Delivery, Entry, Handles, Runner
+    from openpit.router.shard_link import Bodies, Entry, Handles, Runner
     from openpit.wire.frames import Axis
 
 __all__ = ["TIME_LIMIT", "Router", "check_time", "closed"]
@@ -41,9 +40,8 @@ class Router:
 
     ``has_custom`` tells whether a policy may arm the engine-wide block when it rolls back,
     ``rates`` counts what spans the shards, and ``may_wait`` tells whether a command may wait for
-    credit. ``ready`` is told which of the offered classes a worker lacks that has come up,
-    ``delivery`` gets the bodies of replies. ``handles`` and ``runner`` are the client's: they are
-    not looked at here.
+    credit. ``bodies`` makes and reads those of its client. ``handles`` and ``runner`` are the
+    client's: they are not looked at here.
     """
 
     def __init__(
@@ -52,18 +50,15 @@ class Router:
         *,
         has_custom: bool,
         rates: BroadRates | None,
-        ready: Callable[[Sequence[int]], None],
-        delivery: Delivery,
+        bodies: Bodies,
         handles: Handles,
         runner: Runner,
         credit: int = CREDITS,
         may_wait: bool = True,
     ) -> None:
-        self._ready: Final = ready
-        self._delivery: Final = delivery
         self.runner: Final = runner
         self.may_wait: Final = may_wait
-        books = Books(has_custom=has_custom, rates=rates)
+        books = Books(has_custom=has_custom, rates=rates, bodies=bodies)
         self._rates: Final = cast("BroadRates", rates)  # there are some where anything counts
         self.books: Final = books
         self.procedures: Final = Procedures(books)
@@ -79,14 +74,6 @@ class Router:
     def link_of(self, account: int) -> ShardLink:
         """Return the link of the shard that owns an account."""
         return self.link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
-
-    def start(self, link: ShardLink, now: int, payload: bytes) -> Call:
-        """Load the engine in a worker; the call ends when the shard is up or has refused."""
-        check_time(now)
-        call = Start(link, self._ready, now)
-        call.packed = pack_start((kinds.HELLO, len(self.links), payload))
-        link.stage(call)
-        return call
 
     def lose(self, link: ShardLink, why: str) -> None:
         """Record that a worker has ended: checks in flight are denied, all else is unknown."""
@@ -243,7 +230,7 @@ class Router:
                     if orders and (sure is None or now < sure):
                         window.confirm(now)
             if not (op or flags):
-                self._delivery.receive(link, first, count, body)
+                self.books.bodies.receive(link, first, count, body)
             else:
                 self._take_special(link, op, flags, first, count, body)
         if link.waiting:
@@ -269,7 +256,7 @@ class Router:
             return
         if flags & ~CAUSES:
             raise WireError(f"flags of no reply: {flags}")
-        deliver = self._delivery.defer(link, first, count, body)
+        deliver = self.books.bodies.defer(link, first, count, body)
         steps = arm(self.links, self.books.now, flags, deliver)
         WideCall(self.books, self.procedures, steps).advance()
 
@@ -278,9 +265,7 @@ class Router:
         self.books.is_torn = True
         for link in self.links:
             if link.is_up or link.is_stalled:  # one that goes on must not have missed any
-                entry = QuoteChange(now)
-                entry.packed = packed
-                link.stage(entry)
+                link.stage(QuoteChange(now, packed, self.books.bodies.done))
         self.books.is_torn = False
 
 

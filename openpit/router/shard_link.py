@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from openpit.errors import EngineClosed, ShardDown, ShardStalled
 from openpit.router.lifecycle import ShardEvent, ShardState, after
 from openpit.router.stats import ShardStats
-from openpit.wire.frames import AXIS_BYTES, FrameReader, Op, body_of, command_frame, name_of
+from openpit.wire.frames import AXIS_BYTES, FrameReader, Op, command_frame, name_of
 from openpit.wire.limits import BATCH_BYTES, REPLY_BYTES
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from openpit.router.rates import BroadRates, Counted, Counting, Window
     from openpit.wire.frames import Axis
 
-__all__ = ["Books", "Delivery", "Entry", "Expected", "Handles", "Reply", "Runner", "ShardLink"]
+__all__ = ["Bodies", "Books", "Entry", "Expected", "Handles", "Reply", "Runner", "ShardLink"]
 
 Reply = tuple[Any, ...]
 
@@ -54,7 +54,7 @@ class Entry:
     is_sent: bool  # False while it waits for credit
     count: int  # how many commands
     first: int  # sequence number of the first, once they are on their way
-    packed: bytes  # the commands, until they are on their way
+    packed: bytes  # the commands, until they are on their way: looked into by their client alone
     now: int  # the time of the commands, in nanoseconds
     times: Sequence[int]  # that of each, where they have one each
     counting: Sequence[Counting]  # those whose rate may be limited, as their client says
@@ -101,6 +101,7 @@ class Books:
     """What the shards of a router have in common."""
 
     __slots__ = (
+        "bodies",
         "dropped",
         "has_custom",
         "is_closed",
@@ -114,7 +115,8 @@ class Books:
         "woken",
     )
 
-    def __init__(self, *, has_custom: bool, rates: BroadRates | None) -> None:
+    def __init__(self, *, has_custom: bool, rates: BroadRates | None, bodies: Bodies) -> None:
+        self.bodies = bodies
         self.has_custom: Final = has_custom  # whether a rollback may arm the engine-wide block
         self.rates: Final = rates
         self.links: Final[list[ShardLink]] = []
@@ -144,17 +146,22 @@ class Books:
         return [link for link in self.links if link.holds_up_all]
 
 
-class Delivery(NamedTuple):
-    """What a client does with the body of a batch of replies, which the router does not open.
+class Bodies(NamedTuple):
+    """What a client does with bodies, which the router neither makes nor opens.
 
-    Both take the link, the number of the batch's first command and their count, and the body;
-    both raise WireError where it holds no replies to these commands. The first delivers them to
-    the entries in flight and takes those off that are done. The second keeps them back, and
-    returns what delivers them.
+    The first three take the link, the number of a batch's first command and their count. ``seal``
+    returns the one body of the batch's entries. ``receive`` and ``defer`` take the body of the
+    replies, and raise WireError where it holds none to these commands: the one delivers them to
+    the entries in flight and takes those off that are done, the other keeps them back, and returns
+    what delivers them. ``drop`` packs the command that lets go of handles; ``done`` may answer it,
+    or any other that only does.
     """
 
+    seal: Callable[[ShardLink, int, int, Sequence[Entry]], bytes]
     receive: Callable[[ShardLink, int, int, bytes], None]
     defer: Callable[[ShardLink, int, int, bytes], Callable[[], None]]
+    drop: Callable[[Sequence[int]], bytes]
+    done: Expected
 
 
 class Handles(NamedTuple):
@@ -276,35 +283,34 @@ class ShardLink:
         if not entries:
             return b""
         if len(entries) == 1:
-            # One command, as a rule, spelt out: the hot path of one call at a time.
+            # One command, as a rule: the hot path of one call at a time.
             (entry,) = entries
-            count = entry.count
-            packed = entry.packed
-            body = b"\x91" + packed if count == 1 and packed else body_of([(packed, count)], count)
-            data = self._sealed(entry, count, entry.times, body, entry.counted)
-            entry.packed = b""
+            data = self._framed(entries, entry.count, entry.times, entry.counted)
         else:
             data = b"".join([self._joined(batch) for batch in _batches(entries)])
         self._unsealed = []
         self.bytes_sent += len(data)
         return data
 
-    def _sealed(
+    def _framed(
         self,
-        entry: Entry,
+        entries: Sequence[Entry],
         count: int,
         times: Sequence[int],
-        body: bytes,
         counted: Sequence[Counted],
     ) -> bytes:
-        """Return the frame of a batch that begins with an entry."""
-        op = entry.op
+        """Return the frame of a batch."""
+        entry = entries[0]
+        first, op = entry.first, entry.op
+        body = b"" if op else self.books.bodies.seal(self, first, count, entries)
+        for each in entries:
+            each.packed = b""
         axes: Sequence[Axis] = ()
         if counted:
             number, window, offset, *_ = counted[0]
             axes = ((number, window.began, offset),) if len(counted) == 1 else _axes_of(counted)
         data = command_frame(
-            self.number, op, entry.first, count, entry.now, body, entry.flags, axes, times
+            self.number, op, first, count, entry.now, body, entry.flags, axes, times
         )
         self.batches.append((name_of(data), op, count, counted))
         return data
@@ -313,15 +319,11 @@ class ShardLink:
         """Return the frame of several entries."""
         first, last = entries[0], entries[-1]
         count = last.first + last.count - first.first
-        pieces = [(entry.packed, entry.count) for entry in entries]
         times: Sequence[int] = ()
         if any(entry.times or entry.now != first.now for entry in entries):
             times = [time for entry in entries for time in entry.times or [entry.now] * entry.count]
         counted = [each for entry in entries for each in entry.counted]
-        data = self._sealed(first, count, times, body_of(pieces, count), counted)
-        for entry in entries:
-            entry.packed = b""
-        return data
+        return self._framed(entries, count, times, counted)
 
     def happen(self, event: ShardEvent) -> None:
         """Take the next step of the shard's life."""

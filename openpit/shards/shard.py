@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from openpit.engine.answers import Checked
     from openpit.engine.pipeline import EngineCore
     from openpit.marketdata.service import MarketDataService
-    from openpit.wire.frames import Axis, Frame, Piece
+    from openpit.wire.frames import Axis, Frame
 
 __all__ = ["ShardClock", "ShardCore"]
 
@@ -235,7 +235,7 @@ class ShardCore:
         why = FrameTooLarge(f"the replies to a batch are over the limit of {REPLY_BYTES} bytes")
         refusal = pack((kinds.RAISED, *failure_row(why)))
         room = REPLY_BYTES - _HEADROOM - len(answered) * len(refusal)
-        pieces: list[Piece] = []
+        pieces: list[bytes] = []
         seq = first
         for reply in answered:
             try:
@@ -248,7 +248,7 @@ class ShardCore:
             room -= more
             if is_lost:
                 self._let_go(seq)
-            pieces.append((piece, 1))
+            pieces.append(piece)
             seq += reply[1] if reply[0] in RUNS else 1
         return body_of(pieces, len(pieces))
 

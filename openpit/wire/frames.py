@@ -52,7 +52,6 @@ __all__ = [
     "Head",
     "Message",
     "Op",
-    "Piece",
     "body_of",
     "command_frame",
     "command_in",
@@ -72,10 +71,6 @@ VERSION: Final = 2
 """Both ends of a pipe speak exactly this version."""
 
 Message: TypeAlias = tuple[object, ...]
-
-Piece: TypeAlias = tuple[bytes, int]
-"""Packed messages, one after the other, and how many they are."""
-
 
 Axis: TypeAlias = tuple[int, int, int]
 """A row of a head's counting part."""
@@ -224,14 +219,10 @@ def too_large(size: int, limit: int | None = None) -> FrameTooLarge:
     )
 
 
-def body_of(pieces: Sequence[Piece], count: int) -> bytes:
-    """Return the body that holds ``count`` packed messages, which the pieces are, or nothing."""
-    if not pieces[0][0]:
-        return b""
+def body_of(pieces: Sequence[bytes], count: int) -> bytes:
+    """Return the body that holds ``count`` packed messages: the pieces, one after the other."""
     head = b"%c" % (0x90 | count) if count < _SHORT_ARRAY else _array(_ARRAY_32, count)
-    if len(pieces) == 1:
-        return head + pieces[0][0]
-    return head + b"".join([packed for packed, _ in pieces])
+    return head + (pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
 
 def whose(shard: int, epoch: int = 0, client: int = 0) -> bytes:

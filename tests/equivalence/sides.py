@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from link import LinkDriver, link
 from scripted import LOGS, Desk, LateDesk, ScenarioInterpreter
+from sealing import link_sealed
 
 import openpit
 from openpit.faces.aio.engine import AsyncShardedEngine
@@ -268,7 +269,7 @@ class Comparison:
         self._one = Side(None, set() if coverage is None else coverage, singly)
         self._others = [Side(number, set(), singly, build) for number in shards]
         # Shards of other processes note things there.
-        self._compares_notes = build in {link, link_async}
+        self._compares_notes = build in {link, link_async, link_sealed}
         self._compared: list[Counter[int | None]] = [Counter() for _ in shards]
         self.calls = 0
 

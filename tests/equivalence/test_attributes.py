@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from link import link
 from scripted import Leg, Route, Tag, Ticket, Urgency, Venue
+from sealing import link_sealed
 
 import openpit
 from openpit.account_adjustment import Adjustment, Amount, BalanceOperation
@@ -114,7 +115,7 @@ def told(engine: Any, held: list[Any]) -> list[Any]:
 def test_policies_see_the_same_in_one_engine_and_in_shards(held: list[Any]) -> None:
     one = openpit.Engine.builder().account_sync().pre_trade(policy=Looking()).build()
     expected = told(one, held)
-    for shards in (1, 2, 3):
+    for shards, build in ((1, link), (2, link), (2, link_sealed), (3, link)):
         builder = openpit.Engine.builder().sharded(shards=shards).pre_trade(policy=Looking())
-        with link(builder) as engine:
+        with build(builder) as engine:
             assert told(engine, held) == expected

@@ -1,4 +1,4 @@
-"""Limits that span accounts, on real processes and with many calls in flight.
+"""Limits that span accounts, with many calls in flight: on real processes, and with bodies sealed.
 
 Never too permissive while orders of a blocked account come in between, and exact once all is
 answered: each attempt that a policy saw is counted once, and no other is.
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flow import IN_SHARD_0, IN_SHARD_1, account, buy
+from near import near, near_async
+from sealing import Sealed
 
 from openpit import Engine
 from openpit.pretrade.policies import (
@@ -32,6 +34,8 @@ BLOCKED = 3  # with two shards, a shard's mate of account 1
 LIMIT = 60
 ROUNDS = 40  # of three orders each, one of them of a blocked account
 
+both_ways = pytest.mark.parametrize("sealed", [False, True], ids=["processes", "sealed"])
+
 
 class Clock:
     """Goes on by a nanosecond with each look; starts two hours after the engine was built."""
@@ -42,6 +46,17 @@ class Clock:
 
     def __call__(self) -> int:
         return self.offset + next(self._ticks)
+
+
+def started(clock: Clock, *, assets: bool, sealed: bool) -> Any:
+    """An engine on real processes, or on shards of this one with all bodies sealed."""
+    built = builder(clock, assets=assets)
+    return near(built, bodies=Sealed()) if sealed else built.build()
+
+
+async def started_async(clock: Clock, *, assets: bool, sealed: bool) -> Any:
+    built = builder(clock, assets=assets)
+    return await (near_async(built, bodies=Sealed()) if sealed else built.build_async())
 
 
 def builder(clock: Clock, *, assets: bool) -> Any:
@@ -71,10 +86,13 @@ def accounts(turn: int) -> Iterable[int]:
     return three
 
 
+@both_ways
 @pytest.mark.parametrize("assets", [False, True])
-def test_threads_share_a_limit_that_blocked_orders_do_not_use_up(assets: bool) -> None:
+def test_threads_share_a_limit_that_blocked_orders_do_not_use_up(
+    assets: bool, sealed: bool
+) -> None:
     clock = Clock()
-    with builder(clock, assets=assets).build() as engine:
+    with started(clock, assets=assets, sealed=sealed) as engine:
         engine.accounts().block(account(BLOCKED), "closed")
         later(clock)
 
@@ -94,11 +112,12 @@ def test_threads_share_a_limit_that_blocked_orders_do_not_use_up(assets: bool) -
         assert sum(map(bool, results)) == LIMIT
 
 
+@both_ways
 @pytest.mark.parametrize("assets", [False, True])
-def test_tasks_share_a_limit_that_blocked_orders_do_not_use_up(assets: bool) -> None:
+def test_tasks_share_a_limit_that_blocked_orders_do_not_use_up(assets: bool, sealed: bool) -> None:
     async def story() -> None:
         clock = Clock()
-        async with await builder(clock, assets=assets).build_async() as engine:
+        async with await started_async(clock, assets=assets, sealed=sealed) as engine:
             await engine.accounts().block(account(BLOCKED), "closed")
             later(clock)
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gc
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from generators.draw import Draw
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from sealing import link_sealed
 from sequences import ACCOUNTS, Session
 from sides import Comparison
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -18,10 +23,12 @@ SEEDS = st.integers(0, 2**32 - 1)
 class Engines(RuleBasedStateMachine):
     """One engine and 1, 2, 3 and 5 shards; a rule is one turn of a session."""
 
+    compared: Callable[[], Comparison] = Comparison
+
     def __init__(self) -> None:
         super().__init__()
         gc.disable()
-        self.comparison = Comparison()
+        self.comparison = self.compared()
         self.session = Session(Draw("", ACCOUNTS))
         self.done = 0
 
@@ -106,3 +113,13 @@ Engines.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 TestEngines = Engines.TestCase
+
+
+class SealedEngines(Engines):
+    """One engine and 1 and 3 shards whose router cannot read a body."""
+
+    compared = partial(Comparison, (1, 3), link_sealed)
+
+
+SealedEngines.TestCase.settings = settings(Engines.TestCase.settings, max_examples=8)
+TestSealedEngines = SealedEngines.TestCase

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import campaign
 import pytest
+from sealing import link_sealed
 from sequences import scenario
 from sides import Pair, Side, link_async
 
@@ -49,6 +50,13 @@ POLICIES = frozenset(name for name in policies.__all__ if name.startswith("build
 @pytest.mark.parametrize("batch", list(campaign.batches(CALLS, SEED)), ids=str)
 def test_any_number_of_shards_answers_as_one_engine(batch: campaign.Batch) -> None:
     outcome = campaign.run(batch, Pair())
+    assert outcome.difference is None, campaign.report(outcome)
+    assert outcome.calls >= batch.calls
+
+
+@pytest.mark.parametrize("batch", list(campaign.batches(CALLS // 5, SEED)), ids=str)
+def test_bodies_that_the_router_cannot_read_are_answered_alike(batch: campaign.Batch) -> None:
+    outcome = campaign.run(batch, Pair((1, 3), link_sealed))
     assert outcome.difference is None, campaign.report(outcome)
     assert outcome.calls >= batch.calls
 

@@ -79,7 +79,7 @@ class Simulation:
 
     def _start(self, payload: bytes) -> None:
         for shard, link in zip(self.shards, self.router.links, strict=True):
-            call = self.router.start(link, self.clock(), payload)
+            call = self.client.start(link, self.clock(), payload)
             shard.commands += link.take()
             shard.work(len(shard.commands))
             data = bytes(shard.replies)

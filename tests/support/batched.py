@@ -25,7 +25,7 @@ NOW = 1_000
 
 def batch(number: int, first: int, *commands: Any, times: Sequence[int] = (), **head: Any) -> bytes:
     """A batch for a shard, of so many commands as there are, unless the test says otherwise."""
-    body = body_of([(pack(command), 1) for command in commands], len(commands)) if commands else b""
+    body = body_of([pack(command) for command in commands], len(commands)) if commands else b""
     head = {"op": Op.MESSAGES, "count": len(commands), "time": NOW, "body": body} | head
     return command_frame(number, head.pop("op"), first, head.pop("count"), times=times, **head)
 

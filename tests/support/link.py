@@ -2,7 +2,8 @@
 
 ``link(builder, ...)`` takes a sharded builder and gives a real ``ShardedEngine`` whose pipes are a
 loop. Every message that passes is checked against the table of kinds; bytes can be split anywhere,
-and a shard can be lost at any moment. Tests that need no process use this.
+and a shard can be lost at any moment. Tests that need no process use this. Bodies may be sealed:
+see ``sealing.py``.
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ if TYPE_CHECKING:
     from openpit.faces.embedded import ReadyShardedEngineBuilder
     from openpit.router.router import Router
     from openpit.shards.shard import ShardCore
+    from openpit.wire.frames import Frame
 
     Split = Callable[[bytes], Iterable[bytes]]
 
-__all__ = ["LinkDriver", "link"]
+__all__ = ["CLEAR", "Clear", "LinkDriver", "ShardStub", "command_body", "link", "reply_body"]
 
 
 def whole(data: bytes) -> list[bytes]:
@@ -79,18 +81,41 @@ def reply_body(frame: bytes) -> bytes:
     return reply_in(frame, name_of(frame))[-1]
 
 
+class Clear:
+    """How bodies travel between a client and its shards: as they are."""
+
+    def keep_from(self, router: Router) -> None:
+        """Have the router's client hand bodies over, and take them, in this way."""
+
+    def shard(self) -> ShardStub:
+        """Return a shard that does likewise."""
+        return ShardStub()
+
+    def command(self, frame: Frame) -> Frame:
+        """Return a batch of commands as its shard reads it."""
+        return frame
+
+    def reply(self, frame: Frame) -> Frame:
+        """Return a batch of replies as the client reads it."""
+        return frame
+
+
+CLEAR = Clear()
+
+
 class Conformity:
     """Checks the messages of one direction of one pipe against their table."""
 
-    def __init__(self, table: dict[int, kinds.Layout]) -> None:
+    def __init__(self, table: dict[int, kinds.Layout], read: Callable[[Frame], Frame]) -> None:
         self._table = table
         self._body = command_body if table is kinds.COMMANDS else reply_body
+        self._read = read
         self._reader = FrameReader()
         self.seen: set[int] = set()
 
     def check(self, data: bytes) -> None:
         for frame in self._reader.feed(data):
-            body = self._body(frame)
+            body = self._body(self._read(frame))
             for message in messages_of(body) if body else ():
                 assert kinds.conforms(message, self._table), message
                 self.seen.add(message[0])
@@ -99,11 +124,14 @@ class Conformity:
 class LinkDriver(Runner):
     """The part of a face that a test plays: moves bytes until a call is done."""
 
-    def __init__(self, clock: Callable[[], int], split: Split = whole) -> None:
+    def __init__(
+        self, clock: Callable[[], int], split: Split = whole, bodies: Clear = CLEAR
+    ) -> None:
         self.client: Client
         self.router: Router
         self.clock = clock
         self.split = split
+        self.bodies = bodies
         self.shards: list[ShardStub] = []
         self.commands: list[Conformity] = []
         self.replies: list[Conformity] = []
@@ -113,11 +141,13 @@ class LinkDriver(Runner):
     def attach(self, client: Client, payload: bytes) -> None:
         self.client = client
         self.router = client.router
+        bodies = self.bodies
+        bodies.keep_from(self.router)
         for shard_link in client.router.links:
-            self.shards.append(ShardStub())
-            self.commands.append(Conformity(kinds.COMMANDS))
-            self.replies.append(Conformity(kinds.REPLIES))
-            self.finish(client.router.start(shard_link, self.clock(), payload))
+            self.shards.append(bodies.shard())
+            self.commands.append(Conformity(kinds.COMMANDS, bodies.command))
+            self.replies.append(Conformity(kinds.REPLIES, bodies.reply))
+            self.finish(client.start(shard_link, self.clock(), payload))
 
     # --- what faces offer ------------------------------------------------------------------------
 
@@ -184,10 +214,12 @@ class LinkDriver(Runner):
         self.router.lose(self.router.links[number], why)
 
 
-def link(builder: ReadyShardedEngineBuilder, split: Split = whole) -> ShardedEngine:
+def link(
+    builder: ReadyShardedEngineBuilder, split: Split = whole, bodies: Clear = CLEAR
+) -> ShardedEngine:
     """Return the engine that ``builder.build()`` would, without processes."""
     plan = builder._plan()
-    driver = LinkDriver(builder._clock, split)
+    driver = LinkDriver(builder._clock, split, bodies)
     driver.attach(plan.client(BLOCKING, driver), plan.payload)
     driver.feeds = [Feed(driver, place, service) for place, service in enumerate(plan.services)]
     return ShardedEngine._of(driver)

@@ -12,7 +12,7 @@ import select
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from link import ShardStub
+from link import CLEAR
 
 from openpit.client.handles import BLOCKING
 from openpit.faces.aio.driver import AsyncDriver
@@ -24,6 +24,9 @@ from openpit.faces.blocking.engine import ShardedEngine
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from link import Clear
+
+    from openpit.client.client import Client
     from openpit.faces.embedded import ReadyShardedEngineBuilder
 
 __all__ = ["NearWorker", "near", "near_async", "workers_of"]
@@ -35,7 +38,7 @@ FOREVER = 1e6
 class NearWorker:
     """What a face holds of a worker, and the worker itself."""
 
-    def __init__(self, number: int, slowness: int = 0) -> None:
+    def __init__(self, number: int, slowness: int = 0, bodies: Clear = CLEAR) -> None:
         self.number = number
         self.pid = 0
         self.commands_in, self.command_fd = os.pipe()
@@ -43,7 +46,7 @@ class NearWorker:
         self.death_fd, self._alive = os.pipe()
         for fd in (self.commands_in, self.command_fd, self.reply_fd, self._replies_out):
             os.set_blocking(fd, False)
-        self.stub = ShardStub()
+        self.stub = bodies.shard()
         self.slowness = slowness  # how often it is given the processor before its replies leave
         self._delays: list[int] = []
         self._replies: list[bytes] = []
@@ -145,7 +148,9 @@ class _Poller:
         return ready
 
 
-def near(builder: ReadyShardedEngineBuilder, *slowness: int) -> ShardedEngine:
+def near(
+    builder: ReadyShardedEngineBuilder, *slowness: int, bodies: Clear = CLEAR
+) -> ShardedEngine:
     """Return the engine of ``builder.build()``; ``slowness`` says how slow each shard is."""
     plan = builder._plan()
     driver = BlockingDriver(
@@ -155,7 +160,7 @@ def near(builder: ReadyShardedEngineBuilder, *slowness: int) -> ShardedEngine:
         on_shard_down=plan.options.on_shard_down,
     )
     client = plan.client(BLOCKING, driver)
-    workers = _workers(len(client.router.links), slowness)
+    workers = _workers(client, slowness, bodies)
     poller: Any = _Poller(workers)
     poller.register(driver._wake_in, select.POLLIN)
     driver._poller = poller
@@ -165,7 +170,9 @@ def near(builder: ReadyShardedEngineBuilder, *slowness: int) -> ShardedEngine:
     return ShardedEngine._of(driver)
 
 
-async def near_async(builder: ReadyShardedEngineBuilder, *slowness: int) -> AsyncShardedEngine:
+async def near_async(
+    builder: ReadyShardedEngineBuilder, *slowness: int, bodies: Clear = CLEAR
+) -> AsyncShardedEngine:
     """Return the engine of ``builder.build_async()``, as :func:`near` does."""
     plan = builder._plan()
     driver = AsyncDriver(
@@ -175,7 +182,7 @@ async def near_async(builder: ReadyShardedEngineBuilder, *slowness: int) -> Asyn
         on_shard_down=plan.options.on_shard_down,
     )
     client = plan.client(ASYNC, driver)
-    workers = _workers(len(client.router.links), slowness)
+    workers = _workers(client, slowness, bodies)
     driver.attach(client, workers)  # type: ignore[arg-type]  # they have what a worker has
     loop = asyncio.get_running_loop()
     for worker in workers:
@@ -192,9 +199,10 @@ def _work(loop: asyncio.AbstractEventLoop, worker: NearWorker) -> None:
         loop.call_soon(_work, loop, worker)
 
 
-def _workers(shards: int, slowness: tuple[int, ...]) -> list[NearWorker]:
-    slow = [*slowness, *[0] * shards]
-    return [NearWorker(number, slow[number]) for number in range(shards)]
+def _workers(client: Client, slowness: tuple[int, ...], bodies: Clear) -> list[NearWorker]:
+    bodies.keep_from(client.router)
+    slow = [*slowness, *[0] * len(client.router.links)]
+    return [NearWorker(link.number, slow[link.number], bodies) for link in client.router.links]
 
 
 def workers_of(engine: Any) -> list[NearWorker]:

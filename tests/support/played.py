@@ -91,7 +91,7 @@ class Bench:
         self._heads: list[deque[tuple[int, int, Any, Any]]] = [deque() for _ in self.router.links]
         self._sent: list[list[tuple[Any, ...]]] = [[] for _ in self.router.links]
         for link in self.router.links:
-            call = self.router.start(link, NOW, b"")
+            call = self._client.start(link, NOW, b"")
             self.sent(link.number)
             self.reply(link.number, (kinds.READY, ()))
             assert call.done

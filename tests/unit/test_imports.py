@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import openpit
+from openpit.wire import frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -74,6 +75,16 @@ def imports_of(text: str, known: Iterable[str]) -> set[str]:
     return found & set(known)
 
 
+def names_from(module: str, text: str) -> set[str]:
+    """Return what a source imports from a module."""
+    return {
+        alias.name
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ImportFrom) and node.module == module
+        for alias in node.names
+    }
+
+
 def circles_in(graph: Mapping[str, set[str]]) -> set[frozenset[str]]:
     """Return the sets of modules that reach each other."""
     reach = {name: _reached_from(name, graph) for name in graph}
@@ -130,6 +141,19 @@ def test_no_circle_between_modules_but_those_that_are_known() -> None:
 
 def test_no_arrow_runs_upward_but_those_that_are_known() -> None:
     assert upward_in(GRAPH) == set(UPWARD)
+
+
+def test_the_router_knows_heads_and_makes_and_opens_no_body() -> None:
+    router = {name: path for name, path in MODULES.items() if name.startswith("openpit.router")}
+    known = {each for name in router for each in GRAPH[name] if room_of(each) == "wire"}
+    of_bodies = {"Message", "body_of", "messages_of", "pack", "pack_rows", "pack_start"}
+
+    assert of_bodies <= {*frames.__all__}
+    assert known == {"openpit.wire.frames", "openpit.wire.limits"}
+    for path in router.values():
+        assert (
+            names_from("openpit.wire.frames", path.read_text(encoding="utf-8")) & of_bodies == set()
+        )
 
 
 def test_an_import_is_seen_wherever_it_stands() -> None:

@@ -286,7 +286,7 @@ class AsyncDriver(Driver):
     async def start(self, payload: bytes, deadline: float, seconds: float) -> None:
         """Load the engine in all workers, by a moment; raise ShardStartError if one cannot."""
         router = self.router
-        calls = [router.start(link, self.clock(), payload) for link in router.links]
+        calls = [self.client.start(link, self.clock(), payload) for link in router.links]
         self._flush()
         at = self._loop.time() + deadline - monotonic()
         for call in calls:

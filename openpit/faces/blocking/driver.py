@@ -148,7 +148,7 @@ class BlockingDriver(Turns):
         """Load the engine in all workers, by a moment; raise ShardStartError if one cannot."""
         router = self.router
         with self._lock:
-            calls = [router.start(link, self.clock(), payload) for link in router.links]
+            calls = [self.client.start(link, self.clock(), payload) for link in router.links]
             self._send()
         for call in calls:
             while not call.done:

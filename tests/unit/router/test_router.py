@@ -183,7 +183,7 @@ def start_of(number: int = 0) -> tuple[Router, ShardLink, Any]:
     return (
         client.router,
         client.router.links[0],
-        client.router.start(client.router.links[0], NOW, b""),
+        client.start(client.router.links[0], NOW, b""),
     )
 
 
@@ -193,7 +193,7 @@ def test_a_worker_that_lacks_more_than_it_was_offered_is_refused() -> None:
     told = Told(frozenset(), (("enum", "Enum"), ("no.such", "Urgency")))
     for lacking, is_up in (((), True), ((1,), True), ((0, 2), False), ((-1,), False)):
         client = Client(1, prototype, handles=BLOCKING, runner=Runner(), told=told)
-        call = client.router.start(client.router.links[0], NOW, b"")
+        call = client.start(client.router.links[0], NOW, b"")
         start = client.router.links[0].take()
         data = reply_frame(start, pack([(kinds.READY, lacking)]))
         if is_up:

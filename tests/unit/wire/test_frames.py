@@ -37,7 +37,7 @@ EMPTY = 40  # bytes of a head without its length, and of the shortest body
 
 def batch(*messages: Any, first: int = 7, **head: Any) -> bytes:
     """Commands of the client 2 to the shard 5, which lives for the third time."""
-    body = body_of([(pack(message), 1) for message in messages], len(messages))
+    body = body_of([pack(message) for message in messages], len(messages))
     return command_frame(5, Op.MESSAGES, first, len(messages), NOW, body, epoch=3, client=2, **head)
 
 
@@ -153,15 +153,10 @@ def test_numbers_of_a_head_at_their_ends(
 def test_a_body_is_one_array_of_its_pieces(count: int, header: str) -> None:
     packed = pack_rows([(1, None)] * count)
     assert packed == pack((1, None)) * count
-    body = body_of([(packed, count)], count)
+    body = body_of([packed], count)
     assert body == bytes.fromhex(header) + packed
     assert messages_of(body) == ((1, None),) * count
-    pieces = [(packed[:3], 1), (packed[3:], count - 1)] if count > 1 else [(packed, 1)]
-    assert body_of(pieces, count) == body
-
-
-def test_a_body_of_nothing_is_none() -> None:
-    assert body_of([(b"", 1)], 1) == b""
+    assert body_of([packed[:3], packed[3:]], count) == body
 
 
 @pytest.mark.parametrize(
@@ -280,7 +275,7 @@ def test_a_message_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_is_just_not_too_large_fits_into_its_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "FRAME_BYTES", 100)
     packed = pack_rows([("x",)] * 19)
-    frame = command_frame(0, 0, 1, 19, NOW, body_of([(packed, 19)], 19))
+    frame = command_frame(0, 0, 1, 19, NOW, body_of([packed], 19))
     assert FrameReader(limit=100).feed(frame) == [frame]
     assert len(frame) == 4 + 37 + 5 + 57
     assert FRAME_BYTES == 16_777_216

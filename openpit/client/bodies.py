@@ -1,6 +1,7 @@
-"""Bodies of replies on their way to the calls that wait for them.
+"""Bodies of batches: made of commands that go out, read of the replies to them.
 
 A body answers exactly one batch. It is read and looked at whole before any of it is delivered.
+What travels in between, the router passes on unread.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from openpit.errors import WireError
-from openpit.router.shard_link import Delivery
+from openpit.router.shard_link import Bodies, Expected
 from openpit.wire import kinds
-from openpit.wire.frames import messages_of
+from openpit.wire.frames import body_of, messages_of, pack
 from openpit.wire.replies import check_replies, is_usual
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from openpit.router.shard_link import Entry, Reply, ShardLink
 
-__all__ = ["DELIVERY", "defer", "receive"]
+__all__ = ["BODIES", "defer", "drop", "receive", "seal"]
 
 ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
@@ -35,6 +36,18 @@ _MALFORMED: Final = (
     TypeError,
     ValueError,
 )
+
+
+def seal(_link: ShardLink, _first: int, count: int, entries: Sequence[Entry]) -> bytes:
+    """Return the body of a batch: the commands of consecutive entries."""
+    if count == 1:
+        return b"\x91" + entries[0].packed
+    return body_of([entry.packed for entry in entries], count)
+
+
+def drop(handles: Sequence[int]) -> bytes:
+    """Return the command that lets go of handles."""
+    return pack((kinds.DROP, None, handles))
 
 
 def receive(link: ShardLink, first: int, count: int, body: bytes) -> None:
@@ -148,5 +161,5 @@ def defer(link: ShardLink, first: int, count: int, body: bytes) -> Callable[[], 
     return deliver_all
 
 
-DELIVERY: Final = Delivery(receive, defer)
-"""What a router is to do with the bodies of replies."""
+BODIES: Final = Bodies(seal, receive, defer, drop, Expected(kinds.ANSWERS[kinds.DROP]))
+"""What a router asks of its client where a body is to be made or read."""
