@@ -11,6 +11,7 @@ from openpit.router.lifecycle import ShardEvent
 from openpit.router.procedures import WideCall
 from openpit.router.shard_link import Expected
 from openpit.wire import kinds
+from openpit.wire.axes import CountingAxes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +33,11 @@ class Start(Call):
     expected = Expected(kinds.ANSWERS[kinds.HELLO])
 
     def __init__(
-        self, link: ShardLink, now: int, packed: bytes, ready: Callable[[Sequence[int]], None]
+        self,
+        link: ShardLink,
+        now: int,
+        packed: bytes,
+        ready: Callable[[Sequence[int], CountingAxes], None],
     ) -> None:
         super().__init__(link.books)
         self.count = 1
@@ -45,7 +50,10 @@ class Start(Call):
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         if reply[0] == kinds.READY:
-            self._ready(reply[1])
+            _, lacking, *counting = reply
+            axes = CountingAxes(*counting)
+            self._ready(lacking, axes)
+            self.books.rates.retune(axes)
             link.happen(ShardEvent.READY)
             self.finish(None)
         else:

@@ -43,10 +43,7 @@ __all__ = ["Client"]
 
 
 class Client(Submitting):
-    """Orders and reports on their way to the shards, and what comes back.
-
-    ``prototype`` is an engine with the same policies that checks no order: it validates settings.
-    """
+    """Orders and reports on their way to the shards, and what comes back."""
 
     def start(self, link: ShardLink, now: int, payload: bytes) -> Call:
         """Load the engine in a worker; the call ends when the shard is up or has refused."""
@@ -143,8 +140,7 @@ class Client(Submitting):
         self._check_open(now)
         link, account, handle = proxy._link, proxy._account, proxy._handle
         check = CHECKS[kinds.EXECUTE_REQUEST]
-        if not self.prototype.alive:
-            # The engine object is gone: its request refuses as one of a single process does.
+        if not self.is_held:  # its request refuses as one of a single process does
             self.books.dropped.append((link, handle))
             proxy.close()
             call = CommandCall(link, account, now, b"", read_execute, check)

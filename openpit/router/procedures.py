@@ -8,7 +8,7 @@ the answers, is its maker's affair.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from openpit.errors import FrameTooLarge, WireError
 from openpit.router.calls import INTERRUPTED, Call, Raised, overload, unknown
@@ -18,7 +18,7 @@ from openpit.wire.frames import Op
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-    from openpit.router.rates import BroadRates, Counting
+    from openpit.router.rates import Counting
     from openpit.router.shard_link import Books, Reply, ShardLink
 
 __all__ = ["Arm", "Ask", "Deny", "Procedures", "Question", "Steps", "WideCall", "arm"]
@@ -306,7 +306,7 @@ def _ask(link: ShardLink, entry: Ask) -> None:
     """Send a procedure's question, past credit: there is one of them per shard at a time."""
     if link.is_up:
         if entry.counting:
-            entry.counted = cast("BroadRates", link.books.rates).stamp(entry.counting)
+            entry.counted = link.books.rates.stamp(entry.counting)
         link.stage(entry)
     else:
         entry.lost(link, sent=False)

@@ -8,7 +8,7 @@ around them.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from openpit.errors import EngineClosed, WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
@@ -20,12 +20,8 @@ from openpit.wire.frames import CAUSES, reply_in
 from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from openpit.router.calls import Call
-    from openpit.router.rates import BroadRates, Counted
     from openpit.router.shard_link import Bodies, Entry, Handles, Runner
-    from openpit.wire.frames import Axis
 
 __all__ = ["TIME_LIMIT", "Router", "check_time", "closed"]
 
@@ -39,9 +35,8 @@ class Router:
     """Shards, the calls in flight to them, and the state that spans them.
 
     ``has_custom`` tells whether a policy may arm the engine-wide block when it rolls back,
-    ``rates`` counts what spans the shards, and ``may_wait`` tells whether a command may wait for
-    credit. ``bodies`` makes and reads those of its client. ``handles`` and ``runner`` are the
-    client's: they are not looked at here.
+    ``may_wait`` whether a command may wait for credit. ``bodies`` makes and reads those of its
+    client. ``handles`` and ``runner`` are the client's: they are not looked at here.
     """
 
     def __init__(
@@ -49,7 +44,6 @@ class Router:
         shards: int,
         *,
         has_custom: bool,
-        rates: BroadRates | None,
         bodies: Bodies,
         handles: Handles,
         runner: Runner,
@@ -58,8 +52,8 @@ class Router:
     ) -> None:
         self.runner: Final = runner
         self.may_wait: Final = may_wait
-        books = Books(has_custom=has_custom, rates=rates, bodies=bodies)
-        self._rates: Final = cast("BroadRates", rates)  # there are some where anything counts
+        books = Books(has_custom=has_custom, bodies=bodies)
+        self._rates: Final = books.rates
         self.books: Final = books
         self.procedures: Final = Procedures(books)
         self.links: Final = books.links
@@ -223,7 +217,7 @@ class Router:
             link.answered = first + count
             link.in_flight -= count
             if uncounted:
-                self._settle(counted, uncounted)
+                self._rates.settle(counted, uncounted)
             elif counted:
                 for _, window, _, orders, now, _ in counted:
                     sure = window.sure
@@ -235,14 +229,6 @@ class Router:
                 self._take_special(link, op, flags, first, count, body)
         if link.waiting:
             link.pump()
-
-    def _settle(self, counted: Sequence[Counted], uncounted: Sequence[Axis]) -> None:
-        """Take that some of a batch have not counted."""
-        if self.books.rates is None:
-            raise WireError(
-                f"orders that do not count, where no rate is limited: {uncounted!r:.100}"
-            )
-        self.books.rates.settle(counted, uncounted)
 
     def _take_special(
         self, link: ShardLink, op: int, flags: int, first: int, count: int, body: bytes

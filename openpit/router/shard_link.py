@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.errors import EngineClosed, ShardDown, ShardStalled
 from openpit.router.lifecycle import ShardEvent, ShardState, after
+from openpit.router.rates import BroadRates
 from openpit.router.stats import ShardStats
 from openpit.wire.frames import AXIS_BYTES, FrameReader, Op, command_frame, name_of
 from openpit.wire.limits import BATCH_BYTES, REPLY_BYTES
@@ -14,7 +15,7 @@ from openpit.wire.limits import BATCH_BYTES, REPLY_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from openpit.router.rates import BroadRates, Counted, Counting, Window
+    from openpit.router.rates import Counted, Counting, Window
     from openpit.wire.frames import Axis
 
 __all__ = ["Bodies", "Books", "Entry", "Expected", "Handles", "Reply", "Runner", "ShardLink"]
@@ -115,10 +116,10 @@ class Books:
         "woken",
     )
 
-    def __init__(self, *, has_custom: bool, rates: BroadRates | None, bodies: Bodies) -> None:
+    def __init__(self, *, has_custom: bool, bodies: Bodies) -> None:
         self.bodies = bodies
         self.has_custom: Final = has_custom  # whether a rollback may arm the engine-wide block
-        self.rates: Final = rates
+        self.rates: Final = BroadRates()  # what is counted over all shards
         self.links: Final[list[ShardLink]] = []
         self.stalled: Final[list[ShardLink]] = []
         # Handles that nobody holds any more. See client/handles.py.
@@ -136,7 +137,7 @@ class Books:
     def give_back(self, entry: Entry) -> None:
         """Take back what was counted for an entry that is never sent."""
         counted, entry.counted = entry.counted, ()
-        if counted and self.rates is not None:
+        if counted:
             self.rates.give_back(counted)
 
     def holding_up(self) -> list[ShardLink]:

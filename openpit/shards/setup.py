@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from io import BytesIO
 from threading import RLock
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from openpit.engine.builder import build_core
 from openpit.errors import WireError
@@ -84,11 +84,11 @@ def _policies(unpickler: PolicyUnpickler) -> list[BuiltinPolicy]:
     return policies
 
 
-def start_shard(hello: Hello, reader: FrameReader) -> tuple[ShardCore, tuple[int, ...]]:
-    """Return the core of the shard that the first command of a connection describes.
+def start_shard(hello: Hello, reader: FrameReader) -> tuple[ShardCore, tuple[Any, ...]]:
+    """Return the core of the shard that the first command of a connection describes, and the reply.
 
-    With it come the places of the offered classes that this process lacks, now that it has imported
-    what the policies are made of.
+    That has the places of the offered classes that this process lacks, now that it has imported
+    what the policies are made of, and the axes to count on.
 
     Raises:
         Exception: whatever loading a policy raised.
@@ -105,4 +105,4 @@ def start_shard(hello: Hello, reader: FrameReader) -> tuple[ShardCore, tuple[int
     owner = spread_slots(shards)
     engine.registry.owns = lambda account: owner[slot_of(account)] == number
     core = ShardCore(number, engine, clock, unpickler.services, reader)
-    return core, tuple(share(offered))
+    return core, (kinds.READY, tuple(share(offered)), *core.axes)

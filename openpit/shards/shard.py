@@ -15,7 +15,7 @@ from openpit.engine.answers import Recorded, Started
 from openpit.engine.finalize import Effects
 from openpit.errors import FrameTooLarge, WireError
 from openpit.marketdata.service import apply_operation
-from openpit.shards.administration import administer, configure
+from openpit.shards.administration import administer, configure, rates_after
 from openpit.shards.answering import (
     RUNS,
     Reply,
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from openpit.engine.answers import Checked
     from openpit.engine.pipeline import EngineCore
     from openpit.marketdata.service import MarketDataService
+    from openpit.wire.axes import CountingAxes
     from openpit.wire.frames import Axis, Frame
 
 __all__ = ["ShardClock", "ShardCore"]
@@ -152,8 +153,14 @@ class ShardCore:
             kinds.ADJUST: self._adjust,
             kinds.ADMINISTER: self._administer,
             kinds.CONFIGURE: self._configure,
+            kinds.CHECK_SETTINGS: self._check_settings,
             kinds.QUOTE: self._quote,
         }
+
+    @property
+    def axes(self) -> CountingAxes:
+        """The axes on which orders of several accounts are counted."""
+        return self._counts.axes()
 
     @property
     def open_handles(self) -> frozenset[int]:
@@ -454,7 +461,12 @@ class ShardCore:
         answer = configure(self._engine, command[2], command[3])
         # Orders that were submitted before have no ranks: there was no limit to count for.
         self._counts.supply(0, 0)
+        self._counts.version += command[1] is None
         return None if answer is None else (kinds.ANSWER, encode(answer))
+
+    def _check_settings(self, _seq: int, command: Command, now: int) -> Reply:
+        rates = rates_after(self._engine, command[2], command[3])
+        return (kinds.CHECKED, *self._counts.axes_after(rates, now))
 
     def _quote(self, _seq: int, command: Command, _now: int) -> None:
         apply_operation(self._services[command[2]], command[3])

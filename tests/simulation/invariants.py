@@ -26,11 +26,13 @@ from openpit.errors import (
     ShardOverloaded,
     ShardStalled,
 )
+from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.router.lifecycle import ShardState
 from openpit.router.own_commands import Drop, Unattended
 from openpit.router.procedures import Arm, Ask
-from openpit.router.rates import BROKER, BroadRates
+from openpit.router.rates import BroadRates
 from openpit.wire import kinds
+from openpit.wire.axes import BROKER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,8 +70,8 @@ class ObservedRates(BroadRates):
 
     __slots__ = ("orders",)
 
-    def __init__(self, settings: Any, now: int) -> None:
-        super().__init__(settings, now)
+    def __init__(self) -> None:
+        super().__init__()
         self.orders = 0
 
     def stamp(self, counting: Iterable[Counting]) -> tuple[Counted, ...]:
@@ -105,14 +107,12 @@ class Observer:
 
     def _observe_rates(self) -> None:
         self.rates: ObservedRates | None = None
-        ranks = self._client.encoder.ranks
-        if ranks is not None:
-            policy = ranks.policy
-            observed = self.rates = ObservedRates(policy.settings, 0)
-            observed._axes = ranks.rates._axes
+        rates = self._router.books.rates
+        if rates.told.rows:
+            observed = self.rates = ObservedRates()
+            observed.retune(rates.told)
             self._first_window = observed.window(BROKER).began
-            observed.numbers = ranks.rates.numbers  # type: ignore[misc]  # in place of the real one
-            ranks.rates = policy.windows = observed  # type: ignore[misc]
+            # In place of the real one:
             self._router.books.rates = self._router._rates = observed  # type: ignore[misc]
 
     # --- callers ---------------------------------------------------------------------------------
@@ -376,7 +376,9 @@ class Observer:
             self._check_rates(self.rates)
 
     def _check_rates(self, rates: ObservedRates) -> None:
-        policy = self._client.encoder.ranks.policy  # type: ignore[union-attr]  # there are rates
+        core = self._shards[0].stub.core
+        assert core is not None
+        [policy] = [one for one in core.engine.policies if isinstance(one, RateLimitPolicy)]
         limit = policy.settings.broker
         assert limit is not None
         counted = self._simulation.register.counted

@@ -65,9 +65,8 @@ class ShardStub:
         arrived = self._reader.feed(data)
         if not arrived:
             return b""
-        self.core, lacking = start_shard(read_hello(arrived[0]), self._reader)
-        ready = reply_frame(arrived[0], pack(((kinds.READY, lacking),)))
-        return ready + self.core.answer(arrived[1:])
+        self.core, ready = start_shard(read_hello(arrived[0]), self._reader)
+        return reply_frame(arrived[0], pack((ready,))) + self.core.answer(arrived[1:])
 
 
 def command_body(frame: bytes) -> bytes:
