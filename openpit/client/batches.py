@@ -39,6 +39,10 @@ class ExecutePart(RowsPart):
 
     expected = EXECUTED
 
+    def accounts(self) -> set[int | None]:
+        orders: Sequence[Order] = self.call.orders
+        return {orders[index]._account_ for index in self.indexes}
+
     def replied_run(self, link: ShardLink, kind: int, seq: int, count: int) -> None:
         if kind != kinds.ACCEPTED:
             raise WireError(f"not a reply to an order: {kind}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.client.answers import EXPECTED
+from openpit.client.answers import EXPECTED, read_reported
 from openpit.errors import ShardStartError, WireError
 from openpit.router.calls import Call, Raised, overload, unknown
 from openpit.router.lifecycle import ShardEvent
@@ -108,6 +108,14 @@ class CommandCall(Call):
         self.counted = ()
         self.expected = EXPECTED[read]
 
+    @property
+    def uses_reserve(self) -> bool:  # type: ignore[override]  # the base class says it for all
+        """Whether it is a report."""
+        return self.read is read_reported
+
+    def accounts(self) -> tuple[int | None, ...]:
+        return (self.account,)
+
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         try:
             value = self.read(link, self.account, seq, reply)
@@ -160,6 +168,14 @@ class HandleCall(CommandCall):
     __slots__ = ("proxy",)
 
     proxy: Any
+
+    @property
+    def uses_reserve(self) -> bool:  # type: ignore[override]  # as above
+        """Whether it ends something, and checks no order."""
+        return self.check is None
+
+    def accounts(self) -> tuple[int | None, ...]:
+        return () if self.check is None else (self.account,)
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         if not sent:

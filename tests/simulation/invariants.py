@@ -221,11 +221,12 @@ class Observer:
             if link.is_up and not shard.is_dead:
                 self._check_handles(shard, link)
             settling += sum(
-                isinstance(entry, Drop) and not entry.is_settled for entry in link.pending
+                isinstance(entry, Drop) and not entry.is_settled
+                for entry in chain(link.pending, link.waiting)
             )
         # The reply to a drop may be held back until all shards know of a block.
         if self._router.books.has_custom:
-            assert self._router.books.settling >= settling
+            assert sum(self._router.books.settling.values()) >= settling
         else:
             assert not self._router.books.settling
         waiting = self._router.procedures.waiting
@@ -258,8 +259,12 @@ class Observer:
         if link.pending:
             in_flight -= link.answered - link.pending[0].first
         assert link.in_flight == in_flight == link.next_seq - link.answered
-        free = sum(entry.count for entry in link.pending if isinstance(entry, (Ask, Unattended)))
-        assert in_flight - free <= link.credits, "more in flight than there are credits"
+        free = sum(
+            entry.count
+            for entry in link.pending
+            if isinstance(entry, (Ask, Unattended)) and not isinstance(entry, Drop)
+        )
+        assert in_flight - free <= link.credits_and_reserve, "more in flight than there are credits"
         assert all(entry.is_sent for entry in link.pending)
         assert not any(entry.is_sent for entry in link.waiting)
         if link.waiting and not self._router.books.settling:
@@ -272,13 +277,14 @@ class Observer:
             if id(entry) not in self._known and not isinstance(entry, (Ask, Unattended)):
                 self._known.add(id(entry))
                 entries.append(entry)
-        sent = [entry.first for entry in entries if entry.is_sent]
-        assert sent == sorted(sent), "sent in another order than submitted"
         waiting = set(map(id, link.waiting))
-        first_waiting = next(
-            (place for place, entry in enumerate(entries) if id(entry) in waiting), len(entries)
-        )
-        assert not any(entry.is_sent for entry in entries[first_waiting:]), "overtaken"
+        for place, entry in enumerate(entries):
+            if entry.is_sent:
+                for before in entries[:place]:
+                    if _goes_first(before, entry):
+                        assert id(before) not in waiting, "overtaken"
+                        is_behind = before.is_sent and before.first > entry.first
+                        assert not is_behind, "sent in another order than submitted"
         # Those that are over need no more watching, nor those that were withdrawn.
         keep = [e for e in entries if id(e) in waiting or (e.is_sent and e in link.pending)]
         self._known.difference_update(id(e) for e in entries if e not in keep)
@@ -405,3 +411,11 @@ class Observer:
             for orders in windows.values():
                 counts = sorted(count for count, _ in orders)
                 assert counts == [*range(1, len(orders) + 1)], "every order counts once"
+
+
+def _goes_first(before: Entry, entry: Entry) -> bool:
+    """Tell whether an entry that was submitted before another one has to be sent before it."""
+    if not entry.uses_reserve:
+        return not before.uses_reserve or bool(set(before.accounts()) & set(entry.accounts()))
+    ours = set(entry.accounts())
+    return None in ours or bool(ours & set(before.accounts()))

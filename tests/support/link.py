@@ -72,7 +72,7 @@ class ShardStub:
 def command_body(frame: bytes) -> bytes:
     """Return the body of a batch of commands; the router's own batches have none."""
     head = head_of(frame)
-    return command_in(frame, whose(head.shard, head.epoch, head.client))[-1]
+    return command_in(frame, whose(head.shard, head.epoch))[-1]
 
 
 def reply_body(frame: bytes) -> bytes:

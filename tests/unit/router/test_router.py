@@ -377,6 +377,7 @@ def test_in_flight_at_a_lost_shard() -> None:
     sent = bench.client.report(NOW, report(IN_SHARD_0))
     batch = bench.many(IN_SHARD_0)
     batch.feed()
+    bench.client.report(NOW, report(IN_SHARD_0))  # takes the reserve
     waiting = bench.client.report(NOW, report(IN_SHARD_0))
     reports = bench.client.report_many(NOW, [report(IN_SHARD_0)])
     reports.feed()
@@ -589,6 +590,7 @@ def test_a_handle_whose_end_was_never_sent_is_open_still() -> None:
     bench.reply(0, (kinds.RESERVED, True, ((0, "185.5"),), ()))
     reservation = call.result().reservation
     bench.client.execute(NOW, buy(IN_SHARD_0))
+    bench.client.report(NOW, report(IN_SHARD_0))  # takes the reserve
     ending = bench.client.finalize(NOW, reservation, True)
     bench.router.lose(bench.router.links[0], "killed")
     with pytest.raises(ShardDown):
@@ -604,12 +606,13 @@ def test_a_list_of_handles_that_found_no_credit_leaves_them_open() -> None:
     bench.reply(0, (kinds.RESERVED, True, (), ()))
     [reservation] = [result.reservation for result in batch.result()]
     bench.client.execute(NOW, buy(IN_SHARD_0))
+    bench.client.report(NOW, report(IN_SHARD_0))  # takes the reserve
     call: Any = bench.client.commit_many(NOW, [reservation])
     call.feed()
     call.expire(DONE_WAITING)
     with pytest.raises(ExceptionGroup, match="failed at index 0"):
         call.result()
-    bench.reply(0, (kinds.ACCEPTED, 1))
+    bench.reply(0, (kinds.ACCEPTED, 1), (kinds.DONE, 1))
     bench.sent(0)
     bench.client.commit_many(NOW, [reservation]).feed()  # type: ignore[attr-defined]
     assert [command[2] for command in bench.sent(0)] == [(1,)]
