@@ -90,6 +90,7 @@ class Observer:
         self._shards = simulation.shards
         self._entries: list[list[Entry]] = [[] for _ in simulation.shards]
         self._known: set[int] = set()
+        self._in_order: set[int] = set()  # of those, what has been sent, and not too early
         self._commands_checked = [1] * len(simulation.shards)
         self._account_of: list[dict[int, int | None]] = [{} for _ in simulation.shards]
         self._handled: dict[int, tuple[int, int]] = {}  # by the time of an order's command
@@ -279,7 +280,8 @@ class Observer:
                 entries.append(entry)
         waiting = set(map(id, link.waiting))
         for place, entry in enumerate(entries):
-            if entry.is_sent:
+            if entry.is_sent and id(entry) not in self._in_order:
+                self._in_order.add(id(entry))
                 for before in entries[:place]:
                     if _goes_first(before, entry):
                         assert id(before) not in waiting, "overtaken"
@@ -287,7 +289,9 @@ class Observer:
                         assert not is_behind, "sent in another order than submitted"
         # Those that are over need no more watching, nor those that were withdrawn.
         keep = [e for e in entries if id(e) in waiting or (e.is_sent and e in link.pending)]
-        self._known.difference_update(id(e) for e in entries if e not in keep)
+        gone = {id(e) for e in entries if e not in keep}
+        self._known -= gone
+        self._in_order -= gone
         self._entries[link.number] = keep
 
     def _check_commands(self, shard: Shard) -> None:
