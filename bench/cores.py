@@ -67,8 +67,10 @@ class _Shards:
         for reader in self._readers:
             frame = reader.feed(data)[0]
             if hasattr(setup, "read_hello"):
-                started, lacking = setup.start_shard(setup.read_hello(frame), reader)
-                ready = wire.reply_frame(frame, wire.pack(((kinds.READY, lacking),)))
+                started, told = setup.start_shard(setup.read_hello(frame), reader)
+                if not hasattr(kinds, "CHECKED"):  # a commit of before: what the worker lacks alone
+                    told = (kinds.READY, told)
+                ready = wire.reply_frame(frame, wire.pack((told,)))
             else:  # a commit of before: its own first command, and its own reply
                 before: Any = wire
                 started, lacking = setup.start_shard(frame[1][0], reader)  # type: ignore[index]  # a frame was a tuple

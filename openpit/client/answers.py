@@ -23,6 +23,7 @@ from openpit.pretrade.start import StartResult, new_start_result
 from openpit.router.calls import Raised
 from openpit.router.shard_link import Expected
 from openpit.wire import kinds
+from openpit.wire.axes import CountingAxes
 from openpit.wire.failures import read_failure
 from openpit.wire.flat_rows import DecodedRejects, DecodedRows, lock_of, pnl_of, read_block
 from openpit.wire.values import decode
@@ -37,6 +38,7 @@ __all__ = [
     "Check",
     "denial",
     "read_adjusted",
+    "read_axes",
     "read_execute",
     "read_reported",
     "read_value",
@@ -183,6 +185,13 @@ def read_value(link: ShardLink, _account: int | None, _seq: int, reply: Reply) -
         return None
     if reply[0] == kinds.ANSWER:
         return decode(reply[1])
+    raise _raised(link, reply)
+
+
+def read_axes(link: ShardLink, reply: Reply) -> CountingAxes:
+    """Return the axes to count on once settings are applied that a shard has checked."""
+    if reply[0] == kinds.CHECKED:
+        return CountingAxes(*reply[1:])
     raise _raised(link, reply)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.answers import CHECKS, read_execute
 from openpit.client.expected import EXECUTED
@@ -11,16 +11,15 @@ from openpit.client.orders import captured_order, order_row, ranked_row
 from openpit.core.order import Order
 from openpit.errors import WireError
 from openpit.pretrade.results import ExecuteResult
-from openpit.router.rates import BROKER
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
+from openpit.wire.axes import BROKER
 from openpit.wire.flat_rows import DecodedRejects
 from openpit.wire.frames import pack, pack_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from openpit.client.orders import Ranks
     from openpit.client.submitting import Submitting
     from openpit.router.shard_link import Reply, ShardLink
 
@@ -39,6 +38,10 @@ class ExecutePart(RowsPart):
     __slots__ = ()
 
     expected = EXECUTED
+
+    def accounts(self) -> set[int | None]:
+        orders: Sequence[Order] = self.call.orders
+        return {orders[index]._account_ for index in self.indexes}
 
     def replied_run(self, link: ShardLink, kind: int, seq: int, count: int) -> None:
         if kind != kinds.ACCEPTED:
@@ -139,7 +142,7 @@ class ExecuteMany(RowsCall):
         ):
             return self._feed_slowly()
         ranks = None if self._counts_nothing else encoder.ranks
-        is_broker_only = ranks is not None and ranks.policy.counts_broker_only
+        is_broker_only = encoder.ranks.counts_broker_only
         owner = client.router.owner
         parts = self.rows
         limit = client.rows_per_frame
@@ -227,11 +230,11 @@ class ExecuteMany(RowsCall):
         self, rows: Sequence[Any], indexes: Sequence[int]
     ) -> dict[int, tuple[int, int, int]]:
         """Return how many rows have a rank on each axis, and the first rank and its time."""
-        ranks = cast("Ranks", self.client.encoder.ranks)
+        ranks = self.client.encoder.ranks
         times, orders = self._times, self.orders
-        if ranks.policy.counts_broker_only:
+        if ranks.counts_broker_only:
             return {BROKER: (len(rows), rows[0][-2], times[indexes[0]])}
-        numbers = ranks.rates.numbers.of
+        numbers = ranks.numbers
         found: dict[int, tuple[int, int, int]] = {}
         for row, index in zip(rows, indexes, strict=True):
             broker, asset = row[-2:]
@@ -293,12 +296,11 @@ class ExecuteMany(RowsCall):
 
         Or whether nobody knows yet: then the order has to wait for what is in flight.
         """
-        ranks = cast("Ranks", self.client.encoder.ranks)
-        broker, asset = ranks.axes_of(order)
+        broker, asset = self.client.encoder.ranks.axes_of(order)
         for axis in ((BROKER,) if broker else ()) + (() if asset is None else (asset,)):
             end = self._ends.get(axis)
             if end is None:
-                end = ranks.rates.end_of(axis, now)
+                end = self.books.rates.end_of(axis, now)
                 if end is None:
                     return True
                 self._ends[axis] = end

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.client.answers import EXPECTED
+from openpit.client.answers import EXPECTED, read_reported
 from openpit.errors import ShardStartError, WireError
 from openpit.router.calls import Call, Raised, overload, unknown
 from openpit.router.lifecycle import ShardEvent
 from openpit.router.procedures import WideCall
 from openpit.router.shard_link import Expected
 from openpit.wire import kinds
+from openpit.wire.axes import CountingAxes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +33,11 @@ class Start(Call):
     expected = Expected(kinds.ANSWERS[kinds.HELLO])
 
     def __init__(
-        self, link: ShardLink, now: int, packed: bytes, ready: Callable[[Sequence[int]], None]
+        self,
+        link: ShardLink,
+        now: int,
+        packed: bytes,
+        ready: Callable[[Sequence[int], CountingAxes], None],
     ) -> None:
         super().__init__(link.books)
         self.count = 1
@@ -45,7 +50,10 @@ class Start(Call):
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         if reply[0] == kinds.READY:
-            self._ready(reply[1])
+            _, lacking, *counting = reply
+            axes = CountingAxes(*counting)
+            self._ready(lacking, axes)
+            self.books.rates.retune(axes)
             link.happen(ShardEvent.READY)
             self.finish(None)
         else:
@@ -100,6 +108,14 @@ class CommandCall(Call):
         self.counted = ()
         self.expected = EXPECTED[read]
 
+    @property
+    def uses_reserve(self) -> bool:  # type: ignore[override]  # the base class says it for all
+        """Whether it is a report."""
+        return self.read is read_reported
+
+    def accounts(self) -> tuple[int | None, ...]:
+        return (self.account,)
+
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         try:
             value = self.read(link, self.account, seq, reply)
@@ -152,6 +168,14 @@ class HandleCall(CommandCall):
     __slots__ = ("proxy",)
 
     proxy: Any
+
+    @property
+    def uses_reserve(self) -> bool:  # type: ignore[override]  # as above
+        """Whether it ends something, and checks no order."""
+        return self.check is None
+
+    def accounts(self) -> tuple[int | None, ...]:
+        return () if self.check is None else (self.account,)
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         if not sent:

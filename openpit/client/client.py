@@ -21,8 +21,9 @@ from openpit.client.submitting import Submitting
 from openpit.core.order import Order
 from openpit.engine.pipeline import engine_gone
 from openpit.pretrade.results import new_execute_result
+from openpit.router.calls import closed
 from openpit.router.procedures import WideCall
-from openpit.router.router import TIME_LIMIT, check_time, closed
+from openpit.router.router import TIME_LIMIT, check_time
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_start
@@ -43,14 +44,12 @@ __all__ = ["Client"]
 
 
 class Client(Submitting):
-    """Orders and reports on their way to the shards, and what comes back.
+    """Orders and reports on their way to the shards, and what comes back."""
 
-    ``prototype`` is an engine with the same policies that checks no order: it validates settings.
-    """
-
-    def start(self, link: ShardLink, now: int, payload: bytes) -> Call:
+    def start(self, link: ShardLink, now: int, payload: bytes, epoch: int = 0) -> Call:
         """Load the engine in a worker; the call ends when the shard is up or has refused."""
         check_time(now)
+        link.begin(epoch)
         packed = pack_start((kinds.HELLO, len(self.router.links), payload))
         call = Start(link, now, packed, self.encoder.share)
         link.stage(call)
@@ -143,8 +142,7 @@ class Client(Submitting):
         self._check_open(now)
         link, account, handle = proxy._link, proxy._account, proxy._handle
         check = CHECKS[kinds.EXECUTE_REQUEST]
-        if not self.prototype.alive:
-            # The engine object is gone: its request refuses as one of a single process does.
+        if not self.is_held:  # its request refuses as one of a single process does
             self.books.dropped.append((link, handle))
             proxy.close()
             call = CommandCall(link, account, now, b"", read_execute, check)

@@ -82,6 +82,8 @@ class FinalizePart(Part):
 
     __slots__ = ()
 
+    uses_reserve = True
+
     def items(self, seq: int, count: int) -> Sequence[int]:
         return self.indexes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.order import Order, OrderOperation, ensure_captured
 from openpit.core.report import (
@@ -15,9 +15,9 @@ from openpit.core.report import (
 from openpit.core.report import ensure_captured as ensure_report_captured
 from openpit.errors import WireError
 from openpit.param.classes import is_of
-from openpit.router.rates import BROKER
 from openpit.router.router import check_time
 from openpit.wire import kinds
+from openpit.wire.axes import BROKER, NO_AXES
 from openpit.wire.class_table import has_attributes, is_of_users
 from openpit.wire.classes import are_more_told, refuse_untold, share
 from openpit.wire.flat_rows import report_row
@@ -26,8 +26,8 @@ from openpit.wire.values import encode, named_classes
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from openpit.pretrade.policies.rate_limit import RateLimitPolicy
-    from openpit.router.rates import BroadRates, Counting
+    from openpit.router.rates import Counting
+    from openpit.wire.axes import CountingAxes
     from openpit.wire.classes import Told
     from openpit.wire.values import Packable
 
@@ -119,25 +119,41 @@ class Ranks:
     On each axis one after the other, over all calls: a batch may then hold orders of many.
     """
 
-    __slots__ = ("assets", "broker", "policy", "rates")
+    __slots__ = (
+        "_reads_account",
+        "_reads_instrument",
+        "assets",
+        "broker",
+        "counts_broadly",
+        "counts_broker",
+        "counts_broker_only",
+        "numbers",
+    )
 
-    def __init__(self, policy: RateLimitPolicy, rates: BroadRates) -> None:
-        self.policy: Final = policy  # one that checks no order, and has the settings
-        self.rates: Final = rates
+    def __init__(self) -> None:
         self.broker = 0  # the last rank that was given
         self.assets: dict[str | None, int] = {}
+        self.retune(NO_AXES)
+
+    def retune(self, axes: CountingAxes) -> None:
+        """Give numbers on these axes from here on."""
+        _, _, self._reads_instrument, self._reads_account, rows = axes
+        self.numbers: dict[str | None, int] = {asset: number for number, asset, _ in rows}
+        # What the hot path asks.
+        self.counts_broadly = bool(rows)
+        self.counts_broker = self.numbers.pop(None, None) is not None
+        self.counts_broker_only = self.counts_broker and not (
+            self._reads_instrument or self._reads_account
+        )
 
     def axes_of(self, order: Order) -> tuple[bool, int | None]:
         """Tell whether an order may count for the broker, and the number of its asset's axis."""
-        policy = self.policy
         settlement = order._settlement_
-        if (policy.reads_instrument and settlement is None) or (
-            policy.reads_account and order._account_ is None
+        if (self._reads_instrument and settlement is None) or (
+            self._reads_account and order._account_ is None
         ):
             return False, None  # the policy rejects it before it counts
-        settings = policy.settings
-        number = self.rates.numbers.of[settlement] if settlement in settings.assets else None
-        return settings.broker is not None, number
+        return self.counts_broker, self.numbers.get(settlement)
 
     def next_of(self, order: Order) -> tuple[int, int]:
         """Return the ranks of the next order: the broker's and the asset's; 0 where it has none."""
@@ -179,15 +195,17 @@ class OrderEncoder:
 
     __slots__ = ("_has_custom", "_known", "_offered", "ranks")
 
-    def __init__(self, ranks: Ranks | None, *, has_custom: bool, told: Told | None = None) -> None:
-        self.ranks = ranks
+    def __init__(self, *, has_custom: bool, told: Told | None = None) -> None:
+        self.ranks: Final = Ranks()
         self._has_custom = has_custom
         self._offered = () if told is None else told.values
         # The users' classes that the workers know; None: as many as anybody.
         self._known = None if told is None else told.objects.union(told.values)
 
-    def share(self, lacking: Collection[int]) -> None:
+    def share(self, lacking: Collection[int], axes: CountingAxes) -> None:
         """Record which of the classes that were offered a worker lacks, by their places.
+
+        From here on, orders are numbered on its axes.
 
         Raises:
             WireError: there are no such places.
@@ -197,6 +215,7 @@ class OrderEncoder:
         share(self._offered, frozenset(lacking))
         if self._known is not None:
             self._known = self._known.difference(self._offered[place] for place in lacking)
+        self.ranks.retune(axes)
 
     def value(self, thing: object) -> Packable:
         """Return an order, a report or adjustments as the value that travels.
@@ -215,7 +234,7 @@ class OrderEncoder:
     @property
     def counts_nothing(self) -> bool:
         """Whether no rate window spans accounts."""
-        return self.ranks is None or not self.ranks.policy.counts_broadly
+        return not self.ranks.counts_broadly
 
     def is_flat(self, order: Order) -> bool:
         """Tell whether the flat row of an order says all that any policy can see."""
@@ -231,11 +250,9 @@ class OrderEncoder:
         if self._has_custom and not self.is_flat(order):
             return self.whole(kinds.EXECUTE_WHOLE, now, order)
         ranks = self.ranks
-        if ranks is None or not ranks.policy.counts_broadly:
+        if not ranks.counts_broadly:
             return order_row(order), ()
-        if (
-            ranks.policy.counts_broker_only
-        ):  # of_one(), spelt out for the hot path of one order at a time
+        if ranks.counts_broker_only:  # of_one(), spelt out for the hot path of one order at a time
             before = ranks.broker
             ranks.broker = rank = before + 1
             return ranked_row(order, rank, 0), ((BROKER, before, 0, 1, now, now),)
@@ -247,22 +264,17 @@ class OrderEncoder:
     ) -> tuple[Command, Sequence[Counting]]:
         """Return a command that carries the order as a value, and what the router counts for it."""
         value = self.value(order)
-        if self.counts_nothing:
-            return (kind, order._account_, value, 0, 0), ()
-        ranks = cast("Ranks", self.ranks)
-        broker, asset, counting = ranks.of_one(order, now, is_peek=is_peek)
+        broker, asset, counting = self.ranks.of_one(order, now, is_peek=is_peek)
         return (kind, order._account_, value, broker, asset), counting
 
     def ranked(self, order: Order) -> Command:
         """Return the command that runs both stages of an order of many."""
         ranks = self.ranks
-        broker = asset = 0
         if self._has_custom and not self.is_flat(order):
-            value = self.value(order)
-            if ranks is not None and ranks.policy.counts_broadly:
-                broker, asset = ranks.next_of(order)
-            return (kinds.EXECUTE_WHOLE, order._account_, value, broker, asset)
-        if ranks is None or not ranks.policy.counts_broadly:
+            return (
+                kinds.EXECUTE_WHOLE, order._account_, self.value(order), *ranks.next_of(order)
+            )  # fmt: skip
+        if not ranks.counts_broadly:
             return order_row(order)
         return ranked_row(order, *ranks.next_of(order))
 

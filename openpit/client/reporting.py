@@ -24,6 +24,11 @@ class ReportPart(RowsPart):
     __slots__ = ()
 
     expected = EXPECTED[read_reported]
+    uses_reserve = True
+
+    def accounts(self) -> set[int | None]:
+        reports: Sequence[ExecutionReport] = self.call.reports
+        return {reports[index]._account_ for index in self.indexes}
 
     def read(self, link: ShardLink, index: int, seq: int, reply: Reply, *, is_wanted: bool) -> Any:
         return read_reported(link, None, seq, reply)

@@ -1,26 +1,32 @@
 """The calls behind the handles on settings. Follows spec section 10.
 
-Settings are validated once, on the router's prototype engine, and then applied on every shard. What
+What is wrong with the arguments themselves is told here. What a policy can work with, the first
+shard says that is up: then they are applied on every shard, or, where it raises, on none. What
 belongs to one account goes to its shard alone.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from openpit.client.answers import read_axes
+from openpit.client.expected import expected
 from openpit.client.procedures import everywhere, refuse_stalled
-from openpit.engine.configurator import new_configurator
-from openpit.param.ids import AccountId
+from openpit.engine.configurator import check_arguments
+from openpit.router.procedures import Question
 from openpit.wire import kinds
+from openpit.wire.frames import pack
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from openpit.client.client import Client
     from openpit.pretrade.rejects import AccountBlock
     from openpit.router.calls import Call
     from openpit.router.procedures import Steps
     from openpit.router.router import Router
+    from openpit.wire.axes import CountingAxes
 
 __all__ = ["Blocks", "SettingCalls"]
 
@@ -36,41 +42,44 @@ def _merged(answers: list[Blocks | None]) -> Blocks:
 class SettingCalls:
     """The calls behind the methods of both faces' handles."""
 
-    __slots__ = ("_client", "_prototype")
+    __slots__ = ("_client",)
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._prototype = new_configurator(client.prototype)
 
     def of_all(self, now: int, method: str, name: str, values: dict[str, object]) -> Call:
-        """Validate on the prototype, which takes the settings too, and apply on every shard."""
+        """Check on one shard, and apply on every one."""
         given = {key: value for key, value in values.items() if value is not ...}
         return self._client.procedure(now, self._settings, now, method, name, given)
 
     def _settings(
-        self, router: Router, now: int, method: str, name: str, given: dict[str, object]
+        self, router: Router, now: int, method: str, name: str, given: dict[str, Any]
     ) -> Steps:
-        refuse_stalled(router.links)  # before the prototype takes them
-        # Only when its turn has come: the router counts by the settings that the shards will have.
-        validate = partial(getattr(self._prototype, method), name, **given)
-        try:
-            arguments = encode({"name": name, **given}, bare=True)
-        except TypeError:
-            validate()  # says what is wrong with it; nothing has been applied anywhere
-            raise
-        validate()
-        command = (kinds.CONFIGURE, None, method, arguments)
-        blocks = yield from everywhere(router, now, command, _merged)
+        refuse_stalled(router.links)
+        check_arguments(method, name, given)
+        change = (None, method, encode({"name": name, **given}, bare=True))
+        axes = yield from _checked(router, now, (kinds.CHECK_SETTINGS, *change))
+        # In one step with what is sent: by these axes counts what is submitted behind it.
+        self._client.retune(axes)
+        blocks = yield from everywhere(router, now, (kinds.CONFIGURE, *change), _merged)
         return blocks
 
-    def of_account(self, now: int, method: str, name: str, values: dict[str, object]) -> Call:
-        """Apply on the account's shard, which validates as well."""
-        account = values["account"]
-        if isinstance(account, AccountId):
-            try:
-                return self._client.configure(now, account.value, method, {"name": name, **values})
-            except TypeError:
-                getattr(self._prototype, method)(name, **values)  # says what is wrong with it
-                raise
-        getattr(self._prototype, method)(name, **values)
-        raise AssertionError(f"{method} took an account of no account's class: {values!r}")
+    def of_account(self, now: int, method: str, name: str, values: dict[str, Any]) -> Call:
+        """Apply on the account's shard, which checks as well."""
+        check_arguments(method, name, values)
+        return self._client.configure(
+            now, values["account"].value, method, {"name": name, **values}
+        )
+
+
+def _checked(
+    router: Router, now: int, command: tuple[Any, ...]
+) -> Generator[Any, Any, CountingAxes]:
+    """Have a change checked; return the axes that it brings. Nothing is applied anywhere."""
+    for link in router.links:
+        if link.is_up:
+            (answer,) = yield now, [Question(link, pack(command), expected(command))]
+            refuse_stalled(router.links)
+            if answer is not None:
+                return read_axes(link, answer[1])
+    raise router.links[0].refusal()

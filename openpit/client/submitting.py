@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from openpit.client.bodies import BODIES
-from openpit.client.orders import OrderEncoder, Ranks
-from openpit.pretrade.policies.rate_limit import RateLimitPolicy
-from openpit.router.rates import BroadRates
+from openpit.client.orders import OrderEncoder
 from openpit.router.router import Router
 from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
 
 if TYPE_CHECKING:
-    from openpit.engine.pipeline import EngineCore
-    from openpit.pretrade.policies.rate_limit import FixedWindows
     from openpit.router.shard_link import Handles, Runner
+    from openpit.wire.axes import CountingAxes
     from openpit.wire.classes import Told
 
 __all__ = ["Submitting"]
@@ -23,35 +20,25 @@ __all__ = ["Submitting"]
 class Submitting:
     """A router, and the encoder of what is submitted to it.
 
-    ``prototype`` is an engine with the same policies that checks no order: it validates settings.
+    ``has_custom`` tells whether the engine has policies of a program's own.
     """
 
     def __init__(
         self,
         shards: int,
-        prototype: EngineCore,
         *,
+        has_custom: bool,
         handles: Handles,
         runner: Runner,
         credit: int = CREDITS,
         may_wait: bool = True,
         told: Told | None = None,
     ) -> None:
-        rates = [p for p in prototype.policies if isinstance(p, RateLimitPolicy)]
-        broad = ranks = None
-        if rates:
-            # The prototype checks no order: what it is told of settings is what is counted by here.
-            policy = rates[0]
-            broad = BroadRates(policy.settings, cast("FixedWindows", policy.windows).began)
-            policy.windows = broad
-            ranks = Ranks(policy, broad)
-        self.prototype: Final = prototype
-        self.has_custom: Final = prototype.has_custom
-        self.encoder: Final = OrderEncoder(ranks, has_custom=self.has_custom, told=told)
+        self.has_custom: Final = has_custom
+        self.encoder: Final = OrderEncoder(has_custom=has_custom, told=told)
         self.router: Final = Router(
             shards,
-            has_custom=self.has_custom,
-            rates=broad,
+            has_custom=has_custom,
             bodies=BODIES,
             handles=handles,
             runner=runner,
@@ -61,3 +48,10 @@ class Submitting:
         self.books: Final = self.router.books
         self.runner: Final = runner
         self.rows_per_frame: Final = min(ROWS_PER_FRAME, credit)
+        # Whether somebody holds the engine object: without it, a pending request refuses.
+        self.is_held = True
+
+    def retune(self, axes: CountingAxes) -> None:
+        """Have orders numbered and counted on other axes from here on."""
+        self.encoder.ranks.retune(axes)
+        self.books.rates.retune(axes)

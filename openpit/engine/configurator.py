@@ -7,7 +7,7 @@ them only then: a call that raises has changed nothing.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from openpit.core.opaque import Opaque
 from openpit.errors import PolicyConfigureError
@@ -29,7 +29,7 @@ from openpit.pretrade.results import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import EllipsisType
 
     from openpit.engine.pipeline import EngineCore
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.pretrade.rejects import AccountBlock
 
-__all__ = ["Configurator", "new_configurator"]
+__all__ = ["Configurator", "check_arguments", "checked_change", "new_configurator"]
 
 _Policy = TypeVar("_Policy", bound="BuiltinPolicy")
 _Result = TypeVar("_Result")
@@ -70,9 +70,9 @@ class Configurator(Opaque):
     _engine: object
 
     @classmethod
-    def _of(cls, core: EngineCore, engine: object = None) -> Configurator:
+    def _of(cls, core: EngineCore, engine: object = None) -> Self:
         """Return a configurator; it keeps the engine, if there is one, in use."""
-        self: Configurator = object.__new__(cls)
+        self: Self = object.__new__(cls)
         self._core = core
         self._engine = engine
         return self
@@ -96,15 +96,20 @@ class Configurator(Opaque):
         """Find the policy, let it validate, apply: in one piece."""
 
         def update() -> _Result:
-            try:
-                apply = prepare(self._find(name, kind))
-            except SettingsError as error:
-                raise _error(
-                    ConfigureErrorKind.VALIDATION, f"policy {name} rejected the update: {error}"
-                ) from None
-            return apply()
+            return self._prepared(name, kind, prepare)()
 
         return self._core.finisher.alone(update)
+
+    def _prepared(
+        self, name: str, kind: type[_Policy], prepare: Callable[[_Policy], Callable[[], _Result]]
+    ) -> Callable[[], _Result]:
+        """Find the policy and let it validate; return what applies the update."""
+        try:
+            return prepare(self._find(name, kind))
+        except SettingsError as error:
+            raise _error(
+                ConfigureErrorKind.VALIDATION, f"policy {name} rejected the update: {error}"
+            ) from None
 
     def _recorded(self, apply: Callable[[], _Blocks]) -> Callable[[], _Blocks]:
         """Put in force the blocks that an update finds."""
@@ -255,5 +260,39 @@ class Configurator(Opaque):
         )
 
 
+class _Reading(Configurator):
+    """Reads the arguments of a change, and no more."""
+
+    __slots__ = ()
+
+    def _update(self, *_: object) -> Any:
+        return ()
+
+
+class _Checking(Configurator):
+    """Checks a change, and keeps what would apply it."""
+
+    __slots__ = ("change",)
+
+    change: Callable[[], object]
+
+    def _update(self, *update: Any) -> Any:
+        self.change = self._core.finisher.alone(self._prepared, *update)
+        return ()
+
+
+def check_arguments(method: str, name: str, arguments: Mapping[str, Any]) -> None:
+    """Raise what a method of the configurator raises for its arguments alone, without an engine."""
+    getattr(_READING, method)(name, **arguments)
+
+
+def checked_change(core: EngineCore, method: str, arguments: Mapping[str, Any]) -> object:
+    """Return what would apply a change of settings; raises what the configurator's method does."""
+    checking = _Checking._of(core)
+    getattr(checking, method)(**arguments)
+    return checking.change
+
+
 # Makers for the rest of the package, unchecked: a program is handed what they make.
 new_configurator = Configurator._of
+_READING: Final = _Reading._of(cast("EngineCore", None))

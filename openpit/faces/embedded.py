@@ -497,4 +497,4 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder):
 
         refuse_unguarded_main()
         policies, self._policies = self._open(), None
-        return plan_of(policies, self._clock, self._options)
+        return plan_of(policies, self._options)

@@ -45,7 +45,9 @@ class ShardedOptions:
       raise :class:`openpit.errors.ShardStalled`, both at once, until it answers again. After
       ``stall_timeout`` more it is ended; the blocking engine, which has no thread of its own, does
       so with its next call of any kind, or :meth:`openpit.ShardedEngine.stats`.
-    * ``credits``: commands in flight to one shard (8192, also the most).
+    * ``credits``: commands in flight to one shard (8192, also the most). An eighth as many again,
+      at least one, are for reports, commits and rollbacks, which a flood of orders never keeps
+      waiting.
     * ``start_timeout``: seconds until every worker must be up (60).
     * ``on_shard_down``: called with the :class:`openpit.router.ShardStats` of a shard that has
       died, by the thread that noticed, after its own call.

@@ -1,7 +1,4 @@
-"""Starting an engine of several processes: copies of its policies, its workers, its router.
-
-What is made first is an engine of one process, the router's prototype, which does the checking.
-"""
+"""Starting an engine of several processes: copies of its policies, its workers, its router."""
 
 from __future__ import annotations
 
@@ -13,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.client import Client
 from openpit.client.handles import BLOCKING
-from openpit.engine.builder import build_core, check_policies
+from openpit.engine.builder import check_policies
+from openpit.engine.custom import CustomPolicy
 from openpit.errors import ShardStartError
 from openpit.faces.blocking.driver import BlockingDriver
 from openpit.faces.blocking.engine import ShardedEngine, new_sharded_engine
@@ -24,7 +22,6 @@ from openpit.shards.process import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from openpit.engine.pipeline import EngineCore
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.options import ShardedOptions
     from openpit.marketdata.service import MarketDataService
@@ -48,7 +45,7 @@ DESCRIPTORS: Final = 3
 class StartPlan:
     """Everything that both faces start from."""
 
-    prototype: EngineCore
+    has_custom: bool
     payload: bytes
     services: list[MarketDataService]
     told: Told
@@ -59,7 +56,7 @@ class StartPlan:
         options = self.options
         return Client(
             options.shards,
-            self.prototype,
+            has_custom=self.has_custom,
             handles=handles,
             runner=runner,
             credit=options.credits,
@@ -68,9 +65,7 @@ class StartPlan:
         )
 
 
-def plan_of(
-    policies: Sequence[BuiltinPolicy], clock: Callable[[], int], options: ShardedOptions
-) -> StartPlan:
+def plan_of(policies: Sequence[BuiltinPolicy], options: ShardedOptions) -> StartPlan:
     """Return what an engine over checked policies starts from.
 
     Raises:
@@ -79,7 +74,8 @@ def plan_of(
     """
     check_policies(policies)
     payload, services, told = dump_policies(policies)
-    return StartPlan(build_core(policies, clock, None), payload, services, told, options)
+    has_custom = any(isinstance(policy, CustomPolicy) for policy in policies)
+    return StartPlan(has_custom, payload, services, told, options)
 
 
 def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.errors import OutcomeUnknown, ShardOverloaded
+from openpit.errors import EngineClosed, OutcomeUnknown, ShardOverloaded
 from openpit.router.shard_link import Entry
 
 if TYPE_CHECKING:
     from openpit.router.shard_link import Books, ShardLink
 
-__all__ = ["INTERRUPTED", "Call", "Raised", "overload", "unknown"]
+__all__ = ["INTERRUPTED", "Call", "Raised", "closed", "overload", "unknown"]
 
 INTERRUPTED: Final = "a call was interrupted in the middle of its bookkeeping"
 """Why shards are given up whose books are not known to be right any more."""
@@ -89,6 +89,11 @@ class Call(Entry):
         """
         self.done = True
         self.value = None
+
+
+def closed() -> EngineClosed:
+    """Return the error of a call that came too late."""
+    return EngineClosed("the engine is closed")
 
 
 def unknown(link: ShardLink, why: str) -> OutcomeUnknown:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from openpit.router.calls import Call
@@ -17,7 +16,17 @@ if TYPE_CHECKING:
     from openpit.router.procedures import Procedures
     from openpit.router.shard_link import Books, Reply, ShardLink
 
-__all__ = ["Close", "Drop", "Goodbye", "Owed", "QuoteChange", "Unattended", "let_go", "say_goodbye"]
+__all__ = [
+    "Close",
+    "Drop",
+    "End",
+    "Goodbye",
+    "Owed",
+    "QuoteChange",
+    "Unattended",
+    "let_go",
+    "say_goodbye",
+]
 
 _NOTHING: Final = Expected(frozenset())
 
@@ -61,6 +70,18 @@ class Owed(Unattended):
         self.flags = causes
 
 
+class End(Unattended):
+    """The end of a client: what it has open is rolled back."""
+
+    __slots__ = ("client_number",)
+
+    op = Op.END
+
+    def __init__(self, now: int, client: int) -> None:
+        super().__init__(now)
+        self.client_number = client
+
+
 class QuoteChange(Unattended):
     """A change of market data."""
 
@@ -70,10 +91,13 @@ class QuoteChange(Unattended):
 class Drop(Unattended):
     """Handles that nobody holds any more."""
 
-    __slots__ = ("_procedures", "is_settled")
+    __slots__ = ("_procedures", "handles", "is_settled")
 
-    def __init__(self, now: int, packed: bytes, expected: Expected, procedures: Procedures) -> None:
-        super().__init__(now, packed, expected)
+    uses_reserve = True
+
+    def __init__(self, handles: list[int], books: Books, procedures: Procedures) -> None:
+        super().__init__(books.now, books.bodies.drop(handles), books.bodies.done)
+        self.handles: Final = handles
         self.is_settled = False
         self._procedures: Final = procedures  # some of which may wait for it
 
@@ -86,6 +110,8 @@ class Drop(Unattended):
         self._settle()
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
+        if link.is_stalled:  # it waited for credit
+            link.owed_drops += self.handles
         self._settle()
 
     def stalled(self, link: ShardLink, why: str) -> None:
@@ -94,7 +120,7 @@ class Drop(Unattended):
     def _settle(self) -> None:
         if not self.is_settled:
             self.is_settled = True
-            self._procedures.settled()
+            self._procedures.settled(self.client_number)
 
 
 class Close(Unattended):
@@ -143,8 +169,8 @@ class Goodbye(Call):
 def let_go(books: Books, procedures: Procedures) -> None:
     """Tell the shards what nobody holds any more, ahead of anything else.
 
-    A rollback of a custom policy may fail and so block the whole engine. The next call of any
-    account must see that, so with custom policies everything waits until it is known.
+    A rollback of a custom policy may fail and so block the whole engine. The next call of their
+    client must see that, of any account, so with custom policies its calls wait until it is known.
     """
     books.is_torn = True
     handles: dict[int, list[int]] = {}
@@ -159,10 +185,11 @@ def let_go(books: Books, procedures: Procedures) -> None:
         for start in range(0, len(listed), HANDLES_PER_COMMAND):
             if not link.is_up:
                 break
-            packed = books.bodies.drop(listed[start : start + HANDLES_PER_COMMAND])
+            entry = Drop(listed[start : start + HANDLES_PER_COMMAND], books, procedures)
             if books.has_custom:
-                books.settling += 1
-            link.stage(Drop(books.now, packed, books.bodies.done, procedures))
+                books.settling[entry.client_number] = books.settling.get(entry.client_number, 0) + 1
+            link.line_up(entry)
+            link.pump()
     books.is_torn = False
 
 
@@ -176,9 +203,7 @@ def say_goodbye(books: Books, now: int, lose_all: Callable[[str], None]) -> Good
             link.why = None
             for entry, was_sent in link.forget():
                 entry.lost(link, sent=was_sent)
-        waiting, link.waiting = link.waiting, deque()
-        for entry in waiting:
-            entry.lost(link, sent=False)
+        link.turn_away()
         if was_up:
             link.stage(Close(now, goodbye))
     return goodbye

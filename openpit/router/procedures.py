@@ -8,17 +8,17 @@ the answers, is its maker's affair.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from openpit.errors import FrameTooLarge, WireError
-from openpit.router.calls import INTERRUPTED, Call, Raised, overload, unknown
+from openpit.router.calls import INTERRUPTED, Call, Raised, closed, overload, unknown
 from openpit.router.shard_link import Entry, Expected
 from openpit.wire.frames import Op
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-    from openpit.router.rates import BroadRates, Counting
+    from openpit.router.rates import Counting
     from openpit.router.shard_link import Books, Reply, ShardLink
 
 __all__ = ["Arm", "Ask", "Deny", "Procedures", "Question", "Steps", "WideCall", "arm"]
@@ -122,7 +122,9 @@ class Procedures:
 
     def begin(self, call: WideCall) -> None:
         """Start a procedure, or line it up behind what has to be over before."""
-        if self._books.settling or (call.is_exclusive and self.exclusive is not None):
+        if call.client_number in self._books.settling or (
+            call.is_exclusive and self.exclusive is not None
+        ):
             call.is_sent = False
             self.waiting.append(call)
         else:
@@ -148,20 +150,30 @@ class Procedures:
         return True
 
     def _begin_waiting(self) -> None:
-        while self.waiting and not self._books.settling:
-            if self.waiting[0].is_exclusive and self.exclusive is not None:
+        settling = self._books.settling
+        while True:
+            call = next((one for one in self.waiting if one.client_number not in settling), None)
+            if call is None or (call.is_exclusive and self.exclusive is not None):
                 return
-            self._begin(self.waiting.popleft())
+            self.waiting.remove(call)
+            self._begin(call)
 
-    def settled(self) -> None:
-        """Record that one lot of dropped handles is dealt with."""
-        books = self._books
-        if books.has_custom:
-            books.settling -= 1
-            if not books.settling:
+    def settled(self, client: int) -> None:
+        """Record that one lot of a client's dropped handles is dealt with."""
+        settling = self._books.settling
+        if client in settling:
+            settling[client] -= 1
+            if not settling[client]:
+                del settling[client]
                 self._begin_waiting()
-                for link in books.links:
+                for link in self._books.links:
                     link.pump()
+
+    def turn_away(self, client: int | None = None) -> None:
+        """End those that have not begun, of one client or of all."""
+        for call in [one for one in self.waiting if client is None or one.client_number == client]:
+            self.waiting.remove(call)
+            call.fail(closed())
 
     def taken(self) -> list[WideCall]:
         """Give up all that have begun to wait or exclude others, and return them."""
@@ -306,7 +318,7 @@ def _ask(link: ShardLink, entry: Ask) -> None:
     """Send a procedure's question, past credit: there is one of them per shard at a time."""
     if link.is_up:
         if entry.counting:
-            entry.counted = cast("BroadRates", link.books.rates).stamp(entry.counting)
+            entry.counted = link.books.rates.stamp(entry.counting)
         link.stage(entry)
     else:
         entry.lost(link, sent=False)

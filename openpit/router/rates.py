@@ -15,18 +15,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from openpit.errors import WireError
-from openpit.pretrade.policies.rate_limit import SuppliedCounts
+from openpit.wire.axes import BROKER, NO_AXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from openpit.pretrade.policies.rate_limit_settings import RateLimitSettings
+    from openpit.wire.axes import CountingAxes
 
 __all__ = ["BROKER", "BroadRates", "Counted", "Counting", "Window"]
-
-BROKER: Final = 0
-"""The number of the broker's axis."""
-
 
 Counting: TypeAlias = tuple[int, int, int, int, int, int]
 """What a client says of the orders of a batch that may count on an axis, by the axis's number:
@@ -81,30 +77,26 @@ class _Axis:
         self.window.sure = now
 
 
-class BroadRates(SuppliedCounts):
+class BroadRates:
     """Counts orders over all shards, when they are submitted and in the order of submission.
 
-    Stands in for the counters of a policy that checks no order, and learns of its settings.
+    On which axes, the first shard tells when it is up and when settings are about to change.
     """
 
-    __slots__ = ("_axes",)
+    __slots__ = ("_axes", "told")
 
-    def __init__(self, settings: RateLimitSettings, now: int) -> None:
-        super().__init__(settings)
+    def __init__(self) -> None:
         self._axes: dict[int, _Axis] = {}
-        self.retune(settings, now)
+        self.told = NO_AXES
 
-    def retune(self, settings: RateLimitSettings, now: int) -> None:
-        """Apply new settings: barriers that stay keep their counters, new ones start at zero."""
-        self.numbers.add(settings)
+    def retune(self, told: CountingAxes) -> None:
+        """Count on these axes: those that stay keep their counters, new ones start at zero."""
         axes: dict[int, _Axis] = {}
-        lengths = [(self.numbers.of[asset], rate.window) for asset, rate in settings.assets.items()]
-        if settings.broker is not None:
-            lengths.append((BROKER, settings.broker.window))
-        for number, length in lengths:
-            axis = axes[number] = self._axes.get(number) or _Axis(length, now)
+        for number, _, length in told.rows:
+            axis = axes[number] = self._axes.get(number) or _Axis(length, told.since)
             axis.length = length
         self._axes = axes
+        self.told = told
 
     def window(self, number: int) -> Window:
         """Return the window of an axis that was counted in last."""

@@ -7,25 +7,23 @@ around them.
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING, Final, cast
+from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-from openpit.errors import EngineClosed, WireError
+from openpit.errors import WireError
+from openpit.router.calls import closed
 from openpit.router.lifecycle import ShardEvent, ShardState
-from openpit.router.own_commands import Drop, Owed, QuoteChange, let_go, say_goodbye
+from openpit.router.own_commands import Drop, End, Owed, QuoteChange, let_go, say_goodbye
 from openpit.router.procedures import Ask, Procedures, WideCall, arm
 from openpit.router.shard_link import Books, ShardLink
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
-from openpit.wire.frames import CAUSES, reply_in
+from openpit.wire.frames import CAUSES, Op, reply_in
 from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from openpit.router.calls import Call
-    from openpit.router.rates import BroadRates, Counted
     from openpit.router.shard_link import Bodies, Entry, Handles, Runner
-    from openpit.wire.frames import Axis
 
 __all__ = ["TIME_LIMIT", "Router", "check_time", "closed"]
 
@@ -39,9 +37,8 @@ class Router:
     """Shards, the calls in flight to them, and the state that spans them.
 
     ``has_custom`` tells whether a policy may arm the engine-wide block when it rolls back,
-    ``rates`` counts what spans the shards, and ``may_wait`` tells whether a command may wait for
-    credit. ``bodies`` makes and reads those of its client. ``handles`` and ``runner`` are the
-    client's: they are not looked at here.
+    ``may_wait`` whether a command may wait for credit. ``bodies`` makes and reads those of its
+    client. ``handles`` and ``runner`` are the client's: they are not looked at here.
     """
 
     def __init__(
@@ -49,7 +46,6 @@ class Router:
         shards: int,
         *,
         has_custom: bool,
-        rates: BroadRates | None,
         bodies: Bodies,
         handles: Handles,
         runner: Runner,
@@ -58,8 +54,8 @@ class Router:
     ) -> None:
         self.runner: Final = runner
         self.may_wait: Final = may_wait
-        books = Books(has_custom=has_custom, rates=rates, bodies=bodies)
-        self._rates: Final = cast("BroadRates", rates)  # there are some where anything counts
+        books = Books(has_custom=has_custom, bodies=bodies)
+        self._rates: Final = books.rates
         self.books: Final = books
         self.procedures: Final = Procedures(books)
         self.links: Final = books.links
@@ -103,11 +99,9 @@ class Router:
         link.happen(ShardEvent.STALL)
         self.books.stalled.append(link)
         self.books.news.append((ShardEvent.STALL, link))
-        waiting, link.waiting = link.waiting, deque()
+        link.turn_away()
         for entry in list(link.pending):
             entry.stalled(link, why)
-        for entry in waiting:
-            entry.lost(link, sent=False)
         self.books.is_torn = was_torn
 
     def _revive(self, link: ShardLink) -> None:
@@ -121,6 +115,24 @@ class Router:
             link.stage(Owed(self.books.now, causes))
         self.books.dropped.extend((link, handle) for handle in link.owed_drops)
         link.owed_drops.clear()
+        for client in link.owed_ends:
+            link.stage(End(self.books.now, client))
+        link.owed_ends.clear()
+
+    def end_client(self, client: int, now: int) -> None:
+        """Roll back on every shard what a client has open that is gone; it waits for nothing more.
+
+        That is behind all that it has sent. No other client has, or ever gets, its number.
+        """
+        was_torn, self.books.is_torn = self.books.is_torn, True
+        self.procedures.turn_away(client)
+        for link in self.links:
+            link.turn_away(client)
+            if link.is_stalled:
+                link.owed_ends.append(client)
+            elif link.is_up:
+                link.stage(End(now, client))
+        self.books.is_torn = was_torn
 
     def close(self, now: int) -> Call:
         """Roll back what is open on every shard and end it; nothing is accepted from now on.
@@ -130,10 +142,8 @@ class Router:
         self.books.is_torn = True
         self.books.is_closed = True
         self.books.stalled.clear()
+        self.procedures.turn_away()
         goodbye = say_goodbye(self.books, now, self._lose_all)
-        waiting, self.procedures.waiting = self.procedures.waiting, deque()
-        for call in waiting:
-            call.fail(closed())
         self.books.is_torn = False
         return goodbye
 
@@ -142,10 +152,12 @@ class Router:
 
         For when an exception came between two steps: how far they are is not known any more.
         """
-        pending = [entry for link in self.links for entry in link.pending]
-        asked = [entry.call for entry in pending if isinstance(entry, Ask)]
-        drops = sum(isinstance(entry, Drop) and not entry.is_settled for entry in pending)
-        self.books.settling = drops if self.books.has_custom else 0
+        entries = [entry for link in self.links for entry in (*link.pending, *link.waiting)]
+        asked = [entry.call for entry in entries if isinstance(entry, Ask)]
+        drops = [one for one in entries if isinstance(one, Drop) and not one.is_settled]
+        self.books.settling.clear()
+        if self.books.has_custom:
+            self.books.settling.update(Counter(one.client_number for one in drops))
         for call in [*asked, *self.procedures.taken()]:
             call.stop()
 
@@ -153,7 +165,7 @@ class Router:
         """Close without a word to the shards; whoever waits is told."""
         self.books.is_closed = True
         self.books.stalled.clear()
-        waiting, self.procedures.waiting = self.procedures.waiting, deque()
+        self.procedures.turn_away()
         for link in self.links:
             if link.state in {ShardState.UP, ShardState.STALLED, ShardState.STARTING}:
                 link.why = None
@@ -162,8 +174,6 @@ class Router:
                 link.happen(ShardEvent.ENDED)
             for entry, was_sent in link.forget():
                 entry.lost(link, sent=was_sent)
-        for call in waiting:
-            call.fail(closed())
 
     def abandon_shards(self) -> None:
         """Close without a word to the shards: they are another process's."""
@@ -186,16 +196,21 @@ class Router:
             return
         if entry.counting:
             entry.counted = self._rates.stamp(entry.counting)
+        self.books.is_torn = True
         if link.waiting or self.books.settling or link.in_flight + entry.count > link.credits:
-            if not self.may_wait and not self.books.settling and entry.is_whole_call:
-                entry.overloaded(link)
-            else:
-                entry.is_sent = False
-                link.waiting.append(entry)
+            self._line_up(link, entry)
         else:
-            self.books.is_torn = True
             link.stage(entry)
-            self.books.is_torn = False
+        self.books.is_torn = False
+
+    def _line_up(self, link: ShardLink, entry: Entry) -> None:
+        """Have an entry wait for credit, or for what its client has dropped, if it has to."""
+        link.line_up(entry)
+        link.pump()
+        may_wait = self.may_wait or entry.client_number in self.books.settling
+        if not may_wait and not entry.is_sent and entry.is_whole_call:
+            link.waiting.remove(entry)
+            entry.overloaded(link)
 
     def begin(self, call: WideCall) -> WideCall:
         """Start a procedure, or line it up behind what has to be over before."""
@@ -223,7 +238,7 @@ class Router:
             link.answered = first + count
             link.in_flight -= count
             if uncounted:
-                self._settle(counted, uncounted)
+                self._rates.settle(counted, uncounted)
             elif counted:
                 for _, window, _, orders, now, _ in counted:
                     sure = window.sure
@@ -236,27 +251,22 @@ class Router:
         if link.waiting:
             link.pump()
 
-    def _settle(self, counted: Sequence[Counted], uncounted: Sequence[Axis]) -> None:
-        """Take that some of a batch have not counted."""
-        if self.books.rates is None:
-            raise WireError(
-                f"orders that do not count, where no rate is limited: {uncounted!r:.100}"
-            )
-        self.books.rates.settle(counted, uncounted)
-
     def _take_special(
         self, link: ShardLink, op: int, flags: int, first: int, count: int, body: bytes
     ) -> None:
         """Take what answers the router itself, or tells of an engine-wide block."""
-        if op:
-            if body or flags:
-                raise WireError(f"nothing is to be said to that: {body!r:.50}")
-            link.pending[0].confirmed(link)
-            link.pending.popleft()
-            return
         if flags & ~CAUSES:
             raise WireError(f"flags of no reply: {flags}")
-        deliver = self.books.bodies.defer(link, first, count, body)
+        if not op:
+            deliver = self.books.bodies.defer(link, first, count, body)
+        elif body or (flags and op != Op.END):
+            raise WireError(f"nothing is to be said to that: {body!r:.50}")
+        else:
+            deliver = partial(link.pending[0].confirmed, link)
+            link.pending.popleft()
+            if not flags:
+                deliver()
+                return
         steps = arm(self.links, self.books.now, flags, deliver)
         WideCall(self.books, self.procedures, steps).advance()
 
@@ -279,8 +289,3 @@ def check_time(now: object) -> None:
         raise TypeError(f"the clock must return nanoseconds as an int, not {now!r:.100}")
     if not -TIME_LIMIT <= now < TIME_LIMIT:
         raise OverflowError(f"the clock's time has more than 64 bits: {now!r:.100}")
-
-
-def closed() -> EngineClosed:
-    """Return the error of a call that came too late."""
-    return EngineClosed("the engine is closed")

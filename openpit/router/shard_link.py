@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.errors import EngineClosed, ShardDown, ShardStalled
 from openpit.router.lifecycle import ShardEvent, ShardState, after
+from openpit.router.rates import BroadRates
 from openpit.router.stats import ShardStats
-from openpit.wire.frames import AXIS_BYTES, FrameReader, Op, command_frame, name_of
-from openpit.wire.limits import BATCH_BYTES, REPLY_BYTES
+from openpit.wire.frames import (
+    AXIS_BYTES,
+    EPOCH_COMMANDS,
+    FrameReader,
+    Op,
+    command_frame,
+    name_of,
+)
+from openpit.wire.limits import BATCH_BYTES, REPLY_BYTES, RESERVE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
-    from openpit.router.rates import BroadRates, Counted, Counting, Window
+    from openpit.router.rates import Counted, Counting, Window
     from openpit.wire.frames import Axis
 
 __all__ = ["Bodies", "Books", "Entry", "Expected", "Handles", "Reply", "Runner", "ShardLink"]
@@ -50,6 +58,8 @@ class Entry:
     holds_up_all = False  # whether calls to all other shards may have to wait for the answer
     ends_batch = False  # the shard checks a batch by the settings before it
     is_whole_call = False  # then it is refused at once where nothing may wait for credit
+    uses_reserve = False  # whether it may use the credit that orders cannot
+    client_number: int = 0  # whose commands they are
 
     is_sent: bool  # False while it waits for credit
     count: int  # how many commands
@@ -60,6 +70,10 @@ class Entry:
     counting: Sequence[Counting]  # those whose rate may be limited, as their client says
     counted: Sequence[Counted]  # and as the router has counted them
     expected: Expected  # what may answer each of the commands
+
+    def accounts(self) -> Collection[int | None]:
+        """Return the accounts whose commands may not pass each other. A None is as good as all."""
+        return ()
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         """Handle the reply to one of the commands."""
@@ -115,10 +129,10 @@ class Books:
         "woken",
     )
 
-    def __init__(self, *, has_custom: bool, rates: BroadRates | None, bodies: Bodies) -> None:
+    def __init__(self, *, has_custom: bool, bodies: Bodies) -> None:
         self.bodies = bodies
         self.has_custom: Final = has_custom  # whether a rollback may arm the engine-wide block
-        self.rates: Final = rates
+        self.rates: Final = BroadRates()  # what is counted over all shards
         self.links: Final[list[ShardLink]] = []
         self.stalled: Final[list[ShardLink]] = []
         # Handles that nobody holds any more. See client/handles.py.
@@ -130,13 +144,14 @@ class Books:
         # True while state is half changed. Still set when a face comes next, it tells that an
         # exception came in between, of a signal's handler.
         self.is_torn = False
-        # Drops that have to be over before anything else goes out; see own_commands.let_go().
-        self.settling = 0
+        # By client, the drops that have to be over before anything else of it goes out; see
+        # own_commands.let_go().
+        self.settling: Final[dict[int, int]] = {}
 
     def give_back(self, entry: Entry) -> None:
         """Take back what was counted for an entry that is never sent."""
         counted, entry.counted = entry.counted, ()
-        if counted and self.rates is not None:
+        if counted:
             self.rates.give_back(counted)
 
     def holding_up(self) -> list[ShardLink]:
@@ -198,7 +213,9 @@ class ShardLink:
         "bytes_received",
         "bytes_sent",
         "credits",
+        "credits_and_reserve",
         "dropped",
+        "epoch",
         "handles",
         "in_flight",
         "is_up",
@@ -206,6 +223,7 @@ class ShardLink:
         "number",
         "owed_causes",
         "owed_drops",
+        "owed_ends",
         "pending",
         "pid",
         "reader",
@@ -221,6 +239,7 @@ class ShardLink:
         self.books: Final = books
         self.number: Final = number
         self.credits: Final = credit
+        self.credits_and_reserve: Final = credit + max(credit // RESERVE, 1)
         self.handles: Final = handles
         self.runner: Final = runner
         self.state = ShardState.STARTING
@@ -233,18 +252,23 @@ class ShardLink:
         self.waiting: deque[Entry] = deque()
         # A finaliser may run at any moment and in any thread: all it does is to append here.
         self.dropped: Final = books.dropped
-        self.next_seq = 0
-        self.answered = 0
+        self.begin(0)
         # What is on its way: name, op and number of commands of each, and what was counted.
         self.batches: deque[tuple[bytes, int, int, Sequence[Counted]]] = deque()
         self.reader: Final = FrameReader(limit=REPLY_BYTES)
         # What a stalled shard is told first when it answers again: an engine-wide block that was
-        # armed meanwhile, and handles that nobody holds any more.
+        # armed meanwhile, handles that nobody holds any more, and clients that have gone.
         self.owed_causes = 0
         self.owed_drops: list[int] = []
+        self.owed_ends: list[int] = []
         self._unsealed: list[Entry] = []
         self.bytes_sent = 0
         self.bytes_received = 0
+
+    def begin(self, epoch: int) -> None:
+        """Begin the numbers of a worker's life."""
+        self.epoch = epoch
+        self.next_seq = self.answered = epoch * EPOCH_COMMANDS
 
     def stage(self, entry: Entry) -> None:
         """Put an entry's commands into the next batch and wait for their replies."""
@@ -255,17 +279,49 @@ class ShardLink:
         self.pending.append(entry)
         self._unsealed.append(entry)
 
+    def line_up(self, entry: Entry) -> None:
+        """Put an entry into the line for credit, which the next :meth:`pump` looks through.
+
+        What may use the reserve goes ahead of the orders, but of none of its own account: a report
+        must not overtake those. A commit is about an order that has been answered.
+        """
+        entry.is_sent = False
+        waiting = self.waiting
+        if entry.uses_reserve:
+            ours = frozenset(entry.accounts())
+            if not ours or (
+                None not in ours and all(ours.isdisjoint(other.accounts()) for other in waiting)
+            ):
+                orders = (place for place, other in enumerate(waiting) if not other.uses_reserve)
+                waiting.insert(next(orders, len(waiting)), entry)
+                return
+        waiting.append(entry)
+
     def pump(self) -> None:
         """Stage what waited for credit, as far as it goes."""
-        waiting = self.waiting
-        while (
-            waiting
-            and not self.books.settling
-            and self.in_flight + waiting[0].count <= self.credits
-        ):
-            entry = waiting.popleft()
+        waiting, settling = self.waiting, self.books.settling
+        passed: list[Entry] = []
+        while waiting:
+            entry = waiting[0]
+            if entry.client_number in settling and not entry.holds_up_all:
+                passed.append(waiting.popleft())
+                continue
+            credit = self.credits_and_reserve if entry.uses_reserve else self.credits
+            if self.in_flight + entry.count > credit:
+                break
+            waiting.popleft()
             entry.sent()
             self.stage(entry)
+        waiting.extendleft(reversed(passed))
+
+    def turn_away(self, client: int | None = None) -> None:
+        """End what waits for credit, of one client or of all: it is never sent."""
+        waiting, self.waiting = self.waiting, deque()
+        if client is not None:
+            self.waiting.extend(one for one in waiting if one.client_number != client)
+        for entry in waiting:
+            if client in {None, entry.client_number}:
+                entry.lost(self, sent=False)
 
     @property
     def has_output(self) -> bool:
@@ -310,8 +366,9 @@ class ShardLink:
             number, window, offset, *_ = counted[0]
             axes = ((number, window.began, offset),) if len(counted) == 1 else _axes_of(counted)
         data = command_frame(
-            self.number, op, first, count, entry.now, body, entry.flags, axes, times
-        )
+            self.number, op, first, count, entry.now, body, entry.flags, axes, times,
+            self.epoch, entry.client_number,
+        )  # fmt: skip
         self.batches.append((name_of(data), op, count, counted))
         return data
 
@@ -340,6 +397,7 @@ class ShardLink:
         entries = [(entry, True) for entry in self.pending]
         entries += [(entry, False) for entry in self.waiting]
         self.owed_drops.clear()
+        self.owed_ends.clear()
         self.owed_causes = 0
         self.pending.clear()
         self.waiting.clear()
@@ -381,8 +439,8 @@ class ShardLink:
             in_flight=self.in_flight,
             waiting=sum(entry.count for entry in self.waiting),
             credits=self.credits,
-            sent=self.next_seq,
-            answered=self.answered,
+            sent=self.next_seq % EPOCH_COMMANDS,
+            answered=self.answered % EPOCH_COMMANDS,
             bytes_sent=self.bytes_sent,
             bytes_received=self.bytes_received,
             why=self.why,
@@ -398,8 +456,9 @@ def _axes_of(counted: Sequence[Counted]) -> Sequence[Axis]:
 def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:
     """Return the fewest batches of entries that fit into a frame each.
 
-    One head serves all of a batch, so what is counted in it is so in one window with one offset;
-    and an order that does not count leaves the ranks before its own as they are, so they rise.
+    One head serves all of a batch, so it is of one client, and what is counted in it is so in one
+    window with one offset; and an order that does not count leaves the ranks before its own as they
+    are, so they rise.
     """
     batches: list[list[Entry]] = []
     size = BATCH_BYTES + 1  # the first entry begins a batch
@@ -412,6 +471,7 @@ def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:
             or entry.op != Op.MESSAGES
             or batches[-1][0].op != Op.MESSAGES
             or batches[-1][-1].ends_batch
+            or batches[-1][-1].client_number != entry.client_number
             or (last and not _go_on(last, entry.counted))
         ):
             batches.append([])

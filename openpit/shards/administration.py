@@ -9,9 +9,10 @@ from __future__ import annotations
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.engine.configurator import Configurator, new_configurator
+from openpit.engine.configurator import Configurator, checked_change, new_configurator
 from openpit.errors import AccountGroupRegistrationError
 from openpit.param.ids import AccountId
+from openpit.pretrade.policies.rate_limit import RateChange
 from openpit.pretrade.rejects import AccountBlock
 from openpit.pretrade.results import blocks_with_accounts
 from openpit.wire.decimal_texts import ASSETS, malformed
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.engine.pipeline import EngineCore
+    from openpit.pretrade.policies.rate_limit_settings import RateLimitSettings
 
-__all__ = ["administer", "check_administration", "check_configuration", "configure"]
+__all__ = ["administer", "check_administration", "check_configuration", "configure", "rates_after"]
 
 
 def _first_refusal(
@@ -143,8 +145,8 @@ _SETTINGS: Final = {
 }
 
 
-def check_configuration(method: object, arguments: Any) -> Sequence[int]:
-    """Return the accounts that a change of settings names; its values are read when it is made.
+def check_configuration(method: object, arguments: Any) -> int | None:
+    """Return the account that a change of settings names; its values are read when it is made.
 
     Raises:
         WireError: there is no such change, or not with arguments of such names.
@@ -156,7 +158,7 @@ def check_configuration(method: object, arguments: Any) -> Sequence[int]:
     if not needed <= arguments.keys() <= known:
         raise malformed("a change of settings", (method, arguments))
     account = arguments.get("account")
-    return (account.value,) if type(account) is AccountId else ()
+    return account.value if type(account) is AccountId else None
 
 
 # --- how they are made ----------------------------------------------------------------------------
@@ -171,3 +173,9 @@ def configure(core: EngineCore, method: str, arguments: Any) -> object:
     """Change settings as the public configurator does; return the blocks that follow, if any."""
     result = getattr(new_configurator(core), method)(**arguments)
     return None if result is None else blocks_with_accounts(result)
+
+
+def rates_after(core: EngineCore, method: str, arguments: Any) -> RateLimitSettings | None:
+    """Check a change of settings; return the rates that it would bring, None where it has none."""
+    change = checked_change(core, method, arguments)
+    return change.settings if isinstance(change, RateChange) else None

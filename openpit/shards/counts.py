@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.errors import WireError
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy, SuppliedCounts
 from openpit.wire import kinds
+from openpit.wire.axes import BROKER, NO_AXES, CountingAxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from openpit.pretrade.policies.rate_limit_settings import RateLimitSettings
     from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.wire.frames import Axis
 
 __all__ = ["COUNTING", "PEEKING", "BatchCounts", "settlement_of"]
 
-BROKER: Final = 0
 _MOST: Final = 2**64 - 1
 
 PEEKING: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})
@@ -39,18 +40,39 @@ Command = tuple[Any, ...]
 class BatchCounts(SuppliedCounts):
     """Tells the rate policy the counts of the orders of the batch in hand."""
 
-    __slots__ = ("assets", "broker", "missing")
+    __slots__ = ("_policy", "assets", "broker", "missing", "version")
 
     def __init__(self, policies: Iterable[BuiltinPolicy]) -> None:
-        limited = [policy for policy in policies if isinstance(policy, RateLimitPolicy)]
-        super().__init__(limited[0].settings if limited else None)
-        for policy in limited:
-            policy.windows = self
+        self._policy: RateLimitPolicy | None = None
+        self.version = 0  # of the settings: how often they have been changed on all shards
+        super().__init__(None)
+        for policy in policies:
+            if isinstance(policy, RateLimitPolicy):
+                super().__init__(policy.settings, policy.windows.began)
+                self._policy = policy
+                policy.windows = self
         # What makes counts of ranks, on the axes that the batch's head names.
         self.broker: int | None = None
         self.assets: dict[str | None, int] = {}
         # The orders of the batch that have not counted, by their places.
         self.missing: list[int] = []
+
+    def axes(self) -> CountingAxes:
+        """Return the axes that are counted on."""
+        return self.axes_after(None, self.began)._replace(version=self.version)
+
+    def axes_after(self, settings: RateLimitSettings | None, now: int) -> CountingAxes:
+        """Return the axes by the next version, whose rates are these; None: those in force."""
+        if self._policy is None:
+            return NO_AXES._replace(version=self.version + 1)
+        settings = settings or self._policy.settings
+        numbers = self.numbers.with_those_of(settings)
+        rows = [(numbers[asset], asset, rate.window) for asset, rate in settings.assets.items()]
+        if settings.broker is not None:
+            rows.append((BROKER, None, settings.broker.window))
+        return CountingAxes(
+            self.version + 1, now, settings.reads_instrument, settings.reads_account, tuple(rows)
+        )
 
     def begin(self, axes: Sequence[Axis]) -> None:
         """Take the counting part of a batch's head.

@@ -75,6 +75,7 @@ class Intake:
             kinds.ADJUST: _read_adjustments,
             kinds.ADMINISTER: self._read_administration,
             kinds.CONFIGURE: self._read_configuration,
+            kinds.CHECK_SETTINGS: self._read_configuration,
             kinds.QUOTE: self._quotes.read,
         }
 
@@ -231,10 +232,8 @@ class Intake:
     def _read_configuration(self, command: Command) -> Command:
         kind, account, method, packed = command
         arguments = decode(packed)
-        for named in check_configuration(method, arguments):
-            self._check_account(named)
-            if named != account:
-                raise malformed("the command's account", command)
+        if check_configuration(method, arguments) != account:
+            raise malformed("the command's account", command)
         return kind, account, method, arguments
 
 

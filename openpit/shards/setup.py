@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from io import BytesIO
 from threading import RLock
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from openpit.engine.builder import build_core
 from openpit.errors import WireError
@@ -20,7 +20,7 @@ from openpit.shards.shard import ShardClock, ShardCore
 from openpit.slots import MAX_SHARDS, slot_of, spread_slots
 from openpit.wire import kinds
 from openpit.wire.classes import load, share
-from openpit.wire.frames import command_in, head_of, messages_of, whose
+from openpit.wire.frames import EPOCH_COMMANDS, command_in, head_of, messages_of, whose
 
 if TYPE_CHECKING:
     from openpit.pretrade.policy_contract import BuiltinPolicy
@@ -48,6 +48,7 @@ class Hello(NamedTuple):
     """What a connection starts with: which shard this is, of how many, when, and its engine."""
 
     number: int
+    epoch: int
     shards: int
     now: int
     payload: bytes
@@ -60,9 +61,10 @@ def read_hello(frame: Frame) -> Hello:
         WireError: it is another batch.
     """
     head = head_of(frame)
-    if head.first or head.commands != 1 or head.op or head.flags:
+    is_first = head.first == head.epoch * EPOCH_COMMANDS and head.commands == 1
+    if not is_first or head.op or head.flags or head.client:
         raise WireError(f"a connection starts with batch 0, of one command, not with {head}")
-    *_, body = command_in(frame, whose(head.shard))
+    *_, body = command_in(frame, whose(head.shard, head.epoch))
     messages = messages_of(body)
     hello = messages[0]
     if len(messages) != 1 or not kinds.conforms(hello, kinds.COMMANDS) or hello[0] != kinds.HELLO:
@@ -70,7 +72,7 @@ def read_hello(frame: Frame) -> Hello:
     _, shards, payload = cast("tuple[int, int, bytes]", hello)
     if not head.shard < shards <= MAX_SHARDS:
         raise WireError(f"no shard {head.shard} of {shards}")
-    return Hello(head.shard, shards, head.time, payload)
+    return Hello(head.shard, head.epoch, shards, head.time, payload)
 
 
 def _policies(unpickler: PolicyUnpickler) -> list[BuiltinPolicy]:
@@ -84,16 +86,16 @@ def _policies(unpickler: PolicyUnpickler) -> list[BuiltinPolicy]:
     return policies
 
 
-def start_shard(hello: Hello, reader: FrameReader) -> tuple[ShardCore, tuple[int, ...]]:
-    """Return the core of the shard that the first command of a connection describes.
+def start_shard(hello: Hello, reader: FrameReader) -> tuple[ShardCore, tuple[Any, ...]]:
+    """Return the core of the shard that the first command of a connection describes, and the reply.
 
-    With it come the places of the offered classes that this process lacks, now that it has imported
-    what the policies are made of.
+    That has the places of the offered classes that this process lacks, now that it has imported
+    what the policies are made of, and the axes to count on.
 
     Raises:
         Exception: whatever loading a policy raised.
     """
-    number, shards, now, payload = hello
+    number, epoch, shards, now, payload = hello
     clock = ShardClock(now)
     unpickler = _Unpickler(BytesIO(payload), clock)
     told, offered = unpickler.load()
@@ -104,5 +106,5 @@ def start_shard(hello: Hello, reader: FrameReader) -> tuple[ShardCore, tuple[int
     engine = build_core(_policies(unpickler), clock, RLock())
     owner = spread_slots(shards)
     engine.registry.owns = lambda account: owner[slot_of(account)] == number
-    core = ShardCore(number, engine, clock, unpickler.services, reader)
-    return core, tuple(share(offered))
+    core = ShardCore(number, engine, clock, unpickler.services, reader, epoch)
+    return core, (kinds.READY, tuple(share(offered)), *core.axes)

@@ -1,8 +1,8 @@
 """A shard without its process: takes the bytes of commands, returns the bytes of replies.
 
 A pure function of its commands: no clock (each command brings its time), no descriptor, no thread.
-What a shard keeps between commands is its engine and, by the number of the command that made it,
-whatever waits for a commit, a rollback or a main stage.
+What a shard keeps between commands is its engine and, for each client, by the number of the command
+that made it, whatever waits for a commit, a rollback or a main stage.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from openpit.engine.answers import Recorded, Started
 from openpit.engine.finalize import Effects
 from openpit.errors import FrameTooLarge, WireError
 from openpit.marketdata.service import apply_operation
-from openpit.shards.administration import administer, configure
+from openpit.shards.administration import administer, configure, rates_after
 from openpit.shards.answering import (
     RUNS,
     Reply,
@@ -28,11 +28,13 @@ from openpit.shards.answering import (
     told,
 )
 from openpit.shards.counts import COUNTING, BatchCounts
+from openpit.shards.held import Held, settle
 from openpit.shards.intake import Intake
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import (
     CAUSES,
+    EPOCH_COMMANDS,
     Flag,
     FrameReader,
     Op,
@@ -52,7 +54,9 @@ if TYPE_CHECKING:
     from openpit.engine.answers import Checked
     from openpit.engine.pipeline import EngineCore
     from openpit.marketdata.service import MarketDataService
-    from openpit.wire.frames import Axis, Frame
+    from openpit.shards.held import Open
+    from openpit.wire.axes import CountingAxes
+    from openpit.wire.frames import Frame
 
 __all__ = ["ShardClock", "ShardCore"]
 
@@ -88,16 +92,19 @@ class ShardCore:
     """An engine, driven by frames.
 
     ``services`` are the replicas of the router's market data services, in its order. ``reader`` is
-    the connection's, when its first command has been read already: that one had the number 0.
+    the connection's, when its first command has been read already: that one had the first number of
+    the ``epoch``.
     """
 
     __slots__ = (
         "_armed",
+        "_client",
         "_clock",
         "_counts",
         "_engine",
         "_fresh_orders",
         "_handlers",
+        "_held",
         "_intake",
         "_next",
         "_open",
@@ -117,17 +124,20 @@ class ShardCore:
         clock: ShardClock,
         services: Sequence[MarketDataService] = (),
         reader: FrameReader | None = None,
+        epoch: int = 0,
     ) -> None:
         self.number: Final = number
         self.closed = False
         self._engine = engine
         self._clock = clock
         self._services = services
-        self._next = 1
-        self._whose = whose(number)
+        self._next = epoch * EPOCH_COMMANDS + 1
+        self._whose = whose(number, epoch)
         self._reader = reader or FrameReader()
         self._intake = Intake(engine.registry.owns, services)
-        self._open: dict[int, Effects | Started] = {}
+        self._held = Held()
+        self._client: int | None = None  # whose batch was the last, and what it has open
+        self._open: Open = {}
         self._armed = (False, False)
         self._told = 0  # what the reply's head is to say of the batch in hand
         # A built-in policy reads an order and lets it go, so one object serves them all; a custom
@@ -152,13 +162,19 @@ class ShardCore:
             kinds.ADJUST: self._adjust,
             kinds.ADMINISTER: self._administer,
             kinds.CONFIGURE: self._configure,
+            kinds.CHECK_SETTINGS: self._check_settings,
             kinds.QUOTE: self._quote,
         }
 
     @property
+    def axes(self) -> CountingAxes:
+        """The axes on which orders of several accounts are counted."""
+        return self._counts.axes()
+
+    @property
     def open_handles(self) -> frozenset[int]:
         """What waits for a commit, a rollback or a main stage."""
-        return frozenset(self._open)
+        return self._held.handles
 
     @property
     def engine(self) -> EngineCore:
@@ -181,46 +197,51 @@ class ShardCore:
 
     def _batch(self, frame: Frame) -> bytes:
         """Handle a batch of commands; return the batch of replies to it."""
-        op, first, count, flags, now, axes, times, body = command_in(frame, self._whose)
+        batch = command_in(frame, self._whose)
+        client, op, first, count, flags, now, axes, times, body = batch
         if first != self._next:
             raise WireError(f"command {first} where {self._next} was expected")
+        self._told = 0
         if op != MESSAGES:
-            self._router_says(op, flags, count, now, axes, body)
+            self._router_says(*batch[:6], is_bare=not (body or axes))
             self._next = first + 1
-            return reply_frame(frame, b"")
+            return reply_frame(frame, b"", self._told)
+        if client != self._client:
+            self._client = client
+            self._open = self._held.of(client)
         counts = self._counts
         counts.begin(axes)
         commands = self._intake.read(messages_of(body), counts)
         if len(commands) != count or flags & CAUSES:
             raise WireError(f"{len(commands)} commands where {count} were told, flags {flags}")
         self._next = first + count
-        self._told = 0
         answered: list[Reply] = []
         self._handle(first, commands, times or repeat(now), answered)
         uncounted = counts.uncounted(commands, times or repeat(now)) if counts.missing else ()
         body = self._packed(first, answered)
         return reply_frame(frame, body, self._told, uncounted)
 
-    def _router_says(
-        self, op: int, flags: int, count: int, now: int, axes: Sequence[Axis], body: bytes
+    def _router_says(  # a head's fields
+        self, client: int, op: int, _: int, count: int, flags: int, now: int, *, is_bare: bool
     ) -> None:
         """Do what the router wants of its own accord."""
-        is_bare = not (body or axes or flags & ~CAUSES) and count == 1
+        is_bare = is_bare and count == 1 and not flags & ~CAUSES
         if not is_bare or bool(flags) is not (op == Op.ARM):
             raise WireError(f"not a word of the router: op {op}, flags {flags}, {count} commands")
         self._clock.now = now
         if op == Op.CLOSE:
             self.finish()
             self.closed = True
+        elif op == Op.END:
+            self._held.end(client)
+            self._client = None
+            self._tell_armed()
         else:
             self._arm(flags)
 
     def finish(self) -> None:
         """Roll back what is still open; called when no command can come any more."""
-        while self._open:
-            _, held = self._open.popitem()
-            if not isinstance(held, Started):
-                _settle(held)
+        self._held.end_all()
 
     def _packed(self, first: int, answered: list[Reply]) -> bytes:
         """Return the body of the replies to a batch."""
@@ -254,10 +275,8 @@ class ShardCore:
 
     def _let_go(self, seq: int) -> None:
         """Roll back what a command has left open, if anything: its caller cannot know of it."""
-        held = self._open.pop(seq, None)
-        if held is not None and not isinstance(held, Started):
-            _settle(held)
-            self._tell_armed()
+        settle([self._open.pop(seq, None)])
+        self._tell_armed()
 
     # --- the hot path: plain orders --------------------------------------------------------------
 
@@ -430,10 +449,7 @@ class ShardCore:
         return (kinds.FAILURES, tuple(failures)) if failures else None
 
     def _drop(self, _seq: int, command: Command, _now: int) -> None:
-        for handle in command[2]:
-            held = self._open.pop(handle, None)
-            if held is not None and not isinstance(held, Started):
-                _settle(held)
+        settle([self._open.pop(handle, None) for handle in command[2]])
 
     # reports and adjustments
 
@@ -454,7 +470,12 @@ class ShardCore:
         answer = configure(self._engine, command[2], command[3])
         # Orders that were submitted before have no ranks: there was no limit to count for.
         self._counts.supply(0, 0)
+        self._counts.version += command[1] is None
         return None if answer is None else (kinds.ANSWER, encode(answer))
+
+    def _check_settings(self, _seq: int, command: Command, now: int) -> Reply:
+        rates = rates_after(self._engine, command[2], command[3])
+        return (kinds.CHECKED, *self._counts.axes_after(rates, now))
 
     def _quote(self, _seq: int, command: Command, _now: int) -> None:
         apply_operation(self._services[command[2]], command[3])
@@ -466,11 +487,3 @@ class ShardCore:
         if causes & Flag.UNATTRIBUTED_REPORT:
             registry.arm_unattributed_report()
         self._armed = (registry.finalizer_failed, registry.unattributed_report)
-
-
-def _settle(effects: Effects) -> None:
-    """Roll back for somebody who is gone: a failure arms the engine, its text has no reader."""
-    try:
-        effects.rollback()
-    except BaseException:  # noqa: BLE001 - see the docstring
-        return

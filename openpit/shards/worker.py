@@ -226,7 +226,7 @@ def _hello(pipes: _Pipes) -> tuple[ShardCore, list[Frame]] | None:
     frame = arrived[0]
     hello = read_hello(frame)
     try:
-        core, lacking = start_shard(hello, reader)
+        core, ready = start_shard(hello, reader)
     except Exception as error:  # noqa: BLE001 - a policy's: the router tells it to whoever builds
         if _state.is_copy:
             _end_copy()
@@ -237,7 +237,7 @@ def _hello(pipes: _Pipes) -> tuple[ShardCore, list[Frame]] | None:
     if _state.is_copy:
         _end_copy()
     pipes.check()
-    _write(reply_fd, reply_frame(frame, pack(((kinds.READY, lacking),))))
+    _write(reply_fd, reply_frame(frame, pack((ready,))))
     return core, arrived[1:]
 
 

@@ -5,10 +5,10 @@
     length   u32    bytes that follow, at most FRAME_BYTES
     version  u8     VERSION
     shard    u16
-    epoch    u32    of the shard's state: one life of its worker
+    epoch    u32    of the shard's state: one life of its worker; see EPOCH_COMMANDS
     client   u32    whose batch it is; 0 is the only one of an embedded router
     op       u8     what the batch is: see Op
-    first    u64    sequence number of the batch's first command
+    first    u64    sequence number of the batch's first command, over all clients
     count    u32    how many commands it has
     flags    u8     see Flag
     axes     u32    how many rows the counting part has
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AXIS_BYTES",
     "CAUSES",
+    "EPOCH_COMMANDS",
     "VERSION",
     "Axis",
     "Flag",
@@ -82,6 +83,15 @@ class Op:
     MESSAGES: Final = 0  # commands of a client, and their replies: what the body says
     ARM: Final = 1  # the router's: the engine-wide block, with the causes in the flags
     CLOSE: Final = 2  # the router's: roll back what is open, and end
+    END: Final = 3  # the router's: the head's client is gone; roll back what it has open
+
+
+EPOCH_COMMANDS: Final = 2**48
+"""How many numbers for commands an epoch has: that of its first is the epoch times this.
+
+So no two commands to a shard have one number, and a handle, which is the number of the command that
+made it, names the same thing for ever, or nothing. A million commands a second last nine years.
+"""
 
 
 class Flag:
@@ -97,7 +107,7 @@ CAUSES: Final = Flag.FINALIZER_FAILED | Flag.UNATTRIBUTED_REPORT
 
 _KNOWN_FLAGS: Final = CAUSES | Flag.TIMES
 _TIMES: Final = Flag.TIMES
-_OPS: Final = 3
+_OPS: Final = 4
 
 
 class Head(NamedTuple):
@@ -119,8 +129,8 @@ Frame: TypeAlias = bytes
 """A whole one, with its length."""
 
 _PREFIX_BYTES: Final = 4
-_WHOSE: Final = Struct(">BHII")
-_REST: Final = Struct(">BQIBIq")
+_WHOSE: Final = Struct(">BHI")
+_REST: Final = Struct(">IBQIBIq")
 _HEAD: Final = Struct(">IBHIIBQIBIq")
 _HEAD_BYTES: Final = _HEAD.size - _PREFIX_BYTES
 _SHORTEST: Final = _HEAD.size
@@ -225,9 +235,9 @@ def body_of(pieces: Sequence[bytes], count: int) -> bytes:
     return head + (pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
 
-def whose(shard: int, epoch: int = 0, client: int = 0) -> bytes:
-    """Return the part of a head that all batches of a client to a shard have in common."""
-    return _whose(VERSION, shard, epoch, client)
+def whose(shard: int, epoch: int = 0) -> bytes:
+    """Return the part of a head that all batches to a shard have in common, for an epoch."""
+    return _whose(VERSION, shard, epoch)
 
 
 def command_frame(
@@ -362,24 +372,26 @@ def head_of(frame: Frame) -> Head:
     Raises:
         WireError: it is of another version, or none.
     """
-    version, shard, epoch, client = _read_whose(frame, _PREFIX_BYTES)
+    version, shard, epoch = _read_whose(frame, _PREFIX_BYTES)
     if version != VERSION:
         raise WireError(f"frame of version {version!r}, this side speaks {VERSION}")
-    op, first, count, flags, axes, time = _read_rest(frame, _WHOSE_END)
+    client, op, first, count, flags, axes, time = _read_rest(frame, _WHOSE_END)
     return Head(shard, epoch, client, op, first, count, flags, time, _axes_in(frame, axes))
 
 
 def command_in(
     frame: Frame, whose: bytes
-) -> tuple[int, int, int, int, int, tuple[Axis, ...], tuple[int, ...], bytes]:
-    """Return op, first, count, flags, time, counting part, times and body of a batch of commands.
+) -> tuple[int, int, int, int, int, int, tuple[Axis, ...], tuple[int, ...], bytes]:
+    """Return what a batch of commands says.
+
+    That is its client, op, first, count, flags and time, its counting part, its times and its body.
 
     Raises:
-        WireError: it is another client's, for another shard, of another version, or none.
+        WireError: it is for another shard, epoch or version, or none.
     """
     if frame[_PREFIX_BYTES:_WHOSE_END] != whose:
-        raise WireError(f"a batch for another shard, or of another version: {frame!r:.100}")
-    op, first, count, flags, axis_count, time = _read_rest(frame, _WHOSE_END)
+        raise WireError(f"a batch for another shard, epoch or version: {frame!r:.100}")
+    client, op, first, count, flags, axis_count, time = _read_rest(frame, _WHOSE_END)
     if op >= _OPS or flags > _KNOWN_FLAGS or not count:
         raise WireError(f"not a frame: op {op}, flags {flags}, {count} commands")
     start = _HEAD.size
@@ -394,7 +406,7 @@ def command_in(
             raise WireError(f"not a frame: it has no room for {count} times")
         times = struct.unpack_from(f">{count}q", frame, start)
         start = end
-    return op, first, count, flags, time, axes, times, frame[start:]
+    return client, op, first, count, flags, time, axes, times, frame[start:]
 
 
 def _refuse_map(_: object) -> NoReturn:

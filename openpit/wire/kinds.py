@@ -76,6 +76,13 @@ _LOCK = Field("lock", Type.LIST)
 _ROWS = Field("rows", Type.LIST)
 _BLOCK = Field("block", Type.LIST, optional=True)
 _BLOCKS = Field("blocks", Type.LIST)
+_COUNTING = (  # see openpit.wire.axes
+    Field("settings version", Type.NUMBER),
+    Field("since", Type.NUMBER),
+    Field("reads instrument", Type.FLAG),
+    Field("reads account", Type.FLAG),
+    Field("axes", Type.LIST),
+)
 _HELD = Field("held", Type.FLAG)  # the shard keeps something that waits for commit or rollback
 
 # --- commands ----------------------------------------------------------------------------------
@@ -100,9 +107,11 @@ ADMINISTER: Final = 17
 CONFIGURE: Final = 18
 QUOTE: Final = 19
 HELLO: Final = 20
+CHECK_SETTINGS: Final = 21
 
 _WHOLE_ORDER = (_ACCOUNT, _ORDER, *_RANKS)
 _MANY = (_ACCOUNT, Field("handles", Type.LIST))
+_METHOD = (_ACCOUNT, Field("method", Type.TEXT), Field("arguments", Type.VALUE))
 
 COMMANDS: Final[dict[int, Layout]] = {
     EXECUTE: Layout("execute", (_ACCOUNT, *_FLAT_ORDER)),
@@ -121,14 +130,9 @@ COMMANDS: Final[dict[int, Layout]] = {
     REPORT: Layout("execution report", (_ACCOUNT, *_FLAT_REPORT)),
     REPORT_WHOLE: Layout("execution report as a value", (_ACCOUNT, Field("report", Type.VALUE))),
     ADJUST: Layout("account adjustments", (_ACCOUNT, Field("adjustments", Type.VALUE))),
-    ADMINISTER: Layout(
-        "administration",
-        (_ACCOUNT, Field("method", Type.TEXT), Field("arguments", Type.VALUE)),
-    ),
-    CONFIGURE: Layout(
-        "settings",
-        (_ACCOUNT, Field("method", Type.TEXT), Field("arguments", Type.VALUE)),
-    ),
+    ADMINISTER: Layout("administration", _METHOD),
+    CONFIGURE: Layout("settings", _METHOD),
+    CHECK_SETTINGS: Layout("settings, checked and not applied", _METHOD),
     QUOTE: Layout(
         "market data",
         (_ACCOUNT, Field("service", Type.NUMBER), Field("operation", Type.VALUE)),
@@ -158,6 +162,7 @@ RAISED: Final = 11
 FAILURES: Final = 12
 READY: Final = 13
 REFUSED: Final = 14
+CHECKED: Final = 15
 
 _FAILURE = (
     Field("module", Type.TEXT),
@@ -194,8 +199,12 @@ REPLIES: Final[dict[int, Layout]] = {
     ANSWER: Layout("answer of an administrative command", (Field("value", Type.VALUE),)),
     RAISED: Layout("raised", _FAILURE),
     FAILURES: Layout("some failed", (Field("places and failures", Type.LIST),)),
-    READY: Layout("worker is up", (Field("places of offered classes that it lacks", Type.LIST),)),
+    READY: Layout(
+        "worker is up",
+        (Field("places of offered classes that it lacks", Type.LIST), *_COUNTING),
+    ),
     REFUSED: Layout("worker could not start", (Field("text", Type.TEXT),)),
+    CHECKED: Layout("settings that can be applied", _COUNTING),
 }
 
 _REJECTIONS: Final = frozenset({REJECTED, RAISED})
@@ -223,6 +232,7 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
     ADJUST: frozenset({ADJUSTED, RAISED}),
     ADMINISTER: _ADMINISTERED,
     CONFIGURE: _ADMINISTERED,
+    CHECK_SETTINGS: frozenset({CHECKED, RAISED}),
     QUOTE: frozenset({DONE}),
     HELLO: frozenset({READY, REFUSED}),
 }

@@ -13,6 +13,7 @@ __all__ = [
     "MARKET_BACKLOG",
     "NESTING",
     "REPLY_BYTES",
+    "RESERVE",
     "ROWS_PER_FRAME",
     "START_BYTES",
 ]
@@ -54,6 +55,14 @@ CREDITS: Final = 8192
 
 At 5 µs a command that is 40 ms of work: enough to keep a worker busy while the router is not
 scheduled, and little enough that a caller notices a slow shard before its memory does.
+"""
+
+RESERVE: Final = 8
+"""For each so many credits there is one more that orders cannot use; at least one.
+
+Reports, commits, rollbacks and what is let go of make room: a flood of orders must not keep them
+waiting. An order's report and commit come in fewer commands than one for each of eight orders,
+where they are many.
 """
 
 ROWS_PER_FRAME: Final = 64

@@ -12,6 +12,7 @@ from openpit.core.lock_shape import MAX_GROUP
 from openpit.errors import WireError
 from openpit.pretrade.codes import PLAIN_CODE, PLAIN_SCOPE
 from openpit.wire import kinds
+from openpit.wire.axes import BROKER
 from openpit.wire.decimal_texts import ASSETS, SHAPES, SIGNED, TO_SHAPE, are_amounts, malformed
 from openpit.wire.flat_rows import is_lock
 from openpit.wire.values import decode
@@ -137,6 +138,10 @@ def _is_flag(value: object) -> bool:
     return value is True or value is False
 
 
+def _is_time(value: object) -> bool:
+    return type(value) is int
+
+
 def _is_text(value: object) -> bool:
     return type(value) is str
 
@@ -211,6 +216,24 @@ def _is_pnl(row: object) -> bool:
     )
 
 
+def _is_axis(row: object) -> bool:
+    if type(row) is not tuple or len(row) != 3:  # noqa: PLR2004 - number, asset, window
+        return False
+    number, asset, window = row
+    return (
+        _is_number(number)
+        and (asset is None if number == BROKER else type(asset) is str and _is_asset(asset))
+        and _is_number(window)
+    )
+
+
+def _are_axes(rows: object) -> bool:
+    return _all(_is_axis)(rows) and all(
+        len(names) == len({*names})
+        for names in zip(*[row[:2] for row in rows], strict=True)  # type: ignore[attr-defined]
+    )
+
+
 def _all(check: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda rows: type(rows) is tuple and all(map(check, rows))
 
@@ -242,6 +265,7 @@ _FAILURE: Final = (_is_text, _is_text, _is_packed, _is_text, _is_text)
 _are_rejects: Final = _all(_is_reject)
 _are_blocks: Final = _all(_is_block)
 _is_optional_block: Final = _optional(_is_block)
+_COUNTING: Final = (_is_number, _is_time, _is_flag, _is_flag, _are_axes)
 
 _CHECKS: Final[dict[int, tuple[Callable[[object], bool], ...]]] = {
     kinds.RESERVED: (_is_flag, is_lock, _are_outcomes),
@@ -265,6 +289,7 @@ _CHECKS: Final[dict[int, tuple[Callable[[object], bool], ...]]] = {
     kinds.ANSWER: (_is_value,),
     kinds.RAISED: _FAILURE,
     kinds.FAILURES: (_all(_is_failure),),
-    kinds.READY: (_all(_is_number),),
+    kinds.READY: (_all(_is_number), *_COUNTING),
+    kinds.CHECKED: _COUNTING,
     kinds.REFUSED: (_is_text,),
 }

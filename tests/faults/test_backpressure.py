@@ -48,13 +48,17 @@ def test_waiting_for_credit_has_a_deadline(host: Host) -> None:
         host.execute(ours)
     assert 0.15 <= time.monotonic() - since < 0.2 + PROMPT
     assert overloaded.value.shard == 0
-    with pytest.raises(ShardOverloaded, match=OVERLOADED):
+    # A report takes what orders cannot, and is the last one that does.
+    reported = host.begin(lambda e: e.apply_execution_report(makers.pnl_report(ours, "5")))
+    host.in_flight(0, 5)
+    with pytest.raises(ShardOverloaded, match="5 commands are in flight"):
         host.ask(lambda e: e.apply_execution_report(makers.pnl_report(ours, "5")))
 
     # Nothing of them was sent, and nothing of them is left.
-    assert (host.stats(0).in_flight, host.stats(0).waiting) == (4, 0)
+    assert (host.stats(0).in_flight, host.stats(0).waiting) == (5, 0)
     host.go_on(0)
     assert all(call.result(PATIENCE) for call in calls)
+    assert reported.result(PATIENCE).account_blocks == []
     assert host.execute(ours)
 
 
@@ -129,9 +133,10 @@ def test_waiting_calls_keep_their_order(host: Host, journal: Journal) -> None:
     first = host.begin_execute(ours[0])
     host.in_flight(0, 1)
     commits = []
-    for reservation in reservations:
+    for waiting, reservation in enumerate(reservations):  # the first takes the reserve
         commits.append(host.begin(lambda _, one=reservation: one.commit()))
-        assert eventually(lambda: host.stats(0).waiting == len(commits))
+        host.in_flight(0, 2)
+        assert eventually(lambda count=waiting: host.stats(0).waiting == count)
 
     host.go_on(0)
 

@@ -11,9 +11,19 @@ from fuzz_reader import Refused, need
 if TYPE_CHECKING:
     from random import Random
 
-__all__ = ["ARM", "CLOSE", "Batch", "answered", "framed", "is_incomplete", "misheaded", "unframed"]
+__all__ = [
+    "ARM",
+    "CLOSE",
+    "END",
+    "Batch",
+    "answered",
+    "framed",
+    "is_incomplete",
+    "misheaded",
+    "unframed",
+]
 
-MESSAGES, ARM, CLOSE = 0, 1, 2
+MESSAGES, ARM, CLOSE, END = 0, 1, 2, 3
 CAUSES, TIMES = 3, 4
 HEAD = struct.Struct(">IBHIIBQIBIq")  # length and all up to the time
 AXIS = struct.Struct(">Iqq")
@@ -25,7 +35,7 @@ SPOILT: dict[str, tuple[int, ...]] = {
     "shard": (1, 2, 65_535),
     "epoch": (1, 2**32 - 1),
     "client": (1, 2**32 - 1),
-    "op": (1, 2, 3, 255),
+    "op": (1, 2, 3, 4, 255),
     "count": (0, 1, 2, 3, 5, 2**32 - 1),
     "flags": (1, 2, 3, 4, 5, 8, 16, 128, 255),
     "axes": (1, 2, 2**32 - 1),
@@ -36,6 +46,7 @@ SPOILT: dict[str, tuple[int, ...]] = {
 class Batch(NamedTuple):
     """What a frame says."""
 
+    client: int
     op: int
     flags: int
     times: tuple[int, ...]
@@ -78,7 +89,7 @@ def misheaded(random: Random, first: int, messages: list[Any]) -> bytes:
         body = random.choice((b"", body + b"\xc0", body + body, body[1:], bytes(8) + body))
         return framed(first, messages, body=body)
     if way == 2:  # as the router's own, but for something
-        ends = {"op": random.choice((ARM, CLOSE)), "flags": random.randrange(8)}
+        ends = {"op": random.choice((ARM, CLOSE, END)), "flags": random.randrange(8)}
         body = random.choice((b"", b"", b"\x90", bytes(8)))
         return framed(first, [], count=random.choice((0, 1, 2)), body=body, **ends)
     name = random.choice(list(SPOILT))
@@ -94,8 +105,8 @@ def unframed(data: bytes, first: int) -> Batch:
     end = 4 + size
     need(37 <= size <= FRAME_BYTES and end <= len(data))
     need(end == len(data) or is_incomplete(data[end:]))
-    need((version, shard, epoch, client, number) == (2, 0, 0, 0, first))
-    need(op in {MESSAGES, ARM, CLOSE} and flags <= CAUSES | TIMES and count > 0)
+    need((version, shard, epoch, number) == (2, 0, 0, first))
+    need(op in {MESSAGES, ARM, CLOSE, END} and flags <= CAUSES | TIMES and count > 0)
     start = 41 + AXIS.size * many
     need(start <= end)
     axes = {axis: offset for axis, _, offset in AXIS.iter_unpack(data[41:start])}
@@ -108,9 +119,9 @@ def unframed(data: bytes, first: int) -> Batch:
     if op != MESSAGES:
         need(start == end and count == 1 and not axes)
         need(flags in {1, 2, 3} if op == ARM else flags == 0)
-        return Batch(op, flags, times, {}, ())
+        return Batch(client, op, flags, times, {}, ())
     need(not flags & CAUSES)
-    return Batch(op, flags, times, axes, listed(data[start:end], count))
+    return Batch(client, op, flags, times, axes, listed(data[start:end], count))
 
 
 def listed(body: bytes, count: int) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 import fuzz_reader as own
-from fuzz_frames import ARM, CLOSE, answered, framed, is_incomplete, misheaded, unframed
+from fuzz_frames import ARM, CLOSE, END, answered, framed, is_incomplete, misheaded, unframed
 from fuzz_mutants import bent, broken
 from fuzz_reader import Refused, Unread, need
 
@@ -77,6 +77,9 @@ def check_ranks(batch: Any) -> None:
                 last[axis] = rank
 
 
+CLIENTS = (0, 0, 0, 1, 7)
+
+
 class Engine:
     """An engine of one process, asked through its public methods alone."""
 
@@ -91,7 +94,17 @@ class Engine:
             .pre_trade(policy=own.Noted())
             .build()
         )
-        self.held: dict[int, Any] = {}
+        self.clients: dict[int, dict[int, Any]] = {}
+        self.held: dict[int, Any] = {}  # of the client whose batch is in hand
+
+    def turn_to(self, client: int) -> None:
+        """Take a client's batch: it has handles of its own."""
+        self.held = self.clients.setdefault(client, {})
+
+    def end(self, client: int) -> None:
+        """A client has gone: what it has is rolled back, the last first."""
+        self.turn_to(client)
+        self.dropped([*reversed(self.held)])
 
     def is_blocked(self, account: int | None) -> bool:
         """Whether a block stops an order before any policy sees it."""
@@ -378,9 +391,10 @@ class ShardFuzz:
         elif way < 0.4:
             return misheaded(random, self.next, commands)
         elif way < 0.42:
-            op, flags = random.choice(((ARM, 1), (ARM, 2), (ARM, 3), (CLOSE, 0)))
-            return framed(self.next, [], op=op, flags=flags, count=1, body=b"")
-        return framed(self.next, commands, times, axes)
+            op, flags = random.choice(((ARM, 1), (ARM, 2), (ARM, 3), (CLOSE, 0), (END, 0)))
+            client = random.choice(CLIENTS)
+            return framed(self.next, [], op=op, flags=flags, count=1, body=b"", client=client)
+        return framed(self.next, commands, times, axes, client=random.choice(CLIENTS))
 
     def ranked(self, commands: list[Any]) -> tuple[list[Any], list[tuple[int, int, int]]]:
         """The commands with ranks that rise, and what the head says of their axes."""
@@ -415,6 +429,8 @@ class ShardFuzz:
             return
         self.seen["valid"] += 1
         self.seen["times"] += len(set(batch.times)) > 1
+        self.engine.turn_to(batch.client)
+        self.seen["other clients"] += bool(batch.client)
         expected = []
         uncounted: dict[int, tuple[int, int]] = {}
         counted: dict[int, int] = {}  # the first, by axis
@@ -438,7 +454,7 @@ class ShardFuzz:
         assert self.shard.engine.clock() == batch.times[-1]
         if batch.op:
             assert (flags, replies) == (0, ())
-            self.own_word(batch.op, batch.flags)
+            self.own_word(batch.op, batch.flags, batch.client)
             return
         found: list[Any] = []
         for reply in replies:
@@ -454,7 +470,7 @@ class ShardFuzz:
             assert told == other, (command, told, other)
             self.seen[str(one[0])] += 1
 
-    def own_word(self, op: int, causes: int) -> None:
+    def own_word(self, op: int, causes: int, client: int) -> None:
         """What the router said of its own accord has been done, and is undone for what follows."""
         if op == CLOSE:
             self.seen["closed"] += 1
@@ -463,9 +479,14 @@ class ShardFuzz:
             self.fresh()
             self.check(framed(self.next, [self.deposit(account) for account in OURS]))
             return
-        assert op == ARM
-        self.seen["armed"] += 1
         self.next += 1
+        if op == END:
+            self.seen["ended"] += bool(self.engine.held)
+            self.engine.end(client)
+            handles = [number for held in self.engine.clients.values() for number in held]
+            assert self.shard.open_handles == set(handles)
+            return
+        self.seen["armed"] += 1
         registry = self.engine.engine._core.registry
         if causes & 1:
             registry.arm_finalizer_failure()

@@ -26,11 +26,13 @@ from openpit.errors import (
     ShardOverloaded,
     ShardStalled,
 )
+from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.router.lifecycle import ShardState
 from openpit.router.own_commands import Drop, Unattended
 from openpit.router.procedures import Arm, Ask
-from openpit.router.rates import BROKER, BroadRates
+from openpit.router.rates import BroadRates
 from openpit.wire import kinds
+from openpit.wire.axes import BROKER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,8 +70,8 @@ class ObservedRates(BroadRates):
 
     __slots__ = ("orders",)
 
-    def __init__(self, settings: Any, now: int) -> None:
-        super().__init__(settings, now)
+    def __init__(self) -> None:
+        super().__init__()
         self.orders = 0
 
     def stamp(self, counting: Iterable[Counting]) -> tuple[Counted, ...]:
@@ -88,6 +90,7 @@ class Observer:
         self._shards = simulation.shards
         self._entries: list[list[Entry]] = [[] for _ in simulation.shards]
         self._known: set[int] = set()
+        self._in_order: set[int] = set()  # of those, what has been sent, and not too early
         self._commands_checked = [1] * len(simulation.shards)
         self._account_of: list[dict[int, int | None]] = [{} for _ in simulation.shards]
         self._handled: dict[int, tuple[int, int]] = {}  # by the time of an order's command
@@ -105,14 +108,12 @@ class Observer:
 
     def _observe_rates(self) -> None:
         self.rates: ObservedRates | None = None
-        ranks = self._client.encoder.ranks
-        if ranks is not None:
-            policy = ranks.policy
-            observed = self.rates = ObservedRates(policy.settings, 0)
-            observed._axes = ranks.rates._axes
+        rates = self._router.books.rates
+        if rates.told.rows:
+            observed = self.rates = ObservedRates()
+            observed.retune(rates.told)
             self._first_window = observed.window(BROKER).began
-            observed.numbers = ranks.rates.numbers  # type: ignore[misc]  # in place of the real one
-            ranks.rates = policy.windows = observed  # type: ignore[misc]
+            # In place of the real one:
             self._router.books.rates = self._router._rates = observed  # type: ignore[misc]
 
     # --- callers ---------------------------------------------------------------------------------
@@ -221,11 +222,12 @@ class Observer:
             if link.is_up and not shard.is_dead:
                 self._check_handles(shard, link)
             settling += sum(
-                isinstance(entry, Drop) and not entry.is_settled for entry in link.pending
+                isinstance(entry, Drop) and not entry.is_settled
+                for entry in chain(link.pending, link.waiting)
             )
         # The reply to a drop may be held back until all shards know of a block.
         if self._router.books.has_custom:
-            assert self._router.books.settling >= settling
+            assert sum(self._router.books.settling.values()) >= settling
         else:
             assert not self._router.books.settling
         waiting = self._router.procedures.waiting
@@ -258,8 +260,12 @@ class Observer:
         if link.pending:
             in_flight -= link.answered - link.pending[0].first
         assert link.in_flight == in_flight == link.next_seq - link.answered
-        free = sum(entry.count for entry in link.pending if isinstance(entry, (Ask, Unattended)))
-        assert in_flight - free <= link.credits, "more in flight than there are credits"
+        free = sum(
+            entry.count
+            for entry in link.pending
+            if isinstance(entry, (Ask, Unattended)) and not isinstance(entry, Drop)
+        )
+        assert in_flight - free <= link.credits_and_reserve, "more in flight than there are credits"
         assert all(entry.is_sent for entry in link.pending)
         assert not any(entry.is_sent for entry in link.waiting)
         if link.waiting and not self._router.books.settling:
@@ -272,16 +278,20 @@ class Observer:
             if id(entry) not in self._known and not isinstance(entry, (Ask, Unattended)):
                 self._known.add(id(entry))
                 entries.append(entry)
-        sent = [entry.first for entry in entries if entry.is_sent]
-        assert sent == sorted(sent), "sent in another order than submitted"
         waiting = set(map(id, link.waiting))
-        first_waiting = next(
-            (place for place, entry in enumerate(entries) if id(entry) in waiting), len(entries)
-        )
-        assert not any(entry.is_sent for entry in entries[first_waiting:]), "overtaken"
+        for place, entry in enumerate(entries):
+            if entry.is_sent and id(entry) not in self._in_order:
+                self._in_order.add(id(entry))
+                for before in entries[:place]:
+                    if _goes_first(before, entry):
+                        assert id(before) not in waiting, "overtaken"
+                        is_behind = before.is_sent and before.first > entry.first
+                        assert not is_behind, "sent in another order than submitted"
         # Those that are over need no more watching, nor those that were withdrawn.
         keep = [e for e in entries if id(e) in waiting or (e.is_sent and e in link.pending)]
-        self._known.difference_update(id(e) for e in entries if e not in keep)
+        gone = {id(e) for e in entries if e not in keep}
+        self._known -= gone
+        self._in_order -= gone
         self._entries[link.number] = keep
 
     def _check_commands(self, shard: Shard) -> None:
@@ -376,7 +386,9 @@ class Observer:
             self._check_rates(self.rates)
 
     def _check_rates(self, rates: ObservedRates) -> None:
-        policy = self._client.encoder.ranks.policy  # type: ignore[union-attr]  # there are rates
+        core = self._shards[0].stub.core
+        assert core is not None
+        [policy] = [one for one in core.engine.policies if isinstance(one, RateLimitPolicy)]
         limit = policy.settings.broker
         assert limit is not None
         counted = self._simulation.register.counted
@@ -403,3 +415,11 @@ class Observer:
             for orders in windows.values():
                 counts = sorted(count for count, _ in orders)
                 assert counts == [*range(1, len(orders) + 1)], "every order counts once"
+
+
+def _goes_first(before: Entry, entry: Entry) -> bool:
+    """Tell whether an entry that was submitted before another one has to be sent before it."""
+    if not entry.uses_reserve:
+        return not before.uses_reserve or bool(set(before.accounts()) & set(entry.accounts()))
+    ours = set(entry.accounts())
+    return None in ours or bool(ours & set(before.accounts()))

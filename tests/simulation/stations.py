@@ -199,7 +199,8 @@ class Shard:
         del self.commands[:size]
         self.fed.append(portion)
         for frame in self._commands_seen.feed(portion):
-            op, first, count, flags, now, axes, times, body = command_in(frame, whose(self.number))
+            batch = command_in(frame, whose(self.number))
+            _, op, first, count, flags, now, axes, times, body = batch
             commands = messages_of(body) if body else ((-op, None, flags),)
             self.seen += commands
             self.times += times or [now] * count

@@ -20,6 +20,7 @@ AAPL = Instrument("AAPL", "USD")
 # Whose shard is whose among two: slot_of() decides, a test of its own holds it to that.
 IN_SHARD_0 = 2
 IN_SHARD_1 = 1
+ALSO_IN_SHARD_0 = 4
 
 
 def account(number: int) -> AccountId:

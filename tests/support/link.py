@@ -65,15 +65,14 @@ class ShardStub:
         arrived = self._reader.feed(data)
         if not arrived:
             return b""
-        self.core, lacking = start_shard(read_hello(arrived[0]), self._reader)
-        ready = reply_frame(arrived[0], pack(((kinds.READY, lacking),)))
-        return ready + self.core.answer(arrived[1:])
+        self.core, ready = start_shard(read_hello(arrived[0]), self._reader)
+        return reply_frame(arrived[0], pack((ready,))) + self.core.answer(arrived[1:])
 
 
 def command_body(frame: bytes) -> bytes:
     """Return the body of a batch of commands; the router's own batches have none."""
     head = head_of(frame)
-    return command_in(frame, whose(head.shard, head.epoch, head.client))[-1]
+    return command_in(frame, whose(head.shard, head.epoch))[-1]
 
 
 def reply_body(frame: bytes) -> bytes:

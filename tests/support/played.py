@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from datetime import timedelta
 from typing import Any
 
-from custom_policies import Reserving
 from flow import buy
 
-from openpit import Engine
 from openpit.client.client import Client
 from openpit.client.handles import BLOCKING
-from openpit.engine.builder import build_core
-from openpit.pretrade.policies import (
-    RateLimit,
-    RateLimitAssetBarrier,
-    RateLimitBrokerBarrier,
-    build_order_validation,
-    build_rate_limit,
-)
 from openpit.router.shard_link import Runner
 from openpit.wire import kinds
+from openpit.wire.axes import BROKER, NO_AXES, CountingAxes
 from openpit.wire.frames import FrameReader, command_in, messages_of, pack, reply_frame, whose
 
-__all__ = ["NOW", "SECOND", "STOPPED", "Bench"]
+__all__ = ["NOW", "READY", "SECOND", "STOPPED", "Bench"]
 
 NOW = 1_000
 _RUNS = {kinds.ACCEPTED, kinds.DONE}
@@ -33,6 +23,9 @@ SECOND = 1_000_000_000
 
 STOPPED: tuple[Any, ...] = (kinds.REJECTED, (), "a block stopped it")
 """Stands for the reject of an order that came to no policy, and does not count."""
+
+READY: tuple[Any, ...] = (kinds.READY, (), *NO_AXES)
+"""What a worker says that lacks nothing, and limits no rate."""
 
 _RANKED = {kinds.EXECUTE_COUNTED, kinds.EXECUTE_WHOLE, kinds.START, kinds.DROP_COPY}
 _PEEKING = {kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN}
@@ -74,17 +67,11 @@ class Bench:
         assets: bool = False,
         **options: Any,
     ) -> None:
-        ready = Engine.builder().clock(lambda: NOW).account_sync().builtin(build_order_validation())
-        if custom:
-            ready.pre_trade(Reserving())
-        if rate:
-            limit = RateLimit(rate, timedelta(seconds=1))
-            axes = build_rate_limit().broker_barrier(RateLimitBrokerBarrier(limit))
-            if assets:
-                axes.asset_barriers(RateLimitAssetBarrier(limit, "USD"))
-            ready.builtin(axes)
-        prototype = build_core(ready._policies or [], lambda: NOW, None)
-        self._client = Client(shards, prototype, handles=BLOCKING, runner=Runner(), **options)
+        rows = [(BROKER, None, SECOND), (USD, "USD", SECOND)]
+        axes = CountingAxes(0, NOW, assets, False, tuple(rows[: 1 + assets] if rate else ()))
+        self._client = Client(
+            shards, has_custom=custom, handles=BLOCKING, runner=Runner(), **options
+        )
         self.router = self._client.router
         self._readers = [FrameReader() for _ in self.router.links]
         self.unanswered: list[deque[bytes]] = [deque() for _ in self.router.links]
@@ -93,7 +80,7 @@ class Bench:
         for link in self.router.links:
             call = self._client.start(link, NOW, b"")
             self.sent(link.number)
-            self.reply(link.number, (kinds.READY, ()))
+            self.reply(link.number, (kinds.READY, (), *axes))
             assert call.done
 
     @property
@@ -112,7 +99,7 @@ class Bench:
     def _look(self, number: int) -> None:
         for frame in self._readers[number].feed(self.router.links[number].take()):
             self.unanswered[number].append(frame)
-            op, _, count, flags, now, axes, times, body = command_in(frame, whose(number))
+            _, op, _, count, flags, now, axes, times, body = command_in(frame, whose(number))
             messages = messages_of(body) if body else ()
             self._heads[number].append((op, count, messages, times or (now,) * count))
             if op:

@@ -75,7 +75,7 @@ class AsyncShardedEngine(Opaque):
 
     def __del__(self) -> None:
         # Handles may outlive the engine; a pending request must then refuse (spec section 5.2).
-        self._client.prototype.alive = False
+        self._client.is_held = False
 
     # --- orders --------------------------------------------------------------------------------
 

@@ -26,8 +26,6 @@ from openpit.pretrade.policy_contract import BuiltinPolicy
 from openpit.pretrade.rejects import Reject, missing_field, new_reject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from openpit.core.order import Order
     from openpit.pretrade.policies.rate_limit_settings import (
         Rate,
@@ -42,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AxisNumbers",
     "FixedWindows",
+    "RateChange",
     "RateLimitBuilder",
     "RateLimitPolicy",
     "RateLimitReadyBuilder",
@@ -143,18 +142,22 @@ class AxisNumbers:
 
     def add(self, settings: RateLimitSettings) -> None:
         """Give numbers to the assets that have none yet."""
-        for asset in settings.assets:
-            if asset not in self.of:
-                self.of[asset] = len(self.assets)
-                self.assets.append(asset)
+        self.of.update(self.with_those_of(settings))
+        self.assets[1:] = self.of
+
+    def with_those_of(self, settings: RateLimitSettings) -> dict[str | None, int]:
+        """Return the numbers there would be with the assets of some settings."""
+        assets = dict.fromkeys([*self.of, *settings.assets])
+        return {asset: number for number, asset in enumerate(assets, 1)}
 
 
 class SuppliedCounts:
     """Stands in for :class:`FixedWindows` where somebody else counts for all shards."""
 
-    __slots__ = ("_counts", "numbers", "used")
+    __slots__ = ("_counts", "began", "numbers", "used")
 
-    def __init__(self, settings: RateLimitSettings | None) -> None:
+    def __init__(self, settings: RateLimitSettings | None, began: int = 0) -> None:
+        self.began: Final = began
         self._counts = (0, 0)
         self.numbers: Final = AxisNumbers(settings)
         self.used = False
@@ -215,26 +218,25 @@ class RateLimitPolicy(BuiltinPolicy):
     def _take(self, settings: RateLimitSettings) -> None:
         self.settings = settings
         self.counts_broadly = settings.broker is not None or bool(settings.assets)
-        self.reads_instrument = bool(settings.assets or settings.account_assets)
-        self.reads_account = bool(settings.accounts or settings.account_assets)
+        self.reads_instrument = settings.reads_instrument
+        self.reads_account = settings.reads_account
         # Set where the broker's barrier is the only one: the plain case needs no field.
         alone = settings.broker if not (self.reads_instrument or self.reads_account) else None
         self._broker_max = None if alone is None else alone.max_orders
         self.counts_broker_only = alone is not None
 
-    def prepare(self, update: RateLimitUpdate, now: int) -> Callable[[], None]:
+    def prepare(self, update: RateLimitUpdate, now: int) -> RateChange:
         """Validate new settings; return what applies them.
 
         Raises:
             SettingsError: a window is zero or too long.
         """
-        settings = self.settings.updated(update)
+        return RateChange(self, self.settings.updated(update), now)
 
-        def apply() -> None:
-            self.windows.retune(settings, now)
-            self._take(settings)
-
-        return apply
+    def retune(self, settings: RateLimitSettings, now: int) -> None:
+        """Apply checked settings."""
+        self.windows.retune(settings, now)
+        self._take(settings)
 
     def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         broker_max = self._broker_max
@@ -319,6 +321,21 @@ class RateLimitPolicy(BuiltinPolicy):
             if count > rate.max_orders:
                 return [_exceeded(axis, count, rate)]
         return None
+
+
+class RateChange:
+    """New settings that have been checked; called, it applies them."""
+
+    __slots__ = ("_now", "_policy", "settings")
+
+    def __init__(self, policy: RateLimitPolicy, settings: RateLimitSettings, now: int) -> None:
+        self._policy: Final = policy
+        self.settings: Final = settings
+        self._now: Final = now
+
+    def __call__(self) -> None:
+        """Apply them."""
+        self._policy.retune(self.settings, self._now)
 
 
 def _log(log: deque[int], now: int, window: int) -> int:

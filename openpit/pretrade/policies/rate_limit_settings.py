@@ -156,6 +156,16 @@ class RateLimitSettings(NamedTuple):
     accounts: dict[int | None, Rate]
     account_assets: dict[tuple[int | None, str | None], Rate]
 
+    @property
+    def reads_instrument(self) -> bool:
+        """Whether an order without an instrument is rejected, and counts nowhere."""
+        return bool(self.assets or self.account_assets)
+
+    @property
+    def reads_account(self) -> bool:
+        """Whether an order without an account is rejected, and counts nowhere."""
+        return bool(self.accounts or self.account_assets)
+
     def updated(self, update: RateLimitUpdate) -> RateLimitSettings:
         """Return the settings after an update.
 

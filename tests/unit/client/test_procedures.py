@@ -7,10 +7,10 @@ from flow import IN_SHARD_0, IN_SHARD_1, buy
 from played import NOW, SECOND, STOPPED, Bench
 
 from openpit.errors import FrameTooLarge, ShardOverloaded
-from openpit.pretrade.policies.rate_limit import RateLimitPolicy
-from openpit.pretrade.policies.rate_limit_settings import Rate, RateLimitUpdate
+from openpit.pretrade.policies.rate_limit_settings import Rate
 from openpit.wire import frames as wire
 from openpit.wire import kinds
+from openpit.wire.axes import BROKER, NO_AXES
 
 
 def test_counts_are_given_back_when_the_block_check_stops_an_order() -> None:
@@ -36,8 +36,8 @@ def count(bench: Bench) -> int:
 
 def retune(bench: Bench, broker: Rate | None) -> None:
     """Set or clear the broker's limit."""
-    [policy] = [p for p in bench.client.prototype.policies if isinstance(p, RateLimitPolicy)]
-    policy.prepare(RateLimitUpdate(broker, broker is None, None, None, None), NOW)()
+    rows = () if broker is None else ((BROKER, None, broker.window),)
+    bench.client.retune(NO_AXES._replace(since=NOW, rows=rows))
 
 
 @pytest.mark.parametrize("assets", [False, True])
@@ -206,4 +206,4 @@ def test_where_nothing_is_counted_nothing_is_given_back() -> None:
     bench = Bench()
     bench.client.execute(NOW, buy(IN_SHARD_0))
     bench.reply(0, STOPPED)
-    assert bench.client.books.rates is None
+    assert bench.client.books.rates.told.rows == ()

@@ -9,17 +9,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openpit.errors import WireError
-from openpit.pretrade.policies.rate_limit_settings import Rate, RateLimitSettings
-from openpit.router.rates import BROKER, BroadRates, Counted
+from openpit.router.rates import BroadRates, Counted
+from openpit.wire.axes import BROKER, CountingAxes
 
-USD = 1
+USD, EUR = 1, 2
+
+
+def axes(since: int, broker: int = 0, usd: int = 0, eur: int = 0) -> CountingAxes:
+    """Axes with windows of these lengths."""
+    rows = ((BROKER, None, broker), (USD, "USD", usd), (EUR, "EUR", eur))
+    is_by_asset = bool(usd or eur)
+    return CountingAxes(0, since, is_by_asset, False, tuple(row for row in rows if row[2]))
+
+
+def counting_on(since: int, **lengths: int) -> BroadRates:
+    rates = BroadRates()
+    rates.retune(axes(since, **lengths))
+    return rates
 
 
 class Line:
     """A client of one order at a time, on the broker's axis."""
 
-    def __init__(self, length: int = 60, **assets: Rate) -> None:
-        self.rates = BroadRates(RateLimitSettings(Rate(9, length), dict(assets), {}, {}), 0)
+    def __init__(self, length: int = 60) -> None:
+        self.rates = counting_on(0, broker=length)
         self.rank = 0
 
     def submit(self, now: int, orders: int = 1) -> list[Counted]:
@@ -74,8 +87,7 @@ def test_batches_of_one_call_have_one_offset() -> None:
 
 
 def test_each_axis_has_windows_of_its_own() -> None:
-    rates = BroadRates(RateLimitSettings(None, {"USD": Rate(9, 10), "EUR": Rate(9, 99)}, {}, {}), 0)
-    assert rates.numbers.of == {"USD": USD, "EUR": 2}
+    rates = counting_on(0, usd=10, eur=99)
     ((_, _, offset, *_),) = rates.stamp([(USD, 0, 0, 3, 12, 12)])
     assert offset == 0
     counted = rates.stamp([(USD, 3, 0, 1, 13, 13), (2, 0, 0, 1, 13, 13)])
@@ -167,12 +179,12 @@ def test_what_was_never_sent_is_given_back() -> None:
 def test_a_barrier_that_stays_keeps_its_count_and_a_new_one_has_none() -> None:
     line = Line()
     line.count(60)
-    line.rates.retune(RateLimitSettings(Rate(1, 80), {"USD": Rate(5, 10)}, {}, {}), 70)
+    line.rates.retune(axes(70, broker=80, usd=10))
     assert line.peek(139) == 2
     old = line.submit(100)
-    line.rates.retune(RateLimitSettings(None, {}, {}, {}), 110)
+    line.rates.retune(axes(110))
     line.counts_not(old)  # nobody counts there any more
-    line.rates.retune(RateLimitSettings(Rate(1, 80), {}, {}, {}), 120)
+    line.rates.retune(axes(120, broker=80))
     assert line.count(130) == 1
 
 

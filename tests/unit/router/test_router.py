@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flow import IN_SHARD_0, IN_SHARD_1, buy, report
-from played import NOW, Bench
+from played import NOW, READY, Bench
 
-from openpit import Engine
 from openpit.client.client import Client
 from openpit.client.handles import BLOCKING
 from openpit.client.procedures import administration, change_group, everywhere
-from openpit.engine.builder import build_core
 from openpit.errors import (
     EngineClosed,
     FrameTooLarge,
@@ -22,13 +20,11 @@ from openpit.errors import (
     ShardStartError,
     WireError,
 )
-from openpit.pretrade.policies import (
-    build_order_validation,
-)
 from openpit.router.lifecycle import SHARD, ShardEvent, ShardState, after
 from openpit.router.shard_link import Runner, ShardLink
 from openpit.wire import frames as wire
 from openpit.wire import kinds
+from openpit.wire.axes import NO_AXES
 from openpit.wire.classes import Told
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import CAUSES, Flag, Op, head_of, pack, reply_frame
@@ -110,14 +106,14 @@ def test_every_kind_of_call_takes_only_its_kinds_of_reply() -> None:
         bench = Bench(shards=1)
         start(bench.client)
         with pytest.raises(WireError):
-            bench.reply(0, (kinds.READY, ()))
+            bench.reply(0, READY)
     bench = Bench(shards=1, custom=True)
     batch = bench.many(1)
     batch.feed()
     bench.reply(0, (kinds.RESERVED, True, (), ()))
     bench.client.commit_many(NOW, [batch.result()[0].reservation]).feed()
     with pytest.raises(WireError, match="not a reply to this command"):
-        bench.reply(0, (kinds.READY, ()))
+        bench.reply(0, READY)
 
 
 def test_what_a_policy_raises_says_nothing_of_the_connection() -> None:
@@ -177,9 +173,7 @@ def test_bytes_of_no_frame_end_the_connection() -> None:
 
 
 def start_of(number: int = 0) -> tuple[Router, ShardLink, Any]:
-    ready = Engine.builder().clock(lambda: NOW).account_sync().builtin(build_order_validation())
-    prototype = build_core(ready._policies or [], lambda: NOW, None)
-    client = Client(1, prototype, handles=BLOCKING, runner=Runner())
+    client = Client(1, has_custom=False, handles=BLOCKING, runner=Runner())
     return (
         client.router,
         client.router.links[0],
@@ -188,14 +182,12 @@ def start_of(number: int = 0) -> tuple[Router, ShardLink, Any]:
 
 
 def test_a_worker_that_lacks_more_than_it_was_offered_is_refused() -> None:
-    ready = Engine.builder().clock(lambda: NOW).account_sync().builtin(build_order_validation())
-    prototype = build_core(ready._policies or [], lambda: NOW, None)
     told = Told(frozenset(), (("enum", "Enum"), ("no.such", "Urgency")))
     for lacking, is_up in (((), True), ((1,), True), ((0, 2), False), ((-1,), False)):
-        client = Client(1, prototype, handles=BLOCKING, runner=Runner(), told=told)
+        client = Client(1, has_custom=False, handles=BLOCKING, runner=Runner(), told=told)
         call = client.start(client.router.links[0], NOW, b"")
         start = client.router.links[0].take()
-        data = reply_frame(start, pack([(kinds.READY, lacking)]))
+        data = reply_frame(start, pack([(kinds.READY, lacking, *NO_AXES)]))
         if is_up:
             client.router.receive(client.router.links[0], data)
         else:
@@ -385,6 +377,7 @@ def test_in_flight_at_a_lost_shard() -> None:
     sent = bench.client.report(NOW, report(IN_SHARD_0))
     batch = bench.many(IN_SHARD_0)
     batch.feed()
+    bench.client.report(NOW, report(IN_SHARD_0))  # takes the reserve
     waiting = bench.client.report(NOW, report(IN_SHARD_0))
     reports = bench.client.report_many(NOW, [report(IN_SHARD_0)])
     reports.feed()
@@ -597,6 +590,7 @@ def test_a_handle_whose_end_was_never_sent_is_open_still() -> None:
     bench.reply(0, (kinds.RESERVED, True, ((0, "185.5"),), ()))
     reservation = call.result().reservation
     bench.client.execute(NOW, buy(IN_SHARD_0))
+    bench.client.report(NOW, report(IN_SHARD_0))  # takes the reserve
     ending = bench.client.finalize(NOW, reservation, True)
     bench.router.lose(bench.router.links[0], "killed")
     with pytest.raises(ShardDown):
@@ -612,12 +606,13 @@ def test_a_list_of_handles_that_found_no_credit_leaves_them_open() -> None:
     bench.reply(0, (kinds.RESERVED, True, (), ()))
     [reservation] = [result.reservation for result in batch.result()]
     bench.client.execute(NOW, buy(IN_SHARD_0))
+    bench.client.report(NOW, report(IN_SHARD_0))  # takes the reserve
     call: Any = bench.client.commit_many(NOW, [reservation])
     call.feed()
     call.expire(DONE_WAITING)
     with pytest.raises(ExceptionGroup, match="failed at index 0"):
         call.result()
-    bench.reply(0, (kinds.ACCEPTED, 1))
+    bench.reply(0, (kinds.ACCEPTED, 1), (kinds.DONE, 1))
     bench.sent(0)
     bench.client.commit_many(NOW, [reservation]).feed()  # type: ignore[attr-defined]
     assert [command[2] for command in bench.sent(0)] == [(1,)]
@@ -752,6 +747,6 @@ def test_where_no_rate_is_limited_no_order_can_be_told_not_to_count() -> None:
     call = bench.client.execute(NOW, buy(IN_SHARD_0))
     link = bench.router.links[0]
     frame = reply_frame(link.take(), pack([(kinds.ACCEPTED, 1)]), uncounted=[(0, NOW, 1)])
-    with pytest.raises(WireError, match="where no rate is limited"):
+    with pytest.raises(WireError, match="1 orders that do not count on the axis 0"):
         bench.router.receive(link, frame)
     assert not call.done

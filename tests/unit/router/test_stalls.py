@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flow import IN_SHARD_0, IN_SHARD_1, buy, report
+from flow import ALSO_IN_SHARD_0, IN_SHARD_0, IN_SHARD_1, buy, report
 from played import NOW, Bench
 
 from openpit.client.procedures import administration, change_group, everywhere
@@ -70,8 +70,11 @@ def test_what_waited_for_credit_was_never_sent() -> None:
     reservation = held.result().reservation
     bench.client.execute(NOW, buy(IN_SHARD_0))
     order = bench.client.execute(NOW, buy(IN_SHARD_0))
-    commit = bench.client.finalize(NOW, reservation, True)
-    assert [command[0] for command in bench.sent(0)] == [kinds.EXECUTE, kinds.EXECUTE]
+    client = bench.client
+    client.report(NOW, report(ALSO_IN_SHARD_0))  # takes the reserve
+    commit = client.finalize(NOW, reservation, True)
+    sent = [command[0] for command in bench.sent(0)]
+    assert sent == [kinds.EXECUTE, kinds.EXECUTE, kinds.REPORT]
 
     stall(bench)
 
@@ -80,7 +83,7 @@ def test_what_waited_for_credit_was_never_sent() -> None:
         commit.result()
     assert told.value.shard == 0
     assert len(reservation.lock) == 1  # open still
-    bench.reply(0, (kinds.ACCEPTED, 1))
+    bench.reply(0, (kinds.ACCEPTED, 1), (kinds.DONE, 1))
     assert bench.sent(0) == []
     bench.client.finalize(NOW, reservation, True)
     assert [(command[0], command[2]) for command in bench.sent(0)] == [(kinds.COMMIT, 1)]

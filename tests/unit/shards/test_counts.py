@@ -13,19 +13,25 @@ from flow import buy
 from openpit import Engine
 from openpit.engine.builder import build_core
 from openpit.errors import WireError
+from openpit.param import AccountId, Pnl
 from openpit.pretrade import AccountBlock, Policy
 from openpit.pretrade.policies import (
+    PnlBoundsBrokerBarrier,
     RateLimit,
+    RateLimitAccountBarrier,
     RateLimitAssetBarrier,
     RateLimitBrokerBarrier,
+    build_pnl_bounds_killswitch,
     build_rate_limit,
 )
 from openpit.shards.shard import ShardClock, ShardCore
 from openpit.wire import kinds
+from openpit.wire.axes import BROKER, NO_AXES, CountingAxes
 from openpit.wire.frames import messages_of, name_of, reply_in
 from openpit.wire.values import encode
 
-BROKER, USD = 0, 1
+USD = 1
+SECOND = 1_000_000_000
 AXES = ((BROKER, 0, 0), (USD, 0, 0))
 BLOCKED = 1
 FLAT = ("AAPL", "USD", "BUY", "10", None, "185.5")
@@ -179,3 +185,78 @@ def test_an_order_at_which_a_policy_raises_counts_as_in_one_engine() -> None:
     uncounted, replies = sent(core, order(BLOCKED, 1), order(2, 2), axes=AXES[:1])
     assert [reply[0] for reply in replies] == [kinds.RAISED, kinds.REJECTED]
     assert uncounted == ()
+
+
+# --- the axes that are told ----------------------------------------------------------------------
+
+
+def checked(core: ShardCore, **change: Any) -> tuple[Any, ...]:
+    """What the shard says of new rates."""
+    values = encode({"name": "RateLimitPolicy", **change})
+    _, (reply,) = sent(core, (kinds.CHECK_SETTINGS, None, "rate_limit", values), axes=())
+    return tuple(reply)
+
+
+def per_asset(asset: str, seconds: int) -> RateLimitAssetBarrier:
+    return RateLimitAssetBarrier(RateLimit(5, timedelta(seconds=seconds)), asset)
+
+
+def test_a_shard_tells_its_axes() -> None:
+    rows = ((USD, "USD", SECOND), (BROKER, None, SECOND))
+    core = shard()
+    assert core.axes == CountingAxes(0, core._counts.began, True, False, rows)
+    clock = ShardClock()
+    assert ShardCore(0, build_core([], clock, RLock()), clock).axes == NO_AXES
+
+
+def test_a_check_tells_what_would_be_and_applies_nothing() -> None:
+    core = shard(limit=1)
+    for _ in range(2):
+        barriers = [per_asset("AAPL", 2), per_asset("USD", 3)]
+        assert checked(core, asset_barriers=barriers, clear_broker=True) == (
+            kinds.CHECKED, 1, NOW, True, False, ((2, "AAPL", 2 * SECOND), (USD, "USD", 3 * SECOND)),
+        )  # fmt: skip
+    assert core.axes.rows == shard().axes.rows
+    _, replies = sent(core, order(2, 1), order(2, 2))
+    assert [reply[0] for reply in replies] == [kinds.ACCEPTED, kinds.REJECTED]
+
+
+def test_what_has_been_checked_is_what_applies() -> None:
+    core = shard()
+    change: dict[str, Any] = {"asset_barriers": [per_asset("EUR", 1)], "clear_broker": True}
+    _, *told = checked(core, **change)
+    values = encode({"name": "RateLimitPolicy", **change})
+    sent(core, (kinds.CONFIGURE, None, "rate_limit", values), axes=())
+    assert core.axes._replace(since=NOW) == CountingAxes(*told)
+    assert core.axes.rows == ((2, "EUR", SECOND),)
+    assert checked(core, asset_barriers=[per_asset("USD", 1)])[1::4] == (2, ((1, "USD", SECOND),))
+
+
+def test_who_reads_an_account_is_told() -> None:
+    barrier = RateLimitAccountBarrier(RateLimit(5, timedelta(seconds=1)), AccountId.from_int(2))
+    reply = checked(shard(), account_barriers=[barrier], asset_barriers=[])
+    assert reply[3:] == (False, True, ((BROKER, None, SECOND),))
+
+
+def test_a_change_that_is_not_of_rates_leaves_the_axes_as_they_are() -> None:
+    core = shard()
+    values = encode({"name": "RateLimitPolicy"})
+    _, (refused,) = sent(core, (kinds.CHECK_SETTINGS, None, "order_size_limit", values), axes=())
+    assert (refused[0], refused[2]) == (kinds.RAISED, "PolicyConfigureError")
+    assert checked(core)[5] == core.axes.rows
+
+
+def test_an_accounts_own_setting_is_no_new_version() -> None:
+    builder = Engine.builder().account_sync()
+    bounds = PnlBoundsBrokerBarrier("USD", lower_bound=Pnl("-1000"))
+    ready = builder.builtin(build_pnl_bounds_killswitch().broker_barriers(bounds))
+    clock = ShardClock()
+    core = ShardCore(0, build_core(ready._policies, clock, RLock()), clock)
+    values = {"account": AccountId.from_int(2), "settlement_asset": "USD", "pnl": Pnl("5")}
+    own = encode({"name": "PnlBoundsKillSwitchPolicy", **values})
+    every = encode({"name": "PnlBoundsKillSwitchPolicy", "broker_barriers": [bounds]})
+    asked = (kinds.CONFIGURE, 2, "set_account_pnl", own)
+    assert sent(core, asked, axes=())[1] == ((kinds.DONE, 1),)
+    assert core.axes.version == 0
+    sent(core, (kinds.CONFIGURE, None, "pnl_bounds_killswitch", every), axes=())
+    assert core.axes.version == 1

@@ -27,6 +27,8 @@ OURS, THEIRS = 2, 1
 GOOD = (kinds.EXECUTE, OURS, "AAPL", "USD", "BUY", "10", None, "185.5")
 COUNTED = (kinds.EXECUTE_COUNTED, *GOOD[1:], 1, 0)
 
+NAMED = encode({"name": "x"})
+
 
 def shard() -> ShardCore:
     policies = Engine.builder().account_sync().builtin(build_order_validation())._policies
@@ -148,7 +150,7 @@ REFUSED: dict[str, Any] = {
     "a currency of blanks": administer("set_currency", OURS, " "),
     "a reason that is none": administer("replace_block_reason", OURS, 5),
     "accounts no list": administer("register_group", (OURS,), 7),
-    "no such setting": (kinds.CONFIGURE, None, "_find", encode({"name": "x"})),
+    "no such setting": (kinds.CONFIGURE, None, "_find", NAMED),
     "a setting without a name": (kinds.CONFIGURE, None, "rate_limit", encode({})),
     "a setting of another keyword": (
         kinds.CONFIGURE,
@@ -156,6 +158,9 @@ REFUSED: dict[str, Any] = {
         "rate_limit",
         encode({"name": "x", "self": 1}),
     ),
+    "a setting of all for one account": (kinds.CONFIGURE, OURS, "rate_limit", NAMED),
+    "a setting of all checked for one account": (kinds.CHECK_SETTINGS, OURS, "rate_limit", NAMED),
+    "no such setting to check": (kinds.CHECK_SETTINGS, None, "_find", NAMED),
     "settings no map": (kinds.CONFIGURE, None, "rate_limit", (0,)),
     "a setting of another account": (
         kinds.CONFIGURE,

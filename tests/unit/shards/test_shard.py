@@ -579,7 +579,7 @@ HEADS: dict[str, tuple[bytes, str]] = {
     "half an array": (batch(3, 1, body=TWO[:-1], count=2), "not a body"),
     "causes with messages": (batch(3, 1, body=TWO, count=2, flags=1), "flags 1"),
     "an unknown flag": (batch(3, 1, body=TWO, count=2, flags=8), "flags 8"),
-    "an unknown op": (batch(3, 1, body=TWO, count=2, op=3), "op 3"),
+    "an unknown op": (batch(3, 1, body=TWO, count=2, op=4), "op 4"),
     "messages as the router's": (batch(3, 1, body=TWO, count=2, op=1, flags=1), "not a word"),
     "a body to arm": (batch(3, 1, execute(), op=1, flags=1), "not a word of the router"),
     "nothing to arm for": (batch(3, 1, op=1, count=1), "not a word of the router: op 1, flags 0"),
@@ -590,7 +590,9 @@ HEADS: dict[str, tuple[bytes, str]] = {
     "to close with a time for each": (batch(3, 1, op=2, count=1, times=(5,)), "flags 4"),
     "another shard": (batch(2, 1, execute()), "a batch for another shard"),
     "another life": (batch(3, 1, execute(), epoch=1), "a batch for another shard"),
-    "another client": (batch(3, 1, execute(), client=1), "a batch for another shard"),
+    "another life's number": (batch(3, 2**48 + 1, execute()), "1 was expected"),
+    "a body to end a client": (batch(3, 1, execute(), op=3), "not a word of the router"),
+    "causes to end a client": (batch(3, 1, op=3, count=1, flags=2), "not a word of the router"),
     "another's close": (batch(2, 1, op=2, count=1), "a batch for another shard"),
 }
 
@@ -625,7 +627,7 @@ def test_a_shard_starts_from_its_first_command() -> None:
     payload, services, _ = dump_policies(policies)
     assert services == []
     hello = read_hello(batch(5, 0, (kinds.HELLO, 8, payload)))
-    assert hello == (5, 8, NOW, payload)
+    assert hello == (5, 0, 8, NOW, payload)
     core, _ = start_shard(hello, FrameReader())
     assert core.number == 5
     assert core.engine.clock() == NOW
@@ -649,8 +651,8 @@ HELLO = (kinds.HELLO, 8, b"x")
         (batch(5, 0, HELLO, op=Op.ARM), "a connection starts with batch 0"),
         (batch(5, 0, HELLO, flags=1), "a connection starts with batch 0"),
         (batch(5, 0, HELLO, times=(NOW,)), "a connection starts with batch 0"),
-        (batch(5, 0, HELLO, epoch=1), "a batch for another shard, or of another version"),
-        (batch(5, 0, HELLO, client=1), "a batch for another shard, or of another version"),
+        (batch(5, 0, HELLO, epoch=1), "a connection starts with batch 0"),
+        (batch(5, 0, HELLO, client=1), "a connection starts with batch 0"),
         (batch(5, 0, count=1), "not a body"),
         (batch(8, 0, HELLO), "no shard 8 of 8"),
         (batch(0, 0, (kinds.HELLO, 0, b"x")), "no shard 0 of 0"),

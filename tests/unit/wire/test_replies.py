@@ -20,6 +20,21 @@ ROWS = ((0, "USD", "-1855.0|98145.0;1855.0|1855.0;;;", None), (3, "A", ";;;-1|2;
 PNL = (0, 2**64 - 1, "-1.5", "2", None)
 FAILURE = ("builtins", "KeyError", (1, (1, "x"), None), "'x'", "trace")
 
+AXES = ((0, None, 1_000), (1, "USD", 2**64 - 1))
+CHECKED = (kinds.CHECKED, 7, 1_000, False, True, AXES)
+WRONG_AXES: list[Any] = [
+    None,
+    (0, None, 1_000),
+    ((0, "USD", 1_000),),
+    ((1, None, 1_000),),
+    ((1, "", 1_000),),
+    ((1, 5, 1_000),),
+    ((1, "USD", -1),),
+    ((1, "USD"),),
+    ((1, "USD", 5), (1, "EUR", 5)),
+    ((1, "USD", 5), (2, "USD", 5)),
+]
+
 RIGHT = [
     (kinds.RESERVED, True, LOCK, ROWS),
     (kinds.RESERVED, False, (), ()),
@@ -33,7 +48,9 @@ RIGHT = [
     (kinds.ANSWER, (0, (1, 5, "x"))),
     (kinds.RAISED, *FAILURE),
     (kinds.FAILURES, ((0, *FAILURE),)),
-    (kinds.READY, ()),
+    (kinds.READY, (), 0, -5, True, False, AXES),
+    (kinds.READY, (0, 2), 0, 0, False, False, ()),
+    (kinds.CHECKED, 7, 1_000, False, True, AXES[:1]),
     (kinds.REFUSED, "ValueError: no"),
 ]
 
@@ -123,7 +140,13 @@ WRONG = [
     (kinds.STARTED, 1),
     (kinds.RESERVED, 1, True, (), ()),
     (kinds.REJECTED, 1, (REJECT,)),
-    (kinds.READY, (-1,)),
+    (kinds.READY, (-1,), *CHECKED[1:]),
+    (kinds.READY, ()),
+    *(
+        (*CHECKED[:place], wrong, *CHECKED[place + 1 :])
+        for place, wrong in enumerate((-1, "x", 1, 0), 1)
+    ),
+    *((*CHECKED[:5], axes) for axes in WRONG_AXES),
     (3.0, True, (), ()),
     (99,),
     ("x",),

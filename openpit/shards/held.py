@@ -1,0 +1,54 @@
+"""What a shard keeps open: by client, and by the number of the command that made it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from openpit.engine.finalize import Effects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from openpit.engine.answers import Started
+
+__all__ = ["Held", "Open", "settle"]
+
+Open: TypeAlias = "dict[int, Effects | Started]"
+"""What one client has open: what waits for a commit, a rollback or a main stage."""
+
+
+def settle(held: Iterable[Effects | Started | None]) -> None:
+    """Roll back for somebody who is gone: a failure arms the engine, its text has no reader."""
+    for one in held:
+        if isinstance(one, Effects):
+            try:
+                one.rollback()
+            except BaseException:  # noqa: BLE001, S112 - see the docstring
+                continue
+
+
+class Held:
+    """What all clients of a shard have open. None sees or ends what another one has."""
+
+    __slots__ = ("_by_client",)
+
+    def __init__(self) -> None:
+        self._by_client: dict[int, Open] = {}
+
+    def of(self, client: int) -> Open:
+        """Return what a client has open; what it opens is put there."""
+        return self._by_client.setdefault(client, {})
+
+    def end(self, client: int) -> None:
+        """Roll back what a client has open that is gone, the last first."""
+        settle(reversed(self._by_client.pop(client, {}).values()))
+
+    def end_all(self) -> None:
+        """Roll back what is still open."""
+        for client in [*self._by_client]:
+            self.end(client)
+
+    @property
+    def handles(self) -> frozenset[int]:
+        """The numbers of all that is open."""
+        return frozenset().union(*self._by_client.values())

@@ -1,0 +1,114 @@
+"""What clients have open in a shard: each its own, until it ends or the shard does."""
+
+from __future__ import annotations
+
+from threading import RLock
+from typing import Any
+
+import pytest
+from batched import batch, replies_in
+from custom_policies import Reserving
+
+from openpit import Engine
+from openpit.engine.builder import build_core
+from openpit.errors import WireError
+from openpit.shards.shard import ShardClock, ShardCore
+from openpit.wire import kinds
+from openpit.wire.frames import EPOCH_COMMANDS, Flag, Op
+
+ORDER = (kinds.EXECUTE, 1, "AAPL", "USD", "BUY")
+
+
+def shard(epoch: int = 0) -> ShardCore:
+    policies = Engine.builder().account_sync().pre_trade(policy=Reserving())._policies
+    clock = ShardClock()
+    return ShardCore(3, build_core(policies, clock, RLock()), clock, epoch=epoch)
+
+
+def order(quantity: str = "10") -> Any:
+    return (*ORDER, quantity, None, "185.5")
+
+
+def sent(core: ShardCore, client: int, *commands: Any, **head: Any) -> tuple[int, list[Any]]:
+    """What the head of the replies to a client's batch tells, and the replies."""
+    frame = batch(3, core._next, *commands, client=client, **head)
+    return replies_in(frame, core.receive(frame))
+
+
+def end(core: ShardCore, client: int) -> tuple[int, list[Any]]:
+    return sent(core, client, op=Op.END, count=1)
+
+
+def reserved(core: ShardCore) -> Any:
+    """How much the policy has reserved."""
+    [policy] = core.engine.policies
+    return policy._policy.reserved  # type: ignore[attr-defined]  # of the adapter
+
+
+@pytest.mark.parametrize("kind", [kinds.COMMIT, kinds.ROLLBACK, kinds.EXECUTE_REQUEST])
+def test_a_handle_of_another_client_is_unknown(kind: int) -> None:
+    core = shard()
+    sent(core, 1, order())
+    _, (reply,) = sent(core, 2, (kind, 1, 1))
+    assert (reply[0], reply[4]) == (kinds.RAISED, "shard 3 knows no handle 1")
+    assert sent(core, 1, (kinds.COMMIT, 1, 1)) == (0, [(kinds.DONE, 1)])
+
+
+def test_others_handles_in_a_list_are_left_alone() -> None:
+    core = shard()
+    sent(core, 1, order())
+    sent(core, 2, order("20"))
+    _, ((kind, failures),) = sent(core, 2, (kinds.ROLLBACK_MANY, None, (1, 2)))
+    assert (kind, [place for place, *_ in failures]) == (kinds.FAILURES, [0])
+    assert sent(core, 2, (kinds.DROP, None, (1,))) == (0, [(kinds.DONE, 1)])
+    assert core.open_handles == {1}
+    assert reserved(core) == 10
+
+
+def test_the_end_of_a_client_rolls_back_what_it_has_open_and_no_more() -> None:
+    core = shard()
+    sent(core, 1, order("10"), order("20"))
+    sent(core, 2, order("40"))
+    assert end(core, 1) == (0, [])
+    assert core.open_handles == {3}
+    assert reserved(core) == 40
+    _, (reply,) = sent(core, 1, (kinds.COMMIT, 1, 1))
+    assert reply[0] == kinds.RAISED
+    assert end(core, 7) == (0, [])  # of whom it has never heard
+    assert sent(core, 2, (kinds.COMMIT, 1, 3)) == (0, [(kinds.DONE, 1)])
+
+
+def test_an_end_whose_rollback_fails_arms_and_says_so() -> None:
+    core = shard()
+    sent(core, 1, order("202"))
+    assert end(core, 1) == (Flag.FINALIZER_FAILED, [])
+    assert core.engine.registry.finalizer_failed
+    assert end(core, 1) == (0, [])
+
+
+def test_a_shard_that_ends_rolls_back_what_all_have_open() -> None:
+    core = shard()
+    for client in (1, 2, 1):
+        sent(core, client, order())
+    core.finish()
+    assert core.open_handles == frozenset()
+    assert reserved(core) == 0
+
+
+def test_a_handle_of_an_earlier_life_names_nothing() -> None:
+    core = shard(epoch=2)
+    first = 2 * EPOCH_COMMANDS + 1
+    assert sent(core, 0, order(), epoch=2)[1] == [(kinds.RESERVED, True, (), ())]
+    assert core.open_handles == {first}
+    _, (reply,) = sent(core, 0, (kinds.COMMIT, 1, EPOCH_COMMANDS + 1), epoch=2)
+    assert reply[4] == f"shard 3 knows no handle {EPOCH_COMMANDS + 1}"
+    assert sent(core, 0, (kinds.COMMIT, 1, first), epoch=2) == (0, [(kinds.DONE, 1)])
+
+
+def test_a_batch_for_an_earlier_life_is_refused() -> None:
+    core = shard(epoch=2)
+    with pytest.raises(WireError, match="a batch for another shard, epoch or version"):
+        sent(core, 0, order(), epoch=1)
+    core = shard(epoch=2)
+    with pytest.raises(WireError, match="a batch for another shard, epoch or version"):
+        sent(core, 0, order())
