@@ -48,7 +48,7 @@ class Row:
     @property
     def is_alone(self) -> bool:
         """Whether all of it happens in one process."""
-        return self.ours.script in {"workloads", "cores"}
+        return self.ours.script in {"workloads", "cores", "router"}
 
 
 def _alone(name: str, workload: str, aim: float | None) -> Row:
@@ -64,6 +64,16 @@ def _cores(name: str, workload: str, yardstick: str) -> Row:
         Timed("workloads", yardstick, 4000),
         "reference",
         (Figure(f"cores: {name}", "processor", "processor", None),),
+    )
+
+
+def _router(name: str, workload: str) -> Row:
+    """Return a row of the router alone, beside all of an order in one engine of the reference."""
+    return Row(
+        Timed("router", workload, 512_000),
+        _ONE_PROCESS,
+        "reference",
+        (Figure(f"router alone: {name}", "processor", "processor", 0.05),),
     )
 
 
@@ -127,6 +137,8 @@ ROWS: tuple[Row, ...] = (
     _cores("fill, the plain way", "report_fill", "fill_plain"),
     _cores("PnL reports, batches of 128", "reports_pnl", "pnl_report"),
     _cores("fills, the plain way, batches of 128", "reports_fill", "fill_plain"),
+    _router("batches of 128 to each of 2 shards", "two_shards"),
+    _router("batches of 128 to each of 16 shards", "sixteen_shards"),
     Row(
         Timed("sharded", "many", 10_000),
         _ONE_PROCESS,

@@ -231,6 +231,7 @@ class Router:
         arrived = link.reader.feed(data)
         if not link.is_up and arrived and link.is_stalled:
             self._revive(link)
+        deliver = self.books.bodies.receive
         for frame in arrived:
             name, op, count, counted = link.batches.popleft() if link.batches else _NONE
             flags, uncounted, body = reply_in(frame, name)
@@ -245,7 +246,7 @@ class Router:
                     if orders and (sure is None or now < sure):
                         window.confirm(now)
             if not (op or flags):
-                self.books.bodies.receive(link, first, count, body)
+                deliver(link, first, count, body)
             else:
                 self._take_special(link, op, flags, first, count, body)
         if link.waiting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.errors import EngineClosed, ShardDown, ShardStalled
@@ -161,7 +162,8 @@ class Books:
         return [link for link in self.links if link.holds_up_all]
 
 
-class Bodies(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Bodies:
     """What a client does with bodies, which the router neither makes nor opens.
 
     The first three take the link, the number of a batch's first command and their count. ``seal``
@@ -358,7 +360,8 @@ class ShardLink:
         """Return the frame of a batch."""
         entry = entries[0]
         first, op = entry.first, entry.op
-        body = b"" if op else self.books.bodies.seal(self, first, count, entries)
+        seal = self.books.bodies.seal
+        body = b"" if op else seal(self, first, count, entries)
         for each in entries:
             each.packed = b""
         axes: Sequence[Axis] = ()

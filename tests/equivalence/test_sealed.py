@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -116,14 +117,14 @@ def test_a_router_that_writes_a_body_is_not_believed(monkeypatch: pytest.MonkeyP
                     return body_of([entry.packed for entry in entries], count)
                 return ours(shard, first, count, entries)
 
-            books.bodies = books.bodies._replace(seal=seal)
+            books.bodies = replace(books.bodies, seal=seal)
             engine.execute_pre_trade(buy(IN_SHARD_0))  # and lets it go
             if bodies is CLEAR:
                 assert engine.execute_pre_trade(buy(IN_SHARD_0)).ok
                 continue
             with pytest.raises(InvalidTag):
                 engine.execute_pre_trade(buy(IN_SHARD_0))
-            books.bodies = books.bodies._replace(seal=ours)
+            books.bodies = replace(books.bodies, seal=ours)
             engine._router.lose(engine._router.links[0], "its router forged a body")
 
 

@@ -7,6 +7,7 @@ What the two sides say is what they say in clear; what lies in between sees head
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -75,7 +76,7 @@ class Sealed(Clear):
             opened = self.replies.open(_name(shard, first, count), body)
             return plain.defer(shard, first, count, opened)
 
-        return plain._replace(seal=seal, receive=receive, defer=defer)
+        return replace(plain, seal=seal, receive=receive, defer=defer)
 
     def shard(self) -> ShardStub:
         return SealedShard(self)
