@@ -8,26 +8,24 @@ their bodies are with a client that drops them. The head of a reply is written i
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench.running import Running
-from openpit import Engine
 from openpit.client.handles import BLOCKING
-from openpit.pretrade import policies
 from openpit.router.lifecycle import ShardEvent
+from openpit.router.router import Router
 from openpit.router.shard_link import Bodies, Entry, Expected, Runner
+from openpit.wire.axes import BROKER, CountingAxes
 from openpit.wire.frames import reply_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from openpit.router.router import Router
-    from openpit.router.shard_link import ShardLink
+from openpit.router.shard_link import ShardLink
 
 __all__ = ["SHARDS", "opened"]
 
@@ -36,6 +34,7 @@ SHARDS = {"two_shards": 2, "sixteen_shards": 16}
 
 BATCH = 128
 NOW = 1_000_000_000
+HOUR = 3600 * 1_000_000_000
 COMMAND_BYTES = 48
 REPLY_BYTES = 100
 """Of one order, with its lock and its outcomes."""
@@ -69,14 +68,12 @@ def _receive(link: ShardLink, _first: int, _count: int, _body: bytes) -> None:
 
 
 def router_of(shards: int) -> Router:
-    rate = policies.RateLimit(10**12, dt.timedelta(hours=1))
-    limits = policies.build_rate_limit().broker_barrier(policies.RateLimitBrokerBarrier(rate))
-    limits.asset_barriers(*[policies.RateLimitAssetBarrier(rate, name) for name in ("USD", "EUR")])
-    builder = Engine.builder().clock(lambda: NOW).sharded(shards=shards).builtin(limits)
-    # As build() does, which would start processes.
-    router = builder._plan().client(BLOCKING, Runner()).router  # noqa: SLF001 - as above
     unused: Any = None
-    router.books.bodies = Bodies(_seal, _receive, unused, unused, unused)
+    bodies = Bodies(_seal, _receive, unused, unused, unused)
+    router = Router(shards, has_custom=False, bodies=bodies, handles=BLOCKING, runner=Runner())
+    rows = ((BROKER, None, HOUR), (1, "USD", HOUR), (2, "EUR", HOUR))
+    axes = CountingAxes(1, NOW, reads_instrument=True, reads_account=False, rows=rows)
+    router.books.rates.retune(axes)
     for link in router.links:
         link.happen(ShardEvent.READY)
     return router
