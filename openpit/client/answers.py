@@ -47,6 +47,8 @@ __all__ = [
 ROUTER: Final = "Router"
 """The policy name in the rejects of orders that could not be checked."""
 
+_new = object.__new__
+
 Reply = tuple[Any, ...]
 Read = Callable[["ShardLink", "int | None", int, Reply], Any]
 """Makes a result of a reply: by whom, for which account, to which command, and what it says."""
@@ -69,11 +71,23 @@ def _raised(link: ShardLink, reply: Reply) -> Raised:
 # --- checks ------------------------------------------------------------------------------------
 
 
+def accepted(link: ShardLink) -> ExecuteResult:
+    """Return the result of an order that passed and changed nothing."""
+    # Both objects spelt out: the hot path of one order at a time.
+    reservation = _new(link.handles.local)
+    reservation._link = link
+    reservation._open = True
+    result: ExecuteResult = _new(ExecuteResult)
+    result._reservation = reservation
+    result._rejects = ()
+    return result
+
+
 def read_execute(link: ShardLink, account: int | None, seq: int, reply: Reply) -> ExecuteResult:
     """Return the result of an order's main stage."""
     kind = reply[0]
     if kind == kinds.ACCEPTED:
-        return new_execute_result(link.handles.local._of(link), ())
+        return accepted(link)
     if kind == kinds.RESERVED:
         return new_execute_result(link.handles.held._of(link, account, seq, *reply[1:]), ())
     if kind == kinds.REJECTED:

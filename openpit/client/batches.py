@@ -52,7 +52,7 @@ class ExecutePart(RowsPart):
         results = call.results
         local = link.handles.local
         for index in self.items(seq, count):
-            # What _of() of either class does, spelt out: the hot path of volume.
+            # What accepted() does, spelt out: the hot path of volume.
             reservation = _new(local)
             reservation._link = link
             reservation._open = True

@@ -23,7 +23,7 @@ from openpit.engine.pipeline import engine_gone
 from openpit.pretrade.results import new_execute_result
 from openpit.router.calls import closed
 from openpit.router.procedures import WideCall
-from openpit.router.router import TIME_LIMIT, check_time
+from openpit.router.router import FIRST_TIME, TIME_LIMIT, check_time
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_start
@@ -63,7 +63,7 @@ class Client(Submitting):
         if (
             type(order) is Order
             and type(now) is int
-            and -TIME_LIMIT <= now < TIME_LIMIT
+            and FIRST_TIME <= now < TIME_LIMIT
             and not self.books.is_closed
         ):
             account = order._account_

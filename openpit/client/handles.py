@@ -55,13 +55,6 @@ class LocalReservation(Reservation):
     _link: ShardLink
     _open: bool
 
-    @classmethod
-    def _of(cls, link: ShardLink) -> LocalReservation:
-        self: LocalReservation = object.__new__(cls)
-        self._link = link
-        self._open = True
-        return self
-
     def finish(self) -> None:
         """Mark the handle as finalised."""
         if not self._open:

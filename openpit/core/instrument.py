@@ -29,11 +29,11 @@ class Instrument:
 
     def __init__(self, underlying_asset: Asset | str, settlement_asset: Asset | str) -> None:
         # Letters and digits alone are neither blank nor unencodable: one call tells most assets.
-        if underlying_asset.__class__ is str and underlying_asset.isalnum():
+        if type(underlying_asset) is str and underlying_asset.isalnum():
             self._underlying_ = underlying_asset
         else:
             self._underlying_ = asset_text(underlying_asset)
-        if settlement_asset.__class__ is str and settlement_asset.isalnum():
+        if type(settlement_asset) is str and settlement_asset.isalnum():
             self._settlement_ = settlement_asset
         else:
             self._settlement_ = asset_text(settlement_asset)

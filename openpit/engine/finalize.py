@@ -333,6 +333,8 @@ class Effects:
     @property
     def lock_groups(self) -> dict[int, list[Decimal]] | None:
         """The prices to lock by group id, in lists of the caller's own; None for none."""
+        if self._more is None and isinstance(self._lock_prices, Decimal):
+            return {self._group_id: [self._lock_prices]}
         groups: dict[int, list[Decimal]] = {}
         first = self._group_id, self._rows, self._lock_prices
         for group_id, _, prices in (first, *(self._more or ())):

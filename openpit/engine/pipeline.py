@@ -20,7 +20,7 @@ from openpit.engine.drop_copy import DropCopies
 from openpit.engine.dry_runs import DryRuns
 from openpit.engine.finalize import Effects, Finisher
 from openpit.engine.registry import ENGINE, AccountRegistry
-from openpit.engine.reports import merged, tell_all
+from openpit.engine.reports import NOTHING, merged, tell_all
 from openpit.pretrade.policy_contract import BuiltinPolicy, Verdict
 from openpit.pretrade.rejects import Reject, first_block, new_reject
 
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from openpit.pretrade.rejects import AccountBlock
 
 __all__ = ["EngineCore", "engine_gone"]
-
-_NO_EFFECT: Final = [None]
 
 
 def _overrides(policy: BuiltinPolicy, hook: str) -> bool:
@@ -372,7 +370,10 @@ class EngineCore:
                 tell_all(self._report_policies, effects, failures, report, now, call)
             else:
                 try:
-                    effects.append(self._report_policy.apply_report(report, now, call))
+                    effect = self._report_policy.apply_report(report, now, call)
+                    if effect is None:
+                        return NOTHING
+                    effects.append(effect)
                 except BaseException as error:  # noqa: BLE001 - raised below, when it is applied
                     failures.append(error)
                     tell_all(self._report_policies, effects, failures, report, now, call, 0)
@@ -382,7 +383,7 @@ class EngineCore:
                 if finisher.dropped:
                     finisher.settle()
             finally:
-                if effects != _NO_EFFECT:
+                if effects:
                     self._block_by_report(account, effects)
         if failures:
             failure: BaseException | None = failures[0]

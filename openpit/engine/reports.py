@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from openpit.pretrade.policy_contract import BuiltinPolicy, ReportEffect
     from openpit.pretrade.rejects import AccountBlock
 
-__all__ = ["merged", "tell_all"]
+__all__ = ["NOTHING", "merged", "tell_all"]
 
-_NOTHING: Final[Applied] = ((), (), ())
+NOTHING: Final[Applied] = ((), (), ())
 
 
 def tell_all(
@@ -72,7 +72,7 @@ def merged(effects: Sequence[ReportEffect | None]) -> Applied:
     """Return what the policies said, one after the other."""
     if len(effects) == 1:
         effect = effects[0]
-        return _NOTHING if effect is None else (effect.blocks, effect.pnls, effect.rows)
+        return NOTHING if effect is None else (effect.blocks, effect.pnls, effect.rows)
     blocks: list[AccountBlock] = []
     pnls: list[AccountPnlRow] = []
     rows: list[GroupRow] = []

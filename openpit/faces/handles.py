@@ -328,7 +328,8 @@ def let_go(answer: Checked | Recorded) -> None:
 
 def show_applied(answer: Applied) -> PostTradeResult:
     """Return the result of an execution report."""
-    return new_post_trade_result(*answer)
+    blocks, pnls, rows = answer
+    return new_post_trade_result(blocks, pnls, rows)
 
 
 def show_adjusted(answer: Adjusted) -> AccountAdjustmentBatchResult:

@@ -14,6 +14,7 @@ from openpit.param.fixed_decimal import UnsignedDecimal, negative
 from openpit.param.guarded import fill_guarded, fill_like
 from openpit.param.ids import Asset
 from openpit.param.refusals import not_an_instance
+from openpit.param.remembered import known
 from openpit.param.values import (
     Fee,
     PositionSize,
@@ -47,7 +48,7 @@ def _unsigned(
     """Read what ``kind`` takes; a text, which is the usual case, without making an object of it."""
     if type(value) is not str:
         return kind(value)._value
-    number = parse_text(value, kind.__name__)
+    number = known(value) or parse_text(value, kind.__name__)
     if number.is_signed():
         raise negative(kind.__name__)
     return number
@@ -81,8 +82,11 @@ class TradeAmount:
     @staticmethod
     def quantity(value: Quantity | Decimal | str | float) -> TradeAmount:
         """Return an amount in units of the underlying; raises as ``Quantity(value)`` does."""
+        number = known(value) if type(value) is str else None
+        if number is None or number.is_signed():  # the usual case is over before this call
+            number = _unsigned(value, Quantity)
         self = _new(TradeAmount)
-        self._quantity_ = _unsigned(value, Quantity)
+        self._quantity_ = number
         self._volume_ = None
         return self
 

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 from openpit.param.errors import ParamError
 from openpit.param.reals import as_float, as_integer
+from openpit.param.remembered import IS_FULL, passing, remember
 from openpit.param.words import is_encodable
 
 if TYPE_CHECKING:
@@ -357,7 +358,10 @@ def parse_text(text: str, type_name: str) -> Decimal:
         return _parse_grammar(text, type_name)
     # Decimal takes more than the grammar: exponents, the digits of other scripts, NaN, infinity.
     if text.isascii() and "e" not in text and "E" not in text and value.is_finite():
-        return value or value.copy_abs()
+        value = value or value.copy_abs()
+        if not IS_FULL or next(passing):
+            remember(text, value)
+        return value
     return _parse_grammar(text, type_name)
 
 

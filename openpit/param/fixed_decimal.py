@@ -35,6 +35,7 @@ from openpit.param.refusals import (
     refuse_operands,
     refuse_order,
 )
+from openpit.param.remembered import known
 from openpit.param.words import folded, plain_text, quoted
 
 __all__ = ["FixedDecimal", "SignedDecimal", "UnsignedDecimal", "decimal_of", "negative", "overflow"]
@@ -115,15 +116,13 @@ class FixedDecimal:
 
     def __init__(self, value: Decimal | str | int | float | Self) -> None:
         if type(value) is str:
-            number = parse_text(value, self.__class__.__name__)
+            number = known(value) or parse_text(value, self.__class__.__name__)
         elif type(value) is int:
             number = parse_int(value, self.__class__.__name__)
         elif type(value) is type(self):
             number = value._value
         else:
             number = _parse_plain(value, self.__class__.__name__)
-        if number.is_signed() and not self._signed:
-            raise negative(self.__class__.__name__)
         self._value = number
 
     @classmethod
@@ -369,6 +368,11 @@ class UnsignedDecimal(FixedDecimal):
     __slots__ = ()
 
     _signed = False
+
+    def __init__(self, value: Decimal | str | int | float | Self) -> None:
+        super().__init__(value)
+        if self._value.is_signed():
+            raise negative(self.__class__.__name__)
 
 
 def decimal_of(value: FixedDecimal) -> Decimal:

@@ -51,18 +51,15 @@ class Call(Entry):
         """End with a result; a call that its caller has given up lets the result go."""
         if not self.done:
             self.value = value
-            self._end()
+            self.done = True
+            if self.waiter is not None:
+                self.books.woken.append(self)
 
     def fail(self, error: BaseException) -> None:
         """End with an exception."""
         if not self.done:
             self.error = error
-            self._end()
-
-    def _end(self) -> None:
-        self.done = True
-        if self.waiter is not None:
-            self.books.woken.append(self)
+            self.finish(None)
 
     def result(self) -> Any:
         """Return the value or raise the error of a call that is done; once."""

@@ -117,20 +117,23 @@ class BroadRates:
         """Count orders that are submitted."""
         counted: list[Counted] = []
         for number, base, ahead, count, begins, now in counting:
-            axis = self._axes.get(number)
-            if axis is None:
-                raise WireError(f"no rate is limited on the axis {number}")
+            try:
+                axis = self._axes[number]
+            except KeyError:
+                raise WireError(f"no rate is limited on the axis {number}") from None
             window = axis.window
+            before = window.count
             # Many an order in a window comes soon after the one that began it.
             if begins - window.began >= axis.length and begins >= window.ends(axis.length):
                 window = Window(begins, window)
+                before = 0
                 if count:
                     window.before.before = None  # type: ignore[union-attr]  # it has just got one
                     axis.window = window
-            counted.append((number, window, window.count - base - ahead, count, now, base))
-            window.count += count
-            if count:
-                window.latest = max(window.latest, now)
+            counted.append((number, window, before - base - ahead, count, now, base))
+            window.count = before + count
+            if count and now > window.latest:
+                window.latest = now
         return counted
 
     def give_back(self, counted: Iterable[Counted]) -> None:

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from openpit.router.calls import Call
     from openpit.router.shard_link import Bodies, Entry, Handles, Runner
 
-__all__ = ["TIME_LIMIT", "Router", "check_time", "closed"]
+__all__ = ["FIRST_TIME", "TIME_LIMIT", "Router", "check_time", "closed"]
 
 _NONE: Final = (b"", 0, 0, ())
 
+FIRST_TIME: Final = -(2**63)
 TIME_LIMIT: Final = 2**63
-"""The first time, in nanoseconds, that has no place in a head."""
+"""The times, in nanoseconds, that have a place in a head: from the one to before the other."""
 
 
 class Router:
@@ -189,19 +190,20 @@ class Router:
 
     def submit(self, link: ShardLink, entry: Entry) -> None:
         """Send an entry's commands now, or when there is credit."""
-        if self.books.dropped:
-            let_go(self.books, self.procedures)
+        books = self.books
+        if books.dropped:
+            let_go(books, self.procedures)
         if not link.is_up:
             entry.lost(link, sent=False)
             return
         if entry.counting:
             entry.counted = self._rates.stamp(entry.counting)
-        self.books.is_torn = True
-        if link.waiting or self.books.settling or link.in_flight + entry.count > link.credits:
+        books.is_torn = True
+        if link.waiting or books.settling or link.in_flight + entry.count > link.credits:
             self._line_up(link, entry)
         else:
             link.stage(entry)
-        self.books.is_torn = False
+        books.is_torn = False
 
     def _line_up(self, link: ShardLink, entry: Entry) -> None:
         """Have an entry wait for credit, or for what its client has dropped, if it has to."""
@@ -288,5 +290,5 @@ def check_time(now: object) -> None:
     """
     if not isinstance(now, int):
         raise TypeError(f"the clock must return nanoseconds as an int, not {now!r:.100}")
-    if not -TIME_LIMIT <= now < TIME_LIMIT:
+    if not FIRST_TIME <= now < TIME_LIMIT:
         raise OverflowError(f"the clock's time has more than 64 bits: {now!r:.100}")

@@ -10,14 +10,7 @@ from openpit.errors import EngineClosed, ShardDown, ShardStalled
 from openpit.router.lifecycle import ShardEvent, ShardState, after
 from openpit.router.rates import BroadRates
 from openpit.router.stats import ShardStats
-from openpit.wire.frames import (
-    AXIS_BYTES,
-    EPOCH_COMMANDS,
-    FrameReader,
-    Op,
-    command_frame,
-    name_of,
-)
+from openpit.wire.frames import AXIS_BYTES, EPOCH_COMMANDS, NAME, FrameReader, Op, command_frame
 from openpit.wire.limits import BATCH_BYTES, REPLY_BYTES, RESERVE
 
 if TYPE_CHECKING:
@@ -360,19 +353,24 @@ class ShardLink:
         """Return the frame of a batch."""
         entry = entries[0]
         first, op = entry.first, entry.op
-        seal = self.books.bodies.seal
-        body = b"" if op else seal(self, first, count, entries)
+        flags, body = 0, b""
+        if op:
+            flags = entry.flags
+        else:
+            body = self.books.bodies.seal(self, first, count, entries)
         for each in entries:
             each.packed = b""
         axes: Sequence[Axis] = ()
-        if counted:
-            number, window, offset, *_ = counted[0]
-            axes = ((number, window.began, offset),) if len(counted) == 1 else _axes_of(counted)
+        if len(counted) == 1:
+            ((number, window, offset, _, _, _),) = counted
+            axes = ((number, window.began, offset),)
+        elif counted:
+            axes = _axes_of(counted)
         data = command_frame(
-            self.number, op, first, count, entry.now, body, entry.flags, axes, times,
+            self.number, op, first, count, entry.now, body, flags, axes, times,
             self.epoch, entry.client_number,
         )  # fmt: skip
-        self.batches.append((name_of(data), op, count, counted))
+        self.batches.append((data[NAME], op, count, counted))
         return data
 
     def _joined(self, entries: Sequence[Entry]) -> bytes:

@@ -87,12 +87,11 @@ class BatchCounts(SuppliedCounts):
             self.missing = []
         if not axes:
             return
-        known = self.numbers.assets
         for number, _, offset in axes:
             if number == BROKER:
                 self.broker = offset
-            elif number < len(known):
-                self.assets[known[number]] = offset
+            elif number < len(self.numbers.assets):
+                self.assets[self.numbers.assets[number]] = offset
             else:
                 raise WireError(f"no rate is limited on the axis {number}")
 

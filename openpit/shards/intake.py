@@ -20,11 +20,13 @@ from openpit.shards.market import QuoteReader
 from openpit.wire import kinds
 from openpit.wire.decimal_texts import ASSETS, REMEMBERED, SIGNED, UNSIGNED, malformed
 from openpit.wire.flat_rows import SIDES, read_report
+from openpit.wire.frames import messages_of
 from openpit.wire.limits import HANDLES_PER_COMMAND
+from openpit.wire.plain_orders import PLAIN_ORDERS, plain_orders
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from openpit.marketdata.service import MarketDataService
     from openpit.shards.counts import BatchCounts
@@ -34,15 +36,13 @@ __all__ = ["Command", "Intake"]
 Command = tuple[Any, ...]
 
 EXECUTE: Final = kinds.EXECUTE
-EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 
 MANY: Final = 8
 """Commands from which on it pays to read a frame column by column."""
 
 _U64_MAX: Final = 2**64 - 1
-_PLAIN_ORDERS: Final = frozenset({EXECUTE, EXECUTE_COUNTED})
 _NUMBERS: Final = {int}
-_NO_COUNTS: Final = repeat(0)
+_NO_RANKS: Final = (repeat(0), repeat(0))
 _WIDTHS: Final = {kind: len(layout.fields) + 1 for kind, layout in kinds.COMMANDS.items()}
 _MALFORMED: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 
@@ -79,8 +79,8 @@ class Intake:
             kinds.QUOTE: self._quotes.read,
         }
 
-    def read(self, commands: Sequence[Command], counts: BatchCounts) -> list[Command]:
-        """Return the commands of a frame, read.
+    def read(self, body: bytes, count: int, counts: BatchCounts) -> list[Command]:
+        """Return the commands of a batch's body, read; there should be so many.
 
         An order in a flat row comes with its decimals and its side, and always with ranks.
 
@@ -88,41 +88,33 @@ class Intake:
             WireError: one of them is none of this protocol.
         """
         try:
-            if len(commands) >= MANY:
-                alike = self._read_alike(commands, counts)
+            orders = plain_orders(body, count)
+            if orders is None:
+                return self._read(messages_of(body), counts)
+            if len(orders) >= MANY:
+                alike = self._read_alike(orders, counts)
                 if alike is not None:
                     return alike
-            return self._read(commands, counts)
+            return self._read(orders, counts, are_orders=True)
         except _MALFORMED as error:
             raise WireError(f"not a command of this protocol: {error!r:.200}") from error
 
-    def _read_alike(self, commands: Sequence[Command], counts: BatchCounts) -> list[Command] | None:
-        """Read plain orders column by column; None for a frame that has something else in it.
+    def _read_alike(self, orders: Sequence[Command], counts: BatchCounts) -> list[Command] | None:
+        """Read plain orders column by column; None where they are not alike.
 
         The same checks as one by one, for half the time: all that a caller sends at once, but for
         orders by volume, and accounts that are new here.
         """
-        kind = commands[0][0]
-        if kind not in _PLAIN_ORDERS or {*map(len, commands)} != {_WIDTHS[kind]}:
+        columns = zip(*orders, strict=True)
+        kinds_of, accounts, underlying, settlement, sides, quantities, volumes, prices, *ranks = (
+            columns
+        )
+        if {*volumes} != {None} or not self._known.issuperset(accounts):
             return None
-        columns = tuple(zip(*commands, strict=True))
-        kinds_of, accounts, underlying, settlement, sides, quantities, volumes, prices = columns[:8]
-        whole = {*map(type, kinds_of), *map(type, accounts)}
-        ranks: tuple[Iterable[int], ...] = (_NO_COUNTS, _NO_COUNTS)
-        if kind == EXECUTE_COUNTED:
-            ranks = brokers, assets = columns[8:]
-            whole.update(map(type, brokers), map(type, assets))
-            if whole != {int} or min(brokers) < 0 or min(assets) < 0:
-                return None
+        if ranks:
+            brokers, assets = ranks
             if any(assets) or not counts.are_brokers(brokers):
                 counts.check(zip(brokers, assets, settlement, strict=True))
-        if (
-            whole != {int}
-            or {*kinds_of} != {kind}
-            or {*volumes} != {None}
-            or not self._known.issuperset(accounts)
-        ):
-            return None
         asset = ASSETS.__getitem__
         return list(
             zip(
@@ -134,28 +126,20 @@ class Intake:
                 map(UNSIGNED.__getitem__, quantities),
                 volumes,
                 map(SIGNED.__getitem__, prices),
-                *ranks,
+                *(ranks or _NO_RANKS),
                 strict=False,  # what repeats never ends
             )
         )
 
-    def _read(self, commands: Sequence[Command], counts: BatchCounts) -> list[Command]:
-        known = self._known
-        signed, unsigned, assets, sides = SIGNED, UNSIGNED, ASSETS, SIDES
+    def _read(
+        self, commands: Sequence[Command], counts: BatchCounts, *, are_orders: bool = False
+    ) -> list[Command]:
+        """Read commands one by one; ``are_orders`` says that all are plain ones, of the table."""
         read: list[Command] = []
         ranked: list[tuple[int, int, str | None]] = []
         for command in commands:
             kind = command[0]
-            if kind == EXECUTE:
-                _, account, underlying, settlement, side, quantity, volume, price = command
-                broker = asset = 0
-            elif kind == EXECUTE_COUNTED:
-                (_, account, underlying, settlement, side, quantity, volume, price,
-                 broker, asset) = command  # fmt: skip
-                if not (type(broker) is type(asset) is int and broker >= 0 <= asset):
-                    raise malformed("two ranks", command)
-                ranked.append((broker, asset, settlement))
-            else:
+            if not are_orders and kind not in PLAIN_ORDERS:
                 other = self._read_other(command)
                 if kind in COUNTING:
                     ranked.append(_ranked(other))
@@ -163,20 +147,31 @@ class Intake:
                     counts.check([_ranked(other)])
                 read.append(other)
                 continue
-            if not (type(kind) is type(account) is int and account in known):
-                self._check_routing(command)
+            if kind == EXECUTE:
+                _, account, underlying, settlement, side, quantity, volume, price = command
+                broker = asset = 0
+            else:
+                (_, account, underlying, settlement, side, quantity, volume, price,
+                 broker, asset) = command  # fmt: skip
+                ranked.append((broker, asset, settlement))
+            if not are_orders and not (
+                type(kind) is type(broker) is type(asset) is int and broker >= 0 <= asset
+            ):
+                raise malformed("an order with two ranks", command)
+            if not (type(account) is int and account in self._known) and account is not None:
+                self._check_account(account)
             if quantity is not None is not volume:
                 raise malformed("a quantity or a volume", command)
             read.append(
                 (
                     kind,
                     account,
-                    assets[underlying],
-                    assets[settlement],
-                    sides[side],
-                    None if quantity is None else unsigned[quantity],  # at once, without a miss
-                    None if volume is None else unsigned[volume],
-                    None if price is None else signed[price],
+                    ASSETS[underlying],
+                    ASSETS[settlement],
+                    SIDES[side],
+                    None if quantity is None else UNSIGNED[quantity],  # at once, without a miss
+                    None if volume is None else UNSIGNED[volume],
+                    None if price is None else SIGNED[price],
                     broker,
                     asset,
                 )

@@ -40,16 +40,16 @@ from openpit.wire.frames import (
     Op,
     body_of,
     command_in,
-    messages_of,
     pack,
     reply_frame,
     whose,
 )
 from openpit.wire.limits import REPLY_BYTES
+from openpit.wire.replies import ONE_ACCEPTED, ONE_DONE
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from openpit.engine.answers import Checked
     from openpit.engine.pipeline import EngineCore
@@ -68,6 +68,10 @@ _HEADROOM: Final = 64
 
 # What packing a reply may raise: too long, a text without UTF-8 form, a number over 64 bits.
 _UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
+
+_ACCEPTED: Final = [[kinds.ACCEPTED, 1]]
+_DONE: Final = [(kinds.DONE, 1)]
+"""What is answered to most commands that come alone."""
 
 _FAILURES_IN_FULL: Final = 16
 """Failures in one reply that are told in full: all that there can be have to fit into a frame."""
@@ -102,6 +106,7 @@ class ShardCore:
         "_clock",
         "_counts",
         "_engine",
+        "_execute",
         "_fresh_orders",
         "_handlers",
         "_held",
@@ -129,6 +134,7 @@ class ShardCore:
         self.number: Final = number
         self.closed = False
         self._engine = engine
+        self._execute = engine.execute
         self._clock = clock
         self._services = services
         self._next = epoch * EPOCH_COMMANDS + 1
@@ -211,12 +217,12 @@ class ShardCore:
             self._open = self._held.of(client)
         counts = self._counts
         counts.begin(axes)
-        commands = self._intake.read(messages_of(body), counts)
+        commands = self._intake.read(body, count, counts)
         if len(commands) != count or flags & CAUSES:
             raise WireError(f"{len(commands)} commands where {count} were told, flags {flags}")
         self._next = first + count
         answered: list[Reply] = []
-        self._handle(first, commands, times or repeat(now), answered)
+        self._handle(first, commands, now, times, answered)
         uncounted = counts.uncounted(commands, times or repeat(now)) if counts.missing else ()
         body = self._packed(first, answered)
         return reply_frame(frame, body, self._told, uncounted)
@@ -245,6 +251,10 @@ class ShardCore:
 
     def _packed(self, first: int, answered: list[Reply]) -> bytes:
         """Return the body of the replies to a batch."""
+        if answered == _ACCEPTED:
+            return ONE_ACCEPTED
+        if answered == _DONE:
+            return ONE_DONE
         try:
             return pack(answered)
         except _UNPACKABLE:
@@ -284,17 +294,19 @@ class ShardCore:
         self,
         seq: int,
         commands: Sequence[Command],
-        times: Iterable[int],
+        now: int,
+        times: Sequence[int],
         answered: list[Reply],
     ) -> None:
-        engine = self._engine
-        execute = engine.execute
+        execute = self._execute
         clock, counts, order = self._clock, self._counts, self._order
         fresh = self._fresh_orders
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
         first = seq
-        for command, now in zip(commands, times, strict=False):  # one time may be for all
-            clock.now = now
+        clock.now = now
+        for command in commands:
+            if times:
+                clock.now = now = times[seq - first]
             kind = command[0]
             if kind > EXECUTE_COUNTED:
                 self._handle_other(seq, command, now, answered)

@@ -211,24 +211,20 @@ def outcome_row(group_row: GroupRow) -> Row:
 
     The amounts are one text, which the other side checks at a glance; see ``are_amounts``.
     """
-    group, (asset, *amounts, halt, average) = group_row
-    joined = _joined(amounts, average)
-    if "E" in joined or "e" in joined:
-        texts = [None if amount is None else plain(amount) for amount in (*amounts, average)]
-        joined = _joined(texts[:-1], texts[-1])
-    return group, asset, joined, None if halt is None else int(halt)
-
-
-def _joined(amounts: Sequence[object], price: object) -> str:
     # Spelt out: the hot path of whatever holds funds. A change has both of its amounts, or neither.
-    a, to_a, b, to_b, c, to_c, d, to_d = amounts
-    return (
+    group, (asset, a, to_a, b, to_b, c, to_c, d, to_d, halt, price) = group_row
+    amounts = (
         f"{';' if a is None else f'{a!s}|{to_a!s};'}"
         f"{';' if b is None else f'{b!s}|{to_b!s};'}"
         f"{';' if c is None else f'{c!s}|{to_c!s};'}"
         f"{';' if d is None else f'{d!s}|{to_d!s};'}"
         f"{'' if price is None else price!s}"
     )
+    if "E" in amounts or "e" in amounts:
+        given = (a, to_a, b, to_b, c, to_c, d, to_d, price)
+        texts: list[Any] = [None if amount is None else plain(amount) for amount in given]
+        return outcome_row((group, (asset, *texts[:-1], halt, texts[-1])))
+    return group, asset, amounts, None if halt is None else int(halt)
 
 
 def _read_outcome(row: Row) -> GroupRow:

@@ -45,6 +45,10 @@ __all__ = [
     "AXIS_BYTES",
     "CAUSES",
     "EPOCH_COMMANDS",
+    "FIRST_KIND",
+    "FIRST_KIND_OF_MANY",
+    "NAME",
+    "SHORT_ARRAY",
     "VERSION",
     "Axis",
     "Flag",
@@ -130,13 +134,17 @@ Frame: TypeAlias = bytes
 
 _PREFIX_BYTES: Final = 4
 _WHOSE: Final = Struct(">BHI")
-_REST: Final = Struct(">IBQIBIq")
 _HEAD: Final = Struct(">IBHIIBQIBIq")
-_HEAD_BYTES: Final = _HEAD.size - _PREFIX_BYTES
-_SHORTEST: Final = _HEAD.size
-_NAME_END: Final = _PREFIX_BYTES + Struct(">BHIIBQI").size
-_REPLY_HEAD: Final = Struct(f">I{_NAME_END - _PREFIX_BYTES}sBIq")
-_WHOSE_END: Final = _PREFIX_BYTES + _WHOSE.size
+_HEAD_AND_AXIS: Final = Struct(">IBHIIBQIBIqIqq")
+_HEAD_SIZE: Final = _HEAD.size
+_HEAD_BYTES: Final = _HEAD_SIZE - _PREFIX_BYTES
+_NAME_BYTES: Final = Struct(">BHIIBQI").size
+_REPLY_HEAD: Final = Struct(f">I{_NAME_BYTES}sBI8x")
+_REPLY_HEAD_READ: Final = Struct(f">4x{_NAME_BYTES}sBI8x")
+_COMMAND_HEAD: Final = Struct(f">4x{_WHOSE.size}sIBQIBIq")
+# Slices that are there already: making one takes as long as cutting with it.
+NAME: Final = slice(_PREFIX_BYTES, _PREFIX_BYTES + _NAME_BYTES)
+_BODY: Final = slice(_HEAD_SIZE, None)
 _TIME_BYTES: Final = 8
 _AXIS: Final = Struct(">Iqq")
 AXIS_BYTES: Final = _AXIS.size
@@ -146,7 +154,10 @@ _ARRAY: Final = Struct(">BI")
 _ARRAY_32: Final = 0xDD
 _SPARE_BYTES: Final = _HEAD_BYTES + _ARRAY_BYTES
 # msgpack's array headers are 1, 3 or 5 bytes wide, by the number of elements.
-_SHORT_ARRAY: Final = 16
+SHORT_ARRAY: Final = 16
+FIRST_KIND: Final = 2
+FIRST_KIND_OF_MANY: Final = _ARRAY_BYTES + 1
+"""Where in a body the first message's kind stands: with fewer messages than that, or with more."""
 _MIDDLE_ARRAY: Final = 65536
 _TUPLES: Final = {tuple}
 
@@ -166,17 +177,15 @@ def _plain(value: object) -> object:
 
 _pack = Encoder(enc_hook=_plain).encode
 _head = _HEAD.pack
+_head_and_axis = _HEAD_AND_AXIS.pack
 _reply_head = _REPLY_HEAD.pack
+_read_reply = _REPLY_HEAD_READ.unpack_from
+_read_command = _COMMAND_HEAD.unpack_from
 _whose = _WHOSE.pack
-_read_whose = _WHOSE.unpack_from
-_read_rest = _REST.unpack_from
 _array = _ARRAY.pack
 _size = Struct(">I").unpack_from
 _packed_axis = _AXIS.pack
 _read_axis = _AXIS.unpack_from
-_AXES_START: Final = _NAME_END + 1
-_AXES_END: Final = _AXES_START + 4
-_NO_AXES: Final = bytes(4)
 
 _MALFORMED: Final = (ValueError, UnpackException, RecursionError)
 
@@ -216,7 +225,7 @@ def pack_rows(messages: Sequence[Sequence[object]]) -> bytes:
     except RecursionError:
         raise ValueError("arrays are nested too deep") from None
     count = len(messages)
-    packed = packed[1 if count < _SHORT_ARRAY else 3 if count < _MIDDLE_ARRAY else 5 :]
+    packed = packed[1 if count < SHORT_ARRAY else 3 if count < _MIDDLE_ARRAY else 5 :]
     if len(packed) > FRAME_BYTES - _SPARE_BYTES:
         raise too_large(len(packed))
     return packed
@@ -231,7 +240,7 @@ def too_large(size: int, limit: int | None = None) -> FrameTooLarge:
 
 def body_of(pieces: Sequence[bytes], count: int) -> bytes:
     """Return the body that holds ``count`` packed messages: the pieces, one after the other."""
-    head = b"%c" % (0x90 | count) if count < _SHORT_ARRAY else _array(_ARRAY_32, count)
+    head = b"%c" % (0x90 | count) if count < SHORT_ARRAY else _array(_ARRAY_32, count)
     return head + (pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
 
@@ -257,8 +266,16 @@ def command_frame(
     if times:
         body = struct.pack(f">{len(times)}q", *times) + body
         flags |= _TIMES
+    if len(axes) == 1:  # the usual ones, in one go: 3 % of an order on its own
+        ((axis, begun, offset),) = axes
+        size = len(body) + _HEAD_BYTES + AXIS_BYTES
+        head = _head_and_axis(
+            size, VERSION, shard, epoch, client, op, first, count, flags, 1, time,
+            axis, begun, offset,
+        )  # fmt: skip
+        return head + body
     if axes:
-        body = (_packed_axis(*axes[0]) if len(axes) == 1 else _packed_axes(axes)) + body
+        body = _packed_axes(axes) + body
     size = len(body) + _HEAD_BYTES
     return (
         _head(size, VERSION, shard, epoch, client, op, first, count, flags, len(axes), time) + body
@@ -267,35 +284,33 @@ def command_frame(
 
 def name_of(frame: Frame) -> bytes:
     """Return the name of a batch, which its reply has to repeat."""
-    return frame[_PREFIX_BYTES:_NAME_END]
+    return frame[NAME]
 
 
 def reply_frame(
     command: Frame, body: bytes, flags: int = 0, uncounted: Sequence[Axis] = ()
 ) -> Frame:
     """Return the replies to a batch of commands."""
-    name = command[_PREFIX_BYTES:_NAME_END]
     if uncounted:
         body = _packed_axes(uncounted) + body
-    return _reply_head(len(body) + _HEAD_BYTES, name, flags, len(uncounted), 0) + body
+    return _reply_head(len(body) + _HEAD_BYTES, command[NAME], flags, len(uncounted)) + body
 
 
 def _packed_axes(axes: Sequence[Axis]) -> bytes:
     return b"".join([_packed_axis(*axis) for axis in axes])
 
 
-def _axes_in(frame: Frame, count: int) -> tuple[Axis, ...]:
-    """Return a head's counting part.
+def _axes_in(frame: Frame, count: int, end: int) -> tuple[Axis, ...]:
+    """Return a head's counting part, which ends there.
 
     Raises:
         WireError: the frame has no room for it, or it names an axis twice.
     """
-    end = _HEAD.size + count * AXIS_BYTES
     if end > len(frame):
         raise WireError(f"not a frame: it has no room for {count} axes")
     if count == 1:
-        return (_read_axis(frame, _HEAD.size),)
-    axes = tuple(_AXIS.iter_unpack(frame[_HEAD.size : end]))
+        return (_read_axis(frame, _HEAD_SIZE),)
+    axes = tuple(_AXIS.iter_unpack(frame[_HEAD_SIZE:end]))
     if len({axis[0] for axis in axes}) < count:
         raise WireError(f"not a frame: an axis twice: {axes!r:.100}")
     return axes
@@ -321,13 +336,15 @@ class FrameReader:
             WireError: the bytes are no frames. The reader is of no use any more.
         """
         pending = self._pending
+        if not pending:
+            size = len(data) - _PREFIX_BYTES
+            if _HEAD_BYTES <= size <= self._limit and _size(data)[0] == size:
+                self._first = 0
+                return [data]  # one whole frame: the hot path of one call at a time
         source: bytes | bytearray = data
         if pending:
             pending += data
             source = pending
-        elif len(data) >= _SHORTEST and _size(data)[0] == len(data) - _PREFIX_BYTES <= self._limit:
-            self._first = 0
-            return [data]  # one whole frame: the hot path of one call at a time
         complete: list[Frame] = []
         start = 0
         available = len(source)
@@ -357,13 +374,13 @@ def reply_in(frame: Frame, name: bytes) -> tuple[int, tuple[Axis, ...], bytes]:
     Raises:
         WireError: they are to another batch, or none.
     """
-    if frame[_PREFIX_BYTES:_NAME_END] != name:
+    found, flags, count = _read_reply(frame)
+    if found != name:
         raise WireError(f"not the replies to the batch that is due: {frame!r:.100}")
-    if frame[_AXES_START:_AXES_END] == _NO_AXES:
-        return frame[_NAME_END], (), frame[_HEAD.size :]
-    (count,) = _size(frame, _AXES_START)
-    axes = _axes_in(frame, count)
-    return frame[_NAME_END], axes, frame[_HEAD.size + count * AXIS_BYTES :]
+    if not count:
+        return flags, (), frame[_BODY]
+    start = _HEAD_SIZE + count * AXIS_BYTES
+    return flags, _axes_in(frame, count, start), frame[start:]
 
 
 def head_of(frame: Frame) -> Head:
@@ -372,11 +389,11 @@ def head_of(frame: Frame) -> Head:
     Raises:
         WireError: it is of another version, or none.
     """
-    version, shard, epoch = _read_whose(frame, _PREFIX_BYTES)
+    _, version, shard, epoch, client, op, first, count, flags, axes, time = _HEAD.unpack_from(frame)
     if version != VERSION:
         raise WireError(f"frame of version {version!r}, this side speaks {VERSION}")
-    client, op, first, count, flags, axes, time = _read_rest(frame, _WHOSE_END)
-    return Head(shard, epoch, client, op, first, count, flags, time, _axes_in(frame, axes))
+    counting = _axes_in(frame, axes, _HEAD_SIZE + axes * AXIS_BYTES)
+    return Head(shard, epoch, client, op, first, count, flags, time, counting)
 
 
 def command_in(
@@ -389,17 +406,17 @@ def command_in(
     Raises:
         WireError: it is for another shard, epoch or version, or none.
     """
-    if frame[_PREFIX_BYTES:_WHOSE_END] != whose:
+    found, client, op, first, count, flags, axis_count, time = _read_command(frame)
+    if found != whose:
         raise WireError(f"a batch for another shard, epoch or version: {frame!r:.100}")
-    client, op, first, count, flags, axis_count, time = _read_rest(frame, _WHOSE_END)
     if op >= _OPS or flags > _KNOWN_FLAGS or not count:
         raise WireError(f"not a frame: op {op}, flags {flags}, {count} commands")
-    start = _HEAD.size
+    start = _HEAD_SIZE
     axes: tuple[Axis, ...] = ()
     times: tuple[int, ...] = ()
     if axis_count:
-        axes = _axes_in(frame, axis_count)
         start += axis_count * AXIS_BYTES
+        axes = _axes_in(frame, axis_count, start)
     if flags & _TIMES:
         end = start + count * _TIME_BYTES
         if end > len(frame):

@@ -15,15 +15,19 @@ from openpit.wire import kinds
 from openpit.wire.axes import BROKER
 from openpit.wire.decimal_texts import ASSETS, SHAPES, SIGNED, TO_SHAPE, are_amounts, malformed
 from openpit.wire.flat_rows import is_lock
+from openpit.wire.frames import pack
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["check_replies", "is_usual"]
+__all__ = ["ONE_ACCEPTED", "ONE_DONE", "check_replies", "is_usual"]
 
 ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
+ONE_ACCEPTED: Final = pack([(ACCEPTED, 1)])
+ONE_DONE: Final = pack([(DONE, 1)])
+"""Bodies of the replies that most commands have which come alone."""
 REJECTED: Final = kinds.REJECTED
 REPORTED: Final = kinds.REPORTED
 RESERVED: Final = kinds.RESERVED

@@ -20,6 +20,7 @@ from openpit.pretrade.policies.arguments import (
 )
 from openpit.pretrade.policies.pnl_bounds_settings import (
     NAME,
+    PnlBounds,
     PnlBoundsAccountAssetBarrier,
     PnlBoundsSettings,
     PnlBoundsUpdate,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
-    from openpit.pretrade.policies.pnl_bounds_settings import PnlBounds, PnlBoundsBrokerBarrier
+    from openpit.pretrade.policies.pnl_bounds_settings import PnlBoundsBrokerBarrier
     from openpit.pretrade.policies.registration import PolicyRegistrar
     from openpit.pretrade.policy_contract import PolicyCall
 
@@ -75,7 +76,8 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
 
     def _take(self, settings: PnlBoundsSettings) -> None:
         self._settings = settings
-        self._broker_bounds = settings.broker
+        # As plain pairs: they are taken apart for every order and report.
+        self._broker_bounds = {asset: tuple(bounds) for asset, bounds in settings.broker.items()}
         self._account_bounds = settings.accounts
 
     def prepare(self, update: PnlBoundsUpdate, now: int) -> Callable[[], None]:
@@ -117,11 +119,11 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
         if bounds is not None:
             lower, upper = bounds
             if (lower is not None and realized < lower) or (upper is not None and realized > upper):
-                return [_breach("broker barrier", realized, bounds, settlement)]
+                return [_breach("broker barrier", realized, PnlBounds(*bounds), settlement)]
         if self._account_bounds:
-            bounds = self._account_bounds.get((account, settlement))
-            if bounds is not None and not bounds.contain(realized):
-                return [_breach("account + asset barrier", realized, bounds, settlement)]
+            own = self._account_bounds.get((account, settlement))
+            if own is not None and not own.contain(realized):
+                return [_breach("account + asset barrier", realized, own, settlement)]
         return None
 
     peek_start = check_start
@@ -163,8 +165,8 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
                 (lower is not None and realized < lower) or (upper is not None and realized > upper)
             )
         if is_inside and self._account_bounds:
-            bounds = self._account_bounds.get((account, settlement))
-            is_inside = bounds is None or bounds.contain(realized)
+            own = self._account_bounds.get((account, settlement))
+            is_inside = own is None or own.contain(realized)
         effect = None if is_inside else _left_bounds(realized, settlement)
         by_asset[settlement] = realized  # last: an interrupt leaves it whole or not made
         return effect

@@ -19,7 +19,7 @@ from openpit.shards.counts import BatchCounts
 from openpit.shards.intake import Intake
 from openpit.shards.shard import ShardClock, ShardCore
 from openpit.wire import decimal_texts, kinds
-from openpit.wire.frames import FrameReader
+from openpit.wire.frames import FrameReader, body_of, pack_rows
 from openpit.wire.values import encode
 
 OURS, THEIRS = 2, 1
@@ -42,7 +42,7 @@ def read(intake: Intake, rows: list[Any]) -> list[Any]:
     """Read a batch whose head names the broker's axis."""
     counts = BatchCounts(())
     counts.begin([(0, 0, 10)])
-    return intake.read(rows, counts)
+    return intake.read(body_of([pack_rows(rows)], len(rows)), len(rows), counts)
 
 
 def ranked(rows: list[Any]) -> list[Any]:
