@@ -28,9 +28,10 @@ __all__ = ["CommandCall", "HandleCall", "HandleWideCall", "Start"]
 class Start(Call):
     """The first command: load the engine."""
 
-    __slots__ = ("_ready", "link")
+    __slots__ = ("_ready", "_seconds", "link")
 
     expected = Expected(kinds.ANSWERS[kinds.HELLO])
+    has_deadline = False  # that of calls; it has one of its own
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class Start(Call):
         now: int,
         packed: bytes,
         ready: Callable[[Sequence[int], CountingAxes], None],
+        seconds: float,
     ) -> None:
         super().__init__(link.books)
         self.count = 1
@@ -47,6 +49,7 @@ class Start(Call):
         self.packed = packed
         self.link = link
         self._ready: Final = ready
+        self._seconds: Final = seconds
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         if reply[0] == kinds.READY:
@@ -69,6 +72,7 @@ class Start(Call):
         )
 
     def expire(self, why: str) -> None:
+        why = f"not up within {self._seconds:g} s"
         self.fail(ShardStartError(f"shard {self.link.number}: {why}", self.link.number))
 
 

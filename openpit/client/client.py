@@ -46,12 +46,17 @@ __all__ = ["Client"]
 class Client(Submitting):
     """Orders and reports on their way to the shards, and what comes back."""
 
-    def start(self, link: ShardLink, now: int, payload: bytes, epoch: int = 0) -> Call:
-        """Load the engine in a worker; the call ends when the shard is up or has refused."""
+    def start(
+        self, link: ShardLink, now: int, payload: bytes, epoch: int = 0, seconds: float = 60.0
+    ) -> Call:
+        """Load the engine in a worker; the call ends when the shard is up or has refused.
+
+        It may take so many seconds, of which some may be over: when it is late, its face says.
+        """
         check_time(now)
         link.begin(epoch)
         packed = pack_start((kinds.HELLO, len(self.router.links), payload))
-        call = Start(link, now, packed, self.encoder.share)
+        call = Start(link, now, packed, self.encoder.share, seconds)
         link.stage(call)
         return call
 

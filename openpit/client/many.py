@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.engine.batches import failure_of, tell
 from openpit.errors import FrameTooLarge, WireError
-from openpit.router.calls import Call, Raised, overload, unknown
+from openpit.router.calls import Call, Raised, unknown
 from openpit.router.shard_link import Entry
 from openpit.wire.frames import pack, pack_rows
 
@@ -31,7 +31,7 @@ UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
 class ManyCall(Call):
     """A call over many items; its value is the list of their results, in input order."""
 
-    __slots__ = ("_left", "client", "deferred", "failures", "results")
+    __slots__ = ("_left", "client", "failures", "results")
 
     method = ""
     has_deadline = False
@@ -42,8 +42,6 @@ class ManyCall(Call):
         self.client = client
         self.results: list[Any] = [None] * items
         self.failures: dict[int, BaseException] = {}
-        # Items whose replies have come, and are delivered when all shards know of a block.
-        self.deferred: dict[int, ShardLink] = {}
         # Items without a result, and one more while there is something left to encode.
         self._left = items + 1
 
@@ -110,23 +108,11 @@ class ManyCall(Call):
         """Encode on until a frame is ready; tell whether there is more to encode."""
         raise NotImplementedError
 
-    def expire(self, why: str) -> None:
-        for link in self.books.links:
-            for part in [entry for entry in link.waiting if _is_of(entry, self)]:
-                link.waiting.remove(part)
-                part.overloaded(link)
-            for part in [entry for entry in link.pending if _is_of(entry, self)]:
-                part.expire(link, why)  # type: ignore[attr-defined]  # parts have it
-        deferred, self.deferred = self.deferred, {}
-        for index, link in deferred.items():
-            self.missing(index, link.number, why, unknown(link, why))
-
     def abandon(self) -> None:
         for link in self.books.links:
             for part in [entry for entry in link.waiting if _is_of(entry, self)]:
                 link.waiting.remove(part)
                 part.withdrawn()  # type: ignore[attr-defined]  # parts have it
-        self.deferred.clear()
         interrupt = sys.exception()  # what made the caller go
         if interrupt is not None and not self.done:
             self.tell(interrupt)
@@ -167,10 +153,6 @@ class Part(Entry):
     def withdrawn(self) -> None:
         """Record that the commands are never sent."""
 
-    def overloaded(self, link: ShardLink) -> None:
-        self.withdrawn()
-        self._give_up(link.number, "no credit in time", overload(link))
-
     def stalled(self, link: ShardLink, why: str) -> None:
         self.expire(link, why)
 
@@ -190,17 +172,13 @@ class Part(Entry):
         return self.indexes[seq - self.first : seq - self.first + count]
 
     def defer(self, link: ShardLink, seq: int, count: int) -> None:
-        if not (self.is_over or self.call.done):
-            self.call.deferred.update(dict.fromkeys(self.items(seq, count), link))
         self.answered = seq + count - self.first
 
     def is_wanted(self, seq: int, count: int) -> bool:
         """Count commands as answered; tell whether anybody waits for the answers."""
         place = seq - self.first
-        if place < self.answered:  # they were held back
-            deferred = self.call.deferred
-            found = [deferred.pop(index, None) for index in self.items(seq, count)]
-            return all(link is not None for link in found)
+        if place < self.answered:  # they were held back, and not given up with the rest
+            return not self.call.done
         self.answered = place + count
         return not (self.is_over or self.call.done)
 

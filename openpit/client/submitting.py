@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from openpit.client.bodies import BODIES
+from openpit.client.deadlines import Deadlines
 from openpit.client.orders import OrderEncoder
+from openpit.router.calls import Patience
 from openpit.router.router import Router
 from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from openpit.wire.classes import Told
 
 __all__ = ["Submitting"]
+
+_USUAL: Final = Patience()
 
 
 class Submitting:
@@ -31,7 +35,7 @@ class Submitting:
         handles: Handles,
         runner: Runner,
         credit: int = CREDITS,
-        may_wait: bool = True,
+        patience: Patience = _USUAL,
         told: Told | None = None,
     ) -> None:
         self.has_custom: Final = has_custom
@@ -43,9 +47,10 @@ class Submitting:
             handles=handles,
             runner=runner,
             credit=credit,
-            may_wait=may_wait,
+            patience=patience,
         )
         self.books: Final = self.router.books
+        self.deadlines: Final = Deadlines(self.router, patience)
         self.runner: Final = runner
         self.rows_per_frame: Final = min(ROWS_PER_FRAME, credit)
         # Whether somebody holds the engine object: without it, a pending request refuses.

@@ -1,76 +1,72 @@
-"""The life of an engine on shards, as either face leads it: pipes, market data, the end.
+"""A face over pipes: what both kinds of waiting have in common.
 
-How a face waits is its own.
+How a caller sleeps and is woken, and how a descriptor is polled, stands in each face's own folder.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from openpit.faces.ends import Ends
+from openpit.faces.face import Face
 from openpit.faces.forked_copies import let_go_in_copies
 from openpit.faces.market_feeds import Feed
+from openpit.faces.news import tell
 from openpit.faces.pipes import Port
-from openpit.faces.watch import STALL_SECONDS
 from openpit.router.calls import INTERRUPTED
-from openpit.router.shard_link import Runner
+from openpit.wire.limits import MARKET_BACKLOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.client.client import Client
-    from openpit.faces.watch import Watch
+    from openpit.faces.options import ShardedOptions
     from openpit.marketdata.service import MarketDataService
-    from openpit.router.router import Router
-    from openpit.router.stats import ShardStats
+    from openpit.router.calls import Call
+    from openpit.router.shard_link import ShardLink
     from openpit.shards.process import Worker
 
 __all__ = ["Driver"]
 
+LIVENESS_SECONDS: Final = 0.2
+"""How often a worker is looked at whose end no descriptor tells."""
 
-class Driver(Runner):
+
+class Driver(Face):
     """What a face holds of its shards; it runs the client's calls to their end."""
 
-    client: Client
-    router: Router
-    _watch: Watch
-    _is_told: bool
-    """Whether there is a descriptor for each worker that tells of its end."""
-
-    def __init__(
-        self,
-        clock: Callable[[], int],
-        *,
-        timeout: float,
-        max_wait: float,
-        stall_timeout: float = STALL_SECONDS,
-        on_shard_down: Callable[[ShardStats], object] | None = None,
-    ) -> None:
-        self.clock: Final = clock
-        self._timeout: Final = timeout
-        self._max_wait: Final = max_wait
-        self._stall_timeout: Final = stall_timeout
-        self._on_shard_down: Final = on_shard_down
+    def __init__(self, clock: Callable[[], int], options: ShardedOptions) -> None:
+        self.clock = clock
+        self._timeout: Final = options.timeout
+        self._on_shard_down: Final = options.on_shard_down
         self._ports: list[Port] = []
         self._feeds: list[Feed] = []
+        self._look_every = inf
         # Run at close(), when nobody holds the engine any more, or at the interpreter's end.
-        self._ends = Ends(self, timeout)
+        self._ends = Ends(self, options.timeout)
 
     def attach(self, client: Client, workers: list[Worker]) -> None:
-        """Set the router, and a worker for each of its links."""
+        """Set the client, and a worker for each of its router's links."""
         self.client = client
         self.router = router = client.router
-        self._is_told = all(worker.death_fd is not None for worker in workers)
         for link, worker in zip(router.links, workers, strict=True):
             link.pid = worker.pid
             self._ends.workers.append(worker)
-            self._ports.append(Port(link, worker))
-        self._listen()
+            self._ports.append(port := Port(link, worker))
+            if worker.death_fd is None:  # nothing tells of its end
+                self._look_every = LIVENESS_SECONDS
+            self._watch(port)
         let_go_in_copies(self)
 
-    def _listen(self) -> None:
-        """Watch the shards from now on, and read what their pipes bring."""
-        raise NotImplementedError
+    def _begin_start(self, payload: bytes, deadline: float, seconds: float) -> list[Call]:
+        """Have all workers load the engine, by a moment."""
+        links = self.router.links
+        calls = [self.client.start(link, self.clock(), payload, seconds=seconds) for link in links]
+        self.client.deadlines.expect_by(calls, deadline)
+        return calls
 
     def follow(self, services: Sequence[MarketDataService]) -> None:
         """Pass on all that the services hold, and every change from now on."""
@@ -81,11 +77,104 @@ class Driver(Runner):
         for feed in self._feeds:
             feed.end()
 
-    def _give_up_all(self) -> None:
-        """Give up all shards: an exception came between two steps that belong together.
+    # --- what a kind of waiting brings -----------------------------------------------------------
+
+    @abstractmethod
+    def _watch(self, port: Port) -> None:
+        """Poll for what a port brings, from now on."""
+
+    @abstractmethod
+    def _await_room(self, port: Port) -> None:
+        """Poll until a port's pipe takes what is kept for it."""
+
+    @abstractmethod
+    def _unwatch(self, port: Port) -> None:
+        """Stop polling a port, which has nothing more to say."""
+
+    @abstractmethod
+    def _give_up(self, port: Port, why: str) -> None:
+        """Give up a shard, and do what follows from that."""
+
+    @abstractmethod
+    def _wait_at(self, port: Port, is_over: Callable[[], bool], seconds: float) -> None:
+        """Wait once for what a port brings, though no call does, unless it is over."""
+
+    @abstractmethod
+    def _wake(self) -> None:
+        """Wake whoever waits for a call that is done."""
+
+    # --- pipes and time --------------------------------------------------------------------------
+
+    def _send(self) -> None:
+        """Write what is staged, as far as the pipes take it; wake whose call is done."""
+        for port in self._ports:
+            if port.link.has_output:
+                had_backlog = port.has_backlog
+                port.send(self.router)
+                if port.has_backlog and not had_backlog:
+                    self._await_room(port)
+                if port.is_over:
+                    self._unwatch(port)
+        if self.router.books.woken:
+            self._wake()
+
+    def _on_time(self) -> float:
+        """End what is due; return for how many seconds nothing is, if nothing happens."""
+        router, deadlines = self.router, self.client.deadlines
+        now = monotonic()
+        if now >= deadlines.next_deadline():
+            for port in self._ports:
+                port.drain(router)  # what has come has come in time
+        for link, why in deadlines.on_time(now):
+            self._ports[link.number].give_up(router, why)
+        self._look_after()
+        for port in self._ports:
+            if port.is_over:
+                self._unwatch(port)
+        self._send()  # what waited for those
+        due = deadlines.next_deadline() - now
+        return min(due, self._look_every) if due < inf else inf
+
+    def _look_after(self) -> None:
+        """Notice the ends of workers of which no descriptor tells."""
+        if self._look_every < inf:
+            for port in self._ports:
+                port.look_after(self.router)
+
+    def _tell(self) -> None:
+        """Tell the engine's host what has happened to shards."""
+        if self.router.books.news:
+            tell(self.router, self._on_shard_down)
+
+    def _let_catch_up(self) -> None:
+        """Wait for the shards that have too many quotes before them."""
+        for port in self._ports:
+            if port.link.in_flight > MARKET_BACKLOG:
+                self._let_one_catch_up(port)
+
+    def _let_one_catch_up(self, port: Port) -> None:
+        """Wait for a shard, as long as it takes any quotes; give it up if not."""
+        link = port.link
+        answered, until = link.answered, monotonic() + self._timeout
+        while not _has_caught_up(link):
+            now = monotonic()
+            if link.answered != answered:
+                answered, until = link.answered, now + self._timeout
+            elif now >= until:
+                break
+            self._wait_at(port, lambda: _has_caught_up(link), until - now)
+        if link.is_stalled or not _has_caught_up(link):  # what it misses, it misses for ever
+            self._give_up(port, f"{link.in_flight} quotes behind, and taking none")
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def _mend(self) -> None:
+        """Give up all shards if an exception came between two steps that belong together.
 
         Bytes may be lost or commands half accounted for, and an order must not pass by mistake.
         """
+        if not self.router.books.is_torn:
+            return
         self.router.stop_procedures()
         for port in self._ports:
             port.give_up(self.router, INTERRUPTED)
@@ -101,3 +190,7 @@ class Driver(Runner):
         self.router.abandon_shards()
         for worker in self._ends.workers:
             worker.disown()
+
+
+def _has_caught_up(link: ShardLink) -> bool:
+    return not link.is_up or link.in_flight <= MARKET_BACKLOG

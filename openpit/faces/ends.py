@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from openpit.shards.descriptors import Identity
     from openpit.shards.process import Worker
 
-__all__ = ["Ends", "end_workers"]
+__all__ = ["LEAVE_SECONDS", "Ends", "end_workers"]
+
+LEAVE_SECONDS: Final = 1.0
+"""How long the end waits for a thread that polls, or whose loop does, to take note of it."""
 
 
 class Ends:

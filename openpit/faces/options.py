@@ -8,7 +8,7 @@ from math import inf
 from types import NoneType
 from typing import TYPE_CHECKING, Final
 
-from openpit.faces.watch import STALL_SECONDS
+from openpit.router.calls import Patience
 from openpit.slots import MAX_SHARDS
 from openpit.wire.limits import CREDITS
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ShardedOptions", "default_shards"]
 
-TIMEOUT_SECONDS: Final = 5.0
-"""A shard answers within microseconds: one that takes seconds is stuck, and its orders are late."""
+_USUAL: Final = Patience()
 
 START_SECONDS: Final = 60.0
 """A worker imports the package and every module that the policies need, on a busy machine."""
@@ -44,7 +43,7 @@ class ShardedOptions:
       ``timeout`` without any answer it is *stalled*: its orders are denied and its other calls
       raise :class:`openpit.errors.ShardStalled`, both at once, until it answers again. After
       ``stall_timeout`` more it is ended; the blocking engine, which has no thread of its own, does
-      so with its next call of any kind, or :meth:`openpit.ShardedEngine.stats`.
+      so with its next call of any kind, or :meth:`openpit.ShardedEngine.poll`.
     * ``credits``: commands in flight to one shard (8192, also the most). An eighth as many again,
       at least one, are for reports, commits and rollbacks, which a flood of orders never keeps
       waiting.
@@ -54,12 +53,18 @@ class ShardedOptions:
     """
 
     shards: int
-    timeout: float = TIMEOUT_SECONDS
+    timeout: float = _USUAL.timeout
     max_wait: float | None = None
     credits: int = CREDITS
     start_timeout: float = START_SECONDS
-    stall_timeout: float = STALL_SECONDS
+    stall_timeout: float = _USUAL.stall_timeout
     on_shard_down: Callable[[ShardStats], object] | None = None
+
+    @property
+    def patience(self) -> Patience:
+        """For how long callers wait, and for how long a shard that is stalled is kept."""
+        max_wait = self.timeout if self.max_wait is None else self.max_wait
+        return Patience(self.timeout, max_wait, self.stall_timeout)
 
     def __post_init__(self) -> None:
         """Check classes and figures."""

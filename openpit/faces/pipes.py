@@ -65,11 +65,10 @@ class Port:
 
     def send(self, router: Router) -> None:
         """Write the frames that the link has ready, as far as the pipe takes them."""
-        router.books.is_torn = True
         if not is_still(self.command_fd, self._command_mark):
             self.give_up(router, REPLACED)
-            router.books.is_torn = False
             return
+        router.books.is_torn = True
         data = self.link.take()
         if self._backlog:
             self._backlog += data
@@ -87,9 +86,7 @@ class Port:
     def flush(self, router: Router) -> None:
         """Write what is kept, as far as the pipe takes it."""
         if not is_still(self.command_fd, self._command_mark):
-            router.books.is_torn = True
             self.give_up(router, REPLACED)
-            router.books.is_torn = False
             return
         try:
             del self._backlog[: os.write(self.command_fd, self._backlog)]
@@ -102,11 +99,10 @@ class Port:
         """Read what is there; a worker that has ended, or sends no frames, is given up."""
         if self.is_over:
             return
-        router.books.is_torn = True
         if not is_still(self.reply_fd, self._reply_mark):
             self.give_up(router, REPLACED)
-            router.books.is_torn = False
             return
+        router.books.is_torn = True
         try:
             data = os.read(self.reply_fd, READ_BYTES)
         except BlockingIOError:
@@ -121,16 +117,18 @@ class Port:
             self.give_up(router, "")
         router.books.is_torn = False
 
-    def ended(self, router: Router) -> None:
-        """Read what a worker that has ended left behind, and give it up."""
+    def drain(self, router: Router) -> None:
+        """Read all that is there."""
         before = -1
         while not self.is_over and self.link.bytes_received != before:
             before = self.link.bytes_received
             self.receive(router)
+
+    def ended(self, router: Router) -> None:
+        """Read what a worker that has ended left behind, and give it up."""
+        self.drain(router)
         if not self.is_over:
-            router.books.is_torn = True
             self.give_up(router, "")
-            router.books.is_torn = False
 
     def look_after(self, router: Router) -> None:
         """Notice a worker's end where there is no descriptor that tells of it."""
@@ -144,9 +142,11 @@ class Port:
 
     def give_up(self, router: Router, why: str) -> None:
         """Record that there will be no more replies; without a reason given, the worker has one."""
+        was_torn, router.books.is_torn = router.books.is_torn, True
         ending = self.worker.ending(0.0 if why else _REAP_SECONDS)
         if not ending or self.link.state is not ShardState.CLOSING:
             self.worker.kill()
             self.worker.ending(_REAP_SECONDS)
         router.lose(self.link, why or ending or "its worker closed its pipe")
         self._backlog.clear()
+        router.books.is_torn = was_torn

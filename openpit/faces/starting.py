@@ -60,7 +60,7 @@ class StartPlan:
             handles=handles,
             runner=runner,
             credit=options.credits,
-            may_wait=options.max_wait != 0,
+            patience=options.patience,
             told=self.told,
         )
 
@@ -82,13 +82,7 @@ def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:
     """Start the workers and wait until they answer; no process is left if one does not."""
     options = plan.options
     try:
-        driver = BlockingDriver(
-            clock,
-            timeout=options.timeout,
-            max_wait=options.timeout if options.max_wait is None else options.max_wait,
-            stall_timeout=options.stall_timeout,
-            on_shard_down=options.on_shard_down,
-        )
+        driver = BlockingDriver(clock, options)
     except OSError as error:  # it opens a pipe of its own
         raise not_started(0, error) from error
     workers: list[Worker] = []
@@ -114,13 +108,7 @@ async def start_async(plan: StartPlan, clock: Callable[[], int]) -> AsyncSharded
     from openpit.faces.aio.handles import ASYNC  # noqa: PLC0415
 
     options = plan.options
-    driver = AsyncDriver(
-        clock,
-        timeout=options.timeout,
-        max_wait=options.timeout if options.max_wait is None else options.max_wait,
-        stall_timeout=options.stall_timeout,
-        on_shard_down=options.on_shard_down,
-    )
+    driver = AsyncDriver(clock, options)
     workers: list[Worker] = []
     try:
         client = plan.client(ASYNC, driver)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from openpit.errors import WireError
-from openpit.router.calls import closed
+from openpit.router.calls import Patience, closed
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.own_commands import Drop, End, Owed, QuoteChange, let_go, say_goodbye
 from openpit.router.procedures import Ask, Procedures, WideCall, arm
@@ -29,6 +29,8 @@ __all__ = ["FIRST_TIME", "TIME_LIMIT", "Router", "check_time", "closed"]
 
 _NONE: Final = (b"", 0, 0, ())
 
+_USUAL: Final = Patience()
+
 FIRST_TIME: Final = -(2**63)
 TIME_LIMIT: Final = 2**63
 """The times, in nanoseconds, that have a place in a head: from the one to before the other."""
@@ -38,8 +40,9 @@ class Router:
     """Shards, the calls in flight to them, and the state that spans them.
 
     ``has_custom`` tells whether a policy may arm the engine-wide block when it rolls back,
-    ``may_wait`` whether a command may wait for credit. ``bodies`` makes and reads those of its
-    client. ``handles`` and ``runner`` are the client's: they are not looked at here.
+    ``patience`` for how long callers wait: with no ``max_wait``, no command waits for credit.
+    ``bodies`` makes and reads those of its client. ``handles`` and ``runner`` are the client's:
+    they are not looked at here.
     """
 
     def __init__(
@@ -51,10 +54,10 @@ class Router:
         handles: Handles,
         runner: Runner,
         credit: int = CREDITS,
-        may_wait: bool = True,
+        patience: Patience = _USUAL,
     ) -> None:
         self.runner: Final = runner
-        self.may_wait: Final = may_wait
+        self._may_wait: Final = patience.max_wait != 0
         books = Books(has_custom=has_custom, bodies=bodies)
         self._rates: Final = books.rates
         self.books: Final = books
@@ -209,17 +212,22 @@ class Router:
         """Have an entry wait for credit, or for what its client has dropped, if it has to."""
         link.line_up(entry)
         link.pump()
-        may_wait = self.may_wait or entry.client_number in self.books.settling
+        may_wait = self._may_wait or entry.client_number in self.books.settling
         if not may_wait and not entry.is_sent and entry.is_whole_call:
             link.waiting.remove(entry)
             entry.overloaded(link)
 
     def begin(self, call: WideCall) -> WideCall:
         """Start a procedure, or line it up behind what has to be over before."""
-        if self.books.dropped:
-            let_go(self.books, self.procedures)
+        self.let_go()
         self.procedures.begin(call)
         return call
+
+    def let_go(self) -> None:
+        """Tell the shards what nobody holds any more, without waiting for a call that does."""
+        self.books.dropped.is_told = False  # first: what comes now is told anew
+        if self.books.dropped and not self.books.is_closed:
+            let_go(self.books, self.procedures)
 
     # --- in --------------------------------------------------------------------------------------
 

@@ -105,11 +105,31 @@ class Entry:
         raise NotImplementedError
 
 
+class Dropped(deque[Any]):
+    """Links and handles that nobody holds any more.
+
+    A finaliser may run at any moment and in any thread: all it does is to append here.
+    """
+
+    tell: Callable[[], object] | None = None
+    """Called with the first of them, by whoever appends it, where a face sees to them at once."""
+    is_told = False
+
+    def append(self, dropped: tuple[ShardLink, int]) -> None:
+        """Add a link and a handle of its shard."""
+        super().append(dropped)
+        if self.tell is not None and not self.is_told:
+            self.is_told = True
+            self.tell()
+
+
 class Books:
     """What the shards of a router have in common."""
 
     __slots__ = (
+        "answer_due",
         "bodies",
+        "credit_due",
         "dropped",
         "has_custom",
         "is_closed",
@@ -129,9 +149,11 @@ class Books:
         self.rates: Final = BroadRates()  # what is counted over all shards
         self.links: Final[list[ShardLink]] = []
         self.stalled: Final[list[ShardLink]] = []
-        # Handles that nobody holds any more. See client/handles.py.
-        self.dropped: Final[deque[tuple[ShardLink, int]]] = deque()
+        self.dropped: Final = Dropped()
         self.woken: Final[list[Any]] = []  # calls that are done, whose callers wait
+        # Until when callers wait for answers, and for credit: the first began first.
+        self.answer_due: Final[dict[Any, float]] = {}
+        self.credit_due: Final[dict[Any, float]] = {}
         self.news: Final[list[tuple[ShardEvent, ShardLink]]] = []  # for the face to tell
         self.now = 0  # of the last call
         self.is_closed = False
@@ -141,6 +163,11 @@ class Books:
         # By client, the drops that have to be over before anything else of it goes out; see
         # own_commands.let_go().
         self.settling: Final[dict[int, int]] = {}
+
+    def forget(self, call: Entry) -> None:
+        """Record that nobody waits for a call any more."""
+        self.answer_due.pop(call, None)
+        self.credit_due.pop(call, None)
 
     def give_back(self, entry: Entry) -> None:
         """Take back what was counted for an entry that is never sent."""
@@ -212,6 +239,7 @@ class ShardLink:
         "dropped",
         "epoch",
         "handles",
+        "heard",
         "in_flight",
         "is_up",
         "next_seq",
@@ -223,6 +251,7 @@ class ShardLink:
         "pid",
         "reader",
         "runner",
+        "silent_since",
         "state",
         "waiting",
         "why",
@@ -245,9 +274,11 @@ class ShardLink:
         self.pending: deque[Entry] = deque()
         self.in_flight = 0
         self.waiting: deque[Entry] = deque()
-        # A finaliser may run at any moment and in any thread: all it does is to append here.
         self.dropped: Final = books.dropped
         self.begin(0)
+        # How much had been answered when its silence began, and when that was: for its client.
+        self.heard = 0
+        self.silent_since = 0.0
         # What is on its way: name, op and number of commands of each, and what was counted.
         self.batches: deque[tuple[bytes, int, int, Sequence[Counted]]] = deque()
         self.reader: Final = FrameReader(limit=REPLY_BYTES)

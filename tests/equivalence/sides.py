@@ -55,12 +55,6 @@ class AsyncLinkDriver(LinkDriver):
     async def run_many(self, method: Callable[..., Any], *arguments: Any) -> Any:
         return super().run_part(method, *arguments).result()
 
-    async def finalize(self, proxy: Any, *, commit: bool) -> None:
-        super().run(self.client.finalize, proxy, commit)
-
-    async def execute_request(self, proxy: Any) -> Any:
-        return super().run(self.client.execute_request, proxy)
-
 
 def link_async(builder: ReadyShardedEngineBuilder) -> AsyncShardedEngine:
     """Return the engine that ``await builder.build_async()`` would, without processes."""

@@ -123,7 +123,17 @@ class BlockingHost(Host):
     def _built(self, stage: Any) -> Any:
         return stage.build()
 
+    def ask(self, ask: Ask) -> Any:
+        future, thread = self._begun(ask)
+        try:
+            return future.result(PATIENCE)
+        finally:
+            thread.join(PATIENCE)  # it has the outcome in its hands, which the test may let go of
+
     def begin(self, ask: Ask) -> Future[Any]:
+        return self._begun(ask)[0]
+
+    def _begun(self, ask: Ask) -> tuple[Future[Any], threading.Thread]:
         future: Future[Any] = Future()
 
         def run() -> None:
@@ -136,7 +146,7 @@ class BlockingHost(Host):
         self._threads = [one for one in self._threads if one.is_alive()]
         self._threads.append(thread)
         thread.start()
-        return future
+        return future, thread
 
     def end(self) -> None:
         if self.engine is not None:

@@ -333,7 +333,7 @@ def test_quotes_of_other_threads_reach_the_shards(run: Run) -> None:
 def test_a_shard_that_takes_no_quotes_is_given_up(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("openpit.faces.aio.driver.MARKET_BACKLOG", 100)
+    monkeypatch.setattr("openpit.faces.driver.MARKET_BACKLOG", 100)
 
     async def story() -> None:
         builder = Engine.builder().sharded(2, timeout=0.3)

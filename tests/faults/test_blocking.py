@@ -348,7 +348,7 @@ def test_a_full_pipe_blocks_nobody() -> None:
 
 
 def test_a_shard_that_takes_no_quotes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("openpit.faces.blocking.driver.MARKET_BACKLOG", 100)
+    monkeypatch.setattr("openpit.faces.driver.MARKET_BACKLOG", 100)
     builder = Engine.builder().sharded(2, timeout=1.0)
     service = builder.market_data(QuoteTtl.infinite()).build()
     ready = builder.builtin(build_spot_funds().market_data(service, 0))

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fault_hosts import PATIENCE, PROMPT, an_order, denial_of, on_every_loop
+from fault_hosts import PATIENCE, PROMPT, an_order, denial_of
 from fault_policies import Harmful
 from fault_traces import eventually
 
@@ -16,12 +16,21 @@ from openpit.errors import ShardOverloaded
 from openpit.wire.limits import HANDLES_PER_COMMAND
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fault_hosts import Host
     from fault_policies import Journal
 
 
-@on_every_loop
-def test_a_dropped_reservation(host: Host, journal: Journal) -> None:
+def poll(host: Host, other: int) -> None:
+    host.ask(lambda engine: engine.poll())
+
+
+@pytest.mark.parametrize("host", ["blocking"], indirect=True)
+@pytest.mark.parametrize("call", [lambda host, other: host.execute(other), poll])
+def test_a_dropped_reservation_goes_with_the_next_call(
+    host: Host, journal: Journal, call: Callable[[Host, int], object]
+) -> None:
     host.build(Harmful(journal=journal))
     ours, other = host.account_of(0), host.account_of(1)
     reservation = host.execute(ours, "HOLD").reservation
@@ -30,11 +39,39 @@ def test_a_dropped_reservation(host: Host, journal: Journal) -> None:
     del reservation
     gc.collect()
 
-    # A finaliser runs anywhere, also inside of a call: it sends nothing by itself.
+    # A finaliser runs anywhere, also inside of a call, and there is no thread: it sends nothing.
     assert (host.stats(0).sent, journal.lines()) == (sent, [])
     # The next call does, of whichever account.
-    assert host.execute(other)
-    assert journal.lines() == [f"rollback-{ours}"]
+    call(host, other)
+    assert eventually(lambda: journal.lines() == [f"rollback-{ours}"])
+
+
+@pytest.mark.parametrize("host", ["asyncio", "uvloop"], indirect=True)
+def test_an_event_loop_rolls_a_dropped_reservation_back_by_itself(
+    host: Host, journal: Journal
+) -> None:
+    host.build(Harmful(journal=journal))
+    ours = host.account_of(0)
+    for count in (1, 2):
+        result = host.execute(ours, "HOLD")
+
+        del result
+        gc.collect()
+
+        assert eventually(lambda: len(journal.lines()) == count), journal.lines()  # noqa: B023 - now
+    assert host.stats(0).in_flight == 0
+
+
+@pytest.mark.parametrize("host", ["asyncio"], indirect=True)
+def test_an_event_loop_rolls_back_what_comes_too_late(host: Host, journal: Journal) -> None:
+    host.build(Harmful(journal=journal), timeout=0.3)
+    ours = host.account_of(0)
+    host.stop(0)
+    assert not host.execute(ours, "HOLD")
+
+    host.go_on(0)
+
+    assert eventually(lambda: journal.lines() == [f"rollback-{ours}"])
 
 
 def test_a_dropped_result_request_and_drop_copy(host: Host, journal: Journal) -> None:
@@ -146,11 +183,12 @@ def test_a_shard_that_does_not_roll_back_stops_the_others_for_the_timeout(
     # Whether that rollback blocks the engine is not known: no order may pass meanwhile.
     host.build(Harmful(journal=journal), timeout=0.5)
     ours, other = host.account_of(0), host.account_of(1)
-    host.execute(ours, "HOLD")
-    gc.collect()
+    kept = [host.execute(ours, "HOLD")]
     host.stop(0)
 
     since = time.monotonic()
+    kept.clear()
+    gc.collect()
     result = host.execute(other)
 
     # A shard cannot stand for all: it is stalled, and its accounts alone are denied.
@@ -171,9 +209,10 @@ def test_who_does_not_wait_that_long_is_told_which_shard_it_is(
 ) -> None:
     host.build(Harmful(journal=journal), timeout=PATIENCE, max_wait=0.1)
     ours, other = host.account_of(0), host.account_of(1)
-    host.execute(ours, "HOLD")
-    gc.collect()
+    kept = [host.execute(ours, "HOLD")]
     host.stop(0)
+    kept.clear()
+    gc.collect()
 
     for call in (
         lambda e: e.execute_pre_trade(order=an_order(other)),
@@ -194,11 +233,12 @@ def test_a_shard_that_does_not_hear_of_a_block_stops_the_others_for_the_timeout(
 ) -> None:
     host.build(Harmful(), timeout=0.5)
     ours = host.account_of(0)
-    host.execute(ours, "HOLD-BADLY")
-    gc.collect()
+    kept = [host.execute(ours, "HOLD-BADLY")]
     host.stop(1)
 
     since = time.monotonic()
+    kept.clear()
+    gc.collect()
     (reject,) = host.execute(ours).rejects
 
     assert time.monotonic() - since < 0.5 + PROMPT

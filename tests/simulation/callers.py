@@ -15,9 +15,11 @@ from openpit.marketdata import Quote
 from openpit.pretrade import Lock, policies
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from simulator import Simulation
+
+    from openpit.router.calls import Patience
 
 __all__ = ["ACCOUNTS", "Caller", "Desk", "Held"]
 
@@ -27,7 +29,14 @@ ACCOUNTS = (1, 2, 3, 4, 5, 6)
 class Caller:
     """One call, from its beginning to its end."""
 
-    def __init__(self, number: int, name: str, about: dict[str, Any], call: Any) -> None:
+    def __init__(
+        self,
+        number: int,
+        name: str,
+        about: dict[str, Any],
+        call: Any,
+        seconds: Callable[[], float],
+    ) -> None:
         self.number = number
         self.name = name
         self.about = about
@@ -41,6 +50,9 @@ class Caller:
         self.error: BaseException | None = None
         self._coroutine: Coroutine[Any, Any, Any] = call
         self._takes_turn = False
+        self._seconds = seconds
+        self._waits_since = 0.0
+        self._waited_for_credit = False
 
     @property
     def is_ready(self) -> bool:
@@ -69,16 +81,27 @@ class Caller:
     def _wait(self, waits_for: Any) -> None:
         if isinstance(waits_for, Waiting):
             self.call = waits_for.call
+            self._waits_since = self._seconds()
+            self._waited_for_credit = not self.call.is_sent
         else:
             assert isinstance(waits_for, Turn)
             self._takes_turn = True
 
-    def expire(self, router: Any) -> None:
-        """Have the face say that time is up."""
-        if not self.call.done:
-            self.was_expired = True
-            self.call.expire("no answer in time")
-            assert self.call.done, "a call whose time is up is over"
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for a call that is not done."""
+        return self.call is not None and not self.call.done
+
+    def is_due(self, now: float, patience: Patience) -> bool:
+        """Whether it has waited as long as it may, for credit or for the answer."""
+        max_wait = patience.max_wait or patience.timeout
+        if not self.call.is_sent:
+            limit = max_wait
+        elif self._waited_for_credit:
+            limit = max(patience.timeout, max_wait)
+        else:
+            limit = patience.timeout
+        return bool(self.call.has_deadline and now >= self._waits_since + limit)
 
     def cancel(self, error: BaseException) -> None:
         """Go away."""
@@ -156,7 +179,7 @@ class Desk:
         return self._made(maker.__name__.lstrip("_"), about, call)
 
     def _made(self, name: str, about: dict[str, Any], call: Any) -> Caller:
-        caller = Caller(self._count, name, about, call)
+        caller = Caller(self._count, name, about, call, lambda: self._simulation.seconds)
         caller.began_at = self._simulation.now
         caller.began_in = self._simulation.number
         self._simulation.observer.began(caller)

@@ -103,6 +103,8 @@ class Observer:
         self._retuned = False
         # When each shard was stalled, as events from and to.
         self._stalls: list[list[tuple[int, int]]] = [[] for _ in simulation.shards]
+        # What each had answered, whether it had something to answer, and since when that is so.
+        self._heard = [(0, False, 0.0)] * len(simulation.shards)
         self._close_expired = False  # then the workers are ended with what they have open
         self._observe_rates()
 
@@ -172,7 +174,7 @@ class Observer:
         elif isinstance(error, ShardStalled):
             assert self._has_seen_a_stall(caller), error
         elif isinstance(error, ShardOverloaded):
-            assert caller.was_expired or not self._router.may_wait, error
+            assert caller.was_expired or not self._simulation.may_wait, error
         elif isinstance(error, EngineClosed):
             assert self._router.books.is_closed, error
         else:
@@ -210,12 +212,35 @@ class Observer:
         assert reply is not None, "answered, and its shard has not"
         assert reply[0] in (_ACCEPTING if ok else _REJECTING), reply
 
+    def time_passed(
+        self, were_waiting: list[Caller], stalled: list[ShardLink], *, excused: bool
+    ) -> None:
+        """Take that the cores were told the time.
+
+        What waits for a stalled shard ends with it, and with the end of the engine all does.
+        """
+        now, patience = self._simulation.seconds, self._simulation.patience
+        for link in stalled:
+            _, was_asked, since = self._heard[link.number]
+            assert was_asked, "a shard is stalled that was not asked for anything"
+            assert now >= since + patience.timeout * 0.75, "a shard is stalled early"
+        for caller in were_waiting:
+            is_due = caller.is_due(now, patience)
+            if caller.is_waiting:
+                assert not is_due, "a call whose time is up is over"
+            elif is_due:
+                caller.was_expired = True
+                self._simulation.note("expire", caller.number)
+            else:
+                assert excused, "a call was over early"
+
     # --- after every event -----------------------------------------------------------------------
 
     def after_event(self) -> None:
         settling = 0
         for shard, link in zip(self._shards, self._router.links, strict=True):
             self._note_stall(link)
+            self._note_silence(link)
             self._check_credits(link)
             self._check_order_of_submission(link)
             self._check_commands(shard)
@@ -233,6 +258,7 @@ class Observer:
         waiting = self._router.procedures.waiting
         if waiting and not self._router.books.settling:
             assert self._router.procedures.exclusive is not None, "a procedure waits for nothing"
+        self._check_deadlines()
         for call in self._router.books.woken:
             assert call.done, "woken too early"
         assert len(set(map(id, self._router.books.woken))) == len(self._router.books.woken), (
@@ -240,6 +266,12 @@ class Observer:
         )
         self._router.books.woken.clear()
         self._router.books.news.clear()
+
+    def _check_deadlines(self) -> None:
+        books = self._router.books
+        expected = books.answer_due.keys() | books.credit_due.keys()
+        waiting = [caller.call for caller in self._simulation.callers if caller.is_waiting]
+        assert expected == {call for call in waiting if call.has_deadline}, "due to nobody"
 
     def _note_stall(self, link: ShardLink) -> None:
         stalls = self._stalls[link.number]
@@ -250,6 +282,11 @@ class Observer:
             goes_on = bool(stalls) and stalls[-1][1] == now - 1
             since = stalls.pop()[0] if goes_on else now
             stalls.append((since, now))
+
+    def _note_silence(self, link: ShardLink) -> None:
+        heard = link.answered, bool(link.pending)
+        if heard != self._heard[link.number][:2]:
+            self._heard[link.number] = *heard, self._simulation.seconds
 
     def _check_credits(self, link: ShardLink) -> None:
         if link.state in _OVER:

@@ -1,14 +1,16 @@
 """A router, its shards and their callers in one thread, under a scheduler that a seed decides.
 
 Every event is one thing that happens on its own: some bytes move along one pipe, a caller begins or
-goes on, a caller's patience ends, a shard is silent for too long, one dies. After each the
-invariants are checked. The same seed gives the same events and the same trace.
+goes on, time goes by, a caller goes away, a shard dies. Whose time is up, and which shard has been
+silent for too long, the cores say. After each event the invariants are checked. The same seed gives
+the same events and the same trace.
 """
 
 from __future__ import annotations
 
 import gc
 import hashlib
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +18,13 @@ import stations
 from callers import Caller, Desk
 from invariants import Observer
 from sim_policies import ENGINES
-from stations import HANDLES, Cancelled, Face, Register, Shard
+from stations import HANDLES, Cancelled, Register, Scheduled, Shard
 
 import openpit
 from openpit.errors import WireError
 from openpit.faces.aio.engine import AsyncShardedEngine
 from openpit.faces.market_feeds import Feed
 from openpit.router.lifecycle import ShardState
-from openpit.router.own_commands import let_go
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,7 @@ class Simulation:
     def __init__(self, seed: int, events: int = EVENTS) -> None:
         self.random = random = Random(seed)
         self.now = 1_000_000_000
+        self.seconds = 0.0  # of the clock by which callers wait
         self.events = events
         self.number = 0
         self._digest = hashlib.blake2b(digest_size=16)
@@ -51,12 +53,15 @@ class Simulation:
             stage.sharded(
                 shards=random.choice((1, 2, 2, 3, 4)),
                 credits=credits_,
-                max_wait=None if self.may_wait else 0,
+                max_wait=random.choice((None, 3.0, 20.0)) if self.may_wait else 0,
+                timeout=8.0,
+                stall_timeout=random.choice((5.0, 30.0)),
             )
         )
         plan = builder._plan()
+        self.patience = plan.options.patience
         self.register = stations._register = Register()
-        self.face = Face(self.clock)
+        self.face = Scheduled(self.clock, lambda: self.seconds)
         self.client = self.face.client = plan.client(HANDLES, self.face)
         self.router = self.face.router = self.client.router
         self.shards = [Shard(number) for number in range(len(self.router.links))]
@@ -128,10 +133,9 @@ class Simulation:
         if self.services:
             possible.append((self.desk.quote, 0.6))
         if self._faults:
-            possible.append((self._impatience, 0.6))
+            possible.append((self._pass_time, 2.0))
             possible.append((self._cancel, 0.4))
             possible.append((self._fault, 0.12))
-            possible.append((self._stall, 0.12))
             possible.append((self.desk.close, 0.02))
         for shard, link, pace in zip(self.shards, self.router.links, self._paces, strict=True):
             if link.has_output:
@@ -168,13 +172,27 @@ class Simulation:
         self.note("forget")
         self.desk.forget()
 
-    def _impatience(self) -> None:
-        """A call takes too long: the face says so, and its caller goes on when it gets its turn."""
-        waiting = [caller for caller in self.callers if caller.call is not None]
-        if waiting:
-            caller = self.random.choice(waiting)
-            self.note("expire", caller.number)
-            caller.expire(self.router)
+    def _pass_time(self) -> None:
+        """Time goes by, to what is due next or not quite."""
+        deadlines = self.client.deadlines
+        ahead = deadlines.next_deadline() - self.seconds
+        if ahead == inf:
+            return
+        share = self.random.random() * 1.3
+        self.seconds += ahead * share if share < 1 else ahead
+        self.note("time", self.seconds)
+        were_stalled = list(self.router.books.stalled)
+        waiting = [caller for caller in self.callers if caller.is_waiting]
+        for link, why in deadlines.on_time(self.seconds):
+            self.note("given up", link.number)
+            self.shards[link.number].die(0)
+            self.router.lose(link, why)
+        are_stalled = self.router.books.stalled
+        stalled = [link for link in are_stalled if link not in were_stalled]
+        for link in stalled:
+            self.note("stall", link.number)
+        excused = bool(were_stalled or are_stalled) or self.router.books.is_closed
+        self.observer.time_passed(waiting, stalled, excused=excused)
 
     def _cancel(self) -> None:
         waiting = [caller for caller in self.callers if caller.may_be_cancelled]
@@ -199,14 +217,6 @@ class Simulation:
             self.note("garbage", shard.number, garbage)
             shard.die(len(shard.replies))
             shard.replies += garbage
-
-    def _stall(self) -> None:
-        """A shard is silent for too long; what it has been sent, it does later."""
-        silent = [link for link in self.router.links if link.is_up and link.pending]
-        if silent:
-            link = self.random.choice(silent)
-            self.note("stall", link.number)
-            self.router.stall(link, "no answer in time")
 
     def end_stalled(self) -> None:
         """End the workers that a face does not wait for when it closes."""
@@ -271,8 +281,7 @@ class Simulation:
         while True:
             self.number += 1
             moved = False
-            if self.router.books.dropped and not self.router.books.is_closed:
-                let_go(self.router.books, self.router.procedures)
+            self.face.poll()
             for shard, link in zip(self.shards, self.router.links, strict=True):
                 if link.has_output:
                     self._write(shard)

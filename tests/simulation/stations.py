@@ -18,7 +18,7 @@ from openpit.faces.aio.handles import (
     AsyncOperationProxy,
     AsyncRequestProxy,
 )
-from openpit.router.shard_link import Runner
+from openpit.faces.face import Face
 from openpit.shards.counts import BatchCounts
 from openpit.wire import failures, kinds
 from openpit.wire.frames import (
@@ -35,10 +35,7 @@ from openpit.wire.limits import REPLY_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from openpit.client.client import Client
-    from openpit.router.router import Router
-
-__all__ = ["HANDLES", "Cancelled", "Face", "Register", "Shard", "Stub", "register"]
+__all__ = ["HANDLES", "Cancelled", "Register", "Scheduled", "Shard", "Stub", "register"]
 
 
 class Cancelled(BaseException):
@@ -255,13 +252,12 @@ class Waiting:
         yield self
 
 
-class Face(Runner):
+class Scheduled(Face):
     """The asyncio face without asyncio: what it awaits comes when the simulation says so."""
 
-    def __init__(self, clock: Callable[[], int]) -> None:
+    def __init__(self, clock: Callable[[], int], seconds: Callable[[], float]) -> None:
         self.clock = clock
-        self.client: Client
-        self.router: Router
+        self._seconds = seconds
 
     async def run(self, method: Callable[..., Any], *arguments: Any) -> Any:
         call = method(self.clock(), *arguments)
@@ -286,6 +282,7 @@ class Face(Runner):
 
     async def _wait(self, call: Any) -> None:
         call.waiter = self  # so that the router says when it is done
+        self.client.deadlines.expect([call], self._seconds())
         try:
             await Waiting(call)
         except BaseException:
@@ -294,21 +291,12 @@ class Face(Runner):
         finally:
             call.waiter = None
 
-    def abandon(self, call: Any) -> None:
-        call.abandon()
-
-    async def finalize(self, proxy: Any, *, commit: bool) -> None:
-        await self.run(self.client.finalize, proxy, commit)
-
-    async def execute_request(self, proxy: Any) -> Any:
-        return await self.run(self.client.execute_request, proxy)
-
     def pass_on(self, service: int, operation: object) -> None:
         if not self.router.books.is_closed:
             self.client.quote(self.clock(), service, operation)
 
-    def stats(self) -> list[Any]:
-        return [link.stats() for link in self.router.links]
+    def poll(self) -> None:
+        self.router.let_go()
 
     async def close(self) -> None:
         if not self.router.books.is_closed:

@@ -100,7 +100,7 @@ def test_much_happens() -> None:
             replies.update(reply[0] for reply in shard.answers.values())
     for event in (
         *("kill", "garbage", "end", "nonsense", "stall"),
-        *("expire", "cancel", "forget", "quote"),
+        *("expire", "given up", "cancel", "forget", "quote"),
     ):
         assert noted[event] > 5, event
     # A whole order is one that a custom policy sees more of than its flat row; here none is.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from openpit.client.client import Client
     from openpit.faces.embedded import ReadyShardedEngineBuilder
+    from openpit.faces.starting import StartPlan
 
 __all__ = ["NearWorker", "near", "near_async", "workers_of"]
 
@@ -152,13 +154,8 @@ def near(
     builder: ReadyShardedEngineBuilder, *slowness: int, bodies: Clear = CLEAR
 ) -> ShardedEngine:
     """Return the engine of ``builder.build()``; ``slowness`` says how slow each shard is."""
-    plan = builder._plan()
-    driver = BlockingDriver(
-        builder._clock,
-        timeout=FOREVER,
-        max_wait=FOREVER if plan.options.max_wait is None else plan.options.max_wait,
-        on_shard_down=plan.options.on_shard_down,
-    )
+    plan = _patient(builder._plan())
+    driver = BlockingDriver(builder._clock, plan.options)
     client = plan.client(BLOCKING, driver)
     workers = _workers(client, slowness, bodies)
     poller: Any = _Poller(workers)
@@ -174,13 +171,8 @@ async def near_async(
     builder: ReadyShardedEngineBuilder, *slowness: int, bodies: Clear = CLEAR
 ) -> AsyncShardedEngine:
     """Return the engine of ``builder.build_async()``, as :func:`near` does."""
-    plan = builder._plan()
-    driver = AsyncDriver(
-        builder._clock,
-        timeout=FOREVER,
-        max_wait=FOREVER if plan.options.max_wait is None else plan.options.max_wait,
-        on_shard_down=plan.options.on_shard_down,
-    )
+    plan = _patient(builder._plan())
+    driver = AsyncDriver(builder._clock, plan.options)
     client = plan.client(ASYNC, driver)
     workers = _workers(client, slowness, bodies)
     driver.attach(client, workers)  # type: ignore[arg-type]  # they have what a worker has
@@ -191,6 +183,12 @@ async def near_async(
     await driver.start(plan.payload, FOREVER, FOREVER)
     driver.follow(plan.services)
     return AsyncShardedEngine._of(driver)
+
+
+def _patient(plan: StartPlan) -> StartPlan:
+    """Return a plan of which nothing is ever due."""
+    max_wait = FOREVER if plan.options.max_wait is None else plan.options.max_wait
+    return replace(plan, options=replace(plan.options, timeout=FOREVER, max_wait=max_wait))
 
 
 def _work(loop: asyncio.AbstractEventLoop, worker: NearWorker) -> None:

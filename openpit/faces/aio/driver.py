@@ -1,7 +1,7 @@
 """The asyncio face: one loop, no thread, around client and router.
 
 Calls of one turn of the loop leave as one frame per shard at its end. A cancelled call is given up:
-the answer, when it comes, is let go. Deadlines are looked after by one timer for all calls.
+the answer, when it comes, is let go. One timer serves all that is ever due.
 """
 
 from __future__ import annotations
@@ -10,39 +10,29 @@ import asyncio
 import select
 import weakref
 from functools import partial
-from threading import Event, get_ident
+from math import inf
+from threading import get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import EngineClosed
-from openpit.faces.aio.loop import LEAVE_SECONDS, ended, forget, let_go, readable, set_once
+from openpit.faces.aio.loop import ask, forget, in_loop, let_go, tell
 from openpit.faces.driver import Driver
-from openpit.faces.news import tell
-from openpit.faces.watch import STALL_SECONDS, Watch
 from openpit.shards.process import GONE
-from openpit.wire.limits import MARKET_BACKLOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from openpit.client.client import Client
+    from openpit.faces.options import ShardedOptions
     from openpit.faces.pipes import Port
     from openpit.router.calls import Call
-    from openpit.router.stats import ShardStats
+    from openpit.shards.process import Worker
 
 __all__ = ["AsyncDriver"]
 
 FRAMES_PER_TURN: Final = 16
 """Frames of one call that are encoded before the loop gets its turn: a millisecond of work."""
-
-_LOOKS_PER_TIMEOUT: Final = 8
-"""How often the timer looks in the time that a call may take.
-
-A call's time counts from when the timer first sees it: it ends an eighth late at worst, and
-never early.
-"""
-
-LIVENESS_SECONDS: Final = 0.2
-"""How often a worker is looked at whose end no descriptor tells."""
 
 _MILLISECONDS: Final = 1000.0
 
@@ -50,44 +40,30 @@ _MILLISECONDS: Final = 1000.0
 class AsyncDriver(Driver):
     """Runs the core's calls on the event loop that it was made on."""
 
-    def __init__(
-        self,
-        clock: Callable[[], int],
-        *,
-        timeout: float,
-        max_wait: float,
-        stall_timeout: float = STALL_SECONDS,
-        on_shard_down: Callable[[ShardStats], object] | None = None,
-    ) -> None:
+    def __init__(self, clock: Callable[[], int], options: ShardedOptions) -> None:
         self._loop: Final = asyncio.get_running_loop()
         self._thread: Final = get_ident()
+        self._this: Final = weakref.ref(self)  # a loop must not keep an engine that nobody holds
         self._flush_is_due = False
-        self._waiting: set[Call] = set()
-        self._deadlines: dict[Call, tuple[float, float]] = {}
+        self._begun: list[Call] = []  # whose callers have begun to wait in this turn of the loop
         self._timer: asyncio.TimerHandle | None = None
-        self._look_every = min(timeout, max_wait or timeout) / _LOOKS_PER_TIMEOUT
+        self._timer_at = inf
         self._watched: list[int] = []  # descriptors that the loop may be polling
-        super().__init__(
-            clock,
-            timeout=timeout,
-            max_wait=max_wait,
-            stall_timeout=stall_timeout,
-            on_shard_down=on_shard_down,
-        )
+        super().__init__(clock, options)
         self._ends.unused = partial(let_go, self._loop, self._thread, self._watched)
 
-    def _listen(self) -> None:
-        self._watch = Watch(self.router, self._timeout, self._stall_timeout)
-        if not self._is_told:
-            self._look_every = min(self._look_every, LIVENESS_SECONDS)
-        this = weakref.ref(self)
-        for place, port in enumerate(self._ports):
-            # The loop must not keep an engine alive that nobody holds any more.
-            self._loop.add_reader(port.reply_fd, readable, this, place)
-            self._watched += (port.reply_fd, port.command_fd)
-            if port.death_fd != GONE:
-                self._loop.add_reader(port.death_fd, ended, this, place)
-                self._watched.append(port.death_fd)
+    def attach(self, client: Client, workers: list[Worker]) -> None:
+        super().attach(client, workers)
+        self._soonest = min(client.deadlines.soonest, self._look_every)
+        self.router.books.dropped.tell = partial(tell, self._loop, self._this, "let_go")
+
+    def _watch(self, port: Port) -> None:
+        place = port.link.number
+        self._loop.add_reader(port.reply_fd, ask, self._this, "readable", place)
+        self._watched += (port.reply_fd, port.command_fd)
+        if port.death_fd != GONE:
+            self._loop.add_reader(port.death_fd, ask, self._this, "ended", place)
+            self._watched.append(port.death_fd)
 
     # --- calls ---------------------------------------------------------------------------------
 
@@ -105,17 +81,12 @@ class AsyncDriver(Driver):
         if not call.done:
             # What _wait() does, spelt out: the hot path of one order at a time.
             call.waiter = future = loop.create_future()
-            waiting = self._waiting
-            waiting.add(call)
-            if self._timer is None:
-                self._timer = loop.call_later(self._look_every, self._look)
+            self._begun.append(call)
             try:
                 await future
             except BaseException:
                 call.abandon()
                 raise
-            finally:
-                waiting.discard(call)
         return call.result()
 
     async def run_many(self, method: Callable[..., Any], *arguments: Any) -> Any:
@@ -124,11 +95,9 @@ class AsyncDriver(Driver):
 
     async def run_part(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Make a call over many items, sending the first frames while it encodes the next ones."""
-        router = self.router
         if self._loop.is_closed():
             raise loop_closed()
-        if router.books.is_torn:
-            self._mend()
+        self._mend()
         call = method(self.clock(), *arguments)
         frames = 0
         while call.feed():
@@ -140,55 +109,36 @@ class AsyncDriver(Driver):
                 except BaseException:
                     call.abandon()
                     raise
-        self._flush()
-        if not call.done:
+        if call.done:
+            self._flush()
+        else:
             await self._wait(call)
         return call
 
     async def _wait(self, call: Call) -> None:
-        future = self._loop.create_future()
-        call.waiter = future
-        self._waiting.add(call)
-        if self._timer is None:
-            self._timer = self._loop.call_later(self._look_every, self._look)
+        call.waiter = future = self._loop.create_future()
+        self._begun.append(call)
+        self._flush()
         try:
             await future
         except BaseException:
             call.abandon()
             raise
-        finally:
-            self._waiting.discard(call)
-
-    def abandon(self, call: Call) -> None:
-        """Give up a call whose caller has gone."""
-        call.abandon()
-
-    async def finalize(self, proxy: Any, *, commit: bool) -> None:
-        """Commit or roll back what a proxy stands for."""
-        await self.run(self.client.finalize, proxy, commit)
-
-    async def execute_request(self, proxy: Any) -> Any:
-        """Run the main stage of a proxy's request."""
-        return await self.run(self.client.execute_request, proxy)
 
     # --- the loop's side -----------------------------------------------------------------------
 
     def _flush(self) -> None:
-        """Send what this turn of the loop has staged."""
+        """Send what this turn of the loop has staged; its time counts from now on."""
         self._flush_is_due = False
         if self.router.books.is_torn:
             self._mend()
-        for port in self._ports:
-            if port.link.has_output:
-                had_backlog = port.has_backlog
-                port.send(self.router)
-                if port.has_backlog and not had_backlog:
-                    self._loop.add_writer(port.command_fd, self._writable, port)
-                if port.is_over:
-                    self._unwatch(port)
-                    tell(self.router, self._on_shard_down)
-        if self.router.books.woken:
-            self._wake()
+        self._send()
+        now = monotonic()
+        begun, self._begun = self._begun, []
+        deadlines = self.client.deadlines
+        deadlines.expect(begun, now)
+        if now + self._soonest < self._timer_at:
+            self._set_timer(deadlines.next_deadline() - now, now)
 
     def readable(self, place: int) -> None:
         """Read the replies of the shard at a place of the list."""
@@ -200,22 +150,41 @@ class AsyncDriver(Driver):
 
     def ended(self, place: int) -> None:
         """Give up the shard at a place of the list, whose worker has ended."""
-        if self.router.books.is_torn:
-            self._mend()
+        self._mend()
         port = self._ports[place]
         port.ended(self.router)
         self._after(port)
 
+    def let_go(self) -> None:
+        """Tell the shards what nobody holds any more."""
+        self._mend()
+        self.router.let_go()
+        self._flush()
+
+    def poll(self) -> None:
+        if self._loop.is_closed():
+            return
+        self._mend()
+        for port in self._ports:
+            port.drain(self.router)
+        self._after_all()
+        self.let_go()
+
     def _mend(self) -> None:
-        """Give up all shards: an exception has ended the loop between two steps, and it runs again.
+        """Give up all shards if an exception has ended the loop between two steps: it runs again.
 
         Cancellation comes at an ``await`` and harms nothing; ^C may, where no runner makes it one.
         """
-        self._give_up_all()
-        for port in self._ports:
-            self._after(port)
+        if self.router.books.is_torn:
+            super()._mend()
+            self._after_all()
 
-    def _writable(self, port: Port) -> None:
+    def _await_room(self, port: Port) -> None:
+        self._loop.add_writer(port.command_fd, ask, self._this, "writable", port.link.number)
+
+    def writable(self, place: int) -> None:
+        """Send the shard at a place of the list what its pipe had no room for."""
+        port = self._ports[place]
         port.flush(self.router)
         if not port.has_backlog:
             self._loop.remove_writer(port.command_fd)
@@ -224,13 +193,18 @@ class AsyncDriver(Driver):
 
     def _after(self, port: Port) -> None:
         """Do what follows from what a port has just brought."""
+        books = self.router.books
         if port.is_over:
             self._unwatch(port)
-        if self.router.books.woken:
-            self._wake()
-        self._flush()
-        if self.router.books.news:
-            tell(self.router, self._on_shard_down)
+        if books.dropped:  # answers that came too late
+            self.router.let_go()
+        self._send()
+        if books.news:
+            self._tell()
+
+    def _after_all(self) -> None:
+        for port in self._ports:
+            self._after(port)
 
     def _unwatch(self, port: Port) -> None:
         forget(
@@ -244,59 +218,31 @@ class AsyncDriver(Driver):
             if not future.done():
                 future.set_result(None)
 
-    def _look(self) -> None:
-        """Find the shards that stand still, and end the calls whose time is up."""
-        self._timer = None
-        now = monotonic()
-        self._look_after(now)
-        due = min(now + self._look_every, self._watch.due)
-        deadlines: dict[Call, tuple[float, float]] = {}
-        for call in list(self._waiting):
-            if not call.has_deadline or call.done:
-                continue  # it ends with its shards
-            seen = self._deadlines.get(call)
-            if seen is None:
-                answer = self._timeout if call.is_sent else max(self._timeout, self._max_wait)
-                seen = now + answer, now + self._max_wait
-            end = seen[0] if call.is_sent else seen[1]
-            if now >= end:
-                call.expire(f"no answer within {self._timeout:g} s")
-                continue
-            due = min(due, end)
-            deadlines[call] = seen
-        self._deadlines = deadlines
-        self._wake()
-        self._flush()  # what waited for those alone
-        if self._waiting or self.router.books.stalled:
-            self._timer = self._loop.call_later(max(due - monotonic(), 0.0), self._look)
+    def on_time(self) -> None:
+        """Do what is due by now."""
+        self._timer, self._timer_at = None, inf
+        self._mend()
+        seconds = self._on_time()
+        self._tell()
+        self._set_timer(seconds, monotonic())
 
-    def _look_after(self, now: float) -> None:
-        for link, why in self._watch.look(now):
-            self._ports[link.number].give_up(self.router, why)
-        for port in self._ports:
-            if not self._is_told:
-                port.look_after(self.router)
-            if port.is_over:
-                self._unwatch(port)
-        if self.router.books.news:
-            tell(self.router, self._on_shard_down)
+    def _set_timer(self, seconds: float, now: float) -> None:
+        """Come back in so many seconds, unless that happens earlier anyway."""
+        if now + seconds < self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_later(max(seconds, 0.0), ask, self._this, "on_time")
+            self._timer_at = now + seconds
 
     # --- shards --------------------------------------------------------------------------------
 
     async def start(self, payload: bytes, deadline: float, seconds: float) -> None:
         """Load the engine in all workers, by a moment; raise ShardStartError if one cannot."""
-        router = self.router
-        calls = [self.client.start(link, self.clock(), payload) for link in router.links]
+        calls = self._begin_start(payload, deadline, seconds)
         self._flush()
-        at = self._loop.time() + deadline - monotonic()
         for call in calls:
             if not call.done:
-                call.waiter = self._loop.create_future()
-                try:
-                    async with asyncio.timeout_at(at):
-                        await call.waiter
-                except TimeoutError:
-                    call.expire(f"not up within {seconds:g} s")
+                await self._wait(call)
         for call in calls:
             call.result()
 
@@ -310,56 +256,36 @@ class AsyncDriver(Driver):
             self._pass_on(service, operation)
 
     def _pass_on(self, service: int, operation: object) -> None:
-        router = self.router
-        if router.books.is_closed:
+        if self.router.books.is_closed:
             return
-        if router.books.is_torn:
-            self._mend()
+        self._mend()
         self.client.quote(self.clock(), service, operation)
         if not self._flush_is_due:
             self._flush_is_due = True
             self._loop.call_soon(self._flush)
-        for port in self._ports:
-            if port.link.in_flight > MARKET_BACKLOG:
-                self._let_catch_up(port)
+        self._let_catch_up()
 
-    def _let_catch_up(self, port: Port) -> None:
-        """Let a shard catch up with its quotes; give it up if it takes none.
-
-        This does block the loop: whoever pushes that many quotes in one turn has it blocked anyway.
-        """
-        self._flush()
-        link = port.link
-        if link.is_stalled:  # what it misses, it misses for ever
-            port.give_up(self.router, f"{link.in_flight} quotes behind, and taking none")
-            self._after(port)
-            return
-        poller = select.poll()
-        poller.register(port.reply_fd, select.POLLIN)
-        poller.register(port.command_fd, select.POLLOUT)
-        if port.death_fd != GONE:
-            poller.register(port.death_fd, select.POLLIN)
-        answered, deadline = link.answered, monotonic() + self._timeout
-        while link.is_up and link.in_flight > MARKET_BACKLOG:
-            remaining = deadline - monotonic()
-            if link.answered != answered:
-                answered, deadline = link.answered, monotonic() + self._timeout
-            elif remaining <= 0:
-                port.give_up(self.router, f"{link.in_flight} quotes behind, and taking none")
-                break
-            poller.modify(port.command_fd, select.POLLOUT if port.has_backlog else 0)
-            for fd, _ in poller.poll(remaining * _MILLISECONDS):
-                if fd == port.reply_fd:
-                    port.receive(self.router)
-                elif fd == port.death_fd:
-                    port.ended(self.router)
-                elif port.has_backlog:
-                    port.flush(self.router)
+    def _give_up(self, port: Port, why: str) -> None:
+        port.give_up(self.router, why)
         self._after(port)
 
-    def stats(self) -> list[ShardStats]:
-        """Return a picture of every shard."""
-        return [link.stats() for link in self.router.links]
+    def _wait_at(self, port: Port, is_over: Callable[[], bool], seconds: float) -> None:
+        self._send()
+        # This does block the loop: whoever pushes that many quotes in one turn has it blocked
+        # anyway.
+        poller = select.poll()
+        poller.register(port.reply_fd, select.POLLIN)
+        if port.has_backlog:
+            poller.register(port.command_fd, select.POLLOUT)
+        if port.death_fd != GONE:
+            poller.register(port.death_fd, select.POLLIN)
+        for fd, _ in poller.poll(seconds * _MILLISECONDS):
+            if fd == port.reply_fd:
+                self.readable(port.link.number)
+            elif fd == port.death_fd:
+                self.ended(port.link.number)
+            else:
+                self.writable(port.link.number)
 
     async def close(self) -> None:
         """Roll back what is open, end the workers, close the pipes. Idempotent.
@@ -370,13 +296,11 @@ class AsyncDriver(Driver):
         if self._loop.is_closed():
             self._ends.run()
             return
-        if router.books.is_torn:
-            self._mend()
+        self._mend()
         if router.books.is_closed:
             return
         self._kill_stalled()
         call = router.close(self.clock())
-        self._flush()
         try:
             if not call.done:
                 await self._wait(call)
@@ -390,9 +314,7 @@ class AsyncDriver(Driver):
 
     async def _ended(self) -> None:
         """Wait until the workers have ended, which they do by themselves if they have answered."""
-        if self._timer is not None:  # it would have the loop forget what is waited for here
-            self._timer.cancel()
-            self._timer = None
+        self._stop_timer()  # it would have the loop forget what is waited for here
         for port in self._ports:
             self._unwatch(port)
             if port.link.answered < port.link.next_seq:
@@ -401,11 +323,11 @@ class AsyncDriver(Driver):
         for port in self._ports:
             if port.death_fd == GONE:
                 continue
-            ended = self._loop.create_future()
-            self._loop.add_reader(port.death_fd, set_once, ended)
+            ended = asyncio.Event()
+            self._loop.add_reader(port.death_fd, ended.set)
             try:
                 async with asyncio.timeout_at(at):
-                    await ended
+                    await ended.wait()
             except TimeoutError:
                 port.worker.kill()
             finally:
@@ -418,19 +340,7 @@ class AsyncDriver(Driver):
         router.retire()
         for port in self._ports:
             port.close()
-        if loop.is_closed():
-            return True
-        if get_ident() == self._thread or not loop.is_running():
-            self._leave_loop()
-            return True
-        left = Event()
-
-        def leave() -> None:
-            self._leave_loop()
-            left.set()
-
-        loop.call_soon_threadsafe(leave)
-        return left.wait(LEAVE_SECONDS)
+        return loop.is_closed() or in_loop(loop, self._thread, self._leave_loop)
 
     def _leave_loop(self) -> None:
         self.discard()
@@ -439,15 +349,20 @@ class AsyncDriver(Driver):
     def disown(self) -> None:
         """Close, in a forked copy of this process; its loop is the other's still."""
         self._disown_workers()
+        self.router.books.dropped.tell = None
         self._ends.forget()
 
     def discard(self) -> None:
         """Let go of the loop."""
         self._ends.forget()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._stop_timer()
         forget(self._loop, self._watched)
         self._watched.clear()
+
+    def _stop_timer(self) -> None:
+        self._timer_at = -inf
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 def loop_closed() -> EngineClosed:

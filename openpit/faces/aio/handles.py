@@ -35,40 +35,34 @@ class AsyncLocalReservation(LocalReservation, AsyncReservation):
         self.finish()
 
 
-class AsyncHeldReservation(HeldReservation, AsyncReservation):
+class _AsyncHeld:
+    """What both kinds of handles with effects share: they are finalised by their shard."""
+
+    __slots__ = ()
+
+    async def commit(self: Any) -> None:
+        if self._is_held:
+            await self._link.runner.finalize(self, commit=True)
+        else:
+            self.close()
+
+    async def rollback(self: Any) -> None:
+        if self._is_held:
+            await self._link.runner.finalize(self, commit=False)
+        else:
+            self.close()
+
+
+class AsyncHeldReservation(_AsyncHeld, HeldReservation, AsyncReservation):  # type: ignore[misc]  # see above
     """The handle of an accepted order whose effects its shard keeps."""
 
     __slots__ = ()
 
-    async def commit(self) -> None:  # type: ignore[override]  # see above
-        if self._is_held:
-            await self._link.runner.finalize(self, commit=True)
-        else:
-            self.close()
 
-    async def rollback(self) -> None:  # type: ignore[override]  # see above
-        if self._is_held:
-            await self._link.runner.finalize(self, commit=False)
-        else:
-            self.close()
-
-
-class AsyncOperationProxy(OperationProxy, AsyncDropCopyOperation):
+class AsyncOperationProxy(_AsyncHeld, OperationProxy, AsyncDropCopyOperation):  # type: ignore[misc]  # see above
     """The handle of a recorded order that the venue has already."""
 
     __slots__ = ()
-
-    async def commit(self) -> None:  # type: ignore[override]  # see above
-        if self._is_held:
-            await self._link.runner.finalize(self, commit=True)
-        else:
-            self.close()
-
-    async def rollback(self) -> None:  # type: ignore[override]  # see above
-        if self._is_held:
-            await self._link.runner.finalize(self, commit=False)
-        else:
-            self.close()
 
 
 class AsyncRequestProxy(RequestProxy, AsyncRequest):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from threading import Event, get_ident
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from openpit.faces.ends import LEAVE_SECONDS
 
 if TYPE_CHECKING:
     import asyncio
     import weakref
+    from collections.abc import Callable
 
-__all__ = ["LEAVE_SECONDS", "ended", "forget", "let_go", "readable", "set_once"]
-
-LEAVE_SECONDS: Final = 1.0
-"""How long the interpreter's end waits for a loop that runs in another thread still."""
+__all__ = ["ask", "forget", "in_loop", "let_go", "tell"]
 
 
 def forget(loop: asyncio.AbstractEventLoop, descriptors: list[int]) -> None:
@@ -24,36 +26,33 @@ def forget(loop: asyncio.AbstractEventLoop, descriptors: list[int]) -> None:
 
 def let_go(loop: asyncio.AbstractEventLoop, thread: int, descriptors: list[int]) -> None:
     """Remove the descriptors of an engine that nobody has any more from its loop."""
-    if loop.is_closed():
-        return
+    if not loop.is_closed():
+        in_loop(loop, thread, partial(forget, loop, descriptors))
+
+
+def in_loop(loop: asyncio.AbstractEventLoop, thread: int, leave: Callable[[], object]) -> bool:
+    """Have a loop that runs in some thread do what takes an engine out; tell whether it has."""
     if get_ident() == thread or not loop.is_running():
-        forget(loop, descriptors)
-        return
+        leave()
+        return True
     left = Event()
 
-    def leave() -> None:
-        forget(loop, descriptors)
+    def leave_there() -> None:
+        leave()
         left.set()
 
-    loop.call_soon_threadsafe(leave)
-    left.wait(LEAVE_SECONDS)
+    loop.call_soon_threadsafe(leave_there)
+    return left.wait(LEAVE_SECONDS)
 
 
-def readable(driver: weakref.ref[Any], place: int) -> None:
-    """Read the replies of a shard, if the engine's driver is still there."""
+def ask(driver: weakref.ref[Any], method: str, *arguments: Any) -> None:
+    """Call a method of an engine's driver, if that is still there."""
     this = driver()
     if this is not None:
-        this.readable(place)
+        getattr(this, method)(*arguments)
 
 
-def ended(driver: weakref.ref[Any], place: int) -> None:
-    """Give up a shard whose worker has ended, if the engine's driver is still there."""
-    this = driver()
-    if this is not None:
-        this.ended(place)
-
-
-def set_once(future: asyncio.Future[None]) -> None:
-    """End a future, unless it has ended."""
-    if not future.done():
-        future.set_result(None)
+def tell(loop: asyncio.AbstractEventLoop, driver: weakref.ref[Any], method: str) -> None:
+    """Have the loop do so, from any thread, and from within anything: a finaliser's."""
+    with suppress(RuntimeError):  # it is closed
+        loop.call_soon_threadsafe(ask, driver, method)

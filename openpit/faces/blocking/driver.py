@@ -10,14 +10,12 @@ are given up by the next call.
 from __future__ import annotations
 
 from threading import RLock
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.faces.blocking.turns import Bystander, Turns
+from openpit.faces.ends import LEAVE_SECONDS
 from openpit.faces.interrupts import release, shield
-from openpit.faces.news import tell
 from openpit.shards.worker import LOOKS, await_ready
-from openpit.wire.limits import MARKET_BACKLOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +28,6 @@ __all__ = ["BlockingDriver"]
 
 STAGED_QUOTES: Final = 64
 """Quotes that are sent together where no order takes them along earlier."""
-
-LEAVE_SECONDS: Final = 1.0
-"""How long the end waits for a thread that polls to take note of it."""
 
 
 class BlockingDriver(Turns):
@@ -51,7 +46,7 @@ class BlockingDriver(Turns):
             try:
                 with self._lock:
                     if router.books.is_torn:
-                        self._give_up_all()
+                        self._mend()
                     if router.books.stalled:
                         self._attend()
                     call = method(self.clock(), *arguments)
@@ -76,7 +71,7 @@ class BlockingDriver(Turns):
                 if is_shielded:
                     release()
             if router.books.news:
-                tell(router, self._on_shard_down)
+                self._tell()
             return call.result()
         except BaseException:
             call = None  # a traceback may keep this frame: not what the caller would have received
@@ -94,7 +89,10 @@ class BlockingDriver(Turns):
             is_shielded = shield()
             try:
                 with self._lock:
-                    call = self._begin(method, *arguments)
+                    self._mend()
+                    if self.router.books.stalled:
+                        self._attend()
+                    call = method(self.clock(), *arguments)
                 try:
                     self._feed_all(call)
                     if not call.done:
@@ -105,8 +103,7 @@ class BlockingDriver(Turns):
             finally:
                 if is_shielded:
                     release()
-            if self.router.books.news:
-                tell(self.router, self._on_shard_down)
+            self._tell()
         except BaseException:
             call = None  # as above
             raise
@@ -119,44 +116,22 @@ class BlockingDriver(Turns):
     def _feed(self, call: Any) -> bool:
         """Encode and send a frame of a call; tell whether there is more."""
         with self._lock:
-            if self.router.books.is_torn:
-                self._give_up_all()
+            self._mend()
             is_more: bool = call.feed()
             self._send()
             if is_more and self._reader is None and any(one.waiting for one in self.router.links):
                 self._handle(self._poller.poll(0))  # credit may have come
         return is_more
 
-    def _begin(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        if self.router.books.is_torn:
-            self._give_up_all()
-        if self.router.books.stalled:
-            self._attend()
-        return method(self.clock(), *arguments)
-
-    def finalize(self, proxy: Any, *, commit: bool) -> None:
-        """Commit or roll back what a proxy stands for."""
-        self.run(self.client.finalize, proxy, commit)
-
-    def execute_request(self, proxy: Any) -> Any:
-        """Run the main stage of a proxy's request."""
-        return self.run(self.client.execute_request, proxy)
-
     # --- shards --------------------------------------------------------------------------------
 
     def start(self, payload: bytes, deadline: float, seconds: float) -> None:
         """Load the engine in all workers, by a moment; raise ShardStartError if one cannot."""
-        router = self.router
         with self._lock:
-            calls = [self.client.start(link, self.clock(), payload) for link in router.links]
+            calls = self._begin_start(payload, deadline, seconds)
             self._send()
         for call in calls:
-            while not call.done:
-                remaining = deadline - monotonic()
-                if remaining <= 0:
-                    call.expire(f"not up within {seconds:g} s")
-                else:
-                    self._turn(call, min(remaining, self._look_every))
+            self._wait(call)
         for call in calls:
             call.result()
 
@@ -170,62 +145,47 @@ class BlockingDriver(Turns):
                 router = self.router
                 if router.books.is_closed:
                     return
-                if router.books.is_torn:
-                    self._give_up_all()
+                self._mend()
                 self.client.quote(self.clock(), service, operation)
                 is_due = any(link.staged >= STAGED_QUOTES for link in router.links)
                 if is_due:
                     self._send()
             if is_due:
-                self._let_all_catch_up()
-            if self.router.books.news:
-                tell(self.router, self._on_shard_down)
+                self._let_catch_up()
+            self._tell()
         finally:
             if is_shielded:
                 release()
 
-    def _let_all_catch_up(self) -> None:
-        for port in self._ports:
-            if port.link.in_flight > MARKET_BACKLOG:
-                self._let_catch_up(port)
-
-    def _let_catch_up(self, port: Port) -> None:
-        """Wait for a shard that has too many quotes before it; give it up if it takes none."""
-        link = port.link
-        if link.is_stalled:  # what it misses, it misses for ever
-            self._give_up(port, f"{link.in_flight} quotes behind, and taking none")
-            return
-        bystander = Bystander(
-            self.router.books, lambda: not link.is_up or link.in_flight <= MARKET_BACKLOG
-        )
-        answered, deadline = link.answered, monotonic() + self._timeout
-        while not bystander.is_over():
-            remaining = deadline - monotonic()
-            if remaining > 0:
-                self._turn(bystander, remaining)
-            elif link.answered != answered:
-                answered, deadline = link.answered, monotonic() + self._timeout
-            else:
-                self._give_up(port, f"{link.in_flight} quotes behind, and taking none")
+    def _wait_at(self, port: Port, is_over: Callable[[], bool], seconds: float) -> None:
+        self._turn(Bystander(self.router.books, is_over), seconds)
 
     def stats(self) -> list[ShardStats]:
         """Return a picture of every shard, with what the pipes have to say by now."""
+        self._look(lets_go=False)
+        with self._lock:
+            return super().stats()
+
+    def poll(self) -> None:
+        self._look(lets_go=True)
+
+    def _look(self, *, lets_go: bool) -> None:
+        """Take note of what has come and of what is due, though no call waits."""
         if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
             raise nested()
         is_shielded = shield()
         try:
             with self._lock:
-                if not self.router.books.is_closed:
+                router = self.router
+                self._mend()
+                if not router.books.is_closed:
+                    if lets_go:
+                        router.let_go()
                     self._attend()
-                    self._send()
-                    self._hand_over()
-                pictures = [link.stats() for link in self.router.links]
         finally:
             if is_shielded:
                 release()
-        if self.router.books.news:
-            tell(self.router, self._on_shard_down)
-        return pictures
+        self._tell()
 
     def close(self) -> None:
         """Roll back what is open, end the workers, close the pipes. Idempotent.
@@ -239,7 +199,7 @@ class BlockingDriver(Turns):
             with self._lock:
                 router = self.router
                 if router.books.is_torn:
-                    self._give_up_all()
+                    self._mend()
                     router.close(self.clock())
                 elif not router.books.is_closed:
                     self._kill_stalled()

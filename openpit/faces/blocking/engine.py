@@ -234,6 +234,14 @@ class ShardedEngine(Opaque):
         """Return a picture of every shard, in the order of their numbers."""
         return self._driver.stats()
 
+    def poll(self) -> None:
+        """Roll back the reservations that nobody holds any more; wait for nothing.
+
+        The next call does so, too, ahead of its own; the asyncio engine does by itself, in the next
+        turn of its loop. Shards that are silent or have ended are noticed as well.
+        """
+        self._driver.poll()
+
     def close(self) -> None:
         """Roll back every open reservation and end the workers. Idempotent.
 

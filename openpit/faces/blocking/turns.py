@@ -9,28 +9,24 @@ from __future__ import annotations
 
 import os
 import select
-from math import inf
+from contextlib import suppress
 from threading import Lock, RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from openpit.faces.driver import Driver
 from openpit.faces.interrupts import through
-from openpit.faces.watch import STALL_SECONDS, Watch
 from openpit.router.calls import Call
 from openpit.shards.process import GONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from openpit.faces.options import ShardedOptions
     from openpit.faces.pipes import Port
     from openpit.router.shard_link import Books
-    from openpit.router.stats import ShardStats
 
 __all__ = ["Bystander", "Turns"]
-
-LIVENESS_SECONDS: Final = 0.2
-"""How often a worker is looked at whose end no descriptor tells."""
 
 LONGEST_SECONDS: Final = 3600.0
 """How long a thread sleeps before it looks at its time again: the system's waits have limits."""
@@ -51,15 +47,7 @@ class Bystander(Call):
 class Turns(Driver):
     """A driver whose threads take turns at the pipes."""
 
-    def __init__(
-        self,
-        clock: Callable[[], int],
-        *,
-        timeout: float,
-        max_wait: float,
-        stall_timeout: float = STALL_SECONDS,
-        on_shard_down: Callable[[ShardStats], object] | None = None,
-    ) -> None:
+    def __init__(self, clock: Callable[[], int], options: ShardedOptions) -> None:
         self._lock = RLock()  # taken once only, but it knows its owner
         self._by_fd: dict[int, Port] = {}
         self._poller = select.poll()
@@ -71,76 +59,34 @@ class Turns(Driver):
         os.set_blocking(self._wake_out, False)
         self._poller.register(self._wake_in, select.POLLIN)
         self._is_retired = False
-        super().__init__(
-            clock,
-            timeout=timeout,
-            max_wait=max_wait,
-            stall_timeout=stall_timeout,
-            on_shard_down=on_shard_down,
-        )
+        super().__init__(clock, options)
         self._ends.own(self._wake_in, self._wake_out)
 
-    def _listen(self) -> None:
-        self._watch = Watch(self.router, self._timeout, self._stall_timeout)
-        self._look_every = self._timeout if self._is_told else LIVENESS_SECONDS
-        for port in self._ports:
-            self._by_fd[port.reply_fd] = self._by_fd[port.command_fd] = port
-            self._poller.register(port.reply_fd, select.POLLIN)
-            if port.death_fd != GONE:
-                self._by_fd[port.death_fd] = port
-                self._poller.register(port.death_fd, select.POLLIN)
+    def _watch(self, port: Port) -> None:
+        self._by_fd[port.reply_fd] = self._by_fd[port.command_fd] = port
+        self._poller.register(port.reply_fd, select.POLLIN)
+        if port.death_fd != GONE:
+            self._by_fd[port.death_fd] = port
+            self._poller.register(port.death_fd, select.POLLIN)
 
     # --- waiting; the lock is not held ------------------------------------------------------------
 
     def _wait(self, call: Call) -> None:
-        now = monotonic()
-        credit_by = now + self._max_wait
-        answer_by = now + self._timeout
-        if not call.has_deadline:
-            answer_by = credit_by = inf  # it ends with its shards
-        elif not call.is_sent:
-            answer_by = max(answer_by, credit_by)
-        while not call.done:
-            deadline = answer_by if call.is_sent else credit_by
-            now = monotonic()
-            self._look(now)  # from now on the silence counts of a shard that has been asked since
-            if now >= deadline:
-                self._expire(call)
-                return
-            if not call.done:
-                self._turn(call, min(deadline, self._watch.due, now + self._look_every) - now)
-
-    def _look(self, now: float) -> None:
-        """Find the shards that stand still; give up those that have for too long."""
         with self._lock:
-            if self._look_after(now):
-                self._send()  # what waited for them
+            self.client.deadlines.expect((call,), monotonic())
+        while not call.done:
+            with self._lock:
+                seconds = self._on_time()
                 self._hand_over()
-
-    def _look_after(self, now: float) -> bool:
-        """Do so; tell whether there is one that was not known before."""
-        before = len(self.router.books.stalled)
-        over = self._watch.look(now)
-        is_news = bool(over) or len(self.router.books.stalled) != before
-        for link, why in over:
-            port = self._ports[link.number]
-            port.give_up(self.router, why)
-            self._unwatch(port)
-        return is_news
+            if not call.done:
+                self._turn(call, seconds)
 
     def _attend(self) -> None:
-        """Check whether a stalled shard has answered or has been so too long. No call waits."""
+        """Take note of what has come and of what is due; no call waits, and the lock is held."""
         if self._reader is None:
             self._handle(self._poller.poll(0))
-        if self._look_after(monotonic()):
-            self._wake_done()
-
-    def _expire(self, call: Call) -> None:
-        with self._lock:
-            if not call.done:
-                call.expire(f"no answer within {self._timeout:g} s")
-            self._send()  # what waited for this call alone
-            self._hand_over()
+        self._on_time()
+        self._hand_over()
 
     def _give_up(self, port: Port, why: str) -> None:
         with self._lock:
@@ -151,7 +97,7 @@ class Turns(Driver):
 
     def _turn(self, call: Call, seconds: float) -> None:
         """Wait once: for the pipes if nobody else does, else for whoever reads them."""
-        # A moment may be over by now, and a negative time would mean for ever.
+        # A negative time would mean for ever.
         seconds = min(max(seconds, 0.0), LONGEST_SECONDS)
         try:
             with self._lock:
@@ -199,7 +145,7 @@ class Turns(Driver):
 
     def _hand_over(self) -> None:
         """Wake who is done, and one to read the pipes if nobody does."""
-        self._wake_done()
+        self._wake()
         for call in self._followers:
             if isinstance(call, Bystander):
                 _ring(call)
@@ -209,7 +155,7 @@ class Turns(Driver):
                     _ring(call)
                     return
 
-    def _wake_done(self) -> None:
+    def _wake(self) -> None:
         woken = self.router.books.woken
         while woken:
             _ring(woken.pop())
@@ -227,7 +173,7 @@ class Turns(Driver):
     def _handle(self, ready: list[tuple[int, int]]) -> None:
         """Do what the pipes ask for; the lock is held."""
         if self.router.books.is_torn:
-            self._give_up_all()
+            self._mend()
         if self._is_retired:
             return
         for fd, events in ready:
@@ -244,34 +190,19 @@ class Turns(Driver):
                     self._unregister(fd)
             if port is not None and port.is_over:
                 self._unwatch(port)
-        if not self._is_told:
-            for port in self._ports:
-                port.look_after(self.router)
-        if self.router.books.woken:
-            self._wake_done()
+        self._look_after()
         self._send()  # what got its credit just now
 
-    def _send(self) -> None:
-        for port in self._ports:
-            if port.link.has_output:
-                had_backlog = port.has_backlog
-                port.send(self.router)
-                if port.has_backlog and not had_backlog:
-                    self._poller.register(port.command_fd, select.POLLOUT)
-                    if self._reader is not None:
-                        self._wake_reader()
-                if port.is_over:
-                    self._unwatch(port)
-                    self._wake_done()
+    def _await_room(self, port: Port) -> None:
+        self._poller.register(port.command_fd, select.POLLOUT)
+        if self._reader is not None:
+            self._wake_reader()
 
     def _wake_reader(self) -> None:
         """Wake the thread that polls, so that it looks at its descriptors anew."""
-        if not self._ends.is_own(self._wake_out):
-            return
-        try:
-            os.write(self._wake_out, b"!")
-        except BlockingIOError:
-            return  # it has been told often enough
+        if self._ends.is_own(self._wake_out):
+            with suppress(BlockingIOError):  # it has been told often enough
+                os.write(self._wake_out, b"!")
 
     def _drain_wake_pipe(self) -> None:
         while self._ends.is_own(self._wake_in):
@@ -287,10 +218,8 @@ class Turns(Driver):
             self._unregister(fd)
 
     def _unregister(self, fd: int) -> None:
-        try:
+        with suppress(KeyError, ValueError):
             self._poller.unregister(fd)
-        except (KeyError, ValueError):
-            return
 
 
 def _ring(call: Call) -> None:

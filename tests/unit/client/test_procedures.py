@@ -8,6 +8,7 @@ from played import NOW, SECOND, STOPPED, Bench
 
 from openpit.errors import FrameTooLarge, ShardOverloaded
 from openpit.pretrade.policies.rate_limit_settings import Rate
+from openpit.router.calls import Patience
 from openpit.wire import frames as wire
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER, NO_AXES
@@ -151,8 +152,8 @@ def test_an_order_that_is_never_sent_is_not_counted() -> None:
             pass
         assert count(bench) == 4
         bench.reply(1, (kinds.DRY, None, (), (), None))
-        for call in (waiting, batch):
-            call.abandon() if end == "abandon" else call.expire("no answer within 5 s")
+        batch.abandon()
+        waiting.abandon() if end == "abandon" else waiting.expire("no answer within 5 s")
         assert count(bench) == 1
         bench.reply(1, (kinds.DRY, None, (), (), None))
     client.execute(NOW + SECOND, buy(IN_SHARD_0))
@@ -161,7 +162,7 @@ def test_an_order_that_is_never_sent_is_not_counted() -> None:
 
 
 def test_an_order_that_is_refused_for_want_of_credit_is_not_counted() -> None:
-    bench = Bench(rate=100, credit=1, may_wait=False)
+    bench = Bench(rate=100, credit=1, patience=Patience(max_wait=0))
     bench.client.execute(NOW + SECOND, buy(IN_SHARD_0))
     with pytest.raises(ShardOverloaded):
         bench.client.execute(NOW + SECOND, buy(IN_SHARD_0)).result()

@@ -9,6 +9,7 @@ from flow import ALSO_IN_SHARD_0, IN_SHARD_0, IN_SHARD_1, buy, report
 from played import NOW, Bench
 
 from openpit.errors import ShardOverloaded, ShardStalled
+from openpit.router.calls import Patience
 from openpit.wire import kinds
 from openpit.wire.limits import CREDITS, RESERVE
 
@@ -160,7 +161,7 @@ def test_a_commit_overtakes_orders_of_its_own_account_which_has_been_answered() 
 
 
 def test_where_nothing_may_wait_the_reserve_is_used_and_then_refused() -> None:
-    bench, held = flooded(may_wait=False)
+    bench, held = flooded(patience=Patience(max_wait=0))
     commit = bench.client.finalize(NOW, held[0], True)
     assert commit.is_sent
     refused = bench.client.finalize(NOW, held[1], True)

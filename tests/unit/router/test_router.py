@@ -20,6 +20,7 @@ from openpit.errors import (
     ShardStartError,
     WireError,
 )
+from openpit.router.calls import Patience
 from openpit.router.lifecycle import SHARD, ShardEvent, ShardState, after
 from openpit.router.shard_link import Runner, ShardLink
 from openpit.wire import frames as wire
@@ -253,7 +254,7 @@ def test_a_call_that_gives_up_waiting_is_never_sent() -> None:
 
 
 def test_without_leave_to_wait_the_answer_comes_at_once() -> None:
-    bench = Bench(credit=1, may_wait=False)
+    bench = Bench(credit=1, patience=Patience(max_wait=0))
     bench.client.execute(NOW, buy(IN_SHARD_0))
     with pytest.raises(ShardOverloaded):
         bench.client.execute(NOW, buy(IN_SHARD_0)).result()
@@ -265,14 +266,23 @@ def test_without_leave_to_wait_the_answer_comes_at_once() -> None:
     assert [result.ok for result in batch.result()] == [True, True]
 
 
-def test_a_batch_that_found_no_credit_is_denied() -> None:
+def stall(bench: Bench) -> None:
+    for link in bench.router.links:
+        if link.pending:
+            bench.router.stall(link, DONE_WAITING)
+
+
+def test_a_batch_whose_shard_answers_nothing_is_denied() -> None:
     bench = Bench(credit=1)
     bench.client.execute(NOW, buy(IN_SHARD_0))
     batch = bench.many(IN_SHARD_0)
     while batch.feed():
         pass
-    batch.expire(DONE_WAITING)
-    assert batch.result()[0].rejects[0].details == "shard 0: no credit in time"
+    stall(bench)
+    assert batch.result()[0].rejects[0].details == f"shard 0: stalled: {DONE_WAITING}"
+    bench.sent(0)
+    bench.reply(0, (kinds.ACCEPTED, 1))
+    bench.client.execute(NOW, buy(IN_SHARD_0))
     given_up = bench.many(IN_SHARD_0)
     while given_up.feed():
         pass
@@ -315,7 +325,7 @@ def test_a_late_answer_of_a_batch_is_let_go() -> None:
     bench = Bench(custom=True)
     batch = bench.many(*[IN_SHARD_0] * 3)
     batch.feed()
-    batch.expire(DONE_WAITING)
+    stall(bench)
     assert [result.ok for result in batch.result()] == [False, False, False]
     bench.reply(0, (kinds.ACCEPTED, 1), (kinds.RESERVED, True, (), ()), (kinds.ACCEPTED, 1))
     assert list(bench.router.books.dropped) == [(bench.router.links[0], 2)]
@@ -329,8 +339,9 @@ def test_what_was_sent_and_not_answered_is_unknown() -> None:
     ]
     batch = bench.client.report_many(NOW, [report(IN_SHARD_0)])
     batch.feed()
-    for call in (*calls, batch):
+    for call in calls:
         call.expire(DONE_WAITING)
+    stall(bench)
     for call in calls:
         with pytest.raises(OutcomeUnknown, match="may or may not have been applied"):
             call.result()
@@ -561,16 +572,6 @@ def test_the_router_is_answered_without_a_word() -> None:
             bench.router.receive(bench.router.links[0], data)
 
 
-def test_a_batch_whose_time_is_up_behind_an_engine_wide_block_ends() -> None:
-    bench = Bench(custom=True)
-    batch = bench.many(*[IN_SHARD_0] * 2)
-    batch.feed()
-    bench.reply(0, (kinds.ACCEPTED, 2), armed=Flag.FINALIZER_FAILED)
-    batch.expire(DONE_WAITING)
-    details = [result.rejects[0].details for result in batch.result()]
-    assert details == [f"shard 0: {DONE_WAITING}"] * 2
-
-
 def test_what_waited_for_an_engine_wide_block_is_delivered_once() -> None:
     bench = Bench(custom=True, credit=1)
     bench.client.execute(NOW, buy(IN_SHARD_1))
@@ -580,7 +581,7 @@ def test_what_waited_for_an_engine_wide_block_is_delivered_once() -> None:
     bench.reply(0, (kinds.ACCEPTED, 1), armed=Flag.FINALIZER_FAILED)
     bench.reply(0, (kinds.DONE, 1))
     bench.reply(1, (kinds.ACCEPTED, 1), (kinds.DONE, 1))  # the other order is on its way now
-    batch.expire(DONE_WAITING)
+    stall(bench)
     assert [result.ok for result in batch.result()] == [True, False]
 
 
@@ -598,7 +599,7 @@ def test_a_handle_whose_end_was_never_sent_is_open_still() -> None:
     assert len(reservation.lock) == 1
 
 
-def test_a_list_of_handles_that_found_no_credit_leaves_them_open() -> None:
+def test_a_list_of_handles_that_was_never_sent_leaves_them_open() -> None:
     bench = Bench(custom=True, credit=1)
     batch = bench.many(IN_SHARD_0)
     while batch.feed():
@@ -609,7 +610,8 @@ def test_a_list_of_handles_that_found_no_credit_leaves_them_open() -> None:
     bench.client.report(NOW, report(IN_SHARD_0))  # takes the reserve
     call: Any = bench.client.commit_many(NOW, [reservation])
     call.feed()
-    call.expire(DONE_WAITING)
+    bench.sent(0)
+    stall(bench)
     with pytest.raises(ExceptionGroup, match="failed at index 0"):
         call.result()
     bench.reply(0, (kinds.ACCEPTED, 1), (kinds.DONE, 1))

@@ -102,21 +102,13 @@ def test_an_order_of_a_batch_is_denied_and_the_others_are_answered() -> None:
     assert denied.rejects[0].details == f"shard 0: {SILENT}"
 
 
-@pytest.mark.parametrize(
-    "ends",
-    [
-        lambda client, call: client.router.stall(client.router.links[0], SILENT),
-        lambda client, call: call.expire(SILENT),
-    ],
-    ids=["stall", "deadline"],
-)
-def test_what_a_batch_gave_hangs_on_no_part_that_is_still_unanswered(ends: Any) -> None:
+def test_what_a_batch_gave_hangs_on_no_part_that_is_still_unanswered() -> None:
     bench = Bench(custom=True)
     batch = bench.many(IN_SHARD_0, IN_SHARD_1)
     while batch.feed():
         pass
     bench.reply(1, RESERVED)
-    ends(bench.client, batch)
+    stall(bench)
 
     results = batch.result()
     assert [result.ok for result in results] == [False, True]

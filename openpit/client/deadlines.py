@@ -1,0 +1,122 @@
+"""Until when callers wait, and shards may be silent.
+
+Times are seconds of a clock that never goes back: whoever waits tells them, none is read here. All
+calls of a client have the same patience, so those that began to wait first are due first.
+
+A shard that answers nothing for a whole timeout is *stalled*. It keeps its memory and may go on, so
+it is not ended at once; but no call waits for it a second time. One that stays so for the stall
+timeout is. Where calls to all shards wait for one (a rollback of what nobody holds any more, an
+engine-wide block), it has a little less than the timeout: those calls have it, too, and shall not
+end a moment before.
+"""
+
+from __future__ import annotations
+
+from itertools import islice, takewhile
+from math import inf
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from openpit.router.calls import Call, Patience
+    from openpit.router.router import Router
+    from openpit.router.shard_link import ShardLink
+
+__all__ = ["Deadlines"]
+
+_SHARE: Final = 0.75
+"""Of the timeout, for a shard that keeps the calls to all others waiting."""
+
+_STALLED: Final = -1
+"""In place of what has been heard of a shard that is stalled."""
+
+
+class Deadlines:
+    """When something is due to a client's callers, or of the shards that it asks.
+
+    A call's time counts from when its caller began to wait, a shard's from when it was seen to have
+    something to answer; neither is over early. A call has its time for the answer, and for credit
+    if it waits for that. Where no call may wait for credit, what waits for others (a rollback, a
+    procedure) does so for as long as for an answer.
+    """
+
+    __slots__ = ("_answers", "_credit", "_little", "_max_wait", "_now", "_patience", "_router")
+
+    def __init__(self, router: Router, patience: Patience) -> None:
+        self._router: Final = router
+        self._patience: Final = patience
+        self._max_wait: Final = patience.max_wait or patience.timeout
+        self._little: Final = patience.timeout * _SHARE
+        self._now = -inf  # the last time that was told
+        self._answers: Final = router.books.answer_due
+        self._credit: Final = router.books.credit_due
+
+    @property
+    def soonest(self) -> float:
+        """For so many seconds after something has begun, nothing of it is due."""
+        return min(self._little, self._max_wait)
+
+    def expect(self, calls: Iterable[Call], now: float) -> None:
+        """Record that callers begin to wait for these, and that shards may have been asked."""
+        for link in self._router.links:
+            _heed(link, now)
+        timeout, max_wait = self._patience.timeout, self._max_wait
+        for call in calls:
+            if call.has_deadline and not call.done:
+                if not call.is_sent:
+                    self._credit[call] = now + max_wait
+                if call.is_sent or max_wait < timeout:
+                    self._answers[call] = now + timeout
+
+    def expect_by(self, calls: Iterable[Call], due: float) -> None:
+        """Record that callers wait for these until a moment, and for nothing else meanwhile."""
+        self._answers.update(dict.fromkeys(calls, due))
+
+    def next_deadline(self) -> float:
+        """Return when something is due if nothing happens before; infinity if nothing is."""
+        due = [*islice(self._answers.values(), 1), *islice(self._credit.values(), 1)]
+        for link in self._router.links:
+            since = link.silent_since
+            if link.is_stalled:
+                due.append(since + self._patience.stall_timeout)
+            elif link.is_up and link.pending:
+                end = since + self._little
+                due.append(end if self._now < end else since + self._patience.timeout)
+        return min(due, default=inf)
+
+    def on_time(self, now: float) -> list[tuple[ShardLink, str]]:
+        """End what is due; return the shards that are to be given up, and why."""
+        self._now = now
+        timeout, _, stall_timeout = self._patience
+        over = []
+        for link in self._router.links:
+            self._stall_if_silent(link, now)
+            if link.is_stalled and now >= link.silent_since + stall_timeout:
+                over.append((link, f"stalled for {stall_timeout:g} s"))
+        why = f"no answer within {timeout:g} s"
+        for call in [*_due_in(self._credit, now), *_due_in(self._answers, now)]:
+            if call.is_sent and now < self._answers.get(call, now):
+                del self._credit[call]  # it has what it waited for
+            elif not call.done:
+                call.expire(why)
+        return over
+
+    def _stall_if_silent(self, link: ShardLink, now: float) -> None:
+        _heed(link, now)  # it may have been asked just now, since another one is stalled
+        if link.is_up and link.pending and now >= link.silent_since + self._little:
+            seconds = self._little if link.holds_up_all else self._patience.timeout
+            if now >= link.silent_since + seconds:
+                self._router.stall(link, f"no answer within {seconds:g} s")
+        if link.is_stalled and link.heard != _STALLED:
+            link.heard, link.silent_since = _STALLED, now
+
+
+def _heed(link: ShardLink, now: float) -> None:
+    """Count a shard's silence from now on, if it has something to answer and it is not counted."""
+    if link.heard != link.answered and link.pending and link.is_up:
+        link.heard, link.silent_since = link.answered, now
+
+
+def _due_in(queue: dict[Any, float], now: float) -> list[Call]:
+    return [call for call, _ in takewhile(lambda item: item[1] <= now, queue.items())]
