@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from openpit.router.shard_link import Runner
+from openpit.router.stats import picture_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,4 +89,4 @@ class Face(Runner, ABC):
 
     def stats(self) -> list[ShardStats]:
         """Return a picture of every shard."""
-        return [link.stats() for link in self.router.links]
+        return [picture_of(link) for link in self.router.links]

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from openpit.router.lifecycle import ShardEvent
+from openpit.router.stats import picture_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,7 @@ def tell(router: Router, on_shard_down: Callable[[ShardStats], object] | None) -
             event, link = news.pop(0)
         except IndexError:
             return  # another thread tells it
-        picture = link.stats()
+        picture = picture_of(link)
         if event is ShardEvent.STALL:
             _log.warning(
                 "shard %d is stalled: %s; its orders are denied until it answers",

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from openpit.wire.axes import CountingAxes
+    from openpit.wire.frames import Axis
 
-__all__ = ["BROKER", "BroadRates", "Counted", "Counting", "Window"]
+__all__ = ["BROKER", "BroadRates", "Counted", "Counting", "Window", "axes_of", "go_on"]
 
 Counting: TypeAlias = tuple[int, int, int, int, int, int]
 """What a client says of the orders of a batch that may count on an axis, by the axis's number:
@@ -172,3 +173,19 @@ class BroadRates:
         axis = self._axes.get(number)
         if not window.count and axis is not None and axis.window is window and window.before:
             axis.window = window.before  # as if this one had never begun
+
+
+def axes_of(counted: Sequence[Counted]) -> Sequence[Axis]:
+    """Return the counting part of the head of a batch."""
+    axes = {number: (number, window.began, offset) for number, window, offset, *_ in counted}
+    return [*axes.values()]
+
+
+def go_on(last: dict[int, tuple[Window, int, int]], counted: Sequence[Counted]) -> bool:
+    """Tell whether what is counted next may be in a batch with what was counted last."""
+    for number, window, offset, _, _, base in counted:
+        if number in last:
+            before, its_offset, its_base = last[number]
+            if window is not before or offset != its_offset or base < its_base:
+                return False
+    return True

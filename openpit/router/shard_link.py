@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.errors import EngineClosed, ShardDown, ShardStalled
 from openpit.router.lifecycle import ShardEvent, ShardState, after
-from openpit.router.rates import BroadRates
-from openpit.router.stats import ShardStats
+from openpit.router.rates import BroadRates, axes_of, go_on
 from openpit.wire.frames import AXIS_BYTES, EPOCH_COMMANDS, NAME, FrameReader, Op, command_frame
 from openpit.wire.limits import BATCH_BYTES, REPLY_BYTES, RESERVE
 
@@ -396,7 +395,7 @@ class ShardLink:
             ((number, window, offset, _, _, _),) = counted
             axes = ((number, window.began, offset),)
         elif counted:
-            axes = _axes_of(counted)
+            axes = axes_of(counted)
         data = command_frame(
             self.number, op, first, count, entry.now, body, flags, axes, times,
             self.epoch, entry.client_number,
@@ -462,28 +461,6 @@ class ShardLink:
             return ShardStalled(f"shard {self.number}: {self.reason}", self.number)
         return ShardDown(f"shard {self.number} is down: {self.reason}", self.number)
 
-    def stats(self) -> ShardStats:
-        """Return a picture of this moment."""
-        return ShardStats(
-            shard=self.number,
-            state=self.state.value,
-            pid=self.pid,
-            in_flight=self.in_flight,
-            waiting=sum(entry.count for entry in self.waiting),
-            credits=self.credits,
-            sent=self.next_seq % EPOCH_COMMANDS,
-            answered=self.answered % EPOCH_COMMANDS,
-            bytes_sent=self.bytes_sent,
-            bytes_received=self.bytes_received,
-            why=self.why,
-        )
-
-
-def _axes_of(counted: Sequence[Counted]) -> Sequence[Axis]:
-    """Return the counting part of the head of a batch."""
-    axes = {number: (number, window.began, offset) for number, window, offset, *_ in counted}
-    return [*axes.values()]
-
 
 def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:
     """Return the fewest batches of entries that fit into a frame each.
@@ -504,7 +481,7 @@ def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:
             or batches[-1][0].op != Op.MESSAGES
             or batches[-1][-1].ends_batch
             or batches[-1][-1].client_number != entry.client_number
-            or (last and not _go_on(last, entry.counted))
+            or (last and not go_on(last, entry.counted))
         ):
             batches.append([])
             size = here
@@ -513,16 +490,6 @@ def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:
             last[number] = window, offset, base
         batches[-1].append(entry)
     return batches
-
-
-def _go_on(last: dict[int, tuple[Window, int, int]], counted: Sequence[Counted]) -> bool:
-    """Tell whether what is counted next may be in a batch with what was counted last."""
-    for number, window, offset, _, _, base in counted:
-        if number in last:
-            before, its_offset, its_base = last[number]
-            if window is not before or offset != its_offset or base < its_base:
-                return False
-    return True
 
 
 _TIME_BYTES: Final = 8

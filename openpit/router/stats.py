@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["ShardStats"]
+from openpit.wire.frames import EPOCH_COMMANDS
+
+if TYPE_CHECKING:
+    from openpit.router.shard_link import ShardLink
+
+__all__ = ["ShardStats", "picture_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +39,20 @@ class ShardStats:
     """Bytes of frames from the worker."""
     why: str | None
     """Why it is down or stalled, None while it is neither."""
+
+
+def picture_of(link: ShardLink) -> ShardStats:
+    """Return what a shard is like at this moment."""
+    return ShardStats(
+        shard=link.number,
+        state=link.state.value,
+        pid=link.pid,
+        in_flight=link.in_flight,
+        waiting=sum(entry.count for entry in link.waiting),
+        credits=link.credits,
+        sent=link.next_seq % EPOCH_COMMANDS,
+        answered=link.answered % EPOCH_COMMANDS,
+        bytes_sent=link.bytes_sent,
+        bytes_received=link.bytes_received,
+        why=link.why,
+    )

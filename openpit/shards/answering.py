@@ -4,23 +4,49 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from openpit.errors import FrameTooLarge
 from openpit.pretrade.rejects import block_row, reject_row
 from openpit.wire import kinds
+from openpit.wire.failures import failure_row
 from openpit.wire.flat_rows import lock_row, outcome_row, pnl_row
+from openpit.wire.frames import body_of, pack
+from openpit.wire.limits import REPLY_BYTES
+from openpit.wire.replies import ONE_ACCEPTED, ONE_DONE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from openpit.engine.answers import Adjusted, Applied, DryRun, Recorded
     from openpit.engine.finalize import Effects
     from openpit.pretrade.rejects import Reject
 
-__all__ = ["RUNS", "Reply", "adjusted", "append", "dry", "recorded", "rejected", "reported", "told"]
+__all__ = [
+    "RUNS",
+    "Reply",
+    "adjusted",
+    "append",
+    "dry",
+    "packed",
+    "recorded",
+    "rejected",
+    "reported",
+    "told",
+]
 
 Reply: TypeAlias = "Sequence[Any]"
 
 RUNS: Final = frozenset({kinds.ACCEPTED, kinds.DONE})
 """The kinds of reply of which one answers consecutive commands."""
+
+_ACCEPTED: Final = [[kinds.ACCEPTED, 1]]
+_DONE: Final = [(kinds.DONE, 1)]
+"""What is answered to most commands that come alone."""
+
+_HEADROOM: Final = 64
+"""Bytes of a frame of replies beside them."""
+
+# What packing a reply may raise: too long, a text without UTF-8 form, a number over 64 bits.
+_UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
 
 
 def append(answered: list[Reply], reply: Reply) -> None:
@@ -94,3 +120,43 @@ def adjusted(answer: Adjusted) -> Reply:
         tuple(map(outcome_row, rows)),
         tuple(map(block_row, blocks)),
     )
+
+
+def packed(first: int, answered: Sequence[Reply], let_go: Callable[[int], None]) -> bytes:
+    """Return the body of the replies to a batch.
+
+    ``let_go`` is called with the number of each command whose reply cannot be told: its caller
+    cannot know of what it has left open.
+    """
+    if answered == _ACCEPTED:
+        return ONE_ACCEPTED
+    if answered == _DONE:
+        return ONE_DONE
+    try:
+        return pack(answered)
+    except _UNPACKABLE:
+        # One of them is at fault: its caller is told, the others get their answers.
+        return _packed_apart(first, answered, let_go)
+
+
+def _packed_apart(first: int, answered: Sequence[Reply], let_go: Callable[[int], None]) -> bytes:
+    # What has no room is told so, for which there has to be room whatever comes before it.
+    why = FrameTooLarge(f"the replies to a batch are over the limit of {REPLY_BYTES} bytes")
+    refusal = pack((kinds.RAISED, *failure_row(why)))
+    room = REPLY_BYTES - _HEADROOM - len(answered) * len(refusal)
+    pieces: list[bytes] = []
+    seq = first
+    for reply in answered:
+        try:
+            piece, is_lost = pack(reply), False
+        except _UNPACKABLE as error:
+            piece, is_lost = pack((kinds.RAISED, *failure_row(error))), True
+        more = max(len(piece) - len(refusal), 0)
+        if more > max(room, 0):
+            piece, is_lost, more = refusal, True, 0
+        room -= more
+        if is_lost:
+            let_go(seq)
+        pieces.append(piece)
+        seq += reply[1] if reply[0] in RUNS else 1
+    return body_of(pieces, len(pieces))

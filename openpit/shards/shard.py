@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.core.order import Order, new_order
 from openpit.engine.answers import Recorded, Started
 from openpit.engine.finalize import Effects
-from openpit.errors import FrameTooLarge, WireError
+from openpit.errors import WireError
 from openpit.marketdata.service import apply_operation
 from openpit.shards.administration import administer, configure, rates_after
 from openpit.shards.answering import (
-    RUNS,
     Reply,
     adjusted,
     append,
     dry,
+    packed,
     recorded,
     rejected,
     reported,
@@ -38,14 +38,10 @@ from openpit.wire.frames import (
     Flag,
     FrameReader,
     Op,
-    body_of,
     command_in,
-    pack,
     reply_frame,
     whose,
 )
-from openpit.wire.limits import REPLY_BYTES
-from openpit.wire.replies import ONE_ACCEPTED, ONE_DONE
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -62,16 +58,6 @@ __all__ = ["ShardClock", "ShardCore"]
 
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 MESSAGES: Final = Op.MESSAGES
-
-_HEADROOM: Final = 64
-"""Bytes of a frame of replies beside them."""
-
-# What packing a reply may raise: too long, a text without UTF-8 form, a number over 64 bits.
-_UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
-
-_ACCEPTED: Final = [[kinds.ACCEPTED, 1]]
-_DONE: Final = [(kinds.DONE, 1)]
-"""What is answered to most commands that come alone."""
 
 _FAILURES_IN_FULL: Final = 16
 """Failures in one reply that are told in full: all that there can be have to fit into a frame."""
@@ -224,7 +210,7 @@ class ShardCore:
         answered: list[Reply] = []
         self._handle(first, commands, now, times, answered)
         uncounted = counts.uncounted(commands, times or repeat(now)) if counts.missing else ()
-        body = self._packed(first, answered)
+        body = packed(first, answered, self._let_go)
         return reply_frame(frame, body, self._told, uncounted)
 
     def _router_says(  # a head's fields
@@ -248,40 +234,6 @@ class ShardCore:
     def finish(self) -> None:
         """Roll back what is still open; called when no command can come any more."""
         self._held.end_all()
-
-    def _packed(self, first: int, answered: list[Reply]) -> bytes:
-        """Return the body of the replies to a batch."""
-        if answered == _ACCEPTED:
-            return ONE_ACCEPTED
-        if answered == _DONE:
-            return ONE_DONE
-        try:
-            return pack(answered)
-        except _UNPACKABLE:
-            # One of them is at fault: its caller is told, the others get their answers.
-            return self._packed_apart(first, answered)
-
-    def _packed_apart(self, first: int, answered: list[Reply]) -> bytes:
-        # What has no room is told so, for which there has to be room whatever comes before it.
-        why = FrameTooLarge(f"the replies to a batch are over the limit of {REPLY_BYTES} bytes")
-        refusal = pack((kinds.RAISED, *failure_row(why)))
-        room = REPLY_BYTES - _HEADROOM - len(answered) * len(refusal)
-        pieces: list[bytes] = []
-        seq = first
-        for reply in answered:
-            try:
-                piece, is_lost = pack(reply), False
-            except _UNPACKABLE as error:
-                piece, is_lost = pack((kinds.RAISED, *failure_row(error))), True
-            more = max(len(piece) - len(refusal), 0)
-            if more > max(room, 0):
-                piece, is_lost, more = refusal, True, 0
-            room -= more
-            if is_lost:
-                self._let_go(seq)
-            pieces.append(piece)
-            seq += reply[1] if reply[0] in RUNS else 1
-        return body_of(pieces, len(pieces))
 
     def _let_go(self, seq: int) -> None:
         """Roll back what a command has left open, if anything: its caller cannot know of it."""

@@ -19,6 +19,7 @@ from openpit.client.procedures import administration, everywhere
 from openpit.errors import EngineClosed, WireError
 from openpit.router.procedures import WideCall
 from openpit.router.shard_link import Runner
+from openpit.router.stats import picture_of
 from openpit.shards.copying import dump_policies
 from openpit.wire import kinds
 from openpit.wire.frames import EPOCH_COMMANDS, Flag, Op, head_of, pack
@@ -228,4 +229,4 @@ def test_the_numbers_of_another_life_are_others() -> None:
     assert stub.core is not None
     assert stub.core.open_handles == {first}
     answered(client.finalize(NOW, reservation, True))
-    assert link.stats().sent == 3
+    assert picture_of(link).sent == 3

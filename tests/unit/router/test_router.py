@@ -23,6 +23,7 @@ from openpit.errors import (
 from openpit.router.calls import Patience
 from openpit.router.lifecycle import SHARD, ShardEvent, ShardState, after
 from openpit.router.shard_link import Runner, ShardLink
+from openpit.router.stats import picture_of
 from openpit.wire import frames as wire
 from openpit.wire import kinds
 from openpit.wire.axes import NO_AXES
@@ -224,7 +225,7 @@ def test_commands_wait_for_credit_in_order() -> None:
     bench = Bench(credit=2)
     calls = [bench.client.execute(NOW, buy(IN_SHARD_0)) for _ in range(4)]
     link = bench.router.links[0]
-    assert (link.in_flight, link.stats().waiting, len(bench.sent(0))) == (2, 2, 2)
+    assert (link.in_flight, picture_of(link).waiting, len(bench.sent(0))) == (2, 2, 2)
     assert [call.is_sent for call in calls] == [True, True, False, False]
     bench.reply(0, (kinds.ACCEPTED, 1))
     assert [call.is_sent for call in calls] == [True, True, True, False]
@@ -287,7 +288,7 @@ def test_a_batch_whose_shard_answers_nothing_is_denied() -> None:
     while given_up.feed():
         pass
     given_up.abandon()
-    assert bench.router.links[0].stats().waiting == 0
+    assert picture_of(bench.router.links[0]).waiting == 0
 
 
 # --- time is up --------------------------------------------------------------------------------

@@ -33,7 +33,6 @@ from openpit.pretrade.policies import (
     build_spot_funds,
 )
 from openpit.shards import answering
-from openpit.shards import shard as shard_core
 from openpit.shards.copying import dump_policies
 from openpit.shards.setup import read_hello, start_shard
 from openpit.shards.shard import ShardClock, ShardCore
@@ -502,7 +501,7 @@ def test_replies_that_have_no_room_beside_the_others_are_told_and_rolled_back(
     rows = ((0, "X" * 1_000, ";;;;", None),)
     monkeypatch.setattr(answering, "_traces", lambda effects: ((), rows))
     monkeypatch.setattr(wire, "FRAME_BYTES", 2_000)
-    monkeypatch.setattr(shard_core, "REPLY_BYTES", 6_000)
+    monkeypatch.setattr(answering, "REPLY_BYTES", 6_000)
     orders = [execute(quantity=str(quantity)) for quantity in range(1, 9)]
     sent = batch(3, 1, *orders[:2], administer("unblock_all"), *orders[2:], execute(quantity="0"))
 
