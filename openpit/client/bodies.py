@@ -62,12 +62,9 @@ def receive(link: ShardLink, first: int, count: int, body: bytes) -> None:
         if count == 1:
             # One reply to one command, spelt out: the hot path of one order at a time.
             entry = pending[0]
-            if body == ONE_ACCEPTED and ACCEPTED in entry.expected.kinds:
-                entry.replied_run(link, ACCEPTED, first, 1)
-                pending.popleft()
-                return
-            if body == ONE_DONE and DONE in entry.expected.kinds:
-                entry.replied_run(link, DONE, first, 1)
+            alone = ACCEPTED if body == ONE_ACCEPTED else DONE if body == ONE_DONE else None
+            if alone in entry.expected.kinds:
+                entry.replied_run(link, alone, first, 1)
                 pending.popleft()
                 return
             replies = messages_of(body)
