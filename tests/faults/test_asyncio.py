@@ -336,7 +336,7 @@ def test_a_shard_that_takes_no_quotes_is_given_up(
     monkeypatch.setattr("openpit.faces.driver.MARKET_BACKLOG", 100)
 
     async def story() -> None:
-        builder = Engine.builder().sharded(2, timeout=0.3)
+        builder = Engine.builder().sharded(2, timeout=1.0)
         service = builder.market_data(QuoteTtl.infinite()).build()
         ready = builder.builtin(build_spot_funds().market_data(service, 0))
         async with await ready.build_async() as engine:
