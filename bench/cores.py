@@ -25,7 +25,6 @@ from bench.workloads import (
 )
 from openpit import param
 from openpit.pretrade import policies
-from openpit.router.shard_link import Runner
 from openpit.shards import setup
 from openpit.wire import frames as wire
 from openpit.wire import kinds
@@ -37,6 +36,11 @@ try:
 except ImportError:  # the package is a commit of before
     from openpit.router.engine import ShardedEngine  # type: ignore[import-not-found,no-redef]
     from openpit.router.proxies import BLOCKING  # type: ignore[import-not-found,no-redef]
+
+try:
+    from openpit.client.handles import Runner
+except ImportError:  # as above
+    from openpit.router.shard_link import Runner  # type: ignore[attr-defined,no-redef]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

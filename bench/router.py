@@ -14,10 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench.running import Running
-from openpit.client.handles import BLOCKING
+from openpit.client.handles import BLOCKING, Runner
 from openpit.router.lifecycle import ShardEvent
 from openpit.router.router import Router
-from openpit.router.shard_link import Bodies, Entry, Expected, Runner
+from openpit.router.shard_link import Bodies, Entry, Expected
 from openpit.wire.axes import BROKER, CountingAxes
 from openpit.wire.frames import reply_frame
 

@@ -10,13 +10,12 @@ loop. Two threads cannot both finalise one proxy.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.core.lock import Lock, new_lock
 from openpit.pretrade.handles import DropCopyOperation, Reservation
 from openpit.pretrade.outcomes import outcomes_of
 from openpit.pretrade.start import Request
-from openpit.router.shard_link import Handles
 from openpit.wire.flat_rows import DecodedRows, lock_of, read_block
 
 if TYPE_CHECKING:
@@ -30,10 +29,12 @@ __all__ = [
     "OPERATION_USED",
     "REQUEST_USED",
     "RESERVATION_USED",
+    "Handles",
     "HeldReservation",
     "LocalReservation",
     "OperationProxy",
     "RequestProxy",
+    "Runner",
 ]
 
 REQUEST_USED: Final = "request has already been executed"
@@ -41,6 +42,29 @@ RESERVATION_USED: Final = "reservation has already been finalized"
 OPERATION_USED: Final = "drop-copy operation has already been finalized"
 
 _Row = tuple[Any, ...]
+
+
+class Handles(NamedTuple):
+    """The classes of the handles that a face gives out."""
+
+    local: Any
+    held: Any
+    operation: Any
+    request: Any
+
+
+class Runner:
+    """What a proxy asks of the face that it came from."""
+
+    __slots__ = ()
+
+    def finalize(self, proxy: Any, *, commit: bool) -> Any:
+        """Commit or roll back."""
+        raise NotImplementedError
+
+    def execute_request(self, proxy: Any) -> Any:
+        """Run the main stage."""
+        raise NotImplementedError
 
 
 class LocalReservation(Reservation):

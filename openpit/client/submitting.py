@@ -12,7 +12,7 @@ from openpit.router.router import Router
 from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
 
 if TYPE_CHECKING:
-    from openpit.router.shard_link import Handles, Runner
+    from openpit.client.handles import Handles, Runner
     from openpit.wire.axes import CountingAxes
     from openpit.wire.classes import Told
 

@@ -105,10 +105,15 @@ class Driver(Face):
 
     # --- pipes and time --------------------------------------------------------------------------
 
-    def _send(self) -> None:
-        """Write what is staged, as far as the pipes take it; wake whose call is done."""
+    def _send(self) -> bool:
+        """Write what is staged, as far as the pipes take it; wake whose call is done.
+
+        Tell whether there was anything: a shard's time to answer begins then.
+        """
+        is_sent = False
         for port in self._ports:
             if port.link.has_output:
+                is_sent = True
                 had_backlog = port.has_backlog
                 port.send(self.router)
                 if port.has_backlog and not had_backlog:
@@ -117,6 +122,7 @@ class Driver(Face):
                     self._unwatch(port)
         if self.router.books.woken:
             self._wake()
+        return is_sent
 
     def _on_time(self) -> float:
         """End what is due; return for how many seconds nothing is, if nothing happens."""
@@ -131,7 +137,8 @@ class Driver(Face):
         for port in self._ports:
             if port.is_over:
                 self._unwatch(port)
-        self._send()  # what waited for those
+        if self._send():  # what waited for those
+            deadlines.expect((), now)
         due = deadlines.next_deadline() - now
         return min(due, self._look_every) if due < inf else inf
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from openpit.router.shard_link import Runner
+from openpit.client.handles import Runner
 from openpit.router.stats import picture_of
 
 if TYPE_CHECKING:

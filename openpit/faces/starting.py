@@ -22,11 +22,11 @@ from openpit.shards.process import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from openpit.client.handles import Handles
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.options import ShardedOptions
     from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.policy_contract import BuiltinPolicy
-    from openpit.router.shard_link import Handles
     from openpit.wire.classes import Told
 
 __all__ = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import WireError
 from openpit.router.calls import Patience, closed
@@ -23,7 +23,7 @@ from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:
     from openpit.router.calls import Call
-    from openpit.router.shard_link import Bodies, Entry, Handles, Runner
+    from openpit.router.shard_link import Bodies, Entry
 
 __all__ = ["FIRST_TIME", "TIME_LIMIT", "Router", "check_time", "closed"]
 
@@ -51,8 +51,8 @@ class Router:
         *,
         has_custom: bool,
         bodies: Bodies,
-        handles: Handles,
-        runner: Runner,
+        handles: Any,
+        runner: Any,
         credit: int = CREDITS,
         patience: Patience = _USUAL,
     ) -> None:
@@ -144,7 +144,7 @@ class Router:
         The call that this returns ends when all shards have.
         """
         self.books.is_torn = True
-        self.books.is_closed = True
+        self.books.close()
         self.books.stalled.clear()
         self.procedures.turn_away()
         goodbye = say_goodbye(self.books, now, self._lose_all)
@@ -167,7 +167,7 @@ class Router:
 
     def retire(self) -> None:
         """Close without a word to the shards; whoever waits is told."""
-        self.books.is_closed = True
+        self.books.close()
         self.books.stalled.clear()
         self.procedures.turn_away()
         for link in self.links:
@@ -181,7 +181,7 @@ class Router:
 
     def abandon_shards(self) -> None:
         """Close without a word to the shards: they are another process's."""
-        self.books.is_closed = True
+        self.books.close()
         self.books.stalled.clear()
         for link in self.links:
             link.forget()

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from openpit.errors import EngineClosed, ShardDown, ShardStalled
 from openpit.router.lifecycle import ShardEvent, ShardState, after
 from openpit.router.rates import BroadRates, axes_of, go_on
-from openpit.wire.frames import AXIS_BYTES, EPOCH_COMMANDS, NAME, FrameReader, Op, command_frame
+from openpit.wire.frames import (
+    AXIS_BYTES,
+    EPOCH_COMMANDS,
+    NAME,
+    TIME_BYTES,
+    FrameReader,
+    Op,
+    command_frame,
+)
 from openpit.wire.limits import BATCH_BYTES, REPLY_BYTES, RESERVE
 
 if TYPE_CHECKING:
@@ -18,7 +26,7 @@ if TYPE_CHECKING:
     from openpit.router.rates import Counted, Counting, Window
     from openpit.wire.frames import Axis
 
-__all__ = ["Bodies", "Books", "Entry", "Expected", "Handles", "Reply", "Runner", "ShardLink"]
+__all__ = ["Bodies", "Books", "Entry", "Expected", "Reply", "ShardLink"]
 
 Reply = tuple[Any, ...]
 
@@ -117,9 +125,10 @@ class Dropped(deque[Any]):
     def append(self, dropped: tuple[ShardLink, int]) -> None:
         """Add a link and a handle of its shard."""
         super().append(dropped)
-        if self.tell is not None and not self.is_told:
+        tell = self.tell  # another thread may be closing
+        if tell is not None and not self.is_told:
             self.is_told = True
-            self.tell()
+            tell()
 
 
 class Books:
@@ -163,6 +172,11 @@ class Books:
         # own_commands.let_go().
         self.settling: Final[dict[int, int]] = {}
 
+    def close(self) -> None:
+        """Take nothing more; whatever is let go of from now on, nobody is told."""
+        self.is_closed = True
+        self.dropped.tell = None
+
     def forget(self, call: Entry) -> None:
         """Record that nobody waits for a call any more."""
         self.answer_due.pop(call, None)
@@ -200,29 +214,6 @@ class Bodies:
     done: Expected
 
 
-class Handles(NamedTuple):
-    """The classes of the handles that a face gives out: the client's, not looked at here."""
-
-    local: Any
-    held: Any
-    operation: Any
-    request: Any
-
-
-class Runner:
-    """What a proxy asks of the face that it came from."""
-
-    __slots__ = ()
-
-    def finalize(self, proxy: Any, *, commit: bool) -> Any:
-        """Commit or roll back."""
-        raise NotImplementedError
-
-    def execute_request(self, proxy: Any) -> Any:
-        """Run the main stage."""
-        raise NotImplementedError
-
-
 class ShardLink:
     """The router's end of one shard. No I/O: :meth:`take` gives the bytes that are to be sent."""
 
@@ -256,9 +247,7 @@ class ShardLink:
         "why",
     )
 
-    def __init__(
-        self, number: int, credit: int, books: Books, handles: Handles, runner: Runner
-    ) -> None:
+    def __init__(self, number: int, credit: int, books: Books, handles: Any, runner: Any) -> None:
         self.books: Final = books
         self.number: Final = number
         self.credits: Final = credit
@@ -473,7 +462,7 @@ def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:
     size = BATCH_BYTES + 1  # the first entry begins a batch
     last: dict[int, tuple[Window, int, int]] = {}
     for entry in entries:
-        here = len(entry.packed) + _TIME_BYTES * entry.count + AXIS_BYTES * len(entry.counted)
+        here = len(entry.packed) + TIME_BYTES * entry.count + AXIS_BYTES * len(entry.counted)
         size += here
         if (
             size > BATCH_BYTES
@@ -490,6 +479,3 @@ def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:
             last[number] = window, offset, base
         batches[-1].append(entry)
     return batches
-
-
-_TIME_BYTES: Final = 8

@@ -49,6 +49,7 @@ __all__ = [
     "FIRST_KIND_OF_MANY",
     "NAME",
     "SHORT_ARRAY",
+    "TIME_BYTES",
     "VERSION",
     "Axis",
     "Flag",
@@ -145,7 +146,7 @@ _COMMAND_HEAD: Final = Struct(f">4x{_WHOSE.size}sIBQIBIq")
 # Slices that are there already: making one takes as long as cutting with it.
 NAME: Final = slice(_PREFIX_BYTES, _PREFIX_BYTES + _NAME_BYTES)
 _BODY: Final = slice(_HEAD_SIZE, None)
-_TIME_BYTES: Final = 8
+TIME_BYTES: Final = 8
 _AXIS: Final = Struct(">Iqq")
 AXIS_BYTES: Final = _AXIS.size
 """Of a row of a head's counting part."""
@@ -418,7 +419,7 @@ def command_in(
         start += axis_count * AXIS_BYTES
         axes = _axes_in(frame, axis_count, start)
     if flags & _TIMES:
-        end = start + count * _TIME_BYTES
+        end = start + count * TIME_BYTES
         if end > len(frame):
             raise WireError(f"not a frame: it has no room for {count} times")
         times = struct.unpack_from(f">{count}q", frame, start)

@@ -231,7 +231,7 @@ def test_who_does_not_wait_that_long_is_told_which_shard_it_is(
 def test_a_shard_that_does_not_hear_of_a_block_stops_the_others_for_the_timeout(
     host: Host,
 ) -> None:
-    host.build(Harmful(), timeout=0.5)
+    host.build(Harmful(), timeout=2.0)
     ours = host.account_of(0)
     kept = [host.execute(ours, "HOLD-BADLY")]
     host.stop(1)
@@ -241,9 +241,9 @@ def test_a_shard_that_does_not_hear_of_a_block_stops_the_others_for_the_timeout(
     gc.collect()
     (reject,) = host.execute(ours).rejects
 
-    assert time.monotonic() - since < 0.5 + PROMPT
+    assert time.monotonic() - since < 2.0 + PROMPT
     assert (reject.code, reject.scope) == ("SystemUnavailable", "account")
-    assert (host.stats(1).state, host.stats(1).why) == ("stalled", SILENT)
+    assert (host.stats(1).state, host.stats(1).why) == ("stalled", "no answer within 1.5 s")
 
     # It is told first when it answers again: its orders are never checked without the block.
     host.go_on(1)

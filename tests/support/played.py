@@ -8,8 +8,7 @@ from typing import Any
 from flow import buy
 
 from openpit.client.client import Client
-from openpit.client.handles import BLOCKING
-from openpit.router.shard_link import Runner
+from openpit.client.handles import BLOCKING, Runner
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER, NO_AXES, CountingAxes
 from openpit.wire.frames import FrameReader, command_in, messages_of, pack, reply_frame, whose

@@ -133,12 +133,18 @@ class AsyncDriver(Driver):
         if self.router.books.is_torn:
             self._mend()
         self._send()
+        self._expect()
+
+    def _expect(self) -> None:
+        """Have what has been sent answered in time."""
         now = monotonic()
         begun, self._begun = self._begun, []
         deadlines = self.client.deadlines
         deadlines.expect(begun, now)
         if now + self._soonest < self._timer_at:
             self._set_timer(deadlines.next_deadline() - now, now)
+        if self.router.books.news:
+            self._tell()
 
     def readable(self, place: int) -> None:
         """Read the replies of the shard at a place of the list."""
@@ -198,7 +204,8 @@ class AsyncDriver(Driver):
             self._unwatch(port)
         if books.dropped:  # answers that came too late
             self.router.let_go()
-        self._send()
+        if self._send():  # a block to be armed, the next step of a procedure
+            self._expect()
         if books.news:
             self._tell()
 
@@ -349,7 +356,6 @@ class AsyncDriver(Driver):
     def disown(self) -> None:
         """Close, in a forked copy of this process; its loop is the other's still."""
         self._disown_workers()
-        self.router.books.dropped.tell = None
         self._ends.forget()
 
     def discard(self) -> None:

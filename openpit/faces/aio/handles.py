@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from openpit.client.handles import (
+    Handles,
     HeldReservation,
     LocalReservation,
     OperationProxy,
@@ -12,7 +13,6 @@ from openpit.client.handles import (
 )
 from openpit.pretrade.async_handles import AsyncDropCopyOperation, AsyncReservation
 from openpit.pretrade.start import AsyncRequest
-from openpit.router.shard_link import Handles
 
 if TYPE_CHECKING:
     from openpit.pretrade.narrowed import AsyncExecuteResult

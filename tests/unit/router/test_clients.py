@@ -14,11 +14,10 @@ from openpit import Engine
 from openpit.client.answers import CHECKS, read_execute
 from openpit.client.calls import CommandCall
 from openpit.client.client import Client
-from openpit.client.handles import BLOCKING
+from openpit.client.handles import BLOCKING, Runner
 from openpit.client.procedures import administration, everywhere
 from openpit.errors import EngineClosed, WireError
 from openpit.router.procedures import WideCall
-from openpit.router.shard_link import Runner
 from openpit.router.stats import picture_of
 from openpit.shards.copying import dump_policies
 from openpit.wire import kinds

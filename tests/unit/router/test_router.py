@@ -9,7 +9,7 @@ from flow import IN_SHARD_0, IN_SHARD_1, buy, report
 from played import NOW, READY, Bench
 
 from openpit.client.client import Client
-from openpit.client.handles import BLOCKING
+from openpit.client.handles import BLOCKING, Runner
 from openpit.client.procedures import administration, change_group, everywhere
 from openpit.errors import (
     EngineClosed,
@@ -22,7 +22,6 @@ from openpit.errors import (
 )
 from openpit.router.calls import Patience
 from openpit.router.lifecycle import SHARD, ShardEvent, ShardState, after
-from openpit.router.shard_link import Runner, ShardLink
 from openpit.router.stats import picture_of
 from openpit.wire import frames as wire
 from openpit.wire import kinds
@@ -33,6 +32,7 @@ from openpit.wire.frames import CAUSES, Flag, Op, head_of, pack, reply_frame
 
 if TYPE_CHECKING:
     from openpit.router.router import Router
+    from openpit.router.shard_link import ShardLink
 
 DONE_WAITING = "no answer within 5 s"
 
