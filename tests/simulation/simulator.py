@@ -175,7 +175,7 @@ class Simulation:
     def _pass_time(self) -> None:
         """Time goes by, to what is due next or not quite."""
         deadlines = self.client.deadlines
-        ahead = deadlines.next_deadline() - self.seconds
+        ahead = max(deadlines.next_deadline() - self.seconds, 0.0)  # or at once: no time goes back
         if ahead == inf:
             return
         share = self.random.random() * 1.3
