@@ -118,7 +118,7 @@ TestEngines = Engines.TestCase
 class SealedEngines(Engines):
     """One engine and 1 and 3 shards whose router cannot read a body."""
 
-    compared = partial(Comparison, (1, 3), link_sealed)
+    compared = staticmethod(partial(Comparison, (1, 3), link_sealed))
 
 
 SealedEngines.TestCase.settings = settings(Engines.TestCase.settings, max_examples=8)
