@@ -8,7 +8,7 @@ that made it, whatever waits for a commit, a rollback or a main stage.
 from __future__ import annotations
 
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from openpit.core.order import Order, new_order
 from openpit.engine.answers import Recorded, Started
@@ -63,6 +63,8 @@ _FAILURES_IN_FULL: Final = 16
 """Failures in one reply that are told in full: all that there can be have to fit into a frame."""
 
 Command = tuple[Any, ...]
+
+_T = TypeVar("_T", Effects, Started)
 
 
 class ShardClock:
@@ -358,9 +360,7 @@ class ShardCore:
         return rejected(answer)
 
     def _execute_request(self, seq: int, command: Command, now: int) -> Reply:
-        started = self._open.pop(command[2], None)
-        if not isinstance(started, Started):
-            raise self._unknown(command[2])
+        started = self._take(command[2], Started)
         answer = self._engine.execute_started(started, now)
         return self._executed(seq, answer)
 
@@ -379,16 +379,19 @@ class ShardCore:
     # what becomes of them
 
     def _finalize(self, handle: int, *, commit: bool) -> None:
-        effects = self._open.pop(handle, None)
-        if effects is None or isinstance(effects, Started):
-            raise self._unknown(handle)
+        effects = self._take(handle, Effects)
         if commit:
             effects.commit()
         else:
             effects.rollback()
 
-    def _unknown(self, handle: object) -> RuntimeError:
-        return RuntimeError(f"shard {self.number} knows no handle {handle}")
+    def _take(self, handle: int, kind: type[_T]) -> _T:
+        """Return what a handle names, which is over with that; what is no such thing stays."""
+        held = self._open.get(handle)
+        if not isinstance(held, kind):
+            raise RuntimeError(f"shard {self.number} knows no handle {handle}")  # noqa: TRY004 - the caller's word
+        del self._open[handle]
+        return held
 
     def _commit(self, _seq: int, command: Command, _now: int) -> None:
         self._finalize(command[2], commit=True)

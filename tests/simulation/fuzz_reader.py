@@ -415,11 +415,11 @@ def _adjustment(found: Any) -> openpit.AccountAdjustment:
     of_balance = None
     if operation is not None:
         name, average, pnl = rec(operation, 32, 3)
-        need(pnl is None)
-        average = figure(average)
+        average, pnl = figure(average), figure(pnl)
         of_balance = openpit.AccountAdjustmentBalanceOperation(
             asset=asset(name),  # type: ignore[arg-type]
             average_entry_price=None if average is None else param.Price(average),
+            realized_pnl=None if pnl is None else param.Pnl(pnl),
         )
     changes = rec(change, 31, 3) if change is not None else (None, None, None)
     balance, held, incoming = (_change(one) for one in changes)

@@ -228,15 +228,14 @@ class Engine:
     def requested(self, seq: int, handle: int) -> Any:
         request = self.held.get(handle)
         if not hasattr(request, "execute"):
-            # The shard forgets what it was asked to execute by a wrong name.
-            self.held.pop(handle, None)
             return "raised", "RuntimeError"
         return self.executed(seq, self.held.pop(handle).execute())
 
     def finished(self, handle: int, *, commit: bool) -> Any:
-        held = self.held.pop(handle, None)
+        held = self.held.get(handle)
         if held is None or hasattr(held, "execute"):
             return "raised", "RuntimeError"
+        del self.held[handle]
         if commit:
             held.commit()
         else:

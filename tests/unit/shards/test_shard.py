@@ -197,6 +197,19 @@ def test_an_unknown_handle_is_told() -> None:
         assert (reply[0], reply[4]) == (kinds.RAISED, "shard 3 knows no handle 99")
 
 
+def test_a_handle_of_another_kind_is_unknown_and_stays() -> None:
+    core = shard(Reserving())
+    answers(core, execute(), whole(kinds.START, buy()))
+    reservation, request = 1, 2
+    wrong = ((kinds.EXECUTE_REQUEST, 1, reservation), (kinds.COMMIT, 1, request))
+    for command in wrong:
+        (reply,) = answers(core, command)
+        assert reply[4] == f"shard 3 knows no handle {command[2]}"
+    assert core.open_handles == {reservation, request}
+    assert answers(core, (kinds.ROLLBACK, 1, reservation)) == [(kinds.DONE, 1)]
+    assert answers(core, (kinds.EXECUTE_REQUEST, 1, request))[0][0] == kinds.RESERVED
+
+
 def test_many_are_finished_each_and_told_together() -> None:
     core = shard(Reserving())
     answers(core, *[execute(quantity=str(n)) for n in (10, 201, 30, 40)])
