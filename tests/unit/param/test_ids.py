@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import pickle
 from enum import IntEnum
+from itertools import count
 
 import pytest
 
 from openpit.errors import AccountIdError, AssetError
+from openpit.param import ids
 from openpit.param.ids import (
     DEFAULT_ACCOUNT_GROUP,
     AccountGroupId,
@@ -36,6 +38,16 @@ def test_account_from_int():
     assert AccountId.from_int(True).value == 1
     assert AccountId.from_int(Number.FIVE).value == 5
     assert repr(AccountId.from_int(5)) == str(AccountId.from_int(5)) == "AccountId(value=5)"
+
+
+def test_only_the_first_accounts_are_found_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ids, "_MOST_ACCOUNTS", len(ids._accounts) + 1)
+    unknown = (n for n in count(2**63) if n not in ids._accounts)
+    first, later = next(unknown), next(unknown)
+    assert AccountId.from_int(first) is AccountId.from_int(first)
+    assert AccountId.from_int(later) is not AccountId.from_int(later)
+    assert AccountId.from_int(later) == AccountId.from_int(later)
+    assert later not in ids._accounts
 
 
 @pytest.mark.parametrize("value", [-1, 2**64, "5", 5.0, None])
