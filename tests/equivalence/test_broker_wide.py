@@ -34,7 +34,13 @@ BLOCKED = 3  # with two shards, a shard's mate of account 1
 LIMIT = 60
 ROUNDS = 40  # of three orders each, one of them of a blocked account
 
-both_ways = pytest.mark.parametrize("sealed", [False, True], ids=["processes", "sealed"])
+both_ways = pytest.mark.parametrize(
+    "sealed",
+    [
+        pytest.param(False, id="processes"),
+        pytest.param(True, id="sealed", marks=pytest.mark.one_python),
+    ],
+)
 
 
 class Clock:

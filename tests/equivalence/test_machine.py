@@ -6,6 +6,7 @@ import gc
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from generators.draw import Draw
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -122,4 +123,4 @@ class SealedEngines(Engines):
 
 
 SealedEngines.TestCase.settings = settings(Engines.TestCase.settings, max_examples=8)
-TestSealedEngines = SealedEngines.TestCase
+TestSealedEngines = pytest.mark.one_python(SealedEngines.TestCase)

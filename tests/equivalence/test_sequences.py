@@ -55,6 +55,7 @@ def test_any_number_of_shards_answers_as_one_engine(batch: campaign.Batch) -> No
 
 
 @pytest.mark.parametrize("batch", list(campaign.batches(CALLS // 5, SEED)), ids=str)
+@pytest.mark.one_python
 def test_bodies_that_the_router_cannot_read_are_answered_alike(batch: campaign.Batch) -> None:
     outcome = campaign.run(batch, Pair((1, 3), link_sealed))
     assert outcome.difference is None, campaign.report(outcome)
