@@ -42,6 +42,7 @@ from openpit.errors import (
     OutcomeUnknown,
     PolicyConfigureError,
     RejectError,
+    ServerRefused,
     ShardCallbackError,
     ShardDown,
     ShardedEngineError,
@@ -56,6 +57,7 @@ from openpit.pretrade import PostTradeResult
 if TYPE_CHECKING:
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.blocking.engine import ShardedEngine
+    from openpit.faces.connecting import connect, connect_async
     from openpit.faces.embedded import (
         Engine,
         EngineBuilder,
@@ -101,6 +103,7 @@ __all__ = [
     "PostTradeResult",
     "ReadyEngineBuilder",
     "RejectError",
+    "ServerRefused",
     "ShardCallbackError",
     "ShardDown",
     "ShardOverloaded",
@@ -111,6 +114,8 @@ __all__ = [
     "SomeItemsFailed",
     "SyncedEngineBuilder",
     "account_adjustment",
+    "connect",
+    "connect_async",
     "core",
     "errors",
     "marketdata",
@@ -128,6 +133,8 @@ _LATE: Final = {
     "ShardStats": "openpit.router.stats",
     "ShardedEngine": "openpit.faces.blocking.engine",
     "SyncedEngineBuilder": "openpit.faces.embedded",
+    "connect": "openpit.faces.connecting",
+    "connect_async": "openpit.faces.connecting",
 }
 _LATE_ROOMS: Final = ("client", "faces", "router")
 

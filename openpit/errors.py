@@ -25,6 +25,7 @@
     ├── WireError                               bytes that are not a frame of this version
     │   └── FrameTooLarge                       a message over the frame limit, before it is sent
     └── ShardedEngineError                      what only an engine of several processes can raise
+        ├── ServerRefused                       a server did not take this session (``reason``)
         ├── EngineClosed                        the call came after ``close()``
         ├── ShardStartError                     a worker did not come up (``shard``)
         ├── ShardDown                           the account's worker has died (``shard``)
@@ -80,6 +81,7 @@ __all__ = [
     "ReferenceBookRegistrationError",
     "RegistrationError",
     "RejectError",
+    "ServerRefused",
     "ShardCallbackError",
     "ShardDown",
     "ShardOverloaded",
@@ -226,6 +228,22 @@ class _ShardError(ShardedEngineError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.shard), dict(vars(self))
+
+
+class ServerRefused(ShardedEngineError):  # noqa: N818 - a state, as the others
+    """A server did not take a session; ``reason`` is why, in a word.
+
+    ``"absent"``: nobody listens there; ``"full"``, ``"version"``, ``"user"``, ``"closed"``: the
+    server says so; ``"time"``: it takes no program's clock; ``"malformed"``: it is none, or could
+    make nothing of this client.
+    """
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ServerRefused, (self.reason, str(self))
 
 
 class ShardStartError(_ShardError):

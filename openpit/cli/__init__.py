@@ -28,6 +28,7 @@ COMMANDS = {
     "generate": "Write a made-up order flow, the same for the same seed.",
     "loadtest": "Measure throughput and latency under a paced order flow.",
     "replay": "Run an order flow through an engine and report what it decided.",
+    "serve": "Run an engine that many programs share, at a socket of this machine.",
 }
 """Name and one line of help; the module of that name defines the click command as ``command``."""
 

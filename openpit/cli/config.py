@@ -70,6 +70,11 @@ class Policies:
         if self._funds is not None:
             self._funds.prepare(engine)
 
+    async def prepare_async(self, engine: Any) -> None:
+        """Tell an asyncio engine, as :meth:`prepare`."""
+        if self._funds is not None:
+            await self._funds.prepare_async(engine)
+
 
 def load(text: str) -> Policies:
     """Return the policies that a TOML text describes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from openpit.account_adjustment import Adjustment, Amount, BalanceOperation
@@ -12,6 +13,8 @@ from openpit.param.values import PositionSize, Quantity
 from openpit.pretrade.policies import SpotFundsLimitMode, SpotFundsPositionLimitEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from openpit.cli.tables import Table
 
 __all__ = ["Funds"]
@@ -54,14 +57,32 @@ class Funds:
         Raises:
             ConfigError: an account cannot get them.
         """
-        engine.configure().spot_funds(
+        calls = self._calls(engine)
+        answer = None
+        with suppress(StopIteration):
+            while True:
+                answer = calls.send(answer)
+
+    async def prepare_async(self, engine: Any) -> None:
+        """Tell an asyncio engine; as :meth:`prepare`."""
+        calls = self._calls(engine)
+        answer = None
+        with suppress(StopIteration):
+            while True:
+                answer = await calls.send(answer)
+
+    def _calls(self, engine: Any) -> Generator[Any, Any, None]:
+        """Call the engine's methods; yield what they return, and get what that comes to."""
+        yield engine.configure().spot_funds(
             NAME, global_limit_mode=self._mode, position_limits=self._limits
         )
         if self._currency is not None:
-            engine.accounts().set_group_currency(AccountGroupId.DEFAULT, self._currency)
+            yield engine.accounts().set_group_currency(AccountGroupId.DEFAULT, self._currency)
         for accounts, adjustment in self._seeds:
             for account in accounts:
-                result = engine.apply_account_adjustment(AccountId.from_int(account), [adjustment])
+                result = yield engine.apply_account_adjustment(
+                    AccountId.from_int(account), [adjustment]
+                )
                 if not result.ok:
                     why = result.rejects[0]
                     raise ConfigError(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from openpit.router.shard_link import Entry, Reply, ShardLink
 
-__all__ = ["BODIES", "defer", "drop", "receive", "seal"]
+__all__ = ["BODIES", "defer", "drop", "receive", "refused", "seal"]
 
 ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
@@ -158,5 +158,14 @@ def defer(link: ShardLink, first: int, count: int, body: bytes) -> Callable[[], 
     return deliver_all
 
 
-BODIES: Final = Bodies(seal, receive, defer, drop, Expected(kinds.ANSWERS[kinds.DROP]))
+def refused(link: ShardLink, first: int, count: int, body: bytes) -> None:
+    """Refuse a refusal: to a batch of the router's own, a shard says nothing of the kind.
+
+    Raises:
+        WireError: always.
+    """
+    raise WireError(f"shard {link.number} refuses {count} commands from {first} on: {body!r:.200}")
+
+
+BODIES: Final = Bodies(seal, receive, defer, drop, Expected(kinds.ANSWERS[kinds.DROP]), refused)
 """What a router asks of its client where a body is to be made or read."""

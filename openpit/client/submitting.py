@@ -12,7 +12,10 @@ from openpit.router.router import Router
 from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from openpit.client.handles import Handles, Runner
+    from openpit.router.shard_link import Bodies
     from openpit.wire.axes import CountingAxes
     from openpit.wire.classes import Told
 
@@ -37,13 +40,15 @@ class Submitting:
         credit: int = CREDITS,
         patience: Patience = _USUAL,
         told: Told | None = None,
+        bodies: Bodies = BODIES,
+        router: Callable[..., Router] = Router,
     ) -> None:
         self.has_custom: Final = has_custom
         self.encoder: Final = OrderEncoder(has_custom=has_custom, told=told)
-        self.router: Final = Router(
+        self.router: Final = router(
             shards,
             has_custom=has_custom,
-            bodies=BODIES,
+            bodies=bodies,
             handles=handles,
             runner=runner,
             credit=credit,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from openpit.client.client import Client
     from openpit.faces.options import ShardedOptions
+    from openpit.faces.sockets import ServerPort
     from openpit.marketdata.service import MarketDataService
     from openpit.router.calls import Call
     from openpit.router.shard_link import ShardLink
@@ -55,11 +56,24 @@ class Driver(Face):
         for link, worker in zip(router.links, workers, strict=True):
             link.pid = worker.pid
             self._ends.workers.append(worker)
-            self._ports.append(port := Port(link, worker))
+            self._ports.append(port := Port(link, worker, router))
             if worker.death_fd is None:  # nothing tells of its end
                 self._look_every = LIVENESS_SECONDS
             self._watch(port)
         let_go_in_copies(self)
+
+    def attach_server(self, port: ServerPort) -> None:
+        """Set the client, and the one connection that all of its router's links share."""
+        self.client = port.remote.client
+        self.router = port.remote.router
+        self._ports.append(port)
+        self._ends.own(port.command_fd, port.reply_fd)
+        self._watch(port)
+        let_go_in_copies(self)
+
+    def _port_of(self, link: ShardLink) -> Port:
+        """Return where a link writes to."""
+        return self._ports[min(link.number, len(self._ports) - 1)]
 
     def _begin_start(self, payload: bytes, deadline: float, seconds: float) -> list[Call]:
         """Have all workers load the engine, by a moment."""
@@ -112,7 +126,7 @@ class Driver(Face):
         """
         is_sent = False
         for port in self._ports:
-            if port.link.has_output:
+            if port.source.has_output:
                 is_sent = True
                 had_backlog = port.has_backlog
                 port.send(self.router)
@@ -132,7 +146,7 @@ class Driver(Face):
             for port in self._ports:
                 port.drain(router)  # what has come has come in time
         for link, why in deadlines.on_time(now):
-            self._ports[link.number].give_up(router, why)
+            self._port_of(link).give_up(router, why)
         self._look_after()
         for port in self._ports:
             if port.is_over:
@@ -190,13 +204,14 @@ class Driver(Face):
     def _kill_stalled(self) -> None:
         """End the workers that stand still when the engine ends: they have had their time."""
         for link in self.router.books.stalled:
-            self._ports[link.number].worker.kill()
+            self._port_of(link).kill()
 
     def _disown_workers(self) -> None:
         """Leave the workers to the process that this one was forked from."""
         self.router.abandon_shards()
         for worker in self._ends.workers:
             worker.disown()
+        self._ends.close_descriptors()
 
 
 def _has_caught_up(link: ShardLink) -> bool:

@@ -7,7 +7,7 @@ face flushes it when the pipe is writable, reading replies meanwhile.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import WireError
 from openpit.router.lifecycle import ShardState
@@ -15,6 +15,9 @@ from openpit.shards.descriptors import REPLACED, is_still, mark_of
 from openpit.shards.process import GONE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from openpit.client.remote import Remote
     from openpit.router.router import Router
     from openpit.router.shard_link import ShardLink
     from openpit.shards.process import Worker
@@ -34,24 +37,44 @@ class Port:
     __slots__ = (
         "_backlog",
         "_command_mark",
+        "_is_still",
+        "_receive",
         "_reply_mark",
         "command_fd",
         "death_fd",
         "link",
         "reply_fd",
+        "source",
         "worker",
     )
 
-    def __init__(self, link: ShardLink, worker: Worker) -> None:
+    def __init__(self, link: ShardLink, worker: Worker, router: Router) -> None:
         self.link: Final = link
         self.worker: Final = worker
-        self.command_fd = worker.command_fd
-        self.reply_fd = worker.reply_fd
-        self._command_mark = mark_of(self.command_fd)
-        self._reply_mark = mark_of(self.reply_fd)
         # Readable when the worker has ended, whoever else holds its pipes; GONE if there is none.
         self.death_fd = GONE if worker.death_fd is None else worker.death_fd
+        self._open(worker.command_fd, worker.reply_fd, mark_of, is_still)
+        self.source: ShardLink | Remote = link  # of what is to be written
+        self._receive: Callable[[Any, bytes], None] = router.receive
+
+    def _open(
+        self,
+        command_fd: int,
+        reply_fd: int,
+        mark_of: Callable[[int], int],
+        is_still: Callable[[int, int], bool],
+    ) -> None:
+        self.command_fd = command_fd
+        self.reply_fd = reply_fd
+        self._command_mark = mark_of(command_fd)
+        self._reply_mark = mark_of(reply_fd)
+        self._is_still = is_still
         self._backlog = bytearray()
+
+    @property
+    def links(self) -> Sequence[ShardLink]:
+        """The links that write here."""
+        return (self.link,)
 
     @property
     def has_backlog(self) -> bool:
@@ -65,11 +88,11 @@ class Port:
 
     def send(self, router: Router) -> None:
         """Write the frames that the link has ready, as far as the pipe takes them."""
-        if not is_still(self.command_fd, self._command_mark):
+        if not self._is_still(self.command_fd, self._command_mark):
             self.give_up(router, REPLACED)
             return
         router.books.is_torn = True
-        data = self.link.take()
+        data = self.source.take()
         if self._backlog:
             self._backlog += data
         else:
@@ -85,7 +108,7 @@ class Port:
 
     def flush(self, router: Router) -> None:
         """Write what is kept, as far as the pipe takes it."""
-        if not is_still(self.command_fd, self._command_mark):
+        if not self._is_still(self.command_fd, self._command_mark):
             self.give_up(router, REPLACED)
             return
         try:
@@ -99,7 +122,7 @@ class Port:
         """Read what is there; a worker that has ended, or sends no frames, is given up."""
         if self.is_over:
             return
-        if not is_still(self.reply_fd, self._reply_mark):
+        if not self._is_still(self.reply_fd, self._reply_mark):
             self.give_up(router, REPLACED)
             return
         router.books.is_torn = True
@@ -110,7 +133,7 @@ class Port:
             return
         if data:
             try:
-                router.receive(self.link, data)
+                self._receive(self.link, data)
             except WireError as error:
                 self.give_up(router, f"its worker sent what is no reply: {error}")
         else:
@@ -134,6 +157,10 @@ class Port:
         """Notice a worker's end where there is no descriptor that tells of it."""
         if self.death_fd == GONE and not self.is_over and self.worker.ending(0.0):
             self.ended(router)
+
+    def kill(self) -> None:
+        """End the worker at once."""
+        self.worker.kill()
 
     def close(self) -> None:
         """Use no descriptor any more: whoever owns them closes them."""

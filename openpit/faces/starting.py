@@ -6,8 +6,9 @@ import errno
 import resource
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from openpit.client.bodies import BODIES
 from openpit.client.client import Client
 from openpit.client.handles import BLOCKING
 from openpit.engine.builder import check_policies
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.client.handles import Handles
+    from openpit.faces.aio.driver import AsyncDriver
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.options import ShardedOptions
     from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.policy_contract import BuiltinPolicy
+    from openpit.router.shard_link import Bodies
     from openpit.wire.classes import Told
 
 __all__ = [
@@ -34,8 +37,11 @@ __all__ = [
     "plan_of",
     "start_async",
     "start_blocking",
+    "start_driver",
 ]
 
+
+_Face = TypeVar("_Face", bound="AsyncDriver")
 
 DESCRIPTORS: Final = 3
 """Of the router for each shard: the ends of two pipes, and what tells of the worker's end."""
@@ -51,7 +57,7 @@ class StartPlan:
     told: Told
     options: ShardedOptions
 
-    def client(self, handles: Handles, runner: Any) -> Client:
+    def client(self, handles: Handles, runner: Any, bodies: Bodies = BODIES) -> Client:
         """Return the client of a face."""
         options = self.options
         return Client(
@@ -62,6 +68,7 @@ class StartPlan:
             credit=options.credits,
             patience=options.patience,
             told=self.told,
+            bodies=bodies,
         )
 
 
@@ -105,13 +112,21 @@ async def start_async(plan: StartPlan, clock: Callable[[], int]) -> AsyncSharded
     # Many programs have no event loop, and asyncio takes longer to load than this package.
     from openpit.faces.aio.driver import AsyncDriver  # noqa: PLC0415
     from openpit.faces.aio.engine import new_async_sharded_engine  # noqa: PLC0415
+
+    return new_async_sharded_engine(await start_driver(plan, clock, AsyncDriver, BODIES))
+
+
+async def start_driver(
+    plan: StartPlan, clock: Callable[[], int], face: type[_Face], bodies: Bodies
+) -> _Face:
+    """Start the workers of an asyncio face; ``bodies`` makes those of its client and reads them."""
     from openpit.faces.aio.handles import ASYNC  # noqa: PLC0415
 
     options = plan.options
-    driver = AsyncDriver(clock, options)
+    driver = face(clock, options)
     workers: list[Worker] = []
     try:
-        client = plan.client(ASYNC, driver)
+        client = plan.client(ASYNC, driver, bodies)
         deadline = monotonic() + options.start_timeout
         start_workers(workers, options.shards, options.start_timeout)
         driver.attach(client, workers)
@@ -121,7 +136,7 @@ async def start_async(plan: StartPlan, clock: Callable[[], int]) -> AsyncSharded
         driver.discard()
         stop_workers(workers, options.timeout)
         raise
-    return new_async_sharded_engine(driver)
+    return driver
 
 
 def start_workers(workers: list[Worker], shards: int, seconds: float) -> None:

@@ -128,9 +128,10 @@ class Procedures:
             call.is_sent = False
             self.waiting.append(call)
         else:
-            self._begin(call)
+            self.begin_now(call)
 
-    def _begin(self, call: WideCall) -> None:
+    def begin_now(self, call: WideCall) -> None:
+        """Start a procedure that nothing keeps waiting."""
         call.is_sent = True
         if call.is_exclusive:
             self.exclusive = call
@@ -156,7 +157,7 @@ class Procedures:
             if call is None or (call.is_exclusive and self.exclusive is not None):
                 return
             self.waiting.remove(call)
-            self._begin(call)
+            self.begin_now(call)
 
     def settled(self, client: int) -> None:
         """Record that one lot of a client's dropped handles is dealt with."""

@@ -84,10 +84,11 @@ class BroadRates:
     On which axes, the first shard tells when it is up and when settings are about to change.
     """
 
-    __slots__ = ("_axes", "told")
+    __slots__ = ("_axes", "_ever", "told")
 
     def __init__(self) -> None:
         self._axes: dict[int, _Axis] = {}
+        self._ever: set[int] = set()
         self.told = NO_AXES
 
     def retune(self, told: CountingAxes) -> None:
@@ -97,11 +98,20 @@ class BroadRates:
             axis = axes[number] = self._axes.get(number) or _Axis(length, told.since)
             axis.length = length
         self._axes = axes
+        self._ever.update(axes)
         self.told = told
 
     def window(self, number: int) -> Window:
         """Return the window of an axis that was counted in last."""
         return self._axes[number].window
+
+    def is_counted(self, number: int) -> bool:
+        """Tell whether a rate is limited on an axis."""
+        return number in self._axes
+
+    def was_counted(self, number: int) -> bool:
+        """Tell whether a rate is or was limited on an axis."""
+        return number in self._ever
 
     def end_of(self, number: int, now: int) -> int | None:
         """Return until when an order of that time, and those after it, are in one window.

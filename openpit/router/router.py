@@ -16,14 +16,18 @@ from openpit.router.calls import Patience, closed
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.own_commands import Drop, End, Owed, QuoteChange, let_go, say_goodbye
 from openpit.router.procedures import Ask, Procedures, WideCall, arm
+from openpit.router.rates import BroadRates
 from openpit.router.shard_link import Books, ShardLink
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
-from openpit.wire.frames import CAUSES, Op, reply_in
+from openpit.wire.frames import CAUSES, Flag, Op, reply_in
 from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from openpit.router.calls import Call
     from openpit.router.shard_link import Bodies, Entry
+    from openpit.wire.frames import Frame
 
 __all__ = ["FIRST_TIME", "TIME_LIMIT", "Router", "check_time", "closed"]
 
@@ -55,19 +59,25 @@ class Router:
         runner: Any,
         credit: int = CREDITS,
         patience: Patience = _USUAL,
+        owner: Sequence[int] | None = None,
     ) -> None:
         self.runner: Final = runner
         self._may_wait: Final = patience.max_wait != 0
-        books = Books(has_custom=has_custom, bodies=bodies)
+        books = Books(has_custom=has_custom, bodies=bodies, rates=self.rates())
         self._rates: Final = books.rates
         self.books: Final = books
-        self.procedures: Final = Procedures(books)
+        self.procedures: Final = self.line_up(books)
         self.links: Final = books.links
         self.links.extend(
-            ShardLink(number, credit, books, handles, runner) for number in range(shards)
+            self.link(number, credit, books, handles, runner) for number in range(shards)
         )
-        self.owner: Final = spread_slots(shards)
+        self.owner: Final = spread_slots(shards) if owner is None else owner
         self.link_by_slot: Final = [self.links[number] for number in self.owner]
+
+    # What another kind of router has others of.
+    rates: type[BroadRates] = BroadRates
+    line_up: type[Procedures] = Procedures
+    link: type[ShardLink] = ShardLink
 
     # --- shards ----------------------------------------------------------------------------------
 
@@ -108,7 +118,7 @@ class Router:
             entry.stalled(link, why)
         self.books.is_torn = was_torn
 
-    def _revive(self, link: ShardLink) -> None:
+    def revive(self, link: ShardLink) -> None:
         """Record that a stalled shard has answered; what it owes goes ahead of anything else."""
         link.why = None
         link.happen(ShardEvent.ANSWER)
@@ -217,6 +227,13 @@ class Router:
             link.waiting.remove(entry)
             entry.overloaded(link)
 
+    def pass_on(self, link: ShardLink, entry: Entry, frame: Callable[[int], Frame]) -> None:
+        """Send the batch of another client, whose credit is its own affair."""
+        self.let_go()
+        self.books.is_torn = True
+        link.pass_on(entry, frame)
+        self.books.is_torn = False
+
     def begin(self, call: WideCall) -> WideCall:
         """Start a procedure, or line it up behind what has to be over before."""
         self.let_go()
@@ -240,7 +257,7 @@ class Router:
         link.bytes_received += len(data)
         arrived = link.reader.feed(data)
         if not link.is_up and arrived and link.is_stalled:
-            self._revive(link)
+            self.revive(link)
         deliver = self.books.bodies.receive
         for frame in arrived:
             name, op, count, counted = link.batches.popleft() if link.batches else _NONE
@@ -250,7 +267,7 @@ class Router:
             link.in_flight -= count
             if uncounted:
                 self._rates.settle(counted, uncounted)
-            elif counted:
+            elif counted and flags != Flag.REFUSED:
                 for _, window, _, orders, now, _ in counted:
                     sure = window.sure
                     if orders and (sure is None or now < sure):
@@ -265,7 +282,10 @@ class Router:
     def _take_special(
         self, link: ShardLink, op: int, flags: int, first: int, count: int, body: bytes
     ) -> None:
-        """Take what answers the router itself, or tells of an engine-wide block."""
+        """Take what answers the router itself, tells of an engine-wide block, or is a refusal."""
+        if flags == Flag.REFUSED and not op:
+            self.books.bodies.refused(link, first, count, body)
+            return
         if flags & ~CAUSES:
             raise WireError(f"flags of no reply: {flags}")
         if not op:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from openpit.router.rates import Counted, Counting, Window
-    from openpit.wire.frames import Axis
+    from openpit.wire.frames import Axis, Frame
 
 __all__ = ["Bodies", "Books", "Entry", "Expected", "Reply", "ShardLink"]
 
@@ -151,10 +151,12 @@ class Books:
         "woken",
     )
 
-    def __init__(self, *, has_custom: bool, bodies: Bodies) -> None:
+    def __init__(
+        self, *, has_custom: bool, bodies: Bodies, rates: BroadRates | None = None
+    ) -> None:
         self.bodies = bodies
         self.has_custom: Final = has_custom  # whether a rollback may arm the engine-wide block
-        self.rates: Final = BroadRates()  # what is counted over all shards
+        self.rates: Final = rates or BroadRates()  # what is counted over all shards
         self.links: Final[list[ShardLink]] = []
         self.stalled: Final[list[ShardLink]] = []
         self.dropped: Final = Dropped()
@@ -204,7 +206,8 @@ class Bodies:
     replies, and raise WireError where it holds none to these commands: the one delivers them to
     the entries in flight and takes those off that are done, the other keeps them back, and returns
     what delivers them. ``drop`` packs the command that lets go of handles; ``done`` may answer it,
-    or any other that only does.
+    or any other that only does. ``refused`` takes a text in place of replies, which says why the
+    shard has refused the batch.
     """
 
     seal: Callable[[ShardLink, int, int, Sequence[Entry]], bytes]
@@ -212,12 +215,14 @@ class Bodies:
     defer: Callable[[ShardLink, int, int, bytes], Callable[[], None]]
     drop: Callable[[Sequence[int]], bytes]
     done: Expected
+    refused: Callable[[ShardLink, int, int, bytes], None]
 
 
 class ShardLink:
     """The router's end of one shard. No I/O: :meth:`take` gives the bytes that are to be sent."""
 
     __slots__ = (
+        "_frames",
         "_unsealed",
         "answered",
         "batches",
@@ -276,6 +281,7 @@ class ShardLink:
         self.owed_drops: list[int] = []
         self.owed_ends: list[int] = []
         self._unsealed: list[Entry] = []
+        self._frames: list[bytes] = []  # that are sealed, and not yet taken
         self.bytes_sent = 0
         self.bytes_received = 0
 
@@ -292,6 +298,18 @@ class ShardLink:
         self.in_flight += count
         self.pending.append(entry)
         self._unsealed.append(entry)
+
+    def pass_on(self, entry: Entry, frame: Callable[[int], Frame]) -> None:
+        """Put another client's batch behind all that is staged; its number makes a frame of it."""
+        if self._unsealed:
+            self._frames.append(self._sealed())
+        entry.first = self.next_seq
+        self.next_seq += entry.count
+        self.in_flight += entry.count
+        self.pending.append(entry)
+        data = frame(entry.first)
+        self._frames.append(data)
+        self.batches.append((data[NAME], entry.op, entry.count, entry.counted))
 
     def line_up(self, entry: Entry) -> None:
         """Put an entry into the line for credit, which the next :meth:`pump` looks through.
@@ -340,29 +358,35 @@ class ShardLink:
     @property
     def has_output(self) -> bool:
         """Whether :meth:`take` has anything to give."""
-        return bool(self._unsealed)
+        return bool(self._unsealed or self._frames)
 
     @property
     def staged(self) -> int:
         """How many entries :meth:`take` has to give."""
-        return len(self._unsealed)
+        return len(self._unsealed) + len(self._frames)
 
     def take(self) -> bytes:
         """Return the frames of everything staged since the last call, in the fewest batches."""
-        entries = self._unsealed
-        if not entries:
-            return b""
-        if len(entries) == 1:
-            # One command, as a rule: the hot path of one call at a time.
-            (entry,) = entries
-            data = self._framed(entries, entry.count, entry.times, entry.counted)
-        else:
-            data = b"".join([self._joined(batch) for batch in _batches(entries)])
-        self._unsealed = []
+        data = self._sealed() if self._unsealed else b""
+        if self._frames:
+            frames, self._frames = self._frames, []
+            data = b"".join([*frames, data])
         self.bytes_sent += len(data)
         return data
 
-    def _framed(
+    def _sealed(self) -> bytes:
+        """Return the frames of what is not sealed yet."""
+        entries = self._unsealed
+        if len(entries) == 1:
+            # One command, as a rule: the hot path of one call at a time.
+            (entry,) = entries
+            data = self.framed(entries, entry.count, entry.times, entry.counted)
+        else:
+            data = b"".join([self._joined(batch) for batch in _batches(entries)])
+        self._unsealed = []
+        return data
+
+    def framed(
         self,
         entries: Sequence[Entry],
         count: int,
@@ -400,7 +424,7 @@ class ShardLink:
         if any(entry.times or entry.now != first.now for entry in entries):
             times = [time for entry in entries for time in entry.times or [entry.now] * entry.count]
         counted = [each for entry in entries for each in entry.counted]
-        return self._framed(entries, count, times, counted)
+        return self.framed(entries, count, times, counted)
 
     def happen(self, event: ShardEvent) -> None:
         """Take the next step of the shard's life."""
@@ -423,6 +447,7 @@ class ShardLink:
         self.waiting.clear()
         self.batches.clear()
         self._unsealed = []
+        self._frames = []
         self.in_flight = 0
         return entries
 

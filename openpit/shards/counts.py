@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.errors import WireError
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy, SuppliedCounts
 from openpit.wire import kinds
-from openpit.wire.axes import BROKER, NO_AXES, CountingAxes
+from openpit.wire.axes import BROKER, NO_AXES, VOUCHED, CountingAxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,7 +40,7 @@ Command = tuple[Any, ...]
 class BatchCounts(SuppliedCounts):
     """Tells the rate policy the counts of the orders of the batch in hand."""
 
-    __slots__ = ("_policy", "assets", "broker", "missing", "version")
+    __slots__ = ("_policy", "_vouched", "assets", "broker", "missing", "version")
 
     def __init__(self, policies: Iterable[BuiltinPolicy]) -> None:
         self._policy: RateLimitPolicy | None = None
@@ -56,6 +56,8 @@ class BatchCounts(SuppliedCounts):
         self.assets: dict[str | None, int] = {}
         # The orders of the batch that have not counted, by their places.
         self.missing: list[int] = []
+        # Of a batch that the router passes on: the count that all are above, and how many they are.
+        self._vouched: dict[int, tuple[int, int]] = {}
 
     def axes(self) -> CountingAxes:
         """Return the axes that are counted on."""
@@ -85,11 +87,15 @@ class BatchCounts(SuppliedCounts):
             self.assets = {}
         if self.missing:
             self.missing = []
+        if self._vouched:
+            self._vouched = {}
         if not axes:
             return
         for number, _, offset in axes:
             if number == BROKER:
                 self.broker = offset
+            elif number >= VOUCHED:
+                self._vouched[number - VOUCHED] = _, offset
             elif number < len(self.numbers.assets):
                 self.assets[self.numbers.assets[number]] = offset
             else:
@@ -118,6 +124,29 @@ class BatchCounts(SuppliedCounts):
                         f"not an asset's rank of an order: {asset_rank}, after {before}"
                     )
                 last[settlement] = asset_rank
+
+    def check_vouched(self, commands: Iterable[Command]) -> None:
+        """Check what the router has vouched for of another client's batch.
+
+        Raises:
+            WireError: more or fewer of its orders may count, or one of them counts as too few.
+        """
+        vouched = self._vouched
+        left = {axis: count for axis, (_, count) in vouched.items()}
+        for command in commands:
+            if command[0] not in COUNTING:
+                continue
+            broker, asset = command[-2:]
+            ranks = [(BROKER, broker, self.broker)] if broker else []
+            if asset:
+                settlement = settlement_of(command)
+                ranks.append((self.numbers.of[settlement], asset, self.assets[settlement]))
+            for axis, rank, offset in ranks:
+                if axis not in vouched or rank + offset <= vouched[axis][0]:
+                    raise WireError(f"an order that counts as too few on the axis {axis}")
+                left[axis] -= 1
+        if any(left.values()):
+            raise WireError(f"more or fewer orders may count than were told: {left!r:.100}")
 
     def are_brokers(self, ranks: Sequence[int]) -> bool:
         """Tell whether all of many orders have ranks for the broker, and right ones.

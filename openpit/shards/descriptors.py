@@ -11,7 +11,15 @@ import fcntl
 import os
 from typing import Final
 
-__all__ = ["REPLACED", "close_own", "identity_of", "is_still", "mark_of"]
+__all__ = [
+    "REPLACED",
+    "close_own",
+    "identity_of",
+    "inode_of",
+    "is_still",
+    "is_still_socket",
+    "mark_of",
+]
 
 REPLACED: Final = "the program closed the engine's pipes, or put files of its own in their place"
 
@@ -36,6 +44,19 @@ def is_still(fd: int, mark: int) -> bool:
     try:
         return mark_of(fd) == mark
     except (OSError, ValueError):  # no pipe, or nothing at all
+        return False
+
+
+def inode_of(fd: int) -> int:
+    """Return what tells a socket from anything else."""
+    return os.fstat(fd).st_ino
+
+
+def is_still_socket(fd: int, mark: int) -> bool:
+    """Tell whether a number leads to the socket of that inode."""
+    try:
+        return inode_of(fd) == mark
+    except OSError:
         return False
 
 

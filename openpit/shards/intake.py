@@ -76,6 +76,7 @@ class Intake:
             kinds.ADMINISTER: self._read_administration,
             kinds.CONFIGURE: self._read_configuration,
             kinds.CHECK_SETTINGS: self._read_configuration,
+            kinds.TELL_AXES: _read_bare,
             kinds.QUOTE: self._quotes.read,
         }
 
@@ -236,6 +237,12 @@ def _ranked(command: Command) -> tuple[int, int, str | None]:
     """Return an order's ranks, and the asset that it is settled in."""
     broker, asset = command[-2:]
     return broker, asset, settlement_of(command)
+
+
+def _read_bare(command: Command) -> Command:
+    if command[1] is not None:
+        raise malformed("a command of no account", command)
+    return command
 
 
 def _read_handle(command: Command) -> Command:

@@ -1,6 +1,9 @@
 """A shard without its process: takes the bytes of commands, returns the bytes of replies.
 
 A pure function of its commands: no clock (each command brings its time), no descriptor, no thread.
+A batch of the router's own that is none ends the connection; one that it has passed on for another
+client is refused, and changes nothing.
+
 What a shard keeps between commands is its engine and, for each client, by the number of the command
 that made it, whatever waits for a commit, a rollback or a main stage.
 """
@@ -15,7 +18,7 @@ from openpit.engine.answers import Recorded, Started
 from openpit.engine.finalize import Effects
 from openpit.errors import WireError
 from openpit.marketdata.service import apply_operation
-from openpit.shards.administration import administer, configure, rates_after
+from openpit.shards.administration import administer, check_admission, configure, rates_after
 from openpit.shards.answering import (
     Reply,
     adjusted,
@@ -157,6 +160,7 @@ class ShardCore:
             kinds.ADMINISTER: self._administer,
             kinds.CONFIGURE: self._configure,
             kinds.CHECK_SETTINGS: self._check_settings,
+            kinds.TELL_AXES: self._tell_axes,
             kinds.QUOTE: self._quote,
         }
 
@@ -204,16 +208,35 @@ class ShardCore:
             self._client = client
             self._open = self._held.of(client)
         counts = self._counts
-        counts.begin(axes)
-        commands = self._intake.read(body, count, counts)
-        if len(commands) != count or flags & CAUSES:
-            raise WireError(f"{len(commands)} commands where {count} were told, flags {flags}")
+        try:
+            counts.begin(axes)
+            commands = self._intake.read(body, count, counts)
+            if client or len(commands) != count or flags & ~Flag.TIMES:
+                self._check(commands, count, flags)
+        except WireError as error:
+            if not client:
+                raise
+            self._next = first + count
+            return reply_frame(frame, str(error).encode(errors="replace"), Flag.REFUSED)
         self._next = first + count
         answered: list[Reply] = []
         self._handle(first, commands, now, times, answered)
         uncounted = counts.uncounted(commands, times or repeat(now)) if counts.missing else ()
         body = packed(first, answered, self._let_go)
         return reply_frame(frame, body, self._told, uncounted)
+
+    def _check(self, commands: Sequence[Command], count: int, flags: int) -> None:
+        """Check a batch against its head.
+
+        Raises:
+            WireError: it does not fit, or its client may not say what is in it.
+        """
+        known = Flag.TIMES | Flag.TURN if self._client else Flag.TIMES
+        if len(commands) != count or flags & ~known:
+            raise WireError(f"{len(commands)} commands where {count} were told, flags {flags}")
+        if self._client:
+            check_admission(commands, has_turn=bool(flags & Flag.TURN))
+            self._counts.check_vouched(commands)
 
     def _router_says(  # a head's fields
         self, client: int, op: int, _: int, count: int, flags: int, now: int, *, is_bare: bool
@@ -443,6 +466,9 @@ class ShardCore:
     def _check_settings(self, _seq: int, command: Command, now: int) -> Reply:
         rates = rates_after(self._engine, command[2], command[3])
         return (kinds.CHECKED, *self._counts.axes_after(rates, now))
+
+    def _tell_axes(self, _seq: int, _command: Command, _now: int) -> Reply:
+        return (kinds.CHECKED, *self._counts.axes())
 
     def _quote(self, _seq: int, command: Command, _now: int) -> None:
         apply_operation(self._services[command[2]], command[3])

@@ -7,10 +7,17 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["BROKER", "NO_AXES", "CountingAxes"]
+__all__ = ["BROKER", "NO_AXES", "VOUCHED", "CountingAxes"]
 
 BROKER: Final = 0
 """The number of the broker's axis."""
+
+VOUCHED: Final = 2**31
+"""Added to an axis's number in the head of a batch that the router passes on for another client.
+
+Such a row says what the client's word is checked by: the count that all of the batch's orders are
+above, and how many of them may count.
+"""
 
 
 class CountingAxes(NamedTuple):

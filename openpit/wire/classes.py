@@ -36,6 +36,7 @@ __all__ = [
     "find_value",
     "is_importable",
     "is_main_imported",
+    "learn",
     "load",
     "name_of",
     "offer",
@@ -152,6 +153,14 @@ def tell() -> list[Name]:
             _told.add(kind)
             names.append((module, name))
     return names
+
+
+def learn(names: Iterable[Name]) -> None:
+    """Record classes that the workers of somebody else's engine know, as far as they are here."""
+    for name in names:
+        kind = find(*name)
+        if isinstance(kind, type):
+            _told.add(kind)
 
 
 def load(names: Iterable[Name]) -> None:

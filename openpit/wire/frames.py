@@ -6,7 +6,7 @@
     version  u8     VERSION
     shard    u16
     epoch    u32    of the shard's state: one life of its worker; see EPOCH_COMMANDS
-    client   u32    whose batch it is; 0 is the only one of an embedded router
+    client   u32    whose batch it is: 0 for the router's own, as all of an embedded one are
     op       u8     what the batch is: see Op
     first    u64    sequence number of the batch's first command, over all clients
     count    u32    how many commands it has
@@ -17,7 +17,8 @@
                     count: its number (u32) and two numbers (i64). Of commands: the time of the
                     order that opened the window, and what the ranks in the rows lack to be counts.
                     Of replies, where some have not counted: the time of the first that has, and
-                    how many have not
+                    how many have not. A batch that is passed on for another client has two rows
+                    for each axis, see VOUCHED in openpit.wire.axes
     times    i64 each, one for every command, where the flags say so
     body     a msgpack array of the messages; nothing for the router's own ops
 
@@ -105,12 +106,14 @@ class Flag:
     FINALIZER_FAILED: Final = 1  # the engine-wide block is to be armed, or has been by this ...
     UNATTRIBUTED_REPORT: Final = 2  # ... batch, and its two causes
     TIMES: Final = 4  # each command has a time of its own
+    TURN: Final = 8  # of another client's batch: it may change what spans shards
+    REFUSED: Final = 16  # of replies: nothing of the batch was applied; the body is a text, and why
 
 
 CAUSES: Final = Flag.FINALIZER_FAILED | Flag.UNATTRIBUTED_REPORT
 """Of the engine-wide block."""
 
-_KNOWN_FLAGS: Final = CAUSES | Flag.TIMES
+_KNOWN_FLAGS: Final = CAUSES | Flag.TIMES | Flag.TURN
 _TIMES: Final = Flag.TIMES
 _OPS: Final = 4
 

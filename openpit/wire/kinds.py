@@ -108,6 +108,7 @@ CONFIGURE: Final = 18
 QUOTE: Final = 19
 HELLO: Final = 20
 CHECK_SETTINGS: Final = 21
+TELL_AXES: Final = 22
 
 _WHOLE_ORDER = (_ACCOUNT, _ORDER, *_RANKS)
 _MANY = (_ACCOUNT, Field("handles", Type.LIST))
@@ -133,6 +134,7 @@ COMMANDS: Final[dict[int, Layout]] = {
     ADMINISTER: Layout("administration", _METHOD),
     CONFIGURE: Layout("settings", _METHOD),
     CHECK_SETTINGS: Layout("settings, checked and not applied", _METHOD),
+    TELL_AXES: Layout("axes to count on", (_ACCOUNT,)),
     QUOTE: Layout(
         "market data",
         (_ACCOUNT, Field("service", Type.NUMBER), Field("operation", Type.VALUE)),
@@ -204,7 +206,7 @@ REPLIES: Final[dict[int, Layout]] = {
         (Field("places of offered classes that it lacks", Type.LIST), *_COUNTING),
     ),
     REFUSED: Layout("worker could not start", (Field("text", Type.TEXT),)),
-    CHECKED: Layout("settings that can be applied", _COUNTING),
+    CHECKED: Layout("axes to count on, now or with settings that can be applied", _COUNTING),
 }
 
 _REJECTIONS: Final = frozenset({REJECTED, RAISED})
@@ -233,6 +235,7 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
     ADMINISTER: _ADMINISTERED,
     CONFIGURE: _ADMINISTERED,
     CHECK_SETTINGS: frozenset({CHECKED, RAISED}),
+    TELL_AXES: frozenset({CHECKED}),
     QUOTE: frozenset({DONE}),
     HELLO: frozenset({READY, REFUSED}),
 }

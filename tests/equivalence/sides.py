@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from link import LinkDriver, link
 from scripted import LOGS, Desk, LateDesk, ScenarioInterpreter
 from sealing import link_sealed
+from switched import SwitchedDriver, SwitchedHost, link_switched
 
 import openpit
 from openpit.faces.aio.engine import AsyncShardedEngine
@@ -31,7 +32,16 @@ if TYPE_CHECKING:
 
     Scenario = list[dict[str, Any]]
 
-__all__ = ["SHARDS", "Comparison", "Difference", "Pair", "Side", "is_call", "link_async"]
+__all__ = [
+    "SHARDS",
+    "Comparison",
+    "Difference",
+    "Pair",
+    "Side",
+    "is_call",
+    "link_async",
+    "link_switched_async",
+]
 
 SHARDS = (1, 2, 3, 5)
 """The numbers of shards that are compared with one engine."""
@@ -63,6 +73,15 @@ def link_async(builder: ReadyShardedEngineBuilder) -> AsyncShardedEngine:
     driver.attach(plan.client(ASYNC, driver), plan.payload)
     driver.feeds = [Feed(driver, place, service) for place, service in enumerate(plan.services)]
     return AsyncShardedEngine._of(driver)
+
+
+class AsyncSwitchedDriver(AsyncLinkDriver, SwitchedDriver):
+    """As above, of a client of a server."""
+
+
+def link_switched_async(builder: ReadyShardedEngineBuilder) -> AsyncShardedEngine:
+    """Return the engine that ``await connect_async()`` would, without processes."""
+    return AsyncShardedEngine._of(AsyncSwitchedDriver(SwitchedHost(builder), handles=ASYNC))
 
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -263,7 +282,7 @@ class Comparison:
         self._one = Side(None, set() if coverage is None else coverage, singly)
         self._others = [Side(number, set(), singly, build) for number in shards]
         # Shards of other processes note things there.
-        self._compares_notes = build in {link, link_async, link_sealed}
+        self._compares_notes = build in _OF_THIS_PROCESS
         self._compared: list[Counter[int | None]] = [Counter() for _ in shards]
         self.calls = 0
 
@@ -327,6 +346,9 @@ class Pair:
             gc.enable()
             gc.collect(0)
         return None
+
+
+_OF_THIS_PROCESS = {link, link_async, link_sealed, link_switched, link_switched_async}
 
 
 def is_call(answer: dict[str, Any]) -> bool:

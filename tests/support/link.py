@@ -128,6 +128,8 @@ class LinkDriver(Face):
     goes on to whatever is due next.
     """
 
+    checks = True  # whether all messages conform to the table
+
     def __init__(
         self, clock: Callable[[], int], split: Split = whole, bodies: Clear = CLEAR
     ) -> None:
@@ -208,10 +210,12 @@ class LinkDriver(Face):
         data = b"" if number in self.silent else shard_link.take()
         if not data:
             return False
-        self.commands[number].check(data)
+        if self.checks:
+            self.commands[number].check(data)
         for portion in self.split(data):
             replies = self.shards[number].receive(portion)
-            self.replies[number].check(replies)
+            if self.checks:
+                self.replies[number].check(replies)
             for reply in self.split(replies):
                 self.router.receive(shard_link, reply)
         return True

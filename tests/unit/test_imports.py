@@ -36,6 +36,7 @@ LAYERS = (
     ("shards",),
     ("client",),
     ("faces",),
+    ("server",),
     ("loadtest",),
     ("cli",),
     ("__main__",),

@@ -14,12 +14,13 @@ PUBLIC = {
         AccountAdjustmentAmount AccountAdjustmentBalanceOperation AccountAdjustmentBounds
         AccountAdjustmentContext AccountAdjustmentPositionOperation AccountBlockError
         AccountControl AccountGroupRegistrationError Accounts AdjustmentAmount
-        AsyncShardedEngine ConfigureErrorKind core Engine EngineBuilder EngineClosed errors
+        AsyncShardedEngine ConfigureErrorKind connect connect_async core
+        Engine EngineBuilder EngineClosed errors
         ExecutionReport ExecutionReportFillDetails ExecutionReportOperation
         ExecutionReportPositionImpact FinancialImpact Instrument Leverage marketdata
         MonetaryAmount Mutation Order OrderMargin OrderOperation OrderPosition OutcomeUnknown
         param PolicyConfigureError PositionMode PostTradeResult pretrade ReadyEngineBuilder
-        RejectError ShardCallbackError ShardDown ShardedEngine ShardedEngineError
+        RejectError ServerRefused ShardCallbackError ShardDown ShardedEngine ShardedEngineError
         ShardOverloaded ShardStartError ShardStats SomeItemsFailed SyncedEngineBuilder
     """,
     "openpit.param": """
@@ -80,7 +81,7 @@ PUBLIC = {
         AccountBlockError AccountGroupRegistrationError AccountIdError AlreadyRegistered
         AssetError EngineClosed FrameTooLarge LeftBehind MarketDataError OutcomeUnknown ParamError
         PolicyConfigureError QuoteExpired QuoteUnavailable ReferenceBookRegistrationError
-        RegistrationError RejectError ShardCallbackError ShardDown ShardedEngineError
+        RegistrationError RejectError ServerRefused ShardCallbackError ShardDown ShardedEngineError
         ShardOverloaded ShardStalled ShardStartError SomeItemsFailed UnknownInstrument
         UnknownInstrumentId
         UnknownReferenceBookInstrumentId WireError

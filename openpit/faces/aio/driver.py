@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from openpit.client.client import Client
     from openpit.faces.options import ShardedOptions
     from openpit.faces.pipes import Port
+    from openpit.faces.sockets import ServerPort
     from openpit.router.calls import Call
     from openpit.shards.process import Worker
 
@@ -54,6 +55,13 @@ class AsyncDriver(Driver):
 
     def attach(self, client: Client, workers: list[Worker]) -> None:
         super().attach(client, workers)
+        self._begin_looking(client)
+
+    def attach_server(self, port: ServerPort) -> None:
+        super().attach_server(port)
+        self._begin_looking(self.client)
+
+    def _begin_looking(self, client: Client) -> None:
         self._soonest = min(client.deadlines.soonest, self._look_every)
         self.router.books.dropped.tell = partial(tell, self._loop, self._this, "let_go")
 
@@ -325,7 +333,7 @@ class AsyncDriver(Driver):
         for port in self._ports:
             self._unwatch(port)
             if port.link.answered < port.link.next_seq:
-                port.worker.kill()
+                port.kill()
         at = self._loop.time() + self._timeout
         for port in self._ports:
             if port.death_fd == GONE:
@@ -336,7 +344,7 @@ class AsyncDriver(Driver):
                 async with asyncio.timeout_at(at):
                     await ended.wait()
             except TimeoutError:
-                port.worker.kill()
+                port.kill()
             finally:
                 self._loop.remove_reader(port.death_fd)
 

@@ -1,0 +1,289 @@
+"""`openpit serve`: an engine that many programs share, at a socket of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from openpit.cli.config import load
+from openpit.cli.defaults import DEFAULT_CONFIG
+from openpit.cli.exits import Exit, ExitError, listed
+from openpit.cli.inputs import text_of, told
+from openpit.cli.streams import tell
+from openpit.cli.tables import ConfigError
+from openpit.errors import ShardStartError
+from openpit.faces.embedded import Engine, plan_of_builder
+from openpit.faces.options import default_shards
+from openpit.server.limits import SESSION_CREDIT, SESSIONS, Limits
+from openpit.server.service import AddressInUseError, start_service
+from openpit.slots import MAX_SHARDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openpit.cli.config import Policies
+    from openpit.faces.starting import StartPlan
+    from openpit.server.service import Service
+
+__all__ = ["command"]
+
+EPILOG = """\b
+Examples:
+  openpit serve --socket /run/user/1000/openpit.sock --shards 4 --config limits.toml
+  openpit serve --socket desk.sock --policy desk.limits:Fatfinger --pid-file desk.pid
+
+A program connects with openpit.connect(PATH). The socket is its user's alone (mode 0600): who else
+may come, --allow-uid says, and the folder that it stands in. SIGTERM and ^C end the server when the
+orders in flight are answered, or after --drain seconds; a second one ends it at once.
+
+""" + listed(
+    Exit.OK,
+    Exit.FAILED,
+    Exit.USAGE,
+    Exit.BAD_CONFIG,
+    Exit.SHARD_DIED,
+    Exit.NOT_STARTED,
+    Exit.IO_FAILED,
+    Exit.INTERRUPTED,
+)
+
+
+@click.command(epilog=EPILOG)
+@click.option(
+    "--socket",
+    "path",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Path to listen at. A dead server's socket is replaced, a living one's is not.",
+)
+@click.option(
+    "--shards",
+    type=click.IntRange(1, MAX_SHARDS),
+    help="Worker processes.  [default: the cores this process may use]",
+)
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="Policies and limits (TOML).  [default: what `openpit config` prints]",
+)
+@click.option(
+    "--policy",
+    "custom",
+    multiple=True,
+    metavar="MODULE:NAME",
+    help="A policy of your own: a class to be called without arguments, or an object. Repeatable.",
+)
+@click.option(
+    "--client-time",
+    is_flag=True,
+    help="Take the times that clients give their orders, as simulations do.",
+)
+@click.option(
+    "--allow-uid",
+    "users",
+    type=click.IntRange(0),
+    multiple=True,
+    help="Another user that may connect, beside the server's own. Repeatable.",
+)
+@click.option(
+    "--sessions", type=click.IntRange(1, 4096), default=SESSIONS, show_default=True,
+    help="Programs at once.",
+)  # fmt: skip
+@click.option(
+    "--credit", type=click.IntRange(1, 8192), default=SESSION_CREDIT, show_default=True,
+    help="Commands in flight of one session to one shard.",
+)  # fmt: skip
+@click.option(
+    "--drain", type=click.FloatRange(0), default=5.0, show_default=True,
+    help="Seconds that orders in flight have when the server ends.",
+)  # fmt: skip
+@click.option(
+    "--pid-file", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the server's process id there, and remove it at the end.",
+)  # fmt: skip
+@click.option(
+    "--ready-fd", type=click.IntRange(0), help="Write a line to this descriptor when it listens."
+)
+def command(
+    path: Path,
+    shards: int | None,
+    config: Path | None,
+    custom: Sequence[str],
+    client_time: bool,  # noqa: FBT001 - click passes options by name
+    users: Sequence[int],
+    sessions: int,
+    credit: int,
+    drain: float,
+    pid_file: Path | None,
+    ready_fd: int | None,
+) -> None:
+    """Run an engine that many programs share, at the socket PATH.
+
+    Its limits are one for all of them, whichever program an order comes from.
+    """
+    policies, plan = _plan(shards or default_shards(), config, custom)
+    limits = Limits(sessions=sessions, credit=credit)
+    allowed = frozenset({os.getuid(), *users})
+    ending = _Ending(path, drain, pid_file, ready_fd)
+    died = _new_loop().run_until_complete(
+        _serve(plan, policies, limits, allowed, ending, client_time=client_time)
+    )
+    if died:
+        raise ExitError(Exit.SHARD_DIED, died)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop  # noqa: PLC0415
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _plan(shards: int, config: Path | None, custom: Sequence[str]) -> tuple[Policies, StartPlan]:
+    """Return the policies of a configuration, and what the engine starts from."""
+    try:
+        policies = load(DEFAULT_CONFIG if config is None else text_of(config))
+        stage = policies.add_to(Engine.builder().sharded(shards=shards))
+        for name in custom:
+            stage = stage.pre_trade(_custom(name))
+        return policies, plan_of_builder(stage)
+    except ConfigError as error:
+        name = "default configuration" if config is None else told(config)
+        raise ExitError(Exit.BAD_CONFIG, f"{name}: {error}") from None
+    except ShardStartError as error:
+        raise ExitError(Exit.NOT_STARTED, str(error)) from error
+
+
+def _custom(name: str) -> Any:
+    """Return the policy of a name: what it leads to, called if it is a class."""
+    module, _, attribute = name.partition(":")
+    if not module or not attribute:
+        raise click.UsageError(f"--policy is MODULE:NAME, not {name}")
+    sys.path.insert(0, "")
+    try:
+        found: Any = import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise click.UsageError(f"--policy {name}: {error}") from None
+    finally:
+        sys.path.remove("")
+    return found() if isinstance(found, type) else found
+
+
+class _Ending:
+    """What tells that a server listens, and how it ends."""
+
+    def __init__(
+        self, path: Path, drain: float, pid_file: Path | None, ready_fd: int | None
+    ) -> None:
+        self.path = path
+        self.drain = drain
+        self._pid_file = pid_file
+        self._ready_fd = ready_fd
+        self._event = asyncio.Event()
+        self.is_urgent = False
+
+    def take_signals(self) -> None:
+        """Have SIGTERM, SIGINT and SIGHUP end the server; a second one at once."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._end)
+
+    def _end(self) -> None:
+        if self._event.is_set():
+            self.is_urgent = True
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Wait for a signal."""
+        await self._event.wait()
+
+    def announce(self, shards: int) -> None:
+        """Say where the server listens."""
+        if self._pid_file is not None:
+            self._pid_file.write_text(f"{os.getpid()}\n", encoding="ascii")
+        line = f"listening at {self.path} with {shards} shards, process {os.getpid()}"
+        tell(line)
+        if self._ready_fd is not None:
+            with suppress(OSError):
+                os.write(self._ready_fd, f"{line}\n".encode())
+                os.close(self._ready_fd)
+        address = os.environ.get("NOTIFY_SOCKET")
+        if address:
+            _notify(address)
+
+    def over(self) -> None:
+        """Remove what told of the server."""
+        if self._pid_file is not None:
+            self._pid_file.unlink(missing_ok=True)
+
+
+def _notify(address: str) -> None:
+    """Tell a service manager that the server is ready, as sd_notify(3) does."""
+    import socket  # noqa: PLC0415
+
+    name = "\0" + address[1:] if address.startswith("@") else address
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifying:
+        notifying.sendto(b"READY=1", name)
+
+
+async def _serve(
+    plan: StartPlan,
+    policies: Policies,
+    limits: Limits,
+    users: frozenset[int],
+    ending: _Ending,
+    *,
+    client_time: bool,
+) -> str | None:
+    """Run a server from its start to its end; return which shard died, if one did."""
+    ending.take_signals()
+    try:
+        service = await start_service(
+            plan, time.monotonic_ns, limits, users=users, client_time=client_time
+        )
+    except ShardStartError as error:
+        raise ExitError(Exit.NOT_STARTED, str(error)) from error
+    try:
+        await policies.prepare_async(service.engine)
+        await service.listen(str(ending.path))
+    except ConfigError as error:
+        await service.close()
+        raise ExitError(Exit.BAD_CONFIG, str(error)) from None
+    except OSError as error:
+        await service.close()
+        why = str(error) if isinstance(error, AddressInUseError) else error.strerror
+        raise ExitError(Exit.IO_FAILED, f"cannot listen at {ending.path}: {why}") from None
+    try:
+        ending.announce(service.engine.shards)
+        await ending.wait()
+        return await _end(service, ending)
+    finally:
+        ending.over()
+
+
+async def _end(service: Service, ending: _Ending) -> str | None:
+    """End a server: what is in flight is answered, unless a second signal comes."""
+    down = [shard for shard in service.engine.stats() if shard.state == "down"]
+    draining = asyncio.ensure_future(service.drain(ending.drain))
+    while not draining.done() and not ending.is_urgent:
+        await asyncio.wait([draining], timeout=0.02)
+    if not draining.done():
+        draining.cancel()
+    elif not draining.result():
+        tell(f"what was in flight was not answered within {ending.drain:g} s")
+    await service.close()
+    if ending.is_urgent:
+        raise ExitError(Exit.INTERRUPTED, "ended at once, by a second signal")
+    return ", ".join(f"shard {one.shard} is down: {one.why}" for one in down) or None

@@ -1,0 +1,300 @@
+"""A session with a router's process, from the client's side. No I/O: bytes in, bytes out.
+
+The client and its router are those of an embedded engine. What is another here: links write to one
+connection, orders that may count get places and no counts, and a procedure that is to exclude
+others asks the server for its turn.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.client.client import Client
+from openpit.client.places import GivenPlaces, rows_of
+from openpit.errors import ServerRefused, WireError
+from openpit.router.lifecycle import ShardEvent, ShardState
+from openpit.router.procedures import Procedures
+from openpit.router.router import Router
+from openpit.router.shard_link import ShardLink
+from openpit.wire.classes import Told, learn
+from openpit.wire.frames import FrameReader, name_of
+from openpit.wire.limits import REPLY_BYTES
+from openpit.wire.sessions import (
+    SessionOp,
+    axes_in,
+    batch_frame,
+    bye_in,
+    given_back_frame,
+    hello_frame,
+    note_frame,
+    op_of,
+    shard_of,
+    state_in,
+    time_of,
+    welcome_in,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openpit.client.handles import Handles, Runner
+    from openpit.router.procedures import WideCall
+    from openpit.router.rates import Counted
+    from openpit.router.shard_link import Books, Entry
+    from openpit.wire.frames import Frame
+    from openpit.wire.sessions import Welcome
+
+__all__ = ["Greeting", "Remote", "new_remote"]
+
+
+class Greeting:
+    """The first frames of a session: this side's, and the other's when it has come."""
+
+    def __init__(self, name: str | None) -> None:
+        self.sent: Final = hello_frame(name)
+        self.welcome: Welcome | None = None
+        self.behind: list[Frame] = []  # what has come behind the first frame
+        self.reader: Final = FrameReader(limit=REPLY_BYTES)
+
+    def receive(self, data: bytes) -> bool:
+        """Take bytes; tell whether the other's first frame has come.
+
+        Raises:
+            ServerRefused: it does not want this session, and says why.
+            WireError: it is no server of this version.
+        """
+        for frame in self.reader.feed(data):
+            if self.welcome is not None:
+                self.behind.append(frame)
+            elif op_of(frame) == SessionOp.BYE:
+                raise ServerRefused(*bye_in(frame))
+            elif op_of(frame) == SessionOp.HELLO:
+                self.welcome = welcome_in(frame)
+            else:
+                raise WireError(f"a server starts with HELLO, not with {frame!r:.100}")
+        return self.welcome is not None
+
+
+class _SessionLink(ShardLink):
+    """A link whose batches are a session's."""
+
+    __slots__ = ("has_times",)
+
+    has_times: bool
+
+    def framed(
+        self,
+        entries: Sequence[Entry],
+        count: int,
+        times: Sequence[int],
+        counted: Sequence[Counted],
+    ) -> bytes:
+        entry = entries[0]
+        first, op = entry.first, entry.op
+        body = b"" if op else self.books.bodies.seal(self, first, count, entries)
+        for each in entries:
+            each.packed = b""
+        rows = rows_of(counted) if counted else ()
+        if not self.has_times:
+            times = ()
+        data = batch_frame(self.number, op, first, count, entry.now, body, 0, rows, times)
+        self.batches.append((name_of(data), op, count, ()))
+        return data
+
+    def renumber(self, first: int) -> None:
+        """Have the commands of the batch that is answered next the numbers that the shard knows."""
+        self.answered = first
+        if self.batches:
+            left = self.batches[0][2]
+            for entry in self.pending:
+                if left <= 0:
+                    return
+                left -= entry.count
+                entry.first = first
+                first += entry.count
+
+
+class _Turns(Procedures):
+    """Procedures of which those that exclude others wait for the server to say so."""
+
+    __slots__ = ("_asked", "has_turn", "notes")
+
+    def __init__(self, books: Books) -> None:
+        super().__init__(books)
+        self.notes: list[bytes] = []
+        self.has_turn = False
+        self._asked: WideCall | None = None  # for whom the turn has been asked for
+
+    def begin_now(self, call: WideCall) -> None:
+        if not call.is_exclusive:
+            super().begin_now(call)
+            return
+        self.exclusive = self._asked = call
+        call.is_sent = False
+        self.notes.append(note_frame(SessionOp.TURN))
+
+    def granted(self) -> None:
+        """Record that the turn has come.
+
+        Raises:
+            WireError: nobody has asked for it.
+        """
+        call, self._asked = self._asked, None
+        if call is None or self.has_turn:
+            raise WireError("a turn that nobody has asked for")
+        self.has_turn = True
+        if call.done:  # given up meanwhile
+            self.ended(call)
+        else:
+            call.is_sent = True
+            call.advance()
+
+    def ended(self, call: WideCall) -> None:
+        if call is self.exclusive and self.has_turn:
+            self.has_turn = False
+            self.notes.append(note_frame(SessionOp.TURN_OVER))
+        super().ended(call)
+
+    def withdraw(self, call: WideCall) -> bool:
+        if call is self._asked:  # the turn is given back when it comes
+            return True
+        return super().withdraw(call)
+
+
+class _SessionRouter(Router):
+    """A router whose shards are behind another."""
+
+    rates = GivenPlaces
+    line_up = _Turns
+    link = _SessionLink
+
+
+class Remote:
+    """A client, and what goes between it and a server."""
+
+    def __init__(self, welcome: Welcome, reader: FrameReader, client: Client) -> None:
+        self.welcome: Final = welcome
+        self.client: Final = client
+        self.router: Final = client.router
+        self.why = ""  # the server has ended the session
+        self._reader: Final = reader
+        procedures, rates = client.router.procedures, client.router.books.rates
+        assert isinstance(procedures, _Turns)  # noqa: S101 - see new_remote()
+        assert isinstance(rates, GivenPlaces)  # noqa: S101 - see new_remote()
+        self._turns: Final = procedures
+        self._places: Final = rates
+
+    @property
+    def has_output(self) -> bool:
+        """Whether :meth:`take` has anything to give."""
+        return bool(self._turns.notes) or any(link.has_output for link in self.router.links)
+
+    def take(self) -> bytes:
+        """Return what is to be sent, since the last call."""
+        turns, places = self._turns, self._places
+        batches = b"".join([link.take() for link in self.router.links if link.has_output])
+        if not turns.notes and not turns.has_turn and not places.has_news:
+            return batches
+        notes, turns.notes = turns.notes, []
+        if batches and turns.has_turn:
+            notes.append(note_frame(SessionOp.GROUP, count=_frames_in(batches)))
+        notes.append(batches)
+        given_back = places.take_given_back()
+        if given_back:
+            notes.append(given_back_frame(given_back))
+        return b"".join(notes)
+
+    def receive(self, data: bytes) -> None:
+        """Take what the server has sent.
+
+        Raises:
+            WireError: it is none of this protocol. The session is of no use any more.
+        """
+        for frame in self._reader.feed(data):
+            self.take_in(frame)
+
+    def take_in(self, frame: Frame) -> None:
+        """Take one frame; raises as :meth:`receive`."""
+        op = op_of(frame)
+        if op < SessionOp.HELLO:
+            number = shard_of(frame)
+            if number >= len(self.router.links):
+                raise WireError(f"replies of shard {number}, of which there is none")
+            link = self.router.links[number]
+            if link.state is not ShardState.DOWN:
+                link.renumber(time_of(frame))  # type: ignore[attr-defined]  # of this module
+                self.router.receive(link, frame)
+        elif op == SessionOp.STATE:
+            self._take_state(*state_in(frame))
+        elif op == SessionOp.TURN:
+            self._turns.granted()
+        elif op == SessionOp.AXES:
+            self.client.retune(axes_in(frame))
+        elif op == SessionOp.BYE:
+            _, text = bye_in(frame)
+            self.why = f"the server has ended the session: {text}"
+        else:
+            raise WireError(f"not what a server says: op {op}")
+
+    def _take_state(self, number: int, state: str, why: str | None) -> None:
+        if number >= len(self.router.links):
+            raise WireError(f"the state of shard {number}, of which there is none")
+        link = self.router.links[number]
+        if state == "down":
+            self.router.lose(link, why or "its worker has ended")
+        elif state == "stalled" and link.is_up:
+            self.router.stall(link, why or "it answers nothing")
+        elif state == "up" and link.is_stalled:
+            self.router.revive(link)
+
+    def lose(self, why: str) -> None:
+        """Record that the server is gone, with all that was asked of it."""
+        for link in self.router.links:
+            self.router.lose(link, why)
+        waiting, self._turns.waiting = self._turns.waiting, deque()
+        exclusive = self._turns.exclusive
+        for call in [*waiting, exclusive]:
+            if call is not None and not call.done:
+                call.fail(self.router.links[0].refusal())
+
+
+def _frames_in(data: bytes) -> int:
+    """Return how many frames bytes are."""
+    count = start = 0
+    while start < len(data):
+        start += 4 + int.from_bytes(data[start : start + 4], "big")
+        count += 1
+    return count
+
+
+def new_remote(greeting: Greeting, handles: Handles, runner: Runner, **options: Any) -> Remote:
+    """Return a session that a server has welcomed, with all its shards up as far as it says."""
+    welcome = greeting.welcome
+    assert welcome is not None  # noqa: S101 - who calls this has waited for it
+    told = Told(frozenset(welcome.classes), welcome.values)
+    learn(welcome.classes)
+    client = Client(
+        max(welcome.owner) + 1,
+        has_custom=welcome.has_custom,
+        handles=handles,
+        runner=runner,
+        credit=welcome.credit,
+        told=told,
+        router=partial(_SessionRouter, owner=welcome.owner),
+        **options,
+    )
+    client.encoder.share((), welcome.axes)
+    remote = Remote(welcome, greeting.reader, client)
+    rates = client.router.books.rates
+    assert isinstance(rates, GivenPlaces)  # noqa: S101 - as above
+    rates.retune(welcome.axes)
+    rates.has_times = welcome.client_time
+    for link in client.router.links:
+        assert isinstance(link, _SessionLink)  # noqa: S101 - as above
+        link.has_times = welcome.client_time
+        link.happen(ShardEvent.READY)
+    for frame in greeting.behind:
+        remote.take_in(frame)
+    return remote

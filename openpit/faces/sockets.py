@@ -1,0 +1,83 @@
+"""The connection to a server, which stands where an embedded engine has a port for each worker."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from openpit.faces.pipes import Port
+from openpit.router.lifecycle import ShardState
+from openpit.shards.descriptors import inode_of, is_still_socket
+from openpit.shards.process import GONE
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+    from openpit.client.remote import Remote
+    from openpit.router.router import Router
+    from openpit.router.shard_link import ShardLink
+
+__all__ = ["ServerPort"]
+
+_OVER: Final = frozenset({ShardState.DOWN, ShardState.CLOSED})
+
+
+class ServerPort(Port):
+    """A socket, of which every link of a session's router is a user.
+
+    It has two descriptors, as the pipes of a worker: what polls for reading need not know of what
+    polls for writing. The end of the connection is told by the socket itself.
+    """
+
+    __slots__ = ("_received", "remote")
+
+    def __init__(self, remote: Remote, connection: socket.socket) -> None:
+        self.remote: Final = remote
+        self.death_fd = GONE
+        connection.setblocking(False)
+        reply_fd = connection.detach()
+        self._open(os.dup(reply_fd), reply_fd, inode_of, is_still_socket)
+        self.source = remote
+        self.link = remote.router.links[0]  # type: ignore[misc]  # of all, any
+        self._receive = self._take
+        self._received = 0
+
+    def _take(self, _: ShardLink, data: bytes) -> None:
+        self._received += len(data)
+        self.remote.receive(data)
+        if self.remote.why:
+            self.give_up(self.remote.router, self.remote.why)
+
+    @property
+    def links(self) -> Sequence[ShardLink]:
+        """The links that write here."""
+        return self.remote.router.links
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes from the server."""
+        return all(link.state in _OVER for link in self.links)
+
+    def drain(self, router: Router) -> None:
+        """Read all that is there."""
+        before = -1
+        while not self.is_over and self._received != before:
+            before = self._received
+            self.receive(router)
+
+    def ended(self, router: Router) -> None:
+        """Do nothing: no descriptor tells it."""
+
+    def look_after(self, router: Router) -> None:
+        """Do nothing: the connection's end is told."""
+
+    def kill(self) -> None:
+        """Do nothing: the workers are the server's."""
+
+    def give_up(self, router: Router, why: str) -> None:
+        """Record that nothing more comes from the server."""
+        was_torn, router.books.is_torn = router.books.is_torn, True
+        self.remote.lose(why or "the server has gone")
+        self._backlog.clear()
+        router.books.is_torn = was_torn

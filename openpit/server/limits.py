@@ -1,0 +1,38 @@
+"""Every limit of the server, each with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["SESSIONS", "SESSION_CREDIT", "Limits"]
+
+SESSIONS: Final = 64
+"""Programs at once. Each may fill its buffers; a broker runs a dozen."""
+
+SESSION_CREDIT: Final = 2048
+"""Commands in flight of one session to one shard: 10 ms of its work, for one program."""
+
+INBOX_BYTES: Final = 32 * 1024 * 1024
+"""Batches of one session that wait for their turn. Past that, nothing more is read from it."""
+
+OUTPUT_BYTES: Final = 64 * 1024 * 1024
+"""Replies and news that a session has not read. Past that, it is closed: it reads too slowly."""
+
+TURN_SECONDS: Final = 5.0
+"""How long a session may be the only one that changes settings and groups."""
+
+HELLO_SECONDS: Final = 5.0
+"""How long a connection may take to say who it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a server lets its sessions have."""
+
+    sessions: int = SESSIONS
+    credit: int = SESSION_CREDIT
+    inbox_bytes: int = INBOX_BYTES
+    output_bytes: int = OUTPUT_BYTES
+    turn_seconds: float = TURN_SECONDS
+    hello_seconds: float = HELLO_SECONDS

@@ -1,0 +1,158 @@
+"""What orders of a session are counted as, on the axes that span accounts.
+
+A client gives each of its orders that may count a *place*, one after the other on each axis, and
+says with each batch how far the stretch of places reaches that the batch is in. The whole stretch
+is counted when its first batch comes: so an order's count is settled by its place, in whatever
+order the batches come, and whatever other sessions send in between. What of a stretch never comes
+is given back, at the session's end at the latest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from openpit.errors import WireError
+from openpit.router.rates import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from openpit.router.rates import BroadRates, Counted
+    from openpit.wire.sessions import Row
+
+__all__ = ["Places"]
+
+STRETCHES: Final = 1024
+"""Stretches of one axis that have not come in full: far more than batches wait for credit."""
+
+PLACES: Final = 2**60
+"""More orders than a session sends in its life; sums of such numbers have room in a head."""
+
+
+class _Stretch:
+    """Places that are counted in one window; ``offset`` makes counts of them."""
+
+    __slots__ = ("before", "left", "offset", "reach", "window")
+
+    def __init__(self, before: int, reach: int, window: Window, offset: int) -> None:
+        self.before: Final = before
+        self.reach: Final = reach
+        self.window: Final = window
+        self.offset: Final = offset
+        self.left = reach - before  # how many have not come
+
+
+class _Line:
+    """The places of a session on one axis."""
+
+    __slots__ = ("reach", "stretches")
+
+    def __init__(self) -> None:
+        self.reach = 0  # the last place that is counted
+        self.stretches: list[_Stretch] = []
+
+
+class Places:
+    """The places of one session's orders."""
+
+    __slots__ = ("_lines", "_owed", "_rates")
+
+    def __init__(self, rates: BroadRates) -> None:
+        self._rates: Final = rates
+        self._lines: dict[int, _Line] = {}
+        self._owed: dict[int, list[tuple[int, int]]] = {}  # given back before they were counted
+
+    def stamp(self, rows: Sequence[Row], now: int | None) -> list[Counted]:
+        """Return what the orders of a batch are counted as; ``now`` is its time, None: its own.
+
+        In place of a rank of theirs there is the count that all of them are above.
+
+        Raises:
+            WireError: there are no such orders.
+        """
+        return [
+            self._stamp(*row) if now is None else self._stamp(*row[:4], now, now) for row in rows
+        ]
+
+    def _stamp(
+        self, axis: int, lacking: int, reach: int, count: int, begins: int, now: int
+    ) -> Counted:
+        if reach >= PLACES or not -PLACES < lacking < PLACES:
+            raise WireError(f"places that no session comes to: {reach}, {lacking}")
+        line = self._lines.get(axis)
+        if line is None:
+            if not self._rates.was_counted(axis):
+                raise WireError(f"no rate is limited on the axis {axis}")
+            line = self._lines[axis] = _Line()
+        if reach > line.reach:
+            stretch = self._count(line, axis, reach, begins, now)
+        elif count:
+            stretch = _stretch_of(line, reach)
+        elif self._rates.is_counted(axis):
+            ((_, window, offset, *_),) = self._rates.stamp([(axis, line.reach, 0, 0, begins, now)])
+            return axis, window, offset + lacking, 0, now, 0
+        else:
+            return axis, Window(now), lacking, 0, now, 0
+        if count > stretch.left:
+            raise WireError(f"{count} orders where {stretch.left} are left to come")
+        stretch.left -= count
+        if not stretch.left:
+            line.stretches.remove(stretch)
+        floor = stretch.offset + stretch.before
+        return axis, stretch.window, stretch.offset + lacking, count, now, floor
+
+    def _count(self, line: _Line, axis: int, reach: int, begins: int, now: int) -> _Stretch:
+        """Count all places up to a new one."""
+        if len(line.stretches) >= STRETCHES:
+            raise WireError(f"{STRETCHES} stretches of orders on the axis {axis} that never came")
+        span = reach - line.reach
+        if self._rates.is_counted(axis):
+            stamped = self._rates.stamp([(axis, line.reach, 0, span, begins, now)])
+            ((_, window, offset, *_),) = stamped
+        else:  # no more: the orders were on their way when that was changed
+            window, offset = Window(now), -line.reach
+        stretch = _Stretch(line.reach, reach, window, offset)
+        line.stretches.append(stretch)
+        before, line.reach = line.reach, reach
+        for owed in [one for one in self._owed.get(axis, ()) if before < one[0] <= reach]:
+            self._owed[axis].remove(owed)
+            self.give_back([(axis, *owed)])
+        return stretch
+
+    def give_back(self, rows: Iterable[tuple[int, int, int]]) -> None:
+        """Take back orders that never come: of each axis the reach of their stretch, and how many.
+
+        Raises:
+            WireError: there are no such orders.
+        """
+        for axis, reach, count in rows:
+            line = self._lines.get(axis)
+            if line is None or reach > line.reach:
+                # What it came behind waits for its turn: it is told apart when that is counted.
+                if sum(map(len, self._owed.values())) >= STRETCHES:
+                    raise WireError(f"orders that were not counted on the axis {axis}")
+                self._owed.setdefault(axis, []).append((reach, count))
+                continue
+            stretch = _stretch_of(line, reach)
+            if count > stretch.left:
+                raise WireError(f"{count} orders where {stretch.left} are left to come")
+            self._give_back(axis, line, stretch, count)
+
+    def _give_back(self, axis: int, line: _Line, stretch: _Stretch, count: int) -> None:
+        stretch.left -= count
+        self._rates.give_back([(axis, stretch.window, 0, count, 0, 0)])
+        if not stretch.left:
+            line.stretches.remove(stretch)
+
+    def end(self) -> None:
+        """Take back all that has not come."""
+        for axis, line in self._lines.items():
+            for stretch in list(line.stretches):
+                self._give_back(axis, line, stretch, stretch.left)
+
+
+def _stretch_of(line: _Line, reach: int) -> _Stretch:
+    for stretch in line.stretches:
+        if stretch.before < reach <= stretch.reach:
+            return stretch
+    raise WireError(f"orders that have come, or were given back: {reach}")

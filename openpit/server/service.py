@@ -1,0 +1,288 @@
+"""The sockets of a router's process: who may connect, what is read and written, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+import struct
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, cast
+
+from openpit.client.bodies import BODIES
+from openpit.faces.aio.engine import new_async_sharded_engine
+from openpit.faces.starting import start_driver
+from openpit.server.driver import ServerDriver
+from openpit.server.switch import Switch, bodies_beside
+from openpit.wire.sessions import Bye
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from openpit.faces.aio.engine import AsyncShardedEngine
+    from openpit.faces.starting import StartPlan
+    from openpit.server.limits import Limits
+    from openpit.server.session import Session
+
+__all__ = ["AddressInUseError", "Service", "start_service"]
+
+LAST_WORDS_SECONDS: Final = 1.0
+"""How long a session that was closed has to read why."""
+
+_CREDENTIALS: Final = struct.Struct("3i")
+
+
+class AddressInUseError(OSError):
+    """Another server lives at the path, or something that is no socket."""
+
+
+class Service:
+    """A listening socket, and the sessions that have come by it."""
+
+    def __init__(
+        self,
+        engine: AsyncShardedEngine,
+        driver: ServerDriver,
+        switch: Switch,
+        limits: Limits,
+        users: Collection[int],
+    ) -> None:
+        self.engine: Final = engine
+        self.switch: Final = switch
+        self.limits: Final = limits
+        self.users: Final = users
+        self.connections: Final[set[_Connection]] = set()
+        self.loop: Final = asyncio.get_running_loop()
+        self._driver: Final = driver
+        self._server: asyncio.AbstractServer | None = None
+        self._path = ""
+        self._is_due = False
+        driver.host(switch, self.turn_soon)
+
+    async def listen(self, path: str) -> None:
+        """Take connections from here on.
+
+        Raises:
+            AddressInUseError: a living server, or something that is no socket, is there.
+        """
+        is_own = {*self.users} <= {os.getuid()}
+        bound = _bound(path, _OWN if is_own else _ANYBODYS)
+        self._path = path
+        self._server = await self.loop.create_unix_server(lambda: _Connection(self), sock=bound)
+
+    def now(self) -> int:
+        """Return the time of the server."""
+        return self._driver.clock()
+
+    def turn_soon(self) -> None:
+        """Have the sessions' turn come at the end of this one of the loop's: once."""
+        if not self._is_due:
+            self._is_due = True
+            self.loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._is_due = False
+        self._driver.serve()
+        for connection in list(self.connections):
+            connection.write()
+
+    async def drain(self, seconds: float) -> bool:
+        """Take nothing more, and let the shards answer what they have been asked; tell if they did.
+
+        The sessions are then told that the server ends.
+        """
+        if self._server is not None:
+            self._server.close()
+            with suppress(OSError):
+                os.unlink(self._path)  # noqa: PTH108 - a path as it was given
+        for connection in self.connections:
+            connection.pause()
+        deadline = self.loop.time() + seconds
+        while self._is_busy and self.loop.time() < deadline:
+            self._driver.serve()
+            await asyncio.sleep(_LOOK_SECONDS)
+        is_done = not self._is_busy
+        self.switch.close_all("the server ends")
+        self._turn()
+        return is_done
+
+    @property
+    def _is_busy(self) -> bool:
+        return self.switch.waits or any(
+            any(session.inbox) for session in self.switch.sessions.values()
+        )
+
+    async def close(self) -> None:
+        """End the connections, the workers and everything else."""
+        for connection in list(self.connections):
+            connection.abort()
+        await asyncio.sleep(0)
+        await self.engine.close()
+
+
+_LOOK_SECONDS: Final = 0.005
+
+
+class _Connection(asyncio.Protocol):
+    """One client's socket."""
+
+    def __init__(self, service: Service) -> None:
+        self._service: Final = service
+        self._transport: asyncio.Transport
+        self.session: Session
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_paused = False
+        self._is_closing = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        service = self._service
+        self.session = service.switch.open()
+        service.connections.add(self)
+        user = _user_of(transport.get_extra_info("socket"))
+        if user not in service.users:
+            self.session.close(Bye.USER, f"user {user} may not connect to this server")
+        self._timer = service.loop.call_later(service.limits.hello_seconds, self._no_hello)
+        if self.session.is_over:
+            service.turn_soon()
+
+    def _no_hello(self) -> None:
+        self._timer = None
+        if not self.session.is_known:
+            self.session.close(Bye.MALFORMED, "no first frame in time")
+            self._service.turn_soon()
+
+    def data_received(self, data: bytes) -> None:
+        session = self.session
+        if self._is_closing:
+            return
+        self._service.switch.receive(session, data)
+        if session.is_full:
+            self.pause()
+        self._service.turn_soon()
+
+    def pause(self) -> None:
+        """Read nothing more for now."""
+        if not (self._is_paused or self._is_closing):
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def write(self) -> None:
+        """Write what there is for the client, and close the connection if that is the last."""
+        if self._is_closing:
+            return
+        session, limits = self.session, self._service.limits
+        if session.output:
+            self._transport.write(session.take())
+            if self._transport.get_write_buffer_size() > limits.output_bytes:
+                session.close(Bye.SLOW, f"{limits.output_bytes} bytes have not been read")
+                self.abort()
+                return
+        if session.is_over:
+            self._is_closing = True
+            self._transport.close()
+            self._service.loop.call_later(LAST_WORDS_SECONDS, self._transport.abort)
+            self._leave()
+            return
+        if self._is_paused and not session.is_full:
+            self._is_paused = False
+            self._transport.resume_reading()
+        if session.has_turn and self._timer is None:
+            self._timer = self._service.loop.call_later(limits.turn_seconds, self._look_at_turn)
+        elif self._timer is not None and session.is_known and not session.has_turn:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look_at_turn(self) -> None:
+        self._timer = None
+        if self.session.has_turn:
+            seconds = self._service.limits.turn_seconds
+            self.session.close(Bye.TURN, f"its turn has taken more than {seconds:g} s")
+            self._service.turn_soon()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._is_closing = True
+        self._transport.abort()
+        self._leave()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_closing = True
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._service.connections.discard(self)
+        self._service.switch.leave(self.session, self._service.now())
+        self._service.turn_soon()
+
+
+def _user_of(connection: socket.socket) -> int:
+    """Return the user of the process at the other end, by the kernel's word."""
+    data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, user, _ = _CREDENTIALS.unpack(data)
+    return int(user)
+
+
+_OWN: Final = 0o600
+_ANYBODYS: Final = 0o666
+"""Where others may connect: who is taken, their sessions' users decide."""
+
+
+def _bound(path: str, mode: int) -> socket.socket:
+    """Return a socket that is bound to a path, with that mode; a dead server's is replaced."""
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(~mode & 0o777)
+    try:
+        try:
+            bound.bind(path)
+        except OSError:
+            if not _is_left_behind(path):
+                raise AddressInUseError(f"something is at {path} already") from None
+            os.unlink(path)  # noqa: PTH108 - a path as it was given
+            bound.bind(path)
+    except BaseException:
+        bound.close()
+        raise
+    finally:
+        os.umask(before)
+    return bound
+
+
+def _is_left_behind(path: str) -> bool:
+    """Tell whether a path is a socket that nobody listens at."""
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):  # connecting to a file is refused, too
+            return False
+    except OSError:
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False
+
+
+async def start_service(
+    plan: StartPlan,
+    clock: Callable[[], int],
+    limits: Limits,
+    *,
+    users: Collection[int],
+    client_time: bool = False,
+) -> Service:
+    """Start the workers of an engine, for sessions that are still to come.
+
+    Raises:
+        ShardStartError: a worker did not come up. No process is left.
+    """
+    driver = await start_driver(plan, clock, ServerDriver, bodies_beside(BODIES))
+    engine = new_async_sharded_engine(driver)
+    switch = Switch(driver.client, plan.told, limits, client_time=client_time)
+    return Service(engine, driver, switch, limits, users)

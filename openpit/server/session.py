@@ -1,0 +1,241 @@
+"""One client of a router's process, as bytes: takes what it sends, gives what it is to get.
+
+No I/O. A session reads heads and no bodies. What it takes waits in its inbox, shard by shard, until
+the switch passes it on; see ``switch.py``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from openpit.errors import WireError
+from openpit.router.shard_link import Entry
+from openpit.server.places import Places
+from openpit.wire.frames import VERSION, FrameReader
+from openpit.wire.sessions import (
+    Bye,
+    SessionOp,
+    answer_frame,
+    batch_in,
+    bye_frame,
+    count_of,
+    given_back_in,
+    hello_in,
+    op_of,
+)
+
+if TYPE_CHECKING:
+    from openpit.router.rates import BroadRates
+    from openpit.router.shard_link import Reply, ShardLink
+    from openpit.server.limits import Limits
+    from openpit.wire.frames import Frame
+    from openpit.wire.sessions import Batch
+
+__all__ = ["Passed", "Session"]
+
+
+GROUP_BATCHES: Final = 4096
+"""Batches that are passed on together: one question to each shard, and what came in front of it."""
+
+
+class Passed(Entry):
+    """A batch of a session that is on its way to a shard, or the end of the session there."""
+
+    __slots__ = ("client_number", "name", "op", "session")
+
+    def __init__(self, session: Session, op: int, count: int, name: bytes) -> None:
+        self.session: Final = session
+        self.client_number = session.number
+        self.op = op
+        self.count = count
+        self.name: Final = name  # what the client calls it; empty: it does not know of it
+        self.counted = ()
+
+    def confirmed(self, link: ShardLink) -> None:
+        """Record that the session has ended there."""
+        self.session.answered(link.number, self, b"")
+
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
+        """Never called: the replies go to the client as they are."""
+        raise NotImplementedError
+
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
+        """Leave it to the client, who is told of the shard: it knows what it has asked."""
+
+    def stalled(self, link: ShardLink, why: str) -> None:
+        """Leave it to the client, as above; the reply may come still."""
+
+
+class Session:
+    """What a client has sent and is to be sent; ``number`` is the client's in the shards' heads."""
+
+    def __init__(
+        self,
+        number: int,
+        shards: int,
+        rates: BroadRates,
+        limits: Limits,
+        *,
+        client_time: bool,
+    ) -> None:
+        self.number: Final = number
+        self.name: str | None = None
+        self.is_known = False  # it has said who it is
+        self.is_over = False
+        self.why: str | None = None  # it was closed
+        self.places: Final = Places(rates)
+        self.next: Final = [0] * shards  # the number of the next batch's first command
+        self.is_at: Final[set[int]] = set()  # the shards that have heard of it
+        self.inbox: Final[list[deque[Batch]]] = [deque() for _ in range(shards)]
+        self.inbox_bytes = 0
+        # Batches to be passed on together, and how many of them are still to come.
+        self._group: list[Batch] = []
+        self._group_left = 0
+        # How many batches of each shard's inbox are to be passed on at once, past credit.
+        self.pressing: dict[int, int] = {}
+        self.wants_turn = False
+        self.has_turn = False
+        self.output: list[bytes] = []
+        self.output_bytes = 0
+        self._closed: Final[set[int]] = set()  # the shards where it has ended
+        self._unanswered: Final = [0] * shards  # commands
+        self._limits: Final = limits
+        self._client_time: Final = client_time
+        self._reader: Final = FrameReader()
+        self._notes: Final = {
+            SessionOp.TURN: self._ask_turn,
+            SessionOp.TURN_OVER: self._end_turn,
+            SessionOp.GROUP: self._begin_group,
+            SessionOp.GIVEN_BACK: self._give_back,
+        }
+
+    # --- in --------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes.
+
+        Raises:
+            WireError: they are none of this protocol, or say what the session may not. It is of no
+                use any more; what stood in front of that has been taken.
+        """
+        for frame in self._reader.feed(data):
+            op = op_of(frame)
+            if not self.is_known:
+                if frame[_VERSION_AT] != VERSION:
+                    self.close(Bye.VERSION, f"this server speaks version {VERSION}")
+                    return
+                if op != SessionOp.HELLO:
+                    raise WireError(f"a session starts with HELLO, not with {frame!r:.100}")
+                self.name = hello_in(frame)
+                self.is_known = True
+            elif op < SessionOp.HELLO:
+                self._take(batch_in(frame))
+            elif op in self._notes:
+                self._notes[op](frame)
+            else:
+                raise WireError(f"not what a client says: op {op}")
+
+    def _take(self, batch: Batch) -> None:
+        shard, op, first, count, flags, *_ = batch
+        if shard >= len(self.next):
+            raise WireError(f"no shard {shard} of {len(self.next)}")
+        if shard in self._closed:
+            raise WireError(f"a batch for shard {shard}, where the session has ended")
+        if op:
+            self._closed.add(shard)
+        if first != self.next[shard]:
+            raise WireError(f"command {first} where {self.next[shard]} was expected")
+        if flags and not self._client_time:
+            raise WireError("the orders have times of their own, which this server does not take")
+        self.next[shard] = first + count
+        self._unanswered[shard] += count
+        if self._unanswered[shard] > self._limits.credit + 2 * self.has_turn:
+            raise WireError(f"more than {self._limits.credit} commands in flight to shard {shard}")
+        self.inbox_bytes += len(batch.rest)
+        if not self._group_left:
+            self.inbox[shard].append(batch)
+            return
+        self._group.append(batch)
+        self._group_left -= 1
+        if not self._group_left:
+            for one in self._group:
+                self.inbox[one.shard].append(one)
+                self.pressing[one.shard] = len(self.inbox[one.shard])
+            self._group.clear()
+
+    def _ask_turn(self, _: Frame) -> None:
+        if self.wants_turn or self.has_turn:
+            raise WireError("a session asks for its turn once")
+        self.wants_turn = True
+
+    def _end_turn(self, _: Frame) -> None:
+        if not self.has_turn or self._group_left:
+            raise WireError("a session that has no turn ends it, or in the midst of a group")
+        self.has_turn = False
+
+    def _begin_group(self, frame: Frame) -> None:
+        count = count_of(frame)
+        if not self.has_turn or self._group_left or not 0 < count <= GROUP_BATCHES:
+            raise WireError(f"a group of {count} batches, or out of turn")
+        self._group_left = count
+
+    def _give_back(self, frame: Frame) -> None:
+        self.places.give_back(given_back_in(frame))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits for its turn that nothing more is to be read."""
+        return self.inbox_bytes > self._limits.inbox_bytes
+
+    # --- out -------------------------------------------------------------------------------------
+
+    def say(self, frame: bytes) -> None:
+        """Put a frame behind what the client is to get."""
+        if not self.is_over:
+            self.output.append(frame)
+            self.output_bytes += len(frame)
+
+    def take(self) -> bytes:
+        """Return what the client is to get, since the last call."""
+        output, self.output = self.output, []
+        self.output_bytes = 0
+        return output[0] if len(output) == 1 else b"".join(output)
+
+    def answered(self, shard: int, passed: Passed, body: bytes) -> None:
+        """Take the replies to a batch."""
+        if passed.name and not self.is_over:
+            self._unanswered[shard] -= passed.count
+            self.say(answer_frame(passed.name, passed.first, body))
+
+    def lost(self, shard: int) -> None:
+        """Record that a shard is gone, with all that was asked of it."""
+        self._unanswered[shard] = 0
+        for batch in self.inbox[shard]:
+            self.inbox_bytes -= len(batch.rest)
+        self.inbox[shard].clear()
+
+    def close(self, reason: str, why: str) -> None:
+        """End the session: the client is told why, and nothing more is taken from it."""
+        if not self.is_over:
+            self.say(bye_frame(reason, why))
+            self.is_over = True
+            self.why = why
+            self._discard()
+
+    def end(self) -> None:
+        """Let go of everything: the client has gone."""
+        self.is_over = True
+        self.places.end()
+        self._discard()
+
+    def _discard(self) -> None:
+        """Let go of all that has not been passed on."""
+        self._group.clear()
+        self.pressing.clear()
+        for batches in self.inbox:
+            batches.clear()
+        self.inbox_bytes = 0
+
+
+_VERSION_AT: Final = 4

@@ -1,0 +1,344 @@
+"""The sessions of a router's process, and how what they send gets to the shards. No I/O.
+
+Sessions take turns: one batch of each, then again. A batch goes to its shard unread, under its
+session's number, at the server's time, and with the counts that the router vouches for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from openpit.client.answers import read_axes
+from openpit.client.expected import expected
+from openpit.errors import WireError
+from openpit.router.lifecycle import ShardEvent, ShardState
+from openpit.router.procedures import Question, WideCall
+from openpit.router.shard_link import Bodies
+from openpit.server.session import Passed, Session
+from openpit.wire import kinds
+from openpit.wire.axes import VOUCHED
+from openpit.wire.frames import Flag, Op, command_frame, pack
+from openpit.wire.limits import FRAME_BYTES
+from openpit.wire.sessions import (
+    Bye,
+    SessionOp,
+    Welcome,
+    axes_frame,
+    note_frame,
+    state_frame,
+    welcome_frame,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from openpit.client.client import Client
+    from openpit.router.procedures import Steps
+    from openpit.router.rates import Counted
+    from openpit.router.shard_link import ShardLink
+    from openpit.server.limits import Limits
+    from openpit.wire.axes import CountingAxes
+    from openpit.wire.classes import Told
+    from openpit.wire.frames import Axis
+    from openpit.wire.sessions import Batch
+
+__all__ = ["Switch", "bodies_beside"]
+
+
+def bodies_beside(own: Bodies) -> Bodies:
+    """Return what becomes of replies where some are the router's own client's, others sessions'.
+
+    A batch of a session has an entry of its own, so its replies answer the first that is pending.
+    """
+
+    def receive(link: ShardLink, first: int, count: int, body: bytes) -> None:
+        entry = link.pending[0]
+        if isinstance(entry, Passed):
+            link.pending.popleft()
+            entry.session.answered(link.number, entry, body)
+        else:
+            own.receive(link, first, count, body)
+
+    def defer(link: ShardLink, first: int, count: int, body: bytes) -> Callable[[], None]:
+        entry = link.pending[0]
+        if not isinstance(entry, Passed):
+            return own.defer(link, first, count, body)
+        link.pending.popleft()
+        return partial(entry.session.answered, link.number, entry, body)
+
+    def refused(link: ShardLink, first: int, count: int, body: bytes) -> None:
+        entry = link.pending[0]
+        if not isinstance(entry, Passed):
+            own.refused(link, first, count, body)
+            return
+        link.pending.popleft()
+        link.books.give_back(entry)
+        entry.session.close(Bye.MALFORMED, body.decode(errors="replace"))
+
+    return Bodies(own.seal, receive, defer, own.drop, own.done, refused)
+
+
+class _Turn(WideCall):
+    """A session's turn to change what spans shards: a procedure whose steps the client takes."""
+
+    __slots__ = ("session",)
+
+    def __init__(self, switch: Switch, session: Session) -> None:
+        router = switch.router
+        super().__init__(router.books, router.procedures, _no_steps(), is_exclusive=True)
+        self.session: Final = session
+
+    def advance(self, answers: object = None) -> None:
+        self.session.has_turn = True
+        self.session.say(note_frame(SessionOp.TURN))
+
+
+def _axes_of(counted: Sequence[Counted]) -> list[Axis]:
+    """Return the counting part of a batch's head, with what the router vouches for."""
+    axes: list[Axis] = []
+    for axis, window, offset, count, _, floor in counted:
+        axes += ((axis, window.began, offset), (axis + VOUCHED, floor, count))
+    return axes
+
+
+_TELL_AXES: Final = (kinds.TELL_AXES, None)
+
+
+def _no_steps() -> Steps:
+    yield 0, []
+
+
+class Switch:
+    """Sessions around a router, whose own client's commands go beside theirs."""
+
+    def __init__(
+        self, client: Client, told: Told, limits: Limits, *, client_time: bool = False
+    ) -> None:
+        self._client: Final = client
+        self.router: Final = client.router
+        self.limits: Final = limits
+        self.client_time: Final = client_time
+        self._told: Final = told
+        self._last_number = 0
+        self.sessions: Final[dict[int, Session]] = {}
+        self._ended: Final[list[Session]] = []
+        self._turns: Final[dict[Session, _Turn]] = {}
+        self._order: Final[deque[Session]] = deque()
+        self._is_held = False  # until it is known on which axes orders are counted
+
+    # --- sessions --------------------------------------------------------------------------------
+
+    def open(self) -> Session:
+        """Return a new session; one too many is closed already, and says so."""
+        self._last_number += 1
+        session = Session(
+            self._last_number,
+            len(self.router.links),
+            self.router.books.rates,
+            self.limits,
+            client_time=self.client_time,
+        )
+        if len(self.sessions) >= self.limits.sessions:
+            session.close(Bye.FULL, f"there are {self.limits.sessions} sessions already")
+            return session
+        self.sessions[session.number] = session
+        self._order.append(session)
+        return session
+
+    def receive(self, session: Session, data: bytes) -> None:
+        """Take what a session has sent; one that says what it may not is closed, with a word."""
+        if not session.is_over:
+            was_known = session.is_known
+            try:
+                session.receive(data)
+            except WireError as error:
+                session.close(Bye.MALFORMED, str(error))
+            if session.is_known and not was_known:
+                self._welcome(session)
+            if not session.is_over:
+                self._see_to_turn(session)
+
+    def _see_to_turn(self, session: Session) -> None:
+        turn = self._turns.get(session)
+        if turn is not None and turn.is_sent and not session.has_turn:
+            self._give_back_turn(session)
+        if session.wants_turn:
+            session.wants_turn = False
+            turn = self._turns[session] = _Turn(self, session)
+            self.router.begin(turn)
+
+    def _give_back_turn(self, session: Session) -> None:
+        turn = self._turns.pop(session)
+        session.has_turn = False
+        if not self.router.procedures.withdraw(turn):
+            self.router.procedures.ended(turn)
+
+    def _welcome(self, session: Session) -> None:
+        welcome = Welcome(
+            session.number,
+            self.limits.credit,
+            FRAME_BYTES,
+            self._client.has_custom,
+            self.client_time,
+            tuple(self.router.owner),
+            self.router.books.rates.told,
+            tuple(sorted(self._told.objects)),
+            self._told.values,
+        )
+        hello = welcome_frame(welcome)
+        session.output.insert(0, hello)
+        session.output_bytes += len(hello)
+        for link in self.router.links:
+            if link.is_stalled:
+                session.say(state_frame(link.number, "stalled", link.why))
+            elif not link.is_up:
+                session.say(state_frame(link.number, "down", link.why))
+
+    def leave(self, session: Session, now: int) -> None:
+        """End a session that has gone, or was closed: the shards roll back what it left open."""
+        if self.sessions.pop(session.number, None) is None:
+            return
+        self._order.remove(session)
+        if session in self._turns:
+            self._give_back_turn(session)
+        session.end()
+        if session.is_at:
+            self.router.end_client(session.number, now)
+
+    def _end_at(self, session: Session, link: ShardLink, now: int, name: bytes) -> None:
+        """Have a shard roll back what a session left open there."""
+        self.router.pass_on(
+            link,
+            Passed(session, Op.END, 1, name),
+            lambda first: command_frame(
+                *(link.number, Op.END, first, 1, now, b""), 0, (), (), link.epoch, session.number
+            ),
+        )
+        session.is_at.discard(link.number)
+
+    def tell(self, event: ShardEvent, link: ShardLink) -> None:
+        """Tell all sessions what has happened to a shard."""
+        if event is ShardEvent.STALL:
+            frame = state_frame(link.number, "stalled", link.why)
+        elif event is ShardEvent.ANSWER:
+            frame = state_frame(link.number, "up", None)
+        else:
+            frame = state_frame(link.number, "down", link.why)
+        for session in self.sessions.values():
+            if link.state in {ShardState.DOWN, ShardState.CLOSED}:
+                session.lost(link.number)
+            if session.is_known:
+                session.say(frame)
+
+    def _look_at_axes(self, now: int) -> None:
+        """Ask a shard on which axes orders are counted, and pass nothing on until it has said so.
+
+        What a session changes, nobody here has read; the shards have, or have refused it.
+        """
+        self._is_held = True
+        router = self.router
+        router.begin(WideCall(router.books, router.procedures, self._axes_steps(now)))
+
+    def _axes_steps(self, now: int) -> Steps:
+        for link in self.router.links:
+            if link.is_up:
+                (answer,) = yield now, [Question(link, pack(_TELL_AXES), expected(_TELL_AXES))]
+                if answer is not None:
+                    self._retune(read_axes(link, answer[1]))
+                    break
+        self._is_held = False
+
+    def _retune(self, axes: CountingAxes) -> None:
+        """Count on these axes from here on, and tell all sessions, if they are others."""
+        if axes == self.router.books.rates.told:
+            return
+        self._client.retune(axes)
+        frame = axes_frame(axes)
+        for session in self.sessions.values():
+            if session.is_known:
+                session.say(frame)
+
+    # --- turns -----------------------------------------------------------------------------------
+
+    def serve(self, now: int) -> bool:
+        """Pass on what there is credit for: a batch of each session, then again."""
+        if self._is_held:
+            return False
+        has_moved = False
+        order = self._order
+        for session in order:
+            if session.pressing:
+                self._pass_group(session, now)
+                self._look_at_axes(now)
+                return True
+        is_moving = True
+        while is_moving:
+            is_moving = False
+            for session in order:
+                for number, batches in enumerate(session.inbox):
+                    if batches and self._pass(session, number, batches, now):
+                        is_moving = has_moved = True
+        order.rotate(-1)
+        return has_moved
+
+    def _pass(self, session: Session, number: int, batches: deque[Batch], now: int) -> bool:
+        link = self.router.links[number]
+        batch = batches[0]
+        if not link.is_up or (
+            link.in_flight + batch.commands > link.credits and not batch.op and link.in_flight
+        ):
+            return False
+        batches.popleft()
+        self._send(session, link, batch, now)
+        return True
+
+    def _pass_group(self, session: Session, now: int) -> None:
+        """Pass on together what is to be done everywhere or nowhere, past credit."""
+        pressing, session.pressing = session.pressing, {}
+        for number, count in pressing.items():
+            inbox, link = session.inbox[number], self.router.links[number]
+            for _ in range(count if link.is_up else 0):
+                if inbox:  # the session may have been closed for one of them
+                    self._send(session, link, inbox.popleft(), now, Flag.TURN)
+
+    def _send(
+        self, session: Session, link: ShardLink, batch: Batch, now: int, flags: int = 0
+    ) -> None:
+        session.inbox_bytes -= len(batch.rest)
+        time = batch.time if self.client_time else now
+        if batch.op:
+            self._end_at(session, link, time, batch.name)
+            return
+        counted: list[Counted] = []
+        axes: list[Axis] = []
+        if batch.rows:
+            try:
+                counted = session.places.stamp(batch.rows, None if self.client_time else now)
+            except WireError as error:
+                session.close(Bye.MALFORMED, str(error))
+                return
+            axes = _axes_of(counted)
+        count, flags = batch.commands, batch.flags | flags
+        passed = Passed(session, 0, count, batch.name)
+        passed.counted = counted
+        session.is_at.add(link.number)
+        self.router.pass_on(
+            link,
+            passed,
+            lambda first: command_frame(
+                *(link.number, 0, first, count, time, batch.rest, flags, axes, ()),
+                *(link.epoch, session.number),
+            ),
+        )
+
+    @property
+    def waits(self) -> bool:
+        """Whether a shard has to answer, for whomever."""
+        return any(link.pending for link in self.router.links)
+
+    def close_all(self, why: str) -> None:
+        """Close every session, with a word."""
+        for session in self.sessions.values():
+            session.close(Bye.CLOSED, why)

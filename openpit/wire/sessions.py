@@ -1,0 +1,375 @@
+"""What travels between a client and a router's process, beside what the shards are asked.
+
+The frames are those of :mod:`openpit.wire.frames`. A batch of a session has rows in its counting
+part that say more, since nobody but the client knows which of its ranks are in the batch::
+
+    axis      u32   its number
+    lacking   i64   what a rank lacks to be the order's place among all of the session's that may
+                    count on this axis, the first of which has place 1
+    reach     u64   the last place of the stretch that the batch's orders are in: that one is
+                    counted as a whole, when the first batch of it comes
+    count     u32   how many of the batch may count; 0 for orders that only ask
+    begins    i64   the time of the first of their call, and ...
+    now       i64   ... of the batch: looked at where the server lets clients bring times
+
+What is said beside batches has ops of its own: see SessionOp. Each has a body of one msgpack array
+(but for those that say all by their op), and nothing else in its head but the number of a shard, or
+a count.
+"""
+
+from __future__ import annotations
+
+import struct
+from struct import Struct
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+from openpit.errors import WireError
+from openpit.slots import MAX_SHARDS, SLOTS
+from openpit.wire import kinds
+from openpit.wire.axes import CountingAxes
+from openpit.wire.frames import VERSION, Flag, Op, messages_of, pack
+from openpit.wire.limits import CREDITS
+from openpit.wire.replies import check_replies
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openpit.wire.frames import Frame
+
+__all__ = [
+    "MAX_AXES",
+    "NAME_BYTES",
+    "Batch",
+    "Bye",
+    "Row",
+    "SessionOp",
+    "Welcome",
+    "answer_frame",
+    "axes_frame",
+    "axes_in",
+    "batch_frame",
+    "batch_in",
+    "bye_frame",
+    "bye_in",
+    "count_of",
+    "given_back_frame",
+    "given_back_in",
+    "hello_frame",
+    "hello_in",
+    "note_frame",
+    "op_of",
+    "shard_of",
+    "state_frame",
+    "state_in",
+    "time_of",
+    "welcome_frame",
+    "welcome_in",
+]
+
+
+class SessionOp:
+    """What a frame of a session is, beside a batch."""
+
+    HELLO: Final = 32  # the first frame of either side: who it is, and what the other has to know
+    STATE: Final = 33  # the server's: what has become of a shard
+    TURN: Final = 34  # the client asks to be the only one that changes what spans shards; granted
+    TURN_OVER: Final = 35  # the client's: it is done with that
+    GROUP: Final = 36  # the client's: so many batches that follow are passed on together
+    AXES: Final = 37  # the server's: on which axes orders are counted from here on
+    GIVEN_BACK: Final = 38  # the client's: orders that were counted with others, and never come
+    BYE: Final = 39  # the server's last frame: why it ends the session
+
+
+class Bye:
+    """Why a server ends a session."""
+
+    VERSION: Final = "version"
+    FULL: Final = "full"
+    USER: Final = "user"
+    MALFORMED: Final = "malformed"
+    SLOW: Final = "slow"
+    TURN: Final = "turn"
+    CLOSED: Final = "closed"
+
+
+MAX_AXES: Final = 4096
+"""Axes in the counting part of one batch: its orders are settled in one asset each."""
+
+NAME_BYTES: Final = 64
+"""Longest name of a session, in UTF-8 bytes: it is told in lists and logs."""
+
+Row: TypeAlias = tuple[int, int, int, int, int, int]
+"""A row of the counting part of a session's batch."""
+
+_HEAD: Final = Struct(">IBHIIBQIBIq")
+_PREFIX_BYTES: Final = 4
+_ROW: Final = Struct(">IqQIqq")
+_read_head: Final = _HEAD.unpack_from
+_OP_AT: Final = 15
+_SHARD: Final = Struct(">H")
+_SHARD_AT: Final = 5
+_CLIENT_AT: Final = 11
+_CLIENT_END: Final = 15
+_NAME_END: Final = 28
+_OURS: Final = bytes(4)  # a session's own client, to itself
+_OPS: Final = frozenset({Op.MESSAGES, Op.CLOSE})
+_SLOT: Final = ">H"
+
+
+class Batch(NamedTuple):
+    """A batch of a session, as far as it is read; ``rest`` are its times, if any, and its body."""
+
+    shard: int
+    op: int
+    first: int
+    commands: int
+    flags: int
+    time: int
+    rows: tuple[Row, ...]
+    rest: bytes
+    name: bytes  # what its reply repeats
+
+
+def op_of(frame: Frame) -> int:
+    """Return what a frame is."""
+    return frame[_OP_AT]
+
+
+def shard_of(frame: Frame) -> int:
+    """Return the number of the shard in a frame's head."""
+    number: int = _SHARD.unpack_from(frame, _SHARD_AT)[0]
+    return number
+
+
+def batch_frame(
+    shard: int,
+    op: int,
+    first: int,
+    count: int,
+    time: int,
+    body: bytes,
+    flags: int = 0,
+    rows: Sequence[Row] = (),
+    times: Sequence[int] = (),
+) -> Frame:
+    """Return a batch of a session."""
+    if times:
+        body = struct.pack(f">{len(times)}q", *times) + body
+        flags |= Flag.TIMES
+    if rows:
+        body = b"".join([_ROW.pack(*row) for row in rows]) + body
+    size = len(body) + _HEAD.size - _PREFIX_BYTES
+    return _HEAD.pack(size, VERSION, shard, 0, 0, op, first, count, flags, len(rows), time) + body
+
+
+def batch_in(frame: Frame) -> Batch:
+    """Return what a session's batch says.
+
+    Raises:
+        WireError: it is none.
+    """
+    _, version, shard, epoch, client, op, first, count, flags, axes, time = _read_head(frame)
+    if version != VERSION or epoch or client or op not in _OPS or flags & ~Flag.TIMES:
+        raise WireError(f"not a batch of a session: {frame!r:.100}")
+    start = _HEAD.size
+    rows: tuple[Row, ...] = ()
+    if axes:
+        end = start + axes * _ROW.size
+        if axes > MAX_AXES or end > len(frame):
+            raise WireError(f"not a batch of a session: it has no room for {axes} axes")
+        rows = tuple(_ROW.iter_unpack(frame[start:end]))
+        if axes > 1 and len({row[0] for row in rows}) < axes:
+            raise WireError("not a batch of a session: an axis twice")
+        start = end
+    if not count or (op and (count != 1 or len(frame) > _HEAD.size or flags)):
+        raise WireError(f"not a batch of a session: {count} commands, op {op}")
+    return Batch(
+        shard, op, first, count, flags, time, rows, frame[start:], frame[_PREFIX_BYTES:_NAME_END]
+    )
+
+
+def answer_frame(name: bytes, number: int, body: bytes) -> Frame:
+    """Return the replies to a session's batch of a name, whose first command has that number."""
+    return _ANSWER.pack(len(body) + _HEAD.size - _PREFIX_BYTES, name, number) + body
+
+
+_ANSWER: Final = Struct(">I24s5xq")
+
+
+def time_of(frame: Frame) -> int:
+    """Return what a frame's head has in place of a time: of replies, a number."""
+    time: int = _read_head(frame)[10]
+    return time
+
+
+# --- beside batches ------------------------------------------------------------------------------
+
+
+def note_frame(op: int, body: bytes = b"", shard: int = 0, count: int = 0) -> Frame:
+    """Return a frame that is no batch."""
+    size = len(body) + _HEAD.size - _PREFIX_BYTES
+    return _HEAD.pack(size, VERSION, shard, 0, 0, op, 0, count, 0, 0, 0) + body
+
+
+def count_of(frame: Frame) -> int:
+    """Return the count in a frame's head."""
+    count: int = _read_head(frame)[7]
+    return count
+
+
+def _note_in(frame: Frame, *types: type | tuple[type, ...]) -> tuple[Any, ...]:
+    """Return the fields of a frame's body.
+
+    Raises:
+        WireError: it has other fields, or none.
+    """
+    messages = messages_of(frame[_HEAD.size :])
+    fields = messages[0]
+    if len(messages) != 1 or len(fields) != len(types):
+        raise WireError(f"op {op_of(frame)} does not say that: {fields!r:.100}")
+    for field, its in zip(fields, types, strict=True):
+        if type(field) not in (its if type(its) is tuple else (its,)):
+            raise WireError(f"op {op_of(frame)} does not say that: {field!r:.100}")
+    return fields
+
+
+def _note(op: int, *fields: object, shard: int = 0) -> Frame:
+    return note_frame(op, pack((fields,)), shard)
+
+
+_TEXT: Final = (str, type(None))
+
+
+def hello_frame(name: str | None) -> Frame:
+    """Return the first frame of a client."""
+    return _note(SessionOp.HELLO, name)
+
+
+def hello_in(frame: Frame) -> str | None:
+    """Return the name of a session, from a client's first frame.
+
+    Raises:
+        WireError: it is none.
+    """
+    name: str | None
+    (name,) = _note_in(frame, _TEXT)
+    if name is not None and not 0 < len(name.encode()) <= NAME_BYTES:
+        raise WireError(f"the name of a session has 1 to {NAME_BYTES} bytes, not {len(name)}")
+    return name
+
+
+class Welcome(NamedTuple):
+    """What a client has to know, from a server's first frame."""
+
+    session: int
+    credit: int  # commands in flight to one shard
+    frame_bytes: int
+    has_custom: bool
+    client_time: bool
+    owner: tuple[int, ...]  # of each slot
+    axes: CountingAxes
+    classes: tuple[tuple[str, str], ...]  # of orders and what they hold, that the workers know
+    values: tuple[tuple[str, str], ...]  # of what hangs on them
+
+
+def welcome_frame(welcome: Welcome) -> Frame:
+    """Return the first frame of a server."""
+    fields = welcome._replace(
+        owner=struct.pack(f">{SLOTS}H", *welcome.owner),  # type: ignore[arg-type]  # as it travels
+        axes=(kinds.CHECKED, *welcome.axes),  # type: ignore[arg-type]  # as above
+    )
+    return _note(SessionOp.HELLO, *fields)
+
+
+def welcome_in(frame: Frame) -> Welcome:
+    """Return what a server's first frame says.
+
+    Raises:
+        WireError: it is none.
+    """
+    fields = _note_in(frame, int, int, int, bool, bool, bytes, tuple, tuple, tuple)
+    session, credit, frame_bytes, has_custom, client_time, slots, axes, classes, values = fields
+    if not 0 < credit <= CREDITS or len(slots) != SLOTS * 2:
+        raise WireError(f"not a server's first frame: credit {credit}, {len(slots)} bytes of slots")
+    owner = struct.unpack(f">{SLOTS}H", slots)
+    if max(owner) >= MAX_SHARDS or {*owner} != {*range(max(owner) + 1)}:
+        raise WireError("not a server's first frame: slots of no shard")
+    for name in (*classes, *values):
+        if type(name) is not tuple or [*map(type, name)] != [str, str]:
+            raise WireError(f"not a server's first frame: {name!r:.100} is no class's name")
+    return Welcome(
+        *(session, credit, frame_bytes, has_custom, client_time, owner),
+        _axes_of(axes), classes, values,
+    )  # fmt: skip
+
+
+def _axes_of(fields: tuple[Any, ...]) -> CountingAxes:
+    if not fields or fields[0] != kinds.CHECKED:
+        raise WireError(f"not the axes to count on: {fields!r:.100}")
+    check_replies((fields,))
+    return CountingAxes(*fields[1:])
+
+
+def axes_frame(axes: CountingAxes) -> Frame:
+    """Return the frame that tells on which axes orders are counted from here on."""
+    return note_frame(SessionOp.AXES, pack(((kinds.CHECKED, *axes),)))
+
+
+def axes_in(frame: Frame) -> CountingAxes:
+    """Return what such a frame says.
+
+    Raises:
+        WireError: it is none.
+    """
+    (fields,) = messages_of(frame[_HEAD.size :])
+    return _axes_of(fields)
+
+
+def state_frame(shard: int, state: str, why: str | None) -> Frame:
+    """Return the frame that tells what has become of a shard: "up", "stalled" or "down"."""
+    return _note(SessionOp.STATE, state, why, shard=shard)
+
+
+def state_in(frame: Frame) -> tuple[int, str, str | None]:
+    """Return the number of a shard, its state, and why.
+
+    Raises:
+        WireError: the frame is none of these.
+    """
+    state, why = _note_in(frame, str, _TEXT)
+    if state not in {"up", "stalled", "down"}:
+        raise WireError(f"not a state of a shard: {state!r:.100}")
+    return shard_of(frame), state, why
+
+
+def bye_frame(reason: str, text: str) -> Frame:
+    """Return the last frame of a server."""
+    return _note(SessionOp.BYE, reason, text)
+
+
+def bye_in(frame: Frame) -> tuple[str, str]:
+    """Return why a server ends a session: in a word, and in full.
+
+    Raises:
+        WireError: the frame is none.
+    """
+    reason, text = _note_in(frame, str, str)
+    return reason, text
+
+
+def given_back_frame(rows: Sequence[tuple[int, int, int]]) -> Frame:
+    """Return the frame that gives orders back: of each axis the reach, and how many."""
+    return note_frame(SessionOp.GIVEN_BACK, pack(rows))
+
+
+def given_back_in(frame: Frame) -> list[tuple[int, int, int]]:
+    """Return what such a frame says.
+
+    Raises:
+        WireError: it is none.
+    """
+    rows = messages_of(frame[_HEAD.size :])
+    for row in rows:
+        if [*map(type, row)] != [int, int, int] or min(row) < 0:  # type: ignore[type-var,operator]  # numbers
+            raise WireError(f"not orders that are given back: {row!r:.100}")
+    return rows  # type: ignore[return-value]  # checked

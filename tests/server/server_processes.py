@@ -1,0 +1,72 @@
+"""A server as a real process, with a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["FUNDS", "RATE", "Server"]
+
+SECONDS = 60
+
+RATE = '[rate_limit]\nbroker = { max_orders = 5, window = "1h" }\n'
+FUNDS = """
+[order_validation]
+[spot_funds]
+[[spot_funds.funds]]
+first_account = 1
+last_account = 40
+asset = "USD"
+balance = 10000
+"""
+
+
+class Server:
+    """A server process that listens."""
+
+    def __init__(self, config: str, *options: str, shards: int = 2, path: str = "") -> None:
+        self.folder = tempfile.mkdtemp(prefix="openpit-")
+        self.path = path or f"{self.folder}/s"
+        limits = Path(self.folder, "limits.toml")
+        limits.write_text(config)
+        reading, writing = os.pipe()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "openpit", "serve", "--socket", self.path,
+             "--shards", str(shards), "--config", str(limits), "--ready-fd", str(writing),
+             *options],
+            pass_fds=[writing],
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parent,
+        )  # fmt: skip
+        os.close(writing)
+        with os.fdopen(reading) as ready:
+            self.line = ready.readline()
+        if not self.line:
+            self.stop()
+
+    @property
+    def workers(self) -> list[int]:
+        """The ids of the server's own processes."""
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return sorted(map(int, listed.split()))
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """End the server; return its exit code, and what it said."""
+        with suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        _, text = self.process.communicate(timeout=SECONDS)
+        return self.process.returncode, text
+
+    def remove(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+            self.process.communicate()
+        for name in Path(self.folder).iterdir():
+            name.unlink()
+        Path(self.folder).rmdir()
