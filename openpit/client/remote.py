@@ -226,6 +226,7 @@ class Remote:
             if link.state is not ShardState.DOWN:
                 link.renumber(time_of(frame))  # type: ignore[attr-defined]  # of this module
                 self.router.receive(link, frame)
+                link.answered = link.next_seq - link.in_flight  # of this session's own
         elif op == SessionOp.STATE:
             self._take_state(*state_in(frame))
         elif op == SessionOp.TURN:
@@ -258,6 +259,10 @@ class Remote:
         for call in [*waiting, exclusive]:
             if call is not None and not call.done:
                 call.fail(self.router.links[0].refusal())
+
+
+_NOTHING_YET: Final = -2
+"""In place of how much a shard had answered when its silence began: no embedded one is so new."""
 
 
 def _frames_in(data: bytes) -> int:
@@ -294,6 +299,7 @@ def new_remote(greeting: Greeting, handles: Handles, runner: Runner, **options: 
     for link in client.router.links:
         assert isinstance(link, _SessionLink)  # noqa: S101 - as above
         link.has_times = welcome.client_time
+        link.heard = _NOTHING_YET
         link.happen(ShardEvent.READY)
     for frame in greeting.behind:
         remote.take_in(frame)

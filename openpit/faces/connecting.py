@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,8 @@ def connect(
         connection.settimeout(timeout)
         try:
             connection.connect(_text(path))
-            connection.sendall(greeting.sent)
+            with suppress(BrokenPipeError):  # it has said no already, and that can be read
+                connection.sendall(greeting.sent)
             while not _has_greeted(greeting, connection.recv(READ_BYTES), path):
                 pass
         except OSError as error:
@@ -95,7 +97,8 @@ async def connect_async(
         try:
             async with asyncio.timeout(timeout):
                 await loop.sock_connect(connection, _text(path))
-                await loop.sock_sendall(connection, greeting.sent)
+                with suppress(BrokenPipeError):  # as above
+                    await loop.sock_sendall(connection, greeting.sent)
                 while not _has_greeted(
                     greeting, await loop.sock_recv(connection, READ_BYTES), path
                 ):

@@ -13,6 +13,7 @@ from openpit.errors import WireError
 from openpit.router.shard_link import Entry
 from openpit.server.places import Places
 from openpit.wire.frames import VERSION, FrameReader
+from openpit.wire.limits import RESERVE
 from openpit.wire.sessions import (
     Bye,
     SessionOp,
@@ -101,6 +102,8 @@ class Session:
         self._closed: Final[set[int]] = set()  # the shards where it has ended
         self._unanswered: Final = [0] * shards  # commands
         self._limits: Final = limits
+        # Beside orders there is a reserve; and what asks several shards goes past credit.
+        self._most: Final = 2 * limits.credit + max(limits.credit // RESERVE, 1)
         self._client_time: Final = client_time
         self._reader: Final = FrameReader()
         self._notes: Final = {
@@ -150,7 +153,7 @@ class Session:
             raise WireError("the orders have times of their own, which this server does not take")
         self.next[shard] = first + count
         self._unanswered[shard] += count
-        if self._unanswered[shard] > self._limits.credit + 2 * self.has_turn:
+        if self._unanswered[shard] > self._most:
             raise WireError(f"more than {self._limits.credit} commands in flight to shard {shard}")
         self.inbox_bytes += len(batch.rest)
         if not self._group_left:

@@ -67,6 +67,8 @@ class Server:
         if self.process.returncode is None:
             self.process.kill()
             self.process.communicate()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
         for name in Path(self.folder).iterdir():
             name.unlink()
         Path(self.folder).rmdir()

@@ -41,10 +41,11 @@ def test_an_order_is_held_committed_and_filled(serve: Callable[..., Any]) -> Non
     with openpit.connect(server.path, name="gateway-1") as engine:
         result = engine.execute_pre_trade(buy(7))
         assert result.ok
-        assert len(result.reservation.account_adjustments) == 1
+        assert len(result.reservation.account_adjustments) == 2
         result.reservation.commit()
         assert engine.shards == 2
         assert [one.state for one in engine.stats()] == ["up", "up"]
+        assert sorted((one.sent, one.answered) for one in engine.stats()) == [(0, 0), (2, 2)]
     with pytest.raises(openpit.EngineClosed):
         engine.execute_pre_trade(buy(7))
     assert server.stop()[0] == 0

@@ -101,7 +101,7 @@ BAD: dict[str, tuple[Callable[[ByteClient], bytes], str]] = {
     ),
     "times": (lambda client: client.batch(0, buy(7), flags=4), "times of their own"),
     "out of turn": (lambda client: client.head(36, count=2), "out of turn"),
-    "other axes": (lambda client: client.head(37), "out of turn"),
+    "other axes": (lambda client: client.head(37), "not what a client says: op 37"),
 }
 
 
