@@ -367,24 +367,22 @@ class ShardLink:
 
     def take(self) -> bytes:
         """Return the frames of everything staged since the last call, in the fewest batches."""
-        data = self._sealed() if self._unsealed else b""
-        if self._frames:
+        entries = self._unsealed
+        if len(entries) == 1 and not self._frames:
+            # One command, as a rule: the hot path of one call at a time.
+            (entry,) = entries
+            data = self.framed(entries, entry.count, entry.times, entry.counted)
+            self._unsealed = []
+        else:
             frames, self._frames = self._frames, []
-            data = b"".join([*frames, data])
+            data = b"".join([*frames, self._sealed()])
         self.bytes_sent += len(data)
         return data
 
     def _sealed(self) -> bytes:
         """Return the frames of what is not sealed yet."""
-        entries = self._unsealed
-        if len(entries) == 1:
-            # One command, as a rule: the hot path of one call at a time.
-            (entry,) = entries
-            data = self.framed(entries, entry.count, entry.times, entry.counted)
-        else:
-            data = b"".join([self._joined(batch) for batch in _batches(entries)])
-        self._unsealed = []
-        return data
+        entries, self._unsealed = self._unsealed, []
+        return b"".join([self._joined(batch) for batch in _batches(entries)])
 
     def framed(
         self,
