@@ -498,7 +498,3 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder):
         refuse_unguarded_main()
         policies, self._policies = self._open(), None
         return plan_of(policies, self._options)
-
-
-# For a server, which starts the same on a loop of its own.
-plan_of_builder = ReadyShardedEngineBuilder._plan

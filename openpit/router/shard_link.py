@@ -151,12 +151,10 @@ class Books:
         "woken",
     )
 
-    def __init__(
-        self, *, has_custom: bool, bodies: Bodies, rates: BroadRates | None = None
-    ) -> None:
+    def __init__(self, *, has_custom: bool, bodies: Bodies, rates: BroadRates) -> None:
         self.bodies = bodies
         self.has_custom: Final = has_custom  # whether a rollback may arm the engine-wide block
-        self.rates: Final = rates or BroadRates()  # what is counted over all shards
+        self.rates: Final = rates  # what is counted over all shards
         self.links: Final[list[ShardLink]] = []
         self.stalled: Final[list[ShardLink]] = []
         self.dropped: Final = Dropped()
@@ -206,8 +204,7 @@ class Bodies:
     replies, and raise WireError where it holds none to these commands: the one delivers them to
     the entries in flight and takes those off that are done, the other keeps them back, and returns
     what delivers them. ``drop`` packs the command that lets go of handles; ``done`` may answer it,
-    or any other that only does. ``refused`` takes a text in place of replies, which says why the
-    shard has refused the batch.
+    or any other that only does. ``refused`` takes a text: why the shard has refused the batch.
     """
 
     seal: Callable[[ShardLink, int, int, Sequence[Entry]], bytes]
@@ -303,10 +300,8 @@ class ShardLink:
         """Put another client's batch behind all that is staged; its number makes a frame of it."""
         if self._unsealed:
             self._frames.append(self._sealed())
-        entry.first = self.next_seq
-        self.next_seq += entry.count
-        self.in_flight += entry.count
-        self.pending.append(entry)
+        self.stage(entry)
+        self._unsealed.clear()
         data = frame(entry.first)
         self._frames.append(data)
         self.batches.append((data[NAME], entry.op, entry.count, entry.counted))

@@ -21,7 +21,7 @@ from openpit.cli.inputs import text_of, told
 from openpit.cli.streams import tell
 from openpit.cli.tables import ConfigError
 from openpit.errors import ShardStartError
-from openpit.faces.embedded import Engine, plan_of_builder
+from openpit.faces.embedded import Engine
 from openpit.faces.options import default_shards
 from openpit.server.limits import SESSION_CREDIT, SESSIONS, Limits
 from openpit.server.service import AddressInUseError, start_service
@@ -156,7 +156,7 @@ def _plan(shards: int, config: Path | None, custom: Sequence[str]) -> tuple[Poli
         stage = policies.add_to(Engine.builder().sharded(shards=shards))
         for name in custom:
             stage = stage.pre_trade(_custom(name))
-        return policies, plan_of_builder(stage)
+        return policies, stage._plan()  # noqa: SLF001 - what build() starts from, and a server, too
     except ConfigError as error:
         name = "default configuration" if config is None else told(config)
         raise ExitError(Exit.BAD_CONFIG, f"{name}: {error}") from None
