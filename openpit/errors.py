@@ -26,6 +26,7 @@
     │   └── FrameTooLarge                       a message over the frame limit, before it is sent
     └── ShardedEngineError                      what only an engine of several processes can raise
         ├── ServerRefused                       a server did not take this session (``reason``)
+        ├── NotPermitted                        not for this session's role (``role``, ``needed``)
         ├── EngineClosed                        the call came after ``close()``
         ├── ShardStartError                     a worker did not come up (``shard``)
         ├── ShardDown                           the account's worker has died (``shard``)
@@ -73,6 +74,7 @@ __all__ = [
     "FrameTooLarge",
     "LeftBehind",
     "MarketDataError",
+    "NotPermitted",
     "OutcomeUnknown",
     "ParamError",
     "PolicyConfigureError",
@@ -244,6 +246,23 @@ class ServerRefused(ShardedEngineError):  # noqa: N818 - a state, as the others
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ServerRefused, (self.reason, str(self))
+
+
+class NotPermitted(ShardedEngineError, PermissionError):  # noqa: N818 - as above
+    """A call is not for the role that the server gives this session; nothing was sent.
+
+    ``role`` is the session's, ``needed`` the least that may: ``"reader"``, ``"trader"`` or
+    ``"admin"``. See ``openpit serve --role``.
+    """
+
+    def __init__(self, what: str, role: str, needed: str) -> None:
+        super().__init__(f"{what!r} takes the role {needed!r}, this session has {role!r}")
+        self.what = what
+        self.role = role
+        self.needed = needed
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NotPermitted, (self.what, self.role, self.needed)
 
 
 class ShardStartError(_ShardError):

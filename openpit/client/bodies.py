@@ -158,13 +158,13 @@ def defer(link: ShardLink, first: int, count: int, body: bytes) -> Callable[[], 
     return deliver_all
 
 
-def refused(link: ShardLink, first: int, count: int, body: bytes) -> None:
+def refused(link: ShardLink, flags: int, count: int, body: bytes) -> None:
     """Refuse a refusal: to a batch of the router's own, a shard says nothing of the kind.
 
     Raises:
         WireError: always.
     """
-    raise WireError(f"shard {link.number} refuses {count} commands from {first} on: {body!r:.200}")
+    raise WireError(f"shard {link.number} refuses {count} commands, flags {flags}: {body!r:.200}")
 
 
 BODIES: Final = Bodies(seal, receive, defer, drop, Expected(kinds.ANSWERS[kinds.DROP]), refused)

@@ -8,23 +8,26 @@ others asks the server for its turn.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from openpit.client.bodies import BODIES
 from openpit.client.client import Client
-from openpit.client.places import GivenPlaces, rows_of
-from openpit.errors import ServerRefused, WireError
+from openpit.client.places import GivenPlaces
+from openpit.client.session_link import SessionLink, take_back
+from openpit.errors import NotPermitted, ServerRefused, WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.procedures import Procedures
 from openpit.router.router import Router
-from openpit.router.shard_link import ShardLink
 from openpit.wire.classes import Told, learn
-from openpit.wire.frames import FrameReader, name_of
+from openpit.wire.frames import FIRST_KIND, FrameReader, body_of, messages_of
+from openpit.wire.kinds import COMMANDS
 from openpit.wire.limits import REPLY_BYTES
+from openpit.wire.roles import KINDS_OF, Role, role_name, role_of
 from openpit.wire.sessions import (
     SessionOp,
     axes_in,
-    batch_frame,
     bye_in,
     given_back_frame,
     hello_frame,
@@ -37,12 +40,12 @@ from openpit.wire.sessions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from openpit.client.handles import Handles, Runner
     from openpit.router.procedures import WideCall
-    from openpit.router.rates import Counted
-    from openpit.router.shard_link import Books, Entry
+    from openpit.router.shard_link import Books, Entry, ShardLink
+    from openpit.wire.axes import CountingAxes
     from openpit.wire.frames import Frame
     from openpit.wire.sessions import Welcome
 
@@ -75,45 +78,6 @@ class Greeting:
             else:
                 raise WireError(f"a server starts with HELLO, not with {frame!r:.100}")
         return self.welcome is not None
-
-
-class _SessionLink(ShardLink):
-    """A link whose batches are a session's."""
-
-    __slots__ = ("has_times",)
-
-    has_times: bool
-
-    def framed(
-        self,
-        entries: Sequence[Entry],
-        count: int,
-        times: Sequence[int],
-        counted: Sequence[Counted],
-    ) -> bytes:
-        entry = entries[0]
-        first, op = entry.first, entry.op
-        body = b"" if op else self.books.bodies.seal(self, first, count, entries)
-        for each in entries:
-            each.packed = b""
-        rows = rows_of(counted) if counted else ()
-        if not self.has_times:
-            times = ()
-        data = batch_frame(self.number, op, first, count, entry.now, body, 0, rows, times)
-        self.batches.append((name_of(data), op, count, ()))
-        return data
-
-    def renumber(self, first: int) -> None:
-        """Have the commands of the batch that is answered next the numbers that the shard knows."""
-        self.answered = first
-        if self.batches:
-            left = self.batches[0][2]
-            for entry in self.pending:
-                if left <= 0:
-                    return
-                left -= entry.count
-                entry.first = first
-                first += entry.count
 
 
 class _Turns(Procedures):
@@ -168,7 +132,46 @@ class _SessionRouter(Router):
 
     rates = GivenPlaces
     line_up = _Turns
-    link = _SessionLink
+    link = SessionLink
+
+
+class _LimitedRouter(_SessionRouter):
+    """One whose session may not say everything: that is refused before it is sent."""
+
+    def __init__(self, *arguments: Any, role: int, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._role: Final = role
+        self._kinds: Final = KINDS_OF[role]
+
+    def submit(self, link: ShardLink, entry: Entry) -> None:
+        if entry.packed[FIRST_KIND - 1] not in self._kinds:  # a row is not packed in an array
+            command = messages_of(body_of([entry.packed], entry.count))[0]
+            self._check(role_of(command), COMMANDS[command[0]].name)  # type: ignore[index]  # its own
+        super().submit(link, entry)
+
+    def begin(self, call: WideCall) -> WideCall:
+        if call.is_exclusive:
+            self._check(Role.ADMIN, "a change that spans accounts")
+        return super().begin(call)
+
+    def _check(self, needed: int, what: str) -> None:
+        if needed > self._role:
+            raise NotPermitted(what, role_name(self._role), role_name(needed))
+
+
+class _SessionClient(Client):
+    """A client whose orders may come back: other settings were in force when they came."""
+
+    def retune(self, axes: CountingAxes) -> None:
+        links = [link for link in self.router.links if isinstance(link, SessionLink)]
+        is_other = axes.version != self.books.rates.told.version
+        if is_other:
+            for link in links:
+                link.settle()
+        super().retune(axes)
+        if is_other:
+            for link in links:
+                link.number_anew()
 
 
 class Remote:
@@ -224,8 +227,10 @@ class Remote:
                 raise WireError(f"replies of shard {number}, of which there is none")
             link = self.router.links[number]
             if link.state is not ShardState.DOWN:
-                link.renumber(time_of(frame))  # type: ignore[attr-defined]  # of this module
+                assert isinstance(link, SessionLink)  # noqa: S101 - see new_remote()
+                link.renumber(time_of(frame))
                 self.router.receive(link, frame)
+                link.answered_one()
                 link.answered = link.next_seq - link.in_flight  # of this session's own
         elif op == SessionOp.STATE:
             self._take_state(*state_in(frame))
@@ -280,14 +285,18 @@ def new_remote(greeting: Greeting, handles: Handles, runner: Runner, **options: 
     assert welcome is not None  # noqa: S101 - who calls this has waited for it
     told = Told(frozenset(welcome.classes), welcome.values)
     learn(welcome.classes)
-    client = Client(
+    router: Callable[..., Router] = partial(_SessionRouter, owner=welcome.owner)
+    if welcome.role < Role.ADMIN:
+        router = partial(_LimitedRouter, owner=welcome.owner, role=welcome.role)
+    client = _SessionClient(
         max(welcome.owner) + 1,
         has_custom=welcome.has_custom,
         handles=handles,
         runner=runner,
         credit=welcome.credit,
         told=told,
-        router=partial(_SessionRouter, owner=welcome.owner),
+        router=router,
+        bodies=replace(BODIES, refused=take_back),
         **options,
     )
     client.encoder.share((), welcome.axes)
@@ -297,8 +306,9 @@ def new_remote(greeting: Greeting, handles: Handles, runner: Runner, **options: 
     rates.retune(welcome.axes)
     rates.has_times = welcome.client_time
     for link in client.router.links:
-        assert isinstance(link, _SessionLink)  # noqa: S101 - as above
+        assert isinstance(link, SessionLink)  # noqa: S101 - as above
         link.has_times = welcome.client_time
+        link.ranks = client.encoder.ranks
         link.heard = _NOTHING_YET
         link.happen(ShardEvent.READY)
     for frame in greeting.behind:

@@ -19,7 +19,7 @@ from openpit.router.procedures import Ask, Procedures, WideCall, arm
 from openpit.router.rates import BroadRates
 from openpit.router.shard_link import Books, ShardLink
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
-from openpit.wire.frames import CAUSES, Flag, Op, reply_in
+from openpit.wire.frames import CAUSES, NOT_APPLIED, Op, reply_in
 from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ class Router:
             link.in_flight -= count
             if uncounted:
                 self._rates.settle(counted, uncounted)
-            elif counted and flags != Flag.REFUSED:
+            elif counted and not flags & NOT_APPLIED:
                 for _, window, _, orders, now, _ in counted:
                     sure = window.sure
                     if orders and (sure is None or now < sure):
@@ -283,8 +283,8 @@ class Router:
         self, link: ShardLink, op: int, flags: int, first: int, count: int, body: bytes
     ) -> None:
         """Take what answers the router itself, tells of an engine-wide block, or is a refusal."""
-        if flags == Flag.REFUSED and not op:
-            self.books.bodies.refused(link, first, count, body)
+        if flags & NOT_APPLIED and not op:
+            self.books.bodies.refused(link, flags, count, body)
             return
         if flags & ~CAUSES:
             raise WireError(f"flags of no reply: {flags}")

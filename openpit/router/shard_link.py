@@ -204,7 +204,8 @@ class Bodies:
     replies, and raise WireError where it holds none to these commands: the one delivers them to
     the entries in flight and takes those off that are done, the other keeps them back, and returns
     what delivers them. ``drop`` packs the command that lets go of handles; ``done`` may answer it,
-    or any other that only does. ``refused`` takes a text: why the shard has refused the batch.
+    or any other that only does. ``refused`` takes a reply's flags in place of a number: why the
+    shard has not applied the batch; with a text, if it never will.
     """
 
     seal: Callable[[ShardLink, int, int, Sequence[Entry]], bytes]
@@ -252,8 +253,8 @@ class ShardLink:
     def __init__(self, number: int, credit: int, books: Books, handles: Any, runner: Any) -> None:
         self.books: Final = books
         self.number: Final = number
-        self.credits: Final = credit
-        self.credits_and_reserve: Final = credit + max(credit // RESERVE, 1)
+        self.credits = credit
+        self.credits_and_reserve = credit + max(credit // RESERVE, 1)
         self.handles: Final = handles
         self.runner: Final = runner
         self.state = ShardState.STARTING

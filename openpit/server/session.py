@@ -14,6 +14,7 @@ from openpit.router.shard_link import Entry
 from openpit.server.places import Places
 from openpit.wire.frames import VERSION, FrameReader
 from openpit.wire.limits import RESERVE
+from openpit.wire.roles import Role
 from openpit.wire.sessions import (
     Bye,
     SessionOp,
@@ -69,7 +70,10 @@ class Passed(Entry):
 
 
 class Session:
-    """What a client has sent and is to be sent; ``number`` is the client's in the shards' heads."""
+    """What a client has sent and is to be sent; ``number`` is the client's in the shards' heads.
+
+    ``role`` says what it may, see :mod:`openpit.wire.roles`.
+    """
 
     def __init__(
         self,
@@ -78,9 +82,11 @@ class Session:
         rates: BroadRates,
         limits: Limits,
         *,
+        role: int,
         client_time: bool,
     ) -> None:
         self.number: Final = number
+        self.role: Final = role
         self.name: str | None = None
         self.is_known = False  # it has said who it is
         self.is_over = False
@@ -168,6 +174,8 @@ class Session:
             self._group.clear()
 
     def _ask_turn(self, _: Frame) -> None:
+        if self.role < Role.ADMIN:
+            raise WireError("a turn is not for this session's role")
         if self.wants_turn or self.has_turn:
             raise WireError("a session asks for its turn once")
         self.wants_turn = True
@@ -205,11 +213,11 @@ class Session:
         self.output_bytes = 0
         return output[0] if len(output) == 1 else b"".join(output)
 
-    def answered(self, shard: int, passed: Passed, body: bytes) -> None:
+    def answered(self, shard: int, passed: Passed, body: bytes, flags: int = 0) -> None:
         """Take the replies to a batch."""
         if passed.name and not self.is_over:
             self._unanswered[shard] -= passed.count
-            self.say(answer_frame(passed.name, passed.first, body))
+            self.say(answer_frame(passed.name, passed.first, body, flags))
 
     def lost(self, shard: int) -> None:
         """Record that a shard is gone, with all that was asked of it."""

@@ -14,6 +14,7 @@ from openpit.client.answers import read_axes
 from openpit.client.expected import expected
 from openpit.errors import WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
+from openpit.router.own_commands import Unattended
 from openpit.router.procedures import Question, WideCall
 from openpit.router.shard_link import Bodies
 from openpit.server.session import Passed, Session
@@ -21,6 +22,7 @@ from openpit.wire import kinds
 from openpit.wire.axes import VOUCHED
 from openpit.wire.frames import Flag, Op, command_frame, pack
 from openpit.wire.limits import FRAME_BYTES
+from openpit.wire.roles import Role
 from openpit.wire.sessions import (
     Bye,
     SessionOp,
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from openpit.client.client import Client
     from openpit.router.procedures import Steps
     from openpit.router.rates import Counted
-    from openpit.router.shard_link import ShardLink
+    from openpit.router.shard_link import Entry, ShardLink
     from openpit.server.limits import Limits
     from openpit.wire.axes import CountingAxes
     from openpit.wire.classes import Told
@@ -68,16 +70,69 @@ def bodies_beside(own: Bodies) -> Bodies:
         link.pending.popleft()
         return partial(entry.session.answered, link.number, entry, body)
 
-    def refused(link: ShardLink, first: int, count: int, body: bytes) -> None:
+    def refused(link: ShardLink, flags: int, count: int, body: bytes) -> None:
         entry = link.pending[0]
+        if isinstance(entry, _Checked):
+            link.pending.popleft()
+            entry.check.answered(link, flags, entry.batch, body)
+            return
         if not isinstance(entry, Passed):
-            own.refused(link, first, count, body)
+            own.refused(link, flags, count, body)
             return
         link.pending.popleft()
         link.books.give_back(entry)
-        entry.session.close(Bye.MALFORMED, body.decode(errors="replace"))
+        if flags == Flag.REFUSED:
+            entry.session.close(Bye.MALFORMED, body.decode(errors="replace"))
+        else:
+            entry.session.answered(link.number, entry, b"", flags)
 
     return Bodies(own.seal, receive, defer, own.drop, own.done, refused)
+
+
+class _GroupCheck:
+    """A session's group, while the shards look at it: it is passed on if all of it may be."""
+
+    def __init__(self, session: Session, go_on: Callable[[], None]) -> None:
+        self._session: Final = session
+        self._go_on: Final = go_on
+        self.left = 0  # batches that are being looked at
+        self.changes: Final[dict[int, list[bytes]]] = {}  # of settings, by shard
+
+    def answered(self, link: ShardLink, flags: int, batch: Batch, body: bytes) -> None:
+        """Record what a shard says of a batch."""
+        if flags == Flag.REFUSED:
+            self._session.close(Bye.MALFORMED, body.decode(errors="replace"))
+        elif flags & Flag.SETTINGS:
+            self.changes.setdefault(link.number, []).append(batch.rest)
+        self.ended()
+
+    def ended(self) -> None:
+        """Record that a shard has nothing more to say of a batch."""
+        self.left -= 1
+        if not self.left:
+            self._go_on()
+
+    def check_changes(self, links: Sequence[ShardLink]) -> None:
+        """End the session if it would change settings on some shards, or not everywhere alike."""
+        bodies = [self.changes.get(link.number, []) for link in links if link.is_up]
+        if any(one != bodies[0] for one in bodies):
+            self._session.close(Bye.MALFORMED, "a change of settings that is not everybody's")
+
+
+class _Checked(Unattended):
+    """A batch that a shard is to look at, and no more."""
+
+    __slots__ = ("batch", "check", "client_number")
+
+    def __init__(self, check: _GroupCheck, batch: Batch, session: Session) -> None:
+        super().__init__(0)
+        self.check: Final = check
+        self.batch: Final = batch
+        self.count = batch.commands
+        self.client_number = session.number
+
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
+        self.check.ended()
 
 
 class _Turn(WideCall):
@@ -130,14 +185,15 @@ class Switch:
 
     # --- sessions --------------------------------------------------------------------------------
 
-    def open(self) -> Session:
-        """Return a new session; one too many is closed already, and says so."""
+    def open(self, role: int = Role.ADMIN) -> Session:
+        """Return a new session of a role; one too many is closed already, and says so."""
         self._last_number += 1
         session = Session(
             self._last_number,
             len(self.router.links),
             self.router.books.rates,
             self.limits,
+            role=role,
             client_time=self.client_time,
         )
         if len(self.sessions) >= self.limits.sessions:
@@ -178,6 +234,7 @@ class Switch:
     def _welcome(self, session: Session) -> None:
         welcome = Welcome(
             session.number,
+            session.role,
             self.limits.credit,
             FRAME_BYTES,
             self._client.has_custom,
@@ -232,27 +289,31 @@ class Switch:
             if session.is_known:
                 session.say(frame)
 
-    def _look_at_axes(self, now: int) -> None:
+    def _look_at_axes(self, session: Session, now: int) -> None:
         """Ask a shard on which axes orders are counted, and pass nothing on until it has said so.
 
         What a session changes, nobody here has read; the shards have, or have refused it.
         """
         self._is_held = True
         router = self.router
-        router.begin(WideCall(router.books, router.procedures, self._axes_steps(now)))
+        router.begin(WideCall(router.books, router.procedures, self._axes_steps(session, now)))
 
-    def _axes_steps(self, now: int) -> Steps:
+    def _axes_steps(self, session: Session, now: int) -> Steps:
         for link in self.router.links:
             if link.is_up:
                 (answer,) = yield now, [Question(link, pack(_TELL_AXES), expected(_TELL_AXES))]
                 if answer is not None:
-                    self._retune(read_axes(link, answer[1]))
+                    self._retune(read_axes(link, answer[1]), session)
                     break
         self._is_held = False
 
-    def _retune(self, axes: CountingAxes) -> None:
-        """Count on these axes from here on, and tell all sessions, if they are others."""
+    def _retune(self, axes: CountingAxes, changer: Session) -> None:
+        """Count on these axes from here on, and tell all sessions, if they are others.
+
+        Whoever has asked for the change is told in any case: it may expect others.
+        """
         if axes == self.router.books.rates.told:
+            changer.say(axes_frame(axes))
             return
         self._client.retune(axes)
         frame = axes_frame(axes)
@@ -270,8 +331,7 @@ class Switch:
         order = self._order
         for session in order:
             if session.pressing:
-                self._pass_group(session, now)
-                self._look_at_axes(now)
+                self._check_group(session, now)
                 return True
         is_moving = True
         while is_moving:
@@ -294,14 +354,37 @@ class Switch:
         self._send(session, link, batch, now)
         return True
 
-    def _pass_group(self, session: Session, now: int) -> None:
-        """Pass on together what is to be done everywhere or nowhere, past credit."""
+    def _check_group(self, session: Session, now: int) -> None:
+        """Have the shards look at a group, and pass nothing on until they have."""
+
+        def go_on() -> None:
+            check.check_changes(self.router.links)
+            self._pass_group(session, pressing, now)
+            self._look_at_axes(session, now)
+
+        self._is_held = True
         pressing, session.pressing = session.pressing, {}
+        check = _GroupCheck(session, go_on)
+        check.left = 1  # this one
+        for number, count in pressing.items():
+            link = self.router.links[number]
+            for batch in [*session.inbox[number]][:count] if link.is_up else ():
+                if not (batch.rows or batch.op):  # what has rows cannot change settings
+                    check.left += 1
+                    entry = _Checked(check, batch, session)
+                    flags = batch.flags | Flag.TURN | Flag.CHECK
+                    self._pass_on(session, link, batch, entry, now, flags)
+        check.ended()
+
+    def _pass_group(self, session: Session, pressing: dict[int, int], now: int) -> None:
+        """Pass on together what is to be done everywhere or nowhere, past credit."""
         for number, count in pressing.items():
             inbox, link = session.inbox[number], self.router.links[number]
             for _ in range(count if link.is_up else 0):
                 if inbox:  # the session may have been closed for one of them
                     self._send(session, link, inbox.popleft(), now, Flag.TURN)
+                    if number in session.pressing:  # the next group has come meanwhile
+                        session.pressing[number] -= 1
 
     def _send(
         self, session: Session, link: ShardLink, batch: Batch, now: int, flags: int = 0
@@ -320,16 +403,30 @@ class Switch:
                 session.close(Bye.MALFORMED, str(error))
                 return
             axes = _axes_of(counted)
-        count, flags = batch.commands, batch.flags | flags
-        passed = Passed(session, 0, count, batch.name)
+        passed = Passed(session, 0, batch.commands, batch.name)
         passed.counted = counted
         session.is_at.add(link.number)
+        self._pass_on(session, link, batch, passed, time, batch.flags | flags, axes)
+
+    def _pass_on(
+        self,
+        session: Session,
+        link: ShardLink,
+        batch: Batch,
+        entry: Entry,
+        time: int,
+        flags: int,
+        axes: Sequence[Axis] = (),
+    ) -> None:
+        """Have a batch go out, with what the router vouches for in its head."""
         self.router.pass_on(
             link,
-            passed,
+            entry,
             lambda first: command_frame(
-                *(link.number, 0, first, count, time, batch.rest, flags, axes, ()),
+                *(link.number, 0, first, batch.commands, time, batch.rest, flags, axes, ()),
                 *(link.epoch, session.number),
+                role=session.role,
+                settings=batch.settings,
             ),
         )
 

@@ -10,16 +10,15 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.engine.configurator import Configurator, checked_change, new_configurator
-from openpit.errors import AccountGroupRegistrationError, WireError
+from openpit.errors import AccountGroupRegistrationError
 from openpit.param.ids import AccountId
 from openpit.pretrade.policies.rate_limit import RateChange
 from openpit.pretrade.rejects import AccountBlock
 from openpit.pretrade.results import blocks_with_accounts
-from openpit.wire import kinds
 from openpit.wire.decimal_texts import ASSETS, malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from openpit.engine.pipeline import EngineCore
     from openpit.pretrade.policies.rate_limit_settings import RateLimitSettings
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = [
     "administer",
     "check_administration",
-    "check_admission",
     "check_configuration",
     "configure",
     "rates_after",
@@ -168,30 +166,6 @@ def check_configuration(method: object, arguments: Any) -> int | None:
     account = arguments.get("account")
     return account.value if type(account) is AccountId else None
 
-
-_QUESTIONS: Final = frozenset({"anything_blocked", "can_register", "can_unregister"})
-"""What changes nothing, so that a shard may be asked it alone."""
-
-
-def check_admission(commands: Iterable[Sequence[Any]], *, has_turn: bool) -> None:
-    """Check whether a client whose batch the router passes on may say all that is in it.
-
-    What is to be the same on all shards goes to all of them while no other client changes it.
-
-    Raises:
-        WireError: it may not.
-    """
-    for command in commands:
-        kind = command[0]
-        if kind == kinds.QUOTE:
-            raise WireError("market data, which is the server's")
-        if has_turn or kind not in _ADMINISTRATIVE or command[1] is not None:
-            continue
-        if kind == kinds.CONFIGURE or command[2] not in _QUESTIONS:
-            raise WireError(f"a change that spans shards, out of turn: {command[2]!r:.100}")
-
-
-_ADMINISTRATIVE: Final = frozenset({kinds.ADMINISTER, kinds.CONFIGURE})
 
 # --- how they are made ----------------------------------------------------------------------------
 

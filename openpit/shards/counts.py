@@ -8,7 +8,7 @@ batch count it.
 from __future__ import annotations
 
 from operator import lt
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.errors import WireError
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy, SuppliedCounts
@@ -16,7 +16,7 @@ from openpit.wire import kinds
 from openpit.wire.axes import BROKER, NO_AXES, VOUCHED, CountingAxes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from openpit.pretrade.policies.rate_limit_settings import RateLimitSettings
     from openpit.pretrade.policy_contract import BuiltinPolicy
@@ -37,10 +37,55 @@ COUNTING: Final = frozenset(
 Command = tuple[Any, ...]
 
 
+class _Rules(NamedTuple):
+    """On which axes an order may count."""
+
+    counts_broker: bool
+    numbers: Mapping[str | None, int]  # of the assets that have a rate
+    reads_instrument: bool
+    reads_account: bool
+
+    @property
+    def is_brokers_alone(self) -> bool:
+        """Whether each order counts for the broker, and for nobody else."""
+        return not (self.numbers or self.reads_instrument or self.reads_account)
+
+    def axes_of(self, account: int | None, settlement: str | None) -> tuple[bool, int | None]:
+        """Tell whether an order counts for the broker, and return the number of its asset's axis.
+
+        One that lacks what the policy reads, the policy rejects before it counts.
+        """
+        if (self.reads_instrument and settlement is None) or (
+            self.reads_account and account is None
+        ):
+            return False, None
+        return self.counts_broker, self.numbers.get(settlement)
+
+
+def _rules_of(settings: RateLimitSettings, numbers: Mapping[str | None, int]) -> _Rules | None:
+    if settings.broker is None and not settings.assets:
+        return None
+    return _Rules(
+        settings.broker is not None,
+        {asset: numbers[asset] for asset in settings.assets},
+        settings.reads_instrument,
+        settings.reads_account,
+    )
+
+
 class BatchCounts(SuppliedCounts):
     """Tells the rate policy the counts of the orders of the batch in hand."""
 
-    __slots__ = ("_policy", "_vouched", "assets", "broker", "missing", "version")
+    __slots__ = (
+        "_policy",
+        "_rules",
+        "_settings",
+        "_vouched",
+        "assets",
+        "broker",
+        "missing",
+        "version",
+    )
 
     def __init__(self, policies: Iterable[BuiltinPolicy]) -> None:
         self._policy: RateLimitPolicy | None = None
@@ -58,6 +103,9 @@ class BatchCounts(SuppliedCounts):
         self.missing: list[int] = []
         # Of a batch that the router passes on: the count that all are above, and how many they are.
         self._vouched: dict[int, tuple[int, int]] = {}
+        # By which of its orders have to count, and the settings that say so.
+        self._settings: RateLimitSettings | None = None
+        self._rules: _Rules | None = None
 
     def axes(self) -> CountingAxes:
         """Return the axes that are counted on."""
@@ -101,6 +149,11 @@ class BatchCounts(SuppliedCounts):
             else:
                 raise WireError(f"no rate is limited on the axis {number}")
 
+    @property
+    def is_told(self) -> bool:
+        """Whether the head of the batch in hand has a counting part."""
+        return bool(self._vouched) or self.broker is not None or bool(self.assets)
+
     def check(self, commands: Iterable[tuple[int, int, str | None]]) -> None:
         """Check the ranks of orders that may count: the broker's, the asset's, and the asset.
 
@@ -125,28 +178,61 @@ class BatchCounts(SuppliedCounts):
                     )
                 last[settlement] = asset_rank
 
-    def check_vouched(self, commands: Iterable[Command]) -> None:
-        """Check what the router has vouched for of another client's batch.
+    def check_vouched(self, commands: Sequence[Command]) -> None:
+        """Check what may count of another client's batch, which is of this version.
 
         Raises:
-            WireError: more or fewer of its orders may count, or one of them counts as too few.
+            WireError: an order lacks a rank that it has to have, or has one that it has not; more
+                or fewer may count than the router has vouched for; or one counts as too few.
         """
+        rules = self._rules_in_force()
         vouched = self._vouched
+        if rules is None and not vouched:
+            return  # no rate spans accounts
+        if rules is not None and rules.is_brokers_alone and self._are_counted(commands):
+            return
         left = {axis: count for axis, (_, count) in vouched.items()}
         for command in commands:
-            if command[0] not in COUNTING:
+            if command[0] not in COUNTING and command[0] != kinds.EXECUTE:
                 continue
+            settlement = settlement_of(command)
             broker, asset = command[-2:]
-            ranks = [(BROKER, broker, self.broker)] if broker else []
-            if asset:
-                settlement = settlement_of(command)
-                ranks.append((self.numbers.of[settlement], asset, self.assets[settlement]))
-            for axis, rank, offset in ranks:
-                if axis not in vouched or rank + offset <= vouched[axis][0]:
+            axes = (False, None) if rules is None else rules.axes_of(command[1], settlement)
+            if (bool(broker), bool(asset)) != (axes[0], axes[1] is not None):
+                raise WireError(f"an order that is to count elsewhere: {command!r:.100}")
+            counts = {} if not broker else {BROKER: broker + (self.broker or 0)}
+            if axes[1] is not None:
+                counts[axes[1]] = asset + self.assets[settlement]
+            for axis, its in counts.items():
+                if axis not in vouched or its <= vouched[axis][0]:
                     raise WireError(f"an order that counts as too few on the axis {axis}")
                 left[axis] -= 1
         if any(left.values()):
             raise WireError(f"more or fewer orders may count than were told: {left!r:.100}")
+
+    def _are_counted(self, commands: Sequence[Command]) -> bool:
+        """Tell whether a batch is orders alone that count for the broker as was vouched for.
+
+        A quick look, where the answer is yes as a rule. Their ranks rise: that has been checked.
+        """
+        vouched = self._vouched.get(BROKER)
+        if vouched is None or len(self._vouched) > 1 or vouched[1] != len(commands):
+            return False
+        first = commands[0]
+        return (
+            {command[0] for command in commands} <= COUNTING
+            and 0 not in [command[-2] for command in commands]
+            and {command[-1] for command in commands} == {0}
+            and first[-2] + self.broker > vouched[0]
+        )
+
+    def _rules_in_force(self) -> _Rules | None:
+        """Return by which rules orders count on axes that span accounts; None: there is none."""
+        settings = None if self._policy is None else self._policy.settings
+        if settings is not self._settings:
+            self._settings = settings
+            self._rules = None if settings is None else _rules_of(settings, self.numbers.of)
+        return self._rules
 
     def are_brokers(self, ranks: Sequence[int]) -> bool:
         """Tell whether all of many orders have ranks for the broker, and right ones.
@@ -205,6 +291,6 @@ class BatchCounts(SuppliedCounts):
 def settlement_of(command: Command) -> str | None:
     """Return the asset that an order is settled in."""
     settlement: str | None = (
-        command[3] if command[0] == kinds.EXECUTE_COUNTED else command[2]._settlement_
+        command[3] if command[0] <= kinds.EXECUTE_COUNTED else command[2]._settlement_
     )
     return settlement

@@ -18,7 +18,8 @@ from openpit.engine.answers import Recorded, Started
 from openpit.engine.finalize import Effects
 from openpit.errors import WireError
 from openpit.marketdata.service import apply_operation
-from openpit.shards.administration import administer, check_admission, configure, rates_after
+from openpit.shards.administration import administer, configure, rates_after
+from openpit.shards.admission import admit, check_head
 from openpit.shards.answering import (
     Reply,
     adjusted,
@@ -196,7 +197,7 @@ class ShardCore:
     def _batch(self, frame: Frame) -> bytes:
         """Handle a batch of commands; return the batch of replies to it."""
         batch = command_in(frame, self._whose)
-        client, op, first, count, flags, now, axes, times, body = batch
+        client, op, first, count, flags, now, role, settings, axes, times, body = batch
         if first != self._next:
             raise WireError(f"command {first} where {self._next} was expected")
         self._told = 0
@@ -212,7 +213,11 @@ class ShardCore:
             counts.begin(axes)
             commands = self._intake.read(body, count, counts)
             if client or len(commands) != count or flags & ~Flag.TIMES:
-                self._check(commands, count, flags)
+                check_head(commands, client, count, flags)
+                not_applied = client and admit(commands, flags, role, settings, counts)
+                if not_applied:
+                    self._next = first + count
+                    return reply_frame(frame, b"", not_applied)
         except WireError as error:
             if not client:
                 raise
@@ -224,19 +229,6 @@ class ShardCore:
         uncounted = counts.uncounted(commands, times or repeat(now)) if counts.missing else ()
         body = packed(first, answered, self._let_go)
         return reply_frame(frame, body, self._told, uncounted)
-
-    def _check(self, commands: Sequence[Command], count: int, flags: int) -> None:
-        """Check a batch against its head.
-
-        Raises:
-            WireError: it does not fit, or its client may not say what is in it.
-        """
-        known = Flag.TIMES | Flag.TURN if self._client else Flag.TIMES
-        if len(commands) != count or flags & ~known:
-            raise WireError(f"{len(commands)} commands where {count} were told, flags {flags}")
-        if self._client:
-            check_admission(commands, has_turn=bool(flags & Flag.TURN))
-            self._counts.check_vouched(commands)
 
     def _router_says(  # a head's fields
         self, client: int, op: int, _: int, count: int, flags: int, now: int, *, is_bare: bool

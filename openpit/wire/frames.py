@@ -11,6 +11,10 @@
     first    u64    sequence number of the batch's first command, over all clients
     count    u32    how many commands it has
     flags    u8     see Flag
+    role     u8     of commands: what their client may say, by the router's word; see
+                    openpit.wire.roles. 0 in replies
+    settings u32    of commands: the version of the settings that their client has numbered its
+                    orders by, 0 where nobody asks. 0 in replies
     axes     u32    how many rows the counting part has
     time     i64    of commands: nanoseconds, of all of them; 0 in replies
     counting        a row for each axis on which a rate is limited and orders of the batch may
@@ -49,6 +53,7 @@ __all__ = [
     "FIRST_KIND",
     "FIRST_KIND_OF_MANY",
     "NAME",
+    "NOT_APPLIED",
     "SHORT_ARRAY",
     "TIME_BYTES",
     "VERSION",
@@ -108,12 +113,18 @@ class Flag:
     TIMES: Final = 4  # each command has a time of its own
     TURN: Final = 8  # of another client's batch: it may change what spans shards
     REFUSED: Final = 16  # of replies: nothing of the batch was applied; the body is a text, and why
+    RETURNED: Final = 32  # of replies: nothing of it was applied: it is of an old version, or ...
+    CHECK: Final = 64  # ... of another client's batch: was to be checked, and no more
+    SETTINGS: Final = 128  # of replies to that: it changes settings that all shards have
 
 
 CAUSES: Final = Flag.FINALIZER_FAILED | Flag.UNATTRIBUTED_REPORT
 """Of the engine-wide block."""
 
-_KNOWN_FLAGS: Final = CAUSES | Flag.TIMES | Flag.TURN
+NOT_APPLIED: Final = Flag.REFUSED | Flag.RETURNED
+"""Of replies: either says that the batch has changed nothing."""
+
+_NO_COMMANDS_FLAGS: Final = 0xFF & ~(CAUSES | Flag.TIMES | Flag.TURN | Flag.CHECK)
 _TIMES: Final = Flag.TIMES
 _OPS: Final = 4
 
@@ -131,6 +142,8 @@ class Head(NamedTuple):
     time: int
     axes: tuple[Axis, ...] = ()
     times: tuple[int, ...] = ()
+    role: int = 0
+    settings: int = 0
 
 
 Frame: TypeAlias = bytes
@@ -138,14 +151,14 @@ Frame: TypeAlias = bytes
 
 _PREFIX_BYTES: Final = 4
 _WHOSE: Final = Struct(">BHI")
-_HEAD: Final = Struct(">IBHIIBQIBIq")
-_HEAD_AND_AXIS: Final = Struct(">IBHIIBQIBIqIqq")
+_HEAD: Final = Struct(">IBHIIBQIBBIIq")
+_HEAD_AND_AXIS: Final = Struct(">IBHIIBQIBBIIqIqq")
 _HEAD_SIZE: Final = _HEAD.size
 _HEAD_BYTES: Final = _HEAD_SIZE - _PREFIX_BYTES
 _NAME_BYTES: Final = Struct(">BHIIBQI").size
-_REPLY_HEAD: Final = Struct(f">I{_NAME_BYTES}sBI8x")
-_REPLY_HEAD_READ: Final = Struct(f">4x{_NAME_BYTES}sBI8x")
-_COMMAND_HEAD: Final = Struct(f">4x{_WHOSE.size}sIBQIBIq")
+_REPLY_HEAD: Final = Struct(f">I{_NAME_BYTES}sB5xI8x")
+_REPLY_HEAD_READ: Final = Struct(f">4x{_NAME_BYTES}sB5xI8x")
+_COMMAND_HEAD: Final = Struct(f">4x{_WHOSE.size}sIBQIBBIIq")
 # Slices that are there already: making one takes as long as cutting with it.
 NAME: Final = slice(_PREFIX_BYTES, _PREFIX_BYTES + _NAME_BYTES)
 _BODY: Final = slice(_HEAD_SIZE, None)
@@ -265,6 +278,9 @@ def command_frame(
     times: Sequence[int] = (),
     epoch: int = 0,
     client: int = 0,
+    *,
+    role: int = 0,
+    settings: int = 0,
 ) -> Frame:
     """Return a batch of commands; ``times`` is for commands that have one each."""
     if times:
@@ -274,16 +290,18 @@ def command_frame(
         ((axis, begun, offset),) = axes
         size = len(body) + _HEAD_BYTES + AXIS_BYTES
         head = _head_and_axis(
-            size, VERSION, shard, epoch, client, op, first, count, flags, 1, time,
+            size, VERSION, shard, epoch, client, op, first, count, flags, role, settings, 1, time,
             axis, begun, offset,
         )  # fmt: skip
         return head + body
     if axes:
         body = _packed_axes(axes) + body
     size = len(body) + _HEAD_BYTES
-    return (
-        _head(size, VERSION, shard, epoch, client, op, first, count, flags, len(axes), time) + body
-    )
+    head = _head(
+        size, VERSION, shard, epoch, client, op, first, count, flags, role, settings, len(axes),
+        time,
+    )  # fmt: skip
+    return head + body
 
 
 def name_of(frame: Frame) -> bytes:
@@ -292,12 +310,16 @@ def name_of(frame: Frame) -> bytes:
 
 
 def reply_frame(
-    command: Frame, body: bytes, flags: int = 0, uncounted: Sequence[Axis] = ()
+    command: Frame,
+    body: bytes,
+    flags: int = 0,
+    uncounted: Sequence[Axis] = (),
 ) -> Frame:
     """Return the replies to a batch of commands."""
     if uncounted:
         body = _packed_axes(uncounted) + body
-    return _reply_head(len(body) + _HEAD_BYTES, command[NAME], flags, len(uncounted)) + body
+    size = len(body) + _HEAD_BYTES
+    return _reply_head(size, command[NAME], flags, len(uncounted)) + body
 
 
 def _packed_axes(axes: Sequence[Axis]) -> bytes:
@@ -393,27 +415,31 @@ def head_of(frame: Frame) -> Head:
     Raises:
         WireError: it is of another version, or none.
     """
-    _, version, shard, epoch, client, op, first, count, flags, axes, time = _HEAD.unpack_from(frame)
+    (_, version, shard, epoch, client, op, first, count, flags, role, settings, axes,
+     time) = _HEAD.unpack_from(frame)  # fmt: skip
     if version != VERSION:
         raise WireError(f"frame of version {version!r}, this side speaks {VERSION}")
     counting = _axes_in(frame, axes, _HEAD_SIZE + axes * AXIS_BYTES)
-    return Head(shard, epoch, client, op, first, count, flags, time, counting)
+    return Head(
+        shard, epoch, client, op, first, count, flags, time, counting, (), role, settings
+    )  # fmt: skip
 
 
 def command_in(
     frame: Frame, whose: bytes
-) -> tuple[int, int, int, int, int, int, tuple[Axis, ...], tuple[int, ...], bytes]:
+) -> tuple[int, int, int, int, int, int, int, int, tuple[Axis, ...], tuple[int, ...], bytes]:
     """Return what a batch of commands says.
 
-    That is its client, op, first, count, flags and time, its counting part, its times and its body.
+    That is its client, op, first, count, flags, time, role and settings, its counting part, its
+    times and its body.
 
     Raises:
         WireError: it is for another shard, epoch or version, or none.
     """
-    found, client, op, first, count, flags, axis_count, time = _read_command(frame)
+    found, client, op, first, count, flags, role, settings, axis_count, time = _read_command(frame)
     if found != whose:
         raise WireError(f"a batch for another shard, epoch or version: {frame!r:.100}")
-    if op >= _OPS or flags > _KNOWN_FLAGS or not count:
+    if op >= _OPS or flags & _NO_COMMANDS_FLAGS or not count:
         raise WireError(f"not a frame: op {op}, flags {flags}, {count} commands")
     start = _HEAD_SIZE
     axes: tuple[Axis, ...] = ()
@@ -427,7 +453,7 @@ def command_in(
             raise WireError(f"not a frame: it has no room for {count} times")
         times = struct.unpack_from(f">{count}q", frame, start)
         start = end
-    return client, op, first, count, flags, time, axes, times, frame[start:]
+    return client, op, first, count, flags, time, role, settings, axes, times, frame[start:]
 
 
 def _refuse_map(_: object) -> NoReturn:

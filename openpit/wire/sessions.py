@@ -30,6 +30,7 @@ from openpit.wire.axes import CountingAxes
 from openpit.wire.frames import VERSION, Flag, Op, messages_of, pack
 from openpit.wire.limits import CREDITS
 from openpit.wire.replies import check_replies
+from openpit.wire.roles import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +102,7 @@ NAME_BYTES: Final = 64
 Row: TypeAlias = tuple[int, int, int, int, int, int]
 """A row of the counting part of a session's batch."""
 
-_HEAD: Final = Struct(">IBHIIBQIBIq")
+_HEAD: Final = Struct(">IBHIIBQIBBIIq")
 _PREFIX_BYTES: Final = 4
 _ROW: Final = Struct(">IqQIqq")
 _read_head: Final = _HEAD.unpack_from
@@ -128,6 +129,7 @@ class Batch(NamedTuple):
     rows: tuple[Row, ...]
     rest: bytes
     name: bytes  # what its reply repeats
+    settings: int
 
 
 def op_of(frame: Frame) -> int:
@@ -151,15 +153,19 @@ def batch_frame(
     flags: int = 0,
     rows: Sequence[Row] = (),
     times: Sequence[int] = (),
+    settings: int = 0,
 ) -> Frame:
-    """Return a batch of a session."""
+    """Return a batch of a session, whose orders are numbered by that version of the settings."""
     if times:
         body = struct.pack(f">{len(times)}q", *times) + body
         flags |= Flag.TIMES
     if rows:
         body = b"".join([_ROW.pack(*row) for row in rows]) + body
     size = len(body) + _HEAD.size - _PREFIX_BYTES
-    return _HEAD.pack(size, VERSION, shard, 0, 0, op, first, count, flags, len(rows), time) + body
+    head = _HEAD.pack(
+        size, VERSION, shard, 0, 0, op, first, count, flags, 0, settings, len(rows), time
+    )
+    return head + body
 
 
 def batch_in(frame: Frame) -> Batch:
@@ -168,8 +174,14 @@ def batch_in(frame: Frame) -> Batch:
     Raises:
         WireError: it is none.
     """
-    _, version, shard, epoch, client, op, first, count, flags, axes, time = _read_head(frame)
-    if version != VERSION or epoch or client or op not in _OPS or flags & ~Flag.TIMES:
+    (_, version, shard, epoch, client, op, first, count, flags, role, settings, axes,
+     time) = _read_head(frame)  # fmt: skip
+    if (
+        version != VERSION
+        or epoch or client or role
+        or op not in _OPS
+        or flags & ~Flag.TIMES
+    ):  # fmt: skip
         raise WireError(f"not a batch of a session: {frame!r:.100}")
     start = _HEAD.size
     rows: tuple[Row, ...] = ()
@@ -184,21 +196,23 @@ def batch_in(frame: Frame) -> Batch:
     if not count or (op and (count != 1 or len(frame) > _HEAD.size or flags)):
         raise WireError(f"not a batch of a session: {count} commands, op {op}")
     return Batch(
-        shard, op, first, count, flags, time, rows, frame[start:], frame[_PREFIX_BYTES:_NAME_END]
+        *(shard, op, first, count, flags, time, rows, frame[start:]),
+        *(frame[_PREFIX_BYTES:_NAME_END], settings),
     )
 
 
-def answer_frame(name: bytes, number: int, body: bytes) -> Frame:
+def answer_frame(name: bytes, number: int, body: bytes, flags: int = 0) -> Frame:
     """Return the replies to a session's batch of a name, whose first command has that number."""
-    return _ANSWER.pack(len(body) + _HEAD.size - _PREFIX_BYTES, name, number) + body
+    size = len(body) + _HEAD.size - _PREFIX_BYTES
+    return _ANSWER.pack(size, name, flags, number) + body
 
 
-_ANSWER: Final = Struct(">I24s5xq")
+_ANSWER: Final = Struct(">I24sB9xq")
 
 
 def time_of(frame: Frame) -> int:
     """Return what a frame's head has in place of a time: of replies, a number."""
-    time: int = _read_head(frame)[10]
+    time: int = _read_head(frame)[12]
     return time
 
 
@@ -208,7 +222,7 @@ def time_of(frame: Frame) -> int:
 def note_frame(op: int, body: bytes = b"", shard: int = 0, count: int = 0) -> Frame:
     """Return a frame that is no batch."""
     size = len(body) + _HEAD.size - _PREFIX_BYTES
-    return _HEAD.pack(size, VERSION, shard, 0, 0, op, 0, count, 0, 0, 0) + body
+    return _HEAD.pack(size, VERSION, shard, 0, 0, op, 0, count, 0, 0, 0, 0, 0) + body
 
 
 def count_of(frame: Frame) -> int:
@@ -262,6 +276,7 @@ class Welcome(NamedTuple):
     """What a client has to know, from a server's first frame."""
 
     session: int
+    role: int  # what it may, see openpit.wire.roles
     credit: int  # commands in flight to one shard
     frame_bytes: int
     has_custom: bool
@@ -287,8 +302,11 @@ def welcome_in(frame: Frame) -> Welcome:
     Raises:
         WireError: it is none.
     """
-    fields = _note_in(frame, int, int, int, bool, bool, bytes, tuple, tuple, tuple)
-    session, credit, frame_bytes, has_custom, client_time, slots, axes, classes, values = fields
+    fields = _note_in(frame, int, int, int, int, bool, bool, bytes, tuple, tuple, tuple)
+    session, role, credit, frame_bytes, has_custom, client_time, slots, axes, *named = fields
+    classes, values = named
+    if role not in ROLES.values():
+        raise WireError(f"not a server's first frame: role {role}")
     if not 0 < credit <= CREDITS or len(slots) != SLOTS * 2:
         raise WireError(f"not a server's first frame: credit {credit}, {len(slots)} bytes of slots")
     owner = struct.unpack(f">{SLOTS}H", slots)
@@ -298,7 +316,7 @@ def welcome_in(frame: Frame) -> Welcome:
         if type(name) is not tuple or [*map(type, name)] != [str, str]:
             raise WireError(f"not a server's first frame: {name!r:.100} is no class's name")
     return Welcome(
-        *(session, credit, frame_bytes, has_custom, client_time, owner),
+        *(session, role, credit, frame_bytes, has_custom, client_time, owner),
         _axes_of(axes), classes, values,
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ __all__ = ["ByteClient", "Frame"]
 
 VERSION = 2
 MESSAGES, CLOSE, HELLO, STATE, TURN, TURN_OVER, GROUP, AXES, GIVEN_BACK, BYE = 0, 2, *range(32, 40)
-HEAD = struct.Struct(">IBHIIBQIBIq")
+HEAD = struct.Struct(">IBHIIBQIBBIIq")
 ROW = struct.Struct(">IqQIqq")
 EXECUTE, EXECUTE_COUNTED, COMMIT, ROLLBACK, REPORT, ADJUST = 1, 2, 9, 10, 14, 16
 
@@ -22,7 +22,8 @@ class Frame:
 
     def __init__(self, data: bytes) -> None:
         (_, self.version, self.shard, self.epoch, self.client, self.op, self.first, self.count,
-         self.flags, self.axes, self.time) = HEAD.unpack_from(data)  # fmt: skip
+         self.flags, self.role, self.settings, self.axes, self.time,
+         ) = HEAD.unpack_from(data)  # fmt: skip
         body = data[HEAD.size :]
         self.body = msgpack.unpackb(body, use_list=False) if body else ()
 
@@ -37,11 +38,12 @@ class ByteClient:
         self._pending = b""
         self.next: dict[int, int] = {}
         self.places = 0
+        self.axes: tuple[Any, ...] = (15, 0)
         if greets:
             self.send(self.head(HELLO, msgpack.packb([[name]])))
             (fields,) = self.read(HELLO).body
-            (self.number, self.credit, self.frame_bytes, self.has_custom, self.client_time,
-             slots, self.axes, self.classes, self.values) = fields  # fmt: skip
+            (self.number, self.role, self.credit, self.frame_bytes, self.has_custom,
+             self.client_time, slots, self.axes, self.classes, self.values) = fields  # fmt: skip
             self.owner = struct.unpack(">4096H", slots)
 
     def close(self) -> None:
@@ -57,11 +59,11 @@ class ByteClient:
     def head(op: int, body: bytes = b"", **fields: int) -> bytes:
         """A frame of any head."""
         is_of = {"version": VERSION, "shard": 0, "epoch": 0, "client": 0, "first": 0, "count": 0,
-                 "flags": 0, "axes": 0, "time": 0} | fields  # fmt: skip
+                 "flags": 0, "role": 0, "settings": 0, "axes": 0, "time": 0} | fields  # fmt: skip
         return HEAD.pack(
             HEAD.size - 4 + len(body), is_of["version"], is_of["shard"], is_of["epoch"],
-            is_of["client"], op, is_of["first"], is_of["count"], is_of["flags"], is_of["axes"],
-            is_of["time"],
+            is_of["client"], op, is_of["first"], is_of["count"], is_of["flags"], is_of["role"],
+            is_of["settings"], is_of["axes"], is_of["time"],
         ) + body  # fmt: skip
 
     def shard_of(self, account: int) -> int:
@@ -76,7 +78,13 @@ class ByteClient:
         count = fields.pop("count", len(commands))
         self.next[shard] = first + count
         body = b"".join(ROW.pack(*row) for row in rows) + msgpack.packb(commands)
-        fields = {"shard": shard, "first": first, "count": count, "axes": len(rows)} | fields
+        fields = {
+            "shard": shard,
+            "first": first,
+            "count": count,
+            "axes": len(rows),
+            "settings": self.axes[1],
+        } | fields
         return self.head(MESSAGES, body, **fields)
 
     def ask(self, shard: int, *commands: Any, rows: Any = ()) -> tuple[Any, ...]:
@@ -109,6 +117,9 @@ class ByteClient:
         end = 4 + self._size()
         frame, self._pending = Frame(self._pending[:end]), self._pending[end:]
         assert frame.version == VERSION
+        if frame.op == AXES != op:  # a change of settings: what is sent from here on is by these
+            (self.axes,) = frame.body
+            return self.read(op)
         if op is not None:
             assert frame.op == op, (frame.op, frame.body)
         return frame

@@ -197,7 +197,7 @@ class Shard:
         self.fed.append(portion)
         for frame in self._commands_seen.feed(portion):
             batch = command_in(frame, whose(self.number))
-            _, op, first, count, flags, now, axes, times, body = batch
+            _, op, first, count, flags, now, _, _, axes, times, body = batch
             commands = messages_of(body) if body else ((-op, None, flags),)
             self.seen += commands
             self.times += times or [now] * count

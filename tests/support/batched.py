@@ -14,6 +14,7 @@ from openpit.wire.frames import (
     reply_frame,
     reply_in,
 )
+from openpit.wire.roles import Role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +25,13 @@ NOW = 1_000
 
 
 def batch(number: int, first: int, *commands: Any, times: Sequence[int] = (), **head: Any) -> bytes:
-    """A batch for a shard, of so many commands as there are, unless the test says otherwise."""
+    """A batch for a shard, of so many commands as there are, unless the test says otherwise.
+
+    One of a client is one that administers, by the settings as they were at the start.
+    """
     body = body_of([pack(command) for command in commands], len(commands)) if commands else b""
     head = {"op": Op.MESSAGES, "count": len(commands), "time": NOW, "body": body} | head
+    head.setdefault("role", Role.ADMIN if head.get("client") else Role.ROUTER)
     return command_frame(number, head.pop("op"), first, head.pop("count"), times=times, **head)
 
 

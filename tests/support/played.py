@@ -98,7 +98,7 @@ class Bench:
     def _look(self, number: int) -> None:
         for frame in self._readers[number].feed(self.router.links[number].take()):
             self.unanswered[number].append(frame)
-            _, op, _, count, flags, now, axes, times, body = command_in(frame, whose(number))
+            _, op, _, count, flags, now, _, _, axes, times, body = command_in(frame, whose(number))
             messages = messages_of(body) if body else ()
             self._heads[number].append((op, count, messages, times or (now,) * count))
             if op:

@@ -18,8 +18,9 @@ PUBLIC = {
         Engine EngineBuilder EngineClosed errors
         ExecutionReport ExecutionReportFillDetails ExecutionReportOperation
         ExecutionReportPositionImpact FinancialImpact Instrument Leverage marketdata
-        MonetaryAmount Mutation Order OrderMargin OrderOperation OrderPosition OutcomeUnknown
-        param PolicyConfigureError PositionMode PostTradeResult pretrade ReadyEngineBuilder
+        MonetaryAmount Mutation NotPermitted Order OrderMargin OrderOperation OrderPosition
+        OutcomeUnknown param PolicyConfigureError PositionMode PostTradeResult pretrade
+        ReadyEngineBuilder
         RejectError ServerRefused ShardCallbackError ShardDown ShardedEngine ShardedEngineError
         ShardOverloaded ShardStartError ShardStats SomeItemsFailed SyncedEngineBuilder
     """,
@@ -79,7 +80,8 @@ PUBLIC = {
     """,
     "openpit.errors": """
         AccountBlockError AccountGroupRegistrationError AccountIdError AlreadyRegistered
-        AssetError EngineClosed FrameTooLarge LeftBehind MarketDataError OutcomeUnknown ParamError
+        AssetError EngineClosed FrameTooLarge LeftBehind MarketDataError NotPermitted OutcomeUnknown
+         ParamError
         PolicyConfigureError QuoteExpired QuoteUnavailable ReferenceBookRegistrationError
         RegistrationError RejectError ServerRefused ShardCallbackError ShardDown ShardedEngineError
         ShardOverloaded ShardStalled ShardStartError SomeItemsFailed UnknownInstrument

@@ -25,7 +25,7 @@ from openpit.wire.frames import body_of, pack
 from openpit.wire.sessions import SessionOp, batch_frame, note_frame
 
 LIMIT = 10_000
-HEAD = struct.Struct(">IBHIIBQIBIq")
+HEAD = struct.Struct(">IBHIIBQIBBIIq")
 
 
 def host() -> SwitchedHost:
@@ -101,7 +101,20 @@ def mutated(rng: random.Random, frame: bytes) -> bytes:
     kind = rng.randrange(6)
     if kind == 0:  # a field of the head
         start, size = rng.choice(
-            [(4, 1), (5, 2), (7, 4), (11, 4), (15, 1), (16, 8), (24, 4), (28, 1), (29, 4), (33, 8)]
+            [
+                (4, 1),
+                (5, 2),
+                (7, 4),
+                (11, 4),
+                (15, 1),
+                (16, 8),
+                (24, 4),
+                (28, 1),
+                (29, 1),
+                (30, 4),
+                (34, 4),
+                (38, 8),
+            ]
         )
         value = rng.choice([0, 1, 2, 255, rng.getrandbits(8 * size), 2 ** (8 * size) - 1])
         data[start : start + size] = (value % 2 ** (8 * size)).to_bytes(size, "big")

@@ -570,7 +570,7 @@ def test_a_gap_in_the_numbers_ends_the_shard() -> None:
         core.receive(batch(3, 2, op=Op.CLOSE, count=1))
 
 
-TWO = batch(3, 1, execute(), execute())[41:]
+TWO = batch(3, 1, execute(), execute())[46:]
 HEADS: dict[str, tuple[bytes, str]] = {
     "more than told": (batch(3, 1, body=TWO, count=1), "2 commands where 1 were told"),
     "less than told": (batch(3, 1, body=TWO, count=3), "2 commands where 3 were told"),

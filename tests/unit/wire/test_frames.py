@@ -32,13 +32,16 @@ from openpit.wire.limits import FRAME_BYTES, REPLY_BYTES, START_BYTES
 NOW = 1_000
 OURS = whose(5, 3)
 NAME = "02 00 05 00 00 00 03 00 00 00 02 00 00 00 00 00 00 00 00 07 00 00 00 01"
-EMPTY = 40  # bytes of a head without its length, and of the shortest body
+EMPTY = 45  # bytes of a head without its length, and of the shortest body
 
 
 def batch(*messages: Any, first: int = 7, **head: Any) -> bytes:
     """Commands of the client 2 to the shard 5, which lives for the third time."""
     body = body_of([pack(message) for message in messages], len(messages))
-    return command_frame(5, Op.MESSAGES, first, len(messages), NOW, body, epoch=3, client=2, **head)
+    return command_frame(
+        5, Op.MESSAGES, first, len(messages), NOW, body,
+        epoch=3, client=2, role=3, settings=4, **head,
+    )  # fmt: skip
 
 
 # --- to the byte -------------------------------------------------------------------------------
@@ -46,12 +49,23 @@ def batch(*messages: Any, first: int = 7, **head: Any) -> bytes:
 
 def test_a_batch_of_commands_to_the_byte() -> None:
     frame = batch((9,))
-    assert frame.hex(" ") == f"00 00 00 28 {NAME} 00 00 00 00 00 00 00 00 00 00 00 03 e8 91 91 09"
+    assert frame.hex(" ") == (
+        f"00 00 00 2d {NAME} 00 03 00 00 00 04 00 00 00 00 00 00 00 00 00 00 03 e8 91 91 09"
+    )
     assert FrameReader().feed(frame) == [frame]
     assert head_of(frame) == Head(
-        shard=5, epoch=3, client=2, op=0, first=7, commands=1, flags=0, time=1_000
+        shard=5,
+        epoch=3,
+        client=2,
+        op=0,
+        first=7,
+        commands=1,
+        flags=0,
+        time=1_000,
+        role=3,
+        settings=4,
     )
-    assert command_in(frame, OURS) == (2, 0, 7, 1, 0, 1_000, (), (), b"\x91\x91\x09")
+    assert command_in(frame, OURS) == (2, 0, 7, 1, 0, 1_000, 3, 4, (), (), b"\x91\x91\x09")
     assert messages_of(b"\x91\x91\x09") == ((9,),)
 
 
@@ -59,20 +73,32 @@ def test_the_replies_to_a_batch_to_the_byte() -> None:
     command = batch((9,), times=(NOW,), flags=Flag.FINALIZER_FAILED)
     frame = reply_frame(command, pack([(1, 1)]), flags=Flag.UNATTRIBUTED_REPORT)
     assert frame.hex(" ") == (
-        f"00 00 00 29 {NAME} 02 00 00 00 00 00 00 00 00 00 00 00 00 91 92 01 01"
+        f"00 00 00 2e {NAME} 02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 91 92 01 01"
     )
     assert name_of(frame) == name_of(command) == bytes.fromhex(NAME)
     assert reply_in(frame, name_of(command)) == (2, (), b"\x91\x92\x01\x01")
-    assert head_of(frame)[-4:] == (2, 0, (), ())
+    assert head_of(frame)[-6:] == (2, 0, (), (), 0, 0)
 
 
 def test_commands_with_a_time_each_to_the_byte() -> None:
     frame = batch((9,), (9,), times=(5, -6), flags=Flag.UNATTRIBUTED_REPORT)
     assert frame[28:].hex(" ") == (
-        "06 00 00 00 00 00 00 00 00 00 00 03 e8 "
+        "06 03 00 00 00 04 00 00 00 00 00 00 00 00 00 00 03 e8 "
         "00 00 00 00 00 00 00 05 ff ff ff ff ff ff ff fa 92 91 09 91 09"
     )
-    assert command_in(frame, OURS) == (2, 0, 7, 2, 6, 1_000, (), (5, -6), b"\x92\x91\x09\x91\x09")
+    assert command_in(frame, OURS) == (
+        2,
+        0,
+        7,
+        2,
+        6,
+        1_000,
+        3,
+        4,
+        (),
+        (5, -6),
+        b"\x92\x91\x09\x91\x09",
+    )
 
 
 AXES = ((0, -5, 7), (3, 2**62, -(2**63)))
@@ -80,17 +106,20 @@ AXES = ((0, -5, 7), (3, 2**62, -(2**63)))
 
 def test_the_counting_part_to_the_byte() -> None:
     counting = (
-        "00 00 00 02 {time} 00 00 00 00 ff ff ff ff ff ff ff fb 00 00 00 00 00 00 00 07 "
+        "{settings} 00 00 00 02 {time} 00 00 00 00 ff ff ff ff ff ff ff fb 00 00 00 00 00 00 00 07 "
         "00 00 00 03 40 00 00 00 00 00 00 00 80 00 00 00 00 00 00 00 "
     )
     command = batch((9,), axes=AXES, times=(5,))
     assert command[29:].hex(" ") == (
-        counting.format(time="00 00 00 00 00 00 03 e8") + "00 00 00 00 00 00 00 05 91 91 09"
+        counting.format(settings="03 00 00 00 04", time="00 00 00 00 00 00 03 e8")
+        + "00 00 00 00 00 00 00 05 91 91 09"
     )
-    assert command_in(command, OURS) == (2, 0, 7, 1, 4, 1_000, AXES, (5,), b"\x91\x91\x09")
+    assert command_in(command, OURS) == (2, 0, 7, 1, 4, 1_000, 3, 4, AXES, (5,), b"\x91\x91\x09")
     assert head_of(command).axes == AXES
     reply = reply_frame(command, pack([(1, 1)]), uncounted=AXES)
-    assert reply[29:].hex(" ") == counting.format(time="00 " * 7 + "00") + "91 92 01 01"
+    assert reply[29:].hex(" ") == (
+        counting.format(settings="00 00 00 00 00", time="00 " * 7 + "00") + "91 92 01 01"
+    )
     assert reply_in(reply, name_of(command)) == (0, AXES, b"\x91\x92\x01\x01")
 
 
@@ -112,29 +141,33 @@ def test_a_counting_part_names_an_axis_once() -> None:
 def test_what_the_router_says_of_its_own_accord_has_no_body() -> None:
     frame = command_frame(5, Op.ARM, 8, 1, NOW, b"", flags=wire.CAUSES)
     assert frame.hex(" ") == (
-        "00 00 00 25 02 00 05 00 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00 08 00 00 00 01 "
-        "03 00 00 00 00 00 00 00 00 00 00 03 e8"
+        "00 00 00 2a 02 00 05 00 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00 08 00 00 00 01 "
+        "03 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 03 e8"
     )
-    assert command_in(frame, whose(5)) == (0, 1, 8, 1, 3, 1_000, (), (), b"")
+    assert command_in(frame, whose(5)) == (0, 1, 8, 1, 3, 1_000, 0, 0, (), (), b"")
     answer = reply_frame(frame, b"")
     assert FrameReader().feed(frame + answer) == [frame, answer]
     assert reply_in(answer, name_of(frame)) == (0, (), b"")
 
 
 @pytest.mark.parametrize(
-    ("shard", "epoch", "client", "first", "count", "time"),
+    ("shard", "epoch", "client", "first", "count", "time", "role", "settings"),
     [
-        (0, 0, 0, 0, 1, -(2**63)),
-        (65535, 2**32 - 1, 2**32 - 1, 2**64 - 1, 2**32 - 1, 2**63 - 1),
+        (0, 0, 0, 0, 1, -(2**63), 0, 0),
+        (65535, 2**32 - 1, 2**32 - 1, 2**64 - 1, 2**32 - 1, 2**63 - 1, 255, 2**32 - 1),
     ],
     ids=["least", "most"],
 )
 def test_numbers_of_a_head_at_their_ends(
-    shard: int, epoch: int, client: int, first: int, count: int, time: int
+    shard: int, epoch: int, client: int, first: int, count: int, time: int, role: int, settings: int
 ) -> None:
-    frame = command_frame(shard, 2, first, count, time, b"", epoch=epoch, client=client)
-    assert head_of(frame) == (shard, epoch, client, 2, first, count, 0, time, (), ())
-    assert command_in(frame, whose(shard, epoch))[:6] == (client, 2, first, count, 0, time)
+    frame = command_frame(
+        shard, 2, first, count, time, b"",
+        epoch=epoch, client=client, role=role, settings=settings,
+    )  # fmt: skip
+    numbers = (client, 2, first, count, 0, time)
+    assert head_of(frame) == (shard, epoch, *numbers, (), (), role, settings)
+    assert command_in(frame, whose(shard, epoch))[:8] == (*numbers, role, settings)
 
 
 # --- bodies ------------------------------------------------------------------------------------
@@ -205,10 +238,10 @@ def test_frames_come_whole_out_of_any_portions(
 
 
 def test_a_frame_may_be_a_head_and_no_less() -> None:
-    shortest = (37).to_bytes(4, "big") + bytes(37)
+    shortest = (42).to_bytes(4, "big") + bytes(42)
     assert FrameReader().feed(shortest) == [shortest]
     assert FrameReader().feed(shortest[:-1]) == []
-    for size in range(37):
+    for size in range(42):
         with pytest.raises(WireError, match=f"not a frame: {size} bytes are no head"):
             FrameReader().feed(size.to_bytes(4, "big") + bytes(size))
 
@@ -252,32 +285,32 @@ def test_only_the_first_frame_of_a_connection_may_be_larger(at_once: bool) -> No
     else:
         for frame in frames[:2]:
             assert reader.feed(frame) == [frame]
-    with pytest.raises(WireError, match="a frame of 191 bytes is over the limit of 60 bytes"):
+    with pytest.raises(WireError, match="a frame of 196 bytes is over the limit of 60 bytes"):
         reader.feed(frames[2])
-    with pytest.raises(WireError, match="a frame of 191 bytes is over the limit of 190 bytes"):
-        FrameReader(190, 60).feed(frames[0])
+    with pytest.raises(WireError, match="a frame of 196 bytes is over the limit of 195 bytes"):
+        FrameReader(195, 60).feed(frames[0])
 
 
 def test_a_message_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "FRAME_BYTES", 100)
     monkeypatch.setattr(wire, "START_BYTES", 200)
-    assert len(pack(("x" * 55,))) == 58  # all that a head and the longest array leave
-    assert len(pack_rows([("x" * 30,), ("x" * 22,)])) == 56
-    with pytest.raises(FrameTooLarge, match="a message of 59 bytes is over the frame limit of 100"):
-        pack(("x" * 56,))
+    assert len(pack(("x" * 50,))) == 53  # all that a head and the longest array leave
+    assert len(pack_rows([("x" * 30,), ("x" * 19,)])) == 53
+    with pytest.raises(FrameTooLarge, match="a message of 54 bytes is over the frame limit of 100"):
+        pack(("x" * 51,))
     with pytest.raises(FrameTooLarge, match="a message of 64 bytes is over the frame limit of 100"):
         pack_rows([("x" * 30,)] * 2)
-    assert len(wire.pack_start((20, b"x" * 153))) == 157
-    with pytest.raises(FrameTooLarge, match="160 bytes is over the frame limit of 200"):
-        wire.pack_start((20, b"x" * 156))
+    assert len(wire.pack_start((20, b"x" * 148))) == 152
+    with pytest.raises(FrameTooLarge, match="155 bytes is over the frame limit of 200"):
+        wire.pack_start((20, b"x" * 151))
 
 
 def test_what_is_just_not_too_large_fits_into_its_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "FRAME_BYTES", 100)
-    packed = pack_rows([("x",)] * 19)
-    frame = command_frame(0, 0, 1, 19, NOW, body_of([packed], 19))
+    packed = pack_rows([("x",)] * 16 + [("y" * 2,)])
+    frame = command_frame(0, 0, 1, 17, NOW, body_of([packed], 17))
     assert FrameReader(limit=100).feed(frame) == [frame]
-    assert len(frame) == 4 + 37 + 5 + 57
+    assert len(frame) == 4 + 42 + 5 + 52
     assert FRAME_BYTES == 16_777_216
 
 
@@ -316,8 +349,8 @@ def test_a_batch_for_another_shard_life_or_client(other: bytes) -> None:
 def test_what_is_no_head(changes: dict[str, int], text: str) -> None:
     head = {"op": 0, "first": 7, "count": 1, "flags": 0} | changes
     frame = struct.pack(
-        ">IBHIIBQIBIq",
-        *(EMPTY, 2, 5, 3, 2, head["op"], head["first"], head["count"], head["flags"], 0, NOW),
+        ">IBHIIBQIBBIIq",
+        *(EMPTY, 2, 5, 3, 2, head["op"], head["first"], head["count"], head["flags"], 0, 0, 0, NOW),
     )
     with pytest.raises(WireError, match=text):
         command_in(frame + b"\x91\x91\x09", OURS)
@@ -325,7 +358,7 @@ def test_what_is_no_head(changes: dict[str, int], text: str) -> None:
 
 def test_times_may_fill_a_frame_and_leave_no_body() -> None:
     frame = command_frame(5, 0, 7, 2, NOW, b"", epoch=3, client=2, times=(1, 2))
-    assert command_in(frame, OURS) == (2, 0, 7, 2, 4, NOW, (), (1, 2), b"")
+    assert command_in(frame, OURS) == (2, 0, 7, 2, 4, NOW, 0, 0, (), (1, 2), b"")
     cut = (len(frame) - 5).to_bytes(4, "big") + frame[4:-1]
     with pytest.raises(WireError, match="not a frame: it has no room for 2 times"):
         command_in(cut, OURS)

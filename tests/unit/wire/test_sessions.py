@@ -11,6 +11,7 @@ from openpit.slots import spread_slots
 from openpit.wire import sessions
 from openpit.wire.axes import CountingAxes
 from openpit.wire.frames import Flag, FrameReader, name_of, reply_in
+from openpit.wire.roles import Role
 from openpit.wire.sessions import (
     SessionOp,
     Welcome,
@@ -29,16 +30,22 @@ from openpit.wire.sessions import (
 
 AXES = CountingAxes(3, -5, True, False, ((0, None, 1_000), (2, "USD", 2_000)))
 WELCOME = Welcome(
-    *(7, 2048, 16 * 1024 * 1024, True, False, tuple(spread_slots(3)), AXES),
+    *(7, Role.TRADER, 2048, 16 * 1024 * 1024, True, False, tuple(spread_slots(3)), AXES),
     (("desk.orders", "Marked"),), (("desk.orders", "Venue"),),
 )  # fmt: skip
 
 
+def _with_role(frame: bytes, role: int) -> bytes:
+    return frame[:29] + bytes([role]) + frame[30:]
+
+
 def test_a_batch_to_the_byte() -> None:
-    frame = batch_frame(2, 0, 5, 1, 9, b"\x91\x91\x09", rows=[(1, -2, 7, 1, 3, 4)], times=(6,))
+    frame = batch_frame(
+        *(2, 0, 5, 1, 9, b"\x91\x91\x09"), rows=[(1, -2, 7, 1, 3, 4)], times=(6,), settings=8
+    )
     assert frame.hex(" ") == (
-        "00 00 00 58 02 00 02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 05 00 00 00 01 "
-        "04 00 00 00 01 00 00 00 00 00 00 00 09 "
+        "00 00 00 5d 02 00 02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 05 00 00 00 01 "
+        "04 00 00 00 00 08 00 00 00 01 00 00 00 00 00 00 00 09 "
         "00 00 00 01 ff ff ff ff ff ff ff fe 00 00 00 00 00 00 00 07 00 00 00 01 "
         "00 00 00 00 00 00 00 03 00 00 00 00 00 00 00 04 "
         "00 00 00 00 00 00 00 06 91 91 09"
@@ -48,6 +55,7 @@ def test_a_batch_to_the_byte() -> None:
     assert batch[:7] == (2, 0, 5, 1, Flag.TIMES, 9, ((1, -2, 7, 1, 3, 4),))
     assert batch.rest == b"\x00\x00\x00\x00\x00\x00\x00\x06\x91\x91\x09"
     assert batch.name == name_of(frame)
+    assert batch.settings == 8
 
 
 def test_the_replies_to_a_batch_bring_the_number_that_the_shard_knows_it_by() -> None:
@@ -56,6 +64,8 @@ def test_the_replies_to_a_batch_bring_the_number_that_the_shard_knows_it_by() ->
     assert FrameReader().feed(frame) == [frame]
     assert reply_in(frame, name_of(batch)) == (0, (), b"\x91\x92\x01\x01")
     assert time_of(frame) == 4_711
+    back = answer_frame(name_of(batch), 4_711, b"", Flag.RETURNED)
+    assert reply_in(back, name_of(batch)) == (32, (), b"")
 
 
 @pytest.mark.parametrize(
@@ -70,11 +80,12 @@ def test_the_replies_to_a_batch_bring_the_number_that_the_shard_knows_it_by() ->
         batch_frame(0, 0, 0, 1, 0, b"", flags=Flag.FINALIZER_FAILED),
         batch_frame(0, 0, 0, 1, 0, b"", rows=[(0, 0, 1, 1, 0, 0)] * 2),
         batch_frame(0, 0, 0, 1, 0, b"", rows=[(0, 0, 1, 1, 0, 0)])[:-8],
-        bytes(batch_frame(0, 0, 0, 1, 0, b"")[:7]) + b"\x00\x00\x00\x01" + bytes(30),
+        bytes(batch_frame(0, 0, 0, 1, 0, b"")[:7]) + b"\x00\x00\x00\x01" + bytes(35),
+        _with_role(batch_frame(0, 0, 0, 1, 0, b""), 3),
     ],
     ids=[
         *("arm", "end", "no command", "two closes", "a close with a body", "turn", "causes"),
-        *("an axis twice", "cut", "another epoch"),
+        *("an axis twice", "cut", "another epoch", "a role of its own"),
     ],
 )
 def test_what_is_no_batch_of_a_session(frame: bytes) -> None:
@@ -105,12 +116,22 @@ def test_what_a_client_has_to_know_arrives() -> None:
     "change",
     [
         {"credit": 0},
+        {"role": 0},
+        {"role": 4},
         {"owner": (1,) * 4096},
         {"classes": (("desk", 5),)},
         {"axes": AXES._replace(rows=((0, "USD", 1),))},
         {"has_custom": 1},
     ],
-    ids=["no credit", "no shard 0", "no name", "an asset of the broker", "no flag"],
+    ids=[
+        "no credit",
+        "the router itself",
+        "no role",
+        "no shard 0",
+        "no name",
+        "an asset of the broker",
+        "no flag",
+    ],
 )
 def test_what_no_server_says(change: dict[str, Any]) -> None:
     with pytest.raises(WireError):

@@ -1,0 +1,97 @@
+"""What a batch that the router passes on for a client has to be, before any of it is applied.
+
+The whole batch is looked at against its head, in which the router says what it vouches for. One
+that does not fit is refused, and its client's session ends. One that fits, but was made by an old
+version of the settings, goes back to its client.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.errors import WireError
+from openpit.wire import kinds
+from openpit.wire.frames import Flag
+from openpit.wire.roles import KINDS_OF, role_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openpit.shards.counts import BatchCounts
+
+__all__ = ["admit", "check_head"]
+
+_QUESTIONS: Final = frozenset({"anything_blocked", "can_register", "can_unregister"})
+"""What changes nothing, so that a shard may be asked it alone."""
+
+_CHANGES: Final = frozenset({kinds.ADMINISTER, kinds.CONFIGURE})
+_SETTLED: Final = _CHANGES | {kinds.CHECK_SETTINGS, kinds.TELL_AXES}
+"""The commands that no version of the settings matters to."""
+
+Command = tuple[Any, ...]
+
+
+def check_head(commands: Sequence[Command], client: int, count: int, flags: int) -> None:
+    """Check how many commands a batch has, and what its flags say.
+
+    Raises:
+        WireError: they are others than its head told, or not for such a client.
+    """
+    known = Flag.TIMES | Flag.TURN | Flag.CHECK if client else Flag.TIMES
+    if len(commands) != count or flags & ~known:
+        raise WireError(f"{len(commands)} commands where {count} were told, flags {flags}")
+
+
+def admit(
+    commands: Sequence[Command], flags: int, role: int, settings: int, counts: BatchCounts
+) -> int:
+    """Check a batch; return the flags of its reply if it is not to be applied, else 0.
+
+    Raises:
+        WireError: it does not fit its head, or its client may not say what is in it.
+    """
+    has_turn = bool(flags & Flag.TURN)
+    _check_role(commands, role, has_turn=has_turn)
+    is_change = has_turn and _changes_settings(commands, counts)
+    if settings == counts.version:
+        counts.check_vouched(commands)
+        is_old = False
+    else:
+        is_old = not (has_turn and _SETTLED.issuperset([command[0] for command in commands]))
+    if flags & Flag.CHECK and is_change:
+        return Flag.RETURNED | Flag.SETTINGS
+    return Flag.RETURNED if is_old or flags & Flag.CHECK else 0
+
+
+def _check_role(commands: Sequence[Command], role: int, *, has_turn: bool) -> None:
+    """Check whether a client of a role may say all that is in a batch.
+
+    What is to be the same on all shards goes to all of them while no other client changes it.
+
+    Raises:
+        WireError: it may not.
+    """
+    allowed = KINDS_OF.get(role, frozenset())
+    if kinds.CONFIGURE not in allowed and allowed.issuperset([command[0] for command in commands]):
+        return  # a trader's, as a rule
+    for command in commands:
+        kind = command[0]
+        if role_of(command) > role:
+            raise WireError(f"message {kind} is not for this session's role: {command!r:.100}")
+        if has_turn or kind not in _CHANGES or command[1] is not None:
+            continue
+        if kind == kinds.CONFIGURE or command[2] not in _QUESTIONS:
+            raise WireError(f"a change that spans shards, out of turn: {command[2]!r:.100}")
+
+
+def _changes_settings(commands: Sequence[Command], counts: BatchCounts) -> bool:
+    """Tell whether a batch changes settings that all shards have.
+
+    Raises:
+        WireError: there is something else in it, or in its head.
+    """
+    if all(command[:2] != (kinds.CONFIGURE, None) for command in commands):
+        return False
+    if len(commands) > 1 or counts.is_told:
+        raise WireError("a change of settings is not alone in its batch")
+    return True
