@@ -7,7 +7,7 @@ how far the stretch of places reaches that it is in: the server counts a stretch
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from openpit.errors import WireError
 from openpit.router.rates import BroadRates, Window
@@ -21,25 +21,45 @@ if TYPE_CHECKING:
 __all__ = ["GivenPlaces", "rows_of"]
 
 
+class _Line:
+    """An axis: the last place on it that is given, and that the server has been told of."""
+
+    __slots__ = ("given", "told")
+
+    def __init__(self) -> None:
+        self.given = self.told = 0
+
+
 class _Reach(Window):
     """A stretch of places; it stands where an embedded router has the window of a count."""
 
-    __slots__ = ("is_told", "reach")
+    __slots__ = ("_line", "is_told", "reach")
 
-    def __init__(self, begins: int) -> None:
+    def __init__(self, begins: int, line: _Line) -> None:
         super().__init__(begins)
+        self._line: Final = line
         self.reach = 0  # its last place
         self.is_told = False  # a batch of it has been sealed: no place is added
+
+    def tell(self) -> None:
+        """Record that a batch of it has been sealed."""
+        self.is_told = True
+        self._line.told = max(self._line.told, self.reach)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the server counts it: this stretch, or one with later places, has been told."""
+        return self.reach <= self._line.told
 
 
 class GivenPlaces(BroadRates):
     """Gives places where an embedded router counts."""
 
-    __slots__ = ("_given", "_given_back", "_stretches", "has_times")
+    __slots__ = ("_given_back", "_lines", "_stretches", "has_times")
 
     def __init__(self) -> None:
         super().__init__()
-        self._given: dict[int, int] = {}  # the last place on each axis
+        self._lines: dict[int, _Line] = {}
         self._stretches: dict[int, _Reach] = {}
         self._given_back: list[tuple[int, Window, int]] = []
         self.has_times = False
@@ -55,12 +75,13 @@ class GivenPlaces(BroadRates):
         for number, base, ahead, count, begins, now in counting:
             if not self.is_counted(number):
                 raise WireError(f"no rate is limited on the axis {number}")
+            line = self._lines.setdefault(number, _Line())
             stretch = self._stretches.get(number)
             if stretch is None or stretch.is_told or (self.has_times and stretch.began != begins):
-                stretch = self._stretches[number] = _Reach(begins)
-            before = self._given.get(number, 0)
+                stretch = self._stretches[number] = _Reach(begins, line)
+            before = line.given
             counted.append((number, stretch, before - base - ahead, count, now, base))
-            self._given[number] = stretch.reach = before + count
+            line.given = stretch.reach = before + count
         return counted
 
     def give_back(self, counted: Iterable[Counted]) -> None:
@@ -77,7 +98,7 @@ class GivenPlaces(BroadRates):
         rows: list[tuple[int, int, int]] = []
         kept: list[tuple[int, Window, int]] = []
         for number, stretch, count in self._given_back:
-            if isinstance(stretch, _Reach) and stretch.is_told:
+            if isinstance(stretch, _Reach) and stretch.is_counted:
                 rows.append((number, stretch.reach, count))
             else:
                 kept.append((number, stretch, count))
@@ -90,7 +111,7 @@ def rows_of(counted: Sequence[Counted]) -> list[Row]:
     rows: dict[int, Row] = {}
     for number, stretch, lacking, count, now, _ in counted:
         assert isinstance(stretch, _Reach)  # noqa: S101 - of this module's making
-        stretch.is_told = True
+        stretch.tell()
         if number in rows:
             _, lacking, _, before, _, now = rows[number]  # noqa: PLW2901 - those of the first
             count += before  # noqa: PLW2901 - of both

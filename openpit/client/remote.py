@@ -22,7 +22,7 @@ from openpit.router.procedures import Procedures
 from openpit.router.router import Router
 from openpit.wire.classes import Told, learn
 from openpit.wire.frames import FIRST_KIND, FrameReader, body_of, messages_of
-from openpit.wire.kinds import COMMANDS
+from openpit.wire.kinds import COMMANDS, EXECUTE, REPORT
 from openpit.wire.limits import REPLY_BYTES
 from openpit.wire.roles import KINDS_OF, Role, role_name, role_of
 from openpit.wire.sessions import (
@@ -40,9 +40,13 @@ from openpit.wire.sessions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from openpit.client.batches import ExecuteMany
     from openpit.client.handles import Handles, Runner
+    from openpit.client.reporting import ReportMany
+    from openpit.core.order import Order
+    from openpit.core.report import ExecutionReport
     from openpit.router.procedures import WideCall
     from openpit.router.shard_link import Books, Entry, ShardLink
     from openpit.wire.axes import CountingAxes
@@ -145,9 +149,12 @@ class _LimitedRouter(_SessionRouter):
 
     def submit(self, link: ShardLink, entry: Entry) -> None:
         if entry.packed[FIRST_KIND - 1] not in self._kinds:  # a row is not packed in an array
-            command = messages_of(body_of([entry.packed], entry.count))[0]
-            self._check(role_of(command), COMMANDS[command[0]].name)  # type: ignore[index]  # its own
+            self.check(*messages_of(body_of([entry.packed], entry.count))[0])
         super().submit(link, entry)
+
+    def check(self, kind: Any, *fields: object) -> None:
+        """Raise NotPermitted unless this session may send a command."""
+        self._check(role_of((kind, *fields)), COMMANDS[kind].name)
 
     def begin(self, call: WideCall) -> WideCall:
         if call.is_exclusive:
@@ -172,6 +179,18 @@ class _SessionClient(Client):
         if is_other:
             for link in links:
                 link.number_anew()
+
+
+class _LimitedClient(_SessionClient):
+    """One whose calls of many items are refused as a whole."""
+
+    def execute_many(self, now: int, orders: Sequence[Order], times: Sequence[int]) -> ExecuteMany:
+        self.router.check(EXECUTE)  # type: ignore[attr-defined]  # see new_remote()
+        return super().execute_many(now, orders, times)
+
+    def report_many(self, now: int, reports: Sequence[ExecutionReport]) -> ReportMany:
+        self.router.check(REPORT)  # type: ignore[attr-defined]  # as above
+        return super().report_many(now, reports)
 
 
 class Remote:
@@ -285,10 +304,12 @@ def new_remote(greeting: Greeting, handles: Handles, runner: Runner, **options: 
     assert welcome is not None  # noqa: S101 - who calls this has waited for it
     told = Told(frozenset(welcome.classes), welcome.values)
     learn(welcome.classes)
+    kind = _SessionClient
     router: Callable[..., Router] = partial(_SessionRouter, owner=welcome.owner)
     if welcome.role < Role.ADMIN:
+        kind = _LimitedClient
         router = partial(_LimitedRouter, owner=welcome.owner, role=welcome.role)
-    client = _SessionClient(
+    client = kind(
         max(welcome.owner) + 1,
         has_custom=welcome.has_custom,
         handles=handles,

@@ -13,6 +13,21 @@ SESSIONS: Final = 64
 SESSION_CREDIT: Final = 2048
 """Commands in flight of one session to one shard: 10 ms of its work, for one program."""
 
+SILENT: Final = 32
+"""Connections that have not said who they are, before the first of them is closed for another.
+
+A program that connects says it at once. So whoever connects and says nothing keeps nobody out.
+"""
+
+HELLO_BYTES: Final = 4096
+"""Bytes of a first frame, while it is incomplete: a name has at most 64."""
+
+ROW_BYTES: Final = 300
+"""What a row of a batch's counting part takes as an object: six numbers."""
+
+BATCH_BYTES: Final = 500
+"""What a batch takes that waits for its turn, beside its body and rows."""
+
 INBOX_BYTES: Final = 32 * 1024 * 1024
 """Batches of one session that wait for their turn. Past that, nothing more is read from it."""
 
@@ -31,6 +46,7 @@ class Limits:
     """What a server lets its sessions have."""
 
     sessions: int = SESSIONS
+    silent: int = SILENT
     credit: int = SESSION_CREDIT
     inbox_bytes: int = INBOX_BYTES
     output_bytes: int = OUTPUT_BYTES

@@ -18,7 +18,7 @@ from openpit.server.switch import Switch, bodies_beside
 from openpit.wire.sessions import Bye
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Mapping
 
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.starting import StartPlan
@@ -46,12 +46,12 @@ class Service:
         driver: ServerDriver,
         switch: Switch,
         limits: Limits,
-        users: Collection[int],
+        users: Mapping[int, int],
     ) -> None:
         self.engine: Final = engine
         self.switch: Final = switch
         self.limits: Final = limits
-        self.users: Final = users
+        self.users: Final = users  # and the role of each
         self.connections: Final[set[_Connection]] = set()
         self.loop: Final = asyncio.get_running_loop()
         self._driver: Final = driver
@@ -137,15 +137,17 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        service = self._service
-        self.session = service.switch.open()
-        service.connections.add(self)
+        service, switch = self._service, self._service.switch
         user = _user_of(transport.get_extra_info("socket"))
-        if user not in service.users:
-            self.session.close(Bye.USER, f"user {user} may not connect to this server")
+        role = service.users.get(user)
+        if role is None:
+            text = f"user {user} may not connect to this server"
+            self.session = switch.turn_away(Bye.USER, text)
+        else:
+            self.session = switch.open(role, user)
+        service.connections.add(self)
         self._timer = service.loop.call_later(service.limits.hello_seconds, self._no_hello)
-        if self.session.is_over:
-            service.turn_soon()
+        service.turn_soon()  # it may have been turned away, or another one to make room for it
 
     def _no_hello(self) -> None:
         self._timer = None
@@ -274,10 +276,12 @@ async def start_service(
     clock: Callable[[], int],
     limits: Limits,
     *,
-    users: Collection[int],
+    users: Mapping[int, int],
     client_time: bool = False,
 ) -> Service:
     """Start the workers of an engine, for sessions that are still to come.
+
+    ``users`` are those who may connect, each with the role that its sessions have.
 
     Raises:
         ShardStartError: a worker did not come up. No process is left.

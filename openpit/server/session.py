@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.errors import WireError
 from openpit.router.shard_link import Entry
+from openpit.server.limits import BATCH_BYTES, HELLO_BYTES, ROW_BYTES
 from openpit.server.places import Places
 from openpit.wire.frames import VERSION, FrameReader
 from openpit.wire.limits import RESERVE
@@ -34,11 +35,16 @@ if TYPE_CHECKING:
     from openpit.wire.frames import Frame
     from openpit.wire.sessions import Batch
 
-__all__ = ["Passed", "Session"]
+__all__ = ["Passed", "Session", "cost_of"]
 
 
 GROUP_BATCHES: Final = 4096
 """Batches that are passed on together: one question to each shard, and what came in front of it."""
+
+
+def cost_of(batch: Batch) -> int:
+    """Return how many bytes a batch takes that waits for its turn, about."""
+    return len(batch.rest) + ROW_BYTES * len(batch.rows) + BATCH_BYTES
 
 
 class Passed(Entry):
@@ -83,12 +89,15 @@ class Session:
         limits: Limits,
         *,
         role: int,
+        user: int,
         client_time: bool,
     ) -> None:
         self.number: Final = number
         self.role: Final = role
+        self.user: Final = user
         self.name: str | None = None
         self.is_known = False  # it has said who it is
+        self._silence = 0  # bytes before that
         self.is_over = False
         self.why: str | None = None  # it was closed
         self.places: Final = Places(rates)
@@ -128,7 +137,12 @@ class Session:
             WireError: they are none of this protocol, or say what the session may not. It is of no
                 use any more; what stood in front of that has been taken.
         """
-        for frame in self._reader.feed(data):
+        frames = self._reader.feed(data)
+        if not self.is_known:
+            self._silence += len(data)
+            if not frames and self._silence > HELLO_BYTES:
+                raise WireError(f"a first frame of more than {HELLO_BYTES} bytes")
+        for frame in frames:
             op = op_of(frame)
             if not self.is_known:
                 if frame[_VERSION_AT] != VERSION:
@@ -161,7 +175,7 @@ class Session:
         self._unanswered[shard] += count
         if self._unanswered[shard] > self._most:
             raise WireError(f"more than {self._limits.credit} commands in flight to shard {shard}")
-        self.inbox_bytes += len(batch.rest)
+        self.inbox_bytes += cost_of(batch)
         if not self._group_left:
             self.inbox[shard].append(batch)
             return
@@ -223,7 +237,7 @@ class Session:
         """Record that a shard is gone, with all that was asked of it."""
         self._unanswered[shard] = 0
         for batch in self.inbox[shard]:
-            self.inbox_bytes -= len(batch.rest)
+            self.inbox_bytes -= cost_of(batch)
         self.inbox[shard].clear()
 
     def close(self, reason: str, why: str) -> None:

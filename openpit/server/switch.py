@@ -17,7 +17,7 @@ from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.own_commands import Unattended
 from openpit.router.procedures import Question, WideCall
 from openpit.router.shard_link import Bodies
-from openpit.server.session import Passed, Session
+from openpit.server.session import Passed, Session, cost_of
 from openpit.wire import kinds
 from openpit.wire.axes import VOUCHED
 from openpit.wire.frames import Flag, Op, command_frame, pack
@@ -185,23 +185,57 @@ class Switch:
 
     # --- sessions --------------------------------------------------------------------------------
 
-    def open(self, role: int = Role.ADMIN) -> Session:
-        """Return a new session of a role; one too many is closed already, and says so."""
+    def open(self, role: int = Role.ADMIN, user: int = 0) -> Session:
+        """Return a new session of a user's; one too many is closed already, and says so.
+
+        Of those that have not said who they are, the first makes room for one too many.
+        """
+        silent = [one for one in self.sessions.values() if not (one.is_known or one.is_over)]
+        if len(self.sessions) - len(silent) >= self.limits.sessions:
+            return self.turn_away(Bye.FULL, self._full)
+        if len(silent) >= self.limits.silent:
+            silent[0].close(Bye.FULL, f"there are {len(silent)} that have not said who they are")
+        session = self._new(role, user)
+        self.sessions[session.number] = session
+        self._order.append(session)
+        return session
+
+    def turn_away(self, reason: str, why: str) -> Session:
+        """Return a session that is closed already, and says so."""
+        session = self._new(Role.READER, 0)
+        session.close(reason, why)
+        return session
+
+    def _new(self, role: int, user: int) -> Session:
         self._last_number += 1
-        session = Session(
+        return Session(
             self._last_number,
             len(self.router.links),
             self.router.books.rates,
             self.limits,
             role=role,
+            user=user,
             client_time=self.client_time,
         )
-        if len(self.sessions) >= self.limits.sessions:
-            session.close(Bye.FULL, f"there are {self.limits.sessions} sessions already")
-            return session
-        self.sessions[session.number] = session
-        self._order.append(session)
-        return session
+
+    @property
+    def _full(self) -> str:
+        return f"there are {self.limits.sessions} sessions already"
+
+    def _make_known(self, session: Session) -> None:
+        """Welcome a session that has said who it is, if there is room; of a name there is one."""
+        known = [one for one in self.sessions.values() if one.is_known and not one.is_over]
+        if len(known) > self.limits.sessions:
+            session.close(Bye.FULL, self._full)
+            return
+        for other in known:
+            if other is session or session.name is None or other.name != session.name:
+                continue
+            if other.user != session.user:
+                session.close(Bye.NAME, f"another user's session is called {session.name!r}")
+                return
+            other.close(Bye.NAME, f"a newer session is called {session.name!r}")
+        self._welcome(session)
 
     def receive(self, session: Session, data: bytes) -> None:
         """Take what a session has sent; one that says what it may not is closed, with a word."""
@@ -212,7 +246,7 @@ class Switch:
             except WireError as error:
                 session.close(Bye.MALFORMED, str(error))
             if session.is_known and not was_known:
-                self._welcome(session)
+                self._make_known(session)
             if not session.is_over:
                 self._see_to_turn(session)
 
@@ -389,7 +423,7 @@ class Switch:
     def _send(
         self, session: Session, link: ShardLink, batch: Batch, now: int, flags: int = 0
     ) -> None:
-        session.inbox_bytes -= len(batch.rest)
+        session.inbox_bytes -= cost_of(batch)
         time = batch.time if self.client_time else now
         if batch.op:
             self._end_at(session, link, time, batch.name)

@@ -71,7 +71,9 @@ def _check_role(commands: Sequence[Command], role: int, *, has_turn: bool) -> No
     Raises:
         WireError: it may not.
     """
-    allowed = KINDS_OF.get(role, frozenset())
+    allowed = KINDS_OF.get(role)
+    if allowed is None:
+        raise WireError(f"no role of a session: {role}")
     if kinds.CONFIGURE not in allowed and allowed.issuperset([command[0] for command in commands]):
         return  # a trader's, as a rule
     for command in commands:

@@ -87,6 +87,7 @@ class Bye:
     VERSION: Final = "version"
     FULL: Final = "full"
     USER: Final = "user"
+    NAME: Final = "name"
     MALFORMED: Final = "malformed"
     SLOW: Final = "slow"
     TURN: Final = "turn"

@@ -31,7 +31,7 @@ class Frame:
 class ByteClient:
     """A connection; ``name`` None says nothing at first."""
 
-    def __init__(self, path: str, name: str | None = "bytes", *, greets: bool = True) -> None:
+    def __init__(self, path: str, name: str | None = None, *, greets: bool = True) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(20)
         self.socket.connect(path)

@@ -17,6 +17,7 @@ from openpit.faces.blocking.engine import ShardedEngine
 from openpit.faces.market_feeds import Feed
 from openpit.server.limits import Limits
 from openpit.server.switch import Switch, bodies_beside
+from openpit.wire.roles import Role
 
 if TYPE_CHECKING:
     from openpit.faces.embedded import ReadyShardedEngineBuilder
@@ -57,11 +58,13 @@ class SwitchedHost:
 class SwitchedDriver(LinkDriver):
     """The part of a client's face that a test plays."""
 
-    def __init__(self, host: SwitchedHost, *, handles: Any = BLOCKING) -> None:
+    def __init__(
+        self, host: SwitchedHost, *, handles: Any = BLOCKING, role: int = Role.ADMIN
+    ) -> None:
         super().__init__(host.clock)
         self.host = host
-        self.session: Session = host.switch.open()
-        greeting = Greeting("test")
+        self.session: Session = host.switch.open(role)
+        greeting = Greeting(None)
         host.switch.receive(self.session, greeting.sent)
         assert greeting.receive(self.session.take())
         self.remote: Remote = new_remote(greeting, handles, self)

@@ -26,6 +26,7 @@ from openpit.faces.options import default_shards
 from openpit.server.limits import SESSION_CREDIT, SESSIONS, Limits
 from openpit.server.service import AddressInUseError, start_service
 from openpit.slots import MAX_SHARDS
+from openpit.wire.roles import ROLES, Role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +43,8 @@ Examples:
   openpit serve --socket desk.sock --policy desk.limits:Fatfinger --pid-file desk.pid
 
 A program connects with openpit.connect(PATH). The socket is its user's alone (mode 0600): who else
-may come, --allow-uid says, and the folder that it stands in. SIGTERM and ^C end the server when the
-orders in flight are answered, or after --drain seconds; a second one ends it at once.
+may come, --allow-uid and --role say, and the folder that it stands in. SIGTERM and ^C end the
+server when the orders in flight are answered, or after --drain seconds; a second one at once.
 
 """ + listed(
     Exit.OK,
@@ -92,7 +93,15 @@ orders in flight are answered, or after --drain seconds; a second one ends it at
     "users",
     type=click.IntRange(0),
     multiple=True,
-    help="Another user that may connect, beside the server's own. Repeatable.",
+    help="Another user that may connect and trade, beside the server's own. Repeatable.",
+)
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    metavar="UID=ROLE",
+    help="What a user's programs may do: reader, trader or admin. The server's own may do "
+    "everything, unless this says otherwise. Repeatable.",
 )
 @click.option(
     "--sessions", type=click.IntRange(1, 4096), default=SESSIONS, show_default=True,
@@ -120,6 +129,7 @@ def command(
     custom: Sequence[str],
     client_time: bool,  # noqa: FBT001 - click passes options by name
     users: Sequence[int],
+    roles: Sequence[str],
     sessions: int,
     credit: int,
     drain: float,
@@ -132,7 +142,7 @@ def command(
     """
     policies, plan = _plan(shards or default_shards(), config, custom)
     limits = Limits(sessions=sessions, credit=credit)
-    allowed = frozenset({os.getuid(), *users})
+    allowed = {os.getuid(): Role.ADMIN} | dict.fromkeys(users, Role.TRADER) | _roles(roles)
     ending = _Ending(path, drain, pid_file, ready_fd)
     died = _new_loop().run_until_complete(
         _serve(plan, policies, limits, allowed, ending, client_time=client_time)
@@ -162,6 +172,17 @@ def _plan(shards: int, config: Path | None, custom: Sequence[str]) -> tuple[Poli
         raise ExitError(Exit.BAD_CONFIG, f"{name}: {error}") from None
     except ShardStartError as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
+
+
+def _roles(given: Sequence[str]) -> dict[int, int]:
+    """Return the role of each user, as the options say."""
+    roles: dict[int, int] = {}
+    for text in given:
+        user, _, role = text.partition("=")
+        if not (user.isascii() and user.isdecimal()) or role not in ROLES:
+            raise click.UsageError(f"--role is UID=reader, UID=trader or UID=admin, not {text}")
+        roles[int(user)] = ROLES[role]
+    return roles
 
 
 def _custom(name: str) -> Any:
@@ -242,7 +263,7 @@ async def _serve(
     plan: StartPlan,
     policies: Policies,
     limits: Limits,
-    users: frozenset[int],
+    users: dict[int, int],
     ending: _Ending,
     *,
     client_time: bool,

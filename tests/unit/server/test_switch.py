@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +13,17 @@ import openpit
 from openpit.client.remote import Greeting
 from openpit.errors import ServerRefused
 from openpit.faces.blocking.engine import ShardedEngine
-from openpit.pretrade.policies import build_order_validation
+from openpit.pretrade.policies import (
+    RateLimit,
+    RateLimitBrokerBarrier,
+    build_order_validation,
+    build_rate_limit,
+)
+from openpit.wire import kinds
 from openpit.wire.frames import body_of, pack
+from openpit.wire.roles import Role
 from openpit.wire.sessions import SessionOp, batch_frame, note_frame, op_of
+from openpit.wire.values import encode
 
 
 def host(**limits: Any) -> SwitchedHost:
@@ -158,7 +167,7 @@ def test_a_shard_that_stands_still_takes_nothing_until_it_answers() -> None:
 
 def test_one_session_too_many_is_refused_with_a_word() -> None:
     its = host(sessions=1)
-    its.switch.open()
+    its.switch.receive(its.switch.open(), Greeting(None).sent)
     session = its.switch.open()
     with pytest.raises(ServerRefused, match="1 sessions already") as found:
         Greeting(None).receive(session.take())
@@ -173,3 +182,126 @@ def test_a_session_that_has_closed_at_a_shard_sends_nothing_there_any_more() -> 
     assert not driver.session.is_over
     its.switch.receive(driver.session, orders(driver.session.next[0], 1))
     assert driver.session.why == "a batch for shard 0, where the session has ended"
+
+
+def test_those_that_say_nothing_keep_nobody_out() -> None:
+    its = host(sessions=2, silent=3)
+    silent = [its.switch.open() for _ in range(4)]
+    assert [session.is_over for session in silent] == [True, False, False, False]
+    assert silent[0].why == "there are 3 that have not said who they are"
+    for session in silent[:1]:
+        its.switch.leave(session, its.clock())
+    for session in silent[1:]:
+        its.switch.receive(session, Greeting(None).sent)
+    # There is room for two.
+    assert [session.why for session in silent[1:]] == [None, None, "there are 2 sessions already"]
+
+
+def test_of_a_name_there_is_one_session_and_the_newer_one_wins() -> None:
+    its = host()
+    first, second, third = [its.switch.open(user=user) for user in (1, 1, 2)]
+    for session in (first, second, third):
+        its.switch.receive(session, Greeting("gateway-1").sent)
+    assert first.why == "a newer session is called 'gateway-1'"
+    assert second.why is None
+    assert third.why == "another user's session is called 'gateway-1'"
+    with pytest.raises(ServerRefused) as found:
+        Greeting(None).receive(third.take())
+    assert found.value.reason == "name"
+    its.switch.leave(first, its.clock())
+    assert engine(SwitchedDriver(its)).execute_pre_trade(buy(IN_SHARD_0))
+
+
+def test_a_first_frame_that_does_not_end_is_cut_off() -> None:
+    its = host()
+    session = its.switch.open()
+    its.switch.receive(session, (2**20).to_bytes(4, "big"))
+    for _ in range(5):
+        its.switch.receive(session, bytes(1000))
+    assert session.why == "a first frame of more than 4096 bytes"
+
+
+def test_a_batch_that_waits_costs_what_its_head_takes() -> None:
+    its = host(inbox_bytes=100_000)
+    session = its.switch.open()
+    its.switch.receive(session, Greeting(None).sent)
+    rows = [(axis, 0, 1, 0, 0, 0) for axis in range(400)]
+    its.switch.receive(session, batch_frame(0, 0, 0, 1, 0, b"", rows=rows))
+    assert session.is_full
+
+
+@pytest.mark.parametrize("role", [Role.READER, Role.TRADER])
+def test_a_turn_is_an_administrators(role: int) -> None:
+    its = host()
+    session = its.switch.open(role)
+    its.switch.receive(session, Greeting(None).sent + note_frame(SessionOp.TURN))
+    assert session.why == "a turn is not for this session's role"
+
+
+# --- groups ------------------------------------------------------------------------------------
+
+WIDER = encode(
+    {"name": "RateLimitPolicy", "broker": RateLimitBrokerBarrier(RateLimit(9, timedelta(hours=1)))},
+    bare=True,
+)
+NARROWER = encode(
+    {"name": "RateLimitPolicy", "broker": RateLimitBrokerBarrier(RateLimit(1, timedelta(hours=1)))},
+    bare=True,
+)
+
+
+def limited() -> SwitchedHost:
+    ticks = iter(range(10**9))
+    rate = build_rate_limit().broker_barrier(
+        RateLimitBrokerBarrier(RateLimit(3, timedelta(hours=1)))
+    )
+    builder = openpit.Engine.builder().clock(lambda: next(ticks)).sharded(2)
+    its = SwitchedHost(builder.builtin(build_order_validation()).builtin(rate))
+    its.driver.checks = False  # a refusal is no body of replies
+    return its
+
+
+def change(shard: int, values: Any, first: int = 0) -> bytes:
+    row = pack((kinds.CONFIGURE, None, "rate_limit", values))
+    return batch_frame(shard, 0, first, 1, 0, body_of([row], 1))
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        [change(0, WIDER)],
+        [change(1, WIDER)],
+        [change(0, WIDER), change(1, NARROWER)],
+        [change(0, WIDER), change(0, WIDER, 1), change(1, WIDER)],
+        [change(0, WIDER), batch_frame(1, 0, 0, 1, 0, b"\x91\x91\x63")],
+        [change(0, WIDER), batch_frame(1, 0, 0, 1, 0, b"no body")],
+    ],
+    ids=["one shard", "the other", "two kinds", "twice on one", "and garbage", "and no body"],
+)
+def test_a_change_that_is_not_everybodys_is_made_nowhere(group: list[bytes]) -> None:
+    its = limited()
+    other = engine(SwitchedDriver(its))
+    session = its.switch.open()
+    its.switch.receive(session, Greeting(None).sent + note_frame(SessionOp.TURN))
+    assert session.has_turn
+    note = note_frame(SessionOp.GROUP, count=len(group))
+    its.switch.receive(session, note + b"".join(group))
+    its.pump()
+    assert session.is_over
+    assert [shard.core.axes.version for shard in its.driver.shards if shard.core] == [0, 0]
+    many = other.execute_pre_trade_many([buy(number) for number in range(6)])
+    assert sum(map(bool, many)) == 3
+
+
+def test_a_change_that_is_everybodys_is_told_and_returns_what_is_under_way() -> None:
+    its = limited()
+    driver = SwitchedDriver(its)
+    other = engine(driver)
+    session = its.switch.open()
+    its.switch.receive(session, Greeting(None).sent + note_frame(SessionOp.TURN))
+    group = change(0, WIDER) + change(1, WIDER)
+    its.switch.receive(session, note_frame(SessionOp.GROUP, count=2) + group)
+    many = other.execute_pre_trade_many([buy(number) for number in range(12)])
+    assert sum(map(bool, many)) == 9
+    assert its.driver.router.books.rates.window(0).count == 12
+    assert driver.router.books.rates.told.version == 1
