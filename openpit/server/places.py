@@ -68,11 +68,17 @@ class Places:
         In place of a rank of theirs there is the count that all of them are above.
 
         Raises:
-            WireError: there are no such orders.
+            WireError: there are no such orders, on one of the axes. None is counted then.
         """
-        return [
-            self._stamp(*row) if now is None else self._stamp(*row[:4], now, now) for row in rows
-        ]
+        counted: list[Counted] = []
+        try:
+            for row in rows:
+                times = row[4:] if now is None else (now, now)
+                counted.append(self._stamp(*row[:4], *times))
+        except WireError:
+            self._rates.give_back(counted)
+            raise
+        return counted
 
     def _stamp(
         self, axis: int, lacking: int, reach: int, count: int, begins: int, now: int

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from openpit.shards.counts import BatchCounts
+    from openpit.shards.held import Held, Open
 
-__all__ = ["admit", "check_head"]
+__all__ = ["admit", "check_handles", "check_head"]
 
 _QUESTIONS: Final = frozenset({"anything_blocked", "can_register", "can_unregister"})
 """What changes nothing, so that a shard may be asked it alone."""
 
 _CHANGES: Final = frozenset({kinds.ADMINISTER, kinds.CONFIGURE})
+_ONE_HANDLE: Final = frozenset({kinds.EXECUTE_REQUEST, kinds.COMMIT, kinds.ROLLBACK})
+_HANDLES: Final = frozenset({kinds.COMMIT_MANY, kinds.ROLLBACK_MANY, kinds.DROP})
 _SETTLED: Final = _CHANGES | {kinds.CHECK_SETTINGS, kinds.TELL_AXES}
 """The commands that no version of the settings matters to."""
 
@@ -40,6 +43,30 @@ def check_head(commands: Sequence[Command], client: int, count: int, flags: int)
     known = Flag.TIMES | Flag.TURN | Flag.CHECK if client else Flag.TIMES
     if len(commands) != count or flags & ~known:
         raise WireError(f"{len(commands)} commands where {count} were told, flags {flags}")
+
+
+def check_handles(
+    commands: Sequence[Command], client: int, own: Open, held: Held, numbers: range
+) -> None:
+    """Check the handles that a batch names: the client's own, or of nothing any more.
+
+    ``numbers`` are those that commands have had, in this life of the shard.
+
+    Raises:
+        WireError: one is another client's, of another life, or of none.
+    """
+    for command in commands:
+        if command[0] in _ONE_HANDLE:
+            handles = command[2:3]
+        elif command[0] in _HANDLES:
+            handles = command[2]
+        else:
+            continue
+        for handle in handles:
+            if handle in own:
+                continue
+            if handle not in numbers or held.is_anothers(client, handle):
+                raise WireError(f"a handle that is not this client's: {handle}")
 
 
 def admit(

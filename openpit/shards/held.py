@@ -39,6 +39,10 @@ class Held:
         """Return what a client has open; what it opens is put there."""
         return self._by_client.setdefault(client, {})
 
+    def is_anothers(self, client: int, handle: int) -> bool:
+        """Tell whether a handle names what another client has open."""
+        return any(handle in its for other, its in self._by_client.items() if other != client)
+
     def end(self, client: int) -> None:
         """Roll back what a client has open that is gone, the last first."""
         settle(reversed(self._by_client.pop(client, {}).values()))

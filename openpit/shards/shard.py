@@ -19,7 +19,7 @@ from openpit.engine.finalize import Effects
 from openpit.errors import WireError
 from openpit.marketdata.service import apply_operation
 from openpit.shards.administration import administer, configure, rates_after
-from openpit.shards.admission import admit, check_head
+from openpit.shards.admission import admit, check_handles, check_head
 from openpit.shards.answering import (
     Reply,
     adjusted,
@@ -99,6 +99,7 @@ class ShardCore:
         "_counts",
         "_engine",
         "_execute",
+        "_first",
         "_fresh_orders",
         "_handlers",
         "_held",
@@ -129,7 +130,7 @@ class ShardCore:
         self._execute = engine.execute
         self._clock = clock
         self._services = services
-        self._next = epoch * EPOCH_COMMANDS + 1
+        self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self._whose = whose(number, epoch)
         self._reader = reader or FrameReader()
         self._intake = Intake(engine.registry.owns, services)
@@ -214,10 +215,13 @@ class ShardCore:
             commands = self._intake.read(body, count, counts)
             if client or len(commands) != count or flags & ~Flag.TIMES:
                 check_head(commands, client, count, flags)
-                not_applied = client and admit(commands, flags, role, settings, counts)
-                if not_applied:
-                    self._next = first + count
-                    return reply_frame(frame, b"", not_applied)
+                if client:
+                    not_applied = admit(commands, flags, role, settings, counts)
+                    if not_applied:
+                        self._next = first + count
+                        return reply_frame(frame, b"", not_applied)
+                    numbers = range(self._first, first)
+                    check_handles(commands, client, self._open, self._held, numbers)
         except WireError as error:
             if not client:
                 raise

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import openpit
 from openpit.server.limits import Limits
 from openpit.server.service import Service, start_service
+from openpit.wire.roles import Role
 
 if TYPE_CHECKING:
     from openpit.faces.embedded import ReadyShardedEngineBuilder
@@ -40,7 +41,7 @@ class Served:
 
     async def _start(self) -> None:
         self.service = await start_service(
-            self._plan, self.clock, self._limits, users={os.getuid()}, client_time=True
+            self._plan, self.clock, self._limits, users={os.getuid(): Role.ADMIN}, client_time=True
         )
         await self.service.listen(self.path)
 

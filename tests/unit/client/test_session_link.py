@@ -96,7 +96,7 @@ CHANGES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(16))
 def test_changes_at_any_moment_lose_repeat_and_reorder_nothing(seed: int) -> None:
     rng = random.Random(seed)
     its = host(credits=rng.choice([4, 8192]))

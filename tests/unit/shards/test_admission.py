@@ -75,7 +75,7 @@ LEAST = {
     Role.TRADER: [
         order(),
         (kinds.REPORT, 1, "AAPL", "USD", "BUY", "1", "0", None),
-        (kinds.DROP, None, (5,)),
+        (kinds.DROP, None, ()),
     ],
     Role.ADMIN: [
         BLOCK,

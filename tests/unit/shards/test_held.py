@@ -14,7 +14,7 @@ from openpit.engine.builder import build_core
 from openpit.errors import WireError
 from openpit.shards.shard import ShardClock, ShardCore
 from openpit.wire import kinds
-from openpit.wire.frames import EPOCH_COMMANDS, Flag, Op
+from openpit.wire.frames import EPOCH_COMMANDS, Flag, Op, name_of, reply_in
 
 ORDER = (kinds.EXECUTE, 1, "AAPL", "USD", "BUY")
 
@@ -35,6 +35,14 @@ def sent(core: ShardCore, client: int, *commands: Any, **head: Any) -> tuple[int
     return replies_in(frame, core.receive(frame))
 
 
+def refusal(core: ShardCore, client: int, *commands: Any, **head: Any) -> str:
+    """Why a client's batch is refused."""
+    frame = batch(3, core._next, *commands, client=client, **head)
+    flags, _, body = reply_in(core.receive(frame), name_of(frame))
+    assert flags == Flag.REFUSED
+    return body.decode()
+
+
 def end(core: ShardCore, client: int) -> tuple[int, list[Any]]:
     return sent(core, client, op=Op.END, count=1)
 
@@ -46,23 +54,37 @@ def reserved(core: ShardCore) -> Any:
 
 
 @pytest.mark.parametrize("kind", [kinds.COMMIT, kinds.ROLLBACK, kinds.EXECUTE_REQUEST])
-def test_a_handle_of_another_client_is_unknown(kind: int) -> None:
+def test_a_handle_of_another_client_spoils_the_batch(kind: int) -> None:
     core = shard()
     sent(core, 1, order())
-    _, (reply,) = sent(core, 2, (kind, 1, 1))
-    assert (reply[0], reply[4]) == (kinds.RAISED, "shard 3 knows no handle 1")
+    assert refusal(core, 2, order(), (kind, 1, 1)) == "a handle that is not this client's: 1"
+    assert reserved(core) == 10
     assert sent(core, 1, (kinds.COMMIT, 1, 1)) == (0, [(kinds.DONE, 1)])
 
 
-def test_others_handles_in_a_list_are_left_alone() -> None:
+@pytest.mark.parametrize("kind", [kinds.COMMIT_MANY, kinds.ROLLBACK_MANY, kinds.DROP])
+def test_others_handles_in_a_list_spoil_the_batch(kind: int) -> None:
     core = shard()
     sent(core, 1, order())
     sent(core, 2, order("20"))
-    _, ((kind, failures),) = sent(core, 2, (kinds.ROLLBACK_MANY, None, (1, 2)))
-    assert (kind, [place for place, *_ in failures]) == (kinds.FAILURES, [0])
-    assert sent(core, 2, (kinds.DROP, None, (1,))) == (0, [(kinds.DONE, 1)])
-    assert core.open_handles == {1}
-    assert reserved(core) == 10
+    assert refusal(core, 2, (kind, None, (2, 1))) == "a handle that is not this client's: 1"
+    assert core.open_handles == {1, 2}
+    assert reserved(core) == 30
+
+
+@pytest.mark.parametrize("handle", [0, 3, 2**48 - 1, 2**48 + 2, 2**48 + 3, 2**63])
+def test_a_number_that_no_command_has_had_yet_is_nobodys(handle: int) -> None:
+    core = shard(epoch=1)
+    sent(core, 2, order("20"), epoch=1)
+    assert "not this client's" in refusal(core, 2, (kinds.COMMIT, 1, handle), epoch=1)
+
+
+def test_what_is_over_is_told_so() -> None:
+    core = shard()
+    sent(core, 2, order("20"))
+    assert sent(core, 2, (kinds.COMMIT, 1, 1)) == (0, [(kinds.DONE, 1)])
+    _, (reply,) = sent(core, 2, (kinds.ROLLBACK, 1, 1))
+    assert (reply[0], reply[4]) == (kinds.RAISED, "shard 3 knows no handle 1")
 
 
 def test_the_end_of_a_client_rolls_back_what_it_has_open_and_no_more() -> None:
