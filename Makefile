@@ -13,6 +13,7 @@ FUZZ     ?= 100000
 CALLS    ?= 100000
 PAIRS    ?= 160000
 MOMENTS  ?= all
+FRAMES   ?= 10000
 FLOW      = build/flow.jsonl
 
 # Another sequence of calls with each run, unless one is asked for: make differential SEED=7.
@@ -29,7 +30,7 @@ FIND_PYTHON = for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 pyth
 	if "$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done
 
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format generated bench loadtest differential arithmetic simulate interrupts reference install dev clean
+.PHONY: help run test lint format generated bench loadtest differential arithmetic simulate hostile interrupts reference install dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -69,6 +70,10 @@ arithmetic: $(STAMPS)/dev reference ## PAIRS of wide decimals on the reference a
 
 simulate: $(STAMPS)/dev ## the simulation rung over SEEDS (SEEDS=1-500), FUZZ bad inputs per core
 	OPENPIT_SEEDS="$(SEEDS)" OPENPIT_FUZZ="$(FUZZ)" $(BIN)/pytest -n auto tests/simulation
+
+hostile: $(STAMPS)/dev ## FRAMES hostile frames to a server's cores, a tenth to a real one (SEED=..)
+	OPENPIT_HOSTILE="$(FRAMES)" OPENPIT_SEED="$(SEED)" $(BIN)/pytest -n auto -rP --timeout 3600 \
+		tests/unit/server/test_hostile.py tests/server/test_hostile.py
 
 interrupts: $(STAMPS)/dev ## an exception at every moment of every call on shards, not at a sample
 	OPENPIT_MOMENTS="$(MOMENTS)" OPENPIT_SEED="$(SEED)" \

@@ -30,6 +30,9 @@ __all__ = ["AddressInUseError", "Service", "start_service"]
 LAST_WORDS_SECONDS: Final = 1.0
 """How long a session that was closed has to read why."""
 
+BACKLOG: Final = 1024
+"""Connections that the kernel keeps until they are taken: whoever connects is not told to wait."""
+
 _CREDENTIALS: Final = struct.Struct("3i")
 
 
@@ -69,7 +72,9 @@ class Service:
         is_own = {*self.users} <= {os.getuid()}
         bound = _bound(path, _OWN if is_own else _ANYBODYS)
         self._path = path
-        self._server = await self.loop.create_unix_server(lambda: _Connection(self), sock=bound)
+        self._server = await self.loop.create_unix_server(
+            lambda: _Connection(self), sock=bound, backlog=BACKLOG
+        )
 
     def now(self) -> int:
         """Return the time of the server."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from openpit.wire.axes import CountingAxes
 
-__all__ = ["KINDS", "Attack", "Target", "attack", "sure_body"]
+__all__ = ["KINDS", "Attack", "Target", "attack", "garbage", "lying_head", "sure_body"]
 
 HEAD = struct.Struct(">IBHIIBQIBBIIq")
 FIELDS = {
