@@ -18,7 +18,7 @@ from flow import buy
 from server_processes import FUNDS, RATE
 
 import openpit
-from openpit.errors import ServerRefused
+from openpit.errors import NotPermitted, ServerRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,6 +136,13 @@ def test_a_policy_that_is_not_there(tmp_path: Path, policy: str, why: str) -> No
     assert why in done.stderr.replace("\n", " ")
 
 
+@pytest.mark.parametrize("role", ["1000", "1000=root", "me=admin", "=admin", "-1=admin"])
+def test_a_role_that_there_is_none_of(tmp_path: Path, role: str) -> None:
+    done = serve_at(str(tmp_path / "s"), "--role", role)
+    assert done.returncode == 2
+    assert "--role is UID=reader, UID=trader or UID=admin" in done.stderr.replace("\n", " ")
+
+
 def test_a_bad_configuration_is_told(tmp_path: Path) -> None:
     config = tmp_path / "limits.toml"
     config.write_text("[order_limits]\n")
@@ -163,7 +170,13 @@ def test_users_are_told_by_the_kernel(serve: Callable[..., Any]) -> None:
     answers = []
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # others cannot enter pytest's own
         Path(folder).chmod(0o755)
-        for users in ([], ["--allow-uid", "12345"], ["--allow-uid", str(STRANGER)]):
+        for users in (
+            [],
+            ["--allow-uid", "12345"],
+            ["--allow-uid", str(STRANGER)],
+            ["--role", f"{STRANGER}=reader"],
+            ["--role", f"{STRANGER}=admin", "--allow-uid", str(STRANGER)],
+        ):
             server = serve(FUNDS, *users, path=f"{folder}/s")
             openpit.connect(server.path).close()  # and everything is imported that this takes
             answers.append(_as_stranger(server.path))
@@ -171,7 +184,9 @@ def test_users_are_told_by_the_kernel(serve: Callable[..., Any]) -> None:
     assert answers == [
         f"user this user may not connect to PATH: {os.strerror(13)}",
         f"user user {STRANGER} may not connect to this server",
-        "2",
+        "2 trader",
+        "2 reader",
+        "2 admin",
     ]
 
 
@@ -184,7 +199,11 @@ def _as_stranger(path: str) -> str:
             os.setuid(STRANGER)
             try:
                 with openpit.connect(path) as engine:
-                    text = str(engine.shards)
+                    text = f"{engine.shards} admin"
+                    try:
+                        engine.accounts().unblock_all()
+                    except NotPermitted as error:
+                        text = f"{engine.shards} {error.role}"
             except ServerRefused as error:
                 text = f"{error.reason} {error}"
             os.write(writing, text.replace(path, "PATH").encode())
