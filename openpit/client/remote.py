@@ -26,6 +26,7 @@ from openpit.wire.kinds import COMMANDS, EXECUTE, REPORT
 from openpit.wire.limits import REPLY_BYTES
 from openpit.wire.roles import KINDS_OF, Role, role_name, role_of
 from openpit.wire.sessions import (
+    GIVEN_BACK_ROWS,
     SessionOp,
     axes_in,
     bye_in,
@@ -224,8 +225,8 @@ class Remote:
             notes.append(note_frame(SessionOp.GROUP, count=_frames_in(batches)))
         notes.append(batches)
         given_back = places.take_given_back()
-        if given_back:
-            notes.append(given_back_frame(given_back))
+        for start in range(0, len(given_back), GIVEN_BACK_ROWS):
+            notes.append(given_back_frame(given_back[start : start + GIVEN_BACK_ROWS]))
         return b"".join(notes)
 
     def receive(self, data: bytes) -> None:

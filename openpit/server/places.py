@@ -9,6 +9,8 @@ is given back, at the session's end at the latest.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from openpit.errors import WireError
@@ -55,12 +57,13 @@ class _Line:
 class Places:
     """The places of one session's orders."""
 
-    __slots__ = ("_lines", "_owed", "_rates")
+    __slots__ = ("_lines", "_owed", "_owing", "_rates")
 
     def __init__(self, rates: BroadRates) -> None:
         self._rates: Final = rates
         self._lines: dict[int, _Line] = {}
         self._owed: dict[int, list[tuple[int, int]]] = {}  # given back before they were counted
+        self._owing = 0  # rows of that
 
     def stamp(self, rows: Sequence[Row], now: int | None) -> list[Counted]:
         """Return what the orders of a batch are counted as; ``now`` is its time, None: its own.
@@ -122,6 +125,7 @@ class Places:
         before, line.reach = line.reach, reach
         for owed in [one for one in self._owed.get(axis, ()) if before < one[0] <= reach]:
             self._owed[axis].remove(owed)
+            self._owing -= 1
             self.give_back([(axis, *owed)])
         return stretch
 
@@ -135,8 +139,9 @@ class Places:
             line = self._lines.get(axis)
             if line is None or reach > line.reach:
                 # What it came behind waits for its turn: it is told apart when that is counted.
-                if sum(map(len, self._owed.values())) >= STRETCHES:
+                if self._owing >= STRETCHES:
                     raise WireError(f"orders that were not counted on the axis {axis}")
+                self._owing += 1
                 self._owed.setdefault(axis, []).append((reach, count))
                 continue
             stretch = _stretch_of(line, reach)
@@ -158,7 +163,10 @@ class Places:
 
 
 def _stretch_of(line: _Line, reach: int) -> _Stretch:
-    for stretch in line.stretches:
-        if stretch.before < reach <= stretch.reach:
-            return stretch
+    place = bisect_left(line.stretches, reach, key=_reach_of)
+    if place < len(line.stretches) and line.stretches[place].before < reach:
+        return line.stretches[place]
     raise WireError(f"orders that have come, or were given back: {reach}")
+
+
+_reach_of: Final = attrgetter("reach")

@@ -17,6 +17,7 @@ from openpit.wire.frames import VERSION, FrameReader
 from openpit.wire.limits import RESERVE
 from openpit.wire.roles import Role
 from openpit.wire.sessions import (
+    NOTE_BYTES,
     Bye,
     SessionOp,
     answer_frame,
@@ -155,6 +156,8 @@ class Session:
             elif op < SessionOp.HELLO:
                 self._take(batch_in(frame))
             elif op in self._notes:
+                if len(frame) > NOTE_BYTES:
+                    raise WireError(f"op {op} with {len(frame)} bytes")
                 self._notes[op](frame)
             else:
                 raise WireError(f"not what a client says: op {op}")

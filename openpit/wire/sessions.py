@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from openpit.wire.frames import Frame
 
 __all__ = [
+    "GIVEN_BACK_ROWS",
     "MAX_AXES",
     "NAME_BYTES",
+    "NOTE_BYTES",
     "Batch",
     "Bye",
     "Row",
@@ -93,6 +95,12 @@ class Bye:
     TURN: Final = "turn"
     CLOSED: Final = "closed"
 
+
+NOTE_BYTES: Final = 64 * 1024
+"""Largest frame of a client that is no batch: the server reads it."""
+
+GIVEN_BACK_ROWS: Final = 1024
+"""Rows of orders that are given back in one frame: they fit into one, whatever their numbers."""
 
 MAX_AXES: Final = 4096
 """Axes in the counting part of one batch: its orders are settled in one asset each."""
@@ -389,6 +397,6 @@ def given_back_in(frame: Frame) -> list[tuple[int, int, int]]:
     """
     rows = messages_of(frame[_HEAD.size :])
     for row in rows:
-        if [*map(type, row)] != [int, int, int] or min(row) < 0:  # type: ignore[type-var,operator]  # numbers
+        if [*map(type, row)] != [int, int, int] or row[0] < 0 or min(row[1:]) < 1:  # type: ignore[type-var,operator]  # numbers
             raise WireError(f"not orders that are given back: {row!r:.100}")
     return rows  # type: ignore[return-value]  # checked

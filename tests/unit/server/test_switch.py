@@ -230,6 +230,14 @@ def test_a_batch_that_waits_costs_what_its_head_takes() -> None:
     assert session.is_full
 
 
+def test_what_the_server_has_to_read_is_short() -> None:
+    its = host()
+    session = its.switch.open()
+    its.switch.receive(session, Greeting(None).sent)
+    its.switch.receive(session, note_frame(SessionOp.GIVEN_BACK, bytes(64 * 1024)))
+    assert session.why == "op 38 with 65582 bytes"
+
+
 @pytest.mark.parametrize("role", [Role.READER, Role.TRADER])
 def test_a_turn_is_an_administrators(role: int) -> None:
     its = host()

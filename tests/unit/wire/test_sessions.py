@@ -148,6 +148,8 @@ def test_what_no_server_says(change: dict[str, Any]) -> None:
         (sessions.axes_in, note_frame(SessionOp.AXES, b"\x91\x91\x01")),
         (sessions.given_back_in, note_frame(SessionOp.GIVEN_BACK, b"\x91\x93\x00\x01\xff")),
         (sessions.given_back_in, note_frame(SessionOp.GIVEN_BACK, b"\x91\x92\x00\x01")),
+        (sessions.given_back_in, note_frame(SessionOp.GIVEN_BACK, b"\x91\x93\x00\x01\x00")),
+        (sessions.given_back_in, note_frame(SessionOp.GIVEN_BACK, b"\x91\x93\x00\x00\x01")),
     ],
 )
 def test_what_is_beside_a_batch_and_malformed(read: Any, frame: bytes) -> None:
