@@ -13,6 +13,8 @@ FUZZ     ?= 100000
 CALLS    ?= 100000
 PAIRS    ?= 160000
 MOMENTS  ?= all
+TRADES   ?= 200000
+KILLS    ?= 200
 FRAMES   ?= 10000
 FLOW      = build/flow.jsonl
 
@@ -30,7 +32,7 @@ FIND_PYTHON = for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 pyth
 	if "$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done
 
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format generated bench loadtest differential arithmetic simulate hostile interrupts reference install dev clean
+.PHONY: help run test lint format generated bench loadtest differential arithmetic simulate hostile trading interrupts reference install dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -74,6 +76,9 @@ simulate: $(STAMPS)/dev ## the simulation rung over SEEDS (SEEDS=1-500), FUZZ ba
 hostile: $(STAMPS)/dev ## FRAMES hostile frames to a server's cores, a tenth to a real one (SEED=..)
 	OPENPIT_HOSTILE="$(FRAMES)" OPENPIT_SEED="$(SEED)" $(BIN)/pytest -n auto -rP --timeout 3600 \
 		tests/unit/server/test_hostile.py tests/server/test_hostile.py
+
+trading: $(STAMPS)/dev ## TRADES orders of programs on one server, KILLS of them killed: one engine explains all
+	$(BIN)/python tests/server/trading_day.py --orders $(TRADES) --kills $(KILLS) --seed $(SEED)
 
 interrupts: $(STAMPS)/dev ## an exception at every moment of every call on shards, not at a sample
 	OPENPIT_MOMENTS="$(MOMENTS)" OPENPIT_SEED="$(SEED)" \

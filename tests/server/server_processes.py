@@ -29,14 +29,21 @@ balance = 10000
 class Server:
     """A server process that listens."""
 
-    def __init__(self, config: str, *options: str, shards: int = 2, path: str = "") -> None:
+    def __init__(
+        self,
+        config: str,
+        *options: str,
+        shards: int = 2,
+        path: str = "",
+        record: Path | None = None,
+    ) -> None:
         self.folder = tempfile.mkdtemp(prefix="openpit-")
         self.path = path or f"{self.folder}/s"
         limits = Path(self.folder, "limits.toml")
         limits.write_text(config)
         reading, writing = os.pipe()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "openpit", "serve", "--socket", self.path,
+            [sys.executable, *_program(record), "serve", "--socket", self.path,
              "--shards", str(shards), "--config", str(limits), "--ready-fd", str(writing),
              *options],
             pass_fds=[writing],
@@ -72,3 +79,10 @@ class Server:
         for name in Path(self.folder).iterdir():
             name.unlink()
         Path(self.folder).rmdir()
+
+
+def _program(record: Path | None) -> list[str]:
+    """Return the command, or the one that writes down what its router and shards say."""
+    if record is None:
+        return ["-m", "openpit"]
+    return [str(Path(__file__).with_name("recorded_serve.py")), str(record)]
