@@ -136,7 +136,8 @@ class _Connection(asyncio.Protocol):
         self._service: Final = service
         self._transport: asyncio.Transport
         self.session: Session
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None  # of the first frame, then of each turn
+        self._timed: int | None = None  # which turn
         self._is_paused = False
         self._is_closing = False
 
@@ -195,15 +196,24 @@ class _Connection(asyncio.Protocol):
         if self._is_paused and not session.is_full:
             self._is_paused = False
             self._transport.resume_reading()
-        if session.has_turn and self._timer is None:
-            self._timer = self._service.loop.call_later(limits.turn_seconds, self._look_at_turn)
-        elif self._timer is not None and session.is_known and not session.has_turn:
+        if session.is_known:
+            self._see_to_turn(session.turns if session.has_turn else None)
+
+    def _see_to_turn(self, turn: int | None) -> None:
+        """Give a turn its time; one may have ended and the next begun since the last look."""
+        if turn == self._timed:
+            return
+        self._timed = turn
+        if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if turn is not None:
+            seconds = self._service.limits.turn_seconds
+            self._timer = self._service.loop.call_later(seconds, self._look_at_turn, turn)
 
-    def _look_at_turn(self) -> None:
+    def _look_at_turn(self, turn: int) -> None:
         self._timer = None
-        if self.session.has_turn:
+        if self.session.has_turn and self.session.turns == turn:
             seconds = self._service.limits.turn_seconds
             self.session.close(Bye.TURN, f"its turn has taken more than {seconds:g} s")
             self._service.turn_soon()

@@ -113,6 +113,7 @@ class Session:
         self.pressing: dict[int, int] = {}
         self.wants_turn = False
         self.has_turn = False
+        self.turns = 0  # that it has had
         self.output: list[bytes] = []
         self.output_bytes = 0
         self._closed: Final[set[int]] = set()  # the shards where it has ended

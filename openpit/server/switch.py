@@ -147,6 +147,7 @@ class _Turn(WideCall):
 
     def advance(self, answers: object = None) -> None:
         self.session.has_turn = True
+        self.session.turns += 1
         self.session.say(note_frame(SessionOp.TURN))
 
 
