@@ -65,10 +65,11 @@ class Places:
         self._owed: dict[int, list[tuple[int, int]]] = {}  # given back before they were counted
         self._owing = 0  # rows of that
 
-    def stamp(self, rows: Sequence[Row], now: int | None) -> list[Counted]:
+    def stamp(self, rows: Sequence[Row], now: int | None, *, is_old: bool = False) -> list[Counted]:
         """Return what the orders of a batch are counted as; ``now`` is its time, None: its own.
 
-        In place of a rank of theirs there is the count that all of them are above.
+        In place of a rank of theirs there is the count that all of them are above. What ``is_old``
+        comes back from its shard, so nobody else's orders are to be counted behind it meanwhile.
 
         Raises:
             WireError: there are no such orders, on one of the axes. None is counted then.
@@ -77,14 +78,22 @@ class Places:
         try:
             for row in rows:
                 times = row[4:] if now is None else (now, now)
-                counted.append(self._stamp(*row[:4], *times))
+                counted.append(self._stamp(*row[:4], *times, is_old=is_old))
         except WireError:
             self._rates.give_back(counted)
             raise
         return counted
 
-    def _stamp(
-        self, axis: int, lacking: int, reach: int, count: int, begins: int, now: int
+    def _stamp(  # a row
+        self,
+        axis: int,
+        lacking: int,
+        reach: int,
+        count: int,
+        begins: int,
+        now: int,
+        *,
+        is_old: bool,
     ) -> Counted:
         if reach >= PLACES or not -PLACES < lacking < PLACES:
             raise WireError(f"places that no session comes to: {reach}, {lacking}")
@@ -94,7 +103,7 @@ class Places:
                 raise WireError(f"no rate is limited on the axis {axis}")
             line = self._lines[axis] = _Line()
         if reach > line.reach:
-            stretch = self._count(line, axis, reach, begins, now)
+            stretch = self._count(line, axis, reach, begins, now, is_old=is_old)
         elif count:
             stretch = _stretch_of(line, reach)
         elif self._rates.is_counted(axis):
@@ -110,12 +119,14 @@ class Places:
         floor = stretch.offset + stretch.before
         return axis, stretch.window, stretch.offset + lacking, count, now, floor
 
-    def _count(self, line: _Line, axis: int, reach: int, begins: int, now: int) -> _Stretch:
+    def _count(
+        self, line: _Line, axis: int, reach: int, begins: int, now: int, *, is_old: bool
+    ) -> _Stretch:
         """Count all places up to a new one."""
         if len(line.stretches) >= STRETCHES:
             raise WireError(f"{STRETCHES} stretches of orders on the axis {axis} that never came")
         span = reach - line.reach
-        if self._rates.is_counted(axis):
+        if self._rates.is_counted(axis) and not is_old:
             stamped = self._rates.stamp([(axis, line.reach, 0, span, begins, now)])
             ((_, window, offset, *_),) = stamped
         else:  # no more: the orders were on their way when that was changed

@@ -416,7 +416,9 @@ class Switch:
         for number, count in pressing.items():
             inbox, link = session.inbox[number], self.router.links[number]
             for _ in range(count if link.is_up else 0):
-                if inbox:  # the session may have been closed for one of them
+                # The session may have been closed for one of them. And what counts by the settings
+                # that are being changed goes when they are known.
+                if inbox and (not inbox[0].rows or inbox[0].settings == self._version):
                     self._send(session, link, inbox.popleft(), now, Flag.TURN)
                     if number in session.pressing:  # the next group has come meanwhile
                         session.pressing[number] -= 1
@@ -433,7 +435,11 @@ class Switch:
         axes: list[Axis] = []
         if batch.rows:
             try:
-                counted = session.places.stamp(batch.rows, None if self.client_time else now)
+                counted = session.places.stamp(
+                    batch.rows,
+                    None if self.client_time else now,
+                    is_old=batch.settings != self._version,
+                )
             except WireError as error:
                 session.close(Bye.MALFORMED, str(error))
                 return
@@ -464,6 +470,11 @@ class Switch:
                 settings=batch.settings,
             ),
         )
+
+    @property
+    def _version(self) -> int:
+        """Of the settings that all shards have."""
+        return self.router.books.rates.told.version
 
     @property
     def waits(self) -> bool:

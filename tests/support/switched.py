@@ -29,13 +29,15 @@ __all__ = ["SwitchedDriver", "SwitchedHost", "link_switched"]
 class SwitchedHost:
     """A server: its router, its shards, its switch."""
 
-    def __init__(self, builder: ReadyShardedEngineBuilder, **limits: int) -> None:
+    def __init__(
+        self, builder: ReadyShardedEngineBuilder, *, client_time: bool = True, **limits: int
+    ) -> None:
         plan = builder._plan()
         self.clock = builder._clock
         self.driver = LinkDriver(self.clock)
         client = plan.client(BLOCKING, self.driver, bodies_beside(BODIES))
         self.driver.attach(client, plan.payload)
-        self.switch = Switch(client, plan.told, Limits(**limits), client_time=True)
+        self.switch = Switch(client, plan.told, Limits(**limits), client_time=client_time)
         self.feeds = [
             Feed(self.driver, place, service) for place, service in enumerate(plan.services)
         ]

@@ -49,11 +49,11 @@ class Witness(Policy):
         return None
 
 
-def host(**options: Any) -> SwitchedHost:
+def host(*, client_time: bool = True, **options: Any) -> SwitchedHost:
     ticks = iter(range(10**9))
     builder = openpit.Engine.builder().clock(lambda: next(ticks)).sharded(2, **options)
     rate = build_rate_limit().broker_barrier(RateLimitBrokerBarrier(MANY))
-    return SwitchedHost(builder.pre_trade(policy=Witness()).builtin(rate))
+    return SwitchedHost(builder.pre_trade(policy=Witness()).builtin(rate), client_time=client_time)
 
 
 class Changer:
@@ -99,7 +99,7 @@ CHANGES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("seed", range(16))
 def test_changes_at_any_moment_lose_repeat_and_reorder_nothing(seed: int) -> None:
     rng = random.Random(seed)
-    its = host(credits=rng.choice([4, 8192]))
+    its = host(client_time=bool(seed % 2), credits=rng.choice([4, 8192]))
     driver = SwitchedDriver(its)
     changer = Changer(its)
     client = driver.client

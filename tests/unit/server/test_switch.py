@@ -313,3 +313,26 @@ def test_a_change_that_is_everybodys_is_told_and_returns_what_is_under_way() -> 
     assert sum(map(bool, many)) == 9
     assert its.driver.router.books.rates.window(0).count == 12
     assert driver.router.books.rates.told.version == 1
+
+
+def test_what_is_to_come_back_keeps_nobodys_place_meanwhile() -> None:
+    its = limited()
+    driver = SwitchedDriver(its)
+    session = its.switch.open()
+    its.switch.receive(session, Greeting(None).sent + note_frame(SessionOp.TURN))
+    group = change(0, WIDER) + change(1, WIDER)
+    its.switch.receive(session, note_frame(SessionOp.GROUP, count=2) + group)
+    calls = [driver.client.execute(its.clock(), buy(number)) for number in range(6)]
+    driver.move()
+    rates = its.driver.router.books.rates
+    for _ in range(10):
+        its.switch.serve(its.clock())
+        if rates.told.version == 1:  # and the orders are on their way
+            break
+        its.driver.step(0)
+        its.driver.step(1)
+    assert its.driver.router.links[0].pending
+    assert rates.window(0).count == 0
+    its.pump()
+    assert [bool(call.result()) for call in calls] == [True] * 6
+    assert rates.window(0).count == 6
