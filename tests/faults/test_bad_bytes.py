@@ -49,7 +49,7 @@ GARBAGE: dict[str, Callable[[int], bytes]] = {
     "noise": lambda _: b"\xff" * 64,
     "oversized": lambda _: (REPLY_BYTES + 1).to_bytes(4, "big"),
     "empty": lambda _: b"\0\0\0\0",
-    "just no head": lambda _: (36).to_bytes(4, "big") + bytes(36),
+    "just no head": lambda _: (41).to_bytes(4, "big") + bytes(41),
     "no msgpack": lambda shard: answer(shard, b"\xc1"),
     "cut inside": lambda shard: answer(shard, b"\x91\x92\x04"),
     "another shard": lambda shard: answer(shard + 1, pack([(kinds.REJECTED, ())])),
@@ -142,7 +142,7 @@ def test_a_frame_that_never_ends_costs_the_timeout(host: Host) -> None:
 @pytest.mark.one_python
 def test_garbage_instead_of_commands(host: Host, capfd: pytest.CaptureFixture[str]) -> None:
     garbage: list[Callable[[int], bytes]] = [
-        lambda _: (36).to_bytes(4, "big") + bytes(36),
+        lambda _: (41).to_bytes(4, "big") + bytes(41),
         lambda _: b"\xff" * 64,
         lambda shard: command_frame(shard, Op.MESSAGES, 1, 1, 0, b"\x07"),
         lambda shard: command_frame(shard + 1, Op.CLOSE, 1, 1, 0, b""),

@@ -25,7 +25,7 @@ __all__ = [
 
 MESSAGES, ARM, CLOSE, END = 0, 1, 2, 3
 CAUSES, TIMES = 3, 4
-HEAD = struct.Struct(">IBHIIBQIBIq")  # length and all up to the time
+HEAD = struct.Struct(">IBHIIBQIBBIIq")  # length and all up to the time
 AXIS = struct.Struct(">Iqq")
 FRAME_BYTES = 16 * 1024 * 1024
 
@@ -65,8 +65,9 @@ def framed(
     """A batch for the shard 0, as bytes; ``head`` is what is to stand there instead."""
     fields = {
         "version": 2, "shard": 0, "epoch": 0, "client": 0, "op": 0, "first": first,
-        "count": len(messages), "flags": 0 if times is None else TIMES, "axes": len(counting or ()),
-        "time": 1_000,
+        "count": len(messages), "flags": 0 if times is None else TIMES,
+        "role": 3 if head.get("client") else 0, "settings": 0,
+        "axes": len(counting or ()), "time": 1_000,
     } | head  # fmt: skip
     body = fields.pop("body", None)
     if body is None:
@@ -74,7 +75,7 @@ def framed(
     if times is not None:
         body = struct.pack(f">{len(times)}q", *times) + body
     body = b"".join(AXIS.pack(*axis) for axis in counting or ()) + body
-    return HEAD.pack(37 + len(body), *fields.values()) + body
+    return HEAD.pack(42 + len(body), *fields.values()) + body
 
 
 def misheaded(random: Random, first: int, messages: list[Any]) -> bytes:
@@ -99,17 +100,16 @@ def misheaded(random: Random, first: int, messages: list[Any]) -> bytes:
 def unframed(data: bytes, first: int) -> Batch:
     """What the whole frame says that bytes begin with; Refused if they begin with none."""
     need(len(data) >= HEAD.size)
-    size, version, shard, epoch, client, op, number, count, flags, many, time = HEAD.unpack(
-        data[:41]
-    )
+    (size, version, shard, epoch, client, op, number, count, flags, _, _, many,
+     time) = HEAD.unpack(data[:46])  # fmt: skip
     end = 4 + size
-    need(37 <= size <= FRAME_BYTES and end <= len(data))
+    need(42 <= size <= FRAME_BYTES and end <= len(data))
     need(end == len(data) or is_incomplete(data[end:]))
     need((version, shard, epoch, number) == (2, 0, 0, first))
     need(op in {MESSAGES, ARM, CLOSE, END} and flags <= CAUSES | TIMES and count > 0)
-    start = 41 + AXIS.size * many
+    start = 46 + AXIS.size * many
     need(start <= end)
-    axes = {axis: offset for axis, _, offset in AXIS.iter_unpack(data[41:start])}
+    axes = {axis: offset for axis, _, offset in AXIS.iter_unpack(data[46:start])}
     need(len(axes) == many)
     times = (time,) * count if count < 2**16 else ()
     if flags & TIMES:
@@ -143,12 +143,12 @@ def answered(
 
     By the numbers of the axes, the time of the first order that has counted, and how many have not.
     """
-    size, name, flags, axes, time = struct.unpack(">I24sBIq", data[:41])
+    size, name, flags, axes, time = struct.unpack(">I24sB5xIq", data[:46])
     assert size == len(data) - 4
     assert (name, time) == (command[4:28], 0)
     assert flags <= CAUSES
-    start = 41 + AXIS.size * axes
-    uncounted = {axis: told for axis, *told in AXIS.iter_unpack(data[41:start])}
+    start = 46 + AXIS.size * axes
+    uncounted = {axis: told for axis, *told in AXIS.iter_unpack(data[46:start])}
     assert len(uncounted) == axes
     return (
         flags,
@@ -162,4 +162,4 @@ def is_incomplete(data: bytes) -> bool:
     if len(data) < 4:
         return True
     (size,) = struct.unpack(">I", data[:4])
-    return 37 <= size <= FRAME_BYTES and len(data) - 4 < size
+    return 42 <= size <= FRAME_BYTES and len(data) - 4 < size

@@ -167,7 +167,7 @@ def answering(
     """The replies to a batch, as bytes: its name is repeated."""
     body = b"".join(AXIS.pack(*axis) for axis in axes or ())
     body += msgpack.packb(replies, use_bin_type=True)
-    return struct.pack(">I24sBIq", 37 + len(body), frame[4:28], 0, len(axes or ()), 0) + body
+    return struct.pack(">I24sB5xIq", 42 + len(body), frame[4:28], 0, len(axes or ()), 0) + body
 
 
 def answers_in(data: bytes, frame: bytes, orders: int) -> tuple[list[Any], dict[int, int]]:
@@ -175,15 +175,15 @@ def answers_in(data: bytes, frame: bytes, orders: int) -> tuple[list[Any], dict[
 
     Refused if the bytes begin with none.
     """
-    need(len(data) >= 41)
-    size, name, flags, axes, _ = struct.unpack(">I24sBIq", data[:41])
+    need(len(data) >= 46)
+    size, name, flags, axes, _ = struct.unpack(">I24sB5xIq", data[:46])
     end = 4 + size
-    start = 41 + AXIS.size * axes
-    need(size >= 37 and end <= len(data))
+    start = 46 + AXIS.size * axes
+    need(size >= 42 and end <= len(data))
     need(end == len(data) or is_incomplete(data[end:]))
     need(name == frame[4:28] and flags < 4)
     need(start <= end)
-    uncounted = {axis: many for axis, _, many in AXIS.iter_unpack(data[41:start])}
+    uncounted = {axis: many for axis, _, many in AXIS.iter_unpack(data[46:start])}
     need(len(uncounted) == axes and set(uncounted) <= {0, 1})
     need(all(0 < many <= orders for many in uncounted.values()))
     try:
@@ -203,7 +203,7 @@ def is_incomplete(data: bytes) -> bool:
     if len(data) < 4:
         return True
     (size,) = struct.unpack(">I", data[:4])
-    return 37 <= size <= 256 * 1024 * 1024 and len(data) - 4 < size
+    return 42 <= size <= 256 * 1024 * 1024 and len(data) - 4 < size
 
 
 AXIS = struct.Struct(">Iqq")
