@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import stat
 import struct
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
 from openpit.client.bodies import BODIES
 from openpit.faces.aio.engine import new_async_sharded_engine
 from openpit.faces.starting import start_driver
+from openpit.server.address import ANYBODYS, OWN, Address
 from openpit.server.driver import ServerDriver
 from openpit.server.switch import Switch, bodies_beside
 from openpit.wire.sessions import Bye
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from openpit.server.limits import Limits
     from openpit.server.session import Session
 
-__all__ = ["AddressInUseError", "Service", "start_service"]
+__all__ = ["Service", "start_service"]
 
 LAST_WORDS_SECONDS: Final = 1.0
 """How long a session that was closed has to read why."""
@@ -34,10 +33,6 @@ BACKLOG: Final = 1024
 """Connections that the kernel keeps until they are taken: whoever connects is not told to wait."""
 
 _CREDENTIALS: Final = struct.Struct("3i")
-
-
-class AddressInUseError(OSError):
-    """Another server lives at the path, or something that is no socket."""
 
 
 class Service:
@@ -59,7 +54,7 @@ class Service:
         self.loop: Final = asyncio.get_running_loop()
         self._driver: Final = driver
         self._server: asyncio.AbstractServer | None = None
-        self._path = ""
+        self._address: Address | None = None
         self._is_due = False
         driver.host(switch, self.turn_soon)
 
@@ -68,12 +63,12 @@ class Service:
 
         Raises:
             AddressInUseError: a living server, or something that is no socket, is there.
+            OSError: nothing can be bound there.
         """
         is_own = {*self.users} <= {os.getuid()}
-        bound = _bound(path, _OWN if is_own else _ANYBODYS)
-        self._path = path
+        self._address = address = Address(path, OWN if is_own else ANYBODYS, BACKLOG)
         self._server = await self.loop.create_unix_server(
-            lambda: _Connection(self), sock=bound, backlog=BACKLOG
+            lambda: _Connection(self), sock=address.socket, backlog=BACKLOG
         )
 
     def now(self) -> int:
@@ -97,10 +92,7 @@ class Service:
 
         The sessions are then told that the server ends.
         """
-        if self._server is not None:
-            self._server.close()
-            with suppress(OSError):
-                os.unlink(self._path)  # noqa: PTH108 - a path as it was given
+        self._stop_listening()
         for connection in self.connections:
             connection.pause()
         deadline = self.loop.time() + seconds
@@ -112,6 +104,12 @@ class Service:
         self._turn()
         return is_done
 
+    def _stop_listening(self) -> None:
+        if self._server is not None and self._address is not None:
+            self._address.remove()  # while it is open nothing else can be taken for it
+            self._server.close()
+            self._server = None
+
     @property
     def _is_busy(self) -> bool:
         return self.switch.waits or any(
@@ -120,6 +118,7 @@ class Service:
 
     async def close(self) -> None:
         """End the connections, the workers and everything else."""
+        self._stop_listening()
         for connection in list(self.connections):
             connection.abort()
         await asyncio.sleep(0)
@@ -242,48 +241,6 @@ def _user_of(connection: socket.socket) -> int:
     data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     _, user, _ = _CREDENTIALS.unpack(data)
     return int(user)
-
-
-_OWN: Final = 0o600
-_ANYBODYS: Final = 0o666
-"""Where others may connect: who is taken, their sessions' users decide."""
-
-
-def _bound(path: str, mode: int) -> socket.socket:
-    """Return a socket that is bound to a path, with that mode; a dead server's is replaced."""
-    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(~mode & 0o777)
-    try:
-        try:
-            bound.bind(path)
-        except OSError:
-            if not _is_left_behind(path):
-                raise AddressInUseError(f"something is at {path} already") from None
-            os.unlink(path)  # noqa: PTH108 - a path as it was given
-            bound.bind(path)
-    except BaseException:
-        bound.close()
-        raise
-    finally:
-        os.umask(before)
-    return bound
-
-
-def _is_left_behind(path: str) -> bool:
-    """Tell whether a path is a socket that nobody listens at."""
-    try:
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):  # connecting to a file is refused, too
-            return False
-    except OSError:
-        return False
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            return True
-        except OSError:
-            return False
-    return False
 
 
 async def start_service(

@@ -37,3 +37,10 @@ class EvenOnly(Policy):
         if int(order.operation.trade_amount.as_quantity.decimal) % 2:
             return [PolicyReject(code=RejectCode.OTHER, reason="odd", details="")]
         return ()
+
+
+class Needy:
+    """A policy that cannot be made without arguments."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit

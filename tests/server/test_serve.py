@@ -64,7 +64,7 @@ def test_a_dead_servers_socket_is_replaced_and_a_living_ones_is_not(
     second = serve_at(server.path)
     assert (second.returncode, second.stderr) == (
         7,
-        f"Error: cannot listen at {server.path}: something is at {server.path} already\n",
+        f"Error: cannot listen at {server.path}: a server listens there already\n",
     )
     with openpit.connect(server.path) as engine:
         assert engine.execute_pre_trade(buy(7))
@@ -125,6 +125,8 @@ def test_a_policy_of_ones_own_sees_the_orders(serve: Callable[..., Any]) -> None
 @pytest.mark.parametrize(
     ("policy", "why"),
     [
+        ("os:getcwd", "has no attribute 'name'"),
+        ("serve_policies:Needy", "TypeError: Needy.__init__() missing 1"),
         ("serve_policies", "--policy is MODULE:NAME"),
         ("serve_policies:None_", "has no attribute 'None_'"),
         ("no_such_module:Policy", "No module named 'no_such_module'"),
@@ -158,8 +160,31 @@ def test_a_service_manager_is_notified(
         listening.bind(str(tmp_path / "n"))
         listening.settimeout(ENDS)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "n"))
-        serve()
+        server = serve()
         assert listening.recv(100) == b"READY=1"
+        server.stop()
+        assert listening.recv(100) == b"STOPPING=1"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "why"),
+    [
+        (["--socket", "FOLDER/none/s"], 7, "cannot listen at FOLDER/none/s: No such file"),
+        (["--socket", "FOLDER/" + "s" * 120], 7, "AF_UNIX path too long"),
+        (["--pid-file", "FOLDER/none/pid"], 7, "cannot write FOLDER/none/pid: No such file"),
+        (["--ready-fd", "77"], 2, "--ready-fd 77: no such descriptor is open"),
+        (["--policy", "serve_policies:EvenOnly"] * 2, 2, "--policy: duplicate"),
+    ],
+)
+def test_what_cannot_be_used_is_told_and_nothing_is_left(
+    tmp_path: Path, options: list[str], code: int, why: str
+) -> None:
+    folder = str(tmp_path)
+    options = [option.replace("FOLDER", folder) for option in options]
+    done = serve_at(f"{folder}/s", *options)
+    assert done.returncode == code
+    assert why.replace("FOLDER", folder) in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 STRANGER = 65534

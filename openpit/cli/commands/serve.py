@@ -23,8 +23,9 @@ from openpit.cli.tables import ConfigError
 from openpit.errors import ShardStartError
 from openpit.faces.embedded import Engine
 from openpit.faces.options import default_shards
+from openpit.server.address import AddressInUseError, check_free
 from openpit.server.limits import SESSION_CREDIT, SESSIONS, Limits
-from openpit.server.service import AddressInUseError, start_service
+from openpit.server.service import start_service
 from openpit.slots import MAX_SHARDS
 from openpit.wire.roles import ROLES, Role
 
@@ -143,6 +144,7 @@ def command(
     policies, plan = _plan(shards or default_shards(), config, custom)
     limits = Limits(sessions=sessions, credit=credit)
     allowed = {os.getuid(): Role.ADMIN} | dict.fromkeys(users, Role.TRADER) | _roles(roles)
+    _check_descriptor(ready_fd)
     ending = _Ending(path, drain, pid_file, ready_fd)
     died = _new_loop().run_until_complete(
         _serve(plan, policies, limits, allowed, ending, client_time=client_time)
@@ -165,13 +167,15 @@ def _plan(shards: int, config: Path | None, custom: Sequence[str]) -> tuple[Poli
         policies = load(DEFAULT_CONFIG if config is None else text_of(config))
         stage = policies.add_to(Engine.builder().sharded(shards=shards))
         for name in custom:
-            stage = stage.pre_trade(_custom(name))
+            stage = _added(stage, name)
         return policies, stage._plan()  # noqa: SLF001 - what build() starts from, and a server, too
     except ConfigError as error:
         name = "default configuration" if config is None else told(config)
         raise ExitError(Exit.BAD_CONFIG, f"{name}: {error}") from None
     except ShardStartError as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
+    except ValueError as error:  # two policies of one name or group
+        raise click.UsageError(f"--policy: {error}") from None
 
 
 def _roles(given: Sequence[str]) -> dict[int, int]:
@@ -185,8 +189,8 @@ def _roles(given: Sequence[str]) -> dict[int, int]:
     return roles
 
 
-def _custom(name: str) -> Any:
-    """Return the policy of a name: what it leads to, called if it is a class."""
+def _added(stage: Any, name: str) -> Any:
+    """Return a builder with the policy of a name: what it leads to, called if it is a class."""
     module, _, attribute = name.partition(":")
     if not module or not attribute:
         raise click.UsageError(f"--policy is MODULE:NAME, not {name}")
@@ -195,11 +199,21 @@ def _custom(name: str) -> Any:
         found: Any = import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
+        return stage.pre_trade(found() if isinstance(found, type) else found)
+    except (ImportError, AttributeError, ValueError) as error:
         raise click.UsageError(f"--policy {name}: {error}") from None
+    except Exception as error:
+        raise click.UsageError(f"--policy {name}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove("")
-    return found() if isinstance(found, type) else found
+
+
+def _check_descriptor(number: int | None) -> None:
+    if number is not None:
+        try:
+            os.fstat(number)
+        except OSError:
+            raise click.UsageError(f"--ready-fd {number}: no such descriptor is open") from None
 
 
 class _Ending:
@@ -231,32 +245,46 @@ class _Ending:
         await self._event.wait()
 
     def announce(self, shards: int) -> None:
-        """Say where the server listens."""
+        """Say where the server listens.
+
+        Raises:
+            ExitError: the file for its process id cannot be written.
+        """
         if self._pid_file is not None:
-            self._pid_file.write_text(f"{os.getpid()}\n", encoding="ascii")
+            try:
+                self._pid_file.write_text(f"{os.getpid()}\n", encoding="ascii")
+            except OSError as error:
+                text = f"cannot write {self._pid_file}: {error.strerror}"
+                raise ExitError(Exit.IO_FAILED, text) from None
         line = f"listening at {self.path} with {shards} shards, process {os.getpid()}"
         tell(line)
         if self._ready_fd is not None:
             with suppress(OSError):
                 os.write(self._ready_fd, f"{line}\n".encode())
                 os.close(self._ready_fd)
-        address = os.environ.get("NOTIFY_SOCKET")
-        if address:
-            _notify(address)
+        _notify("READY=1")
+
+    def begins(self) -> None:
+        """Say that the server ends."""
+        _notify("STOPPING=1")
 
     def over(self) -> None:
         """Remove what told of the server."""
         if self._pid_file is not None:
-            self._pid_file.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._pid_file.unlink(missing_ok=True)
 
 
-def _notify(address: str) -> None:
-    """Tell a service manager that the server is ready, as sd_notify(3) does."""
+def _notify(text: str) -> None:
+    """Tell the service manager, if there is one, as sd_notify(3) does."""
     import socket  # noqa: PLC0415
 
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
     name = "\0" + address[1:] if address.startswith("@") else address
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifying:
-        notifying.sendto(b"READY=1", name)
+        notifying.sendto(text.encode(), name)
 
 
 async def _serve(
@@ -271,6 +299,10 @@ async def _serve(
     """Run a server from its start to its end; return which shard died, if one did."""
     ending.take_signals()
     try:
+        check_free(str(ending.path))  # before workers start: they take a while
+    except AddressInUseError as error:
+        raise _unbound(ending.path, error) from None
+    try:
         service = await start_service(
             plan, time.monotonic_ns, limits, users=users, client_time=client_time
         )
@@ -284,14 +316,22 @@ async def _serve(
         raise ExitError(Exit.BAD_CONFIG, str(error)) from None
     except OSError as error:
         await service.close()
-        why = str(error) if isinstance(error, AddressInUseError) else error.strerror
-        raise ExitError(Exit.IO_FAILED, f"cannot listen at {ending.path}: {why}") from None
+        raise _unbound(ending.path, error) from None
     try:
         ending.announce(service.engine.shards)
+    except ExitError:
+        await service.close()
+        raise
+    try:
         await ending.wait()
+        ending.begins()
         return await _end(service, ending)
     finally:
         ending.over()
+
+
+def _unbound(path: Path, error: OSError) -> ExitError:
+    return ExitError(Exit.IO_FAILED, f"cannot listen at {path}: {error.strerror or error}")
 
 
 async def _end(service: Service, ending: _Ending) -> str | None:
