@@ -12,6 +12,7 @@ SEEDS    ?= 1-20
 FUZZ     ?= 100000
 CALLS    ?= 100000
 PAIRS    ?= 160000
+SECONDS  ?= 10
 MOMENTS  ?= all
 TRADES   ?= 200000
 KILLS    ?= 200
@@ -32,15 +33,18 @@ FIND_PYTHON = for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 pyth
 	if "$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done
 
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format generated bench loadtest differential arithmetic simulate hostile trading interrupts reference install dev clean
+.PHONY: help run serve-demo test lint format generated bench loadtest differential arithmetic simulate hostile trading interrupts reference install dev clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 
 run: $(STAMPS)/run ## generate an order flow and replay it on this machine's cores
 	@mkdir -p build
 	$(BIN)/openpit generate --orders $(ORDERS) --accounts $(ACCOUNTS) --seed $(SEED) --out $(FLOW)
 	$(BIN)/openpit replay $(FLOW)
+
+serve-demo: $(STAMPS)/run ## a server with the default limits, and two programs on it for SECONDS
+	$(BIN)/python examples/serve_demo.py $(SECONDS)
 
 test: $(STAMPS)/dev reference ## run the whole test suite, or of it what PYTEST says
 	$(BIN)/pytest -n auto --maxschedchunk=8 --durations=15 $(PYTEST)
