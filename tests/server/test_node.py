@@ -1,0 +1,86 @@
+"""A client in another language, written from docs/protocol.md, beside one in Python."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flow import buy
+
+import openpit
+from openpit.pretrade import RejectCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NODE = shutil.which("node")
+TRADE = Path(__file__).parents[2] / "examples" / "clients" / "node" / "trade.js"
+
+LIMITS = """
+[order_validation]
+[rate_limit]
+broker = { max_orders = 50, window = "1h" }
+[[rate_limit.asset]]
+settlement_asset = "USD"
+max_orders = 60
+window = "1h"
+[spot_funds]
+[[spot_funds.funds]]
+first_account = 1
+last_account = 200
+asset = "USD"
+balance = 10000
+"""
+
+pytestmark = [
+    pytest.mark.skipif(NODE is None, reason="node is not there"),
+    pytest.mark.one_python,
+]
+
+
+def node(path: str, count: int, first: int) -> subprocess.Popen[str]:
+    assert NODE is not None
+    return subprocess.Popen(
+        [NODE, str(TRADE), path, str(count), str(first)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def said(program: subprocess.Popen[str]) -> Any:
+    output, errors = program.communicate(timeout=60)
+    assert (program.returncode, errors) == (0, "")
+    return json.loads(output)
+
+
+def test_two_languages_share_one_limit(serve: Callable[..., Any]) -> None:
+    server = serve(LIMITS)
+    program = node(server.path, 40, 101)
+    with openpit.connect(server.path) as engine:
+        ours = [engine.execute_pre_trade(buy(account)) for account in range(1, 41)]
+        theirs = said(program)
+        accepted = sum(result.ok for result in ours) + theirs["accepted"]
+        assert accepted == 50
+        rejects = [reject for result in ours for reject in result.rejects]
+        assert {reject.code for reject in rejects} <= {RejectCode.RATE_LIMIT_EXCEEDED}
+        assert len(rejects) + theirs["codes"].get("RateLimitExceeded", 0) >= 30
+        assert theirs["committed"] == theirs["accepted"] > 0
+        assert [shard["state"] for shard in theirs["stats"]] == ["up", "up"]
+        # Ten at 185.5 were held, 185 were paid: the account has the rest.
+        assert theirs["report"]["outcomes"]
+        # The last place is the limit's: another session's orders are all over it.
+        late = said(node(server.path, 4, 151))
+        assert (late["accepted"], late["codes"]) == (0, {"RateLimitExceeded": 4})
+        assert server.process.poll() is None
+
+
+def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
+    program = node(f"{tmp_path}/none", 1, 1)
+    output, errors = program.communicate(timeout=60)
+    assert (program.returncode, output) == (1, "")
+    assert "ENOENT" in errors
