@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,12 @@ from flow import buy
 
 import openpit
 from openpit.pretrade import RejectCode
+from openpit.pretrade.policies import RateLimit, RateLimitAssetBarrier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+HOUR = timedelta(hours=1)
 NODE = shutil.which("node")
 TRADE = Path(__file__).parents[2] / "examples" / "clients" / "node" / "trade.js"
 
@@ -34,6 +37,36 @@ first_account = 1
 last_account = 200
 asset = "USD"
 balance = 10000
+"""
+
+# Orders on every shard, in many batches, until it is told to end; in the order of each account.
+ROUNDS = """
+const { Client } = require(process.argv[1]);
+Client.connect(process.argv[2]).then(async (client) => {
+  let isOver = false;
+  process.stdin.on('data', () => { isOver = true; });
+  const versions = new Set();
+  const codes = {};
+  let [sent, decided] = [0, 0];
+  while (!isOver) {
+    const calls = [];
+    for (let each = 0; each < 50; each += 1, sent += 1) {
+      const what = { underlying: 'AAPL', settlement: 'USD', side: 'BUY' };
+      const order = { ...what, account: 1 + (each % 20), quantity: '1', price: '1' };
+      calls.push(client.execute(order));
+      if (each % 10 === 9) await new Promise(setImmediate);
+    }
+    for (const { ok, rejects, reservation } of await Promise.all(calls)) {
+      decided += 1;
+      if (!ok) for (const { code } of rejects) codes[code] = (codes[code] ?? 0) + 1;
+      if (reservation) await client.rollback(reservation);
+    }
+    versions.add(client._version);
+    if (sent === 50) console.log('trading');
+  }
+  console.log(JSON.stringify({ sent, decided, codes, versions: versions.size }));
+  client.close();
+});
 """
 
 pytestmark = [
@@ -77,6 +110,29 @@ def test_two_languages_share_one_limit(serve: Callable[..., Any]) -> None:
         late = said(node(server.path, 4, 151))
         assert (late["accepted"], late["codes"]) == (0, {"RateLimitExceeded": 4})
         assert server.process.poll() is None
+
+
+def test_orders_under_way_while_settings_change_are_sent_again(serve: Callable[..., Any]) -> None:
+    server = serve(LIMITS.replace("50", "1000000").replace("60", "1000000"))
+    assert NODE is not None
+    with (
+        subprocess.Popen(
+            [NODE, "-e", ROUNDS, str(TRADE.parent / "openpit.js"), server.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as program,
+        openpit.connect(server.path) as engine,
+    ):
+        assert program.stdout is not None
+        assert program.stdout.readline() == "trading\n"
+        usd = RateLimitAssetBarrier(RateLimit(10**6, HOUR), "USD")
+        for barriers in ([], [usd]) * 5:
+            engine.configure().rate_limit("RateLimitPolicy", asset_barriers=barriers)
+        output, _ = program.communicate("end", timeout=60)
+    told = json.loads(output)
+    assert (program.returncode, told["sent"], told["codes"]) == (0, told["decided"], {})
+    assert told["versions"] > 1
 
 
 def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
