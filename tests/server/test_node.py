@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +134,20 @@ def test_orders_under_way_while_settings_change_are_sent_again(serve: Callable[.
     told = json.loads(output)
     assert (program.returncode, told["sent"], told["codes"]) == (0, told["decided"], {})
     assert told["versions"] > 1
+
+
+def test_it_writes_decimals_as_the_page_has_them() -> None:
+    texts = ["185.50", "-0.000001", "0.000000", "0.0000001", "-0.0000000125", "0.0000000", "0.1"]
+    assert NODE is not None
+    program = "const { decimal } = require(process.argv[1]);"
+    program += "console.log(JSON.stringify(process.argv.slice(2).map(decimal)))"
+    done = subprocess.run(
+        [NODE, "-e", program, str(TRADE.parent / "openpit.js"), *texts],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert json.loads(done.stdout) == [str(Decimal(text)) for text in texts]
 
 
 def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -32,6 +32,17 @@ function frame(op, body, { shard = 0, first = 0, count = 0, settings = 0, rows =
   return Buffer.concat([head, body]);
 }
 
+// A decimal's text as the protocol has it: a figure below 0.000001 has an exponent.
+function decimal(given) {
+  if (given === null) return null;
+  const text = String(given);
+  if (!/^-?(0|[1-9]\d*)(\.\d{1,28})?$/.test(text) || /^-0(\.0*)?$/.test(text)) throw new TypeError(`no decimal: ${text}`);
+  const [, sign, zeros, digits] = /^(-?)0\.(0{6,})(\d*)$/.exec(text) ?? [];
+  if (digits === undefined || (!digits && zeros.length < 7)) return text;
+  if (!digits) return `0E-${zeros.length}`;
+  return `${sign}${digits[0]}${digits.length > 1 ? `.${digits.slice(1)}` : ''}E-${zeros.length + 1}`;
+}
+
 class Client {
   // Connect to a server; fails with its reason if it does not take this session.
   static connect(path, name = null) {
@@ -58,7 +69,7 @@ class Client {
 
   // Check an order: { ok, reservation, lock, outcomes, rejects }. A reservation is to be committed or rolled back.
   execute({ account, underlying, settlement, side, quantity = null, volume = null, price = null }) {
-    return this._ask(account, EXECUTE, [underlying, settlement, side, quantity, volume, price]);
+    return this._ask(account, EXECUTE, [underlying, settlement, side, ...[quantity, volume, price].map(decimal)]);
   }
 
   commit({ account, handle }) { return this._ask(account, COMMIT, [handle()]); }
@@ -67,8 +78,9 @@ class Client {
 
   // Tell what has become of an order: { blocks, pnls, outcomes }. `fill` has the lock of its reservation.
   report({ account, underlying, settlement, side, pnl = null, fee = null, fill = null }) {
-    const row = fill && [fill.price, fill.quantity, fill.fee, fill.feeCurrency, fill.remaining, fill.isFinal, fill.lock];
-    return this._ask(account, REPORT, [underlying, settlement, side, pnl, fee, row]);
+    const [paid, quantity, cost, remaining] = [fill?.price, fill?.quantity, fill?.fee, fill?.remaining].map((figure) => decimal(figure ?? null));
+    const row = fill && [paid, quantity, cost, fill.feeCurrency ?? null, remaining, fill.isFinal ?? null, fill.lock ?? []];
+    return this._ask(account, REPORT, [underlying, settlement, side, decimal(pnl), decimal(fee), row]);
   }
 
   // What this session has asked of each shard.
@@ -254,4 +266,4 @@ class Client {
   }
 }
 
-module.exports = { Client };
+module.exports = { Client, decimal };
