@@ -44,3 +44,15 @@ class Needy:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+
+
+class Late(Policy):
+    """Takes so long to arrive in a worker that nobody waits for it."""
+
+    name = "Late"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"seconds": 60}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        time.sleep(state["seconds"])

@@ -7,10 +7,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["FUNDS", "RATE", "Server"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["FUNDS", "RATE", "Server", "until"]
 
 SECONDS = 60
 
@@ -24,6 +29,14 @@ last_account = 40
 asset = "USD"
 balance = 10000
 """
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another process does."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class Server:

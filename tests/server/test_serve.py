@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flow import buy
-from server_processes import FUNDS, RATE
+from server_processes import FUNDS, RATE, until
 
 import openpit
 from openpit.errors import NotPermitted, ServerRefused
@@ -112,6 +112,25 @@ def test_a_second_signal_ends_it_at_once(serve: Callable[..., Any]) -> None:
     assert code == 130
     assert "ended at once, by a second signal" in text
     assert time.monotonic() - began < ENDS
+
+
+def test_a_signal_ends_it_while_its_workers_start(tmp_path: Path) -> None:
+    starting = subprocess.Popen(
+        [sys.executable, "-m", "openpit", "serve", "--socket", str(tmp_path / "s"),
+         "--shards", "1", "--policy", "serve_policies:Late"],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent,
+    )  # fmt: skip
+    children = Path(f"/proc/{starting.pid}/task/{starting.pid}/children")
+    until(lambda: bool(children.read_text()))
+    (worker, *_) = children.read_text().split()
+    starting.send_signal(signal.SIGTERM)
+    _, text = starting.communicate(timeout=ENDS)
+    assert starting.returncode == 130
+    assert "interrupted" in text
+    assert not Path(f"/proc/{worker}").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_policy_of_ones_own_sees_the_orders(serve: Callable[..., Any]) -> None:

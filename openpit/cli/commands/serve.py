@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -30,13 +30,15 @@ from openpit.slots import MAX_SHARDS
 from openpit.wire.roles import ROLES, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from openpit.cli.config import Policies
     from openpit.faces.starting import StartPlan
     from openpit.server.service import Service
 
 __all__ = ["command"]
+
+_Result = TypeVar("_Result")
 
 EPILOG = """\b
 Examples:
@@ -240,10 +242,6 @@ class _Ending:
             self.is_urgent = True
         self._event.set()
 
-    async def wait(self) -> None:
-        """Wait for a signal."""
-        await self._event.wait()
-
     def announce(self, shards: int) -> None:
         """Say where the server listens.
 
@@ -264,8 +262,26 @@ class _Ending:
                 os.close(self._ready_fd)
         _notify("READY=1")
 
-    def begins(self) -> None:
-        """Say that the server ends."""
+    async def unless(self, coming: Coroutine[Any, Any, _Result]) -> _Result:
+        """Return what is coming, if no signal comes before it.
+
+        Raises:
+            ExitError: one has come. What was under way is cancelled.
+        """
+        task = asyncio.ensure_future(coming)
+        signalled = asyncio.ensure_future(self._event.wait())
+        await asyncio.wait({task, signalled}, return_when=asyncio.FIRST_COMPLETED)
+        signalled.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+        if task.cancelled():
+            raise ExitError(Exit.INTERRUPTED, "interrupted before it listened")
+        return task.result()
+
+    async def wait(self) -> None:
+        """Wait for a signal, and tell that the server ends."""
+        await self._event.wait()
         _notify("STOPPING=1")
 
     def over(self) -> None:
@@ -303,28 +319,24 @@ async def _serve(
     except AddressInUseError as error:
         raise _unbound(ending.path, error) from None
     try:
-        service = await start_service(
-            plan, time.monotonic_ns, limits, users=users, client_time=client_time
+        service = await ending.unless(
+            start_service(plan, time.monotonic_ns, limits, users=users, client_time=client_time)
         )
     except ShardStartError as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
     try:
-        await policies.prepare_async(service.engine)
+        await ending.unless(policies.prepare_async(service.engine))
         await service.listen(str(ending.path))
-    except ConfigError as error:
-        await service.close()
-        raise ExitError(Exit.BAD_CONFIG, str(error)) from None
-    except OSError as error:
-        await service.close()
-        raise _unbound(ending.path, error) from None
-    try:
         ending.announce(service.engine.shards)
-    except ExitError:
+    except BaseException as error:
         await service.close()
+        if isinstance(error, ConfigError):
+            raise ExitError(Exit.BAD_CONFIG, str(error)) from None
+        if isinstance(error, OSError):
+            raise _unbound(ending.path, error) from None
         raise
     try:
         await ending.wait()
-        ending.begins()
         return await _end(service, ending)
     finally:
         ending.over()
