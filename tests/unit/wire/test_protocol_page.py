@@ -16,6 +16,7 @@ from openpit.param import AccountId, AdjustmentAmount, Price, Side, TradeAmount
 from openpit.pretrade.policies import RateLimit, RateLimitBrokerBarrier
 from openpit.pretrade.rejects import AccountBlock
 from openpit.server.limits import HELLO_BYTES, HELLO_SECONDS, OUTPUT_BYTES, SILENT
+from openpit.shards import administration
 from openpit.wire import frames, kinds, sessions, values
 from openpit.wire.class_table import MEMBERS, RECORDS
 from openpit.wire.limits import FRAME_BYTES, HANDLES_PER_COMMAND
@@ -103,6 +104,21 @@ def test_the_handshake_has_the_fields_of_the_welcome() -> None:
     theirs = {"frame_bytes": "frame", "has_custom": "custom", "owner": "slots"}
     fields = [theirs.get(name, name) for name in sessions.Welcome._fields]
     assert told == [name.replace("_", " ") for name in fields]
+
+
+def test_every_method_is_there_with_its_arguments() -> None:
+    names = {"_is_account": "account", "_are_accounts": "accounts", "_is_group": "group"}
+    names |= {"_is_text": "text", "_is_asset": "asset", "_is_block": "block"}
+    assert {
+        method: text for method, _, text in rows("method of `17` | of | arguments, a tuple")
+    } == {
+        f"`{method}`": ", ".join(names[check.__name__] for check in checks) or "none"
+        for method, checks in administration._ARGUMENTS.items()
+    }
+    assert rows("method of `18` and `21` | names of the map, beside `name`") == [
+        [f"`{method}`", ", ".join(f"`{name}`" for name in sorted(known - {"name"}))]
+        for method, (known, _) in administration._SETTINGS.items()
+    ]
 
 
 def test_every_tag_of_a_value_is_there() -> None:
