@@ -17,7 +17,7 @@ from bench.running import Running
 from openpit.client.handles import BLOCKING, Runner
 from openpit.router.lifecycle import ShardEvent
 from openpit.router.router import Router
-from openpit.router.shard_link import Bodies, Entry, Expected
+from openpit.router.shard_link import Bodies, Entry
 from openpit.wire.axes import BROKER, CountingAxes
 from openpit.wire.frames import reply_frame
 
@@ -48,15 +48,10 @@ class _Batch(Entry):
     __slots__ = ()
 
     def __init__(self, place: int) -> None:
-        self.is_sent = True
-        self.count = BATCH
-        self.now = NOW
-        self.times = ()
+        super().__init__(BATCH, NOW)
         half = BATCH // 2
         sizes = ((0, BATCH), (1, half), (2, half))  # the broker's axis, and the two assets'
         self.counting = [(axis, 0, place * size, size, NOW, NOW) for axis, size in sizes]
-        self.counted = ()
-        self.expected = Expected(frozenset())
 
 
 def _seal(_link: ShardLink, _first: int, _count: int, entries: Sequence[Entry]) -> bytes:

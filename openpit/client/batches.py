@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.answers import CHECKS, read_execute
 from openpit.client.expected import EXECUTED
-from openpit.client.many import UNPACKABLE, RowsCall, RowsPart
+from openpit.client.many import UNPACKABLE, ManyCall, Part
 from openpit.client.orders import captured_order, order_row, ranked_row
 from openpit.core.order import Order
 from openpit.errors import WireError
@@ -32,16 +32,13 @@ _USUAL: Final = frozenset({kinds.RESERVED, kinds.REJECTED})
 _new = object.__new__
 
 
-class ExecutePart(RowsPart):
+class ExecutePart(Part):
     """Orders of one call in one frame."""
 
     __slots__ = ()
 
-    expected = EXECUTED
-
-    def accounts(self) -> set[int | None]:
-        orders: Sequence[Order] = self.call.orders
-        return {orders[index]._account_ for index in self.indexes}
+    answers = EXECUTED
+    read = staticmethod(read_execute)
 
     def replied_run(self, link: ShardLink, kind: int, seq: int, count: int) -> None:
         if kind != kinds.ACCEPTED:
@@ -78,7 +75,7 @@ class ExecutePart(RowsPart):
                 _, is_held, lock, rows = reply
                 result._rejects = ()
                 result._reservation = link.handles.held._of(
-                    link, call.orders[index]._account_, seq, is_held, lock, rows
+                    link, call.inputs[index]._account_, seq, is_held, lock, rows
                 )
             else:
                 result._rejects = DecodedRejects(reply[1])
@@ -89,12 +86,8 @@ class ExecutePart(RowsPart):
             call.results[index] = result
             call.settle(1)
 
-    def read(self, link: ShardLink, index: int, seq: int, reply: Reply, *, is_wanted: bool) -> Any:
-        account = self.call.orders[index]._account_ if is_wanted else None
-        return read_execute(link, account, seq, reply)
 
-
-class ExecuteMany(RowsCall):
+class ExecuteMany(ManyCall):
     """``execute_pre_trade`` for many orders.
 
     Stops at an order without account id (``stopped_at``): it can only be judged when everything
@@ -107,7 +100,6 @@ class ExecuteMany(RowsCall):
         "_is_timed",
         "_position",
         "_times",
-        "orders",
         "stopped_at",
     )
 
@@ -116,9 +108,8 @@ class ExecuteMany(RowsCall):
     part = ExecutePart
 
     def __init__(self, client: Submitting, orders: Sequence[Order], times: Sequence[int]) -> None:
-        super().__init__(client, len(orders), times[0] if times else 0)
+        super().__init__(client, orders, times[0] if times else 0)
         self._is_timed = len({*times}) > 1
-        self.orders = orders
         self.stopped_at: int | None = None
         self._times = times
         self._position = 0
@@ -136,7 +127,7 @@ class ExecuteMany(RowsCall):
             self._counts_nothing = encoder.counts_nothing
         if (
             client.has_custom
-            or len(self.orders) == 1
+            or len(self.inputs) == 1
             or (self._is_timed and not self._counts_nothing)
             or not all(link.is_up for link in client.router.links)
         ):
@@ -147,7 +138,7 @@ class ExecuteMany(RowsCall):
         parts = self.rows
         limit = client.rows_per_frame
         position = self._position
-        for order in self.orders[position:] if position else self.orders:
+        for order in self.inputs[position:] if position else self.inputs:
             if type(order) is not Order:
                 break
             account = order._account_
@@ -172,8 +163,8 @@ class ExecuteMany(RowsCall):
                     self.submit_all()
                 return True
         self._position = position
-        if position == len(self.orders):
-            return self._finish_feeding()
+        if position == len(self.inputs):
+            return self.fed()
         return self._feed_slowly()
 
     def submit_all(self) -> None:
@@ -231,7 +222,7 @@ class ExecuteMany(RowsCall):
     ) -> dict[int, tuple[int, int, int]]:
         """Return how many rows have a rank on each axis, and the first rank and its time."""
         ranks = self.client.encoder.ranks
-        times, orders = self._times, self.orders
+        times, orders = self._times, self.inputs
         if ranks.counts_broker_only:
             return {BROKER: (len(rows), rows[0][-2], times[indexes[0]])}
         numbers = ranks.numbers
@@ -251,7 +242,7 @@ class ExecuteMany(RowsCall):
         """Continue where an order needs more than its flat row, or is none at all."""
         client = self.client
         encoder = client.encoder
-        orders = self.orders
+        orders = self.inputs
         is_counted_by_time = self._is_timed and not self._counts_nothing
         while self._position < len(orders):
             index = self._position
@@ -285,7 +276,7 @@ class ExecuteMany(RowsCall):
                 else:
                     self.submit_all()
                 return True
-        return self._finish_feeding()
+        return self.fed()
 
     @property
     def _has_rows(self) -> bool:
@@ -308,16 +299,11 @@ class ExecuteMany(RowsCall):
                 return True
         return False
 
-    def _finish_feeding(self) -> bool:
-        self.submit_all()
-        self.fed()
-        return False
-
     def _stop(self) -> bool:
         """End here for now: the order in hand names no account."""
         self.stopped_at = self._position
         self.submit_all()
-        self.settle(len(self.orders) - self._position + 1)
+        self.settle(len(self.inputs) - self._position + 1)
         return False
 
     def completed(self) -> None:
@@ -329,7 +315,7 @@ class ExecuteMany(RowsCall):
     @property
     def stopped_order(self) -> tuple[int, Order]:
         """The order at ``stopped_at``, and its time before it."""
-        return self._times[self._position], self.orders[self._position]
+        return self._times[self._position], self.inputs[self._position]
 
     def judged(self, result: Any, failure: BaseException | None) -> None:
         """Record the outcome of the order at ``stopped_at``."""
@@ -343,7 +329,7 @@ class ExecuteMany(RowsCall):
         self._position += 1
         self.stopped_at = None
         self.done = False
-        self._left = len(self.orders) - self._position + 1
+        self._left = len(self.inputs) - self._position + 1
         return self
 
     def times_of(self, indexes: Sequence[int]) -> Sequence[int]:

@@ -9,7 +9,7 @@ from openpit.errors import ShardStartError, WireError
 from openpit.router.calls import Call, Raised, overload, unknown
 from openpit.router.lifecycle import ShardEvent
 from openpit.router.procedures import WideCall
-from openpit.router.shard_link import Expected
+from openpit.router.shard_link import Entry, Expected
 from openpit.wire import kinds
 from openpit.wire.axes import CountingAxes
 
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 __all__ = ["CommandCall", "HandleCall", "HandleWideCall", "Start"]
 
 
+_STARTED: Final = Expected(kinds.ANSWERS[kinds.HELLO])
+
+
 class Start(Call):
     """The first command: load the engine."""
 
     __slots__ = ("_ready", "_seconds", "link")
 
-    expected = Expected(kinds.ANSWERS[kinds.HELLO])
     has_deadline = False  # that of calls; it has one of its own
 
     def __init__(
@@ -42,11 +44,7 @@ class Start(Call):
         seconds: float,
     ) -> None:
         super().__init__(link.books)
-        self.count = 1
-        self.now = now
-        self.times = ()
-        self.counting = self.counted = ()
-        self.packed = packed
+        Entry.__init__(self, 1, now, packed, _STARTED)
         self.link = link
         self._ready: Final = ready
         self._seconds: Final = seconds
@@ -123,12 +121,10 @@ class CommandCall(Call):
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         try:
             value = self.read(link, self.account, seq, reply)
-        except Raised as raised:
-            self.fail(raised.error)
         except WireError:
             raise
         except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
-            self.fail(error)
+            self.fail(error.error if isinstance(error, Raised) else error)
         else:
             self.finish(value)
 

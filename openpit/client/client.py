@@ -13,17 +13,17 @@ from openpit.client.answers import CHECKS, read_adjusted, read_execute, read_rep
 from openpit.client.batches import ExecuteMany
 from openpit.client.calls import CommandCall, HandleCall, HandleWideCall, Start
 from openpit.client.expected import expected
-from openpit.client.finalizing import finalize_many
+from openpit.client.finalizing import FinalizeMany
 from openpit.client.orders import captured_order, captured_report
 from openpit.client.procedures import check_without_account
 from openpit.client.reporting import ReportMany
 from openpit.client.submitting import Submitting
+from openpit.client.times import FIRST_TIME, TIME_LIMIT, check_time
 from openpit.core.order import Order
 from openpit.engine.pipeline import engine_gone
 from openpit.pretrade.results import new_execute_result
 from openpit.router.calls import closed
 from openpit.router.procedures import WideCall
-from openpit.router.router import FIRST_TIME, TIME_LIMIT, check_time
 from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_start
@@ -183,12 +183,12 @@ class Client(Submitting):
     def commit_many(self, now: int, reservations: Sequence[Any]) -> Call:
         """Commit many reservations."""
         self._check_open(now)
-        return finalize_many(self, reservations, now, commit=True)
+        return FinalizeMany(self, reservations, now, commit=True)
 
     def rollback_many(self, now: int, reservations: Sequence[Any]) -> Call:
         """Roll many reservations back."""
         self._check_open(now)
-        return finalize_many(self, reservations, now, commit=False)
+        return FinalizeMany(self, reservations, now, commit=False)
 
     # --- what comes back -------------------------------------------------------------------------
 

@@ -14,22 +14,33 @@ from __future__ import annotations
 
 from itertools import islice, takewhile
 from math import inf
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from openpit.router.calls import Call, Patience
+    from openpit.router.calls import Call
     from openpit.router.router import Router
     from openpit.router.shard_link import ShardLink
 
-__all__ = ["Deadlines"]
+__all__ = ["Deadlines", "Patience"]
 
 _SHARE: Final = 0.75
 """Of the timeout, for a shard that keeps the calls to all others waiting."""
 
 _STALLED: Final = -1
 """In place of what has been heard of a shard that is stalled."""
+
+
+class Patience(NamedTuple):
+    """For how many seconds a caller or a shard is waited for."""
+
+    timeout: float = 5.0
+    """For an answer. A shard answers within microseconds: one that takes seconds is stuck."""
+    max_wait: float = 5.0
+    """For credit."""
+    stall_timeout: float = 30.0
+    """For a shard that is stalled: it will not be of use again, and its owner wants to know."""
 
 
 class Deadlines:

@@ -12,38 +12,48 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.engine.batches import failure_of, tell
 from openpit.errors import FrameTooLarge, WireError
 from openpit.router.calls import Call, Raised, unknown
-from openpit.router.shard_link import Entry
+from openpit.router.shard_link import ONLY_DONE, Entry
 from openpit.wire.frames import pack, pack_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from openpit.client.answers import Read
     from openpit.client.submitting import Submitting
     from openpit.router.rates import Counting
     from openpit.router.shard_link import Reply, ShardLink
 
-__all__ = ["ManyCall", "Part", "RowsCall", "RowsPart"]
+__all__ = ["UNPACKABLE", "ManyCall", "Part"]
 
 UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
 """What packing a row may raise: too long, a text without UTF-8 form, a number over 64 bits."""
 
 
 class ManyCall(Call):
-    """A call over many items; its value is the list of their results, in input order."""
+    """A call over many items; its value is the list of their results, in input order.
 
-    __slots__ = ("_left", "client", "failures", "results")
+    What its shards are asked of the items, their ``rows``, is collected for each shard until a
+    frame is full.
+    """
+
+    __slots__ = ("_left", "client", "failures", "inputs", "now", "results", "rows")
 
     method = ""
+    part: type[Part]
     has_deadline = False
     lets_go = False  # whether results are handles, which no exception but the group may keep
 
-    def __init__(self, client: Submitting, items: int) -> None:
+    def __init__(self, client: Submitting, inputs: Sequence[Any], now: int) -> None:
         super().__init__(client.books)
         self.client = client
-        self.results: list[Any] = [None] * items
+        self.inputs = inputs
+        self.now = now
+        self.results: list[Any] = [None] * len(inputs)
         self.failures: dict[int, BaseException] = {}
         # Items without a result, and one more while there is something left to encode.
-        self._left = items + 1
+        self._left = len(inputs) + 1
+        # By shard, what it is to be asked, and the places of the items.
+        self.rows: list[tuple[list[Any], list[int]]] = [([], []) for _ in client.router.links]
 
     def result(self) -> Any:
         # A stalled shard's part keeps this call until it is answered: what the caller lets go of
@@ -54,9 +64,11 @@ class ManyCall(Call):
             self.value = None
             self.results = []
 
-    def fed(self) -> None:
-        """Record that everything is encoded."""
+    def fed(self) -> bool:
+        """Submit what is left, now that everything is encoded; tell that there is no more."""
+        self.submit_all()
         self.settle(1)
+        return False
 
     def settle(self, items: int) -> None:
         """Count items as finished; end with the last one."""
@@ -108,6 +120,43 @@ class ManyCall(Call):
         """Encode on until a frame is ready; tell whether there is more to encode."""
         raise NotImplementedError
 
+    def submit_all(self) -> None:
+        """Submit what has been collected."""
+        for number, (rows, _) in enumerate(self.rows):
+            if rows:
+                self.submit(number)
+
+    def submit(self, number: int) -> None:
+        """Submit what has been collected for one shard."""
+        rows, indexes = self.rows[number]
+        self.rows[number] = ([], [])
+        try:
+            packed = pack_rows(rows)
+        except UNPACKABLE:
+            # One of them cannot be sent, or they are too much for one frame together.
+            for place, row in enumerate(rows):
+                try:
+                    packed = pack(row)
+                except UNPACKABLE as error:
+                    self.put_failure(indexes[place], error)
+                    continue
+                self.submit_part(number, indexes[place : place + 1], packed)
+            return
+        self.submit_part(number, indexes, packed)
+
+    def submit_part(
+        self, number: int, indexes: list[int], packed: bytes, counting: Sequence[Counting] = ()
+    ) -> None:
+        """Submit the packed rows of some items."""
+        part = self.part(self, indexes, packed, counting)
+        part.times = self.times_of(indexes)
+        router = self.client.router
+        router.submit(router.links[number], part)
+
+    def times_of(self, indexes: Sequence[int]) -> Sequence[int]:
+        """Return the times of items that have one each."""
+        return ()
+
     def abandon(self) -> None:
         for link in self.books.links:
             for part in [entry for entry in link.waiting if _is_of(entry, self)]:
@@ -129,19 +178,25 @@ class Part(Entry):
 
     __slots__ = ("answered", "call", "indexes", "is_over")
 
+    answers = ONLY_DONE
+    read: Read
+
     def __init__(
-        self, call: ManyCall, indexes: Sequence[int], packed: bytes, count: int, now: int
+        self,
+        call: ManyCall,
+        indexes: Sequence[int],
+        packed: bytes,
+        counting: Sequence[Counting] = (),
     ) -> None:
-        self.is_sent = True
-        self.now = now
-        self.times = ()
-        self.counting = self.counted = ()
+        super().__init__(len(indexes), call.now, packed, self.answers, counting)
         self.call: Any = call
         self.indexes = indexes
-        self.packed = packed
-        self.count = count
         self.answered = 0  # how many of the commands; a reply that is held back counts
         self.is_over = False  # given up: the call may be going on with other items
+
+    def accounts(self) -> set[int | None]:
+        inputs = self.call.inputs
+        return {inputs[index]._account_ for index in self.indexes}
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         if sent:
@@ -152,6 +207,7 @@ class Part(Entry):
 
     def withdrawn(self) -> None:
         """Record that the commands are never sent."""
+        self.call.books.give_back(self)
 
     def stalled(self, link: ShardLink, why: str) -> None:
         self.expire(link, why)
@@ -184,7 +240,18 @@ class Part(Entry):
 
     def take(self, place: int, link: ShardLink, seq: int, reply: Reply, *, is_wanted: bool) -> None:
         """Read the reply to one item; its result goes to ``self.call`` if that wants it."""
-        raise NotImplementedError
+        call = self.call
+        index = self.indexes[place]
+        try:
+            result = self.read(link, call.inputs[index]._account_, seq, reply)
+        except WireError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
+            if is_wanted:
+                call.put_failure(index, error.error if isinstance(error, Raised) else error)
+            return
+        if is_wanted:
+            call.put(index, result)
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         place = seq - self.first
@@ -198,88 +265,3 @@ class Part(Entry):
         except WireError:
             self.answered = place  # it is none: the item is lost with the shard
             raise
-
-
-# Commands for one shard, and the places of their items.
-_Rows = tuple[list[Any], list[int]]
-
-
-class RowsCall(ManyCall):
-    """A call whose items are a row each, collected for each shard until a frame is full."""
-
-    __slots__ = ("now", "rows")
-
-    part: type[RowsPart]
-
-    def __init__(self, client: Submitting, items: int, now: int) -> None:
-        super().__init__(client, items)
-        self.now = now
-        self.rows: list[_Rows] = [([], []) for _ in client.router.links]
-
-    def submit_all(self) -> None:
-        """Submit what has been collected."""
-        for number, (rows, _) in enumerate(self.rows):
-            if rows:
-                self.submit(number)
-
-    def submit(self, number: int) -> None:
-        """Submit what has been collected for one shard."""
-        rows, indexes = self.rows[number]
-        self.rows[number] = ([], [])
-        try:
-            packed = pack_rows(rows)
-        except UNPACKABLE:
-            # One of them cannot be sent, or they are too much for one frame together.
-            for place, row in enumerate(rows):
-                try:
-                    packed = pack(row)
-                except UNPACKABLE as error:
-                    self.put_failure(indexes[place], error)
-                    continue
-                self.submit_part(number, indexes[place : place + 1], packed)
-            return
-        self.submit_part(number, indexes, packed)
-
-    def submit_part(
-        self, number: int, indexes: list[int], packed: bytes, counting: Sequence[Counting] = ()
-    ) -> None:
-        """Submit the packed rows of some items."""
-        part = self.part(self, indexes, packed, len(indexes), self.now)
-        part.times = self.times_of(indexes)
-        part.counting = counting
-        router = self.client.router
-        router.submit(router.links[number], part)
-
-    def times_of(self, indexes: Sequence[int]) -> Sequence[int]:
-        """Return the times of items that have one each."""
-        return ()
-
-
-class RowsPart(Part):
-    """Rows of one call in one frame."""
-
-    __slots__ = ()
-
-    def withdrawn(self) -> None:
-        self.call.books.give_back(self)
-
-    def read(self, link: ShardLink, index: int, seq: int, reply: Reply, *, is_wanted: bool) -> Any:
-        """Return the result of an item; Raised if its shard raised."""
-        raise NotImplementedError
-
-    def take(self, place: int, link: ShardLink, seq: int, reply: Reply, *, is_wanted: bool) -> None:
-        call = self.call
-        index = self.indexes[place]
-        try:
-            result = self.read(link, index, seq, reply, is_wanted=is_wanted)
-        except Raised as raised:
-            if is_wanted:
-                call.put_failure(index, raised.error)
-        except WireError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - of reading it, as deep in a recursion
-            if is_wanted:
-                call.put_failure(index, error)
-        else:
-            if is_wanted:
-                call.put(index, result)

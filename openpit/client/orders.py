@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.order import Order, OrderOperation, ensure_captured
@@ -15,7 +14,6 @@ from openpit.core.report import (
 from openpit.core.report import ensure_captured as ensure_report_captured
 from openpit.errors import WireError
 from openpit.param.classes import is_of
-from openpit.router.router import check_time
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER, NO_AXES
 from openpit.wire.class_table import has_attributes, is_of_users
@@ -24,7 +22,7 @@ from openpit.wire.flat_rows import report_row
 from openpit.wire.values import encode, named_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from openpit.router.rates import Counting
     from openpit.wire.axes import CountingAxes
@@ -38,7 +36,6 @@ __all__ = [
     "captured_report",
     "order_row",
     "ranked_row",
-    "timed",
 ]
 
 Command = tuple[Any, ...]
@@ -61,24 +58,6 @@ def captured_report(report: object) -> ExecutionReport:
         raise TypeError("report must inherit from openpit.ExecutionReport")
     ensure_report_captured(report)
     return report
-
-
-def timed(orders: Iterable[Order], clock: Callable[[], int]) -> tuple[list[Order], list[int]]:
-    """Take the orders one by one, each with the time that a call for it alone would have.
-
-    By the system's clock the orders of one call have one time: no program could tell.
-    """
-    if clock is time.monotonic_ns:
-        listed = list(orders)
-        return listed, [clock()] * len(listed)
-    listed = []
-    times: list[int] = []
-    for order in orders:
-        listed.append(order)
-        now = clock()
-        check_time(now)
-        times.append(now)
-    return listed, times
 
 
 def order_row(order: Order) -> Command:

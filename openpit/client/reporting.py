@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from openpit.client.answers import EXPECTED, read_reported
-from openpit.client.many import RowsCall, RowsPart
+from openpit.client.many import ManyCall, Part
 from openpit.client.orders import captured_report
 
 if TYPE_CHECKING:
@@ -13,43 +13,35 @@ if TYPE_CHECKING:
 
     from openpit.client.submitting import Submitting
     from openpit.core.report import ExecutionReport
-    from openpit.router.shard_link import Reply, ShardLink
 
 __all__ = ["ReportMany"]
 
 
-class ReportPart(RowsPart):
+class ReportPart(Part):
     """Reports of one call in one frame."""
 
     __slots__ = ()
 
-    expected = EXPECTED[read_reported]
+    answers = EXPECTED[read_reported]
     uses_reserve = True
-
-    def accounts(self) -> set[int | None]:
-        reports: Sequence[ExecutionReport] = self.call.reports
-        return {reports[index]._account_ for index in self.indexes}
-
-    def read(self, link: ShardLink, index: int, seq: int, reply: Reply, *, is_wanted: bool) -> Any:
-        return read_reported(link, None, seq, reply)
+    read = staticmethod(read_reported)
 
 
-class ReportMany(RowsCall):
+class ReportMany(ManyCall):
     """``apply_execution_report`` for many reports."""
 
-    __slots__ = ("_position", "reports")
+    __slots__ = ("_position",)
 
     method = "apply_execution_report_many"
     part = ReportPart
 
     def __init__(self, client: Submitting, reports: Sequence[ExecutionReport], now: int) -> None:
-        super().__init__(client, len(reports), now)
-        self.reports = reports
+        super().__init__(client, reports, now)
         self._position = 0
 
     def feed(self) -> bool:
         client = self.client
-        reports = self.reports
+        reports = self.inputs
         while self._position < len(reports):
             index = self._position
             self._position += 1
@@ -68,6 +60,4 @@ class ReportMany(RowsCall):
             if len(rows) == client.rows_per_frame:
                 self.submit(number)
                 return True
-        self.submit_all()
-        self.fed()
-        return False
+        return self.fed()

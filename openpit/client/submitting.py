@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from openpit.client.bodies import BODIES
-from openpit.client.deadlines import Deadlines
+from openpit.client.deadlines import Deadlines, Patience
 from openpit.client.orders import OrderEncoder
-from openpit.router.calls import Patience
 from openpit.router.router import Router
 from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
 
@@ -52,7 +51,7 @@ class Submitting:
             handles=handles,
             runner=runner,
             credit=credit,
-            patience=patience,
+            may_wait=patience.max_wait != 0,
         )
         self.books: Final = self.router.books
         self.deadlines: Final = Deadlines(self.router, patience)

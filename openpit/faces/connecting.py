@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
+    from openpit.client.deadlines import Patience
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.blocking.engine import ShardedEngine
-    from openpit.router.calls import Patience
 
 __all__ = ["connect", "connect_async"]
 

@@ -8,7 +8,7 @@ from math import inf
 from types import NoneType
 from typing import TYPE_CHECKING, Final
 
-from openpit.router.calls import Patience
+from openpit.client.deadlines import Patience
 from openpit.slots import MAX_SHARDS
 from openpit.wire.limits import CREDITS
 

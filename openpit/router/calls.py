@@ -6,7 +6,7 @@ client knows that made it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import EngineClosed, OutcomeUnknown, ShardOverloaded
 from openpit.router.shard_link import Entry
@@ -14,7 +14,7 @@ from openpit.router.shard_link import Entry
 if TYPE_CHECKING:
     from openpit.router.shard_link import Books, ShardLink
 
-__all__ = ["INTERRUPTED", "Call", "Patience", "Raised", "closed", "overload", "unknown"]
+__all__ = ["INTERRUPTED", "Call", "Raised", "closed", "overload", "unknown"]
 
 INTERRUPTED: Final = "a call was interrupted in the middle of its bookkeeping"
 """Why shards are given up whose books are not known to be right any more."""
@@ -90,17 +90,6 @@ class Call(Entry):
         self.done = True
         self.value = None
         self.books.forget(self)
-
-
-class Patience(NamedTuple):
-    """For how many seconds a caller or a shard is waited for."""
-
-    timeout: float = 5.0
-    """For an answer. A shard answers within microseconds: one that takes seconds is stuck."""
-    max_wait: float = 5.0
-    """For credit."""
-    stall_timeout: float = 30.0
-    """For a shard that is stalled: it will not be of use again, and its owner wants to know."""
 
 
 def closed() -> EngineClosed:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.router.calls import Call
 from openpit.router.lifecycle import ShardEvent
-from openpit.router.shard_link import Entry, Expected
+from openpit.router.shard_link import Entry
 from openpit.wire.frames import Op
 from openpit.wire.limits import HANDLES_PER_COMMAND
 
@@ -28,22 +28,11 @@ __all__ = [
     "say_goodbye",
 ]
 
-_NOTHING: Final = Expected(frozenset())
-
 
 class Unattended(Entry):
     """One command whose reply says only that it is done; an op, unless it has a body."""
 
     __slots__ = ()
-
-    def __init__(self, now: int, packed: bytes = b"", expected: Expected = _NOTHING) -> None:
-        self.is_sent = True
-        self.count = 1
-        self.now = now
-        self.times = ()
-        self.counting = self.counted = ()
-        self.packed = packed
-        self.expected = expected
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         """Take the reply, which says only that."""
@@ -66,7 +55,7 @@ class Owed(Unattended):
     op = Op.ARM
 
     def __init__(self, now: int, causes: int) -> None:
-        super().__init__(now)
+        super().__init__(1, now)
         self.flags = causes
 
 
@@ -78,7 +67,7 @@ class End(Unattended):
     op = Op.END
 
     def __init__(self, now: int, client: int) -> None:
-        super().__init__(now)
+        super().__init__(1, now)
         self.client_number = client
 
 
@@ -96,7 +85,7 @@ class Drop(Unattended):
     uses_reserve = True
 
     def __init__(self, handles: list[int], books: Books, procedures: Procedures) -> None:
-        super().__init__(books.now, books.bodies.drop(handles), books.bodies.done)
+        super().__init__(1, books.now, books.bodies.drop(handles), books.bodies.done)
         self.handles: Final = handles
         self.is_settled = False
         self._procedures: Final = procedures  # some of which may wait for it
@@ -131,7 +120,7 @@ class Close(Unattended):
     op = Op.CLOSE
 
     def __init__(self, now: int, goodbye: Goodbye) -> None:
-        super().__init__(now)
+        super().__init__(1, now)
         self._goodbye = goodbye
 
     def confirmed(self, link: ShardLink) -> None:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from openpit.errors import FrameTooLarge, WireError
 from openpit.router.calls import INTERRUPTED, Call, Raised, closed, overload, unknown
-from openpit.router.shard_link import Entry, Expected
+from openpit.router.shard_link import ONLY_DONE, Entry
 from openpit.wire.frames import Op
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from openpit.router.rates import Counting
-    from openpit.router.shard_link import Books, Reply, ShardLink
+    from openpit.router.shard_link import Books, Expected, Reply, ShardLink
 
 __all__ = ["Arm", "Ask", "Deny", "Procedures", "Question", "Steps", "WideCall", "arm"]
 
@@ -47,8 +47,6 @@ Steps: TypeAlias = "Generator[tuple[int, list[Question]], list[Answer | None], A
 Deny: TypeAlias = "Callable[[int, str], Any]"
 """Makes a check's result of the number of the shard that could not be asked, and why."""
 
-_CONFIRMED: Final = Expected(frozenset())
-
 
 class Ask(Entry):
     """One question of a procedure's step."""
@@ -58,19 +56,12 @@ class Ask(Entry):
     ends_batch = True
 
     def __init__(self, call: WideCall, place: int, now: int, question: Question) -> None:
-        self.is_sent = True
-        self.now = now
-        self.times = ()
-        self.is_over = False  # the procedure has gone on without the answer
-        self.count = 1
-        command = question.command
-        self.packed = b"" if isinstance(command, int) else command
+        _, command, expected, counting, self.is_order = question
+        packed = b"" if isinstance(command, int) else command
+        super().__init__(1, now, packed, expected, counting)
         self.call = call
         self.place = place
-        self.expected = question.expected
-        self.counting = question.counting
-        self.counted = ()
-        self.is_order = question.is_order
+        self.is_over = False  # the procedure has gone on without the answer
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         if not self.is_over:
@@ -335,5 +326,5 @@ def arm(links: list[ShardLink], now: int, causes: int, deliver: Callable[[], Non
     for link in links:
         if link.is_stalled:
             link.owed_causes |= causes
-    yield now, [Question(link, causes, _CONFIRMED) for link in links if link.is_up]
+    yield now, [Question(link, causes, ONLY_DONE) for link in links if link.is_up]
     deliver()

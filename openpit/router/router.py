@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import WireError
-from openpit.router.calls import Patience, closed
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.own_commands import Drop, End, Owed, QuoteChange, let_go, say_goodbye
 from openpit.router.procedures import Ask, Procedures, WideCall, arm
@@ -29,22 +28,16 @@ if TYPE_CHECKING:
     from openpit.router.shard_link import Bodies, Entry
     from openpit.wire.frames import Frame
 
-__all__ = ["FIRST_TIME", "TIME_LIMIT", "Router", "check_time", "closed"]
+__all__ = ["Router"]
 
 _NONE: Final = (b"", 0, 0, ())
-
-_USUAL: Final = Patience()
-
-FIRST_TIME: Final = -(2**63)
-TIME_LIMIT: Final = 2**63
-"""The times, in nanoseconds, that have a place in a head: from the one to before the other."""
 
 
 class Router:
     """Shards, the calls in flight to them, and the state that spans them.
 
     ``has_custom`` tells whether a policy may arm the engine-wide block when it rolls back,
-    ``patience`` for how long callers wait: with no ``max_wait``, no command waits for credit.
+    ``may_wait`` whether commands may wait for credit.
     ``bodies`` makes and reads those of its client. ``handles`` and ``runner`` are the client's:
     they are not looked at here.
     """
@@ -58,11 +51,11 @@ class Router:
         handles: Any,
         runner: Any,
         credit: int = CREDITS,
-        patience: Patience = _USUAL,
+        may_wait: bool = True,
         owner: Sequence[int] | None = None,
     ) -> None:
         self.runner: Final = runner
-        self._may_wait: Final = patience.max_wait != 0
+        self._may_wait: Final = may_wait
         books = Books(has_custom=has_custom, bodies=bodies, rates=self.rates())
         self._rates: Final = books.rates
         self.books: Final = books
@@ -306,17 +299,5 @@ class Router:
         self.books.is_torn = True
         for link in self.links:
             if link.is_up or link.is_stalled:  # one that goes on must not have missed any
-                link.stage(QuoteChange(now, packed, self.books.bodies.done))
+                link.stage(QuoteChange(1, now, packed, self.books.bodies.done))
         self.books.is_torn = False
-
-
-def check_time(now: object) -> None:
-    """Raise TypeError unless a clock's time is whole nanoseconds: a shard takes no other.
-
-    Raises:
-        OverflowError: they have more than 64 bits.
-    """
-    if not isinstance(now, int):
-        raise TypeError(f"the clock must return nanoseconds as an int, not {now!r:.100}")
-    if not FIRST_TIME <= now < TIME_LIMIT:
-        raise OverflowError(f"the clock's time has more than 64 bits: {now!r:.100}")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from openpit.router.rates import Counted, Counting, Window
     from openpit.wire.frames import Axis, Frame
 
-__all__ = ["Bodies", "Books", "Entry", "Expected", "Reply", "ShardLink"]
+__all__ = ["ONLY_DONE", "Bodies", "Books", "Entry", "Expected", "Reply", "ShardLink"]
 
 Reply = tuple[Any, ...]
 
@@ -37,6 +37,10 @@ class Expected(NamedTuple):
     kinds: frozenset[int]
     tested: int = 0
     fits: Callable[[Reply], bool] = bool
+
+
+ONLY_DONE: Final = Expected(frozenset())
+"""Of an op, whose reply has no body."""
 
 
 class Entry:
@@ -71,6 +75,23 @@ class Entry:
     counting: Sequence[Counting]  # those whose rate may be limited, as their client says
     counted: Sequence[Counted]  # and as the router has counted them
     expected: Expected  # what may answer each of the commands
+
+    def __init__(
+        self,
+        count: int,
+        now: int,
+        packed: bytes = b"",
+        expected: Expected = ONLY_DONE,
+        counting: Sequence[Counting] = (),
+    ) -> None:
+        self.is_sent = True
+        self.count = count
+        self.now = now
+        self.times = ()
+        self.packed = packed
+        self.expected = expected
+        self.counting = counting
+        self.counted = ()
 
     def accounts(self) -> Collection[int | None]:
         """Return the accounts whose commands may not pass each other. A None is as good as all."""

@@ -54,12 +54,11 @@ class Passed(Entry):
     __slots__ = ("client_number", "name", "op", "session")
 
     def __init__(self, session: Session, op: int, count: int, name: bytes) -> None:
+        super().__init__(count, 0)
         self.session: Final = session
         self.client_number = session.number
         self.op = op
-        self.count = count
         self.name: Final = name  # what the client calls it; empty: it does not know of it
-        self.counted = ()
 
     def confirmed(self, link: ShardLink) -> None:
         """Record that the session has ended there."""

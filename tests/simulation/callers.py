@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from simulator import Simulation
 
-    from openpit.router.calls import Patience
+    from openpit.client.deadlines import Patience
 
 __all__ = ["ACCOUNTS", "Caller", "Desk", "Held"]
 

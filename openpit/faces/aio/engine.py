@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from openpit.client.orders import timed
+from openpit.client.times import timed
 from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
 from openpit.engine.arguments import checked_adjustments

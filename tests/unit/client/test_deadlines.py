@@ -7,9 +7,9 @@ import pytest
 from flow import IN_SHARD_0, buy, report
 from played import NOW, Bench
 
+from openpit.client.deadlines import Patience
 from openpit.client.procedures import administration, everywhere
 from openpit.errors import OutcomeUnknown, ShardOverloaded
-from openpit.router.calls import Patience
 from openpit.wire import kinds
 
 LATE = "no answer within 4 s"

@@ -6,9 +6,9 @@ import pytest
 from flow import IN_SHARD_0, IN_SHARD_1, buy
 from played import NOW, SECOND, STOPPED, Bench
 
+from openpit.client.deadlines import Patience
 from openpit.errors import FrameTooLarge, ShardOverloaded
 from openpit.pretrade.policies.rate_limit_settings import Rate
-from openpit.router.calls import Patience
 from openpit.wire import frames as wire
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER, NO_AXES

@@ -12,8 +12,8 @@ from link import link
 from played import NOW, Bench
 
 from openpit import Engine
+from openpit.client.deadlines import Patience
 from openpit.errors import ShardOverloaded
-from openpit.router.calls import Patience
 from openpit.router.lifecycle import ShardState
 from openpit.wire import kinds
 

@@ -8,8 +8,8 @@ import pytest
 from flow import ALSO_IN_SHARD_0, IN_SHARD_0, IN_SHARD_1, buy, report
 from played import NOW, Bench
 
+from openpit.client.deadlines import Patience
 from openpit.errors import ShardOverloaded, ShardStalled
-from openpit.router.calls import Patience
 from openpit.wire import kinds
 from openpit.wire.limits import CREDITS, RESERVE
 

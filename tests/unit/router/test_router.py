@@ -9,6 +9,7 @@ from flow import IN_SHARD_0, IN_SHARD_1, buy, report
 from played import NOW, READY, Bench
 
 from openpit.client.client import Client
+from openpit.client.deadlines import Patience
 from openpit.client.handles import BLOCKING, Runner
 from openpit.client.procedures import administration, change_group, everywhere
 from openpit.errors import (
@@ -20,7 +21,6 @@ from openpit.errors import (
     ShardStartError,
     WireError,
 )
-from openpit.router.calls import Patience
 from openpit.router.lifecycle import SHARD, ShardEvent, ShardState, after
 from openpit.router.stats import picture_of
 from openpit.wire import frames as wire
