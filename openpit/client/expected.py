@@ -11,18 +11,24 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.pretrade.rejects import AccountBlock
 from openpit.router.shard_link import Expected
 from openpit.wire import kinds
+from openpit.wire.checks import (
+    U32_MAX,
+    U64_MAX,
+    all_of,
+    exactly,
+    is_flag,
+    is_text,
+    row_of,
+    up_to,
+)
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from openpit.wire.checks import Check
 
 __all__ = ["EXECUTED", "FINISHED", "expected", "failures_of"]
 
 Reply = tuple[Any, ...]
-
-_U32_MAX: Final = 2**32 - 1
-_U64_MAX: Final = 2**64 - 1
-
 
 EXECUTED: Final = Expected(kinds.ANSWERS[kinds.EXECUTE])
 FINISHED: Final = Expected(kinds.ANSWERS[kinds.COMMIT])
@@ -46,9 +52,7 @@ def expected(command: tuple[Any, ...]) -> Expected:
     return _BY_KIND[kind]
 
 
-def _answer(
-    fits: Callable[[Any], bool], answers: frozenset[int] = kinds.ANSWERS[kinds.ADMINISTER]
-) -> Expected:
+def _answer(fits: Check, answers: frozenset[int] = kinds.ANSWERS[kinds.ADMINISTER]) -> Expected:
     return Expected(answers, kinds.ANSWER, lambda reply: fits(decode(reply[1])))
 
 
@@ -56,39 +60,15 @@ def _administered(command: tuple[Any, ...]) -> Expected:
     method = command[2]
     if method in {"can_register", "can_unregister"}:
         _, (_, *accounts), _ = command[3]
-        return _answer(lambda value: _is_refusal(value, len(accounts)))
+        return _answer(row_of(up_to(len(accounts) - 1), is_text))
     return _ADMINISTERED.get(method, FINISHED)
 
 
-def _is_refusal(value: Any, accounts: int) -> bool:
-    if type(value) is not tuple or len(value) != 2:  # noqa: PLR2004 - place and text
-        return False
-    place, text = value
-    return type(place) is int and 0 <= place < accounts and type(text) is str
-
-
-def _is_group(value: object) -> bool:
-    return type(value) is int and 0 <= value <= _U32_MAX
-
-
-def _are_blocks(value: object) -> bool:
-    return type(value) is list and all(map(_is_block, value))
-
-
-def _is_block(value: Any) -> bool:
-    if type(value) is not tuple or len(value) != 2:  # noqa: PLR2004 - account and block
-        return False
-    account, block = value
-    return type(account) is int and 0 <= account <= _U64_MAX and type(block) is AccountBlock
-
-
 _ADMINISTERED: Final = {
-    "anything_blocked": _answer(
-        lambda value: value is True or value is False, frozenset({kinds.ANSWER, kinds.RAISED})
-    ),
-    "group_of": _answer(_is_group),
+    "anything_blocked": _answer(is_flag, frozenset({kinds.ANSWER, kinds.RAISED})),
+    "group_of": _answer(up_to(U32_MAX)),
 }
-_CONFIGURED: Final = _answer(_are_blocks)
+_CONFIGURED: Final = _answer(all_of(row_of(up_to(U64_MAX), exactly(AccountBlock)), list))
 
 
 def failures_of(items: int) -> Expected:

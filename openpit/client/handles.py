@@ -145,6 +145,18 @@ class _Held:
         """Mark the handle as open again: its shard never heard of an end."""
         self._open = True
 
+    def commit(self) -> None:
+        if self._is_held:
+            self._link.runner.finalize(self, commit=True)
+        else:
+            self.close()
+
+    def rollback(self) -> None:
+        if self._is_held:
+            self._link.runner.finalize(self, commit=False)
+        else:
+            self.close()
+
     def _check_open(self) -> None:
         if not self._open:
             raise RuntimeError(self._used_text)
@@ -206,18 +218,6 @@ class HeldReservation(_Held, Reservation):
         self._open = True
         return self
 
-    def commit(self) -> None:
-        if self._is_held:
-            self._link.runner.finalize(self, commit=True)
-        else:
-            self.close()
-
-    def rollback(self) -> None:
-        if self._is_held:
-            self._link.runner.finalize(self, commit=False)
-        else:
-            self.close()
-
 
 class OperationProxy(_Held, DropCopyOperation):
     """The handle of a recorded order that the venue has already."""
@@ -241,18 +241,6 @@ class OperationProxy(_Held, DropCopyOperation):
         self._block = None if block is None else read_block(block)
         self._is_blocked = is_blocked
         return self
-
-    def commit(self) -> None:
-        if self._is_held:
-            self._link.runner.finalize(self, commit=True)
-        else:
-            self.close()
-
-    def rollback(self) -> None:
-        if self._is_held:
-            self._link.runner.finalize(self, commit=False)
-        else:
-            self.close()
 
     @property
     def account_block(self) -> AccountBlock | None:

@@ -67,6 +67,23 @@ def _wrong_thread(handle: str) -> RuntimeError:
     )
 
 
+def _commit(effects: Effects) -> None:
+    effects.open = False
+    try:
+        effects.commit()
+    except BaseException:
+        effects.commit()  # what an interrupt has kept from running; see finalize.py
+        raise
+
+
+def _roll_back(effects: Effects) -> None:
+    try:
+        effects.rollback()
+    except BaseException:
+        effects.rollback()  # as above
+        raise
+
+
 class EngineRequest(Request):
     """An order that passed the start stage."""
 
@@ -135,12 +152,12 @@ class EngineReservation(Reservation):
                 raise RuntimeError(_RESERVATION_USED)
             self._open = False
             effects = self._effects
-            if effects is not None:
+            if effects is not None:  # _commit() written out
                 effects.open = False
                 try:
                     effects.commit()
                 except BaseException:
-                    effects.commit()  # what an interrupt has kept from running; see finalize.py
+                    effects.commit()
                     raise
             return
         try:
@@ -148,12 +165,7 @@ class EngineReservation(Reservation):
                 effects = self._use()
                 self._open = False
                 if effects is not None:
-                    effects.open = False
-                    try:
-                        effects.commit()
-                    except BaseException:
-                        effects.commit()
-                        raise
+                    _commit(effects)
         finally:
             core.finisher.settle()
 
@@ -174,11 +186,7 @@ class EngineReservation(Reservation):
         effects = self._use()
         self._open = False
         if effects is not None:
-            try:
-                effects.rollback()
-            except BaseException:
-                effects.rollback()
-                raise
+            _roll_back(effects)
 
     @property
     def lock(self) -> Lock:
@@ -222,12 +230,8 @@ class EngineDropCopyOperation(DropCopyOperation):
         try:
             with core.lock or _NO_LOCK:
                 effects = self._use()
-                self._open = effects.open = False
-                try:
-                    effects.commit()
-                except BaseException:
-                    effects.commit()
-                    raise
+                self._open = False
+                _commit(effects)
         finally:
             core.finisher.settle()
 
@@ -237,11 +241,7 @@ class EngineDropCopyOperation(DropCopyOperation):
             with core.lock or _NO_LOCK:
                 effects = self._use()
                 self._open = False
-                try:
-                    effects.rollback()
-                except BaseException:
-                    effects.rollback()
-                    raise
+                _roll_back(effects)
         finally:
             core.finisher.settle()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["SHARD", "ShardEvent", "ShardState", "after"]
+__all__ = ["SHARD", "ShardEvent", "ShardState"]
 
 
 class ShardState(StrEnum):
@@ -62,8 +62,3 @@ SHARD: Final[dict[ShardState, dict[ShardEvent, ShardState]]] = {
     },
 }
 """What follows on an event; an event that a state does not list cannot happen in it."""
-
-
-def after(state: ShardState, event: ShardEvent) -> ShardState:
-    """Return the state after an event; KeyError where that event cannot happen."""
-    return SHARD[state][event]

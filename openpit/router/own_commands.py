@@ -1,4 +1,4 @@
-"""Commands that nobody waits for: a shard's end, quotes, and what nobody holds any more."""
+"""Commands that nobody waits for: a shard's end, quotes, what nobody holds any more."""
 
 from __future__ import annotations
 
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Close",
     "Drop",
-    "End",
     "Goodbye",
-    "Owed",
-    "QuoteChange",
+    "OwnOp",
     "Unattended",
     "let_go",
     "say_goodbye",
@@ -47,34 +45,16 @@ class Unattended(Entry):
         """Wait on: nobody else does."""
 
 
-class Owed(Unattended):
-    """An engine-wide block that was armed while the shard was stalled."""
+class OwnOp(Unattended):
+    """An op: arm the engine-wide block with causes, or roll back what a client has left open."""
 
-    __slots__ = ("flags",)
+    __slots__ = ("client_number", "flags", "op")
 
-    op = Op.ARM
-
-    def __init__(self, now: int, causes: int) -> None:
+    def __init__(self, now: int, op: int, *, causes: int = 0, client: int = 0) -> None:
         super().__init__(1, now)
+        self.op = op
         self.flags = causes
-
-
-class End(Unattended):
-    """The end of a client: what it has open is rolled back."""
-
-    __slots__ = ("client_number",)
-
-    op = Op.END
-
-    def __init__(self, now: int, client: int) -> None:
-        super().__init__(1, now)
         self.client_number = client
-
-
-class QuoteChange(Unattended):
-    """A change of market data."""
-
-    __slots__ = ()
 
 
 class Drop(Unattended):

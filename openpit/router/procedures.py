@@ -216,10 +216,8 @@ class WideCall(Call):
     def advance(self, answers: list[Answer | None] | None = None) -> None:
         """Ask the questions of the next steps, until a shard has to answer one."""
         books = self.books
-        was_torn, books.is_torn = (
-            books.is_torn,
-            True,
-        )  # to stop between two questions is half a step
+        was_torn = books.is_torn
+        books.is_torn = True  # to stop between two questions is half a step
         try:
             is_over = self._go_on(answers)
         except WireError:
@@ -234,7 +232,10 @@ class WideCall(Call):
         while True:
             try:
                 now, questions = self.steps.send(answers)  # type: ignore[arg-type]  # None starts it
-                asks = [self._asking(place, now, one) for place, one in enumerate(questions)]
+                asks = [
+                    (Arm if isinstance(one.command, int) else Ask)(self, place, now, one)
+                    for place, one in enumerate(questions)
+                ]
             except StopIteration as end:
                 self.finish(end.value)
                 return True
@@ -260,10 +261,6 @@ class WideCall(Call):
             self._is_asking = False
             if self._missing:
                 return False
-
-    def _asking(self, place: int, now: int, question: Question) -> Ask:
-        kind = Arm if isinstance(question.command, int) else Ask
-        return kind(self, place, now, question)
 
     def answered(self, place: int, answer: Answer | None) -> None:
         """Record one answer; go on when it was the last one that was missing."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
-from openpit.router.own_commands import Drop, End, Owed, QuoteChange, let_go, say_goodbye
+from openpit.router.own_commands import Drop, OwnOp, Unattended, let_go, say_goodbye
 from openpit.router.procedures import Ask, Procedures, WideCall, arm
 from openpit.router.rates import BroadRates
 from openpit.router.shard_link import Books, ShardLink
@@ -119,11 +119,11 @@ class Router:
         self.books.news.append((ShardEvent.ANSWER, link))
         causes, link.owed_causes = link.owed_causes, 0
         if causes:
-            link.stage(Owed(self.books.now, causes))
+            link.stage(OwnOp(self.books.now, Op.ARM, causes=causes))
         self.books.dropped.extend((link, handle) for handle in link.owed_drops)
         link.owed_drops.clear()
         for client in link.owed_ends:
-            link.stage(End(self.books.now, client))
+            link.stage(OwnOp(self.books.now, Op.END, client=client))
         link.owed_ends.clear()
 
     def end_client(self, client: int, now: int) -> None:
@@ -138,7 +138,7 @@ class Router:
             if link.is_stalled:
                 link.owed_ends.append(client)
             elif link.is_up:
-                link.stage(End(now, client))
+                link.stage(OwnOp(now, Op.END, client=client))
         self.books.is_torn = was_torn
 
     def close(self, now: int) -> Call:
@@ -170,27 +170,28 @@ class Router:
 
     def retire(self) -> None:
         """Close without a word to the shards; whoever waits is told."""
+        left = self.abandon_shards()
+        self.procedures.turn_away()
+        for link, entry, was_sent in left:
+            entry.lost(link, sent=was_sent)
+
+    def abandon_shards(self) -> list[tuple[ShardLink, Entry, bool]]:
+        """Close without a word to the shards, nor to who waits: they may be another process's.
+
+        Return what was under way, each with its shard and whether it was sent.
+        """
         self.books.close()
         self.books.stalled.clear()
-        self.procedures.turn_away()
+        left: list[tuple[ShardLink, Entry, bool]] = []
         for link in self.links:
-            if link.state in {ShardState.UP, ShardState.STALLED, ShardState.STARTING}:
+            if link.is_stalled:
                 link.why = None
+            if link.state is not ShardState.CLOSING:
                 link.happen(ShardEvent.CLOSE)
             if link.state is ShardState.CLOSING:
                 link.happen(ShardEvent.ENDED)
-            for entry, was_sent in link.forget():
-                entry.lost(link, sent=was_sent)
-
-    def abandon_shards(self) -> None:
-        """Close without a word to the shards: they are another process's."""
-        self.books.close()
-        self.books.stalled.clear()
-        for link in self.links:
-            link.forget()
-            link.happen(ShardEvent.CLOSE)
-            if link.state is ShardState.CLOSING:
-                link.happen(ShardEvent.ENDED)
+            left += [(link, *each) for each in link.forget()]
+        return left
 
     # --- out -------------------------------------------------------------------------------------
 
@@ -299,5 +300,5 @@ class Router:
         self.books.is_torn = True
         for link in self.links:
             if link.is_up or link.is_stalled:  # one that goes on must not have missed any
-                link.stage(QuoteChange(1, now, packed, self.books.bodies.done))
+                link.stage(Unattended(1, now, packed, self.books.bodies.done))
         self.books.is_torn = False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.errors import EngineClosed, ShardDown, ShardStalled
-from openpit.router.lifecycle import ShardEvent, ShardState, after
+from openpit.router.lifecycle import SHARD, ShardEvent, ShardState
 from openpit.router.rates import BroadRates, axes_of, go_on
 from openpit.wire.frames import (
     AXIS_BYTES,
@@ -116,10 +116,6 @@ class Entry:
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         """End without the replies that are missing: the shard is down."""
         raise NotImplementedError
-
-    def sent(self) -> None:
-        """Record that credit has come and the commands are on their way."""
-        self.is_sent = True
 
     def overloaded(self, link: ShardLink) -> None:
         """End unsent: the shard had no credit in time."""
@@ -359,7 +355,7 @@ class ShardLink:
             if self.in_flight + entry.count > credit:
                 break
             waiting.popleft()
-            entry.sent()
+            entry.is_sent = True
             self.stage(entry)
         waiting.extendleft(reversed(passed))
 
@@ -443,7 +439,7 @@ class ShardLink:
 
     def happen(self, event: ShardEvent) -> None:
         """Take the next step of the shard's life."""
-        self.state = after(self.state, event)
+        self.state = SHARD[self.state][event]
         self.is_up = self.state is ShardState.UP
 
     @property

@@ -15,13 +15,15 @@ from openpit.param.ids import AccountId
 from openpit.pretrade.policies.rate_limit import RateChange
 from openpit.pretrade.rejects import AccountBlock
 from openpit.pretrade.results import blocks_with_accounts
-from openpit.wire.decimal_texts import ASSETS, malformed
+from openpit.wire.checks import U32_MAX, all_of, exactly, is_asset, is_text, up_to
+from openpit.wire.decimal_texts import malformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.engine.pipeline import EngineCore
     from openpit.pretrade.policies.rate_limit_settings import RateLimitSettings
+    from openpit.wire.checks import Check
 
 __all__ = [
     "administer",
@@ -69,47 +71,24 @@ _ADMINISTRATION: Final[dict[str, Callable[..., object]]] = {
 
 # --- what their arguments may be ------------------------------------------------------------------
 
-_U32_MAX: Final = 2**32 - 1
+_is_account: Final = exactly(int)  # whose account, and that it is one, the caller finds out
+_are_accounts: Final = all_of(_is_account, list)
+_is_group: Final = up_to(U32_MAX)
 
-
-def _is_account(value: object) -> bool:
-    return type(value) is int  # whose account, and that it is one, the caller finds out
-
-
-def _are_accounts(value: object) -> bool:
-    return type(value) is list and all(map(_is_account, value))
-
-
-def _is_group(value: object) -> bool:
-    return type(value) is int and 0 <= value <= _U32_MAX
-
-
-def _is_text(value: object) -> bool:
-    return type(value) is str
-
-
-def _is_asset(value: object) -> bool:
-    return type(value) is str and ASSETS[value] is not None
-
-
-def _is_block(value: object) -> bool:
-    return type(value) is AccountBlock
-
-
-_ARGUMENTS: Final[dict[str, tuple[Callable[[object], bool], ...]]] = {
+_ARGUMENTS: Final[dict[str, tuple[Check, ...]]] = {
     "anything_blocked": (),
-    "block": (_is_account, _is_block),
-    "block_group": (_is_group, _is_text),
+    "block": (_is_account, exactly(AccountBlock)),
+    "block_group": (_is_group, is_text),
     "can_register": (_are_accounts, _is_group),
     "can_unregister": (_are_accounts, _is_group),
     "clear_currency": (_is_account,),
     "clear_group_currency": (_is_group,),
     "group_of": (_is_account,),
     "register_group": (_are_accounts, _is_group),
-    "replace_block_reason": (_is_account, _is_text),
-    "replace_group_block_reason": (_is_group, _is_text),
-    "set_currency": (_is_account, _is_asset),
-    "set_group_currency": (_is_group, _is_asset),
+    "replace_block_reason": (_is_account, is_text),
+    "replace_group_block_reason": (_is_group, is_text),
+    "set_currency": (_is_account, is_asset),
+    "set_group_currency": (_is_group, is_asset),
     "unblock": (_is_account,),
     "unblock_all": (),
     "unblock_group": (_is_group,),

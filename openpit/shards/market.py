@@ -6,59 +6,44 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.marketdata.quotes import INFINITE
 from openpit.marketdata.service import instruments_of
-from openpit.wire.decimal_texts import ASSETS, is_fixed, malformed
+from openpit.wire.checks import (
+    U32_MAX,
+    U64_MAX,
+    all_of,
+    exactly,
+    is_asset,
+    is_fixed,
+    optional,
+    up_to,
+)
+from openpit.wire.decimal_texts import malformed
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from openpit.marketdata.service import MarketDataService
+    from openpit.wire.checks import Check
 
 __all__ = ["QuoteReader"]
 
-_U32_MAX: Final = 2**32 - 1
-_U64_MAX: Final = 2**64 - 1
-
-
-def _is_id(value: object) -> bool:
-    return type(value) is int and 0 <= value <= _U64_MAX
-
-
-def _is_group(value: object) -> bool:
-    return type(value) is int and 0 <= value <= _U32_MAX
-
-
-def _is_time(value: object) -> bool:
-    return type(value) is int
+_is_id: Final = up_to(U64_MAX)
+_is_group: Final = up_to(U32_MAX)
+_is_time: Final = exactly(int)
+_PRICES: Final = (optional(is_fixed),) * 3
 
 
 def _is_ttl(value: object) -> bool:
     return type(value) is int and value >= INFINITE
 
 
-def _is_optional_ttl(value: object) -> bool:
-    return value is None or _is_ttl(value)
+_is_optional_ttl: Final = optional(_is_ttl)
 
-
-def _is_asset(value: object) -> bool:
-    return type(value) is str and ASSETS[value] is not None
-
-
-def _is_price(value: object) -> bool:
-    return value is None or is_fixed(value)
-
-
-def _all(check: Callable[[object], bool]) -> Callable[[object], bool]:
-    return lambda values: type(values) is tuple and all(map(check, values))
-
-
-_PRICES: Final = (_is_price, _is_price, _is_price)
-
-_OPERATIONS: Final[dict[str, tuple[Callable[[object], bool], ...]]] = {
+_OPERATIONS: Final[dict[str, tuple[Check, ...]]] = {
     "default_ttl": (_is_ttl,),
-    "register": (_is_id, _is_asset, _is_asset, _is_optional_ttl),
+    "register": (_is_id, is_asset, is_asset, _is_optional_ttl),
     "push": (_is_id, *_PRICES, _is_time),
-    "push_for": (_is_id, *_PRICES, _is_time, _all(_is_id), _all(_is_group)),
+    "push_for": (_is_id, *_PRICES, _is_time, all_of(_is_id), all_of(_is_group)),
     "clear": (_is_id,),
     "instrument_ttl": (_is_id, _is_optional_ttl),
     "instrument_account_ttl": (_is_id, _is_id, _is_optional_ttl),

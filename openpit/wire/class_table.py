@@ -59,7 +59,7 @@ from openpit.param.values import (
 from openpit.pretrade import policies
 from openpit.pretrade.codes import RejectCode, RejectScope
 from openpit.pretrade.rejects import AccountBlock, Reject
-from openpit.wire.stored import (
+from openpit.wire.checks import (
     U32_MAX,
     U64_MAX,
     exactly,
@@ -82,7 +82,7 @@ from openpit.wire.stored import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openpit.wire.stored import Check
+    from openpit.wire.checks import Check
 
 __all__ = ["BASES", "MEMBERS", "RECORDS", "Record", "has_attributes", "is_of_base", "is_of_users"]
 

@@ -10,31 +10,37 @@ A decimal travels as the text of :class:`decimal.Decimal`, which keeps its scale
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from openpit.wire.checks import (
+    FAILURE,
+    all_of,
+    are_axes,
+    are_outcomes,
+    exactly,
+    is_block,
+    is_failure,
+    is_flag,
+    is_number,
+    is_pnl,
+    is_reject,
+    is_text,
+)
+from openpit.wire.flat_rows import is_lock
 from openpit.wire.frames import VERSION
+from openpit.wire.values import decode
 
-__all__ = ["ANSWERS", "COMMANDS", "REPLIES", "VERSION", "Field", "Layout", "Type", "conforms"]
+if TYPE_CHECKING:
+    from openpit.wire.checks import Check
 
-
-class Type(Enum):
-    """What a field may hold, as msgpack decodes it."""
-
-    NUMBER = ("number", int)
-    FLAG = ("flag", bool)
-    TEXT = ("text", str)
-    BYTES = ("bytes", bytes)
-    DECIMAL = ("text of a decimal", str)
-    LIST = ("an array of what the field's reader says", tuple)
-    VALUE = ("see openpit.wire.values", type(None), bool, int, float, str, bytes, tuple)
+__all__ = ["ANSWERS", "COMMANDS", "REPLIES", "VERSION", "Field", "Layout", "conforms"]
 
 
 class Field(NamedTuple):
-    """One position of a message."""
+    """One position of a message, and what it may hold."""
 
     name: str
-    type: Type
+    check: Check
     optional: bool = False
 
 
@@ -45,45 +51,53 @@ class Layout(NamedTuple):
     fields: tuple[Field, ...]
 
 
+def _is_value(value: object) -> bool:
+    decode(value)  # raises
+    return True
+
+
+# Of commands: those who read one know what it has to be.
+_ANY_VALUE: Final = exactly(type(None), bool, int, float, str, bytes, tuple)
+
 # --- fields that several kinds share -----------------------------------------------------------
 
-_ACCOUNT = Field("account", Type.NUMBER, optional=True)  # None: the command is not of one account
-_HANDLE = Field("handle", Type.NUMBER)  # sequence number of the command that made what it names
-_ORDER = Field("order", Type.VALUE)
+_ACCOUNT = Field("account", is_number, optional=True)  # None: the command is not of one account
+_HANDLE = Field("handle", is_number)  # sequence number of the command that made what it names
+_ORDER = Field("order", _ANY_VALUE)
 _RANKS = (  # among the client's orders that may count on an axis; 0: it cannot on this one
-    Field("broker rank", Type.NUMBER),
-    Field("asset rank", Type.NUMBER),
+    Field("broker rank", is_number),
+    Field("asset rank", is_number),
 )
 _FLAT_ORDER = (
-    Field("underlying", Type.TEXT, optional=True),
-    Field("settlement", Type.TEXT, optional=True),
-    Field("side", Type.TEXT, optional=True),
-    Field("quantity", Type.DECIMAL, optional=True),
-    Field("volume", Type.DECIMAL, optional=True),
-    Field("price", Type.DECIMAL, optional=True),
+    Field("underlying", is_text, optional=True),
+    Field("settlement", is_text, optional=True),
+    Field("side", is_text, optional=True),
+    Field("quantity", is_text, optional=True),
+    Field("volume", is_text, optional=True),
+    Field("price", is_text, optional=True),
 )
 _FLAT_REPORT = (
-    Field("underlying", Type.TEXT, optional=True),
-    Field("settlement", Type.TEXT, optional=True),
-    Field("side", Type.TEXT, optional=True),
-    Field("pnl", Type.DECIMAL, optional=True),
-    Field("fee", Type.DECIMAL, optional=True),
-    Field("fill", Type.LIST, optional=True),
+    Field("underlying", is_text, optional=True),
+    Field("settlement", is_text, optional=True),
+    Field("side", is_text, optional=True),
+    Field("pnl", is_text, optional=True),
+    Field("fee", is_text, optional=True),
+    Field("fill", exactly(tuple), optional=True),
 )
-_RUN = (Field("count", Type.NUMBER),)  # answers this many commands
-_REJECTS = Field("rejects", Type.LIST)
-_LOCK = Field("lock", Type.LIST)
-_ROWS = Field("rows", Type.LIST)
-_BLOCK = Field("block", Type.LIST, optional=True)
-_BLOCKS = Field("blocks", Type.LIST)
+_RUN = (Field("count", is_number),)  # answers this many commands
+_REJECTS = Field("rejects", all_of(is_reject))
+_LOCK = Field("lock", is_lock)
+_ROWS = Field("rows", are_outcomes)
+_BLOCK = Field("block", is_block, optional=True)
+_BLOCKS = Field("blocks", all_of(is_block))
 _COUNTING = (  # see openpit.wire.axes
-    Field("settings version", Type.NUMBER),
-    Field("since", Type.NUMBER),
-    Field("reads instrument", Type.FLAG),
-    Field("reads account", Type.FLAG),
-    Field("axes", Type.LIST),
+    Field("settings version", is_number),
+    Field("since", exactly(int)),
+    Field("reads instrument", is_flag),
+    Field("reads account", is_flag),
+    Field("axes", are_axes),
 )
-_HELD = Field("held", Type.FLAG)  # the shard keeps something that waits for commit or rollback
+_HELD = Field("held", is_flag)  # the shard keeps something that waits for commit or rollback
 
 # --- commands ----------------------------------------------------------------------------------
 
@@ -111,8 +125,8 @@ CHECK_SETTINGS: Final = 21
 TELL_AXES: Final = 22
 
 _WHOLE_ORDER = (_ACCOUNT, _ORDER, *_RANKS)
-_MANY = (_ACCOUNT, Field("handles", Type.LIST))
-_METHOD = (_ACCOUNT, Field("method", Type.TEXT), Field("arguments", Type.VALUE))
+_MANY = (_ACCOUNT, Field("handles", all_of(is_number)))
+_METHOD = (_ACCOUNT, Field("method", is_text), Field("arguments", _ANY_VALUE))
 
 COMMANDS: Final[dict[int, Layout]] = {
     EXECUTE: Layout("execute", (_ACCOUNT, *_FLAT_ORDER)),
@@ -129,21 +143,21 @@ COMMANDS: Final[dict[int, Layout]] = {
     ROLLBACK_MANY: Layout("roll back many", _MANY),
     DROP: Layout("let go of what nobody holds", _MANY),
     REPORT: Layout("execution report", (_ACCOUNT, *_FLAT_REPORT)),
-    REPORT_WHOLE: Layout("execution report as a value", (_ACCOUNT, Field("report", Type.VALUE))),
-    ADJUST: Layout("account adjustments", (_ACCOUNT, Field("adjustments", Type.VALUE))),
+    REPORT_WHOLE: Layout("execution report as a value", (_ACCOUNT, Field("report", _ANY_VALUE))),
+    ADJUST: Layout("account adjustments", (_ACCOUNT, Field("adjustments", _ANY_VALUE))),
     ADMINISTER: Layout("administration", _METHOD),
     CONFIGURE: Layout("settings", _METHOD),
     CHECK_SETTINGS: Layout("settings, checked and not applied", _METHOD),
     TELL_AXES: Layout("axes to count on", (_ACCOUNT,)),
     QUOTE: Layout(
         "market data",
-        (_ACCOUNT, Field("service", Type.NUMBER), Field("operation", Type.VALUE)),
+        (_ACCOUNT, Field("service", is_number), Field("operation", _ANY_VALUE)),
     ),
     HELLO: Layout(
         "start",
         (
-            Field("of shards", Type.NUMBER),
-            Field("engine, by dill", Type.BYTES),
+            Field("of shards", is_number),
+            Field("engine, by dill", exactly(bytes)),
         ),
     ),
 }
@@ -166,13 +180,7 @@ READY: Final = 13
 REFUSED: Final = 14
 CHECKED: Final = 15
 
-_FAILURE = (
-    Field("module", Type.TEXT),
-    Field("class", Type.TEXT),
-    Field("state", Type.VALUE),
-    Field("text", Type.TEXT),
-    Field("traceback", Type.TEXT),
-)
+_FAILURE = tuple(map(Field, ("module", "class", "state", "text", "traceback"), FAILURE))
 
 REPLIES: Final[dict[int, Layout]] = {
     ACCEPTED: Layout("accepted, nothing reserved", _RUN),
@@ -182,30 +190,30 @@ REPLIES: Final[dict[int, Layout]] = {
     STARTED: Layout("start stage passed", ()),
     DRY: Layout(
         "dry run",
-        (Field("rejects", Type.LIST, optional=True), _LOCK, _ROWS, _BLOCK),
+        (_REJECTS._replace(optional=True), _LOCK, _ROWS, _BLOCK),
     ),
     RECORDED: Layout(
         "drop copy recorded",
-        (_HELD, _LOCK, _ROWS, _BLOCK, Field("is blocked", Type.FLAG)),
+        (_HELD, _LOCK, _ROWS, _BLOCK, Field("is blocked", is_flag)),
     ),
-    REPORTED: Layout("report applied", (_BLOCKS, Field("pnls", Type.LIST), _ROWS)),
+    REPORTED: Layout("report applied", (_BLOCKS, Field("pnls", all_of(is_pnl)), _ROWS)),
     ADJUSTED: Layout(
         "adjustments applied or refused",
         (
-            Field("failed index", Type.NUMBER, optional=True),
+            Field("failed index", is_number, optional=True),
             _REJECTS,
             _ROWS,
             _BLOCKS,
         ),
     ),
-    ANSWER: Layout("answer of an administrative command", (Field("value", Type.VALUE),)),
+    ANSWER: Layout("answer of an administrative command", (Field("value", _is_value),)),
     RAISED: Layout("raised", _FAILURE),
-    FAILURES: Layout("some failed", (Field("places and failures", Type.LIST),)),
+    FAILURES: Layout("some failed", (Field("places and failures", all_of(is_failure)),)),
     READY: Layout(
         "worker is up",
-        (Field("places of offered classes that it lacks", Type.LIST), *_COUNTING),
+        (Field("places of offered classes that it lacks", all_of(is_number)), *_COUNTING),
     ),
-    REFUSED: Layout("worker could not start", (Field("text", Type.TEXT),)),
+    REFUSED: Layout("worker could not start", (Field("text", is_text),)),
     CHECKED: Layout("axes to count on, now or with settings that can be applied", _COUNTING),
 }
 
@@ -243,11 +251,15 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
 
 
 def conforms(message: tuple[object, ...], table: dict[int, Layout]) -> bool:
-    """Tell whether a message has the fields that its kind's row of the table says."""
+    """Tell whether a message has the fields that its kind's row of the table says.
+
+    Raises:
+        Exception: what its checks raise of what they cannot read.
+    """
     layout = table.get(message[0]) if message and type(message[0]) is int else None
     if layout is None or len(message) != len(layout.fields) + 1:
         return False
     return all(
-        (value is None and field.optional) or type(value) in field.type.value[1:]
+        (value is None and field.optional) or field.check(value)
         for value, field in zip(message[1:], layout.fields, strict=True)
     )

@@ -11,29 +11,28 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from msgspec import Meta
 from msgspec.msgpack import Decoder
 
+from openpit.wire.checks import is_number, is_text
 from openpit.wire.frames import FIRST_KIND, FIRST_KIND_OF_MANY, SHORT_ARRAY
-from openpit.wire.kinds import COMMANDS, EXECUTE, EXECUTE_COUNTED, Type
+from openpit.wire.kinds import COMMANDS, EXECUTE, EXECUTE_COUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from openpit.wire.checks import Check
 
 __all__ = ["PLAIN_ORDERS", "plain_orders"]
 
 PLAIN_ORDERS: Final = frozenset({EXECUTE, EXECUTE_COUNTED})
 """The commands that carry an order in a flat row."""
 
-_COLUMNS: Final[dict[Type, Any]] = {
-    Type.NUMBER: Annotated[int, Meta(ge=0)],
-    Type.TEXT: str,
-    Type.DECIMAL: str,
-}
+_COLUMNS: Final[dict[Check, Any]] = {is_number: Annotated[int, Meta(ge=0)], is_text: str}
 
 
 def _row_of(kind: int) -> Any:
     """Return the type of a row, as the table has it."""
     columns: list[Any] = [Literal[kind]]
     for field in COMMANDS[kind].fields:
-        column = _COLUMNS[field.type]
+        column = _COLUMNS[field.check]
         columns.append(column | None if field.optional else column)
     return tuple[tuple(columns)]  # type: ignore[misc]  # made of the table
 

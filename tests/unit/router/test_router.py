@@ -21,7 +21,7 @@ from openpit.errors import (
     ShardStartError,
     WireError,
 )
-from openpit.router.lifecycle import SHARD, ShardEvent, ShardState, after
+from openpit.router.lifecycle import SHARD, ShardEvent, ShardState
 from openpit.router.stats import picture_of
 from openpit.wire import frames as wire
 from openpit.wire import kinds
@@ -736,13 +736,13 @@ def test_a_copy_of_the_router_is_closed_without_a_word() -> None:
 
 def test_the_life_of_a_shard_is_a_table() -> None:
     assert set(SHARD) == set(ShardState)
-    assert after(ShardState.STARTING, ShardEvent.READY) is ShardState.UP
-    assert after(ShardState.DOWN, ShardEvent.LOST) is ShardState.DOWN
-    assert after(ShardState.UP, ShardEvent.STALL) is ShardState.STALLED
-    assert after(ShardState.STALLED, ShardEvent.ANSWER) is ShardState.UP
-    assert after(ShardState.STALLED, ShardEvent.CLOSE) is ShardState.CLOSED
+    assert SHARD[ShardState.STARTING][ShardEvent.READY] is ShardState.UP
+    assert SHARD[ShardState.DOWN][ShardEvent.LOST] is ShardState.DOWN
+    assert SHARD[ShardState.UP][ShardEvent.STALL] is ShardState.STALLED
+    assert SHARD[ShardState.STALLED][ShardEvent.ANSWER] is ShardState.UP
+    assert SHARD[ShardState.STALLED][ShardEvent.CLOSE] is ShardState.CLOSED
     with pytest.raises(KeyError):
-        after(ShardState.DOWN, ShardEvent.READY)
+        SHARD[ShardState.DOWN][ShardEvent.READY]
 
 
 def test_where_no_rate_is_limited_no_order_can_be_told_not_to_count() -> None:
