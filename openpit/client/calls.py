@@ -133,7 +133,7 @@ class CommandCall(Call):
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         if not sent:
-            self.books.give_back(self)
+            self.withdrawn()
         if self.check is not None:
             self.finish(self.check.denied(link.number, link.reason))
         elif sent:
@@ -141,8 +141,12 @@ class CommandCall(Call):
         else:
             self.fail(link.refusal())
 
-    def overloaded(self, link: ShardLink) -> None:
+    def withdrawn(self) -> None:
+        """Record that the command is never sent."""
         self.books.give_back(self)
+
+    def overloaded(self, link: ShardLink) -> None:
+        self.withdrawn()
         self.fail(overload(link))
 
     def expire(self, why: str) -> None:
@@ -158,7 +162,7 @@ class CommandCall(Call):
     def abandon(self) -> None:
         if not self.done and not self.is_sent:
             self.link.waiting.remove(self)
-            self.books.give_back(self)
+            self.withdrawn()
         super().abandon()
 
 
@@ -177,19 +181,8 @@ class HandleCall(CommandCall):
     def accounts(self) -> tuple[int | None, ...]:
         return () if self.check is None else (self.account,)
 
-    def lost(self, link: ShardLink, *, sent: bool) -> None:
-        if not sent:
-            self.proxy.reopen()
-        super().lost(link, sent=sent)
-
-    def overloaded(self, link: ShardLink) -> None:
+    def withdrawn(self) -> None:
         self.proxy.reopen()
-        super().overloaded(link)
-
-    def abandon(self) -> None:
-        if not self.done and not self.is_sent:
-            self.proxy.reopen()
-        super().abandon()
 
 
 class HandleWideCall(WideCall):

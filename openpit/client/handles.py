@@ -10,7 +10,7 @@ loop. Two threads cannot both finalise one proxy.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from openpit.core.lock import Lock, new_lock
 from openpit.pretrade.handles import DropCopyOperation, Reservation
@@ -121,6 +121,27 @@ class _Held:
 
     _used_text: str
 
+    @classmethod
+    def _of(
+        cls,
+        link: ShardLink,
+        account: int | None,
+        handle: int,
+        is_held: bool,  # noqa: FBT001 - a column of the reply
+        lock_rows: _Row,
+        outcomes: _Row,
+    ) -> Self:
+        self = object.__new__(cls)
+        self._open = False  # until it is whole
+        self._link = link
+        self._account = account
+        self._handle = handle
+        self._is_held = is_held
+        self._lock_rows = lock_rows
+        self._outcomes = outcomes
+        self._open = True
+        return self
+
     def __del__(self) -> None:
         if self._open and self._is_held:
             self._link.dropped.append((self._link, self._handle))
@@ -161,23 +182,6 @@ class _Held:
         if not self._open:
             raise RuntimeError(self._used_text)
 
-    def _fill(
-        self,
-        link: ShardLink,
-        account: int | None,
-        handle: int,
-        is_held: bool,  # noqa: FBT001 - a column of the reply
-        lock_rows: _Row,
-        outcomes: _Row,
-    ) -> None:
-        self._link = link
-        self._account = account
-        self._handle = handle
-        self._is_held = is_held
-        self._lock_rows = lock_rows
-        self._outcomes = outcomes
-        self._open = True
-
     @property
     def lock(self) -> Lock:
         self._check_open()
@@ -196,28 +200,6 @@ class HeldReservation(_Held, Reservation):
 
     _used_text = RESERVATION_USED
 
-    @classmethod
-    def _of(
-        cls,
-        link: ShardLink,
-        account: int | None,
-        handle: int,
-        is_held: bool,  # noqa: FBT001 - a column of the reply
-        lock_rows: _Row,
-        outcomes: _Row,
-    ) -> HeldReservation:
-        # What _fill() does, spelt out: the hot path of whatever holds funds.
-        self: HeldReservation = object.__new__(cls)
-        self._open = False  # until it is whole
-        self._link = link
-        self._account = account
-        self._handle = handle
-        self._is_held = is_held
-        self._lock_rows = lock_rows
-        self._outcomes = outcomes
-        self._open = True
-        return self
-
 
 class OperationProxy(_Held, DropCopyOperation):
     """The handle of a recorded order that the venue has already."""
@@ -229,15 +211,8 @@ class OperationProxy(_Held, DropCopyOperation):
     _used_text = OPERATION_USED
 
     @classmethod
-    def _of(
-        cls,
-        *columns: Any,
-        block: _Row | None,
-        is_blocked: bool,
-    ) -> OperationProxy:
-        self: OperationProxy = object.__new__(cls)
-        self._open = False  # until it is whole: a reply may be malformed
-        self._fill(*columns)
+    def _of(cls, *columns: Any, block: _Row | None = None, is_blocked: bool = False) -> Self:
+        self = super()._of(*columns)
         self._block = None if block is None else read_block(block)
         self._is_blocked = is_blocked
         return self

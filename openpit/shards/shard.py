@@ -10,6 +10,7 @@ that made it, whatever waits for a commit, a rollback or a main stage.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -51,7 +52,7 @@ from openpit.wire.values import encode
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from openpit.engine.answers import Checked
+    from openpit.engine.answers import Checked, DryRun
     from openpit.engine.pipeline import EngineCore
     from openpit.marketdata.service import MarketDataService
     from openpit.shards.held import Open
@@ -147,14 +148,14 @@ class ShardCore:
         self._handlers: dict[int, Callable[[int, Command, int], Reply | None]] = {
             kinds.EXECUTE_WHOLE: self._execute_whole,
             kinds.START: self._start,
-            kinds.START_DRY_RUN: self._start_dry_run,
-            kinds.EXECUTE_DRY_RUN: self._execute_dry_run,
+            kinds.START_DRY_RUN: partial(self._dry_run, engine.start_dry_run),
+            kinds.EXECUTE_DRY_RUN: partial(self._dry_run, engine.execute_dry_run),
             kinds.DROP_COPY: self._drop_copy,
             kinds.EXECUTE_REQUEST: self._execute_request,
-            kinds.COMMIT: self._commit,
-            kinds.ROLLBACK: self._rollback,
-            kinds.COMMIT_MANY: self._commit_many,
-            kinds.ROLLBACK_MANY: self._rollback_many,
+            kinds.COMMIT: partial(self._finalize, commit=True),
+            kinds.ROLLBACK: partial(self._finalize, commit=False),
+            kinds.COMMIT_MANY: partial(self._finalize_many, commit=True),
+            kinds.ROLLBACK_MANY: partial(self._finalize_many, commit=False),
             kinds.DROP: self._drop,
             kinds.REPORT: self._report,
             kinds.REPORT_WHOLE: self._report,
@@ -383,11 +384,10 @@ class ShardCore:
         answer = self._engine.execute_started(started, now)
         return self._executed(seq, answer)
 
-    def _start_dry_run(self, _seq: int, command: Command, now: int) -> Reply:
-        return dry(self._engine.start_dry_run(self._order_of(command), now))
-
-    def _execute_dry_run(self, _seq: int, command: Command, now: int) -> Reply:
-        return dry(self._engine.execute_dry_run(self._order_of(command), now))
+    def _dry_run(
+        self, run: Callable[[Order, int], DryRun], _seq: int, command: Command, now: int
+    ) -> Reply:
+        return dry(run(self._order_of(command), now))
 
     def _drop_copy(self, seq: int, command: Command, now: int) -> Reply:
         answer = self._engine.drop_copy(self._order_of(command), now)
@@ -397,7 +397,10 @@ class ShardCore:
 
     # what becomes of them
 
-    def _finalize(self, handle: int, *, commit: bool) -> None:
+    def _finalize(self, _seq: int, command: Command, _now: int, *, commit: bool) -> None:
+        self._end(command[2], commit=commit)
+
+    def _end(self, handle: int, *, commit: bool) -> None:
         effects = self._take(handle, Effects)
         if commit:
             effects.commit()
@@ -412,23 +415,13 @@ class ShardCore:
         del self._open[handle]
         return held
 
-    def _commit(self, _seq: int, command: Command, _now: int) -> None:
-        self._finalize(command[2], commit=True)
-
-    def _rollback(self, _seq: int, command: Command, _now: int) -> None:
-        self._finalize(command[2], commit=False)
-
-    def _commit_many(self, _seq: int, command: Command, _now: int) -> Reply | None:
-        return self._finalize_many(command[2], commit=True)
-
-    def _rollback_many(self, _seq: int, command: Command, _now: int) -> Reply | None:
-        return self._finalize_many(command[2], commit=False)
-
-    def _finalize_many(self, handles: Sequence[int], *, commit: bool) -> Reply | None:
+    def _finalize_many(
+        self, _seq: int, command: Command, _now: int, *, commit: bool
+    ) -> Reply | None:
         failures: list[tuple[Any, ...]] = []
-        for place, handle in enumerate(handles):
+        for place, handle in enumerate(command[2]):
             try:
-                self._finalize(handle, commit=commit)
+                self._end(handle, commit=commit)
             except BaseException as error:  # noqa: BLE001 - every item is finished; told together
                 brief = len(failures) >= _FAILURES_IN_FULL
                 failures.append((place, *failure_row(error, brief=brief)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from openpit.core.fill import new_execution_report_fill_details
 from openpit.core.lock import Lock, new_lock
@@ -20,7 +20,7 @@ from openpit.pretrade.rejects import AccountBlock, Reject, new_account_block, ne
 from openpit.wire.decimal_texts import ASSETS, SIGNED, UNSIGNED, malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
 
@@ -62,6 +62,8 @@ _HALTS: Final[dict[int | None, PnlHaltReason | None]] = {
 
 Row = tuple[Any, ...]
 """What msgpack decodes."""
+
+_T = TypeVar("_T")
 
 
 def text(value: Decimal | None) -> str | None:
@@ -248,43 +250,37 @@ def pnl_of(row: Row) -> AccountPnlRow:
     return group, account, number(delta), number(absolute), _HALTS[halt]
 
 
-class DecodedRejects(Sequence[Reject]):
-    """Rejects that are made when somebody looks at them, which most programs do once."""
+class _Decoded(Sequence[_T]):
+    """What rows say, read when somebody looks at it."""
 
     __slots__ = ("_made", "_rows")
 
+    read: Callable[[Row], _T]
+
     def __init__(self, rows: Row) -> None:
         self._rows = rows
-        self._made: list[Reject] | None = None
-
-    def _rejects(self) -> list[Reject]:
-        if self._made is None:
-            self._made = [new_reject(*row) for row in self._rows]
-        return self._made
+        self._made: list[_T] | None = None
 
     def __getitem__(self, index: Any) -> Any:
-        return self._rejects()[index]
+        if self._made is None:
+            self._made = [self.read(row) for row in self._rows]
+        return self._made[index]
 
     def __len__(self) -> int:
         return len(self._rows)
 
 
-class DecodedRows(Sequence["GroupRow"]):
-    """Outcome rows that are read when somebody looks at them, which few programs do."""
+class DecodedRejects(_Decoded[Reject]):
+    """Rejects, which most programs look at once."""
 
-    __slots__ = ("_made", "_rows")
+    __slots__ = ()
 
-    def __init__(self, rows: Row) -> None:
-        self._rows = rows
-        self._made: list[GroupRow] | None = None
+    read = staticmethod(lambda row: new_reject(*row))
 
-    def _outcomes(self) -> list[GroupRow]:
-        if self._made is None:
-            self._made = [_read_outcome(row) for row in self._rows]
-        return self._made
 
-    def __getitem__(self, index: Any) -> Any:
-        return self._outcomes()[index]
+class DecodedRows(_Decoded["GroupRow"]):
+    """Outcome rows, which few programs look at."""
 
-    def __len__(self) -> int:
-        return len(self._rows)
+    __slots__ = ()
+
+    read = staticmethod(_read_outcome)
