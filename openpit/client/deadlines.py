@@ -116,7 +116,7 @@ class Deadlines:
     def _stall_if_silent(self, link: ShardLink, now: float) -> None:
         _heed(link, now)  # it may have been asked just now, since another one is stalled
         if link.is_up and link.pending and now >= link.silent_since + self._little:
-            seconds = self._little if link.holds_up_all else self._patience.timeout
+            seconds = self._little if link.delays_all else self._patience.timeout
             if now >= link.silent_since + seconds:
                 self._router.stall(link, f"no answer within {seconds:g} s")
         if link.is_stalled and link.heard != _STALLED:

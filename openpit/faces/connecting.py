@@ -12,6 +12,7 @@ from openpit.client.remote import Greeting, new_remote
 from openpit.errors import ServerRefused, WireError
 from openpit.faces.options import ShardedOptions
 from openpit.faces.sockets import ServerPort
+from openpit.wire.limits import READ_BYTES
 
 if TYPE_CHECKING:
     import os
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from openpit.faces.blocking.engine import ShardedEngine
 
 __all__ = ["connect", "connect_async"]
-
-READ_BYTES = 65536
 
 
 def connect(

@@ -13,6 +13,7 @@ from openpit.errors import WireError
 from openpit.router.lifecycle import ShardState
 from openpit.shards.descriptors import REPLACED, is_still, mark_of
 from openpit.shards.process import GONE
+from openpit.wire.limits import READ_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from openpit.shards.process import Worker
 
 __all__ = ["Port"]
-
-READ_BYTES: Final = 65536
-"""At most this much per read: below the size from which the allocator asks the system each time."""
 
 _REAP_SECONDS: Final = 1.0
 """How long a worker whose pipe has ended may take to end itself, before it is made to."""
@@ -39,6 +37,7 @@ class Port:
         "_command_mark",
         "_is_still",
         "_receive",
+        "_received",
         "_reply_mark",
         "command_fd",
         "death_fd",
@@ -70,6 +69,7 @@ class Port:
         self._reply_mark = mark_of(reply_fd)
         self._is_still = is_still
         self._backlog = bytearray()
+        self._received = 0  # bytes
 
     @property
     def links(self) -> Sequence[ShardLink]:
@@ -132,6 +132,7 @@ class Port:
             router.books.is_torn = False
             return
         if data:
+            self._received += len(data)
             try:
                 self._receive(self.link, data)
             except WireError as error:
@@ -143,8 +144,8 @@ class Port:
     def drain(self, router: Router) -> None:
         """Read all that is there."""
         before = -1
-        while not self.is_over and self.link.bytes_received != before:
-            before = self.link.bytes_received
+        while not self.is_over and self._received != before:
+            before = self._received
             self.receive(router)
 
     def ended(self, router: Router) -> None:

@@ -30,7 +30,7 @@ class ServerPort(Port):
     polls for writing. The end of the connection is told by the socket itself.
     """
 
-    __slots__ = ("_received", "remote")
+    __slots__ = ("remote",)
 
     def __init__(self, remote: Remote, connection: socket.socket) -> None:
         self.remote: Final = remote
@@ -41,10 +41,8 @@ class ServerPort(Port):
         self.source = remote
         self.link = remote.router.links[0]  # type: ignore[misc]  # of all, any
         self._receive = self._take
-        self._received = 0
 
     def _take(self, _: ShardLink, data: bytes) -> None:
-        self._received += len(data)
         self.remote.receive(data)
         if self.remote.why:
             self.give_up(self.remote.router, self.remote.why)
@@ -58,13 +56,6 @@ class ServerPort(Port):
     def is_over(self) -> bool:
         """Whether nothing more comes from the server."""
         return all(link.state in _OVER for link in self.links)
-
-    def drain(self, router: Router) -> None:
-        """Read all that is there."""
-        before = -1
-        while not self.is_over and self._received != before:
-            before = self._received
-            self.receive(router)
 
     def ended(self, router: Router) -> None:
         """Do nothing: no descriptor tells it."""

@@ -106,9 +106,9 @@ def unknown(link: ShardLink, why: str) -> OutcomeUnknown:
 
 def overload(link: ShardLink) -> ShardOverloaded:
     """Return the error of a call that found no credit in time, or had to wait for another shard."""
-    holding_up = link.books.holding_up()
-    if holding_up:
-        number = holding_up[0].number
+    delaying = link.books.delaying()
+    if delaying:
+        number = delaying[0].number
         return ShardOverloaded(
             f"shard {number} keeps all others waiting: what nobody holds any more "
             "has not been rolled back",

@@ -71,7 +71,7 @@ class Drop(Unattended):
         self._procedures: Final = procedures  # some of which may wait for it
 
     @property
-    def holds_up_all(self) -> bool:  # type: ignore[override]  # the base class says it for all
+    def delays_all(self) -> bool:  # type: ignore[override]  # the base class says it for all
         """Whether calls wait for it."""
         return not self.is_settled
 

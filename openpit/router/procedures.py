@@ -94,7 +94,7 @@ class Arm(Ask):
         self.flags = question.command  # type: ignore[assignment]  # of this class, flags
 
     @property
-    def holds_up_all(self) -> bool:  # type: ignore[override]  # the base class says it for all
+    def delays_all(self) -> bool:  # type: ignore[override]  # the base class says it for all
         return not self.is_over
 
     def confirmed(self, link: ShardLink) -> None:

@@ -60,7 +60,7 @@ class Entry:
 
     op: int = Op.MESSAGES  # anything else is the router's own, and a batch of its own
     flags: int = 0
-    holds_up_all = False  # whether calls to all other shards may have to wait for the answer
+    delays_all = False  # whether calls to all other shards may have to wait for the answer
     ends_batch = False  # the shard checks a batch by the settings before it
     is_whole_call = False  # then it is refused at once where nothing may wait for credit
     uses_reserve = False  # whether it may use the credit that orders cannot
@@ -205,11 +205,11 @@ class Books:
         if counted:
             self.rates.give_back(counted)
 
-    def holding_up(self) -> list[ShardLink]:
+    def delaying(self) -> list[ShardLink]:
         """Return the shards that calls to all others wait for, see ``let_go``."""
         if not self.settling:
             return []
-        return [link for link in self.links if link.holds_up_all]
+        return [link for link in self.links if link.delays_all]
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +348,7 @@ class ShardLink:
         passed: list[Entry] = []
         while waiting:
             entry = waiting[0]
-            if entry.client_number in settling and not entry.holds_up_all:
+            if entry.client_number in settling and not entry.delays_all:
                 passed.append(waiting.popleft())
                 continue
             credit = self.credits_and_reserve if entry.uses_reserve else self.credits
@@ -443,9 +443,9 @@ class ShardLink:
         self.is_up = self.state is ShardState.UP
 
     @property
-    def holds_up_all(self) -> bool:
+    def delays_all(self) -> bool:
         """Whether calls to other shards wait for something that this one has to answer."""
-        return any(entry.holds_up_all for entry in self.pending)
+        return any(entry.delays_all for entry in self.pending)
 
     def forget(self) -> list[tuple[Entry, bool]]:
         """Give up everything; return the entries, each with whether it was sent."""

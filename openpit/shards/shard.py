@@ -328,10 +328,10 @@ class ShardCore:
         if answer is None:
             return kinds.ACCEPTED, 1
         if isinstance(answer, Effects):
-            return kinds.RESERVED, self._hold(seq, answer), *told(answer)
+            return kinds.RESERVED, self._keep(seq, answer), *told(answer)
         return rejected(answer)
 
-    def _hold(self, seq: int, effects: Effects) -> bool:
+    def _keep(self, seq: int, effects: Effects) -> bool:
         """Keep what waits for its fate; tell whether there is anything."""
         if effects.mutations:
             self._open[seq] = effects
@@ -393,7 +393,7 @@ class ShardCore:
         answer = self._engine.drop_copy(self._order_of(command), now)
         if not isinstance(answer, Recorded):
             return rejected(answer)
-        return recorded(answer, is_held=self._hold(seq, answer.effects))
+        return recorded(answer, is_held=self._keep(seq, answer.effects))
 
     # what becomes of them
 

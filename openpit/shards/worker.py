@@ -20,7 +20,7 @@ from openpit.shards.descriptors import is_still, mark_of
 from openpit.shards.setup import read_hello, start_shard
 from openpit.wire import kinds
 from openpit.wire.frames import FrameReader, pack, reply_frame
-from openpit.wire.limits import START_BYTES
+from openpit.wire.limits import READ_BYTES, START_BYTES
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     from openpit.shards.shard import ShardCore
     from openpit.wire.frames import Frame
 
-__all__ = ["LOOKS", "READ_BYTES", "await_ready", "main", "serve"]
-
-READ_BYTES: Final = 65536
-"""At most this much per read: below the size from which the allocator asks the system each time."""
+__all__ = ["LOOKS", "await_ready", "main", "serve"]
 
 LOOKS: Final = 30
 """How often a side looks for an answer before it sleeps, about a microsecond each.

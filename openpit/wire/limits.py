@@ -12,6 +12,7 @@ __all__ = [
     "HANDLES_PER_COMMAND",
     "MARKET_BACKLOG",
     "NESTING",
+    "READ_BYTES",
     "REPLY_BYTES",
     "RESERVE",
     "ROWS_PER_FRAME",
@@ -80,6 +81,9 @@ MARKET_BACKLOG: Final = 65536
 
 Quotes need no credit, which belongs to orders; at about 100 bytes each this is 6 MiB.
 """
+
+READ_BYTES: Final = 65536
+"""At most this much per read: below the size from which the allocator asks the system each time."""
 
 NESTING: Final = 200
 """Arrays within arrays that are read in one value, two of Python's calls for each.

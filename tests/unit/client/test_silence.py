@@ -141,13 +141,13 @@ def test_who_holds_up_all_others() -> None:
     engine = link(builder)
     driver, client, router = engine._driver, engine._client, engine._router
     assert engine.execute_pre_trade(buy(IN_SHARD_0)).ok  # and its reservation is dropped
-    assert router.books.holding_up() == []
+    assert router.books.delaying() == []
 
     waiting = client.execute(1_000, buy(IN_SHARD_1))
     procedure = client.procedure(1_000, lambda _: iter(()))
 
     assert not waiting.is_sent
-    assert router.books.holding_up() == [router.links[0]]
+    assert router.books.delaying() == [router.links[0]]
     waiting.expire("no answer within 5 s")
     procedure.expire("no answer within 5 s")
     for call in (waiting, procedure):
@@ -155,7 +155,7 @@ def test_who_holds_up_all_others() -> None:
             call.result()
         assert told.value.shard == 0
     driver.pump()
-    assert router.books.holding_up() == []
+    assert router.books.delaying() == []
 
 
 def test_a_shard_that_has_not_heard_of_a_block_holds_up_all_others() -> None:
@@ -168,8 +168,8 @@ def test_a_shard_that_has_not_heard_of_a_block_holds_up_all_others() -> None:
     driver.step(0)  # rolls back, and tells that this failed
     driver.step(0)  # is told of the block, as every shard is
 
-    assert router.books.holding_up() == [router.links[1]]
+    assert router.books.delaying() == [router.links[1]]
     driver.pump()
-    assert router.books.holding_up() == []
+    assert router.books.delaying() == []
     (reject,) = waiting.result().rejects
     assert (reject.code, reject.scope) == ("SystemUnavailable", "account")

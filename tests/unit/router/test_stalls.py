@@ -272,7 +272,7 @@ def test_an_engine_wide_block_is_not_waited_for_and_is_told_first() -> None:
     assert block == (Op.ARM, CAUSES)  # of both
     assert order[0] == kinds.EXECUTE
     bench.reply(0, (kinds.DONE, 1))
-    assert bench.router.books.holding_up() == []
+    assert bench.router.books.delaying() == []
 
 
 def test_one_that_is_being_told_of_a_block_is_not_waited_for_either() -> None:
