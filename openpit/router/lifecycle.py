@@ -1,11 +1,15 @@
-"""The lifecycles of a shard and of what a proxy stands for, as tables."""
+"""The life of a shard, as a table, and the end of what nobody holds any more."""
 
 from __future__ import annotations
 
+from collections import deque
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["SHARD", "ShardEvent", "ShardState"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["SHARD", "Dropped", "ShardEvent", "ShardState"]
 
 
 class ShardState(StrEnum):
@@ -62,3 +66,22 @@ SHARD: Final[dict[ShardState, dict[ShardEvent, ShardState]]] = {
     },
 }
 """What follows on an event; an event that a state does not list cannot happen in it."""
+
+
+class Dropped(deque[Any]):
+    """Links and handles that nobody holds any more.
+
+    A finaliser may run at any moment and in any thread: all it does is to append here.
+    """
+
+    tell: Callable[[], object] | None = None
+    """Called with the first of them, by whoever appends it, where a face sees to them at once."""
+    is_told = False
+
+    def append(self, dropped: tuple[Any, int]) -> None:
+        """Add a link and a handle of its shard."""
+        super().append(dropped)
+        tell = self.tell  # another thread may be closing
+        if tell is not None and not self.is_told:
+            self.is_told = True
+            tell()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.errors import EngineClosed, ShardDown, ShardStalled
-from openpit.router.lifecycle import SHARD, ShardEvent, ShardState
+from openpit.router.lifecycle import SHARD, Dropped, ShardEvent, ShardState
 from openpit.router.rates import BroadRates, axes_of, go_on
 from openpit.wire.frames import (
     AXIS_BYTES,
@@ -127,25 +127,6 @@ class Entry:
         It was sent, and its reply may come still.
         """
         raise NotImplementedError
-
-
-class Dropped(deque[Any]):
-    """Links and handles that nobody holds any more.
-
-    A finaliser may run at any moment and in any thread: all it does is to append here.
-    """
-
-    tell: Callable[[], object] | None = None
-    """Called with the first of them, by whoever appends it, where a face sees to them at once."""
-    is_told = False
-
-    def append(self, dropped: tuple[ShardLink, int]) -> None:
-        """Add a link and a handle of its shard."""
-        super().append(dropped)
-        tell = self.tell  # another thread may be closing
-        if tell is not None and not self.is_told:
-            self.is_told = True
-            tell()
 
 
 class Books:

@@ -125,10 +125,9 @@ class _Checked(Unattended):
     __slots__ = ("batch", "check", "client_number")
 
     def __init__(self, check: _GroupCheck, batch: Batch, session: Session) -> None:
-        super().__init__(0)
+        super().__init__(batch.commands, 0)
         self.check: Final = check
         self.batch: Final = batch
-        self.count = batch.commands
         self.client_number = session.number
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
