@@ -257,7 +257,12 @@ class WideCall(Call):
             self._missing = len(questions)
             self._is_asking = True  # a shard that is down answers at once
             for link, entry in zip(self._asked, asks, strict=True):
-                _ask(link, entry)
+                if not link.is_up:
+                    entry.lost(link, sent=False)
+                    continue
+                if entry.counting:
+                    entry.counted = self.books.rates.stamp(entry.counting)
+                link.stage(entry)  # past credit: there is one of them per shard at a time
             self._is_asking = False
             if self._missing:
                 return False
@@ -301,16 +306,6 @@ class WideCall(Call):
         if not self.done:
             self._procedures.withdraw(self)
         super().abandon()
-
-
-def _ask(link: ShardLink, entry: Ask) -> None:
-    """Send a procedure's question, past credit: there is one of them per shard at a time."""
-    if link.is_up:
-        if entry.counting:
-            entry.counted = link.books.rates.stamp(entry.counting)
-        link.stage(entry)
-    else:
-        entry.lost(link, sent=False)
 
 
 def arm(links: list[ShardLink], now: int, causes: int, deliver: Callable[[], None]) -> Steps:
