@@ -82,10 +82,18 @@ class FinalizeMany(ManyCall):
 
     def feed(self) -> bool:
         finished = 0
+        results = self.results
         for index, reservation in enumerate(self.inputs):
             try:
-                if self._ends_here(reservation):
-                    self.results[index] = True
+                if (
+                    isinstance(reservation, LocalReservation)
+                    and reservation._open
+                    and reservation._link.is_up
+                ):
+                    reservation._open = False  # finish(), spelt out: the hot path of volume
+                    results[index] = True
+                elif self._ends_here(reservation):
+                    results[index] = True
                 else:  # it is closed already
                     handles, indexes = self.rows[reservation._link.number]
                     handles.append(reservation._handle)
@@ -100,10 +108,7 @@ class FinalizeMany(ManyCall):
     def _ends_here(self, reservation: Any) -> bool:
         """Finalise what its shard need not hear of; else close it, and return False."""
         if isinstance(reservation, LocalReservation):
-            if reservation._open and reservation._link.is_up:
-                reservation._open = False
-            else:
-                reservation.finish()  # raises what there is to say
+            reservation.finish()
             return True
         if isinstance(reservation, _HELD) and reservation._link.runner is self.client.runner:
             return not reservation.close()
