@@ -17,13 +17,14 @@ from openpit.pretrade.policies import RateLimit, RateLimitBrokerBarrier
 from openpit.pretrade.rejects import AccountBlock
 from openpit.server.limits import HELLO_BYTES, HELLO_SECONDS, OUTPUT_BYTES, SILENT
 from openpit.shards import administration
-from openpit.wire import frames, kinds, sessions, values
+from openpit.wire import checks, frames, kinds, sessions, values
 from openpit.wire.class_table import MEMBERS, RECORDS
 from openpit.wire.limits import FRAME_BYTES, HANDLES_PER_COMMAND
 from openpit.wire.values import encode
 
 PAGE = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text()
-SHORT = {"NUMBER": "n", "FLAG": "f", "TEXT": "t", "BYTES": "b", "DECIMAL": "d", "LIST": "a"}
+SAMPLES = {"n": 1, "f": True, "t": "1", "b": b""}
+"""Of each type of the page that is not an array; what holds all of them is a value, ``v``."""
 
 
 def rows(head: str) -> list[list[str]]:
@@ -34,16 +35,23 @@ def rows(head: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
+def type_of(field: kinds.Field) -> str:
+    fits = [name for name, sample in SAMPLES.items() if field.check(sample)]
+    return "v" if len(fits) > 1 or field.check(None) else "".join(fits) or "a"
+
+
 def fields_of(layout: kinds.Layout) -> str:
-    texts = [
-        f"{field.name} *{SHORT.get(field.type.name, 'v')}{'?' * field.optional}*"
-        for field in layout.fields
-    ]
+    texts = [f"{field.name} *{type_of(field)}{'?' * field.optional}*" for field in layout.fields]
     return ", ".join(texts) or "none"
 
 
+def as_checked(cell: str) -> str:
+    """A cell with texts of decimals as what they are: texts."""
+    return cell.replace("*d*", "*t*").replace("*d?*", "*t?*")
+
+
 def test_every_command_is_there_with_its_fields_and_replies() -> None:
-    assert rows("command | | fields | replies") == [
+    assert [[*map(as_checked, row)] for row in rows("command | | fields | replies")] == [
         [
             f"`{kind}`",
             layout.name,
@@ -55,7 +63,7 @@ def test_every_command_is_there_with_its_fields_and_replies() -> None:
 
 
 def test_every_reply_is_there_with_its_fields() -> None:
-    assert rows("reply | | fields") == [
+    assert [[*map(as_checked, row)] for row in rows("reply | | fields")] == [
         [f"`{kind}`", layout.name, fields_of(layout)] for kind, layout in kinds.REPLIES.items()
     ]
 
@@ -107,13 +115,18 @@ def test_the_handshake_has_the_fields_of_the_welcome() -> None:
 
 
 def test_every_method_is_there_with_its_arguments() -> None:
-    names = {"_is_account": "account", "_are_accounts": "accounts", "_is_group": "group"}
-    names |= {"_is_text": "text", "_is_asset": "asset", "_is_block": "block"}
+    names = {
+        administration._is_account: "account",
+        administration._are_accounts: "accounts",
+        administration._is_group: "group",
+        checks.is_text: "text",
+        checks.is_asset: "asset",
+    }
     assert {
         method: text for method, _, text in rows("method of `17` | of | arguments, a tuple")
     } == {
-        f"`{method}`": ", ".join(names[check.__name__] for check in checks) or "none"
-        for method, checks in administration._ARGUMENTS.items()
+        f"`{method}`": ", ".join(names.get(check, "block") for check in arguments) or "none"
+        for method, arguments in administration._ARGUMENTS.items()
     }
     assert rows("method of `18` and `21` | names of the map, beside `name`") == [
         [f"`{method}`", ", ".join(f"`{name}`" for name in sorted(known - {"name"}))]
