@@ -20,7 +20,7 @@ from openpit.client.reporting import ReportMany
 from openpit.client.submitting import Submitting
 from openpit.client.times import FIRST_TIME, TIME_LIMIT, check_time
 from openpit.core.order import Order
-from openpit.engine.pipeline import engine_gone
+from openpit.engine.answers import engine_gone
 from openpit.pretrade.results import new_execute_result
 from openpit.router.calls import closed
 from openpit.router.procedures import WideCall

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from openpit.param.ids import Asset
 
-__all__ = ["Order", "OrderOperation", "ensure_captured", "new_order"]
+__all__ = ["Order", "OrderOperation", "account_of", "ensure_captured", "new_order"]
 
 
 class OrderOperation:
@@ -366,6 +366,16 @@ def _capture(order: Order, operation: OrderOperation | None) -> None:
     order._quantity_ = getattr(operation, "_quantity_", None)
     order._volume_ = getattr(operation, "_volume_", None)
     order._price_ = getattr(operation, "_price_", None)
+
+
+def account_of(order: Order) -> int | None:
+    """Return the account that an order captured, None where it has none."""
+    try:
+        return order._account_
+    except AttributeError:
+        # A subclass that skips the base constructor has no group at all (spec section 3).
+        ensure_captured(order)
+        return order._account_
 
 
 def ensure_captured(order: Order) -> None:

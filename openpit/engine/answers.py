@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from openpit.engine.registry import ENGINE
+from openpit.pretrade.rejects import new_reject
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
     from openpit.pretrade.rejects import AccountBlock, Reject
 
-__all__ = ["Adjusted", "Applied", "Checked", "DryRun", "Recorded", "Started"]
+__all__ = ["Adjusted", "Applied", "Checked", "DryRun", "Recorded", "Started", "engine_gone"]
 
 Checked: TypeAlias = "Effects | Sequence[Reject] | None"
 """Of an order: its rejects; or the effects of one that passed, None where it changed nothing."""
@@ -53,3 +56,14 @@ class Recorded(NamedTuple):
     effects: Effects
     block: AccountBlock | None
     is_blocked: bool
+
+
+def engine_gone() -> Reject:
+    """Return why the main stage of a request is refused whose engine is gone."""
+    return new_reject(
+        "SystemUnavailable",
+        "engine is no longer available",
+        "request handle outlived engine instance",
+        ENGINE,
+        "order",
+    )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DropCopyCall", "EngineCall"]
 
+_new = object.__new__
+
 
 class EngineCall:
     """The account of a call, its group as first seen, and the way to block it."""
@@ -29,6 +31,15 @@ class EngineCall:
         # Resolved once, before the first callback: policies of one request see one group, even
         # where the membership changes between its two stages (spec section 7).
         self._group = registry.groups.get(account) if registry.groups else None
+
+    @staticmethod
+    def of(registry: AccountRegistry, account: int | None) -> EngineCall:
+        """Return a call: as the constructor, in half its time. One is made for every order."""
+        call: EngineCall = _new(EngineCall)
+        call._registry = registry
+        call.account = account
+        call._group = registry.groups.get(account) if registry.groups else None
+        return call
 
     def group(self) -> int | None:
         """Return the account's group at the start of the call, None for the default group."""

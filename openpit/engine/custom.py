@@ -17,7 +17,7 @@ from openpit.core.contexts import (
 from openpit.param.ids import new_account_id
 from openpit.param.words import is_encodable
 from openpit.pretrade.policy import Policy
-from openpit.pretrade.policy_contract import AdjustmentEffect, BuiltinPolicy, Verdict
+from openpit.pretrade.policy_contract import AdjustmentEffect, BuiltinPolicy
 from openpit.pretrade.reading import (
     read_adjustment_result,
     read_pre_trade_result,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
     from openpit.engine.finalize import Finisher
-    from openpit.pretrade.policy_contract import Finalizer, PolicyCall, ReportEffect
+    from openpit.pretrade.policy_contract import Finalizer, PolicyCall, ReportEffect, Verdict
     from openpit.pretrade.rejects import Reject
 
 __all__ = ["CustomPolicy"]
@@ -103,28 +103,20 @@ class CustomPolicy(BuiltinPolicy):
         return read_rejects(self._safe_point(callback, new_context(_state(call)), order), self.name)
 
     def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
-        context = new_context(_state(call))
+        context = new_context(call)  # type: ignore[arg-type]  # as _state() says, without a call
         answer: object
         if self._finisher is None:
             answer = self._policy.perform_pre_trade_check(context, order)
         else:
             answer = self._safe_point(self._policy.perform_pre_trade_check, context, order)
-        return self._verdict(answer)
+        return read_pre_trade_result(answer, self.name)
 
     def peek_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
         callback = getattr(
             self._policy, "perform_pre_trade_check_dry_run", self._policy.perform_pre_trade_check
         )
-        return self._verdict(self._safe_point(callback, new_context(_state(call)), order))
-
-    def _verdict(self, answer: object) -> Verdict | None:
-        leftover: list[Finalizer] = []
-        try:
-            return read_pre_trade_result(answer, self.name, leftover)
-        except BaseException as error:
-            if not leftover:
-                raise
-            return Verdict(mutations=leftover, failure=error)
+        answer = self._safe_point(callback, new_context(_state(call)), order)
+        return read_pre_trade_result(answer, self.name)
 
     check_drop_copy = check_main
 

@@ -43,6 +43,7 @@ __all__ = ["Effects", "Finisher"]
 
 _NO_LOCK: Final[AbstractContextManager[object]] = nullcontext()
 _WITHOUT_WAITING: Final = (False,)
+_new = object.__new__
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -287,16 +288,30 @@ class Effects:
     @staticmethod
     def of(finisher: Finisher, heard: Sequence[tuple[Verdict, int]]) -> Effects:
         """Return what verdicts come to, each with the group id of its policy."""
-        if len(heard) == 1:
-            verdict, group_id = heard[0]
-            if not verdict.rejects and verdict.failure is None:
-                # Most orders meet one policy that has a say, and pass.
-                return Effects(
-                    finisher, verdict.mutations, group_id, verdict.rows, verdict.lock_prices
-                )
         effects = Effects(finisher)
         for verdict, group_id in heard:
             effects.add(verdict, group_id)
+        return effects
+
+    @staticmethod
+    def of_one(finisher: Finisher, verdict: Verdict, group_id: int) -> Effects:
+        """Return what one verdict comes to: most orders meet one policy that has a say, and pass.
+
+        Stored here, and not by the constructor: that halves the cost of an object that every order
+        with a reservation has.
+        """
+        if verdict.rejects or verdict.failure is not None:
+            return Effects.of(finisher, ((verdict, group_id),))
+        effects: Effects = _new(Effects)
+        effects.open = False
+        effects._finisher = finisher
+        effects.thread = 0
+        effects.mutations = verdict.mutations
+        effects.rejects = ()
+        effects.failure = effects._more = None
+        effects._group_id = group_id
+        effects._rows = verdict.rows
+        effects._lock_prices = verdict.lock_prices
         return effects
 
     def add(self, verdict: Verdict, group_id: int, *, keep_rejected: bool = False) -> None:

@@ -10,10 +10,10 @@ from contextlib import suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
-from openpit.core.order import ensure_captured
+from openpit.core.order import account_of
 from openpit.core.report import ensure_captured as ensure_report_captured
 from openpit.engine.adjustments import adjust
-from openpit.engine.answers import DryRun, Started
+from openpit.engine.answers import DryRun, Started, engine_gone
 from openpit.engine.call import DropCopyCall, EngineCall
 from openpit.engine.custom import CustomPolicy
 from openpit.engine.drop_copy import DropCopies
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policy_contract import ReportEffect
     from openpit.pretrade.rejects import AccountBlock
 
-__all__ = ["EngineCore", "engine_gone"]
+__all__ = ["EngineCore"]
 
 
 def _overrides(policy: BuiltinPolicy, hook: str) -> bool:
@@ -51,6 +51,7 @@ class EngineCore:
         "_bind_thread",
         "_drop_copies",
         "_dry_runs",
+        "_main_check",
         "_main_checks",
         "_report_policies",
         "_report_policy",
@@ -94,6 +95,8 @@ class EngineCore:
             if not (isinstance(policy, CustomPolicy) and policy.skips_start)
         )
         self._main_checks = tuple((p.check_main, p.group_id) for p in hooks("check_main"))
+        # The one that is asked in the main stage, where it is the only one.
+        self._main_check = self._main_checks[0] if len(self._main_checks) == 1 else None
         self._dry_runs = DryRuns(
             [policy.peek_start for policy in hooks("peek_start")],
             [(p.peek_main, p.group_id) for p in hooks("peek_main")],
@@ -126,10 +129,10 @@ class EngineCore:
         finisher = self.finisher
         if finisher.dropped:
             finisher.settle()
-        account = _account_of(order)
+        account = account_of(order)
         if self.registry.anything_blocked and (stopped := self.registry.check(account)) is not None:
             return [stopped]
-        call = EngineCall(self.registry, account) if self.has_custom else None
+        call = EngineCall.of(self.registry, account) if self.has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             rejects = self._start_stage(order, account, now, call)
@@ -169,7 +172,7 @@ class EngineCore:
         try:
             account = order._account_
         except AttributeError:
-            account = _account_of(order)
+            account = account_of(order)
         registry = self.registry
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
             return [stopped]
@@ -191,10 +194,10 @@ class EngineCore:
         try:
             account = order._account_
         except AttributeError:
-            account = _account_of(order)
+            account = account_of(order)
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
             return [stopped]
-        call = EngineCall(registry, account) if self.has_custom else None
+        call = EngineCall.of(registry, account) if self.has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             if self._start_checks:
@@ -237,12 +240,25 @@ class EngineCore:
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
             return [stopped]
         effects: Effects | None = None
-        heard: list[tuple[Verdict, int]] = []
+        heard: Sequence[tuple[Verdict, int]] = ()
         try:
-            self._ask(heard, order, now, call)
-            if not heard:
-                return None
-            effects = Effects.of(self.finisher, heard)
+            if self._main_check is not None:
+                check, group_id = self._main_check
+                try:
+                    verdict = check(order, now, call)
+                except BaseException as error:  # noqa: BLE001 - raised below, when all is undone
+                    verdict = Verdict(failure=error)
+                if verdict is None:
+                    return None
+                heard = ((verdict, group_id),)
+                effects = Effects.of_one(self.finisher, verdict, group_id)
+            else:
+                answers: list[tuple[Verdict, int]] = []
+                heard = answers
+                self._ask(answers, order, now, call)
+                if not heard:
+                    return None
+                effects = Effects.of(self.finisher, heard)
             effects.open = True
             if self._bind_thread:
                 effects.thread = get_ident()
@@ -305,12 +321,12 @@ class EngineCore:
         finisher = self.finisher
         if finisher.dropped:
             finisher.settle()
-        account = _account_of(order)
+        account = account_of(order)
         if (stopped := self.registry.check(account)) is not None:
             effects = Effects(finisher)
             effects.rejects = [stopped]
             return DryRun(effects, None)  # the block in force is not this order's
-        call = EngineCall(self.registry, account) if self.has_custom else None
+        call = EngineCall.of(self.registry, account) if self.has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             return self._dry_runs.answer(
@@ -328,7 +344,7 @@ class EngineCore:
         finisher = self.finisher
         if finisher.dropped:
             finisher.settle()
-        account = _account_of(order)
+        account = account_of(order)
         if account is None:
             return [
                 new_reject(
@@ -361,22 +377,26 @@ class EngineCore:
         except AttributeError:
             ensure_report_captured(report)
             account = report._account_
-        call = EngineCall(self.registry, account) if self.has_custom else None
-        effects: list[ReportEffect | None] = []
-        failures: list[BaseException] = []
+        call = EngineCall.of(self.registry, account) if self.has_custom else None
+        effects: Sequence[ReportEffect | None] = ()
+        failures: list[BaseException] | None = None
+        # No lists for the one policy that most engines have here: they would be a twentieth of it.
+        told: list[ReportEffect | None]
+        raised: list[BaseException]
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             if self._report_policy is None:
-                tell_all(self._report_policies, effects, failures, report, now, call)
+                effects, failures = told, raised = [], []
+                tell_all(self._report_policies, told, raised, report, now, call)
             else:
                 try:
                     effect = self._report_policy.apply_report(report, now, call)
                     if effect is None:
                         return NOTHING
-                    effects.append(effect)
+                    effects = (effect,)
                 except BaseException as error:  # noqa: BLE001 - raised below, when it is applied
-                    failures.append(error)
-                    tell_all(self._report_policies, effects, failures, report, now, call, 0)
+                    effects, failures = told, raised = [], [error]
+                    tell_all(self._report_policies, told, raised, report, now, call, 0)
         finally:
             finisher.busy = was_busy
             try:
@@ -394,7 +414,7 @@ class EngineCore:
                 failure = None  # see finalize.py: no cycle through this frame
         return merged(effects)
 
-    def _block_by_report(self, account: int | None, effects: list[ReportEffect | None]) -> None:
+    def _block_by_report(self, account: int | None, effects: Sequence[ReportEffect | None]) -> None:
         for effect in effects:
             if effect is not None and effect.blocks:
                 if account is None:
@@ -412,7 +432,7 @@ class EngineCore:
         finisher = self.finisher
         if finisher.dropped:
             finisher.settle()
-        call = EngineCall(self.registry, account)
+        call = EngineCall.of(self.registry, account)
         effects = Effects(finisher)
         rows: list[GroupRow] = []
         blocks: list[AccountBlock] = []
@@ -475,23 +495,3 @@ class EngineCore:
                 block = policy.group_changed(account, old, self.registry.group_of(account))
                 if block is not None:
                     self.registry.block(account, block)
-
-
-def engine_gone() -> Reject:
-    """Return why the main stage of a request is refused whose engine is gone."""
-    return new_reject(
-        "SystemUnavailable",
-        "engine is no longer available",
-        "request handle outlived engine instance",
-        ENGINE,
-        "order",
-    )
-
-
-def _account_of(order: Order) -> int | None:
-    try:
-        return order._account_
-    except AttributeError:
-        # A subclass that skips the base constructor has no group at all (spec section 3).
-        ensure_captured(order)
-        return order._account_

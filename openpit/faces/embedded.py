@@ -27,6 +27,7 @@ from openpit.param.classes import is_of
 from openpit.pretrade.policies.arguments import SettingsError
 from openpit.pretrade.policies.registration import PolicyRegistrar, register
 from openpit.pretrade.results import ExecuteResult as AnyExecuteResult
+from openpit.pretrade.results import PostTradeResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.registration import ReadyBuilder
     from openpit.pretrade.policy import Policy
     from openpit.pretrade.policy_contract import BuiltinPolicy
-    from openpit.pretrade.results import PostTradeResult
     from openpit.router.stats import ShardStats
 
 __all__ = [
@@ -189,8 +189,13 @@ class Engine(InProcess):
         if type(report) is not ExecutionReport:
             checked_report(report)
         if self._lock is None:
-            return handles.show_applied(self._core.apply_report(report, self._clock()))
-        return handles.show_applied(self._call(self._core.apply_report, report))
+            applied = self._core.apply_report(report, self._clock())
+        else:
+            applied = self._call(self._core.apply_report, report)
+        # Made here, without a call: most reports take less time than two of those would.
+        result: PostTradeResult = _new(PostTradeResult)
+        result._blocks, result._pnls, result._rows = applied
+        return result
 
     def apply_account_adjustment(
         self, account_id: AccountId, adjustments: Iterable[Adjustment]

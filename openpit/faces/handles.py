@@ -21,11 +21,9 @@ from openpit.pretrade.results import (
     DropCopyResult,
     DryRunReport,
     ExecuteResult,
-    PostTradeResult,
     new_account_adjustment_batch_result,
     new_drop_copy_result,
     new_dry_run_report,
-    new_post_trade_result,
 )
 from openpit.pretrade.start import Request, StartResult, new_start_result
 
@@ -33,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from openpit.engine.answers import Adjusted, Applied, Checked, DryRun
+    from openpit.engine.answers import Adjusted, Checked, DryRun
+    from openpit.engine.finalize import Finisher
     from openpit.engine.pipeline import EngineCore
     from openpit.pretrade.outcomes import AccountAdjustmentOutcome
     from openpit.pretrade.rejects import AccountBlock, Reject
@@ -46,7 +45,6 @@ __all__ = [
     "let_go",
     "rollback",
     "show_adjusted",
-    "show_applied",
     "show_checked",
     "show_dry_run",
     "show_recorded",
@@ -154,11 +152,13 @@ class EngineReservation(Reservation):
             effects = self._effects
             if effects is not None:  # _commit() written out
                 effects.open = False
-                try:
-                    effects.commit()
-                except BaseException:
-                    effects.commit()
-                    raise
+                if effects.mutations:
+                    finisher = core.finisher
+                    try:
+                        finisher.commit(effects)
+                    except BaseException:
+                        finisher.commit(effects)  # what an interrupt has kept from running
+                        raise
             return
         try:
             with core.lock:
@@ -173,20 +173,29 @@ class EngineReservation(Reservation):
         core = self._core
         finisher = core.finisher
         try:
-            if core.lock is None:
-                self._roll_back()
-            else:
+            if core.lock is not None:
                 with core.lock:
-                    self._roll_back()
+                    self._use()
+                    self._roll_back(finisher)
+            else:
+                if self._thread != get_ident():
+                    raise _wrong_thread("Reservation")
+                if not self._open:
+                    raise RuntimeError(_RESERVATION_USED)
+                self._roll_back(finisher)
         finally:
             if finisher.dropped:
                 finisher.settle()
 
-    def _roll_back(self) -> None:
-        effects = self._use()
+    def _roll_back(self, finisher: Finisher) -> None:
         self._open = False
+        effects = self._effects
         if effects is not None:
-            _roll_back(effects)
+            try:
+                finisher.rollback(effects)
+            except BaseException:
+                finisher.rollback(effects)  # what an interrupt has kept from running
+                raise
 
     @property
     def lock(self) -> Lock:
@@ -324,12 +333,6 @@ def let_go(answer: Checked | Recorded) -> None:
     if isinstance(effects, Effects):
         with suppress(BaseException):
             effects.rollback()
-
-
-def show_applied(answer: Applied) -> PostTradeResult:
-    """Return the result of an execution report."""
-    blocks, pnls, rows = answer
-    return new_post_trade_result(blocks, pnls, rows)
 
 
 def show_adjusted(answer: Adjusted) -> AccountAdjustmentBatchResult:

@@ -40,6 +40,8 @@ __all__ = [
 _NOTHING: Final = ()
 _DECIDED: Final = (PolicyDecision, PolicyPreTradeResult)
 
+_new = object.__new__
+
 
 def read_rejects(value: Any, policy_name: str) -> list[Reject]:
     """Read what ``check_pre_trade_start`` returned: an iterable of rejects; None passes."""
@@ -48,15 +50,13 @@ def read_rejects(value: Any, policy_name: str) -> list[Reject]:
     return read_reject_list(value, policy_name)
 
 
-def read_pre_trade_result(
-    value: Any, policy_name: str, leftover: list[Finalizer] | None = None
-) -> Verdict | None:
+def read_pre_trade_result(value: Any, policy_name: str) -> Verdict | None:
     """Read what ``perform_pre_trade_check`` returned; None accepts and changes nothing.
 
     An object with ``rejects`` or ``mutations`` must have both (AttributeError);
     ``account_adjustments`` and ``lock_prices`` are optional; an object with none of the four
-    accepts. When something in it cannot be read, the exception says what, and the mutations that
-    were read before are appended to ``leftover``: the caller rolls them back.
+    accepts. When something in it cannot be read, an exception says what: it is raised, or is the
+    failure of a verdict with the mutations that were read before, to be rolled back.
     """
     if value is None:
         return None
@@ -71,7 +71,12 @@ def read_pre_trade_result(
                 if type(item) is not Mutation:
                     break
             else:
-                return Verdict(None, decided)
+                # What the constructor does, in half its time.
+                verdict: Verdict = _new(Verdict)
+                verdict.failure = verdict.rejects = None
+                verdict.mutations = decided
+                verdict.rows = verdict.lock_prices = _NOTHING
+                return verdict
     rejects: list[Reject] | None = None
     mutations: list[Finalizer] = []
     rows: Sequence[OutcomeRow] = _NOTHING
@@ -91,10 +96,10 @@ def read_pre_trade_result(
                 rows = read_rows(part)
             if raw_prices is not _NOTHING:
                 prices = read_lock_prices(raw_prices)
-    except BaseException:
-        if leftover is not None:
-            leftover += mutations
-        raise
+    except BaseException as error:
+        if not mutations:
+            raise
+        return Verdict(mutations=mutations, failure=error)
     if rejects or mutations or rows or prices:
         return Verdict(rejects, mutations, rows, prices)
     return None
@@ -128,8 +133,9 @@ def read_adjustment_result(
     """Read what ``apply_account_adjustment`` returned.
 
     An object without ``rejects``, ``mutations``, ``account_adjustments`` and ``account_blocks`` is
-    an AttributeError; the last two are not looked at when there are rejects. ``leftover`` as for
-    :func:`read_pre_trade_result`.
+    an AttributeError; the last two are not looked at when there are rejects. When something in it
+    cannot be read, the exception says what, and the mutations that were read before are appended to
+    ``leftover``: the caller rolls them back.
     """
     rejects = read_reject_list(value.rejects, policy_name)
     mutations: list[Finalizer] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from openpit.core.assets import asset_text
-from openpit.param.decimals import ZERO, DecimalOverflow, add, plain, subtract
+from openpit.param.decimals import NARROW, ZERO, DecimalOverflow, add, plain, subtract
 from openpit.param.fixed_decimal import decimal_of
 from openpit.param.values import Pnl
 from openpit.pretrade.policies.arguments import (
@@ -52,6 +52,9 @@ __all__ = [
     "PnlBoundsKillswitchReadyBuilder",
     "build_pnl_bounds_killswitch",
 ]
+
+_add: Final = NARROW.add
+_subtract: Final = NARROW.subtract
 
 
 class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
@@ -139,24 +142,32 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
             return _missing("account ID")
         if pnl is None or fee is None:
             return _missing("P&L")
-        try:
-            increment = subtract(pnl, fee)
-        except DecimalOverflow:
-            return _overflow(
-                f"pnl + fee overflow: pnl {plain(pnl)}, fee {plain(fee)}, "
-                f"settlement asset {settlement}"
-            )
         by_asset = self._realized.get(account)
         if by_asset is None:
             by_asset = self._realized[account] = {}
         previous = by_asset.get(settlement, ZERO)
         try:
-            realized = add(previous, increment)
-        except DecimalOverflow:
-            return _overflow(
-                f"realized pnl + pnl_with_fee overflow: previous {plain(previous)}, "
-                f"increment {plain(increment)}, settlement asset {settlement}"
-            )
+            # What add() and subtract() come to for figures that are not zero: their two calls
+            # would be a twentieth of the report.
+            if pnl and fee and previous and (increment := _subtract(pnl, fee)):
+                realized = _add(previous, increment)
+            else:
+                realized = add(previous, subtract(pnl, fee))
+        except ArithmeticError:
+            try:
+                increment = subtract(pnl, fee)
+            except DecimalOverflow:
+                return _overflow(
+                    f"pnl + fee overflow: pnl {plain(pnl)}, fee {plain(fee)}, "
+                    f"settlement asset {settlement}"
+                )
+            try:
+                realized = add(previous, increment)
+            except DecimalOverflow:
+                return _overflow(
+                    f"realized pnl + pnl_with_fee overflow: previous {plain(previous)}, "
+                    f"increment {plain(increment)}, settlement asset {settlement}"
+                )
         is_inside = True
         bounds = self._broker_bounds.get(settlement)
         if bounds is not None:

@@ -175,17 +175,15 @@ def test_an_attribute_that_fails_fails_the_check():
     ],
     ids=["mutation", "lock price", "entry"],
 )
-def test_mutations_read_before_something_unreadable_are_left_to_the_caller(unreadable):
-    leftover: list = []
-    with pytest.raises((AttributeError, ParamError)):
-        read_pre_trade_result(unreadable, "Desk", leftover)
-    assert leftover == [MUTATION]
+def test_mutations_read_before_something_unreadable_come_with_the_failure(unreadable):
+    verdict = read_pre_trade_result(unreadable, "Desk")
+    assert isinstance(verdict.failure, (AttributeError, ParamError))
+    assert list(verdict.mutations) == [MUTATION]
 
 
-def test_a_readable_verdict_leaves_nothing():
-    leftover: list = []
-    read_pre_trade_result(PolicyPreTradeResult.accept([MUTATION]), "Desk", leftover)
-    assert leftover == []
+def test_a_readable_verdict_has_no_failure():
+    verdict = read_pre_trade_result(PolicyPreTradeResult.accept([MUTATION]), "Desk")
+    assert verdict.failure is None
 
 
 # --- reports ------------------------------------------------------------------------------------

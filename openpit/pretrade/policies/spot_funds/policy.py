@@ -47,6 +47,7 @@ _subtract: Final = NARROW.subtract
 _multiply: Final = NARROW.multiply
 _BUY: Final = Side.BUY
 _SELL: Final = Side.SELL
+_new = object.__new__
 
 
 class SpotFundsPolicy(BuiltinPolicy):
@@ -81,6 +82,8 @@ class SpotFundsPolicy(BuiltinPolicy):
         This is the plain case written out: a limit order that the account covers, no setting but
         the default limit mode, every figure within NARROW and above zero. Anything else goes to
         :func:`check_order`, before any change; the answers are the same, to the digits of a zero.
+        What comes of it is stored here and not by constructors, which would take half as long as
+        all the rest.
         """
         price, quantity, side = order._price_, order._quantity_, order._side_
         account = order._account_
@@ -103,9 +106,12 @@ class SpotFundsPolicy(BuiltinPolicy):
             if paid is None or bought is None:
                 return check_order(self._desk, order, now, call)
             slot = slots.get(paid)
-            if slot is None or hold > slot.available or slot.held < ZERO or notional <= ZERO:
+            # Signs are looked at, and nothing is compared: that costs three times as much.
+            if slot is None or not notional or notional.is_signed() or slot.held.is_signed():
                 return check_order(self._desk, order, now, call)
             available = _subtract(slot.available, hold)
+            if available.is_signed():
+                return check_order(self._desk, order, now, call)
             held = _add(slot.held, hold) if slot.held else hold
             other = slots.get(bought)
             expected = (
@@ -115,19 +121,23 @@ class SpotFundsPolicy(BuiltinPolicy):
             return check_order(self._desk, order, now, call)
         if other is None:
             other = funds.slot(bought)
-        reserved = PlainFunds.of(
-            self._desk,
-            account,
-            price,
-            quantity,
-            paid,
-            available,
-            held,
-            bought,
-            expected,
-            buys=side is _BUY,
-        )
-        verdict = Verdict(None, (reserved,), reserved, price)
+        reserved: PlainFunds = _new(PlainFunds)
+        reserved.desk = self._desk
+        reserved.account = account
+        reserved.legs = None
+        reserved.price = price
+        reserved.quantity = quantity
+        reserved.buys = side is _BUY
+        reserved.paid = paid
+        reserved.available = available
+        reserved.held = held
+        reserved.bought = bought
+        reserved.expected = expected
+        verdict: Verdict = _new(Verdict)
+        verdict.failure = verdict.rejects = None
+        verdict.mutations = (reserved,)
+        verdict.rows = reserved
+        verdict.lock_prices = price
         # Last, and in plain stores: an interrupt leaves all of it or nothing (see finalize.py).
         slot.available = available
         slot.held = held

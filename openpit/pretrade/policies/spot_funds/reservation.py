@@ -40,28 +40,28 @@ class ReservedFunds(BuiltinFinalizer):
     between stay (spec section 5.3).
     """
 
-    __slots__ = ("_account", "_desk", "_legs")
+    __slots__ = ("account", "desk", "legs")
 
     # None while all of it is set aside and a subclass keeps the figures.
-    _legs: tuple[tuple[str, Decimal, Decimal], ...] | None
+    legs: tuple[tuple[str, Decimal, Decimal], ...] | None
 
     def __init__(
         self, desk: Desk, account: int, legs: tuple[tuple[str, Decimal, Decimal], ...]
     ) -> None:
-        self._desk = desk
-        self._account = account
-        self._legs = legs
+        self.desk = desk
+        self.account = account
+        self.legs = legs
 
     def commit(self) -> None:
         """Keep what is reserved: the state holds it already."""
 
     def rollback(self) -> None:
         """Give back what is reserved; a slot that cannot take it stays, and blocks the account."""
-        account = self._account
-        accounts = self._desk.funds
+        account = self.account
+        accounts = self.desk.funds
         funds = open_funds(accounts, account)
         slots = funds.slots
-        legs = self._legs or ()
+        legs = self.legs or ()
         while legs:
             asset, hold, incoming = legs[-1]
             legs = legs[:-1]
@@ -79,10 +79,10 @@ class ReservedFunds(BuiltinFinalizer):
                     slot.incoming = subtract(slot.incoming, incoming)
                     slot.available = slot.available or ZERO
                     slot.held = slot.held or ZERO
-                self._legs = legs
+                self.legs = legs
             except DecimalOverflow:
-                self._desk.accounts.block(account, _stuck(asset, hold, incoming, slot))
-                self._legs = legs
+                self.desk.accounts.block(account, _stuck(asset, hold, incoming, slot))
+                self.legs = legs
             if not (slot.available or slot.held or slot.incoming) and slot.is_empty:
                 del slots[asset]
         if not slots:
@@ -97,106 +97,75 @@ class PlainFunds(ReservedFunds):
     """
 
     __slots__ = (
-        "_available",
-        "_bought",
-        "_buys",
-        "_expected",
-        "_held",
-        "_paid",
-        "_price",
-        "_quantity",
+        "available",
+        "bought",
+        "buys",
+        "expected",
+        "held",
+        "paid",
+        "price",
+        "quantity",
     )
 
     # `available` and `held` are of the asset paid, after the order; `expected` of the one bought.
-    _available: Decimal
-    _bought: str
-    _buys: bool
-    _expected: Decimal
-    _held: Decimal
-    _paid: str
-    _price: Decimal
-    _quantity: Decimal
-
-    @staticmethod
-    def of(
-        desk: Desk,
-        account: int,
-        price: Decimal,
-        quantity: Decimal,
-        paid: str,
-        available: Decimal,
-        held: Decimal,
-        bought: str,
-        expected: Decimal,
-        *,
-        buys: bool,
-    ) -> PlainFunds:
-        self = _new(PlainFunds)
-        self._desk = desk
-        self._account = account
-        self._legs = None
-        self._price = price
-        self._quantity = quantity
-        self._buys = buys
-        self._paid = paid
-        self._available = available
-        self._held = held
-        self._bought = bought
-        self._expected = expected
-        return self
+    available: Decimal
+    bought: str
+    buys: bool
+    expected: Decimal
+    held: Decimal
+    paid: str
+    price: Decimal
+    quantity: Decimal
 
     def _amounts(self) -> tuple[Decimal, Decimal]:
         """Return what is held of the asset paid, and what is expected of the one bought."""
-        quantity = self._quantity
-        notional = _multiply(self._price, quantity)
-        return (notional, quantity) if self._buys else (quantity, notional)
+        quantity = self.quantity
+        notional = _multiply(self.price, quantity)
+        return (notional, quantity) if self.buys else (quantity, notional)
 
     def __iter__(self) -> Iterator[OutcomeRow]:
         hold, incoming = self._amounts()
-        paid, bought, spent = self._paid, self._bought, hold.copy_negate()
-        yield (paid, spent, self._available, hold, self._held, None, None, None, None, None, None)
-        yield (bought, None, None, None, None, incoming, self._expected, None, None, None, None)
+        paid, bought, spent = self.paid, self.bought, hold.copy_negate()
+        yield (paid, spent, self.available, hold, self.held, None, None, None, None, None, None)
+        yield (bought, None, None, None, None, incoming, self.expected, None, None, None, None)
 
     def rollback(self) -> None:
         """Give back what is reserved, as its base does: written out for two slots that take it."""
-        if self._legs is not None:
+        if self.legs is not None:
             super().rollback()  # what is rolled back again goes on with the legs that are left
             return
-        hold, incoming = self._amounts()
-        paid, bought = self._paid, self._bought
-        funds = self._desk.funds.get(self._account)
+        quantity = self.quantity
+        notional = _multiply(self.price, quantity)
+        hold, incoming = (notional, quantity) if self.buys else (quantity, notional)
+        paid, bought = self.paid, self.bought
+        funds = self.desk.funds.get(self.account)
         if funds is not None and paid != bought:
-            slot, other = funds.slots.get(paid), funds.slots.get(bought)
-            if (
-                slot is not None
-                and other is not None
-                and self._give_back(slot, hold, other, incoming)
-            ):
-                if not (other.available or other.held or other.incoming) and other.is_empty:
-                    del funds.slots[bought]
-                return
-        self._legs = (paid, hold, ZERO), (bought, ZERO, incoming)
+            slots = funds.slots
+            slot, other = slots.get(paid), slots.get(bought)
+            if slot is not None and other is not None:
+                try:
+                    # What add() and subtract() come to for amounts that are not zero.
+                    available = _add(slot.available, hold) if slot.available else hold
+                    held = _subtract(slot.held, hold) if slot.held else hold.copy_negate()
+                    expected = (
+                        _subtract(other.incoming, incoming)
+                        if other.incoming
+                        else incoming.copy_negate()
+                    )
+                except ArithmeticError:
+                    available = ZERO
+                if available:
+                    # In plain stores: an interrupt leaves all of it or nothing.
+                    slot.available, slot.held = available, held
+                    slot.incoming = slot.incoming or ZERO
+                    other.available, other.held = other.available or ZERO, other.held or ZERO
+                    other.incoming = expected
+                    self.legs = ()
+                    if not (expected or other.available or other.held) and other.is_empty:
+                        del slots[bought]
+                    return
+        self.legs = (paid, hold, ZERO), (bought, ZERO, incoming)
         super().rollback()
-
-    def _give_back(self, slot: Slot, hold: Decimal, other: Slot, incoming: Decimal) -> bool:
-        """Change both slots; False, and nothing changed, where that needs more than this."""
-        try:
-            # What add() and subtract() come to for amounts that are not zero.
-            available = _add(slot.available, hold) if slot.available else hold
-            held = _subtract(slot.held, hold) if slot.held else hold.copy_negate()
-            expected = (
-                _subtract(other.incoming, incoming) if other.incoming else incoming.copy_negate()
-            )
-        except ArithmeticError:
-            return False
-        if not available:
-            return False
-        # In plain stores: an interrupt leaves all of it or nothing.
-        slot.available, slot.held, slot.incoming = available, held, slot.incoming or ZERO
-        other.available, other.held = other.available or ZERO, other.held or ZERO
-        other.incoming = expected
-        self._legs = ()
-        return True
 
 
 def _stuck(asset: str, hold: Decimal, incoming: Decimal, slot: Slot) -> AccountBlock:
