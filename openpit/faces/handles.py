@@ -65,23 +65,6 @@ def _wrong_thread(handle: str) -> RuntimeError:
     )
 
 
-def _commit(effects: Effects) -> None:
-    effects.open = False
-    try:
-        effects.commit()
-    except BaseException:
-        effects.commit()  # what an interrupt has kept from running; see finalize.py
-        raise
-
-
-def _roll_back(effects: Effects) -> None:
-    try:
-        effects.rollback()
-    except BaseException:
-        effects.rollback()  # as above
-        raise
-
-
 class EngineRequest(Request):
     """An order that passed the start stage."""
 
@@ -150,14 +133,14 @@ class EngineReservation(Reservation):
                 raise RuntimeError(_RESERVATION_USED)
             self._open = False
             effects = self._effects
-            if effects is not None:  # _commit() written out
+            if effects is not None:
                 effects.open = False
                 if effects.mutations:
                     finisher = core.finisher
                     try:
                         finisher.commit(effects)
                     except BaseException:
-                        finisher.commit(effects)  # what an interrupt has kept from running
+                        finisher.commit(effects)  # what an interrupt kept from running: finalize.py
                         raise
             return
         try:
@@ -165,7 +148,12 @@ class EngineReservation(Reservation):
                 effects = self._use()
                 self._open = False
                 if effects is not None:
-                    _commit(effects)
+                    effects.open = False
+                    try:
+                        effects.commit()
+                    except BaseException:
+                        effects.commit()
+                        raise
         finally:
             core.finisher.settle()
 
@@ -239,8 +227,12 @@ class EngineDropCopyOperation(DropCopyOperation):
         try:
             with core.lock or _NO_LOCK:
                 effects = self._use()
-                self._open = False
-                _commit(effects)
+                self._open = effects.open = False
+                try:
+                    effects.commit()
+                except BaseException:
+                    effects.commit()
+                    raise
         finally:
             core.finisher.settle()
 
@@ -250,7 +242,11 @@ class EngineDropCopyOperation(DropCopyOperation):
             with core.lock or _NO_LOCK:
                 effects = self._use()
                 self._open = False
-                _roll_back(effects)
+                try:
+                    effects.rollback()
+                except BaseException:
+                    effects.rollback()
+                    raise
         finally:
             core.finisher.settle()
 
