@@ -3,6 +3,8 @@
 python tests/equivalence/full.py --calls 100000 --seed 7
 
 ``--sealed`` makes the same calls with all bodies under keys that the router lacks.
+``--connected`` makes them through ``openpit.connect``: each scenario has a server with workers of
+its own, of one of the numbers of shards, and a client of it over a socket.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import campaign  # noqa: E402 - found on the path above
 from link import link  # noqa: E402 - as above
 from sealing import link_sealed  # noqa: E402 - as above
 from sides import SHARDS, Pair  # noqa: E402 - as above
+from through_servers import ConnectedPair  # noqa: E402 - as above
 
 say = functools.partial(print, flush=True)
 """The output is what this program is for."""
@@ -30,12 +33,15 @@ say = functools.partial(print, flush=True)
 _pair: list[Pair] = []
 
 
-def _prepare(is_sealed: bool) -> None:
-    _pair.append(Pair(SHARDS, link_sealed if is_sealed else link))
+def _prepare(kind: str) -> None:
+    if kind == "connected":
+        _pair.extend(ConnectedPair((number,)) for number in SHARDS)
+    else:
+        _pair.append(Pair(SHARDS, link_sealed if kind == "sealed" else link))
 
 
 def _run(batch: campaign.Batch) -> tuple[campaign.Outcome, bool]:
-    outcome = campaign.run(batch, _pair[0])
+    outcome = campaign.run(batch, _pair[int(batch.seed.rpartition(".")[2]) % len(_pair)])
     if outcome.difference is not None:
         # Only its text travels back.
         say(campaign.report(outcome), end="\n\n")
@@ -49,20 +55,27 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=100_000)
     parser.add_argument("--seed", default=secrets.token_hex(4))
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--sealed", action="store_true", help="bodies that no router can read")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--sealed", action="store_true", help="bodies that no router can read")
+    kinds.add_argument("--connected", action="store_true", help="through a server, over a socket")
     options = parser.parse_args()
+    kind = "sealed" if options.sealed else "connected" if options.connected else "linked"
     say(f"seed {options.seed}")
     started = time.monotonic()
     calls = scenarios = failures = 0
     context = multiprocessing.get_context("spawn")
-    with context.Pool(options.processes, _prepare, (options.sealed,)) as pool:
+    with context.Pool(options.processes, _prepare, (kind,)) as pool:
         work = campaign.batches(options.calls, options.seed)
         for outcome, differs in pool.imap_unordered(_run, work):
             calls += outcome.calls
             scenarios += outcome.scenarios
             failures += differs
     seconds = time.monotonic() - started
-    shards = "1, 2, 3 and 5 shards" + (", bodies sealed" if options.sealed else "")
+    shards = {
+        "linked": "1, 2, 3 and 5 shards",
+        "sealed": "1, 2, 3 and 5 shards, bodies sealed",
+        "connected": "a server of 1, 2, 3 or 5 shards, over a socket",
+    }[kind]
     say(
         f"{calls} calls in {scenarios} scenarios, each on one engine and on {shards}: "
         f"{failures} differences, {seconds:.0f} s, {calls / seconds:.0f} calls a second"

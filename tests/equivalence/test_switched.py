@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
 
 import campaign
 import pytest
 from sequences import scenario
-from served import connected
 from sides import Pair, link_switched_async
 from switched import link_switched
+from through_servers import ConnectedPair
 
 CALLS = int(os.environ.get("EQUIVALENCE_CALLS", "12000"))
 SEED = os.environ.get("EQUIVALENCE_SEED", f"{sys.version_info.minor}")
@@ -35,12 +34,7 @@ def test_an_asyncio_client_answers_as_one_engine(batch: campaign.Batch) -> None:
 
 @pytest.mark.parametrize("number", range(4))
 def test_a_client_over_a_socket_answers_as_one_engine(number: int) -> None:
-    owners: list[Any] = []
-    pair = Pair((2,), lambda builder: connected(builder, owners))
-    try:
-        difference = pair.difference(scenario(f"{SEED}.socket.{number}"))
-    finally:
-        for owner in owners:
-            owner.close()
+    pair = ConnectedPair((2,))
+    difference = pair.difference(scenario(f"{SEED}.socket.{number}"))
     assert difference is None, str(difference)
     assert pair.calls > 5

@@ -9,7 +9,6 @@ import tempfile
 import threading
 from typing import TYPE_CHECKING, Any
 
-import openpit
 from openpit.server.limits import Limits
 from openpit.server.service import Service, start_service
 from openpit.wire.roles import Role
@@ -17,7 +16,7 @@ from openpit.wire.roles import Role
 if TYPE_CHECKING:
     from openpit.faces.embedded import ReadyShardedEngineBuilder
 
-__all__ = ["Served", "connected"]
+__all__ = ["Served"]
 
 
 class Served:
@@ -63,29 +62,3 @@ class Served:
         self._thread.join()
         self.loop.close()
         shutil.rmtree(self.folder)
-
-
-class _Owner:
-    """What ends with an engine: its server."""
-
-    def __init__(self, engine: Any, served: Served) -> None:
-        self._engine_driver = engine._driver
-        self._served: Served | None = served
-
-    def close(self) -> None:
-        self._engine_driver.close()
-        served, self._served = self._served, None
-        if served is not None:
-            served.stop()
-
-
-def connected(builder: ReadyShardedEngineBuilder, owners: list[_Owner]) -> Any:
-    """Return the engine of a client of a server that is its own; close it by its owner."""
-    served = Served(builder)
-    try:
-        engine = openpit.connect(served.path, clock=served.clock, timeout=60.0)
-    except BaseException:
-        served.stop()
-        raise
-    owners.append(_Owner(engine, served))
-    return engine
