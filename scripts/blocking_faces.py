@@ -37,6 +37,7 @@ NAMES: Final = {
     "new_async_sharded_accounts": "new_sharded_accounts",
     "new_async_sharded_configurator": "new_sharded_configurator",
     "new_async_sharded_engine": "new_sharded_engine",
+    "renew_async_sharded_engine": "renew_sharded_engine",
 }
 
 SENTENCES: Final = {

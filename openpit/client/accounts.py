@@ -15,7 +15,7 @@ from openpit.engine.registry import AccountRegistry
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from openpit.client.client import Client
+    from openpit.client.client import Holder
     from openpit.param.ids import AccountGroupId, AccountId
     from openpit.router.calls import Call
 
@@ -25,18 +25,18 @@ __all__ = ["AccountCalls"]
 class AccountCalls:
     """What the methods of the handles call; arguments are checked here."""
 
-    __slots__ = ("_client",)
+    __slots__ = ("_holder",)
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, holder: Holder) -> None:
+        self._holder = holder
 
     def of_account(self, now: int, account: AccountId, method: str, *values: object) -> Call:
         """Call a method of the account's shard."""
-        return self._client.administer(now, account_value(account), method, *values)
+        return self._holder.client.administer(now, account_value(account), method, *values)
 
     def of_all(self, now: int, method: str, *values: object) -> Call:
         """Call a method of every shard."""
-        return self._client.procedure(now, everywhere, now, administration(method, *values))
+        return self._holder.client.procedure(now, everywhere, now, administration(method, *values))
 
     def change_group(
         self, now: int, method: str, accounts: Iterable[AccountId], group: AccountGroupId | int
@@ -46,4 +46,4 @@ class AccountCalls:
         listed = [account_value(account) for account in accounts]
         # The default group is refused before any account is looked at.
         AccountRegistry().check_register((), number)
-        return self._client.procedure(now, change_group, now, method, listed, number)
+        return self._holder.client.procedure(now, change_group, now, method, listed, number)

@@ -7,7 +7,7 @@ when, is the router's affair.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from openpit.client.answers import CHECKS, read_adjusted, read_execute, read_reported, read_value
 from openpit.client.batches import ExecuteMany
@@ -40,7 +40,15 @@ if TYPE_CHECKING:
     from openpit.router.rates import Counting
     from openpit.router.shard_link import ShardLink
 
-__all__ = ["Client"]
+__all__ = ["Client", "Holder"]
+
+
+class Holder(Protocol):
+    """What has a client, for now: a session that is lost is followed by another one's."""
+
+    @property
+    def client(self) -> Client:
+        """The client of now."""
 
 
 class Client(Submitting):
@@ -154,7 +162,7 @@ class Client(Submitting):
             call.finish(new_execute_result(None, [engine_gone()]))
             return call
         command = (kinds.EXECUTE_REQUEST, account, handle)
-        if account is None:
+        if account is None and link.is_up:
             steps = check_without_account(self, now, check, lambda: (command, ()), handle)
             proxy.close()
             return self.router.begin(HandleWideCall(self.router, steps, proxy, check))

@@ -172,12 +172,13 @@ class OrderEncoder:
     engine has one: nothing else could tell the difference.
     """
 
-    __slots__ = ("_has_custom", "_known", "_offered", "ranks")
+    __slots__ = ("_has_custom", "_is_servers", "_known", "_offered", "ranks")
 
     def __init__(self, *, has_custom: bool, told: Told | None = None) -> None:
         self.ranks: Final = Ranks()
         self._has_custom = has_custom
         self._offered = () if told is None else told.values
+        self._is_servers = told is not None and told.is_servers
         # The users' classes that the workers know; None: as many as anybody.
         self._known = None if told is None else told.objects.union(told.values)
 
@@ -207,7 +208,7 @@ class OrderEncoder:
             return encode(thing, bare=True)
         packed = encode(thing)
         if self._known is not None and are_more_told(self._known):
-            refuse_untold(named_classes(packed), self._known)
+            refuse_untold(named_classes(packed), self._known, is_servers=self._is_servers)
         return packed
 
     @property

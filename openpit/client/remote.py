@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.bodies import BODIES
 from openpit.client.client import Client
 from openpit.client.places import GivenPlaces
 from openpit.client.session_link import SessionLink, take_back
-from openpit.errors import NotPermitted, ServerRefused, WireError
+from openpit.errors import NotPermitted, ServerRefused, ShardOverloaded, WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.procedures import Procedures
 from openpit.router.router import Router
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from openpit.wire.frames import Frame
     from openpit.wire.sessions import Welcome
 
-__all__ = ["Greeting", "Remote", "new_remote"]
+__all__ = ["Greeting", "Pauses", "Remote", "new_remote"]
 
 
 class Greeting:
@@ -97,8 +98,8 @@ class _Turns(Procedures):
         self._asked: WideCall | None = None  # for whom the turn has been asked for
 
     def begin_now(self, call: WideCall) -> None:
-        if not call.is_exclusive:
-            super().begin_now(call)
+        if not call.is_exclusive or not any(link.is_up for link in self._books.links):
+            super().begin_now(call)  # the shards refuse it
             return
         self.exclusive = self._asked = call
         call.is_sent = False
@@ -128,8 +129,20 @@ class _Turns(Procedures):
 
     def withdraw(self, call: WideCall) -> bool:
         if call is self._asked:  # the turn is given back when it comes
+            if not call.done:
+                call.fail(ShardOverloaded(_NO_TURN, 0))
             return True
         return super().withdraw(call)
+
+    def lost(self) -> None:
+        """Record that no turn comes any more: the server is gone."""
+        call, self._asked = self._asked, None
+        self.has_turn = False
+        self.notes.clear()
+        if call is not None:
+            if not call.done:
+                call.fail(self._books.links[0].refusal())
+            self.ended(call)
 
 
 class _SessionRouter(Router):
@@ -194,6 +207,27 @@ class _LimitedClient(_SessionClient):
         return super().report_many(now, reports)
 
 
+class Pauses:
+    """When a client whose server has gone tries to have it again; each pause is longer.
+
+    Times are seconds of a clock that never goes back: whoever waits tells them.
+    """
+
+    def __init__(self) -> None:
+        self._next = FIRST_PAUSE
+        self.due = inf
+
+    def begin(self, now: float) -> None:
+        """Have the next attempt come after a pause, twice as long as the last one."""
+        self.due = now + self._next
+        self._next = min(2 * self._next, LONGEST_PAUSE)
+
+    def over(self) -> None:
+        """Record that the server is there."""
+        self.due = inf
+        self._next = FIRST_PAUSE
+
+
 class Remote:
     """A client, and what goes between it and a server."""
 
@@ -202,6 +236,7 @@ class Remote:
         self.client: Final = client
         self.router: Final = client.router
         self.why = ""  # the server has ended the session
+        self.is_lost = False  # nothing comes from the server any more
         self._reader: Final = reader
         procedures, rates = client.router.procedures, client.router.books.rates
         assert isinstance(procedures, _Turns)  # noqa: S101 - see new_remote()
@@ -277,14 +312,27 @@ class Remote:
 
     def lose(self, why: str) -> None:
         """Record that the server is gone, with all that was asked of it."""
+        self.is_lost = True
+        self.why = why
         for link in self.router.links:
             self.router.lose(link, why)
+        self._turns.lost()
         waiting, self._turns.waiting = self._turns.waiting, deque()
-        exclusive = self._turns.exclusive
-        for call in [*waiting, exclusive]:
-            if call is not None and not call.done:
-                call.fail(self.router.links[0].refusal())
+        for call in waiting:
+            call.fail(self.router.links[0].refusal())
 
+
+FIRST_PAUSE: Final = 0.05
+"""Before the first attempt to have a server again: one that is restarted takes longer, one that has
+closed this session alone does not."""
+
+LONGEST_PAUSE: Final = 5.0
+"""Between attempts: an attempt costs a hundred microseconds."""
+
+_NO_TURN: Final = (
+    "the server has not given this session its turn in time: another one changes settings or "
+    "groups, or the server answers nothing"
+)
 
 _NOTHING_YET: Final = -2
 """In place of how much a shard had answered when its silence began: no embedded one is so new."""
@@ -303,7 +351,7 @@ def new_remote(greeting: Greeting, handles: Handles, runner: Runner, **options: 
     """Return a session that a server has welcomed, with all its shards up as far as it says."""
     welcome = greeting.welcome
     assert welcome is not None  # noqa: S101 - who calls this has waited for it
-    told = Told(frozenset(welcome.classes), welcome.values)
+    told = Told(frozenset(welcome.classes), welcome.values, is_servers=True)
     learn(welcome.classes)
     kind = _SessionClient
     router: Callable[..., Router] = partial(_SessionRouter, owner=welcome.owner)

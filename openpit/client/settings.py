@@ -21,7 +21,7 @@ from openpit.wire.values import encode
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from openpit.client.client import Client
+    from openpit.client.client import Holder
     from openpit.pretrade.rejects import AccountBlock
     from openpit.router.calls import Call
     from openpit.router.procedures import Steps
@@ -42,15 +42,15 @@ def _merged(answers: list[Blocks | None]) -> Blocks:
 class SettingCalls:
     """The calls behind the methods of both faces' handles."""
 
-    __slots__ = ("_client",)
+    __slots__ = ("_holder",)
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, holder: Holder) -> None:
+        self._holder = holder
 
     def of_all(self, now: int, method: str, name: str, values: dict[str, object]) -> Call:
         """Check on one shard, and apply on every one."""
         given = {key: value for key, value in values.items() if value is not ...}
-        return self._client.procedure(now, self._settings, now, method, name, given)
+        return self._holder.client.procedure(now, self._settings, now, method, name, given)
 
     def _settings(
         self, router: Router, now: int, method: str, name: str, given: dict[str, Any]
@@ -60,14 +60,14 @@ class SettingCalls:
         change = (None, method, encode({"name": name, **given}, bare=True))
         axes = yield from _checked(router, now, (kinds.CHECK_SETTINGS, *change))
         # In one step with what is sent: by these axes counts what is submitted behind it.
-        self._client.retune(axes)
+        self._holder.client.retune(axes)
         blocks = yield from everywhere(router, now, (kinds.CONFIGURE, *change), _merged)
         return blocks
 
     def of_account(self, now: int, method: str, name: str, values: dict[str, Any]) -> Call:
         """Apply on the account's shard, which checks as well."""
         check_arguments(method, name, values)
-        return self._client.configure(
+        return self._holder.client.configure(
             now, values["account"].value, method, {"name": name, **values}
         )
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import socket
 import time
 from contextlib import suppress
+from importlib import import_module
 from math import inf
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from openpit.client.remote import Greeting, new_remote
-from openpit.errors import ServerRefused, WireError
+from openpit.errors import ServerRefused
 from openpit.faces.options import ShardedOptions
+from openpit.faces.returning import Attempts, has_greeted, refused
 from openpit.faces.sockets import ServerPort
 from openpit.wire.limits import READ_BYTES
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from openpit.client.deadlines import Patience
+    from openpit.client.remote import Remote
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.blocking.engine import ShardedEngine
 
@@ -32,6 +35,7 @@ def connect(
     timeout: float = 5.0,
     max_wait: float | None = None,
     clock: Callable[[], int] | None = None,
+    modules: Iterable[ModuleType | str] = (),
 ) -> ShardedEngine:
     """Connect to the server that listens at a path: its engine, shared with other programs.
 
@@ -42,15 +46,32 @@ def connect(
     Time is the server's. One that was started with ``--client-time`` takes the program's, as
     simulations need it: ``clock()`` returns nanoseconds, as ``EngineBuilder.clock()`` has it.
 
+    What a policy of the server's raises is of its own class here if the program has imported the
+    class's module, or names it in ``modules``, which are imported now; else it is a
+    ``ShardCallbackError`` with the class's name. An order of a class that the server has not
+    imported is a TypeError.
+
+    If the server goes, orders are denied (``SystemUnavailable``), other calls raise
+    :class:`openpit.errors.ShardDown`, and those that were in flight
+    :class:`openpit.errors.OutcomeUnknown`. The session is looked for with pauses from 0.05 s to
+    5 s, by the calls that come meanwhile (``poll()`` among them); none of them waits for it. Once
+    there is a new one, calls go there. The old one has been rolled back, as far as the server
+    lived: its handles raise ``ShardDown``.
+
     Raises:
         ServerRefused: nobody listens there, or the server does not take this session or its clock;
             its ``reason`` says which.
+        ImportError: one of the modules is not to be found.
     """
     from openpit.client.handles import BLOCKING  # noqa: PLC0415 - as in faces/starting.py
-    from openpit.faces.blocking.driver import BlockingDriver  # noqa: PLC0415
-    from openpit.faces.blocking.engine import new_sharded_engine  # noqa: PLC0415
+    from openpit.faces.blocking.engine import (  # noqa: PLC0415
+        new_sharded_engine,
+        renew_sharded_engine,
+    )
+    from openpit.faces.blocking.returning import ReturningBlockingDriver  # noqa: PLC0415
 
     options = ShardedOptions(shards=1, timeout=timeout, max_wait=max_wait)
+    _import_all(modules)
     greeting = Greeting(name)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -59,17 +80,20 @@ def connect(
             connection.connect(_text(path))
             with suppress(BrokenPipeError):  # it has said no already, and that can be read
                 connection.sendall(greeting.sent)
-            while not _has_greeted(greeting, connection.recv(READ_BYTES), path):
+            while not has_greeted(greeting, connection.recv(READ_BYTES), path):
                 pass
         except OSError as error:
-            raise _refused(path, error) from error
-        driver = BlockingDriver(_clock_of(clock, greeting), options)
-        remote = new_remote(greeting, BLOCKING, driver, patience=_patience(options))
-        driver.attach_server(ServerPort(remote, connection))
+            raise refused(path, error) from error
+        driver = ReturningBlockingDriver(clock or time.monotonic_ns, options)
+        make = _Maker(clock, BLOCKING, options)
+        driver.attach_server(_port_of(make(driver, greeting), connection))
     except BaseException:
         connection.close()
         raise
-    return new_sharded_engine(driver)
+    engine = new_sharded_engine(driver)
+    attempts = Attempts(_text(path), name, timeout, make)
+    driver.come_back(engine, renew_sharded_engine, attempts)
+    return engine
 
 
 async def connect_async(
@@ -79,16 +103,24 @@ async def connect_async(
     timeout: float = 5.0,  # noqa: ASYNC109 - of the engine's calls, too
     max_wait: float | None = None,
     clock: Callable[[], int] | None = None,
+    modules: Iterable[ModuleType | str] = (),
 ) -> AsyncShardedEngine:
-    """Connect to a server on the running event loop; as :func:`connect`."""
+    """Connect to a server on the running event loop; as :func:`connect`.
+
+    A session whose server has gone is looked for by the loop, whether calls come or not.
+    """
     import asyncio  # noqa: PLC0415 - as in faces/starting.py
 
-    from openpit.faces.aio.driver import AsyncDriver  # noqa: PLC0415
-    from openpit.faces.aio.engine import new_async_sharded_engine  # noqa: PLC0415
+    from openpit.faces.aio.engine import (  # noqa: PLC0415
+        new_async_sharded_engine,
+        renew_async_sharded_engine,
+    )
     from openpit.faces.aio.handles import ASYNC  # noqa: PLC0415
+    from openpit.faces.aio.returning import ReturningAsyncDriver  # noqa: PLC0415
 
     loop = asyncio.get_running_loop()
     options = ShardedOptions(shards=1, timeout=timeout, max_wait=max_wait)
+    _import_all(modules)
     greeting = Greeting(name)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.setblocking(False)
@@ -98,52 +130,56 @@ async def connect_async(
                 await loop.sock_connect(connection, _text(path))
                 with suppress(BrokenPipeError):  # as above
                     await loop.sock_sendall(connection, greeting.sent)
-                while not _has_greeted(
-                    greeting, await loop.sock_recv(connection, READ_BYTES), path
-                ):
+                while not has_greeted(greeting, await loop.sock_recv(connection, READ_BYTES), path):
                     pass
         except OSError as error:  # TimeoutError among them
-            raise _refused(path, error) from error
-        driver = AsyncDriver(_clock_of(clock, greeting), options)
-        remote = new_remote(greeting, ASYNC, driver, patience=_patience(options))
-        driver.attach_server(ServerPort(remote, connection))
+            raise refused(path, error) from error
+        driver = ReturningAsyncDriver(clock or time.monotonic_ns, options)
+        make = _Maker(clock, ASYNC, options)
+        driver.attach_server(_port_of(make(driver, greeting), connection))
     except BaseException:
         connection.close()
         raise
-    return new_async_sharded_engine(driver)
+    engine = new_async_sharded_engine(driver)
+    attempts = Attempts(_text(path), name, timeout, make)
+    driver.come_back(engine, renew_async_sharded_engine, attempts)
+    return engine
 
 
-def _patience(options: ShardedOptions) -> Patience:
-    """Return for how long callers wait; which shards are given up, and when, the server says."""
-    return options.patience._replace(stall_timeout=inf)
+class _Maker:
+    """Makes the client of a session that a server has welcomed."""
+
+    def __init__(
+        self, clock: Callable[[], int] | None, handles: Any, options: ShardedOptions
+    ) -> None:
+        self._has_clock = clock is not None
+        self._handles = handles
+        # Which shards are given up, and when, the server says.
+        self._patience = options.patience._replace(stall_timeout=inf)
+
+    def __call__(self, driver: Any, greeting: Greeting) -> Remote:
+        """Return it.
+
+        Raises:
+            ServerRefused: the program has a clock, and the server one of its own.
+        """
+        welcome = greeting.welcome
+        if self._has_clock and (welcome is None or not welcome.client_time):
+            raise ServerRefused("time", "the server has a clock of its own (no --client-time)")
+        return new_remote(greeting, self._handles, driver, patience=self._patience)
 
 
-def _clock_of(clock: Callable[[], int] | None, greeting: Greeting) -> Callable[[], int]:
-    if clock is None:
-        return time.monotonic_ns
-    if greeting.welcome is None or not greeting.welcome.client_time:
-        raise ServerRefused("time", "the server has a clock of its own (no --client-time)")
-    return clock
+def _port_of(remote: Remote, connection: socket.socket) -> ServerPort:
+    return ServerPort(remote, connection.detach())
+
+
+def _import_all(modules: Iterable[ModuleType | str]) -> None:
+    for module in modules:
+        if isinstance(module, str):
+            import_module(module)
+        elif not isinstance(module, ModuleType):
+            raise TypeError(f"modules are modules or their names, not {module!r:.100}")
 
 
 def _text(path: str | os.PathLike[str]) -> str:
     return path if isinstance(path, str) else path.__fspath__()
-
-
-def _has_greeted(greeting: Greeting, data: bytes, path: object) -> bool:
-    """Take what a server has sent; tell whether its first frame has come."""
-    if not data:
-        raise ServerRefused("closed", f"the server at {path} has closed the connection")
-    try:
-        return greeting.receive(data)
-    except WireError as error:
-        raise ServerRefused("malformed", f"what listens at {path} is no server: {error}") from None
-
-
-def _refused(path: object, error: OSError) -> ServerRefused:
-    """Return the error of a connection that did not come about."""
-    if isinstance(error, TimeoutError):
-        return ServerRefused("absent", f"the server at {path} has not answered in time")
-    if isinstance(error, PermissionError):
-        return ServerRefused("user", f"this user may not connect to {path}: {error.strerror}")
-    return ServerRefused("absent", f"no server listens at {path}: {error.strerror}")

@@ -66,7 +66,7 @@ class Driver(Face):
         """Set the client, and the one connection that all of its router's links share."""
         self.client = port.remote.client
         self.router = port.remote.router
-        self._ports.append(port)
+        self._ports[:] = [port]
         self._ends.own(port.command_fd, port.reply_fd)
         self._watch(port)
         let_go_in_copies(self)

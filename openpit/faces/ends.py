@@ -88,6 +88,13 @@ class Ends:
         for fd in descriptors:
             self._own[fd] = identity_of(fd)
 
+    def close(self, *descriptors: int) -> None:
+        """Close these before the end, unless they are a stranger's by now."""
+        for fd in descriptors:
+            identity = self._own.pop(fd, None)
+            if identity is not None:
+                close_own(fd, identity)
+
     def is_own(self, fd: int) -> bool:
         """Tell whether a descriptor is open, and no stranger's."""
         try:

@@ -131,6 +131,8 @@ class Port:
         except BlockingIOError:
             router.books.is_torn = False
             return
+        except OSError:  # a socket whose other end has gone, with something unread
+            data = b""
         if data:
             self._received += len(data)
             try:

@@ -11,7 +11,6 @@ from openpit.shards.descriptors import inode_of, is_still_socket
 from openpit.shards.process import GONE
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Sequence
 
     from openpit.client.remote import Remote
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from openpit.router.shard_link import ShardLink
 
 __all__ = ["ServerPort"]
-
-_OVER: Final = frozenset({ShardState.DOWN, ShardState.CLOSED})
 
 
 class ServerPort(Port):
@@ -32,11 +29,10 @@ class ServerPort(Port):
 
     __slots__ = ("remote",)
 
-    def __init__(self, remote: Remote, connection: socket.socket) -> None:
+    def __init__(self, remote: Remote, reply_fd: int) -> None:
         self.remote: Final = remote
         self.death_fd = GONE
-        connection.setblocking(False)
-        reply_fd = connection.detach()
+        os.set_blocking(reply_fd, False)
         self._open(os.dup(reply_fd), reply_fd, inode_of, is_still_socket)
         self.source = remote
         self.link = remote.router.links[0]  # type: ignore[misc]  # of all, any
@@ -54,8 +50,8 @@ class ServerPort(Port):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more comes from the server."""
-        return all(link.state in _OVER for link in self.links)
+        """Whether nothing more comes from the server: not even of a shard that is down."""
+        return self.remote.is_lost or all(link.state is ShardState.CLOSED for link in self.links)
 
     def ended(self, router: Router) -> None:
         """Do nothing: no descriptor tells it."""
@@ -69,6 +65,6 @@ class ServerPort(Port):
     def give_up(self, router: Router, why: str) -> None:
         """Record that nothing more comes from the server."""
         was_torn, router.books.is_torn = router.books.is_torn, True
-        self.remote.lose(why or "the server has gone")
+        self.remote.lose(why or self.remote.why or "the server has gone")
         self._backlog.clear()
         router.books.is_torn = was_torn

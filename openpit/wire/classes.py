@@ -51,6 +51,8 @@ __all__ = [
 MAIN: Final = frozenset({"__main__", "__mp_main__"})
 """The main module's names: its own, and the one under which a worker imports it."""
 
+_UNLISTED: Final = "the server has not imported it: its policies and their modules do not know it"
+
 _LATE: Final = (
     "the engine was built before the class was defined; define it, or import its module, before "
     "build()"
@@ -67,15 +69,22 @@ Name = tuple[str, str]
 _told: WeakSet[type] = WeakSet()
 """The classes that engines of this process were told of."""
 
+_learned: set[Name] = set()
+"""The names of the classes that the workers of others' engines know."""
+
 _shared: WeakValueDictionary[Name, type] = WeakValueDictionary()
 """The classes of values that both sides have, of any engine of this process."""
 
 
 class Told(NamedTuple):
-    """What the workers of one engine were told of: classes of objects, and offers of values'."""
+    """What the workers of one engine were told of: classes of objects, and offers of values'.
+
+    ``is_servers``: it was not this process that has told them.
+    """
 
     objects: frozenset[Name]
     values: tuple[Name, ...] = ()
+    is_servers: bool = False
 
 
 def name_of(kind: type) -> Name:
@@ -156,11 +165,11 @@ def tell() -> list[Name]:
 
 
 def learn(names: Iterable[Name]) -> None:
-    """Record classes that the workers of somebody else's engine know, as far as they are here."""
-    for name in names:
-        kind = find(*name)
-        if isinstance(kind, type):
-            _told.add(kind)
+    """Record classes that the workers of somebody else's engine know, whether they are here or not.
+
+    The program may import them later.
+    """
+    _learned.update(names)
 
 
 def load(names: Iterable[Name]) -> None:
@@ -199,6 +208,8 @@ def refuse_stranger(kind: type) -> None:
     if kind in _told or kind in BASES:
         return
     _refuse_nameless(kind)
+    if name_of(kind) in _learned:
+        return
     where = f"{kind.__module__}.{kind.__qualname__} cannot travel to a shard"
     if not any(issubclass(kind, base) for base in BASES):
         return
@@ -209,7 +220,7 @@ def refuse_stranger(kind: type) -> None:
             f"{where}: a worker cannot import the module {module!r} by its name; put the "
             "class into a module that can be imported"
         )
-    if _told:
+    if _told and not _learned:  # else it is looked at for each engine: see refuse_untold()
         raise TypeError(f"{where}: {_LATE}")
 
 
@@ -223,18 +234,20 @@ def _refuse_nameless(kind: type) -> None:
 
 def are_more_told(told: frozenset[Name]) -> bool:
     """Tell whether another engine was told of other classes than these."""
-    return len(told) != len(_told) + len(_shared)
+    return bool(_learned) or len(told) != len(_told) + len(_shared)
 
 
-def refuse_untold(names: Iterable[Name], told: frozenset[Name]) -> None:
+def refuse_untold(
+    names: Iterable[Name], told: frozenset[Name], *, is_servers: bool = False
+) -> None:
     """Refuse an object of a class that the workers of one engine do not know.
 
     Raises:
-        TypeError: a class was told to an engine that was built later.
+        TypeError: a class was told to an engine that was built later, or a server lacks it.
     """
     for name in names:
         if name not in told and find(*name) not in BASES:
-            why = _UNKNOWN if name in _shared else _LATE
+            why = _UNLISTED if is_servers else _UNKNOWN if name in _shared else _LATE
             raise TypeError(f"{'.'.join(name)} cannot travel to a shard: {why}")
 
 

@@ -3,8 +3,9 @@
 python tests/equivalence/full.py --calls 100000 --seed 7
 
 ``--sealed`` makes the same calls with all bodies under keys that the router lacks.
-``--connected`` makes them through ``openpit.connect``: each scenario has a server with workers of
-its own, of one of the numbers of shards, and a client of it over a socket.
+``--connected`` makes them through ``openpit.connect``: each scenario has a server of its own, of
+one of the numbers of shards, and a client of it over a socket. The workers are threads, which read
+and write their pipes as processes do: starting those would take nearly all of the time.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import campaign  # noqa: E402 - found on the path above
 from link import link  # noqa: E402 - as above
 from sealing import link_sealed  # noqa: E402 - as above
 from sides import SHARDS, Pair  # noqa: E402 - as above
+from threaded_workers import start_workers_as_threads  # noqa: E402 - as above
 from through_servers import ConnectedPair  # noqa: E402 - as above
 
 say = functools.partial(print, flush=True)
@@ -35,6 +37,7 @@ _pair: list[Pair] = []
 
 def _prepare(kind: str) -> None:
     if kind == "connected":
+        start_workers_as_threads()
         _pair.extend(ConnectedPair((number,)) for number in SHARDS)
     else:
         _pair.append(Pair(SHARDS, link_sealed if kind == "sealed" else link))

@@ -38,7 +38,10 @@ class RefusedError(Exception):
 
 def _fail(error: Exception) -> None:
     error.add_note("asked for by the scenario")
-    raise error
+    try:
+        raise error
+    finally:
+        del error  # in a cycle with its traceback, it would keep the engine that was called
 
 
 RAISED: dict[str, Callable[[str], object]] = {

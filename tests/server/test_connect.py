@@ -221,7 +221,7 @@ def test_a_server_that_ends_is_told_by_name(serve: Callable[..., Any], number: i
             signal.SIGKILL: "the server has gone",
         }[signal.Signals(number)]
         (reject,) = engine.execute_pre_trade(buy(8)).rejects
-        assert reject.details.endswith(why)
+        assert why in reject.details
         with pytest.raises(ShardDown, match=why):
             held.reservation.commit()
 

@@ -39,7 +39,7 @@ class AsyncShardedAccounts(Opaque):
     def _of(cls, driver: Any) -> AsyncShardedAccounts:
         self: AsyncShardedAccounts = object.__new__(cls)
         self._driver = driver
-        self._calls = AccountCalls(driver.client)
+        self._calls = AccountCalls(driver)
         return self
 
     # --- groups --------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from openpit.router.router import Router
     from openpit.router.stats import ShardStats
 
-__all__ = ["AsyncShardedEngine", "new_async_sharded_engine"]
+__all__ = ["AsyncShardedEngine", "new_async_sharded_engine", "renew_async_sharded_engine"]
 
 
 class AsyncShardedEngine(Opaque):
@@ -69,9 +69,13 @@ class AsyncShardedEngine(Opaque):
     def _of(cls, driver: AsyncDriver) -> AsyncShardedEngine:
         self: AsyncShardedEngine = object.__new__(cls)
         self._driver = driver
-        self._client = driver.client
-        self._router = driver.router
+        self._renew()
         return self
+
+    def _renew(self) -> None:
+        """Go on with the client that the face has now."""
+        self._client = self._driver.client
+        self._router = self._driver.router
 
     def __del__(self) -> None:
         # Handles may outlive the engine; a pending request must then refuse (spec section 5.2).
@@ -266,3 +270,4 @@ class AsyncShardedEngine(Opaque):
 
 # Makers for the rest of the package, unchecked: a program is handed what they make.
 new_async_sharded_engine = AsyncShardedEngine._of
+renew_async_sharded_engine = AsyncShardedEngine._renew

@@ -45,7 +45,7 @@ class AsyncShardedConfigurator(Opaque):
         self: AsyncShardedConfigurator = object.__new__(cls)
         self._engine = engine
         self._driver = driver
-        self._calls = SettingCalls(driver.client)
+        self._calls = SettingCalls(driver)
         return self
 
     async def rate_limit(

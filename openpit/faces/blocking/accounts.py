@@ -41,7 +41,7 @@ class ShardedAccounts(Opaque):
     def _of(cls, driver: Any) -> ShardedAccounts:
         self: ShardedAccounts = object.__new__(cls)
         self._driver = driver
-        self._calls = AccountCalls(driver.client)
+        self._calls = AccountCalls(driver)
         return self
 
     # --- groups --------------------------------------------------------------------------------

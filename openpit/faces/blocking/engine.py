@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from openpit.router.router import Router
     from openpit.router.stats import ShardStats
 
-__all__ = ["ShardedEngine", "new_sharded_engine"]
+__all__ = ["ShardedEngine", "new_sharded_engine", "renew_sharded_engine"]
 
 
 class ShardedEngine(Opaque):
@@ -69,9 +69,13 @@ class ShardedEngine(Opaque):
     def _of(cls, driver: BlockingDriver) -> ShardedEngine:
         self: ShardedEngine = object.__new__(cls)
         self._driver = driver
-        self._client = driver.client
-        self._router = driver.router
+        self._renew()
         return self
+
+    def _renew(self) -> None:
+        """Go on with the client that the face has now."""
+        self._client = self._driver.client
+        self._router = self._driver.router
 
     def __del__(self) -> None:
         # Handles may outlive the engine; a pending request must then refuse (spec section 5.2).
@@ -266,3 +270,4 @@ class ShardedEngine(Opaque):
 
 # Makers for the rest of the package, unchecked: a program is handed what they make.
 new_sharded_engine = ShardedEngine._of
+renew_sharded_engine = ShardedEngine._renew

@@ -47,7 +47,7 @@ class ShardedConfigurator(Opaque):
         self: ShardedConfigurator = object.__new__(cls)
         self._engine = engine
         self._driver = driver
-        self._calls = SettingCalls(driver.client)
+        self._calls = SettingCalls(driver)
         return self
 
     def rate_limit(

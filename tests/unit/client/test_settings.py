@@ -210,7 +210,7 @@ def test_what_is_refused_is_refused_as_by_one_engine(
 
 
 def configure(bench: Bench, **values: Any) -> Any:
-    return SettingCalls(bench.client).of_all(NOW, "rate_limit", NAME, values)
+    return SettingCalls(bench).of_all(NOW, "rate_limit", NAME, values)
 
 
 def axes(*rows: tuple[int, str | None, int]) -> tuple[Any, ...]:

@@ -1,0 +1,312 @@
+"""Every public method of an engine, called on one that a server gives: blocking and asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import timedelta
+from inspect import iscoroutine
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flow import IN_SHARD_0, IN_SHARD_1, account, buy, fill, operation, report
+from server_processes import Server
+
+import openpit
+from openpit.account_adjustment import Adjustment, Amount, BalanceOperation
+from openpit.errors import EngineClosed, ShardCallbackError
+from openpit.faces.aio.accounts import AsyncShardedAccounts
+from openpit.faces.aio.engine import AsyncShardedEngine
+from openpit.faces.aio.settings import AsyncShardedConfigurator
+from openpit.faces.blocking.accounts import ShardedAccounts
+from openpit.faces.blocking.engine import ShardedEngine
+from openpit.faces.blocking.settings import ShardedConfigurator
+from openpit.param import AdjustmentAmount
+from openpit.pretrade import AccountBlock
+from openpit.pretrade.policies import (
+    OrderSizeBrokerBarrier,
+    OrderSizeLimit,
+    PnlBoundsBrokerBarrier,
+    RateLimit,
+    RateLimitBrokerBarrier,
+    SpotFundsPnlBoundsBarrier,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CONFIG = """
+[order_validation]
+[rate_limit]
+broker = { max_orders = 100000, window = "1h" }
+[order_size_limit]
+broker = { max_quantity = "1000" }
+[[pnl_bounds_killswitch.broker]]
+settlement_asset = "USD"
+lower_bound = "-1000"
+[spot_funds]
+account_currency = "USD"
+[[spot_funds.funds]]
+first_account = 1
+last_account = 99
+asset = "USD"
+balance = 10000
+"""
+
+CASES: dict[str, Any] = {}
+
+
+async def got(answer: Any) -> Any:
+    """Return an answer, awaited where it has to be."""
+    return await answer if iscoroutine(answer) else answer
+
+
+def case(names: str) -> Callable[[Any], Any]:
+    """Say which methods a case is about: ``engine.``, ``accounts.`` or ``configure.``."""
+
+    def note(run: Any) -> Any:
+        for name in names.split():
+            CASES[name] = run
+        return run
+
+    return note
+
+
+def blocked(reported: Any) -> list[str]:
+    return [str(block.code) for block in reported.account_blocks]
+
+
+def codes(result: Any) -> list[str]:
+    return [str(reject.code) for reject in result.rejects]
+
+
+@case("engine.execute_pre_trade engine.commit_many engine.rollback_many")
+async def orders_and_their_ends(engine: Any) -> None:
+    # 10,000 at 185.5: 53 shares, and no 54th.
+    results = [await got(engine.execute_pre_trade(buy(1, each))) for each in ("20", "20", "14")]
+    assert [result.ok for result in results] == [True, True, False]
+    assert codes(results[2]) == ["InsufficientFunds"]
+    await got(engine.rollback_many([results[0].reservation]))
+    await got(engine.commit_many([results[1].reservation]))
+    assert (await got(engine.execute_pre_trade(buy(1, "33")))).ok
+
+
+@case("engine.start_pre_trade engine.start_pre_trade_dry_run engine.execute_pre_trade_dry_run")
+async def two_stages_and_dry_runs(engine: Any) -> None:
+    assert (await got(engine.start_pre_trade_dry_run(buy(2, "0")))).is_pass is False
+    assert (await got(engine.execute_pre_trade_dry_run(buy(2, "54")))).is_pass is False
+    assert (await got(engine.execute_pre_trade_dry_run(buy(2, "53")))).is_pass is True
+    started = await got(engine.start_pre_trade(buy(2, "53")))
+    result = await got(started.request.execute())
+    assert result.ok
+    await got(result.reservation.rollback())
+
+
+@case("engine.apply_drop_copy engine.apply_execution_report engine.apply_execution_report_many")
+async def what_the_venue_says(engine: Any) -> None:
+    copied = await got(engine.apply_drop_copy(buy(3, "10")))
+    await got(copied.operation.commit())
+    filled = await got(engine.apply_execution_report(fill(3, "185.5", "4", "6", final=False)))
+    assert len(filled.account_adjustments) == 2
+    losses = [report(20, "-600"), report(20, "-600")]  # of 1,000 that account 20 may lose
+    reported = await got(engine.apply_execution_report_many(losses))
+    assert "PnlKillSwitchTriggered" not in blocked(reported[0])
+    assert "PnlKillSwitchTriggered" in blocked(reported[1])
+
+
+@case("engine.apply_account_adjustment")
+async def an_adjustment(engine: Any) -> None:
+    more = Adjustment(
+        operation=BalanceOperation(asset="USD"),
+        amount=Amount(balance=AdjustmentAmount.delta("10000")),
+    )
+    assert (await got(engine.apply_account_adjustment(account(4), [more]))).ok
+    assert (await got(engine.execute_pre_trade(buy(4, "107")))).ok
+
+
+@case("engine.execute_pre_trade_many")
+async def many_orders(engine: Any) -> None:
+    results = await got(engine.execute_pre_trade_many([buy(5 + n % 4, "18") for n in range(12)]))
+    assert [result.ok for result in results] == [True] * 8 + [False] * 4
+
+
+@case("engine.shards engine.shard_of engine.stats engine.poll")
+async def shards_and_their_figures(engine: Any) -> None:
+    assert engine.shards == 2
+    assert [engine.shard_of(account(one)) for one in (IN_SHARD_0, IN_SHARD_1)] == [0, 1]
+    assert (await got(engine.execute_pre_trade(buy(IN_SHARD_0, "1")))).ok
+    await got(engine.poll())
+    shards = engine.stats()
+    assert [shard.state for shard in shards] == ["up", "up"]
+    assert shards[0].answered >= 1
+
+
+@case("engine.close engine.accounts engine.configure")
+async def the_end(engine: Any) -> None:
+    accounts, settings = engine.accounts(), engine.configure()
+    await got(engine.close())
+    await got(engine.close())
+    with pytest.raises(EngineClosed):
+        await got(accounts.block(account(1), "late"))
+    with pytest.raises(EngineClosed):
+        await got(settings.rate_limit("RateLimitPolicy", clear_broker=True))
+
+
+@case("accounts.block accounts.unblock accounts.block_with_cause accounts.replace_block_reason")
+async def blocks(engine: Any) -> None:
+    accounts = engine.accounts()
+    await got(accounts.block(account(11), "halt"))
+    await got(accounts.replace_block_reason(account(11), "still"))
+    (reject,) = (await got(engine.execute_pre_trade(buy(11)))).rejects
+    assert (str(reject.code), reject.reason) == ("AccountBlocked", "still")
+    await got(accounts.unblock(account(11)))
+    cause = AccountBlock(policy="Desk", code="Other", reason="desk", details="")
+    await got(accounts.block_with_cause(account(11), cause))
+    (reject,) = (await got(engine.execute_pre_trade(buy(11)))).rejects
+    assert reject.reason == "desk"
+    await got(accounts.unblock(account(11)))
+
+
+@case(
+    "accounts.register_group accounts.unregister_group accounts.group_of accounts.block_group"
+    " accounts.unblock_group accounts.replace_group_block_reason accounts.unblock_all"
+)
+async def groups(engine: Any) -> None:
+    accounts, members = engine.accounts(), [account(12), account(13), account(14)]
+    await got(accounts.register_group(members, 9))
+    assert (await got(accounts.group_of(members[2]))).value == 9
+    await got(accounts.block_group(9, "all of you"))
+    await got(accounts.replace_group_block_reason(9, "still"))
+    assert {
+        (await got(engine.execute_pre_trade(buy(number)))).rejects[0].reason
+        for number in (12, 13, 14)
+    } == {"still"}
+    await got(accounts.unblock_group(9))
+    await got(accounts.unblock_all())
+    await got(accounts.unregister_group(members, 9))
+    assert await got(accounts.group_of(members[0])) is None
+
+
+@case(
+    "accounts.set_currency accounts.clear_currency accounts.set_group_currency"
+    " accounts.clear_group_currency"
+)
+async def currencies(engine: Any) -> None:
+    accounts = engine.accounts()
+    await got(accounts.set_currency(account(15), "EUR"))
+    await got(accounts.clear_currency(account(15)))
+    await got(accounts.set_group_currency(9, "EUR"))
+    await got(accounts.clear_group_currency(9))
+    assert (await got(engine.execute_pre_trade(buy(15)))).ok
+
+
+@case(
+    "configure.rate_limit configure.order_size_limit configure.pnl_bounds_killswitch"
+    " configure.set_account_pnl configure.spot_funds"
+    " configure.spot_funds_pnl_bounds_killswitch configure.set_spot_funds_account_pnl"
+)
+async def settings(engine: Any) -> None:
+    configure = engine.configure()
+    rate = RateLimit(200_000, timedelta(hours=1))
+    await got(configure.rate_limit("RateLimitPolicy", broker=RateLimitBrokerBarrier(rate)))
+    size = OrderSizeBrokerBarrier(OrderSizeLimit(max_quantity="900"))
+    await got(configure.order_size_limit("OrderSizeLimitPolicy", broker=size))
+    bounds = [PnlBoundsBrokerBarrier("USD", "-500")]
+    kill = "PnlBoundsKillSwitchPolicy"
+    await got(configure.pnl_bounds_killswitch(kill, broker_barriers=bounds))
+    loss = {"account": account(16), "settlement_asset": "USD", "pnl": "-600"}
+    await got(configure.set_account_pnl(kill, **loss))
+    (reject, *_) = (await got(engine.execute_pre_trade(buy(16)))).rejects
+    assert reject.policy == kill
+    await got(configure.spot_funds("SpotFundsPolicy", global_slippage_bps=0))
+    barrier = SpotFundsPnlBoundsBarrier("USD", lower_bound="-100")
+    told = await got(
+        configure.spot_funds_pnl_bounds_killswitch("SpotFundsPolicy", global_barrier=barrier)
+    )
+    assert told.account_blocks == []
+    told = await got(
+        configure.set_spot_funds_account_pnl("SpotFundsPolicy", account=account(17), state="-200")
+    )
+    assert [str(block.code) for block in told.account_blocks] == ["PnlKillSwitchTriggered"]
+
+
+METHODS = {
+    f"{kind}.{name}"
+    for kind, classes in {
+        "engine": (ShardedEngine, AsyncShardedEngine),
+        "accounts": (ShardedAccounts, AsyncShardedAccounts),
+        "configure": (ShardedConfigurator, AsyncShardedConfigurator),
+    }.items()
+    for one in classes
+    for name in dir(one)
+    if not name.startswith("_")
+}
+
+
+def test_none_is_missing() -> None:
+    assert sorted(METHODS - set(CASES)) == []
+    assert sorted(set(CASES) - METHODS) == []
+
+
+def everything() -> list[Any]:
+    return list(dict.fromkeys(CASES.values()))
+
+
+@pytest.fixture(scope="module", params=["blocking", "asyncio"])
+def served(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """A server for the cases of a face, each of which has accounts of its own."""
+    server = Server(CONFIG, "--policy", "touchy_policy:Touchy", shards=2)
+    yield request.param, server.path
+    server.remove()
+
+
+@pytest.mark.parametrize("run", everything(), ids=lambda run: run.__name__)
+def test_a_server_has_it(served: tuple[str, str], run: Any) -> None:
+    face, path = served
+    if face == "asyncio":
+
+        async def call() -> None:
+            async with await openpit.connect_async(path) as engine:
+                await run(engine)
+
+        asyncio.run(call())
+        return
+    with openpit.connect(path) as engine, pytest.raises(StopIteration):
+        run(engine).send(None)  # there is nothing to wait for
+
+
+# --- classes of the program's and of the server's ------------------------------------------------
+
+
+class Stranger(openpit.Order):
+    """An order that no server knows."""
+
+
+def test_classes_are_those_that_both_have(served: tuple[str, str]) -> None:
+    _, path = served
+    sys.modules.pop("touchy_policy", None)
+    with openpit.connect(path) as engine:
+        with pytest.raises(ShardCallbackError, match="TouchyError: not that") as of:
+            engine.execute_pre_trade(buy(21, "13"))
+        assert of.value.why == "this process has not imported touchy_policy"
+        before = [shard.sent for shard in engine.stats()]
+        with pytest.raises(
+            TypeError, match="Stranger cannot travel to a shard: the server has not"
+        ):
+            engine.execute_pre_trade(Stranger(operation=operation(21)))
+        assert [shard.sent for shard in engine.stats()] == before
+    with pytest.raises(ModuleNotFoundError):
+        openpit.connect(path, modules=["no_such_policy"])
+    with pytest.raises(TypeError, match="modules or their names"):
+        openpit.connect(path, modules=[7])  # type: ignore[list-item]
+    with openpit.connect(path, modules=["touchy_policy"]) as engine:
+        given = sys.modules["touchy_policy"]
+        with pytest.raises(given.TouchyError, match="not that"):
+            engine.execute_pre_trade(buy(21, "13"))
+        ticket = given.Ticket(operation=operation(21))
+        ticket.desk = "fx"
+        with pytest.raises(given.TouchyError):
+            engine.execute_pre_trade(ticket)
+        ticket.desk = "rates"
+        assert engine.execute_pre_trade(ticket).ok
+    sys.modules.pop("touchy_policy", None)
