@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["GivenPlaces", "rows_of"]
 
 
-class _Given:
+class _Giving:
     """An axis: the last place on it that is given, and that the server has been told of."""
 
     __slots__ = ("given", "told")
@@ -35,7 +35,7 @@ class _Reach(Window):
 
     __slots__ = ("_line", "is_told", "reach")
 
-    def __init__(self, begins: int, line: _Given) -> None:
+    def __init__(self, begins: int, line: _Giving) -> None:
         super().__init__(begins)
         self._line: Final = line
         self.reach = 0  # its last place
@@ -59,7 +59,7 @@ class GivenPlaces(BroadRates):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lines: dict[int, _Given] = {}
+        self._lines: dict[int, _Giving] = {}
         self._stretches: dict[int, _Reach] = {}
         self._given_back: list[tuple[int, Window, int]] = []
         self.has_times = False
@@ -75,7 +75,7 @@ class GivenPlaces(BroadRates):
         for number, base, ahead, count, begins, now in counting:
             if not self.is_counted(number):
                 raise WireError(f"no rate is limited on the axis {number}")
-            line = self._lines.setdefault(number, _Given())
+            line = self._lines.setdefault(number, _Giving())
             stretch = self._stretches.get(number)
             if stretch is None or stretch.is_told or (self.has_times and stretch.began != begins):
                 stretch = self._stretches[number] = _Reach(begins, line)

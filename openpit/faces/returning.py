@@ -142,6 +142,7 @@ class Attempts:
 class Returning(Driver):
     """A driver whose server may go, and come back."""
 
+    _next: ServerPort | None = None  # it has been found, and not all goes there yet
     _attempts: Attempts
     _engine: weakref.ref[Any]
     _renew: Callable[[Any], None]
@@ -155,7 +156,8 @@ class Returning(Driver):
     @property
     def _is_away(self) -> bool:
         """Whether the server has gone, and is to be had again."""
-        return self._ports[0].is_over and not self.router.books.is_closed
+        is_lost = self._next is not None or self._ports[0].is_over
+        return is_lost and not self.router.books.is_closed
 
     def _on_time(self) -> float:
         seconds = super()._on_time()
@@ -165,9 +167,11 @@ class Returning(Driver):
 
     def _look_for_server(self, now: float) -> float:
         """Do what is due to have the server again; return for how many seconds nothing is."""
-        port = self._attempts.look(now, self, self._ends)
-        if port is not None:
-            self._go_on(port)
+        if self._next is None:
+            self._next = self._attempts.look(now, self, self._ends)
+        if self._next is not None:
+            self._go_on(self._next)
+            self._next = None
             return inf
         if self._attempts.why:
             lost = self._ports[0].source.why
@@ -176,11 +180,16 @@ class Returning(Driver):
         return self._attempts.due(now)
 
     def _go_on(self, port: ServerPort) -> None:
-        """Leave the session that is lost for a new one."""
+        """Leave the session that is lost for a new one.
+
+        A signal's handler may raise between any two steps: all are then taken again.
+        """
         self._wake()  # whoever waited for the old one
         old = self._ports[0]
-        self._ends.close(old.command_fd, old.reply_fd)
-        old.close()
+        if old is not port:
+            closing = old.command_fd, old.reply_fd
+            old.close()  # first: once they are closed, the numbers may be another's
+            self._ends.close(*closing)
         is_held = self.client.is_held
         self.attach_server(port)
         engine = self._engine()

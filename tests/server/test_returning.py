@@ -121,6 +121,30 @@ def test_what_was_in_flight_is_not_known(serve: Callable[..., Any]) -> None:
         assert [reject.details for reject in denied.rejects] == ["shard 0: the server has gone"]
 
 
+def test_an_interrupt_on_the_way_to_a_new_session_is_made_up_for(
+    serve: Callable[..., Any],
+) -> None:
+    server = serve(shards=1)
+    with openpit.connect(server.path) as engine:
+        server.stop(signal.SIGKILL)
+        assert not engine.execute_pre_trade(buy(7)).ok
+        serve(shards=1, path=server.path)
+        driver: Any = engine._driver
+        renew, raised = driver._renew, []
+
+        def interrupted(engine: object) -> None:
+            if not raised:
+                raised.append(True)
+                raise InterruptedError
+            renew(engine)
+
+        driver._renew = interrupted
+        with pytest.raises(InterruptedError):
+            until(lambda: engine.execute_pre_trade(buy(7, "1")).ok)
+        until(lambda: engine.execute_pre_trade(buy(7, "1")).ok)
+        assert [one.state for one in engine.stats()] == ["up"]
+
+
 def test_an_engine_that_is_closed_looks_for_nothing(serve: Callable[..., Any]) -> None:
     server = serve(shards=1)
     engine = openpit.connect(server.path)
