@@ -50,16 +50,16 @@ def trade(path: str, number: int, seconds: float) -> None:
 
 
 def show_stats(path: str) -> None:
-    """Print what the server's shards have done."""
-    with openpit.connect(path, name="stats") as engine:
-        for shard in engine.stats():
-            print(f"shard {shard.shard}: {shard.state}, {shard.in_flight} in flight", flush=True)
+    """Print what the server says of its shards and of who is connected."""
+    subprocess.run(  # noqa: S603 - this Python
+        [sys.executable, "-m", "openpit", "ctl", "--socket", path, "stats"], check=True
+    )
 
 
 def started(path: str) -> subprocess.Popen[bytes]:
     """Return a server that listens."""
     reading, writing = os.pipe()
-    server = subprocess.Popen(  # noqa: S603 - this Python
+    server = subprocess.Popen(  # noqa: S603 - as above
         [sys.executable, "-m", "openpit", "serve", "--socket", path, "--ready-fd", str(writing)],
         pass_fds=[writing],
     )
@@ -82,8 +82,9 @@ def main(seconds: float) -> None:
                 )
                 for number in (1, 2)
             ]
-            failed = [client for client in clients if client.wait()]
+            time.sleep(seconds / 2)  # while they trade
             show_stats(path)
+            failed = [client for client in clients if client.wait()]
         finally:
             server.send_signal(signal.SIGTERM)
             code = server.wait()

@@ -25,6 +25,7 @@ __all__ = ["main"]
 
 COMMANDS = {
     "config": "Print the default policies and limits, as a file to edit.",
+    "ctl": "Look at a running server, and steer it.",
     "generate": "Write a made-up order flow, the same for the same seed.",
     "loadtest": "Measure throughput and latency under a paced order flow.",
     "replay": "Run an order flow through an engine and report what it decided.",

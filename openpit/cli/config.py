@@ -30,7 +30,7 @@ from openpit.pretrade.policies import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Policies", "load"]
+__all__ = ["Policies", "load", "pnl_axes", "rate_axes", "size_axes"]
 
 SPOT_FUNDS = "spot_funds"
 KILL_SWITCH = "pnl_bounds_killswitch"
@@ -69,6 +69,11 @@ class Policies:
         """Tell a built engine what its builder could not be told."""
         if self._funds is not None:
             self._funds.prepare(engine)
+
+    def tune(self, engine: Any) -> None:
+        """Tell a built engine the settings that its builder could not be told, and no funds."""
+        if self._funds is not None:
+            self._funds.tune(engine)
 
     async def prepare_async(self, engine: Any) -> None:
         """Tell an asyncio engine, as :meth:`prepare`."""
@@ -109,67 +114,75 @@ def _order_validation(_: Table) -> Any:
     return build_order_validation()
 
 
-def _rate_limit(table: Table) -> Any:
-    ready = build_rate_limit().asset_barriers(
-        *_each(
+def rate_axes(table: Table) -> dict[str, list[Any]]:
+    """Return the barriers of a `[rate_limit]` table by axis."""
+    return {
+        "broker": _each(_broker(table), lambda row: RateLimitBrokerBarrier(_rate(row))),
+        "asset_barriers": _each(
             table.tables("asset"),
             lambda row: RateLimitAssetBarrier(_rate(row), row.asset("settlement_asset")),
             "settlement_asset",
-        )
-    )
-    ready.account_barriers(
-        *_each(
+        ),
+        "account_barriers": _each(
             table.tables("account"),
             lambda row: RateLimitAccountBarrier(_rate(row), row.account("account")),
             "account",
-        )
-    )
-    ready.account_asset_barriers(
-        *_each(
+        ),
+        "account_asset_barriers": _each(
             table.tables("account_asset"),
             lambda row: RateLimitAccountAssetBarrier(
                 _rate(row), row.account("account"), row.asset("settlement_asset")
             ),
             "account",
             "settlement_asset",
-        )
-    )
-    broker = table.table("broker")
-    if broker is not None:
-        ready.broker_barrier(*_each([broker], lambda row: RateLimitBrokerBarrier(_rate(row))))
+        ),
+    }
+
+
+def _rate_limit(table: Table) -> Any:
+    axes = rate_axes(table)
+    ready = build_rate_limit().asset_barriers(*axes["asset_barriers"])
+    ready.account_barriers(*axes["account_barriers"])
+    ready.account_asset_barriers(*axes["account_asset_barriers"])
+    if axes["broker"]:
+        ready.broker_barrier(*axes["broker"])
     return ready
 
 
-def _order_size_limit(table: Table) -> Any:
-    ready = build_order_size_limit().asset_barriers(
-        *_each(
+def size_axes(table: Table) -> dict[str, list[Any]]:
+    """Return the barriers of an `[order_size_limit]` table by axis."""
+    return {
+        "broker": _each(_broker(table), lambda row: OrderSizeBrokerBarrier(_size(row))),
+        "asset_barriers": _each(
             table.tables("asset"),
             lambda row: OrderSizeAssetBarrier(_size(row), row.asset("asset")),
             "asset",
-        )
-    )
-    ready.account_asset_barriers(
-        *_each(
+        ),
+        "account_asset_barriers": _each(
             table.tables("account_asset"),
             lambda row: OrderSizeAccountAssetBarrier(
                 _size(row), row.account("account"), row.asset("asset")
             ),
             "account",
             "asset",
-        )
-    )
-    broker = table.table("broker")
-    if broker is not None:
-        ready.broker_barrier(*_each([broker], lambda row: OrderSizeBrokerBarrier(_size(row))))
+        ),
+    }
+
+
+def _order_size_limit(table: Table) -> Any:
+    axes = size_axes(table)
+    ready = build_order_size_limit().asset_barriers(*axes["asset_barriers"])
+    ready.account_asset_barriers(*axes["account_asset_barriers"])
+    if axes["broker"]:
+        ready.broker_barrier(*axes["broker"])
     return ready
 
 
-def _pnl_bounds_killswitch(table: Table) -> Any:
-    ready = build_pnl_bounds_killswitch().broker_barriers(
-        *_each(table.tables("broker"), _pnl_bounds, "settlement_asset")
-    )
-    ready.account_barriers(
-        *_each(
+def pnl_axes(table: Table) -> dict[str, list[Any]]:
+    """Return the barriers of a `[pnl_bounds_killswitch]` table by axis."""
+    return {
+        "broker_barriers": _each(table.tables("broker"), _pnl_bounds, "settlement_asset"),
+        "account_barriers": _each(
             table.tables("account"),
             lambda row: PnlBoundsAccountAssetBarrier(
                 _pnl_bounds(row),
@@ -178,9 +191,20 @@ def _pnl_bounds_killswitch(table: Table) -> Any:
             ),
             "account",
             "settlement_asset",
-        )
-    )
+        ),
+    }
+
+
+def _pnl_bounds_killswitch(table: Table) -> Any:
+    axes = pnl_axes(table)
+    ready = build_pnl_bounds_killswitch().broker_barriers(*axes["broker_barriers"])
+    ready.account_barriers(*axes["account_barriers"])
     return ready
+
+
+def _broker(table: Table) -> list[Table]:
+    broker = table.table("broker")
+    return [] if broker is None else [broker]
 
 
 def _spot_funds(_: Table) -> Any:

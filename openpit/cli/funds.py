@@ -63,6 +63,10 @@ class Funds:
             while True:
                 answer = calls.send(answer)
 
+    def tune(self, engine: Any) -> None:
+        """Tell an engine the settings alone."""
+        next(self._calls(engine))
+
     async def prepare_async(self, engine: Any) -> None:
         """Tell an asyncio engine; as :meth:`prepare`."""
         calls = self._calls(engine)

@@ -15,7 +15,12 @@ from openpit.client.calls import CommandCall, HandleCall, HandleWideCall, Start
 from openpit.client.expected import expected
 from openpit.client.finalizing import FinalizeMany
 from openpit.client.orders import captured_order, captured_report
-from openpit.client.procedures import check_without_account
+from openpit.client.procedures import (
+    administration,
+    check_without_account,
+    everywhere,
+    halt,
+)
 from openpit.client.reporting import ReportMany
 from openpit.client.submitting import Submitting
 from openpit.client.times import FIRST_TIME, TIME_LIMIT, check_time
@@ -228,6 +233,20 @@ class Client(Submitting):
         """Run a procedure over several shards, one at a time."""
         self._check_open(now)
         return self.router.begin(self._wide(steps(self.router, *arguments), is_exclusive=True))
+
+    def halt(self, now: int, reason: str) -> Call:
+        """Stop all orders."""
+        return self.procedure(now, halt, now, reason)
+
+    def resume(self, now: int) -> Call:
+        """Let orders pass again."""
+        return self.procedure(now, everywhere, now, administration("resume"))
+
+    def ask(self, now: int, method: str, shard: int | None = None) -> Call:
+        """Ask what all shards have alike: of one that is up, or of this one."""
+        links = self.router.links if shard is None else self.router.links[shard : shard + 1]
+        link = next((link for link in links if link.is_up), links[0])
+        return self._command(now, link, None, administration(method), read_value)
 
     def configure(self, now: int, account: int, method: str, arguments: dict[str, object]) -> Call:
         """Change a setting that is an account's own, on its shard."""

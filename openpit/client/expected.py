@@ -16,8 +16,13 @@ from openpit.wire.checks import (
     U64_MAX,
     all_of,
     exactly,
+    is_asset,
+    is_fixed,
     is_flag,
+    is_group,
+    is_pnl_state,
     is_text,
+    optional,
     row_of,
     up_to,
 )
@@ -64,9 +69,53 @@ def _administered(command: tuple[Any, ...]) -> Expected:
     return _ADMINISTERED.get(method, FINISHED)
 
 
+_is_cause: Final = optional(exactly(AccountBlock))
+
+_is_account_row: Final = row_of(
+    optional(up_to(U32_MAX)),
+    optional(is_asset),
+    *[_is_cause] * 3,
+    all_of(
+        row_of(
+            is_text,
+            is_group,
+            all_of(row_of(is_asset, *[is_fixed] * 3, optional(is_fixed), optional(is_pnl_state))),
+            all_of(row_of(optional(is_asset), is_pnl_state)),
+        )
+    ),
+    row_of(*[up_to(U64_MAX)] * 3),
+)
+"""The columns of an account's state; see openpit.pretrade.account_state."""
+
+_is_group_row: Final = row_of(up_to(U64_MAX), optional(is_text), optional(is_asset))
+
+
+def _are_groups(value: Any) -> bool:
+    return (
+        type(value) is dict
+        and all(map(up_to(U32_MAX), value))
+        and all(map(_is_group_row, value.values()))
+    )
+
+
+def _is_table(value: Any) -> bool:
+    """Tell whether a value is of a settings table: texts, numbers, tables, lists of tables."""
+    if type(value) is dict:
+        return all(type(key) is str and _is_table(item) for key, item in value.items())
+    if type(value) is list:
+        return all(type(item) is dict and _is_table(item) for item in value)
+    return type(value) in {str, int}
+
+
+_ANSWERED: Final = frozenset({kinds.ANSWER, kinds.RAISED})
+
 _ADMINISTERED: Final = {
-    "anything_blocked": _answer(is_flag, frozenset({kinds.ANSWER, kinds.RAISED})),
+    "account_row": _answer(_is_account_row, _ANSWERED),
+    "anything_blocked": _answer(is_flag, _ANSWERED),
     "group_of": _answer(up_to(U32_MAX)),
+    "groups": _answer(_are_groups),
+    "halted": _answer(is_text),
+    "settings": _answer(lambda value: type(value) is dict and _is_table(value)),
 }
 _CONFIGURED: Final = _answer(all_of(row_of(up_to(U64_MAX), exactly(AccountBlock)), list))
 

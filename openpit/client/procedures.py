@@ -9,6 +9,7 @@ from openpit.client.expected import expected
 from openpit.engine.registry import AccountRegistry
 from openpit.errors import AccountGroupRegistrationError
 from openpit.router.calls import unknown
+from openpit.router.own_commands import Unattended
 from openpit.router.procedures import Question
 from openpit.wire import kinds
 from openpit.wire.frames import pack
@@ -30,6 +31,7 @@ __all__ = [
     "change_group",
     "check_without_account",
     "everywhere",
+    "halt",
     "refuse_stalled",
 ]
 
@@ -118,6 +120,21 @@ def everywhere(
     if not values:
         raise unknown(asked[0], asked[0].reason)
     return values[0] if merge is None else merge(values)
+
+
+def halt(router: Router, now: int, reason: str) -> Steps:
+    """Stop all orders on every shard. One that is stalled owes it, and takes no order until then.
+
+    One that is down takes none anyway.
+    """
+    command = administration("halt", reason)
+    for link in router.links:
+        if link.is_stalled:
+            link.owed.append(Unattended(1, now, pack(command), router.books.bodies.done))
+    asked = [link for link in router.links if link.is_up]
+    if not asked and not router.books.stalled:
+        raise router.links[0].refusal()
+    yield now, _questions(asked, command)
 
 
 def refuse_stalled(links: Iterable[ShardLink]) -> None:

@@ -36,7 +36,7 @@ Adjusted: TypeAlias = (
 class Started:
     """An order that passed the start stage, and the call that it came with."""
 
-    __slots__ = ("call", "order")
+    __slots__ = ("__weakref__", "call", "order")
 
     def __init__(self, order: Order, call: EngineCall | None) -> None:
         self.order = order

@@ -56,7 +56,7 @@ class DropCopies:
         effects.open = True
         effects.thread = get_ident() if finisher.lock is None else 0
         try:
-            return self._record(effects, registry, order, account, now, call)
+            return self._record(finisher, effects, registry, order, account, now, call)
         except BaseException:
             # Unless it comes from the policies and all is undone, a signal's handler has raised.
             _collect(effects, call)
@@ -66,6 +66,7 @@ class DropCopies:
 
     def _record(
         self,
+        finisher: Finisher,
         effects: Effects,
         registry: AccountRegistry,
         order: Order,
@@ -82,6 +83,8 @@ class DropCopies:
             return failed
         if call.requested_block is not None:
             registry.block(account, call.requested_block)
+        if effects.mutations:
+            finisher.count_in(effects, (account,))
         return Recorded(effects, call.requested_block, registry.check(account) is not None)
 
     def _start(self, effects: Effects, order: Order, now: int, call: DropCopyCall) -> list[Reject]:

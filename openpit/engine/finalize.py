@@ -25,12 +25,13 @@ from contextlib import nullcontext, suppress
 from decimal import Decimal
 from threading import get_ident
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from weakref import WeakSet
 
 from openpit.core.mutation import Mutation
 from openpit.pretrade.policy_contract import BuiltinFinalizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
     from contextlib import AbstractContextManager
     from threading import RLock
 
@@ -47,6 +48,7 @@ _new = object.__new__
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_Request = TypeVar("_Request", bound="Hashable")
 
 
 class Finisher:
@@ -57,16 +59,35 @@ class Finisher:
     are rolled back at the next safe point: between calls, or when a custom policy gets its turn.
     """
 
-    __slots__ = ("_registry", "busy", "dropped", "lock")
+    __slots__ = ("_registry", "busy", "dropped", "lock", "opened", "requests")
 
     def __init__(self, registry: AccountRegistry, lock: RLock | None) -> None:
         self._registry = registry
         self.lock = lock
         self.busy = False
         self.dropped: deque[Effects] = deque()
+        # How many wait for a commit or a rollback, by the keys of those that do.
+        self.opened: dict[Hashable, int] = {}
+        self.requests: WeakSet[Hashable] = WeakSet()  # that wait for their main stage
+
+    def count_in(self, effects: Effects, key: Hashable) -> None:
+        """Count effects that are open now: under their account, a drop copy's in a tuple."""
+        effects.key = key
+        self.opened[key] = self.opened.get(key, 0) + 1
+
+    def waiting(self, request: _Request) -> _Request:
+        """Return a request, which counts until nobody has it."""
+        self.requests.add(request)
+        return request
 
     def commit(self, effects: Effects) -> None:
         """Take the mutations and run their commits in order; raise the first failure."""
+        key = effects.key
+        if key is not NOT_COUNTED:  # twice, here and below: a call would cost 4 % of an order
+            effects.key = NOT_COUNTED
+            left = self.opened.pop(key, 1) - 1
+            if left:
+                self.opened[key] = left
         mutations = effects.mutations
         if len(mutations) == 1:
             # Most often it is one callback, called between two calls of the engine, or one built-in
@@ -93,6 +114,12 @@ class Finisher:
 
     def rollback(self, effects: Effects) -> None:
         """Take the mutations and run their rollbacks in reverse; raise the first failure."""
+        key = effects.key
+        if key is not NOT_COUNTED:  # as above
+            effects.key = NOT_COUNTED
+            left = self.opened.pop(key, 1) - 1
+            if left:
+                self.opened[key] = left
         mutations = effects.mutations
         if len(mutations) == 1 and isinstance(mutations[0], BuiltinFinalizer):
             # Most often it is one policy's; it leaves when it is done, and may be done again.
@@ -239,6 +266,10 @@ def _taken(lock: RLock) -> bool:
     return True in map(lock.acquire, _WITHOUT_WAITING)
 
 
+NOT_COUNTED: Final = object()
+"""The key of effects that are not open, or hold nothing."""
+
+
 class Effects:
     """What the policies said of an order, merged in their order, and what it changed.
 
@@ -256,6 +287,7 @@ class Effects:
         "_more",
         "_rows",
         "failure",
+        "key",
         "mutations",
         "open",
         "rejects",
@@ -272,6 +304,8 @@ class Effects:
     ) -> None:
         self._finisher = finisher
         self.open = False
+        # Under which they are counted while they are open; see EngineCore.account_row().
+        self.key: Hashable = NOT_COUNTED
         # The only thread that may finalise, 0 for any; see Finisher.drop.
         self.thread = 0
         self.mutations = mutations

@@ -89,11 +89,12 @@ class EngineCore:
             return tuple(policy for policy in self.policies if _overrides(policy, name))
 
         # A hook that a policy does not override is not called at all: most policies use one stage.
-        self._start_checks = tuple(
-            policy.check_start
+        starts = [
+            policy
             for policy in hooks("check_start")
             if not (isinstance(policy, CustomPolicy) and policy.skips_start)
-        )
+        ]
+        self._start_checks = tuple(policy.check_start for policy in starts)
         self._main_checks = tuple((p.check_main, p.group_id) for p in hooks("check_main"))
         # The one that is asked in the main stage, where it is the only one.
         self._main_check = self._main_checks[0] if len(self._main_checks) == 1 else None
@@ -102,12 +103,7 @@ class EngineCore:
             [(p.peek_main, p.group_id) for p in hooks("peek_main")],
         )
         self._drop_copies = DropCopies(
-            [
-                policy.check_start
-                for policy in hooks("check_start")
-                if policy.checks_drop_copies
-                and not (isinstance(policy, CustomPolicy) and policy.skips_start)
-            ],
+            [policy.check_start for policy in starts if policy.checks_drop_copies],
             [(p.check_drop_copy, p.group_id) for p in hooks("check_drop_copy")],
         )
         self._report_policies = hooks("apply_report")
@@ -140,7 +136,7 @@ class EngineCore:
             finisher.busy = was_busy
             if finisher.dropped:
                 finisher.settle()
-        return rejects or Started(order, call)
+        return rejects or finisher.waiting(Started(order, call))
 
     def execute_started(self, started: Started, now: int) -> Checked:
         """Run the main stage of an order that passed :meth:`start`."""
@@ -151,6 +147,7 @@ class EngineCore:
             finisher.settle()
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
+            finisher.requests.discard(started)
             order = started.order
             return self._main_stage(order, order._account_, now, started.call)
         finally:
@@ -263,6 +260,10 @@ class EngineCore:
             if self._bind_thread:
                 effects.thread = get_ident()
             if not effects.rejects and effects.failure is None:
+                if effects.mutations:
+                    opened = self.finisher.opened  # count_in() written out
+                    effects.key = account
+                    opened[account] = opened.get(account, 0) + 1
                 return effects
         except BaseException:
             # Policies are answered for in _ask(): a signal's handler has raised, between two steps.

@@ -6,6 +6,7 @@ Follows spec section 6.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final, cast
 
 from openpit.errors import AccountBlockError, AccountGroupRegistrationError
@@ -54,6 +55,7 @@ class AccountRegistry:
         "anything_blocked",
         "finalizer_failed",
         "groups",
+        "halted",
         "owns",
         "unattributed_report",
     )
@@ -69,6 +71,7 @@ class AccountRegistry:
         self.owns: Callable[[int], bool] = _is_account
         self.finalizer_failed = False
         self.unattributed_report = False
+        self.halted: str | None = None  # why an operator has stopped all orders, if one has
         # Read by every check: false means that no account, group or engine cause exists at all.
         self.anything_blocked = False
 
@@ -88,23 +91,36 @@ class AccountRegistry:
             )
         cause = self._blocks.get(account)
         if cause is None and self._group_blocks:
-            group = self.groups.get(account)
-            if group is not None:
-                cause = self._group_blocks.get(group)
-        if cause is not None:
-            policy, code, reason, details, user_data = block_row(cause)
-            return new_reject(code, reason, details, policy, "account", user_data)
+            cause = self._group_cause(account)
+        if cause is None:
+            cause = self._engine_cause()
+            if cause is None:
+                return None
+        policy, code, reason, details, user_data = block_row(cause)
+        return new_reject(code, reason, details, policy, "account", user_data)
+
+    def causes_of(
+        self, account: int
+    ) -> tuple[AccountBlock | None, AccountBlock | None, AccountBlock | None]:
+        """Return why the account is blocked: its own cause, its group's, the engine's."""
+        return self._blocks.get(account), self._group_cause(account), self._engine_cause()
+
+    def _group_cause(self, account: int) -> AccountBlock | None:
+        group = self.groups.get(account)
+        return None if group is None else self._group_blocks.get(group)
+
+    def _engine_cause(self) -> AccountBlock | None:
         if self.finalizer_failed:
-            return new_reject(*_FINALIZER_FAILED, ENGINE, "account")
+            return new_account_block(ENGINE, *_FINALIZER_FAILED)
         if self.unattributed_report:
-            return new_reject(*_UNATTRIBUTED_REPORT, ENGINE, "account")
-        return None
+            return new_account_block(ENGINE, *_UNATTRIBUTED_REPORT)
+        return None if self.halted is None else admin_block(self.halted)
 
     def _recount(self) -> None:
         # Lowered first, raised again last: a block that a dropped handle's rollback makes in
         # between (it may run at any allocation) is never forgotten.
         self.anything_blocked = False
-        if self._blocks or self._group_blocks or self.finalizer_failed or self.unattributed_report:
+        if self._blocks or self._group_blocks or self._engine_cause() is not None:
             self.anything_blocked = True
 
     # --- blocks (spec section 6.1) -------------------------------------------------------------
@@ -169,11 +185,30 @@ class AccountRegistry:
         self.finalizer_failed = self.unattributed_report = False
         self._recount()
 
+    def halt(self, reason: str) -> None:
+        """Stop the orders of all accounts until :meth:`resume`; a later reason replaces this."""
+        self.halted = reason
+        self.anything_blocked = True
+
+    def resume(self) -> None:
+        """Take :meth:`halt` back, and nothing else."""
+        self.halted = None
+        self._recount()
+
     # --- groups --------------------------------------------------------------------------------
 
     def group_of(self, account: int) -> int | None:
         """Return the account's group, None for the default group."""
         return self.groups.get(account)
+
+    def groups_told(self) -> dict[int, tuple[int, str | None, str | None]]:
+        """Return of each group how many members it has, why it is blocked, its currency."""
+        members = Counter(self.groups.values())
+        numbers = sorted({*members, *self._group_blocks, *self._group_currencies})
+        causes = {number: block_row(cause)[2] for number, cause in self._group_blocks.items()}
+        return {
+            one: (members[one], causes.get(one), self._group_currencies.get(one)) for one in numbers
+        }
 
     def check_register(self, accounts: Iterable[int], group: int) -> None:
         """Raise what :meth:`register_group` would raise; change nothing."""

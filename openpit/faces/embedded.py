@@ -1,7 +1,4 @@
-"""The engine of one process, and the stages that build it or one of several processes.
-
-An engine offers its builder (spec section 4), whose last stage makes an engine.
-"""
+"""The engine of one process, and the stages that build it or one of several (spec section 4)."""
 
 from __future__ import annotations
 
@@ -21,6 +18,7 @@ from openpit.engine.configurator import Configurator, new_configurator
 from openpit.engine.custom import CustomPolicy
 from openpit.faces import handles
 from openpit.faces.handles import EngineReservation, commit, rollback
+from openpit.faces.operated import Operated
 from openpit.faces.options import ShardedOptions, default_shards
 from openpit.marketdata.service import new_market_data_builder
 from openpit.param.classes import is_of
@@ -68,7 +66,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-class Engine(InProcess):
+class Engine(Operated):
     """Checks orders against policies, and keeps what they reserve (spec section 5).
 
     Made by ``Engine.builder()``. An order is checked in two stages, ``start_pre_trade`` and the
@@ -207,9 +205,7 @@ class Engine(InProcess):
     # --- volume --------------------------------------------------------------------------------
 
     def execute_pre_trade_many(self, orders: Iterable[Order]) -> list[ExecuteResult]:
-        """Execute orders one after the other; results in the order of the input.
-
-        Every order is executed.
+        """Execute all orders, one after the other; results in the order of the input.
 
         Raises:
             SomeItemsFailed: some raised. Its ``results`` are those of the others, with their
@@ -286,10 +282,7 @@ class EngineBuilder(InProcess):
         return SyncedEngineBuilder._of(self._clock, is_no_sync=False)
 
     def account_sync(self) -> SyncedEngineBuilder:
-        """Choose an engine whose callers keep the calls of one account in sequence themselves.
-
-        Other threads may call for other accounts at the same time.
-        """
+        """Choose an engine of many threads, each account's calls in a sequence of the caller's."""
         return SyncedEngineBuilder._of(self._clock, is_no_sync=False)
 
     def sharded(

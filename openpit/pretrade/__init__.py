@@ -8,6 +8,14 @@ from openpit.core.contexts import AccountControl, Context, PostTradeContext
 from openpit.core.lock import Lock
 from openpit.param.enums import PnlHaltReason
 from openpit.pretrade import policies, policy
+from openpit.pretrade.account_state import (
+    AccountState,
+    GroupState,
+    Holding,
+    OpenHandles,
+    PolicyState,
+    RealizedPnl,
+)
 from openpit.pretrade.async_handles import (
     AsyncDropCopyOperation,
     AsyncReservation,
@@ -57,6 +65,7 @@ __all__ = [
     "AccountControl",
     "AccountOutcomeEntry",
     "AccountPnlOutcome",
+    "AccountState",
     "AsyncDropCopyOperation",
     "AsyncDropCopyResult",
     "AsyncExecuteResult",
@@ -68,7 +77,10 @@ __all__ = [
     "DropCopyResult",
     "DryRunReport",
     "ExecuteResult",
+    "GroupState",
+    "Holding",
     "Lock",
+    "OpenHandles",
     "OutcomeAmount",
     "PnlHaltReason",
     "PnlOutcome",
@@ -80,8 +92,10 @@ __all__ = [
     "PolicyGroupId",
     "PolicyPreTradeResult",
     "PolicyReject",
+    "PolicyState",
     "PostTradeContext",
     "PostTradeResult",
+    "RealizedPnl",
     "Reject",
     "RejectCode",
     "RejectScope",

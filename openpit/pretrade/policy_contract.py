@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from openpit.account_adjustment import Adjustment
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
+    from openpit.pretrade.account_state import AccountFigures
     from openpit.pretrade.outcomes import AccountPnlRow, OutcomeRow
+    from openpit.pretrade.policies.tables import SettingsTable
     from openpit.pretrade.rejects import AccountBlock, Reject
 
 __all__ = [
@@ -204,3 +206,13 @@ class BuiltinPolicy:
 
     def group_changed(self, account: int, old: int | None, new: int | None) -> AccountBlock | None:
         """Look again at an account whose group has just changed; None when nothing follows."""
+
+    #: The table of its settings in a `limits.toml`, where it has settings at all.
+    table_name: str = ""
+
+    def settings_table(self) -> SettingsTable:
+        """Return the settings in force."""
+        return {}
+
+    def figures_of(self, account: int) -> AccountFigures | None:
+        """Return what the policy keeps of an account, None for nothing; it changes nothing."""

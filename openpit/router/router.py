@@ -122,9 +122,9 @@ class Router:
             link.stage(OwnOp(self.books.now, Op.ARM, causes=causes))
         self.books.dropped.extend((link, handle) for handle in link.owed_drops)
         link.owed_drops.clear()
-        for client in link.owed_ends:
-            link.stage(OwnOp(self.books.now, Op.END, client=client))
-        link.owed_ends.clear()
+        for entry in link.owed:
+            link.stage(entry)
+        link.owed.clear()
 
     def end_client(self, client: int, now: int) -> None:
         """Roll back on every shard what a client has open that is gone; it waits for nothing more.
@@ -136,7 +136,7 @@ class Router:
         for link in self.links:
             link.turn_away(client)
             if link.is_stalled:
-                link.owed_ends.append(client)
+                link.owed.append(OwnOp(now, Op.END, client=client))
             elif link.is_up:
                 link.stage(OwnOp(now, Op.END, client=client))
         self.books.is_torn = was_torn

@@ -235,9 +235,9 @@ class ShardLink:
         "is_up",
         "next_seq",
         "number",
+        "owed",
         "owed_causes",
         "owed_drops",
-        "owed_ends",
         "pending",
         "pid",
         "reader",
@@ -272,10 +272,10 @@ class ShardLink:
         self.batches: deque[tuple[bytes, int, int, Sequence[Counted]]] = deque()
         self.reader: Final = FrameReader(limit=REPLY_BYTES)
         # What a stalled shard is told first when it answers again: an engine-wide block that was
-        # armed meanwhile, handles that nobody holds any more, and clients that have gone.
+        # armed meanwhile, handles that nobody holds any more, clients that have gone, a halt.
         self.owed_causes = 0
         self.owed_drops: list[int] = []
-        self.owed_ends: list[int] = []
+        self.owed: list[Entry] = []
         self._unsealed: list[Entry] = []
         self._frames: list[bytes] = []  # that are sealed, and not yet taken
         self.bytes_sent = 0
@@ -433,7 +433,7 @@ class ShardLink:
         entries = [(entry, True) for entry in self.pending]
         entries += [(entry, False) for entry in self.waiting]
         self.owed_drops.clear()
-        self.owed_ends.clear()
+        self.owed.clear()
         self.owed_causes = 0
         self.pending.clear()
         self.waiting.clear()

@@ -20,6 +20,7 @@ from openpit.wire.sessions import (
     NOTE_BYTES,
     Bye,
     SessionOp,
+    SessionStats,
     answer_frame,
     batch_in,
     bye_frame,
@@ -41,6 +42,10 @@ __all__ = ["Passed", "Session", "cost_of"]
 
 GROUP_BATCHES: Final = 4096
 """Batches that are passed on together: one question to each shard, and what came in front of it."""
+
+
+QUESTIONS: Final = 64
+"""What one session may ask the server itself in one breath."""
 
 
 def cost_of(batch: Batch) -> int:
@@ -113,6 +118,7 @@ class Session:
         self.wants_turn = False
         self.has_turn = False
         self.turns = 0  # that it has had
+        self.asked: list[int] = []  # ops that the server itself has to answer
         self.output: list[bytes] = []
         self.output_bytes = 0
         self._closed: Final[set[int]] = set()  # the shards where it has ended
@@ -127,6 +133,8 @@ class Session:
             SessionOp.TURN_OVER: self._end_turn,
             SessionOp.GROUP: self._begin_group,
             SessionOp.GIVEN_BACK: self._give_back,
+            SessionOp.SESSIONS: self._ask,
+            SessionOp.DRAIN: self._ask,
         }
 
     # --- in --------------------------------------------------------------------------------------
@@ -191,11 +199,30 @@ class Session:
             self._group.clear()
 
     def _ask_turn(self, _: Frame) -> None:
-        if self.role < Role.ADMIN:
-            raise WireError("a turn is not for this session's role")
+        self._require(Role.ADMIN, "a turn")
         if self.wants_turn or self.has_turn:
             raise WireError("a session asks for its turn once")
         self.wants_turn = True
+
+    def _require(self, role: int, what: str) -> None:
+        """Raise WireError unless the session has this role, or one that may more."""
+        if self.role < role:
+            raise WireError(f"{what} is not for this session's role")
+
+    def _ask(self, frame: Frame) -> None:
+        if op_of(frame) == SessionOp.DRAIN:
+            self._require(Role.ADMIN, "the server's end")
+        if len(self.asked) >= QUESTIONS:
+            raise WireError("more questions than it waits for answers")
+        self.asked.append(op_of(frame))
+
+    @property
+    def stats(self) -> SessionStats:
+        """What there is to tell of it."""
+        return SessionStats(
+            *(self.number, self.name, self.user, self.role),
+            *(sum(self._unanswered), sum(self.next), self.inbox_bytes),
+        )
 
     def _end_turn(self, _: Frame) -> None:
         if not self.has_turn or self._group_left:

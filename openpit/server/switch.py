@@ -29,6 +29,7 @@ from openpit.wire.sessions import (
     Welcome,
     axes_frame,
     note_frame,
+    sessions_frame,
     state_frame,
     welcome_frame,
 )
@@ -181,6 +182,7 @@ class Switch:
         self._ended: Final[list[Session]] = []
         self._turns: Final[dict[Session, _Turn]] = {}
         self._order: Final[deque[Session]] = deque()
+        self.drain: Callable[[], object] = bool  # has the server end in order, once it can
         self._is_held = False  # until it is known on which axes orders are counted
 
     # --- sessions --------------------------------------------------------------------------------
@@ -248,7 +250,19 @@ class Switch:
             if session.is_known and not was_known:
                 self._make_known(session)
             if not session.is_over:
+                self._answer(session)
                 self._see_to_turn(session)
+
+    def _answer(self, session: Session) -> None:
+        """Answer what a session has asked the server itself."""
+        asked, session.asked = session.asked, []
+        for op in asked:
+            if op == SessionOp.SESSIONS:
+                known = [one.stats for one in self.sessions.values() if one.is_known]
+                session.say(sessions_frame(known))
+            else:
+                session.say(note_frame(op))
+                self.drain()
 
     def _see_to_turn(self, session: Session) -> None:
         turn = self._turns.get(session)

@@ -10,6 +10,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.engine.configurator import Configurator, checked_change, new_configurator
+from openpit.engine.inspection import account_row, settings_of
 from openpit.errors import AccountGroupRegistrationError
 from openpit.param.ids import AccountId
 from openpit.pretrade.policies.rate_limit import RateChange
@@ -47,6 +48,7 @@ def _first_refusal(
 
 
 _ADMINISTRATION: Final[dict[str, Callable[..., object]]] = {
+    "account_row": account_row,
     "anything_blocked": lambda core: core.registry.anything_blocked,
     "block": lambda core, *values: core.registry.block(*values),
     "block_group": lambda core, *values: core.registry.block_group(*values),
@@ -55,11 +57,16 @@ _ADMINISTRATION: Final[dict[str, Callable[..., object]]] = {
     "clear_currency": lambda core, *values: core.registry.clear_currency(*values),
     "clear_group_currency": lambda core, *values: core.registry.clear_group_currency(*values),
     "group_of": lambda core, *values: core.registry.group_of(*values),
+    "groups": lambda core: core.registry.groups_told(),
+    "halt": lambda core, *values: core.registry.halt(*values),
+    "halted": lambda core: core.registry.halted,
     "register_group": lambda core, *values: core.register_group(*values),
     "replace_block_reason": lambda core, *values: core.registry.replace_block_reason(*values),
     "replace_group_block_reason": lambda core, *values: core.registry.replace_group_block_reason(
         *values
     ),
+    "resume": lambda core: core.registry.resume(),
+    "settings": settings_of,
     "set_currency": lambda core, *values: core.registry.set_currency(*values),
     "set_group_currency": lambda core, *values: core.registry.set_group_currency(*values),
     "unblock": lambda core, *values: core.registry.unblock(*values),
@@ -76,6 +83,7 @@ _are_accounts: Final = all_of(_is_account, list)
 _is_group: Final = up_to(U32_MAX)
 
 _ARGUMENTS: Final[dict[str, tuple[Check, ...]]] = {
+    "account_row": (_is_account,),
     "anything_blocked": (),
     "block": (_is_account, exactly(AccountBlock)),
     "block_group": (_is_group, is_text),
@@ -84,10 +92,15 @@ _ARGUMENTS: Final[dict[str, tuple[Check, ...]]] = {
     "clear_currency": (_is_account,),
     "clear_group_currency": (_is_group,),
     "group_of": (_is_account,),
+    "groups": (),
+    "halt": (is_text,),
+    "halted": (),
     "register_group": (_are_accounts, _is_group),
     "replace_block_reason": (_is_account, is_text),
     "replace_group_block_reason": (_is_group, is_text),
+    "resume": (),
     "set_currency": (_is_account, is_asset),
+    "settings": (),
     "set_group_currency": (_is_group, is_asset),
     "unblock": (_is_account,),
     "unblock_all": (),

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["admit", "check_handles", "check_head"]
 
-_QUESTIONS: Final = frozenset({"anything_blocked", "can_register", "can_unregister"})
-"""What changes nothing, so that a shard may be asked it alone."""
+_ALONE: Final = frozenset(
+    {"anything_blocked", "can_register", "can_unregister", "groups", "halt", "halted", "settings"}
+)
+"""What a shard may be told alone: it changes nothing, or stops orders, which a shard may owe."""
 
 _CHANGES: Final = frozenset({kinds.ADMINISTER, kinds.CONFIGURE})
 _ONE_HANDLE: Final = frozenset({kinds.EXECUTE_REQUEST, kinds.COMMIT, kinds.ROLLBACK})
@@ -109,7 +111,7 @@ def _check_role(commands: Sequence[Command], role: int, *, has_turn: bool) -> No
             raise WireError(f"message {kind} is not for this session's role: {command!r:.100}")
         if has_turn or kind not in _CHANGES or command[1] is not None:
             continue
-        if kind == kinds.CONFIGURE or command[2] not in _QUESTIONS:
+        if kind == kinds.CONFIGURE or command[2] not in _ALONE:
             raise WireError(f"a change that spans shards, out of turn: {command[2]!r:.100}")
 
 

@@ -46,6 +46,7 @@ __all__ = [
     "Bye",
     "Row",
     "SessionOp",
+    "SessionStats",
     "Welcome",
     "answer_frame",
     "axes_frame",
@@ -61,6 +62,8 @@ __all__ = [
     "hello_in",
     "note_frame",
     "op_of",
+    "sessions_frame",
+    "sessions_in",
     "shard_of",
     "state_frame",
     "state_in",
@@ -81,6 +84,8 @@ class SessionOp:
     AXES: Final = 37  # the server's: on which axes orders are counted from here on
     GIVEN_BACK: Final = 38  # the client's: orders that were counted with others, and never come
     BYE: Final = 39  # the server's last frame: why it ends the session
+    SESSIONS: Final = 40  # the client asks who is connected; the server's answer
+    DRAIN: Final = 41  # the client asks the server to end in order; it will
 
 
 class Bye:
@@ -382,6 +387,43 @@ def bye_in(frame: Frame) -> tuple[str, str]:
     """
     reason, text = _note_in(frame, str, str)
     return reason, text
+
+
+class SessionStats(NamedTuple):
+    """A session as its server sees it at this moment."""
+
+    number: int
+    name: str | None
+    user: int  # of the process that has connected, by the kernel's word
+    role: int  # see openpit.wire.roles
+    in_flight: int  # commands that are not answered yet
+    commands: int  # that it has sent
+    unsent_bytes: int  # of what waits for its turn here
+
+
+_STATS: Final = (int, _TEXT, *[int] * 5)
+
+
+def sessions_frame(sessions: Sequence[SessionStats]) -> Frame:
+    """Return the frame that tells who is connected."""
+    return note_frame(SessionOp.SESSIONS, pack(sessions))
+
+
+def sessions_in(frame: Frame) -> list[SessionStats]:
+    """Return what such a frame says.
+
+    Raises:
+        WireError: it is none.
+    """
+    sessions: list[SessionStats] = []
+    for row in messages_of(frame[_HEAD.size :]):
+        if len(row) != len(_STATS) or not all(
+            type(field) in (its if type(its) is tuple else (its,))
+            for field, its in zip(row, _STATS, strict=True)
+        ):
+            raise WireError(f"not a session: {row!r:.100}")
+        sessions.append(SessionStats(*row))  # type: ignore[arg-type]  # checked
+    return sessions
 
 
 def given_back_frame(rows: Sequence[tuple[int, int, int]]) -> Frame:

@@ -140,7 +140,23 @@ class Session(spot_funds.Desk):
             (self.tick, 4),
             (self.let_go, 4),
             (self.misuse, 2),
+            (self.look, 4),
+            (self.halt, 2),
         ]
+
+    def halt(self) -> None:
+        """Stop all orders, or let them pass again."""
+        random = self.random
+        form = random.random()
+        if form < 0.35:
+            self.add(on(v("e"), "halt", random.choice(("drill", "", "é", 1))))
+        elif form < 0.8:
+            self.add(on(v("e"), "resume"))
+        self.add(on(v("e"), "halted"))
+
+    def look(self) -> None:
+        """Ask for the state of an account."""
+        self.add(["state", v("e"), domain.account(self.random)])
 
     def any_order(self) -> Expression:
         """An order: plain, with gaps, without account, decorated."""
@@ -281,6 +297,7 @@ class Session(spot_funds.Desk):
         handle = domain.accounts()
         if random.chance(0.7):
             self.add(on(handle, "unblock_all"))
+            self.add(on(v("e"), "resume"))
         for number in ACCOUNTS:
             if random.chance(0.8):
                 self.add(on(handle, "unblock", call("param.AccountId.from_int", number)))
@@ -362,6 +379,7 @@ class Session(spot_funds.Desk):
                 )
                 order = call("Order", operation=operation)
                 self.add(on(v("e"), "execute_pre_trade_dry_run", order))
+            self.add(["state", v("e"), account])
 
 
 def _functions(answer: list[Expression]) -> list[Expression]:

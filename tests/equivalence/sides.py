@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 from collections import Counter
+from dataclasses import fields, is_dataclass
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +122,7 @@ class Side(ScenarioInterpreter):
         self._build = build
         self.forms["tick"] = self._tick
         self.forms["batch"] = self._batch
+        self.forms["state"] = self._state
 
     def clock(self) -> int:
         return self.now
@@ -208,6 +210,22 @@ class Side(ScenarioInterpreter):
             except Exception as error:  # noqa: BLE001 - whatever is raised is the answer
                 results.append(self.canonical_exception(error))
         return results
+
+    def _state(self, expression: list[Any], scope: dict[str, Any]) -> Any:
+        """Ask for the state of an account, groups, settings: ``["state", engine, account]``."""
+        engine, account = (self.evaluate(part, scope) for part in expression[1:])
+        for name in ("account_state", "groups", "settings"):
+            self.coverage.add(f"{type(engine).__name__}.{name}")
+        answers = (engine.account_state(account), engine.groups(), engine.settings())
+        state, groups, settings = (_run(one) if iscoroutine(one) else one for one in answers)
+        return [self._told(state), self._told(groups), str(settings)]
+
+    def _told(self, value: Any) -> Any:
+        if is_dataclass(value):
+            return {one.name: self._told(getattr(value, one.name)) for one in fields(value)}
+        if isinstance(value, list | tuple):
+            return [self._told(item) for item in value]
+        return self.canonical(value)
 
     def _ticking(self, orders: Iterable[Any], tick: int) -> Iterator[Any]:
         for order in orders:

@@ -103,7 +103,7 @@ class Reach:
 
 @pytest.fixture(scope="module")
 def reach() -> Reach:
-    return Reach(250)
+    return Reach(270)
 
 
 def _methods(kind: type) -> set[str]:

@@ -49,14 +49,15 @@ PUBLIC = {
     """,
     "openpit.pretrade": """
         AccountAdjustmentBatchResult AccountAdjustmentOutcome AccountBlock AccountBlockOutcome
-        AccountBlockOutcomes AccountControl AccountOutcomeEntry AccountPnlOutcome
+        AccountBlockOutcomes AccountControl AccountOutcomeEntry AccountPnlOutcome AccountState
         AsyncDropCopyOperation AsyncDropCopyResult AsyncExecuteResult AsyncRequest
         AsyncReservation AsyncStartResult Context
-        DEFAULT_POLICY_GROUP_ID DropCopyOperation DropCopyResult DryRunReport ExecuteResult Lock
-        OutcomeAmount PnlHaltReason PnlOutcome PnlOutcomeAmount policies Policy policy
-        PolicyAccountAdjustmentResult PolicyConfigurationResult PolicyDecision PolicyGroupId
-        PolicyPreTradeResult PolicyReject PostTradeContext PostTradeResult Reject RejectCode
-        Rejects RejectScope Request Reservation StartResult
+        DEFAULT_POLICY_GROUP_ID DropCopyOperation DropCopyResult DryRunReport ExecuteResult
+        GroupState Holding Lock OpenHandles OutcomeAmount PnlHaltReason PnlOutcome PnlOutcomeAmount
+        policies Policy policy PolicyAccountAdjustmentResult PolicyConfigurationResult
+        PolicyDecision PolicyGroupId PolicyPreTradeResult PolicyReject PolicyState
+        PostTradeContext PostTradeResult RealizedPnl Reject RejectCode Rejects RejectScope Request
+        Reservation StartResult
     """,
     "openpit.pretrade.policies": """
         build_order_size_limit build_order_validation build_pnl_bounds_killswitch

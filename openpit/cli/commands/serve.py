@@ -235,11 +235,16 @@ class _Ending:
         """Have SIGTERM, SIGINT and SIGHUP end the server; a second one at once."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, self._end)
+            loop.add_signal_handler(number, self.end)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End the server when what is in flight is answered; asked again, at once."""
         if self._event.is_set():
             self.is_urgent = True
+        self._event.set()
+
+    def drain_once(self) -> None:
+        """End the server for a client that has asked for it, who cannot make it urgent."""
         self._event.set()
 
     def announce(self, shards: int) -> None:
@@ -327,6 +332,7 @@ async def _serve(
     try:
         await ending.unless(policies.prepare_async(service.engine))
         await service.listen(str(ending.path))
+        service.switch.drain = ending.drain_once
         ending.announce(service.engine.shards)
     except BaseException as error:
         await service.close()

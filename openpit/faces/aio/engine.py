@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from openpit.client.times import timed
 from openpit.core.opaque import Opaque
@@ -10,6 +10,8 @@ from openpit.engine.accounts import account_value
 from openpit.engine.arguments import checked_adjustments
 from openpit.faces.aio.accounts import AsyncShardedAccounts, new_async_sharded_accounts
 from openpit.faces.aio.settings import AsyncShardedConfigurator, new_async_sharded_configurator
+from openpit.param.words import plain_text
+from openpit.pretrade.account_state import account_state_of, group_states_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from openpit.core.report import ExecutionReport
     from openpit.faces.aio.driver import AsyncDriver
     from openpit.param.ids import AccountId
+    from openpit.pretrade.account_state import AccountState, GroupState
     from openpit.pretrade.async_handles import AsyncReservation
     from openpit.pretrade.narrowed import (
         AccountAdjustmentBatchResult,
@@ -222,6 +225,56 @@ class AsyncShardedEngine(Opaque):
     def configure(self) -> AsyncShardedConfigurator:
         """Return a handle on the policies' settings; it outlives this object."""
         return new_async_sharded_configurator(self._driver, self)
+
+    async def halt(self, reason: str) -> None:
+        """Reject every order of every account with ``AccountBlocked`` and this reason, from now on.
+
+        That is so on every shard when this returns. One that is stalled denies its orders, and is
+        told before anything else when it answers. Reports, commits, rollbacks and adjustments go
+        on, drop copies are recorded. A second reason replaces the first. Only :meth:`resume` takes
+        it back: ``unblock_all()`` does not.
+
+        Raises:
+            TypeError: ``reason`` is no text.
+            ShardDown: no shard is left.
+        """
+        await self._driver.run(self._client.halt, plain_text(reason))
+
+    async def resume(self) -> None:
+        """Let orders pass again that :meth:`halt` has stopped. Idempotent.
+
+        Raises:
+            ShardStalled: a shard answers nothing; nothing has changed.
+        """
+        await self._driver.run(self._client.resume)
+
+    async def halted(self) -> str | None:
+        """Return the reason that :meth:`halt` was given, None while orders are not halted."""
+        reason: str | None = await self._driver.run(self._client.ask, "halted")
+        return reason
+
+    async def settings(self) -> dict[str, dict[str, Any]]:
+        """Return the built-in policies' settings in force, by the tables of a `limits.toml`."""
+        tables: dict[str, dict[str, Any]] = await self._driver.run(self._client.ask, "settings")
+        return tables
+
+    async def groups(self) -> list[GroupState]:
+        """Return the groups that have members, a block or a currency, by their numbers."""
+        told = [
+            await self._driver.run(self._client.ask, "groups", shard)
+            for shard in range(self.shards)
+        ]
+        return group_states_of(told)
+
+    async def account_state(self, account_id: AccountId) -> AccountState:
+        """Return what the account's shard knows of it; it changes nothing.
+
+        An account that nobody has ever named has a state, too: nothing. Handles are those of all
+        programs that share the engine.
+        """
+        number = account_value(account_id)
+        row = await self._driver.run(self._client.administer, number, "account_row")
+        return account_state_of(number, row)
 
     # --- shards --------------------------------------------------------------------------------
 

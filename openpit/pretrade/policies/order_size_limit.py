@@ -19,6 +19,7 @@ from openpit.pretrade.policies.order_size_limit_settings import (
     cap_of,
     pair_caps,
 )
+from openpit.pretrade.policies.tables import sizes_table
 from openpit.pretrade.policy_contract import BuiltinPolicy
 from openpit.pretrade.rejects import Reject, missing_field, new_reject
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         OrderSizeBrokerBarrier,
     )
     from openpit.pretrade.policies.registration import PolicyRegistrar
+    from openpit.pretrade.policies.tables import SettingsTable
     from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = [
@@ -83,6 +85,11 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
         # Prices may be negative; the cap is on the amount.
         self._least_notional = negate(self._broker_notional or ZERO)
         self._chained = bool(settings.assets or settings.account_assets)
+
+    table_name = "order_size_limit"
+
+    def settings_table(self) -> SettingsTable:
+        return sizes_table(self._settings)
 
     def prepare(self, update: OrderSizeUpdate, now: int) -> Callable[[], None]:
         """Validate new settings; return what applies them.

@@ -24,6 +24,7 @@ class OrderValidationPolicy(BuiltinPolicy):
     __slots__ = ("group_id", "name")
 
     checks_drop_copies = False
+    table_name = "order_validation"
 
     def __init__(self, group_id: int) -> None:
         self.name = _NAME

@@ -12,6 +12,7 @@ from openpit.core.assets import asset_text
 from openpit.param.decimals import NARROW, ZERO, DecimalOverflow, add, plain, subtract
 from openpit.param.fixed_decimal import decimal_of
 from openpit.param.values import Pnl
+from openpit.pretrade.account_state import AccountFigures
 from openpit.pretrade.policies.arguments import (
     MODULE,
     account_number,
@@ -27,6 +28,7 @@ from openpit.pretrade.policies.pnl_bounds_settings import (
     read_account_barrier,
     read_barrier,
 )
+from openpit.pretrade.policies.tables import pnl_table
 from openpit.pretrade.policy_contract import BuiltinPolicy, ReportEffect
 from openpit.pretrade.rejects import (
     Reject,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from openpit.core.report import ExecutionReport
     from openpit.pretrade.policies.pnl_bounds_settings import PnlBoundsBrokerBarrier
     from openpit.pretrade.policies.registration import PolicyRegistrar
+    from openpit.pretrade.policies.tables import SettingsTable
     from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = [
@@ -82,6 +85,11 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
         # As plain pairs: they are taken apart for every order and report.
         self._broker_bounds = {asset: tuple(bounds) for asset, bounds in settings.broker.items()}
         self._account_bounds = settings.accounts
+
+    table_name = "pnl_bounds_killswitch"
+
+    def settings_table(self) -> SettingsTable:
+        return pnl_table(self._settings)
 
     def prepare(self, update: PnlBoundsUpdate, now: int) -> Callable[[], None]:
         """Validate new bounds; return what applies them. The next order or report decides.
@@ -181,6 +189,10 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
         effect = None if is_inside else _left_bounds(realized, settlement)
         by_asset[settlement] = realized  # last: an interrupt leaves it whole or not made
         return effect
+
+    def figures_of(self, account: int) -> AccountFigures | None:
+        by_asset = self._realized.get(account)
+        return AccountFigures((), tuple(sorted(by_asset.items()))) if by_asset else None
 
 
 def _left_bounds(realized: Decimal, settlement: str) -> ReportEffect:

@@ -22,6 +22,7 @@ from openpit.pretrade.policies.rate_limit_settings import (
     require_u64_window,
     window_text,
 )
+from openpit.pretrade.policies.tables import rates_table
 from openpit.pretrade.policy_contract import BuiltinPolicy
 from openpit.pretrade.rejects import Reject, missing_field, new_reject
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         RateLimitBrokerBarrier,
     )
     from openpit.pretrade.policies.registration import PolicyRegistrar
+    from openpit.pretrade.policies.tables import SettingsTable
     from openpit.pretrade.policy_contract import PolicyCall
 
 __all__ = [
@@ -224,6 +226,11 @@ class RateLimitPolicy(BuiltinPolicy):
         alone = settings.broker if not (self.reads_instrument or self.reads_account) else None
         self._broker_max = None if alone is None else alone.max_orders
         self.counts_broker_only = alone is not None
+
+    table_name = "rate_limit"
+
+    def settings_table(self) -> SettingsTable:
+        return rates_table(self.settings)
 
     def prepare(self, update: RateLimitUpdate, now: int) -> RateChange:
         """Validate new settings; return what applies them.

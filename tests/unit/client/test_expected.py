@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,11 +12,21 @@ from played import NOW, Bench
 from openpit.client.expected import expected, failures_of
 from openpit.client.procedures import administration
 from openpit.errors import WireError
+from openpit.pretrade import PnlHaltReason
+from openpit.pretrade.rejects import new_account_block
 from openpit.wire import kinds
 from openpit.wire.frames import command_frame, pack, reply_frame
 from openpit.wire.values import encode
 
 BLOCK = (6, 42, "P", "Other", "r", "d", 0)
+STATE = administration("account_row", 1)
+HOLDING = ("USD", Decimal(5), Decimal(0), Decimal(0), None, PnlHaltReason.MISSING_FX)
+FUNDS = ("SpotFundsPolicy", 0, (HOLDING,), (("USD", Decimal("-1.5")),))
+
+
+def row(*, group: object = 7, funds: object = FUNDS, opened: object = (1, 0, 2)) -> Any:
+    block = new_account_block("P", "Other", "r", "d")
+    return encode((group, "USD", block, None, None, (funds,), opened))
 
 
 def fits(command: tuple[Any, ...], *columns: Any) -> bool:
@@ -48,6 +59,16 @@ def fits(command: tuple[Any, ...], *columns: Any) -> bool:
         ((kinds.ADJUST, 1, encode([5])), (kinds.ADJUSTED, 0, (), (), ()), True),
         ((kinds.ADJUST, 1, encode([5])), (kinds.ADJUSTED, 1, (), (), ()), False),
         ((kinds.QUOTE, None, 0, ()), (kinds.RAISED, "m", "C", None, "", ""), False),
+        (STATE, (kinds.ANSWER, row()), True),
+        (STATE, (kinds.ANSWER, row(group=None)), True),
+        (STATE, (kinds.DONE, 1), False),
+        (STATE, (kinds.ANSWER, row(group=-1)), False),
+        (STATE, (kinds.ANSWER, row(opened=(1, 0))), False),
+        (STATE, (kinds.ANSWER, row(opened=(1, 0, None))), False),
+        (STATE, (kinds.ANSWER, row(funds=(*FUNDS[:3], ()))), True),
+        (STATE, (kinds.ANSWER, row(funds=FUNDS[:3])), False),
+        (STATE, (kinds.ANSWER, row(funds=(*FUNDS[:2], (HOLDING[:5],), ()))), False),
+        (STATE, (kinds.ANSWER, row(funds=(*FUNDS[:2], (("USD", 5, *HOLDING[2:]),), ()))), False),
         ((kinds.EXECUTE,), (kinds.ACCEPTED, 1), True),
         ((kinds.EXECUTE,), (kinds.DONE, 1), False),
     ],

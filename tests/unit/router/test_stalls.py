@@ -9,7 +9,7 @@ from flow import ALSO_IN_SHARD_0, IN_SHARD_0, IN_SHARD_1, buy, report
 from played import NOW, Bench
 
 from openpit.client.procedures import administration, change_group, everywhere
-from openpit.errors import EngineClosed, OutcomeUnknown, ShardStalled
+from openpit.errors import EngineClosed, OutcomeUnknown, ShardDown, ShardStalled
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.wire import kinds
 from openpit.wire.frames import CAUSES, Flag, Op, pack, reply_frame
@@ -292,6 +292,35 @@ def test_it_misses_no_market_data() -> None:
     bench = stalled()
     bench.client.quote(NOW, 0, ("clear", 1))
     assert [[command[0] for command in bench.sent(n)] for n in (0, 1)] == [[kinds.QUOTE]] * 2
+
+
+def test_a_halt_is_owed_and_goes_ahead_of_its_first_order() -> None:
+    bench = stalled()
+    halt = bench.client.halt(NOW, "drill")
+    assert [bench.sent(n) for n in (0, 1)] == [[], [administration("halt", "drill")]]
+    bench.reply(1, (kinds.DONE, 1))
+    assert halt.done
+    assert halt.result() is None
+
+    bench.reply(0, (kinds.DONE, 1))  # the report that it owed an answer to
+    bench.client.execute(NOW, buy(IN_SHARD_0))
+
+    assert next(command[:3] for command in bench.sent(0)) == administration("halt", "drill")[:3]
+
+
+def test_a_halt_needs_a_shard_that_can_be_told_or_will_be() -> None:
+    bench = Bench()
+    for link in bench.router.links:
+        bench.router.lose(link, "gone")
+    with pytest.raises(ShardDown):
+        bench.client.halt(NOW, "drill").result()
+
+
+def test_orders_are_not_let_pass_again_while_it_is_silent() -> None:
+    bench = stalled()
+    with pytest.raises(ShardStalled):
+        bench.client.resume(NOW).result()
+    assert bench.sent(1) == []
 
 
 # --- it ends -----------------------------------------------------------------------------------

@@ -22,7 +22,14 @@ from openpit.pretrade.policies import (
 from openpit.wire import kinds
 from openpit.wire.frames import body_of, pack
 from openpit.wire.roles import Role
-from openpit.wire.sessions import SessionOp, batch_frame, note_frame, op_of
+from openpit.wire.sessions import (
+    SessionOp,
+    batch_frame,
+    bye_in,
+    note_frame,
+    op_of,
+    sessions_in,
+)
 from openpit.wire.values import encode
 
 
@@ -336,3 +343,38 @@ def test_what_is_to_come_back_keeps_nobodys_place_meanwhile() -> None:
     its.pump()
     assert [bool(call.result()) for call in calls] == [True] * 6
     assert rates.window(0).count == 6
+
+
+# --- what the server itself is asked --------------------------------------------------------------
+
+
+def asked(served: SwitchedHost, role: int, op: int) -> list[bytes]:
+    """What a session of a role gets that asks the server something."""
+    session = served.switch.open(role, 1000)
+    served.switch.receive(session, Greeting("desk").sent + note_frame(op))
+    return frames_of(session.take())[1:]
+
+
+def test_whoever_may_connect_may_ask_who_is_connected() -> None:
+    served = host()
+    served.switch.open(Role.TRADER, 7)  # has not said who it is
+    (told,) = asked(served, Role.READER, SessionOp.SESSIONS)
+    ((number, name, *figures),) = sessions_in(told)
+    assert (number > 1, name, figures) == (True, "desk", [1000, Role.READER, 0, 0, 0])
+
+
+def test_who_administers_may_end_the_server_and_nobody_else() -> None:
+    served = host()
+    ended: list[bool] = []
+    served.switch.drain = lambda: ended.append(True)
+    (told,) = asked(served, Role.TRADER, SessionOp.DRAIN)
+    assert (op_of(told), bye_in(told)[0], ended) == (SessionOp.BYE, "malformed", [])
+    (told,) = asked(served, Role.ADMIN, SessionOp.DRAIN)
+    assert (op_of(told), ended) == (SessionOp.DRAIN, [True])
+
+
+def test_a_flood_of_questions_ends_the_session() -> None:
+    served = host()
+    session = served.switch.open(Role.READER, 1000)
+    served.switch.receive(session, Greeting("desk").sent + note_frame(SessionOp.SESSIONS) * 100)
+    assert session.is_over

@@ -26,8 +26,12 @@ def test_a_trader_changes_nothing_but_by_orders_and_reports() -> None:
     administering = {kinds.ADJUST, kinds.CONFIGURE, kinds.CHECK_SETTINGS}
     assert {kind for kind, role in OF_KIND.items() if role == Role.ADMIN} == administering
     assert {method for method, role in OF_METHOD.items() if role < Role.ADMIN} == {
+        "account_row",
         "anything_blocked",
         "group_of",
+        "groups",
+        "halted",
+        "settings",
     }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from openpit.param.decimals import NARROW, ZERO
 from openpit.param.enums import Side
+from openpit.pretrade.account_state import AccountFigures
 from openpit.pretrade.policies.spot_funds.adjustments import apply_adjustment, set_account_pnl
 from openpit.pretrade.policies.spot_funds.desk import NAME, Desk, switch_block
 from openpit.pretrade.policies.spot_funds.holdings import Glance
@@ -21,6 +22,7 @@ from openpit.pretrade.policies.spot_funds.updates import (
     BarriersUpdate,
     FundsUpdate,
 )
+from openpit.pretrade.policies.tables import funds_table
 from openpit.pretrade.policy_contract import BuiltinPolicy, Verdict
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.spot_funds.barriers import PnlBarriers
     from openpit.pretrade.policies.spot_funds.pricing import MarketPrices
     from openpit.pretrade.policies.spot_funds.settings import Settings
+    from openpit.pretrade.policies.tables import SettingsTable
     from openpit.pretrade.policy_contract import (
         AccountsView,
         AdjustmentEffect,
@@ -250,3 +253,23 @@ class SpotFundsPolicy(BuiltinPolicy):
             return None
         breach = desk.breach(account, new)
         return None if breach is None else switch_block(breach)
+
+    # --- what there is -------------------------------------------------------------------------
+
+    table_name = "spot_funds"
+
+    def settings_table(self) -> SettingsTable:
+        return funds_table(self._desk.settings)
+
+    def figures_of(self, account: int) -> AccountFigures | None:
+        funds = self._funds.get(account)
+        if funds is None:
+            return None
+        slots = tuple(
+            (asset, one.available, one.held, one.incoming, one.average, one.pnl)
+            for asset, one in sorted(funds.slots.items())
+            if not one.is_empty
+        )
+        currency = self._desk.accounts.currency_of(account)
+        pnls = () if funds.pnl is None else ((currency, funds.pnl),)
+        return AccountFigures(slots, pnls) if slots or pnls else None

@@ -1,0 +1,118 @@
+"""One question to a server, that it answers itself: no engine is made for it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from openpit.client.remote import Greeting
+from openpit.errors import NotPermitted, ServerRefused, WireError
+from openpit.wire.roles import Role, role_name
+from openpit.wire.sessions import SessionOp, bye_in, note_frame, op_of, sessions_in
+
+if TYPE_CHECKING:
+    from openpit.wire.frames import Frame
+    from openpit.wire.sessions import SessionStats
+
+__all__ = ["drain_server", "sessions_of"]
+
+READ_BYTES = 65536
+
+
+def sessions_of(path: str | os.PathLike[str], *, timeout: float = 5.0) -> list[SessionStats]:
+    """Return who is connected to the server at a path, beside the one that asks.
+
+    Raises:
+        ServerRefused: nobody listens there, or the server does not take this session.
+    """
+    with _Asking(path, timeout) as asking:
+        mine = asking.session
+        answer = asking.ask(SessionOp.SESSIONS)
+    return [one for one in sessions_in(answer) if one.number != mine]
+
+
+def drain_server(path: str | os.PathLike[str], *, timeout: float = 5.0, wait: float = 30.0) -> bool:
+    """Have the server at a path end when what is in flight is answered; tell whether it has.
+
+    It is waited for ``wait`` seconds at the most.
+
+    Raises:
+        ServerRefused: as in :func:`sessions_of`.
+        NotPermitted: this user's sessions do not administer.
+    """
+    with _Asking(path, timeout) as asking:
+        if asking.role < Role.ADMIN:
+            what = "the server's end"
+            raise NotPermitted(what, role_name(asking.role), role_name(Role.ADMIN))
+        asking.ask(SessionOp.DRAIN)
+        return asking.has_ended(wait)
+
+
+class _Asking:
+    """A connection of its own, for one question."""
+
+    def __init__(self, path: str | os.PathLike[str], timeout: float) -> None:
+        self._path = os.fspath(path)
+        self._greeting = Greeting(None)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout)
+
+    def __enter__(self) -> _Asking:
+        try:
+            self._socket.connect(self._path)
+            self._socket.sendall(self._greeting.sent)
+            while self._greeting.welcome is None:
+                self._read()
+        except BaseException as error:
+            self._socket.close()
+            if isinstance(error, OSError):
+                raise self._absent(error) from error
+            raise
+        self.session = self._greeting.welcome.session
+        self.role = self._greeting.welcome.role
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def ask(self, op: int) -> Frame:
+        """Return the server's answer."""
+        try:
+            self._socket.sendall(note_frame(op))
+            while True:
+                for frame in self._greeting.behind:
+                    if op_of(frame) == op:
+                        return frame
+                    if op_of(frame) == SessionOp.BYE:
+                        raise ServerRefused(*bye_in(frame))
+                self._greeting.behind.clear()
+                self._read()
+        except OSError as error:
+            raise self._absent(error) from error
+
+    def has_ended(self, seconds: float) -> bool:
+        """Wait until the server has closed the connection; tell whether it has."""
+        self._socket.settimeout(seconds)
+        try:
+            while self._socket.recv(READ_BYTES):
+                pass
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def _read(self) -> None:
+        data = self._socket.recv(READ_BYTES)
+        if not data:
+            raise ServerRefused("closed", f"the server at {self._path} has closed the connection")
+        try:
+            self._greeting.receive(data)
+        except WireError as error:
+            why = f"what listens at {self._path} is no server: {error}"
+            raise ServerRefused("malformed", why) from None
+
+    def _absent(self, error: OSError) -> ServerRefused:
+        why = error.strerror or "no answer in time"
+        return ServerRefused("absent", f"no server answers at {self._path}: {why}")
