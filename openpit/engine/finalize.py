@@ -340,6 +340,7 @@ class Effects:
         effects.open = False
         effects._finisher = finisher
         effects.thread = 0
+        effects.key = NOT_COUNTED
         effects.mutations = verdict.mutations
         effects.rejects = ()
         effects.failure = effects._more = None

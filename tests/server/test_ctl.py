@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -117,8 +118,12 @@ def test_it_shows_an_account(server: Server) -> None:
         order = engine.execute_pre_trade(buy(IN_SHARD_1, "2", "100"))
         told = document(server, "account", str(IN_SHARD_1))
         (funds,) = told["policies"]
-        held = {one["asset"]: (one["available"], one["held"]) for one in funds["holdings"]}
-        assert held["USD"] == ("9800", "200")
+        # What was there before may have left its digits: 9800.0.
+        held = {
+            one["asset"]: (Decimal(one["available"]), Decimal(one["held"]))
+            for one in funds["holdings"]
+        }
+        assert held["USD"] == (9800, 200)
         assert told["open"] == {"reservations": 1, "drop_copies": 0, "requests": 0}
         shown = ctl(server, "account", str(IN_SHARD_1)).output
         assert "9800" in shown

@@ -9,6 +9,7 @@ from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from custom_policies import Marked
 from flow import IN_SHARD_0, IN_SHARD_1, account, buy, fill, operation, report
 from server_processes import Server
 
@@ -230,6 +231,23 @@ async def settings(engine: Any) -> None:
     assert [str(block.code) for block in told.account_blocks] == ["PnlKillSwitchTriggered"]
 
 
+@case("engine.account_state engine.groups engine.settings engine.halt engine.halted engine.resume")
+async def what_an_operator_asks(engine: Any) -> None:
+    assert (await got(engine.halted())) is None
+    await got(engine.halt("fire drill"))
+    assert (await got(engine.halted())) == "fire drill"
+    (reject,) = (await got(engine.execute_pre_trade(buy(18)))).rejects
+    assert (str(reject.code), reject.reason) == ("AccountBlocked", "fire drill")
+    await got(engine.resume())
+    result = await got(engine.execute_pre_trade(buy(18)))
+    assert (await got(engine.account_state(account(18)))).open.reservations == 1
+    await got(result.reservation.rollback())
+    await got(engine.accounts().register_group([account(18)], 10))
+    assert 1 in [group.members for group in await got(engine.groups())]
+    await got(engine.accounts().unregister_group([account(18)], 10))
+    assert {"rate_limit", "spot_funds"} <= (await got(engine.settings())).keys()
+
+
 METHODS = {
     f"{kind}.{name}"
     for kind, classes in {
@@ -278,10 +296,6 @@ def test_a_server_has_it(served: tuple[str, str], run: Any) -> None:
 # --- classes of the program's and of the server's ------------------------------------------------
 
 
-class Stranger(openpit.Order):
-    """An order that no server knows."""
-
-
 def test_classes_are_those_that_both_have(served: tuple[str, str]) -> None:
     _, path = served
     sys.modules.pop("touchy_policy", None)
@@ -290,10 +304,8 @@ def test_classes_are_those_that_both_have(served: tuple[str, str]) -> None:
             engine.execute_pre_trade(buy(21, "13"))
         assert of.value.why == "this process has not imported touchy_policy"
         before = [shard.sent for shard in engine.stats()]
-        with pytest.raises(
-            TypeError, match="Stranger cannot travel to a shard: the server has not"
-        ):
-            engine.execute_pre_trade(Stranger(operation=operation(21)))
+        with pytest.raises(TypeError, match="Marked cannot travel to a shard: the server has not"):
+            engine.execute_pre_trade(Marked(1, operation=operation(21)))
         assert [shard.sent for shard in engine.stats()] == before
     with pytest.raises(ModuleNotFoundError):
         openpit.connect(path, modules=["no_such_policy"])
