@@ -13,7 +13,7 @@ from openpit.wire.sessions import SessionOp, bye_in, note_frame, op_of, sessions
 
 if TYPE_CHECKING:
     from openpit.wire.frames import Frame
-    from openpit.wire.sessions import SessionStats
+    from openpit.wire.sessions import SessionStats, Welcome
 
 __all__ = ["drain_server", "sessions_of"]
 
@@ -62,15 +62,13 @@ class _Asking:
         try:
             self._socket.connect(self._path)
             self._socket.sendall(self._greeting.sent)
-            while self._greeting.welcome is None:
-                self._read()
+            welcome = self._greeted()
         except BaseException as error:
             self._socket.close()
             if isinstance(error, OSError):
                 raise self._absent(error) from error
             raise
-        self.session = self._greeting.welcome.session
-        self.role = self._greeting.welcome.role
+        self.session, self.role = welcome.session, welcome.role
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -80,14 +78,7 @@ class _Asking:
         """Return the server's answer."""
         try:
             self._socket.sendall(note_frame(op))
-            while True:
-                for frame in self._greeting.behind:
-                    if op_of(frame) == op:
-                        return frame
-                    if op_of(frame) == SessionOp.BYE:
-                        raise ServerRefused(*bye_in(frame))
-                self._greeting.behind.clear()
-                self._read()
+            return self._answer(op)
         except OSError as error:
             raise self._absent(error) from error
 
@@ -95,13 +86,33 @@ class _Asking:
         """Wait until the server has closed the connection; tell whether it has."""
         self._socket.settimeout(seconds)
         try:
-            while self._socket.recv(READ_BYTES):
-                pass
+            self._read_out()
         except TimeoutError:
             return False
         except OSError:
             return True
         return True
+
+    # Loops have functions of their own, without handlers around them: see tests/unit/test_loops.
+
+    def _greeted(self) -> Welcome:
+        while self._greeting.welcome is None:
+            self._read()
+        return self._greeting.welcome
+
+    def _answer(self, op: int) -> Frame:
+        while True:
+            for frame in self._greeting.behind:
+                if op_of(frame) == op:
+                    return frame
+                if op_of(frame) == SessionOp.BYE:
+                    raise ServerRefused(*bye_in(frame))
+            self._greeting.behind.clear()
+            self._read()
+
+    def _read_out(self) -> None:
+        while self._socket.recv(READ_BYTES):
+            pass
 
     def _read(self) -> None:
         data = self._socket.recv(READ_BYTES)

@@ -19,6 +19,7 @@ from openpit.wire.limits import READ_BYTES
 
 if TYPE_CHECKING:
     import os
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterable
 
     from openpit.client.remote import Remote
@@ -80,8 +81,7 @@ def connect(
             connection.connect(_text(path))
             with suppress(BrokenPipeError):  # it has said no already, and that can be read
                 connection.sendall(greeting.sent)
-            while not has_greeted(greeting, connection.recv(READ_BYTES), path):
-                pass
+            _greet(connection, greeting, path)
         except OSError as error:
             raise refused(path, error) from error
         driver = ReturningBlockingDriver(clock or time.monotonic_ns, options)
@@ -94,6 +94,12 @@ def connect(
     attempts = Attempts(_text(path), name, timeout, make)
     driver.come_back(engine, renew_sharded_engine, attempts)
     return engine
+
+
+def _greet(connection: socket.socket, greeting: Greeting, path: object) -> None:
+    """Read until a server has said its first word; a loop of its own: see tests/unit/test_loops."""
+    while not has_greeted(greeting, connection.recv(READ_BYTES), path):
+        pass
 
 
 async def connect_async(
@@ -130,8 +136,7 @@ async def connect_async(
                 await loop.sock_connect(connection, _text(path))
                 with suppress(BrokenPipeError):  # as above
                     await loop.sock_sendall(connection, greeting.sent)
-                while not has_greeted(greeting, await loop.sock_recv(connection, READ_BYTES), path):
-                    pass
+                await _greet_async(loop, connection, greeting, path)
         except OSError as error:  # TimeoutError among them
             raise refused(path, error) from error
         driver = ReturningAsyncDriver(clock or time.monotonic_ns, options)
@@ -144,6 +149,14 @@ async def connect_async(
     attempts = Attempts(_text(path), name, timeout, make)
     driver.come_back(engine, renew_async_sharded_engine, attempts)
     return engine
+
+
+async def _greet_async(
+    loop: AbstractEventLoop, connection: socket.socket, greeting: Greeting, path: object
+) -> None:
+    """Read as :func:`_greet` does."""
+    while not has_greeted(greeting, await loop.sock_recv(connection, READ_BYTES), path):
+        pass
 
 
 class _Maker:
