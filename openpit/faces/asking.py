@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from openpit.client.remote import Greeting
 from openpit.errors import NotPermitted, ServerRefused, WireError
+from openpit.wire.limits import READ_BYTES
 from openpit.wire.roles import Role, role_name
 from openpit.wire.sessions import SessionOp, bye_in, note_frame, op_of, sessions_in
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from openpit.wire.sessions import SessionStats, Welcome
 
 __all__ = ["drain_server", "sessions_of"]
-
-READ_BYTES = 65536
 
 
 def sessions_of(path: str | os.PathLike[str], *, timeout: float = 5.0) -> list[SessionStats]:
