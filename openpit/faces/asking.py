@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from openpit.client.remote import Greeting
 from openpit.errors import NotPermitted, ServerRefused, WireError
-from openpit.wire.limits import READ_BYTES
+from openpit.faces.sockets import read_by
 from openpit.wire.roles import Role, role_name
 from openpit.wire.sessions import SessionOp, bye_in, note_frame, op_of, sessions_in
 
@@ -56,6 +57,7 @@ class _Asking:
         self._greeting = Greeting(None)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout)
+        self._until = monotonic() + timeout
 
     def __enter__(self) -> _Asking:
         try:
@@ -83,7 +85,7 @@ class _Asking:
 
     def has_ended(self, seconds: float) -> bool:
         """Wait until the server has closed the connection; tell whether it has."""
-        self._socket.settimeout(seconds)
+        self._until = monotonic() + seconds
         try:
             self._read_out()
         except TimeoutError:
@@ -110,11 +112,11 @@ class _Asking:
             self._read()
 
     def _read_out(self) -> None:
-        while self._socket.recv(READ_BYTES):
+        while read_by(self._socket, self._until):
             pass
 
     def _read(self) -> None:
-        data = self._socket.recv(READ_BYTES)
+        data = read_by(self._socket, self._until)
         if not data:
             raise ServerRefused("closed", f"the server at {self._path} has closed the connection")
         try:

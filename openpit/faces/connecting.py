@@ -14,7 +14,7 @@ from openpit.client.remote import Greeting, new_remote
 from openpit.errors import ServerRefused
 from openpit.faces.options import ShardedOptions
 from openpit.faces.returning import Attempts, has_greeted, refused
-from openpit.faces.sockets import ServerPort
+from openpit.faces.sockets import ServerPort, read_by
 from openpit.wire.limits import READ_BYTES
 
 if TYPE_CHECKING:
@@ -77,11 +77,12 @@ def connect(
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(timeout)
+        until = time.monotonic() + timeout
         try:
             connection.connect(_text(path))
             with suppress(BrokenPipeError):  # it has said no already, and that can be read
                 connection.sendall(greeting.sent)
-            _greet(connection, greeting, path)
+            _greet(connection, greeting, path, until)
         except OSError as error:
             raise refused(path, error) from error
         driver = ReturningBlockingDriver(clock or time.monotonic_ns, options)
@@ -96,9 +97,9 @@ def connect(
     return engine
 
 
-def _greet(connection: socket.socket, greeting: Greeting, path: object) -> None:
+def _greet(connection: socket.socket, greeting: Greeting, path: object, until: float) -> None:
     """Read until a server has said its first word; a loop of its own: see tests/unit/test_loops."""
-    while not has_greeted(greeting, connection.recv(READ_BYTES), path):
+    while not has_greeted(greeting, read_by(connection, until), path):
         pass
 
 

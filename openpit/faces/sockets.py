@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import os
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from openpit.faces.pipes import Port
 from openpit.router.lifecycle import ShardState
 from openpit.shards.descriptors import inode_of, is_still_socket
 from openpit.shards.process import GONE
+from openpit.wire.limits import READ_BYTES
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Sequence
 
     from openpit.client.remote import Remote
     from openpit.router.router import Router
     from openpit.router.shard_link import ShardLink
 
-__all__ = ["ServerPort"]
+__all__ = ["ServerPort", "read_by"]
+
+
+def read_by(connection: socket.socket, until: float) -> bytes:
+    """Return what comes next, empty at the connection's end; ``until`` is of the monotonic clock.
+
+    A deadline of the call, not of the read: who sends byte by byte does not move it.
+
+    Raises:
+        TimeoutError: nothing has come until then.
+    """
+    left = until - monotonic()
+    if left <= 0:
+        raise TimeoutError
+    connection.settimeout(left)
+    return connection.recv(READ_BYTES)
 
 
 class ServerPort(Port):

@@ -6,6 +6,7 @@ import fcntl
 import os
 import socket
 import stat
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,11 @@ __all__ = ["ANYBODYS", "OWN", "Address", "AddressInUseError", "check_free"]
 OWN: Final = 0o600
 ANYBODYS: Final = 0o666
 """Modes. Where others may connect, who is taken their sessions' users decide."""
+
+LOCK_SECONDS: Final = 2.0
+"""How long another server may take to make its socket in the same folder: it needs microseconds."""
+
+_LOOK_SECONDS: Final = 0.01
 
 
 class AddressInUseError(OSError):
@@ -85,13 +91,29 @@ def check_free(path: str) -> bool:
 
 @contextmanager
 def _alone(path: str) -> Iterator[None]:
-    """Keep other servers from the folder of a path for a moment."""
+    """Keep other servers from the folder of a path for a moment.
+
+    Raises:
+        AddressInUseError: whoever has locked the folder keeps it so; anybody may who can read it.
+    """
     folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)  # noqa: PTH120
+    until = time.monotonic() + LOCK_SECONDS
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        while not _has_locked(folder):
+            if time.monotonic() > until:
+                raise AddressInUseError("another program keeps the folder locked")
+            time.sleep(_LOOK_SECONDS)
         yield
     finally:
         os.close(folder)  # and the lock with it
+
+
+def _has_locked(folder: int) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _identity(path: str) -> tuple[int, int]:

@@ -115,6 +115,7 @@ class Session:
         self._group_left = 0
         # How many batches of each shard's inbox are to be passed on at once, past credit.
         self.pressing: dict[int, int] = {}
+        self.is_checked = False  # the shards look at a group of it; nothing else goes meanwhile
         self.wants_turn = False
         self.has_turn = False
         self.turns = 0  # that it has had

@@ -14,9 +14,9 @@ from openpit.client.answers import read_axes
 from openpit.client.expected import expected
 from openpit.errors import WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
-from openpit.router.own_commands import Unattended
 from openpit.router.procedures import Question, WideCall
 from openpit.router.shard_link import Bodies
+from openpit.server.group_check import Checked, GroupCheck
 from openpit.server.session import Passed, Session, cost_of
 from openpit.wire import kinds
 from openpit.wire.axes import VOUCHED
@@ -73,9 +73,9 @@ def bodies_beside(own: Bodies) -> Bodies:
 
     def refused(link: ShardLink, flags: int, count: int, body: bytes) -> None:
         entry = link.pending[0]
-        if isinstance(entry, _Checked):
+        if isinstance(entry, Checked):
             link.pending.popleft()
-            entry.check.answered(link, flags, entry.batch, body)
+            entry.answered(link, flags, body)
             return
         if not isinstance(entry, Passed):
             own.refused(link, flags, count, body)
@@ -88,51 +88,6 @@ def bodies_beside(own: Bodies) -> Bodies:
             entry.session.answered(link.number, entry, b"", flags)
 
     return Bodies(own.seal, receive, defer, own.drop, own.done, refused)
-
-
-class _GroupCheck:
-    """A session's group, while the shards look at it: it is passed on if all of it may be."""
-
-    def __init__(self, session: Session, go_on: Callable[[], None]) -> None:
-        self._session: Final = session
-        self._go_on: Final = go_on
-        self.left = 0  # batches that are being looked at
-        self.changes: Final[dict[int, list[bytes]]] = {}  # of settings, by shard
-
-    def answered(self, link: ShardLink, flags: int, batch: Batch, body: bytes) -> None:
-        """Record what a shard says of a batch."""
-        if flags == Flag.REFUSED:
-            self._session.close(Bye.MALFORMED, body.decode(errors="replace"))
-        elif flags & Flag.SETTINGS:
-            self.changes.setdefault(link.number, []).append(batch.rest)
-        self.ended()
-
-    def ended(self) -> None:
-        """Record that a shard has nothing more to say of a batch."""
-        self.left -= 1
-        if not self.left:
-            self._go_on()
-
-    def check_changes(self, links: Sequence[ShardLink]) -> None:
-        """End the session if it would change settings on some shards, or not everywhere alike."""
-        bodies = [self.changes.get(link.number, []) for link in links if link.is_up]
-        if any(one != bodies[0] for one in bodies):
-            self._session.close(Bye.MALFORMED, "a change of settings that is not everybody's")
-
-
-class _Checked(Unattended):
-    """A batch that a shard is to look at, and no more."""
-
-    __slots__ = ("batch", "check", "client_number")
-
-    def __init__(self, check: _GroupCheck, batch: Batch, session: Session) -> None:
-        super().__init__(batch.commands, 0)
-        self.check: Final = check
-        self.batch: Final = batch
-        self.client_number = session.number
-
-    def lost(self, link: ShardLink, *, sent: bool) -> None:
-        self.check.ended()
 
 
 class _Turn(WideCall):
@@ -179,7 +134,6 @@ class Switch:
         self._told: Final = told
         self._last_number = 0
         self.sessions: Final[dict[int, Session]] = {}
-        self._ended: Final[list[Session]] = []
         self._turns: Final[dict[Session, _Turn]] = {}
         self._order: Final[deque[Session]] = deque()
         self.drain: Callable[[], object] = bool  # has the server end in order, once it can
@@ -378,14 +332,14 @@ class Switch:
         has_moved = False
         order = self._order
         for session in order:
-            if session.pressing:
+            if session.pressing and not session.is_checked:
                 self._check_group(session, now)
-                return True
-        is_moving = True
+                has_moved = True
+        is_moving = not self._is_held
         while is_moving:
             is_moving = False
             for session in order:
-                for number, batches in enumerate(session.inbox):
+                for number, batches in enumerate(() if session.is_checked else session.inbox):
                     if batches and self._pass(session, number, batches, now):
                         is_moving = has_moved = True
         order.rotate(-1)
@@ -403,32 +357,37 @@ class Switch:
         return True
 
     def _check_group(self, session: Session, now: int) -> None:
-        """Have the shards look at a group, and pass nothing on until they have."""
+        """Have the shards look at a group; its session waits for that, and nobody else does."""
 
         def go_on() -> None:
+            session.is_checked = False
             check.check_changes(self.router.links)
             self._pass_group(session, pressing, now)
-            self._look_at_axes(session, now)
+            if check.changes:
+                self._look_at_axes(session, now)
 
-        self._is_held = True
+        session.is_checked = True
         pressing, session.pressing = session.pressing, {}
-        check = _GroupCheck(session, go_on)
+        check = GroupCheck(session, go_on)
         check.left = 1  # this one
         for number, count in pressing.items():
             link = self.router.links[number]
             for batch in [*session.inbox[number]][:count] if link.is_up else ():
                 if not (batch.rows or batch.op):  # what has rows cannot change settings
                     check.left += 1
-                    entry = _Checked(check, batch, session)
+                    entry = Checked(check, batch, session)
                     flags = batch.flags | Flag.TURN | Flag.CHECK
                     self._pass_on(session, link, batch, entry, now, flags)
         check.ended()
 
     def _pass_group(self, session: Session, pressing: dict[int, int], now: int) -> None:
-        """Pass on together what is to be done everywhere or nowhere, past credit."""
+        """Pass on together what is to be done everywhere or nowhere, past credit.
+
+        A shard that is stalled owes it, ahead of all that comes later.
+        """
         for number, count in pressing.items():
             inbox, link = session.inbox[number], self.router.links[number]
-            for _ in range(count if link.is_up else 0):
+            for _ in range(count if link.is_up or link.is_stalled else 0):
                 # The session may have been closed for one of them. And what counts by the settings
                 # that are being changed goes when they are known.
                 if inbox and (not inbox[0].rows or inbox[0].settings == self._version):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -47,6 +49,18 @@ def test_what_is_no_socket_stays(tmp_path: Path) -> None:
     with pytest.raises(AddressInUseError, match="something that is no socket is there"):
         Address(str(path), OWN, 1)
     assert path.read_text() == "mine"
+
+
+def test_a_folder_that_somebody_keeps_locked_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openpit.server.address.LOCK_SECONDS", 0.05)
+    folder = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    with pytest.raises(AddressInUseError, match="another program keeps the folder locked"):
+        Address(f"{tmp_path}/s", OWN, 1)
+    os.close(folder)
+    Address(f"{tmp_path}/s", OWN, 1).socket.close()
 
 
 def test_what_the_system_says_is_told(tmp_path: Path) -> None:

@@ -308,6 +308,32 @@ def test_a_change_that_is_not_everybodys_is_made_nowhere(group: list[bytes]) -> 
     assert sum(map(bool, many)) == 3
 
 
+def test_a_shard_that_is_stuck_keeps_a_group_and_nobody_else() -> None:
+    its = limited()
+    driver = SwitchedDriver(its)
+    session = its.switch.open()
+    its.switch.receive(session, Greeting(None).sent + note_frame(SessionOp.TURN))
+    group = change(0, WIDER) + change(1, WIDER)
+    its.switch.receive(session, note_frame(SessionOp.GROUP, count=2) + group)
+    its.switch.serve(its.clock())
+    call = driver.client.execute(its.clock(), buy(IN_SHARD_1))
+    while not call.done:  # shard 0 answers nothing
+        assert driver.move() | its.switch.serve(its.clock()) | its.driver.step(1)
+    assert call.result()
+    assert its.driver.router.books.rates.told.version == 0
+
+    # It is told to be stalled, and what is to be everywhere goes on without it.
+    links = its.driver.router.links
+    its.driver.router.stall(links[0], "it answers nothing")
+    while its.driver.router.books.rates.told.version == 0:
+        assert its.switch.serve(its.clock()) | its.driver.step(1)
+    assert not session.is_over
+    # Its word of then comes late, and is no second one; it does what it owes.
+    its.pump()
+    assert not session.is_over
+    assert [shard.core.axes.version for shard in its.driver.shards if shard.core] == [1, 1]
+
+
 def test_a_change_that_is_everybodys_is_told_and_returns_what_is_under_way() -> None:
     its = limited()
     driver = SwitchedDriver(its)
@@ -330,9 +356,10 @@ def test_what_is_to_come_back_keeps_nobodys_place_meanwhile() -> None:
     group = change(0, WIDER) + change(1, WIDER)
     its.switch.receive(session, note_frame(SessionOp.GROUP, count=2) + group)
     calls = [driver.client.execute(its.clock(), buy(number)) for number in range(6)]
-    driver.move()
     rates = its.driver.router.books.rates
     for _ in range(10):
+        if its.switch._is_held:  # the change is on its way: the orders come behind it
+            driver.move()
         its.switch.serve(its.clock())
         if rates.told.version == 1:  # and the orders are on their way
             break
