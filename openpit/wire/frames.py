@@ -52,8 +52,10 @@ __all__ = [
     "EPOCH_COMMANDS",
     "FIRST_KIND",
     "FIRST_KIND_OF_MANY",
+    "HEAD",
     "NAME",
     "NOT_APPLIED",
+    "PREFIX_BYTES",
     "SHORT_ARRAY",
     "TIME_BYTES",
     "VERSION",
@@ -149,18 +151,19 @@ class Head(NamedTuple):
 Frame: TypeAlias = bytes
 """A whole one, with its length."""
 
-_PREFIX_BYTES: Final = 4
+PREFIX_BYTES: Final = 4
 _WHOSE: Final = Struct(">BHI")
-_HEAD: Final = Struct(">IBHIIBQIBBIIq")
+HEAD: Final = Struct(">IBHIIBQIBBIIq")
+"""All of a head but its counting part and times, the frame's length in front."""
 _HEAD_AND_AXIS: Final = Struct(">IBHIIBQIBBIIqIqq")
-_HEAD_SIZE: Final = _HEAD.size
-_HEAD_BYTES: Final = _HEAD_SIZE - _PREFIX_BYTES
+_HEAD_SIZE: Final = HEAD.size
+_HEAD_BYTES: Final = _HEAD_SIZE - PREFIX_BYTES
 _NAME_BYTES: Final = Struct(">BHIIBQI").size
 _REPLY_HEAD: Final = Struct(f">I{_NAME_BYTES}sB5xI8x")
 _REPLY_HEAD_READ: Final = Struct(f">4x{_NAME_BYTES}sB5xI8x")
 _COMMAND_HEAD: Final = Struct(f">4x{_WHOSE.size}sIBQIBBIIq")
 # Slices that are there already: making one takes as long as cutting with it.
-NAME: Final = slice(_PREFIX_BYTES, _PREFIX_BYTES + _NAME_BYTES)
+NAME: Final = slice(PREFIX_BYTES, PREFIX_BYTES + _NAME_BYTES)
 _BODY: Final = slice(_HEAD_SIZE, None)
 TIME_BYTES: Final = 8
 _AXIS: Final = Struct(">Iqq")
@@ -193,7 +196,7 @@ def _plain(value: object) -> object:
 
 
 _pack = Encoder(enc_hook=_plain).encode
-_head = _HEAD.pack
+_head = HEAD.pack
 _head_and_axis = _HEAD_AND_AXIS.pack
 _reply_head = _REPLY_HEAD.pack
 _read_reply = _REPLY_HEAD_READ.unpack_from
@@ -363,7 +366,7 @@ class FrameReader:
         """
         pending = self._pending
         if not pending:
-            size = len(data) - _PREFIX_BYTES
+            size = len(data) - PREFIX_BYTES
             if _HEAD_BYTES <= size <= self._limit and _size(data)[0] == size:
                 self._first = 0
                 return [data]  # one whole frame: the hot path of one call at a time
@@ -374,14 +377,14 @@ class FrameReader:
         complete: list[Frame] = []
         start = 0
         available = len(source)
-        while available - start >= _PREFIX_BYTES:
+        while available - start >= PREFIX_BYTES:
             (size,) = _size(source, start)
             if size < _HEAD_BYTES:
                 raise WireError(f"not a frame: {size} bytes are no head")
             if size > self._limit and size > self._first:
                 limit = max(self._limit, self._first)
                 raise WireError(f"a frame of {size} bytes is over the limit of {limit} bytes")
-            end = start + _PREFIX_BYTES + size
+            end = start + PREFIX_BYTES + size
             if end > available:
                 break
             complete.append(bytes(source[start:end]))
@@ -416,7 +419,7 @@ def head_of(frame: Frame) -> Head:
         WireError: it is of another version, or none.
     """
     (_, version, shard, epoch, client, op, first, count, flags, role, settings, axes,
-     time) = _HEAD.unpack_from(frame)  # fmt: skip
+     time) = HEAD.unpack_from(frame)  # fmt: skip
     if version != VERSION:
         raise WireError(f"frame of version {version!r}, this side speaks {VERSION}")
     counting = _axes_in(frame, axes, _HEAD_SIZE + axes * AXIS_BYTES)

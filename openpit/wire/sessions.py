@@ -27,7 +27,7 @@ from openpit.errors import WireError
 from openpit.slots import MAX_SHARDS, SLOTS
 from openpit.wire import kinds
 from openpit.wire.axes import CountingAxes
-from openpit.wire.frames import VERSION, Flag, Op, messages_of, pack
+from openpit.wire.frames import HEAD, PREFIX_BYTES, VERSION, Flag, Op, messages_of, pack
 from openpit.wire.limits import CREDITS
 from openpit.wire.replies import check_replies
 from openpit.wire.roles import ROLES
@@ -116,19 +116,13 @@ NAME_BYTES: Final = 64
 Row: TypeAlias = tuple[int, int, int, int, int, int]
 """A row of the counting part of a session's batch."""
 
-_HEAD: Final = Struct(">IBHIIBQIBBIIq")
-_PREFIX_BYTES: Final = 4
 _ROW: Final = Struct(">IqQIqq")
-_read_head: Final = _HEAD.unpack_from
+_read_head: Final = HEAD.unpack_from
 _OP_AT: Final = 15
 _SHARD: Final = Struct(">H")
 _SHARD_AT: Final = 5
-_CLIENT_AT: Final = 11
-_CLIENT_END: Final = 15
 _NAME_END: Final = 28
-_OURS: Final = bytes(4)  # a session's own client, to itself
 _OPS: Final = frozenset({Op.MESSAGES, Op.CLOSE})
-_SLOT: Final = ">H"
 
 
 class Batch(NamedTuple):
@@ -175,8 +169,8 @@ def batch_frame(
         flags |= Flag.TIMES
     if rows:
         body = b"".join([_ROW.pack(*row) for row in rows]) + body
-    size = len(body) + _HEAD.size - _PREFIX_BYTES
-    head = _HEAD.pack(
+    size = len(body) + HEAD.size - PREFIX_BYTES
+    head = HEAD.pack(
         size, VERSION, shard, 0, 0, op, first, count, flags, 0, settings, len(rows), time
     )
     return head + body
@@ -197,7 +191,7 @@ def batch_in(frame: Frame) -> Batch:
         or flags & ~Flag.TIMES
     ):  # fmt: skip
         raise WireError(f"not a batch of a session: {frame!r:.100}")
-    start = _HEAD.size
+    start = HEAD.size
     rows: tuple[Row, ...] = ()
     if axes:
         end = start + axes * _ROW.size
@@ -207,17 +201,17 @@ def batch_in(frame: Frame) -> Batch:
         if axes > 1 and len({row[0] for row in rows}) < axes:
             raise WireError("not a batch of a session: an axis twice")
         start = end
-    if not count or (op and (count != 1 or len(frame) > _HEAD.size or flags)):
+    if not count or (op and (count != 1 or len(frame) > HEAD.size or flags)):
         raise WireError(f"not a batch of a session: {count} commands, op {op}")
     return Batch(
         *(shard, op, first, count, flags, time, rows, frame[start:]),
-        *(frame[_PREFIX_BYTES:_NAME_END], settings),
+        *(frame[PREFIX_BYTES:_NAME_END], settings),
     )
 
 
 def answer_frame(name: bytes, number: int, body: bytes, flags: int = 0) -> Frame:
     """Return the replies to a session's batch of a name, whose first command has that number."""
-    size = len(body) + _HEAD.size - _PREFIX_BYTES
+    size = len(body) + HEAD.size - PREFIX_BYTES
     return _ANSWER.pack(size, name, flags, number) + body
 
 
@@ -235,8 +229,8 @@ def time_of(frame: Frame) -> int:
 
 def note_frame(op: int, body: bytes = b"", shard: int = 0, count: int = 0) -> Frame:
     """Return a frame that is no batch."""
-    size = len(body) + _HEAD.size - _PREFIX_BYTES
-    return _HEAD.pack(size, VERSION, shard, 0, 0, op, 0, count, 0, 0, 0, 0, 0) + body
+    size = len(body) + HEAD.size - PREFIX_BYTES
+    return HEAD.pack(size, VERSION, shard, 0, 0, op, 0, count, 0, 0, 0, 0, 0) + body
 
 
 def count_of(frame: Frame) -> int:
@@ -251,7 +245,7 @@ def _note_in(frame: Frame, *types: type | tuple[type, ...]) -> tuple[Any, ...]:
     Raises:
         WireError: it has other fields, or none.
     """
-    messages = messages_of(frame[_HEAD.size :])
+    messages = messages_of(frame[HEAD.size :])
     fields = messages[0]
     if len(messages) != 1 or len(fields) != len(types):
         raise WireError(f"op {op_of(frame)} does not say that: {fields!r:.100}")
@@ -353,7 +347,7 @@ def axes_in(frame: Frame) -> CountingAxes:
     Raises:
         WireError: it is none.
     """
-    (fields,) = messages_of(frame[_HEAD.size :])
+    (fields,) = messages_of(frame[HEAD.size :])
     return _axes_of(fields)
 
 
@@ -416,7 +410,7 @@ def sessions_in(frame: Frame) -> list[SessionStats]:
         WireError: it is none.
     """
     sessions: list[SessionStats] = []
-    for row in messages_of(frame[_HEAD.size :]):
+    for row in messages_of(frame[HEAD.size :]):
         if len(row) != len(_STATS) or not all(
             type(field) in (its if type(its) is tuple else (its,))
             for field, its in zip(row, _STATS, strict=True)
@@ -437,7 +431,7 @@ def given_back_in(frame: Frame) -> list[tuple[int, int, int]]:
     Raises:
         WireError: it is none.
     """
-    rows = messages_of(frame[_HEAD.size :])
+    rows = messages_of(frame[HEAD.size :])
     for row in rows:
         if [*map(type, row)] != [int, int, int] or row[0] < 0 or min(row[1:]) < 1:  # type: ignore[type-var,operator]  # numbers
             raise WireError(f"not orders that are given back: {row!r:.100}")

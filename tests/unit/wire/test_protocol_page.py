@@ -73,7 +73,7 @@ def test_the_head_is_as_long_and_its_fields_stand_where_the_page_says() -> None:
     at = 0
     for place, name, kind, _ in rows("at | field | type |"):
         if name == "rows":
-            assert int(place) == at == sessions._HEAD.size
+            assert int(place) == at == frames.HEAD.size
             break
         assert int(place) == at, name
         at += widths[kind]
