@@ -97,15 +97,19 @@ def _alone(path: str) -> Iterator[None]:
         AddressInUseError: whoever has locked the folder keeps it so; anybody may who can read it.
     """
     folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)  # noqa: PTH120
-    until = time.monotonic() + LOCK_SECONDS
     try:
-        while not _has_locked(folder):
-            if time.monotonic() > until:
-                raise AddressInUseError("another program keeps the folder locked")
-            time.sleep(_LOOK_SECONDS)
+        _lock(folder)
         yield
     finally:
         os.close(folder)  # and the lock with it
+
+
+def _lock(folder: int) -> None:
+    until = time.monotonic() + LOCK_SECONDS
+    while not _has_locked(folder):
+        if time.monotonic() > until:
+            raise AddressInUseError("another program keeps the folder locked")
+        time.sleep(_LOOK_SECONDS)
 
 
 def _has_locked(folder: int) -> bool:
