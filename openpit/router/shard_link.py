@@ -272,7 +272,7 @@ class ShardLink:
         self.batches: deque[tuple[bytes, int, int, Sequence[Counted]]] = deque()
         self.reader: Final = FrameReader(limit=REPLY_BYTES)
         # What a stalled shard is told first when it answers again: an engine-wide block that was
-        # armed meanwhile, handles that nobody holds any more, clients that have gone, a halt.
+        # armed meanwhile, handles that nobody holds any more, clients that have gone.
         self.owed_causes = 0
         self.owed_drops: list[int] = []
         self.owed: list[Entry] = []

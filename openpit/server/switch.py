@@ -260,6 +260,8 @@ class Switch:
         if self.sessions.pop(session.number, None) is None:
             return
         self._order.remove(session)
+        if session.pressing and not any(link.is_up for link in self.router.links):
+            self._check_group(session, now)  # no shard has an answer that its client waits for
         if session in self._turns:
             self._give_back_turn(session)
         session.end()
