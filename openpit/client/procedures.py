@@ -129,11 +129,13 @@ def halt(router: Router, now: int, reason: str) -> Steps:
     that is down takes no order anyway.
     """
     command = administration("halt", reason)
+    packed = pack(command)
     asked = [link for link in router.links if link.is_up]
     if not asked and not router.books.stalled:
         raise router.links[0].refusal()
     for link in router.books.stalled:
-        link.stage(Unattended(1, now, pack(command), router.books.bodies.done))
+        link.check_fits(packed)
+        link.stage(Unattended(1, now, packed, router.books.bodies.done))
     yield now, _questions(asked, command)
 
 

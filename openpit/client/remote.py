@@ -24,7 +24,7 @@ from openpit.router.router import Router
 from openpit.wire.classes import Told, learn
 from openpit.wire.frames import FIRST_KIND, FrameReader, body_of, messages_of
 from openpit.wire.kinds import COMMANDS, EXECUTE, REPORT
-from openpit.wire.limits import REPLY_BYTES
+from openpit.wire.limits import BATCH_BYTES, BESIDE_BYTES, REPLY_BYTES
 from openpit.wire.roles import KINDS_OF, Role, role_name, role_of
 from openpit.wire.sessions import (
     GIVEN_BACK_ROWS,
@@ -158,6 +158,10 @@ class _SessionRouter(Router):
     rates = GivenPlaces
     line_up = _Turns
     link = SessionLink
+
+    def submit(self, link: ShardLink, entry: Entry) -> None:
+        link.check_fits(entry.packed)
+        super().submit(link, entry)
 
 
 class _LimitedRouter(_SessionRouter):
@@ -385,6 +389,8 @@ def new_remote(greeting: Greeting, handles: Handles, runner: Runner, **options: 
     for link in client.router.links:
         assert isinstance(link, SessionLink)  # noqa: S101 - as above
         link.has_times = welcome.client_time
+        link.message_bytes = welcome.frame_bytes - BESIDE_BYTES
+        link.batch_bytes = min(link.message_bytes, BATCH_BYTES)
         link.ranks = client.encoder.ranks
         link.heard = _NOTHING_YET
         link.happen(ShardEvent.READY)

@@ -21,7 +21,6 @@ from openpit.server.session import Passed, Session, cost_of
 from openpit.wire import kinds
 from openpit.wire.axes import VOUCHED
 from openpit.wire.frames import Flag, Op, command_frame, pack
-from openpit.wire.limits import FRAME_BYTES
 from openpit.wire.roles import Role
 from openpit.wire.sessions import (
     Bye,
@@ -238,7 +237,7 @@ class Switch:
             session.number,
             session.role,
             self.limits.credit,
-            FRAME_BYTES,
+            self.limits.frame_bytes,
             self._client.has_custom,
             self.client_time,
             tuple(self.router.owner),

@@ -7,6 +7,7 @@ from typing import Final
 __all__ = [
     "ACCOUNT_TEXT_BYTES",
     "BATCH_BYTES",
+    "BESIDE_BYTES",
     "CREDITS",
     "FRAME_BYTES",
     "HANDLES_PER_COMMAND",
@@ -28,6 +29,12 @@ mistake or garbage, and must not make the other side reserve memory for it.
 
 BATCH_BYTES: Final = 15 * 1024 * 1024
 """Messages of several calls that go into one frame: together they stay below its limit."""
+
+BESIDE_BYTES: Final = 8 * 1024
+"""Room in a session's frame for what is no message: head, times, and rows of 65 axes.
+
+A frame of 64 orders takes some 3 KiB of it; their ranks may grow when they are sent again.
+"""
 
 REPLY_BYTES: Final = 256 * 1024 * 1024
 """Largest frame of replies, which answers exactly one frame of commands.

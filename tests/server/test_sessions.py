@@ -46,6 +46,25 @@ def test_sessions_share_one_broker_wide_limit(serve: Callable[..., Any]) -> None
         assert (kind, rejects[0][0]) == (REJECTED, "RateLimitExceeded")
 
 
+def test_a_frame_has_its_servers_limit(serve: Callable[..., Any]) -> None:
+    server = serve(FUNDS, "--frame", "65536")
+    for over in (0, 1):
+        with ByteClient(server.path) as client:
+            assert client.frame_bytes == 65536
+            shard = client.shard_of(7)
+            room = 65536 - len(client.batch(shard, buy(7))) + 4 - 2  # a text's head
+            client.next.clear()
+            order = (*buy(7)[:2], "A" * (room + len("AAPL") + over), *buy(7)[3:])
+            client.send(client.batch(shard, order))
+            if over:
+                assert client.bye() == (
+                    "malformed",
+                    "a frame of 65537 bytes is over the limit of 65536 bytes",
+                )
+            else:
+                assert client.read(MESSAGES).body[0][0] == RESERVED
+
+
 def test_a_session_that_goes_leaves_no_hold(serve: Callable[..., Any]) -> None:
     server = serve()
     one = ByteClient(server.path)
