@@ -13,6 +13,7 @@ __all__ = [
     "HANDLES_PER_COMMAND",
     "MARKET_BACKLOG",
     "NESTING",
+    "OPEN_HANDLES",
     "READ_BYTES",
     "REPLY_BYTES",
     "RESERVE",
@@ -82,6 +83,13 @@ of a millisecond of its work, twenty times the cost of sending it.
 
 HANDLES_PER_COMMAND: Final = 4096
 """Handles that one finalising command lists, so that its frame and its answer stay small."""
+
+OPEN_HANDLES: Final = 65536
+"""Reservations, requests and drop copies that one session may have open on one shard.
+
+An order is open between its check and the venue's word, so a desk has some hundreds. Each takes
+about a kilobyte of the worker's: a program that opens and never ends costs it 64 MiB at the most.
+"""
 
 MARKET_BACKLOG: Final = 65536
 """Quotes on their way to one shard before whoever pushes them has to wait for it.

@@ -27,7 +27,7 @@ from openpit.server.address import AddressInUseError, check_free
 from openpit.server.limits import SESSION_CREDIT, SESSIONS, Limits
 from openpit.server.service import start_service
 from openpit.slots import MAX_SHARDS
-from openpit.wire.limits import FRAME_BYTES
+from openpit.wire.limits import FRAME_BYTES, OPEN_HANDLES
 from openpit.wire.roles import ROLES, Role
 from openpit.wire.sessions import NOTE_BYTES
 
@@ -117,6 +117,10 @@ server when the orders in flight are answered, or after --drain seconds; a secon
     help="Commands in flight of one session to one shard.",
 )  # fmt: skip
 @click.option(
+    "--open", "open_handles", type=click.IntRange(1), default=OPEN_HANDLES, show_default=True,
+    help="Reservations of one session that wait for their end on one shard.",
+)  # fmt: skip
+@click.option(
     "--frame", type=click.IntRange(NOTE_BYTES, FRAME_BYTES), default=FRAME_BYTES, show_default=True,
     metavar="BYTES", help="One frame of a session: its largest order, report or change.",
 )  # fmt: skip
@@ -142,6 +146,7 @@ def command(
     roles: Sequence[str],
     sessions: int,
     credit: int,
+    open_handles: int,
     frame: int,
     drain: float,
     pid_file: Path | None,
@@ -152,7 +157,7 @@ def command(
     Its limits are one for all of them, whichever program an order comes from.
     """
     policies, plan = _plan(shards or default_shards(), config, custom)
-    limits = Limits(sessions=sessions, credit=credit, frame_bytes=frame)
+    limits = Limits(sessions=sessions, credit=credit, frame_bytes=frame, open_handles=open_handles)
     allowed = {os.getuid(): Role.ADMIN} | dict.fromkeys(users, Role.TRADER) | _roles(roles)
     _check_descriptor(ready_fd)
     ending = _Ending(path, drain, pid_file, ready_fd)
