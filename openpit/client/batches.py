@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.answers import CHECKS, read_execute
 from openpit.client.expected import EXECUTED
-from openpit.client.many import UNPACKABLE, ManyCall, Part
+from openpit.client.many import UNPACKABLE, ManyCall, Part, packed_row, packed_rows
 from openpit.client.orders import captured_order, order_row, ranked_row
 from openpit.core.order import Order
 from openpit.errors import WireError
@@ -15,7 +15,6 @@ from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER
 from openpit.wire.flat_rows import DecodedRejects
-from openpit.wire.frames import pack, pack_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,8 +178,9 @@ class ExecuteMany(ManyCall):
         collected = [(number, *self.rows[number]) for number in range(len(self.rows))]
         parts = [(number, rows, indexes) for number, rows, indexes in collected if rows]
         self.rows = [([], []) for _ in self.rows]
+        links = self.client.router.links
         try:
-            packed = [pack_rows(rows) for _, rows, _ in parts]
+            packed = [packed_rows(links[number], rows) for number, rows, _ in parts]
         except UNPACKABLE:
             self._submit_one_by_one(parts)
             return
@@ -207,7 +207,7 @@ class ExecuteMany(ManyCall):
         ]
         for index, number, row in sorted(items):
             try:
-                packed = pack(row)
+                packed = packed_row(self.client.router.links[number], row)
             except UNPACKABLE as error:
                 self.put_failure(index, error)
                 continue

@@ -8,7 +8,7 @@ from openpit.client.bodies import BODIES
 from openpit.client.deadlines import Deadlines, Patience
 from openpit.client.orders import OrderEncoder
 from openpit.router.router import Router
-from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
+from openpit.wire.limits import CREDITS, OPEN_HANDLES, ROWS_PER_FRAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +41,7 @@ class Submitting:
         told: Told | None = None,
         bodies: Bodies = BODIES,
         router: Callable[..., Router] = Router,
+        open_handles: int = OPEN_HANDLES,
     ) -> None:
         self.has_custom: Final = has_custom
         self.encoder: Final = OrderEncoder(has_custom=has_custom, told=told)
@@ -56,6 +57,7 @@ class Submitting:
         self.books: Final = self.router.books
         self.deadlines: Final = Deadlines(self.router, patience)
         self.runner: Final = runner
+        self.open_handles: Final = open_handles  # that a session beside this client may have
         self.rows_per_frame: Final = min(ROWS_PER_FRAME, credit)
         # Whether somebody holds the engine object: without it, a pending request refuses.
         self.is_held = True

@@ -19,6 +19,7 @@ from openpit.faces.blocking.engine import ShardedEngine, new_sharded_engine
 from openpit.faces.interrupts import release, shield
 from openpit.shards.copying import dump_policies
 from openpit.shards.process import Worker
+from openpit.wire.limits import OPEN_HANDLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,6 +57,8 @@ class StartPlan:
     services: list[MarketDataService]
     told: Told
     options: ShardedOptions
+    open_handles: int = OPEN_HANDLES
+    """That a session may have open on a shard, where the engine is a server's."""
 
     def client(self, handles: Handles, runner: Any, bodies: Bodies = BODIES) -> Client:
         """Return the client of a face."""
@@ -69,6 +72,7 @@ class StartPlan:
             patience=options.patience,
             told=self.told,
             bodies=bodies,
+            open_handles=self.open_handles,
         )
 
 

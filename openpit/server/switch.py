@@ -21,7 +21,6 @@ from openpit.server.session import Passed, Session, cost_of
 from openpit.wire import kinds
 from openpit.wire.axes import VOUCHED
 from openpit.wire.frames import Flag, Op, command_frame, pack
-from openpit.wire.limits import FRAME_BYTES
 from openpit.wire.roles import Role
 from openpit.wire.sessions import (
     Bye,
@@ -238,7 +237,7 @@ class Switch:
             session.number,
             session.role,
             self.limits.credit,
-            FRAME_BYTES,
+            self.limits.frame_bytes,
             self._client.has_custom,
             self.client_time,
             tuple(self.router.owner),
@@ -260,6 +259,8 @@ class Switch:
         if self.sessions.pop(session.number, None) is None:
             return
         self._order.remove(session)
+        if session.pressing and not any(link.is_up for link in self.router.links):
+            self._check_group(session, now)  # no shard has an answer that its client waits for
         if session in self._turns:
             self._give_back_turn(session)
         session.end()

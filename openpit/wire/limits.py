@@ -7,11 +7,13 @@ from typing import Final
 __all__ = [
     "ACCOUNT_TEXT_BYTES",
     "BATCH_BYTES",
+    "BESIDE_BYTES",
     "CREDITS",
     "FRAME_BYTES",
     "HANDLES_PER_COMMAND",
     "MARKET_BACKLOG",
     "NESTING",
+    "OPEN_HANDLES",
     "READ_BYTES",
     "REPLY_BYTES",
     "RESERVE",
@@ -28,6 +30,12 @@ mistake or garbage, and must not make the other side reserve memory for it.
 
 BATCH_BYTES: Final = 15 * 1024 * 1024
 """Messages of several calls that go into one frame: together they stay below its limit."""
+
+BESIDE_BYTES: Final = 8 * 1024
+"""Room in a session's frame for what is no message: head, times, and rows of 65 axes.
+
+A frame of 64 orders takes some 3 KiB of it; their ranks may grow when they are sent again.
+"""
 
 REPLY_BYTES: Final = 256 * 1024 * 1024
 """Largest frame of replies, which answers exactly one frame of commands.
@@ -75,6 +83,13 @@ of a millisecond of its work, twenty times the cost of sending it.
 
 HANDLES_PER_COMMAND: Final = 4096
 """Handles that one finalising command lists, so that its frame and its answer stay small."""
+
+OPEN_HANDLES: Final = 65536
+"""Reservations, requests and drop copies that one session may have open on one shard.
+
+An order is open between its check and the venue's word, so a desk has some hundreds. Each takes
+about a kilobyte of the worker's: a program that opens and never ends costs it 64 MiB at the most.
+"""
 
 MARKET_BACKLOG: Final = 65536
 """Quotes on their way to one shard before whoever pushes them has to wait for it.
