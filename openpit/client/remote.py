@@ -24,7 +24,7 @@ from openpit.router.router import Router
 from openpit.wire.classes import Told, learn
 from openpit.wire.frames import FIRST_KIND, FrameReader, body_of, messages_of
 from openpit.wire.kinds import COMMANDS, EXECUTE, REPORT
-from openpit.wire.limits import BATCH_BYTES, BESIDE_BYTES, REPLY_BYTES
+from openpit.wire.limits import BATCH_BYTES, BESIDE_BYTES, REPLY_BYTES, SESSION_ROWS_PER_FRAME
 from openpit.wire.roles import KINDS_OF, Role, role_name, role_of
 from openpit.wire.sessions import (
     GIVEN_BACK_ROWS,
@@ -193,6 +193,8 @@ class _LimitedRouter(_SessionRouter):
 
 class _SessionClient(Client):
     """A client whose orders may come back: other settings were in force when they came."""
+
+    most_rows = SESSION_ROWS_PER_FRAME
 
     def retune(self, axes: CountingAxes) -> None:
         links = [link for link in self.router.links if isinstance(link, SessionLink)]

@@ -58,9 +58,11 @@ class Submitting:
         self.deadlines: Final = Deadlines(self.router, patience)
         self.runner: Final = runner
         self.open_handles: Final = open_handles  # that a session beside this client may have
-        self.rows_per_frame: Final = min(ROWS_PER_FRAME, credit)
+        self.rows_per_frame: Final = min(self.most_rows, credit)
         # Whether somebody holds the engine object: without it, a pending request refuses.
         self.is_held = True
+
+    most_rows: int = ROWS_PER_FRAME
 
     def retune(self, axes: CountingAxes) -> None:
         """Have orders numbered and counted on other axes from here on."""

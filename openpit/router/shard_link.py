@@ -378,8 +378,10 @@ class ShardLink:
             data = self.framed(entries, entry.count, entry.times, entry.counted)
             self._unsealed = []
         else:
+            if entries:
+                self._frames.append(self._sealed())
             frames, self._frames = self._frames, []
-            data = b"".join([*frames, self._sealed()])
+            data = frames[0] if len(frames) == 1 else b"".join(frames)
         self.bytes_sent += len(data)
         return data
 

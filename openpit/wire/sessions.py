@@ -27,7 +27,7 @@ from openpit.errors import WireError
 from openpit.slots import MAX_SHARDS, SLOTS
 from openpit.wire import kinds
 from openpit.wire.axes import CountingAxes
-from openpit.wire.frames import HEAD, PREFIX_BYTES, VERSION, Flag, Op, messages_of, pack
+from openpit.wire.frames import HEAD, NAME, PREFIX_BYTES, VERSION, Flag, Op, messages_of, pack
 from openpit.wire.limits import CREDITS, FRAME_BYTES
 from openpit.wire.replies import check_replies
 from openpit.wire.roles import ROLES
@@ -123,7 +123,6 @@ _read_head: Final = HEAD.unpack_from
 _OP_AT: Final = 15
 _SHARD: Final = Struct(">H")
 _SHARD_AT: Final = 5
-_NAME_END: Final = 28
 _OPS: Final = frozenset({Op.MESSAGES, Op.CLOSE})
 
 
@@ -205,10 +204,7 @@ def batch_in(frame: Frame) -> Batch:
         start = end
     if not count or (op and (count != 1 or len(frame) > HEAD.size or flags)):
         raise WireError(f"not a batch of a session: {count} commands, op {op}")
-    return Batch(
-        *(shard, op, first, count, flags, time, rows, frame[start:]),
-        *(frame[PREFIX_BYTES:_NAME_END], settings),
-    )
+    return Batch(shard, op, first, count, flags, time, rows, frame[start:], frame[NAME], settings)
 
 
 def answer_frame(name: bytes, number: int, body: bytes, flags: int = 0) -> Frame:
