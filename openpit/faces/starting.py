@@ -21,7 +21,7 @@ from openpit.shards.copying import dump_policies
 from openpit.shards.process import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from openpit.client.handles import Handles
     from openpit.faces.aio.driver import AsyncDriver
@@ -43,6 +43,9 @@ __all__ = [
 
 _Face = TypeVar("_Face", bound="AsyncDriver")
 
+MAKE_ENGINE: Final = "openpit.faces.acting:new_actor_engine"
+"""Makes the engine of an actor, in its worker: by name, since a program's own process has none."""
+
 DESCRIPTORS: Final = 3
 """Of the router for each shard: the ends of two pipes, and what tells of the worker's end."""
 
@@ -56,6 +59,7 @@ class StartPlan:
     services: list[MarketDataService]
     told: Told
     options: ShardedOptions
+    actors: tuple[str, ...] = ()
 
     def client(self, handles: Handles, runner: Any, bodies: Bodies = BODIES) -> Client:
         """Return the client of a face."""
@@ -69,20 +73,26 @@ class StartPlan:
             patience=options.patience,
             told=self.told,
             bodies=bodies,
+            actors=self.actors,
         )
 
 
-def plan_of(policies: Sequence[BuiltinPolicy], options: ShardedOptions) -> StartPlan:
-    """Return what an engine over checked policies starts from.
+def plan_of(
+    policies: Sequence[BuiltinPolicy],
+    options: ShardedOptions,
+    actors: Mapping[str, Any] | None = None,
+) -> StartPlan:
+    """Return what an engine over checked policies starts from, and the actors beside it.
 
     Raises:
         ValueError: two policies of one name, or of one group id other than 0.
-        ShardStartError: a policy cannot be copied into a worker.
+        ShardStartError: a policy or an actor cannot be copied into a worker.
     """
     check_policies(policies)
-    payload, services, told = dump_policies(policies)
+    named = actors or {}
+    payload, services, told = dump_policies(policies, [*named.items()], MAKE_ENGINE)
     has_custom = any(isinstance(policy, CustomPolicy) for policy in policies)
-    return StartPlan(has_custom, payload, services, told, options)
+    return StartPlan(has_custom, payload, services, told, options, tuple(named))
 
 
 def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:

@@ -19,6 +19,7 @@ from openpit.engine.answers import Recorded, Started
 from openpit.engine.finalize import Effects
 from openpit.errors import WireError
 from openpit.marketdata.service import apply_operation
+from openpit.shards.actors import Actors
 from openpit.shards.administration import administer, configure, rates_after
 from openpit.shards.admission import admit, check_handles, check_head
 from openpit.shards.answering import (
@@ -32,7 +33,7 @@ from openpit.shards.answering import (
     reported,
     told,
 )
-from openpit.shards.counts import COUNTING, BatchCounts
+from openpit.shards.counts import ASKING, COUNTING, BatchCounts
 from openpit.shards.held import Held, settle
 from openpit.shards.intake import Intake
 from openpit.wire import kinds
@@ -55,11 +56,12 @@ if TYPE_CHECKING:
     from openpit.engine.answers import Checked, DryRun
     from openpit.engine.pipeline import EngineCore
     from openpit.marketdata.service import MarketDataService
+    from openpit.shards.clock import ShardClock
     from openpit.shards.held import Open
     from openpit.wire.axes import CountingAxes
     from openpit.wire.frames import Frame
 
-__all__ = ["ShardClock", "ShardCore"]
+__all__ = ["ShardCore"]
 
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 MESSAGES: Final = Op.MESSAGES
@@ -70,19 +72,6 @@ _FAILURES_IN_FULL: Final = 16
 Command = tuple[Any, ...]
 
 _T = TypeVar("_T", Effects, Started)
-
-
-class ShardClock:
-    """The time of a shard: that of the command in hand."""
-
-    __slots__ = ("now",)
-
-    def __init__(self, now: int = 0) -> None:
-        self.now = now
-
-    def __call__(self) -> int:
-        """Return the time in nanoseconds."""
-        return self.now
 
 
 class ShardCore:
@@ -112,6 +101,7 @@ class ShardCore:
         "_services",
         "_told",
         "_whose",
+        "actors",
         "closed",
         "number",
     )
@@ -134,7 +124,6 @@ class ShardCore:
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self._whose = whose(number, epoch)
         self._reader = reader or FrameReader()
-        self._intake = Intake(engine.registry.owns, services)
         self._held = Held()
         self._client: int | None = None  # whose batch was the last, and what it has open
         self._open: Open = {}
@@ -145,6 +134,8 @@ class ShardCore:
         self._fresh_orders = engine.has_custom
         self._order = new_order(None, None, None, None, None, None, None)
         self._counts = BatchCounts(engine.policies)
+        self.actors: Final = Actors(engine, clock, self._counts)
+        self._intake = Intake(engine.registry.owns, services, self.actors.made)
         self._handlers: dict[int, Callable[[int, Command, int], Reply | None]] = {
             kinds.EXECUTE_WHOLE: self._execute_whole,
             kinds.START: self._start,
@@ -165,6 +156,8 @@ class ShardCore:
             kinds.CHECK_SETTINGS: self._check_settings,
             kinds.TELL_AXES: self._tell_axes,
             kinds.QUOTE: self._quote,
+            kinds.ASK_ACTOR: self._ask_actor,
+            kinds.TELL_ACTOR: self._tell_actor,
         }
 
     @property
@@ -254,7 +247,8 @@ class ShardCore:
             self._arm(flags)
 
     def finish(self) -> None:
-        """Roll back what is still open; called when no command can come any more."""
+        """End the actors, and roll back what is still open: no command can come any more."""
+        self.actors.close()
         self._held.end_all()
 
     def _let_go(self, seq: int) -> None:
@@ -286,6 +280,8 @@ class ShardCore:
                 self._handle_other(seq, command, now, answered)
                 if kind in COUNTING and not counts.used:
                     counts.miss(seq - first, command)
+                elif kind in ASKING:
+                    self.actors.settle(seq - first)
                 seq += 1
                 run = None
                 continue
@@ -438,6 +434,15 @@ class ShardCore:
     def _adjust(self, _seq: int, command: Command, now: int) -> Reply:
         _, account, adjustments = command
         return adjusted(self._engine.apply_adjustment(account, adjustments, now))
+
+    # actors
+
+    def _ask_actor(self, _seq: int, command: Command, _now: int) -> Reply | None:
+        answer = self.actors.ask(command)
+        return None if answer is None else (kinds.ANSWERED, answer)
+
+    def _tell_actor(self, _seq: int, command: Command, _now: int) -> Reply | None:
+        return (kinds.TOLD_IN_VAIN,) if self.actors.tell(command) else None
 
     # administration
 
