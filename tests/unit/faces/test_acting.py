@@ -26,13 +26,15 @@ BROKER = policies.RateLimitBrokerBarrier(policies.RateLimit(5, timedelta(seconds
 IN_EUR = policies.RateLimitAssetBarrier(policies.RateLimit(3, timedelta(seconds=10)), "EUR")
 
 
-def funded(*rates: Any, shards: int = 2, clock: Any = None, actor: Any = Gateway) -> Any:
+def funded(
+    *rates: Any, shards: int = 2, clock: Any = None, actor: Any = Gateway, through: Any = link
+) -> Any:
     """An engine whose accounts 1 to 8 have 10,000 USD and EUR each: 53 shares at 185.5."""
     builder = openpit.Engine.builder().clock(clock or Clock()).sharded(shards=shards)
     stage = builder.builtin(policies.build_spot_funds())
     for rate in rates:
         stage = stage.builtin(rate)
-    engine = link(stage.actor("gateway", actor))
+    engine = through(stage.actor("gateway", actor))
     for number in range(1, 9):
         engine.apply_account_adjustment(account(number), [deposit("USD", "10000")])
         engine.apply_account_adjustment(account(number), [deposit("EUR", "10000")])
@@ -327,11 +329,11 @@ def test_nothing_is_sent_of_many_messages_of_which_one_is_none(engine: Any) -> N
 # --- rates that span accounts --------------------------------------------------------------------
 
 
-def limited(*more: Any, shards: int = 2, clock: Any = None) -> Any:
+def limited(*more: Any, shards: int = 2, clock: Any = None, through: Any = link) -> Any:
     rate = policies.build_rate_limit().broker_barrier(BROKER)
     for barrier in more:
         rate = rate.asset_barriers(barrier)
-    return funded(rate, shards=shards, clock=clock)
+    return funded(rate, shards=shards, clock=clock, through=through)
 
 
 BEYOND = (
