@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from openpit.account_adjustment import Adjustment
     from openpit.engine.call import EngineCall
-    from openpit.engine.finalize import Effects
+    from openpit.pretrade.effects import Effects, Finalizer
     from openpit.pretrade.outcomes import GroupRow
-    from openpit.pretrade.policy_contract import BuiltinPolicy, Finalizer
+    from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.pretrade.rejects import AccountBlock, Reject
 
 __all__ = ["adjust"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from openpit.core.order import Order
     from openpit.engine.call import EngineCall
-    from openpit.engine.finalize import Effects
+    from openpit.pretrade.effects import Effects
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
     from openpit.pretrade.rejects import AccountBlock, Reject
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openpit.engine.registry import AccountRegistry
-    from openpit.pretrade.policy_contract import Finalizer
+    from openpit.pretrade.effects import Finalizer
     from openpit.pretrade.rejects import AccountBlock
 
 __all__ = ["DropCopyCall", "EngineCall"]

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
     from openpit.engine.finalize import Finisher
-    from openpit.pretrade.policy_contract import Finalizer, PolicyCall, ReportEffect, Verdict
+    from openpit.pretrade.effects import Effects, Finalizer
+    from openpit.pretrade.policy_contract import PolicyCall, ReportEffect
     from openpit.pretrade.rejects import Reject
 
 __all__ = ["CustomPolicy"]
@@ -102,7 +103,7 @@ class CustomPolicy(BuiltinPolicy):
         )
         return read_rejects(self._safe_point(callback, new_context(_state(call)), order), self.name)
 
-    def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
+    def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
         context = new_context(call)  # type: ignore[arg-type]  # as _state() says, without a call
         answer: object
         if self._finisher is None:
@@ -111,7 +112,7 @@ class CustomPolicy(BuiltinPolicy):
             answer = self._safe_point(self._policy.perform_pre_trade_check, context, order)
         return read_pre_trade_result(answer, self.name)
 
-    def peek_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
+    def peek_main(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
         callback = getattr(
             self._policy, "perform_pre_trade_check_dry_run", self._policy.perform_pre_trade_check
         )

@@ -11,8 +11,8 @@ from threading import get_ident
 from typing import TYPE_CHECKING
 
 from openpit.engine.answers import Recorded
-from openpit.engine.finalize import Effects
 from openpit.pretrade.codes import EVALUATION_FAILURES
+from openpit.pretrade.effects import Effects
 from openpit.pretrade.rejects import first_block
 
 if TYPE_CHECKING:
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from openpit.engine.call import DropCopyCall
     from openpit.engine.finalize import Finisher
     from openpit.engine.registry import AccountRegistry
-    from openpit.pretrade.policy_contract import PolicyCall, Verdict
+    from openpit.pretrade.effects import Effects
+    from openpit.pretrade.policy_contract import PolicyCall
     from openpit.pretrade.rejects import Reject
 
     StartCheck = Callable[[Order, int, PolicyCall | None], list[Reject] | None]
-    MainCheck = Callable[[Order, int, PolicyCall | None], Verdict | None]
+    MainCheck = Callable[[Order, int, PolicyCall | None], Effects | None]
 
 __all__ = ["DropCopies"]
 
@@ -52,7 +53,7 @@ class DropCopies:
         call: DropCopyCall,
     ) -> Recorded | Sequence[Reject]:
         """Record an order of this account; return rejects if it could not be evaluated."""
-        effects = Effects(finisher)
+        effects = finisher.effects()
         effects.open = True
         effects.thread = get_ident() if finisher.lock is None else 0
         try:

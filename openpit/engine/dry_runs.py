@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openpit.engine.answers import DryRun
-from openpit.engine.finalize import Effects
+from openpit.pretrade.effects import Effects
 from openpit.pretrade.rejects import first_block
 
 if TYPE_CHECKING:
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.engine.call import EngineCall
     from openpit.engine.finalize import Finisher
-    from openpit.pretrade.policy_contract import PolicyCall, Verdict
+    from openpit.pretrade.effects import Effects
+    from openpit.pretrade.policy_contract import PolicyCall
     from openpit.pretrade.rejects import Reject
 
     StartPeek = Callable[[Order, int, PolicyCall | None], list[Reject] | None]
-    MainPeek = Callable[[Order, int, PolicyCall | None], Verdict | None]
+    MainPeek = Callable[[Order, int, PolicyCall | None], Effects | None]
 
 __all__ = ["DryRuns"]
 
@@ -48,7 +49,7 @@ class DryRuns:
         with_main_stage: bool,
     ) -> DryRun:
         """Ask the policies about an order; raise the first exception of one of them."""
-        outcome = Effects(finisher)
+        outcome = finisher.effects()
         rejects = self._start(outcome, order, now, call)
         if with_main_stage and not rejects:
             rejects = self._main(outcome, order, now, call)

@@ -22,29 +22,25 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import nullcontext, suppress
-from decimal import Decimal
 from threading import get_ident
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 from weakref import WeakSet
 
 from openpit.core.mutation import Mutation
-from openpit.pretrade.policy_contract import BuiltinFinalizer
+from openpit.pretrade.effects import NOT_COUNTED, BuiltinFinalizer, Effects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
     from contextlib import AbstractContextManager
     from threading import RLock
 
     from openpit.engine.registry import AccountRegistry
-    from openpit.pretrade.outcomes import GroupRow, OutcomeRow
-    from openpit.pretrade.policy_contract import Finalizer, Verdict
-    from openpit.pretrade.rejects import Reject
+    from openpit.pretrade.effects import Finalizer
 
-__all__ = ["Effects", "Finisher"]
+__all__ = ["Finisher"]
 
 _NO_LOCK: Final[AbstractContextManager[object]] = nullcontext()
 _WITHOUT_WAITING: Final = (False,)
-_new = object.__new__
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -69,6 +65,19 @@ class Finisher:
         # How many wait for a commit or a rollback, by the keys of those that do.
         self.opened: dict[Hashable, int] = {}
         self.requests: WeakSet[Hashable] = WeakSet()  # that wait for their main stage
+
+    def effects(self, mutations: Sequence[Finalizer] = ()) -> Effects:
+        """Return effects of this engine's that come to these mutations."""
+        effects = Effects(None, mutations)
+        effects.finisher = self
+        return effects
+
+    def merged(self, heard: Sequence[tuple[Effects, int]]) -> Effects:
+        """Return what policies said, in their order, each with its group id."""
+        effects = self.effects()
+        for said, group_id in heard:
+            effects.add(said, group_id)
+        return effects
 
     def count_in(self, effects: Effects, key: Hashable) -> None:
         """Count effects that are open now: under their account, a drop copy's in a tuple."""
@@ -264,193 +273,3 @@ def _taken(lock: RLock) -> bool:
     nobody would know that the lock is taken. An iterator is asked without a look at signals.
     """
     return True in map(lock.acquire, _WITHOUT_WAITING)
-
-
-NOT_COUNTED: Final = object()
-"""The key of effects that are not open, or hold nothing."""
-
-
-class Effects:
-    """What the policies said of an order, merged in their order, and what it changed.
-
-    Kept apart from the handle, so that the many orders that change nothing need no finaliser.
-    ``open`` is set while what they hold is to be rolled back when nobody has them any more.
-
-    Many stay open at a time: of one verdict, its own sequences are kept as they are; what more of
-    them come to is told when it is asked for.
-    """
-
-    __slots__ = (
-        "_finisher",
-        "_group_id",
-        "_lock_prices",
-        "_more",
-        "_rows",
-        "failure",
-        "key",
-        "mutations",
-        "open",
-        "rejects",
-        "thread",
-    )
-
-    def __init__(
-        self,
-        finisher: Finisher,
-        mutations: Sequence[Finalizer] = (),
-        group_id: int = 0,
-        rows: Iterable[OutcomeRow] = (),
-        lock_prices: Sequence[Decimal] | Decimal = (),
-    ) -> None:
-        self._finisher = finisher
-        self.open = False
-        # Under which they are counted while they are open; see EngineCore.account_row().
-        self.key: Hashable = NOT_COUNTED
-        # The only thread that may finalise, 0 for any; see Finisher.drop.
-        self.thread = 0
-        self.mutations = mutations
-        self.rejects: Sequence[Reject] = ()
-        self.failure: BaseException | None = None
-        # Of the first verdict that has any; the others' follow in `_more`.
-        self._group_id = group_id
-        self._rows = rows
-        self._lock_prices = lock_prices
-        self._more: list[tuple[int, Iterable[OutcomeRow], Sequence[Decimal] | Decimal]] | None = (
-            None
-        )
-
-    @staticmethod
-    def of(finisher: Finisher, heard: Sequence[tuple[Verdict, int]]) -> Effects:
-        """Return what verdicts come to, each with the group id of its policy."""
-        effects = Effects(finisher)
-        for verdict, group_id in heard:
-            effects.add(verdict, group_id)
-        return effects
-
-    @staticmethod
-    def of_one(finisher: Finisher, verdict: Verdict, group_id: int) -> Effects:
-        """Return what one verdict comes to: most orders meet one policy that has a say, and pass.
-
-        Stored here, and not by the constructor: that halves the cost of an object that every order
-        with a reservation has.
-        """
-        if verdict.rejects or verdict.failure is not None:
-            return Effects.of(finisher, ((verdict, group_id),))
-        effects: Effects = _new(Effects)
-        effects.open = False
-        effects._finisher = finisher
-        effects.thread = 0
-        effects.key = NOT_COUNTED
-        effects.mutations = verdict.mutations
-        effects.rejects = ()
-        effects.failure = effects._more = None
-        effects._group_id = group_id
-        effects._rows = verdict.rows
-        effects._lock_prices = verdict.lock_prices
-        return effects
-
-    def add(self, verdict: Verdict, group_id: int, *, keep_rejected: bool = False) -> None:
-        """Merge one policy's verdict; what a rejecting policy locks and reports is left out."""
-        mutations = verdict.mutations
-        if mutations:
-            # Most orders meet one policy that has a say: its own sequence serves as it is.
-            self.mutations = [*self.mutations, *mutations] if self.mutations else mutations
-        if verdict.failure is not None:
-            self.fail(verdict.failure)
-            verdict.failure = None  # its traceback holds frames that hold the verdict
-            return
-        if verdict.rejects:
-            self.rejects = [*self.rejects, *verdict.rejects]
-            if not keep_rejected:
-                return
-        rows, prices = verdict.rows, verdict.lock_prices
-        if not (rows or prices):
-            return
-        if not (self._rows or self._lock_prices):
-            self._group_id, self._rows, self._lock_prices = group_id, rows, prices
-        else:
-            self._more = [*(self._more or ()), (group_id, rows, prices)]
-
-    @property
-    def rows(self) -> list[GroupRow]:
-        """What the policies changed, each with the policy's group id."""
-        group_id = self._group_id
-        rows = [(group_id, row) for row in self._rows]
-        for group_id, more, _ in self._more or ():
-            rows += [(group_id, row) for row in more]
-        return rows
-
-    @property
-    def lock_groups(self) -> dict[int, list[Decimal]] | None:
-        """The prices to lock by group id, in lists of the caller's own; None for none."""
-        if self._more is None and isinstance(self._lock_prices, Decimal):
-            return {self._group_id: [self._lock_prices]}
-        groups: dict[int, list[Decimal]] = {}
-        first = self._group_id, self._rows, self._lock_prices
-        for group_id, _, prices in (first, *(self._more or ())):
-            if isinstance(prices, Decimal):
-                groups.setdefault(group_id, []).append(prices)
-            elif prices:
-                groups.setdefault(group_id, []).extend(prices)
-        return groups or None
-
-    def forget_traces(self) -> None:
-        """Let go of rows and prices that have been told: nobody asks for them again."""
-        self._rows, self._lock_prices, self._more = (), (), None
-
-    def fail(self, error: BaseException) -> None:
-        """Keep the first exception of a policy."""
-        if self.failure is None:
-            self.failure = error
-
-    def raise_failure(self) -> None:
-        """Raise what a policy raised, if anything."""
-        failure, self.failure = self.failure, None
-        if failure is not None:
-            try:
-                raise failure
-            finally:
-                failure = None
-
-    def include_all(self, heard: Sequence[tuple[Verdict, int]]) -> None:
-        """Take the mutations of verdicts that may not have been added yet."""
-        for verdict, _ in heard:
-            self.include(verdict)
-
-    def include(self, verdict: Verdict) -> None:
-        """Take the mutations of a verdict that may not have been added yet."""
-        if not verdict.mutations:
-            return
-        last = verdict.mutations[-1]
-        if not any(mutation is last for mutation in self.mutations):
-            self.mutations = [*self.mutations, *verdict.mutations]
-
-    def commit(self) -> None:
-        """Run the commits; raise the first failure. Whoever asks, asks again where that raises."""
-        self.open = False
-        if self.mutations:
-            self._finisher.commit(self)
-
-    def rollback(self) -> None:
-        """Run the rollbacks in reverse; raise the first failure. To be asked again as above."""
-        self._finisher.rollback(self)
-
-    def undo(self) -> None:
-        """Run the rollbacks on the way to a refusal; a policy's own failure goes before theirs."""
-        try:
-            self.rollback()
-        except BaseException:
-            if self.failure is None:
-                raise
-        self.raise_failure()
-
-    def __del__(self) -> None:
-        try:
-            is_waited_for = self.open and self.mutations
-        except AttributeError:
-            return  # an interrupt came as it was made
-        if is_waited_for:
-            self.open = False
-            finisher = self._finisher
-            finisher.dropped.append(self)  # before anything that could be interrupted
-            finisher.settle_drop(self)

@@ -18,10 +18,11 @@ from openpit.engine.call import DropCopyCall, EngineCall
 from openpit.engine.custom import CustomPolicy
 from openpit.engine.drop_copy import DropCopies
 from openpit.engine.dry_runs import DryRuns
-from openpit.engine.finalize import Effects, Finisher
+from openpit.engine.finalize import Finisher
 from openpit.engine.registry import ENGINE, AccountRegistry
 from openpit.engine.reports import NOTHING, merged, tell_all
-from openpit.pretrade.policy_contract import BuiltinPolicy, Verdict
+from openpit.pretrade.effects import NOT_COUNTED, Effects
+from openpit.pretrade.policy_contract import overrides
 from openpit.pretrade.rejects import Reject, first_block, new_reject
 
 if TYPE_CHECKING:
@@ -33,14 +34,10 @@ if TYPE_CHECKING:
     from openpit.core.report import ExecutionReport
     from openpit.engine.answers import Adjusted, Applied, Checked, Recorded
     from openpit.pretrade.outcomes import GroupRow
-    from openpit.pretrade.policy_contract import ReportEffect
+    from openpit.pretrade.policy_contract import BuiltinPolicy, ReportEffect
     from openpit.pretrade.rejects import AccountBlock
 
 __all__ = ["EngineCore"]
-
-
-def _overrides(policy: BuiltinPolicy, hook: str) -> bool:
-    return getattr(type(policy), hook) is not getattr(BuiltinPolicy, hook)
 
 
 class EngineCore:
@@ -86,7 +83,7 @@ class EngineCore:
         self._bind_thread = lock is None
 
         def hooks(name: str) -> tuple[BuiltinPolicy, ...]:
-            return tuple(policy for policy in self.policies if _overrides(policy, name))
+            return tuple(policy for policy in self.policies if overrides(policy, name))
 
         # A hook that a policy does not override is not called at all: most policies use one stage.
         starts = [
@@ -237,28 +234,33 @@ class EngineCore:
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
             return [stopped]
         effects: Effects | None = None
-        heard: Sequence[tuple[Verdict, int]] = ()
+        heard: Sequence[tuple[Effects, int]] = ()
         try:
-            if self._main_check is not None:
-                check, group_id = self._main_check
-                try:
-                    verdict = check(order, now, call)
-                except BaseException as error:  # noqa: BLE001 - raised below, when all is undone
-                    verdict = Verdict(failure=error)
-                if verdict is None:
-                    return None
-                heard = ((verdict, group_id),)
-                effects = Effects.of_one(self.finisher, verdict, group_id)
-            else:
-                answers: list[tuple[Verdict, int]] = []
+            if self._main_check is None:
+                answers: list[tuple[Effects, int]] = []
                 heard = answers
                 self._ask(answers, order, now, call)
                 if not heard:
                     return None
-                effects = Effects.of(self.finisher, heard)
+            else:
+                check, group_id = self._main_check
+                try:
+                    verdict = check(order, now, call)
+                except BaseException as error:  # noqa: BLE001 - raised below, when all is undone
+                    verdict = Effects(failure=error)
+                if verdict is None:
+                    return None
+                heard = ((verdict, group_id),)
+                if not verdict.rejects and verdict.failure is None:
+                    effects = verdict  # others would cost 4 % of an order
+                    effects.finisher = self.finisher
+                    effects.group_id = group_id
+                    effects.key = NOT_COUNTED
+                    effects.more = None
+            if effects is None:
+                effects = self.finisher.merged(heard)
             effects.open = True
-            if self._bind_thread:
-                effects.thread = get_ident()
+            effects.thread = get_ident() if self._bind_thread else 0
             if not effects.rejects and effects.failure is None:
                 if effects.mutations:
                     opened = self.finisher.opened  # count_in() written out
@@ -267,7 +269,7 @@ class EngineCore:
                 return effects
         except BaseException:
             # Policies are answered for in _ask(): a signal's handler has raised, between two steps.
-            effects = effects or Effects(self.finisher)
+            effects = effects or self.finisher.effects()
             effects.include_all(heard)
             with suppress(BaseException):
                 effects.rollback()
@@ -281,7 +283,7 @@ class EngineCore:
 
     def _ask(
         self,
-        heard: list[tuple[Verdict, int]],
+        heard: list[tuple[Effects, int]],
         order: Order,
         now: int,
         call: EngineCall | None,
@@ -291,7 +293,7 @@ class EngineCore:
             try:
                 verdict = check(order, now, call)
             except BaseException as error:  # noqa: BLE001 - the other policies still count
-                verdict = Verdict(failure=error)
+                verdict = Effects(failure=error)
             if verdict is not None:
                 heard.append((verdict, group_id))
 
@@ -324,7 +326,7 @@ class EngineCore:
             finisher.settle()
         account = account_of(order)
         if (stopped := self.registry.check(account)) is not None:
-            effects = Effects(finisher)
+            effects = finisher.effects()
             effects.rejects = [stopped]
             return DryRun(effects, None)  # the block in force is not this order's
         call = EngineCall.of(self.registry, account) if self.has_custom else None
@@ -434,7 +436,7 @@ class EngineCore:
         if finisher.dropped:
             finisher.settle()
         call = EngineCall.of(self.registry, account)
-        effects = Effects(finisher)
+        effects = finisher.effects()
         rows: list[GroupRow] = []
         blocks: list[AccountBlock] = []
         was_busy, finisher.busy = finisher.busy, self.marks_busy
@@ -490,7 +492,7 @@ class EngineCore:
         self._regrouped(accounts, before)
 
     def _regrouped(self, accounts: list[int], before: list[int | None]) -> None:
-        watchers = [policy for policy in self.policies if _overrides(policy, "group_changed")]
+        watchers = [policy for policy in self.policies if overrides(policy, "group_changed")]
         for account, old in zip(accounts, before, strict=True):
             for policy in watchers:
                 block = policy.group_changed(account, old, self.registry.group_of(account))

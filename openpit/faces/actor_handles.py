@@ -9,8 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from openpit.engine.finalize import Effects
 from openpit.faces.handles import EngineDropCopyOperation, EngineRequest, EngineReservation
+from openpit.pretrade.effects import Effects
 from openpit.pretrade.results import ExecuteResult
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.core.lock import Lock, new_lock
 from openpit.engine.answers import Recorded, Started
-from openpit.engine.finalize import Effects
+from openpit.pretrade.effects import Effects
 from openpit.pretrade.handles import DropCopyOperation, Reservation
 from openpit.pretrade.outcomes import outcomes_of
 from openpit.pretrade.results import (

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from decimal import Decimal
+    from collections.abc import Iterable, Sequence
 
     from openpit.account_adjustment import Adjustment
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
     from openpit.pretrade.account_state import AccountFigures
+    from openpit.pretrade.effects import Effects, Finalizer
     from openpit.pretrade.outcomes import AccountPnlRow, OutcomeRow
     from openpit.pretrade.policies.tables import SettingsTable
     from openpit.pretrade.rejects import AccountBlock, Reject
@@ -24,12 +24,10 @@ if TYPE_CHECKING:
 __all__ = [
     "AccountsView",
     "AdjustmentEffect",
-    "BuiltinFinalizer",
     "BuiltinPolicy",
-    "Finalizer",
     "PolicyCall",
     "ReportEffect",
-    "Verdict",
+    "overrides",
 ]
 
 
@@ -74,50 +72,6 @@ class PolicyCall(Protocol):
         """Keep a mutation of a drop copy's start stage; RuntimeError outside a drop copy."""
 
 
-class Finalizer(Protocol):
-    """Something that the fate of a reservation decides."""
-
-    @property
-    def commit(self) -> Callable[[], object]:
-        """To be called when the order went to the venue."""
-
-    @property
-    def rollback(self) -> Callable[[], object]:
-        """To be called when it did not."""
-
-
-class BuiltinFinalizer:
-    """Base of what a built-in policy has to undo: arithmetic that nothing may interrupt."""
-
-    __slots__ = ()
-
-
-class Verdict:
-    """A policy's answer to the main stage: a reject, or what accepting changes.
-
-    ``failure`` is for an answer that cannot be read: its mutations, as far as they could be, are
-    rolled back with the others before it is raised. ``rows`` that are true are at least one, and
-    can be gone through again until something is rolled back. A single price may stand for itself
-    in ``lock_prices``, as long as there are rows: most policies lock no more than that.
-    """
-
-    __slots__ = ("failure", "lock_prices", "mutations", "rejects", "rows")
-
-    def __init__(
-        self,
-        rejects: list[Reject] | None = None,
-        mutations: Sequence[Finalizer] = (),
-        rows: Iterable[OutcomeRow] = (),
-        lock_prices: Sequence[Decimal] | Decimal = (),
-        failure: BaseException | None = None,
-    ) -> None:
-        self.failure = failure
-        self.rejects = rejects
-        self.mutations = mutations
-        self.rows = rows
-        self.lock_prices = lock_prices
-
-
 class ReportEffect:
     """A policy's answer to an execution report; the state has changed already.
 
@@ -140,7 +94,7 @@ class ReportEffect:
 class AdjustmentEffect:
     """A policy's answer to one account adjustment; ``mutations`` undo it.
 
-    ``failure`` as in :class:`Verdict`.
+    ``failure`` as in :class:`Effects`.
     """
 
     __slots__ = ("blocks", "failure", "mutations", "rejects", "rows")
@@ -185,13 +139,13 @@ class BuiltinPolicy:
     def peek_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         """Answer as :meth:`check_start` would, and record nothing."""
 
-    def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
+    def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
         """Check an order in the main stage and reserve what it needs."""
 
-    def peek_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
+    def peek_main(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
         """Answer as :meth:`check_main` would, and record nothing."""
 
-    def check_drop_copy(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
+    def check_drop_copy(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
         """Record an order that the venue has already: no limit is enforced."""
 
     def apply_report(
@@ -216,3 +170,8 @@ class BuiltinPolicy:
 
     def figures_of(self, account: int) -> AccountFigures | None:
         """Return what the policy keeps of an account, None for nothing; it changes nothing."""
+
+
+def overrides(policy: BuiltinPolicy, hook: str) -> bool:
+    """Tell whether a policy has a hook of its own."""
+    return getattr(type(policy), hook) is not getattr(BuiltinPolicy, hook)

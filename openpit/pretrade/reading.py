@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.mutation import Mutation
+from openpit.pretrade.effects import Effects
 from openpit.pretrade.policy import PolicyDecision, PolicyPreTradeResult
-from openpit.pretrade.policy_contract import AdjustmentEffect, ReportEffect, Verdict
+from openpit.pretrade.policy_contract import AdjustmentEffect, ReportEffect
 from openpit.pretrade.record_readers import (
     read_account_pnls,
     read_blocks,
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
+    from openpit.pretrade.effects import Finalizer
     from openpit.pretrade.outcomes import OutcomeRow
-    from openpit.pretrade.policy_contract import Finalizer
     from openpit.pretrade.rejects import Reject
 
 __all__ = [
@@ -50,7 +51,7 @@ def read_rejects(value: Any, policy_name: str) -> list[Reject]:
     return read_reject_list(value, policy_name)
 
 
-def read_pre_trade_result(value: Any, policy_name: str) -> Verdict | None:
+def read_pre_trade_result(value: Any, policy_name: str) -> Effects | None:
     """Read what ``perform_pre_trade_check`` returned; None accepts and changes nothing.
 
     An object with ``rejects`` or ``mutations`` must have both (AttributeError);
@@ -71,11 +72,11 @@ def read_pre_trade_result(value: Any, policy_name: str) -> Verdict | None:
                 if type(item) is not Mutation:
                     break
             else:
-                # What the constructor does, in half its time.
-                verdict: Verdict = _new(Verdict)
-                verdict.failure = verdict.rejects = None
+                # What the constructor does of it, in half its time.
+                verdict: Effects = _new(Effects)
+                verdict.failure = None
                 verdict.mutations = decided
-                verdict.rows = verdict.lock_prices = _NOTHING
+                verdict.rejects = verdict.own_rows = verdict.own_prices = _NOTHING
                 return verdict
     rejects: list[Reject] | None = None
     mutations: list[Finalizer] = []
@@ -99,9 +100,9 @@ def read_pre_trade_result(value: Any, policy_name: str) -> Verdict | None:
     except BaseException as error:
         if not mutations:
             raise
-        return Verdict(mutations=mutations, failure=error)
+        return Effects(mutations=mutations, failure=error)
     if rejects or mutations or rows or prices:
-        return Verdict(rejects, mutations, rows, prices)
+        return Effects(rejects, mutations, rows, prices)
     return None
 
 

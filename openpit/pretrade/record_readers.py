@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from decimal import Decimal
 
+    from openpit.pretrade.effects import Finalizer
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow, OutcomeRow
-    from openpit.pretrade.policy_contract import Finalizer
 
 __all__ = [
     "read_account_pnls",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.engine.answers import Adjusted, Applied, DryRun, Recorded
-    from openpit.engine.finalize import Effects
+    from openpit.pretrade.effects import Effects
     from openpit.pretrade.rejects import Reject
 
 __all__ = [

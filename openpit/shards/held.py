@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from openpit.engine.finalize import Effects
+from openpit.pretrade.effects import Effects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from openpit.core.order import account_of
 from openpit.core.report import ensure_captured
 from openpit.engine.answers import DryRun
-from openpit.engine.finalize import Effects
 from openpit.errors import ActorScopeError
+from openpit.pretrade.effects import Effects
 from openpit.pretrade.rejects import new_reject
 
 if TYPE_CHECKING:
@@ -212,9 +212,7 @@ class MessageScope:
         return run(order, self.clock.now)
 
     def _dry_denial(self, rejects: list[Reject]) -> DryRun:
-        effects = Effects(self.core.finisher)
-        effects.rejects = rejects
-        return DryRun(effects, None)
+        return DryRun(Effects(rejects), None)
 
     # --- what comes back -------------------------------------------------------------------------
 

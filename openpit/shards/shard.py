@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from openpit.core.order import Order, new_order
 from openpit.engine.answers import Recorded, Started
-from openpit.engine.finalize import Effects
 from openpit.errors import WireError
 from openpit.marketdata.service import apply_operation
+from openpit.pretrade.effects import Effects
 from openpit.shards.actors import Actors
 from openpit.shards.administration import administer, configure, rates_after
 from openpit.shards.admission import admit, check_handles, check_head

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from makers import mutation
 
-from openpit.engine.finalize import Effects, Finisher
+from openpit.engine.finalize import Finisher
 from openpit.engine.registry import AccountRegistry
-from openpit.pretrade.policy_contract import BuiltinFinalizer, Verdict
+from openpit.pretrade.effects import BuiltinFinalizer, Effects
 from openpit.pretrade.rejects import Reject
 
 
@@ -35,7 +35,7 @@ def finisher(lock: Any = None) -> Finisher:
 
 def dropped(owner: Finisher, *mutations: Any) -> None:
     """Make effects that a handle held, and let go of them."""
-    effects = Effects(owner, mutations)
+    effects = owner.effects(mutations)
     effects.open = True
 
 
@@ -56,7 +56,7 @@ def test_all_run_and_the_first_failure_in_their_order_is_raised(
     ]
 
     with pytest.raises(ValueError, match=f"^{order[0]}$"):
-        getattr(Effects(Finisher(registry, None), mutations), verb)()
+        getattr(Finisher(registry, None).effects(mutations), verb)()
 
     assert trace == [f"{verb} {name}" for name in order]
     assert registry.finalizer_failed
@@ -71,7 +71,7 @@ def test_a_value_that_cannot_be_called_is_a_failure_like_any(verb: str) -> None:
     registry = AccountRegistry()
 
     with pytest.raises(TypeError, match=r"^'NoneType' object is not callable$"):
-        getattr(Effects(Finisher(registry, None), [Blank(), mutation(trace, "b")]), verb)()
+        getattr(Finisher(registry, None).effects([Blank(), mutation(trace, "b")]), verb)()
 
     assert trace == [f"{verb} b"]
     assert registry.finalizer_failed
@@ -81,7 +81,7 @@ def test_a_single_commit_that_fails_counts_as_well() -> None:
     registry = AccountRegistry()
 
     with pytest.raises(ValueError, match=r"^disk$"):
-        Effects(Finisher(registry, None), [mutation([], "a", commit=ValueError("disk"))]).commit()
+        Finisher(registry, None).effects([mutation([], "a", commit=ValueError("disk"))]).commit()
 
     assert registry.finalizer_failed
 
@@ -94,8 +94,8 @@ def test_built_in_finalisers_are_not_to_be_disturbed_and_callbacks_may_be() -> N
         seen.append(("callback", engine.busy))
 
     mutations = [Funds(engine, seen), mutation([], "a", commit=look, rollback=look)]
-    Effects(engine, mutations).commit()
-    Effects(engine, mutations).rollback()
+    engine.effects(mutations).commit()
+    engine.effects(mutations).rollback()
 
     assert seen == [
         ("commit", True),
@@ -134,9 +134,7 @@ def test_a_built_in_finaliser_that_was_interrupted_is_asked_again(others: int, v
     trace: list[str] = []
     registry = AccountRegistry()
     engine = Finisher(registry, None)
-    effects = Effects(
-        engine, [*[mutation(trace, "a")] * others, Interrupted(engine, seen, times=1)]
-    )
+    effects = engine.effects([*[mutation(trace, "a")] * others, Interrupted(engine, seen, times=1)])
 
     with pytest.raises(KeyboardInterrupt):
         getattr(effects, verb)()
@@ -153,7 +151,7 @@ def test_a_built_in_finaliser_that_cannot_be_run_counts_as_failed() -> None:
     trace: list[str] = []
     registry = AccountRegistry()
     engine = Finisher(registry, None)
-    effects = Effects(engine, [mutation(trace, "a"), Interrupted(engine, seen, times=9)])
+    effects = engine.effects([mutation(trace, "a"), Interrupted(engine, seen, times=9)])
 
     with pytest.raises(KeyboardInterrupt):
         effects.rollback()
@@ -244,7 +242,7 @@ def test_a_drop_never_waits_for_the_thread_that_is_inside() -> None:
 def test_effects_that_were_finalised_or_hold_no_mutation_are_dropped_in_silence() -> None:
     trace: list[str] = []
     engine = finisher()
-    committed = Effects(engine, [mutation(trace, "a")])
+    committed = engine.effects([mutation(trace, "a")])
     committed.open = True
     committed.commit()
 
@@ -259,10 +257,10 @@ def test_a_rejecting_policy_keeps_its_mutations_and_loses_locks_and_rows() -> No
     first, second = mutation([], "a"), mutation([], "b")
     rejects = [Reject._of("Custom", "no", "", "Desk", "order")]
     row = ("USD", *[None] * 10)
-    effects = Effects(finisher())
+    effects = finisher().effects()
 
-    effects.add(Verdict(None, [first], [row], [5]), 3)
-    effects.add(Verdict(rejects, [second], [row], [6]), 4)
+    effects.add(Effects(None, [first], [row], [5]), 3)
+    effects.add(Effects(rejects, [second], [row], [6]), 4)
 
     assert list(effects.mutations) == [first, second]
     assert list(effects.rejects) == rejects
@@ -272,13 +270,13 @@ def test_a_rejecting_policy_keeps_its_mutations_and_loses_locks_and_rows() -> No
 
 def test_locks_and_rows_of_several_policies_are_told_in_their_order_until_forgotten() -> None:
     row, other = ("USD", *[None] * 10), ("AAPL", *[None] * 10)
-    effects = Effects(finisher())
+    effects = finisher().effects()
 
-    effects.add(Verdict(None, (), (), [1]), 7)
-    effects.add(Verdict(None, (), [row, other]), 2)
-    effects.add(Verdict(), 4)
-    effects.add(Verdict(None, (), [other], [2, 3]), 0)
-    effects.add(Verdict(None, (), (), [4]), 7)
+    effects.add(Effects(None, (), (), [1]), 7)
+    effects.add(Effects(None, (), [row, other]), 2)
+    effects.add(Effects(), 4)
+    effects.add(Effects(None, (), [other], [2, 3]), 0)
+    effects.add(Effects(None, (), (), [4]), 7)
 
     assert effects.rows == [(2, row), (2, other), (0, other)]
     assert effects.lock_groups == {7: [1, 4], 0: [2, 3]}
@@ -291,8 +289,8 @@ def test_locks_and_rows_of_several_policies_are_told_in_their_order_until_forgot
 
 
 def test_the_first_failure_is_raised_once() -> None:
-    effects = Effects(finisher())
-    effects.add(Verdict(failure=ValueError("first")), 0)
+    effects = finisher().effects()
+    effects.add(Effects(failure=ValueError("first")), 0)
     effects.fail(KeyError("second"))
 
     with pytest.raises(ValueError, match=r"^first$"):
@@ -305,7 +303,7 @@ def test_an_exception_that_is_false_is_a_failure_all_the_same() -> None:
         def __len__(self) -> int:
             return 0
 
-    effects = Effects(finisher())
+    effects = finisher().effects()
     effects.fail(Nothing())
     effects.fail(ValueError("second"))
 

@@ -11,6 +11,7 @@ from openpit.account_adjustment import AccountPnlOperation, BalanceOperation
 from openpit.param.decimals import ZERO, DecimalOverflow, add, plain, subtract
 from openpit.param.enums import PnlHaltReason
 from openpit.pretrade.codes import ACCOUNT
+from openpit.pretrade.effects import BuiltinFinalizer
 from openpit.pretrade.policies.spot_funds.desk import (
     NAME,
     overflow_reject,
@@ -18,7 +19,7 @@ from openpit.pretrade.policies.spot_funds.desk import (
     switch_block,
 )
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
-from openpit.pretrade.policy_contract import AdjustmentEffect, BuiltinFinalizer
+from openpit.pretrade.policy_contract import AdjustmentEffect
 from openpit.pretrade.rejects import AccountBlock, Reject, missing_field, new_reject
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from openpit.param.decimals import NARROW, ZERO
 from openpit.param.enums import Side
 from openpit.pretrade.account_state import AccountFigures
+from openpit.pretrade.effects import Effects
 from openpit.pretrade.policies.spot_funds.adjustments import apply_adjustment, set_account_pnl
 from openpit.pretrade.policies.spot_funds.desk import NAME, Desk, switch_block
 from openpit.pretrade.policies.spot_funds.holdings import Glance
@@ -23,7 +24,7 @@ from openpit.pretrade.policies.spot_funds.updates import (
     FundsUpdate,
 )
 from openpit.pretrade.policies.tables import funds_table
-from openpit.pretrade.policy_contract import BuiltinPolicy, Verdict
+from openpit.pretrade.policy_contract import BuiltinPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,7 @@ class SpotFundsPolicy(BuiltinPolicy):
 
     # --- orders --------------------------------------------------------------------------------
 
-    def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
+    def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
         """Check an order and reserve what it needs.
 
         This is the plain case written out: a limit order that the account covers, no setting but
@@ -136,11 +137,12 @@ class SpotFundsPolicy(BuiltinPolicy):
         reserved.held = held
         reserved.bought = bought
         reserved.expected = expected
-        verdict: Verdict = _new(Verdict)
-        verdict.failure = verdict.rejects = None
+        verdict: Effects = _new(Effects)
+        verdict.failure = None
+        verdict.rejects = ()
         verdict.mutations = (reserved,)
-        verdict.rows = reserved
-        verdict.lock_prices = price
+        verdict.own_rows = reserved
+        verdict.own_prices = price
         # Last, and in plain stores: an interrupt leaves all of it or nothing (see finalize.py).
         slot.available = available
         slot.held = held
@@ -148,7 +150,7 @@ class SpotFundsPolicy(BuiltinPolicy):
         other.incoming = expected
         return verdict
 
-    def peek_main(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
+    def peek_main(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
         account = order._account_
         if account is None:
             return self.check_main(order, now, call)
@@ -165,7 +167,7 @@ class SpotFundsPolicy(BuiltinPolicy):
             verdict.mutations = ()
         return verdict
 
-    def check_drop_copy(self, order: Order, now: int, call: PolicyCall | None) -> Verdict | None:
+    def check_drop_copy(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
         return check_order(self._desk, order, now, call)
 
     # --- what comes back -----------------------------------------------------------------------

@@ -21,12 +21,12 @@ from openpit.param.decimals import (
 from openpit.param.division import divide
 from openpit.param.enums import Side
 from openpit.pretrade.codes import ORDER
+from openpit.pretrade.effects import Effects
 from openpit.pretrade.policies.spot_funds.desk import NAME, overflow_reject, switch_reject
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
 from openpit.pretrade.policies.spot_funds.pricing import PriceFailure
 from openpit.pretrade.policies.spot_funds.request import FundsRequest
 from openpit.pretrade.policies.spot_funds.reservation import Leg, ReservedFunds
-from openpit.pretrade.policy_contract import Verdict
 from openpit.pretrade.rejects import Reject, missing_field, new_reject
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class _OrderRefused(Exception):  # noqa: N818 - an outcome, not an error
         self.reject = reject
 
 
-def check_order(desk: Desk, order: Order, now: int, call: PolicyCall | None) -> Verdict:
+def check_order(desk: Desk, order: Order, now: int, call: PolicyCall | None) -> Effects:
     """Check an order and reserve what it needs.
 
     What a refused order has reserved already comes with its reject, for the engine to roll back
@@ -66,13 +66,13 @@ def check_order(desk: Desk, order: Order, now: int, call: PolicyCall | None) -> 
     underlying, settlement, account = order._underlying_, order._settlement_, order._account_
     quantity, volume = order._quantity_, order._volume_
     if underlying is None or settlement is None:
-        return Verdict([missing_field("instrument", NAME)])
+        return Effects([missing_field("instrument", NAME)])
     if account is None:
-        return Verdict([missing_field("account ID", NAME)])
+        return Effects([missing_field("account ID", NAME)])
     if order._side_ is None:
-        return Verdict([missing_field("side", NAME)])
+        return Effects([missing_field("side", NAME)])
     if quantity is None and volume is None:
-        return Verdict([missing_field("trade amount", NAME)])
+        return Effects([missing_field("trade amount", NAME)])
     request = FundsRequest(
         account,
         desk.accounts.group_of(account),
@@ -88,7 +88,7 @@ def check_order(desk: Desk, order: Order, now: int, call: PolicyCall | None) -> 
     breach = desk.breach(account, request.group)
     rejects = None if breach is None else [switch_reject(breach)]
     if rejects and not drop_copy:
-        return Verdict(rejects)
+        return Effects(rejects)
     legs: tuple[Leg, ...] = ()
     rows: list[OutcomeRow] = []
     try:
@@ -102,10 +102,10 @@ def check_order(desk: Desk, order: Order, now: int, call: PolicyCall | None) -> 
             _Check(desk, request, drop_copy=drop_copy).reserve(legs, rows)
         except _OrderRefused as refused:
             reserved = (ReservedFunds(desk, account, legs[: len(rows)]),) if rows else ()
-            verdict = Verdict([*(rejects or ()), refused.reject], reserved)
+            verdict = Effects([*(rejects or ()), refused.reject], reserved)
         else:
             mutations = (ReservedFunds(desk, account, legs),) if rows else ()
-            verdict = Verdict(rejects, mutations, rows, (price,))
+            verdict = Effects(rejects, mutations, rows, (price,))
     except BaseException:
         # An interrupt: nobody will hear of what is reserved.
         ReservedFunds(desk, account, legs[: len(rows)]).rollback()

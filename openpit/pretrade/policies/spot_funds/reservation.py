@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openpit.param.decimals import NARROW, ZERO, DecimalOverflow, add, plain, subtract
+from openpit.pretrade.effects import BuiltinFinalizer
 from openpit.pretrade.policies.spot_funds.desk import stuck_block
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
-from openpit.pretrade.policy_contract import BuiltinFinalizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

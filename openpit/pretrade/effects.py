@@ -1,0 +1,212 @@
+"""What policies say of an order, and what the order's fate decides."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable, Hashable, Iterable, Sequence
+
+    from openpit.pretrade.outcomes import GroupRow, OutcomeRow
+    from openpit.pretrade.rejects import Reject
+
+__all__ = ["NOT_COUNTED", "BuiltinFinalizer", "Effects", "Finalizer", "Keeper"]
+
+
+class Finalizer(Protocol):
+    """Something that the fate of a reservation decides."""
+
+    @property
+    def commit(self) -> Callable[[], object]:
+        """To be called when the order went to the venue."""
+
+    @property
+    def rollback(self) -> Callable[[], object]:
+        """To be called when it did not."""
+
+
+class BuiltinFinalizer:
+    """Base of what a built-in policy has to undo: arithmetic that nothing may interrupt."""
+
+    __slots__ = ()
+
+
+class Keeper(Protocol):
+    """Who finalises an order's effects: the engine."""
+
+    dropped: deque[Effects]
+
+    def commit(self, effects: Effects) -> None:
+        """Run the commits; raise the first failure."""
+
+    def rollback(self, effects: Effects) -> None:
+        """Run the rollbacks in reverse; raise the first failure."""
+
+    def settle_drop(self, effects: Effects) -> None:
+        """Roll back what a handle that nobody holds any more has queued, as soon as it may be."""
+
+
+NOT_COUNTED: Final = object()
+"""The key of effects that are not open, or hold nothing."""
+
+
+class Effects:
+    """What a policy says of an order in the main stage, or several of them, and what it changed.
+
+    The engine takes a policy's own for the order's, and merges those of several in their order. A
+    policy may leave to it what the constructor does not ask for. ``open`` is set while what they
+    hold is to be rolled back when nobody has them any more. Kept apart from the handle, so that the
+    many orders that change nothing need no finaliser. Many stay open at a time: what more of them
+    come to is told when it is asked for.
+
+    ``failure`` is for an answer that cannot be read: its mutations, as far as they could be, are
+    rolled back with the others before it is raised. ``rows`` that are true are at least one, and
+    can be gone through again until something is rolled back. A single price may stand for itself
+    in ``lock_prices``, as long as there are rows: most policies lock no more than that.
+    """
+
+    __slots__ = (
+        "failure",
+        "finisher",
+        "group_id",
+        "key",
+        "more",
+        "mutations",
+        "open",
+        "own_prices",
+        "own_rows",
+        "rejects",
+        "thread",
+    )
+
+    finisher: Keeper
+
+    def __init__(
+        self,
+        rejects: Sequence[Reject] | None = None,
+        mutations: Sequence[Finalizer] = (),
+        rows: Iterable[OutcomeRow] = (),
+        lock_prices: Sequence[Decimal] | Decimal = (),
+        failure: BaseException | None = None,
+    ) -> None:
+        self.open = False
+        # Under which they are counted while they are open; see EngineCore.account_row().
+        self.key: Hashable = NOT_COUNTED
+        # The only thread that may finalise, 0 for any; see Finisher.settle_drop().
+        self.thread = 0
+        self.failure = failure
+        self.rejects: Sequence[Reject] = rejects or ()
+        self.mutations = mutations
+        # Of the first policy that has any; the others' follow in `more`.
+        self.group_id = 0
+        self.own_rows = rows
+        self.own_prices = lock_prices
+        self.more: list[tuple[int, Iterable[OutcomeRow], Sequence[Decimal] | Decimal]] | None = None
+
+    def add(self, said: Effects, group_id: int, *, keep_rejected: bool = False) -> None:
+        """Merge one policy's said; what a rejecting policy locks and reports is left out."""
+        mutations = said.mutations
+        if mutations:
+            # Most orders meet one policy that has a say: its own sequence serves as it is.
+            self.mutations = [*self.mutations, *mutations] if self.mutations else mutations
+        if said.failure is not None:
+            self.fail(said.failure)
+            said.failure = None  # its traceback holds frames that hold the said
+            return
+        if said.rejects:
+            self.rejects = [*self.rejects, *said.rejects]
+            if not keep_rejected:
+                return
+        rows, prices = said.own_rows, said.own_prices
+        if not (rows or prices):
+            return
+        if not (self.own_rows or self.own_prices):
+            self.group_id, self.own_rows, self.own_prices = group_id, rows, prices
+        else:
+            self.more = [*(self.more or ()), (group_id, rows, prices)]
+
+    @property
+    def rows(self) -> list[GroupRow]:
+        """What the policies changed, each with the policy's group id."""
+        group_id = self.group_id
+        rows = [(group_id, row) for row in self.own_rows]
+        for group_id, more, _ in self.more or ():
+            rows += [(group_id, row) for row in more]
+        return rows
+
+    @property
+    def lock_groups(self) -> dict[int, list[Decimal]] | None:
+        """The prices to lock by group id, in lists of the caller's own; None for none."""
+        if self.more is None and isinstance(self.own_prices, Decimal):
+            return {self.group_id: [self.own_prices]}
+        groups: dict[int, list[Decimal]] = {}
+        first = self.group_id, self.own_rows, self.own_prices
+        for group_id, _, prices in (first, *(self.more or ())):
+            if isinstance(prices, Decimal):
+                groups.setdefault(group_id, []).append(prices)
+            elif prices:
+                groups.setdefault(group_id, []).extend(prices)
+        return groups or None
+
+    def forget_traces(self) -> None:
+        """Let go of rows and prices that have been told: nobody asks for them again."""
+        self.own_rows, self.own_prices, self.more = (), (), None
+
+    def fail(self, error: BaseException) -> None:
+        """Keep the first exception of a policy."""
+        if self.failure is None:
+            self.failure = error
+
+    def raise_failure(self) -> None:
+        """Raise what a policy raised, if anything."""
+        failure, self.failure = self.failure, None
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                failure = None
+
+    def include_all(self, heard: Sequence[tuple[Effects, int]]) -> None:
+        """Take the mutations of saids that may not have been added yet."""
+        for said, _ in heard:
+            self.include(said)
+
+    def include(self, said: Effects) -> None:
+        """Take the mutations of a said that may not have been added yet."""
+        if not said.mutations:
+            return
+        last = said.mutations[-1]
+        if not any(mutation is last for mutation in self.mutations):
+            self.mutations = [*self.mutations, *said.mutations]
+
+    def commit(self) -> None:
+        """Run the commits; raise the first failure. Whoever asks, asks again where that raises."""
+        self.open = False
+        if self.mutations:
+            self.finisher.commit(self)
+
+    def rollback(self) -> None:
+        """Run the rollbacks in reverse; raise the first failure. To be asked again as above."""
+        self.finisher.rollback(self)
+
+    def undo(self) -> None:
+        """Run the rollbacks on the way to a refusal; a policy's own failure goes before theirs."""
+        try:
+            self.rollback()
+        except BaseException:
+            if self.failure is None:
+                raise
+        self.raise_failure()
+
+    def __del__(self) -> None:
+        try:
+            is_waited_for = self.open and self.mutations
+        except AttributeError:
+            return  # an interrupt came as it was made
+        if is_waited_for:
+            self.open = False
+            finisher = self.finisher
+            finisher.dropped.append(self)  # before anything that could be interrupted
+            finisher.settle_drop(self)
