@@ -33,7 +33,7 @@ FIND_PYTHON = for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 pyth
 	if "$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve-demo test lint format generated bench loadtest differential connected arithmetic simulate hostile trading interrupts reference install dev clean
+.PHONY: help run serve-demo test lint format generated bench loadtest differential connected acting arithmetic simulate hostile trading interrupts reference install dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ differential: $(STAMPS)/dev reference ## CALLS random calls on the reference and
 
 connected: $(STAMPS)/dev ## CALLS random calls on one engine and on clients of servers, over sockets: same answers
 	$(BIN)/python tests/equivalence/full.py --connected --calls $(CALLS) $(DIFFERENTIAL_SEED)
+
+acting: $(STAMPS)/dev ## CALLS random calls, half of them through an actor, on one engine and on shards: same answers
+	$(BIN)/python tests/equivalence/full.py --acting --calls $(CALLS) $(DIFFERENTIAL_SEED)
 
 arithmetic: $(STAMPS)/dev reference ## PAIRS of wide decimals on the reference and on ours: same results
 	$(BIN)/python tests/differential/arithmetic.py --pairs $(PAIRS) $(DIFFERENTIAL_SEED)

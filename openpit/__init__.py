@@ -38,6 +38,7 @@ from openpit.engine.accounts import Accounts
 from openpit.errors import (
     AccountBlockError,
     AccountGroupRegistrationError,
+    ActorScopeError,
     EngineClosed,
     NotPermitted,
     OutcomeUnknown,
@@ -56,6 +57,7 @@ from openpit.param.enums import ConfigureErrorKind
 from openpit.pretrade import PostTradeResult
 
 if TYPE_CHECKING:
+    from openpit.faces.acting import ActorEngine
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.blocking.engine import ShardedEngine
     from openpit.faces.connecting import connect, connect_async
@@ -79,6 +81,8 @@ __all__ = [
     "AccountControl",
     "AccountGroupRegistrationError",
     "Accounts",
+    "ActorEngine",
+    "ActorScopeError",
     "AdjustmentAmount",
     "AsyncShardedEngine",
     "ConfigureErrorKind",
@@ -128,6 +132,7 @@ __all__ = [
 
 # A worker imports the package, too, and needs none of these: they load where one is asked for.
 _LATE: Final = {
+    "ActorEngine": "openpit.faces.acting",
     "AsyncShardedEngine": "openpit.faces.aio.engine",
     "Engine": "openpit.faces.embedded",
     "EngineBuilder": "openpit.faces.embedded",

@@ -24,6 +24,7 @@
     │   └── SomeItemsFailed                     of a call over many items (``results``, ``indexes``)
     ├── WireError                               bytes that are not a frame of this version
     │   └── FrameTooLarge                       a message over the frame limit, before it is sent
+    ├── ActorScopeError                         in an actor: not its message's to do (``what``)
     └── ShardedEngineError                      what only an engine of several processes can raise
         ├── ServerRefused                       a server did not take this session (``reason``)
         ├── NotPermitted                        not for this session's role (``role``, ``needed``)
@@ -33,7 +34,7 @@
         ├── ShardOverloaded                     no credit for the shard in time (``shard``)
         │   └── ShardStalled                    it answers nothing at the moment (``shard``)
         ├── OutcomeUnknown                      sent, but the answer is lost (``shard``)
-        └── ShardCallbackError                  of a policy, its class not here (``shard``)
+        └── ShardCallbackError                  of user code, its class not here (``shard``)
 
 The first group is that of the public API (``spec`` sections 1, 6, 10, 11 and 12) and carries its
 module names; the last group is this project's own. Those of values, quotes and the reference book
@@ -68,6 +69,7 @@ __all__ = [
     "AccountBlockError",
     "AccountGroupRegistrationError",
     "AccountIdError",
+    "ActorScopeError",
     "AlreadyRegistered",
     "AssetError",
     "EngineClosed",
@@ -211,6 +213,22 @@ class WireError(Exception):
 
 class FrameTooLarge(WireError):  # noqa: N818 - says what the frame is, as the others do
     """A message would exceed the frame limit; nothing of it was sent."""
+
+
+class ActorScopeError(Exception):
+    """An actor has asked its engine for what is not of its message's account; nothing was done.
+
+    ``actor`` is its name, ``what`` the method. That is so at every number of shards, one included.
+    """
+
+    def __init__(self, actor: str, what: str, why: str) -> None:
+        super().__init__(f"actor {actor}: {what} is not for its message: {why}")
+        self.actor = actor
+        self.what = what
+        self.why = why
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ActorScopeError, (self.actor, self.what, self.why)
 
 
 class ShardedEngineError(Exception):

@@ -40,7 +40,9 @@ __all__ = [
     "read_adjusted",
     "read_axes",
     "read_execute",
+    "read_message",
     "read_reported",
+    "read_told",
     "read_value",
 ]
 
@@ -209,6 +211,25 @@ def read_axes(link: ShardLink, reply: Reply) -> CountingAxes:
     raise _raised(link, reply)
 
 
+# --- actors --------------------------------------------------------------------------------------
+
+
+def read_message(link: ShardLink, _account: int | None, _seq: int, reply: Reply) -> bytes | None:
+    """Return what an actor has answered, None where it has said nothing."""
+    if reply[0] == kinds.ANSWERED:
+        answer: bytes = reply[1]
+        return answer
+    if reply[0] == kinds.DONE:
+        return None
+    raise _raised(link, reply)
+
+
+def read_told(link: ShardLink, _account: int | None, _seq: int, reply: Reply) -> None:
+    """Count it if an actor has raised at what it was told: nobody waits for that."""
+    if reply[0] == kinds.TOLD_IN_VAIN:
+        link.told_in_vain += 1
+
+
 EXPECTED: Final[dict[Read, Expected]] = {
     read: Expected(kinds.ANSWERS[kind])
     for read, kind in (
@@ -219,6 +240,8 @@ EXPECTED: Final[dict[Read, Expected]] = {
         (read_reported, kinds.REPORT),
         (read_adjusted, kinds.ADJUST),
         (read_value, kinds.COMMIT),
+        (read_message, kinds.ASK_ACTOR),
+        (read_told, kinds.TELL_ACTOR),
     )
 }
 """The replies that each of the readers can read; more is said by the command, where it matters."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.answers import CHECKS, read_execute
+from openpit.client.counted import CountedMany
 from openpit.client.expected import EXECUTED
-from openpit.client.many import UNPACKABLE, ManyCall, Part, packed_row, packed_rows
+from openpit.client.many import Part
 from openpit.client.orders import captured_order, order_row, ranked_row
 from openpit.core.order import Order
 from openpit.errors import WireError
@@ -19,7 +20,6 @@ from openpit.wire.flat_rows import DecodedRejects
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from openpit.client.submitting import Submitting
     from openpit.router.shard_link import Reply, ShardLink
 
 __all__ = ["ExecuteMany"]
@@ -86,36 +86,14 @@ class ExecutePart(Part):
             call.settle(1)
 
 
-class ExecuteMany(ManyCall):
-    """``execute_pre_trade`` for many orders.
+class ExecuteMany(CountedMany):
+    """``execute_pre_trade`` for many orders; stops at one without account id, too."""
 
-    Stops at an order without account id (``stopped_at``): it can only be judged when everything
-    before it is, so the face has it done on its own, tells :meth:`judged` and calls :meth:`resume`.
-    """
-
-    __slots__ = (
-        "_counts_nothing",
-        "_ends",
-        "_is_timed",
-        "_position",
-        "_times",
-        "stopped_at",
-    )
+    __slots__ = ()
 
     method = "execute_pre_trade_many"
     lets_go = True
     part = ExecutePart
-
-    def __init__(self, client: Submitting, orders: Sequence[Order], times: Sequence[int]) -> None:
-        super().__init__(client, orders, times[0] if times else 0)
-        self._is_timed = len({*times}) > 1
-        self.stopped_at: int | None = None
-        self._times = times
-        self._position = 0
-        self._counts_nothing = client.encoder.counts_nothing
-        # When the windows end that the collected orders are counted in, by the numbers of their
-        # axes; only where the orders have a time each.
-        self._ends: dict[int, int] = {}
 
     def feed(self) -> bool:
         client = self.client
@@ -166,61 +144,9 @@ class ExecuteMany(ManyCall):
             return self.fed()
         return self._feed_slowly()
 
-    def submit_all(self) -> None:
-        if self._counts_nothing:
-            super().submit_all()
-        else:
-            self._submit_ranked()
-            self._ends.clear()
-
-    def _submit_ranked(self) -> None:
-        """Submit what has been collected, with what the router is to count."""
-        collected = [(number, *self.rows[number]) for number in range(len(self.rows))]
-        parts = [(number, rows, indexes) for number, rows, indexes in collected if rows]
-        self.rows = [([], []) for _ in self.rows]
-        links = self.client.router.links
-        try:
-            packed = [packed_rows(links[number], rows) for number, rows, _ in parts]
-        except UNPACKABLE:
-            self._submit_one_by_one(parts)
-            return
-        found = [self._axes_in(rows, indexes) for _, rows, indexes in parts]
-        firsts: dict[int, tuple[int, int]] = {}  # by axis, the first rank and its time
-        for axes in found:
-            for axis, (_, rank, now) in axes.items():
-                firsts[axis] = min(firsts.get(axis, (rank, now)), (rank, now))
-        ahead = dict.fromkeys(firsts, 0)
-        for (number, _, indexes), axes, data in zip(parts, found, packed, strict=True):
-            counting = []
-            for axis, (count, _, now) in axes.items():
-                first, begins = firsts[axis]
-                counting.append((axis, first - 1, ahead[axis], count, begins, now))
-                ahead[axis] += count
-            self.submit_part(number, indexes, data, counting)
-
-    def _submit_one_by_one(self, parts: Sequence[tuple[int, list[Any], list[int]]]) -> None:
-        """Submit each row on its own: one cannot be sent, and then has no rank among the others."""
-        items = [
-            (index, number, row)
-            for number, rows, indexes in parts
-            for row, index in zip(rows, indexes, strict=True)
-        ]
-        for index, number, row in sorted(items):
-            try:
-                packed = packed_row(self.client.router.links[number], row)
-            except UNPACKABLE as error:
-                self.put_failure(index, error)
-                continue
-            counting = [
-                (axis, rank - 1, 0, 1, now, now)
-                for axis, (_, rank, now) in self._axes_in([row], [index]).items()
-            ]
-            self.submit_part(number, [index], packed, counting)
-
     def _axes_in(
         self, rows: Sequence[Any], indexes: Sequence[int]
     ) -> dict[int, tuple[int, int, int]]:
-        """Return how many rows have a rank on each axis, and the first rank and its time."""
         ranks = self.client.encoder.ranks
         times, orders = self._times, self.inputs
         if ranks.counts_broker_only:
@@ -257,7 +183,9 @@ class ExecuteMany(ManyCall):
                 if not link.is_up:  # before it is counted for the rate limit
                     self.missing(index, link.number, link.reason, link.refusal())
                     continue
-                if is_counted_by_time and self._leaves_window(order, self._times[index]):
+                if is_counted_by_time and self._leaves_window(
+                    self._axes_of(order), self._times[index]
+                ):
                     self._position = index
                     if not self._has_rows:
                         return self._stop()
@@ -278,63 +206,15 @@ class ExecuteMany(ManyCall):
                 return True
         return self.fed()
 
-    @property
-    def _has_rows(self) -> bool:
-        return any(rows for rows, _ in self.rows)
-
-    def _leaves_window(self, order: Order, now: int) -> bool:
-        """Tell whether an order is in another window than those collected before it.
-
-        Or whether nobody knows yet: then the order has to wait for what is in flight.
-        """
+    def _axes_of(self, order: Order) -> list[int]:
+        """Return the numbers of the axes that an order may count on."""
         broker, asset = self.client.encoder.ranks.axes_of(order)
-        for axis in ((BROKER,) if broker else ()) + (() if asset is None else (asset,)):
-            end = self._ends.get(axis)
-            if end is None:
-                end = self.books.rates.end_of(axis, now)
-                if end is None:
-                    return True
-                self._ends[axis] = end
-            elif now >= end:
-                return True
-        return False
-
-    def _stop(self) -> bool:
-        """End here for now: the order in hand names no account."""
-        self.stopped_at = self._position
-        self.submit_all()
-        self.settle(len(self.inputs) - self._position + 1)
-        return False
-
-    def completed(self) -> None:
-        if self.stopped_at is None:
-            super().completed()
-        else:
-            self.finish(None)  # so far: the face goes on with resume()
+        return ([BROKER] if broker else []) + ([] if asset is None else [asset])
 
     @property
     def stopped_order(self) -> tuple[int, Order]:
         """The order at ``stopped_at``, and its time before it."""
         return self._times[self._position], self.inputs[self._position]
-
-    def judged(self, result: Any, failure: BaseException | None) -> None:
-        """Record the outcome of the order at ``stopped_at``."""
-        if failure is None:
-            self.results[self._position] = result
-        else:
-            self.failures[self._position] = failure
-
-    def resume(self, _: int) -> ExecuteMany:
-        """Prepare to continue behind the order at ``stopped_at``."""
-        self._position += 1
-        self.stopped_at = None
-        self.done = False
-        self._left = len(self.inputs) - self._position + 1
-        return self
-
-    def times_of(self, indexes: Sequence[int]) -> Sequence[int]:
-        times = self._times
-        return [times[index] for index in indexes] if self._is_timed else ()
 
     def missing(self, index: int, shard: int, why: str, error: Exception) -> None:
         self.put(index, CHECKS[EXECUTE].denied(shard, why))

@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from openpit.client.answers import CHECKS, read_adjusted, read_execute, read_reported, read_value
+from openpit.client.answers import (
+    CHECKS,
+    read_adjusted,
+    read_execute,
+    read_message,
+    read_reported,
+    read_told,
+    read_value,
+)
+from openpit.client.asking import AskMany
 from openpit.client.batches import ExecuteMany
 from openpit.client.calls import CommandCall, HandleCall, HandleWideCall, Start
 from openpit.client.expected import expected
@@ -38,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.account_adjustment import Adjustment
+    from openpit.client.asking import Asked
     from openpit.client.handles import HeldReservation, OperationProxy, RequestProxy
     from openpit.core.report import ExecutionReport
     from openpit.router.calls import Call
@@ -146,7 +156,7 @@ class Client(Submitting):
     def execute_many(self, now: int, orders: Sequence[Order], times: Sequence[int]) -> ExecuteMany:
         """Begin both stages for many orders, each at its own time."""
         self._check_open(now)
-        return ExecuteMany(self, orders, times)
+        return ExecuteMany(self, orders, times, self.execute_stopped)
 
     def execute_stopped(self, now: int, batch: ExecuteMany) -> Call:
         """Run both stages of the order that a batch has stopped at, at that order's time."""
@@ -203,6 +213,45 @@ class Client(Submitting):
         """Roll many reservations back."""
         self._check_open(now)
         return FinalizeMany(self, reservations, now, commit=False)
+
+    # --- actors ----------------------------------------------------------------------------------
+
+    def ask_actor(self, now: int, asked: Asked) -> Call:
+        """Have an actor receive a message, and answer it."""
+        return self._message(now, kinds.ASK_ACTOR, asked)
+
+    def tell_actor(self, now: int, asked: Asked) -> Call:
+        """Have an actor receive a message; the call ends when it is on its way."""
+        call = self._message(now, kinds.TELL_ACTOR, asked)
+        if call.is_sent and not call.done:
+            call.finish(None)
+        return call
+
+    def _message(self, now: int, kind: int, asked: Asked) -> Call:
+        self._check_open(now)
+        account = asked.account
+        link = self.router.link_of(account)
+        read = read_message if kind == kinds.ASK_ACTOR else read_told
+        if not link.is_up:
+            call = CommandCall(link, account, now, b"", read)
+            call.lost(link, sent=False)
+            return call
+        ranks, counting = self.encoder.ranks.of_message(asked.orders, asked.assets, now)
+        packed = pack((kind, account, asked.actor, asked.message, *ranks))
+        call = CommandCall(link, account, now, packed, read, None, counting)
+        self.router.submit(link, call)
+        return call
+
+    def ask_many(self, now: int, asked: Sequence[Asked], times: Sequence[int]) -> AskMany:
+        """Begin many messages to an actor, each at its own time."""
+        self._check_open(now)
+        return AskMany(self, asked, times, self.ask_stopped)
+
+    def ask_stopped(self, now: int, batch: AskMany) -> Call:
+        """Ask what a batch has stopped at, at that message's time."""
+        call = self.ask_actor(*batch.stopped_item)
+        self.books.now = now
+        return call
 
     # --- what comes back -------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.core.order import Order, OrderOperation, ensure_captured
 from openpit.core.report import (
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from openpit.wire.values import Packable
 
 __all__ = [
+    "Declared",
     "OrderEncoder",
+    "Ranked",
     "Ranks",
     "captured_order",
     "captured_report",
@@ -39,6 +41,12 @@ __all__ = [
 ]
 
 Command = tuple[Any, ...]
+
+Declared: TypeAlias = "Sequence[tuple[str, int]]"
+"""How many orders of a message may count that are settled in an asset, by asset."""
+
+Ranked: TypeAlias = "tuple[tuple[str, int, int], ...]"
+"""The same with the first rank of each, 0 where no rate of the asset is limited."""
 
 EXECUTE: Final = kinds.EXECUTE
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
@@ -163,6 +171,36 @@ class Ranks:
             self.assets[settlement] = before + count
             counting.append((number, before, 0, count, now, now))
         return rank, asset, counting
+
+    def of_message(
+        self, orders: int, assets: Declared, now: int
+    ) -> tuple[tuple[int, int, Ranked], list[Counting]]:
+        """Return what a message says of its orders that may count, and what the router counts.
+
+        The first of the broker's ranks, how many they are, and the same of each asset.
+        """
+        if not orders:
+            return (0, 0, ()), []
+        counting: list[Counting] = []
+        rank = 0
+        if self.counts_broker:
+            before = self.broker
+            rank = before + 1
+            self.broker = before + orders
+            counting.append((BROKER, before, 0, orders, now, now))
+        if not assets:
+            return (rank, orders, ()), counting
+        ranked: list[tuple[str, int, int]] = []
+        for asset, count in assets:
+            number = self.numbers.get(asset)
+            if number is None:
+                ranked.append((asset, 0, count))
+                continue
+            before = self.assets.get(asset, 0)
+            self.assets[asset] = before + count
+            ranked.append((asset, before + 1, count))
+            counting.append((number, before, 0, count, now, now))
+        return (rank, orders, tuple(ranked)), counting
 
 
 class OrderEncoder:

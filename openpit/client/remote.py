@@ -23,7 +23,7 @@ from openpit.router.procedures import Procedures
 from openpit.router.router import Router
 from openpit.wire.classes import Told, learn
 from openpit.wire.frames import FIRST_KIND, FrameReader, body_of, messages_of
-from openpit.wire.kinds import COMMANDS, EXECUTE, REPORT
+from openpit.wire.kinds import ASK_ACTOR, COMMANDS, EXECUTE, REPORT
 from openpit.wire.limits import BATCH_BYTES, BESIDE_BYTES, REPLY_BYTES, SESSION_ROWS_PER_FRAME
 from openpit.wire.roles import KINDS_OF, Role, role_name, role_of
 from openpit.wire.sessions import (
@@ -44,6 +44,7 @@ from openpit.wire.sessions import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from openpit.client.asking import Asked, AskMany
     from openpit.client.batches import ExecuteMany
     from openpit.client.handles import Handles, Runner
     from openpit.client.reporting import ReportMany
@@ -215,6 +216,10 @@ class _LimitedClient(_SessionClient):
         self.router.check(EXECUTE)  # type: ignore[attr-defined]  # see new_remote()
         return super().execute_many(now, orders, times)
 
+    def ask_many(self, now: int, asked: Sequence[Asked], times: Sequence[int]) -> AskMany:
+        self.router.check(ASK_ACTOR)  # type: ignore[attr-defined]  # as above
+        return super().ask_many(now, asked, times)
+
     def report_many(self, now: int, reports: Sequence[ExecutionReport]) -> ReportMany:
         self.router.check(REPORT)  # type: ignore[attr-defined]  # as above
         return super().report_many(now, reports)
@@ -378,6 +383,7 @@ def new_remote(greeting: Greeting, handles: Handles, runner: Runner, **options: 
         runner=runner,
         credit=welcome.credit,
         told=told,
+        actors=welcome.actors,
         router=router,
         bodies=replace(BODIES, refused=take_back),
         **options,

@@ -174,23 +174,34 @@ def _is_over(entry: Entry) -> bool:
 
 _PEEKS: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})
 _WHOLE: Final = _PEEKS | {kinds.EXECUTE_WHOLE, kinds.START, kinds.DROP_COPY}
+_ASKING: Final = frozenset({kinds.ASK_ACTOR, kinds.TELL_ACTOR})
 
 
 def number_anew(entry: Entry, ranks: Ranks) -> None:
-    """Give the orders of an entry, if it has any, the ranks that they have by now."""
+    """Give the orders of an entry, if it has any, the ranks that they have by now.
+
+    And so those that its messages to actors declare.
+    """
     commands: list[Message] = []
     counting: dict[int, tuple[int, int, int]] = {}  # by axis: rank before the first, orders, time
     for place, command in enumerate(messages_of(body_of([entry.packed], entry.count))):
         kind = command[0]
-        if kind not in PLAIN_ORDERS and kind not in _WHOLE:
+        now = entry.times[place] if entry.times else entry.now
+        if kind in _ASKING:
+            *_, orders, assets = command
+            declared = [(asset, count) for asset, _, count in assets]  # type: ignore[attr-defined]  # this client's own
+            ranked, axes = ranks.of_message(orders, declared, now)  # type: ignore[arg-type]  # as above
+        elif kind in PLAIN_ORDERS or kind in _WHOLE:
+            broker, asset, axes = ranks.of_one(_order_of(command), now, is_peek=kind in _PEEKS)
+        else:
             commands.append(command)
             continue
-        now = entry.times[place] if entry.times else entry.now
-        broker, asset, axes = ranks.of_one(_order_of(command), now, is_peek=kind in _PEEKS)
         for axis, before, _, count, _, _ in axes:
             first, orders, begins = counting.get(axis, (before, 0, now))
             counting[axis] = first, orders + count, begins
-        if kind in _WHOLE:
+        if kind in _ASKING:
+            commands.append((*command[:4], *ranked))
+        elif kind in _WHOLE:
             commands.append((*command[:-2], broker, asset))
         elif ranks.counts_broadly:
             commands.append((kinds.EXECUTE_COUNTED, *command[1:8], broker, asset))

@@ -11,7 +11,7 @@ from openpit.router.router import Router
 from openpit.wire.limits import CREDITS, OPEN_HANDLES, ROWS_PER_FRAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from openpit.client.handles import Handles, Runner
     from openpit.router.shard_link import Bodies
@@ -26,7 +26,8 @@ _USUAL: Final = Patience()
 class Submitting:
     """A router, and the encoder of what is submitted to it.
 
-    ``has_custom`` tells whether the engine has policies of a program's own.
+    ``has_custom`` tells whether the engine has policies of a program's own. ``actors`` are the
+    names of its workers' actors.
     """
 
     def __init__(
@@ -42,7 +43,9 @@ class Submitting:
         bodies: Bodies = BODIES,
         router: Callable[..., Router] = Router,
         open_handles: int = OPEN_HANDLES,
+        actors: Collection[str] = (),
     ) -> None:
+        self.actors: Final = frozenset(actors)
         self.has_custom: Final = has_custom
         self.encoder: Final = OrderEncoder(has_custom=has_custom, told=told)
         self.router: Final = router(

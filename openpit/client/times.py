@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from openpit.core.order import Order
-
 __all__ = ["FIRST_TIME", "TIME_LIMIT", "check_time", "timed"]
+
+_Item = TypeVar("_Item")
 
 FIRST_TIME: Final = -(2**63)
 TIME_LIMIT: Final = 2**63
@@ -29,18 +29,18 @@ def check_time(now: object) -> None:
         raise OverflowError(f"the clock's time has more than 64 bits: {now!r:.100}")
 
 
-def timed(orders: Iterable[Order], clock: Callable[[], int]) -> tuple[list[Order], list[int]]:
-    """Take the orders one by one, each with the time that a call for it alone would have.
+def timed(items: Iterable[_Item], clock: Callable[[], int]) -> tuple[list[_Item], list[int]]:
+    """Take orders or messages one by one, each with the time that a call for it alone would have.
 
-    By the system's clock the orders of one call have one time: no program could tell.
+    By the system's clock those of one call have one time: no program could tell.
     """
     if clock is time.monotonic_ns:
-        listed = list(orders)
+        listed = list(items)
         return listed, [clock()] * len(listed)
     listed = []
     times: list[int] = []
-    for order in orders:
-        listed.append(order)
+    for item in items:
+        listed.append(item)
         now = clock()
         check_time(now)
         times.append(now)

@@ -17,6 +17,7 @@ from openpit.engine.builder import build_core
 from openpit.engine.configurator import Configurator, new_configurator
 from openpit.engine.custom import CustomPolicy
 from openpit.faces import handles
+from openpit.faces.actor_stage import ActorStage
 from openpit.faces.handles import EngineReservation, commit, rollback
 from openpit.faces.operated import Operated
 from openpit.faces.options import ShardedOptions, default_shards
@@ -456,10 +457,10 @@ class ShardedEngineBuilder(SyncedEngineBuilder):
         return ReadyShardedEngineBuilder._with(self._clock, self._options).pre_trade(policy)
 
 
-class ReadyShardedEngineBuilder(ReadyEngineBuilder):
-    """Last stage: more policies, then ``build()`` or ``await build_async()``."""
+class ReadyShardedEngineBuilder(ReadyEngineBuilder, ActorStage):
+    """Last stage: more policies, and actors; then ``build()`` or ``await build_async()``."""
 
-    __slots__ = ("_options",)
+    __slots__ = ("_actors", "_options")
     __module__ = "openpit"
 
     _options: ShardedOptions
@@ -467,6 +468,7 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder):
     @classmethod
     def _with(cls, clock: Callable[[], int], options: ShardedOptions) -> Self:
         self = cls._of(clock, is_no_sync=False)
+        self._actors = {}
         self._options = options
         return self
 
@@ -495,4 +497,4 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder):
 
         refuse_unguarded_main()
         policies, self._policies = self._open(), None
-        return plan_of(policies, self._options)
+        return plan_of(policies, self._options, self._actors)

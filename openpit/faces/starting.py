@@ -22,7 +22,7 @@ from openpit.shards.process import Worker
 from openpit.wire.limits import OPEN_HANDLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from openpit.client.handles import Handles
     from openpit.faces.aio.driver import AsyncDriver
@@ -44,6 +44,9 @@ __all__ = [
 
 _Face = TypeVar("_Face", bound="AsyncDriver")
 
+MAKE_ENGINE: Final = "openpit.faces.acting:new_actor_engine"
+"""Makes the engine of an actor, in its worker: by name, since a program's own process has none."""
+
 DESCRIPTORS: Final = 3
 """Of the router for each shard: the ends of two pipes, and what tells of the worker's end."""
 
@@ -59,6 +62,7 @@ class StartPlan:
     options: ShardedOptions
     open_handles: int = OPEN_HANDLES
     """That a session may have open on a shard, where the engine is a server's."""
+    actors: tuple[str, ...] = ()
 
     def client(self, handles: Handles, runner: Any, bodies: Bodies = BODIES) -> Client:
         """Return the client of a face."""
@@ -73,20 +77,26 @@ class StartPlan:
             told=self.told,
             bodies=bodies,
             open_handles=self.open_handles,
+            actors=self.actors,
         )
 
 
-def plan_of(policies: Sequence[BuiltinPolicy], options: ShardedOptions) -> StartPlan:
-    """Return what an engine over checked policies starts from.
+def plan_of(
+    policies: Sequence[BuiltinPolicy],
+    options: ShardedOptions,
+    actors: Mapping[str, Any] | None = None,
+) -> StartPlan:
+    """Return what an engine over checked policies starts from, and the actors beside it.
 
     Raises:
         ValueError: two policies of one name, or of one group id other than 0.
-        ShardStartError: a policy cannot be copied into a worker.
+        ShardStartError: a policy or an actor cannot be copied into a worker.
     """
     check_policies(policies)
-    payload, services, told = dump_policies(policies)
+    named = actors or {}
+    payload, services, told = dump_policies(policies, [*named.items()], MAKE_ENGINE)
     has_custom = any(isinstance(policy, CustomPolicy) for policy in policies)
-    return StartPlan(has_custom, payload, services, told, options)
+    return StartPlan(has_custom, payload, services, told, options, actors=tuple(named))
 
 
 def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:

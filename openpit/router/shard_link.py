@@ -244,6 +244,7 @@ class ShardLink:
         "runner",
         "silent_since",
         "state",
+        "told_in_vain",
         "waiting",
         "why",
     )
@@ -280,6 +281,7 @@ class ShardLink:
         self._frames: list[bytes] = []  # that are sealed, and not yet taken
         self.bytes_sent = 0
         self.bytes_received = 0
+        self.told_in_vain = 0  # messages without answer at which an actor has raised
 
     message_bytes: int = FRAME_BYTES  # of the commands that stay together in one frame
     batch_bytes: int = BATCH_BYTES  # of those that are put into one

@@ -39,6 +39,8 @@ class ShardStats:
     """Bytes of frames from the worker."""
     why: str | None
     """Why it is down or stalled, None while it is neither."""
+    told_in_vain: int
+    """Messages by :meth:`tell` at which the actor has raised; the worker's log has the errors."""
 
 
 def picture_of(link: ShardLink) -> ShardStats:
@@ -55,4 +57,5 @@ def picture_of(link: ShardLink) -> ShardStats:
         bytes_sent=link.bytes_sent,
         bytes_received=link.bytes_received,
         why=link.why,
+        told_in_vain=link.told_in_vain,
     )

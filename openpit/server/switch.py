@@ -245,6 +245,7 @@ class Switch:
             self.router.books.rates.told,
             tuple(sorted(self._told.objects)),
             self._told.values,
+            tuple(sorted(self._client.actors)),
         )
         hello = welcome_frame(welcome)
         session.output.insert(0, hello)

@@ -259,21 +259,24 @@ class PolicyUnpickler(dill.Unpickler):  # type: ignore[misc]  # as above
 
 def dump_policies(
     policies: Sequence[BuiltinPolicy],
+    actors: Sequence[tuple[str, Any]] = (),
+    make_engine: str = "",
 ) -> tuple[bytes, list[MarketDataService], Told]:
     """Return policies that no engine has bound yet, pickled, and the services that they read.
 
-    Users' classes that are loaded go along by name, and are returned, too; see
-    :mod:`openpit.wire.classes`.
+    With them go the factories of actors by their names, and by its own (``module:function``) what
+    makes the engine that each is given. Users' classes that are loaded go along by name, and are
+    returned, too; see :mod:`openpit.wire.classes`.
 
     Raises:
-        ShardStartError: something in a policy cannot be copied; the text has the policy's name and
-            the path to it. Or all of it is too large for a frame.
+        ShardStartError: something in a policy or an actor's factory cannot be copied; the text has
+            its name and the path to it. Or all of it is too large for a frame.
     """
     # Nothing of users' own travels unless a policy of theirs could see it.
     is_seen = any(isinstance(policy, CustomPolicy) for policy in policies)
     told, offered = tell(), offer() if is_seen else ()
     main = sys.modules["__main__"].__dict__
-    used = {} if is_main_imported() else _used_of_main(policies, main, told, offered)
+    used = {} if is_main_imported() else _used_of_main(policies, actors, main, told, offered)
     code = {name: value for name, value in used.items() if isinstance(value, (type, FunctionType))}
     rest = {name: value for name, value in used.items() if name not in code}
     by_name = [pair for pair in told if pair[0] not in MAIN or is_main_imported()]
@@ -283,27 +286,35 @@ def dump_policies(
         _dump(pickler, part)
     for policy in policies:
         _dump(pickler, [policy])
+    _dump(pickler, [name for name, _ in actors])
+    if actors:
+        _dump(pickler, make_engine)
+    for name, factory in actors:
+        _dump(pickler, [factory], actor=name)
     payload = file.getvalue()
     if len(payload) > START_BYTES - _ROOM:
-        raise ShardStartError(_too_large(policies, len(payload)), 0)
+        raise ShardStartError(_too_large(policies, actors, len(payload)), 0)
     return payload, pickler.services, Told(frozenset(told), offered)
 
 
 def _used_of_main(
     policies: Sequence[BuiltinPolicy],
+    actors: Sequence[tuple[str, Any]],
     main: dict[str, Any],
     told: Iterable[Name],
     offered: Iterable[Name],
 ) -> dict[str, Any]:
-    """Return what policies use of a main module that cannot be imported, and what that uses.
+    """Return what policies and actors use of a main module that cannot be imported.
 
-    What it defines for users' objects and their values goes along, too: values' classes as far as
-    they can be copied, for nobody has asked for them yet.
+    And what that uses. What it defines for users' objects and their values goes along, too: values'
+    classes as far as they can be copied, for nobody has asked for them yet.
     """
     done: dict[str, Any] = {}
     pickler = _Pickler(io.BytesIO())
     pickler.names.update(_of_main(told))
     _dump(pickler, list(policies))
+    for name, factory in actors:
+        _dump(pickler, [factory], actor=name)
     _follow(pickler, main, done)
     for name in _of_main(offered):
         if name not in done:
@@ -328,26 +339,29 @@ def _follow(pickler: _Pickler, main: dict[str, Any], done: dict[str, Any]) -> No
             _dump(pickler, {name: main[name]}, name)
 
 
-def _dump(pickler: _Pickler, part: object, of_main: str = "") -> None:
+def _dump(pickler: _Pickler, part: object, of_main: str = "", *, actor: str = "") -> None:
     try:
         pickler.dump(part)
     except Exception as error:
         # dill lets through whatever a policy's attributes raise.
         where = path_of(pickler.stack)
+        what = f"actor {actor}" if actor else "a policy"
         if of_main:
             rest = where.removeprefix(f'["{of_main}"]')
             where = f"{of_main} of the main module, which it uses{rest and f', {of_main}{rest}'}"
         raise ShardStartError(
-            f"a policy cannot be copied into a worker: {where}: {type(error).__name__}: {error}", 0
+            f"{what} cannot be copied into a worker: {where}: {type(error).__name__}: {error}", 0
         ) from error
 
 
-def _too_large(policies: Sequence[BuiltinPolicy], size: int) -> str:
+def _too_large(
+    policies: Sequence[BuiltinPolicy], actors: Sequence[tuple[str, Any]], size: int
+) -> str:
     sizes = []
-    for policy in policies:
+    for name, one in [(policy.name, policy) for policy in policies] + [*actors]:
         file = io.BytesIO()
-        _Pickler(file).dump(policy)
-        sizes.append((len(file.getvalue()), policy.name))
+        _Pickler(file).dump(one)
+        sizes.append((len(file.getvalue()), name))
     largest, name = max(sizes)
     return (
         f"a policy cannot be copied into a worker: {name} takes {largest:,} bytes, all policies "

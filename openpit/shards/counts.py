@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.wire.frames import Axis
 
-__all__ = ["COUNTING", "PEEKING", "BatchCounts", "settlement_of"]
+__all__ = [
+    "ASKING",
+    "COUNTING",
+    "PEEKING",
+    "BatchCounts",
+    "CountingRules",
+    "declared_ranks",
+    "settlement_of",
+]
 
 _MOST: Final = 2**64 - 1
 
@@ -34,10 +42,13 @@ COUNTING: Final = frozenset(
 )
 """The commands whose order may count."""
 
+ASKING: Final = frozenset({kinds.ASK_ACTOR, kinds.TELL_ACTOR})
+"""The commands that declare how many orders of theirs may count: see MessageCounts."""
+
 Command = tuple[Any, ...]
 
 
-class _Rules(NamedTuple):
+class CountingRules(NamedTuple):
     """On which axes an order may count."""
 
     counts_broker: bool
@@ -62,10 +73,12 @@ class _Rules(NamedTuple):
         return self.counts_broker, self.numbers.get(settlement)
 
 
-def _rules_of(settings: RateLimitSettings, numbers: Mapping[str | None, int]) -> _Rules | None:
+def _rules_of(
+    settings: RateLimitSettings, numbers: Mapping[str | None, int]
+) -> CountingRules | None:
     if settings.broker is None and not settings.assets:
         return None
-    return _Rules(
+    return CountingRules(
         settings.broker is not None,
         {asset: numbers[asset] for asset in settings.assets},
         settings.reads_instrument,
@@ -80,6 +93,7 @@ class BatchCounts(SuppliedCounts):
         "_policy",
         "_rules",
         "_settings",
+        "_unused",
         "_vouched",
         "assets",
         "broker",
@@ -101,11 +115,13 @@ class BatchCounts(SuppliedCounts):
         self.assets: dict[str | None, int] = {}
         # The orders of the batch that have not counted, by their places.
         self.missing: list[int] = []
+        # Of messages among those: how many of each axis they declared, and have not used.
+        self._unused: dict[int, list[tuple[int, int, int]]] = {}
         # Of a batch that the router passes on: the count that all are above, and how many they are.
         self._vouched: dict[int, tuple[int, int]] = {}
         # By which of its orders have to count, and the settings that say so.
         self._settings: RateLimitSettings | None = None
-        self._rules: _Rules | None = None
+        self._rules: CountingRules | None = None
 
     def axes(self) -> CountingAxes:
         """Return the axes that are counted on."""
@@ -135,6 +151,7 @@ class BatchCounts(SuppliedCounts):
             self.assets = {}
         if self.missing:
             self.missing = []
+            self._unused = {}
         if self._vouched:
             self._vouched = {}
         if not axes:
@@ -185,7 +202,7 @@ class BatchCounts(SuppliedCounts):
             WireError: an order lacks a rank that it has to have, or has one that it has not; more
                 or fewer may count than the router has vouched for; or one counts as too few.
         """
-        rules = self._rules_in_force()
+        rules = self.rules()
         vouched = self._vouched
         if rules is None and not vouched:
             return  # no rate spans accounts
@@ -193,22 +210,55 @@ class BatchCounts(SuppliedCounts):
             return
         left = {axis: count for axis, (_, count) in vouched.items()}
         for command in commands:
-            if command[0] not in COUNTING and command[0] != kinds.EXECUTE:
+            if command[0] in ASKING:
+                counted = self._declared(command, rules)
+            elif command[0] in COUNTING or command[0] == kinds.EXECUTE:
+                counted = self._counted(command, rules)
+            else:
                 continue
-            settlement = settlement_of(command)
-            broker, asset = command[-2:]
-            axes = (False, None) if rules is None else rules.axes_of(command[1], settlement)
-            if (bool(broker), bool(asset)) != (axes[0], axes[1] is not None):
-                raise WireError(f"an order that is to count elsewhere: {command!r:.100}")
-            counts = {} if not broker else {BROKER: broker + (self.broker or 0)}
-            if axes[1] is not None:
-                counts[axes[1]] = asset + self.assets[settlement]
-            for axis, its in counts.items():
+            for axis, its, orders in counted:
                 if axis not in vouched or its <= vouched[axis][0]:
                     raise WireError(f"an order that counts as too few on the axis {axis}")
-                left[axis] -= 1
+                left[axis] -= orders
         if any(left.values()):
             raise WireError(f"more or fewer orders may count than were told: {left!r:.100}")
+
+    def _counted(self, command: Command, rules: CountingRules | None) -> list[Axis]:
+        """Return on which axes an order counts, and as what; each is one order.
+
+        Raises:
+            WireError: it says otherwise.
+        """
+        settlement = settlement_of(command)
+        broker, asset = command[-2:]
+        axes = (False, None) if rules is None else rules.axes_of(command[1], settlement)
+        if (bool(broker), bool(asset)) != (axes[0], axes[1] is not None):
+            raise WireError(f"an order that is to count elsewhere: {command!r:.100}")
+        counted = [] if not broker else [(BROKER, broker + (self.broker or 0), 1)]
+        if axes[1] is not None:
+            counted.append((axes[1], asset + self.assets[settlement], 1))
+        return counted
+
+    def _declared(self, command: Command, rules: CountingRules | None) -> list[Axis]:
+        """Return on which axes orders of a message may count, the first as what, and how many.
+
+        Raises:
+            WireError: it says otherwise.
+        """
+        *_, rank, orders, assets = command
+        has_rank = bool(orders) and rules is not None and rules.counts_broker
+        numbers: Mapping[str | None, int] = {} if rules is None else rules.numbers
+        if bool(rank) is not has_rank or any(
+            bool(first) is not (asset in numbers) for asset, first, _ in assets
+        ):
+            raise WireError(f"orders that are to count elsewhere: {command[3:]!r:.100}")
+        counted = [(BROKER, rank + (self.broker or 0), orders)] if rank else []
+        counted += [
+            (numbers[asset], first + self.assets[asset], its)
+            for asset, first, its in assets
+            if first
+        ]
+        return counted
 
     def _are_counted(self, commands: Sequence[Command]) -> bool:
         """Tell whether a batch is orders alone that count for the broker as was vouched for.
@@ -226,7 +276,7 @@ class BatchCounts(SuppliedCounts):
             and first[-2] + self.broker > vouched[0]
         )
 
-    def _rules_in_force(self) -> _Rules | None:
+    def rules(self) -> CountingRules | None:
         """Return by which rules orders count on axes that span accounts; None: there is none."""
         settings = None if self._policy is None else self._policy.settings
         if settings is not self._settings:
@@ -265,6 +315,21 @@ class BatchCounts(SuppliedCounts):
         if asset:
             self.assets[settlement_of(command)] -= 1
 
+    def rest(self, place: int, unused: Sequence[tuple[int, int, int]]) -> None:
+        """Record what a message has left of its declared orders; see :meth:`miss`.
+
+        For each axis its number, how many it declared, and how many of them have not counted.
+        """
+        if not any(left for _, _, left in unused):
+            return
+        self.missing.append(place)
+        self._unused[place] = [*unused]
+        for axis, _, left in unused:
+            if axis == BROKER:
+                self.broker -= left  # type: ignore[operator]  # checked
+            else:
+                self.assets[self.numbers.assets[axis]] -= left
+
     def uncounted(self, commands: Sequence[Command], times: Iterable[int]) -> list[Axis]:
         """Return the counting part of the reply: of each axis on which orders have not counted.
 
@@ -274,18 +339,44 @@ class BatchCounts(SuppliedCounts):
         firsts: dict[int, int] = {}
         lacking: dict[int, int] = {}
         for place, (command, now) in enumerate(zip(commands, times, strict=False)):
-            if command[0] not in COUNTING:
+            if command[0] in COUNTING:
+                broker, asset = command[-2:]
+                left = int(place in missing)
+                rows = [(BROKER, 1, left)] if broker else []
+                if asset:
+                    rows.append((self.numbers.of[settlement_of(command)], 1, left))
+            elif command[0] in ASKING:
+                rows = self._unused.get(place) or self.declared(command)
+            else:
                 continue
-            broker, asset = command[-2:]
-            axes = [BROKER] if broker else []
-            if asset:
-                axes.append(self.numbers.of[settlement_of(command)])
-            for axis in axes:
-                if place in missing:
-                    lacking[axis] = lacking.get(axis, 0) + 1
-                else:
+            for axis, orders, left in rows:
+                if left:
+                    lacking[axis] = lacking.get(axis, 0) + left
+                if orders > left:
                     firsts.setdefault(axis, now)
         return [(axis, firsts.get(axis, 0), count) for axis, count in lacking.items()]
+
+    def declared(self, command: Command) -> list[tuple[int, int, int]]:
+        """Return on which axes a message's orders may count, how many, and 0: none is left."""
+        *_, rank, orders, assets = command
+        rows = [(BROKER, orders, 0)] if rank else []
+        rows += [(self.numbers.of[asset], its, 0) for asset, first, its in assets if first]
+        return rows
+
+
+def declared_ranks(command: Command) -> list[tuple[int, int, str | None]]:
+    """Return the first and the last rank on each axis of what a message declares.
+
+    As the ranks of orders: the broker's, the asset's, and the asset.
+    """
+    *_, rank, orders, assets = command
+    ranks: list[tuple[int, int, str | None]] = []
+    if rank:
+        ranks += [(last, 0, None) for last in sorted({rank, rank + orders - 1})]
+    for asset, first, its in assets:
+        if first:
+            ranks += [(0, last, asset) for last in sorted({first, first + its - 1})]
+    return ranks
 
 
 def settlement_of(command: Command) -> str | None:

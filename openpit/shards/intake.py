@@ -15,18 +15,18 @@ from openpit.core.order import Order
 from openpit.core.report import ExecutionReport
 from openpit.errors import WireError
 from openpit.shards.administration import check_administration, check_configuration
-from openpit.shards.counts import COUNTING, PEEKING, settlement_of
+from openpit.shards.counts import ASKING, COUNTING, PEEKING, declared_ranks, settlement_of
 from openpit.shards.market import QuoteReader
 from openpit.wire import kinds
 from openpit.wire.decimal_texts import ASSETS, REMEMBERED, SIGNED, UNSIGNED, malformed
 from openpit.wire.flat_rows import SIDES, read_report
 from openpit.wire.frames import messages_of
-from openpit.wire.limits import HANDLES_PER_COMMAND
+from openpit.wire.limits import HANDLES_PER_COMMAND, MESSAGE_BYTES, MESSAGE_ORDERS
 from openpit.wire.plain_orders import PLAIN_ORDERS, plain_orders
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from openpit.marketdata.service import MarketDataService
     from openpit.shards.counts import BatchCounts
@@ -48,14 +48,21 @@ _MALFORMED: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
 class Intake:
-    """Reads the commands of one connection; ``owns`` tells which accounts are this shard's."""
+    """Reads the commands of one connection; ``owns`` tells which accounts are this shard's.
 
-    __slots__ = ("_known", "_owns", "_quotes", "_readers")
+    ``actors`` are the names of those that there are.
+    """
+
+    __slots__ = ("_actors", "_known", "_owns", "_quotes", "_readers")
 
     def __init__(
-        self, owns: Callable[[int], bool], services: Sequence[MarketDataService] = ()
+        self,
+        owns: Callable[[int], bool],
+        services: Sequence[MarketDataService] = (),
+        actors: Collection[str] = (),
     ) -> None:
         self._owns = owns
+        self._actors = actors
         self._known: set[int] = set()  # accounts that have been found to be this shard's
         self._quotes = QuoteReader(services)
         self._readers: dict[int, Callable[[Command], Command]] = {
@@ -78,6 +85,8 @@ class Intake:
             kinds.CHECK_SETTINGS: self._read_configuration,
             kinds.TELL_AXES: _read_bare,
             kinds.QUOTE: self._quotes.read,
+            kinds.ASK_ACTOR: self._read_message,
+            kinds.TELL_ACTOR: self._read_message,
         }
 
     def read(self, body: bytes, count: int, counts: BatchCounts) -> list[Command]:
@@ -146,6 +155,8 @@ class Intake:
                     ranked.append(_ranked(other))
                 elif kind in PEEKING:
                     counts.check([_ranked(other)])
+                elif kind in ASKING and other[5]:
+                    ranked += declared_ranks(other)
                 read.append(other)
                 continue
             if kind == EXECUTE:
@@ -225,6 +236,19 @@ class Intake:
                 raise malformed("the command's account", command)
         return kind, account, method, arguments
 
+    def _read_message(self, command: Command) -> Command:
+        _, account, actor, message, rank, orders, assets = command
+        if account is None or type(actor) is not str or actor not in self._actors:
+            raise malformed("a message to an actor, of an account", command[:3])
+        if type(message) is not bytes or len(message) > MESSAGE_BYTES:
+            raise malformed("a message of bytes", command)
+        if orders == rank == 0 and assets == ():
+            return command
+        if not (type(rank) is type(orders) is int and rank >= 0 < orders <= MESSAGE_ORDERS):
+            raise malformed("a first rank, and how many orders", command[4:])
+        _check_declared(assets, orders)
+        return command
+
     def _read_configuration(self, command: Command) -> Command:
         kind, account, method, packed = command
         arguments = decode(packed)
@@ -237,6 +261,20 @@ def _ranked(command: Command) -> tuple[int, int, str | None]:
     """Return an order's ranks, and the asset that it is settled in."""
     broker, asset = command[-2:]
     return broker, asset, settlement_of(command)
+
+
+def _check_declared(assets: object, orders: int) -> None:
+    """Check how many of a message's orders are settled in which asset, and their first ranks."""
+    if type(assets) is not tuple:
+        raise malformed("a list of assets", assets)
+    named = set()
+    for asset, rank, its in assets:
+        if not (type(rank) is type(its) is int and rank >= 0 < its):
+            raise malformed("an asset's first rank, and how many orders", (asset, rank, its))
+        named.add(ASSETS[asset])
+        orders -= its
+    if orders < 0 or len(named) < len(assets) or None in named:
+        raise malformed("assets, each once, of no more orders than there are", assets)
 
 
 def _read_bare(command: Command) -> Command:

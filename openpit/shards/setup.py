@@ -8,6 +8,7 @@ the worker's replica.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from io import BytesIO
 from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from openpit.engine.builder import build_core
 from openpit.errors import WireError
 from openpit.marketdata.service import MarketDataService, new_replica
+from openpit.shards.clock import ShardClock
 from openpit.shards.copying import PolicyUnpickler
-from openpit.shards.shard import ShardClock, ShardCore
+from openpit.shards.shard import ShardCore
 from openpit.slots import MAX_SHARDS, slot_of, spread_slots
 from openpit.wire import kinds
 from openpit.wire.classes import load, share
@@ -87,6 +89,23 @@ def _policies(unpickler: PolicyUnpickler) -> list[BuiltinPolicy]:
     return policies
 
 
+def _start_actors(unpickler: PolicyUnpickler, core: ShardCore) -> None:
+    """Make the actors of which the rest of a first command tells; see dump_policies()."""
+    names = unpickler.load()
+    if not names:
+        return
+    module, _, maker = unpickler.load().partition(":")
+    make_engine = getattr(import_module(module), maker)
+    factories: list[tuple[str, Any]] = []
+    for name in names:
+        try:
+            factories.append((name, *unpickler.load()))
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            raise RuntimeError(f"the copy of actor {name} cannot be made: {why}") from error
+    core.actors.start(core.number, factories, make_engine)
+
+
 def start_shard(hello: Hello, reader: FrameReader) -> tuple[ShardCore, tuple[Any, ...]]:
     """Return the core of the shard that the first command of a connection describes, and the reply.
 
@@ -108,4 +127,5 @@ def start_shard(hello: Hello, reader: FrameReader) -> tuple[ShardCore, tuple[Any
     owner = spread_slots(shards)
     engine.registry.owns = lambda account: owner[slot_of(account)] == number
     core = ShardCore(number, engine, clock, unpickler.services, reader, epoch, most)
+    _start_actors(unpickler, core)
     return core, (kinds.READY, tuple(share(offered)), *core.axes)

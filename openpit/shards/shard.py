@@ -20,6 +20,7 @@ from openpit.engine.answers import Recorded, Started
 from openpit.errors import WireError
 from openpit.marketdata.service import apply_operation
 from openpit.pretrade.effects import Effects
+from openpit.shards.actors import Actors
 from openpit.shards.administration import administer, configure, rates_after
 from openpit.shards.admission import admit, check_handles, check_head
 from openpit.shards.answering import (
@@ -34,7 +35,7 @@ from openpit.shards.answering import (
     reported,
     told,
 )
-from openpit.shards.counts import COUNTING, BatchCounts
+from openpit.shards.counts import ASKING, COUNTING, BatchCounts
 from openpit.shards.held import Held, settle
 from openpit.shards.intake import Intake
 from openpit.wire import kinds
@@ -58,11 +59,12 @@ if TYPE_CHECKING:
     from openpit.engine.answers import Checked, DryRun
     from openpit.engine.pipeline import EngineCore
     from openpit.marketdata.service import MarketDataService
+    from openpit.shards.clock import ShardClock
     from openpit.shards.held import Open
     from openpit.wire.axes import CountingAxes
     from openpit.wire.frames import Frame
 
-__all__ = ["ShardClock", "ShardCore"]
+__all__ = ["ShardCore"]
 
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 MESSAGES: Final = Op.MESSAGES
@@ -73,19 +75,6 @@ _FAILURES_IN_FULL: Final = 16
 Command = tuple[Any, ...]
 
 _T = TypeVar("_T", Effects, Started)
-
-
-class ShardClock:
-    """The time of a shard: that of the command in hand."""
-
-    __slots__ = ("now",)
-
-    def __init__(self, now: int = 0) -> None:
-        self.now = now
-
-    def __call__(self) -> int:
-        """Return the time in nanoseconds."""
-        return self.now
 
 
 class ShardCore:
@@ -117,6 +106,7 @@ class ShardCore:
         "_services",
         "_told",
         "_whose",
+        "actors",
         "closed",
         "number",
     )
@@ -141,7 +131,6 @@ class ShardCore:
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self._whose = whose(number, epoch)
         self._reader = reader or FrameReader()
-        self._intake = Intake(engine.registry.owns, services)
         self._held = Held()
         self._client: int | None = None  # whose batch was the last, and what it has open
         self._open: Open = {}
@@ -153,6 +142,8 @@ class ShardCore:
         self._fresh_orders = engine.has_custom
         self._order = new_order(None, None, None, None, None, None, None)
         self._counts = BatchCounts(engine.policies)
+        self.actors: Final = Actors(engine, clock, self._counts)
+        self._intake = Intake(engine.registry.owns, services, self.actors.made)
         self._handlers: dict[int, Callable[[int, Command, int], Reply | None]] = {
             kinds.EXECUTE_WHOLE: self._execute_whole,
             kinds.START: self._start,
@@ -173,6 +164,8 @@ class ShardCore:
             kinds.CHECK_SETTINGS: self._check_settings,
             kinds.TELL_AXES: self._tell_axes,
             kinds.QUOTE: self._quote,
+            kinds.ASK_ACTOR: self._ask_actor,
+            kinds.TELL_ACTOR: self._tell_actor,
         }
 
     @property
@@ -263,7 +256,8 @@ class ShardCore:
             self._arm(flags)
 
     def finish(self) -> None:
-        """Roll back what is still open; called when no command can come any more."""
+        """End the actors, and roll back what is still open: no command can come any more."""
+        self.actors.close()
         self._held.end_all()
 
     def _let_go(self, seq: int) -> None:
@@ -293,9 +287,7 @@ class ShardCore:
                 clock.now = now = times[seq - first]
             kind = command[0]
             if kind > EXECUTE_COUNTED:
-                self._handle_other(seq, command, now, answered)
-                if kind in COUNTING and not counts.used:
-                    counts.miss(seq - first, command)
+                self._handle_other(seq, seq - first, command, now, answered)
                 seq += 1
                 run = None
                 continue
@@ -315,7 +307,7 @@ class ShardCore:
             reply: Reply | None = None
             try:
                 if is_near and self._is_full:
-                    reply = self._too_much()
+                    reply = denied(self.number, self._most_open)
                 elif (answer := execute(order, now)) is not None:
                     reply = self._executed(seq, answer)
             except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
@@ -354,27 +346,29 @@ class ShardCore:
         """Whether the client has as much open as it may."""
         return len(self._open) >= self._most
 
-    def _too_much(self) -> Reply:
-        return denied(self.number, self._most_open)
-
     # --- everything else -------------------------------------------------------------------------
 
-    def _handle_other(self, seq: int, command: Command, now: int, answered: list[Reply]) -> None:
-        handler = self._handlers[command[0]]
+    def _handle_other(
+        self, seq: int, place: int, command: Command, now: int, answered: list[Reply]
+    ) -> None:
+        kind = command[0]
         try:
-            reply = handler(seq, command, now)
+            reply = self._handlers[kind](seq, command, now)
         except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
             reply = (kinds.RAISED, *failure_row(error))
         self._tell_armed()
         append(answered, (kinds.DONE, 1) if reply is None else reply)
+        if kind in COUNTING and not self._counts.used:
+            self._counts.miss(place, command)
+        elif kind in ASKING:
+            self.actors.settle(place)
 
     def _tell_armed(self) -> None:
         """Say so in the reply's head if a command has armed the engine-wide block."""
         registry = self._engine.registry
         armed = (registry.finalizer_failed, registry.unattributed_report)
         if armed != self._armed:
-            self._armed = armed
-            finalizer_failed, unattributed_report = armed
+            finalizer_failed, unattributed_report = self._armed = armed
             if finalizer_failed:
                 self._told |= Flag.FINALIZER_FAILED
             if unattributed_report:
@@ -390,13 +384,13 @@ class ShardCore:
     def _execute_whole(self, seq: int, command: Command, now: int) -> Reply:
         order = self._order_of(command)
         if self._is_full:
-            return self._too_much()
+            return denied(self.number, self._most_open)
         return self._executed(seq, self._engine.execute(order, now))
 
     def _start(self, seq: int, command: Command, now: int) -> Reply:
         order = self._order_of(command)
         if self._is_full:
-            return self._too_much()
+            return denied(self.number, self._most_open)
         answer = self._engine.start(order, now)
         if isinstance(answer, Started):
             self._open[seq] = answer
@@ -405,8 +399,7 @@ class ShardCore:
 
     def _execute_request(self, seq: int, command: Command, now: int) -> Reply:
         started = self._take(command[2], Started)
-        answer = self._engine.execute_started(started, now)
-        return self._executed(seq, answer)
+        return self._executed(seq, self._engine.execute_started(started, now))
 
     def _dry_run(
         self, run: Callable[[Order, int], DryRun], _seq: int, command: Command, now: int
@@ -416,7 +409,7 @@ class ShardCore:
     def _drop_copy(self, seq: int, command: Command, now: int) -> Reply:
         order = self._order_of(command)
         if self._is_full:
-            return self._too_much()
+            return denied(self.number, self._most_open)
         answer = self._engine.drop_copy(order, now)
         if not isinstance(answer, Recorded):
             return rejected(answer)
@@ -465,6 +458,15 @@ class ShardCore:
     def _adjust(self, _seq: int, command: Command, now: int) -> Reply:
         _, account, adjustments = command
         return adjusted(self._engine.apply_adjustment(account, adjustments, now))
+
+    # actors
+
+    def _ask_actor(self, _seq: int, command: Command, _now: int) -> Reply | None:
+        answer = self.actors.ask(command)
+        return None if answer is None else (kinds.ANSWERED, answer)
+
+    def _tell_actor(self, _seq: int, command: Command, _now: int) -> Reply | None:
+        return (kinds.TOLD_IN_VAIN,) if self.actors.tell(command) else None
 
     # administration
 

@@ -154,8 +154,8 @@ def _freeze() -> None:
 def _loop(core: ShardCore, replies: bytes, pipes: _Pipes) -> None:
     command_fd, reply_fd = pipes.command_fd, pipes.reply_fd
     poller = select.poll()
-    # The engine's own code closes nothing; a user's policy may, and what it runs.
-    has_custom = core.engine.has_custom
+    # The engine's own code closes nothing; a user's policy or actor may, and what it runs.
+    has_custom = core.engine.has_custom or bool(core.actors.made)
     poller.register(command_fd, select.POLLIN)
     data = b""
     while not core.closed:

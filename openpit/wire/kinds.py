@@ -25,6 +25,7 @@ from openpit.wire.checks import (
     is_pnl,
     is_reject,
     is_text,
+    row_of,
 )
 from openpit.wire.flat_rows import is_lock
 from openpit.wire.frames import VERSION
@@ -123,10 +124,21 @@ QUOTE: Final = 19
 HELLO: Final = 20
 CHECK_SETTINGS: Final = 21
 TELL_AXES: Final = 22
+ASK_ACTOR: Final = 23
+TELL_ACTOR: Final = 24
 
 _WHOLE_ORDER = (_ACCOUNT, _ORDER, *_RANKS)
 _MANY = (_ACCOUNT, Field("handles", all_of(is_number)))
 _METHOD = (_ACCOUNT, Field("method", is_text), Field("arguments", _ANY_VALUE))
+
+_MESSAGE = (
+    _ACCOUNT,
+    Field("actor", is_text),
+    Field("message", exactly(bytes)),
+    Field("broker rank", is_number),  # of the first order that it may count, 0: they cannot
+    Field("orders", is_number),
+    Field("assets, first ranks and orders", all_of(row_of(is_text, is_number, is_number))),
+)
 
 COMMANDS: Final[dict[int, Layout]] = {
     EXECUTE: Layout("execute", (_ACCOUNT, *_FLAT_ORDER)),
@@ -149,6 +161,8 @@ COMMANDS: Final[dict[int, Layout]] = {
     CONFIGURE: Layout("settings", _METHOD),
     CHECK_SETTINGS: Layout("settings, checked and not applied", _METHOD),
     TELL_AXES: Layout("axes to count on", (_ACCOUNT,)),
+    ASK_ACTOR: Layout("message to an actor", _MESSAGE),
+    TELL_ACTOR: Layout("message to an actor, without answer", _MESSAGE),
     QUOTE: Layout(
         "market data",
         (_ACCOUNT, Field("service", is_number), Field("operation", _ANY_VALUE)),
@@ -180,6 +194,8 @@ FAILURES: Final = 12
 READY: Final = 13
 REFUSED: Final = 14
 CHECKED: Final = 15
+ANSWERED: Final = 16
+TOLD_IN_VAIN: Final = 17
 
 _FAILURE = tuple(map(Field, ("module", "class", "state", "text", "traceback"), FAILURE))
 
@@ -216,6 +232,8 @@ REPLIES: Final[dict[int, Layout]] = {
     ),
     REFUSED: Layout("worker could not start", (Field("text", is_text),)),
     CHECKED: Layout("axes to count on, now or with settings that can be applied", _COUNTING),
+    ANSWERED: Layout("answer of an actor", (Field("message", exactly(bytes)),)),
+    TOLD_IN_VAIN: Layout("an actor has raised at what it was told", ()),
 }
 
 _REJECTIONS: Final = frozenset({REJECTED, RAISED})
@@ -245,6 +263,8 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
     CONFIGURE: _ADMINISTERED,
     CHECK_SETTINGS: frozenset({CHECKED, RAISED}),
     TELL_AXES: frozenset({CHECKED}),
+    ASK_ACTOR: frozenset({ANSWERED, DONE, RAISED}),
+    TELL_ACTOR: frozenset({DONE, TOLD_IN_VAIN}),
     QUOTE: frozenset({DONE}),
     HELLO: frozenset({READY, REFUSED}),
 }

@@ -6,12 +6,15 @@ from typing import Final
 
 __all__ = [
     "ACCOUNT_TEXT_BYTES",
+    "ACTOR_NAME_BYTES",
     "BATCH_BYTES",
     "BESIDE_BYTES",
     "CREDITS",
     "FRAME_BYTES",
     "HANDLES_PER_COMMAND",
     "MARKET_BACKLOG",
+    "MESSAGE_BYTES",
+    "MESSAGE_ORDERS",
     "NESTING",
     "OPEN_HANDLES",
     "READ_BYTES",
@@ -103,6 +106,18 @@ MARKET_BACKLOG: Final = 65536
 
 Quotes need no credit, which belongs to orders; at about 100 bytes each this is 6 MiB.
 """
+
+MESSAGE_BYTES: Final = BATCH_BYTES
+"""Largest message to an actor, and largest answer: either has room in a frame on its own."""
+
+MESSAGE_ORDERS: Final = 65536
+"""Orders that one message to an actor may declare: more are a batch of messages.
+
+A head counts the orders of its batch in 32 bits; those of full credits stay below a quarter of it.
+"""
+
+ACTOR_NAME_BYTES: Final = 64
+"""Longest name of an actor, in UTF-8 bytes: it travels with each message."""
 
 READ_BYTES: Final = 65536
 """At most this much per read: below the size from which the allocator asks the system each time."""

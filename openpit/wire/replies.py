@@ -26,6 +26,7 @@ DONE: Final = kinds.DONE
 ONE_ACCEPTED: Final = pack([(ACCEPTED, 1)])
 ONE_DONE: Final = pack([(DONE, 1)])
 """Bodies of the replies that most commands have which come alone."""
+ANSWERED: Final = kinds.ANSWERED
 REJECTED: Final = kinds.REJECTED
 REPORTED: Final = kinds.REPORTED
 RESERVED: Final = kinds.RESERVED
@@ -96,6 +97,9 @@ def is_usual(reply: tuple[Any, ...]) -> bool:
             ):
                 return False
         return True
+    if kind == ANSWERED:
+        _, message = reply
+        return type(message) is bytes
     return False
 
 

@@ -51,6 +51,8 @@ OF_KIND: Final = {
     kinds.CONFIGURE: Role.ADMIN,
     kinds.CHECK_SETTINGS: Role.ADMIN,
     kinds.TELL_AXES: Role.READER,
+    kinds.ASK_ACTOR: Role.TRADER,
+    kinds.TELL_ACTOR: Role.TRADER,
     kinds.QUOTE: Role.NOBODY,
     kinds.HELLO: Role.NOBODY,
 }

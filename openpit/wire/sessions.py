@@ -291,6 +291,7 @@ class Welcome(NamedTuple):
     axes: CountingAxes
     classes: tuple[tuple[str, str], ...]  # of orders and what they hold, that the workers know
     values: tuple[tuple[str, str], ...]  # of what hangs on them
+    actors: tuple[str, ...]  # that its workers have
 
 
 def welcome_frame(welcome: Welcome) -> Frame:
@@ -308,9 +309,9 @@ def welcome_in(frame: Frame) -> Welcome:
     Raises:
         WireError: it is none.
     """
-    fields = _note_in(frame, int, int, int, int, bool, bool, bytes, tuple, tuple, tuple)
+    fields = _note_in(frame, int, int, int, int, bool, bool, bytes, *[tuple] * 4)
     session, role, credit, frame_bytes, has_custom, client_time, slots, axes, *named = fields
-    classes, values = named
+    classes, values, actors = named
     if role not in ROLES.values():
         raise WireError(f"not a server's first frame: role {role}")
     if not 0 < credit <= CREDITS or len(slots) != SLOTS * 2:
@@ -323,9 +324,11 @@ def welcome_in(frame: Frame) -> Welcome:
     for name in (*classes, *values):
         if type(name) is not tuple or [*map(type, name)] != [str, str]:
             raise WireError(f"not a server's first frame: {name!r:.100} is no class's name")
+    if not {*map(type, actors)} <= {str}:
+        raise WireError(f"not a server's first frame: {actors!r:.100} are no actors")
     return Welcome(
         *(session, role, credit, frame_bytes, has_custom, client_time, owner),
-        _axes_of(axes), classes, values,
+        _axes_of(axes), classes, values, actors,
     )  # fmt: skip
 
 

@@ -15,6 +15,8 @@ LISTING = Path(__file__).with_name("listing.py")
 
 #: Names that only we have, and why; a class stands for all that is in it.
 ADDITIONS: dict[str, str] = {
+    "openpit.ActorEngine": "the engine that an actor is given",
+    "openpit.ActorScopeError": "what an actor may not do",
     "openpit.AsyncShardedEngine": "the sharded engine for asyncio",
     "openpit.Engine.account_state": "the API has no reader",
     "openpit.Engine.apply_execution_report_many": "volume",

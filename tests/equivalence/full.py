@@ -6,12 +6,14 @@ python tests/equivalence/full.py --calls 100000 --seed 7
 ``--connected`` makes them through ``openpit.connect``: each scenario has a server of its own, of
 one of the numbers of shards, and a client of it over a socket. The workers are threads, which read
 and write their pipes as processes do: starting those would take nearly all of the time.
+``--acting`` makes other ones, half of which go through an actor.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import logging
 import multiprocessing
 import os
 import secrets
@@ -23,6 +25,7 @@ _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(_TESTS / "support"), str(_TESTS / "differential")]
 
 import campaign  # noqa: E402 - found on the path above
+from acting import ActingPair, acting_scenario  # noqa: E402 - as above
 from link import link  # noqa: E402 - as above
 from sealing import link_sealed  # noqa: E402 - as above
 from sides import SHARDS, Pair  # noqa: E402 - as above
@@ -36,6 +39,7 @@ _pair: list[Pair] = []
 
 
 def _prepare(kind: str) -> None:
+    logging.disable()  # actors are told what they raise at
     if kind == "connected":
         start_workers_as_threads()
         _pair.extend(ConnectedPair((number,)) for number in SHARDS)
@@ -53,6 +57,21 @@ def _run(batch: campaign.Batch) -> tuple[campaign.Outcome, bool]:
     )
 
 
+def _run_acting(batch: campaign.Batch) -> tuple[campaign.Outcome, bool]:
+    _prepare("acting")
+    outcome = campaign.Outcome()
+    pair = ActingPair()
+    while outcome.calls < batch.calls:
+        outcome.seed = f"{batch.seed}.{outcome.scenarios}"
+        difference = pair.difference(acting_scenario(outcome.seed))
+        outcome.scenarios += 1
+        outcome.calls += pair.calls
+        if difference is not None:
+            say(f"seed {outcome.seed}:\n{difference}", end="\n\n")
+            return outcome, True
+    return outcome, False
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=100_000)
@@ -61,15 +80,18 @@ def main() -> int:
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--sealed", action="store_true", help="bodies that no router can read")
     kinds.add_argument("--connected", action="store_true", help="through a server, over a socket")
+    kinds.add_argument("--acting", action="store_true", help="half of them through an actor")
     options = parser.parse_args()
-    kind = "sealed" if options.sealed else "connected" if options.connected else "linked"
+    chosen = [kind for kind in ("sealed", "connected", "acting") if getattr(options, kind)]
+    kind = chosen[0] if chosen else "linked"
+    run = _run_acting if options.acting else _run
     say(f"seed {options.seed}")
     started = time.monotonic()
     calls = scenarios = failures = 0
     context = multiprocessing.get_context("spawn")
     with context.Pool(options.processes, _prepare, (kind,)) as pool:
         work = campaign.batches(options.calls, options.seed)
-        for outcome, differs in pool.imap_unordered(_run, work):
+        for outcome, differs in pool.imap_unordered(run, work):
             calls += outcome.calls
             scenarios += outcome.scenarios
             failures += differs
@@ -77,6 +99,7 @@ def main() -> int:
     shards = {
         "linked": "1, 2, 3 and 5 shards",
         "sealed": "1, 2, 3 and 5 shards, bodies sealed",
+        "acting": "1, 2, 3 and 5 shards, half of them through an actor",
         "connected": "a server of 1, 2, 3 or 5 shards, over a socket",
     }[kind]
     say(

@@ -22,7 +22,7 @@ from fault_traces import eventually, state_of
 import openpit
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from openpit.router.stats import ShardStats
 
@@ -47,12 +47,20 @@ class Host:
         self.engine: Any = None
         self.down: list[ShardStats] = []
 
-    def build(self, *policies: Any, shards: int = 2, **options: Any) -> None:
-        """Build the engine of policies, built-in (ready builders) or custom."""
+    def build(
+        self,
+        *policies: Any,
+        shards: int = 2,
+        actors: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        """Build the engine of policies, built-in (ready builders) or custom, and of actors."""
         options.setdefault("on_shard_down", self.down.append)
         stage: Any = openpit.Engine.builder().sharded(shards=shards, **options)
         for policy in policies:
             stage = stage.builtin(policy) if hasattr(policy, "_build") else stage.pre_trade(policy)
+        for name, factory in (actors or {}).items():
+            stage = stage.actor(name, factory)
         self.engine = self._built(stage)
 
     def _built(self, stage: Any) -> Any:

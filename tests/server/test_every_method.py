@@ -248,6 +248,24 @@ async def what_an_operator_asks(engine: Any) -> None:
     assert {"rate_limit", "spot_funds"} <= (await got(engine.settings())).keys()
 
 
+@case("engine.ask engine.ask_many engine.tell")
+async def messages_to_an_actor(engine: Any) -> None:
+    assert await got(engine.ask("desk", account(19), b"53", orders=1)) is None
+    assert await got(engine.ask("desk", account(19), b"1", orders=1)) == b"InsufficientFunds"
+    items = [(account(number), b"53") for number in (22, 23, 22)]
+    answers = await got(engine.ask_many("desk", items, orders={"USD": 1}))
+    assert answers == [None, None, b"InsufficientFunds"]
+    assert await got(engine.ask("desk", account(24), b"1")) == b"SystemUnavailable"
+    with pytest.raises(ShardCallbackError, match="DeskError: no quantity"):
+        await got(engine.ask("desk", account(24), b""))
+    before = int(await got(engine.ask("desk", account(24), b"count")))
+    await got(engine.tell("desk", account(24), b""))
+    assert int(await got(engine.ask("desk", account(24), b"count"))) == before + 2
+    assert sum(shard.told_in_vain for shard in engine.stats()) == 1
+    with pytest.raises(LookupError, match="no actor is called 'disk'; there are: desk"):
+        await got(engine.ask("disk", account(24), b""))
+
+
 METHODS = {
     f"{kind}.{name}"
     for kind, classes in {
@@ -273,7 +291,8 @@ def everything() -> list[Any]:
 @pytest.fixture(scope="module", params=["blocking", "asyncio"])
 def served(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     """A server for the cases of a face, each of which has accounts of its own."""
-    server = Server(CONFIG, "--policy", "touchy_policy:Touchy", shards=2)
+    actor = "desk=desk_actor:Desk"
+    server = Server(CONFIG, "--policy", "touchy_policy:Touchy", "--actor", actor, shards=2)
     yield request.param, server.path
     server.remove()
 

@@ -112,3 +112,27 @@ class Unloadable(Policy):
 
 def _fail(text: str) -> None:
     raise RuntimeError(text)
+
+
+class Touchy(Policy):
+    """Raises at 13 shares; at 17 it holds what cannot be rolled back."""
+
+    @property
+    def name(self) -> str:
+        return "Touchy"
+
+    def perform_pre_trade_check(self, ctx: Any, order: Any) -> Any:
+        quantity = str(order.operation.trade_amount.as_quantity)
+        if quantity == "13":
+            raise ValueError("not 13")
+        if quantity == "17":
+            return PolicyPreTradeResult(mutations=[Mutation(commit=_nothing, rollback=_refuse)])
+        return None
+
+
+def _nothing() -> None:
+    pass
+
+
+def _refuse() -> None:
+    raise RuntimeError("it cannot be rolled back")

@@ -13,7 +13,8 @@ PUBLIC = {
         account_adjustment AccountAdjustment AccountAdjustmentAccountPnlOperation
         AccountAdjustmentAmount AccountAdjustmentBalanceOperation AccountAdjustmentBounds
         AccountAdjustmentContext AccountAdjustmentPositionOperation AccountBlockError
-        AccountControl AccountGroupRegistrationError Accounts AdjustmentAmount
+        AccountControl AccountGroupRegistrationError Accounts ActorEngine ActorScopeError
+        AdjustmentAmount
         AsyncShardedEngine ConfigureErrorKind connect connect_async core
         Engine EngineBuilder EngineClosed errors
         ExecutionReport ExecutionReportFillDetails ExecutionReportOperation
@@ -80,9 +81,9 @@ PUBLIC = {
         Policy PolicyAccountAdjustmentResult PolicyDecision PolicyPreTradeResult PolicyReject
     """,
     "openpit.errors": """
-        AccountBlockError AccountGroupRegistrationError AccountIdError AlreadyRegistered
-        AssetError EngineClosed FrameTooLarge LeftBehind MarketDataError NotPermitted OutcomeUnknown
-         ParamError
+        AccountBlockError AccountGroupRegistrationError AccountIdError ActorScopeError
+        AlreadyRegistered AssetError EngineClosed FrameTooLarge LeftBehind MarketDataError
+        NotPermitted OutcomeUnknown ParamError
         PolicyConfigureError QuoteExpired QuoteUnavailable ReferenceBookRegistrationError
         RegistrationError RejectError ServerRefused ShardCallbackError ShardDown ShardedEngineError
         ShardOverloaded ShardStalled ShardStartError SomeItemsFailed UnknownInstrument

@@ -32,7 +32,7 @@ from openpit.wire.roles import ROLES, Role
 from openpit.wire.sessions import NOTE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from openpit.cli.config import Policies
     from openpit.faces.starting import StartPlan
@@ -46,6 +46,7 @@ EPILOG = """\b
 Examples:
   openpit serve --socket /run/user/1000/openpit.sock --shards 4 --config limits.toml
   openpit serve --socket desk.sock --policy desk.limits:Fatfinger --pid-file desk.pid
+  openpit serve --socket desk.sock --actor gateway=desk.gateways:Gateway
 
 A program connects with openpit.connect(PATH). The socket is its user's alone (mode 0600): who else
 may come, --allow-uid and --role say, and the folder that it stands in. SIGTERM and ^C end the
@@ -87,6 +88,13 @@ server when the orders in flight are answered, or after --drain seconds; a secon
     multiple=True,
     metavar="MODULE:NAME",
     help="A policy of your own: a class to be called without arguments, or an object. Repeatable.",
+)
+@click.option(
+    "--actor",
+    "actors",
+    multiple=True,
+    metavar="NAME=MODULE:FACTORY",
+    help="Code of your own in every worker, to which clients send messages. Repeatable.",
 )
 @click.option(
     "--client-time",
@@ -141,6 +149,7 @@ def command(
     shards: int | None,
     config: Path | None,
     custom: Sequence[str],
+    actors: Sequence[str],
     client_time: bool,
     users: Sequence[int],
     roles: Sequence[str],
@@ -156,7 +165,7 @@ def command(
 
     Its limits are one for all of them, whichever program an order comes from.
     """
-    policies, plan = _plan(shards or default_shards(), config, custom)
+    policies, plan = _plan(shards or default_shards(), config, custom, actors)
     limits = Limits(sessions=sessions, credit=credit, frame_bytes=frame, open_handles=open_handles)
     allowed = {os.getuid(): Role.ADMIN} | dict.fromkeys(users, Role.TRADER) | _roles(roles)
     _check_descriptor(ready_fd)
@@ -176,13 +185,17 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def _plan(shards: int, config: Path | None, custom: Sequence[str]) -> tuple[Policies, StartPlan]:
+def _plan(
+    shards: int, config: Path | None, custom: Sequence[str], actors: Sequence[str]
+) -> tuple[Policies, StartPlan]:
     """Return the policies of a configuration, and what the engine starts from."""
     try:
         policies = load(DEFAULT_CONFIG if config is None else text_of(config))
         stage = policies.add_to(Engine.builder().sharded(shards=shards))
         for name in custom:
             stage = _added(stage, name)
+        for named in actors:
+            stage = _with_actor(stage, named)
         return policies, stage._plan()  # noqa: SLF001 - what build() starts from, and a server, too
     except ConfigError as error:
         name = "default configuration" if config is None else told(config)
@@ -206,19 +219,42 @@ def _roles(given: Sequence[str]) -> dict[int, int]:
 
 def _added(stage: Any, name: str) -> Any:
     """Return a builder with the policy of a name: what it leads to, called if it is a class."""
-    module, _, attribute = name.partition(":")
+
+    def add(found: Any) -> Any:
+        return stage.pre_trade(found() if isinstance(found, type) else found)
+
+    return _with_found("--policy", name, "MODULE:NAME", name, add)
+
+
+def _with_actor(stage: Any, named: str) -> Any:
+    """Return a builder with an actor: its name, and what the name of its factory leads to."""
+    name, _, path = named.partition("=")
+    return _with_found(
+        "--actor", named, "NAME=MODULE:FACTORY", path, lambda found: stage.actor(name, found)
+    )
+
+
+def _with_found(
+    option: str, given: str, shape: str, path: str, use: Callable[[Any], _Result]
+) -> _Result:
+    """Use what a path leads to, in a module that is found as ``python -m`` would find it.
+
+    Raises:
+        click.UsageError: nothing is there, or it is of no use.
+    """
+    module, _, attribute = path.partition(":")
     if not module or not attribute:
-        raise click.UsageError(f"--policy is MODULE:NAME, not {name}")
+        raise click.UsageError(f"{option} is {shape}, not {given}")
     sys.path.insert(0, "")
     try:
         found: Any = import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
-        return stage.pre_trade(found() if isinstance(found, type) else found)
+        return use(found)
     except (ImportError, AttributeError, ValueError) as error:
-        raise click.UsageError(f"--policy {name}: {error}") from None
+        raise click.UsageError(f"{option} {given}: {error}") from None
     except Exception as error:
-        raise click.UsageError(f"--policy {name}: {type(error).__name__}: {error}") from error
+        raise click.UsageError(f"{option} {given}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove("")
 

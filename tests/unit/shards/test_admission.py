@@ -18,7 +18,8 @@ from openpit.pretrade.policies import (
     build_order_validation,
     build_rate_limit,
 )
-from openpit.shards.shard import ShardClock, ShardCore
+from openpit.shards.clock import ShardClock
+from openpit.shards.shard import ShardCore
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER, VOUCHED
 from openpit.wire.frames import Flag, messages_of, name_of, reply_in

@@ -12,7 +12,8 @@ from flow import buy
 import openpit
 from openpit.engine.builder import build_core
 from openpit.pretrade.policies import build_order_validation, build_spot_funds
-from openpit.shards.shard import ShardClock, ShardCore
+from openpit.shards.clock import ShardClock
+from openpit.shards.shard import ShardCore
 from openpit.wire import kinds
 from openpit.wire.frames import Flag, Op, head_of, name_of, reply_in
 from openpit.wire.values import encode

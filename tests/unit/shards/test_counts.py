@@ -24,7 +24,8 @@ from openpit.pretrade.policies import (
     build_pnl_bounds_killswitch,
     build_rate_limit,
 )
-from openpit.shards.shard import ShardClock, ShardCore
+from openpit.shards.clock import ShardClock
+from openpit.shards.shard import ShardCore
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER, NO_AXES, CountingAxes
 from openpit.wire.frames import messages_of, name_of, reply_in

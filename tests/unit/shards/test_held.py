@@ -12,7 +12,8 @@ from custom_policies import Reserving
 from openpit import Engine
 from openpit.engine.builder import build_core
 from openpit.errors import WireError
-from openpit.shards.shard import ShardClock, ShardCore
+from openpit.shards.clock import ShardClock
+from openpit.shards.shard import ShardCore
 from openpit.wire import kinds
 from openpit.wire.frames import EPOCH_COMMANDS, Flag, Op, name_of, reply_in
 

@@ -15,9 +15,10 @@ from openpit.errors import WireError
 from openpit.marketdata.service import new_replica
 from openpit.pretrade import AccountBlock
 from openpit.pretrade.policies import build_order_validation
+from openpit.shards.clock import ShardClock
 from openpit.shards.counts import BatchCounts
 from openpit.shards.intake import Intake
-from openpit.shards.shard import ShardClock, ShardCore
+from openpit.shards.shard import ShardCore
 from openpit.wire import decimal_texts, kinds
 from openpit.wire.frames import FrameReader, body_of, pack_rows
 from openpit.wire.values import encode

@@ -33,9 +33,10 @@ from openpit.pretrade.policies import (
     build_spot_funds,
 )
 from openpit.shards import answering
+from openpit.shards.clock import ShardClock
 from openpit.shards.copying import dump_policies
 from openpit.shards.setup import read_hello, start_shard
-from openpit.shards.shard import ShardClock, ShardCore
+from openpit.shards.shard import ShardCore
 from openpit.slots import slot_of, spread_slots
 from openpit.wire import frames as wire
 from openpit.wire import kinds

@@ -1,0 +1,170 @@
+"""What an actor holds of an order: handles that end with its message, or are kept.
+
+None of them is rolled back by the garbage collector, whose moment no replay knows: what a message
+leaves open is rolled back when it ends.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from openpit.faces.handles import EngineDropCopyOperation, EngineRequest, EngineReservation
+from openpit.pretrade.effects import Effects
+from openpit.pretrade.results import ExecuteResult
+
+if TYPE_CHECKING:
+    from openpit.engine.answers import Checked, Recorded, Started
+    from openpit.shards.message_scope import MessageScope
+
+__all__ = ["ActorDropCopyOperation", "ActorRequest", "ActorReservation", "show_to_actor"]
+
+_REQUEST_USED = "request has already been executed"
+_RESERVATION_USED = "reservation has already been finalized"
+_OPERATION_USED = "drop-copy operation has already been finalized"
+_new = object.__new__
+
+
+class ActorRequest(EngineRequest):
+    """An order of a message that passed the start stage."""
+
+    __slots__ = ("_scope", "account")
+
+    _scope: MessageScope
+    account: int
+
+    @classmethod
+    def _in(cls, scope: MessageScope, started: Started) -> ActorRequest:
+        self: ActorRequest = _new(cls)
+        self._core = scope.core
+        self._started = started
+        self._thread = 0
+        self._scope = scope
+        self.account = scope.message_account
+        scope.add(self)
+        return self
+
+    def execute(self) -> ExecuteResult:  # type: ignore[override]  # the class of both its cases
+        scope = self._scope
+        scope.use(self, "Request.execute()")
+        started, self._started = self._started, None
+        if started is None:
+            raise RuntimeError(_REQUEST_USED)
+        scope.forget(self)
+        return show_to_actor(scope, self._core.execute_started(started, scope.clock.now))
+
+    def end(self) -> None:
+        """Let go of it: the start stage holds nothing."""
+        self._started = None
+
+
+class ActorReservation(EngineReservation):
+    """The handle of an accepted order of a message."""
+
+    __slots__ = ("_scope", "account")
+
+    _scope: MessageScope
+    account: int
+
+    def commit(self) -> None:
+        self._finalize("Reservation.commit()", commits=True)
+
+    def rollback(self) -> None:
+        self._finalize("Reservation.rollback()", commits=False)
+
+    def _finalize(self, what: str, *, commits: bool) -> None:
+        scope = self._scope
+        if self.account != scope.account:
+            scope.use(self, what)
+        if not self._open:
+            raise RuntimeError(_RESERVATION_USED)
+        self._open = False
+        effects = self._effects
+        if effects is not None:
+            scope.forget(self)
+            finish(effects, commits=commits)
+
+    def end(self) -> None:
+        """Roll back for a message that has ended."""
+        self._open = False
+        _end(self._effects)
+
+
+class ActorDropCopyOperation(EngineDropCopyOperation):
+    """The handle of a recorded order of a message."""
+
+    __slots__ = ("_scope", "account")
+
+    _scope: MessageScope
+    account: int
+
+    @classmethod
+    def _in(cls, scope: MessageScope, recorded: Recorded) -> ActorDropCopyOperation:
+        self: ActorDropCopyOperation = _new(cls)
+        self._core = scope.core
+        self._effects, self._block, self._is_blocked = recorded
+        self._open = True
+        self._thread = 0
+        self._scope = scope
+        self.account = scope.message_account
+        scope.add(self)
+        return self
+
+    def commit(self) -> None:
+        self._finalize("DropCopyOperation.commit()", commits=True)
+
+    def rollback(self) -> None:
+        self._finalize("DropCopyOperation.rollback()", commits=False)
+
+    def _finalize(self, what: str, *, commits: bool) -> None:
+        scope = self._scope
+        scope.use(self, what)
+        if not self._open:
+            raise RuntimeError(_OPERATION_USED)
+        self._open = False
+        scope.forget(self)
+        finish(self._effects, commits=commits)
+
+    def end(self) -> None:
+        """Roll back for a message that has ended."""
+        self._open = False
+        _end(self._effects)
+
+
+def finish(effects: Effects, *, commits: bool) -> None:
+    """Commit or roll back; what an interrupt has kept from running is asked for once more."""
+    effects.open = False
+    ask = effects.commit if commits else effects.rollback
+    try:
+        ask()
+    except BaseException:
+        ask()
+        raise
+
+
+def _end(effects: Effects | None) -> None:
+    """Roll back for somebody who is gone: a failure arms the engine, its text has no reader."""
+    if effects is not None:
+        with suppress(BaseException):
+            finish(effects, commits=False)
+
+
+def show_to_actor(scope: MessageScope, answer: Checked) -> ExecuteResult:
+    """Return the result of an order; what it holds ends with the message in hand."""
+    result: ExecuteResult = _new(ExecuteResult)
+    if answer is not None and not isinstance(answer, Effects):
+        result._reservation = None
+        result._rejects = answer
+        return result
+    reservation: ActorReservation = _new(ActorReservation)
+    reservation._core = scope.core
+    reservation._effects = answer
+    reservation._open = True
+    reservation._thread = 0
+    reservation._scope = scope
+    reservation.account = scope.message_account
+    if answer is not None:
+        scope.add(reservation)
+    result._reservation = reservation
+    result._rejects = ()
+    return result
