@@ -133,13 +133,16 @@ class Day:
                 self.accepted[f"{name} {first}"] = int(text or 0)
 
     def waits(self) -> Iterator[str]:
-        """Tell of each program how long it has waited around kills, and away from them."""
+        """Tell of each program how long it has waited around kills, and at other moments."""
         kills = read_moments(self._folder / "kills")
         for name in self.accepted:
             near, away = waited(self._folder / name.split()[1], kills)
             yield f"{name} around kills: {near}"
-            yield f"{name} away from kills: {away}"
-            yield f"{name}: {near.longest - away.longest:+.1f} ms at the longest"
+            yield f"{name} around other moments: {away}"
+            yield (
+                f"{name}: {near.p99 - away.p99:+.1f} ms for 99 %, "
+                f"{near.longest - away.longest:+.1f} ms at the longest"
+            )
 
     @staticmethod
     def _probe(path: str) -> None:

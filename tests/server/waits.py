@@ -1,10 +1,11 @@
-"""How long programs have waited for a server, around the kills of others and away from them.
+"""How long programs have waited for a server, around the kills of others and at other moments.
 
 All that is written down is read off the machine's one monotonic clock, in nanoseconds.
 """
 
 from __future__ import annotations
 
+import random
 import struct
 from bisect import bisect_left
 from contextlib import contextmanager
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Waited", "Waits", "read_moments", "waited", "write_moments"]
 
 NEAR = 50_000_000
-"""What begins within this time of a kill, or is under way at one, is around it."""
+"""What begins within this time behind a moment, or is under way then, is around it."""
+
+AFTER = 150_000_000
+"""So long behind a kill no other moment is drawn."""
 
 _PAIR = struct.Struct(">qq")
 
@@ -64,19 +68,34 @@ class Waited(NamedTuple):
 
 
 def waited(path: Path, kills: Sequence[int]) -> tuple[Waited, Waited]:
-    """Return a program's round trips around kills, and those away from them.
+    """Return a program's round trips around kills, and those around as many other moments.
 
-    These are of the time between the first kill and the last: the machine has as much to do then.
+    These are drawn between the first kill and the last, away from any: whatever takes long is
+    around one as easily as around the other, unless it is the kill that makes it so.
     """
-    near: list[int] = []
-    away: list[int] = []
-    for began, ended in _PAIR.iter_unpack(path.read_bytes()):
-        place = bisect_left(kills, began - NEAR)
-        if place < len(kills) and kills[place] <= ended:
-            near.append(ended - began)
-        elif kills and kills[0] < began < kills[-1]:
-            away.append(ended - began)
-    return _waited(near), _waited(away)
+    trips = [*_PAIR.iter_unpack(path.read_bytes())]
+    return _around(trips, kills), _around(trips, _others(kills))
+
+
+def _others(kills: Sequence[int]) -> list[int]:
+    if not kills:
+        return []
+    pick = random.Random(len(kills))
+    drawn = [pick.randint(kills[0], kills[-1]) for _ in range(20 * len(kills))]
+    return sorted(
+        [one for one in drawn if not _has_one(kills, one - AFTER, one + NEAR)][: len(kills)]
+    )
+
+
+def _has_one(moments: Sequence[int], first: int, last: int) -> bool:
+    place = bisect_left(moments, first)
+    return place < len(moments) and moments[place] <= last
+
+
+def _around(trips: Sequence[tuple[int, ...]], moments: Sequence[int]) -> Waited:
+    return _waited(
+        [ended - began for began, ended in trips if _has_one(moments, began - NEAR, ended)]
+    )
 
 
 def _waited(durations: list[int]) -> Waited:
