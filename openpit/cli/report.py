@@ -37,9 +37,8 @@ def print_report(
     if summed.rejects:
         console.print(_rejects(rows, summed))
     console.print(f"replayed in {seconds:.2f} s")
-    console.print(
-        "decision: from handing a batch of orders to the engine until all its decisions are back"
-    )
+    taken = "handing a batch of orders to the engine" if sharded else "taking a batch of lines"
+    console.print(f"decision: from {taken} until all its decisions are back")
     for said in (died or {}).values():
         console.print(f"died: {said}", style="bold red")
     for line in [*_left_out(totals), *notes_of(totals)]:

@@ -129,7 +129,7 @@ def cores() -> int:
     type=click.IntRange(1, 65536),
     default=BATCH,
     show_default=True,
-    help="Orders in one call at most. Changes the speed, never a decision.",
+    help="What is decided together at most. Changes the speed, never a decision.",
 )
 @click.option(
     "--json",
