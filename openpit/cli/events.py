@@ -31,9 +31,16 @@ if TYPE_CHECKING:
 else:
     _Amount = object
 
+# No event holds another object that could hold it: the collector need not look at them.
+
 
 class OrderPlaced(
-    Struct, tag_field="event", tag="order", rename={"key": "order"}, forbid_unknown_fields=True
+    Struct,
+    tag_field="event",
+    tag="order",
+    rename={"key": "order"},
+    forbid_unknown_fields=True,
+    gc=False,
 ):
     """A new order, to be checked.
 
@@ -54,7 +61,12 @@ class OrderPlaced(
 
 
 class Fill(
-    Struct, tag_field="event", tag="fill", rename={"key": "order"}, forbid_unknown_fields=True
+    Struct,
+    tag_field="event",
+    tag="fill",
+    rename={"key": "order"},
+    forbid_unknown_fields=True,
+    gc=False,
 ):
     """A trade of an order: ``quantity`` at ``price``.
 
@@ -71,7 +83,12 @@ class Fill(
 
 
 class Cancel(
-    Struct, tag_field="event", tag="cancel", rename={"key": "order"}, forbid_unknown_fields=True
+    Struct,
+    tag_field="event",
+    tag="cancel",
+    rename={"key": "order"},
+    forbid_unknown_fields=True,
+    gc=False,
 ):
     """An order, or ``quantity`` of it, is taken back."""
 
