@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from openpit.faces.embedded import Engine
     from openpit.pretrade.rejects import Reject
 
-__all__ = ["Lane"]
+__all__ = ["ReplayLane"]
 
 
-class Lane:
+class ReplayLane:
     """The orders of some accounts, and what became of them.
 
     The engine's clock shows the time of the event that is being taken.

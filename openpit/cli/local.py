@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from openpit.cli.course import Course
 from openpit.cli.events import Observation
-from openpit.cli.lane import Lane
+from openpit.cli.lane import ReplayLane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -39,7 +39,7 @@ class LocalReplay:
         decided: Callable[[str], object] | None = None,
     ) -> None:
         self._clock = clock
-        self._lane = lane = Lane(engine)
+        self._lane = lane = ReplayLane(engine)
         self._batch = batch
         self._write = decided
         self._decisions: list[str] = []
