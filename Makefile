@@ -17,6 +17,7 @@ MOMENTS  ?= all
 TRADES   ?= 200000
 KILLS    ?= 200
 FRAMES   ?= 10000
+FLOWS    ?= 2500
 FLOW      = build/flow.jsonl
 
 # Another sequence of calls with each run, unless one is asked for: make differential SEED=7.
@@ -33,7 +34,7 @@ FIND_PYTHON = for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 pyth
 	if "$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve-demo test lint format generated bench loadtest differential connected acting arithmetic simulate hostile trading interrupts reference install dev clean
+.PHONY: help run serve-demo test lint format generated bench loadtest differential connected acting arithmetic simulate hostile flows trading interrupts reference install dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -86,6 +87,9 @@ simulate: $(STAMPS)/dev ## the simulation rung over SEEDS (SEEDS=1-500), FUZZ ba
 hostile: $(STAMPS)/dev ## FRAMES hostile frames to a server's cores, a tenth to a real one (SEED=..)
 	OPENPIT_HOSTILE="$(FRAMES)" OPENPIT_SEED="$(SEED)" $(BIN)/pytest -n auto -rP --timeout 3600 \
 		tests/unit/server/test_hostile.py tests/server/test_hostile.py
+
+flows: $(STAMPS)/dev ## FLOWS hostile order flows by the code of BASELINE=REV and by this: same bytes
+	$(BIN)/python tests/support/replays.py --baseline "$(or $(BASELINE),HEAD^)" --flows $(FLOWS) --seed $(SEED)
 
 trading: $(STAMPS)/dev ## TRADES orders of programs on one server, KILLS of them killed: one engine explains all
 	$(BIN)/python tests/server/trading_day.py --orders $(TRADES) --kills $(KILLS) --seed $(SEED)

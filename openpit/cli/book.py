@@ -10,35 +10,30 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from openpit.cli.decisions import quoted
+from openpit.cli.events import BadEventError
+from openpit.core.fill import new_execution_report_fill_details
 from openpit.core.instrument import Instrument
 from openpit.core.lock import Lock
-from openpit.core.order import Order, OrderOperation
-from openpit.core.report import (
-    ExecutionReport,
-    ExecutionReportFillDetails,
-    ExecutionReportOperation,
-    FinancialImpact,
-)
-from openpit.param.amounts import MonetaryAmount, Trade, TradeAmount
+from openpit.core.order import new_order
+from openpit.core.report import new_execution_report
+from openpit.param.decimals import plain, subtract
 from openpit.param.enums import Side
+from openpit.param.fixed_decimal import decimal_of
 from openpit.param.ids import AccountId, Asset
-from openpit.param.values import Fee, Pnl, Price, Quantity, Volume
+from openpit.param.remembered import known
+from openpit.param.values import Fee, Pnl, Price, Quantity, Volume, new_price, new_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
-    from openpit.cli.events import Cancel, Fill, OrderPlaced
+    from openpit.cli.events import Cancel, Fill, Number, OrderPlaced
+    from openpit.core.order import Order
+    from openpit.core.report import ExecutionReport
+    from openpit.param.fixed_decimal import FixedDecimal
 
-__all__ = [
-    "FINISHED",
-    "REJECTED",
-    "UNKNOWN",
-    "Account",
-    "BadEventError",
-    "Book",
-    "Ticket",
-    "TicketReport",
-]
+__all__ = ["FINISHED", "REJECTED", "UNKNOWN", "Account", "Book", "Ticket", "TicketReport"]
 
 UNKNOWN = "order not placed in the flow before"
 REJECTED = "order rejected by the engine"
@@ -48,21 +43,24 @@ _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 SHOWN = 120
 """Characters of a reason that are told: it quotes the value, which may be a line long."""
 
-_NO_FEE = Fee("0")
-_NO_PNL = Pnl("0")
+_ZERO = decimal_of(Pnl("0"))
 
-
-class BadEventError(Exception):
-    """An event that cannot be applied; the text says why."""
+_NO_LOCK = Lock()
+"""Of orders that hold no price. Reports share it: nobody but the engine, which reads, gets them."""
 
 
 class Account:
-    """An account of the flow, and the shard that its orders go to."""
+    """An account of the flow, and the shard that its orders go to.
 
-    __slots__ = ("blocked", "id", "shard")
+    ``name`` is the flow's, as JSON writes it.
+    """
 
-    def __init__(self, account_id: AccountId, shard: int) -> None:
+    __slots__ = ("blocked", "id", "name", "shard", "value")
+
+    def __init__(self, name: int | str, account_id: AccountId, shard: int) -> None:
+        self.name = quoted(name)
         self.id = account_id
+        self.value = account_id.value
         self.shard = shard
         self.blocked = False
 
@@ -72,45 +70,68 @@ class Ticket:
 
     ``open`` is what the venue may still fill, ``reserved`` what the engine holds for it: a partial
     cancel lowers only the first, for the engine releases nothing before an order's last report.
-    ``accepted`` is None until the engine has answered.
+    Both are None of an order by volume at no price. ``accepted`` is None until the engine has
+    answered.
     """
 
-    __slots__ = ("accepted", "account", "key", "lock", "open", "operation", "order", "reserved")
+    __slots__ = (
+        "accepted",
+        "account",
+        "key",
+        "lock",
+        "open",
+        "order",
+        "reserved",
+        "settlement",
+        "side",
+        "underlying",
+    )
 
     def __init__(
         self,
         key: int | str,
         account: Account,
         order: Order,
-        operation: ExecutionReportOperation,
-        size: Quantity | None,
+        underlying: str,
+        settlement: str,
+        side: Side,
+        size: Decimal | None,
     ) -> None:
         self.key = key
         self.account = account
-        self.order = order
-        self.operation = operation
+        self.order: Order | None = order
+        """Kept until the engine has answered."""
+        self.underlying = underlying
+        self.settlement = settlement
+        self.side = side
         self.open = size
         self.reserved = size
         self.accepted: bool | None = None
-        self.lock: Lock | None = None
+        self.lock = _NO_LOCK
+        """The prices that the reservation held."""
 
 
 class TicketReport:
-    """A fill or a cancel of a ticket, to be reported once the engine has accepted the order."""
+    """A fill or a cancel of a ticket, to be reported once the engine has accepted the order.
 
-    __slots__ = ("fee", "is_final", "pnl", "remaining", "ticket", "trade")
+    A cancel has no ``price`` and no ``quantity``.
+    """
+
+    __slots__ = ("fee", "is_final", "pnl", "price", "quantity", "remaining", "ticket")
 
     def __init__(
         self,
         ticket: Ticket,
-        trade: Trade | None,
-        fee: Fee,
-        pnl: Pnl,
-        remaining: Quantity,
+        price: Decimal | None,
+        quantity: Decimal | None,
+        fee: Decimal,
+        pnl: Decimal,
+        remaining: Decimal,
         is_final: bool,  # noqa: FBT001 - a field like the others
     ) -> None:
         self.ticket = ticket
-        self.trade = trade
+        self.price = price
+        self.quantity = quantity
         self.fee = fee
         self.pnl = pnl
         self.remaining = remaining
@@ -119,20 +140,25 @@ class TicketReport:
     def execution_report(self) -> ExecutionReport:
         """Return the engine's report; its lock is the one that the reservation had."""
         ticket = self.ticket
-        fee = None
-        if self.fee:
-            currency = ticket.operation.instrument.settlement_asset
-            fee = MonetaryAmount(self.fee, currency)
-        return ExecutionReport(
-            operation=ticket.operation,
-            financial_impact=FinancialImpact(pnl=self.pnl, fee=self.fee),
-            fill=ExecutionReportFillDetails(
-                last_trade=self.trade,
-                fee=fee,
-                remaining_reserved_quantity=self.remaining,
-                lock=ticket.lock or Lock(),
-                is_final=self.is_final,
+        fee = self.fee
+        settlement = ticket.settlement
+        return new_execution_report(
+            ticket.underlying,
+            settlement,
+            ticket.account.value,
+            ticket.side,
+            self.pnl,
+            fee,
+            new_execution_report_fill_details(
+                self.price,
+                self.quantity,
+                fee or None,
+                settlement if fee else None,
+                self.remaining,
+                self.is_final,
+                ticket.lock,
             ),
+            None,
         )
 
 
@@ -146,131 +172,129 @@ class Book:
     def __init__(self, shard_of: Callable[[AccountId], int]) -> None:
         self._shard_of = shard_of
         self._tickets: dict[int | str, Ticket | str] = {}
-        self._instruments: dict[tuple[str, str], Instrument] = {}
+        self._instruments: dict[tuple[str, str], tuple[str, str]] = {}
         self.accounts: dict[int | str, Account] = {}
         self.skipped: Counter[str] = Counter()
 
     def place(self, event: OrderPlaced) -> Ticket:
         """Enter an order; :class:`BadEventError` if its values are none or its id is taken."""
-        if event.key in self._tickets:
-            raise BadEventError(f"order {event.key} was placed before")
+        key = event.key
+        if key in self._tickets:
+            raise BadEventError(f"order {key} was placed before")
+        quantity = volume = size = None
         try:
-            instrument = self._instrument(event.symbol, event.currency)
-            price = None if event.price is None else Price(event.price)
-            size: Quantity | None
+            underlying, settlement = self._instruments.get(
+                (event.symbol, event.currency)
+            ) or self._instrument(event.symbol, event.currency)
+            price = None if event.price is None else _decimal(event.price, Price)
             if event.quantity is not None:
-                size = Quantity(event.quantity)
-                amount = TradeAmount.quantity(size)
+                size = quantity = _unsigned(event.quantity, Quantity)
             else:
-                volume = Volume(event.volume)  # type: ignore[arg-type]  # set where quantity is not
-                size = None if price is None else volume.calculate_quantity(price)
-                amount = TradeAmount.volume(volume)
-            side = _SIDES[event.side]
-            account = self.accounts.get(event.account)
-            if account is None:
-                account = self._open_account(event.account)
-            order = Order(
-                operation=OrderOperation(
-                    instrument=instrument,
-                    account_id=account.id,
-                    side=side,
-                    trade_amount=amount,
-                    price=price,
-                )
-            )
+                volume = _unsigned(event.volume, Volume)  # type: ignore[arg-type]  # one is set
+                size = None if price is None else _size(volume, price)
+            account = self.accounts.get(event.account) or self._open_account(event.account)
         except ValueError as error:
-            raise BadEventError(_shortened(str(error))) from None
-        operation = ExecutionReportOperation(
-            instrument=instrument, side=side, account_id=account.id
-        )
-        ticket = Ticket(event.key, account, order, operation, size)
-        self._tickets[event.key] = ticket
+            raise _bad(error) from None
+        side = _SIDES[event.side]
+        order = new_order(underlying, settlement, account.value, side, quantity, volume, price)
+        ticket = Ticket(key, account, order, underlying, settlement, side, size)
+        self._tickets[key] = ticket
         return ticket
 
     def fill(self, event: Fill) -> TicketReport | None:
         """Take a trade off its order; None if the event is left out."""
-        ticket = self._working(event.key)
-        if ticket is None:
+        ticket = self._tickets.get(event.key, UNKNOWN)
+        if not isinstance(ticket, Ticket):
+            self.skipped[ticket] += 1
             return None
         try:
-            quantity = Quantity(event.quantity)
-            trade = Trade(price=Price(event.price), quantity=quantity)
-            fee = _NO_FEE if event.fee is None else Fee(event.fee)
-            pnl = _NO_PNL if event.pnl is None else Pnl(event.pnl)
+            quantity = _unsigned(event.quantity, Quantity)
+            price = _decimal(event.price, Price)
+            fee = _ZERO if event.fee is None else _decimal(event.fee, Fee)
+            pnl = _ZERO if event.pnl is None else _decimal(event.pnl, Pnl)
         except ValueError as error:
-            raise BadEventError(_shortened(str(error))) from None
-        opened, reserved = _sizes(ticket)
+            raise _bad(error) from None
+        opened, reserved = ticket.open, ticket.reserved
+        if opened is None or reserved is None:
+            raise _sizeless(ticket)
         if quantity > opened:
-            raise BadEventError(f"fill of {quantity}, but {opened} of order {ticket.key} is open")
-        ticket.open = opened = opened - quantity
-        ticket.reserved = reserved = reserved - quantity
-        return self._report(ticket, trade, fee, pnl, reserved, is_final=not opened)
+            raise _too_much("fill", quantity, opened, event.key)
+        ticket.open = opened = subtract(opened, quantity)
+        ticket.reserved = reserved = subtract(reserved, quantity)
+        is_final = not opened
+        if is_final:
+            self._tickets[event.key] = FINISHED
+        return TicketReport(ticket, price, quantity, fee, pnl, reserved, is_final)
 
     def cancel(self, event: Cancel) -> TicketReport | None:
         """Take an order, or a part of it, back; None if the event is left out."""
-        ticket = self._working(event.key)
-        if ticket is None:
+        ticket = self._tickets.get(event.key, UNKNOWN)
+        if not isinstance(ticket, Ticket):
+            self.skipped[ticket] += 1
             return None
-        opened, reserved = _sizes(ticket)
-        try:
-            quantity = opened if event.quantity is None else Quantity(event.quantity)
-        except ValueError as error:
-            raise BadEventError(_shortened(str(error))) from None
-        if quantity > opened:
-            raise BadEventError(f"cancel of {quantity}, but {opened} of order {ticket.key} is open")
-        ticket.open = opened = opened - quantity
-        return self._report(ticket, None, _NO_FEE, _NO_PNL, reserved, is_final=not opened)
+        opened, reserved = ticket.open, ticket.reserved
+        if opened is None or reserved is None:
+            raise _sizeless(ticket)
+        is_final = True
+        if event.quantity is not None:
+            try:
+                quantity = _unsigned(event.quantity, Quantity)
+            except ValueError as error:
+                raise _bad(error) from None
+            if quantity > opened:
+                raise _too_much("cancel", quantity, opened, event.key)
+            ticket.open = opened = subtract(opened, quantity)
+            is_final = not opened
+        if is_final:
+            self._tickets[event.key] = FINISHED
+        return TicketReport(ticket, None, None, _ZERO, _ZERO, reserved, is_final)
 
     def decided(self, ticket: Ticket, *, accepted: bool) -> None:
         """Note the engine's answer; a rejected order takes no reports any more."""
         ticket.accepted = accepted
+        ticket.order = None
         if not accepted:
             self._tickets[ticket.key] = REJECTED
-
-    def _working(self, key: int | str) -> Ticket | None:
-        ticket = self._tickets.get(key, UNKNOWN)
-        if ticket.__class__ is str:
-            self.skipped[ticket] += 1
-            return None
-        return ticket  # type: ignore[return-value]  # a text stands for an order that is gone
-
-    def _report(
-        self,
-        ticket: Ticket,
-        trade: Trade | None,
-        fee: Fee,
-        pnl: Pnl,
-        remaining: Quantity,
-        *,
-        is_final: bool,
-    ) -> TicketReport:
-        if is_final:
-            self._tickets[ticket.key] = FINISHED
-        return TicketReport(ticket, trade, fee, pnl, remaining, is_final)
 
     def _open_account(self, name: int | str) -> Account:
         account_id = (
             AccountId.from_int(name) if isinstance(name, int) else AccountId.from_string(name)
         )
-        account = self.accounts[name] = Account(account_id, self._shard_of(account_id))
+        account = self.accounts[name] = Account(name, account_id, self._shard_of(account_id))
         return account
 
-    def _instrument(self, symbol: str, currency: str) -> Instrument:
-        instrument = self._instruments.get((symbol, currency))
-        if instrument is None:
-            instrument = self._instruments[symbol, currency] = Instrument(
-                Asset(symbol), Asset(currency)
-            )
-        return instrument
+    def _instrument(self, symbol: str, currency: str) -> tuple[str, str]:
+        instrument = Instrument(Asset(symbol), Asset(currency))
+        assets = str(instrument.underlying_asset), str(instrument.settlement_asset)
+        self._instruments[symbol, currency] = assets
+        return assets
 
 
-def _shortened(reason: str) -> str:
-    return reason if len(reason) <= SHOWN else f"{reason[: SHOWN - 3]}..."
+def _decimal(value: Number, kind: type[FixedDecimal]) -> Decimal:
+    """Read an amount; most texts have been read before."""
+    return known(value) or decimal_of(kind(value))  # type: ignore[arg-type]  # no number is a text
 
 
-def _sizes(ticket: Ticket) -> tuple[Quantity, Quantity]:
-    if ticket.open is None or ticket.reserved is None:
-        raise BadEventError(
-            f"order {ticket.key} is by volume without a price: what is open of it is not known"
-        )
-    return ticket.open, ticket.reserved
+def _unsigned(value: Number, kind: type[FixedDecimal]) -> Decimal:
+    """Read an amount of a kind that has no sign."""
+    number = known(value)  # type: ignore[arg-type]  # as above
+    return decimal_of(kind(value)) if number is None or number.is_signed() else number
+
+
+def _size(volume: Decimal, price: Decimal) -> Decimal:
+    return decimal_of(new_volume(volume).calculate_quantity(new_price(price)))
+
+
+def _bad(error: ValueError) -> BadEventError:
+    reason = str(error)
+    return BadEventError(reason if len(reason) <= SHOWN else f"{reason[: SHOWN - 3]}...")
+
+
+def _sizeless(ticket: Ticket) -> BadEventError:
+    return BadEventError(
+        f"order {ticket.key} is by volume without a price: what is open of it is not known"
+    )
+
+
+def _too_much(what: str, quantity: Decimal, opened: Decimal, key: int | str) -> BadEventError:
+    return BadEventError(f"{what} of {plain(quantity)}, but {plain(opened)} of order {key} is open")

@@ -20,20 +20,33 @@ if TYPE_CHECKING:
 
     from openpit.pretrade.rejects import Reject
 
-__all__ = ["decision_line"]
+__all__ = ["accepted_line", "quoted", "rejected_line"]
 
 _quoted = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def decision_line(order: int | str, account: int | str, rejects: Sequence[Reject]) -> str:
-    """Return one order's line, its end included; no rejects mean that it was accepted."""
-    head = f'{{"order":{_quoted(order)},"account":{_quoted(account)}'
-    if not rejects:
-        return f'{head},"accepted":true,"rejects":[]}}\n'
+def quoted(name: int | str) -> str:
+    """Return an order's or an account's id as JSON writes it."""
+    return str(name) if type(name) is int else _quoted(name)
+
+
+def accepted_line(order: int | str, account: str) -> str:
+    """Return the line of an order that was accepted, its end included.
+
+    ``account`` is :func:`quoted` already: an account has many orders.
+    """
+    order = order if type(order) is int else _quoted(order)
+    return f'{{"order":{order},"account":{account},"accepted":true,"rejects":[]}}\n'
+
+
+def rejected_line(order: int | str, account: str, rejects: Sequence[Reject]) -> str:
+    """Return the line of an order that was rejected, as :func:`accepted_line` does."""
     listed = ",".join(
         f'{{"code":{_quoted(reject.code)},"reason":{_quoted(reject.reason)},'
         f'"details":{_quoted(reject.details)},"policy":{_quoted(reject.policy)},'
         f'"scope":{_quoted(reject.scope)}}}'
         for reject in rejects
     )
-    return f'{head},"accepted":false,"rejects":[{listed}]}}\n'
+    return (
+        f'{{"order":{quoted(order)},"account":{account},"accepted":false,"rejects":[{listed}]}}\n'
+    )

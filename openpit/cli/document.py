@@ -20,8 +20,8 @@ from openpit.cli.tally import total
 if TYPE_CHECKING:
     from openpit.cli.exits import ExitError
     from openpit.cli.invocation import Invocation
-    from openpit.cli.replay import Replay
     from openpit.cli.tally import Tally
+    from openpit.cli.totals import Totals
 
 __all__ = ["SCHEMA", "VERSION", "ReplaySetting", "as_document"]
 
@@ -48,7 +48,7 @@ class ReplaySetting:
 
 
 def as_document(
-    replay: Replay,
+    totals: Totals,
     call: ReplaySetting,
     *,
     ended: ExitError | None,
@@ -63,7 +63,7 @@ def as_document(
     """
     code = Exit.OK if ended is None else ended.code
     shards, invocation = call.shards, call.invocation
-    summed = total(replay.tallies)
+    summed = total(totals.tallies)
     return {
         "schema": SCHEMA,
         "version": VERSION,
@@ -73,14 +73,14 @@ def as_document(
             "reason": None if ended is None else ended.message,
         },
         "flow": {
-            "events": replay.events,
+            "events": totals.events,
             "bad_lines": {
-                "count": replay.bad_lines,
-                "first": [{"line": bad.line, "reason": bad.reason} for bad in replay.first_bad],
+                "count": totals.bad_lines,
+                "first": [{"line": bad.line, "reason": bad.reason} for bad in totals.first_bad],
             },
-            "left_out": {name: replay.skipped[said] for name, said in _LEFT_OUT.items()},
+            "left_out": {name: totals.skipped[said] for name, said in _LEFT_OUT.items()},
             "without_order": {
-                kind.replace(" ", "_"): count for kind, count in sorted(replay.observations.items())
+                kind.replace(" ", "_"): count for kind, count in sorted(totals.observations.items())
             },
         },
         "total": _counts(summed),
@@ -91,13 +91,13 @@ def as_document(
                 "fees": format(sums.fees, "f"),
                 "pnl": format(sums.pnl, "f"),
             }
-            for currency, sums in sorted(replay.turnover.by_currency.items())
+            for currency, sums in sorted(totals.turnover.by_currency.items())
         },
-        "notes": notes_of(replay),
+        "notes": notes_of(totals),
         "config": {"sha256": sha256(config.encode()).hexdigest()},
         "shards": [
             {"shard": number, "died": died.get(number), **_counts(tally)}
-            for number, tally in enumerate(replay.tallies if shards else [])
+            for number, tally in enumerate(totals.tallies if shards else [])
         ],
         "run": {
             "command_line": invocation.command_line,

@@ -7,109 +7,104 @@ generator share these classes; they know nothing of the engine.
 
 from __future__ import annotations
 
-__all__ = ["BadLine", "Cancel", "Event", "Fill", "Number", "Observation", "OrderPlaced"]
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+__all__ = [
+    "BadEventError",
+    "BadLine",
+    "Cancel",
+    "Event",
+    "Fill",
+    "Number",
+    "Observation",
+    "OrderPlaced",
+]
 
 Number = str | int
 """A decimal as the flow wrote it: text, or a whole number."""
 
+# Of a field that is declared as a number, msgspec lets the digits of a fraction go through a float.
+if TYPE_CHECKING:
+    _Amount = Number
+else:
+    _Amount = object
 
-class OrderPlaced:
+# No event holds another object that could hold it: the collector need not look at them.
+
+
+class OrderPlaced(
+    Struct,
+    tag_field="event",
+    tag="order",
+    rename={"key": "order"},
+    forbid_unknown_fields=True,
+    gc=False,
+):
     """A new order, to be checked.
 
-    ``key`` is the flow's order id, unique in the flow. ``time`` is nanoseconds from any fixed
-    moment, None where the flow does not tell. ``side`` is BUY or SELL. One of ``quantity`` (units
-    of the symbol) and ``volume`` (units of the currency) is set. No ``price``: a market order.
+    ``key`` is the flow's order id, unique in the flow. ``side`` is BUY or SELL. One of ``quantity``
+    (units of the symbol) and ``volume`` (units of the currency) is set. No ``price``: a market
+    order. ``time`` is nanoseconds from any fixed moment, None where the flow does not tell.
     """
 
-    __slots__ = (
-        "account",
-        "currency",
-        "key",
-        "line",
-        "price",
-        "quantity",
-        "side",
-        "symbol",
-        "time",
-        "volume",
-    )
-
-    def __init__(
-        self,
-        line: int,
-        time: int | None,
-        key: int | str,
-        account: int | str,
-        symbol: str,
-        currency: str,
-        side: str,
-        quantity: Number | None,
-        volume: Number | None,
-        price: Number | None,
-    ) -> None:
-        self.line = line
-        self.time = time
-        self.key = key
-        self.account = account
-        self.symbol = symbol
-        self.currency = currency
-        self.side = side
-        self.quantity = quantity
-        self.volume = volume
-        self.price = price
+    key: int | str
+    account: int | str
+    symbol: str
+    currency: str
+    side: str
+    quantity: _Amount | None = None
+    volume: _Amount | None = None
+    price: _Amount | None = None
+    time: int | None = None
 
 
-class Fill:
+class Fill(
+    Struct,
+    tag_field="event",
+    tag="fill",
+    rename={"key": "order"},
+    forbid_unknown_fields=True,
+    gc=False,
+):
     """A trade of an order: ``quantity`` at ``price``.
 
     ``fee`` is in the order's currency, positive for a cost; ``pnl`` is what the trade realized,
     before the fee. Both default to nothing.
     """
 
-    __slots__ = ("fee", "key", "line", "pnl", "price", "quantity", "time")
-
-    def __init__(
-        self,
-        line: int,
-        time: int | None,
-        key: int | str,
-        quantity: Number,
-        price: Number,
-        fee: Number | None = None,
-        pnl: Number | None = None,
-    ) -> None:
-        self.line = line
-        self.time = time
-        self.key = key
-        self.quantity = quantity
-        self.price = price
-        self.fee = fee
-        self.pnl = pnl
+    key: int | str
+    quantity: _Amount
+    price: _Amount
+    fee: _Amount | None = None
+    pnl: _Amount | None = None
+    time: int | None = None
 
 
-class Cancel:
+class Cancel(
+    Struct,
+    tag_field="event",
+    tag="cancel",
+    rename={"key": "order"},
+    forbid_unknown_fields=True,
+    gc=False,
+):
     """An order, or ``quantity`` of it, is taken back."""
 
-    __slots__ = ("key", "line", "quantity", "time")
-
-    def __init__(
-        self, line: int, time: int | None, key: int | str, quantity: Number | None = None
-    ) -> None:
-        self.line = line
-        self.time = time
-        self.key = key
-        self.quantity = quantity
+    key: int | str
+    quantity: _Amount | None = None
+    time: int | None = None
 
 
 class Observation:
     """Something in the flow that concerns no order of it, such as a trading halt."""
 
-    __slots__ = ("kind", "line", "time")
+    __slots__ = ("kind", "time")
 
-    def __init__(self, line: int, time: int | None, kind: str) -> None:
-        self.line = line
-        self.time = time
+    def __init__(self, kind: str, time: int) -> None:
         self.kind = kind
+        self.time = time
 
 
 class BadLine:
@@ -120,6 +115,10 @@ class BadLine:
     def __init__(self, line: int, reason: str) -> None:
         self.line = line
         self.reason = reason
+
+
+class BadEventError(Exception):
+    """A line that is no event, or an event that cannot be applied; the text says why."""
 
 
 Event = OrderPlaced | Fill | Cancel | Observation

@@ -1,4 +1,4 @@
-"""Order flows as JSON lines: one event per line, read strictly.
+"""Order flows as JSON lines: one event per line, read strictly and written.
 
 ::
 
@@ -17,254 +17,140 @@ that comes twice, is an error.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NoReturn
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from openpit.cli.digits import FRACTION_DIGITS, WHOLE_DIGITS, plain, whole
-from openpit.cli.events import BadLine, Cancel, Fill, Observation, OrderPlaced
-from openpit.wire.limits import ACCOUNT_TEXT_BYTES
+from msgspec import DecodeError
+from msgspec.json import Decoder
+
+from openpit.cli import strict
+from openpit.cli.digits import FRACTION_DIGITS
+from openpit.cli.events import Cancel, Fill, Observation, OrderPlaced
+from openpit.cli.strict import ID_LIMIT, TEXT_LIMIT, TIME_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
-    from openpit.cli.events import Event, Number
+    from openpit.cli.events import Event
 
-__all__ = ["ID_LIMIT", "TEXT_LIMIT", "TIME_LIMIT", "dump", "is_text", "read"]
-
-ID_LIMIT = (1 << 64) - 1
-"""Largest numeric account or order id: that of an account in the engine."""
-
-TIME_LIMIT = (1 << 63) - 1
-"""Largest time, in nanoseconds: what fits a signed 64-bit field."""
-
-TEXT_LIMIT = ACCOUNT_TEXT_BYTES
-"""UTF-8 bytes of a text: what holds for accounts is enough for order ids and assets, too."""
-
-SHOWN = 40
-"""Characters of a wrong value that a reason quotes."""
-
-
-class _WrongEventError(Exception):
-    """What is wrong with the line, as its text."""
-
-
-def read(lines: Iterable[tuple[int, bytes | BadLine]]) -> Iterator[Event | BadLine]:
-    """Turn numbered lines into events; a line that is none comes as a :class:`BadLine`."""
-    for number, line in lines:
-        if isinstance(line, BadLine):
-            yield line
-            continue
-        try:
-            yield _event(number, line)
-        except _WrongEventError as wrong:
-            yield BadLine(number, str(wrong))
-
-
-def is_text(value: str) -> bool:
-    """Tell whether a flow may have this as the name of something."""
-    return value.isprintable() and value.strip() != "" and len(value.encode()) <= TEXT_LIMIT
-
-
-def dump(event: Event) -> str:
-    """Return the event as one line of JSON, its end included; :func:`read` gives it back."""
-    return _DUMPS[event.__class__](event)
-
+__all__ = ["dump", "event_of"]
 
 # --- reading -----------------------------------------------------------------------------------
 
+_SIDES = frozenset(("BUY", "SELL"))
 
-class _Fraction(str):
-    """A number with a point or an exponent: its text, so that no digit passes through a float."""
+_NAMES = 4096
+"""Names of symbols and currencies that are known to be ones; a flow has few of them."""
 
-    __slots__ = ()
+_decode = Decoder(OrderPlaced | Fill | Cancel, float_hook=str).decode
 
-
-def _no_constant(name: str) -> NoReturn:
-    raise _WrongEventError(f"not JSON: {name} is not a number")
-
-
-def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        twins = {key for position, (key, _) in enumerate(pairs) if key in dict(pairs[:position])}
-        raise _WrongEventError(f"keys that come twice: {_listed(twins)}")
-    return fields
+_has_colon_apart = re.compile(rb'"\s+:').search
 
 
-_decode = json.JSONDecoder(parse_float=_Fraction, parse_constant=_no_constant).raw_decode
-_decode_strictly = json.JSONDecoder(object_pairs_hook=_without_twins).raw_decode
+def event_of(line: bytes) -> Event:
+    """Return the event of a line.
 
-
-def _event(number: int, line: bytes) -> Event:
+    Raises:
+        BadEventError: it is none; the text is the reason.
+    """
+    # msgspec takes whatever Python's json does or less, but for a key that comes twice. What it
+    # does not take, or what looks odd in what it made, is left to the slow reader.
     try:
-        text = line.decode().strip()
-        fields, end = _decode(text)
-    except json.JSONDecodeError as error:
-        raise _WrongEventError(f"not JSON: {error.msg} at column {error.colno}") from None
-    except UnicodeDecodeError:
-        raise _WrongEventError("not UTF-8 text") from None
-    except ValueError:
-        raise _WrongEventError("a whole number has too many digits") from None
-    except RecursionError:
-        raise _WrongEventError("not JSON: nested too deeply") from None
-    if end != len(text):
-        raise _WrongEventError(f"not JSON: more text after the event, at column {end + 1}")
-    if type(fields) is not dict:
-        raise _WrongEventError("not a JSON object")
-    # A key that came twice leaves a colon more than there are keys; so does one within a text.
-    if text.count(":") != len(fields):
-        _decode_strictly(text)
-    kind = fields.get("event")
-    shape = _SHAPES.get(kind) if type(kind) is str else None
-    if shape is None:
-        raise _WrongEventError(f"event must be order, fill or cancel, not {_shown(kind)}")
-    required, known, build = shape
-    keys = fields.keys()
-    if not required <= keys:
-        raise _WrongEventError(f"{kind} has no {_listed(required - keys)}")
-    if not keys <= known:
-        raise _WrongEventError(f"{kind} has unknown keys: {_listed(keys - known)}")
-    return build(number, fields)
+        event: OrderPlaced | Fill | Cancel = _decode(line)
+    except (DecodeError, RecursionError):
+        return strict.event_of(line)
+    time = event.time
+    keys = 2 if time is None else 3
+    key = event.key
+    if (
+        (0 <= key <= ID_LIMIT if type(key) is int else _is_short_text(key))
+        and (time is None or 0 <= time <= TIME_LIMIT)
+        and _LOOKS[event.__class__](event, line, keys)
+    ):
+        return event
+    return strict.event_of(line)
 
 
-def _order(number: int, fields: dict[str, object]) -> OrderPlaced:
-    get = fields.get
-    quantity = _amount(get("quantity"), "quantity")
-    volume = _amount(get("volume"), "volume")
-    if (quantity is None) is (volume is None):
-        raise _WrongEventError("order must have either quantity or volume")
-    return OrderPlaced(
-        number,
-        _time(get("time")),
-        _id(fields["order"], "order"),
-        _id(fields["account"], "account"),
-        _name(fields["symbol"], "symbol"),
-        _name(fields["currency"], "currency"),
-        _side(fields["side"]),
-        quantity,
-        volume,
-        _amount(get("price"), "price"),
+def _is_plain_order(event: OrderPlaced, line: bytes, keys: int) -> bool:
+    account, quantity, volume, price = event.account, event.quantity, event.volume, event.price
+    size = volume if quantity is None else quantity
+    if price is not None:
+        if not _is_plain(price):
+            return False
+        keys += 1
+    return (
+        (quantity is None or volume is None)
+        and _is_plain(size)
+        and (0 <= account <= ID_LIMIT if type(account) is int else _is_short_text(account))
+        and event.side in _SIDES
+        and _is_short_name(event.symbol)
+        and _is_short_name(event.currency)
+        and _has_keys(line, keys + 5)
     )
 
 
-def _fill(number: int, fields: dict[str, object]) -> Fill:
-    get = fields.get
-    return Fill(
-        number,
-        _time(get("time")),
-        _id(fields["order"], "order"),
-        _required_amount(fields["quantity"], "quantity"),
-        _required_amount(fields["price"], "price"),
-        _amount(get("fee"), "fee"),
-        _amount(get("pnl"), "pnl"),
-    )
+def _is_plain_fill(event: Fill, line: bytes, keys: int) -> bool:
+    fee, pnl = event.fee, event.pnl
+    if fee is not None:
+        if not _is_plain(fee):
+            return False
+        keys += 1
+    if pnl is not None:
+        if not _is_plain(pnl):
+            return False
+        keys += 1
+    return _is_plain(event.quantity) and _is_plain(event.price) and _has_keys(line, keys + 2)
 
 
-def _cancel(number: int, fields: dict[str, object]) -> Cancel:
-    return Cancel(
-        number,
-        _time(fields.get("time")),
-        _id(fields["order"], "order"),
-        _amount(fields.get("quantity"), "quantity"),
-    )
+def _is_plain_cancel(event: Cancel, line: bytes, keys: int) -> bool:
+    if event.quantity is None:
+        return _has_keys(line, keys)
+    return _is_plain(event.quantity) and _has_keys(line, keys + 1)
 
 
-_SHAPES: dict[str, tuple[frozenset[str], frozenset[str], Callable[[int, dict[str, object]], Event]]]
-_SHAPES = {
-    kind: (frozenset(required), frozenset(("event", "time", *required, *optional)), build)
-    for kind, required, optional, build in (
-        (
-            "order",
-            ("order", "account", "symbol", "currency", "side"),
-            ("quantity", "volume", "price"),
-            _order,
-        ),
-        ("fill", ("order", "quantity", "price"), ("fee", "pnl"), _fill),
-        ("cancel", ("order",), ("quantity",), _cancel),
-    )
+_LOOKS: dict[type, Callable[..., bool]] = {
+    OrderPlaced: _is_plain_order,
+    Fill: _is_plain_fill,
+    Cancel: _is_plain_cancel,
 }
 
 
-def _time(value: object) -> int | None:
-    if type(value) is int and 0 <= value <= TIME_LIMIT:
-        return value
-    if value is None:
-        return None
-    if type(value) is _Fraction:  # as in 1.7e18
-        time = whole(value)
-        if time is not None and 0 <= time <= TIME_LIMIT:
-            return time
-    raise _WrongEventError(
-        f"time must be whole nanoseconds from 0 to {TIME_LIMIT}, not {_shown(value)}"
+def _is_plain(value: object) -> bool:
+    """Tell whether an amount is one without a closer look: a whole number, or a short text."""
+    if type(value) is str:
+        return len(value) <= FRACTION_DIGITS and "e" not in value and "E" not in value
+    return type(value) is int
+
+
+def _is_short_text(value: Any) -> bool:
+    """Tell whether a text is a name whose bytes have not even to be counted."""
+    return (
+        value != "" and len(value) * 4 <= TEXT_LIMIT and value.isprintable() and not value.isspace()
     )
 
 
-def _id(value: object, name: str) -> int | str:
-    if type(value) is int and 0 <= value <= ID_LIMIT:
-        return value
-    if type(value) is str and _is_name(value, name):
-        return value
-    if type(value) is int and value > ID_LIMIT:
-        raise _WrongEventError(f"{name} must be at most {ID_LIMIT}, not {_shown(value)}")
-    raise _WrongEventError(f"{name} must be a whole number from 0 or a text, not {_shown(value)}")
+_is_short_name = lru_cache(_NAMES)(_is_short_text)
 
 
-def _name(value: object, name: str) -> str:
-    if type(value) is str and _is_name(value, name):
-        return value
-    raise _WrongEventError(f"{name} must be a text, not {_shown(value)}")
-
-
-def _is_name(value: str, name: str) -> bool:
-    if not value.isprintable() or value.strip() == "":
-        return False
-    # Few texts are so long that their bytes have to be counted.
-    if len(value) * 4 > TEXT_LIMIT and len(value.encode()) > TEXT_LIMIT:
-        raise _WrongEventError(f"{name} is longer than {TEXT_LIMIT} bytes: {_shown(value)}")
-    return True
-
-
-def _side(value: object) -> str:
-    if value == "BUY":
-        return "BUY"
-    if value == "SELL":
-        return "SELL"
-    raise _WrongEventError(f"side must be BUY or SELL, not {_shown(value)}")
-
-
-def _amount(value: object, name: str) -> Number | None:
-    return None if value is None else _required_amount(value, name)
-
-
-def _required_amount(value: object, name: str) -> Number:
-    if type(value) is int:
-        return value
-    if type(value) is str or type(value) is _Fraction:
-        # Most are short and plain: only of the others the digits have to be looked at.
-        if len(value) <= FRACTION_DIGITS and "e" not in value and "E" not in value:
-            return str(value)
-        digits = plain(value)
-        if digits is None:
-            raise _WrongEventError(
-                f"{name} has more than {WHOLE_DIGITS} digits before the point or "
-                f"{FRACTION_DIGITS} after it: {_shown(value)}"
-            )
-        return digits
-    raise _WrongEventError(f"{name} must be a number or text, not {_shown(value)}")
-
-
-def _shown(value: object) -> str:
-    text = str(value) if type(value) is _Fraction else repr(value)
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(_shown(name)[1:-1] for name in sorted(names)[:8])
+def _has_keys(line: bytes, count: int) -> bool:
+    """Tell whether a line has so many keys, by its colons; it says no where that is not sure."""
+    # A text may have colons, too. Then those count that come right behind a quotation mark: if no
+    # key has a space behind it, there are as many keys, unless a text ends in an escaped mark.
+    return line.count(b":") == count or (
+        line.count(b'":') == count and _has_colon_apart(line) is None
+    )
 
 
 # --- writing -----------------------------------------------------------------------------------
 
 # f-strings are several times faster than a general encoder, and only text needs its quoting.
 _quoted = json.JSONEncoder().encode
+
+
+def dump(event: Event) -> str:
+    """Return the event as one line of JSON, its end included; :func:`event_of` gives it back."""
+    return _DUMPS[event.__class__](event)
 
 
 def _dump_order(event: OrderPlaced) -> str:

@@ -97,7 +97,6 @@ class _SampleMarket:
 
     def events(self, orders: int) -> Iterator[Event]:
         """Place the orders, and give the venue's answers when they are due."""
-        line = 0
         time = 0
         burst = 0
         answers = self._answers
@@ -106,16 +105,13 @@ class _SampleMarket:
                 burst = BURST_ORDERS
             time += self._below(1_000_000 // BURST_ORDERS if burst else 2 * ORDER_STEP)
             while answers and answers[0][0] <= time:
-                line += 1
-                yield self._answer(line)
-            line += 1
-            yield self._place(line, time, key, BURST_ACCOUNT if burst else self._account())
+                yield self._answer()
+            yield self._place(time, key, BURST_ACCOUNT if burst else self._account())
             burst -= burst > 0
         while answers:
-            line += 1
-            yield self._answer(line)
+            yield self._answer()
 
-    def _place(self, line: int, time: int, key: int, account: int) -> OrderPlaced:
+    def _place(self, time: int, key: int, account: int) -> OrderPlaced:
         index = self._weighted(self._symbol_bounds)
         symbol, currency, _, first = SYMBOLS[index]
         # A random walk of at most 4 cents a step, held between half and twice the first price.
@@ -141,8 +137,6 @@ class _SampleMarket:
                 volume = _decimal(cents * quantity)
             self._schedule(time, _SampleOrder(key, account, quantity, cents))
         return OrderPlaced(
-            line,
-            time,
             key,
             account,
             symbol,
@@ -151,13 +145,14 @@ class _SampleMarket:
             None if volume is not None else str(quantity),
             volume if not planted else None,
             price,
+            time,
         )
 
-    def _answer(self, line: int) -> Fill | Cancel:
+    def _answer(self) -> Fill | Cancel:
         time, _, order = heappop(self._answers)
         what = self._below(100)
         if what < 30:  # noqa: PLR2004 - three in ten answers take the rest of the order back
-            return Cancel(line, time, order.key)
+            return Cancel(order.key, time=time)
         part = order.left
         if what < 60 and part > 1:  # noqa: PLR2004 - three in ten fill only a part
             part = 1 + self._below(part - 1)
@@ -167,13 +162,12 @@ class _SampleMarket:
         if order.account % LOSER_EVERY == LOSER_AT:
             pnl = LOSS
         return Fill(
-            line,
-            time,
             order.key,
             str(part),
             _decimal(order.cents),
             _decimal(1 + part // 10),
             _decimal(pnl),
+            time,
         )
 
     def _schedule(self, time: int, order: _SampleOrder) -> None:

@@ -1,7 +1,7 @@
 """Numbered lines of a file of any size, in bounded memory.
 
-Reading in blocks is faster than iterating over the file, tells how far it got (for the progress
-bar), and keeps a file without line ends from filling the memory.
+Reading and handing on in blocks is faster than iterating over the file, tells how far it got (for
+the progress bar), and keeps a file without line ends from filling the memory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from openpit.cli.events import BadLine
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["LINE_LIMIT", "compression_of", "numbered_lines"]
+__all__ = ["LINE_LIMIT", "Line", "compression_of", "numbered_lines"]
+
+Line = tuple[int, bytes | BadLine]
+"""A line with its number, or one that is too long to be kept."""
 
 BLOCK = 1 << 18
 """Bytes per read: large enough that the reads do not show, small enough for a smooth progress."""
@@ -44,43 +47,45 @@ def compression_of(file: IO[bytes]) -> str | None:
 
 def numbered_lines(
     file: IO[bytes], advance: Callable[[int], None] | None = None
-) -> Iterator[tuple[int, bytes | BadLine]]:
-    """Yield each line that is not blank with its number, without its end.
+) -> Iterator[list[Line]]:
+    """Yield block after block the lines that are not blank with their numbers, without their ends.
 
     The byte order mark that some editors put before the first line is no part of it.
 
     A line over LINE_LIMIT comes as a :class:`BadLine`. ``advance`` is told the bytes of each block
     once its lines are through.
     """
-    number = 0
+    number = 0  # of the last line that is whole
     rest = b""
     skipping = False
     while block := file.read(BLOCK):
         lines = (rest + block).split(b"\n")
         rest = lines.pop()
-        for line in lines:
+        if not number and lines:
+            lines[0] = lines[0].removeprefix(BOM_UTF8)
+        found: list[Line] = []
+        if skipping and lines:
+            skipping = False
             number += 1
-            if number == 1:
-                line = line.removeprefix(BOM_UTF8)  # noqa: PLW2901 - the line without it
-            if skipping:
-                skipping = False
-                continue
+            del lines[0]
+        for place, line in enumerate(lines, number + 1):
             if len(line) > LINE_LIMIT:
-                yield number, _too_long(number)
-                continue
-            if line and not line.isspace():
-                yield number, line
+                found.append((place, _too_long(place)))
+            elif line and not line.isspace():
+                found.append((place, line))
+        number += len(lines)
         if len(rest) > LINE_LIMIT:
             if not skipping:
-                yield number + 1, _too_long(number + 1)
+                found.append((number + 1, _too_long(number + 1)))
                 skipping = True
             rest = b""
+        yield found
         if advance is not None:
             advance(len(block))
     if not number:
         rest = rest.removeprefix(BOM_UTF8)
     if rest and not skipping and not rest.isspace():
-        yield number + 1, rest
+        yield [(number + 1, rest)]
 
 
 def _too_long(number: int) -> BadLine:

@@ -14,14 +14,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from openpit.cli.events import BadLine, Cancel, Fill, Observation, OrderPlaced
+from openpit.cli.events import BadEventError, Cancel, Fill, Observation, OrderPlaced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable
 
     from openpit.cli.events import Event
 
-__all__ = ["CURRENCY", "read", "symbol_of_name"]
+__all__ = ["CURRENCY", "reader", "symbol_of_name"]
 
 CURRENCY = "USD"
 
@@ -49,51 +49,43 @@ def symbol_of_name(name: str) -> str | None:
     return found[1] if found else None
 
 
-def read(
-    lines: Iterable[tuple[int, bytes | BadLine]], *, symbol: str, accounts: int
-) -> Iterator[Event | BadLine]:
-    """Turn numbered lines into events; a line that is none comes as a :class:`BadLine`.
+def reader(*, symbol: str, accounts: int) -> Callable[[bytes], Event]:
+    """Return what makes the event of a line; :class:`BadEventError` if it is none.
 
     Digits of the time beyond the nanosecond are dropped.
     """
-    for number, line in lines:
-        if isinstance(line, BadLine):
-            yield line
-            continue
+
+    def event_of(line: bytes) -> Event:
         found = _LINE.fullmatch(line)
         if found is None:
-            yield BadLine(number, _what_is_wrong(line))
-            continue
+            raise BadEventError(_what_is_wrong(line))
         seconds, fraction, kind, order_id, size, price, direction = found.groups()
         time = int(seconds) * 1_000_000_000
         if fraction is not None:
             time += int(fraction[:9].ljust(9, b"0"))
         key = int(order_id)
         if kind in OBSERVATIONS:
-            yield Observation(number, time, OBSERVATIONS[kind])
-        elif key < 0:
-            yield BadLine(number, "order id must be a whole number from 0, not '-1'")
-        elif direction not in _SIDES:
-            yield BadLine(number, "direction must be 1 or -1, not '0'")
-        elif kind == b"1":
-            yield OrderPlaced(
-                line=number,
-                time=time,
+            return Observation(OBSERVATIONS[kind], time)
+        if key < 0:
+            raise BadEventError("order id must be a whole number from 0, not '-1'")
+        if direction not in _SIDES:
+            raise BadEventError("direction must be 1 or -1, not '0'")
+        if kind == b"1":
+            return OrderPlaced(
                 key=key,
                 account=key % accounts,
                 symbol=symbol,
                 currency=CURRENCY,
                 side=_SIDES[direction],
                 quantity=int(size),
-                volume=None,
                 price=_dollars(int(price)),
+                time=time,
             )
-        elif kind == b"4":
-            yield Fill(number, time, key, int(size), _dollars(int(price)))
-        elif kind == b"2":
-            yield Cancel(number, time, key, int(size))
-        else:
-            yield Cancel(number, time, key)
+        if kind == b"4":
+            return Fill(key, int(size), _dollars(int(price)), time=time)
+        return Cancel(key, int(size) if kind == b"2" else None, time)
+
+    return event_of
 
 
 def _dollars(price: int) -> str:

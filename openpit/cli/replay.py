@@ -8,6 +8,8 @@ got, for any batch size and any number of shards:
   orders. A report of an account that has an order in the batch waits for the next one; an order of
   an account that has such a report waiting ends the batch. What other accounts do in between cannot
   change an account's decision, but for the counting of orders, which keeps its order.
+* A fill or a cancel that cannot be of an order as it stands ends the batch that the order is in: of
+  one that the engine rejects, whatever comes is left out.
 * An order of a blocked account ends its call. It does not count for rate limits, which a router
   learns only from the reply: the next order must not be submitted before that. So does an order
   of an account that may start outside its profit and loss bounds, until one in its currency was
@@ -19,19 +21,20 @@ from __future__ import annotations
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from openpit.cli.book import REJECTED, Account, BadEventError, Book, Ticket, TicketReport
-from openpit.cli.decisions import decision_line
-from openpit.cli.events import BadLine, Cancel, Fill, OrderPlaced
-from openpit.cli.tally import Tally
-from openpit.cli.turnover import Turnover
+from openpit.cli.book import REJECTED, Account, Book, Ticket, TicketReport
+from openpit.cli.course import Course
+from openpit.cli.decisions import accepted_line, rejected_line
+from openpit.cli.events import BadEventError, Cancel, Fill, OrderPlaced
+from openpit.cli.totals import StrictStopError, Totals
 from openpit.errors import OutcomeUnknown, ShardDown, ShardOverloaded
 from openpit.pretrade.codes import RejectCode, RejectScope
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from openpit.cli.course import EventOf, FlowClock
     from openpit.cli.events import Event
+    from openpit.cli.lines import Line
     from openpit.cli.starts import Starts
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
@@ -40,27 +43,14 @@ if TYPE_CHECKING:
     from openpit.pretrade.rejects import Reject
     from openpit.pretrade.results import ExecuteResult, PostTradeResult
 
-__all__ = [
-    "BATCH",
-    "MAX_TOLD",
-    "Drivable",
-    "FlowClock",
-    "Replay",
-    "ShardsDiedError",
-    "StrictStopError",
-]
+__all__ = ["BATCH", "Drivable", "Replay", "ShardsDiedError"]
 
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")
+_Report = TypeVar("_Report", Fill, Cancel)
 
 BATCH = 1024
 """Orders, and reports, in one call at most: enough to hide a round trip to the workers."""
-
-STEP = 1_000_000
-"""Nanoseconds from one event to the next where the flow tells no time."""
-
-MAX_TOLD = 100
-"""Bad lines that are told one by one; the others are counted."""
 
 ROUTER = "Router"
 """The policy that an order is denied by when its shard cannot be asked."""
@@ -81,26 +71,6 @@ class Drivable(Protocol):
         """Apply the reports one after another."""
 
 
-class FlowClock:
-    """The engine's clock during a replay: the time of the order that is being submitted."""
-
-    __slots__ = ("now",)
-
-    def __init__(self) -> None:
-        self.now = 0
-
-    def __call__(self) -> int:
-        """Return the time in nanoseconds."""
-        return self.now
-
-
-class StrictStopError(Exception):
-    """A bad line ended a strict replay."""
-
-    def __init__(self, bad: BadLine) -> None:
-        super().__init__(f"line {bad.line}: {bad.reason}")
-
-
 class ShardsDiedError(Exception):
     """Shards stopped answering; ``shards`` maps each one's number to what the router said of it."""
 
@@ -110,24 +80,22 @@ class ShardsDiedError(Exception):
 
 
 class Replay:
-    """One run of a flow through an engine.
+    """One run of a flow through an engine of ``shards`` shards whose clock is ``clock``.
 
-    ``shards`` is 1 for an engine in this process, and then ``shard_of`` always 0. ``decided`` is
-    given each decision's line, ``complain`` each of the first MAX_TOLD bad lines; ``strict`` stops
-    at the first of those instead. ``starts`` tells which accounts their first order may block.
+    ``event_of`` reads the flow's lines, ``shard_of`` tells an account's shard. ``decided`` is given
+    each decision's line. ``starts`` tells which accounts their first order may block.
     """
 
     def __init__(
         self,
         engine: Drivable,
         clock: FlowClock,
+        event_of: EventOf,
+        totals: Totals,
         *,
-        shards: int = 1,
         shard_of: Callable[[AccountId], int] = lambda _: 0,
         batch: int = BATCH,
         decided: Callable[[str], object] | None = None,
-        complain: Callable[[BadLine], object] = lambda _: None,
-        strict: bool = False,
         starts: Starts | None = None,
     ) -> None:
         self._engine = engine
@@ -136,78 +104,49 @@ class Replay:
         self._book = Book(self._account_opened)
         self._batch = batch
         self._decided = decided
-        self._complain = complain
-        self.is_strict = strict
-        """Whether the first bad line ends it; that line is not complained of."""
         self._starts = starts
         self._inside: set[tuple[int | str, str]] = set()
-        self._time = 0
         self._orders: list[tuple[int, OrderPlaced, Ticket]] = []
         self._in_batch: set[Account] = set()
+        self._undecided: set[int | str] = set()
+        self._finished: set[int | str] = set()
         self._reports: list[TicketReport] = []
         self._later: list[TicketReport] = []
         self._accounts_later: set[Account] = set()
-        self.tallies = [Tally() for _ in range(shards)]
-        self.events = 0
-        """Lines that were read, and made sense."""
-        self.bad_lines = 0
-        self.first_bad: list[BadLine] = []
-        """The bad lines that were told."""
-        self.turnover = Turnover()
-        self.observations: dict[str, int] = {}
+        self._course = Course(event_of, self._take, totals)
+        self._totals = totals
+        self._tallies = totals.tallies
+        totals.skipped = self._book.skipped
 
-    @property
-    def skipped(self) -> Counter[str]:
-        """Fills and cancels that were left out, by reason."""
-        return self._book.skipped
-
-    def run(self, events: Iterable[Event | BadLine]) -> None:
-        """Drive the engine with all events.
+    def run(self, blocks: Iterable[Sequence[Line]]) -> None:
+        """Drive the engine with all lines.
 
         Raises:
-            StrictStopError: a bad line, and ``strict``; all before it has been decided.
+            StrictStopError: a line is bad, and the replay is strict; all before it is decided.
             ShardsDiedError: a shard does not answer any more; what was decided until then is
                 counted and was handed on.
         """
-        for event in events:
-            if isinstance(event, BadLine):
-                bad = event
-            else:
-                try:
-                    self._take(event)
-                    self.events += 1
-                    continue
-                except BadEventError as error:
-                    bad = BadLine(event.line, str(error))
-            self.bad_lines += 1
-            if len(self.first_bad) < MAX_TOLD:
-                self.first_bad.append(bad)
-            if self.is_strict:
-                self._finish()
-                raise StrictStopError(bad)
-            if self.bad_lines <= MAX_TOLD:
-                self._complain(bad)
+        try:
+            for block in blocks:
+                self._course.follow(block)
+        except StrictStopError:
+            self._finish()
+            raise
         self._finish()
 
     def _finish(self) -> None:
         self._flush()
         self._flush()  # the reports that had to wait for the orders of the first
 
-    def _take(self, event: Event) -> None:
-        time = event.time
-        if time is None:
-            time = self._time + STEP
-        elif time < self._time:
-            raise BadEventError(f"time {time} is before that of the event before, {self._time}")
+    def _take(self, time: int, event: Event) -> None:
         if isinstance(event, OrderPlaced):
             self._take_order(time, event)
         elif isinstance(event, Fill):
-            self._take_report(self._book.fill(event))
+            self._take_report(self._booked(self._book.fill, event))
         elif isinstance(event, Cancel):
-            self._take_report(self._book.cancel(event))
+            self._take_report(self._booked(self._book.cancel, event))
         else:
-            self.observations[event.kind] = self.observations.get(event.kind, 0) + 1
-        self._time = time
+            self._totals.observations[event.kind] += 1
 
     def _take_order(self, time: int, event: OrderPlaced) -> None:
         ticket = self._book.place(event)
@@ -215,7 +154,28 @@ class Replay:
         if account in self._accounts_later or len(self._orders) >= self._batch:
             self._flush()
         self._in_batch.add(account)
+        self._undecided.add(event.key)
         self._orders.append((time, event, ticket))
+
+    def _booked(
+        self, book: Callable[[_Report], TicketReport | None], event: _Report
+    ) -> TicketReport | None:
+        """Book a fill or a cancel; if its order is in the batch, as its decision will have it."""
+        key = event.key
+        if key not in self._undecided:
+            return book(event)
+        if key in self._finished:
+            self._flush()
+            return book(event)
+        try:
+            report = book(event)
+        except BadEventError:
+            # Of an order that the engine rejects, it would be left out.
+            self._flush()
+            return book(event)
+        if report is not None and report.is_final:
+            self._finished.add(key)
+        return report
 
     def _take_report(self, report: TicketReport | None) -> None:
         if report is None:
@@ -234,6 +194,8 @@ class Replay:
         reports, self._reports, self._later = self._reports, self._later, []
         orders, self._orders = self._orders, []
         self._in_batch.clear()
+        self._undecided.clear()
+        self._finished.clear()
         self._accounts_later.clear()
         if reports:
             self._report(reports)
@@ -242,7 +204,7 @@ class Replay:
 
     def _report(self, reports: list[TicketReport]) -> None:
         wanted = [report for report in reports if report.ticket.accepted]
-        self.skipped[REJECTED] += len(reports) - len(wanted)
+        self._totals.skipped[REJECTED] += len(reports) - len(wanted)
         if not wanted:
             return
         results = _asked(
@@ -251,8 +213,8 @@ class Replay:
         )
         for report, result in zip(wanted, results, strict=True):
             account = report.ticket.account
-            self.tallies[account.shard].reports += 1
-            self.turnover.add(report)
+            self._tallies[account.shard].reports += 1
+            self._totals.turnover.add(report)
             if result.account_blocks:
                 self._blocked(account)
 
@@ -296,7 +258,11 @@ class Replay:
                 reservations.append(reservation)
             self._count(account.shard, rejects, microseconds)
             if self._decided is not None:
-                self._decided(decision_line(event.key, event.account, rejects))
+                self._decided(
+                    rejected_line(event.key, account.name, rejects)
+                    if rejects
+                    else accepted_line(event.key, account.name)
+                )
         if reservations:
             _asked(self._engine.commit_many, reservations)
         if died:
@@ -304,23 +270,20 @@ class Replay:
 
     def _account_opened(self, account_id: AccountId) -> int:
         shard = self._shard_of(account_id)
-        self.tallies[shard].accounts += 1
+        self._tallies[shard].accounts += 1
         return shard
 
     def _submitted(self, orders: list[tuple[int, OrderPlaced, Ticket]]) -> Iterator[Order]:
         """Yield the orders, each when the clock shows its time: the engine reads it at once."""
         for time, _, ticket in orders:
             self._clock.now = time
-            yield ticket.order
+            yield ticket.order  # type: ignore[misc]  # it is not decided yet
 
     def _count(self, shard: int, rejects: list[Reject], microseconds: int) -> None:
-        tally = self.tallies[shard]
-        tally.orders += 1
+        tally = self._tallies[shard]
         tally.latencies.add(microseconds, 1)
         if rejects:
-            first = rejects[0]
-            tally.rejects[first.code] += 1
-            tally.refusals[first.policy, first.code] += 1
+            tally.reject(rejects[0])
         else:
             tally.accepted += 1
 
@@ -334,7 +297,7 @@ class Replay:
     def _blocked(self, account: Account) -> None:
         if not account.blocked:
             account.blocked = True
-            self.tallies[account.shard].blocked += 1
+            self._tallies[account.shard].blocked += 1
 
 
 def _asked(method: Callable[[Iterable[_Item]], _Answer], items: Iterable[_Item]) -> _Answer:

@@ -1,23 +1,23 @@
-"""The table at the end of a replay."""
+"""The table at the end of a totals."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from openpit.cli.grids import Grid, ReportConsole
-from openpit.cli.replay import MAX_TOLD
 from openpit.cli.tally import total
+from openpit.cli.totals import MAX_TOLD
 from openpit.pretrade.codes import RejectCode
 
 if TYPE_CHECKING:
-    from openpit.cli.replay import Replay
     from openpit.cli.tally import Tally
+    from openpit.cli.totals import Totals
 
 __all__ = ["notes_of", "print_report"]
 
 
 def print_report(
-    replay: Replay,
+    totals: Totals,
     *,
     sharded: bool,
     seconds: float,
@@ -31,26 +31,25 @@ def print_report(
     console = ReportConsole(stderr=to_stderr)
     rows: list[tuple[str, Tally]] = []
     if sharded:
-        rows = [(f"shard {number}", tally) for number, tally in enumerate(replay.tallies)]
-    summed = total(replay.tallies)
+        rows = [(f"shard {number}", tally) for number, tally in enumerate(totals.tallies)]
+    summed = total(totals.tallies)
     console.print(_figures(rows, summed, seconds, died or {}))
     if summed.rejects:
         console.print(_rejects(rows, summed))
     console.print(f"replayed in {seconds:.2f} s")
-    console.print(
-        "decision: from handing a batch of orders to the engine until all its decisions are back"
-    )
+    taken = "handing a batch of orders to the engine" if sharded else "taking a batch of lines"
+    console.print(f"decision: from {taken} until all its decisions are back")
     for said in (died or {}).values():
         console.print(f"died: {said}", style="bold red")
-    for line in [*_left_out(replay), *notes_of(replay)]:
+    for line in [*_left_out(totals), *notes_of(totals)]:
         console.print(line)
 
 
-def notes_of(replay: Replay) -> list[str]:
+def notes_of(totals: Totals) -> list[str]:
     """Return what a reader may miss in the figures, a line for each thing."""
-    summed = total(replay.tallies)
+    summed = total(totals.tallies)
     notes = []
-    if not replay.events and not replay.bad_lines:
+    if not totals.events and not totals.bad_lines:
         notes.append("the flow is empty")
     lacking = summed.rejects[RejectCode.INSUFFICIENT_FUNDS]
     if lacking and not summed.accepted:
@@ -100,23 +99,23 @@ def _rejects(rows: list[tuple[str, Tally]], summed: Tally) -> Grid:
     return grid
 
 
-def _left_out(replay: Replay) -> list[str]:
+def _left_out(totals: Totals) -> list[str]:
     lines = []
-    if replay.bad_lines:
+    if totals.bad_lines:
         told = "reported above, left out"
-        if replay.is_strict:
+        if totals.is_strict:
             told = "the replay stopped there"
-        elif replay.bad_lines > MAX_TOLD:
+        elif totals.bad_lines > MAX_TOLD:
             told = f"the first {MAX_TOLD} reported above, all left out"
-        lines.append(f"bad lines: {replay.bad_lines:,} ({told})")
+        lines.append(f"bad lines: {totals.bad_lines:,} ({told})")
     lines.extend(
         f"fills and cancels left out, {reason}: {count:,}"
-        for reason, count in sorted(replay.skipped.items())
+        for reason, count in sorted(totals.skipped.items())
         if count
     )
     lines.extend(
         f"events without an order, {kind}: {count:,}"
-        for kind, count in sorted(replay.observations.items())
+        for kind, count in sorted(totals.observations.items())
     )
     return lines
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from openpit.pretrade.rejects import Reject
 
 __all__ = ["Latencies", "Tally", "total"]
 
@@ -46,7 +50,6 @@ class Tally:
         "accounts",
         "blocked",
         "latencies",
-        "orders",
         "refusals",
         "rejects",
         "reports",
@@ -54,13 +57,22 @@ class Tally:
 
     def __init__(self) -> None:
         self.accounts = 0
-        self.orders = 0
         self.accepted = 0
         self.rejects: Counter[str] = Counter()
         self.refusals: Counter[tuple[str, str]] = Counter()
         self.reports = 0
         self.blocked = 0
         self.latencies = Latencies()
+
+    def reject(self, first: Reject) -> None:
+        """Count a rejected order by its first reject."""
+        self.rejects[first.code] += 1
+        self.refusals[first.policy, first.code] += 1
+
+    @property
+    def orders(self) -> int:
+        """Orders that were decided."""
+        return self.accepted + self.rejected
 
     @property
     def rejected(self) -> int:
@@ -73,7 +85,6 @@ def total(tallies: list[Tally]) -> Tally:
     summed = Tally()
     for tally in tallies:
         summed.accounts += tally.accounts
-        summed.orders += tally.orders
         summed.accepted += tally.accepted
         summed.rejects.update(tally.rejects)
         summed.refusals.update(tally.refusals)

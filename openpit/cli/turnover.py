@@ -13,6 +13,8 @@ __all__ = ["Sums", "Turnover"]
 _EXACT = Context(prec=200, traps=[Inexact])
 """A product of two decimals of the engine has 58 digits: no number of fills comes to 200."""
 
+_fma, _add = _EXACT.fma, _EXACT.add  # looking them up costs as much as they do
+
 
 class Sums:
     """Fills in one currency and their exact sums."""
@@ -38,14 +40,14 @@ class Turnover:
 
     def add(self, report: TicketReport) -> None:
         """Count a report that the engine has taken; a cancel has no trade and no money."""
-        trade = report.trade
-        if trade is None:
+        price, quantity = report.price, report.quantity
+        if price is None or quantity is None:
             return
-        currency = report.ticket.operation.instrument.settlement_asset
+        currency = report.ticket.settlement
         sums = self.by_currency.get(currency)
         if sums is None:
             sums = self.by_currency[currency] = Sums()
         sums.fills += 1
-        sums.traded = _EXACT.fma(trade.price.decimal, trade.quantity.decimal, sums.traded)
-        sums.fees = _EXACT.add(sums.fees, report.fee.decimal)
-        sums.pnl = _EXACT.add(sums.pnl, report.pnl.decimal)
+        sums.traded = _fma(price, quantity, sums.traded)
+        sums.fees = _add(sums.fees, report.fee)
+        sums.pnl = _add(sums.pnl, report.pnl)

@@ -311,12 +311,12 @@ def test_an_interrupted_replay_reports_what_it_did(
 ) -> None:
     from openpit.cli.commands import replay  # noqa: PLC0415 - loaded lazily, as the command is
 
-    class Interrupted(replay.Replay):
+    class Interrupted(replay.LocalReplay):
         def run(self, events: object) -> None:
             super().run(events)
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(replay, "Replay", Interrupted)
+    monkeypatch.setattr(replay, "LocalReplay", Interrupted)
 
     result = run("replay", flow, "--shards", 0)
 

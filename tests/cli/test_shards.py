@@ -121,7 +121,7 @@ def test_accounts_that_start_outside_their_bounds_use_up_no_limit_of_all(
     rows += [*[(4, "EUR", 1)] * 2, (4, "USD", 1), *[(5, "USD", 1)] * 3]
     flow.write_text(
         "".join(
-            dump(OrderPlaced(0, None, key, account, "X", currency, "BUY", quantity, None, 1))
+            dump(OrderPlaced(key, account, "X", currency, "BUY", quantity, None, 1))
             for key, (account, currency, quantity) in enumerate(rows, start=1)
         )
     )

@@ -16,6 +16,7 @@ import click
 
 from openpit.cli import flows, lobster
 from openpit.cli.config import load
+from openpit.cli.course import FlowClock
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.document import ReplaySetting, as_document
 from openpit.cli.exits import STREAMS, Exit, ExitError, listed
@@ -24,31 +25,27 @@ from openpit.cli.inputs import text_of, told
 from openpit.cli.interrupts import interrupted
 from openpit.cli.invocation import invocation_of
 from openpit.cli.lines import compression_of, numbered_lines
+from openpit.cli.local import LocalReplay
 from openpit.cli.progress import progress
-from openpit.cli.replay import (
-    BATCH,
-    MAX_TOLD,
-    FlowClock,
-    Replay,
-    ShardsDiedError,
-    StrictStopError,
-)
+from openpit.cli.replay import BATCH, Replay, ShardsDiedError
 from openpit.cli.report import print_report
 from openpit.cli.streams import is_stream, one_stream, tell, writing_to_stdout
+from openpit.cli.strict import TEXT_LIMIT, is_text
 from openpit.cli.tables import ConfigError
+from openpit.cli.totals import MAX_TOLD, StrictStopError, Totals
 from openpit.errors import ShardStartError
 from openpit.faces.embedded import Engine
 from openpit.slots import MAX_SHARDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
     from openpit.cli.config import Policies
-    from openpit.cli.events import BadLine, Event
+    from openpit.cli.course import EventOf
+    from openpit.cli.events import BadLine
     from openpit.cli.files import OutFile
+    from openpit.cli.lines import Line
     from openpit.cli.streams import StdoutFile
-
-    _Reader = Callable[[Iterable[tuple[int, bytes | BadLine]]], Iterator[Event | BadLine]]
 
 __all__ = ["command"]
 
@@ -132,7 +129,7 @@ def cores() -> int:
     type=click.IntRange(1, 65536),
     default=BATCH,
     show_default=True,
-    help="Orders in one call at most. Changes the speed, never a decision.",
+    help="What is decided together at most. Changes the speed, never a decision.",
 )
 @click.option(
     "--json",
@@ -163,7 +160,7 @@ def command(
     reports. A line that is wrong is told on stderr, counted, and left out. A shard that is stuck or
     dies ends the replay: within 15 seconds of when it was asked something.
     """
-    read = _reader(flow, format_, accounts, symbol)
+    event_of = _reader(flow, format_, accounts, symbol)
     machine = _check(flow, config, {"--out": out, "--json": json_})
     begun = ReplaySetting(invocation_of(context), cores() if shards is None else shards, batch)
     gc.set_threshold(*GC_THRESHOLDS)
@@ -175,35 +172,40 @@ def command(
         if out is not None:
             decisions = opened(out, is_part_kept=True)
             stack.enter_context(decisions)
-        replay = Replay(
-            engine,
-            clock,
-            shards=max(shards, 1),
-            shard_of=engine.shard_of if shards else lambda _: 0,
-            batch=batch,
-            decided=None if decisions is None else decisions.write,
-            complain=partial(_complain, told(flow)),
-            strict=strict,
-            starts=policies.starts,
-        )
-        lines = stack.enter_context(closing(_lines_of(flow)))
+        totals = Totals(max(shards, 1), complain=partial(_complain, told(flow)), strict=strict)
+        write = None if decisions is None else decisions.write
+        replay: LocalReplay | Replay
+        if shards:
+            replay = Replay(
+                engine,
+                clock,
+                event_of,
+                totals,
+                shard_of=engine.shard_of,
+                batch=batch,
+                decided=write,
+                starts=policies.starts,
+            )
+        else:
+            replay = LocalReplay(engine, clock, event_of, totals, batch=batch, decided=write)
+        blocks = stack.enter_context(closing(_lines_of(flow)))
         started = perf_counter()
-        ended, died = _run(replay, read(lines), flow)
+        ended, died = _run(replay, blocks, totals, flow)
         seconds = perf_counter() - started
         if decisions is not None and ended is None:
             decisions.finish()
-    if replay.bad_lines > MAX_TOLD and ended is None:
-        tell(f"{told(flow)}: {replay.bad_lines - MAX_TOLD:,} more bad lines")
+    if totals.bad_lines > MAX_TOLD and ended is None:
+        tell(f"{told(flow)}: {totals.bad_lines - MAX_TOLD:,} more bad lines")
     unwritten = None
     if json_ is not None:
         document = as_document(
-            replay, begun, ended=ended, config=limits, seconds=seconds, died=died
+            totals, begun, ended=ended, config=limits, seconds=seconds, died=died
         )
         try:
             write_whole(json_, json.dumps(document, indent=1) + "\n")
         except ExitError as error:
             unwritten = error  # once the report is told
-    report = partial(print_report, replay, sharded=shards > 0, seconds=seconds, died=died)
+    report = partial(print_report, totals, sharded=shards > 0, seconds=seconds, died=died)
     if machine is None:
         with writing_to_stdout():
             report()
@@ -228,11 +230,11 @@ def _check(flow: Path, config: Path | None, outputs: dict[str, Path | None]) -> 
 
 
 def _run(
-    replay: Replay, events: Iterable[Event | BadLine], flow: Path
+    replay: LocalReplay | Replay, blocks: Iterable[list[Line]], totals: Totals, flow: Path
 ) -> tuple[ExitError | None, dict[int, str]]:
     """Run the replay; return why it came to an early end, and the shards that died."""
     try:
-        replay.run(events)
+        replay.run(blocks)
     except StrictStopError as error:
         said = f"stopped at the first bad line, --strict: {told(flow)}: {error}"
         return ExitError(Exit.BAD_LINE, said), {}
@@ -240,17 +242,17 @@ def _run(
         return ExitError(Exit.SHARD_DIED, f"replay stopped: {error}"), error.shards
     except KeyboardInterrupt as error:
         return interrupted(error), {}
-    return _unreadable(replay, flow), {}
+    return _unreadable(totals, flow), {}
 
 
-def _unreadable(replay: Replay, flow: Path) -> ExitError | None:
+def _unreadable(totals: Totals, flow: Path) -> ExitError | None:
     """Return how a replay ends that had nothing to replay, for all of its lines are bad."""
-    if replay.events or not replay.bad_lines:
+    if totals.events or not totals.bad_lines:
         return None
-    first = replay.first_bad[0]
+    first = totals.first_bad[0]
     return ExitError(
         Exit.UNREADABLE,
-        f"{told(flow)}: none of its {replay.bad_lines:,} lines could be read; "
+        f"{told(flow)}: none of its {totals.bad_lines:,} lines could be read; "
         f"line {first.line}: {first.reason}",
     )
 
@@ -277,8 +279,8 @@ def _start(
     return engine, policies, text
 
 
-def _reader(flow: Path, format_: str | None, accounts: int, symbol: str | None) -> _Reader:
-    """Return what turns the flow's lines into events; a usage error if that is not told."""
+def _reader(flow: Path, format_: str | None, accounts: int, symbol: str | None) -> EventOf:
+    """Return what reads a line of the flow; a usage error if that is not told."""
     format_ = format_ or FORMATS.get(flow.suffix.lower(), "jsonl" if is_stream(flow) else None)
     if format_ is None:
         raise click.UsageError(
@@ -286,16 +288,16 @@ def _reader(flow: Path, format_: str | None, accounts: int, symbol: str | None) 
             + (UNPACK if flow.suffix.lower() in PACKED else "")
         )
     if format_ == "jsonl":
-        return flows.read
+        return flows.event_of
     symbol = symbol or lobster.symbol_of_name(flow.name)
     if symbol is None:
         raise click.UsageError(f"the symbol of {flow.name} is not told by its name: give --symbol")
-    if not flows.is_text(symbol):
-        raise click.UsageError(f"--symbol must be a text of at most {flows.TEXT_LIMIT} bytes")
-    return partial(lobster.read, symbol=symbol, accounts=accounts)
+    if not is_text(symbol):
+        raise click.UsageError(f"--symbol must be a text of at most {TEXT_LIMIT} bytes")
+    return lobster.reader(symbol=symbol, accounts=accounts)
 
 
-def _lines_of(flow: Path) -> Generator[tuple[int, bytes | BadLine], None, None]:
+def _lines_of(flow: Path) -> Generator[list[Line], None, None]:
     """Yield the lines of the flow, with a progress bar over its bytes."""
     if is_stream(flow) and sys.stdin is None:
         raise ExitError(Exit.IO_FAILED, "cannot read stdin: it is closed")

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from openpit.cli.book import BadEventError, Book, Ticket, TicketReport
-from openpit.cli.events import Cancel, Fill, OrderPlaced
+from openpit.cli.book import Book, Ticket, TicketReport
+from openpit.cli.events import BadEventError, Cancel, Fill, OrderPlaced
 from openpit.core.lock import Lock
 from openpit.param.enums import Side
 from openpit.param.ids import AccountId
@@ -23,15 +23,15 @@ def placed(
     volume: Number | None = None,
     price: Number | None = "100",
 ) -> OrderPlaced:
-    return OrderPlaced(1, None, key, account, "AAPL", "USD", "BUY", quantity, volume, price)
+    return OrderPlaced(key, account, "AAPL", "USD", "BUY", quantity, volume, price)
 
 
 def fill(quantity: Number, price: Number = "99", **extra: Number) -> Fill:
-    return Fill(2, None, 7, quantity, price, **extra)
+    return Fill(7, quantity, price, **extra)
 
 
 def cancel(quantity: Number | None = None) -> Cancel:
-    return Cancel(3, None, 7, quantity)
+    return Cancel(7, quantity)
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_an_order_that_makes_no_sense_is_not_placed(
         book.place(event)
 
     assert str(caught.value) == reason
-    assert book.cancel(Cancel(4, None, 8)) is None
+    assert book.cancel(Cancel(8)) is None
 
 
 def test_an_order_of_unknown_size_takes_no_fill(book: Book) -> None:
@@ -198,9 +198,9 @@ def test_events_of_orders_that_are_not_there_are_counted_by_reason(book: Book) -
     book.decided(rejected, accepted=False)
     book.fill(fill("1"))
     finished = book.place(placed(8))
-    book.cancel(Cancel(5, None, 8))
+    book.cancel(Cancel(8))
     book.decided(finished, accepted=True)
-    book.cancel(Cancel(6, None, 8))
+    book.cancel(Cancel(8))
 
     assert book.skipped == {
         "order not placed in the flow before": 2,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from openpit.cli.decisions import decision_line
+from openpit.cli.decisions import accepted_line, quoted, rejected_line
 from openpit.pretrade.rejects import Reject
 
 RATE = Reject._of(
@@ -16,11 +16,11 @@ PNL = Reject._of("PnlKillSwitchTriggered", "stopped", "", "PnlBoundsKillSwitchPo
 
 
 def test_an_accepted_order() -> None:
-    assert decision_line(7, 42, []) == '{"order":7,"account":42,"accepted":true,"rejects":[]}\n'
+    assert accepted_line(7, "42") == '{"order":7,"account":42,"accepted":true,"rejects":[]}\n'
 
 
 def test_a_rejected_order_lists_every_reject_in_order() -> None:
-    line = decision_line("A-1", "desk é", [RATE, PNL])
+    line = rejected_line("A-1", quoted("desk é"), [RATE, PNL])
 
     assert line == (
         '{"order":"A-1","account":"desk \\u00e9","accepted":false,"rejects":['

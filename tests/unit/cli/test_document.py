@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 from openpit.cli.config import load
+from openpit.cli.course import FlowClock
 from openpit.cli.document import ReplaySetting, as_document
 from openpit.cli.exits import Exit, ExitError
-from openpit.cli.flows import read
+from openpit.cli.flows import event_of
 from openpit.cli.invocation import Invocation
-from openpit.cli.replay import FlowClock, Replay
+from openpit.cli.local import LocalReplay
+from openpit.cli.totals import Totals
 from openpit.faces.embedded import Engine
 
 CONFIG = '[order_validation]\n[order_size_limit]\nbroker = {max_quantity = "100"}\n'
@@ -32,10 +34,11 @@ CALL = ReplaySetting(
 def document_of(flow: bytes, **changes: Any) -> dict[str, Any]:
     clock = FlowClock()
     engine = load(CONFIG).add_to(Engine.builder().clock(clock).no_sync()).build()
-    replay = Replay(engine, clock)
-    replay.run(read(enumerate(flow.splitlines(), start=1)))
+    totals = Totals()
+    replay = LocalReplay(engine, clock, event_of, totals, batch=8)
+    replay.run([list(enumerate(flow.splitlines(), start=1))])
     told = {"ended": None, "config": CONFIG, "seconds": 0.5, "died": {}, "call": CALL} | changes
-    return as_document(replay, told.pop("call"), **told)
+    return as_document(totals, told.pop("call"), **told)
 
 
 def test_what_the_flow_decided() -> None:

@@ -43,7 +43,6 @@ def test_another_seed_is_another_flow() -> None:
 
 def test_as_many_orders_as_asked_for_numbered_in_order(flow: list[Event]) -> None:
     assert [order.key for order in orders_of(flow)] == list(range(1, 20_001))
-    assert [event.line for event in flow] == list(range(1, len(flow) + 1))
     assert {order.account for order in orders_of(flow)} <= set(range(1, 1_001))
     assert {order.currency for order in orders_of(flow)} == {"USD", "EUR"}
     assert len({order.symbol for order in orders_of(flow)}) == 8

@@ -12,7 +12,8 @@ from openpit.cli.lines import numbered_lines
 def read(data: bytes) -> list[tuple[int, bytes | str]]:
     return [
         (number, line.reason if isinstance(line, BadLine) else line)
-        for number, line in numbered_lines(io.BytesIO(data))
+        for block in numbered_lines(io.BytesIO(data))
+        for number, line in block
     ]
 
 

@@ -3,19 +3,17 @@ from __future__ import annotations
 import pytest
 
 from openpit.cli import lobster
-from openpit.cli.events import BadLine, Cancel, Event, Fill, Observation, OrderPlaced
+from openpit.cli.events import BadEventError, Cancel, Event, Fill, Observation, OrderPlaced
 
 
-def read_one(line: bytes, accounts: int = 10) -> Event | BadLine:
-    (event,) = lobster.read([(4, line)], symbol="AAPL", accounts=accounts)
-    return event
+def read_one(line: bytes, accounts: int = 10) -> Event:
+    return lobster.reader(symbol="AAPL", accounts=accounts)(line)
 
 
 def reason(line: bytes) -> str:
-    event = read_one(line)
-    assert isinstance(event, BadLine)
-    assert event.line == 4
-    return event.reason
+    with pytest.raises(BadEventError) as caught:
+        read_one(line)
+    return str(caught.value)
 
 
 def test_a_new_order_belongs_to_its_id_modulo_the_accounts() -> None:
@@ -100,12 +98,6 @@ def test_digits_beyond_the_nanosecond_are_dropped() -> None:
 )
 def test_a_line_that_is_wrong_tells_its_column(line: bytes, expected: str) -> None:
     assert reason(line) == expected
-
-
-def test_bad_lines_from_below_pass_through() -> None:
-    bad = BadLine(9, "longer than 10 bytes")
-
-    assert list(lobster.read([(9, bad)], symbol="AAPL", accounts=1)) == [bad]
 
 
 @pytest.mark.parametrize(

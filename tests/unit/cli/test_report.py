@@ -2,14 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from openpit.cli.replay import FlowClock, Replay
 from openpit.cli.report import print_report
+from openpit.cli.totals import Totals
 from openpit.pretrade import RejectCode
-
-
-def replay(shards: int) -> Replay:
-    """Return a replay that never asks its engine: the tests set the counts by hand."""
-    return Replay(object(), FlowClock(), shards=shards)
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -17,13 +12,13 @@ def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_a_row_per_shard_and_the_total(capsys: pytest.CaptureFixture[str]) -> None:
-    finished = replay(2)
+    finished = Totals(2)
     first, second = finished.tallies
-    first.accounts, first.orders, first.accepted, first.reports = 3, 1_500, 1_498, 900
+    first.accounts, first.accepted, first.reports = 3, 1_498, 900
     first.rejects.update({"RateLimitExceeded": 2})
     first.latencies.add(250, 1_400)
     first.latencies.add(2_500, 100)
-    second.accounts, second.orders, second.accepted, second.blocked = 1, 500, 497, 1
+    second.accounts, second.accepted, second.blocked = 1, 497, 1
     second.rejects.update({"AccountBlocked": 3})
     second.latencies.add(100, 500)
 
@@ -41,7 +36,7 @@ def test_a_row_per_shard_and_the_total(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_an_engine_in_this_process_has_no_shards(capsys: pytest.CaptureFixture[str]) -> None:
-    print_report(replay(1), sharded=False, seconds=0.0)
+    print_report(Totals(1), sharded=False, seconds=0.0)
 
     lines = printed(capsys)
     assert "total 0 0 0 0 0 0 - - -" in lines
@@ -49,7 +44,7 @@ def test_an_engine_in_this_process_has_no_shards(capsys: pytest.CaptureFixture[s
 
 
 def test_a_dead_shard_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    print_report(replay(2), sharded=True, seconds=1.0, died={1: "shard 1: killed"})
+    print_report(Totals(2), sharded=True, seconds=1.0, died={1: "shard 1: killed"})
 
     lines = printed(capsys)
     assert "shard 1 (died) 0 0 0 0 0 0 0 - -" in lines
@@ -62,7 +57,7 @@ def test_a_code_is_whole_at_any_width_and_its_row_has_all_shards(
 ) -> None:
     """In a file or a pipe: there is no terminal whose width would matter."""
     monkeypatch.setenv("COLUMNS", columns)
-    finished = replay(12)
+    finished = Totals(12)
     for number, tally in enumerate(finished.tallies):
         tally.rejects.update({str(code): 1_000_000 + number for code in RejectCode})
 
@@ -72,18 +67,18 @@ def test_a_code_is_whole_at_any_width_and_its_row_has_all_shards(
     for code in RejectCode:
         (row,) = [line.split() for line in lines if line.split()[:1] == [str(code)]]
         assert row[1:] == ["12,000,066", *(f"1,000,{number:03}" for number in range(12))]
-    assert any(line.startswith("shard 11 0 0 0 ") for line in lines)
+    orders = f"{1_000_011 * len(RejectCode):,}"
+    assert any(line.startswith(f"shard 11 0 {orders} 0 {orders} ") for line in lines)
 
 
 def test_orders_that_nobody_had_funds_for(capsys: pytest.CaptureFixture[str]) -> None:
-    finished = replay(1)
+    finished = Totals(1)
     (tally,) = finished.tallies
-    tally.orders = 3
     tally.rejects.update({"InsufficientFunds": 2, "OrderQtyExceedsLimit": 1})
 
     print_report(finished, sharded=False, seconds=1.0)
     told = printed(capsys)[-1]
-    tally.orders, tally.accepted = 4, 1
+    tally.accepted = 1
     print_report(finished, sharded=False, seconds=1.0)
 
     assert told.startswith("no order was accepted, and 2 were refused for lack of funds: ")
@@ -92,13 +87,13 @@ def test_orders_that_nobody_had_funds_for(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_an_empty_flow_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    print_report(replay(1), sharded=False, seconds=1.0)
+    print_report(Totals(1), sharded=False, seconds=1.0)
 
     assert printed(capsys)[-1] == "the flow is empty"
 
 
 def test_the_report_may_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    print_report(replay(1), sharded=False, seconds=1.0, to_stderr=True)
+    print_report(Totals(1), sharded=False, seconds=1.0, to_stderr=True)
 
     out, err = capsys.readouterr()
     assert out == ""
@@ -108,7 +103,7 @@ def test_the_report_may_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None
 def test_a_strict_replay_says_that_it_stopped_at_the_bad_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    stopped = Replay(object(), FlowClock(), strict=True)
+    stopped = Totals(strict=True)
     stopped.bad_lines = 1
 
     print_report(stopped, sharded=False, seconds=1.0)
@@ -117,7 +112,7 @@ def test_a_strict_replay_says_that_it_stopped_at_the_bad_line(
 
 
 def test_what_was_left_out_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    finished = replay(1)
+    finished = Totals(1)
     finished.bad_lines = 1_234
     finished.skipped["order not placed in the flow before"] = 9
     finished.observations["hidden execution"] = 61

@@ -21,8 +21,8 @@ def test_no_decision_has_no_percentile() -> None:
 
 def test_the_total_is_the_sum_over_the_shards() -> None:
     first, second = Tally(), Tally()
-    first.accounts, first.orders, first.accepted, first.reports, first.blocked = 2, 10, 7, 5, 1
-    second.accounts, second.orders, second.accepted, second.reports = 1, 3, 1, 1
+    first.accounts, first.accepted, first.reports, first.blocked = 2, 7, 5, 1
+    second.accounts, second.accepted, second.reports = 1, 1, 1
     first.rejects.update({"RateLimitExceeded": 3})
     second.rejects.update({"RateLimitExceeded": 1, "AccountBlocked": 1})
     first.latencies.add(10, 10)

@@ -1,23 +1,26 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 from openpit.cli.book import Account, Ticket, TicketReport
 from openpit.cli.turnover import Turnover
-from openpit.core.instrument import Instrument
-from openpit.core.report import ExecutionReportOperation
-from openpit.param import AccountId, Fee, Pnl, Price, Quantity, Side, Trade
+from openpit.core.order import Order
+from openpit.param import AccountId, Side
 
 
-def report(currency: str, trade: Trade | None, fee: str, pnl: str) -> TicketReport:
-    account = AccountId.from_int(1)
-    operation = ExecutionReportOperation(
-        instrument=Instrument("AAPL", currency), side=Side.BUY, account_id=account
+def report(
+    currency: str, trade: tuple[Decimal, Decimal] | None, fee: str, pnl: str
+) -> TicketReport:
+    account = Account(1, AccountId.from_int(1), 0)
+    ticket = Ticket(1, account, Order(), "AAPL", currency, Side.BUY, None)
+    price, quantity = trade or (None, None)
+    return TicketReport(
+        ticket, price, quantity, Decimal(fee), Decimal(pnl), Decimal(0), is_final=True
     )
-    ticket = Ticket(1, Account(account, 0), None, operation, None)  # type: ignore[arg-type]
-    return TicketReport(ticket, trade, Fee(fee), Pnl(pnl), Quantity("0"), is_final=True)
 
 
-def trade(price: str, quantity: str) -> Trade:
-    return Trade(price=Price(price), quantity=Quantity(quantity))
+def trade(price: str, quantity: str) -> tuple[Decimal, Decimal]:
+    return Decimal(price), Decimal(quantity)
 
 
 def test_sums_by_currency_to_the_last_digit() -> None:

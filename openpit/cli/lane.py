@@ -1,0 +1,97 @@
+"""One lane of a replay: books, reports and decides the events of some accounts, one after another.
+
+It knows an engine by its public methods alone, and no file, clock, batch or shard: it may stand
+beside the engine of one process or in the worker of a shard.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openpit.cli.book import Account, Book
+from openpit.cli.decisions import accepted_line, rejected_line
+from openpit.cli.events import Cancel, Fill, OrderPlaced
+from openpit.cli.tally import Tally
+from openpit.cli.turnover import Turnover
+from openpit.pretrade.codes import RejectScope
+
+if TYPE_CHECKING:
+    from openpit.cli.book import TicketReport
+    from openpit.cli.events import Event
+    from openpit.faces.embedded import Engine
+    from openpit.pretrade.rejects import Reject
+
+__all__ = ["ReplayLane"]
+
+
+class ReplayLane:
+    """The orders of some accounts, and what became of them.
+
+    The engine's clock shows the time of the event that is being taken.
+    """
+
+    __slots__ = ("_apply", "_execute", "book", "tally", "turnover")
+
+    def __init__(self, engine: Engine) -> None:
+        self._execute = engine.execute_pre_trade
+        self._apply = engine.apply_execution_report
+        self.book = Book(self._account_opened)
+        self.tally = Tally()
+        self.turnover = Turnover()
+
+    def take(self, event: Event) -> str | None:
+        """Take the next event; the line of its decision, if it is an order.
+
+        Raises:
+            BadEventError: it cannot be applied, and changed nothing.
+        """
+        kind = event.__class__
+        if kind is OrderPlaced:
+            return self._decide(event)  # type: ignore[arg-type]  # told by its class
+        if kind is Fill:
+            report = self.book.fill(event)  # type: ignore[arg-type]  # as above
+        elif kind is Cancel:
+            report = self.book.cancel(event)  # type: ignore[arg-type]  # as above
+        else:
+            return None
+        if report is not None:
+            self._report(report)
+        return None
+
+    def _decide(self, event: OrderPlaced) -> str:
+        book = self.book
+        ticket = book.place(event)
+        account = ticket.account
+        result = self._execute(ticket.order)  # type: ignore[arg-type]  # it is not decided yet
+        reservation = result.reservation
+        if reservation is None:
+            rejects = result.rejects
+            book.decided(ticket, accepted=False)
+            self._rejected(account, rejects)
+            return rejected_line(event.key, account.name, rejects)
+        book.decided(ticket, accepted=True)
+        ticket.lock = reservation.lock
+        reservation.commit()
+        self.tally.accepted += 1
+        return accepted_line(event.key, account.name)
+
+    def _report(self, report: TicketReport) -> None:
+        result = self._apply(report.execution_report())
+        self.tally.reports += 1
+        self.turnover.add(report)
+        if result.account_blocks:
+            self._blocked(report.ticket.account)
+
+    def _rejected(self, account: Account, rejects: list[Reject]) -> None:
+        self.tally.reject(rejects[0])
+        if any(reject.scope == RejectScope.ACCOUNT for reject in rejects):
+            self._blocked(account)
+
+    def _blocked(self, account: Account) -> None:
+        if not account.blocked:
+            account.blocked = True
+            self.tally.blocked += 1
+
+    def _account_opened(self, _: object) -> int:
+        self.tally.accounts += 1
+        return 0
