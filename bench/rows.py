@@ -48,7 +48,7 @@ class Row:
     @property
     def is_alone(self) -> bool:
         """Whether all of it happens in one process."""
-        return self.ours.script in {"workloads", "cores", "router"}
+        return self.ours.script in {"workloads", "cores", "router", "switch"}
 
 
 def _alone(name: str, workload: str, aim: float | None) -> Row:
@@ -77,6 +77,16 @@ def _router(name: str, workload: str) -> Row:
     )
 
 
+def _switch(name: str, workload: str, count: int) -> Row:
+    """Return a row of a server's cores alone, beside all of an order in one engine."""
+    return Row(
+        Timed("switch", workload, count),
+        _ONE_PROCESS,
+        "reference",
+        (Figure(f"server's cores alone: {name}", "processor", "processor", None),),
+    )
+
+
 def _growth(name: str, large: Timed, small: str, aim: float) -> Row:
     """Return a row that is to cost the same when there is much as when there is little."""
     yardstick = Timed(large.script, small, 10_000)
@@ -98,6 +108,7 @@ def _on_shards(shards: int) -> Row:
     )
 
 
+_OF_SERVER: tuple[Measure, Measure] = ("workers", "processor")
 _ONE_PROCESS = Timed("workloads", "construct_execute_commit", 4000)
 
 ROWS: tuple[Row, ...] = (
@@ -139,6 +150,8 @@ ROWS: tuple[Row, ...] = (
     _cores("fills, the plain way, batches of 128", "reports_fill", "fill_plain"),
     _router("batches of 128 to each of 2 shards", "two_shards"),
     _router("batches of 128 to each of 16 shards", "sixteen_shards"),
+    _switch("batches of 128 to each of 2 shards", "batches", 102_400),
+    _switch("an order on its own", "singles", 2000),
     Row(
         Timed("sharded", "many", 10_000),
         _ONE_PROCESS,
@@ -194,6 +207,36 @@ ROWS: tuple[Row, ...] = (
             Figure("256 in flight, uvloop, against echoes with a future", "wall", "wall", 2.0),
             Figure("- processor time of the caller", "processor", "processor", None),
             Figure("- processor time of the workers", "workers", None, None),
+        ),
+    ),
+    Row(
+        Timed("serving", "many", 10_240),
+        _ONE_PROCESS,
+        "reference",
+        (
+            Figure("server, 2 shards, batches of 256: its processor time", *_OF_SERVER, 0.1),
+            Figure("- processor time of the client", "processor", "processor", None),
+            Figure("- by the clock", "wall", "wall", None),
+        ),
+    ),
+    Row(
+        Timed("serving", "in_flight", 5120),
+        _ONE_PROCESS,
+        "reference",
+        (
+            Figure("server, 64 orders in flight: its processor time", *_OF_SERVER, 1.3),
+            Figure("- processor time of the client", "processor", "processor", None),
+            Figure("- by the clock", "wall", "wall", None),
+        ),
+    ),
+    Row(
+        Timed("serving", "round_trip", 1000),
+        Timed("sharded", "pipe_echo", 1000),
+        "ours",
+        (
+            Figure("server, one order in flight: median, against a pipe echo", "wall", "wall", 4.0),
+            Figure("- processor time of the server, with the commit", "workers", None, None),
+            Figure("- processor time of the client, with the commit", "processor", None, None),
         ),
     ),
 )

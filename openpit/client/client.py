@@ -78,7 +78,8 @@ class Client(Submitting):
         """
         check_time(now)
         link.begin(epoch)
-        packed = pack_start((kinds.HELLO, len(self.router.links), payload))
+        hello = (kinds.HELLO, len(self.router.links), self.open_handles, payload)
+        packed = pack_start(hello)
         call = Start(link, now, packed, self.encoder.share, seconds)
         link.stage(call)
         return call

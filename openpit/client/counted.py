@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from openpit.client.many import UNPACKABLE, ManyCall
-from openpit.wire.frames import pack, pack_rows
+from openpit.client.many import UNPACKABLE, ManyCall, packed_row, packed_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -71,8 +70,9 @@ class CountedMany(ManyCall):
         collected = [(number, *self.rows[number]) for number in range(len(self.rows))]
         parts = [(number, rows, indexes) for number, rows, indexes in collected if rows]
         self.rows = [([], []) for _ in self.rows]
+        links = self.client.router.links
         try:
-            packed = [pack_rows(rows) for _, rows, _ in parts]
+            packed = [packed_rows(links[number], rows) for number, rows, _ in parts]
         except UNPACKABLE:
             self._submit_one_by_one(parts)
             return
@@ -99,7 +99,7 @@ class CountedMany(ManyCall):
         ]
         for index, number, row in sorted(items):
             try:
-                packed = pack(row)
+                packed = packed_row(self.client.router.links[number], row)
             except UNPACKABLE as error:
                 self.put_failure(index, error)
                 continue

@@ -23,10 +23,24 @@ if TYPE_CHECKING:
     from openpit.router.rates import Counting
     from openpit.router.shard_link import Reply, ShardLink
 
-__all__ = ["UNPACKABLE", "ManyCall", "Part"]
+__all__ = ["UNPACKABLE", "ManyCall", "Part", "packed_row", "packed_rows"]
 
 UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
 """What packing a row may raise: too long, a text without UTF-8 form, a number over 64 bits."""
+
+
+def packed_row(link: ShardLink, row: Any) -> bytes:
+    """Pack the command of one item; raises what is ``UNPACKABLE``."""
+    packed = pack(row)
+    link.check_fits(packed)
+    return packed
+
+
+def packed_rows(link: ShardLink, rows: Sequence[Any]) -> bytes:
+    """Pack the commands of several items, which go in one frame; raises as :func:`packed_row`."""
+    packed = pack_rows(rows)
+    link.check_fits(packed)
+    return packed
 
 
 class ManyCall(Call):
@@ -130,13 +144,14 @@ class ManyCall(Call):
         """Submit what has been collected for one shard."""
         rows, indexes = self.rows[number]
         self.rows[number] = ([], [])
+        link = self.client.router.links[number]
         try:
-            packed = pack_rows(rows)
+            packed = packed_rows(link, rows)
         except UNPACKABLE:
             # One of them cannot be sent, or they are too much for one frame together.
             for place, row in enumerate(rows):
                 try:
-                    packed = pack(row)
+                    packed = packed_row(link, row)
                 except UNPACKABLE as error:
                     self.put_failure(indexes[place], error)
                     continue

@@ -123,17 +123,19 @@ def everywhere(
 
 
 def halt(router: Router, now: int, reason: str) -> Steps:
-    """Stop all orders on every shard. One that is stalled owes it, and takes no order until then.
+    """Stop all orders on every shard. One that is stalled has it ahead of all that comes later.
 
-    One that is down takes none anyway.
+    That is sent to it now, with what the others get: whoever asks may be gone when it answers. One
+    that is down takes no order anyway.
     """
     command = administration("halt", reason)
-    for link in router.links:
-        if link.is_stalled:
-            link.owed.append(Unattended(1, now, pack(command), router.books.bodies.done))
+    packed = pack(command)
     asked = [link for link in router.links if link.is_up]
     if not asked and not router.books.stalled:
         raise router.links[0].refusal()
+    for link in router.books.stalled:
+        link.check_fits(packed)
+        link.stage(Unattended(1, now, packed, router.books.bodies.done))
     yield now, _questions(asked, command)
 
 

@@ -24,7 +24,7 @@ from openpit.router.router import Router
 from openpit.wire.classes import Told, learn
 from openpit.wire.frames import FIRST_KIND, FrameReader, body_of, messages_of
 from openpit.wire.kinds import ASK_ACTOR, COMMANDS, EXECUTE, REPORT
-from openpit.wire.limits import REPLY_BYTES
+from openpit.wire.limits import BATCH_BYTES, BESIDE_BYTES, REPLY_BYTES, SESSION_ROWS_PER_FRAME
 from openpit.wire.roles import KINDS_OF, Role, role_name, role_of
 from openpit.wire.sessions import (
     GIVEN_BACK_ROWS,
@@ -99,7 +99,8 @@ class _Turns(Procedures):
         self._asked: WideCall | None = None  # for whom the turn has been asked for
 
     def begin_now(self, call: WideCall) -> None:
-        if not call.is_exclusive or not any(link.is_up for link in self._books.links):
+        links = self._books.links
+        if not call.is_exclusive or not any(link.is_up or link.is_stalled for link in links):
             super().begin_now(call)  # the shards refuse it
             return
         self.exclusive = self._asked = call
@@ -125,8 +126,14 @@ class _Turns(Procedures):
     def ended(self, call: WideCall) -> None:
         if call is self.exclusive and self.has_turn:
             self.has_turn = False
-            self.notes.append(note_frame(SessionOp.TURN_OVER))
+            self.notes += [*self._owed(), note_frame(SessionOp.TURN_OVER)]
         super().ended(call)
+
+    def _owed(self) -> list[bytes]:
+        """Return what shards that are stalled are to do, of a call that waits for no other."""
+        stalled = [link for link in self._books.links if link.is_stalled and link.has_output]
+        owed = b"".join([link.take() for link in stalled])
+        return [note_frame(SessionOp.GROUP, count=_frames_in(owed)), owed] if owed else []
 
     def withdraw(self, call: WideCall) -> bool:
         if call is self._asked:  # the turn is given back when it comes
@@ -152,6 +159,10 @@ class _SessionRouter(Router):
     rates = GivenPlaces
     line_up = _Turns
     link = SessionLink
+
+    def submit(self, link: ShardLink, entry: Entry) -> None:
+        link.check_fits(entry.packed)
+        super().submit(link, entry)
 
 
 class _LimitedRouter(_SessionRouter):
@@ -183,6 +194,8 @@ class _LimitedRouter(_SessionRouter):
 
 class _SessionClient(Client):
     """A client whose orders may come back: other settings were in force when they came."""
+
+    most_rows = SESSION_ROWS_PER_FRAME
 
     def retune(self, axes: CountingAxes) -> None:
         links = [link for link in self.router.links if isinstance(link, SessionLink)]
@@ -384,6 +397,8 @@ def new_remote(greeting: Greeting, handles: Handles, runner: Runner, **options: 
     for link in client.router.links:
         assert isinstance(link, SessionLink)  # noqa: S101 - as above
         link.has_times = welcome.client_time
+        link.message_bytes = welcome.frame_bytes - BESIDE_BYTES
+        link.batch_bytes = min(link.message_bytes, BATCH_BYTES)
         link.ranks = client.encoder.ranks
         link.heard = _NOTHING_YET
         link.happen(ShardEvent.READY)

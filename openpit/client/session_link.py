@@ -19,7 +19,7 @@ from openpit.router.shard_link import ShardLink
 from openpit.wire import kinds
 from openpit.wire.frames import Flag, body_of, messages_of, name_of, pack_rows
 from openpit.wire.plain_orders import PLAIN_ORDERS
-from openpit.wire.sessions import batch_frame
+from openpit.wire.sessions import ROW_BYTES, batch_frame
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
@@ -37,9 +37,20 @@ __all__ = ["SessionLink", "take_back"]
 class SessionLink(ShardLink):
     """A link whose batches are a session's."""
 
-    __slots__ = ("_credit", "_returned", "_to_answer", "has_times", "ranks")
+    __slots__ = (
+        "_credit",
+        "_returned",
+        "_to_answer",
+        "batch_bytes",
+        "has_times",
+        "message_bytes",
+        "ranks",
+    )
 
+    axis_bytes = ROW_BYTES
+    batch_bytes: int
     has_times: bool
+    message_bytes: int
     ranks: Ranks  # that orders are numbered by
 
     def __init__(self, number: int, credit: int, *others: object) -> None:

@@ -8,7 +8,7 @@ from openpit.client.bodies import BODIES
 from openpit.client.deadlines import Deadlines, Patience
 from openpit.client.orders import OrderEncoder
 from openpit.router.router import Router
-from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
+from openpit.wire.limits import CREDITS, OPEN_HANDLES, ROWS_PER_FRAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -42,6 +42,7 @@ class Submitting:
         told: Told | None = None,
         bodies: Bodies = BODIES,
         router: Callable[..., Router] = Router,
+        open_handles: int = OPEN_HANDLES,
         actors: Collection[str] = (),
     ) -> None:
         self.actors: Final = frozenset(actors)
@@ -59,9 +60,12 @@ class Submitting:
         self.books: Final = self.router.books
         self.deadlines: Final = Deadlines(self.router, patience)
         self.runner: Final = runner
-        self.rows_per_frame: Final = min(ROWS_PER_FRAME, credit)
+        self.open_handles: Final = open_handles  # that a session beside this client may have
+        self.rows_per_frame: Final = min(self.most_rows, credit)
         # Whether somebody holds the engine object: without it, a pending request refuses.
         self.is_held = True
+
+    most_rows: int = ROWS_PER_FRAME
 
     def retune(self, axes: CountingAxes) -> None:
         """Have orders numbered and counted on other axes from here on."""

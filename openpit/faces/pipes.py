@@ -84,7 +84,8 @@ class Port:
     @property
     def is_over(self) -> bool:
         """Whether nothing more comes from this shard."""
-        return self.link.state in {ShardState.DOWN, ShardState.CLOSED}
+        state = self.link.state
+        return state is ShardState.DOWN or state is ShardState.CLOSED
 
     def send(self, router: Router) -> None:
         """Write the frames that the link has ready, as far as the pipe takes them."""

@@ -19,6 +19,7 @@ from openpit.faces.blocking.engine import ShardedEngine, new_sharded_engine
 from openpit.faces.interrupts import release, shield
 from openpit.shards.copying import dump_policies
 from openpit.shards.process import Worker
+from openpit.wire.limits import OPEN_HANDLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,6 +60,8 @@ class StartPlan:
     services: list[MarketDataService]
     told: Told
     options: ShardedOptions
+    open_handles: int = OPEN_HANDLES
+    """That a session may have open on a shard, where the engine is a server's."""
     actors: tuple[str, ...] = ()
 
     def client(self, handles: Handles, runner: Any, bodies: Bodies = BODIES) -> Client:
@@ -74,6 +77,7 @@ class StartPlan:
             told=self.told,
             bodies=bodies,
             actors=self.actors,
+            open_handles=self.open_handles,
         )
 
 
@@ -92,7 +96,7 @@ def plan_of(
     named = actors or {}
     payload, services, told = dump_policies(policies, [*named.items()], MAKE_ENGINE)
     has_custom = any(isinstance(policy, CustomPolicy) for policy in policies)
-    return StartPlan(has_custom, payload, services, told, options, tuple(named))
+    return StartPlan(has_custom, payload, services, told, options, actors=tuple(named))
 
 
 def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:

@@ -58,6 +58,7 @@ class Ask(Entry):
     def __init__(self, call: WideCall, place: int, now: int, question: Question) -> None:
         _, command, expected, counting, self.is_order = question
         packed = b"" if isinstance(command, int) else command
+        question.link.check_fits(packed)
         super().__init__(1, now, packed, expected, counting)
         self.call = call
         self.place = place

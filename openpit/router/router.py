@@ -223,7 +223,8 @@ class Router:
 
     def pass_on(self, link: ShardLink, entry: Entry, frame: Callable[[int], Frame]) -> None:
         """Send the batch of another client, whose credit is its own affair."""
-        self.let_go()
+        if self.books.dropped:
+            self.let_go()
         self.books.is_torn = True
         link.pass_on(entry, frame)
         self.books.is_torn = False

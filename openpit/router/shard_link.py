@@ -6,24 +6,24 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from openpit.errors import EngineClosed, ShardDown, ShardStalled
+from openpit.errors import EngineClosed, FrameTooLarge, ShardDown, ShardStalled
+from openpit.router.batching import batches_of
 from openpit.router.lifecycle import SHARD, Dropped, ShardEvent, ShardState
-from openpit.router.rates import BroadRates, axes_of, go_on
+from openpit.router.rates import BroadRates, axes_of
 from openpit.wire.frames import (
     AXIS_BYTES,
     EPOCH_COMMANDS,
     NAME,
-    TIME_BYTES,
     FrameReader,
     Op,
     command_frame,
 )
-from openpit.wire.limits import BATCH_BYTES, REPLY_BYTES, RESERVE
+from openpit.wire.limits import BATCH_BYTES, FRAME_BYTES, REPLY_BYTES, RESERVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from openpit.router.rates import Counted, Counting, Window
+    from openpit.router.rates import Counted, Counting
     from openpit.wire.frames import Axis, Frame
 
 __all__ = ["ONLY_DONE", "Bodies", "Books", "Entry", "Expected", "Reply", "ShardLink"]
@@ -273,7 +273,7 @@ class ShardLink:
         self.batches: deque[tuple[bytes, int, int, Sequence[Counted]]] = deque()
         self.reader: Final = FrameReader(limit=REPLY_BYTES)
         # What a stalled shard is told first when it answers again: an engine-wide block that was
-        # armed meanwhile, handles that nobody holds any more, clients that have gone, a halt.
+        # armed meanwhile, handles that nobody holds any more, clients that have gone.
         self.owed_causes = 0
         self.owed_drops: list[int] = []
         self.owed: list[Entry] = []
@@ -282,6 +282,16 @@ class ShardLink:
         self.bytes_sent = 0
         self.bytes_received = 0
         self.told_in_vain = 0  # messages without answer at which an actor has raised
+
+    message_bytes: int = FRAME_BYTES  # of the commands that stay together in one frame
+    batch_bytes: int = BATCH_BYTES  # of those that are put into one
+    axis_bytes: int = AXIS_BYTES  # of a row of its counting part
+
+    def check_fits(self, packed: bytes) -> None:
+        """Raise FrameTooLarge if packed commands are more than a frame to this shard takes."""
+        if len(packed) > self.message_bytes:
+            text = f"a message of {len(packed)} bytes: a frame has room for {self.message_bytes}"
+            raise FrameTooLarge(text)
 
     def begin(self, epoch: int) -> None:
         """Begin the numbers of a worker's life."""
@@ -370,15 +380,18 @@ class ShardLink:
             data = self.framed(entries, entry.count, entry.times, entry.counted)
             self._unsealed = []
         else:
+            if entries:
+                self._frames.append(self._sealed())
             frames, self._frames = self._frames, []
-            data = b"".join([*frames, self._sealed()])
+            data = frames[0] if len(frames) == 1 else b"".join(frames)
         self.bytes_sent += len(data)
         return data
 
     def _sealed(self) -> bytes:
         """Return the frames of what is not sealed yet."""
         entries, self._unsealed = self._unsealed, []
-        return b"".join([self._joined(batch) for batch in _batches(entries)])
+        batches = batches_of(entries, self.batch_bytes, self.axis_bytes)
+        return b"".join([self._joined(batch) for batch in batches])
 
     def framed(
         self,
@@ -468,33 +481,3 @@ class ShardLink:
         if self.is_up:
             return ShardStalled(f"shard {self.number}: {self.reason}", self.number)
         return ShardDown(f"shard {self.number} is down: {self.reason}", self.number)
-
-
-def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:
-    """Return the fewest batches of entries that fit into a frame each.
-
-    One head serves all of a batch, so it is of one client, and what is counted in it is so in one
-    window with one offset; and an order that does not count leaves the ranks before its own as they
-    are, so they rise.
-    """
-    batches: list[list[Entry]] = []
-    size = BATCH_BYTES + 1  # the first entry begins a batch
-    last: dict[int, tuple[Window, int, int]] = {}
-    for entry in entries:
-        here = len(entry.packed) + TIME_BYTES * entry.count + AXIS_BYTES * len(entry.counted)
-        size += here
-        if (
-            size > BATCH_BYTES
-            or entry.op != Op.MESSAGES
-            or batches[-1][0].op != Op.MESSAGES
-            or batches[-1][-1].ends_batch
-            or batches[-1][-1].client_number != entry.client_number
-            or (last and not go_on(last, entry.counted))
-        ):
-            batches.append([])
-            size = here
-            last.clear()
-        for number, window, offset, _, _, base in entry.counted:
-            last[number] = window, offset, base
-        batches[-1].append(entry)
-    return batches

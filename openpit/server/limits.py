@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from openpit.wire.limits import FRAME_BYTES, OPEN_HANDLES
+
 __all__ = ["SESSIONS", "SESSION_CREDIT", "Limits"]
 
 SESSIONS: Final = 64
@@ -48,6 +50,8 @@ class Limits:
     sessions: int = SESSIONS
     silent: int = SILENT
     credit: int = SESSION_CREDIT
+    frame_bytes: int = FRAME_BYTES
+    open_handles: int = OPEN_HANDLES
     inbox_bytes: int = INBOX_BYTES
     output_bytes: int = OUTPUT_BYTES
     turn_seconds: float = TURN_SECONDS

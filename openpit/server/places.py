@@ -76,9 +76,9 @@ class Places:
         """
         counted: list[Counted] = []
         try:
-            for row in rows:
-                times = row[4:] if now is None else (now, now)
-                counted.append(self._stamp(*row[:4], *times, is_old=is_old))
+            for axis, lacking, reach, count, begins, its in rows:
+                times = (begins, its) if now is None else (now, now)
+                counted.append(self._stamp(axis, lacking, reach, count, *times, is_old=is_old))
         except WireError:
             self._rates.give_back(counted)
             raise

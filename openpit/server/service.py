@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
 from openpit.client.bodies import BODIES
@@ -258,6 +259,7 @@ async def start_service(
     Raises:
         ShardStartError: a worker did not come up. No process is left.
     """
+    plan = replace(plan, open_handles=limits.open_handles)
     driver = await start_driver(plan, clock, ServerDriver, bodies_beside(BODIES))
     engine = new_async_sharded_engine(driver)
     switch = Switch(driver.client, plan.told, limits, client_time=client_time)

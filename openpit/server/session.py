@@ -128,7 +128,7 @@ class Session:
         # Beside orders there is a reserve; and what asks several shards goes past credit.
         self._most: Final = 2 * limits.credit + max(limits.credit // RESERVE, 1)
         self._client_time: Final = client_time
-        self._reader: Final = FrameReader()
+        self._reader: Final = FrameReader(limit=limits.frame_bytes)
         self._notes: Final = {
             SessionOp.TURN: self._ask_turn,
             SessionOp.TURN_OVER: self._end_turn,

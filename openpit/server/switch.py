@@ -21,7 +21,6 @@ from openpit.server.session import Passed, Session, cost_of
 from openpit.wire import kinds
 from openpit.wire.axes import VOUCHED
 from openpit.wire.frames import Flag, Op, command_frame, pack
-from openpit.wire.limits import FRAME_BYTES
 from openpit.wire.roles import Role
 from openpit.wire.sessions import (
     Bye,
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from openpit.server.limits import Limits
     from openpit.wire.axes import CountingAxes
     from openpit.wire.classes import Told
-    from openpit.wire.frames import Axis
+    from openpit.wire.frames import Axis, Frame
     from openpit.wire.sessions import Batch
 
 __all__ = ["Switch", "bodies_beside"]
@@ -203,8 +202,9 @@ class Switch:
                 session.close(Bye.MALFORMED, str(error))
             if session.is_known and not was_known:
                 self._make_known(session)
-            if not session.is_over:
+            if session.asked and not session.is_over:
                 self._answer(session)
+            if (session.wants_turn or session in self._turns) and not session.is_over:
                 self._see_to_turn(session)
 
     def _answer(self, session: Session) -> None:
@@ -238,7 +238,7 @@ class Switch:
             session.number,
             session.role,
             self.limits.credit,
-            FRAME_BYTES,
+            self.limits.frame_bytes,
             self._client.has_custom,
             self.client_time,
             tuple(self.router.owner),
@@ -261,6 +261,8 @@ class Switch:
         if self.sessions.pop(session.number, None) is None:
             return
         self._order.remove(session)
+        if session.pressing and not any(link.is_up for link in self.router.links):
+            self._check_group(session, now)  # no shard has an answer that its client waits for
         if session in self._turns:
             self._give_back_turn(session)
         session.end()
@@ -332,15 +334,18 @@ class Switch:
             return False
         has_moved = False
         order = self._order
-        for session in order:
+        waiting = [session for session in order if session.inbox_bytes or session.pressing]
+        for session in waiting:
             if session.pressing and not session.is_checked:
                 self._check_group(session, now)
                 has_moved = True
-        is_moving = not self._is_held
+        is_moving = bool(waiting) and not self._is_held
         while is_moving:
             is_moving = False
-            for session in order:
-                for number, batches in enumerate(() if session.is_checked else session.inbox):
+            for session in waiting:
+                if session.is_checked or not session.inbox_bytes:
+                    continue
+                for number, batches in enumerate(session.inbox):
                     if batches and self._pass(session, number, batches, now):
                         is_moving = has_moved = True
         order.rotate(-1)
@@ -433,16 +438,14 @@ class Switch:
         axes: Sequence[Axis] = (),
     ) -> None:
         """Have a batch go out, with what the router vouches for in its head."""
-        self.router.pass_on(
-            link,
-            entry,
-            lambda first: command_frame(
-                *(link.number, 0, first, batch.commands, time, batch.rest, flags, axes, ()),
-                *(link.epoch, session.number),
-                role=session.role,
-                settings=batch.settings,
-            ),
-        )
+
+        def framed(first: int) -> Frame:
+            return command_frame(
+                link.number, 0, first, batch.commands, time, batch.rest, flags, axes, (),
+                link.epoch, session.number, role=session.role, settings=batch.settings,
+            )  # fmt: skip
+
+        self.router.pass_on(link, entry, framed)
 
     @property
     def _version(self) -> int:

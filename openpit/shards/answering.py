@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.errors import FrameTooLarge
-from openpit.pretrade.rejects import block_row, reject_row
+from openpit.pretrade.rejects import block_row, new_reject, reject_row
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 from openpit.wire.flat_rows import lock_row, outcome_row, pnl_row
@@ -25,6 +25,7 @@ __all__ = [
     "Reply",
     "adjusted",
     "append",
+    "denied",
     "dry",
     "packed",
     "recorded",
@@ -34,6 +35,9 @@ __all__ = [
 ]
 
 Reply: TypeAlias = "Sequence[Any]"
+
+ROUTER: Final = "Router"
+"""The policy name in the rejects of what is denied unchecked, as the client's own are."""
 
 RUNS: Final = frozenset({kinds.ACCEPTED, kinds.DONE})
 """The kinds of reply of which one answers consecutive commands."""
@@ -61,6 +65,12 @@ def append(answered: list[Reply], reply: Reply) -> None:
 def rejected(rejects: Sequence[Reject]) -> Reply:
     """Return the reply to an order that was rejected."""
     return kinds.REJECTED, tuple(map(reject_row, rejects))
+
+
+def denied(shard: int, most: int) -> Reply:
+    """Return the reply to an order of a session that has as much open as it may."""
+    details = f"shard {shard}: the session has {most} reservations open, and may have no more"
+    return rejected([new_reject("SystemUnavailable", "too much is open", details, ROUTER, "order")])
 
 
 def told(effects: Effects) -> tuple[Any, Any]:

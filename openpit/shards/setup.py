@@ -52,6 +52,7 @@ class Hello(NamedTuple):
     number: int
     epoch: int
     shards: int
+    open_handles: int  # that a session may have
     now: int
     payload: bytes
 
@@ -71,10 +72,10 @@ def read_hello(frame: Frame) -> Hello:
     hello = messages[0]
     if len(messages) != 1 or not kinds.conforms(hello, kinds.COMMANDS) or hello[0] != kinds.HELLO:
         raise WireError(f"a connection starts with HELLO, not with {messages!r:.200}")
-    _, shards, payload = cast("tuple[int, int, bytes]", hello)
+    _, shards, most, payload = cast("tuple[int, int, int, bytes]", hello)
     if not head.shard < shards <= MAX_SHARDS:
         raise WireError(f"no shard {head.shard} of {shards}")
-    return Hello(head.shard, head.epoch, shards, head.time, payload)
+    return Hello(head.shard, head.epoch, shards, most, head.time, payload)
 
 
 def _policies(unpickler: PolicyUnpickler) -> list[BuiltinPolicy]:
@@ -114,7 +115,7 @@ def start_shard(hello: Hello, reader: FrameReader) -> tuple[ShardCore, tuple[Any
     Raises:
         Exception: whatever loading a policy raised.
     """
-    number, epoch, shards, now, payload = hello
+    number, epoch, shards, most, now, payload = hello
     clock = ShardClock(now)
     unpickler = _Unpickler(BytesIO(payload), clock)
     told, offered = unpickler.load()
@@ -125,6 +126,6 @@ def start_shard(hello: Hello, reader: FrameReader) -> tuple[ShardCore, tuple[Any
     engine = build_core(_policies(unpickler), clock, RLock())
     owner = spread_slots(shards)
     engine.registry.owns = lambda account: owner[slot_of(account)] == number
-    core = ShardCore(number, engine, clock, unpickler.services, reader, epoch)
+    core = ShardCore(number, engine, clock, unpickler.services, reader, epoch, most)
     _start_actors(unpickler, core)
     return core, (kinds.READY, tuple(share(offered)), *core.axes)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import repeat
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from openpit.core.order import Order, new_order
@@ -26,6 +27,7 @@ from openpit.shards.answering import (
     Reply,
     adjusted,
     append,
+    denied,
     dry,
     packed,
     recorded,
@@ -48,6 +50,7 @@ from openpit.wire.frames import (
     reply_frame,
     whose,
 )
+from openpit.wire.limits import OPEN_HANDLES
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -94,6 +97,8 @@ class ShardCore:
         "_handlers",
         "_held",
         "_intake",
+        "_most",
+        "_most_open",
         "_next",
         "_open",
         "_order",
@@ -114,8 +119,10 @@ class ShardCore:
         services: Sequence[MarketDataService] = (),
         reader: FrameReader | None = None,
         epoch: int = 0,
+        most_open: int = OPEN_HANDLES,
     ) -> None:
         self.number: Final = number
+        self._most_open: Final = most_open
         self.closed = False
         self._engine = engine
         self._execute = engine.execute
@@ -127,6 +134,7 @@ class ShardCore:
         self._held = Held()
         self._client: int | None = None  # whose batch was the last, and what it has open
         self._open: Open = {}
+        self._most: float = inf  # that it may have: a session has a limit, the router's client none
         self._armed = (False, False)
         self._told = 0  # what the reply's head is to say of the batch in hand
         # A built-in policy reads an order and lets it go, so one object serves them all; a custom
@@ -156,8 +164,8 @@ class ShardCore:
             kinds.CHECK_SETTINGS: self._check_settings,
             kinds.TELL_AXES: self._tell_axes,
             kinds.QUOTE: self._quote,
-            kinds.ASK_ACTOR: self._ask_actor,
-            kinds.TELL_ACTOR: self._tell_actor,
+            kinds.ASK_ACTOR: self.actors.reply_to_ask,
+            kinds.TELL_ACTOR: self.actors.reply_to_tell,
         }
 
     @property
@@ -203,6 +211,7 @@ class ShardCore:
         if client != self._client:
             self._client = client
             self._open = self._held.of(client)
+            self._most = self._most_open if client else inf
         counts = self._counts
         try:
             counts.begin(axes)
@@ -269,6 +278,7 @@ class ShardCore:
         execute = self._execute
         clock, counts, order = self._clock, self._counts, self._order
         fresh = self._fresh_orders
+        is_near = len(self._open) + len(commands) > self._most  # else none of them comes to it
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
         first = seq
         clock.now = now
@@ -278,10 +288,7 @@ class ShardCore:
             kind = command[0]
             if kind > EXECUTE_COUNTED:
                 self._handle_other(seq, command, now, answered)
-                if kind in COUNTING and not counts.used:
-                    counts.miss(seq - first, command)
-                elif kind in ASKING:
-                    self.actors.settle(seq - first)
+                self._settle(seq - first, command)
                 seq += 1
                 run = None
                 continue
@@ -300,8 +307,9 @@ class ShardCore:
             order._price_ = price
             reply: Reply | None = None
             try:
-                answer = execute(order, now)
-                if answer is not None:
+                if is_near and self._is_full:
+                    reply = self._too_much()
+                elif (answer := execute(order, now)) is not None:
                     reply = self._executed(seq, answer)
             except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
                 reply = (kinds.RAISED, *failure_row(error))
@@ -320,6 +328,14 @@ class ShardCore:
                 answered.append(run)
             seq += 1
 
+    def _settle(self, place: int, command: Command) -> None:
+        """Record what of a command at a place of its batch has not counted, that might have."""
+        if command[0] in COUNTING:
+            if not self._counts.used:
+                self._counts.miss(place, command)
+        elif command[0] in ASKING:
+            self.actors.settle(place)
+
     def _executed(self, seq: int, answer: Checked) -> Reply:
         if answer is None:
             return kinds.ACCEPTED, 1
@@ -333,6 +349,14 @@ class ShardCore:
             self._open[seq] = effects
             return True
         return False
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether the client has as much open as it may."""
+        return len(self._open) >= self._most
+
+    def _too_much(self) -> Reply:
+        return denied(self.number, self._most_open)
 
     # --- everything else -------------------------------------------------------------------------
 
@@ -365,11 +389,16 @@ class ShardCore:
         return order
 
     def _execute_whole(self, seq: int, command: Command, now: int) -> Reply:
-        answer = self._engine.execute(self._order_of(command), now)
-        return self._executed(seq, answer)
+        order = self._order_of(command)
+        if self._is_full:
+            return self._too_much()
+        return self._executed(seq, self._engine.execute(order, now))
 
     def _start(self, seq: int, command: Command, now: int) -> Reply:
-        answer = self._engine.start(self._order_of(command), now)
+        order = self._order_of(command)
+        if self._is_full:
+            return self._too_much()
+        answer = self._engine.start(order, now)
         if isinstance(answer, Started):
             self._open[seq] = answer
             return (kinds.STARTED,)
@@ -386,7 +415,10 @@ class ShardCore:
         return dry(run(self._order_of(command), now))
 
     def _drop_copy(self, seq: int, command: Command, now: int) -> Reply:
-        answer = self._engine.drop_copy(self._order_of(command), now)
+        order = self._order_of(command)
+        if self._is_full:
+            return self._too_much()
+        answer = self._engine.drop_copy(order, now)
         if not isinstance(answer, Recorded):
             return rejected(answer)
         return recorded(answer, is_held=self._keep(seq, answer.effects))
@@ -434,15 +466,6 @@ class ShardCore:
     def _adjust(self, _seq: int, command: Command, now: int) -> Reply:
         _, account, adjustments = command
         return adjusted(self._engine.apply_adjustment(account, adjustments, now))
-
-    # actors
-
-    def _ask_actor(self, _seq: int, command: Command, _now: int) -> Reply | None:
-        answer = self.actors.ask(command)
-        return None if answer is None else (kinds.ANSWERED, answer)
-
-    def _tell_actor(self, _seq: int, command: Command, _now: int) -> Reply | None:
-        return (kinds.TOLD_IN_VAIN,) if self.actors.tell(command) else None
 
     # administration
 

@@ -171,6 +171,7 @@ COMMANDS: Final[dict[int, Layout]] = {
         "start",
         (
             Field("of shards", is_number),
+            Field("handles that a session may have open", is_number),
             Field("engine, by dill", exactly(bytes)),
         ),
     ),

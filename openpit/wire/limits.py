@@ -8,6 +8,7 @@ __all__ = [
     "ACCOUNT_TEXT_BYTES",
     "ACTOR_NAME_BYTES",
     "BATCH_BYTES",
+    "BESIDE_BYTES",
     "CREDITS",
     "FRAME_BYTES",
     "HANDLES_PER_COMMAND",
@@ -15,10 +16,12 @@ __all__ = [
     "MESSAGE_BYTES",
     "MESSAGE_ORDERS",
     "NESTING",
+    "OPEN_HANDLES",
     "READ_BYTES",
     "REPLY_BYTES",
     "RESERVE",
     "ROWS_PER_FRAME",
+    "SESSION_ROWS_PER_FRAME",
     "START_BYTES",
 ]
 
@@ -31,6 +34,12 @@ mistake or garbage, and must not make the other side reserve memory for it.
 
 BATCH_BYTES: Final = 15 * 1024 * 1024
 """Messages of several calls that go into one frame: together they stay below its limit."""
+
+BESIDE_BYTES: Final = 16 * 1024
+"""Room in a session's frame for what is no message: head, times, and rows of 65 axes.
+
+A frame of 256 orders takes some 5 KiB of it; their ranks may grow when they are sent again.
+"""
 
 REPLY_BYTES: Final = 256 * 1024 * 1024
 """Largest frame of replies, which answers exactly one frame of commands.
@@ -76,8 +85,21 @@ A worker starts on the first of them while the router still packs the next: a fr
 of a millisecond of its work, twenty times the cost of sending it.
 """
 
+SESSION_ROWS_PER_FRAME: Final = 256
+"""The same of a session's calls, whose frames pass a router that other programs wait for, too.
+
+There a frame costs its router some 50 µs whatever it holds: a call of 256 orders is one to a shard.
+"""
+
 HANDLES_PER_COMMAND: Final = 4096
 """Handles that one finalising command lists, so that its frame and its answer stay small."""
+
+OPEN_HANDLES: Final = 65536
+"""Reservations, requests and drop copies that one session may have open on one shard.
+
+An order is open between its check and the venue's word, so a desk has some hundreds. Each takes
+about a kilobyte of the worker's: a program that opens and never ends costs it 64 MiB at the most.
+"""
 
 MARKET_BACKLOG: Final = 65536
 """Quotes on their way to one shard before whoever pushes them has to wait for it.

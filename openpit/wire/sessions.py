@@ -27,8 +27,8 @@ from openpit.errors import WireError
 from openpit.slots import MAX_SHARDS, SLOTS
 from openpit.wire import kinds
 from openpit.wire.axes import CountingAxes
-from openpit.wire.frames import HEAD, PREFIX_BYTES, VERSION, Flag, Op, messages_of, pack
-from openpit.wire.limits import CREDITS
+from openpit.wire.frames import HEAD, NAME, PREFIX_BYTES, VERSION, Flag, Op, messages_of, pack
+from openpit.wire.limits import CREDITS, FRAME_BYTES
 from openpit.wire.replies import check_replies
 from openpit.wire.roles import ROLES
 
@@ -42,6 +42,7 @@ __all__ = [
     "MAX_AXES",
     "NAME_BYTES",
     "NOTE_BYTES",
+    "ROW_BYTES",
     "Batch",
     "Bye",
     "Row",
@@ -102,7 +103,7 @@ class Bye:
 
 
 NOTE_BYTES: Final = 64 * 1024
-"""Largest frame of a client that is no batch: the server reads it."""
+"""Largest frame of a client that is no batch: the server reads it. No server's limit is below."""
 
 GIVEN_BACK_ROWS: Final = 1024
 """Rows of orders that are given back in one frame: they fit into one, whatever their numbers."""
@@ -117,11 +118,11 @@ Row: TypeAlias = tuple[int, int, int, int, int, int]
 """A row of the counting part of a session's batch."""
 
 _ROW: Final = Struct(">IqQIqq")
+ROW_BYTES: Final = _ROW.size
 _read_head: Final = HEAD.unpack_from
 _OP_AT: Final = 15
 _SHARD: Final = Struct(">H")
 _SHARD_AT: Final = 5
-_NAME_END: Final = 28
 _OPS: Final = frozenset({Op.MESSAGES, Op.CLOSE})
 
 
@@ -203,10 +204,7 @@ def batch_in(frame: Frame) -> Batch:
         start = end
     if not count or (op and (count != 1 or len(frame) > HEAD.size or flags)):
         raise WireError(f"not a batch of a session: {count} commands, op {op}")
-    return Batch(
-        *(shard, op, first, count, flags, time, rows, frame[start:]),
-        *(frame[PREFIX_BYTES:_NAME_END], settings),
-    )
+    return Batch(shard, op, first, count, flags, time, rows, frame[start:], frame[NAME], settings)
 
 
 def answer_frame(name: bytes, number: int, body: bytes, flags: int = 0) -> Frame:
@@ -286,7 +284,7 @@ class Welcome(NamedTuple):
     session: int
     role: int  # what it may, see openpit.wire.roles
     credit: int  # commands in flight to one shard
-    frame_bytes: int
+    frame_bytes: int  # of a frame of the client's, without its length
     has_custom: bool
     client_time: bool
     owner: tuple[int, ...]  # of each slot
@@ -318,6 +316,8 @@ def welcome_in(frame: Frame) -> Welcome:
         raise WireError(f"not a server's first frame: role {role}")
     if not 0 < credit <= CREDITS or len(slots) != SLOTS * 2:
         raise WireError(f"not a server's first frame: credit {credit}, {len(slots)} bytes of slots")
+    if not NOTE_BYTES <= frame_bytes <= FRAME_BYTES:
+        raise WireError(f"not a server's first frame: frames of {frame_bytes} bytes")
     owner = struct.unpack(f">{SLOTS}H", slots)
     if max(owner) >= MAX_SHARDS or {*owner} != {*range(max(owner) + 1)}:
         raise WireError("not a server's first frame: slots of no shard")

@@ -28,7 +28,7 @@ from openpit.pretrade.rejects import reject_row
 from openpit.shards.administration import administer
 from openpit.wire import kinds
 from openpit.wire.flat_rows import read_report
-from openpit.wire.values import decode
+from openpit.wire.values import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -228,6 +228,15 @@ class _Others:
         elif kind == kinds.ADJUST:
             self._engine.apply_account_adjustment(param.AccountId.from_int(account), decode(*rest))
         elif kind == kinds.ADMINISTER:
+            self._administer(step)
+
+    def _administer(self, step: Step) -> None:
+        if step.command[2] == "account_row":
+            self._explained.decided["states"] += 1
+            row = encode(administer(self._engine._core, "account_row", decode(step.command[3])))
+            if row != step.reply[1]:
+                self._differs(step, decode(row))
+        else:
             _administer(self._engine, step)
 
     def _finish(self, step: Step, number: int, *, commits: bool) -> None:

@@ -70,6 +70,24 @@ Client.connect(process.argv[2]).then(async (client) => {
 });
 """
 
+# Orders of 3,000 bytes each, all at once; one that is too large; and they go on.
+WIDE = """
+const { Client } = require(process.argv[1]);
+Client.connect(process.argv[2]).then(async (client) => {
+  const order = (each, size) => ({
+    ...{ account: 1 + each, underlying: 'A'.repeat(size), settlement: 'USD' },
+    ...{ side: 'BUY', quantity: '1', price: '1' },
+  });
+  const each = Array.from({ length: 100 }, (_, number) => number);
+  const all = () => Promise.all(each.map((number) => client.execute(order(number, 3000))));
+  const decided = [(await all()).filter(({ ok }) => ok).length];
+  const why = await client.execute(order(1, 60000)).catch((error) => error.message);
+  decided.push((await all()).filter(({ ok }) => ok).length);
+  console.log(JSON.stringify({ decided, why }));
+  client.close();
+});
+"""
+
 pytestmark = [
     pytest.mark.skipif(NODE is None, reason="node is not there"),
     pytest.mark.one_python,
@@ -134,6 +152,23 @@ def test_orders_under_way_while_settings_change_are_sent_again(serve: Callable[.
     told = json.loads(output)
     assert (program.returncode, told["sent"], told["codes"]) == (0, told["decided"], {})
     assert told["versions"] > 1
+
+
+def test_it_splits_its_batches_by_the_servers_frame_limit(serve: Callable[..., Any]) -> None:
+    server = serve(LIMITS.replace("50", "1000").replace("60", "1000"), "--frame", "65536")
+    assert NODE is not None
+    done = subprocess.run(
+        [NODE, "-e", WIDE, str(TRADE.parent / "openpit.js"), server.path],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    told = json.loads(done.stdout)
+    assert told["decided"] == [100, 100]  # 300,000 bytes of orders, and then again
+    assert told["why"].startswith("a message of 60")
+    assert told["why"].endswith(f"a frame has room for {65536 - 8192}")
+    assert server.process.poll() is None
 
 
 def test_it_writes_decimals_as_the_page_has_them() -> None:

@@ -46,6 +46,53 @@ def test_sessions_share_one_broker_wide_limit(serve: Callable[..., Any]) -> None
         assert (kind, rejects[0][0]) == (REJECTED, "RateLimitExceeded")
 
 
+def test_a_frame_has_its_servers_limit(serve: Callable[..., Any]) -> None:
+    server = serve(FUNDS, "--frame", "65536")
+    for over in (0, 1):
+        with ByteClient(server.path) as client:
+            assert client.frame_bytes == 65536
+            shard = client.shard_of(7)
+            room = 65536 - len(client.batch(shard, buy(7))) + 4 - 2  # a text's head
+            client.next.clear()
+            order = (*buy(7)[:2], "A" * (room + len("AAPL") + over), *buy(7)[3:])
+            client.send(client.batch(shard, order))
+            if over:
+                assert client.bye() == (
+                    "malformed",
+                    "a frame of 65537 bytes is over the limit of 65536 bytes",
+                )
+            else:
+                assert client.read(MESSAGES).body[0][0] == RESERVED
+
+
+def test_a_session_that_ends_nothing_is_denied_more_and_that_counts_for_nothing(
+    serve: Callable[..., Any],
+) -> None:
+    server = serve(RATE + FUNDS, "--open", "2")  # 5 orders an hour, of all sessions
+    with ByteClient(server.path) as one, ByteClient(server.path) as other:
+        replies = one.counted(*[buy(7, "1")] * 4)
+        assert [reply[0] for reply in replies] == [RESERVED, RESERVED, REJECTED, REJECTED]
+        shard = one.shard_of(7)
+        for _, rejects in replies[2:]:
+            assert rejects[0][:4] == (
+                "SystemUnavailable",
+                "too much is open",
+                f"shard {shard}: the session has 2 reservations open, and may have no more",
+                "Router",
+            )
+        assert [reply[0] for reply in other.counted(*[buy(7, "1")] * 2)] == [RESERVED] * 2
+        first = other.last
+        assert one.ask(shard, (COMMIT, 7, one.last)) == ((DONE, 1),)
+        fifth, sixth = one.counted(*[buy(7, "1")] * 2)
+        assert (fifth[0], sixth[0]) == (RESERVED, REJECTED)
+        assert sixth[1][0][0] == "SystemUnavailable"
+        (over,) = other.counted(buy(7, "1"))
+        assert over[1][0][0] == "SystemUnavailable"
+        assert other.ask(shard, (ROLLBACK, 7, first)) == ((DONE, 1),)
+        (over,) = other.counted(buy(7, "1"))  # there is room, and 5 have counted
+        assert over[1][0][0] == "RateLimitExceeded"
+
+
 def test_a_session_that_goes_leaves_no_hold(serve: Callable[..., Any]) -> None:
     server = serve()
     one = ByteClient(server.path)

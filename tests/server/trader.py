@@ -1,6 +1,7 @@
-"""A program that trades: python trader.py blocking|async PATH FIRST_ACCOUNT ORDERS SEED.
+"""A program that trades: python trader.py blocking|async PATH FIRST_ACCOUNT ORDERS SEED WAITS.
 
-Its accounts are its own: FIRST_ACCOUNT and the 19 after it. Prints how many orders were accepted.
+Its accounts are its own: FIRST_ACCOUNT and the 19 after it. Prints how many orders were accepted,
+and writes down how long it has waited.
 """
 
 from __future__ import annotations
@@ -8,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
+from pathlib import Path
 from typing import Any
+
+from waits import Waits
 
 import openpit
 from openpit import param
@@ -71,17 +75,18 @@ class Desk:
         )
 
 
-def blocking(path: str, desk: Desk, left: int) -> int:
+def blocking(path: str, desk: Desk, left: int, waits: Waits) -> int:
     accepted = 0
     kept: list[Any] = []
     with openpit.connect(path, timeout=60.0) as engine:
         while left:
             orders = desk.orders(left)
             left -= len(orders)
-            if len(orders) == 1:
-                results = [engine.execute_pre_trade(orders[0])]
-            else:
-                results = engine.execute_pre_trade_many(orders)
+            with waits.timed():
+                if len(orders) == 1:
+                    results = [engine.execute_pre_trade(orders[0])]
+                else:
+                    results = engine.execute_pre_trade_many(orders)
             committed, rolled_back, reports = [], [], []
             for order, result in zip(orders, results, strict=True):
                 if not result:
@@ -94,15 +99,16 @@ def blocking(path: str, desk: Desk, left: int) -> int:
                     reports.append(desk.report(order, result.reservation))
                 else:
                     rolled_back.append(result.reservation)
-            engine.commit_many(committed)
-            engine.apply_execution_report_many(reports)
-            engine.rollback_many(rolled_back)
+            with waits.timed():
+                engine.commit_many(committed)
+                engine.apply_execution_report_many(reports)
+                engine.rollback_many(rolled_back)
             if len(kept) > 40:
                 kept.clear()  # dropped: rolled back
     return accepted
 
 
-async def asynchronous(path: str, desk: Desk, left: int) -> int:
+async def asynchronous(path: str, desk: Desk, left: int, waits: Waits) -> int:
     accepted = 0
 
     async with await openpit.connect_async(path, timeout=60.0) as engine:
@@ -112,9 +118,9 @@ async def asynchronous(path: str, desk: Desk, left: int) -> int:
             while left:
                 orders = desk.orders(left)
                 left -= len(orders)
-                for order, result in zip(
-                    orders, await engine.execute_pre_trade_many(orders), strict=True
-                ):
+                with waits.timed():
+                    results = await engine.execute_pre_trade_many(orders)
+                for order, result in zip(orders, results, strict=True):
                     if not result:
                         continue
                     accepted += 1
@@ -129,12 +135,14 @@ async def asynchronous(path: str, desk: Desk, left: int) -> int:
     return accepted
 
 
-def main(face: str, path: str, first: str, orders: str, seed: str) -> None:
+def main(face: str, path: str, first: str, orders: str, seed: str, file: str) -> None:
     desk = Desk(int(first), f"{seed} {first}")
+    waits = Waits()
     if face == "async":
-        accepted = asyncio.run(asynchronous(path, desk, int(orders)))
+        accepted = asyncio.run(asynchronous(path, desk, int(orders), waits))
     else:
-        accepted = blocking(path, desk, int(orders))
+        accepted = blocking(path, desk, int(orders), waits)
+    waits.write(Path(file))
     sys.stdout.write(f"{accepted}\n")
 
 

@@ -373,7 +373,7 @@ class ShardFuzz:
         ready = ready.builtin(build_spot_funds())
         ready.pre_trade(policy=own.Noted())
         payload, _, _ = dump_policies(ready._policies)
-        hello = framed(0, [(20, own.SHARDS, payload)])
+        hello = framed(0, [(20, own.SHARDS, 2**16, payload)])
         self.shard, _ = start_shard(read_hello(hello), FrameReader())
         self.engine = Engine()
         self.next = 1

@@ -8,7 +8,9 @@ const VERSION = 2;
 const HEAD = 46;
 const ROW = 40;
 const RETURNED = 32; // flag of a reply: the batch was not applied, its settings are old
-const BATCH = 1024; // commands, so that no frame comes near its limit
+const BATCH = 1024; // commands in one, at most
+const BESIDE = 8192; // bytes of a frame that are kept for its head and rows
+const RANKS = 16; // bytes that its places add to an order
 const [MESSAGES, HELLO, STATE, AXES, BYE] = [0, 32, 33, 37, 39];
 const [EXECUTE, EXECUTE_COUNTED, COMMIT, ROLLBACK, REPORT] = [1, 2, 9, 10, 14];
 const [ACCEPTED, DONE, RESERVED, REJECTED, REPORTED, RAISED] = [1, 2, 3, 4, 8, 11];
@@ -98,7 +100,9 @@ class Client {
   _ask(account, kind, fields) {
     return new Promise((resolve, reject) => {
       const shard = this._shardOf(account);
-      const command = { shard, kind, account, fields, resolve, reject };
+      const bytes = encode([kind, account, ...fields]).length + RANKS;
+      if (bytes > this.room) throw new RangeError(`a message of ${bytes} bytes: a frame has room for ${this.room}`);
+      const command = { shard, kind, account, fields, bytes, resolve, reject };
       if (this._why !== null || shard.state !== 'up') { this._deny(command, this._why ?? shard.why); return; }
       this._queue.push(command);
       this._sendSoon();
@@ -126,15 +130,18 @@ class Client {
     const full = new Set();
     for (const command of this._queue) {
       const { shard, kind } = command;
-      const batch = batches.get(shard) ?? { commands: [], rows: [], counts: new Map() };
+      const batch = batches.get(shard) ?? { commands: [], rows: [], counts: new Map(), bytes: 0 };
       const most = this.credit + (kind === EXECUTE ? 0 : this.credit >> 3);
-      const isFree = shard.inFlight + batch.commands.length < most && batch.commands.length < BATCH;
+      const size = batch.bytes + command.bytes + ROW * batch.counts.size;
+      const isFree = shard.inFlight + batch.commands.length < most && batch.commands.length < BATCH && size <= this.room;
       if (full.has(shard) || shard.isDraining || !isFree) { full.add(shard); kept.push(command); continue; }
       batches.set(shard, batch);
       batch.commands.push(command);
+      batch.bytes += command.bytes;
       batch.rows.push(this._row(command, batch.counts));
     }
     this._queue = kept;
+    if (batches.size && kept.length) this._sendSoon(); // what had no room in these frames
     for (const [shard, { commands, rows, counts }] of batches) {
       const counting = [...counts].map(([axis, count]) => [axis, this._places.get(axis), count]);
       this._socket.write(frame(MESSAGES, encode(rows), {
@@ -189,8 +196,8 @@ class Client {
     }
   }
 
-  _takeWelcome([session, role, credit, , , , slots, axes]) {
-    Object.assign(this, { session, role, credit, _owner: Buffer.from(slots) });
+  _takeWelcome([session, role, credit, frameBytes, , , slots, axes]) {
+    Object.assign(this, { session, role, credit, room: frameBytes - BESIDE, _owner: Buffer.from(slots) });
     let count = 0;
     for (let at = 0; at < slots.length; at += 2) count = Math.max(count, slots.readUInt16BE(at) + 1);
     for (let shard = 0; shard < count; shard += 1) {

@@ -370,12 +370,11 @@ def halt(server: _Server, reason: str, as_json: bool) -> None:  # noqa: FBT001 -
     with server.engine() as engine:
         engine.halt(reason)
         silent = [one.shard for one in engine.stats() if one.state == "stalled"]
+    text = f"orders are halted: {reason}"
     if silent:
         numbers = ", ".join(map(str, silent))
-        raise ExitError(
-            Exit.SHARD_DIED, f"orders are halted but on the stalled shards {numbers}: ask again"
-        )
-    _print({"halted": reason}, as_json, f"orders are halted: {reason}")
+        text += f"\nshards that are stalled have it ahead of any order: {numbers}"
+    _print({"halted": reason, "stalled": silent}, as_json, text)
 
 
 @command.command()

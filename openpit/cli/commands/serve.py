@@ -27,7 +27,9 @@ from openpit.server.address import AddressInUseError, check_free
 from openpit.server.limits import SESSION_CREDIT, SESSIONS, Limits
 from openpit.server.service import start_service
 from openpit.slots import MAX_SHARDS
+from openpit.wire.limits import FRAME_BYTES, OPEN_HANDLES
 from openpit.wire.roles import ROLES, Role
+from openpit.wire.sessions import NOTE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -123,6 +125,14 @@ server when the orders in flight are answered, or after --drain seconds; a secon
     help="Commands in flight of one session to one shard.",
 )  # fmt: skip
 @click.option(
+    "--open", "open_handles", type=click.IntRange(1), default=OPEN_HANDLES, show_default=True,
+    help="Reservations of one session that wait for their end on one shard.",
+)  # fmt: skip
+@click.option(
+    "--frame", type=click.IntRange(NOTE_BYTES, FRAME_BYTES), default=FRAME_BYTES, show_default=True,
+    metavar="BYTES", help="One frame of a session: its largest order, report or change.",
+)  # fmt: skip
+@click.option(
     "--drain", type=click.FloatRange(0), default=5.0, show_default=True,
     help="Seconds that orders in flight have when the server ends.",
 )  # fmt: skip
@@ -133,17 +143,20 @@ server when the orders in flight are answered, or after --drain seconds; a secon
 @click.option(
     "--ready-fd", type=click.IntRange(0), help="Write a line to this descriptor when it listens."
 )
-def command(  # noqa: PLR0917 - click passes options by name
+def command(
+    *,
     path: Path,
     shards: int | None,
     config: Path | None,
     custom: Sequence[str],
     actors: Sequence[str],
-    client_time: bool,  # noqa: FBT001 - as above
+    client_time: bool,
     users: Sequence[int],
     roles: Sequence[str],
     sessions: int,
     credit: int,
+    open_handles: int,
+    frame: int,
     drain: float,
     pid_file: Path | None,
     ready_fd: int | None,
@@ -153,7 +166,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     Its limits are one for all of them, whichever program an order comes from.
     """
     policies, plan = _plan(shards or default_shards(), config, custom, actors)
-    limits = Limits(sessions=sessions, credit=credit)
+    limits = Limits(sessions=sessions, credit=credit, frame_bytes=frame, open_handles=open_handles)
     allowed = {os.getuid(): Role.ADMIN} | dict.fromkeys(users, Role.TRADER) | _roles(roles)
     _check_descriptor(ready_fd)
     ending = _Ending(path, drain, pid_file, ready_fd)

@@ -294,18 +294,19 @@ def test_it_misses_no_market_data() -> None:
     assert [[command[0] for command in bench.sent(n)] for n in (0, 1)] == [[kinds.QUOTE]] * 2
 
 
-def test_a_halt_is_owed_and_goes_ahead_of_its_first_order() -> None:
+def test_a_halt_is_sent_ahead_of_its_first_order_and_not_waited_for() -> None:
     bench = stalled()
     halt = bench.client.halt(NOW, "drill")
-    assert [bench.sent(n) for n in (0, 1)] == [[], [administration("halt", "drill")]]
+    assert [bench.sent(n) for n in (0, 1)] == [[administration("halt", "drill")]] * 2
     bench.reply(1, (kinds.DONE, 1))
     assert halt.done
     assert halt.result() is None
 
     bench.reply(0, (kinds.DONE, 1))  # the report that it owed an answer to
     bench.client.execute(NOW, buy(IN_SHARD_0))
-
-    assert next(command[:3] for command in bench.sent(0)) == administration("halt", "drill")[:3]
+    assert [command[0] for command in bench.sent(0)] == [kinds.EXECUTE]
+    bench.reply(0, (kinds.DONE, 1))  # the halt's
+    assert bench.router.links[0].in_flight == 1
 
 
 def test_a_halt_needs_a_shard_that_can_be_told_or_will_be() -> None:

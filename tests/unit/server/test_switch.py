@@ -172,6 +172,39 @@ def test_a_shard_that_stands_still_takes_nothing_until_it_answers() -> None:
     assert each.execute_pre_trade(buy(IN_SHARD_0))
 
 
+@pytest.mark.parametrize("stuck", [(0,), (0, 1)])
+@pytest.mark.parametrize("is_in_haste", [False, True])
+def test_a_halt_reaches_a_stalled_shard_though_its_session_has_gone(
+    stuck: tuple[int, ...], *, is_in_haste: bool
+) -> None:
+    its = host()
+    operator, trader = SwitchedDriver(its), SwitchedDriver(its)
+    for number in stuck:
+        its.driver.silent.add(number)
+        its.driver.router.stall(its.driver.router.links[number], "no answer within 5 s")
+    its.pump()
+    if is_in_haste and len(stuck) == 2:  # nobody has to answer: it goes with its last word
+        call = operator.client.halt(its.clock(), "drill")
+        while not operator.session.pressing:
+            assert operator.move()
+        assert call.done
+    else:
+        engine(operator).halt("drill")
+    operator.leave()
+    assert [link.state for link in its.driver.router.links] == [
+        "stalled" if number in stuck else "up" for number in (0, 1)
+    ]
+
+    its.driver.silent.clear()
+    its.pump()
+    assert [link.state for link in its.driver.router.links] == ["up", "up"]
+    for number in (IN_SHARD_0, IN_SHARD_1):
+        (reject,) = engine(trader).execute_pre_trade(buy(number)).rejects
+        assert reject.reason == "drill"
+    engine(trader).resume()
+    assert engine(trader).execute_pre_trade(buy(IN_SHARD_0))
+
+
 def test_one_session_too_many_is_refused_with_a_word() -> None:
     its = host(sessions=1)
     its.switch.receive(its.switch.open(), Greeting(None).sent)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from batched import batch, replies_in
+from flow import buy
 
 import openpit
 from openpit.engine.builder import build_core
@@ -37,11 +38,11 @@ BUY = (kinds.EXECUTE, 1, "AAPL", "USD", "BUY", "10", None, "185.5")
 NONE_LEFT = (kinds.EXECUTE, 1, "AAPL", "USD", "BUY", "50", None, "185.5")
 
 
-def shard() -> ShardCore:
+def shard(**limits: int) -> ShardCore:
     builder = openpit.Engine.builder().account_sync().builtin(build_order_validation())
     builder.builtin(build_spot_funds())
     clock = ShardClock()
-    core = ShardCore(3, build_core(builder._policies, clock, RLock()), clock)
+    core = ShardCore(3, build_core(builder._policies, clock, RLock()), clock, **limits)
     say(core, 0, FUND)
     return core
 
@@ -120,3 +121,48 @@ def test_what_changes_nothing_may_be_asked_out_of_turn() -> None:
 
 def test_market_data_is_the_routers_own() -> None:
     assert "market data" in refusal(shard(), batch(3, 2, (kinds.TELL_AXES, None), QUOTE, client=A))
+
+
+# --- how much it may have open -----------------------------------------------------------------
+
+ONE = (*BUY[:5], "1", *BUY[6:])
+ORDER = encode(buy(1, "1"), bare=True)
+HELD = kinds.RESERVED
+OPENING = {
+    "an order": ONE,
+    "one as a value": (kinds.EXECUTE_WHOLE, 1, ORDER, 0, 0),
+    "a request": (kinds.START, 1, ORDER, 0, 0),
+    "a drop copy": (kinds.DROP_COPY, 1, ORDER, 0, 0),
+}
+
+
+@pytest.mark.parametrize("opening", OPENING.values(), ids=OPENING)
+def test_a_client_has_so_much_open_and_no_more(opening: tuple[Any, ...]) -> None:
+    core = shard(most_open=3)
+    first = core._next
+    _, replies = say(core, A, ONE, ONE)
+    assert [reply[0] for reply in replies] == [HELD, HELD]
+    _, replies = say(core, A, opening, opening, ONE)
+    assert [reply[0] == kinds.REJECTED for reply in replies] == [False, True, True]
+    _, ((code, reason, details, policy, scope, *_),) = replies[1]
+    assert (code, reason, policy, scope) == (
+        "SystemUnavailable", "too much is open", "Router", "order",
+    )  # fmt: skip
+    assert details == "shard 3: the session has 3 reservations open, and may have no more"
+    assert len(core.open_handles) == 3
+
+    # It is its own limit: others have theirs, and the router's own client has none.
+    assert say(core, B, ONE)[1][0][0] == HELD
+    assert [reply[0] for reply in say(core, 0, *[ONE] * 4)[1]] == [HELD] * 4
+    # What ends makes room, in the same batch.
+    _, replies = say(core, A, (kinds.COMMIT, 1, first), ONE, ONE)
+    assert [reply[0] for reply in replies] == [kinds.DONE, HELD, kinds.REJECTED]
+
+
+def test_what_has_no_room_has_changed_nothing() -> None:
+    core = shard(most_open=1)
+    say(core, A, (*BUY[:5], "50", *BUY[6:]))  # 9275 of 10000
+    ((kind, rejects),) = say(core, A, BUY)[1]
+    assert (kind, rejects[0][1]) == (kinds.REJECTED, "too much is open")
+    say(core, A, (kinds.ROLLBACK, 1, core._next - 2))
+    assert say(core, A, (*BUY[:5], "53", *BUY[6:]))[1][0][0] == HELD  # 9831.50: all was there
