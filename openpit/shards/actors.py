@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from openpit.param.ids import new_account_id
 from openpit.shards.message_counts import MessageCounts
 from openpit.shards.message_scope import MessageScope
+from openpit.wire import kinds
 from openpit.wire.frames import too_large
 from openpit.wire.limits import MESSAGE_BYTES
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.engine.pipeline import EngineCore
+    from openpit.shards.answering import Reply
     from openpit.shards.clock import ShardClock
     from openpit.shards.counts import BatchCounts
 
@@ -109,6 +111,15 @@ class Actors:
             )
             return True
         return False
+
+    def reply_to_ask(self, _seq: int, command: Command, _now: int) -> Reply | None:
+        """Return the reply to a message: the actor's answer; raises as :meth:`ask`."""
+        answer = self.ask(command)
+        return None if answer is None else (kinds.ANSWERED, answer)
+
+    def reply_to_tell(self, _seq: int, command: Command, _now: int) -> Reply | None:
+        """Return the reply to a message without answer: only whether its actor has raised."""
+        return (kinds.TOLD_IN_VAIN,) if self.tell(command) else None
 
     def settle(self, place: int) -> None:
         """Give back what the last message, at a place of its batch, has not used of its orders."""

@@ -278,7 +278,8 @@ class _Side:
         self._clock = Clock()
         self._held: dict[str, Any] = {}
         self.engine: Any = None
-        self._counts = False  # orders against rates that span accounts
+        # Whether orders count against rates that span accounts, or may arm the engine-wide block.
+        self._spans = False
 
     def step(self, step: Sequence[Any]) -> Any:
         try:
@@ -311,7 +312,7 @@ class _Side:
             rate = rate.account_barriers(one)
         if of["broker"] or of["eur"] or of["account"]:
             stage = stage.builtin(rate)
-            self._counts = True
+            self._spans = True
         if of["size"]:
             size = policies.OrderSizeBrokerBarrier(policies.OrderSizeLimit(max_quantity=of["size"]))
             stage = stage.builtin(policies.build_order_size_limit().broker_barrier(size))
@@ -319,6 +320,7 @@ class _Side:
             stage = stage.builtin(policies.build_order_validation())
         if of["touchy"]:
             stage = stage.pre_trade(Touchy())
+            self._spans = True
         if self._shards is None:
             self.engine = _OneEngine(stage.build(), self._clock)
         else:
@@ -337,8 +339,12 @@ class _Side:
         self.engine.tell("gateway", account(number), message(*steps), orders=orders)
 
     def _messages(self, several: Any, tick: int) -> Any:
-        """As one call where that is exact: what is not used of a limit comes back behind it."""
-        if self._counts or self._shards is None:
+        """As one call where that is exact.
+
+        What is not used of a limit comes back behind it, and a block of the whole engine that one
+        shard arms reaches the others then.
+        """
+        if self._spans or self._shards is None:
             answers = []
             for number, steps, orders in several:
                 self._clock.now += tick
@@ -408,7 +414,7 @@ class _Side:
         return self.engine.resume()
 
     def _rate(self, broker: int | None, eur: int | None) -> Any:
-        self._counts = True
+        self._spans = True
         barrier = None if broker is None else policies.RateLimitBrokerBarrier(_rate(broker))
         return self.engine.configure().rate_limit(
             "RateLimitPolicy",

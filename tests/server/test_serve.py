@@ -157,6 +157,23 @@ def test_a_policy_that_is_not_there(tmp_path: Path, policy: str, why: str) -> No
     assert why in done.stderr.replace("\n", " ")
 
 
+@pytest.mark.parametrize(
+    ("actor", "why"),
+    [
+        ("desk_actor:Desk", "--actor is NAME=MODULE:FACTORY, not desk_actor:Desk"),
+        ("desk=desk_actor", "--actor is NAME=MODULE:FACTORY, not desk=desk_actor"),
+        ("desk", "--actor is NAME=MODULE:FACTORY, not desk"),
+        ("=desk_actor:Desk", "an actor's name has 1 to 64 bytes"),
+        ("desk=desk_actor:None_", "has no attribute 'None_'"),
+        ("desk=os:sep", "TypeError: actor() takes a name and a factory"),
+    ],
+)
+def test_an_actor_that_is_not_there(tmp_path: Path, actor: str, why: str) -> None:
+    done = serve_at(str(tmp_path / "s"), "--actor", actor)
+    assert done.returncode == 2
+    assert why in done.stderr.replace("\n", " ")
+
+
 @pytest.mark.parametrize("role", ["1000", "1000=root", "me=admin", "=admin", "-1=admin"])
 def test_a_role_that_there_is_none_of(tmp_path: Path, role: str) -> None:
     done = serve_at(str(tmp_path / "s"), "--role", role)
@@ -193,6 +210,8 @@ def test_a_service_manager_is_notified(
         (["--pid-file", "FOLDER/none/pid"], 7, "cannot write FOLDER/none/pid: No such file"),
         (["--ready-fd", "77"], 2, "--ready-fd 77: no such descriptor is open"),
         (["--policy", "serve_policies:EvenOnly"] * 2, 2, "--policy: duplicate"),
+        (["--actor", "desk=desk_actor:Desk"] * 2, 2, "duplicate actor name in engine config"),
+        (["--actor", "desk=os:getcwd"], 6, "actor desk cannot be made: TypeError: "),
     ],
 )
 def test_what_cannot_be_used_is_told_and_nothing_is_left(

@@ -256,7 +256,9 @@ class AsyncShardedEngine(Opaque):
         """Have an actor receive messages, each account's in sequence; answers in their order.
 
         ``orders`` is said of each, as by :meth:`ask`, unless a message has a third field of its
-        own. The clock is read for each as it is taken.
+        own. The clock is read for each as it is taken. Shards work side by side: what a message has
+        not used of ``orders`` counts for those of other shards until its answer is there, and an
+        engine-wide block that one arms stops the orders of other shards from the next call on.
 
         Raises:
             SomeItemsFailed: some failed. Its ``results`` are the answers of the others. Whatever
