@@ -29,7 +29,13 @@ BATCH_BYTES: Final = 500
 """What a batch takes that waits for its turn, beside its body and rows."""
 
 INBOX_BYTES: Final = 32 * 1024 * 1024
-"""Batches of one session that wait for their turn. Past that, nothing more is read from it."""
+"""Batches of one session that wait for their turn, and market data until all shards have it.
+
+Past that, nothing more is read from it.
+"""
+
+OWED_BYTES: Final = 64 * 1024 * 1024
+"""Market data that a stalled shard has before it, from all sessions. Past that it is given up."""
 
 OUTPUT_BYTES: Final = 64 * 1024 * 1024
 """Replies and news that a session has not read. Past that, it is closed: it reads too slowly."""

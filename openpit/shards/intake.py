@@ -17,6 +17,7 @@ from openpit.errors import WireError
 from openpit.shards.administration import check_administration, check_configuration
 from openpit.shards.counts import COUNTING, PEEKING, settlement_of
 from openpit.shards.market import QuoteReader
+from openpit.shards.market_answers import MarketAnswers
 from openpit.wire import kinds
 from openpit.wire.decimal_texts import ASSETS, REMEMBERED, SIGNED, UNSIGNED, malformed
 from openpit.wire.flat_rows import SIDES, read_report
@@ -78,6 +79,7 @@ class Intake:
             kinds.CHECK_SETTINGS: self._read_configuration,
             kinds.TELL_AXES: _read_bare,
             kinds.QUOTE: self._quotes.read,
+            kinds.ASK_MARKET: MarketAnswers(services).read,
         }
 
     def read(self, body: bytes, count: int, counts: BatchCounts) -> list[Command]:
@@ -91,6 +93,7 @@ class Intake:
         try:
             orders = plain_orders(body, count)
             if orders is None:
+                self._quotes.begin()
                 return self._read(messages_of(body), counts)
             if len(orders) >= MANY:
                 alike = self._read_alike(orders, counts)

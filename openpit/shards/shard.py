@@ -35,6 +35,8 @@ from openpit.shards.answering import (
 from openpit.shards.counts import COUNTING, BatchCounts
 from openpit.shards.held import Held, settle
 from openpit.shards.intake import Intake
+from openpit.shards.market import as_of
+from openpit.shards.market_answers import MarketAnswers
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import (
@@ -105,6 +107,7 @@ class ShardCore:
         "_handlers",
         "_held",
         "_intake",
+        "_market",
         "_next",
         "_open",
         "_order",
@@ -131,6 +134,7 @@ class ShardCore:
         self._execute = engine.execute
         self._clock = clock
         self._services = services
+        self._market = MarketAnswers(services)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self._whose = whose(number, epoch)
         self._reader = reader or FrameReader()
@@ -165,6 +169,7 @@ class ShardCore:
             kinds.CHECK_SETTINGS: self._check_settings,
             kinds.TELL_AXES: self._tell_axes,
             kinds.QUOTE: self._quote,
+            kinds.ASK_MARKET: self._ask_market,
         }
 
     @property
@@ -459,8 +464,11 @@ class ShardCore:
     def _tell_axes(self, _seq: int, _command: Command, _now: int) -> Reply:
         return (kinds.CHECKED, *self._counts.axes())
 
-    def _quote(self, _seq: int, command: Command, _now: int) -> None:
-        apply_operation(self._services[command[2]], command[3])
+    def _quote(self, _seq: int, command: Command, now: int) -> None:
+        apply_operation(self._services[command[2]], as_of(command[3], now))
+
+    def _ask_market(self, _seq: int, command: Command, now: int) -> Reply:
+        return (kinds.ANSWER, encode(self._market.answer(command[2], command[3], now)))
 
     def _arm(self, causes: int) -> None:
         registry = self._engine.registry

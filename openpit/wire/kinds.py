@@ -123,6 +123,7 @@ QUOTE: Final = 19
 HELLO: Final = 20
 CHECK_SETTINGS: Final = 21
 TELL_AXES: Final = 22
+ASK_MARKET: Final = 23
 
 _WHOLE_ORDER = (_ACCOUNT, _ORDER, *_RANKS)
 _MANY = (_ACCOUNT, Field("handles", all_of(is_number)))
@@ -152,6 +153,10 @@ COMMANDS: Final[dict[int, Layout]] = {
     QUOTE: Layout(
         "market data",
         (_ACCOUNT, Field("service", is_number), Field("operation", _ANY_VALUE)),
+    ),
+    ASK_MARKET: Layout(
+        "market data, asked",
+        (_ACCOUNT, Field("service", is_number), Field("question", _ANY_VALUE)),
     ),
     HELLO: Layout(
         "start",
@@ -245,6 +250,7 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
     CHECK_SETTINGS: frozenset({CHECKED, RAISED}),
     TELL_AXES: frozenset({CHECKED}),
     QUOTE: frozenset({DONE}),
+    ASK_MARKET: frozenset({ANSWER, RAISED}),
     HELLO: frozenset({READY, REFUSED}),
 }
 """The kinds of reply that each kind of command may have."""

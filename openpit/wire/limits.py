@@ -7,6 +7,9 @@ from typing import Final
 __all__ = [
     "ACCOUNT_TEXT_BYTES",
     "BATCH_BYTES",
+    "CHANGES_BYTES",
+    "CHANGES_IN_FLIGHT",
+    "CHANGES_PER_FRAME",
     "CREDITS",
     "FRAME_BYTES",
     "HANDLES_PER_COMMAND",
@@ -80,6 +83,22 @@ MARKET_BACKLOG: Final = 65536
 """Quotes on their way to one shard before whoever pushes them has to wait for it.
 
 Quotes need no credit, which belongs to orders; at about 100 bytes each this is 6 MiB.
+"""
+
+CHANGES_PER_FRAME: Final = 256
+"""Changes of market data that a session sends in one frame, which every shard applies in one go.
+
+At 20 µs each, another session's orders wait some 5 ms behind them.
+"""
+
+CHANGES_BYTES: Final = 1024 * 1024
+"""Largest frame of them: a quote for tens of thousands of accounts."""
+
+CHANGES_IN_FLIGHT: Final = 8192
+"""Changes of market data of one session that the shards have not all applied.
+
+Who pushes more waits. With twice as many, a session is closed: a client that keeps to the limit has
+some more on their way only in calls that ask first.
 """
 
 READ_BYTES: Final = 65536

@@ -55,6 +55,7 @@ __all__ = [
     "batch_in",
     "bye_frame",
     "bye_in",
+    "changes_frame",
     "count_of",
     "given_back_frame",
     "given_back_in",
@@ -86,6 +87,7 @@ class SessionOp:
     BYE: Final = 39  # the server's last frame: why it ends the session
     SESSIONS: Final = 40  # the client asks who is connected; the server's answer
     DRAIN: Final = 41  # the client asks the server to end in order; it will
+    MARKET: Final = 42  # the client's: changes of market data for all shards; they have them
 
 
 class Bye:
@@ -219,7 +221,7 @@ _ANSWER: Final = Struct(">I24sB9xq")
 
 
 def time_of(frame: Frame) -> int:
-    """Return what a frame's head has in place of a time: of replies, a number."""
+    """Return the time in a frame's head; what replies have there is a number."""
     time: int = _read_head(frame)[12]
     return time
 
@@ -231,6 +233,13 @@ def note_frame(op: int, body: bytes = b"", shard: int = 0, count: int = 0) -> Fr
     """Return a frame that is no batch."""
     size = len(body) + HEAD.size - PREFIX_BYTES
     return HEAD.pack(size, VERSION, shard, 0, 0, op, 0, count, 0, 0, 0, 0, 0) + body
+
+
+def changes_frame(count: int, time: int, body: bytes) -> Frame:
+    """Return the frame of changes of market data, which the server passes on to every shard."""
+    size = len(body) + HEAD.size - PREFIX_BYTES
+    head = (SessionOp.MARKET, 0, count, 0, 0, 0, 0, time)
+    return HEAD.pack(size, VERSION, 0, 0, 0, *head) + body
 
 
 def count_of(frame: Frame) -> int:
@@ -293,6 +302,7 @@ class Welcome(NamedTuple):
     axes: CountingAxes
     classes: tuple[tuple[str, str], ...]  # of orders and what they hold, that the workers know
     values: tuple[tuple[str, str], ...]  # of what hangs on them
+    services: tuple[tuple[str, ...], ...]  # of market data: the policies that read each
 
 
 def welcome_frame(welcome: Welcome) -> Frame:
@@ -310,9 +320,9 @@ def welcome_in(frame: Frame) -> Welcome:
     Raises:
         WireError: it is none.
     """
-    fields = _note_in(frame, int, int, int, int, bool, bool, bytes, tuple, tuple, tuple)
+    fields = _note_in(frame, int, int, int, int, bool, bool, bytes, *[tuple] * 4)
     session, role, credit, frame_bytes, has_custom, client_time, slots, axes, *named = fields
-    classes, values = named
+    classes, values, services = named
     if role not in ROLES.values():
         raise WireError(f"not a server's first frame: role {role}")
     if not 0 < credit <= CREDITS or len(slots) != SLOTS * 2:
@@ -323,9 +333,12 @@ def welcome_in(frame: Frame) -> Welcome:
     for name in (*classes, *values):
         if type(name) is not tuple or [*map(type, name)] != [str, str]:
             raise WireError(f"not a server's first frame: {name!r:.100} is no class's name")
+    for names in services:
+        if type(names) is not tuple or not {*map(type, names)} <= {str}:
+            raise WireError(f"not a server's first frame: {names!r:.100} are no policies")
     return Welcome(
         *(session, role, credit, frame_bytes, has_custom, client_time, owner),
-        _axes_of(axes), classes, values,
+        _axes_of(axes), classes, values, services,
     )  # fmt: skip
 
 
