@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from openpit.marketdata.store import Operation
     from openpit.wire.checks import Check
 
-__all__ = ["QuoteReader", "as_of"]
+__all__ = ["OPERATIONS", "QuoteReader", "as_of"]
 
 _is_id: Final = up_to(U64_MAX)
 _is_group: Final = up_to(U32_MAX)
@@ -47,7 +47,7 @@ def _is_ttl(value: object) -> bool:
 
 _is_optional_ttl: Final = optional(_is_ttl)
 
-_OPERATIONS: Final[dict[str, tuple[Check, ...]]] = {
+OPERATIONS: Final[dict[str, tuple[Check, ...]]] = {
     "default_ttl": (_is_ttl,),
     "register": (_is_id, is_asset, is_asset, _is_optional_ttl),
     "push": (_is_id, *_PRICES, _is_time),
@@ -61,6 +61,8 @@ _OPERATIONS: Final[dict[str, tuple[Check, ...]]] = {
     "account_ttl": (_is_id, _is_optional_ttl),
     "group_ttl": (_is_group, _is_optional_ttl),
 }
+"""The changes that there are, each with the checks of its values."""
+
 _OF_AGE: Final = {"quote": "push", "quote_for": "push_for"}
 _FOR_SOME: Final = frozenset({"push_for", "quote_for"})
 
@@ -91,7 +93,7 @@ class QuoteReader:
         if type(operation) is not tuple or not operation or type(operation[0]) is not str:
             raise malformed("a change of market data", command)
         name, *values = operation
-        checks = _OPERATIONS[name]
+        checks = OPERATIONS[name]
         if len(values) != len(checks):
             raise malformed("a change of market data", command)
         for check, value in zip(checks, values, strict=True):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openpit.marketdata.store import QuoteStore
     from openpit.wire.checks import Check
 
-__all__ = ["MarketAnswers"]
+__all__ = ["QUESTIONS", "MarketAnswers"]
 
 Answer = tuple[Any, ...] | bool | None
 
@@ -64,12 +64,13 @@ def _row(values: QuoteValues, is_expired: bool) -> tuple[Any, ...]:  # noqa: FBT
 _is_id: Final = up_to(U64_MAX)
 _READER: Final = (_is_id, _is_id, exactly(QuoteResolution))
 
-_QUESTIONS: Final[dict[str, tuple[Callable[..., Answer], tuple[Check, ...]]]] = {
+QUESTIONS: Final[dict[str, tuple[Callable[..., Answer], tuple[Check, ...]]]] = {
     "instrument": (_instrument, (is_asset, is_asset)),
     "is_registered": (_is_registered, (_is_id,)),
     "quote": (_quote, _READER),
     "quote_in_group": (_quote_in_group, (*_READER, optional(up_to(U32_MAX)))),
 }
+"""Each with what answers it, and the checks of its values."""
 
 
 class MarketAnswers:
@@ -87,9 +88,9 @@ class MarketAnswers:
         if account is not None or type(service) is not int or service not in known:
             raise malformed("a market data service", command)
         question = decode(packed)
-        if type(question) is not tuple or not question or question[0] not in _QUESTIONS:
+        if type(question) is not tuple or not question or question[0] not in QUESTIONS:
             raise malformed("a question about market data", command)
-        _, checks = _QUESTIONS[question[0]]
+        _, checks = QUESTIONS[question[0]]
         for check, value in zip(checks, question[1:], strict=True):
             if not check(value):
                 raise malformed("a question about market data", command)
@@ -98,5 +99,5 @@ class MarketAnswers:
     def answer(self, service: int, question: tuple[Any, ...], now: int) -> Answer:
         """Answer a question; raises what the service's own methods raise."""
         name, *values = question
-        ask, _ = _QUESTIONS[name]
+        ask, _ = QUESTIONS[name]
         return ask(store_of(self._services[service]), now, *values)
