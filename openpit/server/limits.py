@@ -34,6 +34,13 @@ INBOX_BYTES: Final = 32 * 1024 * 1024
 Past that, nothing more is read from it.
 """
 
+CHANGES_PASSED: Final = 512
+"""Changes of market data of one session on their way to the shards; its others wait here.
+
+They take no credit of a shard's, for which they would have to wait at all shards at once: that may
+be long. So many cost another session's order some 10 ms.
+"""
+
 OWED_BYTES: Final = 64 * 1024 * 1024
 """Market data that a stalled shard has before it, from all sessions. Past that it is given up."""
 

@@ -118,7 +118,9 @@ class Session:
         self.is_at: Final[set[int]] = set()  # the shards that have heard of it
         self.inbox: Final[list[deque[Batch | Change]]] = [deque() for _ in range(shards)]
         self.inbox_bytes = 0
-        self._unapplied = 0  # changes of market data that not all shards have made
+        # Changes of market data that not all shards have made, and of those that are on their way.
+        self._unapplied = 0
+        self.changes_passed = 0
         # Batches to be passed on together, and how many of them are still to come.
         self._group: list[Batch] = []
         self._group_left = 0
@@ -299,6 +301,7 @@ class Session:
         """Record that the shards have made a change, all that answer."""
         if not self.is_over:
             self._unapplied -= change.commands
+            self.changes_passed -= change.commands
             self.inbox_bytes -= change.cost
             self.say(note_frame(SessionOp.MARKET, count=change.commands))
 

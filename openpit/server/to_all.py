@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from openpit.server.changes import Change
-from openpit.server.limits import OWED_BYTES
+from openpit.server.limits import CHANGES_PASSED, OWED_BYTES
 from openpit.server.session import Passed
 from openpit.wire.frames import Flag, command_frame
 from openpit.wire.limits import MARKET_BACKLOG
@@ -98,18 +98,18 @@ class ToAll:
         self._owed: Final[dict[int, _Owed]] = {}  # by shard
 
     def pass_next(self, session: Session, change: Change, now: int) -> bool:
-        """Pass a change on if it is next on every shard and each has credit; tell whether it is."""
+        """Pass a change on if it is next on every shard, and there is room; tell whether it is."""
+        passed = session.changes_passed
+        if passed and passed + change.commands > CHANGES_PASSED:
+            return False
         for link in self._router.links:
-            if link.is_up and (
-                session.inbox[link.number][0] is not change
-                or (link.in_flight and link.in_flight + change.commands > link.credits)
-            ):
+            if link.is_up and session.inbox[link.number][0] is not change:
                 return False
         self._pass_on(session, change, now)
         return True
 
     def press(self, session: Session, now: int) -> None:
-        """Pass on, past credit, the changes that stand before a group, which goes so, too."""
+        """Pass on, past credit and room, the changes that stand before a group, which goes so, too."""
         before = [
             one
             for number, count in session.pressing.items()
@@ -139,6 +139,7 @@ class ToAll:
         if session.is_over:  # for what stood before it: no shard has had it
             return
         change.is_passed = True
+        session.changes_passed += change.commands
         going = [link for link in self._router.links if link.is_up or link.is_stalled]
         share = _Share(session, change, len(going))
         for inbox in session.inbox:

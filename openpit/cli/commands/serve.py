@@ -23,6 +23,7 @@ from openpit.cli.tables import ConfigError
 from openpit.errors import ShardStartError
 from openpit.faces.embedded import Engine
 from openpit.faces.options import default_shards
+from openpit.pretrade.policies.registration import ReadyBuilder
 from openpit.server.address import AddressInUseError, check_free
 from openpit.server.limits import SESSION_CREDIT, SESSIONS, Limits
 from openpit.server.service import start_service
@@ -84,7 +85,8 @@ server when the orders in flight are answered, or after --drain seconds; a secon
     "custom",
     multiple=True,
     metavar="MODULE:NAME",
-    help="A policy of your own: a class to be called without arguments, or an object. Repeatable.",
+    help="A policy of your own: a class to be called without arguments, or an object; or a "
+    "built-in one that is ready for builtin(). Repeatable.",
 )
 @click.option(
     "--client-time",
@@ -192,7 +194,10 @@ def _roles(given: Sequence[str]) -> dict[int, int]:
 
 
 def _added(stage: Any, name: str) -> Any:
-    """Return a builder with the policy of a name: what it leads to, called if it is a class."""
+    """Return a builder with the policy of a name: what it leads to, called if it is a class.
+
+    A built-in one may hold what no configuration says: its market data.
+    """
     module, _, attribute = name.partition(":")
     if not module or not attribute:
         raise click.UsageError(f"--policy is MODULE:NAME, not {name}")
@@ -201,6 +206,8 @@ def _added(stage: Any, name: str) -> Any:
         found: Any = import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
+        if isinstance(found, ReadyBuilder) and not isinstance(found, type):
+            return stage.builtin(found)
         return stage.pre_trade(found() if isinstance(found, type) else found)
     except (ImportError, AttributeError, ValueError) as error:
         raise click.UsageError(f"--policy {name}: {error}") from None

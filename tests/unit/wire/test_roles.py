@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from openpit.shards import administration
-from openpit.wire import kinds
 from openpit.shards.market import OPERATIONS
+from openpit.wire import kinds
 from openpit.wire.roles import (
     KINDS_OF,
     OF_KIND,
