@@ -109,7 +109,7 @@ class ToAll:
         return True
 
     def press(self, session: Session, now: int) -> None:
-        """Pass on, past credit and room, the changes that stand before a group, which goes so, too."""
+        """Pass on, past all room, the changes that stand before a group, which goes so, too."""
         before = [
             one
             for number, count in session.pressing.items()
