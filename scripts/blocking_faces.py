@@ -18,7 +18,7 @@ __all__ = ["FILES", "blocking"]
 
 PACKAGE: Final = Path(__file__).resolve().parent.parent / "openpit"
 
-FILES: Final = ("accounts.py", "engine.py", "settings.py")
+FILES: Final = ("accounts.py", "engine.py", "market.py", "settings.py")
 """Of ``openpit/faces/aio``; ``openpit/faces/blocking`` has one of each name."""
 
 NAMES: Final = {
@@ -29,6 +29,7 @@ NAMES: Final = {
     "AsyncShardedAccounts": "ShardedAccounts",
     "AsyncShardedConfigurator": "ShardedConfigurator",
     "AsyncShardedEngine": "ShardedEngine",
+    "AsyncShardedMarketData": "ShardedMarketData",
     "AsyncStartResult": "StartResult",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
@@ -37,6 +38,7 @@ NAMES: Final = {
     "new_async_sharded_accounts": "new_sharded_accounts",
     "new_async_sharded_configurator": "new_sharded_configurator",
     "new_async_sharded_engine": "new_sharded_engine",
+    "new_async_sharded_market_data": "new_sharded_market_data",
     "renew_async_sharded_engine": "renew_sharded_engine",
 }
 
@@ -62,6 +64,11 @@ SENTENCES: Final = {
         ): "Made by ``Engine.builder().sharded(...)....build()``.\n",
         "Use it with ``async with``, or await :meth:`close`.": (
             "Use it as a context manager, or call :meth:`close`."
+        ),
+    },
+    "market.py": {
+        '"""The handle on a server\'s market data of the asyncio face."""': (
+            '"""The handle on a server\'s market data of the blocking face."""'
         ),
     },
     "settings.py": {

@@ -69,6 +69,10 @@ class Holder(Protocol):
 class Client(Submitting):
     """Orders and reports on their way to the shards, and what comes back."""
 
+    # Of a server's market data: the policies that read each service. An embedded engine's is the
+    # program's own, and None here.
+    services: tuple[tuple[str, ...], ...] | None = None
+
     def start(
         self, link: ShardLink, now: int, payload: bytes, epoch: int = 0, seconds: float = 60.0
     ) -> Call:
@@ -124,7 +128,7 @@ class Client(Submitting):
         return self._check(kinds.DROP_COPY, now, order)
 
     def _check(self, kind: int, now: int, order: Order) -> Call:
-        self._check_open(now)
+        self.check_open(now)
         if type(order) is not Order:
             order = captured_order(order)
         account = order._account_
@@ -155,7 +159,7 @@ class Client(Submitting):
 
     def execute_many(self, now: int, orders: Sequence[Order], times: Sequence[int]) -> ExecuteMany:
         """Begin both stages for many orders, each at its own time."""
-        self._check_open(now)
+        self.check_open(now)
         return ExecuteMany(self, orders, times, self.execute_stopped)
 
     def execute_stopped(self, now: int, batch: ExecuteMany) -> Call:
@@ -168,7 +172,7 @@ class Client(Submitting):
         """Run the main stage of a request, which is used up by that."""
         if not proxy._open:
             proxy.close()  # raises what there is to say
-        self._check_open(now)
+        self.check_open(now)
         link, account, handle = proxy._link, proxy._account, proxy._handle
         check = CHECKS[kinds.EXECUTE_REQUEST]
         if not self.is_held:  # its request refuses as one of a single process does
@@ -195,7 +199,7 @@ class Client(Submitting):
         link, account = proxy._link, proxy._account
         if not (proxy._open and link.is_up):
             proxy.close()  # raises what there is to say
-        self._check_open(now)
+        self.check_open(now)
         packed = pack((kind, account, proxy._handle))
         call = HandleCall(link, account, now, packed, read_value)
         call.proxy = proxy
@@ -206,12 +210,12 @@ class Client(Submitting):
 
     def commit_many(self, now: int, reservations: Sequence[Any]) -> Call:
         """Commit many reservations."""
-        self._check_open(now)
+        self.check_open(now)
         return FinalizeMany(self, reservations, now, commit=True)
 
     def rollback_many(self, now: int, reservations: Sequence[Any]) -> Call:
         """Roll many reservations back."""
-        self._check_open(now)
+        self.check_open(now)
         return FinalizeMany(self, reservations, now, commit=False)
 
     # --- actors ----------------------------------------------------------------------------------
@@ -228,7 +232,7 @@ class Client(Submitting):
         return call
 
     def _message(self, now: int, kind: int, asked: Asked) -> Call:
-        self._check_open(now)
+        self.check_open(now)
         account = asked.account
         link = self.router.link_of(account)
         read = read_message if kind == kinds.ASK_ACTOR else read_told
@@ -244,7 +248,7 @@ class Client(Submitting):
 
     def ask_many(self, now: int, asked: Sequence[Asked], times: Sequence[int]) -> AskMany:
         """Begin many messages to an actor, each at its own time."""
-        self._check_open(now)
+        self.check_open(now)
         return AskMany(self, asked, times, self.ask_stopped)
 
     def ask_stopped(self, now: int, batch: AskMany) -> Call:
@@ -264,7 +268,7 @@ class Client(Submitting):
 
     def report_many(self, now: int, reports: Sequence[ExecutionReport]) -> ReportMany:
         """Apply many execution reports."""
-        self._check_open(now)
+        self.check_open(now)
         return ReportMany(self, reports, now)
 
     def adjust(self, now: int, account: int, adjustments: list[Adjustment]) -> Call:
@@ -281,7 +285,7 @@ class Client(Submitting):
 
     def procedure(self, now: int, steps: Callable[..., Steps], *arguments: Any) -> Call:
         """Run a procedure over several shards, one at a time."""
-        self._check_open(now)
+        self.check_open(now)
         return self.router.begin(self._wide(steps(self.router, *arguments), is_exclusive=True))
 
     def halt(self, now: int, reason: str) -> Call:
@@ -308,10 +312,21 @@ class Client(Submitting):
         check_time(now)
         self.router.quote(now, pack((kinds.QUOTE, None, service, encode(operation))))
 
+    def ask_market(self, now: int, service: int, *question: object) -> Call:
+        """Ask what a market data service knows, of a shard that is up: all know the same."""
+        link = next((link for link in self.router.links if link.is_up), self.router.links[0])
+        command = (kinds.ASK_MARKET, None, service, encode(question, bare=True))
+        return self._command(now, link, None, command, read_value)
+
+    def inquiry(self, now: int, steps: Callable[..., Steps], *arguments: Any) -> Call:
+        """Run a procedure over several shards that keeps no other waiting."""
+        self.check_open(now)
+        return self.router.begin(self._wide(steps(self.router, *arguments)))
+
     def _command(
         self, now: int, link: ShardLink, account: int | None, command: tuple[Any, ...], read: Any
     ) -> Call:
-        self._check_open(now)
+        self.check_open(now)
         call = CommandCall(link, account, now, pack(command), read)
         call.expected = expected(command)
         self.router.submit(link, call)
@@ -320,7 +335,8 @@ class Client(Submitting):
     def _wide(self, steps: Steps, **options: Any) -> WideCall:
         return WideCall(self.books, self.router.procedures, steps, **options)
 
-    def _check_open(self, now: int) -> None:
+    def check_open(self, now: int) -> None:
+        """Raise EngineClosed if the engine is closed, TypeError if this is no time."""
         if self.books.is_closed:
             raise closed()
         check_time(now)

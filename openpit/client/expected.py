@@ -54,6 +54,8 @@ def expected(command: tuple[Any, ...]) -> Expected:
             kinds.ADJUSTED,
             lambda reply: reply[1] is None or reply[1] < count,
         )
+    if kind == kinds.ASK_MARKET:
+        return _MARKET[decode(command[3])[0]]
     return _BY_KIND[kind]
 
 
@@ -118,6 +120,19 @@ _ADMINISTERED: Final = {
     "settings": _answer(lambda value: type(value) is dict and _is_table(value)),
 }
 _CONFIGURED: Final = _answer(all_of(row_of(up_to(U64_MAX), exactly(AccountBlock)), list))
+
+
+_is_quote: Final = row_of(*[optional(is_fixed)] * 3, is_flag)
+
+_MARKET: Final = {
+    name: _answer(fits, kinds.ANSWERS[kinds.ASK_MARKET])
+    for name, fits in {
+        "instrument": row_of(optional(up_to(U64_MAX)), exactly(int)),
+        "is_registered": is_flag,
+        "quote": optional(_is_quote),
+        "quote_in_group": _is_quote,
+    }.items()
+}
 
 
 def failures_of(items: int) -> Expected:

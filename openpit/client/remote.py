@@ -14,6 +14,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.bodies import BODIES
+from openpit.client.change_line import Change, ChangeLine
 from openpit.client.client import Client
 from openpit.client.places import GivenPlaces
 from openpit.client.session_link import SessionLink, take_back
@@ -22,15 +23,16 @@ from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.procedures import Procedures
 from openpit.router.router import Router
 from openpit.wire.classes import Told, learn
-from openpit.wire.frames import FIRST_KIND, FrameReader, body_of, messages_of
-from openpit.wire.kinds import ASK_ACTOR, COMMANDS, EXECUTE, REPORT
+from openpit.wire.frames import FIRST_KIND, FrameReader, body_of, messages_of, pack
+from openpit.wire.kinds import ASK_ACTOR, COMMANDS, EXECUTE, QUOTE, REPORT
 from openpit.wire.limits import BATCH_BYTES, BESIDE_BYTES, REPLY_BYTES, SESSION_ROWS_PER_FRAME
-from openpit.wire.roles import KINDS_OF, Role, role_name, role_of
+from openpit.wire.roles import KINDS_OF, OF_OPERATION, Role, role_name, role_of
 from openpit.wire.sessions import (
     GIVEN_BACK_ROWS,
     SessionOp,
     axes_in,
     bye_in,
+    count_of,
     given_back_frame,
     hello_frame,
     note_frame,
@@ -40,6 +42,7 @@ from openpit.wire.sessions import (
     time_of,
     welcome_in,
 )
+from openpit.wire.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from openpit.client.reporting import ReportMany
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
+    from openpit.marketdata.store import Operation
     from openpit.router.procedures import WideCall
     from openpit.router.shard_link import Books, Entry, ShardLink
     from openpit.wire.axes import CountingAxes
@@ -160,9 +164,17 @@ class _SessionRouter(Router):
     line_up = _Turns
     link = SessionLink
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.changes: Final = ChangeLine(self.books, may_wait=self._may_wait)
+
     def submit(self, link: ShardLink, entry: Entry) -> None:
         link.check_fits(entry.packed)
         super().submit(link, entry)
+
+    def change(self, now: int, service: int, operation: Operation) -> Change:
+        """Return a change of market data, which is still to be sent."""
+        return Change(self.changes, now, pack((QUOTE, None, service, encode(operation))))
 
 
 class _LimitedRouter(_SessionRouter):
@@ -181,6 +193,10 @@ class _LimitedRouter(_SessionRouter):
     def check(self, kind: Any, *fields: object) -> None:
         """Raise NotPermitted unless this session may send a command."""
         self._check(role_of((kind, *fields)), COMMANDS[kind].name)
+
+    def change(self, now: int, service: int, operation: Operation) -> Change:
+        self._check(OF_OPERATION[operation[0]], "market data")
+        return super().change(now, service, operation)
 
     def begin(self, call: WideCall) -> WideCall:
         if call.is_exclusive:
@@ -259,16 +275,39 @@ class Remote:
         procedures, rates = client.router.procedures, client.router.books.rates
         assert isinstance(procedures, _Turns)  # noqa: S101 - see new_remote()
         assert isinstance(rates, GivenPlaces)  # noqa: S101 - see new_remote()
+        changes = client.router.changes  # type: ignore[attr-defined]  # as above
+        self._changes: Final[ChangeLine] = changes
+        changes.gather = self._gather
+        changes.has_times = welcome.client_time
+        self._ready: list[bytes] = []  # to be sent, ahead of what is staged
         self._turns: Final = procedures
         self._places: Final = rates
 
     @property
     def has_output(self) -> bool:
         """Whether :meth:`take` has anything to give."""
-        return bool(self._turns.notes) or any(link.has_output for link in self.router.links)
+        return (
+            bool(self._turns.notes or self._ready)
+            or self._changes.has_output
+            or any(link.has_output for link in self.router.links)
+        )
 
     def take(self) -> bytes:
         """Return what is to be sent, since the last call."""
+        if not (self._ready or self._changes.has_output):
+            return self._staged()
+        self._gather()
+        ready, self._ready = self._ready, []
+        return b"".join(ready)
+
+    def _gather(self) -> None:
+        """Put changes of market data, and what was staged behind them, to what is to be sent."""
+        if self._changes.has_output:
+            self._ready.append(self._changes.take())
+        self._ready.append(self._staged())
+
+    def _staged(self) -> bytes:
+        """Return what is staged for single shards, and what goes with it."""
         turns, places = self._turns, self._places
         batches = b"".join([link.take() for link in self.router.links if link.has_output])
         if not turns.notes and not turns.has_turn and not places.has_news:
@@ -307,6 +346,8 @@ class Remote:
                 link.answered = link.next_seq - link.in_flight  # of this session's own
         elif op == SessionOp.STATE:
             self._take_state(*state_in(frame))
+        elif op == SessionOp.MARKET:
+            self._changes.answered(count_of(frame))
         elif op == SessionOp.TURN:
             self._turns.granted()
         elif op == SessionOp.AXES:
@@ -334,6 +375,7 @@ class Remote:
         self.why = why
         for link in self.router.links:
             self.router.lose(link, why)
+        self._changes.lose()
         self._turns.lost()
         waiting, self._turns.waiting = self._turns.waiting, deque()
         for call in waiting:
@@ -388,6 +430,7 @@ def new_remote(greeting: Greeting, handles: Handles, runner: Runner, **options: 
         bodies=replace(BODIES, refused=take_back),
         **options,
     )
+    client.services = welcome.services
     client.encoder.share((), welcome.axes)
     remote = Remote(welcome, greeting.reader, client)
     rates = client.router.books.rates

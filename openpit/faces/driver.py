@@ -39,6 +39,8 @@ LIVENESS_SECONDS: Final = 0.2
 class Driver(Face):
     """What a face holds of its shards; it runs the client's calls to their end."""
 
+    feed: type[Feed] = Feed
+
     def __init__(self, clock: Callable[[], int], options: ShardedOptions) -> None:
         self.clock = clock
         self._timeout: Final = options.timeout
@@ -85,7 +87,7 @@ class Driver(Face):
     def follow(self, services: Sequence[MarketDataService]) -> None:
         """Pass on all that the services hold, and every change from now on."""
         for place, service in enumerate(services):
-            self._feeds.append(Feed(self, place, service))
+            self._feeds.append(self.feed(self, place, service))
 
     def _end_feeds(self) -> None:
         for feed in self._feeds:

@@ -17,7 +17,7 @@ from openpit.errors import ShardStartError
 from openpit.faces.blocking.driver import BlockingDriver
 from openpit.faces.blocking.engine import ShardedEngine, new_sharded_engine
 from openpit.faces.interrupts import release, shield
-from openpit.shards.copying import dump_policies
+from openpit.shards.copying import dump_policies, readers_of
 from openpit.shards.process import Worker
 from openpit.wire.limits import OPEN_HANDLES
 
@@ -58,6 +58,7 @@ class StartPlan:
     has_custom: bool
     payload: bytes
     services: list[MarketDataService]
+    readers: list[tuple[str, ...]]  # of each service, the policies
     told: Told
     options: ShardedOptions
     open_handles: int = OPEN_HANDLES
@@ -96,7 +97,8 @@ def plan_of(
     named = actors or {}
     payload, services, told = dump_policies(policies, [*named.items()], MAKE_ENGINE)
     has_custom = any(isinstance(policy, CustomPolicy) for policy in policies)
-    return StartPlan(has_custom, payload, services, told, options, actors=tuple(named))
+    readers = readers_of(services, policies)
+    return StartPlan(has_custom, payload, services, readers, told, options, actors=tuple(named))
 
 
 def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:

@@ -5,30 +5,38 @@ Each returns plain values; another class is a TypeError, a group number out of r
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from openpit.core.instrument import Instrument
-from openpit.marketdata.quotes import Quote, QuoteTtl, nanoseconds_of, values_of
+from openpit.marketdata.quotes import Quote, QuoteTtl, nanoseconds, nanoseconds_of, values_of
 from openpit.marketdata.store import DEFAULT_GROUP
 from openpit.param.classes import is_of
+from openpit.param.enums import QuoteResolution
 from openpit.param.ids import AccountGroupId, AccountId, InstrumentId
 from openpit.param.refusals import not_an_instance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from openpit.marketdata.quotes import QuoteValues
 
 __all__ = [
     "AccountInfo",
     "account_number",
+    "age",
     "assets",
     "group_number",
     "group_of_reader",
     "instrument_number",
     "quote_values",
+    "reader",
+    "targets",
     "time_to_live",
 ]
 
 _MAX_GROUP = 2**32 - 1
+_NO_AGE = timedelta(0)
 
 
 class AccountInfo(Protocol):
@@ -99,3 +107,31 @@ def quote_values(value: object) -> QuoteValues:
     if type(value) is not Quote:
         raise not_an_instance(value, "Quote")
     return values_of(value)
+
+
+def age(value: object) -> int:
+    """Return the nanoseconds of a timedelta, none of a negative one."""
+    if not isinstance(value, timedelta):
+        raise TypeError("source_age must be datetime.timedelta")
+    return nanoseconds(value) if value > _NO_AGE else 0
+
+
+def targets(
+    account_ids: Iterable[AccountId], account_group_ids: Iterable[AccountGroupId]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the numbers of accounts and groups; ValueError when there are none."""
+    accounts = tuple([account_number(account) for account in account_ids])
+    groups = tuple([group_number(group) for group in account_group_ids])
+    if not accounts and not groups:
+        raise ValueError("push_for requires at least one account or group target")
+    return accounts, groups
+
+
+def reader(
+    instrument_id: object, account_id: object, resolution: object
+) -> tuple[int, int, QuoteResolution]:
+    """Return the numbers of an instrument and an account, and which buckets may be read."""
+    number = instrument_number(instrument_id)
+    if type(resolution) is not QuoteResolution:
+        raise not_an_instance(resolution, "QuoteResolution")
+    return number, account_number(account_id), resolution

@@ -7,44 +7,45 @@ same order; a sharded engine's copies of the service are fed that way. Spec sect
 
 from __future__ import annotations
 
-from datetime import timedelta
 from threading import RLock
 from typing import TYPE_CHECKING, Self, final
 
-from openpit.core.instrument import Instrument, debug_instrument, new_instrument
 from openpit.core.opaque import Opaque
 from openpit.marketdata.arguments import (
     account_number,
+    age,
     assets,
     group_number,
     group_of_reader,
     instrument_number,
     quote_values,
+    reader,
+    targets,
     time_to_live,
 )
-from openpit.marketdata.errors import (
-    AlreadyRegistered,
-    QuoteExpired,
-    QuoteUnavailable,
-    RegistrationError,
-    UnknownInstrument,
-    UnknownInstrumentId,
+from openpit.marketdata.errors import QuoteExpired, QuoteUnavailable, UnknownInstrument
+from openpit.marketdata.quotes import INFINITE, new_quote
+from openpit.marketdata.reading import look, look_in_group, read_stale_under, read_under
+from openpit.marketdata.refusals import (
+    already_registered,
+    taken_instrument,
+    taken_number,
+    unknown_number,
 )
-from openpit.marketdata.quotes import INFINITE, Quote, nanoseconds, new_quote
-from openpit.marketdata.reading import find, read_stale_under, read_under
 from openpit.marketdata.store import QuoteStore
-from openpit.param.enums import QuoteResolution
-from openpit.param.ids import InstrumentId, new_instrument_id
-from openpit.param.refusals import not_an_instance
+from openpit.param.ids import new_instrument_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
+    from datetime import timedelta
 
+    from openpit.core.instrument import Instrument
     from openpit.marketdata.arguments import AccountInfo
-    from openpit.marketdata.quotes import QuoteTtl, QuoteValues
+    from openpit.marketdata.quotes import Quote, QuoteTtl, QuoteValues
     from openpit.marketdata.reading import Read, ReadStale
     from openpit.marketdata.store import InstrumentQuotes, Operation
-    from openpit.param.ids import AccountGroupId, AccountId
+    from openpit.param.enums import QuoteResolution
+    from openpit.param.ids import AccountGroupId, AccountId, InstrumentId
 
 __all__ = [
     "MarketDataBuilder",
@@ -55,10 +56,10 @@ __all__ = [
     "is_no_sync",
     "new_market_data_builder",
     "new_replica",
+    "store_of",
     "unfollow",
 ]
 
-_NO_AGE = timedelta(0)
 _new = object.__new__
 
 
@@ -217,12 +218,7 @@ class MarketDataService(Opaque):
         underlying, settlement = assets(instrument)
         with self._lock:
             if self._store.book_of(underlying, settlement) is not None:
-                taken = new_instrument(underlying, settlement)
-                error = AlreadyRegistered(
-                    f"instrument {debug_instrument(taken)} is already registered"
-                )
-                error.instrument = taken
-                raise error
+                raise already_registered(underlying, settlement)
             number = self._store.next_number()
             self._apply(("register", number, underlying, settlement, ttl))
         return new_instrument_id(number)
@@ -231,16 +227,9 @@ class MarketDataService(Opaque):
         underlying, settlement = assets(instrument)
         with self._lock:
             if self._store.book_of(underlying, settlement) is not None:
-                taken = new_instrument(underlying, settlement)
-                error = RegistrationError(
-                    f"instrument {debug_instrument(taken)} is already registered"
-                )
-                error.instrument, error.instrument_id = taken, None
-                raise error
+                raise taken_instrument(underlying, settlement)
             if number in self._store.books:
-                error = RegistrationError(f"instrument id {number} is already registered")
-                error.instrument, error.instrument_id = None, new_instrument_id(number)
-                raise error
+                raise taken_number(number)
             self._apply(("register", number, underlying, settlement, ttl))
         return new_instrument_id(number)
 
@@ -292,13 +281,10 @@ class MarketDataService(Opaque):
         number = instrument_number(instrument_id)
         values = quote_values(quote)
         at = self._instant(source_age)
-        accounts = tuple([account_number(account) for account in account_ids])
-        groups = tuple([group_number(group) for group in account_group_ids])
-        if not accounts and not groups:
-            raise ValueError("push_for requires at least one account or group target")
+        listed = targets(account_ids, account_group_ids)
         with self._lock:
             self._book(number)
-            self._apply(("push_for", number, *values, at, accounts, groups))
+            self._apply(("push_for", number, *values, at, *listed))
 
     def clear(self, instrument_id: InstrumentId) -> None:
         """Forget all quotes of an instrument; its times to live stay. An unknown id is ignored."""
@@ -349,30 +335,17 @@ class MarketDataService(Opaque):
         account_info: AccountInfo,
         resolution: QuoteResolution,
     ) -> tuple[QuoteValues, bool]:
-        number = instrument_number(instrument_id)
-        if type(resolution) is not QuoteResolution:
-            raise not_an_instance(resolution, "QuoteResolution")
-        account = account_number(account_id)
+        asked = reader(instrument_id, account_id, resolution)
         now = self._clock()
-        store = self._store
         with self._lock:
-            book = store.books.get(number)
-            if book is None:
-                raise UnknownInstrument("unknown instrument")
-            stored = book.accounts.get(account)
-            ttl = book.account_ttls.get(account)
-        if stored is None or ttl is None:
-            if stored is None and resolution is QuoteResolution.ACCOUNT_ONLY:
-                raise QuoteUnavailable("quote unavailable")
+            found = look(self._store, *asked, now)
+        if found is None:
             # The caller's own code runs here: not under the lock. What was read before it may be
             # out of date after it, so all is read again, now with the group.
             group = group_of_reader(account_info)
             with self._lock:
-                stored = find(book, account, group, resolution)
-                ttl = store.ttl_of(book, account, group)
-            if stored is None:
-                raise QuoteUnavailable("quote unavailable")
-        return stored[0], ttl != INFINITE and now - stored[1] >= ttl
+                found = look_in_group(self._store, *asked, now, group)
+        return found
 
     # --- times to live ----------------------------------------------------------------------
 
@@ -448,17 +421,13 @@ class MarketDataService(Opaque):
     def _book(self, number: int) -> InstrumentQuotes:
         book = self._store.books.get(number)
         if book is None:
-            error = UnknownInstrumentId(f"unknown instrument id: {number}")
-            error.instrument_id = new_instrument_id(number)
-            raise error
+            raise unknown_number(number)
         return book
 
     def _instant(self, source_age: timedelta) -> int:
         """Return the instant that an age means now."""
-        if not isinstance(source_age, timedelta):
-            raise TypeError("source_age must be datetime.timedelta")
-        now = self._clock()
-        return now - nanoseconds(source_age) if source_age > _NO_AGE else now
+        older = age(source_age)
+        return self._clock() - older
 
 
 def is_no_sync(service: MarketDataService) -> bool:
@@ -477,6 +446,11 @@ def follow(service: MarketDataService, listener: Callable[[Operation], object]) 
 def instruments_of(service: MarketDataService) -> Collection[int]:
     """Return the numbers of the instruments that a service knows now."""
     return service._store.books
+
+
+def store_of(service: MarketDataService) -> QuoteStore:
+    """Return what a service knows, to be read by those whose thread alone changes it."""
+    return service._store
 
 
 # What those who keep a copy of a service in another process need of it.

@@ -15,10 +15,20 @@ from openpit.marketdata.quotes import INFINITE, QuoteValues
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["EXPIRED", "Expired", "InstrumentQuotes", "Operation", "QuoteStore"]
+__all__ = [
+    "EXPIRED",
+    "OF_NO_INSTRUMENT",
+    "Expired",
+    "InstrumentQuotes",
+    "Operation",
+    "QuoteStore",
+]
 
 Operation: TypeAlias = tuple[Any, ...]
 """One change: its name, then plain values. None for a time to live clears it."""
+
+OF_NO_INSTRUMENT: Final = frozenset({"default_ttl", "account_ttl", "group_ttl"})
+"""Names of changes that have no instrument's number behind them, as all others have."""
 
 DEFAULT_GROUP: Final = 0
 """Bucket that everyone may read: quotes of the default group."""

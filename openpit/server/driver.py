@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openpit.faces.aio.driver import AsyncDriver
+from openpit.faces.market_feeds import FirstFeed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,7 @@ class ServerDriver(AsyncDriver):
 
     switch: Switch | None = None
     turn: Callable[[], None]
+    feed = FirstFeed
 
     def host(self, switch: Switch, turn: Callable[[], None]) -> None:
         """Tell a switch of the shards, and call for its turn when replies have come."""
@@ -33,6 +35,8 @@ class ServerDriver(AsyncDriver):
         self._mend()
         if self.switch.serve(self.clock()):
             self._flush()
+        for link, why in self.switch.changes.behind():
+            self._give_up(self._port_of(link), why)
 
     def _after(self, port: Port) -> None:
         super()._after(port)

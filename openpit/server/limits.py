@@ -31,7 +31,20 @@ BATCH_BYTES: Final = 500
 """What a batch takes that waits for its turn, beside its body and rows."""
 
 INBOX_BYTES: Final = 32 * 1024 * 1024
-"""Batches of one session that wait for their turn. Past that, nothing more is read from it."""
+"""Batches of one session that wait for their turn, and market data until all shards have it.
+
+Past that, nothing more is read from it.
+"""
+
+CHANGES_PASSED: Final = 512
+"""Changes of market data of one session on their way to the shards; its others wait here.
+
+They take no credit of a shard's, for which they would have to wait at all shards at once: that may
+be long. So many cost another session's order some 10 ms.
+"""
+
+OWED_BYTES: Final = 64 * 1024 * 1024
+"""Market data that a stalled shard has before it, from all sessions. Past that it is given up."""
 
 OUTPUT_BYTES: Final = 64 * 1024 * 1024
 """Replies and news that a session has not read. Past that, it is closed: it reads too slowly."""

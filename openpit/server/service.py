@@ -262,5 +262,5 @@ async def start_service(
     plan = replace(plan, open_handles=limits.open_handles)
     driver = await start_driver(plan, clock, ServerDriver, bodies_beside(BODIES))
     engine = new_async_sharded_engine(driver)
-    switch = Switch(driver.client, plan.told, limits, client_time=client_time)
+    switch = Switch(driver.client, plan.told, limits, plan.readers, client_time=client_time)
     return Service(engine, driver, switch, limits, users)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.errors import WireError
 from openpit.router.shard_link import Entry
+from openpit.server.changes import Change
 from openpit.server.limits import BATCH_BYTES, HELLO_BYTES, ROW_BYTES
 from openpit.server.places import Places
 from openpit.wire.frames import VERSION, FrameReader
-from openpit.wire.limits import RESERVE
+from openpit.wire.limits import CHANGES_IN_FLIGHT, RESERVE
 from openpit.wire.roles import Role
 from openpit.wire.sessions import (
     NOTE_BYTES,
@@ -27,6 +28,7 @@ from openpit.wire.sessions import (
     count_of,
     given_back_in,
     hello_in,
+    note_frame,
     op_of,
 )
 
@@ -48,8 +50,10 @@ QUESTIONS: Final = 64
 """What one session may ask the server itself in one breath."""
 
 
-def cost_of(batch: Batch) -> int:
-    """Return how many bytes a batch takes that waits for its turn, about."""
+def cost_of(batch: Batch | Change) -> int:
+    """Return how many bytes are free when a batch has had its turn, about."""
+    if isinstance(batch, Change):
+        return 0  # it costs until the shards have made it
     return len(batch.rest) + ROW_BYTES * len(batch.rows) + BATCH_BYTES
 
 
@@ -65,9 +69,13 @@ class Passed(Entry):
         self.op = op
         self.name: Final = name  # what the client calls it; empty: it does not know of it
 
+    def answered(self, link: ShardLink, body: bytes, flags: int = 0) -> None:
+        """Give the session the replies."""
+        self.session.answered(link.number, self, body, flags)
+
     def confirmed(self, link: ShardLink) -> None:
         """Record that the session has ended there."""
-        self.session.answered(link.number, self, b"")
+        self.answered(link, b"")
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         """Never called: the replies go to the client as they are."""
@@ -108,8 +116,11 @@ class Session:
         self.places: Final = Places(rates)
         self.next: Final = [0] * shards  # the number of the next batch's first command
         self.is_at: Final[set[int]] = set()  # the shards that have heard of it
-        self.inbox: Final[list[deque[Batch]]] = [deque() for _ in range(shards)]
+        self.inbox: Final[list[deque[Batch | Change]]] = [deque() for _ in range(shards)]
         self.inbox_bytes = 0
+        # Changes of market data that not all shards have made, and of those that are on their way.
+        self._unapplied = 0
+        self.changes_passed = 0
         # Batches to be passed on together, and how many of them are still to come.
         self._group: list[Batch] = []
         self._group_left = 0
@@ -164,6 +175,8 @@ class Session:
                 self.is_known = True
             elif op < SessionOp.HELLO:
                 self._take(batch_in(frame))
+            elif op == SessionOp.MARKET:
+                self._take_changes(frame)
             elif op in self._notes:
                 if len(frame) > NOTE_BYTES:
                     raise WireError(f"op {op} with {len(frame)} bytes")
@@ -199,6 +212,26 @@ class Session:
                 self.pressing[one.shard] = len(self.inbox[one.shard])
             self._group.clear()
 
+    def _take_changes(self, frame: Frame) -> None:
+        self._require(Role.TRADER, "a change of market data")
+        if self._group_left or self._closed:
+            raise WireError("a change of market data in the midst of a group, or after the end")
+        change = Change(frame, len(self.inbox))
+        self._unapplied += change.commands
+        if self._unapplied > 2 * CHANGES_IN_FLIGHT:
+            raise WireError(f"more than {CHANGES_IN_FLIGHT} changes of market data in flight")
+        self.inbox_bytes += change.cost
+        for batches in self.inbox:
+            batches.append(change)
+
+    def next_of(self, batches: deque[Batch | Change]) -> Batch | Change:
+        """Take what is next off an inbox."""
+        batch = batches.popleft()
+        for number in self.pressing:
+            if self.inbox[number] is batches:
+                self.pressing[number] -= 1
+        return batch
+
     def _ask_turn(self, _: Frame) -> None:
         self._require(Role.ADMIN, "a turn")
         if self.wants_turn or self.has_turn:
@@ -222,7 +255,7 @@ class Session:
         """What there is to tell of it."""
         return SessionStats(
             *(self.number, self.name, self.user, self.role),
-            *(sum(self._unanswered), sum(self.next), self.inbox_bytes),
+            *(sum(self._unanswered) + self._unapplied, sum(self.next), self.inbox_bytes),
         )
 
     def _end_turn(self, _: Frame) -> None:
@@ -263,6 +296,14 @@ class Session:
         if passed.name and not self.is_over:
             self._unanswered[shard] -= passed.count
             self.say(answer_frame(passed.name, passed.first, body, flags))
+
+    def applied(self, change: Change) -> None:
+        """Record that the shards have made a change, all that answer."""
+        if not self.is_over:
+            self._unapplied -= change.commands
+            self.changes_passed -= change.commands
+            self.inbox_bytes -= change.cost
+            self.say(note_frame(SessionOp.MARKET, count=change.commands))
 
     def lost(self, shard: int) -> None:
         """Record that a shard is gone, with all that was asked of it."""

@@ -16,8 +16,10 @@ from openpit.errors import WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.procedures import Question, WideCall
 from openpit.router.shard_link import Bodies
+from openpit.server.changes import Change
 from openpit.server.group_check import Checked, GroupCheck
 from openpit.server.session import Passed, Session, cost_of
+from openpit.server.to_all import ToAll
 from openpit.wire import kinds
 from openpit.wire.axes import VOUCHED
 from openpit.wire.frames import Flag, Op, command_frame, pack
@@ -59,7 +61,7 @@ def bodies_beside(own: Bodies) -> Bodies:
         entry = link.pending[0]
         if isinstance(entry, Passed):
             link.pending.popleft()
-            entry.session.answered(link.number, entry, body)
+            entry.answered(link, body)
         else:
             own.receive(link, first, count, body)
 
@@ -68,7 +70,7 @@ def bodies_beside(own: Bodies) -> Bodies:
         if not isinstance(entry, Passed):
             return own.defer(link, first, count, body)
         link.pending.popleft()
-        return partial(entry.session.answered, link.number, entry, body)
+        return partial(entry.answered, link, body)
 
     def refused(link: ShardLink, flags: int, count: int, body: bytes) -> None:
         entry = link.pending[0]
@@ -84,7 +86,7 @@ def bodies_beside(own: Bodies) -> Bodies:
         if flags == Flag.REFUSED:
             entry.session.close(Bye.MALFORMED, body.decode(errors="replace"))
         else:
-            entry.session.answered(link.number, entry, b"", flags)
+            entry.answered(link, b"", flags)
 
     return Bodies(own.seal, receive, defer, own.drop, own.done, refused)
 
@@ -124,13 +126,21 @@ class Switch:
     """Sessions around a router, whose own client's commands go beside theirs."""
 
     def __init__(
-        self, client: Client, told: Told, limits: Limits, *, client_time: bool = False
+        self,
+        client: Client,
+        told: Told,
+        limits: Limits,
+        services: Sequence[tuple[str, ...]] = (),
+        *,
+        client_time: bool = False,
     ) -> None:
         self._client: Final = client
         self.router: Final = client.router
         self.limits: Final = limits
         self.client_time: Final = client_time
         self._told: Final = told
+        self._services: Final = tuple(services)  # of market data: the policies that read each
+        self.changes: Final = ToAll(self.router, self._send, client_time=client_time)
         self._last_number = 0
         self.sessions: Final[dict[int, Session]] = {}
         self._turns: Final[dict[Session, _Turn]] = {}
@@ -246,6 +256,7 @@ class Switch:
             tuple(sorted(self._told.objects)),
             self._told.values,
             tuple(sorted(self._client.actors)),
+            self._services,
         )
         hello = welcome_frame(welcome)
         session.output.insert(0, hello)
@@ -337,6 +348,7 @@ class Switch:
         waiting = [session for session in order if session.inbox_bytes or session.pressing]
         for session in waiting:
             if session.pressing and not session.is_checked:
+                self.changes.press(session, now)
                 self._check_group(session, now)
                 has_moved = True
         is_moving = bool(waiting) and not self._is_held
@@ -351,9 +363,13 @@ class Switch:
         order.rotate(-1)
         return has_moved
 
-    def _pass(self, session: Session, number: int, batches: deque[Batch], now: int) -> bool:
+    def _pass(
+        self, session: Session, number: int, batches: deque[Batch | Change], now: int
+    ) -> bool:
         link = self.router.links[number]
         batch = batches[0]
+        if isinstance(batch, Change):
+            return self.changes.pass_next(session, batch, now)
         if not link.is_up or (
             link.in_flight + batch.commands > link.credits and not batch.op and link.in_flight
         ):
@@ -379,6 +395,8 @@ class Switch:
         for number, count in pressing.items():
             link = self.router.links[number]
             for batch in [*session.inbox[number]][:count] if link.is_up else ():
+                if isinstance(batch, Change):  # it has been passed on
+                    continue
                 if not (batch.rows or batch.op):  # what has rows cannot change settings
                     check.left += 1
                     entry = Checked(check, batch, session)
@@ -396,8 +414,12 @@ class Switch:
             for _ in range(count if link.is_up or link.is_stalled else 0):
                 # The session may have been closed for one of them. And what counts by the settings
                 # that are being changed goes when they are known.
-                if inbox and (not inbox[0].rows or inbox[0].settings == self._version):
-                    self._send(session, link, inbox.popleft(), now, Flag.TURN)
+                batch = inbox[0] if inbox else None
+                if batch is None or isinstance(batch, Change):
+                    break
+                if not batch.rows or batch.settings == self._version:
+                    inbox.popleft()
+                    self._send(session, link, batch, now, Flag.TURN)
                     if number in session.pressing:  # the next group has come meanwhile
                         session.pressing[number] -= 1
 

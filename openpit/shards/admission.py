@@ -27,6 +27,7 @@ _ALONE: Final = frozenset(
 )
 """What a shard may be told alone: it changes nothing, or stops orders, which a shard may owe."""
 
+_OF_MARKET: Final = frozenset({kinds.QUOTE})
 _CHANGES: Final = frozenset({kinds.ADMINISTER, kinds.CONFIGURE})
 _ONE_HANDLE: Final = frozenset({kinds.EXECUTE_REQUEST, kinds.COMMIT, kinds.ROLLBACK})
 _HANDLES: Final = frozenset({kinds.COMMIT_MANY, kinds.ROLLBACK_MANY, kinds.DROP})
@@ -42,7 +43,7 @@ def check_head(commands: Sequence[Command], client: int, count: int, flags: int)
     Raises:
         WireError: they are others than its head told, or not for such a client.
     """
-    known = Flag.TIMES | Flag.TURN | Flag.CHECK if client else Flag.TIMES
+    known = Flag.TIMES | Flag.TURN | Flag.CHECK | Flag.ALL if client else Flag.TIMES
     if len(commands) != count or flags & ~known:
         raise WireError(f"{len(commands)} commands where {count} were told, flags {flags}")
 
@@ -80,6 +81,9 @@ def admit(
         WireError: it does not fit its head, or its client may not say what is in it.
     """
     has_turn = bool(flags & Flag.TURN)
+    if flags & Flag.ALL:
+        _check_changes(commands, role, has_turn=has_turn)
+        return 0  # no version of the settings matters to it
     _check_role(commands, role, has_turn=has_turn)
     is_change = has_turn and _changes_settings(commands, counts)
     if settings == counts.version:
@@ -107,12 +111,32 @@ def _check_role(commands: Sequence[Command], role: int, *, has_turn: bool) -> No
         return  # a trader's, as a rule
     for command in commands:
         kind = command[0]
-        if role_of(command) > role:
-            raise WireError(f"message {kind} is not for this session's role: {command!r:.100}")
+        if kind == kinds.QUOTE:
+            raise WireError(f"a change of market data that is not everybody's: {command!r:.100}")
+        _check_allowed(command, role)
         if has_turn or kind not in _CHANGES or command[1] is not None:
             continue
         if kind == kinds.CONFIGURE or command[2] not in _ALONE:
             raise WireError(f"a change that spans shards, out of turn: {command[2]!r:.100}")
+
+
+def _check_changes(commands: Sequence[Command], role: int, *, has_turn: bool) -> None:
+    """Check whether a client of a role may make changes of market data, which all shards have.
+
+    Raises:
+        WireError: it may not, or there is something else in the batch.
+    """
+    if not _OF_MARKET.issuperset([command[0] for command in commands]):
+        raise WireError("what is no change of market data, to all shards")
+    for command in commands:
+        _check_allowed(command, role)
+        if command[3][0] == "register" and not has_turn:
+            raise WireError(f"an instrument is registered out of turn: {command!r:.100}")
+
+
+def _check_allowed(command: Command, role: int) -> None:
+    if role_of(command) > role:
+        raise WireError(f"message {command[0]} is not for this session's role: {command!r:.100}")
 
 
 def _changes_settings(commands: Sequence[Command], counts: BatchCounts) -> bool:

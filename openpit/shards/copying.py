@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.wire.classes import Name
 
-__all__ = ["PolicyUnpickler", "dump_policies"]
+__all__ = ["PolicyUnpickler", "dump_policies", "readers_of"]
 
 _RECURSIVE: Final = type(threading.RLock())
 _LOCKS: Final = (type(threading.Lock()), _RECURSIVE)
@@ -295,6 +295,26 @@ def dump_policies(
     if len(payload) > START_BYTES - _ROOM:
         raise ShardStartError(_too_large(policies, actors, len(payload)), 0)
     return payload, pickler.services, Told(frozenset(told), offered)
+
+
+def readers_of(
+    services: Sequence[MarketDataService], policies: Sequence[BuiltinPolicy]
+) -> list[tuple[str, ...]]:
+    """Return the names of the policies that read each of these services.
+
+    Each policy is looked through on its own, as often as they share what holds a service.
+    """
+    if not services:
+        return []
+    read: dict[str, list[MarketDataService]] = {}
+    for policy in policies:
+        pickler = _Pickler(io.BytesIO())
+        _dump(pickler, [policy])
+        read[policy.name] = pickler.services
+    return [
+        tuple(name for name, its in read.items() if any(one is service for one in its))
+        for service in services
+    ]
 
 
 def _used_of_main(

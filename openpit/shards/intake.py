@@ -17,6 +17,7 @@ from openpit.errors import WireError
 from openpit.shards.administration import check_administration, check_configuration
 from openpit.shards.counts import ASKING, COUNTING, PEEKING, declared_ranks, settlement_of
 from openpit.shards.market import QuoteReader
+from openpit.shards.market_answers import MarketAnswers
 from openpit.wire import kinds
 from openpit.wire.decimal_texts import ASSETS, REMEMBERED, SIGNED, UNSIGNED, malformed
 from openpit.wire.flat_rows import SIDES, read_report
@@ -87,6 +88,7 @@ class Intake:
             kinds.QUOTE: self._quotes.read,
             kinds.ASK_ACTOR: self._read_message,
             kinds.TELL_ACTOR: self._read_message,
+            kinds.ASK_MARKET: MarketAnswers(services).read,
         }
 
     def read(self, body: bytes, count: int, counts: BatchCounts) -> list[Command]:
@@ -100,6 +102,7 @@ class Intake:
         try:
             orders = plain_orders(body, count)
             if orders is None:
+                self._quotes.begin()
                 return self._read(messages_of(body), counts)
             if len(orders) >= MANY:
                 alike = self._read_alike(orders, counts)

@@ -1,11 +1,17 @@
-"""Changes of market data as they arrive: which there are, and what their values may be."""
+"""Changes of market data as they arrive: which there are, and what their values may be.
+
+The router's own tell the instant of a quote. A session's tell its age, which counts from the time
+that the router stamps on their batch: no client's clock says how long its quotes live.
+"""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.marketdata.quotes import INFINITE
-from openpit.marketdata.service import instruments_of
+from openpit.marketdata.quotes import INFINITE, nanoseconds
+from openpit.marketdata.service import store_of
+from openpit.marketdata.store import OF_NO_INSTRUMENT
 from openpit.wire.checks import (
     U32_MAX,
     U64_MAX,
@@ -23,13 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from openpit.marketdata.service import MarketDataService
+    from openpit.marketdata.store import Operation
     from openpit.wire.checks import Check
 
-__all__ = ["QuoteReader"]
+__all__ = ["OPERATIONS", "QuoteReader", "as_of"]
 
 _is_id: Final = up_to(U64_MAX)
 _is_group: Final = up_to(U32_MAX)
 _is_time: Final = exactly(int)
+_is_age: Final = up_to(nanoseconds(timedelta.max))
 _PRICES: Final = (optional(is_fixed),) * 3
 
 
@@ -39,11 +47,13 @@ def _is_ttl(value: object) -> bool:
 
 _is_optional_ttl: Final = optional(_is_ttl)
 
-_OPERATIONS: Final[dict[str, tuple[Check, ...]]] = {
+OPERATIONS: Final[dict[str, tuple[Check, ...]]] = {
     "default_ttl": (_is_ttl,),
     "register": (_is_id, is_asset, is_asset, _is_optional_ttl),
     "push": (_is_id, *_PRICES, _is_time),
     "push_for": (_is_id, *_PRICES, _is_time, all_of(_is_id), all_of(_is_group)),
+    "quote": (_is_id, *_PRICES, _is_age),
+    "quote_for": (_is_id, *_PRICES, _is_age, all_of(_is_id), all_of(_is_group)),
     "clear": (_is_id,),
     "instrument_ttl": (_is_id, _is_optional_ttl),
     "instrument_account_ttl": (_is_id, _is_id, _is_optional_ttl),
@@ -51,37 +61,70 @@ _OPERATIONS: Final[dict[str, tuple[Check, ...]]] = {
     "account_ttl": (_is_id, _is_optional_ttl),
     "group_ttl": (_is_group, _is_optional_ttl),
 }
-_OF_NO_INSTRUMENT: Final = frozenset({"default_ttl", "account_ttl", "group_ttl"})
+"""The changes that there are, each with the checks of its values."""
+
+_OF_AGE: Final = {"quote": "push", "quote_for": "push_for"}
+_FOR_SOME: Final = frozenset({"push_for", "quote_for"})
 
 
 class QuoteReader:
     """Reads changes of the router's services, in their order, of whose instruments it knows."""
 
-    __slots__ = ("_registered",)
+    __slots__ = ("_coming", "_services")
 
     def __init__(self, services: Sequence[MarketDataService]) -> None:
-        self._registered = [set(instruments_of(service)) for service in services]
+        self._services = services
+        # What the batch in hand registers: of each service numbers, and pairs of assets.
+        self._coming: set[tuple[Any, ...]] = set()
+
+    def begin(self) -> None:
+        """Begin a batch: what the one before it would have registered, it may not have."""
+        if self._coming:
+            self._coming.clear()
 
     def read(self, command: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return a command with its operation; WireError if there is no such service or change."""
-        service = command[2]
-        if type(service) is not int or not 0 <= service < len(self._registered):
+        kind, account, service, packed = command
+        # To all shards it has to be the same, and an account is one shard's.
+        known = range(len(self._services))
+        if account is not None or type(service) is not int or service not in known:
             raise malformed("a market data service", command)
-        operation = decode(command[3])
+        operation = decode(packed)
         if type(operation) is not tuple or not operation or type(operation[0]) is not str:
             raise malformed("a change of market data", command)
         name, *values = operation
-        checks = _OPERATIONS[name]
+        checks = OPERATIONS[name]
         if len(values) != len(checks):
             raise malformed("a change of market data", command)
         for check, value in zip(checks, values, strict=True):
             if not check(value):
                 raise malformed("a change of market data", command)
-        if name not in _OF_NO_INSTRUMENT:
-            registered = self._registered[service]
-            if (values[0] in registered) is (name == "register"):
-                raise malformed("an instrument", command)
-            registered.add(values[0])
-        if name == "push_for" and values[-2:] == [(), ()]:
+        if name not in OF_NO_INSTRUMENT:
+            self._look_at_instrument(service, name, *values[:3], command=command)
+        if name in _FOR_SOME and values[-2:] == [(), ()]:
             raise malformed("an account or a group", command)
-        return (*command[:3], operation)
+        return kind, account, service, operation
+
+    def _look_at_instrument(
+        self, service: int, name: str, number: int, *assets: Any, command: tuple[Any, ...]
+    ) -> None:
+        """Refuse an instrument that is not registered, or one to be registered that is."""
+        store, coming = store_of(self._services[service]), self._coming
+        is_known = number in store.books or (service, number) in coming
+        if name != "register":
+            if not is_known:
+                raise malformed("an instrument", command)
+        elif is_known or store.book_of(*assets) is not None or (service, *assets) in coming:
+            raise malformed("an instrument", command)
+        else:
+            coming |= {(service, number), (service, *assets)}
+
+
+def as_of(operation: Operation, now: int) -> Operation:
+    """Return a change as a service makes it, whose time is this."""
+    name, *values = operation
+    plain = _OF_AGE.get(name)
+    if plain is None:
+        return operation
+    number, mark, bid, ask, age, *targets = values
+    return (plain, number, mark, bid, ask, now - age, *targets)

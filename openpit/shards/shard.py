@@ -38,6 +38,8 @@ from openpit.shards.answering import (
 from openpit.shards.counts import ASKING, COUNTING, BatchCounts
 from openpit.shards.held import Held, settle
 from openpit.shards.intake import Intake
+from openpit.shards.market import as_of
+from openpit.shards.market_answers import MarketAnswers
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import (
@@ -97,6 +99,7 @@ class ShardCore:
         "_handlers",
         "_held",
         "_intake",
+        "_market",
         "_most",
         "_most_open",
         "_next",
@@ -128,6 +131,7 @@ class ShardCore:
         self._execute = engine.execute
         self._clock = clock
         self._services = services
+        self._market = MarketAnswers(services)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self._whose = whose(number, epoch)
         self._reader = reader or FrameReader()
@@ -164,8 +168,9 @@ class ShardCore:
             kinds.CHECK_SETTINGS: self._check_settings,
             kinds.TELL_AXES: self._tell_axes,
             kinds.QUOTE: self._quote,
-            kinds.ASK_ACTOR: self._ask_actor,
-            kinds.TELL_ACTOR: self._tell_actor,
+            kinds.ASK_ACTOR: self.actors.reply_to_ask,
+            kinds.TELL_ACTOR: self.actors.reply_to_tell,
+            kinds.ASK_MARKET: self._ask_market,
         }
 
     @property
@@ -459,15 +464,6 @@ class ShardCore:
         _, account, adjustments = command
         return adjusted(self._engine.apply_adjustment(account, adjustments, now))
 
-    # actors
-
-    def _ask_actor(self, _seq: int, command: Command, _now: int) -> Reply | None:
-        answer = self.actors.ask(command)
-        return None if answer is None else (kinds.ANSWERED, answer)
-
-    def _tell_actor(self, _seq: int, command: Command, _now: int) -> Reply | None:
-        return (kinds.TOLD_IN_VAIN,) if self.actors.tell(command) else None
-
     # administration
 
     def _administer(self, _seq: int, command: Command, _now: int) -> Reply | None:
@@ -488,8 +484,11 @@ class ShardCore:
     def _tell_axes(self, _seq: int, _command: Command, _now: int) -> Reply:
         return (kinds.CHECKED, *self._counts.axes())
 
-    def _quote(self, _seq: int, command: Command, _now: int) -> None:
-        apply_operation(self._services[command[2]], command[3])
+    def _quote(self, _seq: int, command: Command, now: int) -> None:
+        apply_operation(self._services[command[2]], as_of(command[3], now))
+
+    def _ask_market(self, _seq: int, command: Command, now: int) -> Reply:
+        return (kinds.ANSWER, encode(self._market.answer(command[2], command[3], now)))
 
     def _arm(self, causes: int) -> None:
         registry = self._engine.registry

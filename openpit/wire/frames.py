@@ -114,6 +114,7 @@ class Flag:
     UNATTRIBUTED_REPORT: Final = 2  # ... batch, and its two causes
     TIMES: Final = 4  # each command has a time of its own
     TURN: Final = 8  # of another client's batch: it may change what spans shards
+    ALL: Final = 16  # of another client's batch of market data: all shards have it, at one point
     REFUSED: Final = 16  # of replies: nothing of the batch was applied; the body is a text, and why
     RETURNED: Final = 32  # of replies: nothing of it was applied: it is of an old version, or ...
     CHECK: Final = 64  # ... of another client's batch: was to be checked, and no more
@@ -126,7 +127,7 @@ CAUSES: Final = Flag.FINALIZER_FAILED | Flag.UNATTRIBUTED_REPORT
 NOT_APPLIED: Final = Flag.REFUSED | Flag.RETURNED
 """Of replies: either says that the batch has changed nothing."""
 
-_NO_COMMANDS_FLAGS: Final = 0xFF & ~(CAUSES | Flag.TIMES | Flag.TURN | Flag.CHECK)
+_NO_COMMANDS_FLAGS: Final = 0xFF & ~(CAUSES | Flag.TIMES | Flag.TURN | Flag.CHECK | Flag.ALL)
 _TIMES: Final = Flag.TIMES
 _OPS: Final = 4
 

@@ -126,6 +126,7 @@ CHECK_SETTINGS: Final = 21
 TELL_AXES: Final = 22
 ASK_ACTOR: Final = 23
 TELL_ACTOR: Final = 24
+ASK_MARKET: Final = 25
 
 _WHOLE_ORDER = (_ACCOUNT, _ORDER, *_RANKS)
 _MANY = (_ACCOUNT, Field("handles", all_of(is_number)))
@@ -166,6 +167,10 @@ COMMANDS: Final[dict[int, Layout]] = {
     QUOTE: Layout(
         "market data",
         (_ACCOUNT, Field("service", is_number), Field("operation", _ANY_VALUE)),
+    ),
+    ASK_MARKET: Layout(
+        "market data, asked",
+        (_ACCOUNT, Field("service", is_number), Field("question", _ANY_VALUE)),
     ),
     HELLO: Layout(
         "start",
@@ -266,6 +271,7 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
     ASK_ACTOR: frozenset({ANSWERED, DONE, RAISED}),
     TELL_ACTOR: frozenset({DONE, TOLD_IN_VAIN}),
     QUOTE: frozenset({DONE}),
+    ASK_MARKET: frozenset({ANSWER, RAISED}),
     HELLO: frozenset({READY, REFUSED}),
 }
 """The kinds of reply that each kind of command may have."""

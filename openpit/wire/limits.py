@@ -9,6 +9,9 @@ __all__ = [
     "ACTOR_NAME_BYTES",
     "BATCH_BYTES",
     "BESIDE_BYTES",
+    "CHANGES_BYTES",
+    "CHANGES_IN_FLIGHT",
+    "CHANGES_PER_FRAME",
     "CREDITS",
     "FRAME_BYTES",
     "HANDLES_PER_COMMAND",
@@ -118,6 +121,22 @@ A head counts the orders of its batch in 32 bits; those of full credits stay bel
 
 ACTOR_NAME_BYTES: Final = 64
 """Longest name of an actor, in UTF-8 bytes: it travels with each message."""
+
+CHANGES_PER_FRAME: Final = 256
+"""Changes of market data that a session sends in one frame, which every shard applies in one go.
+
+At 20 µs each, another session's orders wait some 5 ms behind them.
+"""
+
+CHANGES_BYTES: Final = 1024 * 1024
+"""Largest frame of them: a quote for tens of thousands of accounts."""
+
+CHANGES_IN_FLIGHT: Final = 8192
+"""Changes of market data of one session that the shards have not all applied.
+
+Who pushes more waits. With twice as many, a session is closed: a client that keeps to the limit has
+some more on their way only in calls that ask first.
+"""
 
 READ_BYTES: Final = 65536
 """At most this much per read: below the size from which the allocator asks the system each time."""

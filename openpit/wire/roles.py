@@ -14,7 +14,16 @@ from openpit.wire import kinds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["KINDS_OF", "OF_KIND", "OF_METHOD", "ROLES", "Role", "role_name", "role_of"]
+__all__ = [
+    "KINDS_OF",
+    "OF_KIND",
+    "OF_METHOD",
+    "OF_OPERATION",
+    "ROLES",
+    "Role",
+    "role_name",
+    "role_of",
+]
 
 
 class Role:
@@ -53,7 +62,8 @@ OF_KIND: Final = {
     kinds.TELL_AXES: Role.READER,
     kinds.ASK_ACTOR: Role.TRADER,
     kinds.TELL_ACTOR: Role.TRADER,
-    kinds.QUOTE: Role.NOBODY,
+    kinds.QUOTE: Role.READER,  # by its operation, see below
+    kinds.ASK_MARKET: Role.READER,
     kinds.HELLO: Role.NOBODY,
 }
 """The least role that may send a command of each kind."""
@@ -86,15 +96,36 @@ OF_METHOD: Final = {
 """The least role that may call a method of an administrative command."""
 
 
+OF_OPERATION: Final = {
+    "quote": Role.TRADER,
+    "quote_for": Role.TRADER,
+    "clear": Role.TRADER,
+    "register": Role.ADMIN,
+    "instrument_ttl": Role.ADMIN,  # how old a price may be that orders are checked by
+    "instrument_account_ttl": Role.ADMIN,
+    "instrument_group_ttl": Role.ADMIN,
+    "account_ttl": Role.ADMIN,
+    "group_ttl": Role.ADMIN,
+    "default_ttl": Role.NOBODY,
+    "push": Role.NOBODY,  # with an instant, where a session tells an age
+    "push_for": Role.NOBODY,
+}
+"""The least role that may make a change of market data."""
+
+_OF_ITS_CONTENT: Final = frozenset({kinds.ADMINISTER, kinds.QUOTE})
+
+
 def role_of(command: Sequence[Any]) -> int:
     """Return the least role that may send a command that has been read."""
     kind = command[0]
+    if kind == kinds.QUOTE:
+        return OF_OPERATION[command[3][0]]
     return OF_METHOD[command[2]] if kind == kinds.ADMINISTER else OF_KIND[kind]
 
 
 KINDS_OF: Final = {
     role: frozenset(
-        kind for kind, its in OF_KIND.items() if its <= role and kind != kinds.ADMINISTER
+        kind for kind, its in OF_KIND.items() if its <= role and kind not in _OF_ITS_CONTENT
     )
     for role in ROLES.values()
 }

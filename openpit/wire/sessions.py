@@ -56,6 +56,7 @@ __all__ = [
     "batch_in",
     "bye_frame",
     "bye_in",
+    "changes_frame",
     "count_of",
     "given_back_frame",
     "given_back_in",
@@ -87,6 +88,7 @@ class SessionOp:
     BYE: Final = 39  # the server's last frame: why it ends the session
     SESSIONS: Final = 40  # the client asks who is connected; the server's answer
     DRAIN: Final = 41  # the client asks the server to end in order; it will
+    MARKET: Final = 42  # the client's: changes of market data for all shards; they have them
 
 
 class Bye:
@@ -217,7 +219,7 @@ _ANSWER: Final = Struct(">I24sB9xq")
 
 
 def time_of(frame: Frame) -> int:
-    """Return what a frame's head has in place of a time: of replies, a number."""
+    """Return the time in a frame's head; what replies have there is a number."""
     time: int = _read_head(frame)[12]
     return time
 
@@ -229,6 +231,13 @@ def note_frame(op: int, body: bytes = b"", shard: int = 0, count: int = 0) -> Fr
     """Return a frame that is no batch."""
     size = len(body) + HEAD.size - PREFIX_BYTES
     return HEAD.pack(size, VERSION, shard, 0, 0, op, 0, count, 0, 0, 0, 0, 0) + body
+
+
+def changes_frame(count: int, time: int, body: bytes) -> Frame:
+    """Return the frame of changes of market data, which the server passes on to every shard."""
+    size = len(body) + HEAD.size - PREFIX_BYTES
+    head = (SessionOp.MARKET, 0, count, 0, 0, 0, 0, time)
+    return HEAD.pack(size, VERSION, 0, 0, 0, *head) + body
 
 
 def count_of(frame: Frame) -> int:
@@ -292,6 +301,7 @@ class Welcome(NamedTuple):
     classes: tuple[tuple[str, str], ...]  # of orders and what they hold, that the workers know
     values: tuple[tuple[str, str], ...]  # of what hangs on them
     actors: tuple[str, ...]  # that its workers have
+    services: tuple[tuple[str, ...], ...]  # of market data: the policies that read each
 
 
 def welcome_frame(welcome: Welcome) -> Frame:
@@ -309,9 +319,9 @@ def welcome_in(frame: Frame) -> Welcome:
     Raises:
         WireError: it is none.
     """
-    fields = _note_in(frame, int, int, int, int, bool, bool, bytes, *[tuple] * 4)
+    fields = _note_in(frame, int, int, int, int, bool, bool, bytes, *[tuple] * 5)
     session, role, credit, frame_bytes, has_custom, client_time, slots, axes, *named = fields
-    classes, values, actors = named
+    classes, values, actors, services = named
     if role not in ROLES.values():
         raise WireError(f"not a server's first frame: role {role}")
     if not 0 < credit <= CREDITS or len(slots) != SLOTS * 2:
@@ -326,9 +336,12 @@ def welcome_in(frame: Frame) -> Welcome:
             raise WireError(f"not a server's first frame: {name!r:.100} is no class's name")
     if not {*map(type, actors)} <= {str}:
         raise WireError(f"not a server's first frame: {actors!r:.100} are no actors")
+    for names in services:
+        if type(names) is not tuple or not {*map(type, names)} <= {str}:
+            raise WireError(f"not a server's first frame: {names!r:.100} are no policies")
     return Welcome(
         *(session, role, credit, frame_bytes, has_custom, client_time, owner),
-        _axes_of(axes), classes, values, actors,
+        _axes_of(axes), classes, values, actors, services,
     )  # fmt: skip
 
 

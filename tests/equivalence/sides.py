@@ -24,6 +24,7 @@ from openpit.faces.aio.engine import AsyncShardedEngine
 from openpit.faces.aio.handles import ASYNC
 from openpit.faces.embedded import EngineBuilder, ReadyShardedEngineBuilder
 from openpit.faces.market_feeds import Feed
+from openpit.marketdata import MarketDataService
 from openpit.pretrade.policies.order_size_limit import OrderSizeLimitPolicy
 from openpit.pretrade.policies.order_validation import OrderValidationPolicy
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
@@ -119,6 +120,8 @@ class Side(ScenarioInterpreter):
         # Not the engines themselves: a scenario may let go of them.
         self.routers: list[Any] = []
         self._drivers: list[Any] = []
+        # A server's, from when there is one on: the service itself is in the server's process.
+        self._market: Any = None
         self._build = build
         self.forms["tick"] = self._tick
         self.forms["batch"] = self._batch
@@ -145,6 +148,8 @@ class Side(ScenarioInterpreter):
 
     def _method(self, expression: list[Any], scope: dict[str, Any]) -> Any:
         target = self.evaluate(expression[1], scope)
+        if self._market is not None and type(target) is MarketDataService:
+            target = self._market
         name = expression[2]
         if name in _STAGES and len(expression) == 3:
             return self._stage(target, name)
@@ -163,6 +168,8 @@ class Side(ScenarioInterpreter):
         if type(target) is ReadyShardedEngineBuilder and name == "build":
             engine = self._build(target)
             self._drivers.append(engine._driver)
+            if engine._client.services:
+                self._market = engine.market_data()
         else:
             engine = getattr(target, name)()
             if type(engine) is not openpit.Engine:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import openpit
+from openpit.marketdata import MarketDataService, QuoteResolution, QuoteTtl
 from openpit.pretrade import Policy, PolicyReject, RejectCode
+from openpit.pretrade.policies import build_spot_funds
 
 
 class Slow(Policy):
@@ -56,3 +59,36 @@ class Late(Policy):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         time.sleep(state["seconds"])
+
+
+def new_market() -> MarketDataService:
+    """A service as a desk's module makes it, with an instrument that is known from the start."""
+    service = openpit.Engine.builder().full_sync().market_data(QuoteTtl.infinite()).build()
+    service.register(openpit.Instrument("AAPL", "USD"))
+    return service
+
+
+class Collar(Policy):
+    """Takes no order at more than twice the mark, where there is one."""
+
+    name = "Collar"
+
+    def __init__(self) -> None:
+        self.market = new_market()
+
+    def check_pre_trade_start(self, ctx: Any, order: Any) -> Any:
+        operation = order.operation
+        number = self.market.resolve(operation.instrument)
+        quote = number and self.market.get_optional(
+            number, operation.account_id, ctx, QuoteResolution.ACCOUNT_THEN_GROUP_THEN_DEFAULT
+        )
+        if not (quote and quote.mark) or operation.price.decimal <= 2 * quote.mark.decimal:
+            return ()
+        return [PolicyReject(code=RejectCode.OTHER, reason="collar", details="")]
+
+
+MARKET = new_market()
+"""What a desk's own process could still look at; its sessions do so through their engines."""
+
+SPOT = build_spot_funds().market_data(MARKET, 100)
+"""Market orders at the quote and one per cent."""

@@ -18,10 +18,24 @@ from openpit.account_adjustment import Adjustment, Amount, BalanceOperation
 from openpit.errors import EngineClosed, ShardCallbackError
 from openpit.faces.aio.accounts import AsyncShardedAccounts
 from openpit.faces.aio.engine import AsyncShardedEngine
+from openpit.faces.aio.market import AsyncShardedMarketData
 from openpit.faces.aio.settings import AsyncShardedConfigurator
 from openpit.faces.blocking.accounts import ShardedAccounts
 from openpit.faces.blocking.engine import ShardedEngine
+from openpit.faces.blocking.market import ShardedMarketData
 from openpit.faces.blocking.settings import ShardedConfigurator
+from openpit.marketdata import (
+    AlreadyRegistered,
+    InstrumentId,
+    Quote,
+    QuoteExpired,
+    QuoteResolution,
+    QuoteTtl,
+    QuoteUnavailable,
+    RegistrationError,
+    UnknownInstrument,
+    UnknownInstrumentId,
+)
 from openpit.param import AdjustmentAmount
 from openpit.pretrade import AccountBlock
 from openpit.pretrade.policies import (
@@ -266,12 +280,129 @@ async def messages_to_an_actor(engine: Any) -> None:
         await got(engine.ask("disk", account(24), b""))
 
 
+class Member:
+    """An account's reader of group 9."""
+
+    account_group = openpit.param.AccountGroupId.from_int(9)
+
+
+NOW = timedelta(0)
+EVERYWHERE = QuoteResolution.ACCOUNT_THEN_GROUP_THEN_DEFAULT
+
+
+def stock(name: str) -> openpit.Instrument:
+    return openpit.Instrument(name, "USD")
+
+
+async def mark(market: Any, number: InstrumentId, of: int = 1) -> str | None:
+    """What an account reads of an instrument."""
+    quote = await got(market.get_optional(number, account(of), Member(), EVERYWHERE))
+    return None if quote is None else str(quote.mark)
+
+
+@case(
+    "engine.market_data market.register market.register_with_ttl market.register_with_id"
+    " market.register_with_id_and_ttl market.resolve market.push_by_instrument"
+)
+async def instruments(engine: Any) -> None:
+    with pytest.raises(LookupError, match="'Desk' reads 0 market data services, not one; those"):
+        engine.market_data("Desk")
+    market = engine.market_data("Collar")
+    known = await got(market.resolve(stock("AAPL")))  # by the server's own module
+    assert known == InstrumentId(0)
+    with pytest.raises(AlreadyRegistered) as twice:
+        await got(market.register(stock("AAPL")))
+    assert twice.value.instrument == stock("AAPL")
+    face = type(engine).__name__
+    names = [f"{face}{letter}" for letter in "ABCDE"]
+    assert await got(market.resolve(stock(names[0]))) is None
+    first = await got(market.register(stock(names[0])))
+    second = await got(market.register_with_ttl(stock(names[1]), QuoteTtl.within(NOW)))
+    assert second.value == first.value + 1
+    free = InstrumentId(900 + len(face))
+    assert await got(market.register_with_id(stock(names[2]), free)) == free
+    with pytest.raises(RegistrationError) as taken:
+        await got(market.register_with_id(stock(names[3]), free))
+    assert (taken.value.instrument, taken.value.instrument_id) == (None, free)
+    with pytest.raises(RegistrationError) as taken:
+        await got(market.register_with_id(stock(names[2]), InstrumentId(7)))
+    assert (taken.value.instrument, taken.value.instrument_id) == (stock(names[2]), None)
+    next_free = InstrumentId(free.value + 50)
+    ttl = QuoteTtl.within(NOW)
+    assert await got(market.register_with_id_and_ttl(stock(names[3]), next_free, ttl)) == next_free
+    quote = Quote(mark="7")
+    number = await got(market.push_by_instrument(stock(names[4]), quote, NOW))
+    assert number.value == second.value + 1
+    assert await got(market.push_by_instrument(stock(names[4]), quote, NOW)) == number
+    assert await mark(market, number) == "7"
+    for immediate in (second, next_free):  # too old as soon as it is there
+        await got(market.push(immediate, quote, NOW))
+        assert await mark(market, immediate) is None
+
+
+@case("market.push market.push_for market.clear market.get market.get_optional")
+async def quotes(engine: Any) -> None:
+    market = engine.market_data()
+    number = await got(market.resolve(stock("AAPL")))
+    await got(market.push(number, Quote(mark="80"), NOW))
+    # In each shard, ahead of the next order; more than twice the mark is refused.
+    for one in (IN_SHARD_0, IN_SHARD_1):
+        (reject,) = (await got(engine.execute_pre_trade(buy(one, "1")))).rejects
+        assert (reject.policy, reject.reason) == ("Collar", "collar")
+    await got(market.push_for(number, Quote(mark="100"), NOW, [account(IN_SHARD_1)], []))
+    assert (await got(engine.execute_pre_trade(buy(IN_SHARD_1, "1")))).ok
+    assert not (await got(engine.execute_pre_trade(buy(IN_SHARD_0, "1")))).ok
+    await got(market.push_for(number, Quote(mark="90", bid="89"), NOW, [], [9]))
+    asked = (number, account(IN_SHARD_0), Member())
+    assert await got(market.get(*asked, EVERYWHERE)) == Quote(mark="90", bid="89")
+    with pytest.raises(QuoteUnavailable, match="quote unavailable"):
+        await got(market.get(*asked, QuoteResolution.ACCOUNT_ONLY))
+    with pytest.raises(UnknownInstrument, match="unknown instrument"):
+        await got(market.get(InstrumentId(5000), account(1), Member(), EVERYWHERE))
+    with pytest.raises(UnknownInstrumentId) as missing:
+        await got(market.push(InstrumentId(5000), Quote(mark="1"), NOW))
+    assert missing.value.instrument_id == InstrumentId(5000)
+    await got(market.clear(InstrumentId(5000)))
+    await got(market.clear(number))
+    assert await mark(market, number, IN_SHARD_1) is None
+    assert (await got(engine.execute_pre_trade(buy(IN_SHARD_0, "1")))).ok
+
+
+@case(
+    "market.set_account_ttl market.clear_account_ttl market.set_account_group_ttl"
+    " market.clear_account_group_ttl market.set_instrument_ttl market.clear_instrument_ttl"
+    " market.set_instrument_account_ttl market.clear_instrument_account_ttl"
+    " market.set_instrument_account_group_ttl market.clear_instrument_account_group_ttl"
+)
+async def times_to_live(engine: Any) -> None:
+    market = engine.market_data()
+    name = stock(f"{type(engine).__name__}T")
+    number = await got(market.push_by_instrument(name, Quote(mark="3"), timedelta(hours=1)))
+    soon, late = QuoteTtl.within(timedelta(minutes=59)), QuoteTtl.within(timedelta(hours=9))
+    for kind, named in (
+        ("account", (account(40),)),
+        ("account_group", (9,)),
+        ("instrument", (number,)),
+        ("instrument_account", (number, account(40))),
+        ("instrument_account_group", (number, 9)),
+    ):
+        for ttl, expected in ((late, "3"), (soon, None)):
+            await got(getattr(market, f"set_{kind}_ttl")(*named, ttl))
+            assert await mark(market, number, 40) == expected, kind
+        with pytest.raises(QuoteExpired) as old:
+            await got(market.get(number, account(40), Member(), EVERYWHERE))
+        assert old.value.quote == Quote(mark="3")
+        await got(getattr(market, f"clear_{kind}_ttl")(*named))
+        assert await mark(market, number, 40) == "3", kind
+
+
 METHODS = {
     f"{kind}.{name}"
     for kind, classes in {
         "engine": (ShardedEngine, AsyncShardedEngine),
         "accounts": (ShardedAccounts, AsyncShardedAccounts),
         "configure": (ShardedConfigurator, AsyncShardedConfigurator),
+        "market": (ShardedMarketData, AsyncShardedMarketData),
     }.items()
     for one in classes
     for name in dir(one)
@@ -291,8 +422,10 @@ def everything() -> list[Any]:
 @pytest.fixture(scope="module", params=["blocking", "asyncio"])
 def served(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     """A server for the cases of a face, each of which has accounts of its own."""
+    policies = ["touchy_policy:Touchy", "serve_policies:Collar"]
     actor = "desk=desk_actor:Desk"
-    server = Server(CONFIG, "--policy", "touchy_policy:Touchy", "--actor", actor, shards=2)
+    named = [word for one in policies for word in ("--policy", one)]
+    server = Server(CONFIG, *named, "--actor", actor, shards=2)
     yield request.param, server.path
     server.remove()
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -277,3 +278,16 @@ def _as_stranger(path: str) -> str:
         text = answer.read()
     os.waitpid(child, 0)
     return text
+
+
+def test_a_built_in_policy_may_have_market_data(serve: Callable[..., Any]) -> None:
+    server = serve("[order_validation]\n", "--policy", "serve_policies:SPOT")
+    with openpit.connect(server.path) as one, openpit.connect(server.path) as other:
+        market = one.market_data("SpotFundsPolicy")
+        number = market.resolve(openpit.Instrument("AAPL", "USD"))
+        (reject,) = other.execute_pre_trade(buy(1, price=None)).rejects
+        assert str(reject.code) == "MarkPriceUnavailable"
+        market.push(number, openpit.marketdata.Quote(mark="100"), timedelta(0))
+        assert market.resolve(openpit.Instrument("AAPL", "USD")) == number  # the quote is there
+        (reject,) = one.execute_pre_trade(buy(1, price=None)).rejects
+        assert str(reject.code) == "InsufficientFunds"

@@ -14,7 +14,7 @@ from openpit.client.bodies import BODIES
 from openpit.client.handles import BLOCKING
 from openpit.client.remote import Greeting, Remote, new_remote
 from openpit.faces.blocking.engine import ShardedEngine
-from openpit.faces.market_feeds import Feed
+from openpit.faces.market_feeds import FirstFeed
 from openpit.server.limits import Limits
 from openpit.server.switch import Switch, bodies_beside
 from openpit.wire.roles import Role
@@ -37,9 +37,11 @@ class SwitchedHost:
         self.driver = LinkDriver(self.clock)
         client = plan.client(BLOCKING, self.driver, bodies_beside(BODIES))
         self.driver.attach(client, plan.payload)
-        self.switch = Switch(client, plan.told, Limits(**limits), client_time=client_time)
+        self.switch = Switch(
+            client, plan.told, Limits(**limits), plan.readers, client_time=client_time
+        )
         self.feeds = [
-            Feed(self.driver, place, service) for place, service in enumerate(plan.services)
+            FirstFeed(self.driver, place, service) for place, service in enumerate(plan.services)
         ]
         self.drivers: list[SwitchedDriver] = []
 

@@ -23,6 +23,7 @@ from openpit.cli.tables import ConfigError
 from openpit.errors import ShardStartError
 from openpit.faces.embedded import Engine
 from openpit.faces.options import default_shards
+from openpit.pretrade.policies.registration import ReadyBuilder
 from openpit.server.address import AddressInUseError, check_free
 from openpit.server.limits import SESSION_CREDIT, SESSIONS, Limits
 from openpit.server.service import start_service
@@ -87,7 +88,8 @@ server when the orders in flight are answered, or after --drain seconds; a secon
     "custom",
     multiple=True,
     metavar="MODULE:NAME",
-    help="A policy of your own: a class to be called without arguments, or an object. Repeatable.",
+    help="A policy of your own: a class to be called without arguments, or an object; or a "
+    "built-in one that is ready for builtin(). Repeatable.",
 )
 @click.option(
     "--actor",
@@ -218,9 +220,14 @@ def _roles(given: Sequence[str]) -> dict[int, int]:
 
 
 def _added(stage: Any, name: str) -> Any:
-    """Return a builder with the policy of a name: what it leads to, called if it is a class."""
+    """Return a builder with the policy of a name: what it leads to, called if it is a class.
+
+    A built-in one may hold what no configuration says: its market data.
+    """
 
     def add(found: Any) -> Any:
+        if isinstance(found, ReadyBuilder) and not isinstance(found, type):
+            return stage.builtin(found)
         return stage.pre_trade(found() if isinstance(found, type) else found)
 
     return _with_found("--policy", name, "MODULE:NAME", name, add)

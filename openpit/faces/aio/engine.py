@@ -10,6 +10,7 @@ from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
 from openpit.engine.arguments import checked_adjustments
 from openpit.faces.aio.accounts import AsyncShardedAccounts, new_async_sharded_accounts
+from openpit.faces.aio.market import AsyncShardedMarketData, new_async_sharded_market_data
 from openpit.faces.aio.settings import AsyncShardedConfigurator, new_async_sharded_configurator
 from openpit.param.words import plain_text
 from openpit.pretrade.account_state import account_state_of, group_states_of
@@ -304,6 +305,18 @@ class AsyncShardedEngine(Opaque):
     def configure(self) -> AsyncShardedConfigurator:
         """Return a handle on the policies' settings; it outlives this object."""
         return new_async_sharded_configurator(self._driver, self)
+
+    def market_data(self, policy: str | None = None) -> AsyncShardedMarketData:
+        """Return a handle on market data of the server that this engine is connected to.
+
+        ``policy`` is the name of one that reads it; with a single service there, none is needed.
+
+        Raises:
+            LookupError: no policy of that name reads a service; or there is none, or several.
+            RuntimeError: this engine's workers are the program's own, and so is the service: the
+                object that its policies were given.
+        """
+        return new_async_sharded_market_data(self._driver, policy)
 
     async def halt(self, reason: str) -> None:
         """Reject every order of every account with ``AccountBlocked`` and this reason, from now on.

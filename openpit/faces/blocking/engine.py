@@ -12,6 +12,7 @@ from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
 from openpit.engine.arguments import checked_adjustments
 from openpit.faces.blocking.accounts import ShardedAccounts, new_sharded_accounts
+from openpit.faces.blocking.market import ShardedMarketData, new_sharded_market_data
 from openpit.faces.blocking.settings import ShardedConfigurator, new_sharded_configurator
 from openpit.param.words import plain_text
 from openpit.pretrade.account_state import account_state_of, group_states_of
@@ -304,6 +305,18 @@ class ShardedEngine(Opaque):
     def configure(self) -> ShardedConfigurator:
         """Return a handle on the policies' settings; it outlives this object."""
         return new_sharded_configurator(self._driver, self)
+
+    def market_data(self, policy: str | None = None) -> ShardedMarketData:
+        """Return a handle on market data of the server that this engine is connected to.
+
+        ``policy`` is the name of one that reads it; with a single service there, none is needed.
+
+        Raises:
+            LookupError: no policy of that name reads a service; or there is none, or several.
+            RuntimeError: this engine's workers are the program's own, and so is the service: the
+                object that its policies were given.
+        """
+        return new_sharded_market_data(self._driver, policy)
 
     def halt(self, reason: str) -> None:
         """Reject every order of every account with ``AccountBlocked`` and this reason, from now on.

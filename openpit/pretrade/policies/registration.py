@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,7 @@ class PolicyRegistrar(NamedTuple):
     """Registers a policy after those that are there; ValueError once the engine is built."""
 
 
+@runtime_checkable
 class ReadyBuilder(Protocol):
     """A built-in policy, set up and ready for ``builtin()``."""
 

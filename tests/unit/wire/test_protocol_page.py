@@ -16,10 +16,17 @@ from openpit.param import AccountId, AdjustmentAmount, Price, Side, TradeAmount
 from openpit.pretrade.policies import RateLimit, RateLimitBrokerBarrier
 from openpit.pretrade.rejects import AccountBlock
 from openpit.server.limits import HELLO_BYTES, HELLO_SECONDS, OUTPUT_BYTES, SILENT
-from openpit.shards import administration
+from openpit.shards import administration, market, market_answers
 from openpit.wire import checks, frames, kinds, sessions, values
 from openpit.wire.class_table import MEMBERS, RECORDS
-from openpit.wire.limits import FRAME_BYTES, HANDLES_PER_COMMAND
+from openpit.wire.limits import (
+    CHANGES_BYTES,
+    CHANGES_IN_FLIGHT,
+    CHANGES_PER_FRAME,
+    FRAME_BYTES,
+    HANDLES_PER_COMMAND,
+)
+from openpit.wire.roles import OF_OPERATION, Role
 from openpit.wire.values import encode
 
 PAGE = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text()
@@ -100,6 +107,8 @@ def test_flags_and_limits_are_those_of_the_code() -> None:
     assert f"of replies {frames.Flag.RETURNED}: the batch came back" in PAGE
     assert f"byte by byte: version {frames.VERSION}." in PAGE
     assert f"*n* each, {HANDLES_PER_COMMAND} at most" in PAGE
+    text = f"most {CHANGES_PER_FRAME} changes and {CHANGES_BYTES // 2**20} MiB. With more than"
+    assert f"{text} {CHANGES_IN_FLIGHT} in flight" in PAGE
     assert f"a limit ({OUTPUT_BYTES // 2**20} MiB)" in PAGE
     assert f"{HELLO_SECONDS:g} s and {HELLO_BYTES // 1024} KiB for its first frame" in PAGE
     assert f"makes room for the {SILENT + 1}rd" in PAGE
@@ -132,6 +141,20 @@ def test_every_method_is_there_with_its_arguments() -> None:
         [f"`{method}`", ", ".join(f"`{name}`" for name in sorted(known - {"name"}))]
         for method, (known, _) in administration._SETTINGS.items()
     ]
+
+
+def test_every_change_and_question_of_market_data_is_there() -> None:
+    told = {
+        name.strip("`"): text for name, text in rows("operation of `19`, a tuple | behind its name")
+    }
+    here = {name for name, role in OF_OPERATION.items() if role <= Role.ADMIN}
+    assert told.keys() == here
+    for name, text in told.items():
+        assert len(text.split(", ")) == len(market.OPERATIONS[name]), name
+    asked = rows("question of `23`, a tuple | behind its name | answer")
+    assert {name.strip("`"): len(text.split(", ")) for name, text, _ in asked} == {
+        name: len(checks) for name, (_, checks) in market_answers.QUESTIONS.items()
+    }
 
 
 def test_every_tag_of_a_value_is_there() -> None:

@@ -6,8 +6,18 @@ import re
 from pathlib import Path
 
 from openpit.shards import administration
+from openpit.shards.market import OPERATIONS
 from openpit.wire import kinds
-from openpit.wire.roles import KINDS_OF, OF_KIND, OF_METHOD, ROLES, Role, role_name, role_of
+from openpit.wire.roles import (
+    KINDS_OF,
+    OF_KIND,
+    OF_METHOD,
+    OF_OPERATION,
+    ROLES,
+    Role,
+    role_name,
+    role_of,
+)
 
 PAGE = Path(__file__).parents[3] / "docs" / "protocol.md"
 
@@ -15,6 +25,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "protocol.md"
 def test_every_message_has_a_role() -> None:
     assert OF_KIND.keys() == kinds.COMMANDS.keys()
     assert OF_METHOD.keys() == administration._ADMINISTRATION.keys()
+    assert OF_OPERATION.keys() == OPERATIONS.keys()
 
 
 def test_who_may_more_may_all_that_others_may() -> None:
@@ -41,6 +52,12 @@ def test_administration_goes_by_its_method() -> None:
     assert role_of((kinds.ROLLBACK, 7, 1)) == Role.TRADER
 
 
+def test_changes_of_market_data_go_by_their_operation() -> None:
+    assert role_of((kinds.QUOTE, None, 0, ("quote", 0, None, None, None, 0))) == Role.TRADER
+    assert role_of((kinds.QUOTE, None, 0, ("register", 0, "AAPL", "USD", None))) == Role.ADMIN
+    assert role_of((kinds.QUOTE, None, 0, ("push", 0, None, None, None, 0))) == Role.NOBODY
+
+
 def test_roles_have_names() -> None:
     assert {role_name(role): role for role in (1, 2, 3)} == ROLES
 
@@ -51,6 +68,9 @@ def test_the_page_of_the_protocol_has_the_same_table() -> None:
     for name, role in {"1": Role.READER, "2": Role.TRADER, "3": Role.ADMIN, "none": 4}.items():
         here = {kind for kind, its in OF_KIND.items() if its == role}
         numbers = {int(word) for word in told[name] if word.isdecimal()}
-        assert numbers - {kinds.ADMINISTER} == here - {kinds.ADMINISTER}, name
+        by_content = {kinds.ADMINISTER, kinds.QUOTE}
+        assert numbers - by_content == here - by_content, name
     methods = {method for method, role in OF_METHOD.items() if role == Role.READER}
     assert {word for word in told["1"] if not word.isdecimal()} == methods
+    operations = {name for name, role in OF_OPERATION.items() if role == Role.TRADER}
+    assert {word for word in told["2"] if not word.isdecimal()} == operations

@@ -32,6 +32,7 @@ AXES = CountingAxes(3, -5, True, False, ((0, None, 1_000), (2, "USD", 2_000)))
 WELCOME = Welcome(
     *(7, Role.TRADER, 2048, 16 * 1024 * 1024, True, False, tuple(spread_slots(3)), AXES),
     (("desk.orders", "Marked"),), (("desk.orders", "Venue"),), ("gateway", "book"),
+    (("Desk", "Hedge"), ()),
 )  # fmt: skip
 
 
