@@ -32,14 +32,13 @@ class Change(Call):
     """A change that is done for its caller as soon as it is on its way.
 
     Raises:
-        FrameTooLarge: it is over ``CHANGES_BYTES``.
+        FrameTooLarge: it has no room in a frame.
     """
 
     __slots__ = ("_line", "answer")
 
     def __init__(self, line: ChangeLine, now: int, packed: bytes) -> None:
-        if len(packed) + _ROOM > CHANGES_BYTES:
-            raise too_large(len(packed), CHANGES_BYTES)
+        line.check_fits(packed)
         super().__init__(line.books)
         Entry.__init__(self, 1, now, packed)
         self._line: Final = line
@@ -85,6 +84,7 @@ class ChangeLine:
         self.books: Final = books
         self._may_wait: Final = may_wait  # for room
         self.has_times = False  # the server takes the clients' times
+        self.frame_bytes = CHANGES_BYTES  # at most, or what a session may send at all
         self.gather: Callable[[], None]
         self._pending: deque[Entry] = deque()
         self._waiting: deque[Change] = deque()
@@ -111,12 +111,17 @@ class ChangeLine:
         """Return the error of a change that no shard can take."""
         return self.books.links[0].refusal()
 
+    def check_fits(self, packed: bytes) -> None:
+        """Raise FrameTooLarge for a change that has no room in a frame."""
+        if len(packed) + _ROOM > self.frame_bytes:
+            raise too_large(len(packed), self.frame_bytes)
+
     def stage(self, entry: Entry) -> None:
         """Put a change behind all that has been staged anywhere, past what may be in flight."""
         size = len(entry.packed) + _ROOM
         is_full = self._open and (
             len(self._open) >= CHANGES_PER_FRAME
-            or self._open_bytes + size > CHANGES_BYTES
+            or self._open_bytes + size > self.frame_bytes
             or (self.has_times and entry.now != self._open_time)
         )
         if is_full or any(link.has_output for link in self.books.links):

@@ -25,7 +25,13 @@ from openpit.router.router import Router
 from openpit.wire.classes import Told, learn
 from openpit.wire.frames import FIRST_KIND, FrameReader, body_of, messages_of, pack
 from openpit.wire.kinds import ASK_ACTOR, COMMANDS, EXECUTE, QUOTE, REPORT
-from openpit.wire.limits import BATCH_BYTES, BESIDE_BYTES, REPLY_BYTES, SESSION_ROWS_PER_FRAME
+from openpit.wire.limits import (
+    BATCH_BYTES,
+    BESIDE_BYTES,
+    CHANGES_BYTES,
+    REPLY_BYTES,
+    SESSION_ROWS_PER_FRAME,
+)
 from openpit.wire.roles import KINDS_OF, OF_OPERATION, Role, role_name, role_of
 from openpit.wire.sessions import (
     GIVEN_BACK_ROWS,
@@ -279,6 +285,7 @@ class Remote:
         self._changes: Final[ChangeLine] = changes
         changes.gather = self._gather
         changes.has_times = welcome.client_time
+        changes.frame_bytes = min(welcome.frame_bytes, CHANGES_BYTES)
         self._ready: list[bytes] = []  # to be sent, ahead of what is staged
         self._turns: Final = procedures
         self._places: Final = rates

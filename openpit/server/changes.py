@@ -13,10 +13,10 @@ from openpit.wire.sessions import count_of, time_of
 if TYPE_CHECKING:
     from openpit.wire.frames import Frame
 
-__all__ = ["Change"]
+__all__ = ["Changes"]
 
 
-class Change:
+class Changes:
     """Some changes that are made together; it waits in line with its session's batches.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.errors import WireError
 from openpit.router.shard_link import Entry
-from openpit.server.changes import Change
+from openpit.server.changes import Changes
 from openpit.server.limits import BATCH_BYTES, HELLO_BYTES, ROW_BYTES
 from openpit.server.places import Places
 from openpit.wire.frames import VERSION, FrameReader
@@ -50,9 +50,9 @@ QUESTIONS: Final = 64
 """What one session may ask the server itself in one breath."""
 
 
-def cost_of(batch: Batch | Change) -> int:
+def cost_of(batch: Batch | Changes) -> int:
     """Return how many bytes are free when a batch has had its turn, about."""
-    if isinstance(batch, Change):
+    if isinstance(batch, Changes):
         return 0  # it costs until the shards have made it
     return len(batch.rest) + ROW_BYTES * len(batch.rows) + BATCH_BYTES
 
@@ -116,7 +116,7 @@ class Session:
         self.places: Final = Places(rates)
         self.next: Final = [0] * shards  # the number of the next batch's first command
         self.is_at: Final[set[int]] = set()  # the shards that have heard of it
-        self.inbox: Final[list[deque[Batch | Change]]] = [deque() for _ in range(shards)]
+        self.inbox: Final[list[deque[Batch | Changes]]] = [deque() for _ in range(shards)]
         self.inbox_bytes = 0
         # Changes of market data that not all shards have made, and of those that are on their way.
         self._unapplied = 0
@@ -216,7 +216,7 @@ class Session:
         self._require(Role.TRADER, "a change of market data")
         if self._group_left or self._closed:
             raise WireError("a change of market data in the midst of a group, or after the end")
-        change = Change(frame, len(self.inbox))
+        change = Changes(frame, len(self.inbox))
         self._unapplied += change.commands
         if self._unapplied > 2 * CHANGES_IN_FLIGHT:
             raise WireError(f"more than {CHANGES_IN_FLIGHT} changes of market data in flight")
@@ -224,7 +224,7 @@ class Session:
         for batches in self.inbox:
             batches.append(change)
 
-    def next_of(self, batches: deque[Batch | Change]) -> Batch | Change:
+    def next_of(self, batches: deque[Batch | Changes]) -> Batch | Changes:
         """Take what is next off an inbox."""
         batch = batches.popleft()
         for number in self.pressing:
@@ -297,7 +297,7 @@ class Session:
             self._unanswered[shard] -= passed.count
             self.say(answer_frame(passed.name, passed.first, body, flags))
 
-    def applied(self, change: Change) -> None:
+    def applied(self, change: Changes) -> None:
         """Record that the shards have made a change, all that answer."""
         if not self.is_over:
             self._unapplied -= change.commands

@@ -16,7 +16,7 @@ from openpit.errors import WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.procedures import Question, WideCall
 from openpit.router.shard_link import Bodies
-from openpit.server.changes import Change
+from openpit.server.changes import Changes
 from openpit.server.group_check import Checked, GroupCheck
 from openpit.server.session import Passed, Session, cost_of
 from openpit.server.to_all import ToAll
@@ -364,11 +364,11 @@ class Switch:
         return has_moved
 
     def _pass(
-        self, session: Session, number: int, batches: deque[Batch | Change], now: int
+        self, session: Session, number: int, batches: deque[Batch | Changes], now: int
     ) -> bool:
         link = self.router.links[number]
         batch = batches[0]
-        if isinstance(batch, Change):
+        if isinstance(batch, Changes):
             return self.changes.pass_next(session, batch, now)
         if not link.is_up or (
             link.in_flight + batch.commands > link.credits and not batch.op and link.in_flight
@@ -395,7 +395,7 @@ class Switch:
         for number, count in pressing.items():
             link = self.router.links[number]
             for batch in [*session.inbox[number]][:count] if link.is_up else ():
-                if isinstance(batch, Change):  # it has been passed on
+                if isinstance(batch, Changes):  # it has been passed on
                     continue
                 if not (batch.rows or batch.op):  # what has rows cannot change settings
                     check.left += 1
@@ -415,7 +415,7 @@ class Switch:
                 # The session may have been closed for one of them. And what counts by the settings
                 # that are being changed goes when they are known.
                 batch = inbox[0] if inbox else None
-                if batch is None or isinstance(batch, Change):
+                if batch is None or isinstance(batch, Changes):
                     break
                 if not batch.rows or batch.settings == self._version:
                     inbox.popleft()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from openpit.server.changes import Change
+from openpit.server.changes import Changes
 from openpit.server.limits import CHANGES_PASSED, OWED_BYTES
 from openpit.server.session import Passed
 from openpit.wire.frames import Flag, command_frame
@@ -33,7 +33,7 @@ class _Share:
 
     __slots__ = ("change", "left", "session")
 
-    def __init__(self, session: Session, change: Change, shards: int) -> None:
+    def __init__(self, session: Session, change: Changes, shards: int) -> None:
         self.session: Final = session
         self.change: Final = change
         self.left = shards
@@ -52,7 +52,7 @@ class _Owed:
     def __init__(self) -> None:
         self.commands = self.bytes = 0
 
-    def add(self, change: Change, sign: int) -> None:
+    def add(self, change: Changes, sign: int) -> None:
         self.commands += sign * change.commands
         self.bytes += sign * change.cost
 
@@ -97,7 +97,7 @@ class ToAll:
         self._client_time: Final = client_time
         self._owed: Final[dict[int, _Owed]] = {}  # by shard
 
-    def pass_next(self, session: Session, change: Change, now: int) -> bool:
+    def pass_next(self, session: Session, change: Changes, now: int) -> bool:
         """Pass a change on if it is next on every shard, and there is room; tell whether it is."""
         passed = session.changes_passed
         if passed and passed + change.commands > CHANGES_PASSED:
@@ -114,7 +114,7 @@ class ToAll:
             one
             for number, count in session.pressing.items()
             for one in [*session.inbox[number]][:count]
-            if isinstance(one, Change)
+            if isinstance(one, Changes)
         ]
         for change in before:
             if not change.is_passed:
@@ -133,7 +133,7 @@ class ToAll:
                 over.append((link, f"{owed.commands} quotes behind, and taking none"))
         return over
 
-    def _pass_on(self, session: Session, change: Change, now: int) -> None:
+    def _pass_on(self, session: Session, change: Changes, now: int) -> None:
         for link in self._router.links:
             self._clear_way(session, link, change, now)
         if session.is_over:  # for what stood before it: no shard has had it
@@ -150,12 +150,12 @@ class ToAll:
         if not going:
             session.applied(change)
 
-    def _clear_way(self, session: Session, link: ShardLink, change: Change, now: int) -> None:
+    def _clear_way(self, session: Session, link: ShardLink, change: Changes, now: int) -> None:
         """Pass on what stands before a change; a shard that is down gets none of it."""
         inbox = session.inbox[link.number]
         while inbox and inbox[0] is not change:
             first = inbox[0]
-            if isinstance(first, Change):
+            if isinstance(first, Changes):
                 self._pass_on(session, first, now)
                 continue
             session.next_of(inbox)

@@ -194,7 +194,7 @@ def sure_body(rng: Random, target: Target) -> Attack:
             ("no array", rng.choice([b"\x01", b"\xa1x", b"\x80", b"\xc0", b"\x90", b""])),
             ("a map", b"\x91\x81\x01\x02"),
             ("an extension", b"\x91\xd4\x05\x00"),
-            ("a kind", b"\x91" + pack((rng.choice([0, 23, 99, -1, 2**40, None, "x"]), *right[1:]))),
+            ("a kind", b"\x91" + pack((rng.choice([0, 26, 99, -1, 2**40, None, "x"]), *right[1:]))),
             ("a field less", b"\x91" + pack(right[:-1])),
             ("a field more", b"\x91" + pack((*right, rng.choice([0, None, "x"])))),
             ("a list", b"\x91" + pack((*right[:place], (1,), *right[place + 1 :]))),

@@ -34,6 +34,7 @@ FILES = {
     ("faces", "driver.py"): "a face's own beside what the two faces share",
     ("faces", "engine.py"): "faces/blocking is generated from faces/aio",
     ("faces", "handles.py"): "those of the asyncio face beside those of the embedded engine",
+    ("faces", "market.py"): "faces/blocking is generated from faces/aio",
     ("faces", "returning.py"): "as faces/driver.py",
     ("faces", "settings.py"): "faces/blocking is generated from faces/aio",
     ("pretrade", "policy.py"): "the public module of that name, and the policy of spot funds",

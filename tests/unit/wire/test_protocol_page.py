@@ -151,7 +151,7 @@ def test_every_change_and_question_of_market_data_is_there() -> None:
     assert told.keys() == here
     for name, text in told.items():
         assert len(text.split(", ")) == len(market.OPERATIONS[name]), name
-    asked = rows("question of `23`, a tuple | behind its name | answer")
+    asked = rows("question of `25`, a tuple | behind its name | answer")
     assert {name.strip("`"): len(text.split(", ")) for name, text, _ in asked} == {
         name: len(checks) for name, (_, checks) in market_answers.QUESTIONS.items()
     }
