@@ -91,7 +91,8 @@ of a millisecond of its work, twenty times the cost of sending it.
 SESSION_ROWS_PER_FRAME: Final = 256
 """The same of a session's calls, whose frames pass a router that other programs wait for, too.
 
-There a frame costs its router some 50 µs whatever it holds: a call of 256 orders is one to a shard.
+There a frame costs the router the same whatever it holds: with one to each shard for a call of 256
+orders it takes 0.58 to 0.67 of the processor time that it takes with frames of 64.
 """
 
 HANDLES_PER_COMMAND: Final = 4096
