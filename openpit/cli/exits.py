@@ -47,7 +47,7 @@ MEANINGS = {
     Exit.REGRESSED: "loadtest compare: a figure is worse by more than --tolerance and than noise",
     Exit.NOT_FOUND: "an optional package, the reference or Chromium is not there",
     Exit.UNREADABLE: "no line of the flow could be read: it is no flow, or one of another format",
-    Exit.REFUSED: "ctl: no server listens there, or it does not let this user do that",
+    Exit.REFUSED: "ctl, loadtest: no server listens there, or it does not let this user do that",
     Exit.INTERRUPTED: "interrupted, also by SIGTERM or SIGHUP; a replay reports what it did",
 }
 

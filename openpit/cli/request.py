@@ -53,7 +53,8 @@ def request_of(options: dict[str, Any], invocation: Invocation) -> LoadRequest:
     orders = round(rate * duration)
     if warm_up >= duration:
         raise click.UsageError("--warm-up must be less than --duration")
-    only, shards = options["only_shard"], options["shards"]
+    clients, server = _driven_by(options)
+    only, shards = options["only_shard"], server.shards if server else options["shards"]
     if only is not None and only >= shards:
         raise click.UsageError(f"--only-shard {only}: there are shards 0 to {shards - 1}")
     kill = options["kill_worker_at"]
@@ -62,6 +63,8 @@ def request_of(options: dict[str, Any], invocation: Invocation) -> LoadRequest:
     if kill is not None and kill >= duration:
         raise click.UsageError("--kill-worker-at must be less than --duration")
     name, policies = _policies(options["config"])
+    if server is not None:
+        name, policies = f"policies of the server at {server.path}", ""
     custom = options["custom"]
     for policy in custom:
         if not all(policy.partition(":")):
@@ -88,6 +91,8 @@ def request_of(options: dict[str, Any], invocation: Invocation) -> LoadRequest:
         kill_at=None if kill is None else round(kill * plans.SECOND),
         lag_limit=round(options["lag_limit"] * 1_000_000),
         stall=round((options["stall_generator"] or 0) * plans.SECOND),
+        clients=clients,
+        server=None if server is None else server.path,
     )
     with redirect_stdout(sys.stderr):  # what a module prints is no part of the report
         loaded("openpit.loadtest.targets").check(plan)
@@ -103,9 +108,44 @@ def request_of(options: dict[str, Any], invocation: Invocation) -> LoadRequest:
         max_steps=options["ladder_steps"],
         requirements=_requirements(options["requirements"]),
         runs=options["runs"],
+        rates=tuple(sorted(set(options["cores_for"]))) or None,
         invocation=invocation,
     )
     return request
+
+
+def _driven_by(options: dict[str, Any]) -> tuple[int, Any]:
+    """Return how many clients drive, 0 if a driver does, and the server that is there, if it is.
+
+    Raises:
+        UsageError: the options contradict each other.
+        ExitError: the server is not there, or does not take orders from this user.
+    """
+    path, clients = options["server"], options["clients"] or 0
+    if options["cores_for"] and not (path or clients):
+        raise click.UsageError("--cores-for goes with --clients or --server")
+    if path is None:
+        return clients, None
+    for option, (name, why) in _OWN.items():
+        source = click.get_current_context().get_parameter_source(name)
+        if options[name] and source is not click.core.ParameterSource.DEFAULT:
+            raise click.UsageError(f"{option} does not go with --server: {why}")
+    errors = loaded("openpit.errors")
+    try:
+        return clients or 1, loaded("openpit.loadtest.servers").checked_server(str(path))
+    except (errors.ServerRefused, errors.NotPermitted) as error:
+        raise ExitError(Exit.REFUSED, str(error)) from None
+
+
+_OWN = {
+    "--shards": ("shards", "it has its shards"),
+    "--config": ("config", "it has its policies"),
+    "--policy": ("custom", "it has its policies"),
+    "--busy-policy": ("busy_policy", "it has its policies"),
+    "--kill-worker-at": ("kill_worker_at", "its workers are not this test's to kill"),
+    "--baseline": ("baselines", "its policies, which another engine would need, are not known"),
+}
+"""What a running server settles, and why the option cannot."""
 
 
 def _policies(config: str) -> tuple[str, str]:

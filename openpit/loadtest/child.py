@@ -49,10 +49,16 @@ CONDUCTOR_LOOKS_SECONDS: Final = 0.5
 """How often a process looks whether the conductor is there still."""
 
 
+CLEANING_SECONDS: Final = 10.0
+"""How long a process that heeds SIGTERM, as a server does, may take over its end."""
+
+
 def _end_with(conductor: int) -> None:
     """End this process when the conductor has gone: it may be starting workers, for long."""
     while os.getppid() == conductor:
         time.sleep(CONDUCTOR_LOOKS_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(CLEANING_SECONDS)
     os._exit(1)
 
 

@@ -21,7 +21,7 @@ from openpit.loadtest.messages import Driven, Failed, Notice, Progress, Ready, W
 from openpit.loadtest.plan import KILLED_SHARD, SECOND, Target
 from openpit.loadtest.recording import Recording
 from openpit.loadtest.targets import build, outside
-from openpit.loadtest.usage import collections, of_process, own
+from openpit.loadtest.usage import collections, of_process, own, used_between
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,7 @@ class _Driver:
         self._pids: list[int] = [stats.pid for stats in self._stats()]
         self._before = self._usages()
         objects = EngineObjects(plan.workload.currency)
-        objects.fund(self._engine, plan.workload.accounts, plan.workload.initial)
+        objects.fund(self._engine, range(1, plan.workload.accounts + 1), plan.workload.initial)
         self._recording = Recording(plan.orders, plan.lanes)
         self._lanes = [
             Lane(
@@ -133,9 +133,8 @@ class _Driver:
         control.send(
             Driven(
                 recording=self._recording,
-                processes=self._watched(warm, ended),
+                processes=self._watched(warm, ended, self._decided() - warm_orders),
                 collected=[n - then for n, then in zip(collections(), collected, strict=True)],
-                counted_orders=self._decided() - warm_orders,
                 library=metadata.version(LIBRARIES.get(plan.target, "openpit-sharded")),
                 killed_at=killed,
                 noticed_at=self._noticed,
@@ -203,17 +202,10 @@ class _Driver:
             for lane in self._lanes:
                 lane.give_up()
 
-    def _watched(self, warm: list[Usage], ended: list[Usage]) -> list[Watched]:
+    def _watched(self, warm: list[Usage], ended: list[Usage], orders: int) -> list[Watched]:
         names = ["driver", *(f"worker {number}" for number in range(len(self._pids)))]
         return [
-            Watched(
-                name,
-                None
-                if then.processor is None or now.processor is None
-                else now.processor - then.processor,
-                before.peak,
-                now.peak,
-            )
+            Watched(name, used_between(then, now), orders, before.peak, now.peak)
             for name, before, then, now in zip(names, self._before, warm, ended, strict=True)
         ]
 

@@ -24,6 +24,8 @@ from openpit.param import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from openpit.loadtest.flow import Event
     from openpit.pretrade import Lock
 
@@ -61,27 +63,28 @@ class EngineObjects:
 
     def report(self, event: Event, lock: Lock) -> openpit.ExecutionReport:
         """Return the report of a fill or a cancel; ``lock`` is its order's."""
-        _, _, _, account, symbol, is_buy, price, quantity, left, is_final, pnl, fee = event
-        trade = None
-        paid: dict[str, Any] = {}
-        if quantity is not None:
-            trade = Trade(price=Price(price), quantity=Quantity(quantity))
-            paid["fee"] = MonetaryAmount(Fee(fee), Asset(self._currency))
+        operation, impact, details = self.report_parts(event)
         return openpit.ExecutionReport(
-            operation=openpit.ExecutionReportOperation(
-                instrument=self._instrument(symbol),
-                side=Side.BUY if is_buy else Side.SELL,
-                account_id=AccountId.from_int(account),
-            ),
-            financial_impact=openpit.FinancialImpact(pnl=Pnl(pnl), fee=Fee(fee)),
-            fill=openpit.ExecutionReportFillDetails(
-                last_trade=trade,
-                remaining_reserved_quantity=Quantity(left),
-                lock=lock,
-                is_final=is_final,
-                **paid,
-            ),
+            operation=operation,
+            financial_impact=impact,
+            fill=openpit.ExecutionReportFillDetails(lock=lock, is_final=event[4], **details),
         )
+
+    def report_parts(
+        self, event: Event
+    ) -> tuple[openpit.ExecutionReportOperation, openpit.FinancialImpact, dict[str, Any]]:
+        """Return what of a report does not depend on its order's lock; the last, by keyword."""
+        _, _, _, account, _, symbol, is_buy, price, quantity, left, pnl, fee = event
+        details: dict[str, Any] = {"remaining_reserved_quantity": Quantity(left)}
+        if quantity is not None:
+            details["last_trade"] = Trade(price=Price(price), quantity=Quantity(quantity))
+            details["fee"] = MonetaryAmount(Fee(fee), Asset(self._currency))
+        operation = openpit.ExecutionReportOperation(
+            instrument=self._instrument(symbol),
+            side=Side.BUY if is_buy else Side.SELL,
+            account_id=AccountId.from_int(account),
+        )
+        return operation, openpit.FinancialImpact(pnl=Pnl(pnl), fee=Fee(fee)), details
 
     def deposit(self, amount: str) -> list[Adjustment]:
         """Return what adds an amount to an account's funds."""
@@ -92,10 +95,10 @@ class EngineObjects:
             )
         ]
 
-    def fund(self, engine: Any, accounts: int, amount: str) -> None:
-        """Give accounts 1 to ``accounts`` their first funds, "0" being none."""
+    def fund(self, engine: Any, accounts: Iterable[int], amount: str) -> None:
+        """Give accounts their first funds, "0" being none."""
         if not amount.strip("0."):
             return
         adjustments = self.deposit(amount)
-        for account in range(1, accounts + 1):
+        for account in accounts:
             engine.apply_account_adjustment(AccountId.from_int(account), adjustments)

@@ -8,7 +8,7 @@ Events are plain tuples, so that they travel as they are. Their first four colum
 time (nanoseconds from the start) and account; a report's number is that of its order::
 
     (ORDER, number, time, account, symbol, is_buy, quantity, price or None)
-    (REPORT, number, time, account, symbol, is_buy, price, quantity or None, left, is_final, pnl,
+    (REPORT, number, time, account, is_final, symbol, is_buy, price, quantity or None, left, pnl,
      fee)
     (DEPOSIT, number, time, account, amount)
 
@@ -185,12 +185,12 @@ class _Market:
     def _answer(self) -> Event:
         time, number, order = heappop(self._answers)
         draws, workload = self._draws, self._workload
-        head = (REPORT, number, time, order.account, self._symbols[order.symbol], order.is_buy)
-        price = _decimal(order.cents)
+        name, price = self._symbols[order.symbol], _decimal(order.cents)
+        head = (REPORT, number, time, order.account)
         if draws.chance(workload.cancel):
             if not order.is_buy:
                 self._free(order, order.left)
-            return (*head, price, None, str(order.left), True, "0", "0")
+            return (*head, True, name, order.is_buy, price, None, str(order.left), "0", "0")
         part = order.left
         if part > 1 and draws.chance(workload.partial):
             part = draws.between(1, part - 1)
@@ -205,8 +205,9 @@ class _Market:
             if position.symbol == order.symbol:
                 pnl = (order.cents - position.cents) * part
         fee = 1 + part // 10
+        money = (_decimal(pnl), _decimal(fee))
         left = str(order.left)
-        return (*head, price, str(part), left, not order.left, _decimal(pnl), _decimal(fee))
+        return (*head, not order.left, name, order.is_buy, price, str(part), left, *money)
 
     def _free(self, order: _Working, quantity: int) -> None:
         """Add to what an account may sell; one that held another symbol turns to this one."""

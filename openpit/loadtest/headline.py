@@ -20,6 +20,8 @@ def headline(report: Report) -> str:
     shards = "1 shard" if setting.shards == 1 else f"{setting.shards} shards"
     if setting.only_shard is not None:
         shards = f"shard {setting.only_shard} of {setting.shards} alone"
+    if setting.clients:
+        shards += ", 1 client" if setting.clients == 1 else f", {setting.clients} clients"
     told = f"{shards}, {setting.accounts:,} accounts, {setting.policies}: "
     latency = figures.latency
     times = (
@@ -49,6 +51,8 @@ def _which(report: Report) -> str:
 def checked(report: Report) -> str:
     """Return what the oracle has to say."""
     judgement = report.run.judgement
+    if report.run.unchecked is not None:
+        return f"decisions are not checked: {report.run.unchecked}"
     if judgement.wrong:
         return f"{judgement.wrong:,} of {judgement.checked:,} decisions are wrong"
     told = f"all {judgement.checked:,} decisions are right"

@@ -252,7 +252,7 @@ class Lane:
         wanted = []
         for event in events:
             number = event[1]
-            lock = locks.pop(number, None) if event[9] else locks.get(number)
+            lock = locks.pop(number, None) if event[4] else locks.get(number)
             if lock is not None:
                 wanted.append((event, lock))
         self._recording.reports[self._number] += len(wanted)

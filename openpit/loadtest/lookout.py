@@ -32,6 +32,11 @@ class Lookout:
         self.lost: dict[int, str] = {}
         """What became of a shard first, by its number; a death that was planned is not in it."""
 
+    @property
+    def gone(self) -> set[int]:
+        """The shards that were down at the last look."""
+        return {shard for shard, state in self._states.items() if state == _DOWN}
+
     def look(self, killed: int | None = None) -> None:
         """Record the shards' states; ``killed`` is the shard whose worker the plan has killed."""
         for picture in self._stats():

@@ -10,32 +10,21 @@ from openpit.loadtest.faults import Fault, fault_of
 from openpit.loadtest.figures import RunFigures, figures_of
 from openpit.loadtest.histograms import Latency, fold, latency_of
 from openpit.loadtest.oracle import Judgement, Truth, find_orders, find_truth, judge, unjudged
-from openpit.loadtest.plan import KILLED_SHARD, SECOND, Target
+from openpit.loadtest.plan import KILLED_SHARD, SECOND
+from openpit.loadtest.processes import ProcessFigures, RoleFigures, roles_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from openpit.loadtest.conductor import Outcome
+    from openpit.loadtest.messages import Watched
+    from openpit.loadtest.outcome import Outcome
     from openpit.loadtest.plan import Plan
 
-__all__ = ["Measured", "ProcessFigures", "Run", "measure"]
+__all__ = ["Measured", "Run", "measure"]
 
 STARVED_LIMIT: Final = 0.1
 """Share of a closed loop in which the driver may have waited for the generator."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessFigures:
-    """What one process of a run cost; None where the system does not tell."""
-
-    name: str
-    processor: float | None
-    """Nanoseconds of processor time per decided order of the whole run, not of this process."""
-    peak: int | None
-    """Largest resident memory, bytes."""
-    per_account: float | None
-    """Growth of resident memory over the run for each account it served, bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +57,10 @@ class Run:
     """Why the run says nothing; None if it does."""
     lost: dict[int, str] = field(default_factory=dict)
     """Shards that stalled or ended and were not to; the decisions of such a run are not judged."""
+    unchecked: str | None = None
+    """Why decisions were not judged, besides; None if they were."""
+    roles: list[RoleFigures] = field(default_factory=list)
+    """Processor time by what it was for; none where it is not known of every process."""
 
     @property
     def broken(self) -> str | None:
@@ -104,7 +97,7 @@ def measure(
     """Run a plan and judge it; ``truth`` saves finding it again for the same orders.
 
     A run in which a shard stalled or ended is not judged: what a policy has done to its worker, it
-    would do to the oracle, too.
+    would do to the oracle, too. Nor is one for which that cannot be done (:attr:`Plan.unchecked`).
 
     Raises:
         ConfigError: a policy cannot be made, or no account sends orders.
@@ -112,7 +105,7 @@ def measure(
     """
     outcome = conduct(plan, reference=reference, progress=progress, tell=tell)
     recording, lost = outcome.driven.recording, outcome.driven.lost
-    if lost:
+    if lost or plan.unchecked is not None:
         truth = truth or find_orders(plan)
         judgement = unjudged(recording)
     else:
@@ -120,8 +113,9 @@ def measure(
         killed = KILLED_SHARD if plan.kill_at is not None else None
         judgement = judge(truth, recording, killed_shard=killed)
     figures, histograms = figures_of(plan, truth, recording)
-    lag = latency_of(fold(outcome.generated.lags))
+    lag = latency_of(fold(outcome.lags))
     starved = _starved(outcome, figures)
+    processes = _processes(truth, outcome)
     run = Run(
         target=plan.target.value,
         library=outcome.driven.library,
@@ -129,22 +123,21 @@ def measure(
         orders=plan.orders,
         figures=figures,
         lag=lag,
-        pipes_full=outcome.generated.was_full,
+        pipes_full=outcome.was_full,
         starved=starved,
-        processes=_processes(plan, truth, outcome),
+        processes=processes,
         reports=sum(recording.reports),
         deposits=sum(recording.deposits),
         calls=sum(recording.calls),
-        collected={
-            "generator": outcome.generated.collected,
-            "driver": outcome.driven.collected,
-        },
+        collected=outcome.collected,
         judgement=judgement,
         failures=dict(recording.failures),
         errors=outcome.driven.errors,
         fault=fault_of(plan, truth, outcome.driven),
         invalid=_why_lost(lost) or _why_invalid(plan, figures, lag, starved),
         lost=lost,
+        unchecked=plan.unchecked,
+        roles=roles_of(processes),
     )
     return Measured(run, histograms, truth)
 
@@ -158,8 +151,9 @@ def _why_invalid(plan: Plan, figures: RunFigures, lag: Latency, starved: float) 
         return "no order was decided after the warm-up"
     if plan.in_flight is None:
         if lag.p99 > plan.lag_limit:
+            who, whose = ("clients were", "their") if plan.clients else ("generator was", "its")
             return (
-                f"the generator was {lag.p99 / 1e6:.1f} ms behind its timeline at the 99th "
+                f"the {who} {lag.p99 / 1e6:.1f} ms behind {whose} timeline at the 99th "
                 f"percentile, over the limit of {plan.lag_limit / 1e6:g} ms: "
                 "the load was not the one that was asked for"
             )
@@ -178,20 +172,23 @@ def _starved(outcome: Outcome, figures: RunFigures) -> float:
     return max(lanes) / SECOND / figures.seconds
 
 
-def _processes(plan: Plan, truth: Truth, outcome: Outcome) -> list[ProcessFigures]:
-    """Return the generator, the driver and the workers, in this order."""
-    made, driven = outcome.generated, outcome.driven
-    orders = max(driven.counted_orders, 1)
-    used = None
-    if made.before.processor is not None and made.after.processor is not None:
-        used = (made.after.processor - made.before.processor) / plan.orders
-    processes = [ProcessFigures("generator", used, made.after.peak, None)]
-    accounts = sum(truth.accounts)
-    served = [accounts, *truth.accounts] if plan.target is Target.SHARDED else [accounts]
-    for watched, those in zip(driven.processes, served, strict=True):
-        grown = None
-        if watched.before is not None and watched.peak is not None and those:
-            grown = (watched.peak - watched.before) / those
-        processor = None if watched.processor is None else watched.processor / orders
-        processes.append(ProcessFigures(watched.name, processor, watched.peak, grown))
-    return processes
+def _processes(truth: Truth, outcome: Outcome) -> list[ProcessFigures]:
+    """Return the processes in the order of the report: who drives, the router, the workers."""
+    everybody = sum(truth.accounts)
+    served = {f"worker {shard}": count for shard, count in enumerate(truth.accounts)}
+    served |= {"driver": everybody, "router": everybody}
+    return [_process(watched, served.get(watched.name, 0)) for watched in outcome.processes]
+
+
+def _process(watched: Watched, accounts: int) -> ProcessFigures:
+    orders = max(watched.orders, 1)
+    grown = None
+    if watched.before is not None and watched.peak is not None and accounts:
+        grown = (watched.peak - watched.before) / accounts
+    return ProcessFigures(
+        watched.name,
+        None if watched.processor is None else watched.processor / orders,
+        watched.peak,
+        grown,
+        None if watched.library is None else watched.library / orders,
+    )

@@ -11,12 +11,19 @@ if TYPE_CHECKING:
     from openpit.loadtest.recording import Recording
     from openpit.loadtest.usage import Usage
 
-__all__ = ["Driven", "Failed", "Generated", "Notice", "Progress", "Ready", "Watched"]
+__all__ = ["Driven", "Failed", "Generated", "Notice", "Progress", "Ready", "Serving", "Watched"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """A child is ready; the conductor answers with the time to start at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A server listens; the processes of its workers, in the order of their shards."""
+
+    workers: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +67,30 @@ class Generated:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One process of the driver's side over the run; None where the system does not tell."""
+    """One process over the run; None where the system does not tell."""
 
     name: str
     processor: int | None
     """Nanoseconds of processor time, from the end of the warm-up to the last decision."""
+    orders: int
+    """Orders decided in the time that it is of, by all processes together."""
     before: int | None
     """Largest resident memory before accounts had any state, bytes."""
     peak: int | None
     """Largest resident memory, bytes."""
+    library: int | None = None
+    """The part of a client's processor time that went into calls of the engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """What a driver has to say at its end."""
+    """What a driver, or a client, has to say at its end."""
 
     recording: Recording
     processes: list[Watched]
-    """The driver first, then its workers in the order of their shards."""
+    """The driver first, then its workers in the order of their shards; a client, itself."""
     collected: list[int]
-    """Runs of the driver's garbage collector during the run, by generation."""
-    counted_orders: int
-    """Orders decided in the time that the processor times are of."""
+    """Runs of its garbage collector during the run, by generation."""
     library: str
     """Version of what was driven."""
     killed_at: int | None = None
@@ -92,3 +101,5 @@ class Driven:
     """Tracebacks of lanes that came to an unexpected end."""
     lost: dict[int, str] = field(default_factory=dict)
     """Shards that stalled or ended and were not to, and what became of each."""
+    lags: array[int] | None = None
+    """How late a client, which is a generator, too, took each event after the warm-up."""

@@ -13,7 +13,7 @@ from array import array
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.loadtest.conductor import ChildFailedError
+from openpit.loadtest.children import ChildFailedError
 from openpit.loadtest.engine_objects import EngineObjects
 from openpit.loadtest.flow import ORDER, flow
 from openpit.loadtest.generator import shard_finder
@@ -118,7 +118,9 @@ class _Finder(threading.Thread):
         clock = TimelineClock()
         engine = build(replace(plan, target=Target.IN_PROCESS), clock)
         objects = EngineObjects(plan.workload.currency)
-        objects.fund(_Counted(engine, self), plan.workload.accounts, plan.workload.initial)
+        objects.fund(
+            _Counted(engine, self), range(1, plan.workload.accounts + 1), plan.workload.initial
+        )
         recording = Recording(plan.orders)
         lane = Lane(0, engine, objects, clock, recording, one_by_one=True)
 

@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Final
 from plotly.offline import get_plotlyjs
 
 from openpit.loadtest.charts import charts
+from openpit.loadtest.costs import (
+    CORES,
+    ROLES,
+    core_rows,
+    cores_told,
+    role_rows,
+    roles_told,
+)
 from openpit.loadtest.headline import checked, headline, knee, most
 from openpit.loadtest.text import small_print
 from openpit.loadtest.units import milliseconds, rate
@@ -77,7 +85,8 @@ def page(report: Report, *, is_picture: bool = False) -> str:
             *said,
             f'<div class="charts">{drawn}</div>',
         ]
-        parts += [_shards(report), _runs(report), _ladder(report), _settings(report)]
+        parts += [_shards(report), _runs(report), _ladder(report)]
+        parts += [_roles(report), _cores(report), _settings(report)]
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -166,7 +175,24 @@ def _ladder(report: Report) -> str:
     return f"<h2>Ladder</h2>{_table(headings, rows)}<p><small>{legend}</small></p>"
 
 
+def _roles(report: Report) -> str:
+    rows = role_rows(report)
+    if not rows:
+        return ""
+    table = _table(list(ROLES), rows)
+    return f"<h2>Processor time by role</h2>{table}{_small(roles_told(report))}"
+
+
+def _cores(report: Report) -> str:
+    if report.cores is None:
+        return ""
+    table = _table(list(CORES), core_rows(report.cores))
+    return f"<h2>Cores that a rate takes</h2>{table}{_small(cores_told(report))}"
+
+
+def _small(lines: list[str]) -> str:
+    return "".join(f'<p class="print"><small>{escape(line)}</small></p>' for line in lines)
+
+
 def _settings(report: Report) -> str:
-    return "<h2>Small print</h2>" + "".join(
-        f'<p class="print"><small>{escape(line)}</small></p>' for line in small_print(report)
-    )
+    return "<h2>Small print</h2>" + _small(small_print(report))

@@ -9,14 +9,18 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from openpit.loadtest.flow import Load
+from openpit.loadtest.policies import binds_by_time
 
 if TYPE_CHECKING:
     from openpit.loadtest.workload import Workload
 
-__all__ = ["KILLED_SHARD", "LAG_LIMIT", "MAX_ORDERS", "SECOND", "Plan", "Target"]
+__all__ = ["KILLED_SHARD", "LAG_LIMIT", "LEAD", "MAX_ORDERS", "SECOND", "Plan", "Target"]
 
 SECOND: Final = 1_000_000_000
 """Nanoseconds."""
+
+LEAD: Final = 100_000_000
+"""Nanoseconds from the word to the start of a run, so that all its processes have heard it."""
 
 MAX_ORDERS: Final = 1_000_000
 """Orders of one run: the generator holds all events before it starts, some 300 bytes an order."""
@@ -40,6 +44,8 @@ _NOT_DECIDING: Final = (
     "stall",
     "lag_limit",
     "target",
+    "clients",
+    "server",
 )
 """Fields that the decisions do not depend on; the seed is told apart."""
 
@@ -83,6 +89,10 @@ class Plan:
     lag_limit: int = LAG_LIMIT
     """Nanoseconds by which one event in a hundred may be late at the generator."""
     target: Target = Target.SHARDED
+    clients: int = 0
+    """Processes that each drive a share of the accounts through a server; 0: a driver does it."""
+    server: str | None = None
+    """Path of a running server; None: the clients get one of their own."""
 
     @property
     def load(self) -> Load:
@@ -92,7 +102,30 @@ class Plan:
     @property
     def lanes(self) -> int:
         """How many pipes lead from the generator to the driver."""
-        return 1 if self.in_order or self.target is not Target.SHARDED else self.shards
+        if self.in_order or self.clients or self.target is not Target.SHARDED:
+            return 1
+        return self.shards
+
+    @property
+    def unchecked(self) -> str | None:
+        """Why decisions cannot be compared with right ones; None if they can."""
+        if self.server is not None:
+            return "the server's policies, and what it did before, are not known here"
+        if self.clients and self.in_order:
+            return (
+                "a limit over all accounts binds, which the server counts in the order in which "
+                "the clients' orders came, and at its own times"
+            )
+        return None
+
+    @property
+    def has_client_time(self) -> bool:
+        """Whether clients tell the server the orders' times of the timeline.
+
+        Only where decisions are checked and depend on them: by rate limits of single accounts.
+        Those of all accounts would then be counted order by order.
+        """
+        return self.unchecked is None and binds_by_time(self.policies, self.orders)
 
     def digest(self) -> str:
         """Return a hash of what decisions depend on, besides the seed, as hexadecimal digits."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import Final
 
-__all__ = ["POLICIES", "binds_across_accounts"]
+__all__ = ["POLICIES", "binds_across_accounts", "binds_by_time"]
 
 SIMPLE: Final = """\
 [order_validation]
@@ -34,7 +34,16 @@ def binds_across_accounts(policies: str, orders: int) -> bool:
 
     Then decisions depend on the order in which accounts come, and one lane has to keep it.
     """
+    return _binds(policies, orders, ("broker", "asset"))
+
+
+def binds_by_time(policies: str, orders: int) -> bool:
+    """Tell whether any rate limit may refuse one of that many orders: then their times decide."""
+    return _binds(policies, orders, ("broker", "asset", "account", "account_asset"))
+
+
+def _binds(policies: str, orders: int, axes: tuple[str, ...]) -> bool:
     limit = tomllib.loads(policies).get("rate_limit", {})
-    barriers = [limit["broker"]] if "broker" in limit else []
-    barriers += limit.get("asset", [])
+    found = [limit[axis] for axis in axes if axis in limit]
+    barriers = [each for axis in found for each in (axis if isinstance(axis, list) else [axis])]
     return any(barrier["max_orders"] < orders for barrier in barriers)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from openpit.loadtest.measure import ProcessFigures, Run
+    from openpit.loadtest.measure import Run
+    from openpit.loadtest.processes import ProcessFigures
 
 __all__ = ["Projected", "Projection", "project", "why_not"]
 

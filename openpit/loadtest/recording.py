@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -60,6 +61,22 @@ class Recording:
         """Calls of the engine that decided orders."""
         self.starved = [0] * lanes
         """Nanoseconds from the first event on in which the lane had nothing to do."""
+
+    def add(self, other: Recording) -> None:
+        """Take over what a client has recorded: of other orders than everybody else's."""
+        for number in compress(range(len(other.verdicts)), other.verdicts):
+            self.asked[number] = other.asked[number]
+            self.decided[number] = other.decided[number]
+            self.verdicts[number] = other.verdicts[number]
+        self.rejects |= other.rejects
+        self.blocks |= other.blocks
+        self.failures += other.failures
+        for ours, theirs in (
+            (self.reports, other.reports),
+            (self.deposits, other.deposits),
+            (self.calls, other.calls),
+        ):
+            ours[0] += sum(theirs)
 
     def reject(self, number: int, rejects: Iterable[Any]) -> None:
         """Write down that an order was refused, and why."""

@@ -12,6 +12,7 @@ from openpit.loadtest.ladder import StepOutcome
 
 if TYPE_CHECKING:
     from openpit.cli.invocation import Invocation
+    from openpit.loadtest.cores import Cores
     from openpit.loadtest.ladder import Ladder
     from openpit.loadtest.measure import Run
     from openpit.loadtest.plan import Plan
@@ -64,6 +65,10 @@ class Setting:
     warm_up: float
     account_skew: float | None
     only_shard: int | None
+    clients: int = 0
+    """Processes that drove, each a client of a server; 0: a driver did."""
+    server: str | None = None
+    """The path of the server, if it was there before the test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ class Machine:
     cores: int
     """That this process may use."""
     processes: int
-    """Of the run: generator, driver, workers."""
+    """Of the run: generator, driver, workers; or clients, router, workers."""
     versions: dict[str, str]
 
 
@@ -100,6 +105,7 @@ class Report:
     saturation: Run | None
     """A closed loop of the same load, after an open one."""
     projection: Projection | None
+    """Of a driver's run; of clients, there are the cores."""
     ladder: Ladder | None
     baselines: list[Baseline]
     missed: list[str]
@@ -116,6 +122,8 @@ class Report:
     """Which of them, counted from 0."""
     invocation: Invocation | None = None
     """How and when the test was called for."""
+    cores: Cores | None = None
+    """Of a run with clients: the cores that rates take."""
 
     @property
     def is_closed(self) -> bool:
@@ -184,6 +192,8 @@ def setting_of(plan: Plan, policies: str) -> Setting:
         warm_up=plan.warm_up / 1e9,
         account_skew=plan.account_skew,
         only_shard=plan.only_shard,
+        clients=plan.clients,
+        server=plan.server,
     )
 
 
@@ -196,7 +206,7 @@ def machine_of(plan: Plan) -> Machine:
         platform=platform.platform(),
         processor=_processor(),
         cores=cores or 1,
-        processes=plan.shards + 2,
+        processes=plan.shards + (plan.clients + 1 if plan.clients else 2),
         versions={name: metadata.version(name) for name in names},
     )
 

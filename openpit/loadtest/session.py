@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from openpit.loadtest.cores import cores_of
 from openpit.loadtest.histograms import curve, merged
 from openpit.loadtest.ladder import Ladder, climb, step_of
 from openpit.loadtest.measure import Run, measure
@@ -56,6 +57,8 @@ class LoadRequest:
     requirements: list[Requirement] = field(default_factory=list)
     runs: int = 1
     """How often the run is made; the report is of the middle one, and has the figures of all."""
+    rates: tuple[float, ...] | None = None
+    """Orders per second that the cores are told for; None: some usual ones."""
     invocation: Invocation | None = None
 
 
@@ -118,12 +121,12 @@ def run_load(
         is_lost = bool(saturation.lost)
     baselines = []
     for target in () if is_lost else request.baselines:
-        other = replace(plan, target=target, kill_at=None, stall=0, in_order=False)
+        other = replace(plan, target=target, kill_at=None, stall=0, in_order=False, clients=0)
         with stage(f"baseline {target.value}", plan.orders) as progress:
             run = measure(
                 other,
                 reference=request.reference if target is Target.REFERENCE else None,
-                truth=measured.truth,
+                truth=None if plan.unchecked else measured.truth,
                 progress=progress,
             ).run
         full = None
@@ -139,7 +142,8 @@ def run_load(
         machine=machine_of(plan),
         run=measured.run,
         saturation=saturation,
-        projection=None if unprojected else project(source.processes),
+        projection=None if unprojected or plan.clients else project(source.processes),
+        cores=cores_of(source.roles, request.rates, runs) if plan.clients else None,
         unprojected=unprojected,
         ladder=ladder,
         baselines=baselines,

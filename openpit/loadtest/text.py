@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from openpit.cli.grids import Grid, ReportConsole
+from openpit.loadtest.costs import (
+    CORES,
+    ROLES,
+    core_rows,
+    cores_told,
+    role_rows,
+    roles_told,
+)
 from openpit.loadtest.headline import checked, headline, knee, most
 from openpit.loadtest.report import NOT_MEASURED
 from openpit.loadtest.units import mebibytes, microseconds, milliseconds, rate, ratio
 
 if TYPE_CHECKING:
+    from openpit.loadtest.cores import Cores
     from openpit.loadtest.faults import Fault
     from openpit.loadtest.histograms import Latency
     from openpit.loadtest.measure import Run
@@ -23,6 +32,11 @@ __all__ = ["print_report", "small_print"]
 PROCESSES = (
     "per order of all shards, after the warm-up (of generator and closed loop: of the whole run)",
     "driver: the router and its caller, who makes orders and reports",
+    "bytes per account: what the process grew by, over its accounts that sent orders",
+)
+
+CLIENT_PROCESSES = (
+    "per order of all shards, after the warm-up (of a closed loop: of the whole run)",
     "bytes per account: what the process grew by, over its accounts that sent orders",
 )
 
@@ -60,7 +74,9 @@ def print_report(report: Report, *, to_stderr: bool = False) -> None:
     if fault is not None:
         at = f"{fault.killed_at / 1e9:.3f} s"
         section(f"Worker of shard {fault.shard} killed at {at}", _fault(report, fault))
-    section("Processes", _processes(report), *PROCESSES)
+    below = CLIENT_PROCESSES if report.setting.clients else PROCESSES
+    section("Processes", _processes(report), *below)
+    section("Processor time by role", _roles(report), *roles_told(report))
     projection = report.projection
     if projection is not None:
         section(
@@ -68,6 +84,8 @@ def print_report(report: Report, *, to_stderr: bool = False) -> None:
             _projection(projection),
             _router_full(report, projection),
         )
+    if report.cores is not None:
+        section("Cores that a rate takes", _cores(report.cores), *cores_told(report))
     if report.unprojected is not None:
         console.print(Text(f"no projection: {report.unprojected}"))
         console.print()
@@ -277,6 +295,23 @@ def _processes(report: Report) -> Grid:
     return table
 
 
+def _roles(report: Report) -> Grid | None:
+    rows = role_rows(report)
+    if not rows:
+        return None
+    table = Grid(*ROLES)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _cores(cores: Cores) -> Grid:
+    table = Grid(*CORES)
+    for row in core_rows(cores):
+        table.add_row(*row)
+    return table
+
+
 def _router_full(report: Report, projection: Projection) -> str:
     source = "the run" if report.saturation is None else "the closed loop"
     return (
@@ -308,23 +343,30 @@ def small_print(report: Report) -> list[str]:
         f"decisions {run.judgement.checksum}"
         + (
             ": the same for the same seed and config"
-            if not run.judgement.denied and not run.judgement.wrong and not run.lost
+            if run.unchecked is None
+            and not run.judgement.denied
+            and not run.judgement.wrong
+            and not run.lost
             else ""
         ),
     ]
     if report.is_closed:
+        waited = f"; the driver waited for the generator for {run.starved:.1%} of the time"
         told.append(
-            f"closed loop: {length} of timeline, taken as fast as they were decided; "
-            f"the driver waited for the generator for {run.starved:.1%} of the time"
+            f"closed loop: {length} of timeline, taken as fast as they were decided"
+            f"{'' if setting.clients else waited}"
         )
     else:
+        who = "clients behind their" if setting.clients else "generator behind its"
         told.append(
             f"open loop: {length}, the first {setting.warm_up:g} s as warm-up; "
-            f"generator behind its timeline by p50 {milliseconds(run.lag.p50)}, "
+            f"{who} timeline by p50 {milliseconds(run.lag.p50)}, "
             f"p99 {milliseconds(run.lag.p99)}, max {milliseconds(run.lag.max)} ms"
         )
     lanes = "a lane for each shard"
-    if setting.lanes < setting.shards:
+    if setting.clients:
+        lanes = "each client one thread, with the accounts that are its own"
+    elif setting.lanes < setting.shards:
         lanes = "one lane for all shards, since a limit over all accounts binds"
     told.append(
         f"{lanes}; {run.calls:,} calls for orders, {run.reports:,} reports, "
@@ -338,8 +380,8 @@ def small_print(report: Report) -> list[str]:
     counts = ", ".join(f"{name} {counted}" for name, counted in run.collected.items())
     told.append(f"garbage collections by generation: {counts}")
     told.append(
-        "checked: nothing, since a shard was lost"
-        if run.lost
+        f"checked: nothing, since {run.unchecked or 'a shard was lost'}"
+        if run.lost or run.unchecked
         else "checked: acceptance, every reject to the letter, blocks raised by reports"
     )
     told.append("not measured: " + "; ".join(NOT_MEASURED))

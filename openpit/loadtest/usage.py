@@ -11,7 +11,7 @@ from pathlib import Path
 from time import process_time_ns
 from typing import Final
 
-__all__ = ["Usage", "collections", "of_process", "own"]
+__all__ = ["Usage", "collections", "of_process", "own", "used_between"]
 
 _SECOND: Final = 1_000_000_000
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -55,6 +55,13 @@ def of_process(pid: int) -> Usage:
         if line.startswith("VmHWM:"):
             return Usage(processor, int(line.split()[1]) * 1024)
     return Usage(processor, None)
+
+
+def used_between(then: Usage, now: Usage) -> int | None:
+    """Return the processor time between two looks at a process, None where one is not known."""
+    if then.processor is None or now.processor is None:
+        return None
+    return now.processor - then.processor
 
 
 def collections() -> list[int]:

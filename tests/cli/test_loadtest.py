@@ -356,6 +356,15 @@ def test_a_closed_loop(requests: list[LoadRequest]) -> None:
         (("--kill-worker-at", 20), "--kill-worker-at must be less than --duration"),
         (("--in-flight", 5, "--ladder"), "--in-flight goes with neither --ladder nor"),
         (("--in-flight", 5, "--kill-worker-at", 1), "--in-flight goes with neither --ladder nor"),
+        (("--clients", 0), "0 is not in the range 1<=x<=32"),
+        (("--clients", 33), "33 is not in the range 1<=x<=32"),
+        (("--cores-for", 5), "--cores-for goes with --clients or --server"),
+        (("--server", "s", "--shards", 2), "--shards does not go with --server: it has its shards"),
+        (("--server", "s", "--config", "simple"), "--config does not go with --server: it has its"),
+        (("--server", "s", "--policy", "a:b"), "--policy does not go with --server: it has its"),
+        (("--server", "s", "--busy-policy", 1), "--busy-policy does not go with --server: it has"),
+        (("--server", "s", "--kill-worker-at", 1), "--kill-worker-at does not go with --server"),
+        (("--server", "s", "--baseline", "in-process"), "--baseline does not go with --server"),
         (("--require", "p99=1ms"), 'is no requirement such as "p99<2ms"'),
         (("--baseline", "other"), "'other' is not one of 'in-process', 'reference'"),
     ],
@@ -368,6 +377,20 @@ def test_usage_errors(
     assert result.exit_code == Exit.USAGE
     assert message in " ".join(result.stderr.split())
     assert requests == []
+
+
+def test_a_server_that_is_not_there(requests: list[LoadRequest], tmp_path: Path) -> None:
+    result = run("--server", tmp_path / "socket")
+
+    assert result.exit_code == Exit.REFUSED
+    assert str(tmp_path / "socket") in result.stderr
+    assert requests == []
+
+
+def test_clients_and_rates_reach_the_request(requests: list[LoadRequest]) -> None:
+    assert run("--clients", 3, "--cores-for", 5_000, "--cores-for", 100).exit_code == Exit.OK
+
+    assert (requests[0].plan.clients, requests[0].rates) == (3, (100, 5_000))
 
 
 def test_files_that_are_wrong(requests: list[LoadRequest], tmp_path: Path) -> None:

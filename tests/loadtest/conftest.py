@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import tempfile
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,3 +46,25 @@ def mark(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield mark
     assert wait_until(lambda: not marked(mark)), f"left behind: {marked(mark)}"
     assert descriptors() <= before
+
+
+@pytest.fixture
+def server(mark: str) -> Iterator[tuple[str, int]]:
+    """A server of somebody's, on two shards; its path and its process."""
+    with tempfile.TemporaryDirectory(prefix="openpit-") as folder:
+        path = str(Path(folder, "socket"))
+        reading, writing = os.pipe()
+        command = [sys.executable, "-m", "openpit", "serve", "--socket", path, "--shards", "2"]
+        process = subprocess.Popen(
+            [*command, "--ready-fd", str(writing)],
+            pass_fds=[writing],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            os.close(writing)
+            with os.fdopen(reading) as ready:
+                assert ready.readline().startswith("listening at ")
+            yield path, process.pid
+        finally:
+            process.terminate()
+            process.wait(timeout=30)

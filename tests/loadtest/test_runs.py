@@ -3,78 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from load_plans import BINDING, BINDING_PLAN, WORKLOAD, plan_of
 from load_policies import SleepsOnce
 
-from openpit.loadtest.conductor import ChildFailedError, conduct
+from openpit.loadtest.children import ChildFailedError
+from openpit.loadtest.conductor import conduct
 from openpit.loadtest.generator import shard_finder
 from openpit.loadtest.measure import Run, measure
 from openpit.loadtest.oracle import checksum, find_truth
-from openpit.loadtest.plan import SECOND, Plan
-from openpit.loadtest.policies import POLICIES
+from openpit.loadtest.plan import SECOND
 from openpit.loadtest.session import settled
-from openpit.loadtest.workload import load_workload
 
 if TYPE_CHECKING:
     from openpit.loadtest.oracle import Truth
 
-HOUR = 3_600 * SECOND
-
-WORKLOAD = load_workload(
-    """
-    [accounts]
-    count = 200
-    [venue]
-    delay_median = "5ms"
-    [funding]
-    initial = "300000"
-    deposit_every = 20
-    """
-)
-
-
-def plan_of(**changes: Any) -> Plan:
-    """A plan of 400 orders in 2 s that no machine is too slow for to count as valid."""
-    plan = Plan(
-        workload=WORKLOAD,
-        seed=11,
-        rate=200.0,
-        orders=400,
-        warm_up=0,
-        shards=2,
-        policies=POLICIES["simple"],
-        lag_limit=HOUR,
-    )
-    return replace(plan, **changes)
-
-
 # --- the same decisions at any number of shards --------------------------------------------------
-
-# Funds that run out, a rate for single accounts, and losses that end accounts.
-BINDING = """
-[order_validation]
-[rate_limit]
-[[rate_limit.account]]
-account = 199
-max_orders = 3
-window = "200ms"
-[[rate_limit.account]]
-account = 200
-max_orders = 3
-window = "200ms"
-[order_size_limit]
-broker = {max_quantity = "500"}
-[pnl_bounds_killswitch]
-[[pnl_bounds_killswitch.broker]]
-settlement_asset = "USD"
-lower_bound = "-2"
-[spot_funds]
-account_currency = "USD"
-"""
-
-BINDING_PLAN = plan_of(orders=3_000, rate=1_000.0, policies=BINDING)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from load_policies import LET_GO
 
-from openpit.loadtest.conductor import ChildFailedError
+from openpit.loadtest.children import ChildFailedError
 from openpit.loadtest.measure import Run, measure
 from openpit.loadtest.oracle import find_truth
 from openpit.loadtest.plan import SECOND, Plan

@@ -9,10 +9,11 @@ from typing import Any
 from openpit.loadtest.figures import figures_of
 from openpit.loadtest.histograms import curve, fold, latency_of, merged
 from openpit.loadtest.ladder import Ladder, Step, StepOutcome
-from openpit.loadtest.measure import ProcessFigures, Run
+from openpit.loadtest.measure import Run
 from openpit.loadtest.oracle import Judgement, Truth
 from openpit.loadtest.plan import Plan
 from openpit.loadtest.policies import POLICIES
+from openpit.loadtest.processes import ProcessFigures
 from openpit.loadtest.projection import project
 from openpit.loadtest.recording import ACCEPTED, REJECTED, Recording
 from openpit.loadtest.report import Baseline, Report, machine_of, setting_of

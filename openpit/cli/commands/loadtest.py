@@ -34,6 +34,8 @@ Examples:
   openpit loadtest
   openpit loadtest --config spot-funds --shards 4 --rate 20000 --html report.html
   openpit loadtest --ladder --policy mypolicies:Exposure --json after.json
+  openpit loadtest --clients 2 --ladder --cores-for 100000
+  openpit loadtest --server /run/user/1000/openpit.sock --rate 2000
   openpit loadtest --runs 5 --json after.json
   openpit loadtest compare before.json after.json --tolerance 0.1
   openpit loadtest --require "p99<2ms" --require "throughput>4900"
@@ -52,6 +54,7 @@ of --json, --html and --png: then the report for people goes to stderr.
     Exit.WRONG,
     Exit.MISSED,
     Exit.NOT_FOUND,
+    Exit.REFUSED,
     Exit.INTERRUPTED,
 )
 
@@ -91,6 +94,9 @@ class _Number(click.FloatRange):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
 
+
+MAX_CLIENTS = 32
+"""Processes that drive: each makes the whole flow to find its share of it."""
 
 _POSITIVE = _Number(min=0, min_open=True)
 
@@ -173,6 +179,28 @@ _POSITIVE = _Number(min=0, min_open=True)
     help="Make the run so often. The report is of the middle one by its p99 and has the figures of "
     "all; every run has to meet --require.",
 )
+@click.option(
+    "--clients",
+    type=click.IntRange(1, MAX_CLIENTS),
+    metavar="N",
+    help="Drive a server of the test's own (as `openpit serve`) with N processes, each a client "
+    "with a share of the accounts, in place of one driver.",
+)
+@click.option(
+    "--server",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Drive the server that listens there: accounts 1 to --accounts are funded and trade. Its "
+    "policies are its own, so that decisions are not checked.  [clients: 1]",
+)
+@click.option(
+    "--cores-for",
+    type=_POSITIVE,
+    multiple=True,
+    metavar="RATE",
+    help="Tell how many cores clients, routers and workers take at so many orders per second. "
+    "Repeatable.",
+)
 @click.option("--ladder", is_flag=True, help="Find the knee first; then run at half of it.")
 @click.option(
     "--ladder-seconds", type=_POSITIVE, default=4.0, show_default=True, help="Length of a step."
@@ -247,7 +275,7 @@ def command(context: click.Context, /, **options: Any) -> None:
     if context.invoked_subcommand is not None:
         return
     session = loaded("openpit.loadtest.session")
-    failed = loaded("openpit.loadtest.conductor").ChildFailedError
+    failed = loaded("openpit.loadtest.children").ChildFailedError
     try:
         request = request_of(options, invocation_of(context))
         machine = check_outputs(options)

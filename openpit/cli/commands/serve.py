@@ -36,10 +36,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from openpit.cli.config import Policies
+    from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.starting import StartPlan
     from openpit.server.service import Service
 
-__all__ = ["command"]
+__all__ = ["Ending", "command", "serve"]
 
 _Result = TypeVar("_Result")
 
@@ -171,9 +172,26 @@ def command(
     limits = Limits(sessions=sessions, credit=credit, frame_bytes=frame, open_handles=open_handles)
     allowed = {os.getuid(): Role.ADMIN} | dict.fromkeys(users, Role.TRADER) | _roles(roles)
     _check_descriptor(ready_fd)
-    ending = _Ending(path, drain, pid_file, ready_fd)
+    ending = Ending(path, drain, pid_file, ready_fd)
+    serve(plan, policies, limits, allowed, ending, client_time=client_time)
+
+
+def serve(
+    plan: StartPlan,
+    policies: Policies,
+    limits: Limits,
+    users: dict[int, int],
+    ending: Ending,
+    *,
+    client_time: bool,
+) -> None:
+    """Run a server in this process from its start to its end; ``users`` have roles.
+
+    Raises:
+        ExitError: it did not start, or ended as its code tells.
+    """
     died = _new_loop().run_until_complete(
-        _serve(plan, policies, limits, allowed, ending, client_time=client_time)
+        _serve(plan, policies, limits, users, ending, client_time=client_time)
     )
     if died:
         raise ExitError(Exit.SHARD_DIED, died)
@@ -274,7 +292,7 @@ def _check_descriptor(number: int | None) -> None:
             raise click.UsageError(f"--ready-fd {number}: no such descriptor is open") from None
 
 
-class _Ending:
+class Ending:
     """What tells that a server listens, and how it ends."""
 
     def __init__(
@@ -303,7 +321,7 @@ class _Ending:
         """End the server for a client that has asked for it, who cannot make it urgent."""
         self._event.set()
 
-    def announce(self, shards: int) -> None:
+    def announce(self, engine: AsyncShardedEngine) -> None:
         """Say where the server listens.
 
         Raises:
@@ -315,7 +333,7 @@ class _Ending:
             except OSError as error:
                 text = f"cannot write {self._pid_file}: {error.strerror}"
                 raise ExitError(Exit.IO_FAILED, text) from None
-        line = f"listening at {self.path} with {shards} shards, process {os.getpid()}"
+        line = f"listening at {self.path} with {engine.shards} shards, process {os.getpid()}"
         tell(line)
         if self._ready_fd is not None:
             with suppress(OSError):
@@ -369,7 +387,7 @@ async def _serve(
     policies: Policies,
     limits: Limits,
     users: dict[int, int],
-    ending: _Ending,
+    ending: Ending,
     *,
     client_time: bool,
 ) -> str | None:
@@ -389,7 +407,7 @@ async def _serve(
         await ending.unless(policies.prepare_async(service.engine))
         await service.listen(str(ending.path))
         service.switch.drain = ending.drain_once
-        ending.announce(service.engine.shards)
+        ending.announce(service.engine)
     except BaseException as error:
         await service.close()
         if isinstance(error, ConfigError):
@@ -408,7 +426,7 @@ def _unbound(path: Path, error: OSError) -> ExitError:
     return ExitError(Exit.IO_FAILED, f"cannot listen at {path}: {error.strerror or error}")
 
 
-async def _end(service: Service, ending: _Ending) -> str | None:
+async def _end(service: Service, ending: Ending) -> str | None:
     """End a server: what is in flight is answered, unless a second signal comes."""
     down = [shard for shard in service.engine.stats() if shard.state == "down"]
     draining = asyncio.ensure_future(service.drain(ending.drain))

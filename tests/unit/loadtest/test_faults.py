@@ -22,7 +22,6 @@ def told(truth: Truth, denied: dict[int, int], **changes: Any) -> Fault:
         recording=recording,
         processes=[],
         collected=[],
-        counted_orders=count,
         library="",
         killed_at=3 * SECOND,
         noticed_at=changes.pop("noticed_at", 3 * SECOND + 2 * MS),

@@ -36,8 +36,8 @@ def order(number: int, account: int, quantity: str = "10", time: int = 0) -> Eve
 
 
 def cancel(number: int, account: int) -> Event:
-    head = (REPORT, number, number * 1_000 + 1, account, "S001", True, "100.00")
-    return (*head, None, "10", True, "0", "0")
+    head = (REPORT, number, number * 1_000 + 1, account, True, "S001", True, "100.00")
+    return (*head, None, "10", "0", "0")
 
 
 def deposit(number: int, account: int) -> Event:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from load_reports import run_of
 
-from openpit.loadtest.measure import ProcessFigures
+from openpit.loadtest.processes import ProcessFigures
 from openpit.loadtest.projection import project, why_not
 
 

@@ -102,7 +102,7 @@ def test_what_makes_no_policy() -> None:
 def test_first_funds_reach_every_account() -> None:
     engine = engine_of(policies='[spot_funds]\naccount_currency = "USD"')
     objects = EngineObjects("USD")
-    objects.fund(engine, accounts=3, amount="500.00")
+    objects.fund(engine, accounts=[1, 2, 3], amount="500.00")
 
     results = [
         engine.execute_pre_trade(order=objects.order((0, 1, 0, account, "S001", True, *order)))
@@ -118,4 +118,4 @@ def test_first_funds_reach_every_account() -> None:
 
 
 def test_no_first_funds() -> None:
-    EngineObjects("USD").fund(None, accounts=3, amount="0.00")  # asks nothing of the engine
+    EngineObjects("USD").fund(None, accounts=[1, 2, 3], amount="0.00")  # asks nothing of the engine
