@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 import openpit
-from openpit.cli.commands.serve import Ending, serve
+from openpit.cli.commands.serve import Ending, clock_of, serve
 from openpit.cli.config import Policies, load
 from openpit.cli.exits import Exit, ExitError
 from openpit.cli.tables import ConfigError
@@ -44,7 +44,9 @@ def main(control: Connection, _: list[int]) -> None:
 def _serve(plan: Plan, path: Path, control: Connection) -> Failed | None:
     try:
         policies = load(plan.policies) if plan.policies else Policies({}, None, None)
-        stage: Any = policies.add_to(openpit.Engine.builder().sharded(shards=plan.shards))
+        clock = clock_of(client_time=plan.has_client_time)
+        builder = openpit.Engine.builder().clock(clock)
+        stage: Any = policies.add_to(builder.sharded(shards=plan.shards))
         for policy in custom_policies(plan):
             stage = stage.pre_trade(policy=policy)
         start = stage._plan()  # noqa: SLF001 - as in `openpit serve`

@@ -20,12 +20,18 @@ from server_processes import FUNDS, RATE
 
 import openpit
 from openpit.errors import ServerRefused, ShardDown
-from openpit.pretrade.policies import RateLimit, RateLimitBrokerBarrier
+from openpit.pretrade.policies import RateLimit, RateLimitBrokerBarrier, build_rate_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SECONDS = 30
+
+BROKER = """
+[rate_limit.broker]
+max_orders = 3
+window = "100ms"
+"""
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -238,6 +244,26 @@ def test_a_server_that_is_full_or_has_a_clock_of_its_own(serve: Callable[..., An
         openpit.connect(server.path)
     assert found.value.reason == "full"
     until(lambda: _takes_clock(server.path) == "time")
+
+
+@pytest.mark.parametrize("step", [12, 40])
+def test_times_of_a_simulation_are_windows_of_their_own(
+    serve: Callable[..., Any], step: int
+) -> None:
+    limit = build_rate_limit().broker_barrier(
+        RateLimitBrokerBarrier(RateLimit(3, timedelta(milliseconds=100)))
+    )
+    now = 0
+    alone = openpit.Engine.builder().clock(lambda: now).no_sync().builtin(limit).build()
+    server = serve(BROKER, "--client-time")
+    passed = []
+    with openpit.connect(server.path, clock=lambda: now) as engine:
+        for number in range(1, 31):
+            now += step * 10**6
+            result = engine.execute_pre_trade(buy(number))
+            passed.append(result.ok)
+            assert result.ok == alone.execute_pre_trade(buy(number)).ok
+    assert (False in passed) is (step == 12)
 
 
 def _takes_clock(path: str) -> str:

@@ -168,7 +168,8 @@ def command(
 
     Its limits are one for all of them, whichever program an order comes from.
     """
-    policies, plan = _plan(shards or default_shards(), config, custom, actors)
+    clock = clock_of(client_time=client_time)
+    policies, plan = _plan(clock, shards or default_shards(), config, custom, actors)
     limits = Limits(sessions=sessions, credit=credit, frame_bytes=frame, open_handles=open_handles)
     allowed = {os.getuid(): Role.ADMIN} | dict.fromkeys(users, Role.TRADER) | _roles(roles)
     _check_descriptor(ready_fd)
@@ -205,13 +206,25 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
+def clock_of(*, client_time: bool) -> Callable[[], int]:
+    """Return a server's own clock: where clients bring the times, it stands before all of them.
+
+    A rate limit's first window begins when it is made. A flow's times may begin anywhere.
+    """
+    return (lambda: 0) if client_time else time.monotonic_ns
+
+
 def _plan(
-    shards: int, config: Path | None, custom: Sequence[str], actors: Sequence[str]
+    clock: Callable[[], int],
+    shards: int,
+    config: Path | None,
+    custom: Sequence[str],
+    actors: Sequence[str],
 ) -> tuple[Policies, StartPlan]:
     """Return the policies of a configuration, and what the engine starts from."""
     try:
         policies = load(DEFAULT_CONFIG if config is None else text_of(config))
-        stage = policies.add_to(Engine.builder().sharded(shards=shards))
+        stage = policies.add_to(Engine.builder().clock(clock).sharded(shards=shards))
         for name in custom:
             stage = _added(stage, name)
         for named in actors:
@@ -398,8 +411,9 @@ async def _serve(
     except AddressInUseError as error:
         raise _unbound(ending.path, error) from None
     try:
+        clock = clock_of(client_time=client_time)
         service = await ending.unless(
-            start_service(plan, time.monotonic_ns, limits, users=users, client_time=client_time)
+            start_service(plan, clock, limits, users=users, client_time=client_time)
         )
     except ShardStartError as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error

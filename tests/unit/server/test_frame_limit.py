@@ -13,12 +13,14 @@ from openpit import param
 from openpit.client.remote import Greeting
 from openpit.errors import FrameTooLarge, WireError
 from openpit.faces.blocking.engine import ShardedEngine
+from openpit.marketdata import InstrumentId, Quote, QuoteTtl
 from openpit.pretrade.policies import (
     RateLimit,
     RateLimitAssetBarrier,
     RateLimitBrokerBarrier,
     build_order_validation,
     build_rate_limit,
+    build_spot_funds,
 )
 from openpit.wire.frames import PREFIX_BYTES
 from openpit.wire.limits import BESIDE_BYTES, FRAME_BYTES
@@ -99,6 +101,26 @@ def test_what_is_too_large_alone_is_refused_before_it_is_sent() -> None:
     assert [bool(result) for result in failed.value.results] == [True, False, True]
     assert client.engine.execute_pre_trade(wide(1, ROOM - 100))  # the largest, about
     assert max(client.sizes) <= LIMIT
+    assert not client.driver.session.is_over
+
+
+def test_changes_of_market_data_keep_to_it() -> None:
+    stage = openpit.Engine.builder().clock(lambda: 1000).sharded(2)
+    service = stage.market_data(QuoteTtl.infinite()).build()
+    service.register(openpit.Instrument("AAPL", "USD"))
+    spot = build_spot_funds().market_data(service, 100)
+    its = SwitchedHost(stage.builtin(build_order_validation()).builtin(spot), frame_bytes=LIMIT)
+    its.pump()
+    client = Frames(its)
+    market, quote = client.engine.market_data(), Quote(mark="1")
+    most = (LIMIT - 200) // 9  # accounts of nine bytes each
+    for count in (most, most // 2, most // 2 - 1):
+        accounts = [param.AccountId.from_int(2**63 + number) for number in range(count)]
+        market.push_for(InstrumentId(0), quote, timedelta(0), accounts, [])
+    accounts = [param.AccountId.from_int(2**63 + number) for number in range(most + 30)]
+    with pytest.raises(FrameTooLarge, match=f"frame limit of {LIMIT}"):
+        market.push_for(InstrumentId(0), quote, timedelta(0), accounts, [])
+    assert LIMIT - 300 < max(client.sizes) <= LIMIT
     assert not client.driver.session.is_over
 
 
