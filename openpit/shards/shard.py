@@ -357,8 +357,9 @@ class ShardCore:
         self, seq: int, place: int, command: Command, now: int, answered: list[Reply]
     ) -> None:
         kind = command[0]
+        handler = self._handlers[kind]
         try:
-            reply = self._handlers[kind](seq, command, now)
+            reply = handler(seq, command, now)
         except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
             reply = (kinds.RAISED, *failure_row(error))
         self._tell_armed()

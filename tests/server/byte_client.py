@@ -43,7 +43,8 @@ class ByteClient:
             self.send(self.head(HELLO, msgpack.packb([[name]])))
             (fields,) = self.read(HELLO).body
             (self.number, self.role, self.credit, self.frame_bytes, self.has_custom,
-             self.client_time, slots, self.axes, self.classes, self.values) = fields  # fmt: skip
+             self.client_time, slots, self.axes, self.classes, self.values,
+             self.actors, self.services) = fields  # fmt: skip
             self.owner = struct.unpack(">4096H", slots)
 
     def close(self) -> None:

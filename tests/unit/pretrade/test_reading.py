@@ -76,9 +76,9 @@ def test_what_says_nothing_accepts(accepting):
 def test_accepting_with_mutations_keeps_them():
     verdict = read_pre_trade_result(PolicyDecision.accept([MUTATION]), "Desk")
     assert verdict is not None
-    assert verdict.rejects is None
+    assert verdict.rejects == ()
     assert list(verdict.mutations) == [MUTATION]
-    assert (list(verdict.rows), list(verdict.lock_prices)) == ([], [])
+    assert (list(verdict.own_rows), list(verdict.own_prices)) == ([], [])
 
 
 @pytest.mark.parametrize("gather", [list, tuple, iter])
@@ -103,18 +103,18 @@ def test_a_full_result_has_rows_and_lock_prices():
     result = PolicyPreTradeResult.accept([MUTATION], [ENTRY], ["1.50", 2])
     verdict = read_pre_trade_result(result, "Desk")
     assert verdict is not None
-    assert verdict.rejects is None
-    assert verdict.rows == [ENTRY._row()]
-    assert verdict.lock_prices == [Decimal("1.5"), Decimal(2)]
+    assert verdict.rejects == ()
+    assert verdict.own_rows == [ENTRY._row()]
+    assert verdict.own_prices == [Decimal("1.5"), Decimal(2)]
 
 
 def test_adjustments_and_lock_prices_alone_accept():
     verdict = read_pre_trade_result(own(account_adjustments=[ENTRY]), "Desk")
     assert verdict is not None
-    assert verdict.rows == [ENTRY._row()]
+    assert verdict.own_rows == [ENTRY._row()]
     verdict = read_pre_trade_result(own(lock_prices=[1]), "Desk")
     assert verdict is not None
-    assert verdict.lock_prices == [Decimal(1)]
+    assert verdict.own_prices == [Decimal(1)]
 
 
 def test_rejects_and_mutations_come_together():
