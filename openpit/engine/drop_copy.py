@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from openpit.engine.answers import Recorded
 from openpit.pretrade.codes import EVALUATION_FAILURES
-from openpit.pretrade.effects import Effects
 from openpit.pretrade.rejects import first_block
 
 if TYPE_CHECKING:

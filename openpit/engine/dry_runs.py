@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openpit.engine.answers import DryRun
-from openpit.pretrade.effects import Effects
 from openpit.pretrade.rejects import first_block
 
 if TYPE_CHECKING:
