@@ -64,11 +64,17 @@ class ServerDriver(AsyncDriver):
             port.link.is_up
             and self.switch is not None
             and not (self.switch.is_waiting or books.news or books.woken or books.dropped)
-            and not any(link.has_output for link in self.router.links)
+            and not self._has_output()
         ):
             self.say()
         else:
             self._after(port)
+
+    def _has_output(self) -> bool:
+        for link in self.router.links:  # noqa: SIM110 - any() takes two calls more a link
+            if link.has_output:
+                return True
+        return False
 
     def _after(self, port: Port) -> None:
         super()._after(port)

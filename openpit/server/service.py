@@ -90,9 +90,9 @@ class Service:
 
     def say(self) -> None:
         """Write what there is for the clients; read again of those whose batches have gone."""
-        connected = self._connected
-        for session in self.switch.stirred():
-            connection = connected.get(session)
+        stirred = self.switch.stirred
+        while stirred:
+            connection = self._connected.get(stirred.pop())
             if connection is not None:
                 connection.write()
         if self._paused:

@@ -148,7 +148,7 @@ class Switch:
         self.drain: Callable[[], object] = bool  # has the server end in order, once it can
         self._is_held = False  # until it is known on which axes orders are counted
         self.is_waiting = False  # something was left at the last turn, until a shard answers
-        self._stirred: Final[list[Session]] = []
+        self.stirred: Final[list[Session]] = []  # who has something to be written, or ended a turn
 
     # --- sessions --------------------------------------------------------------------------------
 
@@ -183,14 +183,8 @@ class Switch:
             role=role,
             user=user,
             client_time=self.client_time,
-            stirred=self._stirred,
+            stirred=self.stirred,
         )
-
-    def stirred(self) -> list[Session]:
-        """Return those that have something to be written, or ended a turn, since the last call."""
-        stirred = self._stirred[:]
-        self._stirred.clear()
-        return stirred
 
     @property
     def _full(self) -> str:
