@@ -42,6 +42,9 @@ FIELDS = {
 }  # fmt: skip
 HOME = (IN_SHARD_0, IN_SHARD_1)
 
+NO_OPS = (1, *range(3, 34), 37, 39, *range(41, 256))
+"""What is no batch, and no note that may stand alone with all that a batch has in its head."""
+
 KINDS = ("garbage", "bad body", "lying head")
 
 
@@ -136,7 +139,10 @@ def garbage(rng: Random, target: Target) -> Attack:
             ("an epoch", with_fields(frame, epoch=rng.randrange(1, 2**32))),
             ("a client", with_fields(frame, client=rng.randrange(1, 2**32))),
             ("a role", with_fields(frame, role=rng.randrange(1, 256))),
-            ("an op", with_fields(frame, op=rng.choice([1, *range(3, 34), 37, *range(39, 256)]))),
+            (
+                "an op",
+                with_fields(frame, op=rng.choice([1, *range(3, 34), 37, 39, *range(41, 256)])),
+            ),
             ("flags", with_fields(frame, flags=rng.choice([1, 2, 8, 16, 32, 64, 128, 255]))),
             ("a gap", with_fields(frame, first=rng.randrange(1, 2**64))),
             ("no command", with_fields(frame, count=0)),
