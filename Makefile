@@ -88,9 +88,9 @@ arithmetic: $(STAMPS)/dev reference ## PAIRS of wide decimals on the reference a
 simulate: $(STAMPS)/dev ## the simulation rung over SEEDS (SEEDS=1-500), FUZZ bad inputs per core
 	OPENPIT_SEEDS="$(SEEDS)" OPENPIT_FUZZ="$(FUZZ)" $(BIN)/pytest -n auto tests/simulation
 
-hostile: $(STAMPS)/dev ## FRAMES hostile frames to a server's cores, a tenth to a real one (SEED=..)
+hostile: $(STAMPS)/dev ## FRAMES hostile frames to a server's cores, a tenth to a real one, and FIX messages (SEED=..)
 	OPENPIT_HOSTILE="$(FRAMES)" OPENPIT_SEED="$(SEED)" $(BIN)/pytest -n auto -rP --timeout 3600 \
-		tests/unit/server/test_hostile.py tests/server/test_hostile.py
+		tests/unit/server/test_hostile.py tests/server/test_hostile.py tests/examples/test_fix_hostile.py
 
 flows: $(STAMPS)/dev ## FLOWS hostile order flows by the code of BASELINE=REV and by this: same bytes
 	$(BIN)/python tests/support/replays.py --baseline "$(or $(BASELINE),HEAD^)" --flows $(FLOWS) --seed $(SEED)
