@@ -18,12 +18,15 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from google_crc32c import value as crc32c
+from google_crc32c import value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["RECORD_BYTES", "LogRecord", "RecordReader", "crc32c", "packed_record"]
+
+crc32c: Final[Callable[[bytes], int]] = value
+"""Return the CRC32C of bytes."""
 
 RECORD_BYTES: Final = 32 * 1024 * 1024
 """Largest batch of a record: twice a frame, and little enough to be read at once."""

@@ -33,8 +33,9 @@ LOOK_BYTES: Final = 8 * 1024 * 1024
 class LogWriter:
     """Appends to one log, in a segment of its own.
 
-    ``number`` is that of the next record. ``fields`` go into each segment's header. ``warn`` is
-    called with a text when less than ``min_free`` bytes are free, once until there is more again.
+    ``number`` is that of the next record, ``first`` that of the first one in the segment in hand.
+    ``fields`` go into each segment's header. ``warn`` is called with a text when less than
+    ``min_free`` bytes are free, once until there is more again.
 
     Raises:
         JournalFailed: the segment could not be made.
@@ -46,7 +47,6 @@ class LogWriter:
         "_failure",
         "_fields",
         "_file",
-        "_first",
         "_folder",
         "_is_low",
         "_limit",
@@ -56,6 +56,7 @@ class LogWriter:
         "_size",
         "_sync",
         "_warn",
+        "first",
         "next",
         "written",
     )
@@ -88,7 +89,7 @@ class LogWriter:
         self.written = 0  # bytes of records
         self._look_at = 0
         self._file: LogFile
-        self._first = number
+        self.first = number
         self._size = 0
         try:
             disk.make_folder(folder)
@@ -105,7 +106,7 @@ class LogWriter:
         """
         if self._failure:
             raise JournalFailed(self._failure)
-        if self._size >= self._limit and self.next > self._first:
+        if self._size >= self._limit and self.next > self.first:
             self._follow()
         number, down = self.next, self._down
         data = b"".join(
@@ -157,7 +158,7 @@ class LogWriter:
         write_all(self._file, header)
         self._file.sync()
         self._disk.sync_folder(self._folder)
-        self._first = self.next  # in this segment
+        self.first = self.next  # in this segment
         self._size = len(header)
         self._look()
 
