@@ -138,8 +138,13 @@ def halt(router: Router, now: int, reason: str) -> Steps:
     asked = [link for link in router.links if link.is_up]
     if not asked and not router.books.stalled:
         raise router.links[0].refusal()
+    note = router.books.note
+    if note is not None:  # for one that is down, too: see everywhere()
+        asked = [link for link in router.links if not link.is_stalled]
     for link in router.books.stalled:
         link.check_fits(packed)
+        if note is not None:
+            note([(link.number, link.next_seq, packed)])
         link.stage(Unattended(1, now, packed, router.books.bodies.done))
     yield now, _questions(asked, command, is_change=True)
 

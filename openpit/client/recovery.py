@@ -6,12 +6,14 @@ completed; and what nobody can hold any more is rolled back.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from openpit.client.expected import expected
+from openpit.client.procedures import administration
 from openpit.router.own_commands import OwnOp
 from openpit.router.procedures import Question
-from openpit.wire.frames import EPOCH_COMMANDS, Op, body_of, messages_of
+from openpit.router.shard_link import ONLY_DONE
+from openpit.wire.frames import EPOCH_COMMANDS, Op, body_of, messages_of, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +30,10 @@ Told: TypeAlias = "tuple[CountingAxes, Recovered]"
 """What a worker says when it is up."""
 
 
+_LIFTS: Final = (None, "unblock_all")
+"""Of an administrative command, the account and the method that lift the engine-wide block."""
+
+
 class WideChange(NamedTuple):
     """A change that spans shards, as it was written down before any of them was told."""
 
@@ -42,20 +48,12 @@ class WideChange(NamedTuple):
 def begin_again(client: Client, now: int, told: Sequence[Told]) -> None:
     """Take up what the shards of a router have come back with, before any call is made.
 
-    The broad rates go on in their windows, the engine-wide block is armed on all if it is on any,
-    and what a program had open that is gone is rolled back.
+    The broad rates go on in their windows, and what a program had open that is gone is rolled back.
     """
-    axes = max((axes for axes, _ in told), key=lambda one: one.version)
-    client.retune(axes)
-    rates, links = client.books.rates, client.router.links
+    client.retune(max((axes for axes, _ in told), key=lambda one: one.version))
     for _, recovered in told:
-        rates.restore(recovered.windows)
-    causes = 0
-    for _, recovered in told:
-        causes |= recovered.causes
-    for link, (_, recovered) in zip(links, told, strict=True):
-        if causes & ~recovered.causes:
-            link.stage(OwnOp(now, Op.ARM, causes=causes))
+        client.books.rates.restore(recovered.windows)
+    for link, (_, recovered) in zip(client.router.links, told, strict=True):
         if recovered.open_handles:
             link.stage(OwnOp(now, Op.END))
 
@@ -85,18 +83,43 @@ def _has(ends: dict[int, int], number: int) -> bool:
 def complete(
     router: Router,
     now: int,
-    lacking: Sequence[tuple[WideChange, list[int]]],
+    told: Sequence[Told],
+    changes: Sequence[WideChange],
     begin: Callable[[WideChange], None],
 ) -> Steps:
-    """Make each change on the shards that lack it, in order.
+    """Make each change on the shards that lack it, in order; then block the engine on all or none.
 
+    It is blocked if any shard is, unless that one only lacks the call that lifts the block.
     ``begin`` is called with a change ahead of what is written down of it now.
     """
-    for change, shards in lacking:
+    links = router.links
+    left_open = [
+        link for link, (_, recovered) in zip(links, told, strict=True) if recovered.open_handles
+    ]
+    if left_open:  # a rollback may block the engine: what is asked behind it waits for that
+        asked = pack(administration("anything_blocked"))
+        yield now, [Question(link, asked, expected(_command_in(asked))) for link in left_open]
+    causes = [recovered.causes for _, recovered in told]
+    for change, shards in left_out(changes, told):
         begin(change)
-        yield now, [_question(router, shard, change.commands[shard]) for shard in shards]
+        questions = [_question(router, shard, change.commands[shard]) for shard in shards]
+        yield now, questions
+        for shard in shards:
+            if _command_in(change.commands[shard])[1:3] == _LIFTS:
+                causes[shard] = 0
+    union = 0
+    for each in causes:
+        union |= each
+    unarmed = [link for link, its in zip(links, causes, strict=True) if union & ~its and link.is_up]
+    if unarmed:
+        yield now, [Question(link, union, ONLY_DONE) for link in unarmed]
 
 
 def _question(router: Router, shard: int, packed: bytes) -> Question:
+    answers = expected(_command_in(packed))
+    return Question(router.links[shard], packed, answers, is_change=True)
+
+
+def _command_in(packed: bytes) -> tuple[Any, ...]:
     (command,) = messages_of(body_of([packed], 1))
-    return Question(router.links[shard], packed, expected(command), is_change=True)
+    return command

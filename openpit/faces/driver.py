@@ -10,7 +10,7 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from openpit.client.recovery import begin_again, complete, left_out
+from openpit.client.recovery import begin_again, complete
 from openpit.faces.ends import Ends
 from openpit.faces.face import Face
 from openpit.faces.forked_copies import let_go_in_copies
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.client.client import Client
-    from openpit.client.recovery import Told, WideChange
+    from openpit.client.recovery import Told
     from openpit.faces.engine_journal import EngineJournal
     from openpit.faces.options import ShardedOptions
     from openpit.faces.sockets import ServerPort
@@ -89,20 +89,17 @@ class Driver(Face):
         self.client.deadlines.expect_by(calls, deadline)
         return calls
 
-    def _begin_again(
-        self, journal: EngineJournal, told: Sequence[Told]
-    ) -> list[tuple[WideChange, list[int]]]:
-        """Take up what the shards have come back with; return what they have to complete."""
+    def _begin_again(self, journal: EngineJournal, told: Sequence[Told]) -> None:
+        """Take up what the shards have come back with."""
         self.clock = journal.clock_from(max(recovered.last_time for _, recovered in told))
         self.router.books.note = journal.note
         self._ends.last = journal.close
         begin_again(self.client, self.clock(), told)
-        return left_out(journal.changes, told)
 
-    def _complete(
-        self, now: int, journal: EngineJournal, lacking: list[tuple[WideChange, list[int]]]
-    ) -> Call:
-        return self.client.procedure(now, complete, now, lacking, journal.again)
+    def _complete(self, now: int, journal: EngineJournal, told: Sequence[Told]) -> Call:
+        """Complete on all shards what some have, and others lack."""
+        changes = journal.changes
+        return self.client.procedure(now, complete, now, told, changes, journal.again)
 
     def follow(self, services: Sequence[MarketDataService]) -> None:
         """Pass on all that the services hold, and every change from now on."""

@@ -21,6 +21,7 @@ import openpit
 from openpit.errors import (
     JournalDamaged,
     JournalError,
+    JournalFailed,
     JournalInUse,
     JournalMismatch,
     OutcomeUnknown,
@@ -79,7 +80,10 @@ def test_one_shard_that_died_comes_back_with_what_the_others_were_told_meanwhile
     again = with_policies(openpit.Engine.builder().sharded(2, journal=tmp_path)).build()
 
     with again:
-        assert again.halted() == "lunch"
+        assert [again.execute_pre_trade(order(n)).rejects[0].details for n in (here, there)] == [
+            "lunch",
+            "lunch",
+        ]
         again.resume()
         again.accounts().register_group([account(there)], 5)  # its shard knows of the block, too
         for number, reason in ((there, ["not today"]), (here, [])):
@@ -189,6 +193,25 @@ def balance_of(engine: openpit.ShardedEngine, number: int) -> int:
 
 def plain_funds(journal: Path) -> openpit.ShardedEngine:
     return openpit.Engine.builder().sharded(1, journal=journal).builtin(build_spot_funds()).build()
+
+
+def test_a_change_that_cannot_be_written_down_is_made_on_no_shard(tmp_path: Path) -> None:
+    def full(_: object) -> None:
+        raise JournalFailed("the log router takes nothing more")
+
+    with plain(tmp_path) as engine:
+        engine._router.books.note = full
+        for change, checks in (
+            (lambda: engine.accounts().register_group([account(1), account(2)], 5), 1),
+            (lambda: engine.accounts().block_group(5, "not today"), 0),
+            (lambda: engine.halt("lunch"), 0),
+        ):
+            sent = [shard.sent for shard in engine.stats()]
+            with pytest.raises(JournalFailed):
+                change()
+            assert [shard.sent for shard in engine.stats()] == [each + checks for each in sent]
+        assert engine.groups() == []
+        assert all(engine.execute_pre_trade(order(number)) for number in (1, 2))
 
 
 # --- what is refused ------------------------------------------------------------------------------

@@ -266,10 +266,8 @@ class AsyncDriver(Driver):
 
     async def recover(self, journal: EngineJournal, told: Sequence[Told]) -> None:
         """Go on from what the shards have come back with."""
-        lacking = self._begin_again(journal, told)
-        self._flush()
-        if lacking:
-            await self.run(self._complete, journal, lacking)
+        self._begin_again(journal, told)
+        await self.run(self._complete, journal, told)
         journal.settle()
 
     def pass_on(self, service: int, operation: object) -> None:

@@ -139,10 +139,8 @@ class BlockingDriver(Turns):
     def recover(self, journal: EngineJournal, told: Sequence[Told]) -> None:
         """Go on from what the shards have come back with."""
         with self._lock:
-            lacking = self._begin_again(journal, told)
-            self._send()
-        if lacking:
-            self.run(self._complete, journal, lacking)
+            self._begin_again(journal, told)
+        self.run(self._complete, journal, told)
         journal.settle()
 
     def pass_on(self, service: int, operation: object) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from openpit.client.recovery import WideChange, left_out
+from typing import Any
+
+from openpit.client.procedures import administration
+from openpit.client.recovery import WideChange, complete, left_out
 from openpit.wire.axes import NO_AXES
-from openpit.wire.frames import EPOCH_COMMANDS
+from openpit.wire.frames import EPOCH_COMMANDS, Flag, pack
 from openpit.wire.recovered import Recovered
 
 SECOND_LIFE = EPOCH_COMMANDS
@@ -49,3 +52,84 @@ def test_the_order_of_the_changes_is_kept() -> None:
     found = left_out([first, second], told({0: 7}))  # type: ignore[arg-type]  # as above
 
     assert [change.commands[0] for change, _ in found] == [b"a", b"b"]
+
+
+# --- what is told to whom -------------------------------------------------------------------------
+
+
+class Link:
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.is_up = True
+
+
+class Shards:
+    """A router of three shards, which only has their links."""
+
+    def __init__(self) -> None:
+        self.links = [Link(number) for number in range(3)]
+
+
+def asked(causes: tuple[int, int, int], *changes: WideChange, open_on: int = -1) -> list[Any]:
+    """Return what each step asks: the shards, and the method or the causes."""
+    come_back = [
+        (NO_AXES, Recovered(causes=its, lives=((0, 10),), open_handles=int(place == open_on)))
+        for place, its in enumerate(causes)
+    ]
+    router: Any = Shards()
+    begun: list[WideChange] = []
+    steps = complete(router, 77, come_back, changes, begun.append)
+    found: list[Any] = []
+    try:
+        _, questions = next(steps)
+        while True:
+            found.append(
+                (
+                    [one.link.number for one in questions],
+                    {one.command for one in questions},
+                    [one.is_change for one in questions],
+                )
+            )
+            _, questions = steps.send([None] * len(questions))
+    except StopIteration:
+        assert begun == [one for one in changes if lacking(one, *[{0: 10}] * 3)]
+        return found
+
+
+LIFTED = pack(administration("unblock_all"))
+FAILED, UNATTRIBUTED = Flag.FINALIZER_FAILED, Flag.UNATTRIBUTED_REPORT
+
+
+def test_nothing_is_asked_where_nothing_is_lacking() -> None:
+    done = WideChange({0: LIFTED, 1: LIFTED}, {0: [3], 1: [4]}, 1)
+
+    assert asked((0, 0, 0), done) == []
+    assert asked((FAILED, FAILED, FAILED)) == []
+
+
+def test_a_block_of_one_shard_is_told_to_the_others() -> None:
+    causes = FAILED | UNATTRIBUTED
+
+    assert asked((FAILED, 0, UNATTRIBUTED)) == [([0, 1, 2], {causes}, [False] * 3)]
+    assert asked((FAILED, 0, FAILED)) == [([1], {FAILED}, [False])]
+
+
+def test_a_block_that_was_being_lifted_is_lifted_on_all() -> None:
+    lifting = WideChange(dict.fromkeys(range(3), LIFTED), {0: [9], 1: [10], 2: [11]}, 1)
+
+    assert asked((0, FAILED, FAILED), lifting) == [([1, 2], {LIFTED}, [True, True])]
+
+
+def test_a_block_that_came_after_it_was_lifted_stays() -> None:
+    lifting = WideChange(dict.fromkeys(range(3), LIFTED), {0: [9], 1: [10], 2: [9]}, 1)
+
+    assert asked((FAILED, FAILED, 0), lifting) == [
+        ([1], {LIFTED}, [True]),
+        ([1, 2], {FAILED}, [False, False]),
+    ]
+
+
+def test_what_a_rollback_blocks_is_waited_for() -> None:
+    look = pack(administration("anything_blocked"))
+
+    assert asked((0, 0, 0), open_on=2) == [([2], {look}, [False])]
