@@ -18,8 +18,10 @@ from openpit.faces.interrupts import release, shield
 from openpit.shards.worker import LOOKS, await_ready
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from openpit.client.recovery import Told
+    from openpit.faces.engine_journal import EngineJournal
     from openpit.faces.pipes import Port
     from openpit.router.calls import Call
     from openpit.router.stats import ShardStats
@@ -125,15 +127,21 @@ class BlockingDriver(Turns):
 
     # --- shards --------------------------------------------------------------------------------
 
-    def start(self, payload: bytes, deadline: float, seconds: float) -> None:
+    def start(self, payload: bytes, deadline: float, seconds: float, epoch: int = 0) -> list[Told]:
         """Load the engine in all workers, by a moment; raise ShardStartError if one cannot."""
         with self._lock:
-            calls = self._begin_start(payload, deadline, seconds)
+            calls = self._begin_start(payload, deadline, seconds, epoch)
             self._send()
         for call in calls:
             self._wait(call)
-        for call in calls:
-            call.result()
+        return [call.result() for call in calls]
+
+    def recover(self, journal: EngineJournal, told: Sequence[Told]) -> None:
+        """Go on from what the shards have come back with."""
+        with self._lock:
+            self._begin_again(journal, told)
+        self.run(self._complete, journal, told)
+        journal.settle()
 
     def pass_on(self, service: int, operation: object) -> None:
         """Send a change of market data to every shard, ahead of the next order."""
