@@ -22,7 +22,7 @@ from openpit.wire.frames import CAUSES, NOT_APPLIED, Op, reply_in
 from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from openpit.router.calls import Call
     from openpit.router.shard_link import Bodies, Entry
@@ -221,10 +221,12 @@ class Router:
             link.waiting.remove(entry)
             entry.overloaded(link)
 
-    def pass_on(self, link: ShardLink, entry: Entry, frame: Callable[[int], Frame]) -> None:
-        """Send the batch of another client, whose credit is its own affair."""
-        if self.books.dropped:
-            self.let_go()
+    def pass_on(self, link: ShardLink, entry: Entry, frame: Frame) -> None:
+        """Send the batch of another client, whose credit is its own affair.
+
+        Its number is the link's ``next_seq``. What this router's own client has let go of need not
+        be told before: that is of another one.
+        """
         self.books.is_torn = True
         link.pass_on(entry, frame)
         self.books.is_torn = False
