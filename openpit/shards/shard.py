@@ -309,7 +309,11 @@ class ShardCore:
             (_, account, underlying, settlement, side, quantity, volume, price,
              broker, asset) = command  # fmt: skip
             if kind == EXECUTE_COUNTED:
-                counts.rank(broker, asset, settlement)
+                if asset or not broker:
+                    counts.rank(broker, asset, settlement)
+                else:  # what that does, spelt out: where the broker alone is limited
+                    counts.supplied = broker + counts.broker, 0  # type: ignore[operator]  # checked
+                    counts.used = False
             if fresh:
                 order = new_order(None, None, None, None, None, None, None)
             order._underlying_ = underlying
