@@ -23,6 +23,7 @@ GUIDES: Final = (
     "actors",
     "fix_gateway",
     "when_a_shard_is_down",
+    "journal",
     "deploying",
     "loadtest",
 )

@@ -282,7 +282,7 @@ class ShardCore:
 
     # --- the hot path: plain orders --------------------------------------------------------------
 
-    def _handle(
+    def _handle(  # noqa: PLR0915 - the hot path is spelt out
         self,
         seq: int,
         commands: Sequence[Command],
