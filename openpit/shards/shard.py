@@ -290,9 +290,8 @@ class ShardCore:
         times: Sequence[int],
         answered: list[Reply],
     ) -> None:
-        execute = self._execute
+        execute, fresh = self._execute, self._fresh_orders
         clock, counts, order = self._clock, self.counts, self._order
-        fresh = self._fresh_orders
         is_near = len(self._open) + len(commands) > self._most  # else none of them comes to it
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
         first = seq
@@ -312,7 +311,7 @@ class ShardCore:
                 if asset or not broker:
                     counts.rank(broker, asset, settlement)
                 else:  # what that does, spelt out: where the broker alone is limited
-                    counts.supplied = broker + counts.broker, 0  # type: ignore[operator]  # checked
+                    counts.supplied = broker + counts.broker, 0
                     counts.used = False
             if fresh:
                 order = new_order(None, None, None, None, None, None, None)
