@@ -14,26 +14,31 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from openpit.cli import flows, lobster
+from openpit.cli import lobster
 from openpit.cli.config import load
 from openpit.cli.course import FlowClock
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.document import ReplaySetting, as_document
 from openpit.cli.exits import STREAMS, Exit, ExitError, listed
 from openpit.cli.files import check_place, opened, refuse_overwriting, write_whole
+from openpit.cli.heads import FlowFormat
 from openpit.cli.inputs import text_of, told
 from openpit.cli.interrupts import interrupted
 from openpit.cli.invocation import invocation_of
 from openpit.cli.lines import compression_of, numbered_lines
 from openpit.cli.local import LocalReplay
+from openpit.cli.on_shards import OnShards
 from openpit.cli.progress import progress
 from openpit.cli.replay import BATCH, Replay, ShardsDiedError
 from openpit.cli.report import print_report
+from openpit.cli.sharded import ShardedReplay
+from openpit.cli.stage import STAGE, StageFactory
 from openpit.cli.streams import is_stream, one_stream, tell, writing_to_stdout
 from openpit.cli.strict import TEXT_LIMIT, is_text
 from openpit.cli.tables import ConfigError
 from openpit.cli.totals import MAX_TOLD, StrictStopError, Totals
 from openpit.errors import ShardStartError
+from openpit.faces.blocking.shard_messages import ShardMessages
 from openpit.faces.embedded import Engine
 from openpit.slots import MAX_SHARDS
 
@@ -41,7 +46,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
     from openpit.cli.config import Policies
-    from openpit.cli.course import EventOf
     from openpit.cli.events import BadLine
     from openpit.cli.files import OutFile
     from openpit.cli.lines import Line
@@ -160,31 +164,32 @@ def command(
     reports. A line that is wrong is told on stderr, counted, and left out. A shard that is stuck or
     dies ends the replay: within 15 seconds of when it was asked something.
     """
-    event_of = _reader(flow, format_, accounts, symbol)
+    read = _format_of(flow, format_, accounts, symbol)
+    event_of = read.event_of()
     machine = _check(flow, config, {"--out": out, "--json": json_})
     begun = ReplaySetting(invocation_of(context), cores() if shards is None else shards, batch)
     gc.set_threshold(*GC_THRESHOLDS)
     shards = begun.shards
     clock = FlowClock()
     with ExitStack() as stack:
-        engine, policies, limits = _start(stack, clock, shards, config)
+        engine, policies, limits = _start(stack, clock, shards, config, read)
         decisions: OutFile | StdoutFile | None = None
         if out is not None:
             decisions = opened(out, is_part_kept=True)
             stack.enter_context(decisions)
         totals = Totals(max(shards, 1), complain=partial(_complain, told(flow)), strict=strict)
         write = None if decisions is None else decisions.write
-        replay: LocalReplay | Replay
+        replay: LocalReplay | OnShards
         if shards:
-            replay = Replay(
-                engine,
-                clock,
+            more = {"batch": batch, "decided": write, "starts": policies.starts}
+            more["shard_of"] = engine.shard_of
+            replay = OnShards(
+                lambda: ShardedReplay(
+                    ShardMessages(engine, STAGE), read, totals, limits=policies.broad_limits, **more
+                ),
+                lambda: Replay(engine, clock, event_of, totals, **more),
                 event_of,
-                totals,
-                shard_of=engine.shard_of,
-                batch=batch,
-                decided=write,
-                starts=policies.starts,
+                is_strict=strict,
             )
         else:
             replay = LocalReplay(engine, clock, event_of, totals, batch=batch, decided=write)
@@ -230,7 +235,7 @@ def _check(flow: Path, config: Path | None, outputs: dict[str, Path | None]) -> 
 
 
 def _run(
-    replay: LocalReplay | Replay, blocks: Iterable[list[Line]], totals: Totals, flow: Path
+    replay: LocalReplay | OnShards, blocks: Iterable[list[Line]], totals: Totals, flow: Path
 ) -> tuple[ExitError | None, dict[int, str]]:
     """Run the replay; return why it came to an early end, and the shards that died."""
     try:
@@ -258,7 +263,7 @@ def _unreadable(totals: Totals, flow: Path) -> ExitError | None:
 
 
 def _start(
-    stack: ExitStack, clock: FlowClock, shards: int, config: Path | None
+    stack: ExitStack, clock: FlowClock, shards: int, config: Path | None, read: FlowFormat
 ) -> tuple[Any, Policies, str]:
     """Build the engine and return it, its policies and their text; the stack closes the engine."""
     builder = Engine.builder().clock(clock)
@@ -268,7 +273,8 @@ def _start(
         if shards == 0:
             engine = policies.add_to(builder.no_sync()).build()
         else:
-            engine = policies.add_to(builder.sharded(shards=shards)).build()
+            stage = policies.add_to(builder.sharded(shards=shards))
+            engine = stage.actor(STAGE, StageFactory(read)).build()
             stack.enter_context(engine)
         policies.prepare(engine)
     except ConfigError as error:
@@ -279,8 +285,10 @@ def _start(
     return engine, policies, text
 
 
-def _reader(flow: Path, format_: str | None, accounts: int, symbol: str | None) -> EventOf:
-    """Return what reads a line of the flow; a usage error if that is not told."""
+def _format_of(
+    flow: Path, format_: str | None, accounts: int, symbol: str | None
+) -> FlowFormat:
+    """Return how the lines of the flow are to be read; a usage error if that is not told."""
     format_ = format_ or FORMATS.get(flow.suffix.lower(), "jsonl" if is_stream(flow) else None)
     if format_ is None:
         raise click.UsageError(
@@ -288,13 +296,13 @@ def _reader(flow: Path, format_: str | None, accounts: int, symbol: str | None) 
             + (UNPACK if flow.suffix.lower() in PACKED else "")
         )
     if format_ == "jsonl":
-        return flows.event_of
+        return FlowFormat()
     symbol = symbol or lobster.symbol_of_name(flow.name)
     if symbol is None:
         raise click.UsageError(f"the symbol of {flow.name} is not told by its name: give --symbol")
     if not is_text(symbol):
         raise click.UsageError(f"--symbol must be a text of at most {TEXT_LIMIT} bytes")
-    return lobster.reader(symbol=symbol, accounts=accounts)
+    return FlowFormat(symbol, accounts)
 
 
 def _lines_of(flow: Path) -> Generator[list[Line], None, None]:
