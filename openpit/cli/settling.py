@@ -42,8 +42,8 @@ class Workers(Protocol):
     def answer(self, call: Call) -> bytes:
         """Wait for the answer to a message; ShardDown or the like if there will be none."""
 
-    def loss(self, shard: int, error: Exception) -> tuple[str, str]:
-        """Return what to say of a shard that gave no answer, and the reason alone."""
+    def loss(self, shard: int, error: Exception) -> str:
+        """Return why a shard gave no answer but an error."""
 
 
 class _Orders(NamedTuple):
@@ -138,14 +138,12 @@ class Settling:
             self._count(orders, answers)
         self._tell(stretch, answers, died, orders)
         if died:
-            raise ShardsDiedError({shard: said for shard, (said, _) in died.items()})
+            raise ShardsDiedError({shard: denial(shard, why)[0].details for shard, why in died.items()})
 
-    def _answers(
-        self, stretch: Stretch
-    ) -> tuple[dict[int, BlockAnswer], dict[int, tuple[str, str]]]:
+    def _answers(self, stretch: Stretch) -> tuple[dict[int, BlockAnswer], dict[int, str]]:
         """Wait for all answers; return them, and why there are no others, by shard."""
         answers: dict[int, BlockAnswer] = {}
-        died: dict[int, tuple[str, str]] = {}
+        died: dict[int, str] = {}
         for shard, call in stretch.parts:
             try:
                 answer = answers[shard] = read_answer(self._workers.answer(call))
@@ -195,7 +193,7 @@ class Settling:
         self,
         stretch: Stretch,
         answers: dict[int, BlockAnswer],
-        died: dict[int, tuple[str, str]],
+        died: dict[int, str],
         orders: _Orders,
     ) -> None:
         totals = self._totals
@@ -203,7 +201,7 @@ class Settling:
             shard: iter(answer.decisions.splitlines(keepends=True))
             for shard, answer in answers.items()
         }
-        for shard, (_, reason) in died.items():
+        for shard, reason in died.items():
             decisions[shard] = iter(self._denials(stretch, shard, reason))
         if not died and sum(answer.orders for answer in answers.values()) != len(orders.shards):
             raise RuntimeError(f"orders were decided that are none, from line {stretch.rows[0][0]}")

@@ -42,10 +42,9 @@ class ShardMessages:
         """
         return self._driver.end(call)
 
-    def loss(self, shard: int, error: Exception) -> tuple[str, str]:
-        """Return what to say of a shard that gave no answer but an error, and the reason alone."""
-        link = self._driver.router.links[shard]
-        return (str(error), str(error)) if link.is_up else (str(link.refusal()), link.reason)
+    def loss(self, shard: int, error: Exception) -> str:
+        """Return why a shard gave no answer but an error."""
+        return self._driver.router.links[shard].why or str(error)
 
 
 def _an_account_of_each(router: Router) -> list[int]:
