@@ -69,7 +69,7 @@ class Course:
                 if time is None:
                     time = self._time + STEP
                 elif time < self._time:
-                    raise earlier(time, self._time)  # noqa: TRY301 - as all that are bad
+                    raise earlier(time, self._time)
                 take(time, event)
             except BadEventError as error:
                 totals.add_bad(BadLine(number, str(error)))

@@ -34,6 +34,8 @@ _PACKED = {
 }
 """What compressed files begin with."""
 
+_is_blank = bytes.isspace
+
 
 def compression_of(file: IO[bytes]) -> str | None:
     """Return how the rest of a file is compressed, or None; nothing is taken from it."""
@@ -68,11 +70,10 @@ def numbered_lines(
             skipping = False
             number += 1
             del lines[0]
-        for place, line in enumerate(lines, number + 1):
-            if len(line) > LINE_LIMIT:
-                found.append((place, _too_long(place)))
-            elif line and not line.isspace():
-                found.append((place, line))
+        if all(lines) and not any(map(_is_blank, lines)) and max(map(len, lines), default=0) <= LINE_LIMIT:
+            found += enumerate(lines, number + 1)  # the usual case, without a look at each
+        else:
+            found += _looked_at(lines, number + 1)
         number += len(lines)
         if len(rest) > LINE_LIMIT:
             if not skipping:
@@ -86,6 +87,15 @@ def numbered_lines(
         rest = rest.removeprefix(BOM_UTF8)
     if rest and not skipping and not rest.isspace():
         yield [(number + 1, rest)]
+
+
+def _looked_at(lines: list[bytes], first: int) -> Iterator[Line]:
+    """Yield the lines that are not blank with their numbers; ``first`` is that of the first."""
+    for place, line in enumerate(lines, first):
+        if len(line) > LINE_LIMIT:
+            yield place, _too_long(place)
+        elif line and not line.isspace():
+            yield place, line
 
 
 def _too_long(number: int) -> BadLine:

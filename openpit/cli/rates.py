@@ -8,6 +8,8 @@ no stretch of a window's length has more orders in it than that: then nobody has
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from itertools import compress, repeat
+from operator import eq
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openpit.pretrade.policies.rate_limit_settings import Rate
@@ -110,5 +112,4 @@ class FlowRates:
                 if len(used) == 1:
                     yield axis, times
                 else:
-                    pairs = zip(times, currencies, strict=True)
-                    yield axis, [time for time, currency in pairs if currency == asset]
+                    yield axis, [*compress(times, map(eq, currencies, repeat(asset)))]

@@ -17,7 +17,7 @@ from openpit.client.answers import denial
 from openpit.errors import OutcomeUnknown, ShardDown, ShardOverloaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from openpit.cli.heads import Heads
     from openpit.cli.line_blocks import BlockAnswer, LaneTotals
@@ -49,15 +49,9 @@ class Workers(Protocol):
 class _Orders(NamedTuple):
     """The orders of a stretch that were decided."""
 
-    shards: Sequence[int]
-    times: Sequence[int]
-    currencies: Sequence[str]
-
-    def without(self, places: set[int]) -> _Orders:
-        """Return all but those at some places."""
-        return _Orders(
-            *([one for place, one in enumerate(each) if place not in places] for each in self)
-        )
+    shards: list[int]
+    times: list[int]
+    currencies: list[str]
 
 
 class Settling:
@@ -179,15 +173,18 @@ class Settling:
 
     def _count(self, orders: _Orders, answers: dict[int, BlockAnswer]) -> None:
         """Count the orders on the axes that span accounts, but for those that a block stopped."""
-        stopped: set[int] = set()
+        times, currencies = orders.times, orders.currencies
+        stopped: list[int] = []
         for shard, answer in answers.items():
             if answer.stopped:
                 places = [place for place, its in enumerate(orders.shards) if its == shard]
-                stopped.update(places[place] for place in answer.stopped)
+                stopped += [places[place] for place in answer.stopped]
         if stopped:
-            orders = orders.without(stopped)
+            times, currencies = times.copy(), currencies.copy()
+            for place in sorted(stopped, reverse=True):
+                del times[place], currencies[place]
         assert self._rates is not None  # noqa: S101 - asked before
-        self._rates.counted(orders.times, orders.currencies)
+        self._rates.counted(times, currencies)
 
     def _tell(
         self,

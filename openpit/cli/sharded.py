@@ -25,8 +25,8 @@ from openpit.cli.heads import ODD, Heads, OrderHead
 from openpit.cli.line_blocks import LineBlock, write
 from openpit.cli.rates import FlowRates
 from openpit.cli.settling import Settling
-from openpit.cli.strict import TIME_LIMIT
 from openpit.cli.stretches import NOWHERE, Stretch
+from openpit.cli.strict import TIME_LIMIT
 from openpit.param.ids import AccountId
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ class ShardedReplay:
     def _scan(self, rows: Sequence[Line], stretch: Stretch) -> int:
         """Take rows into a stretch, up to one that has to wait; return how many those are."""
         quick, placed, owners = self._heads.quick, self._placed, self._owners
-        shards, lines, order_shards = stretch.shards, stretch.lines, stretch.order_shards
+        shards, order_shards = stretch.shards, stretch.order_shards
+        puts = [lines.append for lines in stretch.lines]
         times, currencies = stretch.times, stretch.currencies
         latest = self._latest
         for number, line in rows:
@@ -158,7 +159,7 @@ class ShardedReplay:
                 found = placed.get(head.key)
                 shard = 0 if found is None else found.shard
             latest = time
-            lines[shard].append(line)  # type: ignore[arg-type]  # it has been read
+            puts[shard](line)  # type: ignore[arg-type]  # it has been read
             shards.append(shard)
         self._latest = latest
         return len(shards)
@@ -183,7 +184,7 @@ class ShardedReplay:
             if time is None:
                 time = stretch.told_time = self._latest + STEP
             elif time < self._latest:
-                raise earlier(time, self._latest)  # noqa: TRY301 - as all that are bad
+                raise earlier(time, self._latest)
         except BadEventError as error:
             stretch.bad[row[0]] = str(error)
             stretch.add(row, NOWHERE)
