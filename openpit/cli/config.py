@@ -52,7 +52,7 @@ class Policies:
         builders: dict[str, Any],
         funds: Funds | None,
         starts: Starts | None,
-        broad_limits: BroadLimits | None,
+        broad_limits: BroadLimits | None = None,
     ) -> None:
         self._builders = builders
         self._funds = funds

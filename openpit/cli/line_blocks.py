@@ -68,9 +68,9 @@ class LaneTotals(msgspec.Struct, array_like=True, gc=False):
         tally.accounts, tally.accepted = self.accounts, self.accepted
         tally.reports, tally.blocked = self.reports, self.blocked
         tally.refusals = Counter({(policy, code): count for policy, code, count in self.refusals})
-        tally.rejects = rejects = Counter()
+        tally.rejects = Counter()
         for _, code, count in self.refusals:
-            rejects[code] += count
+            tally.rejects[code] += count
 
     def add_money(self, turnover: Turnover) -> None:
         """Add these sums."""

@@ -34,8 +34,6 @@ _PACKED = {
 }
 """What compressed files begin with."""
 
-_is_blank = bytes.isspace
-
 
 def compression_of(file: IO[bytes]) -> str | None:
     """Return how the rest of a file is compressed, or None; nothing is taken from it."""
@@ -70,8 +68,8 @@ def numbered_lines(
             skipping = False
             number += 1
             del lines[0]
-        if all(lines) and not any(map(_is_blank, lines)) and max(map(len, lines), default=0) <= LINE_LIMIT:
-            found += enumerate(lines, number + 1)  # the usual case, without a look at each
+        if _are_plain(lines):
+            found += enumerate(lines, number + 1)
         else:
             found += _looked_at(lines, number + 1)
         number += len(lines)
@@ -87,6 +85,13 @@ def numbered_lines(
         rest = rest.removeprefix(BOM_UTF8)
     if rest and not skipping and not rest.isspace():
         yield [(number + 1, rest)]
+
+
+def _are_plain(lines: list[bytes]) -> bool:
+    """Tell whether all lines are to be kept, as most blocks' are: without a look at each."""
+    if not all(lines) or any(map(bytes.isspace, lines)):
+        return False
+    return max(map(len, lines), default=0) <= LINE_LIMIT
 
 
 def _looked_at(lines: list[bytes], first: int) -> Iterator[Line]:

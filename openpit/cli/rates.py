@@ -12,10 +12,10 @@ from itertools import compress, repeat
 from operator import eq
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from openpit.pretrade.policies.rate_limit_settings import Rate
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from openpit.pretrade.policies.rate_limit_settings import Rate
 
 __all__ = ["BroadLimits", "FlowRates", "RateAxis"]
 
@@ -84,7 +84,8 @@ class FlowRates:
 
     def may_be_reached(self, times: Sequence[int], currencies: Sequence[str]) -> bool:
         """Tell whether a limit may be passed by orders that come now, if all of them count."""
-        return any([axis.may_be_reached(its) for axis, its in self._axes(times, currencies)])
+        near = [axis.may_be_reached(its) for axis, its in self._axes(times, currencies)]
+        return any(near)  # each has taken note of them
 
     def counted(self, times: Sequence[int], currencies: Sequence[str]) -> None:
         """Record that these orders have counted."""

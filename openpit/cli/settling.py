@@ -46,7 +46,7 @@ class Workers(Protocol):
         """Return why a shard gave no answer but an error."""
 
 
-class _Orders(NamedTuple):
+class _DecidedOrders(NamedTuple):
     """The orders of a stretch that were decided."""
 
     shards: list[int]
@@ -123,7 +123,7 @@ class Settling:
             if answer.bad:
                 numbers = stretch.numbers_of(shard)
                 bad.update((numbers[place], reason) for place, reason in answer.bad)
-        orders = _Orders(stretch.order_shards, stretch.times, stretch.currencies)
+        orders = _DecidedOrders(stretch.order_shards, stretch.times, stretch.currencies)
         if bad:
             orders = self._good_orders(stretch)
         else:
@@ -132,7 +132,8 @@ class Settling:
             self._count(orders, answers)
         self._tell(stretch, answers, died, orders)
         if died:
-            raise ShardsDiedError({shard: denial(shard, why)[0].details for shard, why in died.items()})
+            said = {shard: denial(shard, why)[0].details for shard, why in died.items()}
+            raise ShardsDiedError(said)
 
     def _answers(self, stretch: Stretch) -> tuple[dict[int, BlockAnswer], dict[int, str]]:
         """Wait for all answers; return them, and why there are no others, by shard."""
@@ -149,29 +150,29 @@ class Settling:
                 self._totals.tallies[shard].latencies.add(microseconds, answer.orders)
         return answers, died
 
-    def _good_orders(self, stretch: Stretch) -> _Orders:
+    def _good_orders(self, stretch: Stretch) -> _DecidedOrders:
         """Return the orders that are none of the bad lines; take note of what those leave open."""
-        bad, orders = stretch.bad, _Orders([], [], [])
+        bad, orders = stretch.bad, _DecidedOrders([], [], [])
         for (number, line), shard in zip(stretch.rows, stretch.shards, strict=True):
             if shard == NOWHERE:
                 if number not in bad:
                     self.latest = self._heads.of(line).time  # type: ignore[arg-type, assignment]  # an observation
                 continue
             head = self._heads.of(line)  # type: ignore[arg-type]  # others go nowhere
-            is_order = type(head) is OrderHead
             if number in bad:
-                if is_order and number not in stretch.twins:
+                if isinstance(head, OrderHead) and number not in stretch.twins:
                     self.unplaced.add(head.key)
                 continue
             time = stretch.told_time if head.time is None else head.time
-            self.latest = time  # type: ignore[assignment]  # one is told
-            if is_order:
+            assert time is not None  # noqa: S101 - one of them is told
+            self.latest = time
+            if isinstance(head, OrderHead):
                 orders.shards.append(shard)
                 orders.times.append(time)
                 orders.currencies.append(head.currency)
         return orders
 
-    def _count(self, orders: _Orders, answers: dict[int, BlockAnswer]) -> None:
+    def _count(self, orders: _DecidedOrders, answers: dict[int, BlockAnswer]) -> None:
         """Count the orders on the axes that span accounts, but for those that a block stopped."""
         times, currencies = orders.times, orders.currencies
         stopped: list[int] = []
@@ -191,7 +192,7 @@ class Settling:
         stretch: Stretch,
         answers: dict[int, BlockAnswer],
         died: dict[int, str],
-        orders: _Orders,
+        orders: _DecidedOrders,
     ) -> None:
         totals = self._totals
         decisions = {

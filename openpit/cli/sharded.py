@@ -156,7 +156,7 @@ class ShardedReplay:
                 latest = time
                 continue
             else:
-                found = placed.get(head.key)
+                found = placed.get(head.key)  # type: ignore[union-attr]  # told by its class
                 shard = 0 if found is None else found.shard
             latest = time
             puts[shard](line)  # type: ignore[arg-type]  # it has been read

@@ -84,9 +84,7 @@ class ReplayStage:
             decisions.append(decision)
         return decisions, bad, stopped
 
-    def _take_counted(
-        self, block: LineBlock
-    ) -> tuple[list[str], list[tuple[int, str]], list[int]]:
+    def _take_counted(self, block: LineBlock) -> tuple[list[str], list[tuple[int, str]], list[int]]:
         """Take lines whose orders count as the block says.
 
         Raises:

@@ -181,7 +181,7 @@ def command(
         write = None if decisions is None else decisions.write
         replay: LocalReplay | OnShards
         if shards:
-            more = {"batch": batch, "decided": write, "starts": policies.starts}
+            more: dict[str, Any] = {"batch": batch, "decided": write, "starts": policies.starts}
             more["shard_of"] = engine.shard_of
             replay = OnShards(
                 lambda: ShardedReplay(
@@ -285,9 +285,7 @@ def _start(
     return engine, policies, text
 
 
-def _format_of(
-    flow: Path, format_: str | None, accounts: int, symbol: str | None
-) -> FlowFormat:
+def _format_of(flow: Path, format_: str | None, accounts: int, symbol: str | None) -> FlowFormat:
     """Return how the lines of the flow are to be read; a usage error if that is not told."""
     format_ = format_ or FORMATS.get(flow.suffix.lower(), "jsonl" if is_stream(flow) else None)
     if format_ is None:
