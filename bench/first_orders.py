@@ -1,6 +1,6 @@
 """How much faster the first orders of a flow are replayed on this machine's cores than in one process.
 
-    python bench/first_orders.py FLOW [ORDERS]
+python bench/first_orders.py FLOW [ORDERS]
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class BlockAnswer(msgspec.Struct, array_like=True, gc=False):
     """What became of a block of lines."""
 
     decisions: bytes
-    """The lines of its orders' decisions."""
+    """The lines of its orders' decisions; none where nobody wants them."""
     orders: int
     """How many were decided."""
     bad: list[tuple[int, str]]

@@ -21,23 +21,25 @@ STAGE = "replay"
 
 
 class StageFactory:
-    """Makes the stage of a worker, for flows of a format."""
+    """Makes the stage of a worker, for flows of a format; ``tells`` whether it says decisions."""
 
-    __slots__ = ("_format",)
+    __slots__ = ("_format", "_tells")
 
-    def __init__(self, format_: FlowFormat) -> None:
+    def __init__(self, format_: FlowFormat, *, tells: bool) -> None:
         self._format = format_
+        self._tells = tells
 
     def __call__(self, engine: ActorEngine, _shard: int) -> ReplayStage:
         """Return a stage beside an engine."""
-        return ReplayStage(ShardEngine.behind(engine), self._format)
+        return ReplayStage(ShardEngine.behind(engine), self._format, tells=self._tells)
 
 
 class ReplayStage:
     """Reads, books and decides the lines of one shard's accounts, block after block."""
 
-    def __init__(self, engine: ShardEngine, format_: FlowFormat) -> None:
+    def __init__(self, engine: ShardEngine, format_: FlowFormat, *, tells: bool) -> None:
         self._engine = engine
+        self._tells = tells
         self._event_of = format_.event_of()
         self._lane = ReplayLane(engine)
 
@@ -51,7 +53,7 @@ class ReplayStage:
         decisions, bad, stopped = take(block)
         return write(
             BlockAnswer(
-                "".join(decisions).encode(),
+                "".join(decisions).encode() if self._tells else b"",
                 len(decisions),
                 bad,
                 stopped,

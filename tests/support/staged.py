@@ -22,8 +22,11 @@ __all__ = ["StagedWorkers"]
 class StagedWorkers:
     """The workers of a replay on ``shards`` shards; those in ``dead`` take nothing any more."""
 
-    def __init__(self, limits: str, format_: FlowFormat, shards: int) -> None:
-        self._shards = [_stage(limits, format_, number) for number in range(shards)]
+    def __init__(
+        self, limits: str, format_: FlowFormat, shards: int, *, tells: bool = True
+    ) -> None:
+        factory = StageFactory(format_, tells=tells)
+        self._shards = [_stage(limits, factory, number) for number in range(shards)]
         self.dead: dict[int, Exception] = {}
         self.messages: list[tuple[int, bytes]] = []
         """What was sent, and to whom."""
@@ -45,11 +48,11 @@ class StagedWorkers:
         return str(error)
 
 
-def _stage(limits: str, format_: FlowFormat, number: int) -> Actors:
+def _stage(limits: str, factory: StageFactory, number: int) -> Actors:
     policies = load(limits)
     clock = ShardClock()
     engine = policies.add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
     policies.prepare(engine)
     actors = Actors(engine._core, clock, BatchCounts(engine._core.policies))
-    actors.start(number, [(STAGE, StageFactory(format_))], new_actor_engine)
+    actors.start(number, [(STAGE, factory)], new_actor_engine)
     return actors

@@ -172,7 +172,9 @@ def command(
     shards = begun.shards
     clock = FlowClock()
     with ExitStack() as stack:
-        engine, policies, limits = _start(stack, clock, shards, config, read)
+        engine, policies, limits = _start(
+            stack, clock, shards, config, StageFactory(read, tells=out is not None)
+        )
         decisions: OutFile | StdoutFile | None = None
         if out is not None:
             decisions = opened(out, is_part_kept=True)
@@ -263,7 +265,7 @@ def _unreadable(totals: Totals, flow: Path) -> ExitError | None:
 
 
 def _start(
-    stack: ExitStack, clock: FlowClock, shards: int, config: Path | None, read: FlowFormat
+    stack: ExitStack, clock: FlowClock, shards: int, config: Path | None, factory: StageFactory
 ) -> tuple[Any, Policies, str]:
     """Build the engine and return it, its policies and their text; the stack closes the engine."""
     builder = Engine.builder().clock(clock)
@@ -274,7 +276,7 @@ def _start(
             engine = policies.add_to(builder.no_sync()).build()
         else:
             stage = policies.add_to(builder.sharded(shards=shards))
-            engine = stage.actor(STAGE, StageFactory(read)).build()
+            engine = stage.actor(STAGE, factory).build()
             stack.enter_context(engine)
         policies.prepare(engine)
     except ConfigError as error:

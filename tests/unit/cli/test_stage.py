@@ -83,3 +83,9 @@ def test_an_order_that_does_not_count_as_foretold_is_an_error(
 ) -> None:
     with pytest.raises(RuntimeError, match="not counted as foretold"):
         told(workers, LineBlock(b"\n".join(lines), None, counts))
+
+
+def test_decisions_that_nobody_wants_are_counted_and_not_told() -> None:
+    answer = told(StagedWorkers(LIMITS, FlowFormat(), 1, tells=False), LineBlock(ORDER))
+
+    assert (answer.decisions, answer.orders, answer.totals.accepted) == (b"", 1, 1)
