@@ -1,4 +1,4 @@
-"""How much faster the first orders of a flow are replayed on this machine's cores than in one process.
+"""How much faster this machine's cores replay the first orders of a flow than one process does.
 
 python bench/first_orders.py FLOW [ORDERS]
 """

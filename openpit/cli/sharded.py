@@ -252,7 +252,7 @@ class ShardedReplay:
             number, _ = row
             event = self._good_event_of(row)
             if isinstance(event, OrderPlaced):
-                owner = self._owners[event.account]
+                owner = self._owners.get(event.account) or self._open(event.account)
                 if owner in may_be_blocked:
                     self._send(piece)
                     self._settle()

@@ -202,6 +202,21 @@ def test_near_a_limit_an_order_waits_for_the_report_that_may_block_its_account()
     assert [(shard, len(lines)) for shard, lines in run.sent] == [(1, 2), (0, 4), (1, 1)]
 
 
+def test_near_a_limit_what_is_no_order_does_not_count() -> None:
+    run = Run(FOUR_A_SECOND).take(
+        *(order(key) for key in range(1, 4)),
+        order(1, 8),  # a twin, of an account that has no order
+        order(4, 2, quantity="x"),
+        dump(order(5, 2)).strip().encode().replace(b"BUY", b"buy"),
+        *(order(4), order(6)),
+    )
+
+    assert [line for line, _ in run.bad] == [4, 5, 6]
+    assert [(key, codes) for key, _, codes in run.decisions] == [
+        *((1, []), (2, []), (3, []), (4, []), (6, ["RateLimitExceeded"])),
+    ]
+
+
 def test_what_a_shard_does_not_answer_is_denied_and_ends_the_replay() -> None:
     run = Run(batch=2)
     run.workers.dead[0] = OutcomeUnknown("its worker was killed by signal 9", 0)
