@@ -28,7 +28,7 @@ class BroadLimits(NamedTuple):
 
 
 class RateAxis:
-    """The orders of a flow on one axis, whose times never go back."""
+    """The orders of a flow on one axis, whose times never go back but behind those that are none."""
 
     __slots__ = ("_begun", "_count", "_length", "_limit", "_recent")
 
@@ -40,10 +40,14 @@ class RateAxis:
         self._recent: list[int] = []  # times of the last orders, whether they count or not
 
     def may_be_reached(self, times: Sequence[int]) -> bool:
-        """Tell whether the limit may be passed by orders that come now, if all of them count."""
+        """Tell whether the limit may be passed by orders that come now, if all of them count.
+
+        Orders of before that are later than these have turned out to be none.
+        """
         if not times:
             return False
         recent, limit, length = self._recent, self._limit, self._length
+        del recent[bisect_right(recent, times[0]) :]
         del recent[: bisect_right(recent, times[0] - length)]
         recent += times
         beyond = len(recent) - limit

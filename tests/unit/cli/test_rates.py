@@ -72,6 +72,15 @@ def test_orders_that_came_before_are_counted_with_those_that_come() -> None:
     assert not axis.may_be_reached([1_500])
 
 
+def test_orders_that_have_turned_out_to_be_none_hide_no_others() -> None:
+    axis = RateAxis(TEN_IN_A_SECOND)
+
+    assert not axis.may_be_reached([5] * 5)
+    assert not axis.may_be_reached([2**63 - 1] * 3)
+    assert not axis.may_be_reached([6] * 5)
+    assert axis.may_be_reached([7])
+
+
 def test_no_order_may_pass_a_limit_of_none() -> None:
     assert RateAxis(Rate(0, 1)).may_be_reached([5])
 

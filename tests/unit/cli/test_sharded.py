@@ -217,6 +217,16 @@ def test_near_a_limit_what_is_no_order_does_not_count() -> None:
     ]
 
 
+def test_a_bad_line_of_a_later_time_hides_no_order_from_a_limit() -> None:
+    run = Run(FOUR_A_SECOND, batch=1).take(
+        *(order(key) for key in range(1, 3)),
+        order(3, time=2**63 - 1, quantity="x"),
+        *(order(key, 2, 2) for key in range(4, 7)),
+    )
+
+    assert [codes for _, _, codes in run.decisions] == [[], [], [], [], ["RateLimitExceeded"]]
+
+
 def test_what_a_shard_does_not_answer_is_denied_and_ends_the_replay() -> None:
     run = Run(batch=2)
     run.workers.dead[0] = OutcomeUnknown("its worker was killed by signal 9", 0)
