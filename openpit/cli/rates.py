@@ -28,7 +28,7 @@ class BroadLimits(NamedTuple):
 
 
 class RateAxis:
-    """The orders of a flow on one axis, whose times never go back but behind those that are none."""
+    """The orders of a flow on one axis. Their times never go back, but behind those that are none."""
 
     __slots__ = ("_begun", "_count", "_length", "_limit", "_recent")
 
@@ -37,27 +37,25 @@ class RateAxis:
         self._length: Final = rate.window
         self._begun = 0  # an engine's first window begins when it is made: at no time at all
         self._count = 0
-        self._recent: list[int] = []  # times of the last orders, whether they count or not
+        self._recent: list[int] = []  # times of orders, whether they count or not
 
-    def may_be_reached(self, times: Sequence[int]) -> bool:
+    def may_be_reached(self, times: Sequence[int], known: int) -> bool:
         """Tell whether the limit may be passed by orders that come now, if all of them count.
 
-        Orders of before that are later than these have turned out to be none.
+        ``known`` is a time before which no order comes any more. Orders of before that are later
+        than these have turned out to be none.
         """
         if not times:
             return False
         recent, limit, length = self._recent, self._limit, self._length
         del recent[bisect_right(recent, times[0]) :]
-        del recent[: bisect_right(recent, times[0] - length)]
+        del recent[: bisect_right(recent, known - length)]
+        behind = max(len(recent) - limit, 0)  # the first that one of these may be too many after
         recent += times
-        beyond = len(recent) - limit
-        if beyond <= 0:
+        if len(recent) <= limit:
             return False
-        is_near = any(
-            last - first < length for first, last in zip(recent, recent[limit:], strict=False)
-        )
-        del recent[:beyond]
-        return is_near
+        pairs = zip(recent[behind:], recent[behind + limit :], strict=False)
+        return any(last - first < length for first, last in pairs)
 
     def counted(self, times: Sequence[int]) -> None:
         """Record that these orders have counted."""
@@ -86,9 +84,12 @@ class FlowRates:
         self._broker = None if limits.broker is None else RateAxis(limits.broker)
         self._assets = {asset: RateAxis(rate) for asset, rate in limits.assets.items()}
 
-    def may_be_reached(self, times: Sequence[int], currencies: Sequence[str]) -> bool:
-        """Tell whether a limit may be passed by orders that come now, if all of them count."""
-        near = [axis.may_be_reached(its) for axis, its in self._axes(times, currencies)]
+    def may_be_reached(self, times: Sequence[int], currencies: Sequence[str], known: int) -> bool:
+        """Tell whether a limit may be passed by orders that come now, if all of them count.
+
+        ``known`` is a time before which no order comes any more.
+        """
+        near = [axis.may_be_reached(its, known) for axis, its in self._axes(times, currencies)]
         return any(near)  # each has taken note of them
 
     def counted(self, times: Sequence[int], currencies: Sequence[str]) -> None:

@@ -237,7 +237,9 @@ class ShardedReplay:
     def _pass_on(self, stretch: Stretch) -> None:
         """Send a stretch; where a limit may be reached, piece by piece."""
         rates = self._rates
-        if rates is None or not rates.may_be_reached(stretch.times, stretch.currencies):
+        if rates is None or not rates.may_be_reached(
+            stretch.times, stretch.currencies, self._settling.latest
+        ):
             self._send(stretch)
             return
         self._settle()

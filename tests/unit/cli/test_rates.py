@@ -60,29 +60,30 @@ def test_what_is_counted_together_is_counted_as_one_by_one(seed: int) -> None:
 def test_a_limit_may_be_reached_by_more_orders_than_it_within_a_window(
     times: list[int], is_near: bool
 ) -> None:
-    assert RateAxis(TEN_IN_A_SECOND).may_be_reached(times) is is_near
+    assert RateAxis(TEN_IN_A_SECOND).may_be_reached(times, 0) is is_near
 
 
 def test_orders_that_came_before_are_counted_with_those_that_come() -> None:
     axis = RateAxis(TEN_IN_A_SECOND)
 
-    assert not axis.may_be_reached([0] * 5)
-    assert not axis.may_be_reached([500] * 5)
-    assert axis.may_be_reached([999])
-    assert not axis.may_be_reached([1_500])
+    assert not axis.may_be_reached([0] * 5, 0)
+    assert not axis.may_be_reached([500] * 5, 0)
+    assert axis.may_be_reached([999], 500)
+    assert not axis.may_be_reached([1_500], 1_000)
+    assert axis._recent == [500, 500, 500, 500, 500, 999, 1_500]  # what may matter yet
 
 
 def test_orders_that_have_turned_out_to_be_none_hide_no_others() -> None:
     axis = RateAxis(TEN_IN_A_SECOND)
 
-    assert not axis.may_be_reached([5] * 5)
-    assert not axis.may_be_reached([2**63 - 1] * 3)
-    assert not axis.may_be_reached([6] * 5)
-    assert axis.may_be_reached([7])
+    assert not axis.may_be_reached([5] * 5, 0)
+    assert not axis.may_be_reached([2**63 - 1] * 10, 5)
+    assert not axis.may_be_reached([6] * 5, 5)
+    assert axis.may_be_reached([7], 6)
 
 
 def test_no_order_may_pass_a_limit_of_none() -> None:
-    assert RateAxis(Rate(0, 1)).may_be_reached([5])
+    assert RateAxis(Rate(0, 1)).may_be_reached([5], 0)
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -90,13 +91,14 @@ def test_far_from_a_limit_no_choice_of_orders_reaches_it(seed: int) -> None:
     draw = Random(seed)
     rate = Rate(draw.randint(1, 6), draw.choice([5, 50]))
     axis, windows = RateAxis(rate), windows_of(rate)
-    now = far = 0
+    now = far = known = 0
     for _ in range(200):
         times = []
         for _ in range(draw.randint(1, 4)):
             now += draw.choice([0, 1, 4, 5, 20, 60])
             times.append(now)
-        is_near = axis.may_be_reached(times)
+        is_near = axis.may_be_reached(times, known)
+        known = draw.choice([known, now])  # some are on their way still
         # Some of them were bad, or a block had stopped them: they do not count.
         counts = [windows.count(None, time)[0] for time in times if draw.random() < 0.8]
         if not is_near:
@@ -118,9 +120,9 @@ def test_an_order_counts_for_all_and_for_its_currency() -> None:
 def test_the_currency_alone_may_have_a_limit() -> None:
     rates = FlowRates(BroadLimits(None, {"USD": Rate(2, 1_000)}))
 
-    assert not rates.may_be_reached([1, 2, 3], ["EUR", "EUR", "EUR"])
-    assert not rates.may_be_reached([4, 5], ["USD", "USD"])
-    assert rates.may_be_reached([6, 7], ["EUR", "USD"])
+    assert not rates.may_be_reached([1, 2, 3], ["EUR", "EUR", "EUR"], 0)
+    assert not rates.may_be_reached([4, 5], ["USD", "USD"], 3)
+    assert rates.may_be_reached([6, 7], ["EUR", "USD"], 5)
     assert rates.count(8, "USD") == (0, 1)
     assert rates.count(9, "EUR") == (0, 0)
 
