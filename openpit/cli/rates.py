@@ -28,7 +28,7 @@ class BroadLimits(NamedTuple):
 
 
 class RateAxis:
-    """The orders of a flow on one axis. Their times never go back, but behind those that are none."""
+    """The orders of a flow on one axis; their times go back behind those alone that are none."""
 
     __slots__ = ("_begun", "_count", "_length", "_limit", "_recent")
 
