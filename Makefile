@@ -35,7 +35,7 @@ FIND_PYTHON = for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 pyth
 	if "$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve-demo test lint format generated bench loadtest differential connected acting arithmetic simulate hostile flows trading interrupts reference install dev clean
+.PHONY: help run serve-demo test lint format generated bench loadtest docs differential connected acting arithmetic simulate hostile flows trading interrupts reference install dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -60,6 +60,10 @@ lint: $(STAMPS)/dev ## ruff (rules and format) and mypy
 format: $(STAMPS)/dev ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(STAMPS)/docs ## the docs as a site in build/site: guides, and each public name
+	$(BIN)/python scripts/site_source.py build/site-source
+	$(BIN)/sphinx-build -W --keep-going -q -j auto -b html -c docs build/site-source build/site
 
 generated: $(STAMPS)/dev ## write the blocking public classes from the asyncio ones
 	$(BIN)/python scripts/blocking_faces.py
@@ -143,4 +147,8 @@ $(STAMPS)/run: pyproject.toml $(STAMPS)/venv
 
 $(STAMPS)/dev: pyproject.toml $(STAMPS)/venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(STAMPS)/run
+
+$(STAMPS)/docs: pyproject.toml $(STAMPS)/venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@ $(STAMPS)/run

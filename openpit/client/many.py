@@ -206,7 +206,8 @@ class Part(Entry):
         super().__init__(len(indexes), call.now, packed, self.answers, counting)
         self.call: Any = call
         self.indexes = indexes
-        self.answered = 0  # how many of the commands; a reply that is held back counts
+        # How many of the commands; a reply that is held back counts, unless it comes too late.
+        self.answered = 0
         self.is_over = False  # given up: the call may be going on with other items
 
     def accounts(self) -> set[int | None]:
@@ -243,7 +244,8 @@ class Part(Entry):
         return self.indexes[seq - self.first : seq - self.first + count]
 
     def defer(self, link: ShardLink, seq: int, count: int) -> None:
-        self.answered = seq + count - self.first
+        if not self.is_over:
+            self.answered = seq + count - self.first
 
     def is_wanted(self, seq: int, count: int) -> bool:
         """Count commands as answered; tell whether anybody waits for the answers."""

@@ -161,9 +161,9 @@ class Gate:
         except BaseException:
             self._kept[number] = [each for each in kept if each not in fresh]
             raise
-        kept += fresh
         if "large" in told:
-            return bytes(MESSAGE_BYTES + 1)
+            return bytes(MESSAGE_BYTES + 1)  # that is an error: nothing is kept
+        kept += fresh
         return json.dumps(told).encode() if told else None
 
     def _do(self, number: int, fresh: list[Any], step: str, *about: Any) -> str:
