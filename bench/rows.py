@@ -48,7 +48,7 @@ class Row:
     @property
     def is_alone(self) -> bool:
         """Whether all of it happens in one process."""
-        return self.ours.script in {"workloads", "cores", "router", "switch"}
+        return self.ours.script in {"workloads", "cores", "router", "switch", "journal"}
 
 
 def _alone(name: str, workload: str, aim: float | None) -> Row:
@@ -152,6 +152,24 @@ ROWS: tuple[Row, ...] = (
     _router("batches of 128 to each of 16 shards", "sixteen_shards"),
     _switch("batches of 128 to each of 2 shards", "batches", 102_400),
     _switch("an order on its own", "singles", 2000),
+    Row(
+        Timed("journal", "append_process", 51_200),
+        _ONE_PROCESS,
+        "reference",
+        (Figure("journal: a worker's part, batches of 256", "processor", "processor", 0.07),),
+    ),
+    Row(
+        Timed("journal", "append_power", 12_800),
+        Timed("journal", "bare_power", 12_800),
+        "ours",
+        (Figure("journal: synced, against a bare append and sync", "wall", "wall", 1 / 0.85),),
+    ),
+    Row(
+        Timed("journal", "replayed", 102_400),
+        _ONE_PROCESS,
+        "reference",
+        (Figure("journal: an order replayed", "processor", "processor", None),),
+    ),
     Row(
         Timed("sharded", "many", 10_000),
         _ONE_PROCESS,

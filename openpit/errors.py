@@ -33,6 +33,12 @@
         ├── ShardDown                           the account's worker has died (``shard``)
         ├── ShardOverloaded                     no credit for the shard in time (``shard``)
         │   └── ShardStalled                    it answers nothing at the moment (``shard``)
+        ├── JournalError                        a journal cannot be used
+        │   ├── JournalInUse                    another engine has its directory
+        │   ├── JournalDamaged                  a hole in it (``path``, ``position``)
+        │   ├── JournalMismatch                 another engine's (``differences``)
+        │   ├── JournalFailed                   it could not be written, and takes nothing more
+        │   └── ReplayDiverged                  a batch was answered otherwise again (``shard``)
         ├── OutcomeUnknown                      sent, but the answer is lost (``shard``)
         └── ShardCallbackError                  of user code, its class not here (``shard``)
 
@@ -74,6 +80,11 @@ __all__ = [
     "AssetError",
     "EngineClosed",
     "FrameTooLarge",
+    "JournalDamaged",
+    "JournalError",
+    "JournalFailed",
+    "JournalInUse",
+    "JournalMismatch",
     "LeftBehind",
     "MarketDataError",
     "NotPermitted",
@@ -85,6 +96,7 @@ __all__ = [
     "ReferenceBookRegistrationError",
     "RegistrationError",
     "RejectError",
+    "ReplayDiverged",
     "ServerRefused",
     "ShardCallbackError",
     "ShardDown",
@@ -297,6 +309,62 @@ class ShardOverloaded(_ShardError):  # noqa: N818 - a state, as the others
 
 class ShardStalled(ShardOverloaded):
     """The shard has answered nothing for a timeout, and takes nothing until it does; not sent."""
+
+
+class JournalError(ShardedEngineError):
+    """A journal cannot be used; no engine was built of it, or none goes on with it."""
+
+
+class JournalInUse(JournalError):  # noqa: N818 - a state, as the others
+    """Another engine uses the journal's directory, in this process or another."""
+
+
+class JournalDamaged(JournalError):  # noqa: N818 - as above
+    """A journal lacks something that was down: what comes behind it cannot be believed.
+
+    ``path`` is the file, and ``position`` where in it the first byte of what is missing should be.
+    """
+
+    def __init__(self, message: str, path: object, position: int) -> None:
+        super().__init__(message)
+        self.path = str(path)
+        self.position = position
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return JournalDamaged, (str(self), self.path, self.position)
+
+
+class JournalMismatch(JournalError):  # noqa: N818 - as above
+    """A journal was written by another engine than the one that is being built.
+
+    ``differences`` says in what, one text each: its shards, a version, a policy or its settings.
+    """
+
+    def __init__(self, message: str, differences: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.differences = tuple(differences)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return JournalMismatch, (str(self), self.differences)
+
+
+class JournalFailed(JournalError):  # noqa: N818 - as above
+    """A log could not be written or synced. It takes nothing more; what was down before stays."""
+
+
+class ReplayDiverged(JournalError):  # noqa: N818 - as above
+    """A batch was answered otherwise when it was replayed: a policy reads more than its input.
+
+    The clock, randomness, the order of a set. ``shard`` is the shard's number, the text has the
+    batch's.
+    """
+
+    def __init__(self, message: str, shard: int) -> None:
+        super().__init__(message)
+        self.shard = shard
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ReplayDiverged, (str(self), self.shard)
 
 
 class OutcomeUnknown(_ShardError):  # noqa: N818 - a state, as the others

@@ -18,7 +18,15 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
 
-GUIDES: Final = ("policies_on_shards", "actors", "when_a_shard_is_down", "deploying", "loadtest")
+GUIDES: Final = (
+    "policies_on_shards",
+    "actors",
+    "fix_gateway",
+    "when_a_shard_is_down",
+    "journal",
+    "deploying",
+    "loadtest",
+)
 REFERENCE: Final = ("cli", "protocol", "differences")
 BEHIND: Final = ("architecture", "changelog")
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "config": "Print the default policies and limits, as a file to edit.",
     "ctl": "Look at a running server, and steer it.",
     "generate": "Write a made-up order flow, the same for the same seed.",
+    "journal": "Look at what an engine has written to recover from.",
     "loadtest": "Measure throughput and latency under a paced order flow.",
     "replay": "Run an order flow through an engine and report what it decided.",
     "serve": "Run an engine that many programs share, at a socket of this machine.",

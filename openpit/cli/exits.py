@@ -29,6 +29,7 @@ class Exit(IntEnum):
     NOT_FOUND = 12
     UNREADABLE = 13
     REFUSED = 14
+    DAMAGED = 15
     INTERRUPTED = 130
 
 
@@ -48,6 +49,7 @@ MEANINGS = {
     Exit.NOT_FOUND: "an optional package, the reference or Chromium is not there",
     Exit.UNREADABLE: "no line of the flow could be read: it is no flow, or one of another format",
     Exit.REFUSED: "ctl, loadtest: no server listens there, or it does not let this user do that",
+    Exit.DAMAGED: "journal: a log lacks something that was down; its place is told",
     Exit.INTERRUPTED: "interrupted, also by SIGTERM or SIGHUP; a replay reports what it did",
 }
 

@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.answers import EXPECTED, read_reported
-from openpit.errors import ShardStartError, WireError
+from openpit.errors import (
+    JournalDamaged,
+    JournalError,
+    JournalFailed,
+    JournalInUse,
+    ReplayDiverged,
+    ShardStartError,
+    WireError,
+)
 from openpit.router.calls import Call, Raised, overload, unknown
 from openpit.router.lifecycle import ShardEvent
 from openpit.router.procedures import WideCall
 from openpit.router.shard_link import Entry, Expected
 from openpit.wire import kinds
 from openpit.wire.axes import CountingAxes
+from openpit.wire.recovered import Recovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CommandCall", "HandleCall", "HandleWideCall", "Start"]
 
+
+_AXES_END: Final = 2 + len(CountingAxes._fields)
+"""Where in the reply of a worker that is up begins what it has recovered, if it has a journal."""
 
 _STARTED: Final = Expected(kinds.ANSWERS[kinds.HELLO])
 
@@ -50,15 +62,15 @@ class Start(Call):
         self._seconds: Final = seconds
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
-        if reply[0] == kinds.READY:
-            _, lacking, *counting = reply
-            axes = CountingAxes(*counting)
-            self._ready(lacking, axes)
-            self.books.rates.retune(axes)
-            link.happen(ShardEvent.READY)
-            self.finish(None)
-        else:
-            self.fail(ShardStartError(f"shard {link.number}: {reply[1]}", link.number))
+        if reply[0] == kinds.REFUSED:
+            self.fail(_refusal(link.number, reply[1]))
+            return
+        lacking, counting, told = reply[1], reply[2:_AXES_END], reply[_AXES_END:]
+        axes = CountingAxes(*counting)
+        self._ready(lacking, axes)
+        self.books.rates.retune(axes)
+        link.happen(ShardEvent.READY)
+        self.finish((axes, Recovered(*told)))
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         self.fail(
@@ -72,6 +84,21 @@ class Start(Call):
     def expire(self, why: str) -> None:
         why = f"not up within {self._seconds:g} s"
         self.fail(ShardStartError(f"shard {self.link.number}: {why}", self.link.number))
+
+
+def _refusal(shard: int, text: str) -> ShardStartError | JournalError:
+    """Return the error of a worker that could not start; of its journal, by name."""
+    name, _, rest = text.partition(": ")
+    message = f"shard {shard}: {text}"
+    if name == ReplayDiverged.__name__:
+        return ReplayDiverged(rest.partition("\n")[0], shard)
+    if name == JournalDamaged.__name__:
+        path, _, position = rest.partition(": ")[0].rpartition(" at ")
+        return JournalDamaged(rest.partition("\n")[0], path, int(position))
+    if name in {JournalInUse.__name__, JournalFailed.__name__}:
+        kind = JournalInUse if name == JournalInUse.__name__ else JournalFailed
+        return kind(message.partition("\n")[0])
+    return ShardStartError(message, shard)
 
 
 class CommandCall(Call):

@@ -116,6 +116,13 @@ class ManyCall(Call):
         if not self.lets_go:
             tell(error, self.results, self.failures)
 
+    def makes_frame(self, rows: Sequence[Any], position: int) -> bool:
+        """Tell whether a shard's rows are to be sent, of the items before ``position``."""
+        client = self.client
+        return (
+            len(rows) >= client.rows_per_frame and position <= len(self.inputs) - client.last_rows
+        )
+
     def put(self, index: int, value: Any) -> None:
         """Record an item's result."""
         self.results[index] = value

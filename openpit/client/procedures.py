@@ -82,10 +82,12 @@ def check_without_account(
     return check.read(link, None, *answer)
 
 
-def _questions(links: Iterable[ShardLink], command: tuple[Any, ...]) -> list[Question]:
+def _questions(
+    links: Iterable[ShardLink], command: tuple[Any, ...], *, is_change: bool = False
+) -> list[Question]:
     """Return one command for several shards."""
     packed, answers = pack(command), expected(command)
-    return [Question(link, packed, answers) for link in links]
+    return [Question(link, packed, answers, is_change=is_change) for link in links]
 
 
 def administration(method: str, *values: object) -> tuple[Any, ...]:
@@ -99,16 +101,19 @@ def everywhere(
     command: tuple[Any, ...],
     merge: Callable[[list[Any]], Any] | None = None,
 ) -> Steps:
-    """Run a command on every shard that is up; return the merged answers.
+    """Run a command that changes something on every shard that is up; return the merged answers.
 
-    A shard that is down has no state left that could differ; while one is stalled, nothing is
-    applied to any.
+    A shard that is down has no state left that could differ, unless there is a journal: then it is
+    written down for that one, too, which makes the change when it comes back. While one is stalled,
+    nothing is applied to any.
     """
     refuse_stalled(router.links)
     asked = [link for link in router.links if link.is_up]
     if not asked:
         raise router.links[0].refusal()
-    answers = yield now, _questions(asked, command)
+    if router.books.note is not None:
+        asked = router.links
+    answers = yield now, _questions(asked, command, is_change=True)
     for link, answer in zip(asked, answers, strict=True):
         if answer is None and link.is_stalled:  # it has the command, and may come to it
             raise unknown(link, link.why or link.reason)
@@ -133,10 +138,15 @@ def halt(router: Router, now: int, reason: str) -> Steps:
     asked = [link for link in router.links if link.is_up]
     if not asked and not router.books.stalled:
         raise router.links[0].refusal()
+    note = router.books.note
+    if note is not None:  # for one that is down, too: see everywhere()
+        asked = [link for link in router.links if not link.is_stalled]
     for link in router.books.stalled:
         link.check_fits(packed)
+        if note is not None:
+            note([(link.number, link.next_seq, packed)])
         link.stage(Unattended(1, now, packed, router.books.bodies.done))
-    yield now, _questions(asked, command)
+    yield now, _questions(asked, command, is_change=True)
 
 
 def refuse_stalled(links: Iterable[ShardLink]) -> None:
@@ -165,11 +175,13 @@ def change_group(
         if not link.is_up:
             raise link.refusal()
 
-    def questions(name: str) -> list[Question]:
+    def questions(name: str, *, is_change: bool = False) -> list[Question]:
         return [
             question
             for link in links
-            for question in _questions([link], administration(name, listed[link.number], group))
+            for question in _questions(
+                [link], administration(name, listed[link.number], group), is_change=is_change
+            )
         ]
 
     answers = yield now, questions(f"can_{method}")
@@ -183,7 +195,7 @@ def change_group(
             refusals.append((places[link.number][place], text))
     if refusals:
         raise AccountGroupRegistrationError(min(refusals)[1])
-    answers = yield now, questions(f"{method}_group")
+    answers = yield now, questions(f"{method}_group", is_change=True)
     for link, answer in zip(links, answers, strict=True):
         if answer is None:
             raise unknown(link, link.reason)

@@ -10,6 +10,7 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from openpit.client.recovery import begin_again, complete
 from openpit.faces.ends import Ends
 from openpit.faces.face import Face
 from openpit.faces.forked_copies import let_go_in_copies
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.client.client import Client
+    from openpit.client.recovery import Told
+    from openpit.faces.engine_journal import EngineJournal
     from openpit.faces.options import ShardedOptions
     from openpit.faces.sockets import ServerPort
     from openpit.marketdata.service import MarketDataService
@@ -78,12 +81,26 @@ class Driver(Face):
         """Return where a link writes to."""
         return self._ports[min(link.number, len(self._ports) - 1)]
 
-    def _begin_start(self, payload: bytes, deadline: float, seconds: float) -> list[Call]:
+    def _begin_start(
+        self, payload: bytes, deadline: float, seconds: float, epoch: int = 0
+    ) -> list[Call]:
         """Have all workers load the engine, by a moment."""
-        links = self.router.links
-        calls = [self.client.start(link, self.clock(), payload, seconds=seconds) for link in links]
+        start, now = self.client.start, self.clock()
+        calls = [start(link, now, payload, epoch, seconds) for link in self.router.links]
         self.client.deadlines.expect_by(calls, deadline)
         return calls
+
+    def _begin_again(self, journal: EngineJournal, told: Sequence[Told]) -> None:
+        """Take up what the shards have come back with."""
+        self.clock = journal.clock_from(max(recovered.last_time for _, recovered in told))
+        self.router.books.note = journal.note
+        self._ends.last = journal.close
+        begin_again(self.client, self.clock(), told)
+
+    def _complete(self, now: int, journal: EngineJournal, told: Sequence[Told]) -> Call:
+        """Complete on all shards what some have, and others lack."""
+        changes = journal.changes
+        return self.client.procedure(now, complete, now, told, changes, journal.again)
 
     def follow(self, services: Sequence[MarketDataService]) -> None:
         """Pass on all that the services hold, and every change from now on."""

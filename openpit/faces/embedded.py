@@ -29,6 +29,7 @@ from openpit.pretrade.results import ExecuteResult as AnyExecuteResult
 from openpit.pretrade.results import PostTradeResult
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable
 
     from openpit.account_adjustment import Adjustment
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.blocking.engine import ShardedEngine
     from openpit.faces.starting import StartPlan
+    from openpit.journal.writing import Sync
     from openpit.marketdata import MarketDataBuilder, QuoteTtl
     from openpit.param.ids import AccountId
     from openpit.pretrade.handles import Reservation
@@ -296,6 +298,10 @@ class EngineBuilder(InProcess):
         start_timeout: float = 60.0,
         stall_timeout: float = 30.0,
         on_shard_down: Callable[[ShardStats], object] | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        sync: Sync = "process",
+        min_free: int = 256 * 1024 * 1024,
+        recovery_timeout: float = 600.0,
     ) -> ShardedEngineBuilder:
         """Choose an engine of several worker processes, each owning the accounts of its shard.
 
@@ -309,14 +315,11 @@ class EngineBuilder(InProcess):
             ValueError: a figure out of its range.
         """
         options = ShardedOptions(
-            shards=default_shards() if shards is None else shards,
-            timeout=timeout,
-            max_wait=max_wait,
-            credits=credits,
-            start_timeout=start_timeout,
-            stall_timeout=stall_timeout,
-            on_shard_down=on_shard_down,
-        )
+            shards=default_shards() if shards is None else shards, timeout=timeout,
+            max_wait=max_wait, credits=credits, start_timeout=start_timeout,
+            stall_timeout=stall_timeout, on_shard_down=on_shard_down, journal=journal, sync=sync,
+            min_free=min_free, recovery_timeout=recovery_timeout,
+        )  # fmt: skip
         return ShardedEngineBuilder._with(self._clock, options)
 
 
@@ -422,11 +425,7 @@ class ReadyEngineBuilder(InProcess):
 
 
 class ShardedEngineBuilder(SyncedEngineBuilder):
-    """Second stage of an engine of several processes, each owning the accounts of its shard.
-
-    ``Engine.builder().sharded(shards)`` makes it; ``shards`` is None for one worker per core that
-    this process may use. The other options are explained by
-    :class:`openpit.faces.options.ShardedOptions`.
+    """Second stage of an engine of several processes; ``EngineBuilder.sharded()`` makes it.
 
     A policy is copied into every worker when the engine is built, an order or a report when it is
     submitted: what either side changes on its own later, the other does not see.
@@ -479,6 +478,7 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder, ActorStage):
             ValueError: two policies of one name, or of one group id other than 0.
             ShardStartError: a worker did not come up, or a policy could not be copied into it. No
                 process is left.
+            JournalError: the journal cannot be used; see :mod:`openpit.errors`.
             RuntimeError: the main module is being imported by a worker and lacks its guard.
         """
         from openpit.faces.starting import start_blocking  # noqa: PLC0415 - slow to load

@@ -40,6 +40,7 @@ class Ends:
         "_own",
         "_seconds",
         "is_over",
+        "last",
         "unused",
         "workers",
     )
@@ -52,6 +53,8 @@ class Ends:
         self._own: Final[dict[int, Identity]] = {}  # descriptors, and what they lead to
         self.unused: Callable[[], object] = lambda: None
         """Called when the face has been collected, before its descriptors are closed."""
+        self.last: Callable[[], object] = lambda: None
+        """Called when everything else has ended, the workers too."""
         self.is_over = False
         weakref.finalize(face, self.run).atexit = False
         atexit.register(self._at_exit)
@@ -78,6 +81,7 @@ class Ends:
             if is_free:
                 self.close_descriptors()
                 end_workers(self.workers, self._seconds)
+                self.last()
             else:
                 # A thread hangs in the polling of these descriptors. They end with the process.
                 self._kill_workers()

@@ -15,6 +15,7 @@ from openpit.wire.limits import CREDITS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from openpit.journal.writing import Sync
     from openpit.router.stats import ShardStats
 
 __all__ = ["ShardedOptions", "default_shards"]
@@ -23,6 +24,15 @@ _USUAL: Final = Patience()
 
 START_SECONDS: Final = 60.0
 """A worker imports the package and every module that the policies need, on a busy machine."""
+
+
+RECOVERY_SECONDS: Final = 600.0
+"""A hundred million orders of simple policies, at what a replay takes for each."""
+
+MIN_FREE: Final = 256 * 1024 * 1024
+"""Four segments: at ten thousand orders a second an hour or two are left to make room."""
+
+SYNCS: Final = ("process", "power")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +58,14 @@ class ShardedOptions:
       at least one, are for reports, commits and rollbacks, which a flood of orders never keeps
       waiting.
     * ``start_timeout``: seconds until every worker must be up (60).
+    * ``journal``: a directory in which every shard writes down what it is told, before anybody
+      hears of the answer; an engine that is built on it later begins as this one ended (None: there
+      is no journal). See ``docs/journal.md``.
+    * ``sync``: what an answered call outlasts: ``"process"`` (the default), the end of any process;
+      ``"power"``, that of the machine, for one ``fdatasync`` of all that has come together.
+    * ``min_free``: bytes of free space below which the workers warn on stderr (256 MiB).
+    * ``recovery_timeout``: seconds that replaying a journal may take, beside ``start_timeout``
+      (600).
     * ``on_shard_down``: called with the :class:`openpit.router.ShardStats` of a shard that has
       died, by the thread that noticed, after its own call.
     """
@@ -59,6 +77,10 @@ class ShardedOptions:
     start_timeout: float = START_SECONDS
     stall_timeout: float = _USUAL.stall_timeout
     on_shard_down: Callable[[ShardStats], object] | None = None
+    journal: str | os.PathLike[str] | None = None
+    sync: Sync = "process"
+    min_free: int = MIN_FREE
+    recovery_timeout: float = RECOVERY_SECONDS
 
     @property
     def patience(self) -> Patience:
@@ -74,6 +96,9 @@ class ShardedOptions:
         _require(self.stall_timeout, "stall_timeout", "a number of seconds", int, float)
         _require(self.credits, "credits", "an int", int)
         _require(self.start_timeout, "start_timeout", "a number of seconds", int, float)
+        _require(self.recovery_timeout, "recovery_timeout", "a number of seconds", int, float)
+        _require(self.journal, "journal", "a path or None", str, os.PathLike, NoneType)
+        _require(self.min_free, "min_free", "an int", int)
         if self.on_shard_down is not None and not callable(self.on_shard_down):
             raise _wrong_class(self.on_shard_down, "on_shard_down", "callable or None")
 
@@ -85,6 +110,12 @@ class ShardedOptions:
             raise ValueError("sharded(): max_wait must be finite and not negative")
         if not 0 < self.stall_timeout < inf:
             raise ValueError("sharded(): stall_timeout must be positive and finite")
+        if not 0 < self.recovery_timeout < inf:
+            raise ValueError("sharded(): recovery_timeout must be positive and finite")
+        if self.sync not in SYNCS:
+            raise ValueError(f"sharded(): sync must be one of {', '.join(SYNCS)}")
+        if self.min_free < 0:
+            raise ValueError("sharded(): min_free must not be negative")
         if not 1 <= self.credits <= CREDITS:
             raise ValueError(f"sharded(): credits must be in range 1..={CREDITS}")
 

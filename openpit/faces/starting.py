@@ -18,6 +18,7 @@ from openpit.faces.blocking.driver import BlockingDriver
 from openpit.faces.blocking.engine import ShardedEngine, new_sharded_engine
 from openpit.faces.interrupts import release, shield
 from openpit.shards.copying import dump_policies, readers_of
+from openpit.shards.fingerprints import Made, describe, refuse_services
 from openpit.shards.process import Worker
 from openpit.wire.limits import OPEN_HANDLES
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from openpit.client.handles import Handles
     from openpit.faces.aio.driver import AsyncDriver
     from openpit.faces.aio.engine import AsyncShardedEngine
+    from openpit.faces.engine_journal import EngineJournal
     from openpit.faces.options import ShardedOptions
     from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.policy_contract import BuiltinPolicy
@@ -64,6 +66,15 @@ class StartPlan:
     open_handles: int = OPEN_HANDLES
     """That a session may have open on a shard, where the engine is a server's."""
     actors: tuple[str, ...] = ()
+    made: Made | None = None
+    """What its journal knows the policies by, where it has one."""
+
+    @property
+    def start_seconds(self) -> float:
+        """Until when all shards have to be up."""
+        options = self.options
+        recovery = 0.0 if options.journal is None else options.recovery_timeout
+        return options.start_timeout + recovery
 
     def client(self, handles: Handles, runner: Any, bodies: Bodies = BODIES) -> Client:
         """Return the client of a face."""
@@ -92,13 +103,19 @@ def plan_of(
     Raises:
         ValueError: two policies of one name, or of one group id other than 0.
         ShardStartError: a policy or an actor cannot be copied into a worker.
+        JournalError: there is to be a journal, and it cannot hold all that the engine is made of.
     """
     check_policies(policies)
     named = actors or {}
+    made = None if options.journal is None else describe(policies, options.shards, [*named])
     payload, services, told = dump_policies(policies, [*named.items()], MAKE_ENGINE)
     has_custom = any(isinstance(policy, CustomPolicy) for policy in policies)
     readers = readers_of(services, policies)
-    return StartPlan(has_custom, payload, services, readers, told, options, actors=tuple(named))
+    if made is not None:
+        refuse_services(services, readers)
+    return StartPlan(
+        has_custom, payload, services, readers, told, options, actors=tuple(named), made=made
+    )
 
 
 def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:
@@ -109,16 +126,20 @@ def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:
     except OSError as error:  # it opens a pipe of its own
         raise not_started(0, error) from error
     workers: list[Worker] = []
+    journal: EngineJournal | None = None
     try:
+        journal = open_journal(plan, clock)
         client = plan.client(BLOCKING, driver)
-        deadline = monotonic() + options.start_timeout
-        start_workers(workers, options.shards, options.start_timeout)
+        deadline = monotonic() + plan.start_seconds
+        start_workers(workers, options.shards, options.start_timeout, journal)
         driver.attach(client, workers)
-        driver.start(plan.payload, deadline, options.start_timeout)
+        epoch = 0 if journal is None else journal.epoch
+        told = driver.start(plan.payload, deadline, plan.start_seconds, epoch)
+        if journal is not None:
+            driver.recover(journal, told)
         driver.follow(plan.services)
     except BaseException:
-        driver.discard()
-        stop_workers(workers, options.timeout)
+        discard(driver, workers, options.timeout, journal)
         raise
     return new_sharded_engine(driver)
 
@@ -141,21 +162,54 @@ async def start_driver(
     options = plan.options
     driver = face(clock, options)
     workers: list[Worker] = []
+    journal: EngineJournal | None = None
     try:
+        journal = open_journal(plan, clock)
         client = plan.client(ASYNC, driver, bodies)
-        deadline = monotonic() + options.start_timeout
-        start_workers(workers, options.shards, options.start_timeout)
+        deadline = monotonic() + plan.start_seconds
+        start_workers(workers, options.shards, options.start_timeout, journal)
         driver.attach(client, workers)
-        await driver.start(plan.payload, deadline, options.start_timeout)
+        epoch = 0 if journal is None else journal.epoch
+        told = await driver.start(plan.payload, deadline, plan.start_seconds, epoch)
+        if journal is not None:
+            await driver.recover(journal, told)
         driver.follow(plan.services)
     except BaseException:
-        driver.discard()
-        stop_workers(workers, options.timeout)
+        discard(driver, workers, options.timeout, journal)
         raise
     return driver
 
 
-def start_workers(workers: list[Worker], shards: int, seconds: float) -> None:
+def open_journal(plan: StartPlan, clock: Callable[[], int]) -> EngineJournal | None:
+    """Open the journal that a plan asks for, if any.
+
+    Raises:
+        JournalError: it cannot be used.
+    """
+    if plan.made is None:
+        return None
+    # An engine without a journal has no need of what reads and writes one.
+    from openpit.faces.engine_journal import EngineJournal  # noqa: PLC0415
+
+    return EngineJournal(plan.options, plan.made, clock)
+
+
+def discard(
+    driver: BlockingDriver | AsyncDriver,
+    workers: list[Worker],
+    seconds: float,
+    journal: EngineJournal | None,
+) -> None:
+    """End what was begun of an engine that was not built."""
+    driver.discard()
+    stop_workers(workers, seconds)
+    if journal is not None:
+        journal.close()
+
+
+def start_workers(
+    workers: list[Worker], shards: int, seconds: float, journal: EngineJournal | None = None
+) -> None:
     """Start a worker for each shard; those that are there already when one fails stay listed.
 
     All must have taken their start data within that time.
@@ -163,10 +217,11 @@ def start_workers(workers: list[Worker], shards: int, seconds: float) -> None:
     ^C comes between two of them: one that has started and is not listed would be nobody's child.
     """
     deadline = monotonic() + seconds
+    place = None if journal is None else journal.place
     for number in range(shards):
         is_shielded = shield()
         try:
-            workers.append(Worker(number, max(0.0, deadline - monotonic())))
+            workers.append(Worker(number, max(0.0, deadline - monotonic()), place))
         except OSError as error:
             raise not_started(number, error) from error
         finally:

@@ -28,7 +28,8 @@ class Question(NamedTuple):
     """A packed command for a shard, and what may answer it.
 
     Flags in place of a command: arm the engine-wide block, with these causes. ``is_order`` says
-    that what answers it may be a reservation.
+    that what answers it may be a reservation, ``is_change`` that it is a part of a change that all
+    shards of its step make, or none.
     """
 
     link: ShardLink
@@ -36,6 +37,7 @@ class Question(NamedTuple):
     expected: Expected
     counting: Sequence[Counting] = ()
     is_order: bool = False
+    is_change: bool = False
 
 
 Answer: TypeAlias = "tuple[int, Reply]"
@@ -56,7 +58,7 @@ class Ask(Entry):
     ends_batch = True
 
     def __init__(self, call: WideCall, place: int, now: int, question: Question) -> None:
-        _, command, expected, counting, self.is_order = question
+        _, command, expected, counting, self.is_order, _ = question
         packed = b"" if isinstance(command, int) else command
         question.link.check_fits(packed)
         super().__init__(1, now, packed, expected, counting)
@@ -237,6 +239,7 @@ class WideCall(Call):
                     (Arm if isinstance(one.command, int) else Ask)(self, place, now, one)
                     for place, one in enumerate(questions)
                 ]
+                self._note(questions)
             except StopIteration as end:
                 self.finish(end.value)
                 return True
@@ -267,6 +270,22 @@ class WideCall(Call):
             self._is_asking = False
             if self._missing:
                 return False
+
+    def _note(self, questions: list[Question]) -> None:
+        """Have a change written down before any shard is told of it.
+
+        Raises:
+            Exception: it could not be. No shard is told then.
+        """
+        note = self.books.note
+        if note is not None and any(one.is_change for one in questions):
+            note(
+                [
+                    (one.link.number, one.link.next_seq, one.command)
+                    for one in questions
+                    if isinstance(one.command, bytes)
+                ]
+            )
 
     def answered(self, place: int, answer: Answer | None) -> None:
         """Record one answer; go on when it was the last one that was missing."""

@@ -101,6 +101,24 @@ class BroadRates:
         self._ever.update(axes)
         self.told = told
 
+    def restore(self, rows: Iterable[tuple[int, int, int, int, int | None]]) -> None:
+        """Go on in the windows that the shards tell of, each of those in which its orders counted.
+
+        For each an axis's number, when the window began, the highest count in it, the time of the
+        latest order, and of the earliest that is known to have counted.
+        """
+        for number, began, count, latest, sure in rows:
+            axis = self._axes.get(number)
+            if axis is None or began < axis.window.began:
+                continue  # no rate is limited there any more, or there is a later window
+            if began > axis.window.began:
+                axis.window = Window(began)
+            window = axis.window
+            window.count = max(window.count, count)
+            window.latest = max(window.latest, latest)
+            if sure is not None:
+                window.confirm(sure)
+
     def window(self, number: int) -> Window:
         """Return the window of an axis that was counted in last."""
         return self._axes[number].window

@@ -142,6 +142,7 @@ class Books:
         "is_torn",
         "links",
         "news",
+        "note",
         "now",
         "rates",
         "settling",
@@ -161,6 +162,9 @@ class Books:
         self.answer_due: Final[dict[Any, float]] = {}
         self.credit_due: Final[dict[Any, float]] = {}
         self.news: Final[list[tuple[ShardEvent, ShardLink]]] = []  # for the face to tell
+        # Called before a change goes out that spans shards, with the packed command for each, and
+        # the number that it will have there; so that it is completed or never began.
+        self.note: Callable[[list[tuple[int, int, bytes]]], None] | None = None
         self.now = 0  # of the last call
         self.is_closed = False
         # True while state is half changed. Still set when a face comes next, it tells that an

@@ -11,7 +11,7 @@ from operator import lt
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.errors import WireError
-from openpit.pretrade.policies.rate_limit import RateLimitPolicy, SuppliedCounts
+from openpit.pretrade.policies.rate_limit import FixedWindows, RateLimitPolicy, SuppliedCounts
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER, NO_AXES, VOUCHED, CountingAxes
 
@@ -28,6 +28,8 @@ __all__ = [
     "PEEKING",
     "BatchCounts",
     "CountingRules",
+    "begin_counting",
+    "counting_since",
     "declared_ranks",
     "settlement_of",
 ]
@@ -46,6 +48,19 @@ ASKING: Final = frozenset({kinds.ASK_ACTOR, kinds.TELL_ACTOR})
 """The commands that declare how many orders of theirs may count: see MessageCounts."""
 
 Command = tuple[Any, ...]
+
+
+def counting_since(policies: Iterable[BuiltinPolicy]) -> int | None:
+    """Return the time from which policies that were just made count, None where none does."""
+    times = [one.windows.began for one in policies if isinstance(one, RateLimitPolicy)]
+    return times[0] if times else None
+
+
+def begin_counting(policies: Iterable[BuiltinPolicy], began: int | None) -> None:
+    """Have policies that were just made count from another time on: that of a first start."""
+    for policy in policies:
+        if isinstance(policy, RateLimitPolicy) and began is not None:
+            policy.windows = FixedWindows(policy.settings, began)
 
 
 class CountingRules(NamedTuple):
@@ -300,7 +315,7 @@ class BatchCounts(SuppliedCounts):
 
     def rank(self, broker: int, asset: int, settlement: str | None) -> None:
         """Supply the counts of an order of these ranks."""
-        self._counts = (
+        self.supplied = (
             broker + self.broker if broker else 0,  # type: ignore[operator]  # checked
             asset + self.assets[settlement] if asset else 0,
         )

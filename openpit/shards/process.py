@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 import multiprocess
@@ -17,7 +17,10 @@ from openpit.shards.spawning import (
     replies_of_worker,
     widen,
 )
-from openpit.shards.worker import MALFORMED, PIPES_LOST, main
+from openpit.shards.worker import JOURNAL_FAILED, MALFORMED, PIPES_LOST, main
+
+if TYPE_CHECKING:
+    from openpit.shards.shard_journal import JournalPlace
 
 __all__ = ["GONE", "PIPE_BYTES", "Worker", "refuse_unguarded_main"]
 
@@ -57,6 +60,7 @@ def refuse_unguarded_main() -> None:
 
 _MEANINGS: Final = {
     MALFORMED: ": it was sent what is no command, see its stderr",
+    JOURNAL_FAILED: ": its journal takes nothing more, see its stderr",
     PIPES_LOST: ": a policy closed or replaced its pipes",
 }
 
@@ -66,7 +70,7 @@ class Worker:
 
     Started afresh (``spawn``), never forked: a forked worker would hold copies of its siblings'
     pipes, and the end of one would not show. It must have taken its start data within ``seconds``;
-    TimeoutError otherwise.
+    TimeoutError otherwise. ``place`` is where it keeps its journal, if it has one.
     """
 
     __slots__ = (
@@ -80,7 +84,7 @@ class Worker:
         "reply_fd",
     )
 
-    def __init__(self, number: int, seconds: float) -> None:
+    def __init__(self, number: int, seconds: float, place: JournalPlace | None = None) -> None:
         self.number: Final = number
         self._process: Any = None  # until it has started, and when it is done with
         self._ending = ""
@@ -95,7 +99,7 @@ class Worker:
         _workers.add(self)
         process = WorkerProcess(
             target=main,
-            args=(number, os.getpid(), command_in, reply_out),
+            args=(number, os.getpid(), command_in, reply_out, place),
             name=f"openpit-shard-{number}",
             daemon=True,
             seconds=seconds,

@@ -18,6 +18,7 @@ from openpit.errors import WireError
 from openpit.marketdata.service import MarketDataService, new_replica
 from openpit.shards.clock import ShardClock
 from openpit.shards.copying import PolicyUnpickler
+from openpit.shards.counts import begin_counting
 from openpit.shards.shard import ShardCore
 from openpit.slots import MAX_SHARDS, slot_of, spread_slots
 from openpit.wire import kinds
@@ -26,6 +27,7 @@ from openpit.wire.frames import EPOCH_COMMANDS, command_in, head_of, messages_of
 
 if TYPE_CHECKING:
     from openpit.pretrade.policy_contract import BuiltinPolicy
+    from openpit.shards.shard_journal import ShardJournal
     from openpit.wire.frames import Frame, FrameReader
 
 __all__ = ["Hello", "read_hello", "start_shard"]
@@ -106,8 +108,12 @@ def _start_actors(unpickler: PolicyUnpickler, core: ShardCore) -> None:
     core.actors.start(core.number, factories, make_engine)
 
 
-def start_shard(hello: Hello, reader: FrameReader) -> tuple[ShardCore, tuple[Any, ...]]:
+def start_shard(
+    hello: Hello, reader: FrameReader, journal: ShardJournal | None = None
+) -> tuple[ShardCore, tuple[Any, ...]]:
     """Return the core of the shard that the first command of a connection describes, and the reply.
+
+    It has replayed its journal, if it has one.
 
     That has the places of the offered classes that this process lacks, now that it has imported
     what the policies are made of, and the axes to count on.
@@ -116,6 +122,8 @@ def start_shard(hello: Hello, reader: FrameReader) -> tuple[ShardCore, tuple[Any
         Exception: whatever loading a policy raised.
     """
     number, epoch, shards, most, now, payload = hello
+    if journal is not None:
+        now = journal.place.started
     clock = ShardClock(now)
     unpickler = _Unpickler(BytesIO(payload), clock)
     told, offered = unpickler.load()
@@ -123,9 +131,15 @@ def start_shard(hello: Hello, reader: FrameReader) -> tuple[ShardCore, tuple[Any
     for _ in ("code", "values"):
         # Where this process has imported no main module of the program's: what is used of it.
         sys.modules["__main__"].__dict__.update(unpickler.load())
-    engine = build_core(_policies(unpickler), clock, RLock())
+    policies = _policies(unpickler)
+    if journal is not None:
+        begin_counting(policies, journal.place.began)
+    engine = build_core(policies, clock, RLock())
     owner = spread_slots(shards)
     engine.registry.owns = lambda account: owner[slot_of(account)] == number
     core = ShardCore(number, engine, clock, unpickler.services, reader, epoch, most)
     _start_actors(unpickler, core)
-    return core, (kinds.READY, tuple(share(offered)), *core.axes)
+    if journal is None:
+        return core, (kinds.READY, tuple(share(offered)), *core.axes)
+    recovered = journal.recover(core, epoch)
+    return core, (kinds.RECOVERED, tuple(share(offered)), *core.axes, *recovered)

@@ -35,6 +35,7 @@ from openpit.shards.answering import (
     reported,
     told,
 )
+from openpit.shards.armed import Armed
 from openpit.shards.counts import ASKING, COUNTING, BatchCounts
 from openpit.shards.held import Held, settle
 from openpit.shards.intake import Intake
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from openpit.engine.pipeline import EngineCore
     from openpit.marketdata.service import MarketDataService
     from openpit.shards.clock import ShardClock
+    from openpit.shards.counted_windows import CountedWindows
     from openpit.shards.held import Open
     from openpit.wire.axes import CountingAxes
     from openpit.wire.frames import Frame
@@ -88,17 +90,14 @@ class ShardCore:
     """
 
     __slots__ = (
-        "_armed",
         "_client",
         "_clock",
-        "_counts",
         "_engine",
         "_execute",
         "_first",
         "_fresh_orders",
         "_handlers",
         "_held",
-        "_intake",
         "_market",
         "_most",
         "_most_open",
@@ -108,10 +107,13 @@ class ShardCore:
         "_reader",
         "_services",
         "_told",
-        "_whose",
         "actors",
+        "armed",
         "closed",
+        "counts",
+        "intake",
         "number",
+        "whose",
     )
 
     def __init__(
@@ -133,21 +135,22 @@ class ShardCore:
         self._services = services
         self._market = MarketAnswers(services)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
-        self._whose = whose(number, epoch)
+        self.whose = whose(number, epoch)
         self._reader = reader or FrameReader()
         self._held = Held()
         self._client: int | None = None  # whose batch was the last, and what it has open
         self._open: Open = {}
         self._most: float = inf  # that it may have: a session has a limit, the router's client none
-        self._armed = (False, False)
+        self.armed: Final = Armed(engine.registry)
         self._told = 0  # what the reply's head is to say of the batch in hand
         # A built-in policy reads an order and lets it go, so one object serves them all; a custom
         # policy may keep what it is given.
         self._fresh_orders = engine.has_custom
         self._order = new_order(None, None, None, None, None, None, None)
-        self._counts = BatchCounts(engine.policies)
-        self.actors: Final = Actors(engine, clock, self._counts)
-        self._intake = Intake(engine.registry.owns, services, self.actors.made)
+        self.counts: Final = BatchCounts(engine.policies)
+        self.actors: Final = Actors(engine, clock, self.counts)
+        owns = engine.registry.owns
+        self.intake: Intake | CountedWindows = Intake(owns, services, self.actors.made)
         self._handlers: dict[int, Callable[[int, Command, int], Reply | None]] = {
             kinds.EXECUTE_WHOLE: self._execute_whole,
             kinds.START: self._start,
@@ -176,12 +179,18 @@ class ShardCore:
     @property
     def axes(self) -> CountingAxes:
         """The axes on which orders of several accounts are counted."""
-        return self._counts.axes()
+        return self.counts.axes()
 
     @property
     def open_handles(self) -> frozenset[int]:
         """What waits for a commit, a rollback or a main stage."""
         return self._held.handles
+
+    def resume(self, epoch: int, first: int) -> None:
+        """Expect this number next, of this epoch: what comes is replayed, or of a new life."""
+        self.closed = False
+        self.whose = whose(self.number, epoch)
+        self._first, self._next = epoch * EPOCH_COMMANDS + 1, first
 
     @property
     def engine(self) -> EngineCore:
@@ -204,7 +213,7 @@ class ShardCore:
 
     def _batch(self, frame: Frame) -> bytes:
         """Handle a batch of commands; return the batch of replies to it."""
-        batch = command_in(frame, self._whose)
+        batch = command_in(frame, self.whose)
         client, op, first, count, flags, now, role, settings, axes, times, body = batch
         if first != self._next:
             raise WireError(f"command {first} where {self._next} was expected")
@@ -217,10 +226,10 @@ class ShardCore:
             self._client = client
             self._open = self._held.of(client)
             self._most = self._most_open if client else inf
-        counts = self._counts
+        counts = self.counts
         try:
             counts.begin(axes)
-            commands = self._intake.read(body, count, counts)
+            commands = self.intake.read(body, count, counts)
             if client or len(commands) != count or flags & ~Flag.TIMES:
                 check_head(commands, client, count, flags)
                 if client:
@@ -258,12 +267,13 @@ class ShardCore:
             self._client = None
             self._tell_armed()
         else:
-            self._arm(flags)
+            self.armed.arm(flags)
 
     def finish(self) -> None:
         """End the actors, and roll back what is still open: no command can come any more."""
         self.actors.close()
         self._held.end_all()
+        self._client = None
 
     def _let_go(self, seq: int) -> None:
         """Roll back what a command has left open, if anything: its caller cannot know of it."""
@@ -272,7 +282,7 @@ class ShardCore:
 
     # --- the hot path: plain orders --------------------------------------------------------------
 
-    def _handle(
+    def _handle(  # noqa: PLR0915 - the hot path is spelt out
         self,
         seq: int,
         commands: Sequence[Command],
@@ -280,9 +290,8 @@ class ShardCore:
         times: Sequence[int],
         answered: list[Reply],
     ) -> None:
-        execute = self._execute
-        clock, counts, order = self._clock, self._counts, self._order
-        fresh = self._fresh_orders
+        execute, fresh = self._execute, self._fresh_orders
+        clock, counts, order = self._clock, self.counts, self._order
         is_near = len(self._open) + len(commands) > self._most  # else none of them comes to it
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
         first = seq
@@ -299,7 +308,11 @@ class ShardCore:
             (_, account, underlying, settlement, side, quantity, volume, price,
              broker, asset) = command  # fmt: skip
             if kind == EXECUTE_COUNTED:
-                counts.rank(broker, asset, settlement)
+                if asset or not broker:
+                    counts.rank(broker, asset, settlement)
+                else:  # what that does, spelt out: where the broker alone is limited
+                    counts.supplied = broker + counts.broker, 0
+                    counts.used = False
             if fresh:
                 order = new_order(None, None, None, None, None, None, None)
             order._underlying_ = underlying
@@ -364,27 +377,22 @@ class ShardCore:
             reply = (kinds.RAISED, *failure_row(error))
         self._tell_armed()
         append(answered, (kinds.DONE, 1) if reply is None else reply)
-        if kind in COUNTING and not self._counts.used:
-            self._counts.miss(place, command)
+        if kind in COUNTING and not self.counts.used:
+            self.counts.miss(place, command)
         elif kind in ASKING:
             self.actors.settle(place)
 
     def _tell_armed(self) -> None:
         """Say so in the reply's head if a command has armed the engine-wide block."""
         registry = self._engine.registry
-        armed = (registry.finalizer_failed, registry.unattributed_report)
-        if armed != self._armed:
-            finalizer_failed, unattributed_report = self._armed = armed
-            if finalizer_failed:
-                self._told |= Flag.FINALIZER_FAILED
-            if unattributed_report:
-                self._told |= Flag.UNATTRIBUTED_REPORT
+        if (registry.finalizer_failed, registry.unattributed_report) != self.armed.told:
+            self._told |= self.armed.news()
 
     # orders
 
     def _order_of(self, command: Command) -> Order:
         order: Order = command[2]
-        self._counts.rank(command[3], command[4], order._settlement_)
+        self.counts.rank(command[3], command[4], order._settlement_)
         return order
 
     def _execute_whole(self, seq: int, command: Command, now: int) -> Reply:
@@ -474,27 +482,19 @@ class ShardCore:
     def _configure(self, _seq: int, command: Command, _now: int) -> Reply | None:
         answer = configure(self._engine, command[2], command[3])
         # Orders that were submitted before have no ranks: there was no limit to count for.
-        self._counts.supply(0, 0)
-        self._counts.version += command[1] is None
+        self.counts.supply(0, 0)
+        self.counts.version += command[1] is None
         return None if answer is None else (kinds.ANSWER, encode(answer))
 
     def _check_settings(self, _seq: int, command: Command, now: int) -> Reply:
         rates = rates_after(self._engine, command[2], command[3])
-        return (kinds.CHECKED, *self._counts.axes_after(rates, now))
+        return (kinds.CHECKED, *self.counts.axes_after(rates, now))
 
     def _tell_axes(self, _seq: int, _command: Command, _now: int) -> Reply:
-        return (kinds.CHECKED, *self._counts.axes())
+        return (kinds.CHECKED, *self.counts.axes())
 
     def _quote(self, _seq: int, command: Command, now: int) -> None:
         apply_operation(self._services[command[2]], as_of(command[3], now))
 
     def _ask_market(self, _seq: int, command: Command, now: int) -> Reply:
         return (kinds.ANSWER, encode(self._market.answer(command[2], command[3], now)))
-
-    def _arm(self, causes: int) -> None:
-        registry = self._engine.registry
-        if causes & Flag.FINALIZER_FAILED:
-            registry.arm_finalizer_failure()
-        if causes & Flag.UNATTRIBUTED_REPORT:
-            registry.arm_unattributed_report()
-        self._armed = (registry.finalizer_failed, registry.unattributed_report)

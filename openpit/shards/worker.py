@@ -15,7 +15,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from openpit.errors import WireError
+from openpit.errors import JournalFailed, WireError
 from openpit.shards.descriptors import is_still, mark_of
 from openpit.shards.setup import read_hello, start_shard
 from openpit.wire import kinds
@@ -23,9 +23,11 @@ from openpit.wire.frames import FrameReader, pack, reply_frame
 from openpit.wire.limits import READ_BYTES, START_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from openpit.shards.shard import ShardCore
+    from openpit.shards.shard_journal import JournalPlace, ShardJournal
     from openpit.wire.frames import Frame
 
 __all__ = ["LOOKS", "await_ready", "main", "serve"]
@@ -42,6 +44,9 @@ MALFORMED: Final = 76
 
 PIPES_LOST: Final = 74
 """Exit code of a worker whose pipes a policy has closed or replaced; ``EX_IOERR`` of sysexits.h."""
+
+JOURNAL_FAILED: Final = 73
+"""Exit code of a worker whose journal takes nothing more; ``EX_CANTCREAT`` of sysexits.h."""
 
 FEW_BYTES: Final = 512
 """Commands that were this few came one at a time: the next may follow at once."""
@@ -61,7 +66,9 @@ _MILLISECONDS: Final = 1000.0
 _GC_THRESHOLDS: Final = (50_000, 20, 100)
 
 
-def main(number: int, router: int, command: object, reply: object) -> None:
+def main(
+    number: int, router: int, command: object, reply: object, place: JournalPlace | None = None
+) -> None:
     """Run a shard; ``command`` and ``reply`` are this side's connections."""
     # ^C at a terminal goes to the whole foreground group: it is the caller's to handle.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -77,7 +84,7 @@ def main(number: int, router: int, command: object, reply: object) -> None:
         name=f"shard-{number}-watch",
         daemon=True,
     ).start()
-    serve(command_fd, reply_fd)
+    serve(command_fd, reply_fd, place)
 
 
 class _State:
@@ -96,19 +103,21 @@ _state: Final = _State()
 class _Pipes:
     """The worker's ends of its two pipes, and how to tell that they are its own still."""
 
-    __slots__ = ("_command_mark", "_reply_mark", "command_fd", "reply_fd")
+    __slots__ = ("_command_mark", "_reply_mark", "command_fd", "journal", "reply_fd")
 
     def __init__(self, command_fd: int, reply_fd: int) -> None:
         self.command_fd: Final = command_fd
         self.reply_fd: Final = reply_fd
         self._command_mark: Final = mark_of(command_fd)
         self._reply_mark: Final = mark_of(reply_fd)
+        self.journal: ShardJournal | None = None
 
     def check(self) -> None:
         """End the process if they are not: replies must not go into a stranger's file."""
-        if is_still(self.command_fd, self._command_mark) and is_still(
+        is_ours = is_still(self.command_fd, self._command_mark) and is_still(
             self.reply_fd, self._reply_mark
-        ):
+        )
+        if is_ours and (self.journal is None or self.journal.is_still()):
             return
         text = "a policy has closed its worker's pipes, or put files of its own in their place"
         print(f"openpit: a shard ends: {text}", file=sys.stderr, flush=True)  # noqa: T201 - its last words
@@ -119,16 +128,20 @@ class _RouterlessError(BaseException):
     """The router's process has ended, whoever else holds the command pipe."""
 
 
-def serve(command_fd: int, reply_fd: int) -> None:
+def serve(command_fd: int, reply_fd: int, place: JournalPlace | None = None) -> None:
     """Handle commands until there can be no more; end the process if one of them is none."""
     core: ShardCore | None = None
     pipes = _Pipes(command_fd, reply_fd)
     try:
-        started = _hello(pipes)
+        started = _hello(pipes, place)
         if started is not None:
-            core, arrived = started
+            core, reader, arrived = started
             _freeze()
-            _loop(core, core.answer(arrived), pipes)
+            if pipes.journal is None:
+                _loop(core, core.receive, core.answer(arrived), pipes)
+            else:
+                recording = _Recording(core, reader, pipes)
+                _loop(core, recording.receive, recording.answer(arrived), pipes)
     except (BrokenPipeError, _RouterlessError):
         pass  # the router is gone, and nobody else reads the replies
     except WireError as error:
@@ -137,11 +150,57 @@ def serve(command_fd: int, reply_fd: int) -> None:
         shard = "a shard" if core is None else f"shard {core.number}"
         print(f"openpit: {shard} ends, WireError: {error}", file=sys.stderr, flush=True)  # noqa: T201 - its last words
         sys.exit(MALFORMED)
+    except JournalFailed as error:
+        number = "" if core is None else f" {core.number}"
+        print(f"openpit: shard{number} ends: {error}", file=sys.stderr, flush=True)  # noqa: T201 - its last words
+        sys.exit(JOURNAL_FAILED)
     finally:
         if _state.is_copy:
             _end_copy()
+        if pipes.journal is not None:
+            _close_journal(pipes.journal)
         if core is not None:
             core.finish()
+
+
+class _Recording:
+    """Has a shard answer, and its journal hold what was answered before any of it is told."""
+
+    __slots__ = ("_core", "_has_custom", "_pipes", "_reader")
+
+    def __init__(self, core: ShardCore, reader: FrameReader, pipes: _Pipes) -> None:
+        self._core: Final = core
+        self._reader: Final = reader
+        self._pipes: Final = pipes
+        self._has_custom: Final = _runs_users_code(core)
+
+    def receive(self, data: bytes) -> bytes:
+        """Answer the batches that are complete with ``data``: all that have come, in one write."""
+        return self.answer(self._reader.feed(data))
+
+    def answer(self, arrived: list[Frame]) -> bytes:
+        """Answer batches; return when they are down."""
+        replies = [self._core.answer((frame,)) for frame in arrived]
+        if self._has_custom:
+            if _state.is_copy:
+                _end_copy()
+            self._pipes.check()
+        journal = self._pipes.journal
+        if journal is not None:
+            journal.append(arrived, replies)
+        return b"".join(replies)
+
+
+def _runs_users_code(core: ShardCore) -> bool:
+    """Tell whether there may be code in this process that closes what is not its own."""
+    return core.engine.has_custom or bool(core.actors.made)
+
+
+def _close_journal(journal: ShardJournal) -> None:
+    try:
+        journal.close()
+    except JournalFailed as error:
+        print(f"openpit: {error}", file=sys.stderr, flush=True)  # noqa: T201 - its last words
 
 
 def _freeze() -> None:
@@ -151,11 +210,13 @@ def _freeze() -> None:
     gc.set_threshold(*_GC_THRESHOLDS)
 
 
-def _loop(core: ShardCore, replies: bytes, pipes: _Pipes) -> None:
+def _loop(
+    core: ShardCore, receive: Callable[[bytes], bytes], replies: bytes, pipes: _Pipes
+) -> None:
     command_fd, reply_fd = pipes.command_fd, pipes.reply_fd
     poller = select.poll()
     # The engine's own code closes nothing; a user's policy or actor may, and what it runs.
-    has_custom = core.engine.has_custom or bool(core.actors.made)
+    has_custom = _runs_users_code(core)
     poller.register(command_fd, select.POLLIN)
     data = b""
     while not core.closed:
@@ -170,7 +231,7 @@ def _loop(core: ShardCore, replies: bytes, pipes: _Pipes) -> None:
         data = os.read(command_fd, READ_BYTES)
         if not data:
             return
-        replies = core.receive(data)
+        replies = receive(data)
     if has_custom:
         pipes.check()
     _write(reply_fd, replies)
@@ -210,8 +271,13 @@ def await_ready(poller: select.poll, seconds: float, looks: int) -> list[tuple[i
     return poller.poll(seconds * _MILLISECONDS)
 
 
-def _hello(pipes: _Pipes) -> tuple[ShardCore, list[Frame]] | None:
-    """Read the first command and load the engine; return it, and what came behind the command."""
+def _hello(
+    pipes: _Pipes, place: JournalPlace | None
+) -> tuple[ShardCore, FrameReader, list[Frame]] | None:
+    """Read the first command and load the engine, which replays its journal if it has one.
+
+    Return it, what reads its commands, and those that came behind the first.
+    """
     command_fd, reply_fd = pipes.command_fd, pipes.reply_fd
     reader = FrameReader(START_BYTES)
     arrived: list[Frame] = []
@@ -223,7 +289,9 @@ def _hello(pipes: _Pipes) -> tuple[ShardCore, list[Frame]] | None:
     frame = arrived[0]
     hello = read_hello(frame)
     try:
-        core, ready = start_shard(hello, reader)
+        if place is not None:
+            pipes.journal = _open_journal(place, hello.number)
+        core, ready = start_shard(hello, reader, pipes.journal)
     except Exception as error:  # noqa: BLE001 - a policy's: the router tells it to whoever builds
         if _state.is_copy:
             _end_copy()
@@ -235,7 +303,14 @@ def _hello(pipes: _Pipes) -> tuple[ShardCore, list[Frame]] | None:
         _end_copy()
     pipes.check()
     _write(reply_fd, reply_frame(frame, pack((ready,))))
-    return core, arrived[1:]
+    return core, reader, arrived[1:]
+
+
+def _open_journal(place: JournalPlace, number: int) -> ShardJournal:
+    # A worker without a journal has no need of what reads and writes one.
+    from openpit.shards.shard_journal import ShardJournal  # noqa: PLC0415
+
+    return ShardJournal(place, number)
 
 
 def _write(fd: int, data: bytes) -> None:

@@ -98,6 +98,14 @@ _COUNTING = (  # see openpit.wire.axes
     Field("reads account", is_flag),
     Field("axes", are_axes),
 )
+
+
+def _is_time(value: object) -> bool:
+    """Tell whether a value is a time, or None where it is not known."""
+    return value is None or type(value) is int
+
+
+_is_window = row_of(is_number, exactly(int), is_number, exactly(int), _is_time)
 _HELD = Field("held", is_flag)  # the shard keeps something that waits for commit or rollback
 
 # --- commands ----------------------------------------------------------------------------------
@@ -201,6 +209,7 @@ REFUSED: Final = 14
 CHECKED: Final = 15
 ANSWERED: Final = 16
 TOLD_IN_VAIN: Final = 17
+RECOVERED: Final = 18
 
 _FAILURE = tuple(map(Field, ("module", "class", "state", "text", "traceback"), FAILURE))
 
@@ -239,6 +248,19 @@ REPLIES: Final[dict[int, Layout]] = {
     CHECKED: Layout("axes to count on, now or with settings that can be applied", _COUNTING),
     ANSWERED: Layout("answer of an actor", (Field("message", exactly(bytes)),)),
     TOLD_IN_VAIN: Layout("an actor has raised at what it was told", ()),
+    RECOVERED: Layout(  # see openpit.wire.recovered
+        "worker is up, and has replayed its journal",
+        (
+            Field("places of offered classes that it lacks", all_of(is_number)),
+            *_COUNTING,
+            Field("batches replayed", is_number),
+            Field("open handles", is_number),
+            Field("last time", exactly(int)),
+            Field("causes of the engine-wide block", is_number),
+            Field("epochs and the numbers behind them", all_of(row_of(is_number, is_number))),
+            Field("windows", all_of(_is_window)),
+        ),
+    ),
 }
 
 _REJECTIONS: Final = frozenset({REJECTED, RAISED})
@@ -272,7 +294,7 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
     TELL_ACTOR: frozenset({DONE, TOLD_IN_VAIN}),
     QUOTE: frozenset({DONE}),
     ASK_MARKET: frozenset({ANSWER, RAISED}),
-    HELLO: frozenset({READY, REFUSED}),
+    HELLO: frozenset({READY, RECOVERED, REFUSED}),
 }
 """The kinds of reply that each kind of command may have."""
 

@@ -159,7 +159,7 @@ class Stub(ShardStub):
         with patch.object(failures, "format_exception", lambda error: [f"at {error}"]):
             replies = super().receive(data)
         if self.core is not None:
-            self.core._counts.__class__ = Noting
+            self.core.counts.__class__ = Noting
         return replies
 
 

@@ -32,6 +32,7 @@ LAYERS = (
     ("pretrade",),
     ("engine",),
     ("wire",),
+    ("journal",),
     ("router",),
     ("shards",),
     ("client",),
@@ -155,6 +156,13 @@ def test_the_router_knows_heads_and_makes_and_opens_no_body() -> None:
         assert (
             names_from("openpit.wire.frames", path.read_text(encoding="utf-8")) & of_bodies == set()
         )
+
+
+def test_the_journal_knows_bytes_and_positions_and_no_message() -> None:
+    journal = {name for name in MODULES if name.startswith("openpit.journal")}
+    known = {each for name in journal for each in GRAPH[name] if room_of(each) != "journal"}
+
+    assert known == {"openpit.errors"}
 
 
 def test_an_import_is_seen_wherever_it_stands() -> None:

@@ -82,7 +82,9 @@ PUBLIC = {
     """,
     "openpit.errors": """
         AccountBlockError AccountGroupRegistrationError AccountIdError ActorScopeError
-        AlreadyRegistered AssetError EngineClosed FrameTooLarge LeftBehind MarketDataError
+        AlreadyRegistered AssetError EngineClosed FrameTooLarge
+        JournalDamaged JournalError JournalFailed JournalInUse JournalMismatch ReplayDiverged
+        LeftBehind MarketDataError
         NotPermitted OutcomeUnknown ParamError
         PolicyConfigureError QuoteExpired QuoteUnavailable ReferenceBookRegistrationError
         RegistrationError RejectError ServerRefused ShardCallbackError ShardDown ShardedEngineError

@@ -21,9 +21,11 @@ from openpit.faces.driver import Driver
 from openpit.shards.process import GONE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from openpit.client.client import Client
+    from openpit.client.recovery import Told
+    from openpit.faces.engine_journal import EngineJournal
     from openpit.faces.options import ShardedOptions
     from openpit.faces.pipes import Port
     from openpit.faces.sockets import ServerPort
@@ -251,15 +253,22 @@ class AsyncDriver(Driver):
 
     # --- shards --------------------------------------------------------------------------------
 
-    async def start(self, payload: bytes, deadline: float, seconds: float) -> None:
+    async def start(
+        self, payload: bytes, deadline: float, seconds: float, epoch: int = 0
+    ) -> list[Told]:
         """Load the engine in all workers, by a moment; raise ShardStartError if one cannot."""
-        calls = self._begin_start(payload, deadline, seconds)
+        calls = self._begin_start(payload, deadline, seconds, epoch)
         self._flush()
         for call in calls:
             if not call.done:
                 await self._wait(call)
-        for call in calls:
-            call.result()
+        return [call.result() for call in calls]
+
+    async def recover(self, journal: EngineJournal, told: Sequence[Told]) -> None:
+        """Go on from what the shards have come back with."""
+        self._begin_again(journal, told)
+        await self.run(self._complete, journal, told)
+        journal.settle()
 
     def pass_on(self, service: int, operation: object) -> None:
         """Send a change of market data to every shard, ahead of the next order."""

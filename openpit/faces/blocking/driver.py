@@ -18,8 +18,10 @@ from openpit.faces.interrupts import release, shield
 from openpit.shards.worker import LOOKS, await_ready
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from openpit.client.recovery import Told
+    from openpit.faces.engine_journal import EngineJournal
     from openpit.faces.pipes import Port
     from openpit.router.calls import Call
     from openpit.router.stats import ShardStats
@@ -77,6 +79,44 @@ class BlockingDriver(Turns):
             call = None  # a traceback may keep this frame: not what the caller would have received
             raise
 
+    def begin(self, method: Callable[..., Call], *arguments: Any) -> Call:
+        """Make a call, send what the pipes take of it, and wait for nothing: see :meth:`end`."""
+        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
+            raise nested()
+        call: Call | None = None
+        is_shielded = shield()
+        try:
+            with self._lock:
+                self._mend()
+                self._attend()
+                call = method(self.clock(), *arguments)
+                self._send()
+        except BaseException:
+            if call is not None:
+                self.abandon(call)
+            raise
+        finally:
+            if is_shielded:
+                release()
+        return call
+
+    def end(self, call: Call) -> Any:
+        """Wait for the end of a call that has begun; return its value or raise its error."""
+        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
+            raise nested()
+        is_shielded = shield()
+        try:
+            if not call.done:
+                self._wait(call)
+        except BaseException:
+            self.abandon(call)
+            raise
+        finally:
+            if is_shielded:
+                release()
+        self._tell()
+        return call.result()
+
     def run_many(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Make a call over many items; return its value or raise its error."""
         return self.run_part(method, *arguments).result()
@@ -125,15 +165,21 @@ class BlockingDriver(Turns):
 
     # --- shards --------------------------------------------------------------------------------
 
-    def start(self, payload: bytes, deadline: float, seconds: float) -> None:
+    def start(self, payload: bytes, deadline: float, seconds: float, epoch: int = 0) -> list[Told]:
         """Load the engine in all workers, by a moment; raise ShardStartError if one cannot."""
         with self._lock:
-            calls = self._begin_start(payload, deadline, seconds)
+            calls = self._begin_start(payload, deadline, seconds, epoch)
             self._send()
         for call in calls:
             self._wait(call)
-        for call in calls:
-            call.result()
+        return [call.result() for call in calls]
+
+    def recover(self, journal: EngineJournal, told: Sequence[Told]) -> None:
+        """Go on from what the shards have come back with."""
+        with self._lock:
+            self._begin_again(journal, told)
+        self.run(self._complete, journal, told)
+        journal.settle()
 
     def pass_on(self, service: int, operation: object) -> None:
         """Send a change of market data to every shard, ahead of the next order."""

@@ -50,6 +50,10 @@ def test_the_method_passes_every_option_on() -> None:
         "start_timeout": 9,
         "stall_timeout": 12,
         "on_shard_down": print,
+        "journal": "/var/lib/desk",
+        "sync": "power",
+        "min_free": 1,
+        "recovery_timeout": 8.5,
     }
     stage = sharded(**given)
 
@@ -102,6 +106,9 @@ def test_an_option_that_there_is_not_is_refused_by_the_name_of_the_method() -> N
         ("credits", None, "an int, not NoneType"),
         ("start_timeout", [60], "a number of seconds, not list"),
         ("on_shard_down", "tell me", "callable or None, not str"),
+        ("journal", b"desk", "a path or None, not bytes"),
+        ("min_free", 1.5, "an int, not float"),
+        ("recovery_timeout", None, "a number of seconds, not NoneType"),
     ],
 )
 def test_an_option_of_another_class_is_refused(option: str, value: Any, expected: str) -> None:
@@ -122,6 +129,9 @@ def test_an_option_of_another_class_is_refused(option: str, value: Any, expected
         ("max_wait", float("nan"), "max_wait must be finite and not negative"),
         ("credits", 0, "credits must be in range 1..=8192"),
         ("credits", 8193, "credits must be in range 1..=8192"),
+        ("sync", "disk", "sync must be one of process, power"),
+        ("min_free", -1, "min_free must not be negative"),
+        ("recovery_timeout", 0, "recovery_timeout must be positive and finite"),
     ],
 )
 def test_a_figure_out_of_its_range_is_refused(option: str, value: Any, expected: str) -> None:

@@ -205,7 +205,7 @@ def per_asset(asset: str, seconds: int) -> RateLimitAssetBarrier:
 def test_a_shard_tells_its_axes() -> None:
     rows = ((USD, "USD", SECOND), (BROKER, None, SECOND))
     core = shard()
-    assert core.axes == CountingAxes(0, core._counts.began, True, False, rows)
+    assert core.axes == CountingAxes(0, core.counts.began, True, False, rows)
     clock = ShardClock()
     assert ShardCore(0, build_core([], clock, RLock()), clock).axes == NO_AXES
 

@@ -1,0 +1,230 @@
+"""`openpit journal`: look at the logs of an engine. Reads only, also while the engine runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import click
+
+from openpit.cli.exits import Exit, ExitError, listed
+from openpit.cli.grids import Grid, ReportConsole
+from openpit.cli.streams import writing_to_stdout
+from openpit.errors import JournalDamaged, WireError
+from openpit.journal.files import DISK
+from openpit.journal.layout import ROUTER, log_folder, logs_of
+from openpit.journal.reading import LogReader
+from openpit.wire.frames import Op, head_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from openpit.journal.records import LogRecord
+
+__all__ = ["command"]
+
+EPILOG = """\b
+Examples:
+  openpit journal verify /var/lib/desk
+  openpit journal stats /var/lib/desk --json
+  openpit journal dump /var/lib/desk --log shard-0000 | tail
+
+""" + listed(
+    Exit.OK,
+    Exit.FAILED,
+    Exit.USAGE,
+    Exit.IO_FAILED,
+    Exit.DAMAGED,
+    Exit.INTERRUPTED,
+)
+
+_OPS: Final = {Op.MESSAGES: "messages", Op.ARM: "arm", Op.CLOSE: "close", Op.END: "end"}
+
+
+@click.group(epilog=EPILOG)
+def command() -> None:
+    """Look at a journal: what `.sharded(journal=DIR)` has written into DIR."""
+
+
+def _directory(function: Callable[..., None]) -> Callable[..., None]:
+    argument = click.argument(
+        "directory", type=click.Path(exists=True, file_okay=False, path_type=Path)
+    )
+    return argument(function)
+
+
+def _json_option(function: Callable[..., None]) -> Callable[..., None]:
+    option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+    return option(function)
+
+
+class _Log(NamedTuple):
+    """What a log was found to hold."""
+
+    name: str
+    reader: LogReader
+    records: int
+    bytes_of_batches: int
+    damage: JournalDamaged | None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What there is to say of it to a machine."""
+        torn, damage = self.reader.torn, self.damage
+        return {
+            "log": self.name,
+            "records": self.records,
+            "next": self.reader.next,
+            "segments": len(self.reader.segments),
+            "bytes": self.reader.size,
+            "bytes_of_batches": self.bytes_of_batches,
+            "torn": torn and {"path": str(torn.path), "position": torn.position,
+                              "bytes": torn.size, "why": torn.why},
+            "damaged": damage and {"path": damage.path, "position": damage.position,
+                                   "why": str(damage)},
+        }  # fmt: skip
+
+
+def _read(directory: Path) -> list[_Log]:
+    names = logs_of(DISK, directory)
+    if not names:
+        raise click.UsageError(f"{directory} has no logs: it is no journal")
+    return [_read_one(directory, name) for name in names]
+
+
+def _read_one(directory: Path, name: str) -> _Log:
+    """Read a log whole, and count."""
+    reader = LogReader(DISK, log_folder(directory, name))
+    records = held = 0
+    damage = None
+    try:
+        for record in reader:
+            records += 1
+            held += len(record.batch)
+    except JournalDamaged as error:
+        damage = error
+    except OSError as error:
+        raise _unreadable(error) from None
+    return _Log(name, reader, records, held, damage)
+
+
+def _unreadable(error: OSError) -> ExitError:
+    return ExitError(Exit.IO_FAILED, f"cannot read {error.filename}: {error.strerror}")
+
+
+def _print(document: Any, as_json: bool, *shown: Grid | str) -> None:  # noqa: FBT001 - the option
+    with writing_to_stdout():
+        if as_json:
+            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        else:
+            ReportConsole().print(*shown)
+
+
+@command.command()
+@_directory
+@_json_option
+def verify(directory: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
+    """Read all of DIRECTORY's logs, and tell whether an engine can be built of them.
+
+    A torn tail is told: nobody has been answered by what is missing of it, and the next start
+    removes it. (Of an engine that runs, it is what is being written.) A hole ends with code 15.
+    """
+    logs = _read(directory)
+    lines = []
+    for log in logs:
+        state = f"hole: {log.damage}" if log.damage else "whole"
+        if log.reader.torn:
+            state = f"torn tail: {log.reader.torn}"
+        lines.append(f"{log.name}: {log.records} records, {state}")
+    _print([log.document for log in logs], as_json, "\n".join(lines))
+    damaged = [log for log in logs if log.damage]
+    if damaged:
+        names = ", ".join(log.name for log in damaged)
+        raise ExitError(Exit.DAMAGED, f"no engine can be built of {directory}: see {names}")
+
+
+@command.command()
+@_directory
+@_json_option
+def stats(directory: Path, as_json: bool) -> None:  # noqa: FBT001 - as above
+    """Show how much DIRECTORY's logs hold, what was written last, and what room there is."""
+    logs = _read(directory)
+    grid = Grid("log", "segments", "records", "bytes")
+    for log in logs:
+        reader = log.reader
+        figures = len(reader.segments), log.records, reader.size
+        grid.add_row(log.name, *(f"{figure:,}" for figure in figures))
+    free = DISK.free(directory)
+    document = {
+        "free": free,
+        "logs": [
+            {**log.document, "header": log.reader.headers[-1] if log.reader.headers else None}
+            for log in logs
+        ],
+    }
+    _print(document, as_json, grid, f"free: {free:,} bytes")
+
+
+@command.command()
+@_directory
+@click.option("--log", "only", help="The log to print, as `stats` names it.  [default: all]")
+@click.option(
+    "--from", "first", type=click.IntRange(min=1), default=1, show_default=True,
+    help="The number of the first record to print.",
+)  # fmt: skip
+@_json_option
+def dump(directory: Path, only: str | None, first: int, as_json: bool) -> None:  # noqa: FBT001 - as above
+    """Print a line for each record of DIRECTORY's logs: where it stands, and its batch's head."""
+    names = logs_of(DISK, directory)
+    if only is not None and only not in names:
+        raise click.UsageError(f"{directory} has no log {only!r}: {', '.join(names) or 'none'}")
+    for name in names if only is None else [only]:
+        try:
+            with writing_to_stdout():
+                _dump(directory, name, first, as_json=as_json)
+        except JournalDamaged as error:
+            raise ExitError(Exit.DAMAGED, str(error)) from None
+        except OSError as error:
+            raise _unreadable(error) from None
+
+
+def _dump(directory: Path, name: str, first: int, *, as_json: bool) -> None:
+    for row in _rows(LogReader(DISK, log_folder(directory, name)), name, first):
+        line = (
+            json.dumps(row, ensure_ascii=False)
+            if as_json
+            else "  ".join(f"{key} {value}" for key, value in row.items())
+        )
+        click.echo(line)
+
+
+def _rows(reader: LogReader, name: str, first: int) -> Iterator[dict[str, Any]]:
+    for record in reader:
+        if record.number >= first:
+            place = {
+                "log": name,
+                "record": record.number,
+                "position": record.position,
+                "bytes": len(record.batch),
+                "check": f"{record.check:08x}",
+            }
+            yield {**place, **_head(record, name)}
+
+
+def _head(record: LogRecord, name: str) -> dict[str, Any]:
+    """Return what the head of a record's batch says."""
+    if name == ROUTER:
+        return {}
+    try:
+        head = head_of(record.batch)
+    except WireError as error:
+        return {"unreadable": str(error)}
+    return {
+        "epoch": head.epoch,
+        "client": head.client,
+        "op": _OPS.get(head.op, head.op),
+        "first": head.first,
+        "commands": head.commands,
+        "time": head.time,
+    }

@@ -1,0 +1,215 @@
+"""The journal of an engine as its router has it: the lock, the log of what spans shards, the time.
+
+Its log has a record for each life of the engine, for each change that spans shards, written before
+any shard is told of it, and one that says that all shards have all of those before it.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from base64 import b64decode, b64encode
+from importlib import metadata
+from pathlib import Path
+from time import monotonic_ns, time_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.client.recovery import WideChange
+from openpit.errors import JournalMismatch
+from openpit.journal.files import DISK
+from openpit.journal.layout import LOCK_NAME, ROUTER, log_folder
+from openpit.journal.locks import FileLock
+from openpit.journal.reading import LogReader
+from openpit.journal.writing import LogWriter
+from openpit.shards.fingerprints import Made, differences
+from openpit.shards.shard_journal import JournalPlace
+from openpit.wire.frames import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from openpit.faces.options import ShardedOptions
+
+__all__ = ["EngineJournal"]
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+class EngineJournal:
+    """A journal's directory, locked from here to :meth:`close`.
+
+    ``changes`` are those of which it is not known that all shards have them; ``epoch`` is that of
+    the life that begins.
+
+    Raises:
+        JournalInUse: another engine has the directory.
+        JournalMismatch: it is that of another engine; the text has what is different.
+        JournalDamaged: its log has a hole.
+        JournalFailed: its log could not be written.
+        OSError: the directory cannot be had.
+    """
+
+    __slots__ = ("_clock", "_lives", "_lock", "_offset", "_told_again", "_writer", "changes",
+                 "epoch", "place")  # fmt: skip
+
+    def __init__(self, options: ShardedOptions, made: Made, clock: Callable[[], int]) -> None:
+        assert options.journal is not None  # noqa: S101 - who asks for none makes none
+        directory = Path(options.journal).absolute()
+        DISK.make_folder(directory)
+        self._clock: Final = clock
+        self._lives: Final[list[Mapping[str, Any]]] = []
+        self._told_again: int | None = None
+        self.changes: Final[list[WideChange]] = []
+        self._lock: Final = FileLock(directory / LOCK_NAME)
+        try:
+            self._open(directory, options, made)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self, directory: Path, options: ShardedOptions, made: Made) -> None:
+        reader = LogReader(DISK, log_folder(directory, ROUTER))
+        self._read(reader)
+        if reader.headers:
+            _check(directory, reader.headers[-1], made)
+        if reader.torn is not None:
+            _say(f"what the router's journal ends with is removed: {reader.torn}")
+        reader.cut()
+        self.epoch = len(self._lives)
+        now = self._clock()
+        self._offset = self._offset_at(now)
+        first: Mapping[str, Any] = {"started": now, "began": made.began}
+        if self._lives:
+            first = self._lives[0]
+        header = _header(made)
+        self.place = JournalPlace(
+            str(directory),
+            options.sync,
+            options.min_free,
+            header,
+            first["started"],
+            first["began"],
+        )
+        self._writer = LogWriter(
+            DISK,
+            log_folder(directory, ROUTER),
+            ROUTER,
+            reader.next,
+            {**header, "epoch": self.epoch},
+            sync=options.sync,
+            min_free=options.min_free,
+            warn=_say,
+        )
+        life = {
+            "epoch": self.epoch,
+            "started": first["started"],
+            "began": first["began"],
+            "time": now + self._offset,
+            "offset": self._offset,
+            "wall": time_ns(),
+            "boot": _boot(),
+        }
+        self._write({"life": life})
+
+    def _read(self, reader: LogReader) -> None:
+        """Read the router's log: the lives, and the changes that may not be complete."""
+        by_record: dict[int, WideChange] = {}
+        for record in reader:
+            said = json.loads(record.batch)
+            if "life" in said:
+                self._lives.append(said["life"])
+            elif "settled" in said:
+                by_record.clear()
+            else:
+                change = by_record.get(said["of"]) or WideChange({}, {}, record.number)
+                by_record[change.record] = change
+                for shard, number, packed in said["change"]:
+                    change.commands[shard] = b64decode(packed)
+                    change.numbers.setdefault(shard, []).append(number)
+        self.changes.extend(by_record.values())
+
+    def _offset_at(self, now: int) -> int:
+        """Return what is added to the clock: a monotonic one begins anew with the machine."""
+        if not self._lives or self._clock is not monotonic_ns:
+            return 0  # a program's own clock is its own affair
+        last = self._lives[-1]
+        if last["boot"] == _boot():
+            return int(last["offset"])
+        return int(last["time"] + max(0, time_ns() - last["wall"]) - now)
+
+    def clock_from(self, last: int) -> Callable[[], int]:
+        """Return the engine's clock: monotonic time goes on from the last time, never back."""
+        clock = self._clock
+        if clock is monotonic_ns:
+            self._offset += max(0, last - clock() - self._offset)
+        offset = self._offset
+        return (lambda: clock() + offset) if offset else clock
+
+    # --- changes that span shards ----------------------------------------------------------------
+
+    def note(self, rows: list[tuple[int, int, bytes]]) -> None:
+        """Write down a change: its command for each shard, and the number that it will have there.
+
+        Raises:
+            JournalFailed: it could not be written. No shard may be told of it.
+        """
+        of, self._told_again = self._told_again, None
+        change = [[shard, number, b64encode(packed).decode()] for shard, number, packed in rows]
+        self._write({"change": change, "of": of})
+
+    def again(self, change: WideChange) -> None:
+        """Record that what is noted next is a change that was noted before."""
+        self._told_again = change.record
+
+    def settle(self) -> None:
+        """Record that all shards have all changes up to here."""
+        self.changes.clear()
+        self._write({"settled": self.epoch})
+
+    def _write(self, said: object) -> None:
+        self._writer.append([(json.dumps(said, separators=(",", ":")).encode(), 0)])
+
+    def close(self) -> None:
+        """Close the log, and let go of the directory. Idempotent."""
+        try:
+            self._writer.close()
+        finally:
+            self._lock.release()
+
+
+def _header(made: Made) -> dict[str, Any]:
+    return {
+        "openpit": metadata.version("openpit-sharded"),
+        "wire": VERSION,
+        "python": platform.python_version(),
+        "hash_seed": sys.flags.hash_randomization and "random",
+        "shards": made.shards,
+        "policies": made.policies,
+    }
+
+
+def _check(directory: Path, header: Mapping[str, Any], made: Made) -> None:
+    """Raise JournalMismatch if a journal was written by another engine, or another version."""
+    now = _header(made)
+    found = [
+        f"{name} is {now[name]}, and was {header[name]}"
+        for name in ("openpit", "wire")
+        if now[name] != header[name]
+    ]
+    found += differences(Made(header["shards"], header["policies"], None), made)
+    if found:
+        text = f"{directory} is the journal of another engine: {'; '.join(found)}"
+        raise JournalMismatch(text, found)
+
+
+def _boot() -> str:
+    """Return what names this run of the machine; empty where the system has no name for it."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _say(text: str) -> None:
+    print(f"openpit: {text}", file=sys.stderr, flush=True)  # noqa: T201 - to whoever runs it

@@ -1,0 +1,112 @@
+"""The windows of broad rates as a shard's own batches tell them, while those are replayed.
+
+The head of each batch has said in which window its orders count, and what makes counts of their
+ranks. So the highest count that there was is known, or one above it: never too low.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.shards.counts import ASKING, COUNTING, declared_ranks, settlement_of
+from openpit.wire.axes import BROKER, VOUCHED
+from openpit.wire.frames import command_in, name_of, reply_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from openpit.shards.counts import BatchCounts
+    from openpit.shards.intake import Intake
+    from openpit.wire.frames import Frame
+    from openpit.wire.recovered import CountedWindow
+
+__all__ = ["CountedWindows"]
+
+Command = tuple[Any, ...]
+
+
+class CountedWindows:
+    """Reads commands in an intake's place, and notes of each batch what it counted."""
+
+    __slots__ = ("_commands", "_counts", "_intake", "_rows")
+
+    def __init__(self, intake: Intake, counts: BatchCounts) -> None:
+        self._intake: Final = intake
+        self._counts: Final = counts
+        self._commands: Sequence[Command] = ()
+        self._rows: dict[int, CountedWindow] = {}
+
+    def read(self, body: bytes, count: int, counts: BatchCounts) -> list[Command]:
+        """Read as the intake does."""
+        self._commands = commands = self._intake.read(body, count, counts)
+        return commands
+
+    def note(self, frame: Frame, reply: Frame, whose: bytes) -> None:
+        """Note what a batch has counted that has just been answered."""
+        _, op, _, count, _, now, _, _, axes, times, _ = command_in(frame, whose)
+        if op or not axes:
+            return
+        _, uncounted, _ = reply_in(reply, name_of(reply))
+        lacking = {axis: (first, missing) for axis, first, missing in uncounted}
+        ranks = self._ranks(times or [now] * count)
+        for number, began, offset in axes:
+            if number < VOUCHED and number in ranks:
+                self._add(number, began, offset, ranks[number], lacking.get(number))
+
+    def _ranks(self, times: Sequence[int]) -> dict[int, tuple[int, int, int, int]]:
+        """Return for each axis the highest rank, the orders, their first time and their last."""
+        found: dict[int, tuple[int, int, int, int]] = {}
+        for command, now in zip(self._commands, times, strict=True):
+            for number, rank, orders in self._counted(command):
+                highest, before, first, last = found.get(number, (0, 0, now, now))
+                found[number] = (
+                    max(highest, rank), before + orders, min(first, now), max(last, now),
+                )  # fmt: skip
+        return found
+
+    def _counted(self, command: Command) -> Iterator[tuple[int, int, int]]:
+        """Yield the axes on which a command counts, with its highest rank there, and how many."""
+        numbers = self._counts.numbers.of
+        if command[0] in COUNTING:
+            broker, asset = command[-2:]
+            if broker:
+                yield BROKER, broker, 1
+            if asset:
+                yield numbers[settlement_of(command)], asset, 1
+        elif command[0] in ASKING:
+            for broker, asset, settlement in declared_ranks(command):
+                number, rank = (BROKER, broker) if broker else (numbers[settlement], asset)
+                yield number, rank, 1
+
+    def _add(
+        self,
+        number: int,
+        began: int,
+        offset: int,
+        ranks: tuple[int, int, int, int],
+        lacking: tuple[int, int] | None,
+    ) -> None:
+        highest, orders, first, last = ranks
+        missing = 0
+        if lacking is not None:
+            first, missing = lacking
+        if missing >= orders:
+            return  # none has counted: as if the window had not begun
+        row = (number, began, highest + offset - missing, max(last, began), max(first, began))
+        before = self._rows.get(number)
+        if before is None or began > before[1]:
+            self._rows[number] = row
+        elif began == before[1]:
+            self._rows[number] = (
+                number, began, max(before[2], row[2]), max(before[3], row[3]),
+                _earlier(before[4], row[4]),
+            )  # fmt: skip
+
+    @property
+    def rows(self) -> tuple[CountedWindow, ...]:
+        """The latest window of each axis."""
+        return tuple(self._rows.values())
+
+
+def _earlier(one: int | None, other: int) -> int:
+    return other if one is None else min(one, other)

@@ -1,0 +1,170 @@
+"""What an engine is made of, in words that are the same in every process: what a journal is for.
+
+Of a policy, each attribute of its own with the value that it has before the engine is built: the
+text of it, or where that is long its SHA-256. So another setting is told by its name.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from decimal import Decimal
+from enum import Enum
+from hashlib import sha256
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from openpit.engine.custom import CustomPolicy
+from openpit.errors import JournalError
+from openpit.pretrade.policies.rate_limit import FixedWindows
+from openpit.shards.counts import counting_since
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from openpit.marketdata.service import MarketDataService
+    from openpit.pretrade.policy_contract import BuiltinPolicy
+
+__all__ = ["Made", "describe", "differences", "refuse_services"]
+
+_LONGEST: Final = 100
+"""Characters of a value that are kept as they are."""
+
+_ABSENT: Final = "not there"
+
+_PLAIN: Final = (type(None), bool, int, float, str, bytes, Decimal)
+
+
+class Made(NamedTuple):
+    """What an engine is made of."""
+
+    shards: int
+    policies: list[list[Any]]
+    """Of each, in order, its name and its attributes with their values."""
+    began: int | None
+    """The time from which its broad rates count."""
+
+
+def describe(policies: Sequence[BuiltinPolicy], shards: int, actors: Sequence[str]) -> Made:
+    """Describe an engine whose policies were just made.
+
+    Raises:
+        JournalError: it has actors, whose state no journal brings back yet.
+    """
+    if actors:
+        raise JournalError(
+            f"sharded(journal=...): actors are not journaled yet: {', '.join(actors)}"
+        )
+    return Made(
+        shards, [[one.name, _attributes_of(one)] for one in policies], counting_since(policies)
+    )
+
+
+def refuse_services(
+    services: Sequence[MarketDataService], readers: Sequence[tuple[str, ...]]
+) -> None:
+    """Raise if a policy reads market data.
+
+    Raises:
+        JournalError: one does; its name is told.
+    """
+    if services:
+        names = ", ".join(sorted({name for its in readers for name in its}))
+        raise JournalError(
+            f"sharded(journal=...): market data is not journaled yet, and read by {names}"
+        )
+
+
+def _attributes_of(policy: BuiltinPolicy) -> dict[str, str]:
+    seen: dict[int, tuple[int, Any]] = {}
+    own = policy
+    found = {}
+    if isinstance(policy, CustomPolicy):
+        found["policy_group_id"] = str(policy.group_id)
+        own = dict(_state_of(policy))["_policy"]
+    found["class"] = _name_of(type(own))
+    for name, value in sorted(_state_of(own)):
+        if not isinstance(value, FixedWindows):  # when it was made, and nothing of it is counted
+            found[name] = _shortened(_text_of(value, seen))
+    return found
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"sha256 {sha256(text.encode()).hexdigest()}"
+
+
+def _state_of(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes of an object, those of its slots and those of its dictionary."""
+    for kind in type(value).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        for slot in [slots] if isinstance(slots, str) else slots:
+            name = f"_{kind.__name__.lstrip('_')}{slot}" if _is_mangled(slot) else slot
+            if name not in {"__dict__", "__weakref__"} and hasattr(value, name):
+                yield name, getattr(value, name)
+    yield from getattr(value, "__dict__", {}).items()
+
+
+def _is_mangled(slot: str) -> bool:
+    return slot.startswith("__") and not slot.endswith("__")
+
+
+def _name_of(value: Any) -> str:
+    name = getattr(value, "__qualname__", None) or getattr(value, "__name__", "")
+    return f"{getattr(value, '__module__', None)}.{name}"
+
+
+def _text_of(value: Any, seen: dict[int, tuple[int, Any]]) -> str:
+    """Return a text that says what a value is, and where it is another, is another."""
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}.{value.name}"
+    if type(value) in _PLAIN:
+        return repr(value)
+    if isinstance(value, ModuleType):
+        return value.__name__
+    if isinstance(value, (type, BuiltinFunctionType)):
+        return _name_of(value)
+    if id(value) in seen:
+        return f"<{seen[id(value)][0]}>"
+    seen[id(value)] = len(seen), value  # held, so that no other gets its id
+    if isinstance(value, (list, tuple, deque)):
+        return f"{type(value).__name__}[{', '.join(_text_of(item, seen) for item in value)}]"
+    if isinstance(value, (set, frozenset)):
+        return f"{type(value).__name__}{{{', '.join(sorted(_text_of(one, {}) for one in value))}}}"
+    if isinstance(value, dict):
+        # By their keys, whose texts do not depend on what was seen before.
+        items = (
+            sorted((_text_of(key, {}), item) for key, item in value.items())
+            if all(type(key) in _PLAIN for key in value)
+            else [(_text_of(key, {}), item) for key, item in value.items()]
+        )
+        return f"{{{', '.join(f'{key}: {_text_of(item, seen)}' for key, item in items)}}}"
+    if isinstance(value, functools.partial):
+        return f"partial{_text_of([value.func, value.args, value.keywords], seen)}"
+    if isinstance(value, MethodType):
+        return f"{_name_of(value.__func__)} of {_text_of(value.__self__, seen)}"
+    if isinstance(value, FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        return f"{_name_of(value)}{_text_of([value.__defaults__, cells], seen)}"
+    state = ", ".join(f"{name}={_text_of(its, seen)}" for name, its in sorted(_state_of(value)))
+    return f"{_name_of(type(value))}({state})"
+
+
+def differences(before: Made, after: Made) -> list[str]:
+    """Return in what two engines differ, as one text each; the time of their making is left out."""
+    found = []
+    if before.shards != after.shards:
+        found.append(f"it has {after.shards} shards, and had {before.shards}")
+    old: dict[str, Any] = dict(before.policies)
+    new: dict[str, Any] = dict(after.policies)
+    found += [f"policy {name} is new" for name in new if name not in old]
+    found += [f"policy {name} is not there" for name in old if name not in new]
+    for name, was_made_of in old.items():
+        is_made_of: dict[str, str] = new.get(name, was_made_of)
+        for attribute in sorted(was_made_of.keys() | is_made_of.keys()):
+            was = was_made_of.get(attribute, _ABSENT)
+            now = is_made_of.get(attribute, _ABSENT)
+            if was != now:
+                found.append(f"policy {name}: {attribute} is {now}, and was {was}")
+    if not found and list(old) != list(new):
+        found.append(f"its policies are in the order {', '.join(new)}, and were {', '.join(old)}")
+    return found

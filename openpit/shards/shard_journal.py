@@ -1,0 +1,185 @@
+"""The journal of one shard in its worker: replayed before anything is answered, then written.
+
+The log has its own lock, beside the directory's: a worker whose router has died may have a policy
+at work still, and writes until that returns.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from openpit.engine.custom import CustomPolicy
+from openpit.errors import ReplayDiverged
+from openpit.journal.files import DISK
+from openpit.journal.layout import LOCK_NAME, log_folder, shard_log
+from openpit.journal.locks import FileLock
+from openpit.journal.reading import LogReader
+from openpit.journal.writing import LogWriter
+from openpit.shards.counted_windows import CountedWindows
+from openpit.shards.descriptors import identity_of
+from openpit.shards.reply_checks import check_of
+from openpit.wire.frames import EPOCH_COMMANDS, NAME, NOT_APPLIED, head_of
+from openpit.wire.recovered import Recovered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from openpit.journal.writing import Sync
+    from openpit.shards.shard import ShardCore
+    from openpit.wire.frames import Frame
+
+__all__ = ["LOCK_SECONDS", "JournalPlace", "ShardJournal"]
+
+LOCK_SECONDS: Final = 10.0
+"""How long a log is waited for that another worker has: twice what a routerless one may go on."""
+
+_FLAGS: Final = NAME.stop
+"""Where in a reply its flags stand."""
+
+
+class JournalPlace(NamedTuple):
+    """Where the journal of an engine is, and how its shards write it."""
+
+    directory: str
+    sync: Sync
+    min_free: int
+    header: Mapping[str, Any]
+    """What each segment says of the engine."""
+    started: int
+    """The time at which the engine was started first."""
+    began: int | None
+    """The time from which its broad rates count, by the policies of the first start."""
+
+
+class ShardJournal:
+    """The log of one shard, locked until the process ends.
+
+    Raises:
+        JournalInUse: another process has it, and does not end.
+    """
+
+    __slots__ = ("_folder", "_identity", "_log", "_number", "_segment", "_writer", "lock", "place")
+
+    def __init__(self, place: JournalPlace, number: int) -> None:
+        self.place: Final = place
+        self._number: Final = number
+        self._log: Final = shard_log(number)
+        self._folder: Final = log_folder(Path(place.directory), self._log)
+        DISK.make_folder(self._folder)
+        self.lock: Final = FileLock(self._folder / LOCK_NAME, LOCK_SECONDS)
+        self._writer: LogWriter | None = None  # until the log is replayed
+        # Of the segment in hand: its first record, and what its descriptor leads to.
+        self._segment = 0
+        self._identity = (0, 0)
+
+    def recover(self, core: ShardCore, epoch: int) -> Recovered:
+        """Replay the log, and open it for what an epoch brings; return what the shard is now.
+
+        Raises:
+            JournalDamaged: it has a hole.
+            ReplayDiverged: a batch was answered otherwise.
+            JournalFailed: no segment could be made.
+            WireError: a batch is none of this version.
+        """
+        reader = LogReader(DISK, self._folder)
+        intake = core.intake
+        windows = core.intake = CountedWindows(intake, core.counts)  # type: ignore[arg-type]  # it is the shard's own still
+        lives: dict[int, int] = {}
+        last = batches = 0
+        for record in reader:
+            last = max(last, self._replay(core, windows, lives, record.batch, record.check))
+            batches += 1
+        core.intake = intake
+        if reader.torn is not None:
+            _say(self._number, f"what its journal ends with is removed: {reader.torn}")
+        reader.cut()
+        place = self.place
+        self._writer = LogWriter(
+            DISK,
+            self._folder,
+            self._log,
+            reader.next,
+            {**place.header, "epoch": epoch},
+            sync=place.sync,
+            min_free=place.min_free,
+            warn=lambda text: _say(self._number, text),
+        )
+        self._note_segment(self._writer)
+        core.resume(epoch, epoch * EPOCH_COMMANDS + 1)
+        return Recovered(
+            batches,
+            len(core.open_handles),
+            last,
+            core.armed.causes,
+            tuple(lives.items()),
+            windows.rows,
+        )
+
+    def _replay(
+        self,
+        core: ShardCore,
+        windows: CountedWindows,
+        lives: dict[int, int],
+        frame: Frame,
+        check: int,
+    ) -> int:
+        """Replay one batch; return the latest time of it."""
+        head = head_of(frame)
+        core.resume(head.epoch, head.first)
+        reply = core.answer((frame,))
+        if check_of(reply) != check:
+            raise self._diverged(core, head.first, head.commands)
+        windows.note(frame, reply, core.whose)
+        lives[head.epoch] = head.first + head.commands
+        return core.engine.clock()
+
+    def _diverged(self, core: ShardCore, first: int, commands: int) -> ReplayDiverged:
+        own = [policy.name for policy in core.engine.policies if isinstance(policy, CustomPolicy)]
+        whose = f"one of the policies {', '.join(own)}" if own else "the engine"
+        return ReplayDiverged(
+            f"shard {self._number}: the batch of commands {first} to {first + commands - 1} was "
+            f"answered otherwise when it was replayed: {whose} reads more than its input (the "
+            "clock, randomness, the order of a set), or is another than it was",
+            self._number,
+        )
+
+    def append(self, frames: Sequence[Frame], replies: Sequence[Frame]) -> None:
+        """Write batches that have been answered; return when they are down.
+
+        Raises:
+            JournalFailed: they are not, and none of the replies may be told.
+        """
+        batches = [
+            (frame, check_of(reply))
+            for frame, reply in zip(frames, replies, strict=True)
+            if not reply[_FLAGS] & NOT_APPLIED
+        ]
+        writer = self._writer
+        if batches and writer is not None:
+            writer.append(batches)
+            if writer.first != self._segment:
+                self._note_segment(writer)
+
+    def is_still(self) -> bool:
+        """Tell whether the log's descriptor is still the one that was opened."""
+        if self._writer is None:
+            return True
+        try:
+            return identity_of(self._writer.fileno()) == self._identity
+        except OSError:
+            return False
+
+    def _note_segment(self, writer: LogWriter) -> None:
+        self._segment = writer.first
+        self._identity = identity_of(writer.fileno())
+
+    def close(self) -> None:
+        """Close the log; all of it is on the disk then."""
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _say(shard: int, text: str) -> None:
+    print(f"openpit: shard {shard}: {text}", file=sys.stderr, flush=True)  # noqa: T201 - to whoever runs it

@@ -1,0 +1,58 @@
+"""The check of a reply: of what was decided, not of who said so."""
+
+from __future__ import annotations
+
+from openpit.shards.reply_checks import check_of
+from openpit.wire import kinds
+from openpit.wire.frames import body_of, command_frame, pack, reply_frame
+
+COMMANDS = command_frame(1, 0, 5, 2, 77, b"")
+
+
+def reply(*messages: tuple[object, ...]) -> bytes:
+    return reply_frame(COMMANDS, body_of([pack(message) for message in messages], len(messages)))
+
+
+def raised(text: str, trace: str, name: str = "ValueError") -> tuple[object, ...]:
+    return (kinds.RAISED, "builtins", name, b"\x90", text, trace)
+
+
+def rejected(details: str) -> tuple[object, ...]:
+    return (kinds.REJECTED, (("Mine", "Custom", "no", details, "order", 0),))
+
+
+def test_the_same_reply_has_the_same_check_and_another_has_another() -> None:
+    assert check_of(reply((kinds.DONE, 2))) == check_of(reply((kinds.DONE, 2)))
+    assert check_of(reply((kinds.DONE, 2))) != check_of(reply((kinds.DONE, 1)))
+    assert check_of(reply(rejected("5"))) != check_of(reply(rejected("6")))
+
+
+def test_the_same_reply_to_another_batch_has_another_check() -> None:
+    other = command_frame(1, 0, 6, 2, 77, b"")
+    body = body_of([pack((kinds.DONE, 2))], 1)
+
+    assert check_of(reply_frame(COMMANDS, body)) != check_of(reply_frame(other, body))
+
+
+def test_texts_and_traces_of_exceptions_do_not_count_their_class_does() -> None:
+    one = check_of(reply(raised("at noon", "line 7"), rejected("5")))
+
+    assert one == check_of(reply(raised("at one", "line 8"), rejected("5")))
+    assert one != check_of(reply(raised("at noon", "line 7", "KeyError"), rejected("5")))
+    assert one != check_of(reply(raised("at noon", "line 7"), rejected("6")))
+
+
+def test_of_the_failures_in_a_batch_their_places_count() -> None:
+    def failures(place: int, text: str) -> int:
+        failure = (place, "builtins", "ValueError", b"\x90", text, "")
+        return check_of(reply((kinds.FAILURES, (failure,))))
+
+    assert failures(3, "one") == failures(3, "two")
+    assert failures(3, "one") != failures(4, "one")
+
+
+def test_addresses_do_not_count() -> None:
+    one = check_of(reply(rejected("<Desk object at 0x7f01>")))
+
+    assert one == check_of(reply(rejected("<Desk object at 0x5566aabb>")))
+    assert one != check_of(reply(rejected("<Book object at 0x7f01>")))
