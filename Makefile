@@ -34,7 +34,7 @@ FIND_PYTHON = for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 pyth
 	if "$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve-demo test lint format generated bench loadtest differential connected acting arithmetic simulate hostile flows trading interrupts reference install dev clean
+.PHONY: help run serve-demo test lint format generated bench loadtest docs differential connected acting arithmetic simulate hostile flows trading interrupts reference install dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -58,6 +58,10 @@ lint: $(STAMPS)/dev ## ruff (rules and format) and mypy
 format: $(STAMPS)/dev ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(STAMPS)/docs ## the docs as a site in build/site: guides, and each public name
+	$(BIN)/python scripts/site_source.py build/site-source
+	$(BIN)/sphinx-build -W --keep-going -q -j auto -b html -c docs build/site-source build/site
 
 generated: $(STAMPS)/dev ## write the blocking public classes from the asyncio ones
 	$(BIN)/python scripts/blocking_faces.py
@@ -84,9 +88,9 @@ arithmetic: $(STAMPS)/dev reference ## PAIRS of wide decimals on the reference a
 simulate: $(STAMPS)/dev ## the simulation rung over SEEDS (SEEDS=1-500), FUZZ bad inputs per core
 	OPENPIT_SEEDS="$(SEEDS)" OPENPIT_FUZZ="$(FUZZ)" $(BIN)/pytest -n auto tests/simulation
 
-hostile: $(STAMPS)/dev ## FRAMES hostile frames to a server's cores, a tenth to a real one (SEED=..)
+hostile: $(STAMPS)/dev ## FRAMES hostile frames to a server's cores, a tenth to a real one, and FIX messages (SEED=..)
 	OPENPIT_HOSTILE="$(FRAMES)" OPENPIT_SEED="$(SEED)" $(BIN)/pytest -n auto -rP --timeout 3600 \
-		tests/unit/server/test_hostile.py tests/server/test_hostile.py
+		tests/unit/server/test_hostile.py tests/server/test_hostile.py tests/examples/test_fix_hostile.py
 
 flows: $(STAMPS)/dev ## FLOWS hostile order flows by the code of BASELINE=REV and by this: same bytes
 	$(BIN)/python tests/support/replays.py --baseline "$(or $(BASELINE),HEAD^)" --flows $(FLOWS) --seed $(SEED)
@@ -141,4 +145,8 @@ $(STAMPS)/run: pyproject.toml $(STAMPS)/venv
 
 $(STAMPS)/dev: pyproject.toml $(STAMPS)/venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(STAMPS)/run
+
+$(STAMPS)/docs: pyproject.toml $(STAMPS)/venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@ $(STAMPS)/run

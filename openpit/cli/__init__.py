@@ -96,7 +96,7 @@ def _ending_by_code() -> Iterator[None]:
 
 
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="openpit-sharded", prog_name="openpit")
+@click.version_option(package_name="openpit-sharded", message="%(package)s %(version)s")
 def main() -> None:
     """Pre-trade risk checks, sharded by account over worker processes."""
     prepare()

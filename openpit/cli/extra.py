@@ -9,14 +9,24 @@ from openpit.cli.exits import Exit, ExitError
 
 __all__ = ["loaded"]
 
+_EXTRAS = {
+    "openpit.cli.arrow_flows": ("reading and writing Parquet and Arrow", "arrow"),
+    "openpit.cli.arrow_rows": ("reading and writing Parquet and Arrow", "arrow"),
+}
+
 
 def loaded(module: str) -> Any:
-    """Import a part of the load test; what it needs is installed apart."""
+    """Import a part of the command; what it needs is installed apart.
+
+    Raises:
+        ExitError: it is not; the text says which extra has it.
+    """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
+        what, extra = _EXTRAS.get(module, ("the load test", "loadtest"))
         raise ExitError(
             Exit.NOT_FOUND,
-            f"{error.name} is not installed: the load test is an extra of openpit-sharded, "
-            "[loadtest]; in a clone, pip install '.[loadtest]' or make dev",
+            f"{error.name} is not installed: {what} is an extra of openpit-sharded, "
+            f"[{extra}]; in a clone, pip install '.[{extra}]' or make dev",
         ) from None

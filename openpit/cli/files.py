@@ -34,8 +34,8 @@ class OutFile:
     def __init__(self, path: Path, *, is_text: bool = True, is_part_kept: bool = False) -> None:
         self.path = path
         self._is_part_kept = is_part_kept
-        self._has_content = False
-        self._is_finished = False
+        self.has_content = False
+        self.is_finished = False
         try:
             self._target = Path(os.path.realpath(path))
             is_there = self._target.exists()
@@ -55,7 +55,7 @@ class OutFile:
 
     def write(self, content: str | bytes) -> None:
         """Append text, or bytes."""
-        self._has_content = True
+        self.has_content = True
         try:
             self._file.write(content)
         except OSError as error:
@@ -69,7 +69,7 @@ class OutFile:
                 self.part.replace(self._target)
         except OSError as error:
             raise self._failed(error) from None
-        self._is_finished = True
+        self.is_finished = True
 
     def __enter__(self) -> Self:
         return self
@@ -80,14 +80,14 @@ class OutFile:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        if self._is_finished:
+        if self.is_finished:
             return
         try:
             self._file.close()
         except OSError as error:
             raise self._failed(error) from None
         finally:
-            if not self._is_direct and not (self._is_part_kept and self._has_content):
+            if not self._is_direct and not (self._is_part_kept and self.has_content):
                 self.part.unlink(missing_ok=True)
 
     def _failed(self, error: OSError) -> ExitError:

@@ -12,7 +12,6 @@ from openpit.core.assets import asset_text
 from openpit.engine.accounts import account_value
 from openpit.errors import WireError
 from openpit.param.ids import AccountId
-from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER
 from openpit.wire.frames import too_large
@@ -184,12 +183,12 @@ class AskMany(CountedMany):
         counts_by_time = self._is_timed and not self._counts_nothing
         ranks = encoder.ranks
         inputs, times, parts = self.inputs, self._times, self.rows
-        owner, links = client.router.owner, client.router.links
+        owners, links = client.router.owners, client.router.links
         limit = client.rows_per_frame
         position, end, size = self._position, len(inputs), self._bytes
         while position < end:
             actor, account, message, orders, assets = inputs[position]
-            number = owner[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
+            number = owners[account]
             link = links[number]
             if not link.is_up:  # before it is counted for the rate limit
                 self.missing(position, number, link.reason, link.refusal())

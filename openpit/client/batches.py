@@ -12,7 +12,6 @@ from openpit.client.orders import captured_order, order_row, ranked_row
 from openpit.core.order import Order
 from openpit.errors import WireError
 from openpit.pretrade.results import ExecuteResult
-from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER
 from openpit.wire.flat_rows import DecodedRejects
@@ -111,7 +110,7 @@ class ExecuteMany(CountedMany):
             return self._feed_slowly()
         ranks = None if self._counts_nothing else encoder.ranks
         is_broker_only = encoder.ranks.counts_broker_only
-        owner = client.router.owner
+        owners = client.router.owners
         parts = self.rows
         limit = client.rows_per_frame
         position = self._position
@@ -121,7 +120,7 @@ class ExecuteMany(CountedMany):
             account = order._account_
             if account is None:
                 break
-            number = owner[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
+            number = owners[account]
             rows, indexes = parts[number]
             if ranks is None:
                 rows.append(order_row(order))
@@ -132,7 +131,10 @@ class ExecuteMany(CountedMany):
                 rows.append(ranked_row(order, *ranks.next_of(order)))
             indexes.append(position)
             position += 1
-            if len(rows) == limit:
+            if len(rows) >= limit:
+                if not self.makes_frame(rows, position):
+                    limit = len(self.inputs)  # nor do any of those that follow
+                    continue
                 self._position = position
                 if ranks is None:
                     self.submit(number)
@@ -198,7 +200,7 @@ class ExecuteMany(CountedMany):
             rows, indexes = self.rows[link.number]
             rows.append(row)
             indexes.append(index)
-            if len(rows) == client.rows_per_frame:
+            if self.makes_frame(rows, index + 1):
                 if self._counts_nothing:
                     self.submit(link.number)
                 else:

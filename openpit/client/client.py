@@ -38,7 +38,6 @@ from openpit.engine.answers import engine_gone
 from openpit.pretrade.results import new_execute_result
 from openpit.router.calls import closed
 from openpit.router.procedures import WideCall
-from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_start
 from openpit.wire.values import encode
@@ -101,7 +100,7 @@ class Client(Submitting):
         ):
             account = order._account_
             if account is not None:
-                link = self.router.link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
+                link = self.router.links[self.router.owners[account]]
                 if link.is_up:
                     self.books.now = now
                     command, counting = self.encoder.execute(now, order)
@@ -141,7 +140,7 @@ class Client(Submitting):
             return encoder.whole(kind, now, order, is_peek=kind in _DRY)
 
         if account is not None:
-            link = self.router.link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
+            link = self.router.links[self.router.owners[account]]
         elif kind == kinds.DROP_COPY:
             link = self.router.links[0]  # refused there, whatever is blocked
         else:

@@ -116,6 +116,13 @@ class ManyCall(Call):
         if not self.lets_go:
             tell(error, self.results, self.failures)
 
+    def makes_frame(self, rows: Sequence[Any], position: int) -> bool:
+        """Tell whether a shard's rows are to be sent, of the items before ``position``."""
+        client = self.client
+        return (
+            len(rows) >= client.rows_per_frame and position <= len(self.inputs) - client.last_rows
+        )
+
     def put(self, index: int, value: Any) -> None:
         """Record an item's result."""
         self.results[index] = value
@@ -206,7 +213,8 @@ class Part(Entry):
         super().__init__(len(indexes), call.now, packed, self.answers, counting)
         self.call: Any = call
         self.indexes = indexes
-        self.answered = 0  # how many of the commands; a reply that is held back counts
+        # How many of the commands; a reply that is held back counts, unless it comes too late.
+        self.answered = 0
         self.is_over = False  # given up: the call may be going on with other items
 
     def accounts(self) -> set[int | None]:
@@ -243,7 +251,8 @@ class Part(Entry):
         return self.indexes[seq - self.first : seq - self.first + count]
 
     def defer(self, link: ShardLink, seq: int, count: int) -> None:
-        self.answered = seq + count - self.first
+        if not self.is_over:
+            self.answered = seq + count - self.first
 
     def is_wanted(self, seq: int, count: int) -> bool:
         """Count commands as answered; tell whether anybody waits for the answers."""

@@ -293,11 +293,12 @@ class Remote:
     @property
     def has_output(self) -> bool:
         """Whether :meth:`take` has anything to give."""
-        return (
-            bool(self._turns.notes or self._ready)
-            or self._changes.has_output
-            or any(link.has_output for link in self.router.links)
-        )
+        if self._turns.notes or self._ready or self._changes.has_output:
+            return True
+        for link in self.router.links:  # noqa: SIM110 - any() takes two calls more a link
+            if link.has_output:
+                return True
+        return False
 
     def take(self) -> bytes:
         """Return what is to be sent, since the last call."""
@@ -316,7 +317,8 @@ class Remote:
     def _staged(self) -> bytes:
         """Return what is staged for single shards, and what goes with it."""
         turns, places = self._turns, self._places
-        batches = b"".join([link.take() for link in self.router.links if link.has_output])
+        taken = [link.take() for link in self.router.links if link.has_output]
+        batches = taken[0] if len(taken) == 1 else b"".join(taken)
         if not turns.notes and not turns.has_turn and not places.has_news:
             return batches
         notes, turns.notes = turns.notes, []

@@ -57,7 +57,7 @@ class ReportMany(ManyCall):
             rows, indexes = self.rows[number]
             rows.append(row)
             indexes.append(index)
-            if len(rows) == client.rows_per_frame:
+            if self.makes_frame(rows, index + 1):
                 self.submit(number)
                 return True
         return self.fed()

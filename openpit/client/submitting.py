@@ -62,6 +62,8 @@ class Submitting:
         self.runner: Final = runner
         self.open_handles: Final = open_handles  # that a session beside this client may have
         self.rows_per_frame: Final = min(self.most_rows, credit)
+        # Items at a call's end that make no frame of their own, but go with those before them.
+        self.last_rows: Final = self.rows_per_frame if 2 * self.rows_per_frame <= credit else 0
         # Whether somebody holds the engine object: without it, a pending request refuses.
         self.is_held = True
 

@@ -43,6 +43,7 @@ class Driver(Face):
     """What a face holds of its shards; it runs the client's calls to their end."""
 
     feed: type[Feed] = Feed
+    port: type[Port] = Port
 
     def __init__(self, clock: Callable[[], int], options: ShardedOptions) -> None:
         self.clock = clock
@@ -61,7 +62,7 @@ class Driver(Face):
         for link, worker in zip(router.links, workers, strict=True):
             link.pid = worker.pid
             self._ends.workers.append(worker)
-            self._ports.append(port := Port(link, worker, router))
+            self._ports.append(port := self.port(link, worker, router))
             if worker.death_fd is None:  # nothing tells of its end
                 self._look_every = LIVENESS_SECONDS
             self._watch(port)
@@ -148,11 +149,11 @@ class Driver(Face):
             if port.source.has_output:
                 is_sent = True
                 had_backlog = port.has_backlog
-                port.send(self.router)
-                if port.has_backlog and not had_backlog:
-                    self._await_room(port)
-                if port.is_over:
-                    self._unwatch(port)
+                if not port.send(self.router):
+                    if port.has_backlog and not had_backlog:
+                        self._await_room(port)
+                    if port.is_over:
+                        self._unwatch(port)
         if self.router.books.woken:
             self._wake()
         return is_sent

@@ -47,6 +47,9 @@ class Port:
         "worker",
     )
 
+    looks: bool = True
+    """Whether a number is looked at before each use, which a stranger's file may have by then."""
+
     def __init__(self, link: ShardLink, worker: Worker, router: Router) -> None:
         self.link: Final = link
         self.worker: Final = worker
@@ -87,11 +90,11 @@ class Port:
         state = self.link.state
         return state is ShardState.DOWN or state is ShardState.CLOSED
 
-    def send(self, router: Router) -> None:
-        """Write the frames that the link has ready, as far as the pipe takes them."""
-        if not self._is_still(self.command_fd, self._command_mark):
+    def send(self, router: Router) -> bool:
+        """Write the frames that the link has ready; tell whether the pipe has taken all of them."""
+        if self.looks and not self._is_still(self.command_fd, self._command_mark):
             self.give_up(router, REPLACED)
-            return
+            return False
         router.books.is_torn = True
         data = self.source.take()
         if self._backlog:
@@ -106,10 +109,11 @@ class Port:
             if written < len(data):
                 self._backlog += data[written:]
         router.books.is_torn = False
+        return not self._backlog
 
     def flush(self, router: Router) -> None:
         """Write what is kept, as far as the pipe takes it."""
-        if not self._is_still(self.command_fd, self._command_mark):
+        if self.looks and not self._is_still(self.command_fd, self._command_mark):
             self.give_up(router, REPLACED)
             return
         try:
@@ -123,7 +127,7 @@ class Port:
         """Read what is there; a worker that has ended, or sends no frames, is given up."""
         if self.is_over:
             return
-        if not self._is_still(self.reply_fd, self._reply_mark):
+        if self.looks and not self._is_still(self.reply_fd, self._reply_mark):
             self.give_up(router, REPLACED)
             return
         router.books.is_torn = True

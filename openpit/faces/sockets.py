@@ -69,7 +69,11 @@ class ServerPort(Port):
     @property
     def is_over(self) -> bool:
         """Whether nothing more comes from the server: not even of a shard that is down."""
-        return self.remote.is_lost or all(link.state is ShardState.CLOSED for link in self.links)
+        if self.remote.is_lost:
+            return True
+        links = self.links
+        is_closed = links[0].state is ShardState.CLOSED  # the others are not looked at for nothing
+        return is_closed and all(link.state is ShardState.CLOSED for link in links)
 
     def ended(self, router: Router) -> None:
         """Do nothing: no descriptor tells it."""

@@ -12,6 +12,7 @@ from openpit.loadtest.histograms import Latency, fold, latency_of
 from openpit.loadtest.oracle import Judgement, Truth, find_orders, find_truth, judge, unjudged
 from openpit.loadtest.plan import KILLED_SHARD, SECOND
 from openpit.loadtest.processes import ProcessFigures, RoleFigures, roles_of
+from openpit.loadtest.spanning import unfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +60,8 @@ class Run:
     """Shards that stalled or ended and were not to; the decisions of such a run are not judged."""
     unchecked: str | None = None
     """Why decisions were not judged, besides; None if they were."""
+    is_spanned: bool = False
+    """Whether decisions were judged with what a limit over all accounts refused, by the run."""
     roles: list[RoleFigures] = field(default_factory=list)
     """Processor time by what it was for; none where it is not known of every process."""
 
@@ -96,6 +99,7 @@ def measure(
 ) -> Measured:
     """Run a plan and judge it; ``truth`` saves finding it again for the same orders.
 
+    Where a limit over all accounts binds that several clients share, it is of this run alone.
     A run in which a shard stalled or ended is not judged: what a policy has done to its worker, it
     would do to the oracle, too. Nor is one for which that cannot be done (:attr:`Plan.unchecked`).
 
@@ -109,9 +113,13 @@ def measure(
         truth = truth or find_orders(plan)
         judgement = unjudged(recording)
     else:
+        if plan.is_spanned:
+            truth = find_truth(plan, beside=recording)
         truth = truth or find_truth(plan)
         killed = KILLED_SHARD if plan.kill_at is not None else None
         judgement = judge(truth, recording, killed_shard=killed)
+        if plan.is_spanned:
+            judgement = judgement.beside(unfit(plan, recording))
     figures, histograms = figures_of(plan, truth, recording)
     lag = latency_of(fold(outcome.lags))
     starved = _starved(outcome, figures)
@@ -137,6 +145,7 @@ def measure(
         invalid=_why_lost(lost) or _why_invalid(plan, figures, lag, starved),
         lost=lost,
         unchecked=plan.unchecked,
+        is_spanned=plan.is_spanned,
         roles=roles_of(processes),
     )
     return Measured(run, histograms, truth)

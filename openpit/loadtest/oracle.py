@@ -20,6 +20,7 @@ from openpit.loadtest.generator import shard_finder
 from openpit.loadtest.lane import Lane, TimelineClock
 from openpit.loadtest.plan import Target
 from openpit.loadtest.recording import ACCEPTED, DENIED, MISSING, Recording
+from openpit.loadtest.spanning import Beside, lift
 from openpit.loadtest.targets import build
 
 if TYPE_CHECKING:
@@ -63,16 +64,25 @@ class Judgement:
     """Over all decisions of the run; the same for the same seed and config."""
     examples: list[str]
 
+    def beside(self, unfit: list[tuple[int, str]]) -> Judgement:
+        """Return this with what is wrong with limits as a whole: how many decisions, and how."""
+        wrong = self.wrong + sum(count for count, _ in unfit)
+        examples = [text for _, text in unfit] + self.examples
+        return replace(self, wrong=wrong, examples=examples[:EXAMPLES])
 
-def find_truth(plan: Plan, *, patience: float = PATIENCE) -> Truth:
+
+def find_truth(plan: Plan, *, patience: float = PATIENCE, beside: Recording | None = None) -> Truth:
     """Decide a plan's orders one by one by an engine in this process.
+
+    ``beside`` is the recording of a run whose refusals by limits over all accounts are taken from
+    it, see :mod:`openpit.loadtest.spanning`.
 
     Raises:
         ConfigError: a policy cannot be made.
         ChildFailedError: the engine took longer than ``patience``, in seconds, over one event. Its
             thread cannot be ended; it goes on until the process ends.
     """
-    finder = _Finder(plan)
+    finder = _Finder(plan, None if beside is None else Beside(beside))
     finder.start()
     taken = 0
     while finder.is_alive():
@@ -94,9 +104,10 @@ def find_orders(plan: Plan) -> Truth:
 class _Finder(threading.Thread):
     """Finds a truth in a thread of its own: one whose policy never returns can be left."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, beside: Beside | None = None) -> None:
         super().__init__(name="oracle", daemon=True)
         self._plan = plan
+        self._beside = beside
         self._found: Truth | BaseException = RuntimeError("the oracle has not ended")
         self.taken = 0
         """Events that were given to the engine, accounts that it was to fund included."""
@@ -121,12 +132,18 @@ class _Finder(threading.Thread):
         objects.fund(
             _Counted(engine, self), range(1, plan.workload.accounts + 1), plan.workload.initial
         )
-        recording = Recording(plan.orders)
+        recording, beside = Recording(plan.orders), self._beside
         lane = Lane(0, engine, objects, clock, recording, one_by_one=True)
+        if beside is not None:
+            lift(engine)
 
         def take(event: Event) -> None:
             self.taken += 1
-            lane.take((event,))
+            if beside is not None and beside.has(event):
+                clock.now = event[2]
+                beside.decide(event[1], engine, objects.order(event), recording)
+            else:
+                lane.take((event,))
 
         return _gone_through(plan, recording, take)
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from openpit.loadtest.flow import Load
-from openpit.loadtest.policies import binds_by_time
+from openpit.loadtest.policies import binds_accounts, binds_by_time
 
 if TYPE_CHECKING:
     from openpit.loadtest.workload import Workload
@@ -111,12 +111,17 @@ class Plan:
         """Why decisions cannot be compared with right ones; None if they can."""
         if self.server is not None:
             return "the server's policies, and what it did before, are not known here"
-        if self.clients and self.in_order:
+        if self.is_spanned and binds_accounts(self.policies, self.orders):
             return (
-                "a limit over all accounts binds, which the server counts in the order in which "
-                "the clients' orders came, and at its own times"
+                "limits over all accounts and of single ones bind, which the server counts in the "
+                "order in which the clients' orders came, and at its own times"
             )
         return None
+
+    @property
+    def is_spanned(self) -> bool:
+        """Whether a limit over all accounts binds, which counts orders of several clients."""
+        return bool(self.clients) and self.in_order
 
     @property
     def has_client_time(self) -> bool:
@@ -125,7 +130,8 @@ class Plan:
         Only where decisions are checked and depend on them: by rate limits of single accounts.
         Those of all accounts would then be counted order by order.
         """
-        return self.unchecked is None and binds_by_time(self.policies, self.orders)
+        is_needed = self.unchecked is None and not self.is_spanned
+        return is_needed and binds_by_time(self.policies, self.orders)
 
     def digest(self) -> str:
         """Return a hash of what decisions depend on, besides the seed, as hexadecimal digits."""

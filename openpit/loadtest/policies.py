@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import Final
 
-__all__ = ["POLICIES", "binds_across_accounts", "binds_by_time"]
+__all__ = ["POLICIES", "binds_accounts", "binds_across_accounts", "binds_by_time"]
 
 SIMPLE: Final = """\
 [order_validation]
@@ -40,6 +40,11 @@ def binds_across_accounts(policies: str, orders: int) -> bool:
 def binds_by_time(policies: str, orders: int) -> bool:
     """Tell whether any rate limit may refuse one of that many orders: then their times decide."""
     return _binds(policies, orders, ("broker", "asset", "account", "account_asset"))
+
+
+def binds_accounts(policies: str, orders: int) -> bool:
+    """Tell whether a rate limit of an account may refuse one of that many orders."""
+    return _binds(policies, orders, ("account", "account_asset"))
 
 
 def _binds(policies: str, orders: int, axes: tuple[str, ...]) -> bool:

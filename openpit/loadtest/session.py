@@ -126,7 +126,7 @@ def run_load(
             run = measure(
                 other,
                 reference=request.reference if target is Target.REFERENCE else None,
-                truth=None if plan.unchecked else measured.truth,
+                truth=None if plan.unchecked or plan.is_spanned else measured.truth,
                 progress=progress,
             ).run
         full = None

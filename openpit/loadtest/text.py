@@ -344,6 +344,7 @@ def small_print(report: Report) -> list[str]:
         + (
             ": the same for the same seed and config"
             if run.unchecked is None
+            and not run.is_spanned
             and not run.judgement.denied
             and not run.judgement.wrong
             and not run.lost
@@ -383,6 +384,11 @@ def small_print(report: Report) -> list[str]:
         f"checked: nothing, since {run.unchecked or 'a shard was lost'}"
         if run.lost or run.unchecked
         else "checked: acceptance, every reject to the letter, blocks raised by reports"
+        + (
+            "; of limits over all accounts, how many orders they let pass, not which"
+            if run.is_spanned
+            else ""
+        )
     )
     told.append("not measured: " + "; ".join(NOT_MEASURED))
     return told

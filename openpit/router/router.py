@@ -17,12 +17,12 @@ from openpit.router.own_commands import Drop, OwnOp, Unattended, let_go, say_goo
 from openpit.router.procedures import Ask, Procedures, WideCall, arm
 from openpit.router.rates import BroadRates
 from openpit.router.shard_link import Books, ShardLink
-from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD, spread_slots
+from openpit.slots import Owners, spread_slots
 from openpit.wire.frames import CAUSES, NOT_APPLIED, Op, reply_in
 from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from openpit.router.calls import Call
     from openpit.router.shard_link import Bodies, Entry
@@ -65,7 +65,7 @@ class Router:
             self.link(number, credit, books, handles, runner) for number in range(shards)
         )
         self.owner: Final = spread_slots(shards) if owner is None else owner
-        self.link_by_slot: Final = [self.links[number] for number in self.owner]
+        self.owners: Final = Owners(self.owner)
 
     # What another kind of router has others of.
     rates: type[BroadRates] = BroadRates
@@ -76,7 +76,7 @@ class Router:
 
     def link_of(self, account: int) -> ShardLink:
         """Return the link of the shard that owns an account."""
-        return self.link_by_slot[account * SPREAD >> SLOT_SHIFT & SLOT_MASK]
+        return self.links[self.owners[account]]
 
     def lose(self, link: ShardLink, why: str) -> None:
         """Record that a worker has ended: checks in flight are denied, all else is unknown."""
@@ -221,10 +221,12 @@ class Router:
             link.waiting.remove(entry)
             entry.overloaded(link)
 
-    def pass_on(self, link: ShardLink, entry: Entry, frame: Callable[[int], Frame]) -> None:
-        """Send the batch of another client, whose credit is its own affair."""
-        if self.books.dropped:
-            self.let_go()
+    def pass_on(self, link: ShardLink, entry: Entry, frame: Frame) -> None:
+        """Send the batch of another client, whose credit is its own affair.
+
+        Its number is the link's ``next_seq``. What this router's own client has let go of need not
+        be told before: that is of another one.
+        """
         self.books.is_torn = True
         link.pass_on(entry, frame)
         self.books.is_torn = False

@@ -311,15 +311,17 @@ class ShardLink:
         self.pending.append(entry)
         self._unsealed.append(entry)
 
-    def pass_on(self, entry: Entry, frame: Callable[[int], Frame]) -> None:
-        """Put another client's batch behind all that is staged; its number makes a frame of it."""
+    def pass_on(self, entry: Entry, frame: Frame) -> None:
+        """Put another client's batch, which has the next number, behind all that is staged."""
         if self._unsealed:
             self._frames.append(self._sealed())
-        self.stage(entry)
-        self._unsealed.clear()
-        data = frame(entry.first)
-        self._frames.append(data)
-        self.batches.append((data[NAME], entry.op, entry.count, entry.counted))
+        count = entry.count
+        entry.first = self.next_seq
+        self.next_seq += count
+        self.in_flight += count
+        self.pending.append(entry)
+        self._frames.append(frame)
+        self.batches.append((frame[NAME], entry.op, count, entry.counted))
 
     def line_up(self, entry: Entry) -> None:
         """Put an entry into the line for credit, which the next :meth:`pump` looks through.

@@ -6,14 +6,22 @@ from typing import TYPE_CHECKING
 
 from openpit.faces.aio.driver import AsyncDriver
 from openpit.faces.market_feeds import FirstFeed
+from openpit.faces.pipes import Port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openpit.faces.pipes import Port
     from openpit.server.switch import Switch
 
 __all__ = ["ServerDriver"]
+
+
+class _OwnPort(Port):
+    """A port in a process that runs nothing but the server: nobody else opens or closes files."""
+
+    __slots__ = ()
+
+    looks = False
 
 
 class ServerDriver(AsyncDriver):
@@ -21,12 +29,15 @@ class ServerDriver(AsyncDriver):
 
     switch: Switch | None = None
     turn: Callable[[], None]
+    say: Callable[[], None]
     feed = FirstFeed
+    port = _OwnPort
 
-    def host(self, switch: Switch, turn: Callable[[], None]) -> None:
-        """Tell a switch of the shards, and call for its turn when replies have come."""
+    def host(self, switch: Switch, turn: Callable[[], None], say: Callable[[], None]) -> None:
+        """Tell a switch of the shards; call for its turn, or for what it has to say to be sent."""
         self.switch = switch
         self.turn = turn
+        self.say = say
 
     def serve(self) -> None:
         """Pass on what the sessions have sent, as far as there is credit."""
@@ -37,6 +48,33 @@ class ServerDriver(AsyncDriver):
             self._flush()
         for link, why in self.switch.changes.behind():
             self._give_up(self._port_of(link), why)
+
+    def _watch(self, port: Port) -> None:
+        super()._watch(port)
+        # Not by way of a weak reference: a server's engine ends with its loop.
+        self._loop.add_reader(port.reply_fd, self._arrived, port)
+
+    def _arrived(self, port: Port) -> None:
+        """Read the replies of a shard, and pass them on at once where nothing follows from them."""
+        books = self.router.books
+        if books.is_torn:
+            self._mend()
+        port.receive(self.router)
+        if (
+            port.link.is_up
+            and self.switch is not None
+            and not (self.switch.is_waiting or books.news or books.woken or books.dropped)
+            and not self._has_output()
+        ):
+            self.say()
+        else:
+            self._after(port)
+
+    def _has_output(self) -> bool:
+        for link in self.router.links:  # noqa: SIM110 - any() takes two calls more a link
+            if link.has_output:
+                return True
+        return False
 
     def _after(self, port: Port) -> None:
         super()._after(port)

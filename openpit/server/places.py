@@ -76,69 +76,71 @@ class Places:
         """
         counted: list[Counted] = []
         try:
-            for axis, lacking, reach, count, begins, its in rows:
-                times = (begins, its) if now is None else (now, now)
-                counted.append(self._stamp(axis, lacking, reach, count, *times, is_old=is_old))
+            for row in rows:
+                counted.append(self._stamp(row, now, is_old=is_old))  # noqa: PERF401 - one may raise
         except WireError:
             self._rates.give_back(counted)
             raise
         return counted
 
-    def _stamp(  # a row
-        self,
-        axis: int,
-        lacking: int,
-        reach: int,
-        count: int,
-        begins: int,
-        now: int,
-        *,
-        is_old: bool,
-    ) -> Counted:
+    def _stamp(self, row: Row, now: int | None, *, is_old: bool) -> Counted:
+        axis, lacking, reach, count, begins, its = row
+        if now is not None:
+            begins = its = now
         if reach >= PLACES or not -PLACES < lacking < PLACES:
             raise WireError(f"places that no session comes to: {reach}, {lacking}")
-        line = self._lines.get(axis)
-        if line is None:
-            if not self._rates.was_counted(axis):
-                raise WireError(f"no rate is limited on the axis {axis}")
-            line = self._lines[axis] = _Line()
-        if reach > line.reach:
-            stretch = self._count(line, axis, reach, begins, now, is_old=is_old)
+        line = self._lines.get(axis) or self._begin_line(axis)
+        before = line.reach
+        if reach > before:
+            span = reach - before
+            if count > span:
+                raise WireError(f"{count} orders where {span} are left to come")
+            window, offset = self._count(line, axis, span, begins, its, is_old=is_old)
+            line.reach = reach
+            if count == span and not self._owing:  # all of it in one batch
+                return axis, window, offset + lacking, count, its, offset + before
+            stretch = _Stretch(before, reach, window, offset)
+            line.stretches.append(stretch)
+            if self._owing:
+                self._take_owed(axis, before, reach)
         elif count:
             stretch = _stretch_of(line, reach)
         elif self._rates.is_counted(axis):
-            ((_, window, offset, *_),) = self._rates.stamp([(axis, line.reach, 0, 0, begins, now)])
-            return axis, window, offset + lacking, 0, now, 0
+            ((_, window, offset, *_),) = self._rates.stamp([(axis, before, 0, 0, begins, its)])
+            return axis, window, offset + lacking, 0, its, 0
         else:
-            return axis, Window(now), lacking, 0, now, 0
+            return axis, Window(its), lacking, 0, its, 0
         if count > stretch.left:
             raise WireError(f"{count} orders where {stretch.left} are left to come")
         stretch.left -= count
         if not stretch.left:
             line.stretches.remove(stretch)
-        floor = stretch.offset + stretch.before
-        return axis, stretch.window, stretch.offset + lacking, count, now, floor
+        offset = stretch.offset
+        return axis, stretch.window, offset + lacking, count, its, offset + stretch.before
+
+    def _begin_line(self, axis: int) -> _Line:
+        if not self._rates.was_counted(axis):
+            raise WireError(f"no rate is limited on the axis {axis}")
+        line = self._lines[axis] = _Line()
+        return line
 
     def _count(
-        self, line: _Line, axis: int, reach: int, begins: int, now: int, *, is_old: bool
-    ) -> _Stretch:
-        """Count all places up to a new one."""
+        self, line: _Line, axis: int, span: int, begins: int, now: int, *, is_old: bool
+    ) -> tuple[Window, int]:
+        """Count so many places more; return their window, and what makes counts of places."""
         if len(line.stretches) >= STRETCHES:
             raise WireError(f"{STRETCHES} stretches of orders on the axis {axis} that never came")
-        span = reach - line.reach
-        if self._rates.is_counted(axis) and not is_old:
-            stamped = self._rates.stamp([(axis, line.reach, 0, span, begins, now)])
-            ((_, window, offset, *_),) = stamped
-        else:  # no more: the orders were on their way when that was changed
-            window, offset = Window(now), -line.reach
-        stretch = _Stretch(line.reach, reach, window, offset)
-        line.stretches.append(stretch)
-        before, line.reach = line.reach, reach
+        if is_old or not self._rates.is_counted(axis):
+            return Window(now), -line.reach  # the orders were on their way when that was changed
+        ((_, window, offset, *_),) = self._rates.stamp([(axis, line.reach, 0, span, begins, now)])
+        return window, offset
+
+    def _take_owed(self, axis: int, before: int, reach: int) -> None:
+        """Take back what was given back of these places before they were counted."""
         for owed in [one for one in self._owed.get(axis, ()) if before < one[0] <= reach]:
             self._owed[axis].remove(owed)
             self._owing -= 1
             self.give_back([(axis, *owed)])
-        return stretch
 
     def give_back(self, rows: Iterable[tuple[int, int, int]]) -> None:
         """Take back orders that never come: of each axis the reach of their stretch, and how many.
@@ -174,9 +176,12 @@ class Places:
 
 
 def _stretch_of(line: _Line, reach: int) -> _Stretch:
-    place = bisect_left(line.stretches, reach, key=_reach_of)
-    if place < len(line.stretches) and line.stretches[place].before < reach:
-        return line.stretches[place]
+    stretches = line.stretches
+    if stretches and stretches[0].before < reach <= stretches[0].reach:
+        return stretches[0]
+    place = bisect_left(stretches, reach, key=_reach_of)
+    if place < len(stretches) and stretches[place].before < reach:
+        return stretches[place]
     raise WireError(f"orders that have come, or were given back: {reach}")
 
 

@@ -51,13 +51,14 @@ class Service:
         self.switch: Final = switch
         self.limits: Final = limits
         self.users: Final = users  # and the role of each
-        self.connections: Final[set[_Connection]] = set()
         self.loop: Final = asyncio.get_running_loop()
         self._driver: Final = driver
         self._server: asyncio.AbstractServer | None = None
         self._address: Address | None = None
         self._is_due = False
-        driver.host(switch, self.turn_soon)
+        self._connected: Final[dict[Session, _Connection]] = {}
+        self._paused: Final[set[_Connection]] = set()  # of which nothing is read for now
+        driver.host(switch, self.turn_soon, self.say)
 
     async def listen(self, path: str) -> None:
         """Take connections from here on.
@@ -85,8 +86,35 @@ class Service:
     def _turn(self) -> None:
         self._is_due = False
         self._driver.serve()
-        for connection in list(self.connections):
-            connection.write()
+        self.say()
+
+    def say(self) -> None:
+        """Write what there is for the clients; read again of those whose batches have gone."""
+        stirred = self.switch.stirred
+        while stirred:
+            connection = self._connected.get(stirred.pop())
+            if connection is not None:
+                connection.write()
+        if self._paused:
+            for connection in list(self._paused):
+                connection.resume()
+
+    def enter(self, connection: _Connection) -> None:
+        """Have what there is for a session written to its connection."""
+        self._connected[connection.session] = connection
+
+    def leave(self, connection: _Connection) -> None:
+        """Record that a connection has ended."""
+        self._paused.discard(connection)
+        self._connected.pop(connection.session, None)
+
+    def pause(self, connection: _Connection) -> None:
+        """Ask a connection from now on, whenever something has moved, whether it is read again."""
+        self._paused.add(connection)
+
+    def resumed(self, connection: _Connection) -> None:
+        """Record that a connection is read again."""
+        self._paused.discard(connection)
 
     async def drain(self, seconds: float) -> bool:
         """Take nothing more, and let the shards answer what they have been asked; tell if they did.
@@ -94,8 +122,9 @@ class Service:
         The sessions are then told that the server ends.
         """
         self._stop_listening()
-        for connection in self.connections:
+        for connection in self._connected.values():
             connection.pause()
+        self._paused.clear()  # for good
         deadline = self.loop.time() + seconds
         while self._is_busy and self.loop.time() < deadline:
             self._driver.serve()
@@ -120,7 +149,7 @@ class Service:
     async def close(self) -> None:
         """End the connections, the workers and everything else."""
         self._stop_listening()
-        for connection in list(self.connections):
+        for connection in list(self._connected.values()):
             connection.abort()
         await asyncio.sleep(0)
         await self.engine.close()
@@ -151,7 +180,7 @@ class _Connection(asyncio.Protocol):
             self.session = switch.turn_away(Bye.USER, text)
         else:
             self.session = switch.open(role, user)
-        service.connections.add(self)
+        service.enter(self)
         self._timer = service.loop.call_later(service.limits.hello_seconds, self._no_hello)
         service.turn_soon()  # it may have been turned away, or another one to make room for it
 
@@ -175,6 +204,14 @@ class _Connection(asyncio.Protocol):
         if not (self._is_paused or self._is_closing):
             self._is_paused = True
             self._transport.pause_reading()
+            self._service.pause(self)
+
+    def resume(self) -> None:
+        """Read on, if there is room again."""
+        if not (self._is_closing or self.session.is_full):
+            self._is_paused = False
+            self._transport.resume_reading()
+            self._service.resumed(self)
 
     def write(self) -> None:
         """Write what there is for the client, and close the connection if that is the last."""
@@ -193,9 +230,6 @@ class _Connection(asyncio.Protocol):
             self._service.loop.call_later(LAST_WORDS_SECONDS, self._transport.abort)
             self._leave()
             return
-        if self._is_paused and not session.is_full:
-            self._is_paused = False
-            self._transport.resume_reading()
         if session.is_known:
             self._see_to_turn(session.turns if session.has_turn else None)
 
@@ -232,7 +266,7 @@ class _Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._service.connections.discard(self)
+        self._service.leave(self)
         self._service.switch.leave(self.session, self._service.now())
         self._service.turn_soon()
 

@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from openpit.errors import WireError
-from openpit.router.shard_link import Entry
+from openpit.router.shard_link import ONLY_DONE, Entry
 from openpit.server.changes import Changes
 from openpit.server.limits import BATCH_BYTES, HELLO_BYTES, ROW_BYTES
 from openpit.server.places import Places
@@ -63,7 +63,13 @@ class Passed(Entry):
     __slots__ = ("client_number", "name", "op", "session")
 
     def __init__(self, session: Session, op: int, count: int, name: bytes) -> None:
-        super().__init__(count, 0)
+        # As Entry has it, spelt out: one is made for every batch.
+        self.is_sent = True
+        self.count = count
+        self.now = 0
+        self.times = self.counting = self.counted = ()
+        self.packed = b""
+        self.expected = ONLY_DONE
         self.session: Final = session
         self.client_number = session.number
         self.op = op
@@ -71,7 +77,9 @@ class Passed(Entry):
 
     def answered(self, link: ShardLink, body: bytes, flags: int = 0) -> None:
         """Give the session the replies."""
-        self.session.answered(link.number, self, body, flags)
+        session, name = self.session, self.name
+        if name and not session.is_over:
+            session.answered(link.number, self.count, answer_frame(name, self.first, body, flags))
 
     def confirmed(self, link: ShardLink) -> None:
         """Record that the session has ended there."""
@@ -104,8 +112,10 @@ class Session:
         role: int,
         user: int,
         client_time: bool,
+        stirred: list[Session],
     ) -> None:
         self.number: Final = number
+        self._stirred: Final = stirred  # those that have something to be written, or a turn ended
         self.role: Final = role
         self.user: Final = user
         self.name: str | None = None
@@ -262,6 +272,7 @@ class Session:
         if not self.has_turn or self._group_left:
             raise WireError("a session that has no turn ends it, or in the midst of a group")
         self.has_turn = False
+        self._stirred.append(self)
 
     def _begin_group(self, frame: Frame) -> None:
         count = count_of(frame)
@@ -282,8 +293,16 @@ class Session:
     def say(self, frame: bytes) -> None:
         """Put a frame behind what the client is to get."""
         if not self.is_over:
+            if not self.output:
+                self._stirred.append(self)
             self.output.append(frame)
             self.output_bytes += len(frame)
+
+    def say_first(self, frame: bytes) -> None:
+        """Put a frame ahead of all that the client is to get, a last word as well."""
+        self._stirred.append(self)
+        self.output.insert(0, frame)
+        self.output_bytes += len(frame)
 
     def take(self) -> bytes:
         """Return what the client is to get, since the last call."""
@@ -291,11 +310,10 @@ class Session:
         self.output_bytes = 0
         return output[0] if len(output) == 1 else b"".join(output)
 
-    def answered(self, shard: int, passed: Passed, body: bytes, flags: int = 0) -> None:
-        """Take the replies to a batch."""
-        if passed.name and not self.is_over:
-            self._unanswered[shard] -= passed.count
-            self.say(answer_frame(passed.name, passed.first, body, flags))
+    def answered(self, shard: int, count: int, frame: Frame) -> None:
+        """Take the replies to so many commands."""
+        self._unanswered[shard] -= count
+        self.say(frame)
 
     def applied(self, change: Changes) -> None:
         """Record that the shards have made a change, all that answer."""

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from openpit.server.limits import Limits
     from openpit.wire.axes import CountingAxes
     from openpit.wire.classes import Told
-    from openpit.wire.frames import Axis, Frame
+    from openpit.wire.frames import Axis
     from openpit.wire.sessions import Batch
 
 __all__ = ["Switch", "bodies_beside"]
@@ -62,7 +62,7 @@ def bodies_beside(own: Bodies) -> Bodies:
         if isinstance(entry, Passed):
             link.pending.popleft()
             entry.answered(link, body)
-        else:
+        else:  # the router's own client's
             own.receive(link, first, count, body)
 
     def defer(link: ShardLink, first: int, count: int, body: bytes) -> Callable[[], None]:
@@ -147,6 +147,8 @@ class Switch:
         self._order: Final[deque[Session]] = deque()
         self.drain: Callable[[], object] = bool  # has the server end in order, once it can
         self._is_held = False  # until it is known on which axes orders are counted
+        self.is_waiting = False  # something was left at the last turn, until a shard answers
+        self.stirred: Final[list[Session]] = []  # who has something to be written, or ended a turn
 
     # --- sessions --------------------------------------------------------------------------------
 
@@ -181,6 +183,7 @@ class Switch:
             role=role,
             user=user,
             client_time=self.client_time,
+            stirred=self.stirred,
         )
 
     @property
@@ -258,9 +261,7 @@ class Switch:
             tuple(sorted(self._client.actors)),
             self._services,
         )
-        hello = welcome_frame(welcome)
-        session.output.insert(0, hello)
-        session.output_bytes += len(hello)
+        session.say_first(welcome_frame(welcome))
         for link in self.router.links:
             if link.is_stalled:
                 session.say(state_frame(link.number, "stalled", link.why))
@@ -282,13 +283,11 @@ class Switch:
 
     def _end_at(self, session: Session, link: ShardLink, now: int, name: bytes) -> None:
         """Have a shard roll back what a session left open there."""
-        self.router.pass_on(
-            link,
-            Passed(session, Op.END, 1, name),
-            lambda first: command_frame(
-                *(link.number, Op.END, first, 1, now, b""), 0, (), (), link.epoch, session.number
-            ),
+        frame = command_frame(
+            *(link.number, Op.END, link.next_seq, 1, now, b""),
+            *(0, (), (), link.epoch, session.number),
         )
+        self.router.pass_on(link, Passed(session, Op.END, 1, name), frame)
         session.is_at.discard(link.number)
 
     def tell(self, event: ShardEvent, link: ShardLink) -> None:
@@ -342,6 +341,7 @@ class Switch:
     def serve(self, now: int) -> bool:
         """Pass on what there is credit for: a batch of each session, then again."""
         if self._is_held:
+            self.is_waiting = True
             return False
         has_moved = False
         order = self._order
@@ -361,6 +361,7 @@ class Switch:
                     if batches and self._pass(session, number, batches, now):
                         is_moving = has_moved = True
         order.rotate(-1)
+        self.is_waiting = any(one.inbox_bytes or one.pressing for one in waiting)
         return has_moved
 
     def _pass(
@@ -431,21 +432,18 @@ class Switch:
         if batch.op:
             self._end_at(session, link, time, batch.name)
             return
-        counted: list[Counted] = []
-        axes: list[Axis] = []
+        passed = Passed(session, 0, batch.commands, batch.name)
+        axes: Sequence[Axis] = ()
         if batch.rows:
+            its_time = None if self.client_time else now
+            is_old = batch.settings != self.router.books.rates.told.version
             try:
-                counted = session.places.stamp(
-                    batch.rows,
-                    None if self.client_time else now,
-                    is_old=batch.settings != self._version,
-                )
+                counted = session.places.stamp(batch.rows, its_time, is_old=is_old)
             except WireError as error:
                 session.close(Bye.MALFORMED, str(error))
                 return
+            passed.counted = counted
             axes = _axes_of(counted)
-        passed = Passed(session, 0, batch.commands, batch.name)
-        passed.counted = counted
         session.is_at.add(link.number)
         self._pass_on(session, link, batch, passed, time, batch.flags | flags, axes)
 
@@ -460,14 +458,11 @@ class Switch:
         axes: Sequence[Axis] = (),
     ) -> None:
         """Have a batch go out, with what the router vouches for in its head."""
-
-        def framed(first: int) -> Frame:
-            return command_frame(
-                link.number, 0, first, batch.commands, time, batch.rest, flags, axes, (),
-                link.epoch, session.number, role=session.role, settings=batch.settings,
-            )  # fmt: skip
-
-        self.router.pass_on(link, entry, framed)
+        frame = command_frame(
+            link.number, 0, link.next_seq, batch.commands, time, batch.rest, flags, axes, (),
+            link.epoch, session.number, role=session.role, settings=batch.settings,
+        )  # fmt: skip
+        self.router.pass_on(link, entry, frame)
 
     @property
     def _version(self) -> int:

@@ -171,14 +171,11 @@ class ToAll:
         time = change.time if self._client_time else now
         flags = Flag.ALL | (Flag.TURN if session.has_turn else 0)
         session.is_at.add(link.number)
-        self._router.pass_on(
-            link,
-            part,
-            lambda first: command_frame(
-                *(link.number, 0, first, change.commands, time, change.rest, flags, (), ()),
-                *(link.epoch, session.number),
-                role=session.role,
-            ),
+        frame = command_frame(
+            *(link.number, 0, link.next_seq, change.commands, time, change.rest, flags, (), ()),
+            *(link.epoch, session.number),
+            role=session.role,
         )
+        self._router.pass_on(link, part, frame)
         if link.is_stalled:
             part.stalled(link, "")

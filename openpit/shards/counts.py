@@ -315,7 +315,7 @@ class BatchCounts(SuppliedCounts):
 
     def rank(self, broker: int, asset: int, settlement: str | None) -> None:
         """Supply the counts of an order of these ranks."""
-        self._counts = (
+        self.supplied = (
             broker + self.broker if broker else 0,  # type: ignore[operator]  # checked
             asset + self.assets[settlement] if asset else 0,
         )

@@ -128,14 +128,15 @@ class Intake:
             brokers, assets = ranks
             if any(assets) or not counts.are_brokers(brokers):
                 counts.check(zip(brokers, assets, settlement, strict=True))
-        asset = ASSETS.__getitem__
+        for asset in {*underlying, *settlement}:
+            ASSETS[asset]  # raises
         return list(
             zip(
                 kinds_of,
                 accounts,
-                map(asset, underlying),
-                map(asset, settlement),
-                map(SIDES.__getitem__, sides),
+                underlying,
+                settlement,
+                sides,
                 map(UNSIGNED.__getitem__, quantities),
                 volumes,
                 map(SIGNED.__getitem__, prices),
@@ -183,7 +184,7 @@ class Intake:
                     account,
                     ASSETS[underlying],
                     ASSETS[settlement],
-                    SIDES[side],
+                    side if are_orders else SIDES[side],
                     None if quantity is None else UNSIGNED[quantity],  # at once, without a miss
                     None if volume is None else UNSIGNED[volume],
                     None if price is None else SIGNED[price],

@@ -282,7 +282,7 @@ class ShardCore:
 
     # --- the hot path: plain orders --------------------------------------------------------------
 
-    def _handle(
+    def _handle(  # noqa: PLR0915 - the hot path is spelt out
         self,
         seq: int,
         commands: Sequence[Command],
@@ -290,9 +290,8 @@ class ShardCore:
         times: Sequence[int],
         answered: list[Reply],
     ) -> None:
-        execute = self._execute
+        execute, fresh = self._execute, self._fresh_orders
         clock, counts, order = self._clock, self.counts, self._order
-        fresh = self._fresh_orders
         is_near = len(self._open) + len(commands) > self._most  # else none of them comes to it
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
         first = seq
@@ -309,7 +308,11 @@ class ShardCore:
             (_, account, underlying, settlement, side, quantity, volume, price,
              broker, asset) = command  # fmt: skip
             if kind == EXECUTE_COUNTED:
-                counts.rank(broker, asset, settlement)
+                if asset or not broker:
+                    counts.rank(broker, asset, settlement)
+                else:  # what that does, spelt out: where the broker alone is limited
+                    counts.supplied = broker + counts.broker, 0
+                    counts.used = False
             if fresh:
                 order = new_order(None, None, None, None, None, None, None)
             order._underlying_ = underlying

@@ -34,6 +34,7 @@ what the messages mean.
 from __future__ import annotations
 
 import struct
+from itertools import chain
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, TypeAlias
 
@@ -156,7 +157,8 @@ PREFIX_BYTES: Final = 4
 _WHOSE: Final = Struct(">BHI")
 HEAD: Final = Struct(">IBHIIBQIBBIIq")
 """All of a head but its counting part and times, the frame's length in front."""
-_HEAD_AND_AXIS: Final = Struct(">IBHIIBQIBBIIqIqq")
+_HEADS: Final = tuple(Struct(HEAD.format + "Iqq" * axes) for axes in range(9))
+"""With the counting part, by its rows: so many axes, in one go. What has more is put together."""
 _HEAD_SIZE: Final = HEAD.size
 _HEAD_BYTES: Final = _HEAD_SIZE - PREFIX_BYTES
 _NAME_BYTES: Final = Struct(">BHIIBQI").size
@@ -198,7 +200,7 @@ def _plain(value: object) -> object:
 
 _pack = Encoder(enc_hook=_plain).encode
 _head = HEAD.pack
-_head_and_axis = _HEAD_AND_AXIS.pack
+_head_and_axis = _HEADS[1].pack
 _reply_head = _REPLY_HEAD.pack
 _read_reply = _REPLY_HEAD_READ.unpack_from
 _read_command = _COMMAND_HEAD.unpack_from
@@ -298,13 +300,19 @@ def command_frame(
             axis, begun, offset,
         )  # fmt: skip
         return head + body
-    if axes:
-        body = _packed_axes(axes) + body
+    rows = len(axes)
+    if rows < len(_HEADS):
+        size = len(body) + _HEAD_BYTES + rows * AXIS_BYTES
+        head = _HEADS[rows].pack(
+            size, VERSION, shard, epoch, client, op, first, count, flags, role, settings, rows,
+            time, *chain.from_iterable(axes),
+        )  # fmt: skip
+        return head + body
+    body = _packed_axes(axes) + body
     size = len(body) + _HEAD_BYTES
     head = _head(
-        size, VERSION, shard, epoch, client, op, first, count, flags, role, settings, len(axes),
-        time,
-    )  # fmt: skip
+        size, VERSION, shard, epoch, client, op, first, count, flags, role, settings, rows, time
+    )
     return head + body
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from msgspec import Meta
 from msgspec.msgpack import Decoder
 
+from openpit.param.enums import Side
 from openpit.wire.checks import is_number, is_text
 from openpit.wire.frames import FIRST_KIND, FIRST_KIND_OF_MANY, SHORT_ARRAY
 from openpit.wire.kinds import COMMANDS, EXECUTE, EXECUTE_COUNTED
@@ -29,10 +30,10 @@ _COLUMNS: Final[dict[Check, Any]] = {is_number: Annotated[int, Meta(ge=0)], is_t
 
 
 def _row_of(kind: int) -> Any:
-    """Return the type of a row, as the table has it."""
+    """Return the type of a row, as the table has it; a side's text is the side."""
     columns: list[Any] = [Literal[kind]]
     for field in COMMANDS[kind].fields:
-        column = _COLUMNS[field.check]
+        column = Side if field.name == "side" else _COLUMNS[field.check]
         columns.append(column | None if field.optional else column)
     return tuple[tuple(columns)]  # type: ignore[misc]  # made of the table
 

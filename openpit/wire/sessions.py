@@ -20,6 +20,7 @@ a count.
 from __future__ import annotations
 
 import struct
+from operator import itemgetter
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
@@ -122,6 +123,8 @@ Row: TypeAlias = tuple[int, int, int, int, int, int]
 _ROW: Final = Struct(">IqQIqq")
 ROW_BYTES: Final = _ROW.size
 _read_head: Final = HEAD.unpack_from
+_new: Final = tuple.__new__
+_axis_of: Final = itemgetter(0)
 _OP_AT: Final = 15
 _SHARD: Final = Struct(">H")
 _SHARD_AT: Final = 5
@@ -201,12 +204,14 @@ def batch_in(frame: Frame) -> Batch:
         if axes > MAX_AXES or end > len(frame):
             raise WireError(f"not a batch of a session: it has no room for {axes} axes")
         rows = tuple(_ROW.iter_unpack(frame[start:end]))
-        if axes > 1 and len({row[0] for row in rows}) < axes:
+        if axes > 1 and len({*map(_axis_of, rows)}) < axes:
             raise WireError("not a batch of a session: an axis twice")
         start = end
     if not count or (op and (count != 1 or len(frame) > HEAD.size or flags)):
         raise WireError(f"not a batch of a session: {count} commands, op {op}")
-    return Batch(shard, op, first, count, flags, time, rows, frame[start:], frame[NAME], settings)
+    # The name's own way of making one is a function in Python.
+    fields = (shard, op, first, count, flags, time, rows, frame[start:], frame[NAME], settings)
+    return _new(Batch, fields)
 
 
 def answer_frame(name: bytes, number: int, body: bytes, flags: int = 0) -> Frame:

@@ -99,6 +99,29 @@ def test_ladder_saturation_and_baseline(monkeypatch: pytest.MonkeyPatch, tmp_pat
     ]
 
 
+def test_a_ladder_and_a_baseline_of_clients_and_reports_that_are_compared(tmp_path: Path) -> None:
+    out = tmp_path / "report.json"
+    limited = tmp_path / "limits.toml"
+    limited.write_text('[rate_limit]\nbroker = {max_orders = 60, window = "1h"}\n')
+
+    result = run(
+        *QUICK,
+        *("--clients", 2, "--rate", 100, "--ladder", "--ladder-steps", 2, "--ladder-seconds", 0.5),
+        *("--baseline", "in-process", "--config", limited, "--json", out, "--runs", 2),
+    )
+
+    assert result.exit_code == Exit.OK, result.stderr
+    document = json.loads(out.read_text())
+    assert [step["offered"] for step in document["ladder"]["steps"]] == [100.0, 200.0]
+    assert [each["judgement"]["wrong"] for each in document["runs"]] == [0, 0]
+    assert document["run"]["judgement"]["checked"] == document["run"]["orders"]
+    (baseline,) = document["baselines"]
+    assert (baseline["run"]["judgement"]["wrong"], baseline["run"]["unchecked"]) == (0, None)
+    assert {role["role"] for role in document["run"]["roles"]} >= {"harness", "router"}
+    assert "of limits over all accounts, how many orders they let pass" in result.stdout
+    assert run("compare", out, out).exit_code == Exit.OK
+
+
 def test_a_slow_generator_makes_the_run_invalid_without_a_headline(tmp_path: Path) -> None:
     out = tmp_path / "report.json"
 

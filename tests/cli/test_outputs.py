@@ -58,7 +58,7 @@ def test_the_package_is_the_command() -> None:
     helped, version, wrong = ran("--help"), ran("--version"), ran("replay", "--what")
 
     assert helped.stdout.startswith("Usage: openpit [OPTIONS] COMMAND [ARGS]...\n")
-    assert version.stdout.startswith("openpit, version ")
+    assert version.stdout.startswith("openpit-sharded ")
     assert (wrong.returncode, wrong.stdout) == (Exit.USAGE, "")
     assert wrong.stderr.startswith("Usage: openpit replay ")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,7 +60,38 @@ def test_latencies_of_an_open_loop_count_from_the_intended_arrival() -> None:
     assert run.judgement.wrong == 0
 
 
-def test_where_a_limit_over_all_accounts_binds_nothing_is_checked() -> None:
+SPANNING = """\
+[order_validation]
+[rate_limit]
+broker = {max_orders = 400, window = "1h"}
+asset = [{settlement_asset = "USD", max_orders = 300, window = "1h"}]
+[order_size_limit]
+broker = {max_quantity = "150", max_notional = "100000000"}
+[spot_funds]
+account_currency = "USD"
+"""
+
+
+def test_where_a_limit_over_all_accounts_binds_the_run_says_which_orders_it_refused() -> None:
+    plan = settled(
+        replace(BINDING_PLAN, orders=600, policies=SPANNING, clients=2, in_flight=64, warm_up=0)
+    )
+
+    measured = measure(plan)
+
+    run, recording = measured.run, measured.truth.recording
+    assert not plan.has_client_time
+    assert (run.unchecked, run.broken) == (None, None)
+    assert (run.judgement.checked, run.judgement.wrong, run.failures) == (600, 0, {})
+    reasons = Counter(row[1] for rows in recording.rejects.values() for row in rows)
+    assert reasons["rate limit exceeded: asset barrier"] == 100
+    assert reasons["rate limit exceeded: broker barrier"] == 200
+    several = [rows for rows in recording.rejects.values() if len(rows) > 1]
+    assert several  # refused by its size, too
+    assert run.judgement.checksum == checksum(recording)
+
+
+def test_where_limits_over_all_accounts_and_of_single_ones_bind_nothing_is_checked() -> None:
     shared = '[rate_limit]\nbroker = {max_orders = 90, window = "100ms"}'
     policies = BINDING.replace("[rate_limit]", shared)
     plan = settled(replace(BINDING_PLAN, orders=600, policies=policies, clients=2, in_flight=64))
@@ -68,7 +100,7 @@ def test_where_a_limit_over_all_accounts_binds_nothing_is_checked() -> None:
 
     assert not plan.has_client_time
     assert run.unchecked is not None
-    assert run.unchecked.startswith("a limit over all accounts binds")
+    assert run.unchecked.startswith("limits over all accounts and of single ones bind")
     assert (run.judgement.checked, run.broken, run.figures.orders) == (0, None, 600)
 
 

@@ -87,6 +87,15 @@ class Collar(Policy):
         return [PolicyReject(code=RejectCode.OTHER, reason="collar", details="")]
 
 
+class Quoted(Policy):
+    """Has a service of market data, and looks at nothing."""
+
+    name = "Quoted"
+
+    def __init__(self) -> None:
+        self.market = new_market()
+
+
 MARKET = new_market()
 """What a desk's own process could still look at; its sessions do so through their engines."""
 

@@ -90,7 +90,10 @@ def test_attackers_are_closed_and_an_honest_program_notices_nothing(
     serve: Callable[..., Any],
 ) -> None:
     rng = random.Random(SEED)
-    server = serve(LIMITED, "--role", f"{os.getuid()}=trader")
+    server = serve(
+        *(LIMITED, "--role", f"{os.getuid()}=trader"),
+        *("--actor", "desk=desk_actor:Desk", "--policy", "serve_policies:Quoted"),
+    )
     workers = server.workers
     with openpit.connect(server.path) as engine:
         with pytest.raises(NotPermitted):
@@ -99,7 +102,7 @@ def test_attackers_are_closed_and_an_honest_program_notices_nothing(
         with ByteClient(server.path) as client:
             axes = CountingAxes(*client.axes[1:])
         for number in range(FRAMES):
-            target = Target(axes, honest.handles())
+            target = Target(axes, honest.handles(), "desk")
             attack = rng.choice([garbage, sure_body, lying_head])(rng, target)
             reason, _ = strike(server.path, attack)
             assert reason == "malformed", attack

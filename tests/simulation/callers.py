@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
 
     from openpit.client.deadlines import Patience
 
-__all__ = ["ACCOUNTS", "Caller", "Desk", "Held"]
+__all__ = ["ACCOUNTS", "ORDERING", "Caller", "Desk", "Held"]
 
 ACCOUNTS = (1, 2, 3, 4, 5, 6)
+
+ORDERING = ("commit", "keep", "leave")
+"""The steps of a message that have an order checked."""
 
 
 class Caller:
@@ -124,6 +128,8 @@ class Caller:
 def _summary(result: Any) -> Any:
     if isinstance(result, list):
         return [_summary(item) for item in result]
+    if isinstance(result, bytes):
+        return result
     rejects = getattr(result, "rejects", None)
     if rejects is not None:
         return [(reject.code, reject.details) for reject in rejects]
@@ -166,6 +172,8 @@ class Desk:
             (self._group, 2),
             (self._configure, 2),
         )
+        if simulation.has_actor:
+            self._calls += ((self._ask, 10), (self._ask_many, 4), (self._tell, 4))
 
     def caller(self) -> Caller:
         """Return a new caller."""
@@ -358,6 +366,48 @@ class Desk:
             return configure.rate_limit("RateLimitPolicy", clear_broker=True)
         broker = policies.RateLimitBrokerBarrier(limit)
         return configure.rate_limit("RateLimitPolicy", broker=broker)
+
+    # --- messages to the actor -------------------------------------------------------------------
+
+    def _message(self, about: dict[str, Any]) -> tuple[Any, bytes, dict[str, int]]:
+        """Make a message, which may declare fewer orders, or more, than it has."""
+        random = self._random
+        number = random.choice(ACCOUNTS)
+        steps = [self._step() for _ in range(random.choice((0, 1, 1, 2, 4)))]
+        declared: dict[str, int] = {}
+        for step, *rest in steps:
+            if step in ORDERING:
+                declared[rest[1]] = declared.get(rest[1], 0) + 1
+        if random.random() < 0.3:
+            declared["USD"] = random.choice((0, 3))
+        about.setdefault("messages", []).append((number, steps))
+        return account(number), json.dumps(steps).encode(), declared
+
+    def _step(self) -> list[Any]:
+        random = self._random
+        form = random.random()
+        if form < 0.7:
+            quantity = random.choice(QUANTITIES)
+            return [random.choice(ORDERING), quantity, random.choice(("USD", "USD", "EUR"))]
+        if form < 0.9:
+            return ["finish", random.choice(("commit", "commit", "rollback"))]
+        if form < 0.95:
+            return ["fail"]
+        return ["stray", random.choice(ACCOUNTS)] if form < 0.99 else ["large"]
+
+    def _ask(self, about: dict[str, Any]) -> Any:
+        subject, message, declared = self._message(about)
+        return self._engine.ask("gate", subject, message, orders=declared)
+
+    def _ask_many(self, about: dict[str, Any]) -> Any:
+        about["messages"] = []
+        messages = [self._message(about) for _ in range(self._random.choice((0, 1, 3, 8)))]
+        return self._engine.ask_many("gate", messages)
+
+    def _tell(self, about: dict[str, Any]) -> Any:
+        subject, message, declared = self._message(about)
+        about["is_told"] = True
+        return self._engine.tell("gate", subject, message, orders=declared)
 
     # --- others ----------------------------------------------------------------------------------
 

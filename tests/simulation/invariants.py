@@ -12,14 +12,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from itertools import chain
+from operator import ge
 from typing import TYPE_CHECKING, Any
+
+from callers import ORDERING
+from sim_policies import ROLLBACK_FAILS
 
 from openpit.errors import (
     AccountBlockError,
     AccountGroupRegistrationError,
+    ActorScopeError,
     EngineClosed,
+    FrameTooLarge,
     OutcomeUnknown,
     PolicyConfigureError,
     ShardDown,
@@ -61,6 +68,7 @@ _CHECKS = frozenset(
 _ACCEPTING = frozenset({kinds.ACCEPTED, kinds.RESERVED, kinds.STARTED, kinds.RECORDED, kinds.DRY})
 _REJECTING = frozenset({kinds.REJECTED, kinds.DRY})
 _COUNTED = _CHECKS - {kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN, kinds.EXECUTE_REQUEST}
+_MESSAGES = frozenset({kinds.ASK_ACTOR, kinds.TELL_ACTOR})
 _LISTING = frozenset({kinds.COMMIT_MANY, kinds.ROLLBACK_MANY})
 _OVER = frozenset({ShardState.DOWN, ShardState.CLOSED})
 
@@ -150,6 +158,8 @@ class Observer:
                 self._judge_error(caller, error)
         elif "orders" in about:
             self._judge_orders(caller)
+        elif "messages" in about and not about.get("is_told"):
+            self._judge_answers(caller)
         is_undisputed = not self._unblocks_pending and self._last_unblock < caller.began_in
         if is_undisputed and self._arms(caller):
             self._armed.append((self._simulation.number, None))
@@ -159,6 +169,22 @@ class Observer:
         return any(str(error) == "finalizer failed" for error in errors) or (
             caller.error is None and caller.about.get("arms", False)
         )
+
+    def _judge_answers(self, caller: Caller) -> None:
+        """Judge the answers of the actor: a message may be longer than what came of it."""
+        about = caller.about
+        answers = caller.result if isinstance(caller.result, list) else [caller.result]
+        assert len(answers) == len(about["messages"]), "each message has its answer"
+        for answer, (_, steps) in zip(answers, about["messages"], strict=True):
+            told = [] if answer is None else json.loads(answer)
+            assert len(told) == len(steps), "each step has its outcome"
+            for outcome, (step, *rest) in zip(told, steps, strict=True):
+                assert outcome in {step, "no", "none"}
+                if outcome in ORDERING:
+                    self._judge_accepted(caller)
+                if outcome == "leave" and self._simulation.desk.is_custom:
+                    # It was rolled back when its message ended.
+                    about["arms"] = about.get("arms", False) or rest[0] == ROLLBACK_FAILS
 
     def _has_seen_a_stall(self, caller: Caller) -> bool:
         # Noted after each event: one that went on when the caller began counts.
@@ -179,10 +205,11 @@ class Observer:
             assert self._router.books.is_closed, error
         else:
             expected = (AccountBlockError, AccountGroupRegistrationError, PolicyConfigureError)
-            assert isinstance(error, expected) or str(error) in {
-                "start failed",
-                "finalizer failed",
-            }, f"{caller.name}: {error!r}"
+            assert (
+                isinstance(error, expected)
+                or str(error) in {"start failed", "finalizer failed"}
+                or _is_of_its_messages(caller, error)
+            ), f"{caller.name}: {error!r}"
 
     def _judge_orders(self, caller: Caller) -> None:
         about = caller.about
@@ -193,12 +220,14 @@ class Observer:
             if account is not None:
                 self._judge_order(caller, caller.began_at + 1 + place, result, ok=ok)
             if ok and not about.get("ignores_blocks"):
-                for since, shard in self._armed:
-                    excused = shard is not None and (
-                        self._shards[shard].is_dead
-                        or any(end >= since for _, end in self._stalls[shard])
-                    )
-                    assert caller.began_in <= since or excused, "the engine is blocked"
+                self._judge_accepted(caller)
+
+    def _judge_accepted(self, caller: Caller) -> None:
+        for since, shard in self._armed:
+            excused = shard is not None and (
+                self._shards[shard].is_dead or any(end >= since for _, end in self._stalls[shard])
+            )
+            assert caller.began_in <= since or excused, "the engine is blocked"
 
     def _judge_order(self, caller: Caller, time: int, result: Any, *, ok: bool) -> None:
         if not ok and result.rejects[0].policy == "Router":
@@ -434,15 +463,19 @@ class Observer:
         attempts = 0
         for shard in self._shards:
             for seq, command in enumerate(shard.seen):
-                if command[0] in _COUNTED and command[-2]:
-                    attempts += 1
-                    began, offset = shard.counting[seq][BROKER]
-                    if shard.times[seq] in counted:
-                        windows[began].append((command[-2] + offset, shard.times[seq]))
+                orders = _declared(command)
+                if orders:
+                    attempts += orders
+                    began, _ = shard.counting[seq][BROKER]
+                    time = shard.times[seq]
+                    assert len(counted[time]) <= orders, "more orders counted than may"
+                    for count in counted[time]:
+                        windows[began].append((count, time))
         began_last: int | None = None
         for began, orders in sorted(windows.items()):
-            passed = sum(count <= limit.max_orders for count, _ in orders)
-            assert passed <= limit.max_orders, "too many orders passed in a window"
+            # So none passes too many, whatever the limit is.
+            counts = sorted(count for count, _ in orders)
+            assert all(map(ge, counts, range(1, len(counts) + 1))), "an order counts as too few"
             if began_last is not None:
                 assert began - began_last >= limit.window, "a window began too early"
             if began != self._first_window:  # the first window begins without an order
@@ -460,3 +493,22 @@ def _goes_first(before: Entry, entry: Entry) -> bool:
         return not before.uses_reserve or bool(set(before.accounts()) & set(entry.accounts()))
     ours = set(entry.accounts())
     return None in ours or bool(ours & set(before.accounts()))
+
+
+def _declared(command: tuple[Any, ...]) -> int:
+    """Return how many orders of a command may count for the broker."""
+    if command[0] in _COUNTED:
+        return 1 if command[-2] else 0
+    if command[0] in _MESSAGES:
+        return command[-2] if command[-3] else 0
+    return 0
+
+
+def _is_of_its_messages(caller: Caller, error: BaseException) -> bool:
+    """Tell whether a message of a caller asks for an error."""
+    steps = {step[0] for _, steps in caller.about.get("messages", ()) for step in steps}
+    return (
+        ("fail" in steps and str(error) == "gate failed")
+        or ("stray" in steps and isinstance(error, ActorScopeError))
+        or ("large" in steps and isinstance(error, FrameTooLarge))
+    )

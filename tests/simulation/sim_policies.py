@@ -6,8 +6,11 @@ expect: which commit fails, which rollback does, what blocks the account.
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from makers import account, order
 
 from openpit.core import Mutation
 from openpit.marketdata import QuoteTtl
@@ -20,8 +23,12 @@ from openpit.pretrade import (
     RejectScope,
     policies,
 )
+from openpit.wire.limits import MESSAGE_BYTES
 
-__all__ = ["BROKER_MAX", "BROKER_WINDOW", "ENGINES", "QUANTITIES"]
+if TYPE_CHECKING:
+    from openpit.param import AccountId
+
+__all__ = ["BROKER_MAX", "BROKER_WINDOW", "ENGINES", "QUANTITIES", "Gate"]
 
 BROKER_MAX = 12
 BROKER_WINDOW = 1_000_000
@@ -133,3 +140,52 @@ ENGINES: dict[str, Any] = {
     "everything": _everything,
 }
 """What adds the policies of an engine to a builder's stage, by name."""
+
+
+class Gate:
+    """An actor that does the steps of its message, and answers with what came of each.
+
+    An account's reservations that it has kept end in later messages, the oldest first.
+    """
+
+    def __init__(self, engine: Any, shard: int) -> None:
+        self._engine = engine
+        self._kept: dict[int, list[Any]] = {}
+
+    def receive(self, account_id: AccountId, message: bytes) -> bytes | None:
+        number = account_id.value
+        kept = self._kept.setdefault(number, [])
+        fresh: list[Any] = []
+        try:
+            told = [self._do(number, fresh, *step) for step in json.loads(message)]
+        except BaseException:
+            self._kept[number] = [each for each in kept if each not in fresh]
+            raise
+        if "large" in told:
+            return bytes(MESSAGE_BYTES + 1)  # that is an error: nothing is kept
+        kept += fresh
+        return json.dumps(told).encode() if told else None
+
+    def _do(self, number: int, fresh: list[Any], step: str, *about: Any) -> str:
+        if step in {"commit", "keep", "leave"}:
+            quantity, asset = about
+            asked = order(number, str(quantity), "1", instrument=("AAPL", asset))
+            result = self._engine.execute_pre_trade(asked)
+            if not result:
+                return "no"
+            if step == "commit":
+                result.reservation.commit()
+            elif step == "keep":
+                self._engine.keep(result.reservation)
+                fresh.append(result.reservation)
+            return step
+        if step == "finish":
+            kept = self._kept[number]
+            if not kept:
+                return "none"
+            getattr(kept.pop(0), *about)()
+        elif step == "stray":
+            self._engine.account_state(account(*about))
+        elif step == "fail":
+            raise ValueError("gate failed")
+        return step

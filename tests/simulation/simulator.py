@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import stations
 from callers import Caller, Desk
 from invariants import Observer
-from sim_policies import ENGINES
+from sim_policies import ENGINES, Gate
 from stations import HANDLES, Cancelled, Register, Scheduled, Shard
 
 import openpit
@@ -58,6 +58,9 @@ class Simulation:
                 stall_timeout=random.choice((5.0, 30.0)),
             )
         )
+        self.has_actor = random.random() < 0.6
+        if self.has_actor:
+            builder = builder.actor("gate", Gate)
         plan = builder._plan()
         self.patience = plan.options.patience
         self.register = stations._register = Register()

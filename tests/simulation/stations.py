@@ -45,13 +45,13 @@ class Cancelled(BaseException):
 class Register:
     """What shards and handles note of themselves while a simulation runs.
 
-    Where each handle is that a shard has given out, open, dropped, or closing, by shard; and the
-    times of the orders that came to the policy that counts them.
+    Where each handle is that a shard has given out, open, dropped, or closing, by shard; and as
+    what the orders of each time counted for the broker.
     """
 
     def __init__(self) -> None:
         self.state: defaultdict[int, dict[int, str]] = defaultdict(dict)
-        self.counted: set[int] = set()
+        self.counted: defaultdict[int, list[int]] = defaultdict(list)
 
 
 class Noting(BatchCounts):
@@ -60,12 +60,14 @@ class Noting(BatchCounts):
     __slots__ = ()
 
     def count(self, settlement: str | None, now: int) -> tuple[int, int]:
-        _register.counted.add(now)
-        return super().count(settlement, now)
+        counts = super().count(settlement, now)
+        _register.counted[now].append(counts[0])
+        return counts
 
     def count_broker(self, now: int) -> int:
-        _register.counted.add(now)
-        return super().count_broker(now)
+        count = super().count_broker(now)
+        _register.counted[now].append(count)
+        return count
 
 
 _register = Register()

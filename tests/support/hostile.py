@@ -15,8 +15,15 @@ from fuzz_mutants import bent, broken
 import openpit
 from openpit.wire import kinds
 from openpit.wire.frames import body_of, pack
+from openpit.wire.limits import CHANGES_PER_FRAME
 from openpit.wire.roles import Role
-from openpit.wire.sessions import SessionOp, batch_frame, given_back_frame, note_frame
+from openpit.wire.sessions import (
+    SessionOp,
+    batch_frame,
+    changes_frame,
+    given_back_frame,
+    note_frame,
+)
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -34,6 +41,9 @@ FIELDS = {
     "settings": (30, 4), "axes": (34, 4), "time": (38, 8),
 }  # fmt: skip
 HOME = (IN_SHARD_0, IN_SHARD_1)
+
+NO_OPS = (1, *range(3, 34), 37, 39, *range(41, 256))
+"""What is no batch, and no note that may stand alone with all that a batch has in its head."""
 
 KINDS = ("garbage", "bad body", "lying head")
 
@@ -53,6 +63,9 @@ class Target(NamedTuple):
     axes: CountingAxes
     handles: tuple[int | None, int | None] = (None, None)
     """Of each shard, one that another session has open."""
+    actor: str = ""
+    """The name of one that its workers have, if they do; then they have a service of market data,
+    too, with one instrument."""
 
     @property
     def numbers(self) -> list[int]:
@@ -94,6 +107,23 @@ def rows_for(target: Target, count: int, reach: int | None = None, lacking: int 
     return [(axis, lacking, reach or count, count, 0, 0) for axis in target.numbers]
 
 
+def changes(commands: Any, count: int | None = None) -> bytes:
+    """A frame of changes of market data, for every shard."""
+    body = body_of([msgpack.packb(one) for one in commands], len(commands))
+    return changes_frame(len(commands) if count is None else count, 0, body)
+
+
+def quoted(*operation: Any, service: int = 0, account: int | None = None) -> tuple[Any, ...]:
+    """A change of market data, as a rule of the one instrument that there is."""
+    return (kinds.QUOTE, account, service, encode(operation or ("quote", 0, "1", None, "2", 0)))
+
+
+def asked(shard: int, target: Target, **fields: Any) -> tuple[Any, ...]:
+    """A message to an actor that may count for no order, unless said otherwise."""
+    values = {"actor": target.actor, "message": b"", "rank": 0, "orders": 0, "assets": (), **fields}
+    return (kinds.ASK_ACTOR, values.pop("account", HOME[shard]), *values.values())
+
+
 # --- garbage -----------------------------------------------------------------------------------
 
 
@@ -109,7 +139,10 @@ def garbage(rng: Random, target: Target) -> Attack:
             ("an epoch", with_fields(frame, epoch=rng.randrange(1, 2**32))),
             ("a client", with_fields(frame, client=rng.randrange(1, 2**32))),
             ("a role", with_fields(frame, role=rng.randrange(1, 256))),
-            ("an op", with_fields(frame, op=rng.choice([1, *range(3, 34), 37, *range(39, 256)]))),
+            (
+                "an op",
+                with_fields(frame, op=rng.choice([1, *range(3, 34), 37, 39, *range(41, 256)])),
+            ),
             ("flags", with_fields(frame, flags=rng.choice([1, 2, 8, 16, 32, 64, 128, 255]))),
             ("a gap", with_fields(frame, first=rng.randrange(1, 2**64))),
             ("no command", with_fields(frame, count=0)),
@@ -123,6 +156,8 @@ def garbage(rng: Random, target: Target) -> Attack:
             ("nothing is given back", given_back_frame([(rng.randrange(2, 99), 1, 1)]) * 1100),
             ("no rows", note_frame(SessionOp.GIVEN_BACK, rng.randbytes(9) + b"\xc1")),
             ("a close of two", with_fields(batch_frame(0, 2, 0, 1, 0, b""), count=2)),
+            ("no change of market data", changes([quoted()], 0)),
+            ("too many changes", changes([quoted()], rng.randrange(CHANGES_PER_FRAME + 1, 2**32))),
         ]
     )
     return Attack("garbage", name, data)
@@ -158,12 +193,16 @@ def examples(shard: int, target: Target) -> list[tuple[Any, ...]]:
         (kinds.ADMINISTER, account, "block", (1, account, "halt")),
         (kinds.CONFIGURE, None, "rate_limit", (2, "name", "RateLimitPolicy")),
         (kinds.TELL_AXES, None),
+        *[(kind, *asked(shard, target)[1:]) for kind in (kinds.ASK_ACTOR, kinds.TELL_ACTOR)],
+        (kinds.ASK_MARKET, None, 0, encode(("is_registered", 5))),
     ]
 
 
 def bad_body(rng: Random, target: Target) -> Attack:
     """A body with a fault, behind the head of one that has none; it may turn out to be none."""
     shard = rng.randrange(2)
+    if rng.random() < 0.1:
+        return bad_change(rng)
     command = rng.choice(examples(shard, target))
     rows: Any = rows_for(target, 1) if command[0] in {2, 3, 4, 7} else ()
     if command[0] in {5, 6}:
@@ -180,8 +219,75 @@ def bad_body(rng: Random, target: Target) -> Attack:
     return Attack("bad body", "bent", framed(shard, target, b"\x91" + packed, rows))
 
 
+def bad_change(rng: Random) -> Attack:
+    """A change of market data with a fault; it may turn out to be none."""
+    command = quoted()
+    for _ in range(rng.randrange(1, 3)):
+        command = bent(rng, command)
+    try:
+        packed = msgpack.packb(command)
+    except (OverflowError, ValueError):  # as below
+        packed = b"\xc1"
+    if rng.random() < 0.3:
+        packed = broken(rng, packed)
+    return Attack("bad body", "a bent change", changes_frame(1, 0, b"\x91" + packed))
+
+
+def sure_change(rng: Random, target: Target) -> Attack:
+    """A change of market data with a fault that is one for sure."""
+    price = rng.choice(["NaN", "", "1_0", 1, 1.5])
+    far = rng.randrange(1, 2**63)
+    name, command = rng.choice(
+        [
+            ("no such service", quoted(service=rng.choice([1, 2**40, -1, "0"]))),
+            ("a change of an account", quoted(account=IN_SHARD_0)),
+            ("no such change", quoted(rng.choice(["", "read", "__class__", "drop"]), 0)),
+            ("no such instrument", quoted("quote", far, "1", None, None, 0)),
+            ("a cleared stranger", quoted("clear", far)),
+            ("a price", quoted("quote", 0, price, None, None, 0)),
+            ("an age", quoted("quote", 0, "1", None, None, rng.choice([-1, 1.5, None, 2**64 - 1]))),
+            ("a field less of a quote", quoted("quote", 0, "1", None, None)),
+            ("a field more of a quote", quoted("quote", 0, "1", None, None, 0, 0)),
+            ("a quote for nobody", quoted("quote_for", 0, "1", None, None, 0, (), ())),
+            ("a quote for an account", quoted("quote_for", 0, "1", None, None, 0, (-1,), ())),
+            ("an instant", quoted("push", 0, "1", None, None, rng.randrange(2**62))),
+            ("an order among quotes", order(rng.randrange(2), target)),
+            ("a question among quotes", (kinds.ASK_MARKET, None, 0, encode(("is_registered", 0)))),
+            ("a message among quotes", asked(rng.randrange(2), target)),
+        ]
+    )
+    others = [quoted()] * rng.randrange(3)
+    return Attack("bad body", name, changes([*others, command, *others]))
+
+
+def sure_message(rng: Random, target: Target) -> Attack:
+    """A message to an actor, or a question about market data, with a fault that is one for sure."""
+    shard = rng.randrange(2)
+    several = rng.choice([(("USD", 1, 1), ("USD", 2, 1)), (("USD", 1),), (("USD", -1, 1),), (5,)])
+    nobody = rng.choice(["", "desks", "__init__", 5, None, b"x"])
+    question = rng.choice([("drop", 0), ("is_registered",), ("is_registered", -1), (), "x", 5])
+    name, command = rng.choice(
+        [
+            ("no such actor", asked(shard, target, actor=nobody)),
+            ("no message", asked(shard, target, message=rng.choice(["", None, 5, ("x",)]))),
+            ("a rank", asked(shard, target, rank=rng.choice([-1, None, "1", 1.5]))),
+            ("orders", asked(shard, target, orders=rng.choice([-1, None, "1", 1.5, 2**63]))),
+            ("assets", asked(shard, target, orders=1, assets=several)),
+            ("nobody's message", asked(shard, target, account=rng.choice([None, -1, "1", 1.5]))),
+            ("a field more of a message", (*asked(shard, target), 0)),
+            ("a field less of a message", asked(shard, target)[:-1]),
+            ("a quote in a batch", quoted()),
+            ("a service that is asked", (kinds.ASK_MARKET, None, 1, encode(("is_registered", 0)))),
+            ("a question", (kinds.ASK_MARKET, None, 0, encode(question))),
+        ]
+    )
+    return Attack("bad body", name, framed(shard, target, [command]))
+
+
 def sure_body(rng: Random, target: Target) -> Attack:
     """A body with a fault that is one for sure."""
+    if target.actor and rng.random() < 0.4:
+        return rng.choice([sure_change, sure_message])(rng, target)
     shard = rng.randrange(2)
     right = order(shard, target)
     packed = pack(right)
@@ -244,6 +350,27 @@ def lying_head(rng: Random, target: Target) -> Attack:
         ),
         "a handle of another life": lambda: lie([(kinds.ROLLBACK, HOME[shard], 0)], ()),
     }
+    if target.actor:
+        number = rng.randrange(1, 2**32)
+        ttl = rng.choice([("instrument_ttl", 0, 5), ("account_ttl", 1, 5), ("default_ttl", 5)])
+        lies |= {
+            "more changes": lambda: changes([quoted()] * many, many + rng.randrange(1, 99)),
+            "fewer changes": lambda: changes([quoted()] * many, rng.randrange(1, many)),
+            "an instrument": lambda: changes([quoted("register", number, "X", "USD", None)]),
+            "how long quotes live": lambda: changes([quoted(), quoted(*ttl)]),
+            "another shard's message": lambda: lie([asked(other, target)], ()),
+        }
+        if target.numbers:
+            some = {"rank": 1, "orders": many, "assets": (("USD", 1, many),)}
+            lies |= {
+                "a message that is not counted": lambda: lie([asked(shard, target, **some)], ()),
+                "a message that counts for more": lambda: lie(
+                    [asked(shard, target, **some)], rows_for(target, many - 1)
+                ),
+                "a message that counts for less": lambda: lie(
+                    [asked(shard, target, **some)], rows_for(target, many + 1)
+                ),
+            }
     held = target.handles[shard]
     if held is not None:
         kind = rng.choice([kinds.COMMIT, kinds.ROLLBACK, kinds.EXECUTE_REQUEST])

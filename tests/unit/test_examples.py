@@ -71,6 +71,9 @@ def test_no_example_is_left_out() -> None:
     found = {path.stem for path in EXAMPLES.glob("*.py")}
     assert found == {*PRINTED} | with_tests_of_their_own
 
+    packages = {path.parent.name for path in EXAMPLES.glob("*/__main__.py")}
+    assert packages == {"fix_gateway"}  # tests/examples
+
 
 def sharded(name: str, folder: Path) -> str:
     """Run an example with one line changed, and return what it prints."""

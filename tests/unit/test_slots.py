@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from openpit.slots import SLOTS, slot_of, spread_slots
+from openpit import slots
+from openpit.slots import SLOTS, Owners, slot_of, spread_slots
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,14 @@ def test_every_shard_has_its_share_of_the_slots() -> None:
         assert sum(sizes.values()) == SLOTS
         assert len(sizes) == shards
         assert max(sizes.values()) - min(sizes.values()) <= 1
+
+
+def test_owners_are_those_of_the_slots_whether_remembered_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slots, "_MOST_REMEMBERED", 3)
+    by_slot = spread_slots(5)
+    owners = Owners(by_slot)
+    for account in (1, 2, 3, 4, 5, 2**64 - 1, 1, 5):
+        assert owners[account] == by_slot[slot_of(account)]
+    assert sorted(owners) == [1, 2, 3]

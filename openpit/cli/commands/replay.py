@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from openpit.cli import flows, lobster
+from openpit.cli import csv_flows, flows, lobster
+from openpit.cli.columns import DECISION
 from openpit.cli.config import load
 from openpit.cli.course import FlowClock
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.document import ReplaySetting, as_document
 from openpit.cli.exits import STREAMS, Exit, ExitError, listed
-from openpit.cli.files import check_place, opened, refuse_overwriting, write_whole
+from openpit.cli.extra import loaded
+from openpit.cli.files import check_place, refuse_overwriting, write_whole
+from openpit.cli.formats import BINARY, UNPACK, Format, flow_format
 from openpit.cli.inputs import text_of, told
 from openpit.cli.interrupts import interrupted
 from openpit.cli.invocation import invocation_of
@@ -29,6 +32,7 @@ from openpit.cli.local import LocalReplay
 from openpit.cli.progress import progress
 from openpit.cli.replay import BATCH, Replay, ShardsDiedError
 from openpit.cli.report import print_report
+from openpit.cli.sheet_files import check_format, opened_lines
 from openpit.cli.streams import is_stream, one_stream, tell, writing_to_stdout
 from openpit.cli.strict import TEXT_LIMIT, is_text
 from openpit.cli.tables import ConfigError
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
     from openpit.cli.events import BadLine
     from openpit.cli.files import OutFile
     from openpit.cli.lines import Line
+    from openpit.cli.sheet_files import SheetFile
     from openpit.cli.streams import StdoutFile
 
 __all__ = ["command"]
@@ -55,6 +60,7 @@ Examples:
   openpit replay flow.jsonl --shards 4 --config limits.toml --out decisions.jsonl
   openpit replay AAPL_2012-06-21_message.csv --accounts 64 --shards 0
   openpit replay flow.jsonl --json report.json
+  openpit replay flow.parquet --out decisions.parquet
   zcat flow.jsonl.gz | openpit replay - --out - | grep RateLimitExceeded
 
 The decisions are the same for any number of shards. A path of - is stdin for FLOW and --config, and
@@ -67,17 +73,10 @@ stdout for --out and --json: then the report for people goes to stderr.
     Exit.SHARD_DIED,
     Exit.NOT_STARTED,
     Exit.IO_FAILED,
+    Exit.NOT_FOUND,
     Exit.UNREADABLE,
     Exit.INTERRUPTED,
 )
-
-FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "lobster"}
-"""Format by the end of the file's name."""
-
-PACKED = {".gz", ".bz2", ".xz", ".zst", ".zip"}
-"""Ends of the names of files that have to be unpacked first."""
-
-UNPACK = "; unpack it first, as in: zcat FLOW | openpit replay - --format jsonl"
 
 GC_THRESHOLDS = (50_000, 20, 20)
 """A replay makes millions of short-lived objects and no cycles. With Python's own thresholds, half
@@ -106,8 +105,8 @@ def cores() -> int:
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["jsonl", "lobster"]),
-    help="Format of FLOW.  [default: by its name: .jsonl, or .csv for lobster]",
+    type=click.Choice([each.value for each in Format]),
+    help="Format of FLOW; csv has a header, lobster none.  [default: by its name]",
 )
 @click.option(
     "--accounts",
@@ -122,7 +121,8 @@ def cores() -> int:
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the decisions as JSON lines: one per order, in the flow's order.",
+    help="Write the decisions: one per order, in the flow's order. JSON lines, or rows by the "
+    "name: .csv, .parquet, .arrow.",
 )
 @click.option(
     "--batch",
@@ -155,12 +155,15 @@ def command(
 ) -> None:
     """Run the order flow FLOW through an engine, and report what it decided.
 
-    FLOW is a file of JSON lines (see `openpit generate`), a LOBSTER message file, or - for stdin.
+    FLOW is a file of JSON lines (see `openpit generate`) or of rows with the same columns (CSV with
+    a header, Parquet, Arrow), a LOBSTER message file, or - for stdin.
     Every order is checked; an accepted one is committed, and its fills and cancels become execution
     reports. A line that is wrong is told on stderr, counted, and left out. A shard that is stuck or
     dies ends the replay: within 15 seconds of when it was asked something.
     """
-    event_of = _reader(flow, format_, accounts, symbol)
+    found = flow_format(flow, format_)
+    place = f"{told(flow)}: {'row' if found in BINARY else 'line'}"
+    event_of = _reader(flow, found, accounts, symbol)
     machine = _check(flow, config, {"--out": out, "--json": json_})
     begun = ReplaySetting(invocation_of(context), cores() if shards is None else shards, batch)
     gc.set_threshold(*GC_THRESHOLDS)
@@ -168,11 +171,11 @@ def command(
     clock = FlowClock()
     with ExitStack() as stack:
         engine, policies, limits = _start(stack, clock, shards, config)
-        decisions: OutFile | StdoutFile | None = None
+        decisions: OutFile | SheetFile | StdoutFile | None = None
         if out is not None:
-            decisions = opened(out, is_part_kept=True)
+            decisions = opened_lines(out, DECISION, is_part_kept=True)
             stack.enter_context(decisions)
-        totals = Totals(max(shards, 1), complain=partial(_complain, told(flow)), strict=strict)
+        totals = Totals(max(shards, 1), complain=partial(_complain, place), strict=strict)
         write = None if decisions is None else decisions.write
         replay: LocalReplay | Replay
         if shards:
@@ -188,9 +191,9 @@ def command(
             )
         else:
             replay = LocalReplay(engine, clock, event_of, totals, batch=batch, decided=write)
-        blocks = stack.enter_context(closing(_lines_of(flow)))
+        blocks = stack.enter_context(closing(_lines_of(flow, found)))
         started = perf_counter()
-        ended, died = _run(replay, blocks, totals, flow)
+        ended, died = _run(replay, blocks, totals, place)
         seconds = perf_counter() - started
         if decisions is not None and ended is None:
             decisions.finish()
@@ -226,34 +229,40 @@ def _check(flow: Path, config: Path | None, outputs: dict[str, Path | None]) -> 
     for path in outputs.values():
         if path is not None:
             check_place(path)
+    check_format(outputs["--out"])
     return machine
 
 
 def _run(
-    replay: LocalReplay | Replay, blocks: Iterable[list[Line]], totals: Totals, flow: Path
+    replay: LocalReplay | Replay, blocks: Iterable[list[Line]], totals: Totals, place: str
 ) -> tuple[ExitError | None, dict[int, str]]:
-    """Run the replay; return why it came to an early end, and the shards that died."""
+    """Run the replay; return why it came to an early end, and the shards that died.
+
+    ``place`` is what lines are told as, up to their numbers.
+    """
     try:
         replay.run(blocks)
-    except StrictStopError as error:
-        said = f"stopped at the first bad line, --strict: {told(flow)}: {error}"
+    except StrictStopError:
+        bad = totals.first_bad[0]
+        said = f"stopped at the first bad line, --strict: {place} {bad.line}: {bad.reason}"
         return ExitError(Exit.BAD_LINE, said), {}
     except ShardsDiedError as error:
         return ExitError(Exit.SHARD_DIED, f"replay stopped: {error}"), error.shards
     except KeyboardInterrupt as error:
         return interrupted(error), {}
-    return _unreadable(totals, flow), {}
+    return _unreadable(totals, place), {}
 
 
-def _unreadable(totals: Totals, flow: Path) -> ExitError | None:
+def _unreadable(totals: Totals, place: str) -> ExitError | None:
     """Return how a replay ends that had nothing to replay, for all of its lines are bad."""
     if totals.events or not totals.bad_lines:
         return None
     first = totals.first_bad[0]
+    flow, _, word = place.rpartition(": ")
     return ExitError(
         Exit.UNREADABLE,
-        f"{told(flow)}: none of its {totals.bad_lines:,} lines could be read; "
-        f"line {first.line}: {first.reason}",
+        f"{flow}: none of its {totals.bad_lines:,} {word}s could be read; "
+        f"{word} {first.line}: {first.reason}",
     )
 
 
@@ -279,16 +288,10 @@ def _start(
     return engine, policies, text
 
 
-def _reader(flow: Path, format_: str | None, accounts: int, symbol: str | None) -> EventOf:
+def _reader(flow: Path, format_: Format, accounts: int, symbol: str | None) -> EventOf:
     """Return what reads a line of the flow; a usage error if that is not told."""
-    format_ = format_ or FORMATS.get(flow.suffix.lower(), "jsonl" if is_stream(flow) else None)
-    if format_ is None:
-        raise click.UsageError(
-            f"the format of {flow.name} is not told by its name: give --format"
-            + (UNPACK if flow.suffix.lower() in PACKED else "")
-        )
-    if format_ == "jsonl":
-        return flows.event_of
+    if format_ is not Format.LOBSTER:
+        return flows.event_of  # rows have become JSON lines
     symbol = symbol or lobster.symbol_of_name(flow.name)
     if symbol is None:
         raise click.UsageError(f"the symbol of {flow.name} is not told by its name: give --symbol")
@@ -297,8 +300,13 @@ def _reader(flow: Path, format_: str | None, accounts: int, symbol: str | None) 
     return lobster.reader(symbol=symbol, accounts=accounts)
 
 
-def _lines_of(flow: Path) -> Generator[list[Line], None, None]:
-    """Yield the lines of the flow, with a progress bar over its bytes."""
+def _lines_of(flow: Path, format_: Format) -> Generator[list[Line], None, None]:
+    """Yield the lines of the flow, with a progress bar over its bytes, or its rows."""
+    if format_ in BINARY:
+        sheets = loaded("openpit.cli.arrow_flows")
+        with progress("replaying", sheets.rows_in(flow, format_)) as advance:
+            yield from sheets.json_lines(flow, format_, advance)
+        return
     if is_stream(flow) and sys.stdin is None:
         raise ExitError(Exit.IO_FAILED, "cannot read stdin: it is closed")
     try:
@@ -307,10 +315,11 @@ def _lines_of(flow: Path) -> Generator[list[Line], None, None]:
             packed = compression_of(file)
             if packed is not None:
                 raise ExitError(Exit.UNREADABLE, f"{told(flow)} is compressed ({packed}){UNPACK}")
-            yield from numbered_lines(file, advance)
+            blocks = numbered_lines(file, advance)
+            yield from csv_flows.json_lines(told(flow), blocks) if format_ is Format.CSV else blocks
     except OSError as error:
         raise ExitError(Exit.IO_FAILED, f"cannot read {told(flow)}: {error.strerror}") from None
 
 
-def _complain(flow: str, bad: BadLine) -> None:
-    tell(f"{flow}: line {bad.line}: {bad.reason}")
+def _complain(place: str, bad: BadLine) -> None:
+    tell(f"{place} {bad.line}: {bad.reason}")

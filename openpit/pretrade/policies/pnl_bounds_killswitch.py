@@ -82,8 +82,11 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
 
     def _take(self, settings: PnlBoundsSettings) -> None:
         self._settings = settings
-        # As plain pairs: they are taken apart for every order and report.
-        self._broker_bounds = {asset: tuple(bounds) for asset, bounds in settings.broker.items()}
+        # As plain tuples, which are taken apart for every order and report; the last tells whether
+        # an account passes that has no PnL yet: nothing is compared for most orders then.
+        self._broker_bounds = {
+            asset: (*bounds, bounds.contain(ZERO)) for asset, bounds in settings.broker.items()
+        }
         self._account_bounds = settings.accounts
 
     table_name = "pnl_bounds_killswitch"
@@ -128,9 +131,11 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
         realized = ZERO if by_asset is None else by_asset.get(settlement, ZERO)
         bounds = self._broker_bounds.get(settlement)
         if bounds is not None:
-            lower, upper = bounds
-            if (lower is not None and realized < lower) or (upper is not None and realized > upper):
-                return [_breach("broker barrier", realized, PnlBounds(*bounds), settlement)]
+            lower, upper, holds_nothing = bounds
+            if not (by_asset is None and holds_nothing) and (
+                (lower is not None and realized < lower) or (upper is not None and realized > upper)
+            ):
+                return [_breach("broker barrier", realized, PnlBounds(lower, upper), settlement)]
         if self._account_bounds:
             own = self._account_bounds.get((account, settlement))
             if own is not None and not own.contain(realized):
@@ -179,7 +184,7 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
         is_inside = True
         bounds = self._broker_bounds.get(settlement)
         if bounds is not None:
-            lower, upper = bounds
+            lower, upper, _ = bounds
             is_inside = not (
                 (lower is not None and realized < lower) or (upper is not None and realized > upper)
             )

@@ -156,28 +156,28 @@ class AxisNumbers:
 class SuppliedCounts:
     """Stands in for :class:`FixedWindows` where somebody else counts for all shards."""
 
-    __slots__ = ("_counts", "began", "numbers", "used")
+    __slots__ = ("began", "numbers", "supplied", "used")
 
     def __init__(self, settings: RateLimitSettings | None, began: int = 0) -> None:
         self.began: Final = began
-        self._counts = (0, 0)
+        self.supplied = (0, 0)  # the broker's count of the next order, and its asset's
         self.numbers: Final = AxisNumbers(settings)
         self.used = False
 
     def supply(self, broker: int, asset: int) -> None:
         """Set the counts for the next order; ``used`` tells afterwards whether it needed them."""
-        self._counts = (broker, asset)
+        self.supplied = (broker, asset)
         self.used = False
 
     def count(self, settlement: str | None, now: int) -> tuple[int, int]:
         """Return the counts that were supplied."""
         self.used = True
-        return self._counts
+        return self.supplied
 
     def count_broker(self, now: int) -> int:
         """Return the broker's count that was supplied."""
         self.used = True
-        return self._counts[0]
+        return self.supplied[0]
 
     peek = count
 

@@ -19,6 +19,7 @@ import pytest
 import uvloop
 from custom_policies import Reserving
 from flow import IN_SHARD_0, IN_SHARD_1, account, buy, report
+from gateways import Gateway, message
 from near import near_async, workers_of
 
 from openpit import Engine
@@ -54,7 +55,7 @@ class Desk:
         builder = Engine.builder().sharded(2, **options)
         limit = OrderSizeBrokerBarrier(OrderSizeLimit(max_quantity="1000"))
         ready = builder.builtin(build_order_size_limit().broker_barrier(limit))
-        return cls(await near_async(ready.pre_trade(Reserving()), 0, 3))
+        return cls(await near_async(ready.pre_trade(Reserving()).actor("gateway", Gateway), 0, 3))
 
     async def reserve(self, number: int, quantity: str = "10") -> Any:
         """Hold a reservation of an account."""
@@ -156,6 +157,23 @@ async def adjust(desk: Desk) -> Any:
     await desk.engine.apply_account_adjustment(account(IN_SHARD_1), [])
 
 
+SENT = message(["order", "10"], ["keep", "a", "10"], ["end", "a", "commit"])
+
+
+async def ask(desk: Desk) -> Any:
+    return await desk.engine.ask("gateway", account(IN_SHARD_1), SENT)
+
+
+async def ask_many(desk: Desk) -> Any:
+    items = [(account(n), SENT) for n in (1, 2, 1, 2)]
+    return await desk.engine.ask_many("gateway", items)
+
+
+async def tell_and_ask(desk: Desk) -> Any:
+    await desk.engine.tell("gateway", account(IN_SHARD_1), SENT)
+    await desk.engine.ask("gateway", account(IN_SHARD_1), SENT)
+
+
 CALLS: list[Call] = [
     execute,
     execute_without_account,
@@ -171,6 +189,9 @@ CALLS: list[Call] = [
     rollback_many,
     reports,
     adjust,
+    ask,
+    ask_many,
+    tell_and_ask,
 ]
 
 

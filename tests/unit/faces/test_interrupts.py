@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from custom_policies import Reserving
 from flow import IN_SHARD_0, IN_SHARD_1, account, buy, report
+from gateways import Gateway, message
 from interrupting import interrupted_everywhere
 from near import near, near_async, workers_of
 
@@ -39,7 +40,7 @@ def builder() -> Any:
     limit = OrderSizeBrokerBarrier(OrderSizeLimit(max_quantity="1000"))
     stage = Engine.builder().sharded(2)
     ready = stage.builtin(build_order_size_limit().broker_barrier(limit))
-    return ready.pre_trade(Reserving())
+    return ready.pre_trade(Reserving()).actor("gateway", Gateway)
 
 
 class Desk:
@@ -144,6 +145,21 @@ def configure(desk: Desk) -> Any:
     desk.engine.configure().order_size_limit("OrderSizeLimitPolicy", broker=smaller)
 
 
+SENT = message(["order", "10"], ["keep", "a", "10"], ["end", "a", "commit"])
+
+
+def ask(desk: Desk) -> Any:
+    desk.engine.ask("gateway", account(IN_SHARD_1), SENT)
+
+
+def ask_many(desk: Desk) -> Any:
+    desk.engine.ask_many("gateway", [(account(n), SENT) for n in (1, 2, 1)])
+
+
+def tell(desk: Desk) -> Any:
+    desk.engine.tell("gateway", account(IN_SHARD_1), SENT)
+
+
 CALLS: list[Call] = [
     execute,
     execute_without_account,
@@ -158,6 +174,9 @@ CALLS: list[Call] = [
     adjust,
     register,
     configure,
+    ask,
+    ask_many,
+    tell,
 ]
 
 every_call = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.__name__)

@@ -9,7 +9,7 @@ from flow import ALSO_IN_SHARD_0, IN_SHARD_0, IN_SHARD_1, buy, report
 from played import NOW, Bench
 
 from openpit.client.procedures import administration, change_group, everywhere
-from openpit.errors import EngineClosed, OutcomeUnknown, ShardDown, ShardStalled
+from openpit.errors import EngineClosed, OutcomeUnknown, ShardDown, ShardStalled, SomeItemsFailed
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.wire import kinds
 from openpit.wire.frames import CAUSES, Flag, Op, pack, reply_frame
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SILENT = "no answer within 5 s"
 STALLED = f"shard 0: stalled: {SILENT}"
+REPORTED = (kinds.REPORTED, (), (), ())
 RESERVED = (kinds.RESERVED, True, ((0, "185.5"),), ())
 
 
@@ -115,6 +116,51 @@ def test_what_a_batch_gave_hangs_on_no_part_that_is_still_unanswered() -> None:
     assert not bench.router.books.dropped
     del results
     assert [(link.number, handle) for link, handle in bench.router.books.dropped] == [(1, 1)]
+
+
+@pytest.mark.parametrize("late", [[(kinds.ACCEPTED, 2)], [RESERVED, RESERVED]], ids=["run", "each"])
+def test_answers_that_are_held_back_and_come_too_late_are_nobodys(late: list[Any]) -> None:
+    bench = Bench(custom=True, credit=2)
+    before = bench.many(IN_SHARD_1, IN_SHARD_1)
+    while before.feed():
+        pass
+    batch = bench.many(IN_SHARD_0, IN_SHARD_0, IN_SHARD_1)  # the last one waits for credit
+    while batch.feed():
+        pass
+    stall(bench)
+
+    bench.reply(0, *late, armed=Flag.FINALIZER_FAILED)
+    bench.reply(0, (kinds.DONE, 1))
+    bench.reply(1, (kinds.ACCEPTED, 2), (kinds.DONE, 1))  # all know of the block
+    assert (before.done, batch.done) == (True, False)
+    bench.reply(1, (kinds.ACCEPTED, 1))
+
+    assert [result.ok for result in batch.result()] == [False, False, True]
+    dropped = [(link.number, handle) for link, handle in bench.router.books.dropped]
+    assert dropped == ([] if late[0][0] == kinds.ACCEPTED else [(0, 1), (0, 2)])
+
+
+def test_reports_whose_answers_are_held_back_and_come_too_late_stay_unknown() -> None:
+    bench = Bench(custom=True, credit=1)
+    bench.client.execute(NOW, buy(IN_SHARD_1))
+    bench.client.report(NOW, report(IN_SHARD_1))
+    assert len(bench.sent(1)) == 2  # so that the second of these waits
+    reports = bench.client.report_many(NOW, [report(n) for n in (IN_SHARD_0, IN_SHARD_1)])
+    while reports.feed():
+        pass
+    stall(bench)
+
+    bench.reply(0, REPORTED, armed=Flag.FINALIZER_FAILED)
+    bench.reply(0, (kinds.DONE, 1))
+    bench.reply(1, (kinds.ACCEPTED, 1), REPORTED, (kinds.DONE, 1))
+    assert not reports.done
+    bench.reply(1, REPORTED)
+
+    with pytest.raises(SomeItemsFailed) as told:
+        reports.result()
+    assert told.value.indexes == (0,)
+    assert isinstance(told.value.exceptions[0], OutcomeUnknown)
+    assert told.value.results[1] is not None
 
 
 def test_a_drop_under_way_keeps_nobody_waiting_any_more() -> None:

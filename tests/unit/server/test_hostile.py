@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 from flow import IN_SHARD_0, IN_SHARD_1, account, buy, report
+from gateways import Gateway
 from hostile import KINDS, Attack, Target, attack
 from switched import SwitchedDriver, SwitchedHost
 
 import openpit
 from openpit.client.remote import Greeting
 from openpit.faces.blocking.engine import ShardedEngine
+from openpit.marketdata import QuoteTtl
 from openpit.param import PositionSize
 from openpit.pretrade.policies import (
     RateLimit,
@@ -71,11 +73,15 @@ def one_engine(clock: Clock) -> Any:
 
 
 def host(clock: Clock) -> SwitchedHost:
-    stage, policies = builder(clock)
+    """A server with an actor and a service of market data, of which no policy takes a price."""
+    stage, (validation, limits, funds) = builder(clock)
     stage = stage.sharded(2)
-    for policy in policies:
+    service = stage.market_data(QuoteTtl.infinite()).build()
+    service.register(openpit.Instrument("AAPL", "USD"))
+    for policy in (validation, limits, funds.market_data(service, 100)):
         stage = stage.builtin(policy)
-    its = SwitchedHost(stage)
+    its = SwitchedHost(stage.actor("gateway", Gateway))
+    its.pump()
     its.driver.checks = False  # a refusal is no body of replies
     return its
 
@@ -169,7 +175,8 @@ class Siege:
 
     def strike(self) -> None:
         """Send something that no server may take."""
-        target = Target(self.host.driver.router.books.rates.told, self.honest.handles())
+        told = self.host.driver.router.books.rates.told
+        target = Target(told, self.honest.handles(), "gateway")
         while True:
             one = attack(self.rng, target)
             if one.kind != "bad body" or self._sent(self.scratch, one):
@@ -205,6 +212,7 @@ class Siege:
             [(rates.window(axis).count, rates.window(axis).began) for axis in (0, 1)],
             [core.open_handles for core in cores],
             [core.axes for core in cores],
+            [core._services[0]._snapshot() for core in cores],
             {*self.host.switch.sessions},
         )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from openpit.param import Side
 from openpit.wire import kinds
 from openpit.wire.frames import body_of, messages_of, pack_rows
 from openpit.wire.plain_orders import PLAIN_ORDERS, plain_orders
@@ -13,6 +14,7 @@ from openpit.wire.plain_orders import PLAIN_ORDERS, plain_orders
 ORDER = (kinds.EXECUTE, 2, "AAPL", "USD", "BUY", "10", None, "185.5")
 COUNTED = (kinds.EXECUTE_COUNTED, *ORDER[1:], 7, 0)
 COMMIT = (kinds.COMMIT, 2, 5)
+SIDE = 4
 
 
 def body(*rows: tuple[Any, ...]) -> bytes:
@@ -51,5 +53,17 @@ def test_a_count_that_is_not_the_bodys_does_not_matter() -> None:
 def test_a_column_of_another_type_is_not_read(place: int, value: Any) -> None:
     row = (*COUNTED[:place], value, *COUNTED[place + 1 :])
     table = {kind: kinds.COMMANDS[kind] for kind in PLAIN_ORDERS}
-    fits = kinds.conforms(row, table) and value != -1
+    fits = kinds.conforms(row, table) and value != -1 and not (place == SIDE and value)
     assert plain_orders(body(row), 1) == ([row] if fits else None)
+
+
+@pytest.mark.parametrize("side", [*Side, None])
+def test_the_text_of_a_side_is_read_as_the_side(side: Side | None) -> None:
+    row = (*ORDER[:SIDE], side, *ORDER[SIDE + 1 :])
+    assert [order[SIDE] for order in plain_orders(body(row), 1) or ()] == [side]
+    assert (plain_orders(body(row), 1) or [()])[0][SIDE] is side
+
+
+@pytest.mark.parametrize("side", ["buy", "BUY ", "", "HOLD"])
+def test_a_text_of_no_side_is_not_read(side: str) -> None:
+    assert plain_orders(body((*ORDER[:SIDE], side, *ORDER[SIDE + 1 :])), 1) is None
