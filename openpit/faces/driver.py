@@ -148,9 +148,8 @@ class Driver(Face):
         for port in self._ports:
             if port.source.has_output:
                 is_sent = True
-                had_backlog = port.has_backlog
                 if not port.send(self.router):
-                    if port.has_backlog and not had_backlog:
+                    if port.has_backlog:
                         self._await_room(port)
                     if port.is_over:
                         self._unwatch(port)

@@ -91,12 +91,16 @@ class Port:
         return state is ShardState.DOWN or state is ShardState.CLOSED
 
     def send(self, router: Router) -> bool:
-        """Write the frames that the link has ready; tell whether the pipe has taken all of them."""
+        """Write the frames that the link has ready, as far as the pipe takes them.
+
+        False says that something follows from it: what is kept from here on, or the worker's end.
+        """
         if self.looks and not self._is_still(self.command_fd, self._command_mark):
             self.give_up(router, REPLACED)
             return False
         router.books.is_torn = True
         data = self.source.take()
+        is_plain = True
         if self._backlog:
             self._backlog += data
         else:
@@ -108,8 +112,9 @@ class Port:
                 written = len(data)  # the worker has ended, which shows elsewhere, and how
             if written < len(data):
                 self._backlog += data[written:]
+                is_plain = False
         router.books.is_torn = False
-        return not self._backlog
+        return is_plain
 
     def flush(self, router: Router) -> None:
         """Write what is kept, as far as the pipe takes it."""
@@ -125,7 +130,7 @@ class Port:
 
     def receive(self, router: Router) -> None:
         """Read what is there; a worker that has ended, or sends no frames, is given up."""
-        if self.is_over:
+        if not self.link.is_up and self.is_over:
             return
         if self.looks and not self._is_still(self.reply_fd, self._reply_mark):
             self.give_up(router, REPLACED)

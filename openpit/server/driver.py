@@ -43,11 +43,13 @@ class ServerDriver(AsyncDriver):
         """Pass on what the sessions have sent, as far as there is credit."""
         if self.switch is None or self.router.books.is_closed:
             return
-        self._mend()
-        if self.switch.serve(self.clock()):
-            self._flush()
-        for link, why in self.switch.changes.behind():
-            self._give_up(self._port_of(link), why)
+        if self.router.books.is_torn:
+            self._mend()
+        if self.switch.serve(self.clock()) and self._send():
+            self._expect()
+        if self.switch.changes.owed:
+            for link, why in self.switch.changes.behind():
+                self._give_up(self._port_of(link), why)
 
     def _watch(self, port: Port) -> None:
         super()._watch(port)

@@ -95,7 +95,14 @@ class Places:
             span = reach - before
             if count > span:
                 raise WireError(f"{count} orders where {span} are left to come")
-            window, offset = self._count(line, axis, span, begins, its, is_old=is_old)
+            if len(line.stretches) >= STRETCHES:
+                raise WireError(f"{STRETCHES} stretches of the axis {axis} that never came")
+            if is_old or not self._rates.is_counted(axis):
+                # No more: they were on their way when that was changed.
+                window, offset = Window(its), -before
+            else:
+                asked = [(axis, before, 0, span, begins, its)]
+                ((_, window, offset, _, _, _),) = self._rates.stamp(asked)
             line.reach = reach
             if count == span and not self._owing:  # all of it in one batch
                 return axis, window, offset + lacking, count, its, offset + before
@@ -123,17 +130,6 @@ class Places:
             raise WireError(f"no rate is limited on the axis {axis}")
         line = self._lines[axis] = _Line()
         return line
-
-    def _count(
-        self, line: _Line, axis: int, span: int, begins: int, now: int, *, is_old: bool
-    ) -> tuple[Window, int]:
-        """Count so many places more; return their window, and what makes counts of places."""
-        if len(line.stretches) >= STRETCHES:
-            raise WireError(f"{STRETCHES} stretches of orders on the axis {axis} that never came")
-        if is_old or not self._rates.is_counted(axis):
-            return Window(now), -line.reach  # the orders were on their way when that was changed
-        ((_, window, offset, *_),) = self._rates.stamp([(axis, line.reach, 0, span, begins, now)])
-        return window, offset
 
     def _take_owed(self, axis: int, before: int, reach: int) -> None:
         """Take back what was given back of these places before they were counted."""

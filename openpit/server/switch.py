@@ -18,7 +18,8 @@ from openpit.router.procedures import Question, WideCall
 from openpit.router.shard_link import Bodies
 from openpit.server.changes import Changes
 from openpit.server.group_check import Checked, GroupCheck
-from openpit.server.session import Passed, Session, cost_of
+from openpit.server.limits import BATCH_BYTES, ROW_BYTES
+from openpit.server.session import Passed, Session
 from openpit.server.to_all import ToAll
 from openpit.wire import kinds
 from openpit.wire.axes import VOUCHED
@@ -361,7 +362,10 @@ class Switch:
                     if batches and self._pass(session, number, batches, now):
                         is_moving = has_moved = True
         order.rotate(-1)
-        self.is_waiting = any(one.inbox_bytes or one.pressing for one in waiting)
+        self.is_waiting = False
+        for session in waiting:
+            if session.inbox_bytes or session.pressing:
+                self.is_waiting = True
         return has_moved
 
     def _pass(
@@ -427,18 +431,20 @@ class Switch:
     def _send(
         self, session: Session, link: ShardLink, batch: Batch, now: int, flags: int = 0
     ) -> None:
-        session.inbox_bytes -= cost_of(batch)
+        rows = batch.rows
+        # As cost_of() has it, spelt out.
+        session.inbox_bytes -= len(batch.rest) + ROW_BYTES * len(rows) + BATCH_BYTES
         time = batch.time if self.client_time else now
         if batch.op:
             self._end_at(session, link, time, batch.name)
             return
         passed = Passed(session, 0, batch.commands, batch.name)
         axes: Sequence[Axis] = ()
-        if batch.rows:
+        if rows:
             its_time = None if self.client_time else now
             is_old = batch.settings != self.router.books.rates.told.version
             try:
-                counted = session.places.stamp(batch.rows, its_time, is_old=is_old)
+                counted = session.places.stamp(rows, its_time, is_old=is_old)
             except WireError as error:
                 session.close(Bye.MALFORMED, str(error))
                 return

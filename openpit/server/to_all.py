@@ -95,7 +95,7 @@ class ToAll:
         self._router: Final = router
         self._send: Final = send
         self._client_time: Final = client_time
-        self._owed: Final[dict[int, _Owed]] = {}  # by shard
+        self.owed: Final[dict[int, _Owed]] = {}  # by shard, that is or was stalled
 
     def pass_next(self, session: Session, change: Changes, now: int) -> bool:
         """Pass a change on if it is next on every shard, and there is room; tell whether it is."""
@@ -122,13 +122,11 @@ class ToAll:
 
     def behind(self) -> list[tuple[ShardLink, str]]:
         """Return the stalled shards that owe too much to be waited for, and why."""
-        if not self._owed:
-            return []
         over: list[tuple[ShardLink, str]] = []
-        for number, owed in [*self._owed.items()]:
+        for number, owed in [*self.owed.items()]:
             link = self._router.links[number]
             if not (owed.commands and link.is_stalled):
-                del self._owed[number]
+                del self.owed[number]
             elif owed.commands > MARKET_BACKLOG or owed.bytes > OWED_BYTES:
                 over.append((link, f"{owed.commands} quotes behind, and taking none"))
         return over
@@ -164,7 +162,7 @@ class ToAll:
 
     def _pass_to(self, session: Session, link: ShardLink, share: _Share, now: int) -> None:
         change = share.change
-        owed = self._owed.setdefault(link.number, _Owed()) if link.is_stalled else None
+        owed = self.owed.setdefault(link.number, _Owed()) if link.is_stalled else None
         if owed is not None:
             owed.add(change, 1)
         part = _Part(share, owed)

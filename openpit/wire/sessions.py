@@ -43,6 +43,7 @@ __all__ = [
     "MAX_AXES",
     "NAME_BYTES",
     "NOTE_BYTES",
+    "OP_AT",
     "ROW_BYTES",
     "Batch",
     "Bye",
@@ -125,7 +126,8 @@ ROW_BYTES: Final = _ROW.size
 _read_head: Final = HEAD.unpack_from
 _new: Final = tuple.__new__
 _axis_of: Final = itemgetter(0)
-_OP_AT: Final = 15
+OP_AT: Final = 15
+"""Where in a frame its op stands."""
 _SHARD: Final = Struct(">H")
 _SHARD_AT: Final = 5
 _OPS: Final = frozenset({Op.MESSAGES, Op.CLOSE})
@@ -148,7 +150,7 @@ class Batch(NamedTuple):
 
 def op_of(frame: Frame) -> int:
     """Return what a frame is."""
-    return frame[_OP_AT]
+    return frame[OP_AT]
 
 
 def shard_of(frame: Frame) -> int:
