@@ -18,6 +18,7 @@ TRADES   ?= 200000
 KILLS    ?= 200
 FRAMES   ?= 10000
 FLOWS    ?= 2500
+SHARDS   ?= 0
 FLOW      = build/flow.jsonl
 
 # Another sequence of calls with each run, unless one is asked for: make differential SEED=7.
@@ -39,10 +40,11 @@ FIND_PYTHON = for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 pyth
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 
-run: $(STAMPS)/run ## generate an order flow and replay it on this machine's cores
+run: $(STAMPS)/run ## generate an order flow, replay it on this machine's cores, and tell what they give
 	@mkdir -p build
 	$(BIN)/openpit generate --orders $(ORDERS) --accounts $(ACCOUNTS) --seed $(SEED) --out $(FLOW)
 	$(BIN)/openpit replay $(FLOW)
+	@$(BIN)/python bench/first_orders.py $(FLOW)
 
 serve-demo: $(STAMPS)/run ## a server with the default limits, and two programs on it for SECONDS
 	$(BIN)/python examples/serve_demo.py $(SECONDS)
@@ -92,8 +94,8 @@ hostile: $(STAMPS)/dev ## FRAMES hostile frames to a server's cores, a tenth to 
 	OPENPIT_HOSTILE="$(FRAMES)" OPENPIT_SEED="$(SEED)" $(BIN)/pytest -n auto -rP --timeout 3600 \
 		tests/unit/server/test_hostile.py tests/server/test_hostile.py tests/examples/test_fix_hostile.py
 
-flows: $(STAMPS)/dev ## FLOWS hostile order flows by the code of BASELINE=REV and by this: same bytes
-	$(BIN)/python tests/support/replays.py --baseline "$(or $(BASELINE),HEAD^)" --flows $(FLOWS) --seed $(SEED)
+flows: $(STAMPS)/dev ## FLOWS hostile order flows by the code of BASELINE=REV and by this on SHARDS: same bytes
+	$(BIN)/python tests/support/replays.py --baseline "$(or $(BASELINE),HEAD^)" --flows $(FLOWS) --seed $(SEED) --shards $(SHARDS)
 
 trading: $(STAMPS)/dev ## TRADES orders of programs on one server, KILLS of them killed: one engine explains all
 	$(BIN)/python tests/server/trading_day.py --orders $(TRADES) --kills $(KILLS) --seed $(SEED)

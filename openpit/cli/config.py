@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from openpit.cli.funds import Funds
+from openpit.cli.rates import BroadLimits
 from openpit.cli.starts import Starts
 from openpit.cli.tables import ConfigError, Table, parse
 from openpit.param.values import Pnl, Quantity, Volume
@@ -26,6 +27,7 @@ from openpit.pretrade.policies import (
     build_rate_limit,
     build_spot_funds,
 )
+from openpit.pretrade.policies.rate_limit_settings import rate_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Policies", "load", "pnl_axes", "rate_axes", "size_axes"]
 
 SPOT_FUNDS = "spot_funds"
+RATE_LIMIT = "rate_limit"
 KILL_SWITCH = "pnl_bounds_killswitch"
 
 MAX_GROUP = (1 << 16) - 1
@@ -42,15 +45,21 @@ MAX_GROUP = (1 << 16) - 1
 class Policies:
     """The policies of a configuration, in the order of their tables."""
 
-    __slots__ = ("_builders", "_funds", "starts")
+    __slots__ = ("_builders", "_funds", "broad_limits", "starts")
 
     def __init__(
-        self, builders: dict[str, Any], funds: Funds | None, starts: Starts | None
+        self,
+        builders: dict[str, Any],
+        funds: Funds | None,
+        starts: Starts | None,
+        broad_limits: BroadLimits | None = None,
     ) -> None:
         self._builders = builders
         self._funds = funds
         self.starts = starts
         """Accounts that may be outside their bounds from the start; None if there are none."""
+        self.broad_limits = broad_limits
+        """Rates that span accounts; None if there are none."""
 
     def add_to(self, stage: Any) -> Any:
         """Add every policy to an engine's builder and return its next stage.
@@ -90,6 +99,7 @@ def load(text: str) -> Policies:
     builders = {}
     funds = None
     starts = None
+    broad_limits = None
     for name, values in parse(text).items():
         read = _READERS.get(name)
         if read is None:
@@ -102,12 +112,14 @@ def load(text: str) -> Policies:
             funds = Funds(table)
         if name == KILL_SWITCH:
             starts = Starts(table) or None
+        if name == RATE_LIMIT:
+            broad_limits = _broad_limits(table)
         group_id = table.optional_count("policy_group_id", MAX_GROUP)
         table.finish()
         builders[name] = builder.with_policy_group_id(group_id) if group_id else builder
     if not builders:
         raise ConfigError(f"no policy is configured (tables: {', '.join(_READERS)})")
-    return Policies(builders, funds, starts)
+    return Policies(builders, funds, starts, broad_limits)
 
 
 def _order_validation(_: Table) -> Any:
@@ -147,6 +159,14 @@ def _rate_limit(table: Table) -> Any:
     if axes["broker"]:
         ready.broker_barrier(*axes["broker"])
     return ready
+
+
+def _broad_limits(table: Table) -> BroadLimits | None:
+    broker = [rate_of(_rate(row)) for row in _broker(table)]
+    assets = {
+        str(row.asset("settlement_asset")): rate_of(_rate(row)) for row in table.tables("asset")
+    }
+    return BroadLimits(broker[0] if broker else None, assets) if broker or assets else None
 
 
 def size_axes(table: Table) -> dict[str, list[Any]]:
@@ -213,7 +233,7 @@ def _spot_funds(_: Table) -> Any:
 
 _READERS: dict[str, Callable[[Table], Any]] = {
     "order_validation": _order_validation,
-    "rate_limit": _rate_limit,
+    RATE_LIMIT: _rate_limit,
     "order_size_limit": _order_size_limit,
     KILL_SWITCH: _pnl_bounds_killswitch,
     SPOT_FUNDS: _spot_funds,

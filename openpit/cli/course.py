@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from openpit.cli.events import BadEventError, BadLine
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     EventOf = Callable[[bytes], Event]
 
-__all__ = ["STEP", "Course", "FlowClock"]
+__all__ = ["STEP", "Course", "FlowClock", "earlier"]
 
 STEP = 1_000_000
 """Nanoseconds from one event to the next where the flow tells no time."""
@@ -69,7 +69,7 @@ class Course:
                 if time is None:
                     time = self._time + STEP
                 elif time < self._time:
-                    self._refuse(time)
+                    raise earlier(time, self._time)
                 take(time, event)
             except BadEventError as error:
                 totals.add_bad(BadLine(number, str(error)))
@@ -77,5 +77,7 @@ class Course:
                 self._time = time
                 totals.events += 1
 
-    def _refuse(self, time: int) -> NoReturn:
-        raise BadEventError(f"time {time} is before that of the event before, {self._time}")
+
+def earlier(time: int, latest: int) -> BadEventError:
+    """Return why an event of a time does not come after one of another."""
+    return BadEventError(f"time {time} is before that of the event before, {latest}")

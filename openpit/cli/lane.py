@@ -27,10 +27,12 @@ __all__ = ["ReplayLane"]
 class ReplayLane:
     """The orders of some accounts, and what became of them.
 
-    The engine's clock shows the time of the event that is being taken.
+    The engine's clock shows the time of the event that is being taken. ``stopped`` is how many
+    orders a block of their account has stopped: no rate counts those. ``blocked`` are the flow's
+    names of the accounts that are blocked, as JSON writes them, in the order of their blocks.
     """
 
-    __slots__ = ("_apply", "_execute", "book", "tally", "turnover")
+    __slots__ = ("_apply", "_execute", "blocked", "book", "stopped", "tally", "turnover")
 
     def __init__(self, engine: Engine) -> None:
         self._execute = engine.execute_pre_trade
@@ -38,6 +40,8 @@ class ReplayLane:
         self.book = Book(self._account_opened)
         self.tally = Tally()
         self.turnover = Turnover()
+        self.stopped = 0
+        self.blocked: list[str] = []
 
     def take(self, event: Event) -> str | None:
         """Take the next event; the line of its decision, if it is an order.
@@ -67,6 +71,7 @@ class ReplayLane:
         if reservation is None:
             rejects = result.rejects
             book.decided(ticket, accepted=False)
+            self.stopped += account.blocked
             self._rejected(account, rejects)
             return rejected_line(event.key, account.name, rejects)
         book.decided(ticket, accepted=True)
@@ -90,6 +95,7 @@ class ReplayLane:
     def _blocked(self, account: Account) -> None:
         if not account.blocked:
             account.blocked = True
+            self.blocked.append(account.name)
             self.tally.blocked += 1
 
     def _account_opened(self, _: object) -> int:

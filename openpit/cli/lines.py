@@ -68,11 +68,10 @@ def numbered_lines(
             skipping = False
             number += 1
             del lines[0]
-        for place, line in enumerate(lines, number + 1):
-            if len(line) > LINE_LIMIT:
-                found.append((place, _too_long(place)))
-            elif line and not line.isspace():
-                found.append((place, line))
+        if _are_plain(lines):
+            found += enumerate(lines, number + 1)
+        else:
+            found += _looked_at(lines, number + 1)
         number += len(lines)
         if len(rest) > LINE_LIMIT:
             if not skipping:
@@ -86,6 +85,22 @@ def numbered_lines(
         rest = rest.removeprefix(BOM_UTF8)
     if rest and not skipping and not rest.isspace():
         yield [(number + 1, rest)]
+
+
+def _are_plain(lines: list[bytes]) -> bool:
+    """Tell whether all lines are to be kept, as most blocks' are: without a look at each."""
+    if not all(lines) or any(map(bytes.isspace, lines)):
+        return False
+    return max(map(len, lines), default=0) <= LINE_LIMIT
+
+
+def _looked_at(lines: list[bytes], first: int) -> Iterator[Line]:
+    """Yield the lines that are not blank with their numbers; ``first`` is that of the first."""
+    for place, line in enumerate(lines, first):
+        if len(line) > LINE_LIMIT:
+            yield place, _too_long(place)
+        elif line and not line.isspace():
+            yield place, line
 
 
 def _too_long(number: int) -> BadLine:

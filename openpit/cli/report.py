@@ -37,7 +37,7 @@ def print_report(
     if summed.rejects:
         console.print(_rejects(rows, summed))
     console.print(f"replayed in {seconds:.2f} s")
-    taken = "handing a batch of orders to the engine" if sharded else "taking a batch of lines"
+    taken = "handing a batch to the workers" if sharded else "taking a batch of lines"
     console.print(f"decision: from {taken} until all its decisions are back")
     for said in (died or {}).values():
         console.print(f"died: {said}", style="bold red")

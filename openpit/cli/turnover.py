@@ -51,3 +51,13 @@ class Turnover:
         sums.traded = _fma(price, quantity, sums.traded)
         sums.fees = _add(sums.fees, report.fee)
         sums.pnl = _add(sums.pnl, report.pnl)
+
+    def merge(self, currency: str, other: Sums) -> None:
+        """Add what has been counted elsewhere."""
+        sums = self.by_currency.get(currency)
+        if sums is None:
+            sums = self.by_currency[currency] = Sums()
+        sums.fills += other.fills
+        sums.traded = _add(sums.traded, other.traded)
+        sums.fees = _add(sums.fees, other.fees)
+        sums.pnl = _add(sums.pnl, other.pnl)

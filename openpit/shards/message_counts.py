@@ -86,6 +86,15 @@ class MessageCounts:
             if row[0]:
                 row[0] += 1
 
+    def vouch(self, broker: int, asset: int) -> None:
+        """Supply the counts of the next orders, which somebody else has for all shards."""
+        self._counts.supply(broker, asset)
+
+    @property
+    def has_counted(self) -> bool:
+        """Whether an order has counted since counts were supplied."""
+        return self._counts.used
+
     def end(self, place: int) -> None:
         """Give back what the message at a place of its batch has not used."""
         counts = self._counts

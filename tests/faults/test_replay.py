@@ -21,7 +21,7 @@ from openpit.cli.generate import generate
 if TYPE_CHECKING:
     from pathlib import Path
 
-ORDERS = 30_000
+ORDERS = 60_000
 
 
 @pytest.fixture(scope="module")

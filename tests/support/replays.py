@@ -5,6 +5,8 @@
 compares this code with a commit of before, over the same flows: exit codes, what is told, decisions
 and reports have to be the same. The code of before decides an order at once (``--each``): what it
 told of orders that the engine rejected depended on where a batch ended.
+
+``--shards 2 3`` has this code replay one flow on two shards, the next on three, and so on.
 """
 
 from __future__ import annotations
@@ -95,7 +97,7 @@ def compare(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         tar.extractall(folder, filter="data")
         before = of_code(folder, options, "--each")
-    now = of_code(str(ROOT), options)
+    now = of_code(str(ROOT), options, "--shards", *map(str, options.shards))
     differences = [pair for pair in zip(before, now, strict=True) if pair[0] != pair[1]]
     for lines in differences[:1]:
         tell("\n".join(lines))
@@ -110,6 +112,7 @@ def main() -> int:
     parser.add_argument("--flows", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--baseline", metavar="REV")
+    parser.add_argument("--shards", type=int, nargs="+", default=[0])
     parser.add_argument("--each", action="store_true")
     options = parser.parse_args()
     if options.baseline:
@@ -118,7 +121,8 @@ def main() -> int:
         decide_at_once()
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(options.seed, options.seed + options.flows):
-            tell(json.dumps(outcome(seed, Path(folder), "--shards", "0")))
+            shards = options.shards[seed % len(options.shards)]
+            tell(json.dumps(outcome(seed, Path(folder), "--shards", str(shards))))
     return 0
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from openpit.cli import csv_flows, flows, lobster
+from openpit.cli import csv_flows, lobster
 from openpit.cli.columns import DECISION
 from openpit.cli.config import load
 from openpit.cli.course import FlowClock
@@ -24,20 +24,25 @@ from openpit.cli.exits import STREAMS, Exit, ExitError, listed
 from openpit.cli.extra import loaded
 from openpit.cli.files import check_place, refuse_overwriting, write_whole
 from openpit.cli.formats import BINARY, UNPACK, Format, flow_format
+from openpit.cli.heads import FlowFormat
 from openpit.cli.inputs import text_of, told
 from openpit.cli.interrupts import interrupted
 from openpit.cli.invocation import invocation_of
 from openpit.cli.lines import compression_of, numbered_lines
 from openpit.cli.local import LocalReplay
+from openpit.cli.on_shards import OnShards
 from openpit.cli.progress import progress
 from openpit.cli.replay import BATCH, Replay, ShardsDiedError
 from openpit.cli.report import print_report
+from openpit.cli.sharded import ShardedReplay
 from openpit.cli.sheet_files import check_format, opened_lines
+from openpit.cli.stage import STAGE, StageFactory
 from openpit.cli.streams import is_stream, one_stream, tell, writing_to_stdout
 from openpit.cli.strict import TEXT_LIMIT, is_text
 from openpit.cli.tables import ConfigError
 from openpit.cli.totals import MAX_TOLD, StrictStopError, Totals
 from openpit.errors import ShardStartError
+from openpit.faces.blocking.shard_messages import ShardMessages
 from openpit.faces.embedded import Engine
 from openpit.slots import MAX_SHARDS
 
@@ -45,7 +50,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
     from openpit.cli.config import Policies
-    from openpit.cli.course import EventOf
     from openpit.cli.events import BadLine
     from openpit.cli.files import OutFile
     from openpit.cli.lines import Line
@@ -163,34 +167,30 @@ def command(
     """
     found = flow_format(flow, format_)
     place = f"{told(flow)}: {'row' if found in BINARY else 'line'}"
-    event_of = _reader(flow, found, accounts, symbol)
+    read = _reading(flow, found, accounts, symbol)
     machine = _check(flow, config, {"--out": out, "--json": json_})
     begun = ReplaySetting(invocation_of(context), cores() if shards is None else shards, batch)
     gc.set_threshold(*GC_THRESHOLDS)
     shards = begun.shards
     clock = FlowClock()
     with ExitStack() as stack:
-        engine, policies, limits = _start(stack, clock, shards, config)
+        engine, policies, limits = _start(
+            stack, clock, shards, config, StageFactory(read, tells=out is not None)
+        )
         decisions: OutFile | SheetFile | StdoutFile | None = None
         if out is not None:
             decisions = opened_lines(out, DECISION, is_part_kept=True)
             stack.enter_context(decisions)
         totals = Totals(max(shards, 1), complain=partial(_complain, place), strict=strict)
-        write = None if decisions is None else decisions.write
-        replay: LocalReplay | Replay
+        replay: LocalReplay | OnShards
+        decide: dict[str, Any] = {
+            "batch": batch,
+            "decided": None if decisions is None else decisions.write,
+        }
         if shards:
-            replay = Replay(
-                engine,
-                clock,
-                event_of,
-                totals,
-                shard_of=engine.shard_of,
-                batch=batch,
-                decided=write,
-                starts=policies.starts,
-            )
+            replay = _on_shards(engine, policies, clock, read, totals, strict=strict, **decide)
         else:
-            replay = LocalReplay(engine, clock, event_of, totals, batch=batch, decided=write)
+            replay = LocalReplay(engine, clock, read.event_of(), totals, **decide)
         blocks = stack.enter_context(closing(_lines_of(flow, found)))
         started = perf_counter()
         ended, died = _run(replay, blocks, totals, place)
@@ -233,8 +233,31 @@ def _check(flow: Path, config: Path | None, outputs: dict[str, Path | None]) -> 
     return machine
 
 
+def _on_shards(
+    engine: Any,
+    policies: Policies,
+    clock: FlowClock,
+    read: FlowFormat,
+    totals: Totals,
+    *,
+    strict: bool,
+    **decide: Any,
+) -> OnShards:
+    """Return what replays on shards: in them, or, where that would not be the same, from here."""
+    event_of = read.event_of()
+    decide |= {"starts": policies.starts, "shard_of": engine.shard_of}
+    return OnShards(
+        lambda: ShardedReplay(
+            ShardMessages(engine, STAGE), read, totals, limits=policies.broad_limits, **decide
+        ),
+        lambda: Replay(engine, clock, event_of, totals, **decide),
+        event_of,
+        is_strict=strict,
+    )
+
+
 def _run(
-    replay: LocalReplay | Replay, blocks: Iterable[list[Line]], totals: Totals, place: str
+    replay: LocalReplay | OnShards, blocks: Iterable[list[Line]], totals: Totals, place: str
 ) -> tuple[ExitError | None, dict[int, str]]:
     """Run the replay; return why it came to an early end, and the shards that died.
 
@@ -267,7 +290,7 @@ def _unreadable(totals: Totals, place: str) -> ExitError | None:
 
 
 def _start(
-    stack: ExitStack, clock: FlowClock, shards: int, config: Path | None
+    stack: ExitStack, clock: FlowClock, shards: int, config: Path | None, factory: StageFactory
 ) -> tuple[Any, Policies, str]:
     """Build the engine and return it, its policies and their text; the stack closes the engine."""
     builder = Engine.builder().clock(clock)
@@ -277,7 +300,8 @@ def _start(
         if shards == 0:
             engine = policies.add_to(builder.no_sync()).build()
         else:
-            engine = policies.add_to(builder.sharded(shards=shards)).build()
+            stage = policies.add_to(builder.sharded(shards=shards))
+            engine = stage.actor(STAGE, factory).build()
             stack.enter_context(engine)
         policies.prepare(engine)
     except ConfigError as error:
@@ -288,16 +312,16 @@ def _start(
     return engine, policies, text
 
 
-def _reader(flow: Path, format_: Format, accounts: int, symbol: str | None) -> EventOf:
-    """Return what reads a line of the flow; a usage error if that is not told."""
+def _reading(flow: Path, format_: Format, accounts: int, symbol: str | None) -> FlowFormat:
+    """Return how the lines of the flow are to be read; a usage error if that is not told."""
     if format_ is not Format.LOBSTER:
-        return flows.event_of  # rows have become JSON lines
+        return FlowFormat()  # rows have become JSON lines
     symbol = symbol or lobster.symbol_of_name(flow.name)
     if symbol is None:
         raise click.UsageError(f"the symbol of {flow.name} is not told by its name: give --symbol")
     if not is_text(symbol):
         raise click.UsageError(f"--symbol must be a text of at most {TEXT_LIMIT} bytes")
-    return lobster.reader(symbol=symbol, accounts=accounts)
+    return FlowFormat(symbol, accounts)
 
 
 def _lines_of(flow: Path, format_: Format) -> Generator[list[Line], None, None]:

@@ -79,6 +79,44 @@ class BlockingDriver(Turns):
             call = None  # a traceback may keep this frame: not what the caller would have received
             raise
 
+    def begin(self, method: Callable[..., Call], *arguments: Any) -> Call:
+        """Make a call, send what the pipes take of it, and wait for nothing: see :meth:`end`."""
+        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
+            raise nested()
+        call: Call | None = None
+        is_shielded = shield()
+        try:
+            with self._lock:
+                self._mend()
+                self._attend()
+                call = method(self.clock(), *arguments)
+                self._send()
+        except BaseException:
+            if call is not None:
+                self.abandon(call)
+            raise
+        finally:
+            if is_shielded:
+                release()
+        return call
+
+    def end(self, call: Call) -> Any:
+        """Wait for the end of a call that has begun; return its value or raise its error."""
+        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
+            raise nested()
+        is_shielded = shield()
+        try:
+            if not call.done:
+                self._wait(call)
+        except BaseException:
+            self.abandon(call)
+            raise
+        finally:
+            if is_shielded:
+                release()
+        self._tell()
+        return call.result()
+
     def run_many(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Make a call over many items; return its value or raise its error."""
         return self.run_part(method, *arguments).result()

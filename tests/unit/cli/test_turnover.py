@@ -35,3 +35,25 @@ def test_sums_by_currency_to_the_last_digit() -> None:
     assert (usd.fills, str(usd.traded)) == (2, "123456789012.645678905")
     assert (str(usd.fees), str(usd.pnl)) == ("0.01", "-0.90")
     assert (eur.fills, str(eur.traded)) == (1, "-10")
+
+
+def test_what_shards_have_counted_adds_up_to_what_one_counts() -> None:
+    reports = [
+        report("USD", trade("0.10", "3"), "0.02", "1.10"),
+        report("USD", trade("12345678901234567890.5", "0.00000001"), "-0.010", "-2"),
+        report("EUR", trade("-2", "5"), "0", "0"),
+    ]
+    whole, first, second, merged = Turnover(), Turnover(), Turnover(), Turnover()
+    for shard, each in zip((first, second, first), reports, strict=True):
+        whole.add(each)
+        shard.add(each)
+
+    for part in (first, second):
+        for currency, sums in part.by_currency.items():
+            merged.merge(currency, sums)
+
+    for currency, sums in whole.by_currency.items():
+        found = merged.by_currency[currency]
+        assert found.fills == sums.fills
+        for name in ("traded", "fees", "pnl"):
+            assert str(getattr(found, name)) == str(getattr(sums, name))

@@ -20,6 +20,7 @@ from near import near, near_async, workers_of
 
 from openpit import Engine
 from openpit.errors import EngineClosed, ShardDown
+from openpit.faces.blocking.shard_messages import ShardMessages
 from openpit.faces.interrupts import shield
 from openpit.pretrade.policies import (
     OrderSizeBrokerBarrier,
@@ -160,6 +161,13 @@ def tell(desk: Desk) -> Any:
     desk.engine.tell("gateway", account(IN_SHARD_1), SENT)
 
 
+def several_in_flight(desk: Desk) -> Any:
+    messages = ShardMessages(desk.engine, "gateway")
+    sent = [messages.send(shard, SENT) for shard in (1, 0, 1)]
+    for call in sent:
+        messages.answer(call)
+
+
 CALLS: list[Call] = [
     execute,
     execute_without_account,
@@ -177,6 +185,7 @@ CALLS: list[Call] = [
     ask,
     ask_many,
     tell,
+    several_in_flight,
 ]
 
 every_call = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.__name__)
