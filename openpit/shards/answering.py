@@ -46,6 +46,8 @@ _ACCEPTED: Final = [[kinds.ACCEPTED, 1]]
 _DONE: Final = [(kinds.DONE, 1)]
 """What is answered to most commands that come alone."""
 
+_NO_TRACES: Final = ((), ())
+
 _HEADROOM: Final = 64
 """Bytes of a frame of replies beside them."""
 
@@ -75,6 +77,8 @@ def denied(shard: int, most: int) -> Reply:
 
 def told(effects: Effects) -> tuple[Any, Any]:
     """Return what goes back with an order, lock and outcomes; what stays open need not keep it."""
+    if not (effects.own_rows or effects.own_prices or effects.more):
+        return _NO_TRACES  # nor is there anything to forget
     traces = _traces(effects)
     effects.forget_traces()
     return traces
