@@ -101,6 +101,18 @@ class FinalizeMany(ManyCall):
                 ):
                     reservation._open = False  # finish(), spelt out: the hot path of volume
                     results[index] = True
+                elif (
+                    type(reservation) is held
+                    and reservation._open
+                    and reservation._is_held
+                    and (link := reservation._link).is_up
+                    and link.runner is runner
+                ):
+                    reservation._open = False  # close(), spelt out: the hot path of what is held
+                    handles, indexes = rows[link.number]
+                    indexes.append(index)
+                    handles.append(reservation._handle)
+                    continue
                 elif self._ends_here(reservation):
                     results[index] = True
                 else:  # it is closed already
