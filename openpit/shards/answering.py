@@ -77,14 +77,14 @@ def denied(shard: int, most: int) -> Reply:
 
 def told(effects: Effects) -> tuple[Any, Any]:
     """Return what goes back with an order, lock and outcomes; what stays open need not keep it."""
-    if not (effects.own_rows or effects.own_prices or effects.more):
-        return _NO_TRACES  # nor is there anything to forget
     traces = _traces(effects)
     effects.forget_traces()
     return traces
 
 
 def _traces(effects: Effects) -> tuple[Any, Any]:
+    if not (effects.own_rows or effects.own_prices or effects.more):
+        return _NO_TRACES
     return lock_row(effects.lock_groups), tuple(map(outcome_row, effects.rows))
 
 
