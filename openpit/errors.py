@@ -327,7 +327,7 @@ class JournalDamaged(JournalError):  # noqa: N818 - as above
 
     def __init__(self, message: str, path: object, position: int) -> None:
         super().__init__(message)
-        self.path = str(path)
+        self.path: str = str(path)
         self.position = position
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -342,7 +342,7 @@ class JournalMismatch(JournalError):  # noqa: N818 - as above
 
     def __init__(self, message: str, differences: Sequence[str] = ()) -> None:
         super().__init__(message)
-        self.differences = tuple(differences)
+        self.differences: tuple[str, ...] = tuple(differences)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return JournalMismatch, (str(self), self.differences)

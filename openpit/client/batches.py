@@ -70,11 +70,16 @@ class ExecutePart(Part):
         result = _new(ExecuteResult)
         try:
             if kind == RESERVED:
-                _, is_held, lock, rows = reply
+                # What _of() does, spelt out as well.
+                reservation = _new(link.handles.held)
+                reservation._open = False  # until it is whole
+                _, reservation._is_held, reservation._lock_rows, reservation._outcomes = reply
+                reservation._link = link
+                reservation._account = call.inputs[index]._account_
+                reservation._handle = seq
+                reservation._open = True
                 result._rejects = ()
-                result._reservation = link.handles.held._of(
-                    link, call.inputs[index]._account_, seq, is_held, lock, rows
-                )
+                result._reservation = reservation
             else:
                 result._rejects = DecodedRejects(reply[1])
                 result._reservation = None
@@ -102,14 +107,14 @@ class ExecuteMany(CountedMany):
             self.submit_all()
             self._counts_nothing = encoder.counts_nothing
         if (
-            client.has_custom
-            or len(self.inputs) == 1
+            len(self.inputs) == 1
             or (self._is_timed and not self._counts_nothing)
             or not all(link.is_up for link in client.router.links)
         ):
             return self._feed_slowly()
         ranks = None if self._counts_nothing else encoder.ranks
         is_broker_only = encoder.ranks.counts_broker_only
+        is_flat = encoder.is_flat if client.has_custom else None
         owners = client.router.owners
         parts = self.rows
         limit = client.rows_per_frame
@@ -118,7 +123,7 @@ class ExecuteMany(CountedMany):
             if type(order) is not Order:
                 break
             account = order._account_
-            if account is None:
+            if account is None or not (is_flat is None or is_flat(order)):
                 break
             number = owners[account]
             rows, indexes = parts[number]

@@ -84,7 +84,11 @@ def receive(link: ShardLink, first: int, count: int, body: bytes) -> None:
 
 def _deliver_all(link: ShardLink, parts: Sequence[Part]) -> None:
     for entry, reply, seq, here in parts:
-        _deliver(link, entry, reply, seq, here)
+        kind = reply[0]  # _deliver(), spelt out
+        if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - as above
+            entry.replied_run(link, kind, seq, here)
+        else:
+            entry.replied(link, seq, reply)
         # Only now: an entry that cannot make sense of its reply is lost with its shard.
         if seq + here == entry.first + entry.count:
             link.pending.popleft()

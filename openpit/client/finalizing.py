@@ -82,8 +82,17 @@ class FinalizeMany(ManyCall):
 
     def feed(self) -> bool:
         finished = 0
-        results = self.results
+        results, rows, runner = self.results, self.rows, self.client.runner
+        held = self.client.router.links[0].handles.held
         for index, reservation in enumerate(self.inputs):
+            if type(reservation) is held and reservation._open and reservation._is_held:
+                link = reservation._link
+                if link.is_up and link.runner is runner:
+                    reservation._open = False  # close(), spelt out: the hot path of what is held
+                    handles, indexes = rows[link.number]
+                    indexes.append(index)
+                    handles.append(reservation._handle)
+                    continue
             try:
                 if (
                     isinstance(reservation, LocalReservation)
@@ -92,6 +101,18 @@ class FinalizeMany(ManyCall):
                 ):
                     reservation._open = False  # finish(), spelt out: the hot path of volume
                     results[index] = True
+                elif (
+                    type(reservation) is held
+                    and reservation._open
+                    and reservation._is_held
+                    and (link := reservation._link).is_up
+                    and link.runner is runner
+                ):
+                    reservation._open = False  # close(), spelt out: the hot path of what is held
+                    handles, indexes = rows[link.number]
+                    indexes.append(index)
+                    handles.append(reservation._handle)
+                    continue
                 elif self._ends_here(reservation):
                     results[index] = True
                 else:  # it is closed already

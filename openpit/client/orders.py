@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from openpit.core.instrument import Instrument
 from openpit.core.order import Order, OrderOperation, ensure_captured
 from openpit.core.report import (
     ExecutionReport,
@@ -243,7 +244,20 @@ class OrderEncoder:
 
     def is_flat(self, order: Order) -> bool:
         """Tell whether the flat row of an order says all that any policy can see."""
-        return not self._has_custom or not (
+        if not self._has_custom:
+            return True
+        operation = getattr(order, "_operation_", None)
+        if (
+            type(order) is Order
+            and type(operation) is OrderOperation
+            and type(instrument := getattr(operation, "_instrument_", None)) is Instrument
+        ):  # what is below, in a third of the time: the classes of most orders
+            return (
+                order._position_ is None
+                and order._margin_ is None
+                and not (vars(order) or vars(operation) or vars(instrument))
+            )
+        return not (
             has_attributes(order, Order)
             or order.position is not None
             or order.margin is not None

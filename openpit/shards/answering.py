@@ -46,6 +46,8 @@ _ACCEPTED: Final = [[kinds.ACCEPTED, 1]]
 _DONE: Final = [(kinds.DONE, 1)]
 """What is answered to most commands that come alone."""
 
+_NO_TRACES: Final = ((), ())
+
 _HEADROOM: Final = 64
 """Bytes of a frame of replies beside them."""
 
@@ -81,6 +83,8 @@ def told(effects: Effects) -> tuple[Any, Any]:
 
 
 def _traces(effects: Effects) -> tuple[Any, Any]:
+    if not (effects.own_rows or effects.own_prices or effects.more):
+        return _NO_TRACES
     return lock_row(effects.lock_groups), tuple(map(outcome_row, effects.rows))
 
 

@@ -282,7 +282,7 @@ class ShardCore:
 
     # --- the hot path: plain orders --------------------------------------------------------------
 
-    def _handle(  # noqa: PLR0915 - the hot path is spelt out
+    def _handle(
         self,
         seq: int,
         commands: Sequence[Command],
@@ -308,20 +308,18 @@ class ShardCore:
             (_, account, underlying, settlement, side, quantity, volume, price,
              broker, asset) = command  # fmt: skip
             if kind == EXECUTE_COUNTED:
-                if asset or not broker:
+                if broker and not asset:  # what rank() does, spelt out: the broker's limit alone
+                    counts.supplied, counts.used = (broker + counts.broker, 0), False
+                else:
                     counts.rank(broker, asset, settlement)
-                else:  # what that does, spelt out: where the broker alone is limited
-                    counts.supplied = broker + counts.broker, 0
-                    counts.used = False
             if fresh:
-                order = new_order(None, None, None, None, None, None, None)
-            order._underlying_ = underlying
-            order._settlement_ = settlement
-            order._account_ = account
-            order._side_ = side
-            order._quantity_ = quantity
-            order._volume_ = volume
-            order._price_ = price
+                order = new_order(underlying, settlement, account, side, quantity, volume, price)
+            else:
+                order._underlying_, order._settlement_, order._account_ = (
+                    underlying, settlement, account,
+                )  # fmt: skip
+                order._side_, order._quantity_ = side, quantity
+                order._volume_, order._price_ = volume, price
             reply: Reply | None = None
             try:
                 if is_near and self._is_full:
@@ -332,8 +330,7 @@ class ShardCore:
                 reply = (kinds.RAISED, *failure_row(error))
             if kind == EXECUTE_COUNTED and not counts.used:
                 counts.miss(seq - first, command)
-            # Only a custom policy can arm the engine-wide block here.
-            if fresh:
+            if fresh:  # only a custom policy can arm the engine-wide block here
                 self._tell_armed()
             if reply is not None:
                 append(answered, reply)
@@ -370,9 +367,8 @@ class ShardCore:
         self, seq: int, place: int, command: Command, now: int, answered: list[Reply]
     ) -> None:
         kind = command[0]
-        handler = self._handlers[kind]
         try:
-            reply = handler(seq, command, now)
+            reply = self._handlers[kind](seq, command, now)
         except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
             reply = (kinds.RAISED, *failure_row(error))
         self._tell_armed()
