@@ -85,14 +85,6 @@ class FinalizeMany(ManyCall):
         results, rows, runner = self.results, self.rows, self.client.runner
         held = self.client.router.links[0].handles.held
         for index, reservation in enumerate(self.inputs):
-            if type(reservation) is held and reservation._open and reservation._is_held:
-                link = reservation._link
-                if link.is_up and link.runner is runner:
-                    reservation._open = False  # close(), spelt out: the hot path of what is held
-                    handles, indexes = rows[link.number]
-                    indexes.append(index)
-                    handles.append(reservation._handle)
-                    continue
             try:
                 if (
                     isinstance(reservation, LocalReservation)
