@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from openpit.cli.funds import Funds
-from openpit.cli.rates import BroadLimits
+from openpit.cli.rates import BroadLimits, BroadRate
 from openpit.cli.starts import Starts
 from openpit.cli.tables import ConfigError, Table, parse
 from openpit.param.values import Pnl, Quantity, Volume
@@ -27,7 +28,6 @@ from openpit.pretrade.policies import (
     build_rate_limit,
     build_spot_funds,
 )
-from openpit.pretrade.policies.rate_limit_settings import rate_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,11 +162,14 @@ def _rate_limit(table: Table) -> Any:
 
 
 def _broad_limits(table: Table) -> BroadLimits | None:
-    broker = [rate_of(_rate(row)) for row in _broker(table)]
-    assets = {
-        str(row.asset("settlement_asset")): rate_of(_rate(row)) for row in table.tables("asset")
-    }
+    broker = [_broad_rate(row) for row in _broker(table)]
+    assets = {str(row.asset("settlement_asset")): _broad_rate(row) for row in table.tables("asset")}
     return BroadLimits(broker[0] if broker else None, assets) if broker or assets else None
+
+
+def _broad_rate(row: Table) -> BroadRate:
+    window = row.window("window") // timedelta(microseconds=1) * 1000
+    return BroadRate(row.count("max_orders"), window)
 
 
 def size_axes(table: Table) -> dict[str, list[Any]]:

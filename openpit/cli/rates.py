@@ -15,16 +15,21 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from openpit.pretrade.policies.rate_limit_settings import Rate
+__all__ = ["BroadLimits", "BroadRate", "FlowRates", "RateAxis"]
 
-__all__ = ["BroadLimits", "FlowRates", "RateAxis"]
+
+class BroadRate(NamedTuple):
+    """So many orders at most in a window of so many nanoseconds."""
+
+    max_orders: int
+    window: int
 
 
 class BroadLimits(NamedTuple):
     """The rates of all orders together, and of those that are settled in an asset."""
 
-    broker: Rate | None
-    assets: Mapping[str, Rate]
+    broker: BroadRate | None
+    assets: Mapping[str, BroadRate]
 
 
 class RateAxis:
@@ -32,7 +37,7 @@ class RateAxis:
 
     __slots__ = ("_begun", "_count", "_length", "_limit", "_recent")
 
-    def __init__(self, rate: Rate) -> None:
+    def __init__(self, rate: BroadRate) -> None:
         self._limit: Final = rate.max_orders
         self._length: Final = rate.window
         self._begun = 0  # an engine's first window begins when it is made: at no time at all

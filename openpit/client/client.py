@@ -29,6 +29,7 @@ from openpit.client.procedures import (
     check_without_account,
     everywhere,
     halt,
+    own_turn,
 )
 from openpit.client.reporting import ReportMany
 from openpit.client.submitting import Submitting
@@ -290,6 +291,10 @@ class Client(Submitting):
     def halt(self, now: int, reason: str) -> Call:
         """Stop all orders."""
         return self.procedure(now, halt, now, reason)
+
+    def own_turn(self, now: int) -> Call:
+        """Wait for a turn, and do nothing with it."""
+        return self.procedure(now, own_turn, now)
 
     def resume(self, now: int) -> Call:
         """Let orders pass again."""

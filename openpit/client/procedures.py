@@ -32,6 +32,7 @@ __all__ = [
     "check_without_account",
     "everywhere",
     "halt",
+    "own_turn",
     "refuse_stalled",
 ]
 
@@ -147,6 +148,11 @@ def halt(router: Router, now: int, reason: str) -> Steps:
             note([(link.number, link.next_seq, packed)])
         link.stage(Unattended(1, now, packed, router.books.bodies.done))
     yield now, _questions(asked, command, is_change=True)
+
+
+def own_turn(_: Router, now: int) -> Steps:
+    """Ask nothing: the end of this tells that what its client has sent before has come in."""
+    yield now, []
 
 
 def refuse_stalled(links: Iterable[ShardLink]) -> None:

@@ -16,7 +16,7 @@ from openpit.router.shard_link import ShardLink
 from openpit.server.switch import Switch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 __all__ = ["COMMANDS", "REPLIES", "STRETCHES", "Noted", "noted_in"]
 
@@ -63,8 +63,9 @@ def _listen_in(path: str) -> None:
             file.flush()
         return data
 
-    def noted_pass_on(link: ShardLink, entry: Any, frame: Callable[[int], bytes]) -> None:
-        pass_on(link, entry, lambda first: note(COMMANDS, link.number, frame(first)))
+    def noted_pass_on(link: ShardLink, entry: Any, frame: bytes) -> None:
+        pass_on(link, entry, frame)
+        note(COMMANDS, link.number, frame)
 
     def noted_framed(link: ShardLink, *arguments: Any) -> bytes:
         return note(COMMANDS, link.number, framed(link, *arguments))

@@ -96,21 +96,28 @@ class _Registered:
         super().__del__()  # type: ignore[misc]  # the proxies have it
 
 
+_is_open: Any = AsyncHeldReservation._open  # the slot
+
+
 class HeldReservation(_Registered, AsyncHeldReservation):
+    """One that notes when it is opened and closed, by whichever way: not all take a call."""
+
     __slots__ = ()
 
-    def close(self) -> bool:
-        is_held = super().close()
-        if is_held:
-            self._note("closing")
-        return is_held
+    @property
+    def _open(self) -> Any:
+        return _is_open.__get__(self)
 
-    @classmethod
-    def _of(cls, *columns: Any) -> HeldReservation:
-        self = super()._of(*columns)
-        if self._is_held:
-            self._note("open")
-        return self  # type: ignore[return-value]  # of this class
+    @_open.setter
+    def _open(self, value: bool) -> None:
+        _is_open.__set__(self, value)
+        if self._is_held_of_a_shard:
+            self._note("open" if value else "closing")
+
+    @property
+    def _is_held_of_a_shard(self) -> bool:
+        """Whether it is whole, and there is something that it holds."""
+        return getattr(self, "_is_held", False) and hasattr(self, "_handle")
 
 
 class Operation(_Registered, AsyncOperationProxy):

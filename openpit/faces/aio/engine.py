@@ -331,6 +331,9 @@ class AsyncShardedEngine(Opaque):
             ShardDown: no shard is left.
         """
         await self._driver.run(self._client.halt, plain_text(reason))
+        if self._router.books.stalled:
+            # None of them answers: a server that gives the next turn has what they are to do.
+            await self._driver.run(self._client.own_turn)
 
     async def resume(self) -> None:
         """Let orders pass again that :meth:`halt` has stopped. Idempotent.

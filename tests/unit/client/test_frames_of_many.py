@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from custom_policies import Marked
 from flow import IN_SHARD_0, IN_SHARD_1, buy
 from played import NOW, Bench
 
@@ -22,10 +23,8 @@ def _orders(bench: Bench, accounts: Sequence[int]) -> Any:
 
 
 def _orders_of_a_class(bench: Bench, accounts: Sequence[int]) -> Any:
-    class Marked(type(buy(0))):  # type: ignore[misc]  # what takes the way of one by one
-        pass
-
-    orders = [Marked(operation=buy(account).operation) for account in accounts]
+    # What takes the way of one by one.
+    orders = [Marked(7, operation=buy(account).operation) for account in accounts]
     return bench.client.execute_many(NOW, orders, [NOW] * len(orders))
 
 

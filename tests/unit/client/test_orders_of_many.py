@@ -7,20 +7,13 @@ from typing import Any
 import pytest
 from flow import IN_SHARD_0, buy
 from played import NOW, Bench
+from users_classes import Desk, Listed
 
 from openpit import Instrument, Order, OrderOperation
 from openpit.core import OrderMargin, OrderPosition
 from openpit.wire import kinds
 
 ROW, WHOLE = kinds.EXECUTE, kinds.EXECUTE_WHOLE
-
-
-class Desk(OrderOperation):
-    """An operation of a program's own."""
-
-
-class Future(Instrument):
-    """An instrument of a program's own."""
 
 
 def plain() -> Order:
@@ -49,7 +42,7 @@ def of(kind: type[OrderOperation], instrument: Instrument) -> Order:
 
 
 def tagged_future() -> Instrument:
-    future = Future("AAPL", "USD")
+    future = Listed("AAPL", "USD")
     future.expiry = "Z9"  # type: ignore[attr-defined]  # what only a policy reads
     return future
 
@@ -59,7 +52,7 @@ SAYS_MORE = {
     "an attribute of its operation": lambda: tagged("operation"),
     "an attribute of its instrument": lambda: tagged("instrument"),
     "an operation of a class": lambda: of(Desk, Instrument("AAPL", "USD")),
-    "an instrument of a class": lambda: of(Desk, Future("AAPL", "USD")),
+    "an instrument of a class": lambda: of(Desk, Listed("AAPL", "USD")),
     "an instrument of a class, alone": lambda: of(OrderOperation, tagged_future()),
     "a position": lambda: Order(operation=plain().operation, position=OrderPosition()),
     "a margin": lambda: Order(operation=plain().operation, margin=OrderMargin()),
