@@ -10,16 +10,15 @@ import os
 import shutil
 import signal
 import tempfile
-from array import array
 from pathlib import Path
 from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING
 
 from openpit.loadtest.children import START_SECONDS, STUCK_SECONDS, Child, heard, next_of
 from openpit.loadtest.messages import Driven, Notice, Progress, Watched
-from openpit.loadtest.outcome import Outcome
+from openpit.loadtest.outcome import Outcome, of_all, recorded
 from openpit.loadtest.plan import KILLED_SHARD, LEAD, SECOND
-from openpit.loadtest.recording import MISSING, Recording
+from openpit.loadtest.recording import MISSING
 from openpit.loadtest.servers import processes_of
 from openpit.loadtest.usage import Usage, of_process, used_between
 
@@ -145,12 +144,9 @@ class _Crew:
         return min(due, default=None)
 
     def _outcome(self, driven: list[Driven]) -> Outcome:
-        recording = Recording(self._plan.orders)
-        lags = array("q")
+        recording, lags = recorded(self._plan, driven)
         lost: dict[int, str] = {}
         for each in driven:
-            recording.add(each.recording)
-            lags.extend(each.lags or ())
             lost = each.lost | lost
         clients = [watched for each in driven for watched in each.processes]
         together = Driven(
@@ -166,7 +162,7 @@ class _Crew:
         decided = len(recording.verdicts) - recording.verdicts.count(MISSING)
         return Outcome(
             driven=together,
-            processes=[*_of_all(clients), *self._served(decided)],
+            processes=[*of_all(clients), *self._served(decided)],
             lags=lags,
             collected={
                 watched.name: each.collected for each, watched in zip(driven, clients, strict=True)
@@ -185,19 +181,3 @@ class _Crew:
             Watched(name, used_between(then, now), orders, before.peak, now.peak)
             for name, (before, then, now) in zip(names, rows, strict=True)
         ]
-
-
-def _of_all(clients: list[Watched]) -> list[Watched]:
-    """Return the clients, each beside the orders that all of them drove in their time."""
-    orders = sum(client.orders for client in clients)
-    return [
-        Watched(
-            client.name,
-            client.processor,
-            orders,
-            client.before,
-            client.peak,
-            client.library,
-        )
-        for client in clients
-    ]

@@ -1,7 +1,8 @@
-"""A client's share of a load, made before the run: its events with the engine's objects in them.
+"""A share of a load, made before the run: its events with the engine's objects in them.
 
-What a client does while it is measured is to be as little of its own as can be. Of a report only
-what holds its order's lock has to be made when that is known.
+It is a client's, or that of an actor in a worker. What these do while they are measured is to be as
+little of their own as can be. Of a report only what holds its order's lock has to be made when that
+is known.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from openpit.loadtest.flow import ORDER, REPORT, flow
 from openpit.loadtest.generator import shard_finder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from openpit.loadtest.flow import Event
     from openpit.loadtest.plan import Plan
     from openpit.pretrade import Lock
 
-__all__ = ["PreparedObjects", "Share", "client_of", "share_of"]
+__all__ = ["PreparedObjects", "Share", "client_of", "filling", "share_of"]
 
 
 def client_of(account: int, clients: int) -> int:
@@ -30,7 +31,7 @@ def client_of(account: int, clients: int) -> int:
 
 
 class Share:
-    """The events of one client in the order of their times, and these."""
+    """The events of one client, or of one shard, in the order of their times, and these."""
 
     __slots__ = ("events", "times")
 
@@ -69,16 +70,27 @@ def share_of(plan: Plan, client: int) -> Share:
     Raises:
         ValueError: no account sends orders.
     """
+    share = Share()
+    for _ in filling(share, plan, lambda account: client_of(account, plan.clients) == client):
+        pass
+    return share
+
+
+def filling(share: Share, plan: Plan, is_its: Callable[[int], bool]) -> Iterator[None]:
+    """Add to a share the events of its accounts; every step goes through one of the plan's events.
+
+    Raises:
+        ValueError: no account sends orders; at the first step.
+    """
     shard_of, only = shard_finder(plan.shards), plan.only_shard
     made = EngineObjects(plan.workload.currency)
     makers: dict[int, Callable[[Event], Event]] = {
         ORDER: lambda event: (*event[:_HEAD], made.order(event)),
         REPORT: lambda event: (*event[: _HEAD + 1], *made.report_parts(event)),
     }
-    share = Share()
     for event in flow(plan.load, lambda account: only is None or shard_of(account) == only):
-        if client_of(event[3], plan.clients) == client:
+        if is_its(event[3]):
             make = makers.get(event[0])
             share.events.append(event if make is None else make(event))
             share.times.append(event[2])
-    return share
+        yield

@@ -28,9 +28,12 @@ MOST_EVENTS: Final = 1024
 
 
 class Timeline:
-    """Hands a share over to who takes it; ``now`` is the time since the start, nanoseconds."""
+    """Hands a share over to who takes it, so many events at once at ``most``.
 
-    __slots__ = ("_lots", "_now", "_share", "_sleep", "_stall", "_take")
+    ``now`` is the time since the start, nanoseconds.
+    """
+
+    __slots__ = ("_lots", "_most", "_now", "_place", "_share", "_sleep", "_stall", "_take")
 
     def __init__(
         self,
@@ -38,49 +41,71 @@ class Timeline:
         take: Callable[[Sequence[Event]], object],
         *,
         stall: int = 0,
+        most: int = MOST_EVENTS,
         now: Callable[[], int] = monotonic_ns,
         sleep: Callable[[float], object] = sleep,
     ) -> None:
         self._share = share
         self._take = take
         self._stall = stall
+        self._most = most
         self._now = now
         self._sleep = sleep
+        self._place = 0
         self._lots: list[tuple[int, int, int, int]] = []
 
-    def run(self) -> None:
-        """Hand over every event once it is due; ``stall`` is a fault, as of a `Pacer`."""
+    def run(self, until: int | None = None) -> bool:
+        """Hand over every event once it is due, up to a time; tell whether that was all of them.
+
+        The next call goes on where this one has ended. ``stall`` is a fault, as of a `Pacer`.
+        """
         events, times = self._share.events, self._share.times
         now_is, take, lots = self._now, self._take, self._lots
         count = len(times)
-        place = 0
         free = 0
-        while place < count:
+        while (place := self._place) < count:
             now = now_is()
+            if until is not None and now >= until:
+                return False
             if self._stall and place >= count // 2:
-                self._sleep(self._stall / SECOND)
-                self._stall = 0
+                self._stall -= self._pause(self._stall, now, until)
                 continue
-            end = bisect_right(times, now, place, min(place + MOST_EVENTS, count))
+            end = bisect_right(times, now, place, min(place + self._most, count))
             if end == place:
-                self._sleep((times[place] - now) / SECOND)
+                self._pause(times[place] - now, now, until)
                 continue
             lots.append((place, end, now, free))
             take(events[place:end])
             free = now_is()
-            place = end
+            self._place = end
+        return True
 
-    def run_closed(self, in_flight: int) -> None:
-        """Hand everything over, always as many events as hold that many orders."""
+    def _pause(self, nanoseconds: int, now: int, until: int | None) -> int:
+        """Sleep for so long, or until a time if that comes before; return how long."""
+        paused = nanoseconds if until is None else min(nanoseconds, until - now)
+        self._sleep(paused / SECOND)
+        return paused
+
+    def run_closed(self, in_flight: int, until: int | None = None) -> bool:
+        """Hand everything over, always as many events as hold that many orders; as :meth:`run`."""
         events = self._share.events
-        start = orders = 0
-        for place, event in enumerate(events):
-            if event[0] == ORDER:
+        while (place := self._place) < len(events):
+            if until is not None and self._now() >= until:
+                return False
+            end = self._end_of_lot(in_flight)
+            self._take(events[place:end])
+            self._place = end
+        return True
+
+    def _end_of_lot(self, in_flight: int) -> int:
+        events = self._share.events
+        orders = 0
+        for place in range(self._place, len(events)):
+            if events[place][0] == ORDER:
                 if orders == in_flight:
-                    self._take(events[start:place])
-                    start, orders = place, 0
+                    return place
                 orders += 1
-        self._take(events[start:])
+        return len(events)
 
     def lags(self, since: int = 0) -> array[int]:
         """Return how late each event was taken that was due from a time on, nanoseconds."""

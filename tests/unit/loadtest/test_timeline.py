@@ -74,3 +74,49 @@ def test_a_closed_loop_holds_so_many_orders() -> None:
     Timeline(share_of(1, 2, 3, 4, 5, kinds=kinds), world.take).run_closed(2)
 
     assert world.taken == [[0, 1, 2, 3], [4]]
+
+
+def test_a_turn_ends_at_its_time_and_the_next_one_goes_on() -> None:
+    world = World(call=5)
+    timeline = Timeline(share_of(10, 20, 30, 90), world.take, now=world.time, sleep=world.sleep)
+
+    turns = [(timeline.run(until), world.now) for until in (5, 20, 40, 60)]
+
+    assert turns == [(False, 5), (False, 20), (False, 40), (False, 60)]
+    assert world.taken == [[0], [1], [2]]
+    assert (timeline.run(), world.taken[3:]) == (True, [[3]])
+    assert timeline.run(0)  # there is nothing more
+    assert list(timeline.lags()) == [0, 0, 0, 0]
+
+
+def test_time_between_turns_is_late() -> None:
+    world = World()
+    timeline = Timeline(share_of(10, 20), world.take, now=world.time, sleep=world.sleep)
+
+    timeline.run(15)
+    world.now = 27
+    timeline.run(30)
+
+    assert list(timeline.lags()) == [0, 7]
+
+
+def test_standing_still_goes_over_several_turns() -> None:
+    world = World()
+    timeline = Timeline(share_of(10, 20), world.take, stall=100, now=world.time, sleep=world.sleep)
+
+    done = [timeline.run(until) for until in (50, 90, 200)]
+
+    assert done == [False, False, True]
+    assert (world.now, list(timeline.lags())) == (110, [0, 90])
+
+
+def test_a_smaller_lot_and_a_closed_loop_in_turns() -> None:
+    world = World(call=10)
+    share = share_of(*[0] * 5)
+    Timeline(share, world.take, most=2, now=world.time, sleep=world.sleep).run()
+    closed = Timeline(share, world.take, now=world.time)
+    assert world.taken == [[0, 1], [2, 3], [4]]
+
+    assert [closed.run_closed(2, until=45), closed.run_closed(2, until=90)] == [False, True]
+
+    assert world.taken[3:] == [[0, 1], [2, 3], [4]]
