@@ -1,4 +1,4 @@
-"""An engine whose calls are timed: what of a client's processor time is the library's."""
+"""An engine whose calls are timed: what of a process's time is the engine's, or its library's."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from time import thread_time_ns
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["TimedEngine"]
+__all__ = ["TimedEngine", "TimedShardEngine"]
 
 
 class TimedEngine:
     """Passes a lane's calls on; ``used`` is what they took of the thread's processor time, ns.
 
-    An order that a call takes from its caller one by one, and the clock that it reads for it, are
-    in it; what is read of a result afterwards is not.
+    An order or a report that a call takes from its caller one by one, and so is made then, and the
+    clock that it reads for it, are in it; what is read of a result afterwards is not.
     """
 
     __slots__ = ("_engine", "used")
@@ -46,3 +46,34 @@ class TimedEngine:
             return call(*arguments)
         finally:
             self.used += thread_time_ns() - begun
+
+
+class TimedShardEngine(TimedEngine):
+    """The same in a worker; orders and reports are made before the call, and are not in its time.
+
+    The engine is asked for each at the time that ``clock`` had when it was made.
+    """
+
+    __slots__ = ("_clock",)
+
+    def __init__(self, engine: Any, clock: Any) -> None:
+        super().__init__(engine)
+        self._clock = clock
+
+    def execute_pre_trade_many(self, orders: Any) -> Any:
+        """Call the engine."""
+        return super().execute_pre_trade_many(self._at_its_time(self._made(orders)))
+
+    def apply_execution_report_many(self, reports: Any) -> Any:
+        """Call the engine."""
+        return super().apply_execution_report_many(self._at_its_time(self._made(reports)))
+
+    def _made(self, items: Iterable[Any]) -> list[tuple[int, Any]]:
+        clock = self._clock
+        return [(clock.now, item) for item in items]
+
+    def _at_its_time(self, made: list[tuple[int, Any]]) -> Iterator[Any]:
+        clock = self._clock
+        for now, item in made:
+            clock.now = now
+            yield item

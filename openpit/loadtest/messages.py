@@ -79,16 +79,18 @@ class Watched:
     peak: int | None
     """Largest resident memory, bytes."""
     library: int | None = None
-    """The part of a client's processor time that went into calls of the engine."""
+    """The part of it, of a client or of a worker that drives itself, that went into calls of the
+    engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """What a driver, or a client, has to say at its end."""
+    """What a driver, a client or a worker that drives itself has to say at its end."""
 
     recording: Recording
     processes: list[Watched]
-    """The driver first, then its workers in the order of their shards; a client, itself."""
+    """The driver first, then its workers in the order of their shards; a client, or a worker that
+    drives itself, itself."""
     collected: list[int]
     """Runs of its garbage collector during the run, by generation."""
     library: str
@@ -102,4 +104,4 @@ class Driven:
     lost: dict[int, str] = field(default_factory=dict)
     """Shards that stalled or ended and were not to, and what became of each."""
     lags: array[int] | None = None
-    """How late a client, which is a generator, too, took each event after the warm-up."""
+    """How late who has no generator took each event after the warm-up."""

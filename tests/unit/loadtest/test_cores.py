@@ -28,6 +28,28 @@ def test_a_clients_time_is_the_librarys_and_its_own() -> None:
     ]
 
 
+def test_the_time_of_workers_that_drive_themselves_is_the_engines_and_the_harnesss() -> None:
+    inside = [
+        ProcessFigures("driver", 1_000.0, None, None),
+        ProcessFigures("worker 0", 5_000.0, None, None, 4_000.0),
+        ProcessFigures("worker 1", 4_000.0, None, None, 2_000.0),
+    ]
+
+    found = [(role.role, role.processes, role.processor, role.share) for role in roles_of(inside)]
+
+    assert found == [("harness", 3, 4_000.0, 0.4), ("engine", 2, 6_000.0, 0.6)]
+
+
+def test_a_driver_and_its_workers_are_told_as_they_are() -> None:
+    roles = roles_of(run_of()[0].processes)
+
+    assert [(role.role, role.processes, role.processor) for role in roles] == [
+        ("generator", 1, 10_000.0),
+        ("driver", 1, 20_000.0),
+        ("workers", 2, 80_000.0),
+    ]
+
+
 def test_a_time_that_is_not_known_gives_no_roles_and_no_cores() -> None:
     unknown = [*PROCESSES[:2], ProcessFigures("router", None, None, None)]
 
