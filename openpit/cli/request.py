@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openpit.cli.invocation import Invocation
+    from openpit.loadtest.plan import Plan
     from openpit.loadtest.session import LoadRequest
 
 __all__ = ["NAMED", "RATE", "request_of"]
@@ -53,6 +54,7 @@ def request_of(options: dict[str, Any], invocation: Invocation) -> LoadRequest:
     orders = round(rate * duration)
     if warm_up >= duration:
         raise click.UsageError("--warm-up must be less than --duration")
+    _check_inside(options)
     clients, server = _driven_by(options)
     only, shards = options["only_shard"], server.shards if server else options["shards"]
     if only is not None and only >= shards:
@@ -93,7 +95,9 @@ def request_of(options: dict[str, Any], invocation: Invocation) -> LoadRequest:
         stall=round((options["stall_generator"] or 0) * plans.SECOND),
         clients=clients,
         server=None if server is None else server.path,
+        inside=options["inside"],
     )
+    _check_limits(plan, options)
     with redirect_stdout(sys.stderr):  # what a module prints is no part of the report
         loaded("openpit.loadtest.targets").check(plan)
     baselines = tuple(dict.fromkeys(map(plans.Target, options["baselines"])))
@@ -112,6 +116,47 @@ def request_of(options: dict[str, Any], invocation: Invocation) -> LoadRequest:
         invocation=invocation,
     )
     return request
+
+
+MAX_INSIDE_IN_FLIGHT = 1024
+"""Orders that a worker which drives itself takes at a time: meanwhile it answers nothing."""
+
+
+def _check_inside(options: dict[str, Any]) -> None:
+    """Raise UsageError for what an actor inside the workers cannot do."""
+    if not options["inside"]:
+        return
+    for option, (name, why) in _OUTSIDE.items():
+        if options[name]:
+            raise click.UsageError(f"{option} does not go with --inside: {why}")
+    if (options["in_flight"] or 0) > MAX_INSIDE_IN_FLIGHT:
+        raise click.UsageError(
+            f"--in-flight {options['in_flight']}: with --inside {MAX_INSIDE_IN_FLIGHT:,} at most, "
+            "for a worker that takes them answers nothing meanwhile"
+        )
+
+
+_OUTSIDE = {
+    "--clients": ("clients", "either processes outside drive, or the workers themselves"),
+    "--server": ("server", "an actor cannot be put into workers that run already"),
+    "--kill-worker-at": ("kill_worker_at", "what its worker has recorded would die with it"),
+    "--cores-for": ("cores_for", "the router takes no part, so what it needs is not known"),
+}
+"""What does not go with an actor inside the workers, and why."""
+
+
+def _check_limits(plan: Plan, options: dict[str, Any]) -> None:
+    """Raise UsageError for a limit that workers which drive themselves cannot count for."""
+    if not plan.inside or not plan.policies:
+        return
+    orders = loaded("openpit.loadtest.plan").MAX_ORDERS if options["ladder"] else plan.orders
+    if options["saturation"] and plan.in_flight is None:
+        orders = max(orders, loaded("openpit.loadtest.session").SATURATION_ORDERS)
+    if loaded("openpit.loadtest.policies").binds_across_accounts(plan.policies, orders):
+        raise click.UsageError(
+            f"--inside: a rate limit over all accounts could bind within {orders:,} orders; only "
+            "the router counts for all shards, and it takes no part"
+        )
 
 
 def _driven_by(options: dict[str, Any]) -> tuple[int, Any]:

@@ -128,8 +128,11 @@ def runs_of(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 _SETTINGS: Final = (
     *("seed", "config", "policies", "shards", "rate", "orders", "warm_up"),
-    *("in_flight", "only_shard"),
+    *("in_flight", "only_shard", "clients", "inside"),
 )
+
+_LATER: Final = {"clients": 0, "inside": False}
+"""Settings that the first reports did not have, and what they would have been in these."""
 
 _MACHINE: Final = ("python", "processor", "cores")
 
@@ -139,10 +142,14 @@ def other_settings(documents: list[dict[str, Any]]) -> list[str]:
     lines = []
     for place, names in (("setting", _SETTINGS), ("machine", _MACHINE)):
         for name in names:
-            values = list(dict.fromkeys(str(document[place][name]) for document in documents))
+            values = list(dict.fromkeys(_told(document[place], name) for document in documents))
             if len(values) > 1:
                 lines.append(f"{name}: {' and '.join(values)}")
     return lines
+
+
+def _told(told: dict[str, Any], name: str) -> str:
+    return str(told.get(name, _LATER[name]) if name in _LATER else told[name])
 
 
 def differences(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> list[Difference]:
@@ -162,14 +169,16 @@ def _values(side: list[dict[str, Any]]) -> dict[str, tuple[list[float], bool, bo
     for document, run in runs:
         for name, value, is_time, is_less_better in _figures(document, run):
             found.setdefault(name, ([], is_time, is_less_better))[0].append(value)
+    knees: set[str] = set()
     for document in side:
         ladder = document["ladder"]
         if ladder is not None and ladder["knee"] is not None:
-            found.setdefault("knee, orders/s", ([], False, False))[0].append(ladder["knee"])
+            name = f"{_where(document)}knee, orders/s"
+            knees.add(name)
+            found.setdefault(name, ([], False, False))[0].append(ladder["knee"])
     counts = {name: len(values) for name, (values, _, _) in found.items()}
     wanted = {name for name, count in counts.items() if count == len(runs)}
-    if counts.get("knee, orders/s") == len(side):
-        wanted.add("knee, orders/s")
+    wanted |= {name for name in knees if counts[name] == len(side)}
     return {name: values for name, values in found.items() if name in wanted}
 
 
@@ -180,16 +189,26 @@ def _figures(
     document: dict[str, Any], run: dict[str, Any]
 ) -> Iterator[tuple[str, float, bool, bool]]:
     """Yield name, value, whether it is a time, whether less is better."""
-    figures = run["figures"]
+    figures, where = run["figures"], _where(document)
     # A closed loop's time says nothing about waiting, so it is another figure than a latency.
-    time = "" if document["setting"]["in_flight"] is None else "service time "
-    yield "orders/s", figures["per_second"], False, False
+    time = where if document["setting"]["in_flight"] is None else f"{where}service time "
+    yield f"{where}orders/s", figures["per_second"], False, False
     for key, name in _LATENCIES.items():
         yield f"{time}{name}", figures["latency"][key], True, True
     for shard in figures["shards"]:
         yield f"shard {shard['shard']} {time}p99", shard["latency"]["p99"], True, True
     for process in run["processes"]:
         if process["processor"] is not None:
-            yield f"{process['name']} processor time per order", process["processor"], True, True
+            yield (
+                f"{where}{process['name']} processor time per order",
+                process["processor"],
+                True,
+                True,
+            )
         if process["peak"] is not None:
-            yield f"{process['name']} peak memory, MiB", process["peak"] / 2**20, False, True
+            yield f"{where}{process['name']} peak memory, MiB", process["peak"] / 2**20, False, True
+
+
+def _where(document: dict[str, Any]) -> str:
+    """Return what tells figures of workers that drove themselves, without a router, from others."""
+    return "inside " if document["setting"].get("inside") else ""

@@ -44,6 +44,8 @@ def conduct(
     """
     if plan.clients:
         return conduct_clients(plan, progress=progress, tell=tell)
+    if plan.inside:
+        return _conduct_inside(plan, progress, tell)
     with ExitStack() as stack:
         ends = _lanes(stack, plan.lanes)
         children = []
@@ -54,7 +56,8 @@ def conduct(
             ):
                 children.append(Child(role, fds, reference=library))
             stack.close()  # the children have them now, and see each other's ends
-            return _run(plan, children, progress, tell)
+            last = _run(plan, children, progress, tell)
+            return _outcome(plan, last[Generated], last[Driven])
         finally:
             for child in reversed(children):  # with the driver go the pipes that a generator fills
                 child.end()
@@ -79,7 +82,8 @@ def _run(
     children: list[Child],
     progress: Callable[[int], object],
     tell: Callable[[str], object],
-) -> Outcome:
+) -> dict[type, Any]:
+    """Have children make ready and begin together; return the last message of each type."""
     for child in children:
         child.send(plan)
     deadline = monotonic() + START_SECONDS
@@ -90,16 +94,31 @@ def _run(
     start = monotonic_ns() + LEAD
     for child in children:
         child.send(start)
-    return _collect(plan, children, progress, tell)
+    return _collect(children, progress, tell)
+
+
+def _conduct_inside(
+    plan: Plan, progress: Callable[[int], object], tell: Callable[[str], object]
+) -> Outcome:
+    child = Child("inside", name="driver")
+    try:
+        driven = _run(plan, [child], progress, tell)[Driven]
+    finally:
+        child.end()
+    return Outcome(
+        driven=driven,
+        processes=driven.processes,
+        lags=driven.lags or (),
+        collected={"driver": driven.collected},
+    )
 
 
 def _collect(
-    plan: Plan,
     children: list[Child],
     progress: Callable[[int], object],
     tell: Callable[[str], object],
-) -> Outcome:
-    """Read messages until each child has sent its last."""
+) -> dict[type, Any]:
+    """Read messages until each child has sent its last; return those by their types."""
     last: dict[type, Any] = {}
     decided = 0
     deadline = monotonic() + STUCK_SECONDS
@@ -115,7 +134,7 @@ def _collect(
             decided = message.orders
             deadline = monotonic() + STUCK_SECONDS
             progress(decided)
-    return _outcome(plan, last[Generated], last[Driven])
+    return last
 
 
 def _outcome(plan: Plan, made: Generated, driven: Driven) -> Outcome:

@@ -35,15 +35,32 @@ def role_rows(report: Report) -> list[list[str]]:
 
 def roles_told(report: Report) -> list[str]:
     """Return what the roles are, a line for each thing."""
+    if report.setting.inside:
+        return [
+            "engine: processor time in calls of the engine, with all their orders and reports made",
+            "harness: the rest of the workers: pacing, making reports, recording; and the driver",
+            *_ceiling(report),
+        ]
     if not report.setting.clients:
         return []
     told = [
-        "client library: processor time in calls of the engine, their taking of orders included",
-        "harness: the rest of the clients: pacing, reports, recording; orders are made before it",
+        "client library: processor time in calls of the engine; reports are made as they take them",
+        "harness: the rest of the clients: pacing, recording; orders are made before it",
     ]
     if report.setting.server is not None:
         told.append("router, workers: with what other programs had the server do meanwhile")
     return told
+
+
+def _ceiling(report: Report) -> list[str]:
+    """Return what a core carries that has nothing else to do than the engine's calls."""
+    for name, run in (("closed loop", report.saturation), ("run", report.run)):
+        if run is not None and run.invalid is None:
+            used = [role.processor for role in run.roles if role.role == "engine"]
+            if used and used[0]:
+                most = rate(1e9 / used[0])
+                return [f"a core of nothing but the {name}'s calls of the engine: {most} orders/s"]
+    return []
 
 
 def core_rows(cores: Cores) -> list[list[str]]:

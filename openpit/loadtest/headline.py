@@ -22,6 +22,8 @@ def headline(report: Report) -> str:
         shards = f"shard {setting.only_shard} of {setting.shards} alone"
     if setting.clients:
         shards += ", 1 client" if setting.clients == 1 else f", {setting.clients} clients"
+    if setting.inside:
+        shards += ", driven inside the workers"
     told = f"{shards}, {setting.accounts:,} accounts, {setting.policies}: "
     latency = figures.latency
     times = (
@@ -31,7 +33,7 @@ def headline(report: Report) -> str:
     if report.is_closed:
         return (
             f"{told}at most {rate(figures.per_second)} orders/s in a closed loop "
-            f"({setting.in_flight} in flight to each shard); service time {times}"
+            f"({setting.in_flight} {_where(report)} each shard); service time {times}"
             f"{_which(report)}"
         )
     offered = rate(figures.offered_per_second or setting.rate)
@@ -41,6 +43,10 @@ def headline(report: Report) -> str:
         f"{'' if asked == offered else f' ({asked} asked for)'}; latency {times}"
         f"{_which(report)}"
     )
+
+
+def _where(report: Report) -> str:
+    return "at a time in" if report.setting.inside else "in flight to"
 
 
 def _which(report: Report) -> str:

@@ -160,7 +160,9 @@ def _why_invalid(plan: Plan, figures: RunFigures, lag: Latency, starved: float) 
         return "no order was decided after the warm-up"
     if plan.in_flight is None:
         if lag.p99 > plan.lag_limit:
-            who, whose = ("clients were", "their") if plan.clients else ("generator was", "its")
+            who, whose = ("generator was", "its")
+            if plan.clients or plan.inside:
+                who, whose = "clients were" if plan.clients else "workers were", "their"
             return (
                 f"the {who} {lag.p99 / 1e6:.1f} ms behind {whose} timeline at the 99th "
                 f"percentile, over the limit of {plan.lag_limit / 1e6:g} ms: "

@@ -46,6 +46,7 @@ _NOT_DECIDING: Final = (
     "target",
     "clients",
     "server",
+    "inside",
 )
 """Fields that the decisions do not depend on; the seed is told apart."""
 
@@ -93,6 +94,8 @@ class Plan:
     """Processes that each drive a share of the accounts through a server; 0: a driver does it."""
     server: str | None = None
     """Path of a running server; None: the clients get one of their own."""
+    inside: bool = False
+    """An actor in each worker makes its accounts' orders and drives; nobody outside does."""
 
     @property
     def load(self) -> Load:
@@ -102,7 +105,8 @@ class Plan:
     @property
     def lanes(self) -> int:
         """How many pipes lead from the generator to the driver."""
-        if self.in_order or self.clients or self.target is not Target.SHARDED:
+        is_one = self.in_order or self.clients or self.inside
+        if is_one or self.target is not Target.SHARDED:
             return 1
         return self.shards
 

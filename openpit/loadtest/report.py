@@ -69,6 +69,8 @@ class Setting:
     """Processes that drove, each a client of a server; 0: a driver did."""
     server: str | None = None
     """The path of the server, if it was there before the test."""
+    inside: bool = False
+    """Whether the workers drove themselves: the router had no part in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Machine:
     cores: int
     """That this process may use."""
     processes: int
-    """Of the run: generator, driver, workers; or clients, router, workers."""
+    """Of the run: generator, driver, workers; or clients, router, workers; or driver, workers."""
     versions: dict[str, str]
 
 
@@ -194,6 +196,7 @@ def setting_of(plan: Plan, policies: str) -> Setting:
         only_shard=plan.only_shard,
         clients=plan.clients,
         server=plan.server,
+        inside=plan.inside,
     )
 
 
@@ -206,9 +209,16 @@ def machine_of(plan: Plan) -> Machine:
         platform=platform.platform(),
         processor=_processor(),
         cores=cores or 1,
-        processes=plan.shards + (plan.clients + 1 if plan.clients else 2),
+        processes=plan.shards + _others(plan),
         versions={name: metadata.version(name) for name in names},
     )
+
+
+def _others(plan: Plan) -> int:
+    """Return how many processes a run has besides its workers."""
+    if plan.inside:
+        return 1
+    return plan.clients + 1 if plan.clients else 2
 
 
 def _processor() -> str:

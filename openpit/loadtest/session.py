@@ -39,6 +39,12 @@ SATURATION_IN_FLIGHT: Final = 512
 """Orders under way to each shard then: beyond this, larger batches save no processor time."""
 
 
+INSIDE_IN_FLIGHT: Final = 64
+"""The same inside the workers: there no frame is to be shared, and larger batches save nothing."""
+
+BY_ITSELF: Final = "the workers drove themselves, so the run does not say what the router takes"
+
+
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
     """What is asked of a load test."""
@@ -121,7 +127,9 @@ def run_load(
         is_lost = bool(saturation.lost)
     baselines = []
     for target in () if is_lost else request.baselines:
-        other = replace(plan, target=target, kill_at=None, stall=0, in_order=False, clients=0)
+        other = replace(
+            plan, target=target, kill_at=None, stall=0, in_order=False, clients=0, inside=False
+        )
         with stage(f"baseline {target.value}", plan.orders) as progress:
             run = measure(
                 other,
@@ -136,7 +144,7 @@ def run_load(
     histograms = measured.histograms
     whole = merged(histograms)
     source = saturation or measured.run
-    unprojected = why_not(source)
+    unprojected = BY_ITSELF if plan.inside else why_not(source)
     report = Report(
         setting=setting_of(plan, request.policies),
         machine=machine_of(plan),
@@ -215,7 +223,7 @@ def _saturate(
         plan,
         orders=orders,
         warm_up=round(orders / plan.rate / 4 * SECOND),
-        in_flight=SATURATION_IN_FLIGHT,
+        in_flight=INSIDE_IN_FLIGHT if plan.inside else SATURATION_IN_FLIGHT,
         kill_at=None,
         stall=0,
     )

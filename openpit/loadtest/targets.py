@@ -75,9 +75,15 @@ def outside(plan: Plan) -> Callable[[int], bool] | None:
 
 
 def build(
-    plan: Plan, clock: Callable[[], int], *, on_shard_down: Callable[[Any], object] | None = None
+    plan: Plan,
+    clock: Callable[[], int],
+    *,
+    on_shard_down: Callable[[Any], object] | None = None,
+    actor: tuple[str, Callable[[Any, int], Any]] | None = None,
 ) -> Any:
     """Return an engine with the plan's policies; it reads that clock, the reference its own.
+
+    ``actor`` is the name and the factory of one that its workers are to have.
 
     Raises:
         ConfigError: a policy cannot work with its settings, or cannot be made.
@@ -94,6 +100,8 @@ def build(
         stage = policies.add_to(stage)
     for policy in custom_policies(plan):
         stage = stage.pre_trade(policy=policy)
+    if actor is not None:
+        stage = stage.actor(*actor)
     engine = stage.build()
     try:
         if policies is not None:

@@ -40,6 +40,12 @@ CLIENT_PROCESSES = (
     "bytes per account: what the process grew by, over its accounts that sent orders",
 )
 
+INSIDE_PROCESSES = (
+    CLIENT_PROCESSES[0],
+    "workers: the engine, and the harness beside it; driver: has the workers go on, and no more",
+    "bytes per account: what the process grew by once it had its events, over its accounts of them",
+)
+
 TIMES = ("p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms")
 
 
@@ -61,6 +67,8 @@ def print_report(report: Report, *, to_stderr: bool = False) -> None:
     what = "Decision latency from the intended arrival"
     if report.is_closed:
         what = "Closed loop: service time from the call of the engine"
+    if report.setting.inside:
+        what += ", in the worker"
     section(what, _shards(report), _imbalance(report))
     section("Runs, each of the same load", _runs(report))
     section("Trajectory", _trajectory(report))
@@ -75,6 +83,8 @@ def print_report(report: Report, *, to_stderr: bool = False) -> None:
         at = f"{fault.killed_at / 1e9:.3f} s"
         section(f"Worker of shard {fault.shard} killed at {at}", _fault(report, fault))
     below = CLIENT_PROCESSES if report.setting.clients else PROCESSES
+    if report.setting.inside:
+        below = INSIDE_PROCESSES
     section("Processes", _processes(report), *below)
     section("Processor time by role", _roles(report), *roles_told(report))
     projection = report.projection
@@ -355,10 +365,12 @@ def small_print(report: Report) -> list[str]:
         waited = f"; the driver waited for the generator for {run.starved:.1%} of the time"
         told.append(
             f"closed loop: {length} of timeline, taken as fast as they were decided"
-            f"{'' if setting.clients else waited}"
+            f"{'' if setting.clients or setting.inside else waited}"
         )
     else:
         who = "clients behind their" if setting.clients else "generator behind its"
+        if setting.inside:
+            who = "workers behind their"
         told.append(
             f"open loop: {length}, the first {setting.warm_up:g} s as warm-up; "
             f"{who} timeline by p50 {milliseconds(run.lag.p50)}, "
@@ -367,6 +379,8 @@ def small_print(report: Report) -> list[str]:
     lanes = "a lane for each shard"
     if setting.clients:
         lanes = "each client one thread, with the accounts that are its own"
+    elif setting.inside:
+        lanes = "an actor in each worker, beside its engine, with the accounts of its shard"
     elif setting.lanes < setting.shards:
         lanes = "one lane for all shards, since a limit over all accounts binds"
     told.append(

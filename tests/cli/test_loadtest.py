@@ -122,6 +122,37 @@ def test_a_ladder_and_a_baseline_of_clients_and_reports_that_are_compared(tmp_pa
     assert run("compare", out, out).exit_code == Exit.OK
 
 
+def test_workers_that_drive_themselves_climb_run_and_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(session, "SATURATION_ORDERS", 2_000)
+    out, page, outside = (tmp_path / name for name in ("a.json", "a.html", "b.json"))
+
+    result = run(
+        *QUICK[:-1],
+        *("--inside", "--rate", 100, "--ladder", "--ladder-steps", 2, "--ladder-seconds", 0.5),
+        *("--baseline", "in-process", "--json", out, "--html", page),
+    )
+
+    assert result.exit_code == Exit.OK, result.stderr
+    assert result.stdout.startswith("2 shards, driven inside the workers, 100 accounts, ")
+    assert "an actor in each worker, beside its engine" in result.stdout
+    assert "no projection: the workers drove themselves" in result.stdout
+    assert "2 shards, driven inside the workers, 100 accounts, " in page.read_text()
+    document = json.loads(out.read_text())
+    assert document["setting"]["inside"] is True
+    for loop in (document["run"], document["saturation"]):
+        assert loop["judgement"]["checked"] == loop["orders"]
+        assert [role["role"] for role in loop["roles"]] == ["harness", "engine"]
+    (baseline,) = document["baselines"]
+    assert baseline["run"]["judgement"]["wrong"] == 0
+    assert {role["role"] for role in baseline["run"]["roles"]} == {"generator", "driver"}
+    assert run(*QUICK, "--json", outside).exit_code == Exit.OK
+    compared = run("compare", outside, out)
+    assert "not the same test: inside: False and True" in compared.stderr
+    assert "orders/s" not in compared.stdout
+
+
 def test_a_slow_generator_makes_the_run_invalid_without_a_headline(tmp_path: Path) -> None:
     out = tmp_path / "report.json"
 
@@ -382,6 +413,11 @@ def test_a_closed_loop(requests: list[LoadRequest]) -> None:
         (("--clients", 0), "0 is not in the range 1<=x<=32"),
         (("--clients", 33), "33 is not in the range 1<=x<=32"),
         (("--cores-for", 5), "--cores-for goes with --clients or --server"),
+        (("--inside", "--clients", 1), "--clients does not go with --inside: either processes"),
+        (("--inside", "--server", "s"), "--server does not go with --inside: an actor cannot be"),
+        (("--inside", "--kill-worker-at", 1), "--kill-worker-at does not go with --inside: what"),
+        (("--inside", "--cores-for", 5), "--cores-for does not go with --inside: the router"),
+        (("--inside", "--in-flight", 1025), "--in-flight 1025: with --inside 1,024 at most"),
         (("--server", "s", "--shards", 2), "--shards does not go with --server: it has its shards"),
         (("--server", "s", "--config", "simple"), "--config does not go with --server: it has its"),
         (("--server", "s", "--policy", "a:b"), "--policy does not go with --server: it has its"),
@@ -414,6 +450,32 @@ def test_clients_and_rates_reach_the_request(requests: list[LoadRequest]) -> Non
     assert run("--clients", 3, "--cores-for", 5_000, "--cores-for", 100).exit_code == Exit.OK
 
     assert (requests[0].plan.clients, requests[0].rates) == (3, (100, 5_000))
+
+
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [
+        (("--no-saturation",), 100_000),
+        (("--duration", 1), 30_000),  # of the closed loop
+        (("--duration", 1, "--ladder"), 1_000_000),
+        (("--duration", 1, "--in-flight", 1_024), 5_000),
+    ],
+)
+def test_workers_that_drive_themselves_cannot_count_for_all_shards(
+    requests: list[LoadRequest], tmp_path: Path, options: tuple[object, ...], most: int
+) -> None:
+    limits = tmp_path / "limits.toml"
+
+    def run_with(max_orders: int) -> Result:
+        limits.write_text(f'[rate_limit]\nbroker = {{max_orders = {max_orders}, window = "1s"}}\n')
+        return run("--inside", "--config", limits, *options)
+
+    refused, taken = run_with(most - 1), run_with(most)
+
+    assert refused.exit_code == Exit.USAGE
+    assert f"could bind within {most:,} orders" in " ".join(refused.stderr.split())
+    assert taken.exit_code == Exit.OK, taken.stderr
+    assert [request.plan.inside for request in requests] == [True]
 
 
 def test_files_that_are_wrong(requests: list[LoadRequest], tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ Examples:
   openpit loadtest --config spot-funds --shards 4 --rate 20000 --html report.html
   openpit loadtest --ladder --policy mypolicies:Exposure --json after.json
   openpit loadtest --clients 2 --ladder --cores-for 100000
+  openpit loadtest --inside --ladder
   openpit loadtest --server /run/user/1000/openpit.sock --rate 2000
   openpit loadtest --runs 5 --json after.json
   openpit loadtest compare before.json after.json --tolerance 0.1
@@ -192,6 +193,12 @@ _POSITIVE = _Number(min=0, min_open=True)
     metavar="PATH",
     help="Drive the server that listens there: accounts 1 to --accounts are funded and trade. Its "
     "policies are its own, so that decisions are not checked.  [clients: 1]",
+)
+@click.option(
+    "--inside",
+    is_flag=True,
+    help="Make the orders and drive inside the workers, by an actor beside each shard's engine: "
+    "the ceiling of the shards alone, without the router and the way to them.",
 )
 @click.option(
     "--cores-for",

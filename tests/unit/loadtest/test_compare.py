@@ -41,6 +41,31 @@ def test_a_report_is_like_itself(document: dict[str, Any]) -> None:
     ]
 
 
+def test_a_run_inside_the_workers_has_no_figure_in_common_with_others(
+    document: dict[str, Any],
+) -> None:
+    inside = deepcopy(document)
+    inside["setting"]["inside"] = True
+
+    assert differences([document], [inside]) == []
+    assert other_settings([document, inside]) == ["inside: False and True"]
+    names = [difference.name for difference in differences([inside], [inside])]
+    assert names[:3] == ["inside orders/s", "inside p50", "inside p90"]
+    assert "inside knee, orders/s" in names
+    assert all("inside " in name for name in names)
+
+
+def test_reports_from_before_there_were_clients_can_be_compared(document: dict[str, Any]) -> None:
+    older = deepcopy(document)
+    del older["setting"]["clients"], older["setting"]["inside"]
+    clients = deepcopy(document)
+    clients["setting"]["clients"] = 2
+
+    assert other_settings([older, document]) == []
+    assert other_settings([older, clients]) == ["clients: 0 and 2"]
+    assert len(differences([older], [document])) == len(differences([document], [document]))
+
+
 def test_worse_and_better(document: dict[str, Any]) -> None:
     other = deepcopy(document)
     figures = other["run"]["figures"]

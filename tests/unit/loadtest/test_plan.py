@@ -21,6 +21,7 @@ def test_the_hash_is_of_what_decisions_depend_on() -> None:
         {"stall": 3},
         {"lag_limit": 3},
         {"target": Target.REFERENCE},
+        {"inside": True},
     ):
         assert replace(plan, **same).digest() == plan.digest()
     for other in ({"rate": 11.0}, {"orders": 99}, {"policies": ""}, {"only_shard": 1}):
@@ -31,6 +32,7 @@ def test_a_lane_for_each_shard_unless_order_matters() -> None:
     assert plan_of(9, shards=3).lanes == 3
     assert plan_of(9, shards=3, in_order=True).lanes == 1
     assert plan_of(9, shards=3, target=Target.IN_PROCESS).lanes == 1
+    assert plan_of(9, shards=3, inside=True).lanes == 1
 
 
 @pytest.mark.parametrize(

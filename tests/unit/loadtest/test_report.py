@@ -17,6 +17,7 @@ from openpit.loadtest.histograms import fold, latency_of
 from openpit.loadtest.ladder import Ladder, StepOutcome
 from openpit.loadtest.oracle import Judgement
 from openpit.loadtest.page import page
+from openpit.loadtest.processes import RoleFigures
 from openpit.loadtest.report import NOT_MEASURED, Baseline, Report, as_document
 from openpit.loadtest.text import print_report
 
@@ -49,6 +50,32 @@ def test_the_headline_of_a_closed_loop_says_that_it_is_one() -> None:
 
     assert "at most 10.3 orders/s in a closed loop (64 in flight to each shard)" in headline(report)
     assert "service time p50" in headline(report)
+
+
+def test_a_run_inside_the_workers_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    setting = replace(report_of().setting, inside=True)
+    harness = RoleFigures("harness", 3, 4_000.0, 0.2)
+    run, _ = run_of(roles=[harness, RoleFigures("engine", 2, 16_000.0, 0.8)])
+    full = replace(run, roles=[harness, RoleFigures("engine", 2, 10_000.0, 0.8)])
+    report, closed = (
+        report_of(setting=replace(setting, in_flight=orders), run=run, saturation=loop)
+        for orders, loop in ((None, full), (64, None))
+    )
+
+    assert headline(report).startswith("2 shards, driven inside the workers, 10,000 accounts, ")
+    assert "in a closed loop (64 at a time in each shard); service" in headline(closed)
+    found, found_closed = text_of(report, capsys), text_of(closed, capsys)
+    assert "Decision latency from the intended arrival, in the worker\n" in found
+    assert "workers behind their timeline by p50 1.000" in found
+    assert "an actor in each worker, beside its engine, with the accounts of its shard; " in found
+    assert "harness 3 4.0 20% 4.0 20%" in rows(found)
+    assert (
+        "a core of nothing but the closed loop's calls of the engine: 100,000 orders/s\n" in found
+    )
+    assert "a core of nothing but the run's calls of the engine: 62,500 orders/s\n" in found_closed
+    assert "workers: the engine, and the harness beside it; driver: has the workers go on" in found
+    assert "service time from the call of the engine, in the worker\n" in found_closed
+    assert "the driver waited" not in found_closed
 
 
 def test_the_headline_of_one_shard_alone() -> None:
