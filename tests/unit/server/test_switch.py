@@ -205,6 +205,39 @@ def test_a_halt_reaches_a_stalled_shard_though_its_session_has_gone(
     assert engine(trader).execute_pre_trade(buy(IN_SHARD_0))
 
 
+class Hasty(SwitchedDriver):
+    """A face whose program goes on when its call is over, whatever is still to be sent."""
+
+    def finish(self, call: Any) -> Any:
+        for _ in range(100):
+            if call.done:
+                return call
+            self.move()
+            self.host.switch.serve(self.clock())
+            self.host.driver.pump()
+        raise AssertionError("nothing moves any more, and the call is not done")
+
+
+@pytest.mark.parametrize("stuck", [(0,), (0, 1)])
+def test_a_halt_that_has_returned_is_the_servers(stuck: tuple[int, ...]) -> None:
+    its = host()
+    operator, trader = Hasty(its), SwitchedDriver(its)
+    for number in stuck:
+        its.driver.silent.add(number)
+        its.driver.router.stall(its.driver.router.links[number], "no answer within 5 s")
+    its.pump()
+
+    engine(operator).halt("drill")
+    its.drivers.remove(operator)  # and what it has not sent, nobody sends
+    its.switch.leave(operator.session, its.clock())
+
+    its.driver.silent.clear()
+    its.pump()
+    for number in (IN_SHARD_0, IN_SHARD_1):
+        (reject,) = engine(trader).execute_pre_trade(buy(number)).rejects
+        assert reject.reason == "drill"
+
+
 def test_one_session_too_many_is_refused_with_a_word() -> None:
     its = host(sessions=1)
     its.switch.receive(its.switch.open(), Greeting(None).sent)
