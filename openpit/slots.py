@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_SHARDS",
     "SLOTS",
-    "SLOT_MASK",
-    "SLOT_SHIFT",
-    "SPREAD",
     "Owners",
     "slot_of",
     "spread_slots",
@@ -30,14 +27,14 @@ MAX_SHARDS: Final = 256
 
 # Multiplying by the golden ratio of 2**64 and taking the top bits spreads account numbers that
 # follow a pattern, as hashed ones do not.
-SPREAD: Final = 0x9E37_79B9_7F4A_7C15
-SLOT_SHIFT: Final = 52
-SLOT_MASK: Final = SLOTS - 1
+_SPREAD: Final = 0x9E37_79B9_7F4A_7C15
+_SLOT_SHIFT: Final = 52
+_SLOT_MASK: Final = SLOTS - 1
 
 
 def slot_of(account: int) -> int:
     """Return the slot of an account number (``AccountId.value``), 0 to 4095."""
-    return account * SPREAD >> SLOT_SHIFT & SLOT_MASK
+    return account * _SPREAD >> _SLOT_SHIFT & _SLOT_MASK
 
 
 _MOST_REMEMBERED: Final = 16_384

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.asking import Asked
-from openpit.slots import SLOT_MASK, SLOT_SHIFT, SPREAD
 
 if TYPE_CHECKING:
     from openpit.faces.blocking.engine import ShardedEngine
@@ -52,6 +51,6 @@ def _an_account_of_each(router: Router) -> list[int]:
     found: dict[int, int] = {}
     account = 0
     while len(found) < len(router.links):
-        found.setdefault(router.owner[account * SPREAD >> SLOT_SHIFT & SLOT_MASK], account)
+        found.setdefault(router.link_of(account).number, account)
         account += 1
     return [found[number] for number in range(len(found))]
