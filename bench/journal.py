@@ -28,7 +28,7 @@ from openpit.shards.shard import ShardCore
 from openpit.shards.shard_journal import JournalPlace, ShardJournal
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER
-from openpit.wire.frames import body_of, command_frame, pack
+from openpit.wire.frames import EPOCH_COMMANDS, body_of, command_frame, pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +116,7 @@ def _replaying() -> Iterator[Running]:
             for epoch in range(1, 1 + count // (REPLAYED * BATCH)):
                 place = JournalPlace(str(folder), "process", 0, {}, NOW, NOW)
                 journal = ShardJournal(place, 0)
-                journal.recover(_core(), epoch)
+                journal.recover(_core(), epoch, epoch * EPOCH_COMMANDS + 1)
                 journal.close()
                 journal.lock.release()
 

@@ -31,13 +31,12 @@ if TYPE_CHECKING:
     from openpit.router.router import Router
     from openpit.router.shard_link import Reply, ShardLink
 
-__all__ = ["CommandCall", "HandleCall", "HandleWideCall", "Start"]
+__all__ = ["AXES_END", "STARTED", "CommandCall", "HandleCall", "HandleWideCall", "Start"]
 
-
-_AXES_END: Final = 2 + len(CountingAxes._fields)
+AXES_END: Final = 2 + len(CountingAxes._fields)
 """Where in the reply of a worker that is up begins what it has recovered, if it has a journal."""
 
-_STARTED: Final = Expected(kinds.ANSWERS[kinds.HELLO])
+STARTED: Final = Expected(kinds.ANSWERS[kinds.HELLO])
 
 
 class Start(Call):
@@ -56,7 +55,7 @@ class Start(Call):
         seconds: float,
     ) -> None:
         super().__init__(link.books)
-        Entry.__init__(self, 1, now, packed, _STARTED)
+        Entry.__init__(self, 1, now, packed, STARTED)
         self.link = link
         self._ready: Final = ready
         self._seconds: Final = seconds
@@ -65,7 +64,7 @@ class Start(Call):
         if reply[0] == kinds.REFUSED:
             self.fail(_refusal(link.number, reply[1]))
             return
-        lacking, counting, told = reply[1], reply[2:_AXES_END], reply[_AXES_END:]
+        lacking, counting, told = reply[1], reply[2:AXES_END], reply[AXES_END:]
         axes = CountingAxes(*counting)
         self._ready(lacking, axes)
         self.books.rates.retune(axes)
@@ -144,6 +143,9 @@ class CommandCall(Call):
 
     def accounts(self) -> tuple[int | None, ...]:
         return (self.account,)
+
+    def may_wait_for(self, link: ShardLink) -> bool:
+        return link is self.link
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         try:

@@ -8,6 +8,9 @@ it is not ended at once; but no call waits for it a second time. One that stays 
 timeout is. Where calls to all shards wait for one (a rollback of what nobody holds any more, an
 engine-wide block), it has a little less than the timeout: those calls have it, too, and shall not
 end a moment before.
+
+A shard that is recovering is not silent: another worker replays its journal. Calls that may wait
+for it are put off for as long as it does, and have their whole time again afterwards.
 """
 
 from __future__ import annotations
@@ -91,7 +94,7 @@ class Deadlines:
             since = link.silent_since
             if link.is_stalled:
                 due.append(since + self._patience.stall_timeout)
-            elif link.is_up and link.pending:
+            elif link.is_up and link.pending and not link.is_recovering:
                 end = since + self._little
                 due.append(end if self._now < end else since + self._patience.timeout)
         return min(due, default=inf)
@@ -106,15 +109,27 @@ class Deadlines:
             if link.is_stalled and now >= link.silent_since + stall_timeout:
                 over.append((link, f"stalled for {stall_timeout:g} s"))
         why = f"no answer within {timeout:g} s"
+        recovering = [link for link in self._router.links if link.is_recovering]
         for call in [*_due_in(self._credit, now), *_due_in(self._answers, now)]:
-            if call.is_sent and now < self._answers.get(call, now):
+            if any(call.may_wait_for(link) for link in recovering):
+                self._put_off(call, now)
+            elif call.is_sent and now < self._answers.get(call, now):
                 del self._credit[call]  # it has what it waited for
             elif not call.done:
                 call.expire(why)
         return over
 
+    def _put_off(self, call: Call, now: float) -> None:
+        """Give a call its whole time, from now on."""
+        if self._credit.pop(call, None) is not None:
+            self._credit[call] = now + self._max_wait
+        if self._answers.pop(call, None) is not None:
+            self._answers[call] = now + self._patience.timeout
+
     def _stall_if_silent(self, link: ShardLink, now: float) -> None:
         _heed(link, now)  # it may have been asked just now, since another one is stalled
+        if link.is_recovering:
+            return
         if link.is_up and link.pending and now >= link.silent_since + self._little:
             seconds = self._little if link.delays_all else self._patience.timeout
             if now >= link.silent_since + seconds:
@@ -125,7 +140,7 @@ class Deadlines:
 
 def _heed(link: ShardLink, now: float) -> None:
     """Count a shard's silence from now on, if it has something to answer and it is not counted."""
-    if link.heard != link.answered and link.pending and link.is_up:
+    if link.heard != link.answered and link.pending and link.is_up and not link.is_recovering:
         link.heard, link.silent_since = link.answered, now
 
 

@@ -95,7 +95,7 @@ class SessionLink(ShardLink):
     def settle(self) -> None:
         """Send what is staged by the version that is known: another one is about to be."""
         if self._unsealed:
-            self._frames.append(self._sealed())
+            self.frames.append(self._sealed())
         self._hold_back()
 
     def number_anew(self) -> None:

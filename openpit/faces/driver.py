@@ -6,6 +6,7 @@ How a caller sleeps and is woken, and how a descriptor is polled, stands in each
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from openpit.client.recovery import Told
     from openpit.faces.engine_journal import EngineJournal
     from openpit.faces.options import ShardedOptions
+    from openpit.faces.replacing import Replacing
     from openpit.faces.sockets import ServerPort
     from openpit.marketdata.service import MarketDataService
     from openpit.router.calls import Call
@@ -52,6 +54,7 @@ class Driver(Face):
         self._ports: list[Port] = []
         self._feeds: list[Feed] = []
         self._look_every = inf
+        self._replacing: Replacing | None = None  # where there is a journal
         # Run at close(), when nobody holds the engine any more, or at the interpreter's end.
         self._ends = Ends(self, options.timeout)
 
@@ -90,9 +93,17 @@ class Driver(Face):
         self.client.deadlines.expect_by(calls, deadline)
         return calls
 
-    def _begin_again(self, journal: EngineJournal, told: Sequence[Told]) -> None:
-        """Take up what the shards have come back with."""
+    def _begin_again(
+        self, journal: EngineJournal, told: Sequence[Told], options: ShardedOptions, payload: bytes
+    ) -> None:
+        """Take up what the shards have come back with; replace their workers from now on."""
+        # An engine without a journal has no need of what replaces workers.
+        from openpit.faces.replacing import Replacing  # noqa: PLC0415
+
         self.clock = journal.clock_from(max(recovered.last_time for _, recovered in told))
+        self._replacing = Replacing(self.client, self.clock, options, payload, journal.place)
+        for port in self._ports:
+            port.replace = self._replacing.begin
         self.router.books.note = journal.note
         self._ends.last = journal.close
         begin_again(self.client, self.clock(), told)
@@ -165,15 +176,54 @@ class Driver(Face):
             for port in self._ports:
                 port.drain(router)  # what has come has come in time
         for link, why in deadlines.on_time(now):
-            self._port_of(link).give_up(router, why)
+            self._port_of(link).give_up(router, why, returns=True)
         self._look_after()
         for port in self._ports:
             if port.is_over:
                 self._unwatch(port)
+        if self._replacing is not None:
+            self._replace_due(self._replacing, now)
         if self._send():  # what waited for those
             deadlines.expect((), now)
-        due = deadlines.next_deadline() - now
+        due = min(deadlines.next_deadline(), self._next_replacement()) - now
         return min(due, self._look_every) if due < inf else inf
+
+    def _next_replacement(self) -> float:
+        """Return when something is due of the replacing of workers."""
+        replacing = self._replacing
+        if replacing is None:
+            return inf
+        start = replacing.next_start() if self._may_replace else inf
+        return min(start, replacing.next_deadline())
+
+    def _replace_due(self, replacing: Replacing, now: float) -> None:
+        """Start the workers that are to take another's place by now."""
+        if now >= replacing.next_deadline():
+            for number, why in replacing.late(now):
+                replacing.forget(number)
+                self._ports[number].end(self.router, why)
+        if now >= replacing.next_start() and self._may_replace:
+            for number in replacing.due(now):
+                self._replace(replacing, number)
+
+    def _replace(self, replacing: Replacing, number: int) -> None:
+        """Start a worker in the place of one that has ended."""
+        books = self.router.books
+        was_torn, books.is_torn = books.is_torn, True
+        old = self._ports[number]
+        self._unwatch(old)
+        port = replacing.replace(old, partial(self.port, router=self.router))
+        if port is not None:
+            self._ports[number] = port
+            workers = self._ends.workers
+            workers[workers.index(old.worker)] = port.worker
+            self._watch(port)
+        books.is_torn = was_torn
+
+    @property
+    def _may_replace(self) -> bool:
+        """Whether no other thread polls the descriptors of a worker that has ended."""
+        return True
 
     def _look_after(self) -> None:
         """Notice the ends of workers of which no descriptor tells."""
@@ -217,13 +267,14 @@ class Driver(Face):
             return
         self.router.stop_procedures()
         for port in self._ports:
-            port.give_up(self.router, INTERRUPTED)
+            port.end(self.router, INTERRUPTED)
         self.router.books.is_torn = False
 
     def _kill_stalled(self) -> None:
         """End the workers that stand still when the engine ends: they have had their time."""
-        for link in self.router.books.stalled:
-            self._port_of(link).kill()
+        for link in self.router.links:
+            if link.is_stalled or link.is_recovering:
+                self._port_of(link).kill()
 
     def _disown_workers(self) -> None:
         """Leave the workers to the process that this one was forked from."""

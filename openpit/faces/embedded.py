@@ -302,23 +302,23 @@ class EngineBuilder(InProcess):
         sync: Sync = "process",
         min_free: int = 256 * 1024 * 1024,
         recovery_timeout: float = 600.0,
+        restarts: int = 8,
+        restart_pause: float = 0.1,
     ) -> ShardedEngineBuilder:
         """Choose an engine of several worker processes, each owning the accounts of its shard.
 
         ``shards`` is the number of workers, None for one per core. A policy object is copied into
-        every worker when the engine is built: one that keeps state across accounts sees the
-        accounts of its shard only. The other options are explained by
-        :class:`openpit.faces.options.ShardedOptions`.
+        every worker when the engine is built: one that keeps state across accounts sees those of
+        its shard only. :class:`openpit.faces.options.ShardedOptions` explains the other options.
 
         Raises:
-            TypeError: an option that there is not, or one of a wrong class.
-            ValueError: a figure out of its range.
+            TypeError: an option of a wrong class. ValueError: a figure out of its range.
         """
         options = ShardedOptions(
             shards=default_shards() if shards is None else shards, timeout=timeout,
-            max_wait=max_wait, credits=credits, start_timeout=start_timeout,
-            stall_timeout=stall_timeout, on_shard_down=on_shard_down, journal=journal, sync=sync,
-            min_free=min_free, recovery_timeout=recovery_timeout,
+            max_wait=max_wait, credits=credits, start_timeout=start_timeout, journal=journal,
+            stall_timeout=stall_timeout, on_shard_down=on_shard_down, sync=sync, min_free=min_free,
+            recovery_timeout=recovery_timeout, restarts=restarts, restart_pause=restart_pause,
         )  # fmt: skip
         return ShardedEngineBuilder._with(self._clock, options)
 

@@ -36,6 +36,12 @@ def tell(router: Router, on_shard_down: Callable[[ShardStats], object] | None) -
             )
         elif event is ShardEvent.ANSWER:
             _log.warning("shard %d answers again", picture.shard)
+        elif event is ShardEvent.REPLACE:
+            _log.warning("shard %d is recovering: %s", picture.shard, picture.why or "it has ended")
+        elif event is ShardEvent.RECOVERED:
+            _log.warning(
+                "shard %d has recovered: worker %s has taken its place", picture.shard, picture.pid
+            )
         else:
             _log.error("shard %d is down: %s", picture.shard, picture.why)
             _call(on_shard_down, picture)

@@ -29,6 +29,15 @@ START_SECONDS: Final = 60.0
 RECOVERY_SECONDS: Final = 600.0
 """A hundred million orders of simple policies, at what a replay takes for each."""
 
+RESTARTS: Final = 8
+"""A worker that ends more often than that in a minute will not last."""
+
+RESTART_PAUSE: Final = 0.1
+"""Seconds; eight of them end after 6.3 s of pauses."""
+
+RESTART_SECONDS: Final = 60.0
+"""For how long a replacement counts among the ``restarts``."""
+
 MIN_FREE: Final = 256 * 1024 * 1024
 """Four segments: at ten thousand orders a second an hour or two are left to make room."""
 
@@ -65,7 +74,11 @@ class ShardedOptions:
       ``"power"``, that of the machine, for one ``fdatasync`` of all that has come together.
     * ``min_free``: bytes of free space below which the workers warn on stderr (256 MiB).
     * ``recovery_timeout``: seconds that replaying a journal may take, beside ``start_timeout``
-      (600).
+      (600); also what calls wait for at most, beside their own time, while a worker is replaced.
+    * ``restarts``: how often in a minute a shard's worker that ends is replaced, where there is a
+      journal (8). One that ends more often, or cannot go on, is down. 0: none is replaced.
+    * ``restart_pause``: seconds before the second replacement within a minute (0.1), twice as much
+      before each one after that; there is none before the first.
     * ``on_shard_down``: called with the :class:`openpit.router.ShardStats` of a shard that has
       died, by the thread that noticed, after its own call.
     """
@@ -81,6 +94,8 @@ class ShardedOptions:
     sync: Sync = "process"
     min_free: int = MIN_FREE
     recovery_timeout: float = RECOVERY_SECONDS
+    restarts: int = RESTARTS
+    restart_pause: float = RESTART_PAUSE
 
     @property
     def patience(self) -> Patience:
@@ -97,6 +112,8 @@ class ShardedOptions:
         _require(self.credits, "credits", "an int", int)
         _require(self.start_timeout, "start_timeout", "a number of seconds", int, float)
         _require(self.recovery_timeout, "recovery_timeout", "a number of seconds", int, float)
+        _require(self.restarts, "restarts", "an int", int)
+        _require(self.restart_pause, "restart_pause", "a number of seconds", int, float)
         _require(self.journal, "journal", "a path or None", str, os.PathLike, NoneType)
         _require(self.min_free, "min_free", "an int", int)
         if self.on_shard_down is not None and not callable(self.on_shard_down):
@@ -112,6 +129,10 @@ class ShardedOptions:
             raise ValueError("sharded(): stall_timeout must be positive and finite")
         if not 0 < self.recovery_timeout < inf:
             raise ValueError("sharded(): recovery_timeout must be positive and finite")
+        if self.restarts < 0:
+            raise ValueError("sharded(): restarts must not be negative")
+        if not 0 <= self.restart_pause < inf:
+            raise ValueError("sharded(): restart_pause must be finite and not negative")
         if self.sync not in SYNCS:
             raise ValueError(f"sharded(): sync must be one of {', '.join(SYNCS)}")
         if self.min_free < 0:

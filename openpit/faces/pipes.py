@@ -18,7 +18,6 @@ from openpit.wire.limits import READ_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from openpit.client.remote import Remote
     from openpit.router.router import Router
     from openpit.router.shard_link import ShardLink
     from openpit.shards.process import Worker
@@ -35,6 +34,7 @@ class Port:
     __slots__ = (
         "_backlog",
         "_command_mark",
+        "_is_left",
         "_is_still",
         "_receive",
         "_received",
@@ -42,6 +42,8 @@ class Port:
         "command_fd",
         "death_fd",
         "link",
+        "refusal",
+        "replace",
         "reply_fd",
         "source",
         "worker",
@@ -56,7 +58,11 @@ class Port:
         # Readable when the worker has ended, whoever else holds its pipes; GONE if there is none.
         self.death_fd = GONE if worker.death_fd is None else worker.death_fd
         self._open(worker.command_fd, worker.reply_fd, mark_of, is_still)
-        self.source: ShardLink | Remote = link  # of what is to be written
+        self.source: Any = link  # of what is to be written: a link, Remote or Replacement
+        # Begins to put another worker in the place of one that has ended; a text says why not.
+        self.replace: Callable[[ShardLink, Worker, str], str] | None = None
+        self.refusal = ""  # why a worker that has taken another's place cannot go on
+        self._is_left = False  # its worker has ended, and another one takes its place
         self._receive: Callable[[Any, bytes], None] = router.receive
 
     def _open(
@@ -88,7 +94,7 @@ class Port:
     def is_over(self) -> bool:
         """Whether nothing more comes from this shard."""
         state = self.link.state
-        return state is ShardState.DOWN or state is ShardState.CLOSED
+        return self._is_left or state is ShardState.DOWN or state is ShardState.CLOSED
 
     def send(self, router: Router) -> bool:
         """Write the frames that the link has ready, as far as the pipe takes them.
@@ -150,7 +156,7 @@ class Port:
             except WireError as error:
                 self.give_up(router, f"its worker sent what is no reply: {error}")
         else:
-            self.give_up(router, "")
+            self.give_up(router, "", returns=True)
         router.books.is_torn = False
 
     def drain(self, router: Router) -> None:
@@ -164,7 +170,7 @@ class Port:
         """Read what a worker that has ended left behind, and give it up."""
         self.drain(router)
         if not self.is_over:
-            self.give_up(router, "")
+            self.give_up(router, "", returns=True)
 
     def look_after(self, router: Router) -> None:
         """Notice a worker's end where there is no descriptor that tells of it."""
@@ -180,13 +186,36 @@ class Port:
         self.command_fd = self.reply_fd = self.death_fd = GONE
         self._backlog.clear()
 
-    def give_up(self, router: Router, why: str) -> None:
-        """Record that there will be no more replies; without a reason given, the worker has one."""
+    def give_up(self, router: Router, why: str, *, returns: bool = False) -> None:
+        """Record that there will be no more replies; without a reason given, the worker has one.
+
+        One that ``returns`` is replaced by another, if that may be. Nothing more is read from its
+        pipes, nor written to them.
+        """
+        if self._is_left:
+            return
         was_torn, router.books.is_torn = router.books.is_torn, True
         ending = self.worker.ending(0.0 if why else _REAP_SECONDS)
         if not ending or self.link.state is not ShardState.CLOSING:
             self.worker.kill()
             self.worker.ending(_REAP_SECONDS)
-        router.lose(self.link, why or ending or "its worker closed its pipe")
+        why = self.refusal or why or ending or "its worker closed its pipe"
+        if returns and not self.refusal and self.replace is not None:
+            why = self.replace(self.link, self.worker, why)
+            self._is_left = not why
+        if self._is_left:
+            self._is_still = _is_left
+        else:
+            router.lose(self.link, why)
         self._backlog.clear()
         router.books.is_torn = was_torn
+
+    def end(self, router: Router, why: str) -> None:
+        """Give the shard up for good, also while another worker is to take its place."""
+        self._is_left = False
+        self.give_up(router, why)
+
+
+def _is_left(_fd: int, _mark: int) -> bool:
+    """Tell that no number leads to a pipe any more of a worker that was left."""
+    return False

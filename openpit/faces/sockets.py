@@ -84,7 +84,7 @@ class ServerPort(Port):
     def kill(self) -> None:
         """Do nothing: the workers are the server's."""
 
-    def give_up(self, router: Router, why: str) -> None:
+    def give_up(self, router: Router, why: str, *, returns: bool = False) -> None:
         """Record that nothing more comes from the server."""
         was_torn, router.books.is_torn = router.books.is_torn, True
         self.remote.lose(why or self.remote.why or "the server has gone")

@@ -136,7 +136,7 @@ def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:
         epoch = 0 if journal is None else journal.epoch
         told = driver.start(plan.payload, deadline, plan.start_seconds, epoch)
         if journal is not None:
-            driver.recover(journal, told)
+            driver.recover(journal, told, options, plan.payload)
         driver.follow(plan.services)
     except BaseException:
         discard(driver, workers, options.timeout, journal)
@@ -172,7 +172,7 @@ async def start_driver(
         epoch = 0 if journal is None else journal.epoch
         told = await driver.start(plan.payload, deadline, plan.start_seconds, epoch)
         if journal is not None:
-            await driver.recover(journal, told)
+            await driver.recover(journal, told, options, plan.payload)
         driver.follow(plan.services)
     except BaseException:
         discard(driver, workers, options.timeout, journal)

@@ -74,6 +74,10 @@ class Call(Entry):
         finally:
             del error  # its traceback keeps this frame: nothing in it may keep the error
 
+    def may_wait_for(self, _link: ShardLink) -> bool:
+        """Tell whether it may be this shard that the call waits for."""
+        return True
+
     def expire(self, why: str) -> None:
         """End for a caller whose time is up: what was not sent never is, what was is not known."""
         raise NotImplementedError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SHARD", "Dropped", "ShardEvent", "ShardState"]
+__all__ = ["SHARD", "TAKES", "Dropped", "ShardEvent", "ShardState"]
 
 
 class ShardState(StrEnum):
@@ -18,6 +18,7 @@ class ShardState(StrEnum):
     STARTING = "starting"
     UP = "up"
     STALLED = "stalled"
+    RECOVERING = "recovering"
     CLOSING = "closing"
     DOWN = "down"
     CLOSED = "closed"
@@ -31,6 +32,8 @@ class ShardEvent(StrEnum):
     ENDED = "ended"  # everything was answered, the worker has said goodbye
     STALL = "stall"  # something is under way, and no answer has come for a timeout
     ANSWER = "answer"  # one has come after all
+    REPLACE = "replace"  # the worker ended, and another one takes its place
+    RECOVERED = "recovered"  # that one has come to where the last one was
     LOST = "lost"  # the worker ended, or sent what is no frame
 
 
@@ -43,6 +46,7 @@ SHARD: Final[dict[ShardState, dict[ShardEvent, ShardState]]] = {
     ShardState.UP: {
         ShardEvent.CLOSE: ShardState.CLOSING,
         ShardEvent.STALL: ShardState.STALLED,
+        ShardEvent.REPLACE: ShardState.RECOVERING,
         ShardEvent.LOST: ShardState.DOWN,
     },
     # It takes nothing until it answers again: its orders are denied at once, not after a timeout.
@@ -51,11 +55,18 @@ SHARD: Final[dict[ShardState, dict[ShardEvent, ShardState]]] = {
         ShardEvent.CLOSE: ShardState.CLOSED,
         ShardEvent.LOST: ShardState.DOWN,
     },
+    # It takes what comes, as one that is up; nothing of it is sent before it has recovered.
+    ShardState.RECOVERING: {
+        ShardEvent.REPLACE: ShardState.RECOVERING,
+        ShardEvent.RECOVERED: ShardState.UP,
+        ShardEvent.CLOSE: ShardState.CLOSED,
+        ShardEvent.LOST: ShardState.DOWN,
+    },
     ShardState.CLOSING: {
         ShardEvent.ENDED: ShardState.CLOSED,
         ShardEvent.LOST: ShardState.CLOSED,
     },
-    # A shard that lost its memory is never started again: its accounts stay denied.
+    # A shard that lost its memory for good is never started again: its accounts stay denied.
     ShardState.DOWN: {
         ShardEvent.CLOSE: ShardState.CLOSED,
         ShardEvent.LOST: ShardState.DOWN,
@@ -66,6 +77,10 @@ SHARD: Final[dict[ShardState, dict[ShardEvent, ShardState]]] = {
     },
 }
 """What follows on an event; an event that a state does not list cannot happen in it."""
+
+
+TAKES: Final = frozenset({ShardState.UP, ShardState.RECOVERING})
+"""The states of a shard that takes commands."""
 
 
 class Dropped(deque[Any]):

@@ -164,11 +164,12 @@ def let_go(books: Books, procedures: Procedures) -> None:
 
 def say_goodbye(books: Books, now: int, lose_all: Callable[[str], None]) -> Goodbye:
     """End every shard, when it has answered what was sent before."""
-    goodbye = Goodbye(books, sum(link.is_up for link in books.links), lose_all)
-    for link in books.links:
-        was_up, was_stalled = link.is_up, link.is_stalled
+    waited_for = [link.is_up and not link.is_recovering for link in books.links]
+    goodbye = Goodbye(books, sum(waited_for), lose_all)
+    for link, was_up in zip(books.links, waited_for, strict=True):
+        was_away = link.is_stalled or link.is_recovering
         link.happen(ShardEvent.CLOSE)
-        if was_stalled:  # not waited for again
+        if was_away:  # not waited for again
             link.why = None
             for entry, was_sent in link.forget():
                 entry.lost(link, sent=was_sent)

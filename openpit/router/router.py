@@ -259,6 +259,8 @@ class Router:
         for frame in arrived:
             name, op, count, counted = link.batches.popleft() if link.batches else _NONE
             flags, uncounted, body = reply_in(frame, name)
+            if link.kept:
+                link.kept.popleft()
             first = link.answered
             link.answered = first + count
             link.in_flight -= count

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.errors import EngineClosed, FrameTooLarge, ShardDown, ShardStalled
 from openpit.router.batching import batches_of
-from openpit.router.lifecycle import SHARD, Dropped, ShardEvent, ShardState
+from openpit.router.lifecycle import SHARD, TAKES, Dropped, ShardEvent, ShardState
 from openpit.router.rates import BroadRates, axes_of
 from openpit.wire.frames import (
     AXIS_BYTES,
@@ -222,7 +222,6 @@ class ShardLink:
     """The router's end of one shard. No I/O: :meth:`take` gives the bytes that are to be sent."""
 
     __slots__ = (
-        "_frames",
         "_unsealed",
         "answered",
         "batches",
@@ -233,10 +232,13 @@ class ShardLink:
         "credits_and_reserve",
         "dropped",
         "epoch",
+        "frames",
         "handles",
         "heard",
         "in_flight",
         "is_up",
+        "keeps",
+        "kept",
         "next_seq",
         "number",
         "owed",
@@ -245,6 +247,7 @@ class ShardLink:
         "pending",
         "pid",
         "reader",
+        "restarts",
         "runner",
         "silent_since",
         "state",
@@ -261,7 +264,7 @@ class ShardLink:
         self.handles: Final = handles
         self.runner: Final = runner
         self.state = ShardState.STARTING
-        self.is_up = False  # state is UP, spelt out for the hot path
+        self.is_up = False  # whether it takes commands, spelt out for the hot path
         self.why: str | None = None
         self.pid: int | None = None
         # Replies come in the order of the commands: the first entry is the one that is answered.
@@ -275,16 +278,18 @@ class ShardLink:
         self.silent_since = 0.0
         # What is on its way: name, op and number of commands of each, and what was counted.
         self.batches: deque[tuple[bytes, int, int, Sequence[Counted]]] = deque()
-        self.reader: Final = FrameReader(limit=REPLY_BYTES)
+        self.keeps = False  # their frames, since another worker may have to be sent them
+        self.kept: deque[Frame] = deque()
+        self.restarts = 0  # workers that have taken another's place
+        self.reader = FrameReader(limit=REPLY_BYTES)
         # What a stalled shard is told first when it answers again: an engine-wide block that was
         # armed meanwhile, handles that nobody holds any more, clients that have gone.
         self.owed_causes = 0
         self.owed_drops: list[int] = []
         self.owed: list[Entry] = []
         self._unsealed: list[Entry] = []
-        self._frames: list[bytes] = []  # that are sealed, and not yet taken
-        self.bytes_sent = 0
-        self.bytes_received = 0
+        self.frames: list[Frame] = []  # that are sealed, and not yet taken
+        self.bytes_sent = self.bytes_received = 0
         self.told_in_vain = 0  # messages without answer at which an actor has raised
 
     message_bytes: int = FRAME_BYTES  # of the commands that stay together in one frame
@@ -314,13 +319,13 @@ class ShardLink:
     def pass_on(self, entry: Entry, frame: Frame) -> None:
         """Put another client's batch, which has the next number, behind all that is staged."""
         if self._unsealed:
-            self._frames.append(self._sealed())
+            self.frames.append(self._sealed())
         count = entry.count
         entry.first = self.next_seq
         self.next_seq += count
         self.in_flight += count
         self.pending.append(entry)
-        self._frames.append(frame)
+        self.frames.append(frame)
         self.batches.append((frame[NAME], entry.op, count, entry.counted))
 
     def line_up(self, entry: Entry) -> None:
@@ -370,25 +375,25 @@ class ShardLink:
     @property
     def has_output(self) -> bool:
         """Whether :meth:`take` has anything to give."""
-        return bool(self._unsealed or self._frames)
+        return bool(self._unsealed or self.frames)
 
     @property
     def staged(self) -> int:
         """How many entries :meth:`take` has to give."""
-        return len(self._unsealed) + len(self._frames)
+        return len(self._unsealed) + len(self.frames)
 
     def take(self) -> bytes:
         """Return the frames of everything staged since the last call, in the fewest batches."""
         entries = self._unsealed
-        if len(entries) == 1 and not self._frames:
+        if len(entries) == 1 and not self.frames:
             # One command, as a rule: the hot path of one call at a time.
             (entry,) = entries
             data = self.framed(entries, entry.count, entry.times, entry.counted)
             self._unsealed = []
         else:
             if entries:
-                self._frames.append(self._sealed())
-            frames, self._frames = self._frames, []
+                self.frames.append(self._sealed())
+            frames, self.frames = self.frames, []
             data = frames[0] if len(frames) == 1 else b"".join(frames)
         self.bytes_sent += len(data)
         return data
@@ -427,6 +432,8 @@ class ShardLink:
             self.epoch, entry.client_number,
         )  # fmt: skip
         self.batches.append((data[NAME], op, count, counted))
+        if self.keeps:
+            self.kept.append(data)
         return data
 
     def _joined(self, entries: Sequence[Entry]) -> bytes:
@@ -442,7 +449,7 @@ class ShardLink:
     def happen(self, event: ShardEvent) -> None:
         """Take the next step of the shard's life."""
         self.state = SHARD[self.state][event]
-        self.is_up = self.state is ShardState.UP
+        self.is_up = self.state in TAKES
 
     @property
     def delays_all(self) -> bool:
@@ -456,13 +463,17 @@ class ShardLink:
         self.owed_drops.clear()
         self.owed.clear()
         self.owed_causes = 0
-        self.pending.clear()
-        self.waiting.clear()
-        self.batches.clear()
+        for queue in (self.pending, self.waiting, self.batches, self.kept):
+            queue.clear()
         self._unsealed = []
-        self._frames = []
+        self.frames = []
         self.in_flight = 0
         return entries
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether another worker is coming to where the last one was."""
+        return self.state is ShardState.RECOVERING
 
     @property
     def reason(self) -> str:

@@ -20,7 +20,8 @@ class ShardStats:
     shard: int
     """Its number, from 0."""
     state: str
-    """``"starting"``, ``"up"``, ``"stalled"``, ``"closing"``, ``"down"`` or ``"closed"``."""
+    """``"starting"``, ``"up"``, ``"stalled"``, ``"recovering"``, ``"closing"``, ``"down"`` or
+    ``"closed"``."""
     pid: int | None
     """Process id of its worker, None where there is no process."""
     in_flight: int
@@ -38,9 +39,11 @@ class ShardStats:
     bytes_received: int
     """Bytes of frames from the worker."""
     why: str | None
-    """Why it is down or stalled, None while it is neither."""
+    """Why it is down, stalled or recovering, None while it is none of these."""
     told_in_vain: int
     """Messages by :meth:`tell` at which the actor has raised; the worker's log has the errors."""
+    restarts: int
+    """Workers that have taken the place of one that ended; 0 where there is no journal."""
 
 
 def picture_of(link: ShardLink) -> ShardStats:
@@ -58,4 +61,5 @@ def picture_of(link: ShardLink) -> ShardStats:
         bytes_received=link.bytes_received,
         why=link.why,
         told_in_vain=link.told_in_vain,
+        restarts=link.restarts,
     )

@@ -65,6 +65,9 @@ _MEANINGS: Final = {
 }
 
 
+_FINAL: Final = frozenset({MALFORMED, JOURNAL_FAILED})
+
+
 class Worker:
     """One worker process and the router's ends of its two pipes.
 
@@ -142,6 +145,11 @@ class Worker:
             else:
                 self._ending = f"its worker ended with exit code {code}{_MEANINGS.get(code, '')}"
         return self._ending
+
+    @property
+    def cannot_go_on(self) -> bool:
+        """Whether it has ended with a code by which another one could not go on either."""
+        return self._process is not None and self._process.exitcode in _FINAL
 
     def kill(self) -> None:
         """End the process at once."""

@@ -53,6 +53,7 @@ class Hello(NamedTuple):
 
     number: int
     epoch: int
+    first: int  # number of the command that comes next, unless the journal has had it
     shards: int
     open_handles: int  # that a session may have
     now: int
@@ -66,9 +67,9 @@ def read_hello(frame: Frame) -> Hello:
         WireError: it is another batch.
     """
     head = head_of(frame)
-    is_first = head.first == head.epoch * EPOCH_COMMANDS and head.commands == 1
+    is_first = head.first // EPOCH_COMMANDS == head.epoch and head.commands == 1
     if not is_first or head.op or head.flags or head.client:
-        raise WireError(f"a connection starts with batch 0, of one command, not with {head}")
+        raise WireError(f"a connection starts with a batch of one command, not with {head}")
     *_, body = command_in(frame, whose(head.shard, head.epoch))
     messages = messages_of(body)
     hello = messages[0]
@@ -77,7 +78,7 @@ def read_hello(frame: Frame) -> Hello:
     _, shards, most, payload = cast("tuple[int, int, int, bytes]", hello)
     if not head.shard < shards <= MAX_SHARDS:
         raise WireError(f"no shard {head.shard} of {shards}")
-    return Hello(head.shard, head.epoch, shards, most, head.time, payload)
+    return Hello(head.shard, head.epoch, head.first + 1, shards, most, head.time, payload)
 
 
 def _policies(unpickler: PolicyUnpickler) -> list[BuiltinPolicy]:
@@ -113,15 +114,18 @@ def start_shard(
 ) -> tuple[ShardCore, tuple[Any, ...]]:
     """Return the core of the shard that the first command of a connection describes, and the reply.
 
-    It has replayed its journal, if it has one.
+    It has replayed its journal, if it has one; without, it can only begin.
 
     That has the places of the offered classes that this process lacks, now that it has imported
     what the policies are made of, and the axes to count on.
 
     Raises:
+        WireError: it is to go on, and has nothing to go on from.
         Exception: whatever loading a policy raised.
     """
-    number, epoch, shards, most, now, payload = hello
+    number, epoch, first, shards, most, now, payload = hello
+    if journal is None and first != epoch * EPOCH_COMMANDS + 1:
+        raise WireError(f"a shard without a journal begins with command 1, not with {first}")
     if journal is not None:
         now = journal.place.started
     clock = ShardClock(now)
@@ -141,5 +145,5 @@ def start_shard(
     _start_actors(unpickler, core)
     if journal is None:
         return core, (kinds.READY, tuple(share(offered)), *core.axes)
-    recovered = journal.recover(core, epoch)
+    recovered = journal.recover(core, epoch, first)
     return core, (kinds.RECOVERED, tuple(share(offered)), *core.axes, *recovered)

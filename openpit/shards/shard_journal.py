@@ -20,12 +20,13 @@ from openpit.journal.writing import LogWriter
 from openpit.shards.counted_windows import CountedWindows
 from openpit.shards.descriptors import identity_of
 from openpit.shards.reply_checks import check_of
-from openpit.wire.frames import EPOCH_COMMANDS, NAME, NOT_APPLIED, head_of
+from openpit.wire.frames import NAME, NOT_APPLIED, head_of
 from openpit.wire.recovered import Recovered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from openpit.journal.records import LogRecord
     from openpit.journal.writing import Sync
     from openpit.shards.shard import ShardCore
     from openpit.wire.frames import Frame
@@ -60,7 +61,17 @@ class ShardJournal:
         JournalInUse: another process has it, and does not end.
     """
 
-    __slots__ = ("_folder", "_identity", "_log", "_number", "_segment", "_writer", "lock", "place")
+    __slots__ = (
+        "_folder",
+        "_identity",
+        "_log",
+        "_number",
+        "_segment",
+        "_writer",
+        "lock",
+        "place",
+        "wanted",
+    )
 
     def __init__(self, place: JournalPlace, number: int) -> None:
         self.place: Final = place
@@ -73,9 +84,14 @@ class ShardJournal:
         # Of the segment in hand: its first record, and what its descriptor leads to.
         self._segment = 0
         self._identity = (0, 0)
+        # Replies to what the shard has had already, and whose answers the router lacks.
+        self.wanted: Final[list[Frame]] = []
 
-    def recover(self, core: ShardCore, epoch: int) -> Recovered:
+    def recover(self, core: ShardCore, epoch: int, first: int) -> Recovered:
         """Replay the log, and open it for what an epoch brings; return what the shard is now.
+
+        The epoch goes on where its log ends; of its commands from the number ``first`` on the
+        replies are ``wanted``.
 
         Raises:
             JournalDamaged: it has a hole.
@@ -89,7 +105,7 @@ class ShardJournal:
         lives: dict[int, int] = {}
         last = batches = 0
         for record in reader:
-            last = max(last, self._replay(core, windows, lives, record.batch, record.check))
+            last = max(last, self._replay(core, windows, lives, record, epoch, first))
             batches += 1
         core.intake = intake
         if reader.torn is not None:
@@ -107,7 +123,7 @@ class ShardJournal:
             warn=lambda text: _say(self._number, text),
         )
         self._note_segment(self._writer)
-        core.resume(epoch, epoch * EPOCH_COMMANDS + 1)
+        core.resume(epoch, max(lives.get(epoch, 0), first))
         return Recovered(
             batches,
             len(core.open_handles),
@@ -122,15 +138,19 @@ class ShardJournal:
         core: ShardCore,
         windows: CountedWindows,
         lives: dict[int, int],
-        frame: Frame,
-        check: int,
+        record: LogRecord,
+        epoch: int,
+        first: int,
     ) -> int:
         """Replay one batch; return the latest time of it."""
+        frame = record.batch
         head = head_of(frame)
         core.resume(head.epoch, head.first)
         reply = core.answer((frame,))
-        if check_of(reply) != check:
+        if check_of(reply) != record.check:
             raise self._diverged(core, head.first, head.commands)
+        if head.epoch == epoch and head.first >= first:
+            self.wanted.append(reply)
         windows.note(frame, reply, core.whose)
         lives[head.epoch] = head.first + head.commands
         return core.engine.clock()

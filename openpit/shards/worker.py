@@ -303,6 +303,9 @@ def _hello(
         _end_copy()
     pipes.check()
     _write(reply_fd, reply_frame(frame, pack((ready,))))
+    if pipes.journal is not None and pipes.journal.wanted:
+        _write(reply_fd, b"".join(pipes.journal.wanted))
+        pipes.journal.wanted.clear()
     return core, reader, arrived[1:]
 
 

@@ -65,7 +65,8 @@ def plain(journal: Path, *policies: Any, shards: int = 2, **options: Any) -> ope
 def test_one_shard_that_died_comes_back_with_what_the_others_were_told_meanwhile(
     tmp_path: Path,
 ) -> None:
-    engine = with_policies(openpit.Engine.builder().sharded(2, journal=tmp_path)).build()
+    stage = openpit.Engine.builder().sharded(2, journal=tmp_path, restarts=0)
+    engine = with_policies(stage).build()
     here, there = (next(n for n in range(9) if engine.shard_of(account(n)) == k) for k in (0, 1))
     for number in (here, there):
         engine.apply_account_adjustment(account(number), [deposit("USD", "100")])
@@ -191,8 +192,9 @@ def balance_of(engine: openpit.ShardedEngine, number: int) -> int:
     return sum(int(holding.available.decimal) for holding in holdings)
 
 
-def plain_funds(journal: Path) -> openpit.ShardedEngine:
-    return openpit.Engine.builder().sharded(1, journal=journal).builtin(build_spot_funds()).build()
+def plain_funds(journal: Path, **options: Any) -> openpit.ShardedEngine:
+    stage = openpit.Engine.builder().sharded(1, journal=journal, **options)
+    return stage.builtin(build_spot_funds()).build()
 
 
 def test_a_change_that_cannot_be_written_down_is_made_on_no_shard(tmp_path: Path) -> None:
@@ -299,7 +301,7 @@ def test_what_no_journal_holds_yet_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_call_in_flight_when_its_worker_is_killed_is_answered_by_the_next_life(
     tmp_path: Path,
 ) -> None:
-    engine = plain_funds(tmp_path)
+    engine = plain_funds(tmp_path, restarts=0)
     engine.apply_account_adjustment(account(1), [deposit("USD", "5")])
     pid = engine.stats()[0].pid
     assert pid is not None

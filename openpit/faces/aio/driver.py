@@ -212,6 +212,8 @@ class AsyncDriver(Driver):
         books = self.router.books
         if port.is_over:
             self._unwatch(port)
+            now = monotonic()
+            self._set_timer(self._next_replacement() - now, now)
         if books.dropped:  # answers that came too late
             self.router.let_go()
         if self._send():  # a block to be armed, the next step of a procedure
@@ -264,9 +266,11 @@ class AsyncDriver(Driver):
                 await self._wait(call)
         return [call.result() for call in calls]
 
-    async def recover(self, journal: EngineJournal, told: Sequence[Told]) -> None:
+    async def recover(
+        self, journal: EngineJournal, told: Sequence[Told], options: ShardedOptions, payload: bytes
+    ) -> None:
         """Go on from what the shards have come back with."""
-        self._begin_again(journal, told)
+        self._begin_again(journal, told, options, payload)
         await self.run(self._complete, journal, told)
         journal.settle()
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from openpit.client.recovery import Told
     from openpit.faces.engine_journal import EngineJournal
+    from openpit.faces.options import ShardedOptions
     from openpit.faces.pipes import Port
     from openpit.router.calls import Call
     from openpit.router.stats import ShardStats
@@ -174,10 +175,12 @@ class BlockingDriver(Turns):
             self._wait(call)
         return [call.result() for call in calls]
 
-    def recover(self, journal: EngineJournal, told: Sequence[Told]) -> None:
+    def recover(
+        self, journal: EngineJournal, told: Sequence[Told], options: ShardedOptions, payload: bytes
+    ) -> None:
         """Go on from what the shards have come back with."""
         with self._lock:
-            self._begin_again(journal, told)
+            self._begin_again(journal, told, options, payload)
         self.run(self._complete, journal, told)
         journal.settle()
 

@@ -69,6 +69,17 @@ class Turns(Driver):
             self._by_fd[port.death_fd] = port
             self._poller.register(port.death_fd, select.POLLIN)
 
+    @property
+    def _may_replace(self) -> bool:
+        return self._reader is None
+
+    def _on_time(self) -> float:
+        seconds = super()._on_time()
+        replacing = self._replacing
+        if self._reader and replacing is not None and replacing.next_start() <= monotonic():
+            self._wake_reader()  # whoever reads next may close the descriptors
+        return seconds
+
     # --- waiting; the lock is not held ------------------------------------------------------------
 
     def _wait(self, call: Call) -> None:
@@ -216,6 +227,7 @@ class Turns(Driver):
         """Stop polling a port that has nothing more to say."""
         for fd in (port.reply_fd, port.command_fd, port.death_fd):
             self._unregister(fd)
+            self._by_fd.pop(fd, None)
 
     def _unregister(self, fd: int) -> None:
         with suppress(KeyError, ValueError):

@@ -54,6 +54,8 @@ def test_the_method_passes_every_option_on() -> None:
         "sync": "power",
         "min_free": 1,
         "recovery_timeout": 8.5,
+        "restarts": 3,
+        "restart_pause": 0,
     }
     stage = sharded(**given)
 
@@ -109,6 +111,8 @@ def test_an_option_that_there_is_not_is_refused_by_the_name_of_the_method() -> N
         ("journal", b"desk", "a path or None, not bytes"),
         ("min_free", 1.5, "an int, not float"),
         ("recovery_timeout", None, "a number of seconds, not NoneType"),
+        ("restarts", 1.5, "an int, not float"),
+        ("restart_pause", None, "a number of seconds, not NoneType"),
     ],
 )
 def test_an_option_of_another_class_is_refused(option: str, value: Any, expected: str) -> None:
@@ -132,6 +136,8 @@ def test_an_option_of_another_class_is_refused(option: str, value: Any, expected
         ("sync", "disk", "sync must be one of process, power"),
         ("min_free", -1, "min_free must not be negative"),
         ("recovery_timeout", 0, "recovery_timeout must be positive and finite"),
+        ("restarts", -1, "restarts must not be negative"),
+        ("restart_pause", float("inf"), "restart_pause must be finite and not negative"),
     ],
 )
 def test_a_figure_out_of_its_range_is_refused(option: str, value: Any, expected: str) -> None:

@@ -1,0 +1,185 @@
+"""A worker that ends is replaced, and nobody who calls the engine sees anything of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from crashing import POINTS, Crashing
+from makers import account, deposit, order
+from processes import all_gone, wait_until
+from test_engines import balance_of
+from trading import Day, said, with_policies
+
+import openpit
+from openpit.pretrade.policies import build_spot_funds
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OFTEN: dict[str, Any] = {"restarts": 10_000, "restart_pause": 0.0, "timeout": 60.0}
+
+
+def pid_of(engine: Any, shard: int) -> int:
+    pid = engine.stats()[shard].pid
+    assert pid is not None
+    return int(pid)
+
+
+def killed_after(engine: Any, shard: int, seconds: float) -> threading.Timer:
+    """Kill a worker in so many seconds, whatever it does then."""
+    timer = threading.Timer(seconds, os.kill, (pid_of(engine, shard), signal.SIGKILL))
+    timer.start()
+    return timer
+
+
+class KilledDay(Day):
+    """A day whose workers are killed in the midst of its calls."""
+
+    kills = 0
+
+    def place(self) -> None:
+        if self.random.random() < 0.1:
+            self.kills += 1
+            shard = self.random.randrange(self.options["shards"])
+            timer = killed_after(self.engine, shard, self.random.random() * 0.001)
+            super().place()
+            timer.join()
+        super().place()
+
+
+@pytest.mark.parametrize(("seed", "shards"), [(4, 1), (2, 3)])
+def test_a_day_whose_workers_are_killed_is_the_day_of_one_engine(
+    tmp_path: Path, seed: int, shards: int
+) -> None:
+    day = KilledDay(tmp_path / "journal", seed, shards=shards, **OFTEN)
+
+    for _ in range(24):
+        day.pay()
+    day.trade(100)
+    day.compare()
+
+    assert day.kills > 2
+    assert {one.state for one in day.engine.stats()} == {"up"}
+    assert sum(one.restarts for one in day.engine.stats()) == day.kills
+    assert day.accepted > 5
+    day.come_back(kills=False)
+    day.compare()
+    day.close()
+
+
+def test_many_at_once_on_asyncio_are_answered_as_by_one_engine(tmp_path: Path) -> None:
+    random = Random(5)
+    one = with_policies(openpit.Engine.builder().full_sync()).build()
+    orders = [
+        order(random.randrange(3, 9), random.choice(("1", "5", "95")), "10") for _ in range(30)
+    ]
+
+    async def day() -> list[list[Any]]:
+        stage = openpit.Engine.builder().sharded(2, journal=tmp_path, **OFTEN)
+        answers: list[Any] = []
+        async with await with_policies(stage).build_async() as engine:
+            for number in range(3, 9):
+                paid = [deposit("USD", "250")]
+                one.apply_account_adjustment(account(number), paid)
+                await engine.apply_account_adjustment(account(number), paid)
+            for turn in range(4):
+                timer = killed_after(engine, turn % 2, random.random() * 0.002)
+                if turn < 3:
+                    answers += await asyncio.gather(*map(engine.execute_pre_trade, orders[:10]))
+                else:
+                    answers += await engine.execute_pre_trade_many(orders[:10])
+                timer.join()
+                del orders[:7]
+            assert [stat.restarts for stat in engine.stats()] == [2, 2]
+            for answer in answers[::2]:
+                if answer:
+                    await answer.reservation.commit()
+            states = [await engine.account_state(account(number)) for number in range(3, 9)]
+        return [[said(answer) for answer in answers], [state.policies for state in states]]
+
+    asked = [each for turn in range(4) for each in orders[turn * 7 : turn * 7 + 10]]
+    (answers, policies) = asyncio.run(day())
+
+    expected = [one.execute_pre_trade(each) for each in asked]
+    assert answers == [said(each) for each in expected]
+    for answer in expected[::2]:
+        if answer:
+            answer.reservation.commit()
+    states = [one.account_state(account(number)) for number in range(3, 9)]
+    assert [repr(each) for each in policies] == [repr(state.policies) for state in states]
+    assert any(passed for passed, _ in answers)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_an_end_at_any_point_of_a_batch_is_seen_by_nobody(tmp_path: Path, point: str) -> None:
+    policy = Crashing(point, tmp_path / "crashed")
+    stage = openpit.Engine.builder().sharded(1, journal=tmp_path / "desk", **OFTEN)
+    with stage.builtin(build_spot_funds()).pre_trade(policy).build() as engine:
+        engine.apply_account_adjustment(account(1), [deposit("USD", "1000")])
+        before = engine.execute_pre_trade(order(1, "1", "10"))
+
+        result = engine.execute_pre_trade(order(1, "77", "10"))
+
+        assert result
+        before.reservation.commit()
+        result.reservation.rollback()
+        assert wait_until(lambda: engine.stats()[0].restarts == 1)
+        assert balance_of(engine, 1) == 990
+        assert engine.stats()[0].state == "up"
+
+
+def test_a_worker_that_is_stuck_is_replaced_when_its_time_is_over(tmp_path: Path) -> None:
+    options = {**OFTEN, "timeout": 0.5, "stall_timeout": 0.5}
+    stage = openpit.Engine.builder().sharded(1, journal=tmp_path, **options)
+    with stage.builtin(build_spot_funds()).build() as engine:
+        engine.apply_account_adjustment(account(1), [deposit("USD", "5")])
+        pid = pid_of(engine, 0)
+        os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(openpit.OutcomeUnknown):
+            engine.apply_account_adjustment(account(1), [deposit("USD", "7")])
+        assert wait_until(lambda: engine.stats()[0].state == "recovering")
+
+        engine.apply_account_adjustment(account(1), [deposit("USD", "1")])
+
+        assert all_gone([pid])
+        assert balance_of(engine, 1) == 13
+        assert engine.stats()[0].restarts == 1
+
+
+def test_the_others_go_on_while_one_recovers_and_it_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = {**OFTEN, "restarts": 1}
+    stage = openpit.Engine.builder().sharded(2, journal=tmp_path, **options)
+    here, there = 0, 1
+    with stage.builtin(build_spot_funds()).build() as engine:
+        numbers = [
+            next(n for n in range(9) if engine.shard_of(account(n)) == shard)
+            for shard in (here, there)
+        ]
+        pid = pid_of(engine, here)
+        os.kill(pid, signal.SIGKILL)
+        assert all_gone([pid])
+        assert wait_until(lambda: engine.stats()[here].state == "recovering")
+        engine.apply_account_adjustment(account(numbers[1]), [deposit("USD", "1")])
+        assert engine.stats()[here].state == "recovering"  # it was not waited for
+        engine.apply_account_adjustment(account(numbers[0]), [deposit("USD", "1")])
+        assert engine.stats()[here].state == "up"
+        engine.poll()
+        told = [record.message for record in caplog.records if record.name == "openpit"]
+        new = pid_of(engine, here)
+        assert told[0].startswith("shard 0 is recovering")
+        assert told[1] == f"shard 0 has recovered: worker {new} has taken its place"
+
+        # The budget is spent: the next end is for good.
+        os.kill(new, signal.SIGKILL)
+        assert wait_until(lambda: engine.stats()[here].state == "down")
+        why = engine.stats()[here].why
+        assert why is not None
+        assert why.endswith("it has been replaced 1 times within 60 s, the most")
