@@ -64,7 +64,7 @@ def _receive(link: ShardLink, _first: int, _count: int, _body: bytes) -> None:
 
 def router_of(shards: int) -> Router:
     unused: Any = None
-    bodies = Bodies(_seal, _receive, unused, unused, unused, unused)
+    bodies = Bodies(_seal, _receive, unused, unused, unused, unused, unused, unused)
     router = Router(shards, has_custom=False, bodies=bodies, handles=BLOCKING, runner=Runner())
     rows = ((BROKER, None, HOUR), (1, "USD", HOUR), (2, "EUR", HOUR))
     axes = CountingAxes(1, NOW, reads_instrument=True, reads_account=False, rows=rows)

@@ -40,6 +40,7 @@
         │   ├── JournalFailed                   it could not be written, and takes nothing more
         │   └── ReplayDiverged                  a batch was answered otherwise again (``shard``)
         ├── OutcomeUnknown                      sent, but the answer is lost (``shard``)
+        ├── CommandSkipped                      its shard's worker ends each time at it (``shard``)
         └── ShardCallbackError                  of user code, its class not here (``shard``)
 
 The first group is that of the public API (``spec`` sections 1, 6, 10, 11 and 12) and carries its
@@ -78,6 +79,7 @@ __all__ = [
     "ActorScopeError",
     "AlreadyRegistered",
     "AssetError",
+    "CommandSkipped",
     "EngineClosed",
     "FrameTooLarge",
     "JournalDamaged",
@@ -369,6 +371,14 @@ class ReplayDiverged(JournalError):  # noqa: N818 - as above
 
 class OutcomeUnknown(_ShardError):  # noqa: N818 - a state, as the others
     """The call was sent and its answer is lost: it may or may not have been applied."""
+
+
+class CommandSkipped(_ShardError):  # noqa: N818 - as above
+    """The worker of the call's shard has ended each time that it came to it; it was not applied.
+
+    Only where there is a journal: without one, there is no second time. A policy that ends its
+    process, as by a fault in a library of its own, does so.
+    """
 
 
 class ShardCallbackError(_ShardError):

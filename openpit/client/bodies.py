@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from openpit.errors import WireError
+from openpit.errors import CommandSkipped, WireError
 from openpit.router.shard_link import Bodies, Expected
 from openpit.wire import kinds
+from openpit.wire.failures import failure_row
 from openpit.wire.frames import body_of, messages_of, pack
 from openpit.wire.replies import ONE_ACCEPTED, ONE_DONE, check_replies, is_usual
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from openpit.router.shard_link import Entry, Reply, ShardLink
 
-__all__ = ["BODIES", "defer", "drop", "receive", "refused", "seal"]
+__all__ = ["BODIES", "defer", "drop", "receive", "refused", "seal", "skipped", "split"]
 
 ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
@@ -171,5 +172,19 @@ def refused(link: ShardLink, flags: int, count: int, body: bytes) -> None:
     raise WireError(f"shard {link.number} refuses {count} commands, flags {flags}: {body!r:.200}")
 
 
-BODIES: Final = Bodies(seal, receive, defer, drop, Expected(kinds.ANSWERS[kinds.DROP]), refused)
+def split(body: bytes) -> list[bytes]:
+    """Return a body for each command of one."""
+    return [body_of([pack(message)], 1) for message in messages_of(body)]
+
+
+def skipped(link: ShardLink) -> Reply:
+    """Return the reply to a command that its shard has skipped: CommandSkipped."""
+    text = f"shard {link.number}: its worker has ended each time that it came to this command"
+    error = CommandSkipped(f"{text}, which was not applied", link.number)
+    return (kinds.RAISED, *failure_row(error))
+
+
+BODIES: Final = Bodies(
+    seal, receive, defer, drop, Expected(kinds.ANSWERS[kinds.DROP]), refused, split, skipped
+)
 """What a router asks of its client where a body is to be made or read."""

@@ -147,6 +147,8 @@ class Replacing:
         def recovered(number: int) -> None:
             self.forget(link.number)
             shard.sent.recovered(number)
+
+        def passes() -> None:
             port.source = link
 
         def refused(why: str) -> None:
@@ -161,6 +163,7 @@ class Replacing:
                 self._payload,
                 recovered,
                 refused,
-            )
+            ),
+            passes,
         )
         return port

@@ -6,13 +6,17 @@ it answers from the replay; the rest it is sent again. Nobody who waits is told.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from openpit.router.lifecycle import ShardEvent
-from openpit.wire.frames import NAME, FrameReader, Op, command_frame
+from openpit.router.suspects import skip, take_apart
+from openpit.wire.frames import NAME, FrameReader, Op, command_frame, head_of
 from openpit.wire.limits import REPLY_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from openpit.router.router import Router
     from openpit.router.shard_link import Entry, ShardLink
     from openpit.wire.frames import Frame
@@ -20,21 +24,51 @@ if TYPE_CHECKING:
 __all__ = ["Replacement"]
 
 
+SUSPICIOUS: Final = 2
+"""Ends of workers with one batch in hand, after which its commands go one at a time."""
+
+CONVICTED: Final = 2
+"""Ends of workers with one command in hand that was sent alone, after which it is skipped.
+
+One would do if nothing but the command could be the reason; a worker may be killed for another.
+"""
+
+_NONE: Final = -1
+"""In place of a command's number."""
+
+
 class Replacement:
     """What is written to a worker that takes another's place, until its shard is as it was.
 
-    ``has_output`` and ``take()`` are those of a link, which holds back its own meanwhile:
-    ``is_over`` says for how long.
+    ``has_output`` and ``take()`` are those of a link, which holds back its own meanwhile.
     """
 
-    __slots__ = ("_frames", "_greeting", "_link", "_router", "is_over")
+    __slots__ = (
+        "_alone",
+        "_ends",
+        "_ends_alone",
+        "_frames",
+        "_greeting",
+        "_line",
+        "_link",
+        "_passes",
+        "_rest",
+        "_router",
+        "_suspect",
+    )
 
     def __init__(self, router: Router, link: ShardLink) -> None:
         self._router: Final = router
         self._link: Final = link
         self._greeting: Entry | None = None  # while it is not answered
         self._frames: list[Frame] = []
-        self.is_over = True
+        self._line: deque[Frame] = deque()  # to go one at a time, each when the last is answered
+        self._rest: list[Frame] = []  # behind those
+        self._passes: Callable[[], object] = bool
+        # The number of the first command that the shard lacked the last time, and how often in
+        # succession a worker has ended since; the same of one that was sent alone.
+        self._suspect = self._alone = _NONE
+        self._ends = self._ends_alone = 0
         link.keeps = True
 
     def begin(self, why: str) -> None:
@@ -50,14 +84,18 @@ class Replacement:
         link.frames = []  # all of them are kept
         link.heard = -1  # its silence counts anew when it has recovered
         self._frames.clear()
-        self.is_over = False
+        self._line.clear()
+        self._rest.clear()
         if self._greeting is not None:
             self._take_back_greeting()
         if was_up:
             books.news.append((ShardEvent.REPLACE, link))
 
-    def greet(self, entry: Entry) -> None:
+    def greet(self, entry: Entry, passes: Callable[[], object]) -> None:
         """Send another worker the command that it starts with.
+
+        ``passes`` is called when it has all that the one before it had: from then on the link
+        itself says what is to be sent.
 
         It has the number before the first that is not answered: from that one on, answers are
         wanted of what the shard has had already.
@@ -66,6 +104,7 @@ class Replacement:
         link.answered -= 1
         link.in_flight += 1
         link.restarts += 1
+        self._passes = passes
         entry.first = link.answered
         body = link.books.bodies.seal(link, entry.first, 1, (entry,))
         entry.packed = b""
@@ -91,17 +130,55 @@ class Replacement:
         """Send again what a worker lacks that has had all commands before a number."""
         link = self._link
         self._greeting = None
-        first = link.answered
-        again: list[Frame] = []
-        for (_, _, count, _), frame in zip(link.batches, link.kept, strict=True):
+        place, first = 0, link.answered
+        for _, _, count, _ in link.batches:
             if first >= number:
-                again.append(frame)
-            first += count
+                break
+            place, first = place + 1, first + count
         link.why = None
         link.happen(ShardEvent.RECOVERED)
         link.books.news.append((ShardEvent.RECOVERED, link))
-        link.frames = again
-        self.is_over = True
+        alone = self._alone_at(place, first)
+        kept = list(link.kept)
+        self._line.extend(kept[place : place + alone])
+        self._rest = kept[place + alone :]
+        self._go_on()
+
+    def _alone_at(self, place: int, first: int) -> int:
+        """Return how many batches go one at a time, from the first that the shard lacks."""
+        link = self._link
+        if place == len(link.kept):
+            self._suspect = _NONE
+            return 0
+        was_suspect, self._suspect = self._suspect, first
+        self._ends = self._ends + 1 if first == was_suspect else 1
+        was_alone, self._alone = self._alone, _NONE
+        if self._ends < SUSPICIOUS and was_alone == _NONE:
+            return 0
+        alone = take_apart(link, place, self._answered)
+        if alone:
+            self._ends_alone = self._ends_alone + 1 if first == was_alone else 0
+            if self._ends_alone >= CONVICTED:
+                self._ends_alone = 0
+                skip(link, place, first)
+            self._alone = first
+        return alone
+
+    def _answered(self, number: int) -> None:
+        """Go on behind a command that went alone; others are answered from the replay."""
+        if number == self._alone:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Send the next of those that go alone, or have the link go on by itself."""
+        if self._line:
+            frame = self._line.popleft()
+            self._alone = head_of(frame).first
+            self._frames.append(frame)
+            return
+        self._alone = _NONE
+        self._link.frames, self._rest = self._rest, []
+        self._passes()
 
     # --- what a port asks of a link --------------------------------------------------------------
 

@@ -207,7 +207,8 @@ class Bodies:
     the entries in flight and takes those off that are done, the other keeps them back, and returns
     what delivers them. ``drop`` packs the command that lets go of handles; ``done`` may answer it,
     or any other that only does. ``refused`` takes a reply's flags in place of a number: why the
-    shard has not applied the batch; with a text, if it never will.
+    shard has not applied the batch, if it never will with a text. ``split`` makes a body of each
+    command of one, ``skipped`` the reply to a command that its shard has skipped.
     """
 
     seal: Callable[[ShardLink, int, int, Sequence[Entry]], bytes]
@@ -216,6 +217,8 @@ class Bodies:
     drop: Callable[[Sequence[int]], bytes]
     done: Expected
     refused: Callable[[ShardLink, int, int, bytes], None]
+    split: Callable[[bytes], list[bytes]]
+    skipped: Callable[[ShardLink], Reply]
 
 
 class ShardLink:
@@ -274,16 +277,14 @@ class ShardLink:
         self.dropped: Final = books.dropped
         self.begin(0)
         # How much had been answered when its silence began, and when that was: for its client.
-        self.heard = 0
-        self.silent_since = 0.0
+        self.heard, self.silent_since = 0, 0.0
         # What is on its way: name, op and number of commands of each, and what was counted.
         self.batches: deque[tuple[bytes, int, int, Sequence[Counted]]] = deque()
         self.keeps = False  # their frames, since another worker may have to be sent them
         self.kept: deque[Frame] = deque()
         self.restarts = 0  # workers that have taken another's place
         self.reader = FrameReader(limit=REPLY_BYTES)
-        # What a stalled shard is told first when it answers again: an engine-wide block that was
-        # armed meanwhile, handles that nobody holds any more, clients that have gone.
+        # What a stalled shard is told first: a block that was armed, handles and clients gone.
         self.owed_causes = 0
         self.owed_drops: list[int] = []
         self.owed: list[Entry] = []
@@ -465,8 +466,7 @@ class ShardLink:
         self.owed_causes = 0
         for queue in (self.pending, self.waiting, self.batches, self.kept):
             queue.clear()
-        self._unsealed = []
-        self.frames = []
+        self._unsealed, self.frames = [], []
         self.in_flight = 0
         return entries
 

@@ -89,7 +89,7 @@ def bodies_beside(own: Bodies) -> Bodies:
         else:
             entry.answered(link, b"", flags)
 
-    return Bodies(own.seal, receive, defer, own.drop, own.done, refused)
+    return Bodies(own.seal, receive, defer, own.drop, own.done, refused, own.split, own.skipped)
 
 
 class _Turn(WideCall):

@@ -266,7 +266,7 @@ class ShardCore:
             self._held.end(client)
             self._client = None
             self._tell_armed()
-        else:
+        elif op == Op.ARM:
             self.armed.arm(flags)
 
     def finish(self) -> None:

@@ -98,6 +98,7 @@ class Op:
     ARM: Final = 1  # the router's: the engine-wide block, with the causes in the flags
     CLOSE: Final = 2  # the router's: roll back what is open, and end
     END: Final = 3  # the router's: the head's client is gone; roll back what it has open
+    SKIP: Final = 4  # the router's: in place of a command at which its worker ends each time
 
 
 EPOCH_COMMANDS: Final = 2**48
@@ -130,7 +131,7 @@ NOT_APPLIED: Final = Flag.REFUSED | Flag.RETURNED
 
 _NO_COMMANDS_FLAGS: Final = 0xFF & ~(CAUSES | Flag.TIMES | Flag.TURN | Flag.CHECK | Flag.ALL)
 _TIMES: Final = Flag.TIMES
-_OPS: Final = 4
+_OPS: Final = 5
 
 
 class Head(NamedTuple):

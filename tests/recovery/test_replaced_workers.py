@@ -17,6 +17,7 @@ from test_engines import balance_of
 from trading import Day, said, with_policies
 
 import openpit
+from openpit.errors import CommandSkipped
 from openpit.pretrade.policies import build_spot_funds
 
 if TYPE_CHECKING:
@@ -183,3 +184,34 @@ def test_the_others_go_on_while_one_recovers_and_it_is_told(
         why = engine.stats()[here].why
         assert why is not None
         assert why.endswith("it has been replaced 1 times within 60 s, the most")
+
+
+@pytest.mark.parametrize("point", POINTS[:3])
+def test_the_command_that_ends_its_worker_each_time_is_answered_by_name(
+    tmp_path: Path, point: str
+) -> None:
+    def built() -> openpit.ShardedEngine:
+        stage = openpit.Engine.builder().sharded(1, journal=tmp_path / "desk", **OFTEN)
+        ready = stage.builtin(build_spot_funds()).pre_trade(Crashing(point, None))
+        return ready.build()
+
+    with built() as engine:
+        engine.apply_account_adjustment(account(1), [deposit("USD", "5000")])
+        orders = [order(1, quantity, "10") for quantity in ("1", "2", "77", "3")]
+
+        with pytest.raises(openpit.SomeItemsFailed) as failed:
+            engine.execute_pre_trade_many(orders)
+
+        (skipped,) = failed.value.exceptions
+        assert isinstance(skipped, CommandSkipped)
+        assert skipped.shard == 0
+        assert failed.value.indexes == (2,)
+        passed = [result for result in failed.value.results if result]
+        assert len(passed) == 3
+        for result in passed:
+            result.reservation.commit()
+        assert balance_of(engine, 1) == 4940
+        assert (engine.stats()[0].state, engine.stats()[0].restarts) == ("up", 4)
+
+    with built() as again:  # skipped in the journal, too
+        assert balance_of(again, 1) == 4940

@@ -85,7 +85,7 @@ PUBLIC = {
         AlreadyRegistered AssetError EngineClosed FrameTooLarge
         JournalDamaged JournalError JournalFailed JournalInUse JournalMismatch ReplayDiverged
         LeftBehind MarketDataError
-        NotPermitted OutcomeUnknown ParamError
+        CommandSkipped NotPermitted OutcomeUnknown ParamError
         PolicyConfigureError QuoteExpired QuoteUnavailable ReferenceBookRegistrationError
         RegistrationError RejectError ServerRefused ShardCallbackError ShardDown ShardedEngineError
         ShardOverloaded ShardStalled ShardStartError SomeItemsFailed UnknownInstrument

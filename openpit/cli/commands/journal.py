@@ -39,7 +39,13 @@ Examples:
     Exit.INTERRUPTED,
 )
 
-_OPS: Final = {Op.MESSAGES: "messages", Op.ARM: "arm", Op.CLOSE: "close", Op.END: "end"}
+_OPS: Final = {
+    Op.MESSAGES: "messages",
+    Op.ARM: "arm",
+    Op.CLOSE: "close",
+    Op.END: "end",
+    Op.SKIP: "skip",
+}
 
 
 @click.group(epilog=EPILOG)

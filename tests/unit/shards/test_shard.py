@@ -640,7 +640,7 @@ def test_a_shard_starts_from_its_first_command() -> None:
     payload, services, _ = dump_policies(policies)
     assert services == []
     hello = read_hello(batch(5, 0, (kinds.HELLO, 8, 9, payload)))
-    assert hello == (5, 0, 8, 9, NOW, payload)
+    assert hello == (5, 0, 1, 8, 9, NOW, payload)
     core, _ = start_shard(hello, FrameReader())
     assert core.number == 5
     assert core.engine.clock() == NOW
@@ -659,13 +659,12 @@ HELLO = (kinds.HELLO, 8, 9, b"x")
         (batch(5, 0, (kinds.HELLO, 8, 9, "x")), "a connection starts with HELLO, not with"),
         (batch(5, 0, (kinds.HELLO, 8)), "a connection starts with HELLO, not with"),
         (batch(5, 0, HELLO, HELLO, count=1), "a connection starts with HELLO, not with"),
-        (batch(5, 0, HELLO, HELLO), "a connection starts with batch 0, of one command, not with"),
-        (batch(5, 1, HELLO), "a connection starts with batch 0"),
-        (batch(5, 0, HELLO, op=Op.ARM), "a connection starts with batch 0"),
-        (batch(5, 0, HELLO, flags=1), "a connection starts with batch 0"),
-        (batch(5, 0, HELLO, times=(NOW,)), "a connection starts with batch 0"),
-        (batch(5, 0, HELLO, epoch=1), "a connection starts with batch 0"),
-        (batch(5, 0, HELLO, client=1), "a connection starts with batch 0"),
+        (batch(5, 0, HELLO, HELLO), "a connection starts with a batch of one command, not"),
+        (batch(5, 0, HELLO, op=Op.ARM), "a connection starts with a batch of one command"),
+        (batch(5, 0, HELLO, flags=1), "a connection starts with a batch of one command"),
+        (batch(5, 0, HELLO, times=(NOW,)), "a connection starts with a batch of one command"),
+        (batch(5, 0, HELLO, epoch=1), "a connection starts with a batch of one command"),
+        (batch(5, 0, HELLO, client=1), "a connection starts with a batch of one command"),
         (batch(5, 0, count=1), "not a body"),
         (batch(8, 0, HELLO), "no shard 8 of 8"),
         (batch(0, 0, (kinds.HELLO, 0, 9, b"x")), "no shard 0 of 0"),
@@ -675,6 +674,20 @@ HELLO = (kinds.HELLO, 8, 9, b"x")
 def test_a_connection_starts_with_hello(frame: bytes, text: str) -> None:
     with pytest.raises(WireError, match=text):
         read_hello(frame)
+
+
+def test_a_shard_without_a_journal_has_nothing_to_go_on_from() -> None:
+    hello = read_hello(batch(5, 6, HELLO))
+    with pytest.raises(WireError, match="begins with command 1, not with 7"):
+        start_shard(hello, FrameReader())
+
+
+def test_a_command_that_is_skipped_changes_nothing_but_the_number() -> None:
+    core = shard()
+    skipped = batch(core.number, 1, op=Op.SKIP, count=1)
+    assert core.receive(skipped) == wire.reply_frame(skipped, b"")
+    after = batch(core.number, 2, execute())
+    assert core.receive(after) == replies_to(after, (kinds.ACCEPTED, 1))
 
 
 def test_services_become_replicas_that_follow_the_router() -> None:

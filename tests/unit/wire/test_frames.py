@@ -335,7 +335,7 @@ def test_a_batch_for_another_shard_life_or_client(other: bytes) -> None:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"op": 4}, "not a frame: op 4, flags 0, 1 commands"),
+        ({"op": 5}, "not a frame: op 5, flags 0, 1 commands"),
         ({"op": 255}, "not a frame: op 255, flags 0, 1 commands"),
         ({"flags": 32}, "not a frame: op 0, flags 32, 1 commands"),
         ({"flags": 129}, "not a frame: op 0, flags 129, 1 commands"),

@@ -1,0 +1,137 @@
+"""A batch that was in hand when a worker ended, more than once: its commands go one at a time.
+
+So the one that ends its worker is found, and the others have their answers. That one is answered by
+name, and the shard is told to skip its number.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from openpit.router.shard_link import Entry
+from openpit.wire.frames import NAME, Op, command_frame, command_in, whose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openpit.router.shard_link import Reply, ShardLink
+    from openpit.wire.frames import Frame
+
+__all__ = ["Piece", "skip", "take_apart"]
+
+
+class Piece(Entry):
+    """One command of an entry, in a batch of its own; ``answered`` is called with its number."""
+
+    __slots__ = ("_answered", "_is_answered", "entry")
+
+    def __init__(self, entry: Entry, first: int, now: int, answered: Callable[[int], None]) -> None:
+        super().__init__(1, now, b"", entry.expected)
+        self.first = first
+        self.entry: Final = entry
+        self._answered: Final = answered
+        self._is_answered = False
+
+    @property
+    def client_number(self) -> int:  # type: ignore[override]  # the base class says it for all
+        return self.entry.client_number
+
+    @property
+    def delays_all(self) -> bool:  # type: ignore[override]  # as above
+        return self.entry.delays_all
+
+    def _note(self) -> None:
+        if not self._is_answered:
+            self._is_answered = True
+            self._answered(self.first)
+
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
+        self.entry.replied(link, seq, reply)
+        self._note()
+
+    def replied_run(self, link: ShardLink, kind: int, seq: int, count: int) -> None:
+        self.entry.replied_run(link, kind, seq, count)
+        self._note()
+
+    def defer(self, link: ShardLink, seq: int, count: int) -> None:
+        self.entry.defer(link, seq, count)
+        self._note()
+
+    def confirmed(self, link: ShardLink) -> None:
+        """Record that the shard has skipped it."""
+        self.replied(link, self.first, link.books.bodies.skipped(link))
+
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
+        self.entry.lost(link, sent=sent)
+
+    def stalled(self, link: ShardLink, why: str) -> None:
+        self.entry.stalled(link, why)
+
+
+def take_apart(link: ShardLink, place: int, answered: Callable[[int], None]) -> int:
+    """Put batches of one command in the place of one of those in flight; return how many.
+
+    None of the router's own is; it stays, and goes with the rest. One that is apart already stays,
+    too. ``answered`` is called with the number of each command that is answered.
+    """
+    _, op, count, counted = link.batches[place]
+    if op != Op.MESSAGES:
+        return 0
+    at = _entry_at(link, place)
+    if isinstance(link.pending[at], Piece):
+        return sum(isinstance(entry, Piece) for entry in islice(link.pending, at, None))
+    client, _, first, _, _, now, _, _, axes, times, body = command_in(
+        link.kept[place], whose(link.number, link.epoch)
+    )
+    frames = [
+        command_frame(
+            *(link.number, op, number, 1, time, alone),
+            axes=axes,
+            epoch=link.epoch,
+            client=client,
+        )
+        for number, time, alone in zip(
+            range(first, first + count),
+            times or [now] * count,
+            link.books.bodies.split(body),
+            strict=True,
+        )
+    ]
+    # Whether a command counts on an axis, its client knows: each is held to.
+    one = [(*row[:3], min(row[3], 1), *row[4:]) for row in counted]
+    pieces: list[Entry] = []
+    while len(pieces) < count:
+        entry = link.pending[at]
+        del link.pending[at]
+        numbers = range(entry.first, entry.first + entry.count)
+        pieces += [Piece(entry, number, entry.now, answered) for number in numbers]
+    for piece in reversed(pieces):
+        link.pending.insert(at, piece)
+    del link.batches[place]
+    del link.kept[place]
+    for frame in reversed(frames):
+        link.batches.insert(place, (frame[NAME], op, 1, one))
+        link.kept.insert(place, frame)
+    return count
+
+
+def skip(link: ShardLink, place: int, number: int) -> None:
+    """Have a shard skip a command, in the place of a batch of that one alone."""
+    _, _, _, counted = link.batches[place]
+    link.books.rates.give_back(counted)
+    frame: Frame = command_frame(
+        *(link.number, Op.SKIP, number, 1, link.books.now, b""), epoch=link.epoch
+    )
+    link.batches[place] = frame[NAME], Op.SKIP, 1, ()
+    link.kept[place] = frame
+
+
+def _entry_at(link: ShardLink, place: int) -> int:
+    """Return where in the line of entries a batch begins, behind the one that is in hand."""
+    before = sum(count for _, _, count, _ in islice(link.batches, place))
+    at = 1
+    while before > 0:
+        before -= link.pending[at].count
+        at += 1
+    return at
