@@ -25,6 +25,7 @@ from openpit.errors import (
     AccountBlockError,
     AccountGroupRegistrationError,
     ActorScopeError,
+    CommandSkipped,
     EngineClosed,
     FrameTooLarge,
     OutcomeUnknown,
@@ -38,6 +39,7 @@ from openpit.router.lifecycle import ShardState
 from openpit.router.own_commands import Drop, Unattended
 from openpit.router.procedures import Arm, Ask
 from openpit.router.rates import BroadRates
+from openpit.router.suspects import Piece
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER
 
@@ -195,6 +197,8 @@ class Observer:
         if isinstance(error, OutcomeUnknown):
             is_cut_off = self._router.books.is_closed or any(link.state in _OVER for link in links)
             assert caller.was_expired or is_cut_off or self._has_seen_a_stall(caller), error
+        elif isinstance(error, CommandSkipped):
+            assert self._simulation.puts_off, error  # its worker was killed at it, by chance
         elif isinstance(error, ShardDown):
             assert any(link.why is not None for link in links), error
         elif isinstance(error, ShardStalled):
@@ -256,6 +260,8 @@ class Observer:
         for caller in were_waiting:
             is_due = caller.is_due(now, patience)
             if caller.is_waiting:
+                if self._simulation.puts_off:
+                    continue  # it may wait for a shard that is recovering
                 assert not is_due, "a call whose time is up is over"
             elif is_due:
                 caller.was_expired = True
@@ -341,7 +347,7 @@ class Observer:
     def _check_order_of_submission(self, link: ShardLink) -> None:
         entries = self._entries[link.number]
         for entry in chain(link.pending, link.waiting):
-            if id(entry) not in self._known and not isinstance(entry, (Ask, Unattended)):
+            if id(entry) not in self._known and not isinstance(entry, (Ask, Piece, Unattended)):
                 self._known.add(id(entry))
                 entries.append(entry)
         waiting = set(map(id, link.waiting))

@@ -29,6 +29,8 @@ from openpit.router.lifecycle import ShardState
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from openpit.router.shard_link import ShardLink
+
 __all__ = ["Simulation", "simulate"]
 
 EVENTS = 260
@@ -37,6 +39,9 @@ EVENTS = 260
 
 class Simulation:
     """One run."""
+
+    puts_off = False
+    """Whether calls may have to wait longer than they usually have."""
 
     def __init__(self, seed: int, events: int = EVENTS) -> None:
         self.random = random = Random(seed)
@@ -68,6 +73,7 @@ class Simulation:
         self.client = self.face.client = plan.client(HANDLES, self.face)
         self.router = self.face.router = self.client.router
         self.shards = [Shard(number) for number in range(len(self.router.links))]
+        self.payload = plan.payload
         self._start(plan.payload)
         self.services = plan.services
         self._feeds = [Feed(self.face, *service) for service in enumerate(plan.services)]
@@ -89,7 +95,9 @@ class Simulation:
         for shard, link in zip(self.shards, self.router.links, strict=True):
             call = self.client.start(link, self.clock(), payload)
             shard.commands += link.take()
+            shard.hello = bytes(shard.commands)
             shard.work(len(shard.commands))
+            shard.journal.clear()  # that holds what comes behind it
             data = bytes(shard.replies)
             shard.replies.clear()
             shard.note_delivered(data)
@@ -141,7 +149,7 @@ class Simulation:
             possible.append((self._fault, 0.12))
             possible.append((self.desk.close, 0.02))
         for shard, link, pace in zip(self.shards, self.router.links, self._paces, strict=True):
-            if link.has_output:
+            if self.source_of(shard).has_output:
                 possible.append((lambda s=shard: self._write(s), 4.0))
             if shard.commands:
                 possible.append((lambda s=shard: self._work(s), 4.0 * pace))
@@ -188,14 +196,17 @@ class Simulation:
         waiting = [caller for caller in self.callers if caller.is_waiting]
         for link, why in deadlines.on_time(self.seconds):
             self.note("given up", link.number)
-            self.shards[link.number].die(0)
-            self.router.lose(link, why)
+            self._given_up(link, why)
         are_stalled = self.router.books.stalled
         stalled = [link for link in are_stalled if link not in were_stalled]
         for link in stalled:
             self.note("stall", link.number)
         excused = bool(were_stalled or are_stalled) or self.router.books.is_closed
         self.observer.time_passed(waiting, stalled, excused=excused)
+
+    def _given_up(self, link: ShardLink, why: str) -> None:
+        self.shards[link.number].die(0)
+        self.router.lose(link, why)
 
     def _cancel(self) -> None:
         waiting = [caller for caller in self.callers if caller.may_be_cancelled]
@@ -235,8 +246,12 @@ class Simulation:
             return len(pipe)
         return self.random.randint(1, len(pipe))
 
+    def source_of(self, shard: Shard) -> Any:
+        """Return what says what a shard is to be sent."""
+        return self.router.links[shard.number]
+
     def _write(self, shard: Shard) -> None:
-        data = self.router.links[shard.number].take()
+        data = self.source_of(shard).take()
         self.note("write", shard.number, data)
         if not shard.is_dead:
             shard.commands += data
@@ -286,7 +301,7 @@ class Simulation:
             moved = False
             self.face.poll()
             for shard, link in zip(self.shards, self.router.links, strict=True):
-                if link.has_output:
+                if self.source_of(shard).has_output:
                     self._write(shard)
                     moved = True
                 if shard.commands:

@@ -6,6 +6,7 @@ Nothing here decides when anything happens: the simulation does.
 from __future__ import annotations
 
 from collections import defaultdict
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -27,10 +28,13 @@ from openpit.wire.frames import (
     head_of,
     messages_of,
     name_of,
+    pack,
+    reply_frame,
     reply_in,
     whose,
 )
-from openpit.wire.limits import REPLY_BYTES
+from openpit.wire.limits import REPLY_BYTES, START_BYTES
+from openpit.wire.recovered import Recovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -188,6 +192,8 @@ class Shard:
             dict[int, tuple[int, int]]
         ] = []  # what their batch's head says, by axis
         self.first_unseen = 0
+        self.hello = b""
+        self.journal: list[tuple[bytes, bytes]] = []  # batches, and the replies to them
         self._commands_seen = FrameReader()
         self._replies_seen = FrameReader(limit=REPLY_BYTES)
         self._answers_seen = FrameReader(limit=REPLY_BYTES)
@@ -204,7 +210,8 @@ class Shard:
         portion = bytes(self.commands[:size])
         del self.commands[:size]
         self.fed.append(portion)
-        for frame in self._commands_seen.feed(portion):
+        frames = self._commands_seen.feed(portion)
+        for frame in frames:
             batch = command_in(frame, whose(self.number))
             _, op, first, count, flags, now, _, _, axes, times, body = batch
             commands = messages_of(body) if body else ((-op, None, flags),)
@@ -217,6 +224,7 @@ class Shard:
         replies = self.stub.receive(portion)
         self.said.append(replies)
         self.replies += replies
+        self.journal += zip(frames, FrameReader(limit=REPLY_BYTES).feed(replies), strict=True)
         _collect(self._answers_seen, replies, self.answers)
 
     def note_delivered(self, data: bytes) -> None:
@@ -229,6 +237,49 @@ class Shard:
         self.commands.clear()
         del self.replies[kept:]
 
+    def die_at_work(self, size: int) -> None:
+        """End before what has been answered is in the journal."""
+        commands, batches, counted = len(self.seen), len(self.journal), deepcopy(_register.counted)
+        before = bytes(self.replies)
+        self.work(size)
+        for seq in range(commands, len(self.seen)):
+            self.answers.pop(seq, None)
+        for noted in (self.seen, self.times, self.counting):
+            del noted[commands:]
+        del self.journal[batches:]
+        _register.counted = counted
+        self.replies[:] = before
+        self.die(len(before))
+
+    def come_back(self, greeting: bytes) -> None:
+        """Begin another life, by the journal; say what is wanted of it."""
+        (frame,) = FrameReader(START_BYTES).feed(greeting)
+        first = head_of(frame).first + 1
+        self.stub = Stub()
+        self.is_dead = False
+        self._commands_seen = FrameReader()
+        self._replies_seen = FrameReader(limit=REPLY_BYTES)
+        self._answers_seen = FrameReader(limit=REPLY_BYTES)
+        counted, _register.counted = _register.counted, defaultdict(list)
+        ready = self.stub.receive(self.hello)
+        behind = 1
+        wanted = []
+        for batch, reply in self.journal:
+            assert self.stub.receive(batch) == reply, "a replay answers otherwise"
+            head = head_of(batch)
+            behind = head.first + head.commands
+            if head.first >= first:
+                wanted.append(reply)
+        _register.counted = counted
+        assert self.stub.core is not None
+        self.stub.core.resume(0, max(behind, first))
+        assert max(behind, first) == behind, "an answer was told that is in no journal"
+        _, _, body = reply_in(ready, name_of(ready))
+        ((_, *row),) = messages_of(body)
+        lives = ((0, behind),) if self.journal else ()
+        told = (kinds.RECOVERED, *row, *Recovered(len(self.journal), lives=lives))
+        self.replies += reply_frame(frame, b"\x91" + pack(told)) + b"".join(wanted)
+
 
 def _collect(reader: FrameReader, data: bytes, into: dict[int, tuple[Any, ...]]) -> None:
     """Read replies; keep each by the number of its command."""
@@ -236,6 +287,8 @@ def _collect(reader: FrameReader, data: bytes, into: dict[int, tuple[Any, ...]])
         head = head_of(frame)
         _, _, body = reply_in(frame, name_of(frame))
         seq = head.first
+        if body and messages_of(body)[0][0] == kinds.RECOVERED:
+            continue  # it answers no command of anybody's
         for reply in messages_of(body) if body else ((kinds.DONE, 1),):
             assert kinds.conforms(reply, kinds.REPLIES), reply
             count = int(reply[1]) if reply[0] in {kinds.ACCEPTED, kinds.DONE} else 1  # type: ignore[call-overload]  # a number

@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from recovering import Recovering
 from simulator import Simulation, simulate
 from stations import Stub
 
@@ -42,11 +43,18 @@ def test_the_invariants_hold_after_every_event(seeds: range) -> None:
         simulate(seed)
 
 
+@pytest.mark.parametrize("seeds", _chunks(SEEDS)[:2], ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
+def test_they_hold_with_shards_that_die_and_come_back(seeds: range) -> None:
+    runs = [simulate(seed, Recovering) for seed in seeds]
+    assert sum(run.recovered for run in runs if isinstance(run, Recovering)) > len(runs) / 2
+
+
 # --- what a simulation is worth ------------------------------------------------------------------
 
 _TRACES = """
 import sys
 sys.path[:0] = sys.argv[1:]
+from recovering import Recovering
 from simulator import simulate
 print(" ".join(simulate(seed).trace for seed in range(1, 13)))
 """
