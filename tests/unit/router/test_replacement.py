@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flow import IN_SHARD_0, IN_SHARD_1, buy, report
+from played import NOW, Bench
+
+from openpit.client.deadlines import Patience
+from openpit.client.resuming import Resume
+from openpit.errors import CommandSkipped, OutcomeUnknown, SomeItemsFailed
+from openpit.router.lifecycle import ShardEvent, ShardState
+from openpit.router.replacement import Replacement
+from openpit.wire import kinds
+from openpit.wire.axes import NO_AXES
+from openpit.wire.frames import (
+    FrameReader,
+    Op,
+    command_in,
+    head_of,
+    messages_of,
+    pack,
+    reply_frame,
+    whose,
+)
+from openpit.wire.limits import START_BYTES
+from openpit.wire.recovered import Recovered
+
+
+class Desk(Bench):
+    """A bench whose shard 0 has a journal, of which the test says what is in it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.link = self.router.links[0]
+        self.replacement = Replacement(self.router, self.link)
+        self.written: list[bytes] = []  # to the worker of now
+        self.refusals: list[str] = []
+        self.is_passed = True
+
+    def write(self) -> list[bytes]:
+        """Return the batches that the worker of now is sent, since the last look."""
+        source = self.link if self.is_passed else self.replacement
+        frames = FrameReader(START_BYTES).feed(source.take()) if source.has_output else []
+        self.written += frames
+        return frames
+
+    def die(self) -> None:
+        self.is_passed = False
+        self.written.clear()
+        self.replacement.begin("it was killed")
+
+    def start(self) -> bytes:
+        """Start another worker; return what it is greeted with."""
+
+        def passes() -> None:
+            self.is_passed = True
+
+        greeting = Resume(NOW, 2, 9, b"", self.replacement.recovered, self.refusals.append)
+        self.replacement.greet(greeting, passes)
+        (frame,) = self.write()
+        return frame
+
+    def recover(self, behind: int, *wanted: bytes) -> None:
+        """Start another worker, whose journal ends before a number; it sends what is wanted."""
+        frame = self.start()
+        told = (kinds.RECOVERED, (), *NO_AXES, *Recovered(lives=((0, behind),)))
+        self.say(reply_frame(frame, pack((told,))), *wanted)
+
+    def say(self, *replies: bytes) -> None:
+        self.router.receive(self.link, b"".join(replies))
+
+
+def accepting(frame: bytes) -> bytes:
+    return reply_frame(frame, pack(((kinds.ACCEPTED, head_of(frame).commands),)))
+
+
+def done(frame: bytes) -> bytes:
+    return reply_frame(frame, b"")
+
+
+def numbers(frames: list[bytes]) -> list[int]:
+    return [head_of(frame).first for frame in frames]
+
+
+def test_what_was_in_flight_is_sent_again_as_it_was_and_what_came_since_behind_it() -> None:
+    desk = Desk()
+    first, second = (desk._client.execute(NOW, buy(IN_SHARD_0)) for _ in range(2))
+    sent = desk.write()
+    desk.die()
+    third = desk._client.execute(NOW, buy(IN_SHARD_0))
+    assert desk.write() == []
+    assert desk.link.state is ShardState.RECOVERING
+
+    desk.recover(1)
+
+    again = desk.write()
+    assert again[:-1] == sent
+    assert numbers(again[-1:]) == [3]
+    desk.say(*map(accepting, again))
+    assert [call.result().ok for call in (first, second, third)] == [True] * 3
+    assert desk.link.state is ShardState.UP
+    assert (desk.link.in_flight, len(desk.link.kept), desk.link.restarts) == (0, 0, 1)
+    assert [event for event, _ in desk.router.books.news] == [
+        ShardEvent.REPLACE,
+        ShardEvent.RECOVERED,
+    ]
+
+
+def test_what_the_shard_has_is_answered_from_its_replay_and_not_sent_again() -> None:
+    desk = Desk()
+    first = desk._client.execute(NOW, buy(IN_SHARD_0))
+    (had,) = desk.write()
+    second = desk._client.execute(NOW, buy(IN_SHARD_0))
+    (lacked,) = desk.write()
+    desk.die()
+
+    desk.recover(2, accepting(had))
+
+    assert first.result().ok
+    assert desk.write() == [lacked]
+    desk.say(accepting(lacked))
+    assert second.result().ok
+
+
+def test_a_worker_that_ends_before_it_has_recovered_leaves_no_trace() -> None:
+    desk = Desk()
+    call = desk._client.execute(NOW, buy(IN_SHARD_0))
+    sent = desk.write()
+    for _ in range(3):
+        desk.die()
+        assert numbers([desk.start()]) == [0]  # behind it comes 1, which has no answer
+
+    desk.die()
+    desk.recover(1)
+
+    assert desk.write() == sent
+    desk.say(*map(accepting, sent))
+    assert call.result().ok
+    assert desk.link.restarts == 4
+
+
+def test_half_a_reply_is_forgotten_with_its_worker() -> None:
+    desk = Desk()
+    call = desk._client.execute(NOW, buy(IN_SHARD_0))
+    (sent,) = desk.write()
+    desk.say(accepting(sent)[:20])
+    desk.die()
+
+    desk.recover(2, accepting(sent))
+
+    assert call.result().ok
+    assert desk.write() == []
+
+
+def test_a_journal_that_lacks_what_was_answered_is_refused() -> None:
+    desk = Desk()
+    call = desk._client.execute(NOW, buy(IN_SHARD_0))
+    desk.say(*map(accepting, desk.write()))
+    assert call.result().ok
+    desk.die()
+
+    desk.recover(1)
+
+    assert desk.refusals == ["its journal ends before command 1, which it has answered"]
+    assert desk.link.state is ShardState.RECOVERING
+
+
+def test_a_worker_that_cannot_go_on_says_why() -> None:
+    desk = Desk()
+    desk.die()
+    frame = desk.start()
+    desk.say(reply_frame(frame, pack(((kinds.REFUSED, "ReplayDiverged: moody\nTraceback"),))))
+    assert desk.refusals == ["ReplayDiverged: moody"]
+
+
+def test_after_two_ends_in_one_batch_its_commands_go_alone_and_the_guilty_one_is_skipped() -> None:
+    desk = Desk()
+    many = desk._client.execute_many(NOW, [buy(IN_SHARD_0)] * 3, [NOW] * 3)
+    assert not many.feed()
+    (batch,) = desk.write()
+    assert head_of(batch).commands == 3
+    behind = desk._client.report(NOW, report(IN_SHARD_0))
+    desk.write()
+
+    desk.die()
+    desk.recover(1)
+    assert [head_of(frame).commands for frame in desk.write()] == [3, 1]
+
+    desk.die()
+    desk.recover(1)
+    (alone,) = desk.write()
+    assert (head_of(alone).first, head_of(alone).commands) == (1, 1)
+    assert (
+        messages_of(command_in(alone, whose(0))[-1])
+        == messages_of(command_in(batch, whose(0))[-1])[:1]
+    )
+    desk.say(accepting(alone))
+    assert numbers(desk.write()) == [2]
+
+    for _ in range(2):  # the second one is the one
+        desk.die()
+        desk.recover(2)
+        (alone,) = desk.write()
+        assert head_of(alone).first == 2
+    assert head_of(alone).op == Op.SKIP
+    desk.say(done(alone))
+    (alone,) = desk.write()
+    assert head_of(alone).first == 3
+    desk.say(accepting(alone))
+    (last,) = desk.write()
+    assert head_of(last).first == 4
+    desk.say(reply_frame(last, pack(((kinds.DONE, 1),))))
+
+    with pytest.raises(SomeItemsFailed) as failed:
+        many.result()
+    assert [bool(result) for result in failed.value.results if result is not None] == [True, True]
+    (skipped,) = failed.value.exceptions
+    assert isinstance(skipped, CommandSkipped)
+    assert behind.done
+    assert desk.link.in_flight == 0
+    assert not desk.link.pending
+    assert not desk.link.kept
+
+
+def test_a_shard_that_is_given_up_while_it_recovers_ends_its_calls() -> None:
+    desk = Desk()
+    order = desk._client.execute(NOW, buy(IN_SHARD_0))
+    reported = desk._client.report(NOW, report(IN_SHARD_0))
+    desk.write()
+    desk.die()
+    desk.start()
+
+    desk.router.lose(desk.link, "not recovered within 600 s")
+
+    assert not order.result().ok
+    with pytest.raises(OutcomeUnknown, match="not recovered within 600 s"):
+        reported.result()
+    assert not desk.link.kept
+
+
+def test_calls_are_put_off_while_their_shard_recovers_and_no_others() -> None:
+    desk = Desk(patience=Patience(timeout=4.0, max_wait=4.0))
+    here = desk._client.execute(NOW, buy(IN_SHARD_0))
+    there = desk._client.execute(NOW, buy(IN_SHARD_1))
+    deadlines = desk._client.deadlines
+    deadlines.expect([here, there], 10.0)
+    sent = desk.write()
+    desk.sent(1)
+    desk.die()
+
+    assert deadlines.on_time(14.0) == []
+    assert (here.done, there.done) == (False, True)
+    assert deadlines.next_deadline() == 18.0
+    deadlines.on_time(18.0)
+    desk.recover(1)
+    desk.write()
+    deadlines.on_time(20.0)
+    assert not here.done
+    desk.say(*map(accepting, sent))
+    assert here.result().ok
