@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import threading
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from crashing import POINTS, Crashing
+from killing import OFTEN, KilledDay, killed_after, pid_of
 from makers import account, deposit, order
 from processes import all_gone, wait_until
 from test_engines import balance_of
-from trading import Day, said, with_policies
+from trading import said, with_policies
 
 import openpit
 from openpit.errors import CommandSkipped
@@ -22,36 +22,6 @@ from openpit.pretrade.policies import build_spot_funds
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-OFTEN: dict[str, Any] = {"restarts": 10_000, "restart_pause": 0.0, "timeout": 60.0}
-
-
-def pid_of(engine: Any, shard: int) -> int:
-    pid = engine.stats()[shard].pid
-    assert pid is not None
-    return int(pid)
-
-
-def killed_after(engine: Any, shard: int, seconds: float) -> threading.Timer:
-    """Kill a worker in so many seconds, whatever it does then."""
-    timer = threading.Timer(seconds, os.kill, (pid_of(engine, shard), signal.SIGKILL))
-    timer.start()
-    return timer
-
-
-class KilledDay(Day):
-    """A day whose workers are killed in the midst of its calls."""
-
-    kills = 0
-
-    def place(self) -> None:
-        if self.random.random() < 0.1:
-            self.kills += 1
-            shard = self.random.randrange(self.options["shards"])
-            timer = killed_after(self.engine, shard, self.random.random() * 0.001)
-            super().place()
-            timer.join()
-        super().place()
 
 
 @pytest.mark.parametrize(("seed", "shards"), [(4, 1), (2, 3)])

@@ -226,9 +226,10 @@ class AsyncDriver(Driver):
             self._after(port)
 
     def _unwatch(self, port: Port) -> None:
-        forget(
-            self._loop, [fd for fd in (port.reply_fd, port.command_fd, port.death_fd) if fd != GONE]
-        )
+        descriptors = {port.reply_fd, port.command_fd, port.death_fd} - {GONE}
+        forget(self._loop, [*descriptors])
+        # Once the worker is replaced, these numbers may be those of the program's own files.
+        self._watched[:] = [fd for fd in self._watched if fd not in descriptors]
 
     def _wake(self) -> None:
         woken = self.router.books.woken
