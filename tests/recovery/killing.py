@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -38,7 +39,12 @@ def pid_of(engine: Any, shard: int) -> int:
 
 def killed_after(engine: Any, shard: int, seconds: float) -> threading.Timer:
     """Kill a worker in so many seconds, whatever it does then."""
-    timer = threading.Timer(seconds, os.kill, (pid_of(engine, shard), signal.SIGKILL))
+
+    def kill(pid: int) -> None:
+        with suppress(ProcessLookupError):  # an earlier kill has ended it just now
+            os.kill(pid, signal.SIGKILL)
+
+    timer = threading.Timer(seconds, kill, (pid_of(engine, shard),))
     timer.start()
     return timer
 
