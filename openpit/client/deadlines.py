@@ -20,7 +20,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from openpit.router.calls import Call
     from openpit.router.router import Router
@@ -55,7 +55,16 @@ class Deadlines:
     procedure) does so for as long as for an answer.
     """
 
-    __slots__ = ("_answers", "_credit", "_little", "_max_wait", "_now", "_patience", "_router")
+    __slots__ = (
+        "_answers",
+        "_credit",
+        "_little",
+        "_max_wait",
+        "_now",
+        "_patience",
+        "_recovering",
+        "_router",
+    )
 
     def __init__(self, router: Router, patience: Patience) -> None:
         self._router: Final = router
@@ -63,6 +72,7 @@ class Deadlines:
         self._max_wait: Final = patience.max_wait or patience.timeout
         self._little: Final = patience.timeout * _SHARE
         self._now = -inf  # the last time that was told
+        self._recovering: Sequence[ShardLink] = ()  # at that time
         self._answers: Final = router.books.answer_due
         self._credit: Final = router.books.credit_due
 
@@ -110,6 +120,8 @@ class Deadlines:
                 over.append((link, f"stalled for {stall_timeout:g} s"))
         why = f"no answer within {timeout:g} s"
         recovering = [link for link in self._router.links if link.is_recovering]
+        self._renew([link for link in self._recovering if not link.is_recovering], now)
+        self._recovering = recovering
         for call in [*_due_in(self._credit, now), *_due_in(self._answers, now)]:
             if any(call.may_wait_for(link) for link in recovering):
                 self._put_off(call, now)
@@ -118,6 +130,13 @@ class Deadlines:
             elif not call.done:
                 call.expire(why)
         return over
+
+    def _renew(self, recovered: Sequence[ShardLink], now: float) -> None:
+        """Give the calls that waited for shards their whole time, now that those are up again."""
+        if recovered:
+            for call in {**self._credit, **self._answers}:
+                if any(call.may_wait_for(link) for link in recovered):
+                    self._put_off(call, now)
 
     def _put_off(self, call: Call, now: float) -> None:
         """Give a call its whole time, from now on."""

@@ -107,7 +107,7 @@ def test_an_end_at_any_point_of_a_batch_is_seen_by_nobody(tmp_path: Path, point:
 
 
 def test_a_worker_that_is_stuck_is_replaced_when_its_time_is_over(tmp_path: Path) -> None:
-    options = {**OFTEN, "timeout": 0.5, "stall_timeout": 0.5}
+    options = {**OFTEN, "timeout": 2.0, "stall_timeout": 0.5}
     stage = openpit.Engine.builder().sharded(1, journal=tmp_path, **options)
     with stage.builtin(build_spot_funds()).build() as engine:
         engine.apply_account_adjustment(account(1), [deposit("USD", "5")])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 from contextlib import suppress
+from math import inf
 from threading import Lock, RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -76,8 +77,8 @@ class Turns(Driver):
     def _on_time(self) -> float:
         seconds = super()._on_time()
         replacing = self._replacing
-        if self._reader and replacing is not None and replacing.next_start() <= monotonic():
-            self._wake_reader()  # whoever reads next may close the descriptors
+        if self._reader and replacing is not None and replacing.next_start() < inf:
+            self._wake_reader()  # it starts the worker, when that is due, before it polls again
         return seconds
 
     # --- waiting; the lock is not held ------------------------------------------------------------
