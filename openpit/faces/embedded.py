@@ -12,14 +12,13 @@ from openpit.core.order import Order
 from openpit.core.report import ExecutionReport
 from openpit.engine.accounts import Accounts, account_value, new_accounts
 from openpit.engine.arguments import checked_adjustments, checked_order, checked_report
-from openpit.engine.batches import each
 from openpit.engine.builder import build_core
 from openpit.engine.configurator import Configurator, new_configurator
 from openpit.engine.custom import CustomPolicy
 from openpit.faces import handles
 from openpit.faces.actor_stage import ActorStage
-from openpit.faces.handles import EngineReservation, commit, rollback
-from openpit.faces.operated import Operated
+from openpit.faces.handles import EngineReservation
+from openpit.faces.many_calls import ManyCalls
 from openpit.faces.options import ShardedOptions, default_shards
 from openpit.marketdata.service import new_market_data_builder
 from openpit.param.classes import is_of
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from openpit.journal.writing import Sync
     from openpit.marketdata import MarketDataBuilder, QuoteTtl
     from openpit.param.ids import AccountId
-    from openpit.pretrade.handles import Reservation
     from openpit.pretrade.narrowed import (
         AccountAdjustmentBatchResult,
         DropCopyResult,
@@ -69,7 +67,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-class Engine(Operated):
+class Engine(ManyCalls):
     """Checks orders against policies, and keeps what they reserve (spec section 5).
 
     Made by ``Engine.builder()``. An order is checked in two stages, ``start_pre_trade`` and the
@@ -204,44 +202,6 @@ class Engine(Operated):
         """Apply all adjustments to an account, or none of them (spec section 5.9)."""
         apply = partial(self._core.apply_adjustment, account_value(account_id))
         return handles.show_adjusted(self._call(apply, checked_adjustments(adjustments)))  # type: ignore[return-value]  # as above
-
-    # --- volume --------------------------------------------------------------------------------
-
-    def execute_pre_trade_many(self, orders: Iterable[Order]) -> list[ExecuteResult]:
-        """Execute all orders, one after the other; results in the order of the input.
-
-        Raises:
-            SomeItemsFailed: some raised. Its ``results`` are those of the others, with their
-                reservations, which roll back when nobody holds the exception or them.
-        """
-        return each("execute_pre_trade_many", self.execute_pre_trade, orders, lets_go=True)
-
-    def commit_many(self, reservations: Iterable[Reservation]) -> None:
-        """Commit every reservation.
-
-        Raises:
-            SomeItemsFailed: some raised; the others are done, and ``results`` is True for them.
-        """
-        each("commit_many", commit, reservations)
-
-    def rollback_many(self, reservations: Iterable[Reservation]) -> None:
-        """Roll back every reservation.
-
-        Raises:
-            SomeItemsFailed: some raised; the others are done, and ``results`` is True for them.
-        """
-        each("rollback_many", rollback, reservations)
-
-    def apply_execution_report_many(
-        self, reports: Iterable[ExecutionReport]
-    ) -> list[PostTradeResult]:
-        """Apply every report, in order; results in the order of the input.
-
-        Raises:
-            SomeItemsFailed: some raised; ``results`` are those of the others, which are applied.
-                Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
-        """
-        return each("apply_execution_report_many", self.apply_execution_report, reports)
 
     # --- administration ------------------------------------------------------------------------
 
