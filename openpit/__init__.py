@@ -143,7 +143,7 @@ _LATE: Final = {
     "connect": "openpit.faces.connecting",
     "connect_async": "openpit.faces.connecting",
 }
-_LATE_ROOMS: Final = ("client", "faces", "router")
+_LATE_ROOMS: Final = ("client", "faces", "limits", "router")
 
 
 if not TYPE_CHECKING:  # to a type checker a name that is not here stays an error

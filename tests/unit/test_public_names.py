@@ -43,6 +43,9 @@ PUBLIC = {
     "openpit.account_adjustment": """
         AccountPnlOperation Adjustment Amount BalanceOperation Bounds PositionOperation
     """,
+    "openpit.limits": """
+        apply apply_async ConfigError diff load loads Policies schema
+    """,
     "openpit.marketdata": """
         AlreadyRegistered InstrumentId MarketDataBuilder MarketDataError MarketDataService Quote
         QuoteExpired QuoteResolution QuoteTtl QuoteUnavailable RegistrationError

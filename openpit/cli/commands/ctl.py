@@ -14,9 +14,7 @@ import click
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.grids import Grid, ReportConsole
 from openpit.cli.inputs import text_of, told
-from openpit.cli.limits import apply, difference, settings_in, text_of_tables
 from openpit.cli.streams import tell, writing_to_stdout
-from openpit.cli.tables import ConfigError, Table
 from openpit.errors import (
     NotPermitted,
     OutcomeUnknown,
@@ -27,6 +25,14 @@ from openpit.errors import (
 )
 from openpit.faces.asking import drain_server, sessions_of
 from openpit.faces.connecting import connect
+from openpit.limits.changing import (
+    changes_between,
+    difference,
+    settings_in,
+    text_of_tables,
+)
+from openpit.limits.reading import loads
+from openpit.limits.tables import ConfigError, Table
 from openpit.param.enums import PnlHaltReason
 from openpit.param.native_enum import member_label
 from openpit.pretrade.rejects import block_row
@@ -290,6 +296,15 @@ def show(server: _Server, as_json: bool) -> None:  # noqa: FBT001 - as above
         click.echo(json.dumps(tables, indent=2) if as_json else text_of_tables(tables), nl=as_json)
 
 
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """End with the name of the file for what is wrong in it; nothing is changed then."""
+    try:
+        yield
+    except (ConfigError, PolicyConfigureError) as error:
+        raise ExitError(Exit.BAD_CONFIG, f"{told(file)}: {error}") from None
+
+
 @limits.command(name="set")
 @click.argument(
     "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
@@ -298,7 +313,7 @@ def show(server: _Server, as_json: bool) -> None:  # noqa: FBT001 - as above
 @_json_option
 @click.pass_obj
 def set_(server: _Server, file: Path, yes: bool, as_json: bool) -> None:  # noqa: FBT001 - as above
-    """Change the limits to those of FILE, having shown what that changes.
+    """Change the limits to those of FILE, having shown what that changes: all of them, or none.
 
     Policies stay those that the server was started with. What is of the start alone (funds, first
     PnLs, the accounts' currency) is not looked at.
@@ -307,22 +322,19 @@ def set_(server: _Server, file: Path, yes: bool, as_json: bool) -> None:  # noqa
         raise click.UsageError("--json needs --yes: there is nobody to ask")
     with server.engine() as engine:
         before = engine.settings()
-        try:
-            after = settings_in(text_of(file), before)
-        except ConfigError as error:
-            raise ExitError(Exit.BAD_CONFIG, f"{told(file)}: {error}") from None
+        with _naming(file):
+            after = settings_in(loads(text_of(file)), before)
         shown = difference(before, after)
         if not as_json:
             _print(None, False, shown or "these limits are in force already")
         if shown and not yes and not click.confirm("Change the limits of the running server?"):
             tell("nothing was changed")
             return
-        changed: list[str] = []
-        try:
-            changed += apply(engine, before, after)
-        except PolicyConfigureError as error:
-            done = ", ".join(f"[{name}]" for name in changed) or "nothing"
-            raise ExitError(Exit.BAD_CONFIG, f"{told(file)}: {error}; changed: {done}") from None
+        changes = changes_between(before, after)
+        with _naming(file):
+            if changes:
+                engine.configure().apply_all(changes.values())
+    changed = [*changes]
     if as_json:
         _print({"changed": changed, "difference": shown}, True)
 

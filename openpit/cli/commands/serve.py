@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from openpit.cli.config import load
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.inputs import text_of, told
+from openpit.cli.reloading import Reloading, is_reloading
 from openpit.cli.streams import tell
-from openpit.cli.tables import ConfigError
 from openpit.errors import ShardStartError
 from openpit.faces.embedded import Engine
 from openpit.faces.options import default_shards
+from openpit.limits.reading import loads
+from openpit.limits.tables import ConfigError
 from openpit.pretrade.policies.registration import ReadyBuilder
 from openpit.server.address import AddressInUseError, check_free
 from openpit.server.limits import SESSION_CREDIT, SESSIONS, Limits
@@ -35,9 +36,9 @@ from openpit.wire.sessions import NOTE_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from openpit.cli.config import Policies
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.starting import StartPlan
+    from openpit.limits.reading import Policies
     from openpit.server.service import Service
 
 __all__ = ["Ending", "command", "serve"]
@@ -174,6 +175,8 @@ def command(
     allowed = {os.getuid(): Role.ADMIN} | dict.fromkeys(users, Role.TRADER) | _roles(roles)
     _check_descriptor(ready_fd)
     ending = Ending(path, drain, pid_file, ready_fd)
+    if is_reloading(config):
+        ending.config = config
     serve(plan, policies, limits, allowed, ending, client_time=client_time)
 
 
@@ -223,7 +226,7 @@ def _plan(
 ) -> tuple[Policies, StartPlan]:
     """Return the policies of a configuration, and what the engine starts from."""
     try:
-        policies = load(DEFAULT_CONFIG if config is None else text_of(config))
+        policies = loads(DEFAULT_CONFIG if config is None else text_of(config))
         stage = policies.add_to(Engine.builder().clock(clock).sharded(shards=shards))
         for name in custom:
             stage = _added(stage, name)
@@ -317,6 +320,7 @@ class Ending:
         self._ready_fd = ready_fd
         self._event = asyncio.Event()
         self.is_urgent = False
+        self.config: Path | None = None  # what SIGHUP reads again; it ends the server where None
 
     def take_signals(self) -> None:
         """Have SIGTERM, SIGINT and SIGHUP end the server; a second one at once."""
@@ -429,8 +433,13 @@ async def _serve(
         if isinstance(error, OSError):
             raise _unbound(ending.path, error) from None
         raise
+    reloading = None if ending.config is None else Reloading(ending.path, ending.config)
+    if reloading is not None:
+        reloading.take_signal()
     try:
         await ending.wait()
+        if reloading is not None:
+            await reloading.end()
         return await _end(service, ending)
     finally:
         ending.over()
