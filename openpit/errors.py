@@ -87,6 +87,7 @@ __all__ = [
     "JournalFailed",
     "JournalInUse",
     "JournalMismatch",
+    "KeyConflict",
     "LeftBehind",
     "MarketDataError",
     "NotPermitted",
@@ -378,6 +379,13 @@ class CommandSkipped(_ShardError):  # noqa: N818 - as above
 
     Only where there is a journal: without one, there is no second time. A policy that ends its
     process, as by a fault in a library of its own, does so.
+    """
+
+
+class KeyConflict(_ShardError):  # noqa: N818 - as above
+    """Another call of the account had the key that this one has; nothing of this one was applied.
+
+    Another order, report or batch of adjustments, or another method. The first call stands.
     """
 
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from openpit.core.order import Order, new_order
 from openpit.engine.answers import Recorded, Started
 from openpit.errors import WireError
-from openpit.marketdata.service import apply_operation
 from openpit.pretrade.effects import Effects
 from openpit.shards.actors import Actors
 from openpit.shards.administration import administer, configure, rates_after
@@ -36,10 +35,10 @@ from openpit.shards.answering import (
     told,
 )
 from openpit.shards.armed import Armed
-from openpit.shards.counts import ASKING, COUNTING, BatchCounts
+from openpit.shards.counts import ASKING, COUNTING, BatchCounts, asked_of
 from openpit.shards.held import Held, settle
 from openpit.shards.intake import Intake
-from openpit.shards.market import as_of
+from openpit.shards.keyed import KeyedCalls
 from openpit.shards.market_answers import MarketAnswers
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
@@ -53,7 +52,7 @@ from openpit.wire.frames import (
     reply_frame,
     whose,
 )
-from openpit.wire.limits import OPEN_HANDLES
+from openpit.wire.shard_limits import ShardLimits
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -72,6 +71,8 @@ __all__ = ["ShardCore"]
 
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 MESSAGES: Final = Op.MESSAGES
+
+_USUAL: Final = ShardLimits()
 
 _FAILURES_IN_FULL: Final = 16
 """Failures in one reply that are told in full: all that there can be have to fit into a frame."""
@@ -98,20 +99,19 @@ class ShardCore:
         "_fresh_orders",
         "_handlers",
         "_held",
-        "_market",
         "_most",
         "_most_open",
         "_next",
         "_open",
         "_order",
         "_reader",
-        "_services",
         "_told",
         "actors",
         "armed",
         "closed",
         "counts",
         "intake",
+        "keyed",
         "number",
         "whose",
     )
@@ -124,16 +124,15 @@ class ShardCore:
         services: Sequence[MarketDataService] = (),
         reader: FrameReader | None = None,
         epoch: int = 0,
-        most_open: int = OPEN_HANDLES,
+        limits: ShardLimits = _USUAL,
     ) -> None:
         self.number: Final = number
-        self._most_open: Final = most_open
+        self._most_open: Final = limits.open_handles
         self.closed = False
         self._engine = engine
         self._execute = engine.execute
         self._clock = clock
-        self._services = services
-        self._market = MarketAnswers(services)
+        market = MarketAnswers(services)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self.whose = whose(number, epoch)
         self._reader = reader or FrameReader()
@@ -170,11 +169,16 @@ class ShardCore:
             kinds.CONFIGURE: self._configure,
             kinds.CHECK_SETTINGS: self._check_settings,
             kinds.TELL_AXES: self._tell_axes,
-            kinds.QUOTE: self._quote,
+            kinds.QUOTE: market.change,
             kinds.ASK_ACTOR: self.actors.reply_to_ask,
             kinds.TELL_ACTOR: self.actors.reply_to_tell,
-            kinds.ASK_MARKET: self._ask_market,
+            kinds.ASK_MARKET: market.reply,
+            kinds.KEYED: self._keyed,
         }
+        nothing = engine.finisher.effects
+        self.keyed: Final = KeyedCalls(
+            number, limits, self._held, self.counts, self._handlers, nothing
+        )
 
     @property
     def axes(self) -> CountingAxes:
@@ -373,8 +377,9 @@ class ShardCore:
             reply = (kinds.RAISED, *failure_row(error))
         self._tell_armed()
         append(answered, (kinds.DONE, 1) if reply is None else reply)
-        if kind in COUNTING and not self.counts.used:
-            self.counts.miss(place, command)
+        asked = asked_of(command)
+        if asked[0] in COUNTING and not self.counts.used:
+            self.counts.miss(place, asked)
         elif kind in ASKING:
             self.actors.settle(place)
 
@@ -425,6 +430,9 @@ class ShardCore:
             return rejected(answer)
         return recorded(answer, is_held=self._keep(seq, answer.effects))
 
+    def _keyed(self, seq: int, command: Command, now: int) -> Reply:
+        return self.keyed.answer(seq, command, now, self._client or 0, is_full=self._is_full)
+
     # what becomes of them
 
     def _finalize(self, _seq: int, command: Command, _now: int, *, commit: bool) -> None:
@@ -458,7 +466,7 @@ class ShardCore:
         return (kinds.FAILURES, tuple(failures)) if failures else None
 
     def _drop(self, _seq: int, command: Command, _now: int) -> None:
-        settle([self._open.pop(handle, None) for handle in command[2]])
+        self._held.let_go(self._client or 0, command[2])
 
     # reports and adjustments
 
@@ -488,9 +496,3 @@ class ShardCore:
 
     def _tell_axes(self, _seq: int, _command: Command, _now: int) -> Reply:
         return (kinds.CHECKED, *self.counts.axes())
-
-    def _quote(self, _seq: int, command: Command, now: int) -> None:
-        apply_operation(self._services[command[2]], as_of(command[3], now))
-
-    def _ask_market(self, _seq: int, command: Command, now: int) -> Reply:
-        return (kinds.ANSWER, encode(self._market.answer(command[2], command[3], now)))
