@@ -41,6 +41,7 @@
         │   └── ReplayDiverged                  a batch was answered otherwise again (``shard``)
         ├── OutcomeUnknown                      sent, but the answer is lost (``shard``)
         ├── CommandSkipped                      its shard's worker ends each time at it (``shard``)
+        ├── KeyConflict                         the key is another call's (``shard``)
         └── ShardCallbackError                  of user code, its class not here (``shard``)
 
 The first group is that of the public API (``spec`` sections 1, 6, 10, 11 and 12) and carries its

@@ -81,7 +81,7 @@ class Client(KeyedSubmitting):
         """
         check_time(now)
         link.begin(epoch)
-        hello = (kinds.HELLO, len(self.router.links), *self.limits, payload)
+        hello = (kinds.HELLO, len(self.router.links), self.limits, payload)
         packed = pack_start(hello)
         call = Start(link, now, packed, self.encoder.share, seconds)
         link.stage(call)

@@ -37,7 +37,7 @@ class Resume(Unattended):
         recovered: Callable[[int], None],
         refused: Callable[[str], None],
     ) -> None:
-        packed = pack_start((kinds.HELLO, shards, *limits, payload))
+        packed = pack_start((kinds.HELLO, shards, limits, payload))
         super().__init__(1, now, packed, STARTED)
         self._recovered: Final = recovered
         self._refused: Final = refused

@@ -76,7 +76,7 @@ def read_hello(frame: Frame) -> Hello:
     hello = messages[0]
     if len(messages) != 1 or not kinds.conforms(hello, kinds.COMMANDS) or hello[0] != kinds.HELLO:
         raise WireError(f"a connection starts with HELLO, not with {messages!r:.200}")
-    _, shards, *limits, payload = cast("tuple[Any, ...]", hello)
+    _, shards, limits, payload = cast("tuple[Any, ...]", hello)
     if not head.shard < shards <= MAX_SHARDS:
         raise WireError(f"no shard {head.shard} of {shards}")
     first = head.first + 1

@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import partial
 from itertools import repeat
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.order import Order, new_order
 from openpit.engine.answers import Recorded, Started
@@ -36,7 +36,8 @@ from openpit.shards.answering import (
 )
 from openpit.shards.armed import Armed
 from openpit.shards.counts import ASKING, COUNTING, BatchCounts, asked_of
-from openpit.shards.held import Held, settle
+from openpit.shards.endings import Endings
+from openpit.shards.held import Held
 from openpit.shards.intake import Intake
 from openpit.shards.keyed import KeyedCalls
 from openpit.shards.market_answers import MarketAnswers
@@ -74,12 +75,7 @@ MESSAGES: Final = Op.MESSAGES
 
 _USUAL: Final = ShardLimits()
 
-_FAILURES_IN_FULL: Final = 16
-"""Failures in one reply that are told in full: all that there can be have to fit into a frame."""
-
 Command = tuple[Any, ...]
-
-_T = TypeVar("_T", Effects, Started)
 
 
 class ShardCore:
@@ -93,6 +89,7 @@ class ShardCore:
     __slots__ = (
         "_client",
         "_clock",
+        "_endings",
         "_engine",
         "_execute",
         "_first",
@@ -105,6 +102,7 @@ class ShardCore:
         "_open",
         "_order",
         "_reader",
+        "_services",
         "_told",
         "actors",
         "armed",
@@ -132,7 +130,9 @@ class ShardCore:
         self._engine = engine
         self._execute = engine.execute
         self._clock = clock
+        self._services = services
         market = MarketAnswers(services)
+        endings = self._endings = Endings(number)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self.whose = whose(number, epoch)
         self._reader = reader or FrameReader()
@@ -157,11 +157,11 @@ class ShardCore:
             kinds.EXECUTE_DRY_RUN: partial(self._dry_run, engine.execute_dry_run),
             kinds.DROP_COPY: self._drop_copy,
             kinds.EXECUTE_REQUEST: self._execute_request,
-            kinds.COMMIT: partial(self._finalize, commit=True),
-            kinds.ROLLBACK: partial(self._finalize, commit=False),
-            kinds.COMMIT_MANY: partial(self._finalize_many, commit=True),
-            kinds.ROLLBACK_MANY: partial(self._finalize_many, commit=False),
-            kinds.DROP: self._drop,
+            kinds.COMMIT: endings.commit,
+            kinds.ROLLBACK: endings.rollback,
+            kinds.COMMIT_MANY: endings.commit_many,
+            kinds.ROLLBACK_MANY: endings.rollback_many,
+            kinds.DROP: endings.drop,
             kinds.REPORT: self._report,
             kinds.REPORT_WHOLE: self._report,
             kinds.ADJUST: self._adjust,
@@ -228,7 +228,7 @@ class ShardCore:
             return reply_frame(frame, b"", self._told)
         if client != self._client:
             self._client = client
-            self._open = self._held.of(client)
+            self._open = self._endings.open = self._held.of(client)
             self._most = self._most_open if client else inf
         counts = self.counts
         try:
@@ -280,8 +280,7 @@ class ShardCore:
         self._client = None
 
     def _let_go(self, seq: int) -> None:
-        """Roll back what a command has left open, if anything: its caller cannot know of it."""
-        settle([self._open.pop(seq, None)])
+        self._endings.let_go(seq)
         self._tell_armed()
 
     # --- the hot path: plain orders --------------------------------------------------------------
@@ -413,7 +412,7 @@ class ShardCore:
         return rejected(answer)
 
     def _execute_request(self, seq: int, command: Command, now: int) -> Reply:
-        started = self._take(command[2], Started)
+        started = self._endings.take(command[2], Started)
         return self._executed(seq, self._engine.execute_started(started, now))
 
     def _dry_run(
@@ -432,41 +431,6 @@ class ShardCore:
 
     def _keyed(self, seq: int, command: Command, now: int) -> Reply:
         return self.keyed.answer(seq, command, now, self._client or 0, is_full=self._is_full)
-
-    # what becomes of them
-
-    def _finalize(self, _seq: int, command: Command, _now: int, *, commit: bool) -> None:
-        self._end(command[2], commit=commit)
-
-    def _end(self, handle: int, *, commit: bool) -> None:
-        effects = self._take(handle, Effects)
-        if commit:
-            effects.commit()
-        else:
-            effects.rollback()
-
-    def _take(self, handle: int, kind: type[_T]) -> _T:
-        """Return what a handle names, which is over with that; what is no such thing stays."""
-        held = self._open.get(handle)
-        if not isinstance(held, kind):
-            raise RuntimeError(f"shard {self.number} knows no handle {handle}")  # noqa: TRY004 - the caller's word
-        del self._open[handle]
-        return held
-
-    def _finalize_many(
-        self, _seq: int, command: Command, _now: int, *, commit: bool
-    ) -> Reply | None:
-        failures: list[tuple[Any, ...]] = []
-        for place, handle in enumerate(command[2]):
-            try:
-                self._end(handle, commit=commit)
-            except BaseException as error:  # noqa: BLE001 - every item is finished; told together
-                brief = len(failures) >= _FAILURES_IN_FULL
-                failures.append((place, *failure_row(error, brief=brief)))
-        return (kinds.FAILURES, tuple(failures)) if failures else None
-
-    def _drop(self, _seq: int, command: Command, _now: int) -> None:
-        self._held.let_go(self._client or 0, command[2])
 
     # reports and adjustments
 

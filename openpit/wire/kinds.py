@@ -29,6 +29,7 @@ from openpit.wire.checks import (
 )
 from openpit.wire.flat_rows import is_lock
 from openpit.wire.frames import VERSION
+from openpit.wire.shard_limits import ShardLimits
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
@@ -189,9 +190,7 @@ COMMANDS: Final[dict[int, Layout]] = {
         "start",
         (
             Field("of shards", is_number),
-            Field("handles that a session may have open", is_number),
-            Field("keys that it keeps", is_number),
-            Field("for how long", is_number),
+            Field("limits", row_of(*[is_number] * len(ShardLimits._fields))),
             Field("engine, by dill", exactly(bytes)),
         ),
     ),

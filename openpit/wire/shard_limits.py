@@ -27,3 +27,5 @@ class ShardLimits(NamedTuple):
     """Keys of calls that are kept at a time."""
     key_window: int = round(KEY_SECONDS * 1e9)
     """For how long each is kept."""
+    reservation_ttl: int = 0
+    """For how long a reservation or a request may be open; 0: as long as its caller likes."""
