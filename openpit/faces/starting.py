@@ -198,7 +198,8 @@ def open_journal(plan: StartPlan, clock: Callable[[], int]) -> EngineJournal | N
     # An engine without a journal has no need of what reads and writes one.
     from openpit.faces.engine_journal import EngineJournal  # noqa: PLC0415
 
-    return EngineJournal(plan.options, plan.made, clock)
+    made = plan.made._replace(limits=plan.limits._asdict())
+    return EngineJournal(plan.options, made, clock)
 
 
 def discard(
