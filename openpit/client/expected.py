@@ -54,9 +54,21 @@ def expected(command: tuple[Any, ...]) -> Expected:
             kinds.ADJUSTED,
             lambda reply: reply[1] is None or reply[1] < count,
         )
+    if kind == kinds.KEYED:
+        return _once(expected(command[3]))
     if kind == kinds.ASK_MARKET:
         return _MARKET[decode(command[3])[0]]
     return _BY_KIND[kind]
+
+
+def _once(first: Expected) -> Expected:
+    """Return what may answer a call with a key, where the call itself may be answered so."""
+
+    def fits(reply: Reply) -> bool:
+        kind = reply[3][0]
+        return kind in first.kinds and (kind != first.tested or first.fits(reply[3]))
+
+    return Expected(kinds.ANSWERS[kinds.KEYED], kinds.ONCE, fits)
 
 
 def _answer(fits: Check, answers: frozenset[int] = kinds.ANSWERS[kinds.ADMINISTER]) -> Expected:

@@ -21,6 +21,7 @@ from openpit.shards.copying import dump_policies, readers_of
 from openpit.shards.fingerprints import Made, describe, refuse_services
 from openpit.shards.process import Worker
 from openpit.wire.limits import OPEN_HANDLES
+from openpit.wire.shard_limits import ShardLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -76,6 +77,12 @@ class StartPlan:
         recovery = 0.0 if options.journal is None else options.recovery_timeout
         return options.start_timeout + recovery
 
+    @property
+    def limits(self) -> ShardLimits:
+        """What each shard may keep."""
+        options = self.options
+        return ShardLimits(self.open_handles, options.keys, round(options.key_window * 1e9))
+
     def client(self, handles: Handles, runner: Any, bodies: Bodies = BODIES) -> Client:
         """Return the client of a face."""
         options = self.options
@@ -88,7 +95,7 @@ class StartPlan:
             patience=options.patience,
             told=self.told,
             bodies=bodies,
-            open_handles=self.open_handles,
+            limits=self.limits,
             actors=self.actors,
         )
 
@@ -191,7 +198,8 @@ def open_journal(plan: StartPlan, clock: Callable[[], int]) -> EngineJournal | N
     # An engine without a journal has no need of what reads and writes one.
     from openpit.faces.engine_journal import EngineJournal  # noqa: PLC0415
 
-    return EngineJournal(plan.options, plan.made, clock)
+    made = plan.made._replace(limits=plan.limits._asdict())
+    return EngineJournal(plan.options, made, clock)
 
 
 def discard(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.shards.counts import ASKING, COUNTING, declared_ranks, settlement_of
+from openpit.shards.counts import ASKING, COUNTING, asked_of, declared_ranks, settlement_of
 from openpit.wire.axes import BROKER, VOUCHED
 from openpit.wire.frames import command_in, name_of, reply_in
 
@@ -57,7 +57,7 @@ class CountedWindows:
         """Return for each axis the highest rank, the orders, their first time and their last."""
         found: dict[int, tuple[int, int, int, int]] = {}
         for command, now in zip(self._commands, times, strict=True):
-            for number, rank, orders in self._counted(command):
+            for number, rank, orders in self._counted(asked_of(command)):
                 highest, before, first, last = found.get(number, (0, 0, now, now))
                 found[number] = (
                     max(highest, rank), before + orders, min(first, now), max(last, now),

@@ -20,7 +20,7 @@ from openpit.pretrade.policies.rate_limit import FixedWindows
 from openpit.shards.counts import counting_since
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.policy_contract import BuiltinPolicy
@@ -43,6 +43,8 @@ class Made(NamedTuple):
     """Of each, in order, its name and its attributes with their values."""
     began: int | None
     """The time from which its broad rates count."""
+    limits: Mapping[str, int] = {}
+    """Of each shard, by name: what it keeps decides what it answers."""
 
 
 def describe(policies: Sequence[BuiltinPolicy], shards: int, actors: Sequence[str]) -> Made:
@@ -154,6 +156,11 @@ def differences(before: Made, after: Made) -> list[str]:
     found = []
     if before.shards != after.shards:
         found.append(f"it has {after.shards} shards, and had {before.shards}")
+    found += [
+        f"the limit {name} is {limit}, and was {before.limits.get(name, _ABSENT)}"
+        for name, limit in after.limits.items()
+        if before.limits.get(name) != limit
+    ]
     old: dict[str, Any] = dict(before.policies)
     new: dict[str, Any] = dict(after.policies)
     found += [f"policy {name} is new" for name in new if name not in old]

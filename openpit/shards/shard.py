@@ -13,12 +13,11 @@ from __future__ import annotations
 from functools import partial
 from itertools import repeat
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.order import Order, new_order
 from openpit.engine.answers import Recorded, Started
 from openpit.errors import WireError
-from openpit.marketdata.service import apply_operation
 from openpit.pretrade.effects import Effects
 from openpit.shards.actors import Actors
 from openpit.shards.administration import administer, configure, rates_after
@@ -36,10 +35,11 @@ from openpit.shards.answering import (
     told,
 )
 from openpit.shards.armed import Armed
-from openpit.shards.counts import ASKING, COUNTING, BatchCounts
-from openpit.shards.held import Held, settle
+from openpit.shards.counts import ASKING, COUNTING, BatchCounts, asked_of
+from openpit.shards.endings import Endings
+from openpit.shards.held import Held
 from openpit.shards.intake import Intake
-from openpit.shards.market import as_of
+from openpit.shards.keyed import KeyedCalls
 from openpit.shards.market_answers import MarketAnswers
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
@@ -53,7 +53,7 @@ from openpit.wire.frames import (
     reply_frame,
     whose,
 )
-from openpit.wire.limits import OPEN_HANDLES
+from openpit.wire.shard_limits import ShardLimits
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -73,12 +73,9 @@ __all__ = ["ShardCore"]
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 MESSAGES: Final = Op.MESSAGES
 
-_FAILURES_IN_FULL: Final = 16
-"""Failures in one reply that are told in full: all that there can be have to fit into a frame."""
+_USUAL: Final = ShardLimits()
 
 Command = tuple[Any, ...]
-
-_T = TypeVar("_T", Effects, Started)
 
 
 class ShardCore:
@@ -92,13 +89,13 @@ class ShardCore:
     __slots__ = (
         "_client",
         "_clock",
+        "_endings",
         "_engine",
         "_execute",
         "_first",
         "_fresh_orders",
         "_handlers",
         "_held",
-        "_market",
         "_most",
         "_most_open",
         "_next",
@@ -112,6 +109,7 @@ class ShardCore:
         "closed",
         "counts",
         "intake",
+        "keyed",
         "number",
         "whose",
     )
@@ -124,16 +122,17 @@ class ShardCore:
         services: Sequence[MarketDataService] = (),
         reader: FrameReader | None = None,
         epoch: int = 0,
-        most_open: int = OPEN_HANDLES,
+        limits: ShardLimits = _USUAL,
     ) -> None:
         self.number: Final = number
-        self._most_open: Final = most_open
+        self._most_open: Final = limits.open_handles
         self.closed = False
         self._engine = engine
         self._execute = engine.execute
         self._clock = clock
         self._services = services
-        self._market = MarketAnswers(services)
+        market = MarketAnswers(services)
+        endings = self._endings = Endings(number)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self.whose = whose(number, epoch)
         self._reader = reader or FrameReader()
@@ -158,11 +157,11 @@ class ShardCore:
             kinds.EXECUTE_DRY_RUN: partial(self._dry_run, engine.execute_dry_run),
             kinds.DROP_COPY: self._drop_copy,
             kinds.EXECUTE_REQUEST: self._execute_request,
-            kinds.COMMIT: partial(self._finalize, commit=True),
-            kinds.ROLLBACK: partial(self._finalize, commit=False),
-            kinds.COMMIT_MANY: partial(self._finalize_many, commit=True),
-            kinds.ROLLBACK_MANY: partial(self._finalize_many, commit=False),
-            kinds.DROP: self._drop,
+            kinds.COMMIT: endings.commit,
+            kinds.ROLLBACK: endings.rollback,
+            kinds.COMMIT_MANY: endings.commit_many,
+            kinds.ROLLBACK_MANY: endings.rollback_many,
+            kinds.DROP: endings.drop,
             kinds.REPORT: self._report,
             kinds.REPORT_WHOLE: self._report,
             kinds.ADJUST: self._adjust,
@@ -170,11 +169,16 @@ class ShardCore:
             kinds.CONFIGURE: self._configure,
             kinds.CHECK_SETTINGS: self._check_settings,
             kinds.TELL_AXES: self._tell_axes,
-            kinds.QUOTE: self._quote,
+            kinds.QUOTE: market.change,
             kinds.ASK_ACTOR: self.actors.reply_to_ask,
             kinds.TELL_ACTOR: self.actors.reply_to_tell,
-            kinds.ASK_MARKET: self._ask_market,
+            kinds.ASK_MARKET: market.reply,
+            kinds.KEYED: self._keyed,
         }
+        nothing = engine.finisher.effects
+        self.keyed: Final = KeyedCalls(
+            number, limits, self._held, self.counts, self._handlers, nothing
+        )
 
     @property
     def axes(self) -> CountingAxes:
@@ -224,7 +228,7 @@ class ShardCore:
             return reply_frame(frame, b"", self._told)
         if client != self._client:
             self._client = client
-            self._open = self._held.of(client)
+            self._open = self._endings.open = self._held.of(client)
             self._most = self._most_open if client else inf
         counts = self.counts
         try:
@@ -276,8 +280,7 @@ class ShardCore:
         self._client = None
 
     def _let_go(self, seq: int) -> None:
-        """Roll back what a command has left open, if anything: its caller cannot know of it."""
-        settle([self._open.pop(seq, None)])
+        self._endings.let_go(seq)
         self._tell_armed()
 
     # --- the hot path: plain orders --------------------------------------------------------------
@@ -373,8 +376,9 @@ class ShardCore:
             reply = (kinds.RAISED, *failure_row(error))
         self._tell_armed()
         append(answered, (kinds.DONE, 1) if reply is None else reply)
-        if kind in COUNTING and not self.counts.used:
-            self.counts.miss(place, command)
+        asked = asked_of(command)
+        if asked[0] in COUNTING and not self.counts.used:
+            self.counts.miss(place, asked)
         elif kind in ASKING:
             self.actors.settle(place)
 
@@ -408,7 +412,7 @@ class ShardCore:
         return rejected(answer)
 
     def _execute_request(self, seq: int, command: Command, now: int) -> Reply:
-        started = self._take(command[2], Started)
+        started = self._endings.take(command[2], Started)
         return self._executed(seq, self._engine.execute_started(started, now))
 
     def _dry_run(
@@ -425,40 +429,8 @@ class ShardCore:
             return rejected(answer)
         return recorded(answer, is_held=self._keep(seq, answer.effects))
 
-    # what becomes of them
-
-    def _finalize(self, _seq: int, command: Command, _now: int, *, commit: bool) -> None:
-        self._end(command[2], commit=commit)
-
-    def _end(self, handle: int, *, commit: bool) -> None:
-        effects = self._take(handle, Effects)
-        if commit:
-            effects.commit()
-        else:
-            effects.rollback()
-
-    def _take(self, handle: int, kind: type[_T]) -> _T:
-        """Return what a handle names, which is over with that; what is no such thing stays."""
-        held = self._open.get(handle)
-        if not isinstance(held, kind):
-            raise RuntimeError(f"shard {self.number} knows no handle {handle}")  # noqa: TRY004 - the caller's word
-        del self._open[handle]
-        return held
-
-    def _finalize_many(
-        self, _seq: int, command: Command, _now: int, *, commit: bool
-    ) -> Reply | None:
-        failures: list[tuple[Any, ...]] = []
-        for place, handle in enumerate(command[2]):
-            try:
-                self._end(handle, commit=commit)
-            except BaseException as error:  # noqa: BLE001 - every item is finished; told together
-                brief = len(failures) >= _FAILURES_IN_FULL
-                failures.append((place, *failure_row(error, brief=brief)))
-        return (kinds.FAILURES, tuple(failures)) if failures else None
-
-    def _drop(self, _seq: int, command: Command, _now: int) -> None:
-        settle([self._open.pop(handle, None) for handle in command[2]])
+    def _keyed(self, seq: int, command: Command, now: int) -> Reply:
+        return self.keyed.answer(seq, command, now, self._client or 0, is_full=self._is_full)
 
     # reports and adjustments
 
@@ -488,9 +460,3 @@ class ShardCore:
 
     def _tell_axes(self, _seq: int, _command: Command, _now: int) -> Reply:
         return (kinds.CHECKED, *self.counts.axes())
-
-    def _quote(self, _seq: int, command: Command, now: int) -> None:
-        apply_operation(self._services[command[2]], as_of(command[3], now))
-
-    def _ask_market(self, _seq: int, command: Command, now: int) -> Reply:
-        return (kinds.ANSWER, encode(self._market.answer(command[2], command[3], now)))

@@ -87,7 +87,7 @@ PUBLIC = {
         AccountBlockError AccountGroupRegistrationError AccountIdError ActorScopeError
         AlreadyRegistered AssetError EngineClosed FrameTooLarge
         JournalDamaged JournalError JournalFailed JournalInUse JournalMismatch ReplayDiverged
-        LeftBehind MarketDataError
+        KeyConflict LeftBehind MarketDataError
         CommandSkipped NotPermitted OutcomeUnknown ParamError
         PolicyConfigureError QuoteExpired QuoteUnavailable ReferenceBookRegistrationError
         RegistrationError RejectError ServerRefused ShardCallbackError ShardDown ShardedEngineError
