@@ -261,6 +261,8 @@ class EngineBuilder(InProcess):
         journal: str | os.PathLike[str] | None = None,
         sync: Sync = "process",
         min_free: int = 256 * 1024 * 1024,
+        snapshot_every: int = 64 * 1024 * 1024,
+        keep: int | None = 2,
         recovery_timeout: float = 600.0,
         restarts: int = 8,
         restart_pause: float = 0.1,
@@ -279,6 +281,7 @@ class EngineBuilder(InProcess):
             max_wait=max_wait, credits=credits, start_timeout=start_timeout, journal=journal,
             stall_timeout=stall_timeout, on_shard_down=on_shard_down, sync=sync, min_free=min_free,
             recovery_timeout=recovery_timeout, restarts=restarts, restart_pause=restart_pause,
+            snapshot_every=snapshot_every, keep=keep,
         )  # fmt: skip
         return ShardedEngineBuilder._with(self._clock, options)
 
