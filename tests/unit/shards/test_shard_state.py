@@ -8,16 +8,15 @@ from typing import Any
 import msgpack
 import pytest
 from batched import NOW, batch, replies_in
-from custom_policies import Marked, Reserving
+from custom_policies import Marked, Remembering, Reserving
 from flow import buy, operation
 from makers import deposit
 
 from openpit import Engine
-from openpit.core import Mutation
 from openpit.engine.builder import build_core
 from openpit.engine.state import NotExportable
 from openpit.errors import JournalError
-from openpit.pretrade import Policy, PolicyPreTradeResult
+from openpit.pretrade import Policy
 from openpit.pretrade.policies import build_order_validation, build_spot_funds
 from openpit.shards.clock import ShardClock
 from openpit.shards.shard import ShardCore
@@ -25,34 +24,6 @@ from openpit.shards.shard_state import export_shard, reason_against, restore_sha
 from openpit.wire import kinds
 from openpit.wire.frames import Op
 from openpit.wire.values import encode
-
-
-class Remembering(Policy):
-    """Remembers the quantities of an account; its state is what it is told to export."""
-
-    name = "Remembering"
-
-    def __init__(self, *, reserves: bool = False) -> None:
-        self.seen: dict[int, list[str]] = {}
-        self.groups: list[int | None] = []
-        self._reserves = reserves
-
-    def perform_pre_trade_check(self, ctx: Any, order: Any) -> Any:
-        group = ctx.account_group
-        self.groups.append(None if group is None else group.value)
-        number = order.operation.account_id.value
-        self.seen.setdefault(number, []).append(
-            str(order.operation.trade_amount.as_quantity.decimal)
-        )
-        if self._reserves:
-            return PolicyPreTradeResult.accept([Mutation(lambda: None, lambda: None)])
-        return PolicyPreTradeResult.accept()
-
-    def export_state(self) -> Any:
-        return self.seen
-
-    def restore_state(self, state: Any) -> None:
-        self.seen = state
 
 
 def shard(*customs: Policy) -> ShardCore:
