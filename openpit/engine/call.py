@@ -41,6 +41,15 @@ class EngineCall:
         call._group = registry.groups.get(account) if registry.groups else None
         return call
 
+    @staticmethod
+    def seen(registry: AccountRegistry, account: int | None, group: int | None) -> EngineCall:
+        """Return a call that began when its account was in another group, perhaps."""
+        call: EngineCall = _new(EngineCall)
+        call._registry = registry
+        call.account = account
+        call._group = group
+        return call
+
     def group(self) -> int | None:
         """Return the account's group at the start of the call, None for the default group."""
         return self._group

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from openpit.pretrade.effects import Effects, Finalizer
     from openpit.pretrade.policy_contract import PolicyCall, ReportEffect
     from openpit.pretrade.rejects import Reject
+    from openpit.pretrade.state_values import State
 
-__all__ = ["CustomPolicy"]
+__all__ = ["STATE_METHODS", "CustomPolicy", "own_state_methods"]
 
 _GROUP_IDS = range(65536)
 _REQUIRED = (
@@ -45,7 +46,15 @@ _REQUIRED = (
     "apply_execution_report",
     "apply_account_adjustment",
 )
+STATE_METHODS = ("export_state", "restore_state")
+"""What a policy has, both, that is to be in snapshots."""
+
 _new = object.__new__
+
+
+def own_state_methods(policy: Policy) -> tuple[str, ...]:
+    """Return which of the two methods a policy has that is to be in snapshots."""
+    return tuple(name for name in STATE_METHODS if callable(getattr(policy, name, None)))
 
 
 class CustomPolicy(BuiltinPolicy):
@@ -74,6 +83,17 @@ class CustomPolicy(BuiltinPolicy):
         )
         self._policy = policy
         self._finisher: Finisher | None = None
+
+    @property
+    def has_whole_state(self) -> bool:  # type: ignore[override]  # of a class of policies, elsewhere
+        """Whether the policy has the pair of methods of which a snapshot is made."""
+        return len(own_state_methods(self._policy)) == len(STATE_METHODS)
+
+    def export_state(self) -> State:
+        return self._policy.export_state()  # type: ignore[attr-defined]  # see has_whole_state
+
+    def restore_state(self, state: State) -> None:
+        self._policy.restore_state(state)  # type: ignore[attr-defined]  # as above
 
     def attach(self, finisher: Finisher) -> None:
         """Set the finisher of an engine that marks itself busy: a callback is a safe point."""

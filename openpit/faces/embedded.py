@@ -261,6 +261,8 @@ class EngineBuilder(InProcess):
         journal: str | os.PathLike[str] | None = None,
         sync: Sync = "process",
         min_free: int = 256 * 1024 * 1024,
+        snapshot_every: int = 64 * 1024 * 1024,
+        keep: int | None = 2,
         recovery_timeout: float = 600.0,
         restarts: int = 8,
         restart_pause: float = 0.1,
@@ -282,6 +284,7 @@ class EngineBuilder(InProcess):
             stall_timeout=stall_timeout, on_shard_down=on_shard_down, sync=sync, min_free=min_free,
             recovery_timeout=recovery_timeout, restarts=restarts, restart_pause=restart_pause,
             key_window=key_window, keys=keys,
+            snapshot_every=snapshot_every, keep=keep,
         )  # fmt: skip
         return ShardedEngineBuilder._with(self._clock, options)
 

@@ -90,6 +90,8 @@ class EngineJournal:
             header,
             first["started"],
             first["began"],
+            options.snapshot_every,
+            options.keep,
         )
         self._writer = LogWriter(
             DISK,

@@ -46,6 +46,12 @@ RESTART_SECONDS: Final = 60.0
 MIN_FREE: Final = 256 * 1024 * 1024
 """Four segments: at ten thousand orders a second an hour or two are left to make room."""
 
+SNAPSHOT_EVERY: Final = 64 * 1024 * 1024
+"""A segment: eight hundred thousand plain orders, which a replay goes through in seconds."""
+
+LEAST_KEPT: Final = 2
+"""Where the last is damaged, or has what is still to be answered, the one before serves."""
+
 SYNCS: Final = ("process", "power")
 
 
@@ -78,6 +84,10 @@ class ShardedOptions:
     * ``sync``: what an answered call outlasts: ``"process"`` (the default), the end of any process;
       ``"power"``, that of the machine, for one ``fdatasync`` of all that has come together.
     * ``min_free``: bytes of free space below which the workers warn on stderr (256 MiB).
+    * ``snapshot_every``: bytes of log from one snapshot of a shard to the next (64 MiB): a start
+      replays no more than about that. 0: none is taken. See ``docs/snapshots.md``.
+    * ``keep``: how many snapshots stay (2, also the least). What the log has from before them is
+      removed; None: all of it stays.
     * ``recovery_timeout``: seconds that replaying a journal may take, beside ``start_timeout``
       (600); also what calls wait for at most, beside their own time, while a worker is replaced.
     * ``restarts``: how often in a minute a shard's worker that ends is replaced, where there is a
@@ -103,6 +113,8 @@ class ShardedOptions:
     journal: str | os.PathLike[str] | None = None
     sync: Sync = "process"
     min_free: int = MIN_FREE
+    snapshot_every: int = SNAPSHOT_EVERY
+    keep: int | None = LEAST_KEPT
     recovery_timeout: float = RECOVERY_SECONDS
     restarts: int = RESTARTS
     restart_pause: float = RESTART_PAUSE
@@ -130,6 +142,8 @@ class ShardedOptions:
         _require(self.keys, "keys", "an int", int)
         _require(self.journal, "journal", "a path or None", str, os.PathLike, NoneType)
         _require(self.min_free, "min_free", "an int", int)
+        _require(self.snapshot_every, "snapshot_every", "an int", int)
+        _require(self.keep, "keep", "an int or None", int, NoneType)
         if self.on_shard_down is not None and not callable(self.on_shard_down):
             raise _wrong_class(self.on_shard_down, "on_shard_down", "callable or None")
 
@@ -155,6 +169,10 @@ class ShardedOptions:
             raise ValueError(f"sharded(): sync must be one of {', '.join(SYNCS)}")
         if self.min_free < 0:
             raise ValueError("sharded(): min_free must not be negative")
+        if self.snapshot_every < 0:
+            raise ValueError("sharded(): snapshot_every must not be negative")
+        if self.keep is not None and self.keep < LEAST_KEPT:
+            raise ValueError(f"sharded(): keep must be at least {LEAST_KEPT}, or None")
         if not 1 <= self.credits <= CREDITS:
             raise ValueError(f"sharded(): credits must be in range 1..={CREDITS}")
 

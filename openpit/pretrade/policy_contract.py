@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.outcomes import AccountPnlRow, OutcomeRow
     from openpit.pretrade.policies.tables import SettingsTable
     from openpit.pretrade.rejects import AccountBlock, Reject
+    from openpit.pretrade.state_values import State
 
 __all__ = [
     "AccountsView",
@@ -170,6 +171,24 @@ class BuiltinPolicy:
 
     def figures_of(self, account: int) -> AccountFigures | None:
         """Return what the policy keeps of an account, None for nothing; it changes nothing."""
+
+    # --- its state, for a snapshot (docs/snapshots.md) -------------------------------------------
+
+    #: Whether :meth:`export_state` has all of its state.
+    has_whole_state = True
+
+    def export_state(self) -> State:
+        """Return all that the policy keeps, its settings too, as plain values."""
+
+    def restore_state(self, state: State) -> None:
+        """Take over what another one has exported that was made alike."""
+
+    def export_effect(self, effect: Finalizer) -> State:
+        """Return what an order of this policy's has set aside; None: it is not this policy's."""
+
+    def restore_effect(self, state: State) -> Finalizer:
+        """Return what sets aside the same in this policy; nothing is set aside by that."""
+        raise NotImplementedError
 
 
 def overrides(policy: BuiltinPolicy, hook: str) -> bool:

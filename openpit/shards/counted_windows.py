@@ -1,4 +1,4 @@
-"""The windows of broad rates as a shard's own batches tell them, while those are replayed.
+"""The windows of broad rates as a shard's own batches tell them, replayed and new ones.
 
 The head of each batch has said in which window its orders count, and what makes counts of their
 ranks. So the highest count that there was is known, or one above it: never too low.
@@ -13,7 +13,7 @@ from openpit.wire.axes import BROKER, VOUCHED
 from openpit.wire.frames import command_in, name_of, reply_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from openpit.shards.counts import BatchCounts
     from openpit.shards.intake import Intake
@@ -30,11 +30,13 @@ class CountedWindows:
 
     __slots__ = ("_commands", "_counts", "_intake", "_rows")
 
-    def __init__(self, intake: Intake, counts: BatchCounts) -> None:
+    def __init__(
+        self, intake: Intake, counts: BatchCounts, rows: Iterable[CountedWindow] = ()
+    ) -> None:
         self._intake: Final = intake
         self._counts: Final = counts
         self._commands: Sequence[Command] = ()
-        self._rows: dict[int, CountedWindow] = {}
+        self._rows: dict[int, CountedWindow] = {row[0]: row for row in rows}
 
     def read(self, body: bytes, count: int, counts: BatchCounts) -> list[Command]:
         """Read as the intake does."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from openpit.pretrade.policies.rate_limit_settings import RateLimitSettings
     from openpit.pretrade.policy_contract import BuiltinPolicy
+    from openpit.pretrade.state_values import State
     from openpit.wire.frames import Axis
 
 __all__ = [
@@ -138,6 +139,15 @@ class BatchCounts(SuppliedCounts):
         # By which of its orders have to count, and the settings that say so.
         self._settings: RateLimitSettings | None = None
         self._rules: CountingRules | None = None
+
+    def export(self) -> State:
+        """Return the settings' version, the assets by number, and the counts of the last order."""
+        return self.version, self.numbers.assets[1:], self.supplied, self.used
+
+    def restore(self, state: State) -> None:
+        """Take over what was exported."""
+        self.version, assets, self.supplied, self.used = state
+        self.numbers.restore(assets)
 
     def axes(self) -> CountingAxes:
         """Return the axes that are counted on."""

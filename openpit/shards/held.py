@@ -72,6 +72,10 @@ class Held:
         for client in [*self._by_client]:
             self.end(client)
 
+    def items(self) -> list[tuple[int, Open]]:
+        """Return what each client has open that has anything."""
+        return [(client, its) for client, its in self._by_client.items() if its]
+
     @property
     def handles(self) -> frozenset[int]:
         """The numbers of all that is open."""

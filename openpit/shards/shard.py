@@ -88,29 +88,29 @@ class ShardCore:
 
     __slots__ = (
         "_client",
-        "_clock",
         "_endings",
         "_engine",
         "_execute",
         "_first",
         "_fresh_orders",
         "_handlers",
-        "_held",
         "_most",
         "_most_open",
         "_next",
         "_open",
         "_order",
         "_reader",
-        "_services",
         "_told",
         "actors",
         "armed",
+        "clock",
         "closed",
         "counts",
+        "held",
         "intake",
         "keyed",
         "number",
+        "services",
         "whose",
     )
 
@@ -129,14 +129,14 @@ class ShardCore:
         self.closed = False
         self._engine = engine
         self._execute = engine.execute
-        self._clock = clock
-        self._services = services
+        self.clock: Final = clock
+        self.services: Final = services
         market = MarketAnswers(services)
         endings = self._endings = Endings(number)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self.whose = whose(number, epoch)
         self._reader = reader or FrameReader()
-        self._held = Held()
+        self.held: Final = Held()
         self._client: int | None = None  # whose batch was the last, and what it has open
         self._open: Open = {}
         self._most: float = inf  # that it may have: a session has a limit, the router's client none
@@ -177,7 +177,7 @@ class ShardCore:
         }
         nothing = engine.finisher.effects
         self.keyed: Final = KeyedCalls(
-            number, limits, self._held, self.counts, self._handlers, nothing
+            number, limits, self.held, self.counts, self._handlers, nothing
         )
 
     @property
@@ -188,7 +188,7 @@ class ShardCore:
     @property
     def open_handles(self) -> frozenset[int]:
         """What waits for a commit, a rollback or a main stage."""
-        return self._held.handles
+        return self.held.handles
 
     def resume(self, epoch: int, first: int) -> None:
         """Expect this number next, of this epoch: what comes is replayed, or of a new life."""
@@ -228,7 +228,7 @@ class ShardCore:
             return reply_frame(frame, b"", self._told)
         if client != self._client:
             self._client = client
-            self._open = self._endings.open = self._held.of(client)
+            self._open = self._endings.open = self.held.of(client)
             self._most = self._most_open if client else inf
         counts = self.counts
         try:
@@ -242,7 +242,7 @@ class ShardCore:
                         self._next = first + count
                         return reply_frame(frame, b"", not_applied)
                     numbers = range(self._first, first)
-                    check_handles(commands, client, self._open, self._held, numbers)
+                    check_handles(commands, client, self._open, self.held, numbers)
         except WireError as error:
             if not client:
                 raise
@@ -262,12 +262,12 @@ class ShardCore:
         is_bare = is_bare and count == 1 and not flags & ~CAUSES
         if not is_bare or bool(flags) is not (op == Op.ARM):
             raise WireError(f"not a word of the router: op {op}, flags {flags}, {count} commands")
-        self._clock.now = now
+        self.clock.now = now
         if op == Op.CLOSE:
             self.finish()
             self.closed = True
         elif op == Op.END:
-            self._held.end(client)
+            self.held.end(client)
             self._client = None
             self._tell_armed()
         elif op == Op.ARM:
@@ -276,7 +276,7 @@ class ShardCore:
     def finish(self) -> None:
         """End the actors, and roll back what is still open: no command can come any more."""
         self.actors.close()
-        self._held.end_all()
+        self.held.end_all()
         self._client = None
 
     def _let_go(self, seq: int) -> None:
@@ -294,7 +294,7 @@ class ShardCore:
         answered: list[Reply],
     ) -> None:
         execute, fresh = self._execute, self._fresh_orders
-        clock, counts, order = self._clock, self.counts, self._order
+        clock, counts, order = self.clock, self.counts, self._order
         is_near = len(self._open) + len(commands) > self._most  # else none of them comes to it
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
         first = seq

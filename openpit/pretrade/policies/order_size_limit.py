@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.registration import PolicyRegistrar
     from openpit.pretrade.policies.tables import SettingsTable
     from openpit.pretrade.policy_contract import PolicyCall
+    from openpit.pretrade.state_values import State
 
 __all__ = [
     "OrderSizeLimitBuilder",
@@ -99,6 +100,12 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
         """
         settings = self._settings.updated(update)
         return lambda: self._take(settings)
+
+    def export_state(self) -> State:
+        return self._settings.export()
+
+    def restore_state(self, state: State) -> None:
+        self._take(OrderSizeSettings.restored(state))
 
     def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         if self._chained:

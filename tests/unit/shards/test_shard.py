@@ -126,7 +126,7 @@ def test_a_shard_has_the_time_of_its_commands() -> None:
     assert clock() == 5
     core = shard()
     answers(core, execute())
-    assert core._clock() == NOW
+    assert core.clock() == NOW
     assert core.engine.clock() == NOW
     answers(core, administer("unblock_all"), time=NOW + 5)
     assert core.engine.clock() == NOW + 5
@@ -613,7 +613,7 @@ HEADS: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize(("data", "text"), HEADS.values(), ids=HEADS)
 def test_a_head_that_is_wrong_ends_the_shard_with_nothing_applied(data: bytes, text: str) -> None:
     core, seen = timing()
-    core._clock.now = 5
+    core.clock.now = 5
     with pytest.raises(WireError, match=text):
         core.receive(data)
     assert seen == []

@@ -1,0 +1,107 @@
+"""The state of a shard as plain values: what a snapshot holds, and a shard is brought up from.
+
+A shard is a function of what it is told; told the rest from here on, one that was brought up from
+its state gives the same answers as the one that it was taken of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from openpit.engine.answers import Started
+from openpit.engine.call import EngineCall
+from openpit.engine.state import (
+    NotExportable,
+    export_effects,
+    export_engine,
+    restore_effects,
+    restore_engine,
+)
+from openpit.pretrade.effects import Effects
+from openpit.wire.values import decode, encode
+
+if TYPE_CHECKING:
+    from openpit.core.order import Order
+    from openpit.engine.pipeline import EngineCore
+    from openpit.pretrade.state_values import State
+    from openpit.shards.shard import ShardCore
+
+__all__ = ["LAYOUT", "export_shard", "reason_against", "restore_shard"]
+
+LAYOUT: Final = 1
+"""Of the state, as docs/snapshots.md has it field by field: a reader reads exactly its own."""
+
+_RESERVED: Final = 0
+_STARTED: Final = 1
+
+
+def reason_against(core: ShardCore) -> str:
+    """Return why there can never be a snapshot of a shard; empty where there can be one."""
+    if core.actors.made:
+        return f"actors keep their state: {', '.join(core.actors.made)}"
+    if core.services:
+        return "a policy reads market data"
+    lacking = [policy.name for policy in core.engine.policies if not policy.has_whole_state]
+    if lacking:
+        return f"policies without export_state() and restore_state(): {', '.join(lacking)}"
+    return ""
+
+
+def export_shard(core: ShardCore) -> State:
+    """Return all that a shard is by the batches that it has had.
+
+    Raises:
+        NotExportable: it has no such state now, or never; the text says why.
+    """
+    why = reason_against(core)
+    if why:
+        raise NotExportable(why)
+    return (
+        core.engine.clock(),
+        export_engine(core.engine),
+        core.counts.export(),
+        core.armed.told,
+        [
+            (client, [(handle, *_open_row(core.engine, one)) for handle, one in its.items()])
+            for client, its in core.held.items()
+        ],
+    )
+
+
+def restore_shard(core: ShardCore, state: State) -> None:
+    """Take over what a shard of the same engine has exported; this one has been told nothing.
+
+    Raises:
+        JournalError: a custom policy does not take its state.
+    """
+    core.clock.now, engine, counts, core.armed.told, clients = state
+    restore_engine(core.engine, engine)
+    core.counts.restore(counts)
+    for client, rows in clients:
+        its = core.held.of(client)
+        for handle, kind, row in rows:
+            its[handle] = (
+                _started_in(core.engine, row)
+                if kind == _STARTED
+                else restore_effects(core.engine, row)
+            )
+
+
+def _open_row(engine: EngineCore, one: Effects | Started) -> tuple[int, State]:
+    if isinstance(one, Effects):
+        return _RESERVED, export_effects(engine, one)
+    try:
+        order = encode(one.order)
+    except (TypeError, ValueError) as error:
+        raise NotExportable(f"a request is open whose order cannot travel: {error}") from error
+    return _STARTED, (order, None if one.call is None else (one.call.account, one.call.group()))
+
+
+def _started_in(engine: EngineCore, row: State) -> Started:
+    packed, seen = row
+    order: Order = decode(packed)
+    call = None
+    if seen is not None:
+        account, group = seen
+        call = EngineCall.seen(engine.registry, account, group)
+    return engine.finisher.waiting(Started(order, call))
