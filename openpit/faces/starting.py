@@ -76,10 +76,12 @@ class StartPlan:
         recovery = 0.0 if options.journal is None else options.recovery_timeout
         return options.start_timeout + recovery
 
-    def client(self, handles: Handles, runner: Any, bodies: Bodies = BODIES) -> Client:
+    def client(
+        self, handles: Handles, runner: Any, bodies: Bodies = BODIES, kind: type[Client] = Client
+    ) -> Client:
         """Return the client of a face."""
         options = self.options
-        return Client(
+        return kind(
             options.shards,
             has_custom=self.has_custom,
             handles=handles,
