@@ -20,6 +20,7 @@ from openpit.faces.actor_stage import ActorStage
 from openpit.faces.handles import EngineReservation
 from openpit.faces.many_calls import ManyCalls
 from openpit.faces.options import ShardedOptions, default_shards
+from openpit.faces.past_stage import PastStage
 from openpit.marketdata.service import new_market_data_builder
 from openpit.param.classes import is_of
 from openpit.pretrade.policies.arguments import SettingsError
@@ -422,7 +423,7 @@ class ShardedEngineBuilder(SyncedEngineBuilder):
         return ReadyShardedEngineBuilder._with(self._clock, self._options).pre_trade(policy)
 
 
-class ReadyShardedEngineBuilder(ReadyEngineBuilder, ActorStage):
+class ReadyShardedEngineBuilder(ReadyEngineBuilder, ActorStage, PastStage):
     """Last stage: more policies, and actors; then ``build()`` or ``await build_async()``."""
 
     __slots__ = ("_actors", "_options")

@@ -83,10 +83,12 @@ class StartPlan:
         options = self.options
         return ShardLimits(self.open_handles, options.keys, round(options.key_window * 1e9))
 
-    def client(self, handles: Handles, runner: Any, bodies: Bodies = BODIES) -> Client:
+    def client(
+        self, handles: Handles, runner: Any, bodies: Bodies = BODIES, kind: type[Client] = Client
+    ) -> Client:
         """Return the client of a face."""
         options = self.options
-        return Client(
+        return kind(
             options.shards,
             has_custom=self.has_custom,
             handles=handles,

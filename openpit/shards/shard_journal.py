@@ -60,7 +60,7 @@ class JournalPlace(NamedTuple):
 
 
 class ShardJournal:
-    """The log of one shard, locked until the process ends.
+    """The log of one shard, locked until the process ends; not where it ``is_read`` alone.
 
     Raises:
         JournalInUse: another process has it, and does not end.
@@ -83,13 +83,15 @@ class ShardJournal:
         "wanted",
     )
 
-    def __init__(self, place: JournalPlace, number: int) -> None:
+    def __init__(self, place: JournalPlace, number: int, *, is_read: bool = False) -> None:
         self.place: Final = place
         self._number: Final = number
         self._log: Final = shard_log(number)
         self._folder: Final = log_folder(Path(place.directory), self._log)
-        DISK.make_folder(self._folder)
-        self.lock: Final = FileLock(self._folder / LOCK_NAME, LOCK_SECONDS)
+        self.lock: FileLock | None = None
+        if not is_read:
+            DISK.make_folder(self._folder)
+            self.lock = FileLock(self._folder / LOCK_NAME, LOCK_SECONDS)
         self._writer: LogWriter | None = None  # until the log is replayed
         # Of the segment in hand: its first record, and what its descriptor leads to.
         self._segment = 0

@@ -20,7 +20,7 @@ PUBLIC = {
         ExecutionReport ExecutionReportFillDetails ExecutionReportOperation
         ExecutionReportPositionImpact FinancialImpact Instrument Leverage marketdata
         MonetaryAmount Mutation NotPermitted Order OrderMargin OrderOperation OrderPosition
-        OutcomeUnknown param PolicyConfigureError PositionMode PostTradeResult pretrade
+        OutcomeUnknown PastEngine param PolicyConfigureError PositionMode PostTradeResult pretrade
         ReadyEngineBuilder
         RejectError ServerRefused ShardCallbackError ShardDown ShardedEngine ShardedEngineError
         ShardOverloaded ShardStartError ShardStats SomeItemsFailed SyncedEngineBuilder

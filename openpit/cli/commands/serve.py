@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import time
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +15,7 @@ import click
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.inputs import text_of, told
+from openpit.cli.named import with_actor, with_policy
 from openpit.cli.reloading import Reloading, is_reloading
 from openpit.cli.streams import tell
 from openpit.errors import ShardStartError
@@ -24,7 +23,6 @@ from openpit.faces.embedded import Engine
 from openpit.faces.options import default_shards
 from openpit.limits.reading import loads
 from openpit.limits.tables import ConfigError
-from openpit.pretrade.policies.registration import ReadyBuilder
 from openpit.server.address import AddressInUseError, check_free
 from openpit.server.limits import SESSION_CREDIT, SESSIONS, Limits
 from openpit.server.service import start_service
@@ -229,9 +227,9 @@ def _plan(
         policies = loads(DEFAULT_CONFIG if config is None else text_of(config))
         stage = policies.add_to(Engine.builder().clock(clock).sharded(shards=shards))
         for name in custom:
-            stage = _added(stage, name)
+            stage = with_policy(stage, name)
         for named in actors:
-            stage = _with_actor(stage, named)
+            stage = with_actor(stage, named)
         return policies, stage._plan()  # noqa: SLF001 - what build() starts from, and a server, too
     except ConfigError as error:
         name = "default configuration" if config is None else told(config)
@@ -251,53 +249,6 @@ def _roles(given: Sequence[str]) -> dict[int, int]:
             raise click.UsageError(f"--role is UID=reader, UID=trader or UID=admin, not {text}")
         roles[int(user)] = ROLES[role]
     return roles
-
-
-def _added(stage: Any, name: str) -> Any:
-    """Return a builder with the policy of a name: what it leads to, called if it is a class.
-
-    A built-in one may hold what no configuration says: its market data.
-    """
-
-    def add(found: Any) -> Any:
-        if isinstance(found, ReadyBuilder) and not isinstance(found, type):
-            return stage.builtin(found)
-        return stage.pre_trade(found() if isinstance(found, type) else found)
-
-    return _with_found("--policy", name, "MODULE:NAME", name, add)
-
-
-def _with_actor(stage: Any, named: str) -> Any:
-    """Return a builder with an actor: its name, and what the name of its factory leads to."""
-    name, _, path = named.partition("=")
-    return _with_found(
-        "--actor", named, "NAME=MODULE:FACTORY", path, lambda found: stage.actor(name, found)
-    )
-
-
-def _with_found(
-    option: str, given: str, shape: str, path: str, use: Callable[[Any], _Result]
-) -> _Result:
-    """Use what a path leads to, in a module that is found as ``python -m`` would find it.
-
-    Raises:
-        click.UsageError: nothing is there, or it is of no use.
-    """
-    module, _, attribute = path.partition(":")
-    if not module or not attribute:
-        raise click.UsageError(f"{option} is {shape}, not {given}")
-    sys.path.insert(0, "")
-    try:
-        found: Any = import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-        return use(found)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise click.UsageError(f"{option} {given}: {error}") from None
-    except Exception as error:
-        raise click.UsageError(f"{option} {given}: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove("")
 
 
 def _check_descriptor(number: int | None) -> None:
