@@ -186,6 +186,7 @@ def _header(made: Made) -> dict[str, Any]:
         "hash_seed": sys.flags.hash_randomization and "random",
         "shards": made.shards,
         "policies": made.policies,
+        "actors": made.actors,
     }
 
 
@@ -197,7 +198,9 @@ def _check(directory: Path, header: Mapping[str, Any], made: Made) -> None:
         for name in ("openpit", "wire")
         if now[name] != header[name]
     ]
-    found += differences(Made(header["shards"], header["policies"], None), made)
+    found += differences(
+        Made(header["shards"], header["policies"], None, header.get("actors", ())), made
+    )
     if found:
         text = f"{directory} is the journal of another engine: {'; '.join(found)}"
         raise JournalMismatch(text, found)
