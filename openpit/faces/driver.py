@@ -101,9 +101,10 @@ class Driver(Face):
         from openpit.faces.replacing import Replacing  # noqa: PLC0415
 
         self.clock = journal.clock_from(max(recovered.last_time for _, recovered in told))
-        self._replacing = Replacing(self.client, self.clock, options, payload, journal.place)
-        for port in self._ports:
-            port.replace = self._replacing.begin
+        if options.restarts:
+            self._replacing = Replacing(self.client, self.clock, options, payload, journal.place)
+            for port in self._ports:
+                port.replace = self._replacing.begin
         self.router.books.note = journal.note
         self._ends.last = journal.close
         begin_again(self.client, self.clock(), told)

@@ -190,6 +190,7 @@ def _header(made: Made) -> dict[str, Any]:
         "shards": made.shards,
         "policies": made.policies,
         "limits": made.limits,
+        "actors": made.actors,
     }
 
 
@@ -201,7 +202,13 @@ def check_made(directory: Path, header: Mapping[str, Any], made: Made) -> None:
         for name in ("openpit", "wire")
         if now[name] != header[name]
     ]
-    before = Made(header["shards"], header["policies"], None, header.get("limits", {}))
+    before = Made(
+        header["shards"],
+        header["policies"],
+        None,
+        header.get("limits", {}),
+        header.get("actors", ()),
+    )
     found += differences(before, made)
     if found:
         text = f"{directory} is the journal of another engine: {'; '.join(found)}"

@@ -116,7 +116,7 @@ def plan_of(
     """
     check_policies(policies)
     named = actors or {}
-    made = None if options.journal is None else describe(policies, options.shards, [*named])
+    made = None if options.journal is None else describe(policies, options.shards, named)
     payload, services, told = dump_policies(policies, [*named.items()], MAKE_ENGINE)
     has_custom = any(isinstance(policy, CustomPolicy) for policy in policies)
     readers = readers_of(services, policies)

@@ -127,6 +127,7 @@ class ShardJournal:
         windows = CountedWindows(core.intake, core.counts, standing.windows)  # type: ignore[arg-type]  # it is the shard's own still
         core.intake = self._windows = windows
         batches = replayed = 0
+        core.actors.returns = True
         for record in reader:
             self._replay(core, windows, record, epoch, first)
             batches += 1
@@ -169,7 +170,10 @@ class ShardJournal:
         frame = record.batch
         head = head_of(frame)
         core.resume(head.epoch, head.first)
+        registry = core.engine.registry
+        registry.is_replaying = True
         reply = core.answer((frame,))
+        registry.is_replaying = False
         if check_of(reply) != record.check:
             raise self._diverged(core, head.first, head.commands)
         if head.epoch == epoch and head.first >= first:
@@ -186,7 +190,12 @@ class ShardJournal:
 
     def _diverged(self, core: ShardCore, first: int, commands: int) -> ReplayDiverged:
         own = [policy.name for policy in core.engine.policies if isinstance(policy, CustomPolicy)]
-        whose = f"one of the policies {', '.join(own)}" if own else "the engine"
+        users = [
+            f"the {kind} {', '.join(names)}"
+            for kind, names in (("policies", own), ("actors", [*core.actors.made]))
+            if names
+        ]
+        whose = f"one of {' and '.join(users)}" if users else "the engine"
         return ReplayDiverged(
             f"shard {self._number}: the batch of commands {first} to {first + commands - 1} was "
             f"answered otherwise when it was replayed: {whose} reads more than its input (the "

@@ -15,6 +15,7 @@ LISTING = Path(__file__).with_name("listing.py")
 
 #: Names that only we have, and why; a class stands for all that is in it.
 ADDITIONS: dict[str, str] = {
+    "openpit.AccountAdjustmentContext.is_replaying": "there is no journal",
     "openpit.ActorEngine": "the engine that an actor is given",
     "openpit.ActorScopeError": "what an actor may not do",
     "openpit.AsyncShardedEngine": "the sharded engine for asyncio",
@@ -51,8 +52,11 @@ ADDITIONS: dict[str, str] = {
     "openpit.connect_async": "as connect",
     "openpit.core": "as account_adjustment",
     "openpit.errors": "every exception, and the tree of them",
+    "openpit.core.AccountAdjustmentContext.is_replaying": "as of openpit.AccountAdjustmentContext",
     "openpit.core.Mutation.commit": "as openpit.Mutation.commit",
     "openpit.core.Mutation.rollback": "as openpit.Mutation.commit",
+    "openpit.pretrade.Context.is_replaying": "as openpit.AccountAdjustmentContext.is_replaying",
+    "openpit.pretrade.PostTradeContext.is_replaying": "as of Context",
     "openpit.pretrade.AccountState": "what Engine.account_state() returns",
     "openpit.pretrade.GroupState": "of Engine.groups()",
     "openpit.pretrade.Holding": "of an AccountState",

@@ -66,15 +66,22 @@ class Day:
         self.clock = Clock()
         self.journal = directory
         self.options = {"shards": shards, "journal": directory, **options}
-        self.one = with_policies(openpit.Engine.builder().clock(self.clock).full_sync()).build()
+        self.one = self.one_engine()
         self.engine = self.built()
         self.open: list[tuple[Any, Any]] = []
         self.locks: list[tuple[int, Any]] = []
         self.calls = self.accepted = self.rejected = 0
 
+    def ready(self, stage: Any) -> Any:
+        """Return a stage with what both engines have."""
+        return with_policies(stage)
+
+    def one_engine(self) -> Any:
+        return self.ready(openpit.Engine.builder().clock(self.clock).full_sync()).build()
+
     def built(self) -> openpit.ShardedEngine:
         stage = openpit.Engine.builder().clock(self.clock).sharded(**self.options)
-        engine: openpit.ShardedEngine = with_policies(stage).build()
+        engine: openpit.ShardedEngine = self.ready(stage).build()
         return engine
 
     def both(self, call: Any) -> tuple[Any, Any]:
