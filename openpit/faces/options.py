@@ -35,6 +35,9 @@ RESTARTS: Final = 8
 RESTART_PAUSE: Final = 0.1
 """Seconds; eight of them end after 6.3 s of pauses."""
 
+GRACE_SECONDS: Final = 60.0
+"""A program that comes back has asked its venue by then which of its orders rest there."""
+
 RESTART_SECONDS: Final = 60.0
 """For how long a replacement counts among the ``restarts``."""
 
@@ -79,6 +82,10 @@ class ShardedOptions:
       journal (8). One that ends more often, or cannot go on, is down. 0: none is replaced.
     * ``restart_pause``: seconds before the second replacement within a minute (0.1), twice as much
       before each one after that; there is none before the first.
+    * ``grace``: seconds after a start on a journal within which ``open_reservations()`` gives back
+      what was left open (60). What nobody has taken then is rolled back; the blocking engine, which
+      has no thread of its own, does so with a call that waits, or ``poll()``. 0: it is rolled back
+      before the first call.
     * ``on_shard_down``: called with the :class:`openpit.router.ShardStats` of a shard that has
       died, by the thread that noticed, after its own call.
     """
@@ -96,6 +103,7 @@ class ShardedOptions:
     recovery_timeout: float = RECOVERY_SECONDS
     restarts: int = RESTARTS
     restart_pause: float = RESTART_PAUSE
+    grace: float = GRACE_SECONDS
 
     @property
     def patience(self) -> Patience:
@@ -114,6 +122,7 @@ class ShardedOptions:
         _require(self.recovery_timeout, "recovery_timeout", "a number of seconds", int, float)
         _require(self.restarts, "restarts", "an int", int)
         _require(self.restart_pause, "restart_pause", "a number of seconds", int, float)
+        _require(self.grace, "grace", "a number of seconds", int, float)
         _require(self.journal, "journal", "a path or None", str, os.PathLike, NoneType)
         _require(self.min_free, "min_free", "an int", int)
         if self.on_shard_down is not None and not callable(self.on_shard_down):
@@ -133,6 +142,8 @@ class ShardedOptions:
             raise ValueError("sharded(): restarts must not be negative")
         if not 0 <= self.restart_pause < inf:
             raise ValueError("sharded(): restart_pause must be finite and not negative")
+        if not 0 <= self.grace < inf:
+            raise ValueError("sharded(): grace must be finite and not negative")
         if self.sync not in SYNCS:
             raise ValueError(f"sharded(): sync must be one of {', '.join(SYNCS)}")
         if self.min_free < 0:

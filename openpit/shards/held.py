@@ -53,6 +53,11 @@ class Held:
             self.end(client)
 
     @property
+    def clients(self) -> tuple[int, ...]:
+        """The numbers of those that have something open."""
+        return tuple(client for client, its in self._by_client.items() if its)
+
+    @property
     def handles(self) -> frozenset[int]:
         """The numbers of all that is open."""
         return frozenset().union(*self._by_client.values())

@@ -26,6 +26,7 @@ from openpit.shards.admission import admit, check_handles, check_head
 from openpit.shards.answering import (
     Reply,
     adjusted,
+    answer_of,
     append,
     denied,
     dry,
@@ -39,6 +40,7 @@ from openpit.shards.armed import Armed
 from openpit.shards.counts import ASKING, COUNTING, BatchCounts
 from openpit.shards.held import Held, settle
 from openpit.shards.intake import Intake
+from openpit.shards.left_open import let_go_before, told_left
 from openpit.shards.market import as_of
 from openpit.shards.market_answers import MarketAnswers
 from openpit.wire import kinds
@@ -54,7 +56,6 @@ from openpit.wire.frames import (
     whose,
 )
 from openpit.wire.limits import OPEN_HANDLES
-from openpit.wire.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,20 +99,19 @@ class ShardCore:
         "_fresh_orders",
         "_handlers",
         "_held",
-        "_market",
         "_most",
         "_most_open",
         "_next",
         "_open",
         "_order",
         "_reader",
-        "_services",
         "_told",
         "actors",
         "armed",
         "closed",
         "counts",
         "intake",
+        "keeps",
         "number",
         "whose",
     )
@@ -129,11 +129,11 @@ class ShardCore:
         self.number: Final = number
         self._most_open: Final = most_open
         self.closed = False
+        self.keeps = False  # what is open outlives the shard: its journal has it
         self._engine = engine
         self._execute = engine.execute
         self._clock = clock
-        self._services = services
-        self._market = MarketAnswers(services)
+        market = MarketAnswers(services)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self.whose = whose(number, epoch)
         self._reader = reader or FrameReader()
@@ -163,17 +163,19 @@ class ShardCore:
             kinds.COMMIT_MANY: partial(self._finalize_many, commit=True),
             kinds.ROLLBACK_MANY: partial(self._finalize_many, commit=False),
             kinds.DROP: self._drop,
-            kinds.REPORT: self._report,
-            kinds.REPORT_WHOLE: self._report,
+            kinds.REPORT: (report := lambda _, it, now: reported(engine.apply_report(it[2], now))),
+            kinds.REPORT_WHOLE: report,
             kinds.ADJUST: self._adjust,
             kinds.ADMINISTER: self._administer,
             kinds.CONFIGURE: self._configure,
             kinds.CHECK_SETTINGS: self._check_settings,
-            kinds.TELL_AXES: self._tell_axes,
-            kinds.QUOTE: self._quote,
+            kinds.TELL_AXES: lambda *_: (kinds.CHECKED, *self.counts.axes()),
+            kinds.QUOTE: lambda _, it, now: apply_operation(services[it[2]], as_of(it[3], now)),
             kinds.ASK_ACTOR: self.actors.reply_to_ask,
             kinds.TELL_ACTOR: self.actors.reply_to_tell,
-            kinds.ASK_MARKET: self._ask_market,
+            kinds.ASK_MARKET: lambda _, it, now: answer_of(market.answer(it[2], it[3], now)),
+            kinds.ASK_LEFT: lambda _, command, __: told_left(self._open, *command[2:]),
+            kinds.DROP_LEFT: lambda _, command, __: let_go_before(self._open, command[2]),
         }
 
     @property
@@ -186,11 +188,16 @@ class ShardCore:
         """What waits for a commit, a rollback or a main stage."""
         return self._held.handles
 
+    @property
+    def open_clients(self) -> tuple[int, ...]:
+        """The numbers of those who have any of it."""
+        return self._held.clients
+
     def resume(self, epoch: int, first: int) -> None:
         """Expect this number next, of this epoch: what comes is replayed, or of a new life."""
         self.closed = False
         self.whose = whose(self.number, epoch)
-        self._first, self._next = epoch * EPOCH_COMMANDS + 1, first
+        self._first, self._next = 1, first  # handles of former lives are known, too
 
     @property
     def engine(self) -> EngineCore:
@@ -261,6 +268,7 @@ class ShardCore:
         self._clock.now = now
         if op == Op.CLOSE:
             self.finish()
+            self._held.end_all()
             self.closed = True
         elif op == Op.END:
             self._held.end(client)
@@ -270,9 +278,10 @@ class ShardCore:
             self.armed.arm(flags)
 
     def finish(self) -> None:
-        """End the actors, and roll back what is still open: no command can come any more."""
+        """End the actors, and roll back what is open and not kept: no command can come any more."""
         self.actors.close()
-        self._held.end_all()
+        if not self.keeps:
+            self._held.end_all()
         self._client = None
 
     def _let_go(self, seq: int) -> None:
@@ -325,7 +334,7 @@ class ShardCore:
                 if is_near and self._is_full:
                     reply = denied(self.number, self._most_open)
                 elif (answer := execute(order, now)) is not None:
-                    reply = self._executed(seq, answer)
+                    reply = self._executed(seq, answer, command)
             except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
                 reply = (kinds.RAISED, *failure_row(error))
             if kind == EXECUTE_COUNTED and not counts.used:
@@ -342,11 +351,14 @@ class ShardCore:
                 answered.append(run)
             seq += 1
 
-    def _executed(self, seq: int, answer: Checked) -> Reply:
+    def _executed(self, seq: int, answer: Checked, asked: Command | Order) -> Reply:
         if answer is None:
             return kinds.ACCEPTED, 1
         if isinstance(answer, Effects):
-            return kinds.RESERVED, self._keep(seq, answer), *told(answer)
+            reply = kinds.RESERVED, self._keep(seq, answer), *told(answer)
+            if self.keeps:
+                answer.origin = asked, reply
+            return reply
         return rejected(answer)
 
     def _keep(self, seq: int, effects: Effects) -> bool:
@@ -395,7 +407,7 @@ class ShardCore:
         order = self._order_of(command)
         if self._is_full:
             return denied(self.number, self._most_open)
-        return self._executed(seq, self._engine.execute(order, now))
+        return self._executed(seq, self._engine.execute(order, now), order)
 
     def _start(self, seq: int, command: Command, now: int) -> Reply:
         order = self._order_of(command)
@@ -409,7 +421,7 @@ class ShardCore:
 
     def _execute_request(self, seq: int, command: Command, now: int) -> Reply:
         started = self._take(command[2], Started)
-        return self._executed(seq, self._engine.execute_started(started, now))
+        return self._executed(seq, self._engine.execute_started(started, now), started.order)
 
     def _dry_run(
         self, run: Callable[[Order, int], DryRun], _seq: int, command: Command, now: int
@@ -423,7 +435,10 @@ class ShardCore:
         answer = self._engine.drop_copy(order, now)
         if not isinstance(answer, Recorded):
             return rejected(answer)
-        return recorded(answer, is_held=self._keep(seq, answer.effects))
+        reply = recorded(answer, is_held=self._keep(seq, answer.effects))
+        if self.keeps:
+            answer.effects.origin = order, reply
+        return reply
 
     # what becomes of them
 
@@ -462,9 +477,6 @@ class ShardCore:
 
     # reports and adjustments
 
-    def _report(self, _seq: int, command: Command, now: int) -> Reply | None:
-        return reported(self._engine.apply_report(command[2], now))
-
     def _adjust(self, _seq: int, command: Command, now: int) -> Reply:
         _, account, adjustments = command
         return adjusted(self._engine.apply_adjustment(account, adjustments, now))
@@ -473,24 +485,15 @@ class ShardCore:
 
     def _administer(self, _seq: int, command: Command, _now: int) -> Reply | None:
         answer = administer(self._engine, command[2], command[3])
-        return None if answer is None else (kinds.ANSWER, encode(answer))
+        return None if answer is None else answer_of(answer)
 
     def _configure(self, _seq: int, command: Command, _now: int) -> Reply | None:
         answer = configure(self._engine, command[2], command[3])
         # Orders that were submitted before have no ranks: there was no limit to count for.
         self.counts.supply(0, 0)
         self.counts.version += command[1] is None
-        return None if answer is None else (kinds.ANSWER, encode(answer))
+        return None if answer is None else answer_of(answer)
 
     def _check_settings(self, _seq: int, command: Command, now: int) -> Reply:
         rates = rates_after(self._engine, command[2], command[3])
         return (kinds.CHECKED, *self.counts.axes_after(rates, now))
-
-    def _tell_axes(self, _seq: int, _command: Command, _now: int) -> Reply:
-        return (kinds.CHECKED, *self.counts.axes())
-
-    def _quote(self, _seq: int, command: Command, now: int) -> None:
-        apply_operation(self._services[command[2]], as_of(command[3], now))
-
-    def _ask_market(self, _seq: int, command: Command, now: int) -> Reply:
-        return (kinds.ANSWER, encode(self._market.answer(command[2], command[3], now)))

@@ -135,6 +135,8 @@ TELL_AXES: Final = 22
 ASK_ACTOR: Final = 23
 TELL_ACTOR: Final = 24
 ASK_MARKET: Final = 25
+ASK_LEFT: Final = 26
+DROP_LEFT: Final = 27
 
 _WHOLE_ORDER = (_ACCOUNT, _ORDER, *_RANKS)
 _MANY = (_ACCOUNT, Field("handles", all_of(is_number)))
@@ -179,6 +181,14 @@ COMMANDS: Final[dict[int, Layout]] = {
     ASK_MARKET: Layout(
         "market data, asked",
         (_ACCOUNT, Field("service", is_number), Field("question", _ANY_VALUE)),
+    ),
+    ASK_LEFT: Layout(
+        "what the client has left open, asked",
+        (_ACCOUNT, Field("after the handle", is_number), Field("before the handle", is_number)),
+    ),
+    DROP_LEFT: Layout(
+        "let go of what the client has left open",
+        (_ACCOUNT, Field("before the handle", is_number)),
     ),
     HELLO: Layout(
         "start",
@@ -259,6 +269,7 @@ REPLIES: Final[dict[int, Layout]] = {
             Field("causes of the engine-wide block", is_number),
             Field("epochs and the numbers behind them", all_of(row_of(is_number, is_number))),
             Field("windows", all_of(_is_window)),
+            Field("clients that have something open", all_of(is_number)),
         ),
     ),
 }
@@ -294,6 +305,8 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
     TELL_ACTOR: frozenset({DONE, TOLD_IN_VAIN}),
     QUOTE: frozenset({DONE}),
     ASK_MARKET: frozenset({ANSWER, RAISED}),
+    ASK_LEFT: frozenset({ANSWER, RAISED}),
+    DROP_LEFT: frozenset({DONE}),
     HELLO: frozenset({READY, RECOVERED, REFUSED}),
 }
 """The kinds of reply that each kind of command may have."""

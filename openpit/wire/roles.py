@@ -64,6 +64,8 @@ OF_KIND: Final = {
     kinds.TELL_ACTOR: Role.TRADER,
     kinds.QUOTE: Role.READER,  # by its operation, see below
     kinds.ASK_MARKET: Role.READER,
+    kinds.ASK_LEFT: Role.TRADER,
+    kinds.DROP_LEFT: Role.TRADER,
     kinds.HELLO: Role.NOBODY,
 }
 """The least role that may send a command of each kind."""
