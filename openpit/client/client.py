@@ -24,6 +24,7 @@ from openpit.client.calls import CommandCall, HandleCall, HandleWideCall, Start
 from openpit.client.expected import expected
 from openpit.client.finalizing import FinalizeMany
 from openpit.client.keyed import KeyedSubmitting
+from openpit.client.left_open import ask_left
 from openpit.client.orders import captured_order, captured_report
 from openpit.client.procedures import (
     administration,
@@ -216,6 +217,10 @@ class Client(KeyedSubmitting):
         """Roll many reservations back."""
         self.check_open(now)
         return FinalizeMany(self, reservations, now, commit=False)
+
+    def ask_left(self, now: int) -> Call:
+        """Ask what a client before this one has left open, as far as nobody has taken it."""
+        return self.inquiry(now, ask_left, now, {**self.left.before})
 
     # --- actors ----------------------------------------------------------------------------------
 

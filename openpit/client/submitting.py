@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.client.bodies import BODIES
 from openpit.client.deadlines import Deadlines, Patience
+from openpit.client.left_open import LeftOpen
 from openpit.client.orders import OrderEncoder
 from openpit.client.times import check_time
 from openpit.router.calls import closed
@@ -70,6 +71,9 @@ class Submitting:
         self.last_rows: Final = self.rows_per_frame if 2 * self.rows_per_frame <= credit else 0
         # Whether somebody holds the engine object: without it, a pending request refuses.
         self.is_held = True
+        self.left: Final = LeftOpen()
+        self.is_kept = False
+        """Whether what it has open when it ends is kept for who comes after it."""
 
     most_rows: int = ROWS_PER_FRAME
 

@@ -269,6 +269,7 @@ class EngineBuilder(InProcess):
         restart_pause: float = 0.1,
         key_window: float = 600.0,
         keys: int = 65536,
+        grace: float = 60.0,
     ) -> ShardedEngineBuilder:
         """Choose an engine of several worker processes, each owning the accounts of its shard.
 
@@ -286,6 +287,7 @@ class EngineBuilder(InProcess):
             recovery_timeout=recovery_timeout, restarts=restarts, restart_pause=restart_pause,
             key_window=key_window, keys=keys,
             snapshot_every=snapshot_every, keep=keep,
+            grace=grace,
         )  # fmt: skip
         return ShardedEngineBuilder._with(self._clock, options)
 

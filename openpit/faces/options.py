@@ -40,6 +40,9 @@ MOST_KEY_SECONDS: Final = 366 * 86400.0
 RESTART_PAUSE: Final = 0.1
 """Seconds; eight of them end after 6.3 s of pauses."""
 
+GRACE_SECONDS: Final = 60.0
+"""A program that comes back has asked its venue by then which of its orders rest there."""
+
 RESTART_SECONDS: Final = 60.0
 """For how long a replacement counts among the ``restarts``."""
 
@@ -99,6 +102,10 @@ class ShardedOptions:
     * ``keys``: how many it knows at a time (65536). With so many, an order that has a new key is
       denied unchecked, and any other call with one raises
       :class:`openpit.errors.ShardOverloaded`.
+    * ``grace``: seconds after a start on a journal within which ``open_reservations()`` gives back
+      what was left open (60). What nobody has taken then is rolled back; the blocking engine, which
+      has no thread of its own, does so with a call that waits, or ``poll()``. 0: it is rolled back
+      before the first call.
     * ``on_shard_down``: called with the :class:`openpit.router.ShardStats` of a shard that has
       died, by the thread that noticed, after its own call.
     """
@@ -120,6 +127,7 @@ class ShardedOptions:
     restart_pause: float = RESTART_PAUSE
     key_window: float = KEY_SECONDS
     keys: int = KEYS
+    grace: float = GRACE_SECONDS
 
     @property
     def patience(self) -> Patience:
@@ -140,6 +148,7 @@ class ShardedOptions:
         _require(self.restart_pause, "restart_pause", "a number of seconds", int, float)
         _require(self.key_window, "key_window", "a number of seconds", int, float)
         _require(self.keys, "keys", "an int", int)
+        _require(self.grace, "grace", "a number of seconds", int, float)
         _require(self.journal, "journal", "a path or None", str, os.PathLike, NoneType)
         _require(self.min_free, "min_free", "an int", int)
         _require(self.snapshot_every, "snapshot_every", "an int", int)
@@ -165,6 +174,8 @@ class ShardedOptions:
             raise ValueError("sharded(): key_window must be positive, and a year at the most")
         if not 1 <= self.keys <= U32_MAX:
             raise ValueError(f"sharded(): keys must be in range 1..={U32_MAX}")
+        if not 0 <= self.grace < inf:
+            raise ValueError("sharded(): grace must be finite and not negative")
         if self.sync not in SYNCS:
             raise ValueError(f"sharded(): sync must be one of {', '.join(SYNCS)}")
         if self.min_free < 0:

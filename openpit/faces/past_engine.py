@@ -105,8 +105,9 @@ class _PastDriver(Face):
     def poll(self) -> None:
         """Do nothing: no handle is held."""
 
-    def close(self) -> None:
-        """Let go of the shards, which are told nothing."""
+    def close(self, *, rollback: bool = False) -> None:
+        """Let go of the shards, which are told nothing: of ``rollback``, too."""
+        del rollback
         with self._lock:
             self.router.abandon_shards()
 

@@ -12,6 +12,7 @@ from openpit.wire.flat_rows import lock_row, outcome_row, pnl_row
 from openpit.wire.frames import body_of, pack
 from openpit.wire.limits import REPLY_BYTES
 from openpit.wire.replies import ONE_ACCEPTED, ONE_DONE
+from openpit.wire.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ __all__ = [
     "UNPACKABLE",
     "Reply",
     "adjusted",
+    "answer_of",
     "append",
     "denied",
     "dry",
@@ -116,6 +118,11 @@ def recorded(answer: Recorded, *, is_held: bool) -> Reply:
         None if block is None else block_row(block),
         is_blocked,
     )
+
+
+def answer_of(value: object) -> Reply:
+    """Return the reply that gives a value back."""
+    return kinds.ANSWER, encode(value)
 
 
 def reported(answer: Applied) -> Reply | None:

@@ -77,6 +77,11 @@ class Held:
         return [(client, its) for client, its in self._by_client.items() if its]
 
     @property
+    def clients(self) -> tuple[int, ...]:
+        """The numbers of those that have something open."""
+        return tuple(client for client, its in self._by_client.items() if its)
+
+    @property
     def handles(self) -> frozenset[int]:
         """The numbers of all that is open."""
         return frozenset().union(*self._by_client.values())

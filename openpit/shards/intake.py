@@ -80,6 +80,8 @@ class Intake:
             kinds.COMMIT_MANY: _read_handles,
             kinds.ROLLBACK_MANY: _read_handles,
             kinds.DROP: _read_handles,
+            kinds.ASK_LEFT: _read_numbers,
+            kinds.DROP_LEFT: _read_numbers,
             kinds.REPORT: _read_flat_report,
             kinds.REPORT_WHOLE: _read_whole_report,
             kinds.ADJUST: _read_adjustments,
@@ -299,6 +301,12 @@ def _read_handle(command: Command) -> Command:
     handle = command[2]
     if type(handle) is not int or handle < 0:
         raise malformed("a handle", command)
+    return command
+
+
+def _read_numbers(command: Command) -> Command:
+    if command[1] is not None or {*map(type, command)} != {int, type(None)} or min(command[2:]) < 0:
+        raise malformed("numbers of handles, of no account", command)
     return command
 
 

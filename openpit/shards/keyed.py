@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from openpit.core.order import Order
 from openpit.errors import KeyConflict, ShardOverloaded
 from openpit.shards.answering import UNPACKABLE, denied, unchecked
 from openpit.shards.counts import COUNTING, settlement_of
@@ -92,7 +93,7 @@ class KeyedCalls:
         try:
             reply = self._handlers[asked[0]](seq, asked, now) or (kinds.DONE, 1)
             if reply[0] in _PASSED:
-                reply = self._reserved(seq, reply, client)
+                reply = self._reserved(seq, asked, reply, client)
         except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
             reply = (kinds.RAISED, *failure_row(error))
         try:
@@ -102,11 +103,15 @@ class KeyedCalls:
             reply = (kinds.RAISED, *failure_row(error))
             return reply, pack(reply)
 
-    def _reserved(self, seq: int, reply: Reply, client: int) -> Reply:
+    def _reserved(self, seq: int, asked: Command, reply: Reply, client: int) -> Reply:
         """Keep what an order that has passed holds, if it is nothing."""
-        self._held.of(client).setdefault(seq, self._nothing())
         traces = reply[2:] if reply[0] == kinds.RESERVED else _NO_TRACES
-        return kinds.RESERVED, True, *traces
+        kept = kinds.RESERVED, True, *traces
+        own = self._held.of(client)
+        if seq not in own:
+            own[seq] = nothing = self._nothing()
+            nothing.origin = asked[2] if isinstance(asked[2], Order) else asked, kept
+        return kept
 
     def _again(self, known: KnownCall, client: int, *, is_full: bool) -> Reply:
         """Answer a call again; what it has left open is the client's from here on."""

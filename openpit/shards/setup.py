@@ -147,5 +147,6 @@ def start_shard(
     _start_actors(unpickler, core)
     if journal is None:
         return core, (kinds.READY, tuple(share(offered)), *core.axes)
+    core.keeps = True
     recovered = journal.recover(core, epoch, first)
     return core, (kinds.RECOVERED, tuple(share(offered)), *core.axes, *recovered)

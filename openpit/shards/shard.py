@@ -25,6 +25,7 @@ from openpit.shards.admission import admit, check_handles, check_head
 from openpit.shards.answering import (
     Reply,
     adjusted,
+    answer_of,
     append,
     denied,
     dry,
@@ -40,6 +41,7 @@ from openpit.shards.endings import Endings
 from openpit.shards.held import Held
 from openpit.shards.intake import Intake
 from openpit.shards.keyed import KeyedCalls
+from openpit.shards.left_open import let_go_before, told_left
 from openpit.shards.market_answers import MarketAnswers
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
@@ -54,7 +56,6 @@ from openpit.wire.frames import (
     whose,
 )
 from openpit.wire.shard_limits import ShardLimits
-from openpit.wire.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -108,6 +109,7 @@ class ShardCore:
         "counts",
         "held",
         "intake",
+        "keeps",
         "keyed",
         "number",
         "services",
@@ -127,6 +129,7 @@ class ShardCore:
         self.number: Final = number
         self._most_open: Final = limits.open_handles
         self.closed = False
+        self.keeps = False  # what is open outlives the shard: its journal has it
         self._engine = engine
         self._execute = engine.execute
         self.clock: Final = clock
@@ -162,18 +165,20 @@ class ShardCore:
             kinds.COMMIT_MANY: endings.commit_many,
             kinds.ROLLBACK_MANY: endings.rollback_many,
             kinds.DROP: endings.drop,
-            kinds.REPORT: self._report,
-            kinds.REPORT_WHOLE: self._report,
+            kinds.REPORT: (report := lambda _, it, now: reported(engine.apply_report(it[2], now))),
+            kinds.REPORT_WHOLE: report,
             kinds.ADJUST: self._adjust,
             kinds.ADMINISTER: self._administer,
             kinds.CONFIGURE: self._configure,
             kinds.CHECK_SETTINGS: self._check_settings,
-            kinds.TELL_AXES: self._tell_axes,
+            kinds.TELL_AXES: lambda *_: (kinds.CHECKED, *self.counts.axes()),
             kinds.QUOTE: market.change,
             kinds.ASK_ACTOR: self.actors.reply_to_ask,
             kinds.TELL_ACTOR: self.actors.reply_to_tell,
             kinds.ASK_MARKET: market.reply,
             kinds.KEYED: self._keyed,
+            kinds.ASK_LEFT: lambda _, command, __: told_left(self._open, *command[2:]),
+            kinds.DROP_LEFT: lambda _, command, __: let_go_before(self._open, command[2]),
         }
         nothing = engine.finisher.effects
         self.keyed: Final = KeyedCalls(
@@ -190,11 +195,16 @@ class ShardCore:
         """What waits for a commit, a rollback or a main stage."""
         return self.held.handles
 
+    @property
+    def open_clients(self) -> tuple[int, ...]:
+        """The numbers of those who have any of it."""
+        return self.held.clients
+
     def resume(self, epoch: int, first: int) -> None:
         """Expect this number next, of this epoch: what comes is replayed, or of a new life."""
         self.closed = False
         self.whose = whose(self.number, epoch)
-        self._first, self._next = epoch * EPOCH_COMMANDS + 1, first
+        self._first, self._next = 1, first  # handles of former lives are known, too
 
     @property
     def engine(self) -> EngineCore:
@@ -265,6 +275,7 @@ class ShardCore:
         self.clock.now = now
         if op == Op.CLOSE:
             self.finish()
+            self.held.end_all()
             self.closed = True
         elif op == Op.END:
             self.held.end(client)
@@ -274,9 +285,10 @@ class ShardCore:
             self.armed.arm(flags)
 
     def finish(self) -> None:
-        """End the actors, and roll back what is still open: no command can come any more."""
+        """End the actors, and roll back what is open and not kept: no command can come any more."""
         self.actors.close()
-        self.held.end_all()
+        if not self.keeps:
+            self.held.end_all()
         self._client = None
 
     def _let_go(self, seq: int) -> None:
@@ -328,7 +340,7 @@ class ShardCore:
                 if is_near and self._is_full:
                     reply = denied(self.number, self._most_open)
                 elif (answer := execute(order, now)) is not None:
-                    reply = self._executed(seq, answer)
+                    reply = self._executed(seq, answer, command)
             except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
                 reply = (kinds.RAISED, *failure_row(error))
             if kind == EXECUTE_COUNTED and not counts.used:
@@ -345,11 +357,14 @@ class ShardCore:
                 answered.append(run)
             seq += 1
 
-    def _executed(self, seq: int, answer: Checked) -> Reply:
+    def _executed(self, seq: int, answer: Checked, asked: Command | Order) -> Reply:
         if answer is None:
             return kinds.ACCEPTED, 1
         if isinstance(answer, Effects):
-            return kinds.RESERVED, self._keep(seq, answer), *told(answer)
+            reply = kinds.RESERVED, self._keep(seq, answer), *told(answer)
+            if self.keeps:
+                answer.origin = asked, reply
+            return reply
         return rejected(answer)
 
     def _keep(self, seq: int, effects: Effects) -> bool:
@@ -399,7 +414,7 @@ class ShardCore:
         order = self._order_of(command)
         if self._is_full:
             return denied(self.number, self._most_open)
-        return self._executed(seq, self._engine.execute(order, now))
+        return self._executed(seq, self._engine.execute(order, now), order)
 
     def _start(self, seq: int, command: Command, now: int) -> Reply:
         order = self._order_of(command)
@@ -413,7 +428,7 @@ class ShardCore:
 
     def _execute_request(self, seq: int, command: Command, now: int) -> Reply:
         started = self._endings.take(command[2], Started)
-        return self._executed(seq, self._engine.execute_started(started, now))
+        return self._executed(seq, self._engine.execute_started(started, now), started.order)
 
     def _dry_run(
         self, run: Callable[[Order, int], DryRun], _seq: int, command: Command, now: int
@@ -427,15 +442,15 @@ class ShardCore:
         answer = self._engine.drop_copy(order, now)
         if not isinstance(answer, Recorded):
             return rejected(answer)
-        return recorded(answer, is_held=self._keep(seq, answer.effects))
+        reply = recorded(answer, is_held=self._keep(seq, answer.effects))
+        if self.keeps:
+            answer.effects.origin = order, reply
+        return reply
 
     def _keyed(self, seq: int, command: Command, now: int) -> Reply:
         return self.keyed.answer(seq, command, now, self._client or 0, is_full=self._is_full)
 
     # reports and adjustments
-
-    def _report(self, _seq: int, command: Command, now: int) -> Reply | None:
-        return reported(self._engine.apply_report(command[2], now))
 
     def _adjust(self, _seq: int, command: Command, now: int) -> Reply:
         _, account, adjustments = command
@@ -445,18 +460,15 @@ class ShardCore:
 
     def _administer(self, _seq: int, command: Command, _now: int) -> Reply | None:
         answer = administer(self._engine, command[2], command[3])
-        return None if answer is None else (kinds.ANSWER, encode(answer))
+        return None if answer is None else answer_of(answer)
 
     def _configure(self, _seq: int, command: Command, _now: int) -> Reply | None:
         answer = configure(self._engine, command[2], command[3])
         # Orders that were submitted before have no ranks: there was no limit to count for.
         self.counts.supply(0, 0)
         self.counts.version += command[1] is None
-        return None if answer is None else (kinds.ANSWER, encode(answer))
+        return None if answer is None else answer_of(answer)
 
     def _check_settings(self, _seq: int, command: Command, now: int) -> Reply:
         rates = rates_after(self._engine, command[2], command[3])
         return (kinds.CHECKED, *self.counts.axes_after(rates, now))
-
-    def _tell_axes(self, _seq: int, _command: Command, _now: int) -> Reply:
-        return (kinds.CHECKED, *self.counts.axes())

@@ -156,6 +156,7 @@ class ShardJournal:
             core.armed.causes,
             tuple(lives.items()),
             windows.rows,
+            core.open_clients,
         )
 
     def _replay(

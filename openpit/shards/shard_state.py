@@ -18,6 +18,8 @@ from openpit.engine.state import (
     restore_engine,
 )
 from openpit.pretrade.effects import Effects
+from openpit.shards.left_open import order_of, packed_order
+from openpit.wire.frames import body_of, messages_of, pack
 from openpit.wire.values import decode, encode
 
 if TYPE_CHECKING:
@@ -83,20 +85,36 @@ def restore_shard(core: ShardCore, state: State) -> None:
         its = core.held.of(client)
         for handle, kind, row in rows:
             its[handle] = (
-                _started_in(core.engine, row)
-                if kind == _STARTED
-                else restore_effects(core.engine, row)
+                _started_in(core.engine, row) if kind == _STARTED else _effects_in(core.engine, row)
             )
 
 
 def _open_row(engine: EngineCore, one: Effects | Started) -> tuple[int, State]:
     if isinstance(one, Effects):
-        return _RESERVED, export_effects(engine, one)
+        return _RESERVED, (export_effects(engine, one), _origin_row(one))
     try:
         order = encode(one.order)
     except (TypeError, ValueError) as error:
         raise NotExportable(f"a request is open whose order cannot travel: {error}") from error
     return _STARTED, (order, None if one.call is None else (one.call.account, one.call.group()))
+
+
+def _origin_row(effects: Effects) -> State:
+    """Return what was asked for and answered, packed; None where nobody is told that again."""
+    origin = getattr(effects, "origin", None)
+    if origin is None:
+        return None
+    order = order_of(origin[0])
+    return packed_order(order, pack((encode(order, bare=True),))), pack(origin[1])
+
+
+def _effects_in(engine: EngineCore, row: State) -> Effects:
+    own, origin = row
+    effects = restore_effects(engine, own)
+    if origin is not None:
+        order, reply = ((*messages_of(body_of([packed], 1)),)[0] for packed in origin)
+        effects.origin = decode(order[0]), reply
+    return effects
 
 
 def _started_in(engine: EngineCore, row: State) -> Started:

@@ -137,6 +137,8 @@ ASK_ACTOR: Final = 23
 TELL_ACTOR: Final = 24
 ASK_MARKET: Final = 25
 KEYED: Final = 26
+ASK_LEFT: Final = 27
+DROP_LEFT: Final = 28
 
 _WHOLE_ORDER = (_ACCOUNT, _ORDER, *_RANKS)
 _MANY = (_ACCOUNT, Field("handles", all_of(is_number)))
@@ -185,6 +187,14 @@ COMMANDS: Final[dict[int, Layout]] = {
     KEYED: Layout(
         "a call with a key",
         (_ACCOUNT, Field("key", exactly(bytes)), Field("command", exactly(tuple))),
+    ),
+    ASK_LEFT: Layout(
+        "what the client has left open, asked",
+        (_ACCOUNT, Field("after the handle", is_number), Field("before the handle", is_number)),
+    ),
+    DROP_LEFT: Layout(
+        "let go of what the client has left open",
+        (_ACCOUNT, Field("before the handle", is_number)),
     ),
     HELLO: Layout(
         "start",
@@ -281,6 +291,7 @@ REPLIES: Final[dict[int, Layout]] = {
             Field("causes of the engine-wide block", is_number),
             Field("epochs and the numbers behind them", all_of(row_of(is_number, is_number))),
             Field("windows", all_of(_is_window)),
+            Field("clients that have something open", all_of(is_number)),
         ),
     ),
     ONCE: Layout(
@@ -325,6 +336,8 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
     QUOTE: frozenset({DONE}),
     ASK_MARKET: frozenset({ANSWER, RAISED}),
     KEYED: frozenset({ONCE, RAISED}),
+    ASK_LEFT: frozenset({ANSWER, RAISED}),
+    DROP_LEFT: frozenset({DONE}),
     HELLO: frozenset({READY, RECOVERED, REFUSED}),
 }
 """The kinds of reply that each kind of command may have."""

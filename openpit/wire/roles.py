@@ -65,6 +65,8 @@ OF_KIND: Final = {
     kinds.QUOTE: Role.READER,  # by its operation, see below
     kinds.ASK_MARKET: Role.READER,
     kinds.KEYED: Role.TRADER,  # by its command, see below
+    kinds.ASK_LEFT: Role.TRADER,
+    kinds.DROP_LEFT: Role.TRADER,
     kinds.HELLO: Role.NOBODY,
 }
 """The least role that may send a command of each kind."""

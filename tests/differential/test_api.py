@@ -61,6 +61,7 @@ ADDITIONS: dict[str, str] = {
     "openpit.pretrade.GroupState": "of Engine.groups()",
     "openpit.pretrade.Holding": "of an AccountState",
     "openpit.pretrade.OpenHandles": "as Holding",
+    "openpit.pretrade.OpenReservation": "of a journal",
     "openpit.pretrade.PolicyState": "as Holding",
     "openpit.pretrade.RealizedPnl": "as Holding",
     "openpit.pretrade.AsyncDropCopyOperation": "handles of the sharded engine for asyncio",

@@ -156,9 +156,10 @@ async def shards_and_their_figures(engine: Any) -> None:
     assert shards[0].answered >= 1
 
 
-@case("engine.close engine.accounts engine.configure")
+@case("engine.close engine.accounts engine.configure engine.open_reservations")
 async def the_end(engine: Any) -> None:
     accounts, settings = engine.accounts(), engine.configure()
+    assert await got(engine.open_reservations()) == []
     await got(engine.close())
     await got(engine.close())
     with pytest.raises(EngineClosed):

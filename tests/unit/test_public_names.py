@@ -57,7 +57,8 @@ PUBLIC = {
         AsyncDropCopyOperation AsyncDropCopyResult AsyncExecuteResult AsyncRequest
         AsyncReservation AsyncStartResult Context
         DEFAULT_POLICY_GROUP_ID DropCopyOperation DropCopyResult DryRunReport ExecuteResult
-        GroupState Holding Lock OpenHandles OutcomeAmount PnlHaltReason PnlOutcome PnlOutcomeAmount
+        GroupState Holding Lock OpenHandles OpenReservation OutcomeAmount PnlHaltReason
+        PnlOutcome PnlOutcomeAmount
         policies Policy policy PolicyAccountAdjustmentResult PolicyConfigurationResult
         PolicyDecision PolicyGroupId PolicyPreTradeResult PolicyReject PolicyState
         PostTradeContext PostTradeResult RealizedPnl Reject RejectCode Rejects RejectScope Request

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from openpit.faces.aio.driver import AsyncDriver
     from openpit.param.ids import AccountId
     from openpit.pretrade.account_state import AccountState, GroupState
-    from openpit.pretrade.async_handles import AsyncReservation
+    from openpit.pretrade.async_handles import AsyncDropCopyOperation, AsyncReservation
     from openpit.pretrade.narrowed import (
         AccountAdjustmentBatchResult,
         AsyncDropCopyResult,
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
         DryRunReport,
     )
     from openpit.pretrade.narrowed_start import AsyncStartResult
+    from openpit.pretrade.open_reservation import OpenReservation
     from openpit.pretrade.results import PostTradeResult
+    from openpit.pretrade.start import AsyncRequest
     from openpit.router.router import Router
     from openpit.router.stats import ShardStats
 
@@ -432,15 +434,37 @@ class AsyncShardedEngine(Opaque):
         """
         self._driver.poll()
 
-    async def close(self) -> None:
+    async def open_reservations(
+        self,
+    ) -> list[OpenReservation[AsyncReservation | AsyncDropCopyOperation | AsyncRequest]]:
+        """Return what was open when the engine ended on whose journal this one was built: once.
+
+        Each has its account, its order and a handle that commits and rolls back; they come in the
+        order of the shards, and there of their submission. Orders that had changed nothing are not
+        among them: there is nothing to commit. What is not asked for within ``grace`` seconds of
+        the start is rolled back. Without a journal there is nothing, and so there is in a session
+        of a server, but for one with a name: see :func:`openpit.connect`.
+
+        What is open on a shard that is stalled or down is not told; ask again when it is up.
+
+        Raises:
+            EngineClosed: the engine is closed.
+        """
+        found = await self._driver.run(self._client.ask_left)
+        return self._client.left.take(found)
+
+    async def close(self, *, rollback: bool = False) -> None:
         """Roll back every open reservation and end the workers. Idempotent.
+
+        Where there is a journal, reservations, requests and drop copies stay open for
+        :meth:`open_reservations` of the next start; with ``rollback`` they do not.
 
         Calls in flight get their answers first, within the engine's ``timeout``. That is also what
         a worker costs which has stopped without anybody having noticed: all are waited for
         together, and those that have not answered by then are killed. A shard that is known to be
         stalled is killed at once.
         """
-        await self._driver.close()
+        await self._driver.close(rollback=rollback)
 
     async def __aenter__(self) -> Self:
         return self

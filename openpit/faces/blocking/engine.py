@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from openpit.faces.blocking.driver import BlockingDriver
     from openpit.param.ids import AccountId
     from openpit.pretrade.account_state import AccountState, GroupState
-    from openpit.pretrade.handles import Reservation
+    from openpit.pretrade.handles import DropCopyOperation, Reservation
     from openpit.pretrade.narrowed import (
         AccountAdjustmentBatchResult,
         DropCopyResult,
@@ -39,7 +39,9 @@ if TYPE_CHECKING:
         ExecuteResult,
     )
     from openpit.pretrade.narrowed_start import StartResult
+    from openpit.pretrade.open_reservation import OpenReservation
     from openpit.pretrade.results import PostTradeResult
+    from openpit.pretrade.start import Request
     from openpit.router.router import Router
     from openpit.router.stats import ShardStats
 
@@ -425,15 +427,37 @@ class ShardedEngine(Opaque):
         """
         self._driver.poll()
 
-    def close(self) -> None:
+    def open_reservations(
+        self,
+    ) -> list[OpenReservation[Reservation | DropCopyOperation | Request]]:
+        """Return what was open when the engine ended on whose journal this one was built: once.
+
+        Each has its account, its order and a handle that commits and rolls back; they come in the
+        order of the shards, and there of their submission. Orders that had changed nothing are not
+        among them: there is nothing to commit. What is not asked for within ``grace`` seconds of
+        the start is rolled back. Without a journal there is nothing, and so there is in a session
+        of a server, but for one with a name: see :func:`openpit.connect`.
+
+        What is open on a shard that is stalled or down is not told; ask again when it is up.
+
+        Raises:
+            EngineClosed: the engine is closed.
+        """
+        found = self._driver.run(self._client.ask_left)
+        return self._client.left.take(found)
+
+    def close(self, *, rollback: bool = False) -> None:
         """Roll back every open reservation and end the workers. Idempotent.
+
+        Where there is a journal, reservations, requests and drop copies stay open for
+        :meth:`open_reservations` of the next start; with ``rollback`` they do not.
 
         Calls in flight get their answers first, within the engine's ``timeout``. That is also what
         a worker costs which has stopped without anybody having noticed: all are waited for
         together, and those that have not answered by then are killed. A shard that is known to be
         stalled is killed at once.
         """
-        self._driver.close()
+        self._driver.close(rollback=rollback)
 
     def __enter__(self) -> Self:
         return self

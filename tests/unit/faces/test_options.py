@@ -58,6 +58,7 @@ def test_the_method_passes_every_option_on() -> None:
         "restart_pause": 0,
         "key_window": 9.5,
         "keys": 4,
+        "grace": 0,
     }
     stage = sharded(**given)
 
@@ -117,6 +118,7 @@ def test_an_option_that_there_is_not_is_refused_by_the_name_of_the_method() -> N
         ("restart_pause", None, "a number of seconds, not NoneType"),
         ("key_window", None, "a number of seconds, not NoneType"),
         ("keys", 1.5, "an int, not float"),
+        ("grace", "soon", "a number of seconds, not str"),
     ],
 )
 def test_an_option_of_another_class_is_refused(option: str, value: Any, expected: str) -> None:
@@ -146,6 +148,7 @@ def test_an_option_of_another_class_is_refused(option: str, value: Any, expected
         ("key_window", 366 * 86400 + 1, "key_window must be positive, and a year at the most"),
         ("keys", 0, "keys must be in range 1..=4294967295"),
         ("keys", 2**32, "keys must be in range 1..=4294967295"),
+        ("grace", -1, "grace must be finite and not negative"),
     ],
 )
 def test_a_figure_out_of_its_range_is_refused(option: str, value: Any, expected: str) -> None:

@@ -6,7 +6,7 @@ from openpit.wire import kinds
 
 
 def test_numbers_are_dense_and_given_once() -> None:
-    assert sorted(kinds.COMMANDS) == list(range(1, 27))
+    assert sorted(kinds.COMMANDS) == list(range(1, 29))
     assert sorted(kinds.REPLIES) == list(range(1, 20))
 
 
