@@ -34,8 +34,11 @@ RECOVERY_SECONDS: Final = 600.0
 RESTARTS: Final = 8
 """A worker that ends more often than that in a minute will not last."""
 
-MOST_KEY_SECONDS: Final = 366 * 86400.0
-"""Longest time for which a key is known."""
+LONGEST_SECONDS: Final = 366 * 86400.0
+"""Longest time for which a key is known, or a reservation open before it expires."""
+
+SHORTEST_TTL: Final = 0.001
+"""Shortest time for which a reservation is open: its caller has to hear of it first."""
 
 RESTART_PAUSE: Final = 0.1
 """Seconds; eight of them end after 6.3 s of pauses."""
@@ -89,6 +92,9 @@ class ShardedOptions:
     * ``keys``: how many it knows at a time (65536). With so many, an order that has a new key is
       denied unchecked, and any other call with one raises
       :class:`openpit.errors.ShardOverloaded`.
+    * ``reservation_ttl``: seconds, by the engine's clock, after which a reservation or a request
+      that is still open is rolled back (None: it stays open); to commit it is
+      :class:`openpit.errors.ReservationExpired` from then on. See ``docs/expiry.md``.
     * ``on_shard_down``: called with the :class:`openpit.router.ShardStats` of a shard that has
       died, by the thread that noticed, after its own call.
     """
@@ -107,6 +113,7 @@ class ShardedOptions:
     restarts: int = RESTARTS
     restart_pause: float = RESTART_PAUSE
     key_window: float = KEY_SECONDS
+    reservation_ttl: float | None = None
     keys: int = KEYS
 
     @property
@@ -127,6 +134,8 @@ class ShardedOptions:
         _require(self.restarts, "restarts", "an int", int)
         _require(self.restart_pause, "restart_pause", "a number of seconds", int, float)
         _require(self.key_window, "key_window", "a number of seconds", int, float)
+        ttl = self.reservation_ttl
+        _require(ttl, "reservation_ttl", "a number of seconds or None", int, float, NoneType)
         _require(self.keys, "keys", "an int", int)
         _require(self.journal, "journal", "a path or None", str, os.PathLike, NoneType)
         _require(self.min_free, "min_free", "an int", int)
@@ -147,8 +156,12 @@ class ShardedOptions:
             raise ValueError("sharded(): restarts must not be negative")
         if not 0 <= self.restart_pause < inf:
             raise ValueError("sharded(): restart_pause must be finite and not negative")
-        if not 0 < self.key_window <= MOST_KEY_SECONDS:
+        if not 0 < self.key_window <= LONGEST_SECONDS:
             raise ValueError("sharded(): key_window must be positive, and a year at the most")
+        if ttl is not None and not SHORTEST_TTL <= ttl <= LONGEST_SECONDS:
+            raise ValueError(
+                "sharded(): reservation_ttl must be a millisecond at least, and a year at the most"
+            )
         if not 1 <= self.keys <= U32_MAX:
             raise ValueError(f"sharded(): keys must be in range 1..={U32_MAX}")
         if self.sync not in SYNCS:

@@ -37,6 +37,7 @@ from openpit.shards.answering import (
 from openpit.shards.armed import Armed
 from openpit.shards.counts import ASKING, COUNTING, BatchCounts, asked_of
 from openpit.shards.endings import Endings
+from openpit.shards.expiry import Expiry
 from openpit.shards.held import Held
 from openpit.shards.intake import Intake
 from openpit.shards.keyed import KeyedCalls
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
     from openpit.shards.counted_windows import CountedWindows
     from openpit.shards.held import Open
     from openpit.wire.axes import CountingAxes
-    from openpit.wire.frames import Frame
+    from openpit.wire.frames import Axis, Frame
 
 __all__ = ["ShardCore"]
 
@@ -108,6 +109,7 @@ class ShardCore:
         "armed",
         "closed",
         "counts",
+        "expiry",
         "intake",
         "keyed",
         "number",
@@ -128,15 +130,16 @@ class ShardCore:
         self._most_open: Final = limits.open_handles
         self.closed = False
         self._engine = engine
-        self._execute = engine.execute
+        self._execute = execute = engine.execute
         self._clock = clock
         self._services = services
         market = MarketAnswers(services)
-        endings = self._endings = Endings(number)
+        self._held = Held()
+        self.expiry: Final = Expiry(limits.reservation_ttl, self._held)
+        endings = self._endings = Endings(number, self.expiry)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self.whose = whose(number, epoch)
         self._reader = reader or FrameReader()
-        self._held = Held()
         self._client: int | None = None  # whose batch was the last, and what it has open
         self._open: Open = {}
         self._most: float = inf  # that it may have: a session has a limit, the router's client none
@@ -176,6 +179,8 @@ class ShardCore:
             kinds.KEYED: self._keyed,
         }
         nothing = engine.finisher.effects
+        if self.expiry.ttl:  # there is always a reservation then
+            self._execute = lambda order, now: execute(order, now) or nothing()
         self.keyed: Final = KeyedCalls(
             number, limits, self._held, self.counts, self._handlers, nothing
         )
@@ -225,7 +230,7 @@ class ShardCore:
         if op != MESSAGES:
             self._router_says(*batch[:6], is_bare=not (body or axes))
             self._next = first + 1
-            return reply_frame(frame, b"", self._told)
+            return self._reply(frame, b"", self._told)
         if client != self._client:
             self._client = client
             self._open = self._endings.open = self._held.of(client)
@@ -240,20 +245,34 @@ class ShardCore:
                     not_applied = admit(commands, flags, role, settings, counts)
                     if not_applied:
                         self._next = first + count
-                        return reply_frame(frame, b"", not_applied)
+                        return self._reply(frame, b"", not_applied)
                     numbers = range(self._first, first)
                     check_handles(commands, client, self._open, self._held, numbers)
         except WireError as error:
             if not client:
                 raise
             self._next = first + count
-            return reply_frame(frame, str(error).encode(errors="replace"), Flag.REFUSED)
+            return self._reply(frame, str(error).encode(errors="replace"), Flag.REFUSED)
         self._next = first + count
+        if now >= self.expiry.due:
+            self._expire(now)
         answered: list[Reply] = []
         self._handle(first, commands, now, times, answered)
         uncounted = counts.uncounted(commands, times or repeat(now)) if counts.missing else ()
         body = packed(first, answered, self._let_go)
+        if self.expiry.ttl:
+            return self._reply(frame, body, self._told, uncounted)
         return reply_frame(frame, body, self._told, uncounted)
+
+    def _reply(
+        self, frame: Frame, body: bytes, flags: int, uncounted: Sequence[Axis] = ()
+    ) -> Frame:
+        return reply_frame(frame, body, flags, uncounted, *self.expiry.told())
+
+    def _expire(self, now: int) -> None:
+        self._clock.now = now
+        self.expiry.run(now)
+        self._tell_armed()
 
     def _router_says(  # a head's fields
         self, client: int, op: int, _: int, count: int, flags: int, now: int, *, is_bare: bool
@@ -270,6 +289,8 @@ class ShardCore:
             self._held.end(client)
             self._client = None
             self._tell_armed()
+        elif op == Op.TICK:
+            self._expire(now)
         elif op == Op.ARM:
             self.armed.arm(flags)
 
@@ -346,11 +367,20 @@ class ShardCore:
             seq += 1
 
     def _executed(self, seq: int, answer: Checked) -> Reply:
-        if answer is None:
+        if answer is None and not self.expiry.ttl:
             return kinds.ACCEPTED, 1
-        if isinstance(answer, Effects):
-            return kinds.RESERVED, self._keep(seq, answer), *told(answer)
+        if answer is None or isinstance(answer, Effects):
+            effects = answer or self._engine.finisher.effects()
+            return kinds.RESERVED, self._reserve(seq, effects), *told(effects)
         return rejected(answer)
+
+    def _reserve(self, seq: int, effects: Effects) -> bool:
+        """Keep what an order holds; where reservations expire, also if that is nothing."""
+        if self.expiry.ttl:
+            self.expiry.opened(seq, self._clock.now)
+            self._open[seq] = effects
+            return True
+        return self._keep(seq, effects)
 
     def _keep(self, seq: int, effects: Effects) -> bool:
         """Keep what waits for its fate; tell whether there is anything."""
@@ -408,6 +438,7 @@ class ShardCore:
         answer = self._engine.start(order, now)
         if isinstance(answer, Started):
             self._open[seq] = answer
+            self.expiry.opened(seq, now)
             return (kinds.STARTED,)
         return rejected(answer)
 
