@@ -159,9 +159,7 @@ class ShardedOptions:
         if not 0 < self.key_window <= LONGEST_SECONDS:
             raise ValueError("sharded(): key_window must be positive, and a year at the most")
         if ttl is not None and not SHORTEST_TTL <= ttl <= LONGEST_SECONDS:
-            raise ValueError(
-                "sharded(): reservation_ttl must be a millisecond at least, and a year at the most"
-            )
+            raise ValueError("sharded(): reservation_ttl must be in range 0.001..=366 days")
         if not 1 <= self.keys <= U32_MAX:
             raise ValueError(f"sharded(): keys must be in range 1..={U32_MAX}")
         if self.sync not in SYNCS:
