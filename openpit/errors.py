@@ -42,6 +42,7 @@
         ├── OutcomeUnknown                      sent, but the answer is lost (``shard``)
         ├── CommandSkipped                      its shard's worker ends each time at it (``shard``)
         ├── KeyConflict                         the key is another call's (``shard``)
+        ├── ReservationExpired                  open for too long (``shard``)
         └── ShardCallbackError                  of user code, its class not here (``shard``)
 
 The first group is that of the public API (``spec`` sections 1, 6, 10, 11 and 12) and carries its
@@ -101,6 +102,7 @@ __all__ = [
     "RegistrationError",
     "RejectError",
     "ReplayDiverged",
+    "ReservationExpired",
     "ServerRefused",
     "ShardCallbackError",
     "ShardDown",
@@ -387,6 +389,13 @@ class KeyConflict(_ShardError):  # noqa: N818 - as above
     """Another call of the account had the key that this one has; nothing of this one was applied.
 
     Another order, report or batch of adjustments, or another method. The first call stands.
+    """
+
+
+class ReservationExpired(_ShardError, RuntimeError):  # noqa: N818 - as above
+    """A reservation or a request was open for longer than ``reservation_ttl``: it is rolled back.
+
+    What it held others may have by now, so that its order must not go to the venue.
     """
 
 

@@ -40,6 +40,9 @@ __all__ = ["Driver"]
 LIVENESS_SECONDS: Final = 0.2
 """How often a worker is looked at whose end no descriptor tells."""
 
+_SOON: Final = 0.001
+"""Seconds that are waited at least for a reservation to expire."""
+
 
 class Driver(Face):
     """What a face holds of its shards; it runs the client's calls to their end."""
@@ -198,10 +201,18 @@ class Driver(Face):
                 self._unwatch(port)
         if self._replacing is not None:
             self._replace_due(self._replacing, now)
+        if router.expiring is not None:
+            router.expiring.on_time(self.clock())
         if self._send():  # what waited for those
             deadlines.expect((), now)
         due = min(deadlines.next_deadline(), self._next_replacement(), left.due) - now
+        due = min(due, self._next_expiry())
         return min(due, self._look_every) if due < inf else inf
+
+    def _next_expiry(self) -> float:
+        """Return in how many seconds a reservation may expire, infinity if none does."""
+        expiring = self.router.expiring
+        return inf if expiring is None else max(expiring.seconds_left(self.clock()), _SOON)
 
     def _next_replacement(self) -> float:
         """Return when something is due of the replacing of workers."""

@@ -268,6 +268,7 @@ class EngineBuilder(InProcess):
         restarts: int = 8,
         restart_pause: float = 0.1,
         key_window: float = 600.0,
+        reservation_ttl: float | None = None,
         keys: int = 65536,
         grace: float = 60.0,
     ) -> ShardedEngineBuilder:
@@ -285,9 +286,8 @@ class EngineBuilder(InProcess):
             max_wait=max_wait, credits=credits, start_timeout=start_timeout, journal=journal,
             stall_timeout=stall_timeout, on_shard_down=on_shard_down, sync=sync, min_free=min_free,
             recovery_timeout=recovery_timeout, restarts=restarts, restart_pause=restart_pause,
-            key_window=key_window, keys=keys,
-            snapshot_every=snapshot_every, keep=keep,
-            grace=grace,
+            key_window=key_window, reservation_ttl=reservation_ttl, keys=keys,
+            snapshot_every=snapshot_every, keep=keep, grace=grace,
         )  # fmt: skip
         return ShardedEngineBuilder._with(self._clock, options)
 

@@ -89,4 +89,4 @@ class Face(Runner, ABC):
 
     def stats(self) -> list[ShardStats]:
         """Return a picture of every shard."""
-        return [picture_of(link) for link in self.router.links]
+        return [picture_of(link, self.router.expiring) for link in self.router.links]

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from math import inf
 from types import NoneType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.deadlines import Patience
 from openpit.slots import MAX_SHARDS
@@ -15,7 +15,7 @@ from openpit.wire.limits import CREDITS
 from openpit.wire.shard_limits import KEY_SECONDS, KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from openpit.journal.writing import Sync
     from openpit.router.stats import ShardStats
@@ -34,8 +34,11 @@ RECOVERY_SECONDS: Final = 600.0
 RESTARTS: Final = 8
 """A worker that ends more often than that in a minute will not last."""
 
-MOST_KEY_SECONDS: Final = 366 * 86400.0
-"""Longest time for which a key is known."""
+LONGEST_SECONDS: Final = 366 * 86400.0
+"""Longest time for which a key is known, or a reservation open before it expires."""
+
+SHORTEST_TTL: Final = 0.001
+"""Shortest time for which a reservation is open: its caller has to hear of it first."""
 
 RESTART_PAUSE: Final = 0.1
 """Seconds; eight of them end after 6.3 s of pauses."""
@@ -106,6 +109,9 @@ class ShardedOptions:
       what was left open (60). What nobody has taken then is rolled back; the blocking engine, which
       has no thread of its own, does so with a call that waits, or ``poll()``. 0: it is rolled back
       before the first call.
+    * ``reservation_ttl``: seconds, by the engine's clock, after which a reservation or a request
+      that is still open is rolled back (None: it stays open); to commit it is
+      :class:`openpit.errors.ReservationExpired` from then on. See ``docs/expiry.md``.
     * ``on_shard_down``: called with the :class:`openpit.router.ShardStats` of a shard that has
       died, by the thread that noticed, after its own call.
     """
@@ -126,6 +132,7 @@ class ShardedOptions:
     restarts: int = RESTARTS
     restart_pause: float = RESTART_PAUSE
     key_window: float = KEY_SECONDS
+    reservation_ttl: float | None = None
     keys: int = KEYS
     grace: float = GRACE_SECONDS
 
@@ -137,25 +144,13 @@ class ShardedOptions:
 
     def __post_init__(self) -> None:
         """Check classes and figures."""
-        _require(self.shards, "shards", "an int or None", int)
-        _require(self.timeout, "timeout", "a number of seconds", int, float)
-        _require(self.max_wait, "max_wait", "a number of seconds or None", int, float, NoneType)
-        _require(self.stall_timeout, "stall_timeout", "a number of seconds", int, float)
-        _require(self.credits, "credits", "an int", int)
-        _require(self.start_timeout, "start_timeout", "a number of seconds", int, float)
-        _require(self.recovery_timeout, "recovery_timeout", "a number of seconds", int, float)
-        _require(self.restarts, "restarts", "an int", int)
-        _require(self.restart_pause, "restart_pause", "a number of seconds", int, float)
-        _require(self.key_window, "key_window", "a number of seconds", int, float)
-        _require(self.keys, "keys", "an int", int)
-        _require(self.grace, "grace", "a number of seconds", int, float)
-        _require(self.journal, "journal", "a path or None", str, os.PathLike, NoneType)
-        _require(self.min_free, "min_free", "an int", int)
-        _require(self.snapshot_every, "snapshot_every", "an int", int)
-        _require(self.keep, "keep", "an int or None", int, NoneType)
+        for option, (words, *classes) in _CLASSES.items():
+            _require(getattr(self, option), option, words, *classes)
         if self.on_shard_down is not None and not callable(self.on_shard_down):
             raise _wrong_class(self.on_shard_down, "on_shard_down", "callable or None")
+        self._check_figures()
 
+    def _check_figures(self) -> None:
         if not 1 <= self.shards <= MAX_SHARDS:
             raise ValueError(f"sharded(): shards must be in range 1..={MAX_SHARDS}")
         if not 0 < self.timeout < inf or not 0 < self.start_timeout < inf:
@@ -170,8 +165,11 @@ class ShardedOptions:
             raise ValueError("sharded(): restarts must not be negative")
         if not 0 <= self.restart_pause < inf:
             raise ValueError("sharded(): restart_pause must be finite and not negative")
-        if not 0 < self.key_window <= MOST_KEY_SECONDS:
+        if not 0 < self.key_window <= LONGEST_SECONDS:
             raise ValueError("sharded(): key_window must be positive, and a year at the most")
+        ttl = self.reservation_ttl
+        if ttl is not None and not SHORTEST_TTL <= ttl <= LONGEST_SECONDS:
+            raise ValueError("sharded(): reservation_ttl must be in range 0.001..=366 days")
         if not 1 <= self.keys <= U32_MAX:
             raise ValueError(f"sharded(): keys must be in range 1..={U32_MAX}")
         if not 0 <= self.grace < inf:
@@ -186,6 +184,32 @@ class ShardedOptions:
             raise ValueError(f"sharded(): keep must be at least {LEAST_KEPT}, or None")
         if not 1 <= self.credits <= CREDITS:
             raise ValueError(f"sharded(): credits must be in range 1..={CREDITS}")
+
+
+_SECONDS = ("a number of seconds", int, float)
+_SECONDS_OR_NONE = ("a number of seconds or None", int, float, NoneType)
+_NUMBER = ("an int", int)
+
+_CLASSES: Final[Mapping[str, tuple[Any, ...]]] = {
+    "shards": ("an int or None", int),
+    "timeout": _SECONDS,
+    "max_wait": _SECONDS_OR_NONE,
+    "stall_timeout": _SECONDS,
+    "credits": _NUMBER,
+    "start_timeout": _SECONDS,
+    "recovery_timeout": _SECONDS,
+    "restarts": _NUMBER,
+    "restart_pause": _SECONDS,
+    "key_window": _SECONDS,
+    "reservation_ttl": _SECONDS_OR_NONE,
+    "keys": _NUMBER,
+    "grace": _SECONDS,
+    "journal": ("a path or None", str, os.PathLike, NoneType),
+    "min_free": _NUMBER,
+    "snapshot_every": _NUMBER,
+    "keep": ("an int or None", int, NoneType),
+}
+"""Of each option: what it must be, in words and as classes."""
 
 
 def _require(value: object, option: str, words: str, *classes: type) -> None:

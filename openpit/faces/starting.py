@@ -50,6 +50,9 @@ _Face = TypeVar("_Face", bound="AsyncDriver")
 MAKE_ENGINE: Final = "openpit.faces.acting:new_actor_engine"
 """Makes the engine of an actor, in its worker: by name, since a program's own process has none."""
 
+NANOSECONDS: Final = 1e9
+"""In a second."""
+
 DESCRIPTORS: Final = 3
 """Of the router for each shard: the ends of two pipes, and what tells of the worker's end."""
 
@@ -81,7 +84,10 @@ class StartPlan:
     def limits(self) -> ShardLimits:
         """What each shard may keep."""
         options = self.options
-        return ShardLimits(self.open_handles, options.keys, round(options.key_window * 1e9))
+        window, ttl = options.key_window, options.reservation_ttl or 0
+        return ShardLimits(
+            self.open_handles, options.keys, round(window * NANOSECONDS), round(ttl * NANOSECONDS)
+        )
 
     def client(
         self, handles: Handles, runner: Any, bodies: Bodies = BODIES, kind: type[Client] = Client

@@ -62,6 +62,7 @@ class ServerDriver(AsyncDriver):
         if books.is_torn:
             self._mend()
         port.receive(self.router)
+        self._heed_expiry()
         if (
             port.link.is_up
             and self.switch is not None

@@ -292,7 +292,10 @@ async def start_service(
 
     Raises:
         ShardStartError: a worker did not come up. No process is left.
+        ValueError: reservations are to expire, and the times are the clients'.
     """
+    if client_time and plan.options.reservation_ttl is not None:
+        raise ValueError("reservation_ttl goes by the server's clock, not by its clients'")
     plan = replace(plan, open_handles=limits.open_handles)
     driver = await start_driver(plan, clock, ServerDriver, bodies_beside(BODIES))
     engine = new_async_sharded_engine(driver)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from openpit.engine.answers import Started
+from openpit.errors import ReservationExpired
 from openpit.pretrade.effects import Effects
 from openpit.shards.held import settle
 from openpit.wire import kinds
@@ -12,6 +13,7 @@ from openpit.wire.failures import failure_row
 
 if TYPE_CHECKING:
     from openpit.shards.answering import Reply
+    from openpit.shards.expiry import Expiry
     from openpit.shards.held import Open
 
 __all__ = ["Endings"]
@@ -27,10 +29,11 @@ _T = TypeVar("_T", Effects, Started)
 class Endings:
     """Ends what one client of a shard has open; ``open`` is that of the batch in hand."""
 
-    __slots__ = ("_shard", "open")
+    __slots__ = ("_expiry", "_shard", "open")
 
-    def __init__(self, shard: int) -> None:
+    def __init__(self, shard: int, expiry: Expiry) -> None:
         self._shard: Final = shard
+        self._expiry: Final = expiry
         self.open: Open = {}
 
     def take(self, handle: int, kind: type[_T]) -> _T:
@@ -38,11 +41,17 @@ class Endings:
 
         Raises:
             RuntimeError: it names nothing of the kind.
+            ReservationExpired: it did, for too long.
         """
         held = self.open.get(handle)
+        if held is None and self._expiry.has_ended(handle):
+            seconds = self._expiry.ttl / 1e9
+            text = f"shard {self._shard}: it was open for {seconds:g} s, and is rolled back"
+            raise ReservationExpired(text, self._shard)
         if not isinstance(held, kind):
             raise RuntimeError(f"shard {self._shard} knows no handle {handle}")  # noqa: TRY004 - the caller's word
         del self.open[handle]
+        self._expiry.ended(handle)
         return held
 
     def commit(self, _seq: int, command: Command, _now: int) -> None:
@@ -77,8 +86,10 @@ class Endings:
 
     def drop(self, _seq: int, command: Command, _now: int) -> None:
         """Roll back what nobody holds any more."""
-        settle([self.open.pop(handle, None) for handle in command[2]])
+        for handle in command[2]:
+            self.let_go(handle)
 
-    def let_go(self, seq: int) -> None:
-        """Roll back what a command has left open, if anything: its caller cannot know of it."""
-        settle([self.open.pop(seq, None)])
+    def let_go(self, handle: int) -> None:
+        """Roll back what a handle names, if anything: nobody can know of it."""
+        self._expiry.ended(handle)
+        settle([self.open.pop(handle, None)])

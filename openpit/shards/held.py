@@ -58,6 +58,14 @@ class Held:
         """Tell whether a handle names what a client had open before another one has it."""
         return handle in self._handed_over
 
+    def expire(self, handle: int) -> bool:
+        """Roll back what somebody has open under a handle; tell whether anybody had."""
+        for its in self._by_client.values():
+            if handle in its:
+                settle([its.pop(handle)])
+                return True
+        return False
+
     def let_go(self, client: int, handles: Iterable[int]) -> None:
         """Roll back what a client has open of these."""
         own = self.of(client)

@@ -5,6 +5,7 @@ By the time of the commands, so that a replay forgets them at the same points.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class Keys:
     def __init__(self, most: int, window: int) -> None:
         self.most = most
         self._window = window
-        self._calls: dict[tuple[int, bytes], KnownCall] = {}  # the oldest first
+        # The oldest first. Not a dict: its beginning takes long to find once much of it has gone.
+        self._calls: OrderedDict[tuple[int, bytes], KnownCall] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -69,7 +71,6 @@ class Keys:
 
     def restore(self, rows: Iterable[tuple[int, bytes, int, bytes, int, bytes]]) -> None:
         """Keep what another has exported, and nothing else."""
-        self._calls = {
-            (account, key): KnownCall(time, content, number, reply)
-            for account, key, time, content, number, reply in rows
-        }
+        self._calls.clear()
+        for account, key, *columns in rows:
+            self._calls[account, key] = KnownCall._make(columns)

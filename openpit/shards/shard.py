@@ -38,6 +38,7 @@ from openpit.shards.answering import (
 from openpit.shards.armed import Armed
 from openpit.shards.counts import ASKING, COUNTING, BatchCounts, asked_of
 from openpit.shards.endings import Endings
+from openpit.shards.expiry import Expiry
 from openpit.shards.held import Held
 from openpit.shards.intake import Intake
 from openpit.shards.keyed import KeyedCalls
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
     from openpit.shards.counted_windows import CountedWindows
     from openpit.shards.held import Open
     from openpit.wire.axes import CountingAxes
-    from openpit.wire.frames import Frame
+    from openpit.wire.frames import Axis, Frame
 
 __all__ = ["ShardCore"]
 
@@ -88,33 +89,11 @@ class ShardCore:
     """
 
     __slots__ = (
-        "_client",
-        "_endings",
-        "_engine",
-        "_execute",
-        "_first",
-        "_fresh_orders",
-        "_handlers",
-        "_most",
-        "_most_open",
-        "_next",
-        "_open",
-        "_order",
-        "_reader",
-        "_told",
-        "actors",
-        "armed",
-        "clock",
-        "closed",
-        "counts",
-        "held",
-        "intake",
-        "keeps",
-        "keyed",
-        "number",
-        "services",
-        "whose",
-    )
+        "_client", "_endings", "_engine", "_execute", "_first", "_fresh_orders", "_handlers",
+        "_most", "_most_open", "_next", "_open", "_order", "_reader", "_told", "actors",
+        "armed", "clock", "closed", "counts", "expiry", "held", "intake", "keeps", "keyed",
+        "number", "services", "whose",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -131,15 +110,16 @@ class ShardCore:
         self.closed = False
         self.keeps = False  # what is open outlives the shard: its journal has it
         self._engine = engine
-        self._execute = engine.execute
+        self._execute = execute = engine.execute
         self.clock: Final = clock
         self.services: Final = services
         market = MarketAnswers(services)
-        endings = self._endings = Endings(number)
+        self.held: Final = Held()
+        self.expiry: Final = Expiry(limits.reservation_ttl, self.held)
+        endings = self._endings = Endings(number, self.expiry)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self.whose = whose(number, epoch)
         self._reader = reader or FrameReader()
-        self.held: Final = Held()
         self._client: int | None = None  # whose batch was the last, and what it has open
         self._open: Open = {}
         self._most: float = inf  # that it may have: a session has a limit, the router's client none
@@ -181,6 +161,8 @@ class ShardCore:
             kinds.DROP_LEFT: lambda _, command, __: let_go_before(self._open, command[2]),
         }
         nothing = engine.finisher.effects
+        if self.expiry.ttl:  # there is always a reservation then
+            self._execute = lambda order, now: execute(order, now) or nothing()
         self.keyed: Final = KeyedCalls(
             number, limits, self.held, self.counts, self._handlers, nothing
         )
@@ -235,7 +217,7 @@ class ShardCore:
         if op != MESSAGES:
             self._router_says(*batch[:6], is_bare=not (body or axes))
             self._next = first + 1
-            return reply_frame(frame, b"", self._told)
+            return self._reply(frame, b"", self._told)
         if client != self._client:
             self._client = client
             self._open = self._endings.open = self.held.of(client)
@@ -250,20 +232,34 @@ class ShardCore:
                     not_applied = admit(commands, flags, role, settings, counts)
                     if not_applied:
                         self._next = first + count
-                        return reply_frame(frame, b"", not_applied)
+                        return self._reply(frame, b"", not_applied)
                     numbers = range(self._first, first)
                     check_handles(commands, client, self._open, self.held, numbers)
         except WireError as error:
             if not client:
                 raise
             self._next = first + count
-            return reply_frame(frame, str(error).encode(errors="replace"), Flag.REFUSED)
+            return self._reply(frame, str(error).encode(errors="replace"), Flag.REFUSED)
         self._next = first + count
+        if now >= self.expiry.due:
+            self._expire(now)
         answered: list[Reply] = []
         self._handle(first, commands, now, times, answered)
         uncounted = counts.uncounted(commands, times or repeat(now)) if counts.missing else ()
         body = packed(first, answered, self._let_go)
+        if self.expiry.ttl:
+            return self._reply(frame, body, self._told, uncounted)
         return reply_frame(frame, body, self._told, uncounted)
+
+    def _reply(
+        self, frame: Frame, body: bytes, flags: int, uncounted: Sequence[Axis] = ()
+    ) -> Frame:
+        return reply_frame(frame, body, flags, uncounted, *self.expiry.told())
+
+    def _expire(self, now: int) -> None:
+        self.clock.now = now
+        self.expiry.run(now)
+        self._tell_armed()
 
     def _router_says(  # a head's fields
         self, client: int, op: int, _: int, count: int, flags: int, now: int, *, is_bare: bool
@@ -281,6 +277,8 @@ class ShardCore:
             self.held.end(client)
             self._client = None
             self._tell_armed()
+        elif op == Op.TICK:
+            self._expire(now)
         elif op == Op.ARM:
             self.armed.arm(flags)
 
@@ -358,14 +356,23 @@ class ShardCore:
             seq += 1
 
     def _executed(self, seq: int, answer: Checked, asked: Command | Order) -> Reply:
-        if answer is None:
+        if answer is None and not self.expiry.ttl:
             return kinds.ACCEPTED, 1
-        if isinstance(answer, Effects):
-            reply = kinds.RESERVED, self._keep(seq, answer), *told(answer)
+        if answer is None or isinstance(answer, Effects):
+            effects = answer or self._engine.finisher.effects()
+            reply = kinds.RESERVED, self._reserve(seq, effects), *told(effects)
             if self.keeps:
-                answer.origin = asked, reply
+                effects.origin = asked, reply
             return reply
         return rejected(answer)
+
+    def _reserve(self, seq: int, effects: Effects) -> bool:
+        """Keep what an order holds; where reservations expire, also if that is nothing."""
+        if self.expiry.ttl:
+            self.expiry.opened(seq, self.clock.now)
+            self._open[seq] = effects
+            return True
+        return self._keep(seq, effects)
 
     def _keep(self, seq: int, effects: Effects) -> bool:
         """Keep what waits for its fate; tell whether there is anything."""
@@ -423,6 +430,7 @@ class ShardCore:
         answer = self._engine.start(order, now)
         if isinstance(answer, Started):
             self._open[seq] = answer
+            self.expiry.opened(seq, now)
             return (kinds.STARTED,)
         return rejected(answer)
 

@@ -64,6 +64,7 @@ def export_shard(core: ShardCore) -> State:
         core.counts.export(),
         core.armed.told,
         core.keyed.keys.export(),
+        core.expiry.export(),
         [
             (client, [(handle, *_open_row(core.engine, one)) for handle, one in its.items()])
             for client, its in core.held.items()
@@ -77,9 +78,10 @@ def restore_shard(core: ShardCore, state: State) -> None:
     Raises:
         JournalError: a custom policy does not take its state.
     """
-    core.clock.now, engine, counts, core.armed.told, keys, clients = state
+    core.clock.now, engine, counts, core.armed.told, keys, expiry, clients = state
     restore_engine(core.engine, engine)
     core.keyed.keys.restore(keys)
+    core.expiry.restore(*expiry)
     core.counts.restore(counts)
     for client, rows in clients:
         its = core.held.of(client)

@@ -88,7 +88,7 @@ PUBLIC = {
         AccountBlockError AccountGroupRegistrationError AccountIdError ActorScopeError
         AlreadyRegistered AssetError EngineClosed FrameTooLarge
         JournalDamaged JournalError JournalFailed JournalInUse JournalMismatch ReplayDiverged
-        KeyConflict LeftBehind MarketDataError
+        KeyConflict LeftBehind MarketDataError ReservationExpired
         CommandSkipped NotPermitted OutcomeUnknown ParamError
         PolicyConfigureError QuoteExpired QuoteUnavailable ReferenceBookRegistrationError
         RegistrationError RejectError ServerRefused ShardCallbackError ShardDown ShardedEngineError

@@ -52,6 +52,7 @@ _OPS: Final = {
     Op.CLOSE: "close",
     Op.END: "end",
     Op.SKIP: "skip",
+    Op.TICK: "tick",
 }
 
 

@@ -15,6 +15,7 @@ import click
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.inputs import text_of, told
+from openpit.cli.keeping import keeping_options, refuse_client_time
 from openpit.cli.named import with_actor, with_policy
 from openpit.cli.reloading import Reloading, is_reloading
 from openpit.cli.streams import tell
@@ -130,6 +131,7 @@ server when the orders in flight are answered, or after --drain seconds; a secon
     "--open", "open_handles", type=click.IntRange(1), default=OPEN_HANDLES, show_default=True,
     help="Reservations of one session that wait for their end on one shard.",
 )  # fmt: skip
+@keeping_options
 @click.option(
     "--frame", type=click.IntRange(NOTE_BYTES, FRAME_BYTES), default=FRAME_BYTES, show_default=True,
     metavar="BYTES", help="One frame of a session: its largest order, report or change.",
@@ -162,13 +164,16 @@ def command(
     drain: float,
     pid_file: Path | None,
     ready_fd: int | None,
+    **keeping: Any,
 ) -> None:
     """Run an engine that many programs share, at the socket PATH.
 
     Its limits are one for all of them, whichever program an order comes from.
     """
     clock = clock_of(client_time=client_time)
-    policies, plan = _plan(clock, shards or default_shards(), config, custom, actors)
+    refuse_client_time(client_time=client_time, **keeping)
+    keeping["shards"] = shards or default_shards()
+    policies, plan = _plan(clock, keeping, config, custom, actors)
     limits = Limits(sessions=sessions, credit=credit, frame_bytes=frame, open_handles=open_handles)
     allowed = {os.getuid(): Role.ADMIN} | dict.fromkeys(users, Role.TRADER) | _roles(roles)
     _check_descriptor(ready_fd)
@@ -217,7 +222,7 @@ def clock_of(*, client_time: bool) -> Callable[[], int]:
 
 def _plan(
     clock: Callable[[], int],
-    shards: int,
+    options: dict[str, Any],
     config: Path | None,
     custom: Sequence[str],
     actors: Sequence[str],
@@ -225,7 +230,7 @@ def _plan(
     """Return the policies of a configuration, and what the engine starts from."""
     try:
         policies = loads(DEFAULT_CONFIG if config is None else text_of(config))
-        stage = policies.add_to(Engine.builder().clock(clock).sharded(shards=shards))
+        stage = policies.add_to(Engine.builder().clock(clock).sharded(**options))
         for name in custom:
             stage = with_policy(stage, name)
         for named in actors:

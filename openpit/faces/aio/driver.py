@@ -214,12 +214,18 @@ class AsyncDriver(Driver):
             self._unwatch(port)
             now = monotonic()
             self._set_timer(self._next_replacement() - now, now)
+        self._heed_expiry()
         if books.dropped:  # answers that came too late
             self.router.let_go()
         if self._send():  # a block to be armed, the next step of a procedure
             self._expect()
         if books.news:
             self._tell()
+
+    def _heed_expiry(self) -> None:
+        """Come back when the next reservation expires."""
+        if self.router.expiring is not None:
+            self._set_timer(self._next_expiry(), monotonic())
 
     def _after_all(self) -> None:
         for port in self._ports:

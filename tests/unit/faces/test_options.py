@@ -57,6 +57,7 @@ def test_the_method_passes_every_option_on() -> None:
         "restarts": 3,
         "restart_pause": 0,
         "key_window": 9.5,
+        "reservation_ttl": 11,
         "keys": 4,
         "grace": 0,
     }
@@ -119,6 +120,7 @@ def test_an_option_that_there_is_not_is_refused_by_the_name_of_the_method() -> N
         ("key_window", None, "a number of seconds, not NoneType"),
         ("keys", 1.5, "an int, not float"),
         ("grace", "soon", "a number of seconds, not str"),
+        ("reservation_ttl", "1", "a number of seconds or None, not str"),
     ],
 )
 def test_an_option_of_another_class_is_refused(option: str, value: Any, expected: str) -> None:
@@ -146,6 +148,16 @@ def test_an_option_of_another_class_is_refused(option: str, value: Any, expected
         ("restart_pause", float("inf"), "restart_pause must be finite and not negative"),
         ("key_window", 0, "key_window must be positive, and a year at the most"),
         ("key_window", 366 * 86400 + 1, "key_window must be positive, and a year at the most"),
+        (
+            "reservation_ttl",
+            0,
+            "reservation_ttl must be in range 0.001..=366 days",
+        ),
+        (
+            "reservation_ttl",
+            1e9,
+            "reservation_ttl must be in range 0.001..=366 days",
+        ),
         ("keys", 0, "keys must be in range 1..=4294967295"),
         ("keys", 2**32, "keys must be in range 1..=4294967295"),
         ("grace", -1, "grace must be finite and not negative"),
