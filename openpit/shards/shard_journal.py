@@ -20,6 +20,7 @@ from openpit.journal.writing import LogWriter
 from openpit.shards.counted_windows import CountedWindows
 from openpit.shards.descriptors import identity_of
 from openpit.shards.reply_checks import check_of
+from openpit.shards.shard_state import reason_against
 from openpit.shards.snapshots import Snapshots, Standing
 from openpit.wire.frames import NAME, NOT_APPLIED, head_of
 from openpit.wire.recovered import Recovered
@@ -138,7 +139,7 @@ class ShardJournal:
             self._folder,
             self._log,
             reader.next,
-            {**place.header, "epoch": epoch},
+            {**place.header, "epoch": epoch, "no_snapshots": reason_against(core)},
             sync=place.sync,
             min_free=place.min_free,
             warn=lambda text: _say(self._number, text),

@@ -81,6 +81,7 @@ class Snapshots:
         "_every",
         "_fields",
         "_folder",
+        "_is_told",
         "_keep",
         "_number",
         "_sync",
@@ -106,6 +107,7 @@ class Snapshots:
         self._child: int | None = None  # the copy that is at work
         self._due_at = every  # at how many bytes of log since the start
         self._commands = 0  # the number that came next when the last one was taken
+        self._is_told = False  # that there is something open of which there is no state
         self._unusable: list[SnapshotFile] = []
         self._sync: Callable[[], object] = bool  # has the log on the disk
         self.last = 0  # the number of the last record in the newest
@@ -200,7 +202,8 @@ class Snapshots:
         if pid == 0:
             return False
         self._child = None
-        if os.waitstatus_to_exitcode(status) == _NOT_NOW:
+        self._is_told = os.waitstatus_to_exitcode(status) == _NOT_NOW
+        if self._is_told:
             self._due_at = written + max(1, self._every // TRIES)
         return True
 
@@ -225,7 +228,8 @@ class Snapshots:
             code = 0
         except NotExportable as error:
             code = _NOT_NOW
-            self._say(f"no snapshot is taken for now: {error}")
+            if not self._is_told:
+                self._say(f"no snapshot is taken for now: {error}")
         except BaseException as error:  # noqa: BLE001 - its process ends here
             self._say(f"no snapshot was written: {type(error).__name__}: {error}")
         finally:

@@ -8,7 +8,7 @@ from typing import Any
 from openpit.core import Mutation
 from openpit.pretrade import Policy, PolicyPreTradeResult, PolicyReject, RejectCode
 
-__all__ = ["Counting", "Moody"]
+__all__ = ["Counting", "Exported", "Moody"]
 
 
 class Counting(Policy):
@@ -34,6 +34,16 @@ class Counting(Policy):
             self.orders[number] -= 1
 
         return PolicyPreTradeResult.accept(mutations=[Mutation(lambda: None, rollback)])
+
+
+class Exported(Counting):
+    """The same, which tells snapshots how many there are."""
+
+    def export_state(self) -> Any:
+        return self.orders
+
+    def restore_state(self, state: Any) -> None:
+        self.orders = state
 
 
 class Moody(Policy):

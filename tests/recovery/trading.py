@@ -61,12 +61,22 @@ def said(result: Any) -> Any:
 class Day:
     """The same calls on both engines, one at a time; each answer is compared."""
 
-    def __init__(self, directory: Path, seed: int, *, shards: int = 2, **options: Any) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        seed: int,
+        *,
+        shards: int = 2,
+        counting: Any = Counting,
+        **options: Any,
+    ) -> None:
+        self.counting = counting
         self.random = Random(seed)
         self.clock = Clock()
         self.journal = directory
         self.options = {"shards": shards, "journal": directory, **options}
-        self.one = with_policies(openpit.Engine.builder().clock(self.clock).full_sync()).build()
+        stage = openpit.Engine.builder().clock(self.clock).full_sync()
+        self.one = with_policies(stage, counting()).build()
         self.engine = self.built()
         self.open: list[tuple[Any, Any]] = []
         self.locks: list[tuple[int, Any]] = []
@@ -74,7 +84,7 @@ class Day:
 
     def built(self) -> openpit.ShardedEngine:
         stage = openpit.Engine.builder().clock(self.clock).sharded(**self.options)
-        engine: openpit.ShardedEngine = with_policies(stage).build()
+        engine: openpit.ShardedEngine = with_policies(stage, self.counting()).build()
         return engine
 
     def both(self, call: Any) -> tuple[Any, Any]:
