@@ -128,11 +128,11 @@ class Snapshots:
             found = self._standing_in(file)
             if found is None:
                 continue
-            standing, state = found
+            standing, packed = found
             number = standing.lives.get(epoch, 0)
             self._commands = max(self._commands, number)
             if number <= first:
-                _take_over(core, state, file)
+                _without_collecting(_take_over, core, packed, file)
                 self.last = standing.number
                 return standing
         return Standing()
@@ -149,7 +149,7 @@ class Snapshots:
             DISK.remove(file.path)
         self._unusable.clear()
 
-    def _standing_in(self, file: SnapshotFile) -> tuple[Standing, Any] | None:
+    def _standing_in(self, file: SnapshotFile) -> tuple[Standing, bytes] | None:
         """Read a snapshot; None, and told, where it cannot be believed."""
         try:
             fields, packed = read_snapshot(DISK, file)
@@ -164,7 +164,7 @@ class Snapshots:
                 f"where this version reads {LAYOUT}"
             )
             return None
-        lives, last, windows, state = msgpack.unpackb(packed, use_list=False, strict_map_key=False)
+        (lives, last, windows), state = _unpacked(packed)
         return Standing(file.number, dict(lives), last, windows), state
 
     # --- while it trades -------------------------------------------------------------------------
@@ -245,7 +245,8 @@ class Snapshots:
             OSError: it could not be written.
         """
         state = export_shard(core)
-        packed = msgpack.packb(([*standing.lives.items()], standing.last, standing.windows, state))
+        stands = [*standing.lives.items()], standing.last, standing.windows
+        packed = msgpack.packb((stands, msgpack.packb(state)))
         self._sync()
         if goes_on():
             fields = {**self._fields, "layout": LAYOUT, "wall": time.time_ns()}
@@ -279,13 +280,28 @@ class Snapshots:
         print(f"openpit: shard {self._number}: {text}", file=sys.stderr, flush=True)  # noqa: T201 - to whoever runs it
 
 
-def _take_over(core: ShardCore, state: Any, file: SnapshotFile) -> None:
+def _unpacked(packed: bytes) -> Any:
+    return msgpack.unpackb(packed, use_list=False, strict_map_key=False)
+
+
+def _without_collecting(call: Callable[..., None], *arguments: Any) -> None:
+    """Make a call that makes much and drops nothing: to look for garbage would double it."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        call(*arguments)
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _take_over(core: ShardCore, packed: bytes, file: SnapshotFile) -> None:
     """Bring a shard up from a state; a program's policy may refuse it.
 
     Raises:
         JournalError: one does; the text has its name.
     """
     try:
-        restore_shard(core, state)
+        restore_shard(core, _unpacked(packed))
     except JournalError as error:
         raise JournalError(f"{file.path}: {error}") from error
