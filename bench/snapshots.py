@@ -144,7 +144,7 @@ def _answering(*, forks: bool) -> Iterator[Running]:
 def _fork() -> int:
     copy = os.fork()
     if copy == 0:
-        signal.pause()
+        signal.pause()  # until it is killed
         os._exit(0)
     return copy
 
