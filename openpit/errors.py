@@ -41,6 +41,7 @@
         │   └── ReplayDiverged                  a batch was answered otherwise again (``shard``)
         ├── OutcomeUnknown                      sent, but the answer is lost (``shard``)
         ├── CommandSkipped                      its shard's worker ends each time at it (``shard``)
+        ├── KeyConflict                         the key is another call's (``shard``)
         └── ShardCallbackError                  of user code, its class not here (``shard``)
 
 The first group is that of the public API (``spec`` sections 1, 6, 10, 11 and 12) and carries its
@@ -87,6 +88,7 @@ __all__ = [
     "JournalFailed",
     "JournalInUse",
     "JournalMismatch",
+    "KeyConflict",
     "LeftBehind",
     "MarketDataError",
     "NotPermitted",
@@ -378,6 +380,13 @@ class CommandSkipped(_ShardError):  # noqa: N818 - as above
 
     Only where there is a journal: without one, there is no second time. A policy that ends its
     process, as by a fault in a library of its own, does so.
+    """
+
+
+class KeyConflict(_ShardError):  # noqa: N818 - as above
+    """Another call of the account had the key that this one has; nothing of this one was applied.
+
+    Another order, report or batch of adjustments, or another method. The first call stands.
     """
 
 

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from openpit.cli.events import Event
     from openpit.cli.heads import FlowFormat, Head
     from openpit.cli.lines import Line
-    from openpit.cli.rates import BroadLimits
     from openpit.cli.settling import Workers
-    from openpit.cli.starts import Starts
     from openpit.cli.totals import Totals
+    from openpit.limits.broad import BroadLimits
+    from openpit.limits.starts import Starts
 
 __all__ = ["ShardedReplay"]
 

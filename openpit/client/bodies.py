@@ -6,7 +6,7 @@ What travels in between, the router passes on unread.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.errors import CommandSkipped, WireError
 from openpit.router.shard_link import Bodies, Expected
@@ -14,14 +14,20 @@ from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import body_of, messages_of, pack
 from openpit.wire.replies import ONE_ACCEPTED, ONE_DONE, check_replies, is_usual
+from openpit.wire.values import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from openpit.router.shard_link import Entry, Reply, ShardLink
 
 __all__ = ["BODIES", "defer", "drop", "receive", "refused", "seal", "skipped", "split"]
 
+_ASKING: Final = frozenset({kinds.ASK_ACTOR, kinds.TELL_ACTOR})
+_COUNTING: Final = frozenset(
+    {kinds.EXECUTE_COUNTED, kinds.EXECUTE_WHOLE, kinds.START, kinds.DROP_COPY}
+)
+EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
 
@@ -172,9 +178,29 @@ def refused(link: ShardLink, flags: int, count: int, body: bytes) -> None:
     raise WireError(f"shard {link.number} refuses {count} commands, flags {flags}: {body!r:.200}")
 
 
-def split(body: bytes) -> list[bytes]:
-    """Return a body for each command of one."""
-    return [body_of([pack(message)], 1) for message in messages_of(body)]
+def split(body: bytes) -> list[tuple[bytes, Mapping[str | None, int]]]:
+    """Return a body for each command of one, and for how many orders of which asset it may count.
+
+    Those of the broker go by None.
+    """
+    return [(body_of([pack(one)], 1), _counted_by(one)) for one in messages_of(body)]
+
+
+def _counted_by(command: Any) -> Mapping[str | None, int]:
+    kind = command[0]
+    found: dict[str | None, int] = {}
+    if kind in _ASKING:
+        *_, rank, orders, assets = command
+        found = {asset: its for asset, first, its in assets if first}
+        if rank:
+            found[None] = orders
+    elif kind in _COUNTING:
+        *_, rank, its = command
+        if its:
+            found[command[3] if kind == EXECUTE_COUNTED else decode(command[2])._settlement_] = 1
+        if rank:
+            found[None] = 1
+    return found
 
 
 def skipped(link: ShardLink) -> Reply:

@@ -10,7 +10,8 @@ engine-wide block), it has a little less than the timeout: those calls have it, 
 end a moment before.
 
 A shard that is recovering is not silent: another worker replays its journal. Calls that may wait
-for it are put off for as long as it does, and have their whole time again afterwards.
+for it are put off for as long as it does, and have their whole time again afterwards. So are those
+that a stalled one has been sent, where another worker takes its place in the end.
 """
 
 from __future__ import annotations
@@ -57,12 +58,12 @@ class Deadlines:
 
     __slots__ = (
         "_answers",
+        "_awaited",
         "_credit",
         "_little",
         "_max_wait",
         "_now",
         "_patience",
-        "_recovering",
         "_router",
     )
 
@@ -72,7 +73,7 @@ class Deadlines:
         self._max_wait: Final = patience.max_wait or patience.timeout
         self._little: Final = patience.timeout * _SHARE
         self._now = -inf  # the last time that was told
-        self._recovering: Sequence[ShardLink] = ()  # at that time
+        self._awaited: Sequence[ShardLink] = ()  # at that time
         self._answers: Final = router.books.answer_due
         self._credit: Final = router.books.credit_due
 
@@ -119,11 +120,11 @@ class Deadlines:
             if link.is_stalled and now >= link.silent_since + stall_timeout:
                 over.append((link, f"stalled for {stall_timeout:g} s"))
         why = f"no answer within {timeout:g} s"
-        recovering = [link for link in self._router.links if link.is_recovering]
-        self._renew([link for link in self._recovering if not link.is_recovering], now)
-        self._recovering = recovering
+        awaited = [link for link in self._router.links if _is_awaited(link)]
+        self._renew([link for link in self._awaited if not _is_awaited(link)], now)
+        self._awaited = awaited
         for call in [*_due_in(self._credit, now), *_due_in(self._answers, now)]:
-            if any(call.may_wait_for(link) for link in recovering):
+            if any(call.may_wait_for(link) for link in awaited):
                 self._put_off(call, now)
             elif call.is_sent and now < self._answers.get(call, now):
                 del self._credit[call]  # it has what it waited for
@@ -131,11 +132,11 @@ class Deadlines:
                 call.expire(why)
         return over
 
-    def _renew(self, recovered: Sequence[ShardLink], now: float) -> None:
+    def _renew(self, back: Sequence[ShardLink], now: float) -> None:
         """Give the calls that waited for shards their whole time, now that those are up again."""
-        if recovered:
+        if back:
             for call in {**self._credit, **self._answers}:
-                if any(call.may_wait_for(link) for link in recovered):
+                if any(call.may_wait_for(link) for link in back):
                     self._put_off(call, now)
 
     def _put_off(self, call: Call, now: float) -> None:
@@ -161,6 +162,11 @@ def _heed(link: ShardLink, now: float) -> None:
     """Count a shard's silence from now on, if it has something to answer and it is not counted."""
     if link.heard != link.answered and link.pending and link.is_up and not link.is_recovering:
         link.heard, link.silent_since = link.answered, now
+
+
+def _is_awaited(link: ShardLink) -> bool:
+    """Tell whether callers wait on for a shard: another worker answers, if this one never does."""
+    return link.is_recovering or (link.is_stalled and link.keeps)
 
 
 def _due_in(queue: dict[Any, float], now: float) -> list[Call]:

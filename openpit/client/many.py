@@ -233,7 +233,8 @@ class Part(Entry):
         self.call.books.give_back(self)
 
     def stalled(self, link: ShardLink, why: str) -> None:
-        self.expire(link, why)
+        if not link.keeps:  # else another worker answers, if this one never does
+            self.expire(link, why)
 
     def expire(self, link: ShardLink, why: str) -> None:
         """End the items that have no answer yet; one that comes later is let go."""

@@ -116,7 +116,8 @@ def everywhere(
         asked = router.links
     answers = yield now, _questions(asked, command, is_change=True)
     for link, answer in zip(asked, answers, strict=True):
-        if answer is None and link.is_stalled:  # it has the command, and may come to it
+        # It has the command, and may come to it; with a journal it does.
+        if answer is None and link.is_stalled and router.books.note is None:
             raise unknown(link, link.why or link.reason)
     values = [
         read_value(link, None, *answer)

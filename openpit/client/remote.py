@@ -24,7 +24,7 @@ from openpit.router.procedures import Procedures
 from openpit.router.router import Router
 from openpit.wire.classes import Told, learn
 from openpit.wire.frames import FIRST_KIND, FrameReader, body_of, messages_of, pack
-from openpit.wire.kinds import ASK_ACTOR, COMMANDS, EXECUTE, QUOTE, REPORT
+from openpit.wire.kinds import ASK_ACTOR, COMMANDS, EXECUTE, KEYED, QUOTE, REPORT
 from openpit.wire.limits import (
     BATCH_BYTES,
     BESIDE_BYTES,
@@ -198,7 +198,8 @@ class _LimitedRouter(_SessionRouter):
 
     def check(self, kind: Any, *fields: object) -> None:
         """Raise NotPermitted unless this session may send a command."""
-        self._check(role_of((kind, *fields)), COMMANDS[kind].name)
+        command = (kind, *fields)
+        self._check(role_of(command), COMMANDS[fields[2][0] if kind == KEYED else kind].name)  # type: ignore[index]  # its command
 
     def change(self, now: int, service: int, operation: Operation) -> Change:
         self._check(OF_OPERATION[operation[0]], "market data")

@@ -60,6 +60,10 @@ class CallState(Protocol):
         """Whether the call records an order that the venue has already."""
 
     @property
+    def is_replaying(self) -> bool:
+        """Whether the call is told again out of a journal."""
+
+    @property
     def block(self) -> Callable[[Any], None]:
         """Block the call's account at once; the first cause stays."""
 
@@ -116,8 +120,22 @@ class AccountControl(_CallHandle):
         self._call.block(block)
 
 
+class _Context(_CallHandle):
+    """What any callback may ask."""
+
+    __slots__ = ()
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether the call is made again while a journal is replayed (``sharded(journal=...)``).
+
+        It was answered before: what a policy does outside the engine it has done, or begun to.
+        """
+        return self._call.is_replaying
+
+
 @final
-class Context(_CallHandle):
+class Context(_Context):
     """What the callbacks of the two pre-trade stages may ask."""
 
     __module__ = "openpit.pretrade"
@@ -147,7 +165,7 @@ class Context(_CallHandle):
 
 
 @final
-class PostTradeContext(_CallHandle):
+class PostTradeContext(_Context):
     """What the callback for execution reports may ask."""
 
     __module__ = "openpit.pretrade"
@@ -160,7 +178,7 @@ class PostTradeContext(_CallHandle):
 
 
 @final
-class AccountAdjustmentContext(_CallHandle):
+class AccountAdjustmentContext(_Context):
     """What the callback for account adjustments may ask."""
 
     __module__ = "openpit"

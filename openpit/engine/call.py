@@ -50,6 +50,11 @@ class EngineCall:
         call._group = group
         return call
 
+    @property
+    def is_replaying(self) -> bool:
+        """Whether the call is told again out of a journal."""
+        return self._registry.is_replaying
+
     def group(self) -> int | None:
         """Return the account's group at the start of the call, None for the default group."""
         return self._group

@@ -58,6 +58,7 @@ class AccountRegistry:
         "finalizer_failed",
         "groups",
         "halted",
+        "is_replaying",
         "owns",
         "unattributed_report",
     )
@@ -71,6 +72,7 @@ class AccountRegistry:
         self._group_currencies: dict[int, str] = {}
         # Which accounts are this engine's: all, unless it shares them with other shards.
         self.owns: Callable[[int], bool] = _is_account
+        self.is_replaying = False  # what a journal holds is told again, and answered to nobody
         self.finalizer_failed = False
         self.unattributed_report = False
         self.halted: str | None = None  # why an operator has stopped all orders, if one has

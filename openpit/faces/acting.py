@@ -80,6 +80,15 @@ class ActorEngine(Engine):
 
     # --- what only an actor has ------------------------------------------------------------------
 
+    @property
+    def is_replaying(self) -> bool:
+        """Whether the message in hand is received again, out of the journal.
+
+        It was received before, by an actor whose worker has ended: what that one did outside the
+        engine it has done, or begun to. Always False without a journal, and outside of messages.
+        """
+        return self._core.registry.is_replaying
+
     def now(self) -> int:
         """Return the time of the message in hand, in nanoseconds: the only clock of an actor."""
         return self._scope.clock.now

@@ -55,6 +55,7 @@ class Driver(Face):
         self._feeds: list[Feed] = []
         self._look_every = inf
         self._replacing: Replacing | None = None  # where there is a journal
+        self._grace = 0.0
         # Run at close(), when nobody holds the engine any more, or at the interpreter's end.
         self._ends = Ends(self, options.timeout)
 
@@ -100,18 +101,29 @@ class Driver(Face):
         # An engine without a journal has no need of what replaces workers.
         from openpit.faces.replacing import Replacing  # noqa: PLC0415
 
+        self._grace = options.grace
         self.clock = journal.clock_from(max(recovered.last_time for _, recovered in told))
-        self._replacing = Replacing(self.client, self.clock, options, payload, journal.place)
-        for port in self._ports:
-            port.replace = self._replacing.begin
+        if options.restarts:
+            self._replacing = Replacing(self.client, self.clock, options, payload, journal.place)
+            for port in self._ports:
+                port.replace = self._replacing.begin
         self.router.books.note = journal.note
         self._ends.last = journal.close
-        begin_again(self.client, self.clock(), told)
+        begin_again(self.client, self.clock(), told, self._is_kept)
+        self.client.is_kept = True
+        if self.client.left.before:
+            self.client.left.due = monotonic() + options.grace
+
+    def _is_kept(self, client: int) -> bool:
+        """Tell whether what a client of a former life has open is kept for who takes it."""
+        return not client and self._grace > 0
 
     def _complete(self, now: int, journal: EngineJournal, told: Sequence[Told]) -> Call:
         """Complete on all shards what some have, and others lack."""
         changes = journal.changes
-        return self.client.procedure(now, complete, now, told, changes, journal.again)
+        return self.client.procedure(
+            now, complete, now, told, changes, journal.again, self._is_kept
+        )
 
     def follow(self, services: Sequence[MarketDataService]) -> None:
         """Pass on all that the services hold, and every change from now on."""
@@ -177,6 +189,9 @@ class Driver(Face):
                 port.drain(router)  # what has come has come in time
         for link, why in deadlines.on_time(now):
             self._port_of(link).give_up(router, why, returns=True)
+        left = self.client.left
+        if now >= left.due:
+            left.let_go(self.router, self.clock(), now)
         self._look_after()
         for port in self._ports:
             if port.is_over:
@@ -185,7 +200,7 @@ class Driver(Face):
             self._replace_due(self._replacing, now)
         if self._send():  # what waited for those
             deadlines.expect((), now)
-        due = min(deadlines.next_deadline(), self._next_replacement()) - now
+        due = min(deadlines.next_deadline(), self._next_replacement(), left.due) - now
         return min(due, self._look_every) if due < inf else inf
 
     def _next_replacement(self) -> float:

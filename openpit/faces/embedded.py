@@ -20,6 +20,7 @@ from openpit.faces.actor_stage import ActorStage
 from openpit.faces.handles import EngineReservation
 from openpit.faces.many_calls import ManyCalls
 from openpit.faces.options import ShardedOptions, default_shards
+from openpit.faces.past_stage import PastStage
 from openpit.marketdata.service import new_market_data_builder
 from openpit.param.classes import is_of
 from openpit.pretrade.policies.arguments import SettingsError
@@ -266,6 +267,9 @@ class EngineBuilder(InProcess):
         recovery_timeout: float = 600.0,
         restarts: int = 8,
         restart_pause: float = 0.1,
+        key_window: float = 600.0,
+        keys: int = 65536,
+        grace: float = 60.0,
     ) -> ShardedEngineBuilder:
         """Choose an engine of several worker processes, each owning the accounts of its shard.
 
@@ -281,7 +285,9 @@ class EngineBuilder(InProcess):
             max_wait=max_wait, credits=credits, start_timeout=start_timeout, journal=journal,
             stall_timeout=stall_timeout, on_shard_down=on_shard_down, sync=sync, min_free=min_free,
             recovery_timeout=recovery_timeout, restarts=restarts, restart_pause=restart_pause,
+            key_window=key_window, keys=keys,
             snapshot_every=snapshot_every, keep=keep,
+            grace=grace,
         )  # fmt: skip
         return ShardedEngineBuilder._with(self._clock, options)
 
@@ -419,7 +425,7 @@ class ShardedEngineBuilder(SyncedEngineBuilder):
         return ReadyShardedEngineBuilder._with(self._clock, self._options).pre_trade(policy)
 
 
-class ReadyShardedEngineBuilder(ReadyEngineBuilder, ActorStage):
+class ReadyShardedEngineBuilder(ReadyEngineBuilder, ActorStage, PastStage):
     """Last stage: more policies, and actors; then ``build()`` or ``await build_async()``."""
 
     __slots__ = ("_actors", "_options")

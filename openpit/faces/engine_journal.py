@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from openpit.faces.options import ShardedOptions
 
-__all__ = ["EngineJournal"]
+__all__ = ["EngineJournal", "check_made"]
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
@@ -72,12 +72,12 @@ class EngineJournal:
         reader = LogReader(DISK, log_folder(directory, ROUTER))
         self._read(reader)
         if reader.headers:
-            _check(directory, reader.headers[-1], made)
+            check_made(directory, reader.headers[-1], made)
         if reader.torn is not None:
             _say(f"what the router's journal ends with is removed: {reader.torn}")
         reader.cut()
         self.epoch = len(self._lives)
-        now = self._clock()
+        now, wall = self._clock(), time_ns()
         self._offset = self._offset_at(now)
         first: Mapping[str, Any] = {"started": now, "began": made.began}
         if self._lives:
@@ -109,8 +109,9 @@ class EngineJournal:
             "began": first["began"],
             "time": now + self._offset,
             "offset": self._offset,
-            "wall": time_ns(),
+            "wall": wall,
             "boot": _boot(),
+            "own_clock": self._clock is not monotonic_ns,
         }
         self._write({"life": life})
 
@@ -188,10 +189,12 @@ def _header(made: Made) -> dict[str, Any]:
         "hash_seed": sys.flags.hash_randomization and "random",
         "shards": made.shards,
         "policies": made.policies,
+        "limits": made.limits,
+        "actors": made.actors,
     }
 
 
-def _check(directory: Path, header: Mapping[str, Any], made: Made) -> None:
+def check_made(directory: Path, header: Mapping[str, Any], made: Made) -> None:
     """Raise JournalMismatch if a journal was written by another engine, or another version."""
     now = _header(made)
     found = [
@@ -199,7 +202,14 @@ def _check(directory: Path, header: Mapping[str, Any], made: Made) -> None:
         for name in ("openpit", "wire")
         if now[name] != header[name]
     ]
-    found += differences(Made(header["shards"], header["policies"], None), made)
+    before = Made(
+        header["shards"],
+        header["policies"],
+        None,
+        header.get("limits", {}),
+        header.get("actors", ()),
+    )
+    found += differences(before, made)
     if found:
         text = f"{directory} is the journal of another engine: {'; '.join(found)}"
         raise JournalMismatch(text, found)

@@ -70,8 +70,8 @@ class Face(Runner, ABC):
         """Do at once what would be done with the next call; wait for nothing."""
 
     @abstractmethod
-    def close(self) -> Any:
-        """Roll back what is open and end the shards. Idempotent."""
+    def close(self, *, rollback: bool = False) -> Any:
+        """Roll back what is open, unless a journal keeps it, and end the shards. Idempotent."""
 
     # --- the same for all ------------------------------------------------------------------------
 

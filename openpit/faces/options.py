@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.client.deadlines import Patience
 from openpit.slots import MAX_SHARDS
+from openpit.wire.checks import U32_MAX
 from openpit.wire.limits import CREDITS
+from openpit.wire.shard_limits import KEY_SECONDS, KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +34,14 @@ RECOVERY_SECONDS: Final = 600.0
 RESTARTS: Final = 8
 """A worker that ends more often than that in a minute will not last."""
 
+MOST_KEY_SECONDS: Final = 366 * 86400.0
+"""Longest time for which a key is known."""
+
 RESTART_PAUSE: Final = 0.1
 """Seconds; eight of them end after 6.3 s of pauses."""
+
+GRACE_SECONDS: Final = 60.0
+"""A program that comes back has asked its venue by then which of its orders rest there."""
 
 RESTART_SECONDS: Final = 60.0
 """For how long a replacement counts among the ``restarts``."""
@@ -89,6 +97,15 @@ class ShardedOptions:
       journal (8). One that ends more often, or cannot go on, is down. 0: none is replaced.
     * ``restart_pause``: seconds before the second replacement within a minute (0.1), twice as much
       before each one after that; there is none before the first.
+    * ``key_window``: seconds, by the engine's clock, for which a shard knows the key of a call
+      (600): for as long, another call with that key gets the first one's answer.
+    * ``keys``: how many it knows at a time (65536). With so many, an order that has a new key is
+      denied unchecked, and any other call with one raises
+      :class:`openpit.errors.ShardOverloaded`.
+    * ``grace``: seconds after a start on a journal within which ``open_reservations()`` gives back
+      what was left open (60). What nobody has taken then is rolled back; the blocking engine, which
+      has no thread of its own, does so with a call that waits, or ``poll()``. 0: it is rolled back
+      before the first call.
     * ``on_shard_down``: called with the :class:`openpit.router.ShardStats` of a shard that has
       died, by the thread that noticed, after its own call.
     """
@@ -108,6 +125,9 @@ class ShardedOptions:
     recovery_timeout: float = RECOVERY_SECONDS
     restarts: int = RESTARTS
     restart_pause: float = RESTART_PAUSE
+    key_window: float = KEY_SECONDS
+    keys: int = KEYS
+    grace: float = GRACE_SECONDS
 
     @property
     def patience(self) -> Patience:
@@ -126,6 +146,9 @@ class ShardedOptions:
         _require(self.recovery_timeout, "recovery_timeout", "a number of seconds", int, float)
         _require(self.restarts, "restarts", "an int", int)
         _require(self.restart_pause, "restart_pause", "a number of seconds", int, float)
+        _require(self.key_window, "key_window", "a number of seconds", int, float)
+        _require(self.keys, "keys", "an int", int)
+        _require(self.grace, "grace", "a number of seconds", int, float)
         _require(self.journal, "journal", "a path or None", str, os.PathLike, NoneType)
         _require(self.min_free, "min_free", "an int", int)
         _require(self.snapshot_every, "snapshot_every", "an int", int)
@@ -147,6 +170,12 @@ class ShardedOptions:
             raise ValueError("sharded(): restarts must not be negative")
         if not 0 <= self.restart_pause < inf:
             raise ValueError("sharded(): restart_pause must be finite and not negative")
+        if not 0 < self.key_window <= MOST_KEY_SECONDS:
+            raise ValueError("sharded(): key_window must be positive, and a year at the most")
+        if not 1 <= self.keys <= U32_MAX:
+            raise ValueError(f"sharded(): keys must be in range 1..={U32_MAX}")
+        if not 0 <= self.grace < inf:
+            raise ValueError("sharded(): grace must be finite and not negative")
         if self.sync not in SYNCS:
             raise ValueError(f"sharded(): sync must be one of {', '.join(SYNCS)}")
         if self.min_free < 0:

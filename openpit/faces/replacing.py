@@ -14,7 +14,7 @@ from openpit.client.resuming import Resume
 from openpit.faces.interrupts import release, shield
 from openpit.faces.options import RESTART_SECONDS
 from openpit.router.lifecycle import ShardState
-from openpit.router.replacement import Replacement
+from openpit.router.replacement import CRASHED, KILLED, Replacement
 from openpit.shards.process import Worker
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Replacing:
         shard.at = now + (options.restart_pause * 2 ** (count - 1) if count else 0.0)
         if not link.is_recovering:
             shard.until = now + options.recovery_timeout
-        shard.sent.begin(why)
+        shard.sent.begin(why, KILLED if worker.was_killed_by_others else CRASHED)
         return ""
 
     def next_start(self) -> float:
@@ -159,7 +159,7 @@ class Replacing:
             Resume(
                 self._clock(),
                 len(router.links),
-                self._client.open_handles,
+                self._client.limits,
                 self._payload,
                 recovered,
                 refused,

@@ -21,6 +21,7 @@ from openpit.shards.copying import dump_policies, readers_of
 from openpit.shards.fingerprints import Made, describe, refuse_services
 from openpit.shards.process import Worker
 from openpit.wire.limits import OPEN_HANDLES
+from openpit.wire.shard_limits import ShardLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -76,10 +77,18 @@ class StartPlan:
         recovery = 0.0 if options.journal is None else options.recovery_timeout
         return options.start_timeout + recovery
 
-    def client(self, handles: Handles, runner: Any, bodies: Bodies = BODIES) -> Client:
+    @property
+    def limits(self) -> ShardLimits:
+        """What each shard may keep."""
+        options = self.options
+        return ShardLimits(self.open_handles, options.keys, round(options.key_window * 1e9))
+
+    def client(
+        self, handles: Handles, runner: Any, bodies: Bodies = BODIES, kind: type[Client] = Client
+    ) -> Client:
         """Return the client of a face."""
         options = self.options
-        return Client(
+        return kind(
             options.shards,
             has_custom=self.has_custom,
             handles=handles,
@@ -88,7 +97,7 @@ class StartPlan:
             patience=options.patience,
             told=self.told,
             bodies=bodies,
-            open_handles=self.open_handles,
+            limits=self.limits,
             actors=self.actors,
         )
 
@@ -110,7 +119,7 @@ def plan_of(
     named = actors or {}
     if options.journal is not None:
         check_state_methods(policies)
-    made = None if options.journal is None else describe(policies, options.shards, [*named])
+    made = None if options.journal is None else describe(policies, options.shards, named)
     payload, services, told = dump_policies(policies, [*named.items()], MAKE_ENGINE)
     has_custom = any(isinstance(policy, CustomPolicy) for policy in policies)
     readers = readers_of(services, policies)
@@ -194,7 +203,8 @@ def open_journal(plan: StartPlan, clock: Callable[[], int]) -> EngineJournal | N
     # An engine without a journal has no need of what reads and writes one.
     from openpit.faces.engine_journal import EngineJournal  # noqa: PLC0415
 
-    return EngineJournal(plan.options, plan.made, clock)
+    made = plan.made._replace(limits=plan.limits._asdict())
+    return EngineJournal(plan.options, made, clock)
 
 
 def discard(

@@ -63,6 +63,10 @@ class PolicyCall(Protocol):
     account: int | None
     is_drop_copy: bool
 
+    @property
+    def is_replaying(self) -> bool:
+        """Whether the call is told again out of a journal."""
+
     def group(self) -> int | None:
         """Return the account's group as it was when this call first asked for it."""
 

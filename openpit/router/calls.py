@@ -83,7 +83,7 @@ class Call(Entry):
         raise NotImplementedError
 
     def stalled(self, link: ShardLink, why: str) -> None:
-        if not self.done:
+        if not (self.done or link.keeps):  # else another worker answers, if this one never does
             self.expire(why)
 
     def abandon(self) -> None:

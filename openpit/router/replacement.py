@@ -21,16 +21,25 @@ if TYPE_CHECKING:
     from openpit.router.shard_link import Entry, ShardLink
     from openpit.wire.frames import Frame
 
-__all__ = ["Replacement"]
+__all__ = ["CRASHED", "KILLED", "Replacement"]
 
 
-SUSPICIOUS: Final = 2
-"""Ends of workers with one batch in hand, after which its commands go one at a time."""
+CRASHED: Final = 2
+"""What the end of a worker says against what it had in hand, if its own process brought it about.
 
-CONVICTED: Final = 2
-"""Ends of workers with one command in hand that was sent alone, after which it is skipped.
+Or if it was ended for going on too long.
+"""
 
-One would do if nothing but the command could be the reason; a worker may be killed for another.
+KILLED: Final = 1
+"""What it says if somebody killed it: as a rule for a reason of his own, or of the system's."""
+
+SUSPICIOUS: Final = 2 * CRASHED
+"""What there has to be against one batch, before its commands go one at a time."""
+
+CONVICTED: Final = 2 * CRASHED
+"""What there has to be against one command that was sent alone, before it is skipped.
+
+A single crash would do if nothing but the command could be its reason.
 """
 
 _NONE: Final = -1
@@ -55,6 +64,7 @@ class Replacement:
         "_rest",
         "_router",
         "_suspect",
+        "_weight",
     )
 
     def __init__(self, router: Router, link: ShardLink) -> None:
@@ -65,19 +75,25 @@ class Replacement:
         self._line: deque[Frame] = deque()  # to go one at a time, each when the last is answered
         self._rest: list[Frame] = []  # behind those
         self._passes: Callable[[], object] = bool
-        # The number of the first command that the shard lacked the last time, and how often in
-        # succession a worker has ended since; the same of one that was sent alone.
+        # The number of the first command that the shard lacked the last time, and what there is
+        # against it by the ends since; the same of one that was sent alone.
         self._suspect = self._alone = _NONE
         self._ends = self._ends_alone = 0
+        self._weight = CRASHED  # of the last end of a worker that had been sent anything
         link.keeps = True
 
-    def begin(self, why: str) -> None:
-        """Record that the worker has ended: what is under way waits for another one."""
+    def begin(self, why: str, weight: int = CRASHED) -> None:
+        """Record that the worker has ended: what is under way waits for another one.
+
+        ``weight`` is what that says against what it had in hand.
+        """
         link, books = self._link, self._router.books
         if link.is_stalled:  # its calls have been told; what it owes goes with the rest
             self._router.revive(link)
             books.news.pop()
         was_up = not link.is_recovering
+        if was_up:
+            self._weight = weight
         link.why = why
         link.happen(ShardEvent.REPLACE)
         link.reader = FrameReader(limit=REPLY_BYTES)
@@ -151,13 +167,13 @@ class Replacement:
             self._suspect = _NONE
             return 0
         was_suspect, self._suspect = self._suspect, first
-        self._ends = self._ends + 1 if first == was_suspect else 1
+        self._ends = self._weight + (self._ends if first == was_suspect else 0)
         was_alone, self._alone = self._alone, _NONE
         if self._ends < SUSPICIOUS and was_alone == _NONE:
             return 0
         alone = take_apart(link, place, self._answered)
         if alone:
-            self._ends_alone = self._ends_alone + 1 if first == was_alone else 0
+            self._ends_alone = self._ends_alone + self._weight if first == was_alone else 0
             if self._ends_alone >= CONVICTED:
                 self._ends_alone = 0
                 skip(link, place, first)

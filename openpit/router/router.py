@@ -141,16 +141,19 @@ class Router:
                 link.stage(OwnOp(now, Op.END, client=client))
         self.books.is_torn = was_torn
 
-    def close(self, now: int) -> Call:
+    def close(self, now: int, *, keeps: bool = False) -> Call:
         """Roll back what is open on every shard and end it; nothing is accepted from now on.
 
-        The call that this returns ends when all shards have.
+        Where the shards keep what is open, they are asked for nothing more than the last of
+        their answers. The call that this returns ends when all shards have.
         """
+        if keeps:
+            self.let_go()
         self.books.is_torn = True
         self.books.close()
         self.books.stalled.clear()
         self.procedures.turn_away()
-        goodbye = say_goodbye(self.books, now, self._lose_all)
+        goodbye = say_goodbye(self.books, now, self._lose_all, keeps=keeps)
         self.books.is_torn = False
         return goodbye
 

@@ -21,7 +21,7 @@ from openpit.wire.frames import (
 from openpit.wire.limits import BATCH_BYTES, FRAME_BYTES, REPLY_BYTES, RESERVE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from openpit.router.rates import Counted, Counting
     from openpit.wire.frames import Axis, Frame
@@ -208,7 +208,7 @@ class Bodies:
     what delivers them. ``drop`` packs the command that lets go of handles; ``done`` may answer it,
     or any other that only does. ``refused`` takes a reply's flags in place of a number: why the
     shard has not applied the batch, if it never will with a text. ``split`` makes a body of each
-    command of one, ``skipped`` the reply to a command that its shard has skipped.
+    command of one, and tells for how many orders it counts; ``skipped`` the reply to one skipped.
     """
 
     seal: Callable[[ShardLink, int, int, Sequence[Entry]], bytes]
@@ -217,7 +217,7 @@ class Bodies:
     drop: Callable[[Sequence[int]], bytes]
     done: Expected
     refused: Callable[[ShardLink, int, int, bytes], None]
-    split: Callable[[bytes], list[bytes]]
+    split: Callable[[bytes], list[tuple[bytes, Mapping[str | None, int]]]]
     skipped: Callable[[ShardLink], Reply]
 
 

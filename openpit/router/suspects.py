@@ -13,8 +13,9 @@ from openpit.router.shard_link import Entry
 from openpit.wire.frames import NAME, Op, command_frame, command_in, whose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
+    from openpit.router.rates import Counted
     from openpit.router.shard_link import Reply, ShardLink
     from openpit.wire.frames import Frame
 
@@ -84,6 +85,7 @@ def take_apart(link: ShardLink, place: int, answered: Callable[[int], None]) -> 
     client, _, first, _, _, now, _, _, axes, times, body = command_in(
         link.kept[place], whose(link.number, link.epoch)
     )
+    parts = link.books.bodies.split(body)
     frames = [
         command_frame(
             *(link.number, op, number, 1, time, alone),
@@ -91,15 +93,11 @@ def take_apart(link: ShardLink, place: int, answered: Callable[[int], None]) -> 
             epoch=link.epoch,
             client=client,
         )
-        for number, time, alone in zip(
-            range(first, first + count),
-            times or [now] * count,
-            link.books.bodies.split(body),
-            strict=True,
+        for number, time, (alone, _) in zip(
+            range(first, first + count), times or [now] * count, parts, strict=True
         )
     ]
-    # Whether a command counts on an axis, its client knows: each is held to.
-    one = [(*row[:3], min(row[3], 1), *row[4:]) for row in counted]
+    assets = {number: asset for number, asset, _ in link.books.rates.told.rows}
     pieces: list[Entry] = []
     while len(pieces) < count:
         entry = link.pending[at]
@@ -110,10 +108,26 @@ def take_apart(link: ShardLink, place: int, answered: Callable[[int], None]) -> 
         link.pending.insert(at, piece)
     del link.batches[place]
     del link.kept[place]
-    for frame in reversed(frames):
-        link.batches.insert(place, (frame[NAME], op, 1, one))
+    for frame, (_, orders) in zip(reversed(frames), reversed(parts), strict=True):
+        its = _counted_by(orders, counted, assets)
+        link.batches.insert(place, (frame[NAME], op, 1, its))
         link.kept.insert(place, frame)
     return count
+
+
+def _counted_by(
+    orders: Mapping[str | None, int], counted: Sequence[Counted], assets: Mapping[int, str | None]
+) -> list[Counted]:
+    """Return what one command counts of a batch; on an axis that is none any more, all of it."""
+    rows = [
+        (
+            *row[:3],
+            min(row[3], orders.get(assets[row[0]], 0) if row[0] in assets else row[3]),
+            *row[4:],
+        )
+        for row in counted
+    ]
+    return [row for row in rows if row[3]]
 
 
 def skip(link: ShardLink, place: int, number: int) -> None:

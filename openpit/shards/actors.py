@@ -1,9 +1,9 @@
 """The actors of a shard: the user's own code, beside the engine.
 
 A message is handled like a command: at its time, in its place among the other commands of its
-account, and again in a replay. What its actor leaves open is rolled back when it returns, unless it
-was kept; when it raises, kept or not. The engine that an actor is given is made by whoever starts
-the worker.
+account, and again in a replay, by an actor that was made anew. What its actor leaves open is
+rolled back when it returns, unless it was kept; when it raises, kept or not. The engine that an
+actor is given is made by whoever starts the worker.
 """
 
 from __future__ import annotations
@@ -47,13 +47,14 @@ class _Actor(NamedTuple):
 class Actors:
     """The actors of one shard, by their names."""
 
-    __slots__ = ("_clock", "_core", "_counts", "made")
+    __slots__ = ("_clock", "_core", "_counts", "made", "returns")
 
     def __init__(self, core: EngineCore, clock: ShardClock, counts: BatchCounts) -> None:
         self._core: Final = core
         self._clock: Final = clock
         self._counts: Final = MessageCounts(counts)
         self.made: Final[dict[str, _Actor]] = {}
+        self.returns = False  # a journal has what they are told, and brings them back
 
     def start(
         self, number: int, factories: Sequence[tuple[str, Any]], make_engine: MakeEngine
@@ -102,13 +103,14 @@ class Actors:
         return answer
 
     def tell(self, command: Command) -> bool:
-        """Have an actor receive a message; tell whether it has raised, which is logged."""
+        """Have an actor receive a message; tell whether it has raised, which is logged once."""
         try:
             self.ask(command)
         except BaseException:  # noqa: BLE001 - logged, and nobody waits for it
-            _log.exception(
-                "actor %s has raised at what it was told for account %d", command[2], command[1]
-            )
+            if not self._core.registry.is_replaying:
+                _log.exception(
+                    "actor %s has raised at what it was told for account %d", command[2], command[1]
+                )
             return True
         return False
 
@@ -126,19 +128,25 @@ class Actors:
         self._counts.end(place)
 
     def close(self) -> None:
-        """Have the actors end, once; what they have kept is rolled back."""
+        """Have the actors end, once; what they have kept is rolled back, unless they return.
+
+        In a replay it is not their end: that was another worker's.
+        """
+        if self._core.registry.is_replaying:
+            return
         actors = [*self.made.items()]
         self.made.clear()
         for name, actor in actors:
-            _close(name, actor)
+            _close(name, actor, keeps=self.returns)
 
 
-def _close(name: str, actor: _Actor) -> None:
+def _close(name: str, actor: _Actor, *, keeps: bool) -> None:
     try:
         _hook(actor.made, "on_close")
     except BaseException:  # noqa: BLE001 - logged: the others are to end, too
         _log.exception("actor %s has raised in on_close()", name)
-    actor.scope.close()
+    if not keeps:
+        actor.scope.close()
 
 
 def _hook(made: Any, name: str) -> None:

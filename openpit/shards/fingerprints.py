@@ -20,7 +20,7 @@ from openpit.pretrade.policies.rate_limit import FixedWindows
 from openpit.shards.counts import counting_since
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.policy_contract import BuiltinPolicy
@@ -43,20 +43,19 @@ class Made(NamedTuple):
     """Of each, in order, its name and its attributes with their values."""
     began: int | None
     """The time from which its broad rates count."""
+    limits: Mapping[str, int] = {}
+    """Of each shard, by name: what it keeps decides what it answers."""
+    actors: Sequence[list[Any]] = ()
+    """Of each, in order, its name and the factory that makes it."""
 
 
-def describe(policies: Sequence[BuiltinPolicy], shards: int, actors: Sequence[str]) -> Made:
-    """Describe an engine whose policies were just made.
-
-    Raises:
-        JournalError: it has actors, whose state no journal brings back yet.
-    """
-    if actors:
-        raise JournalError(
-            f"sharded(journal=...): actors are not journaled yet: {', '.join(actors)}"
-        )
+def describe(policies: Sequence[BuiltinPolicy], shards: int, actors: Mapping[str, Any]) -> Made:
+    """Describe an engine whose policies were just made, and the factories of its actors."""
     return Made(
-        shards, [[one.name, _attributes_of(one)] for one in policies], counting_since(policies)
+        shards,
+        [[one.name, _attributes_of(one)] for one in policies],
+        counting_since(policies),
+        actors=[[name, {"factory": _shortened(_text_of(its, {}))}] for name, its in actors.items()],
     )
 
 
@@ -154,17 +153,33 @@ def differences(before: Made, after: Made) -> list[str]:
     found = []
     if before.shards != after.shards:
         found.append(f"it has {after.shards} shards, and had {before.shards}")
-    old: dict[str, Any] = dict(before.policies)
-    new: dict[str, Any] = dict(after.policies)
-    found += [f"policy {name} is new" for name in new if name not in old]
-    found += [f"policy {name} is not there" for name in old if name not in new]
+    found += [
+        f"the limit {name} is {limit}, and was {before.limits.get(name, _ABSENT)}"
+        for name, limit in after.limits.items()
+        if before.limits.get(name) != limit
+    ]
+    found += _differences("policy", dict(before.policies), dict(after.policies))
+    found += _differences("actor", dict(before.actors), dict(after.actors))
+    for kind, old, new in (
+        ("policies", before.policies, after.policies),
+        ("actors", before.actors, after.actors),
+    ):
+        was, now = ([name for name, _ in each] for each in (old, new))
+        if not found and was != now:
+            found.append(f"its {kind} are in the order {', '.join(now)}, and were {', '.join(was)}")
+    return found
+
+
+def _differences(
+    kind: str, old: Mapping[str, dict[str, str]], new: Mapping[str, dict[str, str]]
+) -> Iterator[str]:
+    """Yield in what the policies of two engines differ, or their actors."""
+    yield from (f"{kind} {name} is new" for name in new if name not in old)
+    yield from (f"{kind} {name} is not there" for name in old if name not in new)
     for name, was_made_of in old.items():
-        is_made_of: dict[str, str] = new.get(name, was_made_of)
+        is_made_of = new.get(name, was_made_of)
         for attribute in sorted(was_made_of.keys() | is_made_of.keys()):
             was = was_made_of.get(attribute, _ABSENT)
             now = is_made_of.get(attribute, _ABSENT)
             if was != now:
-                found.append(f"policy {name}: {attribute} is {now}, and was {was}")
-    if not found and list(old) != list(new):
-        found.append(f"its policies are in the order {', '.join(new)}, and were {', '.join(old)}")
-    return found
+                yield f"{kind} {name}: {attribute} is {now}, and was {was}"

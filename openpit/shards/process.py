@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
@@ -68,6 +69,12 @@ _MEANINGS: Final = {
 _FINAL: Final = frozenset({MALFORMED, JOURNAL_FAILED})
 
 
+_FROM_OUTSIDE: Final = frozenset(
+    {TAKEN, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT, -signal.SIGQUIT}
+)
+"""Exit codes of a process that somebody else has ended, as a rule."""
+
+
 class Worker:
     """One worker process and the router's ends of its two pipes.
 
@@ -79,6 +86,7 @@ class Worker:
     __slots__ = (
         "__weakref__",
         "_ending",
+        "_is_killed",
         "_own",
         "_process",
         "command_fd",
@@ -91,6 +99,7 @@ class Worker:
         self.number: Final = number
         self._process: Any = None  # until it has started, and when it is done with
         self._ending = ""
+        self._is_killed = False  # by its router
         command_in, self.command_fd = commands_to_worker()
         try:
             self.reply_fd, reply_out = replies_of_worker()
@@ -151,9 +160,16 @@ class Worker:
         """Whether it has ended with a code by which another one could not go on either."""
         return self._process is not None and self._process.exitcode in _FINAL
 
+    @property
+    def was_killed_by_others(self) -> bool:
+        """Whether somebody else ended it: an operator, or the system where memory is short."""
+        code = None if self._process is None else self._process.exitcode
+        return code in _FROM_OUTSIDE and not self._is_killed
+
     def kill(self) -> None:
         """End the process at once."""
         if self._process is not None and not self._ending:
+            self._is_killed = True
             self._process.kill()
 
     def disown(self) -> None:

@@ -61,7 +61,7 @@ class JournalPlace(NamedTuple):
 
 
 class ShardJournal:
-    """The log of one shard, locked until the process ends.
+    """The log of one shard, locked until the process ends; not where it ``is_read`` alone.
 
     Raises:
         JournalInUse: another process has it, and does not end.
@@ -84,13 +84,15 @@ class ShardJournal:
         "wanted",
     )
 
-    def __init__(self, place: JournalPlace, number: int) -> None:
+    def __init__(self, place: JournalPlace, number: int, *, is_read: bool = False) -> None:
         self.place: Final = place
         self._number: Final = number
         self._log: Final = shard_log(number)
         self._folder: Final = log_folder(Path(place.directory), self._log)
-        DISK.make_folder(self._folder)
-        self.lock: Final = FileLock(self._folder / LOCK_NAME, LOCK_SECONDS)
+        self.lock: FileLock | None = None
+        if not is_read:
+            DISK.make_folder(self._folder)
+            self.lock = FileLock(self._folder / LOCK_NAME, LOCK_SECONDS)
         self._writer: LogWriter | None = None  # until the log is replayed
         # Of the segment in hand: its first record, and what its descriptor leads to.
         self._segment = 0
@@ -126,6 +128,7 @@ class ShardJournal:
         windows = CountedWindows(core.intake, core.counts, standing.windows)  # type: ignore[arg-type]  # it is the shard's own still
         core.intake = self._windows = windows
         batches = replayed = 0
+        core.actors.returns = True
         for record in reader:
             self._replay(core, windows, record, epoch, first)
             batches += 1
@@ -154,6 +157,7 @@ class ShardJournal:
             core.armed.causes,
             tuple(lives.items()),
             windows.rows,
+            core.open_clients,
         )
 
     def _replay(
@@ -168,7 +172,10 @@ class ShardJournal:
         frame = record.batch
         head = head_of(frame)
         core.resume(head.epoch, head.first)
+        registry = core.engine.registry
+        registry.is_replaying = True
         reply = core.answer((frame,))
+        registry.is_replaying = False
         if check_of(reply) != record.check:
             raise self._diverged(core, head.first, head.commands)
         if head.epoch == epoch and head.first >= first:
@@ -185,7 +192,12 @@ class ShardJournal:
 
     def _diverged(self, core: ShardCore, first: int, commands: int) -> ReplayDiverged:
         own = [policy.name for policy in core.engine.policies if isinstance(policy, CustomPolicy)]
-        whose = f"one of the policies {', '.join(own)}" if own else "the engine"
+        users = [
+            f"the {kind} {', '.join(names)}"
+            for kind, names in (("policies", own), ("actors", [*core.actors.made]))
+            if names
+        ]
+        whose = f"one of {' and '.join(users)}" if users else "the engine"
         return ReplayDiverged(
             f"shard {self._number}: the batch of commands {first} to {first + commands - 1} was "
             f"answered otherwise when it was replayed: {whose} reads more than its input (the "

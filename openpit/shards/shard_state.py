@@ -18,6 +18,8 @@ from openpit.engine.state import (
     restore_engine,
 )
 from openpit.pretrade.effects import Effects
+from openpit.shards.left_open import order_of, packed_order
+from openpit.wire.frames import body_of, messages_of, pack
 from openpit.wire.values import decode, encode
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ def export_shard(core: ShardCore) -> State:
         export_engine(core.engine),
         core.counts.export(),
         core.armed.told,
+        core.keyed.keys.export(),
         [
             (client, [(handle, *_open_row(core.engine, one)) for handle, one in its.items()])
             for client, its in core.held.items()
@@ -74,27 +77,44 @@ def restore_shard(core: ShardCore, state: State) -> None:
     Raises:
         JournalError: a custom policy does not take its state.
     """
-    core.clock.now, engine, counts, core.armed.told, clients = state
+    core.clock.now, engine, counts, core.armed.told, keys, clients = state
     restore_engine(core.engine, engine)
+    core.keyed.keys.restore(keys)
     core.counts.restore(counts)
     for client, rows in clients:
         its = core.held.of(client)
         for handle, kind, row in rows:
             its[handle] = (
-                _started_in(core.engine, row)
-                if kind == _STARTED
-                else restore_effects(core.engine, row)
+                _started_in(core.engine, row) if kind == _STARTED else _effects_in(core.engine, row)
             )
 
 
 def _open_row(engine: EngineCore, one: Effects | Started) -> tuple[int, State]:
     if isinstance(one, Effects):
-        return _RESERVED, export_effects(engine, one)
+        return _RESERVED, (export_effects(engine, one), _origin_row(one))
     try:
         order = encode(one.order)
     except (TypeError, ValueError) as error:
         raise NotExportable(f"a request is open whose order cannot travel: {error}") from error
     return _STARTED, (order, None if one.call is None else (one.call.account, one.call.group()))
+
+
+def _origin_row(effects: Effects) -> State:
+    """Return what was asked for and answered, packed; None where nobody is told that again."""
+    origin = getattr(effects, "origin", None)
+    if origin is None:
+        return None
+    order = order_of(origin[0])
+    return packed_order(order, pack((encode(order, bare=True),))), pack(origin[1])
+
+
+def _effects_in(engine: EngineCore, row: State) -> Effects:
+    own, origin = row
+    effects = restore_effects(engine, own)
+    if origin is not None:
+        order, reply = ((*messages_of(body_of([packed], 1)),)[0] for packed in origin)
+        effects.origin = decode(order[0]), reply
+    return effects
 
 
 def _started_in(engine: EngineCore, row: State) -> Started:

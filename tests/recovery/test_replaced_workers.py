@@ -113,9 +113,8 @@ def test_a_worker_that_is_stuck_is_replaced_when_its_time_is_over(tmp_path: Path
         engine.apply_account_adjustment(account(1), [deposit("USD", "5")])
         pid = pid_of(engine, 0)
         os.kill(pid, signal.SIGSTOP)
-        with pytest.raises(openpit.OutcomeUnknown):
-            engine.apply_account_adjustment(account(1), [deposit("USD", "7")])
-        assert wait_until(lambda: engine.stats()[0].state == "recovering")
+
+        engine.apply_account_adjustment(account(1), [deposit("USD", "7")])  # waits, and returns
 
         engine.apply_account_adjustment(account(1), [deposit("USD", "1")])
 
@@ -186,3 +185,27 @@ def test_the_command_that_ends_its_worker_each_time_is_answered_by_name(
 
     with built() as again:  # skipped in the journal, too
         assert balance_of(again, 1) == 4940
+
+
+def test_a_command_that_never_returns_is_skipped_and_who_waited_with_it_is_answered(
+    tmp_path: Path,
+) -> None:
+    """Its worker is ended each time that it was stalled for long enough."""
+    options = {**OFTEN, "timeout": 0.4, "stall_timeout": 0.2}
+
+    async def day() -> list[Any]:
+        stage = openpit.Engine.builder().sharded(1, journal=tmp_path, **options)
+        ready = stage.builtin(build_spot_funds()).pre_trade(Crashing("never", None))
+        async with await ready.build_async() as engine:
+            await engine.apply_account_adjustment(account(1), [deposit("USD", "5000")])
+            placed = [order(1, quantity, "10") for quantity in ("1", "77", "2")]
+            answers = await asyncio.gather(
+                *map(engine.execute_pre_trade, placed), return_exceptions=True
+            )
+            assert engine.stats()[0].restarts == 4
+            return answers
+
+    first, second, third = asyncio.run(day())
+
+    assert isinstance(second, CommandSkipped)
+    assert [first.ok, third.ok] == [True, True]

@@ -11,7 +11,7 @@ from killing import OFTEN, KilledDay, pid_of
 from makers import account, deposit, order
 from processes import children_of, wait_until
 from recovery_policies import Exported
-from trading import Day
+from trading import Day, with_policies
 
 import openpit
 from openpit.errors import JournalDamaged, JournalError
@@ -32,11 +32,22 @@ def firsts_in(journal: Path, shard: int = 0) -> list[int]:
     return sorted(int(path.stem) for path in (journal / f"shard-{shard:04d}").glob("*.log"))
 
 
+class ExportedDay(Day):
+    """A day with a policy whose state is in snapshots."""
+
+    def ready(self, stage: Any) -> Any:
+        return with_policies(stage, Exported())
+
+
+class ExportedKilledDay(KilledDay, ExportedDay):
+    """The same, and its workers are killed."""
+
+
 @pytest.mark.parametrize(("seed", "shards"), [(11, 1), (12, 3)])
 def test_a_day_of_lives_that_begin_with_snapshots_is_the_day_of_one_engine(
     tmp_path: Path, seed: int, shards: int
 ) -> None:
-    day = Day(tmp_path / "journal", seed, shards=shards, counting=Exported, snapshot_every=2000)
+    day = ExportedDay(tmp_path / "journal", seed, shards=shards, snapshot_every=2000)
 
     for _ in range(16):
         day.pay()
@@ -56,9 +67,7 @@ def test_a_day_of_lives_that_begin_with_snapshots_is_the_day_of_one_engine(
 
 def test_workers_that_are_killed_come_back_from_their_snapshots(tmp_path: Path) -> None:
     """At any time: also while a copy is at work, and before the answers to what it has are told."""
-    day = KilledDay(
-        tmp_path / "journal", 14, shards=2, counting=Exported, snapshot_every=300, **OFTEN
-    )
+    day = ExportedKilledDay(tmp_path / "journal", 14, shards=2, snapshot_every=300, **OFTEN)
     for life in range(3):
         for _ in range(8):
             day.pay()

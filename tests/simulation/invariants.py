@@ -257,6 +257,8 @@ class Observer:
             _, was_asked, since = self._heard[link.number]
             assert was_asked, "a shard is stalled that was not asked for anything"
             assert now >= since + patience.timeout * 0.75, "a shard is stalled early"
+        if any(link.keeps for link in stalled):  # another worker may take its place
+            self._simulation.puts_off = True
         for caller in were_waiting:
             is_due = caller.is_due(now, patience)
             if caller.is_waiting:

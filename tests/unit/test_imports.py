@@ -35,6 +35,7 @@ LAYERS = (
     ("journal",),
     ("router",),
     ("shards",),
+    ("limits",),
     ("client",),
     ("faces",),
     ("server",),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from openpit.cli.commands.journal_past import decisions, replay
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.found_snapshots import found_snapshots, missing_before, said_of
 from openpit.cli.grids import Grid, ReportConsole
@@ -31,13 +32,19 @@ Examples:
   openpit journal verify /var/lib/desk
   openpit journal stats /var/lib/desk --json
   openpit journal dump /var/lib/desk --log shard-0000 | tail
+  openpit journal decisions /var/lib/desk --config limits.toml --out decisions.parquet
+  openpit journal replay /var/lib/desk --config limits.toml --until 0:2500 --account 7
 
 """ + listed(
     Exit.OK,
     Exit.FAILED,
     Exit.USAGE,
+    Exit.BAD_CONFIG,
+    Exit.NOT_STARTED,
     Exit.IO_FAILED,
+    Exit.NOT_FOUND,
     Exit.DAMAGED,
+    Exit.MISMATCH,
     Exit.INTERRUPTED,
 )
 
@@ -256,3 +263,7 @@ def _head(record: LogRecord, name: str) -> dict[str, Any]:
         "commands": head.commands,
         "time": head.time,
     }
+
+
+command.add_command(decisions)
+command.add_command(replay)

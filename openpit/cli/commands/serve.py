@@ -5,25 +5,24 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import time
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from openpit.cli.config import load
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.inputs import text_of, told
+from openpit.cli.named import with_actor, with_policy
+from openpit.cli.reloading import Reloading, is_reloading
 from openpit.cli.streams import tell
-from openpit.cli.tables import ConfigError
 from openpit.errors import ShardStartError
 from openpit.faces.embedded import Engine
 from openpit.faces.options import default_shards
-from openpit.pretrade.policies.registration import ReadyBuilder
+from openpit.limits.reading import loads
+from openpit.limits.tables import ConfigError
 from openpit.server.address import AddressInUseError, check_free
 from openpit.server.limits import SESSION_CREDIT, SESSIONS, Limits
 from openpit.server.service import start_service
@@ -35,9 +34,9 @@ from openpit.wire.sessions import NOTE_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from openpit.cli.config import Policies
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.starting import StartPlan
+    from openpit.limits.reading import Policies
     from openpit.server.service import Service
 
 __all__ = ["Ending", "command", "serve"]
@@ -174,6 +173,8 @@ def command(
     allowed = {os.getuid(): Role.ADMIN} | dict.fromkeys(users, Role.TRADER) | _roles(roles)
     _check_descriptor(ready_fd)
     ending = Ending(path, drain, pid_file, ready_fd)
+    if is_reloading(config):
+        ending.config = config
     serve(plan, policies, limits, allowed, ending, client_time=client_time)
 
 
@@ -223,12 +224,12 @@ def _plan(
 ) -> tuple[Policies, StartPlan]:
     """Return the policies of a configuration, and what the engine starts from."""
     try:
-        policies = load(DEFAULT_CONFIG if config is None else text_of(config))
+        policies = loads(DEFAULT_CONFIG if config is None else text_of(config))
         stage = policies.add_to(Engine.builder().clock(clock).sharded(shards=shards))
         for name in custom:
-            stage = _added(stage, name)
+            stage = with_policy(stage, name)
         for named in actors:
-            stage = _with_actor(stage, named)
+            stage = with_actor(stage, named)
         return policies, stage._plan()  # noqa: SLF001 - what build() starts from, and a server, too
     except ConfigError as error:
         name = "default configuration" if config is None else told(config)
@@ -248,53 +249,6 @@ def _roles(given: Sequence[str]) -> dict[int, int]:
             raise click.UsageError(f"--role is UID=reader, UID=trader or UID=admin, not {text}")
         roles[int(user)] = ROLES[role]
     return roles
-
-
-def _added(stage: Any, name: str) -> Any:
-    """Return a builder with the policy of a name: what it leads to, called if it is a class.
-
-    A built-in one may hold what no configuration says: its market data.
-    """
-
-    def add(found: Any) -> Any:
-        if isinstance(found, ReadyBuilder) and not isinstance(found, type):
-            return stage.builtin(found)
-        return stage.pre_trade(found() if isinstance(found, type) else found)
-
-    return _with_found("--policy", name, "MODULE:NAME", name, add)
-
-
-def _with_actor(stage: Any, named: str) -> Any:
-    """Return a builder with an actor: its name, and what the name of its factory leads to."""
-    name, _, path = named.partition("=")
-    return _with_found(
-        "--actor", named, "NAME=MODULE:FACTORY", path, lambda found: stage.actor(name, found)
-    )
-
-
-def _with_found(
-    option: str, given: str, shape: str, path: str, use: Callable[[Any], _Result]
-) -> _Result:
-    """Use what a path leads to, in a module that is found as ``python -m`` would find it.
-
-    Raises:
-        click.UsageError: nothing is there, or it is of no use.
-    """
-    module, _, attribute = path.partition(":")
-    if not module or not attribute:
-        raise click.UsageError(f"{option} is {shape}, not {given}")
-    sys.path.insert(0, "")
-    try:
-        found: Any = import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-        return use(found)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise click.UsageError(f"{option} {given}: {error}") from None
-    except Exception as error:
-        raise click.UsageError(f"{option} {given}: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove("")
 
 
 def _check_descriptor(number: int | None) -> None:
@@ -317,6 +271,7 @@ class Ending:
         self._ready_fd = ready_fd
         self._event = asyncio.Event()
         self.is_urgent = False
+        self.config: Path | None = None  # what SIGHUP reads again; it ends the server where None
 
     def take_signals(self) -> None:
         """Have SIGTERM, SIGINT and SIGHUP end the server; a second one at once."""
@@ -429,8 +384,13 @@ async def _serve(
         if isinstance(error, OSError):
             raise _unbound(ending.path, error) from None
         raise
+    reloading = None if ending.config is None else Reloading(ending.path, ending.config)
+    if reloading is not None:
+        reloading.take_signal()
     try:
         await ending.wait()
+        if reloading is not None:
+            await reloading.end()
         return await _end(service, ending)
     finally:
         ending.over()

@@ -274,6 +274,8 @@ class AsyncDriver(Driver):
         self._begin_again(journal, told, options, payload)
         await self.run(self._complete, journal, told)
         journal.settle()
+        now = monotonic()
+        self._set_timer(self.client.left.due - now, now)
 
     def pass_on(self, service: int, operation: object) -> None:
         """Send a change of market data to every shard, ahead of the next order."""
@@ -316,8 +318,8 @@ class AsyncDriver(Driver):
             else:
                 self.writable(port.link.number)
 
-    async def close(self) -> None:
-        """Roll back what is open, end the workers, close the pipes. Idempotent.
+    async def close(self, *, rollback: bool = False) -> None:
+        """Roll back what is open, unless it is kept, end the workers, close the pipes. Idempotent.
 
         One that is cancelled does so at once, and ends the calls that are in flight still.
         """
@@ -329,11 +331,12 @@ class AsyncDriver(Driver):
         if router.books.is_closed:
             return
         self._kill_stalled()
-        call = router.close(self.clock())
+        keeps = self.client.is_kept and not rollback
+        call = router.close(self.clock(), keeps=keeps)
         try:
             if not call.done:
                 await self._wait(call)
-            await self._ended()
+            await self._ended(keeps=keeps)
         finally:
             self._end_feeds()
             for link in router.links:
@@ -341,13 +344,18 @@ class AsyncDriver(Driver):
             self._wake()
             self._ends.run()
 
-    async def _ended(self) -> None:
-        """Wait until the workers have ended, which they do by themselves if they have answered."""
+    async def _ended(self, *, keeps: bool) -> None:
+        """Wait until the workers have ended, which they do by themselves if they have answered.
+
+        Those that keep what is open do when their pipes end.
+        """
         self._stop_timer()  # it would have the loop forget what is waited for here
         for port in self._ports:
             self._unwatch(port)
             if port.link.answered < port.link.next_seq:
                 port.kill()
+            elif keeps and port.death_fd != GONE:
+                port.worker.close_pipes()
         at = self._loop.time() + self._timeout
         for port in self._ports:
             if port.death_fd == GONE:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from staged import StagedWorkers
 
-from openpit.cli.config import load
 from openpit.cli.events import BadLine, Cancel, Fill, OrderPlaced
 from openpit.cli.flows import dump
 from openpit.cli.heads import FlowFormat
@@ -18,6 +17,7 @@ from openpit.cli.settling import AHEAD
 from openpit.cli.sharded import ShardedReplay
 from openpit.cli.totals import Totals
 from openpit.errors import OutcomeUnknown
+from openpit.limits.reading import loads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ class Run:
         self.workers = StagedWorkers(limits, FlowFormat(), 2)
         self.totals = Totals(2)
         self.lines: list[str] = []
-        policies = load(limits)
+        policies = loads(limits)
         self.replay = ShardedReplay(
             self.workers,
             FlowFormat(),

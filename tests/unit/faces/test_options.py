@@ -58,6 +58,9 @@ def test_the_method_passes_every_option_on() -> None:
         "recovery_timeout": 8.5,
         "restarts": 3,
         "restart_pause": 0,
+        "key_window": 9.5,
+        "keys": 4,
+        "grace": 0,
     }
     stage = sharded(**given)
 
@@ -117,6 +120,9 @@ def test_an_option_that_there_is_not_is_refused_by_the_name_of_the_method() -> N
         ("recovery_timeout", None, "a number of seconds, not NoneType"),
         ("restarts", 1.5, "an int, not float"),
         ("restart_pause", None, "a number of seconds, not NoneType"),
+        ("key_window", None, "a number of seconds, not NoneType"),
+        ("keys", 1.5, "an int, not float"),
+        ("grace", "soon", "a number of seconds, not str"),
     ],
 )
 def test_an_option_of_another_class_is_refused(option: str, value: Any, expected: str) -> None:
@@ -144,6 +150,11 @@ def test_an_option_of_another_class_is_refused(option: str, value: Any, expected
         ("recovery_timeout", 0, "recovery_timeout must be positive and finite"),
         ("restarts", -1, "restarts must not be negative"),
         ("restart_pause", float("inf"), "restart_pause must be finite and not negative"),
+        ("key_window", 0, "key_window must be positive, and a year at the most"),
+        ("key_window", 366 * 86400 + 1, "key_window must be positive, and a year at the most"),
+        ("keys", 0, "keys must be in range 1..=4294967295"),
+        ("keys", 2**32, "keys must be in range 1..=4294967295"),
+        ("grace", -1, "grace must be finite and not negative"),
     ],
 )
 def test_a_figure_out_of_its_range_is_refused(option: str, value: Any, expected: str) -> None:

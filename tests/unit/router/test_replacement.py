@@ -10,7 +10,7 @@ from openpit.client.deadlines import Patience
 from openpit.client.resuming import Resume
 from openpit.errors import CommandSkipped, OutcomeUnknown, SomeItemsFailed
 from openpit.router.lifecycle import ShardEvent, ShardState
-from openpit.router.replacement import Replacement
+from openpit.router.replacement import CRASHED, KILLED, Replacement
 from openpit.wire import kinds
 from openpit.wire.axes import NO_AXES
 from openpit.wire.frames import (
@@ -45,10 +45,10 @@ class Desk(Bench):
         self.written += frames
         return frames
 
-    def die(self) -> None:
+    def die(self, weight: int = CRASHED) -> None:
         self.is_passed = False
         self.written.clear()
-        self.replacement.begin("it was killed")
+        self.replacement.begin("it was killed", weight)
 
     def start(self) -> bytes:
         """Start another worker; return what it is greeted with."""
@@ -256,6 +256,68 @@ def test_calls_are_put_off_while_their_shard_recovers_and_no_others() -> None:
     assert desk.write() == sent
     deadlines.on_time(17.9)  # it is up again: the call has its whole time
     deadlines.on_time(21.8)
-    assert not here.done
+    assert not desk.link.is_stalled
     deadlines.on_time(21.9)
-    assert here.result().rejects[0].details == "shard 0: no answer within 4 s"
+    # What comes is denied from now on; what it has been sent, another worker answers, if need be.
+    assert desk.link.is_stalled
+    denied = desk._client.execute(NOW, buy(IN_SHARD_0))
+    assert denied.result().rejects[0].details == "shard 0: stalled: no answer within 4 s"
+    assert (desk.link, "stalled for 30 s") not in deadlines.on_time(51.8)
+    assert (desk.link, "stalled for 30 s") in deadlines.on_time(51.9)
+    assert not here.done
+    desk.die()
+    desk.recover(1)
+    assert desk.write() == sent
+    desk.say(*map(accepting, sent))
+    assert here.result().ok
+
+
+def test_a_shard_that_was_stalled_and_goes_on_answers_what_it_was_sent() -> None:
+    """Of a call over many items, too: nothing ends for a caller while his shard may come back."""
+    desk = Desk(patience=Patience(timeout=4.0, max_wait=4.0))
+    many = desk._client.execute_many(NOW, [buy(IN_SHARD_0)] * 3, [NOW] * 3)
+    many.feed()
+    deadlines = desk._client.deadlines
+    deadlines.expect([many], 10.0)
+    sent = desk.write()
+    deadlines.on_time(14.0)
+    assert desk.link.is_stalled
+    deadlines.on_time(20.0)
+    assert not many.done
+
+    desk.say(*map(accepting, sent))
+
+    assert [result.ok for result in many.result()] == [True] * 3
+    assert desk.link.state is ShardState.UP
+
+
+def test_a_shard_that_is_given_up_after_it_was_stalled_ends_its_calls() -> None:
+    desk = Desk(patience=Patience(timeout=4.0, max_wait=4.0))
+    call = desk._client.report(NOW, report(IN_SHARD_0))
+    desk._client.deadlines.expect([call], 10.0)
+    desk.write()
+    desk._client.deadlines.on_time(14.0)
+
+    desk.router.lose(desk.link, "stalled for 30 s; it has been replaced 8 times")
+
+    with pytest.raises(OutcomeUnknown, match="replaced 8 times"):
+        call.result()
+
+
+def test_those_who_kill_a_worker_from_outside_say_little_of_what_it_had_in_hand() -> None:
+    """Four in a row skip nothing; twice as many do, as where memory is short each time."""
+    desk = Desk()
+    call = desk._client.execute(NOW, buy(IN_SHARD_0))
+    desk.write()
+    for _ in range(7):
+        desk.die(KILLED)
+        desk.recover(1)
+        (frame,) = desk.write()
+        assert head_of(frame).op == Op.MESSAGES
+        assert not call.done
+
+    desk.die(KILLED)
+    desk.recover(1)
+
+    (frame,) = desk.write()
+    assert head_of(frame).op == Op.SKIP

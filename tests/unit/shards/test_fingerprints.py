@@ -48,7 +48,7 @@ def made(*customs: Policy, orders: int = 5, clock: Clock | None = None) -> Made:
     ready = stage.builtin(build_rate_limit().broker_barrier(barrier)).builtin(build_spot_funds())
     for policy in customs:
         ready.pre_trade(policy)
-    return describe(ready._policies, 2, ())  # type: ignore[arg-type]  # it is not built
+    return describe(ready._policies, 2, {})  # type: ignore[arg-type]  # it is not built
 
 
 def test_the_same_engine_made_again_and_elsewhere_is_the_same() -> None:
@@ -125,6 +125,6 @@ def test_policies_and_shards_are_compared() -> None:
     alone = describe(
         openpit.Engine.builder().full_sync().builtin(build_order_validation())._policies,  # type: ignore[arg-type]  # as above
         1,
-        (),
+        {},
     )
     assert alone.began is None
