@@ -34,7 +34,7 @@ from openpit.wire.axes import BROKER
 from openpit.wire.frames import body_of, command_frame, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from openpit.wire.frames import Frame
@@ -149,7 +149,7 @@ def _fork() -> int:
     return copy
 
 
-WORKLOADS = {
+WORKLOADS: dict[str, Callable[[], AbstractContextManager[Running]]] = {
     "written": _writing,
     "restored": _restoring,
     "answered": lambda: _answering(forks=False),

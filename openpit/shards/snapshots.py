@@ -27,7 +27,7 @@ from openpit.journal.snapshots import (
     snapshots_of,
     write_snapshot,
 )
-from openpit.shards.shard_state import LAYOUT, export_shard, reason_against, restore_shard
+from openpit.shards.shard_state import LAYOUT, export_shard, restore_shard
 from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Snapshots:
         self._every: Final = every
         self._keep: Final = keep
         self._fields: Final = fields
-        self._why_not: str | None = None  # why there can be none; empty: there can
+        self._why_not = ""
         self._child: int | None = None  # the copy that is at work
         self._due_at = every  # at how many bytes of log since the start
         self._commands = 0  # the number that came next when the last one was taken
@@ -137,13 +137,15 @@ class Snapshots:
                 return standing
         return Standing()
 
-    def begin(self, replayed: int, sync: Callable[[], object]) -> None:
+    def begin(self, replayed: int, sync: Callable[[], object], why_not: str) -> None:
         """Count from here on: so many bytes of log have been replayed, and all of it is open.
 
+        ``why_not`` says why there can be no snapshot, and is empty where there can be one.
         What could not be used is removed: there was something else. ``sync`` is called before a
         snapshot is written, and returns when what is in it is on the disk as log.
         """
         self._sync = sync
+        self._why_not = why_not
         self._due_at = self._every - replayed
         for file in self._unusable:
             DISK.remove(file.path)
@@ -176,7 +178,7 @@ class Snapshots:
         """
         if self._child is not None and not self._has_ended(written):
             return
-        if written < self._due_at or not self._every or not self._is_possible(core):
+        if written < self._due_at or not self._every or self._why_not:
             return
         standing = stand()
         commands = max(standing.lives.values(), default=0)
@@ -185,11 +187,6 @@ class Snapshots:
         self._due_at = written + self._every
         self._commands = commands
         self._child = self._fork(core, standing)
-
-    def _is_possible(self, core: ShardCore) -> bool:
-        if self._why_not is None:
-            self._why_not = reason_against(core)
-        return not self._why_not
 
     def _has_ended(self, written: int) -> bool:
         """Tell whether the copy has ended, and see how."""
@@ -256,9 +253,9 @@ class Snapshots:
     # --- at an end -------------------------------------------------------------------------------
 
     def end(self, core: ShardCore, standing: Standing) -> None:
-        """Take a last snapshot, of a shard that was told to close."""
+        """Take a last snapshot, of a shard that is told nothing more."""
         self.stop()
-        if not self._every or standing.number == self.last or not self._is_possible(core):
+        if not self._every or standing.number == self.last or self._why_not:
             return
         try:
             self._write(core, standing)
