@@ -102,12 +102,23 @@ class Driver(Face):
 
         self.clock = journal.clock_from(max(recovered.last_time for _, recovered in told))
         if options.restarts:
-            self._replacing = Replacing(self.client, self.clock, options, payload, journal.place)
+            workers = self._ends.workers
+            self._replacing = Replacing(self.client, self.clock, options, payload, journal, workers)
             for port in self._ports:
                 port.replace = self._replacing.begin
         self.router.books.note = journal.note
         self._ends.last = journal.close
         begin_again(self.client, self.clock(), told)
+
+    def stand_by(self) -> None:
+        """Have spare workers ready, where workers are replaced; the engine is built."""
+        if self._replacing is not None:
+            self._replacing.stand_by()
+
+    @property
+    def workers(self) -> list[Worker]:
+        """The processes of the engine, its spares among them."""
+        return self._ends.workers
 
     def _complete(self, now: int, journal: EngineJournal, told: Sequence[Told]) -> Call:
         """Complete on all shards what some have, and others lack."""
@@ -206,6 +217,7 @@ class Driver(Face):
         if now >= replacing.next_start() and self._may_replace:
             for number in replacing.due(now):
                 self._replace(replacing, number)
+            replacing.stand_by(now)
 
     def _replace(self, replacing: Replacing, number: int) -> None:
         """Start a worker in the place of one that has ended."""
@@ -217,7 +229,9 @@ class Driver(Face):
         if port is not None:
             self._ports[number] = port
             workers = self._ends.workers
-            workers[workers.index(old.worker)] = port.worker
+            workers.remove(old.worker)
+            if port.worker not in workers:  # a spare is
+                workers.append(port.worker)
             self._watch(port)
         books.is_torn = was_torn
 

@@ -264,6 +264,7 @@ class EngineBuilder(InProcess):
         recovery_timeout: float = 600.0,
         restarts: int = 8,
         restart_pause: float = 0.1,
+        spares: int = 1,
     ) -> ShardedEngineBuilder:
         """Choose an engine of several worker processes, each owning the accounts of its shard.
 
@@ -279,6 +280,7 @@ class EngineBuilder(InProcess):
             max_wait=max_wait, credits=credits, start_timeout=start_timeout, journal=journal,
             stall_timeout=stall_timeout, on_shard_down=on_shard_down, sync=sync, min_free=min_free,
             recovery_timeout=recovery_timeout, restarts=restarts, restart_pause=restart_pause,
+            spares=spares,
         )  # fmt: skip
         return ShardedEngineBuilder._with(self._clock, options)
 

@@ -35,6 +35,9 @@ RESTARTS: Final = 8
 RESTART_PAUSE: Final = 0.1
 """Seconds; eight of them end after 6.3 s of pauses."""
 
+SPARES: Final = 1
+"""Workers seldom end together."""
+
 RESTART_SECONDS: Final = 60.0
 """For how long a replacement counts among the ``restarts``."""
 
@@ -79,6 +82,8 @@ class ShardedOptions:
       journal (8). One that ends more often, or cannot go on, is down. 0: none is replaced.
     * ``restart_pause``: seconds before the second replacement within a minute (0.1), twice as much
       before each one after that; there is none before the first.
+    * ``spares``: workers that stand ready to take another's place, where workers are replaced (1).
+      0: each is started when it is needed.
     * ``on_shard_down``: called with the :class:`openpit.router.ShardStats` of a shard that has
       died, by the thread that noticed, after its own call.
     """
@@ -96,6 +101,7 @@ class ShardedOptions:
     recovery_timeout: float = RECOVERY_SECONDS
     restarts: int = RESTARTS
     restart_pause: float = RESTART_PAUSE
+    spares: int = SPARES
 
     @property
     def patience(self) -> Patience:
@@ -113,6 +119,7 @@ class ShardedOptions:
         _require(self.start_timeout, "start_timeout", "a number of seconds", int, float)
         _require(self.recovery_timeout, "recovery_timeout", "a number of seconds", int, float)
         _require(self.restarts, "restarts", "an int", int)
+        _require(self.spares, "spares", "an int", int)
         _require(self.restart_pause, "restart_pause", "a number of seconds", int, float)
         _require(self.journal, "journal", "a path or None", str, os.PathLike, NoneType)
         _require(self.min_free, "min_free", "an int", int)
@@ -131,6 +138,8 @@ class ShardedOptions:
             raise ValueError("sharded(): recovery_timeout must be positive and finite")
         if self.restarts < 0:
             raise ValueError("sharded(): restarts must not be negative")
+        if not 0 <= self.spares <= MAX_SHARDS:
+            raise ValueError(f"sharded(): spares must be in range 0..={MAX_SHARDS}")
         if not 0 <= self.restart_pause < inf:
             raise ValueError("sharded(): restart_pause must be finite and not negative")
         if self.sync not in SYNCS:

@@ -138,6 +138,7 @@ def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:
         if journal is not None:
             driver.recover(journal, told, options, plan.payload)
         driver.follow(plan.services)
+        driver.stand_by()
     except BaseException:
         discard(driver, workers, options.timeout, journal)
         raise
@@ -174,6 +175,7 @@ async def start_driver(
         if journal is not None:
             await driver.recover(journal, told, options, plan.payload)
         driver.follow(plan.services)
+        driver.stand_by()
     except BaseException:
         discard(driver, workers, options.timeout, journal)
         raise
@@ -202,7 +204,7 @@ def discard(
 ) -> None:
     """End what was begun of an engine that was not built."""
     driver.discard()
-    stop_workers(workers, seconds)
+    stop_workers([*workers, *(one for one in driver.workers if one not in workers)], seconds)
     if journal is not None:
         journal.close()
 

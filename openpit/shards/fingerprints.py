@@ -18,6 +18,7 @@ from openpit.engine.custom import CustomPolicy
 from openpit.errors import JournalError
 from openpit.pretrade.policies.rate_limit import FixedWindows
 from openpit.shards.counts import counting_since
+from openpit.shards.sources import NO_SOURCES, Sources, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,6 +46,8 @@ class Made(NamedTuple):
     """The time from which its broad rates count."""
     actors: Sequence[list[Any]] = ()
     """Of each, in order, its name and the factory that makes it."""
+    sources: Sources = NO_SOURCES
+    """Where their code is; not compared."""
 
 
 def describe(policies: Sequence[BuiltinPolicy], shards: int, actors: Mapping[str, Any]) -> Made:
@@ -54,6 +57,7 @@ def describe(policies: Sequence[BuiltinPolicy], shards: int, actors: Mapping[str
         [[one.name, _attributes_of(one)] for one in policies],
         counting_since(policies),
         [[name, {"factory": _shortened(_text_of(its, {}))}] for name, its in actors.items()],
+        sources_of(policies, actors.values()),
     )
 
 

@@ -56,6 +56,7 @@ def test_the_method_passes_every_option_on() -> None:
         "recovery_timeout": 8.5,
         "restarts": 3,
         "restart_pause": 0,
+        "spares": 2,
     }
     stage = sharded(**given)
 
@@ -112,6 +113,7 @@ def test_an_option_that_there_is_not_is_refused_by_the_name_of_the_method() -> N
         ("min_free", 1.5, "an int, not float"),
         ("recovery_timeout", None, "a number of seconds, not NoneType"),
         ("restarts", 1.5, "an int, not float"),
+        ("spares", "1", "an int, not str"),
         ("restart_pause", None, "a number of seconds, not NoneType"),
     ],
 )
@@ -137,6 +139,8 @@ def test_an_option_of_another_class_is_refused(option: str, value: Any, expected
         ("min_free", -1, "min_free must not be negative"),
         ("recovery_timeout", 0, "recovery_timeout must be positive and finite"),
         ("restarts", -1, "restarts must not be negative"),
+        ("spares", -1, "spares must be in range 0..=256"),
+        ("spares", 257, "spares must be in range 0..=256"),
         ("restart_pause", float("inf"), "restart_pause must be finite and not negative"),
     ],
 )
