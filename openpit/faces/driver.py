@@ -11,6 +11,7 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from openpit.client.market_recovery import restore_market
 from openpit.client.recovery import begin_again, complete
 from openpit.faces.ends import Ends
 from openpit.faces.face import Face
@@ -19,12 +20,13 @@ from openpit.faces.market_feeds import Feed
 from openpit.faces.news import tell
 from openpit.faces.pipes import Port
 from openpit.router.calls import INTERRUPTED
-from openpit.wire.limits import MARKET_BACKLOG
+from openpit.wire.limits import MARKET_BACKLOG, RECOVERING_BACKLOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.client.client import Client
+    from openpit.client.market_recovery import Restored
     from openpit.client.recovery import Told
     from openpit.faces.engine_journal import EngineJournal
     from openpit.faces.options import ShardedOptions
@@ -53,6 +55,8 @@ class Driver(Face):
         self._on_shard_down: Final = options.on_shard_down
         self._ports: list[Port] = []
         self._feeds: list[Feed] = []
+        self._offset = 0  # by which the engine's time is ahead of that of its services
+        self._restored: Restored = {}  # what they are to be given of a journal
         self._look_every = inf
         self._replacing: Replacing | None = None  # where there is a journal
         # Run at close(), when nobody holds the engine any more, or at the interpreter's end.
@@ -125,10 +129,16 @@ class Driver(Face):
         changes = journal.changes
         return self.client.procedure(now, complete, now, told, changes, journal.again)
 
+    def _restore(
+        self, now: int, are_empty: Sequence[bool], readers: Sequence[tuple[str, ...]]
+    ) -> Call:
+        return self.client.procedure(now, restore_market, now, are_empty, readers)
+
     def follow(self, services: Sequence[MarketDataService]) -> None:
         """Pass on all that the services hold, and every change from now on."""
         for place, service in enumerate(services):
-            self._feeds.append(self.feed(self, place, service))
+            restored = self._restored.get(place, ())
+            self._feeds.append(self.feed(self, place, service, self._offset, restored))
 
     def _end_feeds(self) -> None:
         for feed in self._feeds:
@@ -149,8 +159,8 @@ class Driver(Face):
         """Stop polling a port, which has nothing more to say."""
 
     @abstractmethod
-    def _give_up(self, port: Port, why: str) -> None:
-        """Give up a shard, and do what follows from that."""
+    def _give_up(self, port: Port, why: str, *, returns: bool = False) -> None:
+        """Give up a shard, and do what follows from that; one that ``returns`` if it can."""
 
     @abstractmethod
     def _wait_at(self, port: Port, is_over: Callable[[], bool], seconds: float) -> None:
@@ -254,7 +264,11 @@ class Driver(Face):
     def _let_catch_up(self) -> None:
         """Wait for the shards that have too many quotes before them."""
         for port in self._ports:
-            if port.link.in_flight > MARKET_BACKLOG:
+            link = port.link
+            if link.is_recovering:
+                if link.in_flight > RECOVERING_BACKLOG:
+                    self._give_up(port, f"{link.in_flight} quotes behind, and recovering")
+            elif link.in_flight > MARKET_BACKLOG:
                 self._let_one_catch_up(port)
 
     def _let_one_catch_up(self, port: Port) -> None:
@@ -269,7 +283,8 @@ class Driver(Face):
                 break
             self._wait_at(port, lambda: _has_caught_up(link), until - now)
         if link.is_stalled or not _has_caught_up(link):  # what it misses, it misses for ever
-            self._give_up(port, f"{link.in_flight} quotes behind, and taking none")
+            why = f"{link.in_flight} quotes behind, and taking none"
+            self._give_up(port, why, returns=link.keeps)  # another worker takes them
 
     # --- the end ---------------------------------------------------------------------------------
 
@@ -300,4 +315,4 @@ class Driver(Face):
 
 
 def _has_caught_up(link: ShardLink) -> bool:
-    return not link.is_up or link.in_flight <= MARKET_BACKLOG
+    return not link.is_up or link.is_recovering or link.in_flight <= MARKET_BACKLOG

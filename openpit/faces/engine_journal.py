@@ -147,6 +147,11 @@ class EngineJournal:
         offset = self._offset
         return (lambda: clock() + offset) if offset else clock
 
+    @property
+    def offset(self) -> int:
+        """By how much the engine's time is ahead of its clock's."""
+        return self._offset
+
     # --- changes that span shards ----------------------------------------------------------------
 
     def note(self, rows: list[tuple[int, int, bytes]]) -> None:

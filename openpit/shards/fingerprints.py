@@ -15,7 +15,8 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.engine.custom import CustomPolicy
-from openpit.errors import JournalError
+from openpit.marketdata.service import MarketDataService, store_of
+from openpit.marketdata.store import QuoteStore
 from openpit.pretrade.policies.rate_limit import FixedWindows
 from openpit.shards.counts import counting_since
 from openpit.shards.sources import NO_SOURCES, Sources, sources_of
@@ -23,10 +24,9 @@ from openpit.shards.sources import NO_SOURCES, Sources, sources_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.policy_contract import BuiltinPolicy
 
-__all__ = ["Made", "describe", "differences", "refuse_services"]
+__all__ = ["Made", "describe", "differences"]
 
 _LONGEST: Final = 100
 """Characters of a value that are kept as they are."""
@@ -59,21 +59,6 @@ def describe(policies: Sequence[BuiltinPolicy], shards: int, actors: Mapping[str
         [[name, {"factory": _shortened(_text_of(its, {}))}] for name, its in actors.items()],
         sources_of(policies, actors.values()),
     )
-
-
-def refuse_services(
-    services: Sequence[MarketDataService], readers: Sequence[tuple[str, ...]]
-) -> None:
-    """Raise if a policy reads market data.
-
-    Raises:
-        JournalError: one does; its name is told.
-    """
-    if services:
-        names = ", ".join(sorted({name for its in readers for name in its}))
-        raise JournalError(
-            f"sharded(journal=...): market data is not journaled yet, and read by {names}"
-        )
 
 
 def _attributes_of(policy: BuiltinPolicy) -> dict[str, str]:
@@ -118,6 +103,10 @@ def _text_of(value: Any, seen: dict[int, tuple[int, Any]]) -> str:
     """Return a text that says what a value is, and where it is another, is another."""
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, MarketDataService):
+        value = store_of(value)
+    if isinstance(value, QuoteStore):  # nothing of what it holds by now
+        return f"market data(default_ttl={value.default_ttl})"
     if type(value) in _PLAIN:
         return repr(value)
     if isinstance(value, ModuleType):
