@@ -146,6 +146,8 @@ _is_quote: Final = row_of(*[optional(is_fixed)] * 3, is_flag)
 _MARKET: Final = {
     name: _answer(fits, kinds.ANSWERS[kinds.ASK_MARKET])
     for name, fits in {
+        "changes": up_to(U64_MAX),
+        "everything": row_of(up_to(U64_MAX), exactly(tuple)),
         "instrument": row_of(optional(up_to(U64_MAX)), exactly(int)),
         "is_registered": is_flag,
         "quote": optional(_is_quote),

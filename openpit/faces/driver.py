@@ -11,6 +11,7 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from openpit.client.market_recovery import restore_market
 from openpit.client.recovery import begin_again, complete
 from openpit.faces.ends import Ends
 from openpit.faces.face import Face
@@ -19,12 +20,13 @@ from openpit.faces.market_feeds import Feed
 from openpit.faces.news import tell
 from openpit.faces.pipes import Port
 from openpit.router.calls import INTERRUPTED
-from openpit.wire.limits import MARKET_BACKLOG
+from openpit.wire.limits import MARKET_BACKLOG, RECOVERING_BACKLOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.client.client import Client
+    from openpit.client.market_recovery import Restored
     from openpit.client.recovery import Told
     from openpit.faces.engine_journal import EngineJournal
     from openpit.faces.options import ShardedOptions
@@ -56,6 +58,8 @@ class Driver(Face):
         self._on_shard_down: Final = options.on_shard_down
         self._ports: list[Port] = []
         self._feeds: list[Feed] = []
+        self._offset = 0  # by which the engine's time is ahead of that of its services
+        self._restored: Restored = {}  # what they are to be given of a journal
         self._look_every = inf
         self._replacing: Replacing | None = None  # where there is a journal
         self._grace = 0.0
@@ -107,7 +111,8 @@ class Driver(Face):
         self._grace = options.grace
         self.clock = journal.clock_from(max(recovered.last_time for _, recovered in told))
         if options.restarts:
-            self._replacing = Replacing(self.client, self.clock, options, payload, journal.place)
+            workers = self._ends.workers
+            self._replacing = Replacing(self.client, self.clock, options, payload, journal, workers)
             for port in self._ports:
                 port.replace = self._replacing.begin
         self.router.books.note = journal.note
@@ -121,6 +126,16 @@ class Driver(Face):
         """Tell whether what a client of a former life has open is kept for who takes it."""
         return not client and self._grace > 0
 
+    def stand_by(self) -> None:
+        """Have spare workers ready, where workers are replaced; the engine is built."""
+        if self._replacing is not None:
+            self._replacing.stand_by()
+
+    @property
+    def workers(self) -> list[Worker]:
+        """The processes of the engine, its spares among them."""
+        return self._ends.workers
+
     def _complete(self, now: int, journal: EngineJournal, told: Sequence[Told]) -> Call:
         """Complete on all shards what some have, and others lack."""
         changes = journal.changes
@@ -128,10 +143,16 @@ class Driver(Face):
             now, complete, now, told, changes, journal.again, self._is_kept
         )
 
+    def _restore(
+        self, now: int, are_empty: Sequence[bool], readers: Sequence[tuple[str, ...]]
+    ) -> Call:
+        return self.client.procedure(now, restore_market, now, are_empty, readers)
+
     def follow(self, services: Sequence[MarketDataService]) -> None:
         """Pass on all that the services hold, and every change from now on."""
         for place, service in enumerate(services):
-            self._feeds.append(self.feed(self, place, service))
+            restored = self._restored.get(place, ())
+            self._feeds.append(self.feed(self, place, service, self._offset, restored))
 
     def _end_feeds(self) -> None:
         for feed in self._feeds:
@@ -152,8 +173,8 @@ class Driver(Face):
         """Stop polling a port, which has nothing more to say."""
 
     @abstractmethod
-    def _give_up(self, port: Port, why: str) -> None:
-        """Give up a shard, and do what follows from that."""
+    def _give_up(self, port: Port, why: str, *, returns: bool = False) -> None:
+        """Give up a shard, and do what follows from that; one that ``returns`` if it can."""
 
     @abstractmethod
     def _wait_at(self, port: Port, is_over: Callable[[], bool], seconds: float) -> None:
@@ -231,6 +252,7 @@ class Driver(Face):
         if now >= replacing.next_start() and self._may_replace:
             for number in replacing.due(now):
                 self._replace(replacing, number)
+            replacing.stand_by(now)
 
     def _replace(self, replacing: Replacing, number: int) -> None:
         """Start a worker in the place of one that has ended."""
@@ -242,7 +264,9 @@ class Driver(Face):
         if port is not None:
             self._ports[number] = port
             workers = self._ends.workers
-            workers[workers.index(old.worker)] = port.worker
+            workers.remove(old.worker)
+            if port.worker not in workers:  # a spare is
+                workers.append(port.worker)
             self._watch(port)
         books.is_torn = was_torn
 
@@ -265,7 +289,11 @@ class Driver(Face):
     def _let_catch_up(self) -> None:
         """Wait for the shards that have too many quotes before them."""
         for port in self._ports:
-            if port.link.in_flight > MARKET_BACKLOG:
+            link = port.link
+            if link.is_recovering:
+                if link.in_flight > RECOVERING_BACKLOG:
+                    self._give_up(port, f"{link.in_flight} quotes behind, and recovering")
+            elif link.in_flight > MARKET_BACKLOG:
                 self._let_one_catch_up(port)
 
     def _let_one_catch_up(self, port: Port) -> None:
@@ -280,7 +308,8 @@ class Driver(Face):
                 break
             self._wait_at(port, lambda: _has_caught_up(link), until - now)
         if link.is_stalled or not _has_caught_up(link):  # what it misses, it misses for ever
-            self._give_up(port, f"{link.in_flight} quotes behind, and taking none")
+            why = f"{link.in_flight} quotes behind, and taking none"
+            self._give_up(port, why, returns=link.keeps)  # another worker takes them
 
     # --- the end ---------------------------------------------------------------------------------
 
@@ -311,4 +340,4 @@ class Driver(Face):
 
 
 def _has_caught_up(link: ShardLink) -> bool:
-    return not link.is_up or link.in_flight <= MARKET_BACKLOG
+    return not link.is_up or link.is_recovering or link.in_flight <= MARKET_BACKLOG

@@ -271,6 +271,7 @@ class EngineBuilder(InProcess):
         reservation_ttl: float | None = None,
         keys: int = 65536,
         grace: float = 60.0,
+        spares: int = 1,
     ) -> ShardedEngineBuilder:
         """Choose an engine of several worker processes, each owning the accounts of its shard.
 
@@ -286,7 +287,7 @@ class EngineBuilder(InProcess):
             max_wait=max_wait, credits=credits, start_timeout=start_timeout, journal=journal,
             stall_timeout=stall_timeout, on_shard_down=on_shard_down, sync=sync, min_free=min_free,
             recovery_timeout=recovery_timeout, restarts=restarts, restart_pause=restart_pause,
-            key_window=key_window, reservation_ttl=reservation_ttl, keys=keys,
+            key_window=key_window, reservation_ttl=reservation_ttl, keys=keys, spares=spares,
             snapshot_every=snapshot_every, keep=keep, grace=grace,
         )  # fmt: skip
         return ShardedEngineBuilder._with(self._clock, options)

@@ -125,9 +125,12 @@ def end_workers(workers: Sequence[Worker], seconds: float) -> None:
     """Close all pipes, and wait for the workers to end; end those that do not.
 
     A worker that has said goodbye, or sees its pipe end, needs no more than it takes to roll back.
+    A spare has nothing to roll back, and may be on its way up.
     """
     for worker in workers:
         worker.close_pipes()
+        if worker.number is None:
+            worker.kill()
     deadline = monotonic() + seconds
     for worker in workers:
         if not worker.ending(max(0.0, deadline - monotonic())):

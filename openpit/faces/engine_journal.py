@@ -51,13 +51,14 @@ class EngineJournal:
     """
 
     __slots__ = ("_clock", "_lives", "_lock", "_offset", "_told_again", "_writer", "changes",
-                 "epoch", "place")  # fmt: skip
+                 "epoch", "place", "sources")  # fmt: skip
 
     def __init__(self, options: ShardedOptions, made: Made, clock: Callable[[], int]) -> None:
         assert options.journal is not None  # noqa: S101 - who asks for none makes none
         directory = Path(options.journal).absolute()
         DISK.make_folder(directory)
         self._clock: Final = clock
+        self.sources: Final = made.sources
         self._lives: Final[list[Mapping[str, Any]]] = []
         self._told_again: int | None = None
         self.changes: Final[list[WideChange]] = []
@@ -148,6 +149,11 @@ class EngineJournal:
             self._offset += max(0, last - clock() - self._offset)
         offset = self._offset
         return (lambda: clock() + offset) if offset else clock
+
+    @property
+    def offset(self) -> int:
+        """By how much the engine's time is ahead of its clock's."""
+        return self._offset
 
     # --- changes that span shards ----------------------------------------------------------------
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.marketdata.service import follow, instruments_of, unfollow
+from openpit.marketdata.service import follow, instruments_of, restore, unfollow
 from openpit.marketdata.store import OF_NO_INSTRUMENT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from openpit.marketdata.service import MarketDataService
+    from openpit.marketdata.store import Operation
 
 __all__ = ["Feed", "FirstFeed"]
+
+_WITH_INSTANT: Final = frozenset({"push", "push_for"})
+_INSTANT: Final = 5
+"""Where in those changes it stands."""
 
 
 class Feed:
@@ -20,19 +27,34 @@ class Feed:
     The service may outlive the engine, and does not keep it alive.
     """
 
-    __slots__ = ("_face", "_listener", "_place", "_service")
+    __slots__ = ("_face", "_listener", "_offset", "_place", "_service")
 
-    def __init__(self, face: Any, place: int, service: MarketDataService) -> None:
+    def __init__(
+        self,
+        face: Any,
+        place: int,
+        service: MarketDataService,
+        offset: int = 0,
+        restored: Sequence[Operation] = (),
+    ) -> None:
+        """Follow a service, whose clock is so much behind the engine's.
+
+        What was ``restored`` of a journal, the shards have already: the service is given it.
+        """
         self._face: Final = weakref.ref(face)
         self._place: Final = place
         self._service: Final = service
+        self._offset: Final = offset
         self._listener: Final = self._pass_on  # one object, by which the service knows it
-        follow(service, self._listener)
+        if restored:
+            restore(service, [_moved(one, -offset) for one in restored], self._listener)
+        else:
+            follow(service, self._listener)
 
-    def _pass_on(self, operation: object) -> None:
+    def _pass_on(self, operation: Any) -> None:
         face = self._face()
         if face is not None:
-            face.pass_on(self._place, operation)
+            face.pass_on(self._place, _moved(operation, self._offset))
 
     def end(self) -> None:
         """Stop following the service."""
@@ -48,9 +70,16 @@ class FirstFeed(Feed):
 
     __slots__ = ("_known",)
 
-    def __init__(self, face: Any, place: int, service: MarketDataService) -> None:
+    def __init__(
+        self,
+        face: Any,
+        place: int,
+        service: MarketDataService,
+        offset: int = 0,
+        restored: Sequence[Operation] = (),
+    ) -> None:
         self._known: frozenset[int] | None = None
-        super().__init__(face, place, service)
+        super().__init__(face, place, service, offset, restored)
         self._known = frozenset(instruments_of(service))
 
     def _pass_on(self, operation: Any) -> None:
@@ -66,3 +95,10 @@ class FirstFeed(Feed):
                 "register instruments (engine.market_data())"
             )
         super()._pass_on(operation)
+
+
+def _moved(operation: Operation, offset: int) -> Operation:
+    """Return a change with the instant that it has by another clock, if it has one."""
+    if not offset or operation[0] not in _WITH_INSTANT:
+        return operation
+    return (*operation[:_INSTANT], operation[_INSTANT] + offset, *operation[_INSTANT + 1 :])

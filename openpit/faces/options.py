@@ -45,6 +45,8 @@ RESTART_PAUSE: Final = 0.1
 
 GRACE_SECONDS: Final = 60.0
 """A program that comes back has asked its venue by then which of its orders rest there."""
+SPARES: Final = 1
+"""Workers seldom end together."""
 
 RESTART_SECONDS: Final = 60.0
 """For how long a replacement counts among the ``restarts``."""
@@ -112,6 +114,8 @@ class ShardedOptions:
     * ``reservation_ttl``: seconds, by the engine's clock, after which a reservation or a request
       that is still open is rolled back (None: it stays open); to commit it is
       :class:`openpit.errors.ReservationExpired` from then on. See ``docs/expiry.md``.
+    * ``spares``: workers that stand ready to take another's place, where workers are replaced (1).
+      0: each is started when it is needed.
     * ``on_shard_down``: called with the :class:`openpit.router.ShardStats` of a shard that has
       died, by the thread that noticed, after its own call.
     """
@@ -135,6 +139,7 @@ class ShardedOptions:
     reservation_ttl: float | None = None
     keys: int = KEYS
     grace: float = GRACE_SECONDS
+    spares: int = SPARES
 
     @property
     def patience(self) -> Patience:
@@ -163,6 +168,8 @@ class ShardedOptions:
             raise ValueError("sharded(): recovery_timeout must be positive and finite")
         if self.restarts < 0:
             raise ValueError("sharded(): restarts must not be negative")
+        if not 0 <= self.spares <= MAX_SHARDS:
+            raise ValueError(f"sharded(): spares must be in range 0..={MAX_SHARDS}")
         if not 0 <= self.restart_pause < inf:
             raise ValueError("sharded(): restart_pause must be finite and not negative")
         if not 0 < self.key_window <= LONGEST_SECONDS:
@@ -200,6 +207,7 @@ _CLASSES: Final[Mapping[str, tuple[Any, ...]]] = {
     "recovery_timeout": _SECONDS,
     "restarts": _NUMBER,
     "restart_pause": _SECONDS,
+    "spares": _NUMBER,
     "key_window": _SECONDS,
     "reservation_ttl": _SECONDS_OR_NONE,
     "keys": _NUMBER,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from openpit.client.resuming import Resume
 from openpit.faces.interrupts import release, shield
 from openpit.faces.options import RESTART_SECONDS
+from openpit.faces.spares import Spares
 from openpit.router.lifecycle import ShardState
 from openpit.router.replacement import CRASHED, KILLED, Replacement
 from openpit.shards.process import Worker
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from openpit.client.client import Client
+    from openpit.faces.engine_journal import EngineJournal
     from openpit.faces.options import ShardedOptions
     from openpit.faces.pipes import Port
     from openpit.router.shard_link import ShardLink
-    from openpit.shards.shard_journal import JournalPlace
 
 __all__ = ["Replacing"]
 
@@ -51,7 +52,17 @@ class _Shard:
 class Replacing:
     """What replaces the workers of an engine; times are those of ``monotonic()``."""
 
-    __slots__ = ("_client", "_clock", "_options", "_payload", "_place", "_shards")
+    __slots__ = (
+        "_client",
+        "_clock",
+        "_fill_at",
+        "_options",
+        "_payload",
+        "_place",
+        "_shards",
+        "_sources",
+        "_spares",
+    )
 
     def __init__(
         self,
@@ -59,13 +70,19 @@ class Replacing:
         clock: Callable[[], int],
         options: ShardedOptions,
         payload: bytes,
-        place: JournalPlace,
+        journal: EngineJournal,
+        workers: list[Worker],
     ) -> None:
+        place, sources = journal.place, journal.sources
         self._client: Final = client
         self._clock: Final = clock
         self._options: Final = options
         self._payload: Final = payload
         self._place: Final = place
+        self._sources: Final = sources
+        # Among the engine's workers, so that they end with it.
+        self._spares: Final = Spares(options.spares, options.start_timeout, place, sources, workers)
+        self._fill_at = inf  # when the next spare is to be started
         self._shards: Final = [
             _Shard(Replacement(client.router, link)) for link in client.router.links
         ]
@@ -89,11 +106,17 @@ class Replacing:
 
     def next_start(self) -> float:
         """Return when the next worker is to be started, infinity if none is."""
-        return min(shard.at for shard in self._shards)
+        return min(self._fill_at, *(shard.at for shard in self._shards))
 
     def next_deadline(self) -> float:
         """Return when the next one has to have recovered, infinity if none has to."""
         return min(shard.until for shard in self._shards)
+
+    def stand_by(self, now: float = inf) -> None:
+        """Start the spare workers that are to be started by now."""
+        if self._fill_at <= now:
+            self._fill_at = inf
+            self._spares.fill()
 
     def due(self, now: float) -> list[int]:
         """Return the shards whose next worker is to be started by now."""
@@ -128,17 +151,9 @@ class Replacing:
             return None
         old.close()
         old.worker.stop(0.0)
-        is_shielded = shield()
-        try:
-            worker = Worker(link.number, options.start_timeout, self._place)
-        except OSError as error:
-            why = self.begin(link, old.worker, f"no worker could be started: {error}")
-            if why:
-                old.end(self._client.router, why)
+        worker = self._spares.take(link.number) or self._started(old)
+        if worker is None:
             return None
-        finally:
-            if is_shielded:
-                release()
         link.pid = worker.pid
         port = make(link, worker)
         port.replace = self.begin
@@ -146,6 +161,7 @@ class Replacing:
 
         def recovered(number: int) -> None:
             self.forget(link.number)
+            self._fill_at = monotonic()
             shard.sent.recovered(number)
 
         def passes() -> None:
@@ -167,3 +183,24 @@ class Replacing:
             passes,
         )
         return port
+
+    def _started(self, old: Port) -> Worker | None:
+        """Start a worker in the place of a port's; None if there is none yet, or can be none."""
+        link, changed = old.link, self._sources.changed()
+        if changed:
+            why = (
+                f"{link.why}; another worker would run other code: {', '.join(changed)} has changed"
+            )
+            old.end(self._client.router, why)
+            return None
+        is_shielded = shield()
+        try:
+            return Worker(link.number, self._options.start_timeout, self._place)
+        except OSError as error:
+            why = self.begin(link, old.worker, f"no worker could be started: {error}")
+            if why:
+                old.end(self._client.router, why)
+            return None
+        finally:
+            if is_shielded:
+                release()

@@ -18,7 +18,7 @@ from openpit.faces.blocking.driver import BlockingDriver
 from openpit.faces.blocking.engine import ShardedEngine, new_sharded_engine
 from openpit.faces.interrupts import release, shield
 from openpit.shards.copying import dump_policies, readers_of
-from openpit.shards.fingerprints import Made, describe, refuse_services
+from openpit.shards.fingerprints import Made, describe
 from openpit.shards.process import Worker
 from openpit.wire.limits import OPEN_HANDLES
 from openpit.wire.shard_limits import ShardLimits
@@ -129,8 +129,6 @@ def plan_of(
     payload, services, told = dump_policies(policies, [*named.items()], MAKE_ENGINE)
     has_custom = any(isinstance(policy, CustomPolicy) for policy in policies)
     readers = readers_of(services, policies)
-    if made is not None:
-        refuse_services(services, readers)
     return StartPlan(
         has_custom, payload, services, readers, told, options, actors=tuple(named), made=made
     )
@@ -155,7 +153,9 @@ def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:
         told = driver.start(plan.payload, deadline, plan.start_seconds, epoch)
         if journal is not None:
             driver.recover(journal, told, options, plan.payload)
+            driver.restore(journal, plan.services, plan.readers)
         driver.follow(plan.services)
+        driver.stand_by()
     except BaseException:
         discard(driver, workers, options.timeout, journal)
         raise
@@ -191,7 +191,9 @@ async def start_driver(
         told = await driver.start(plan.payload, deadline, plan.start_seconds, epoch)
         if journal is not None:
             await driver.recover(journal, told, options, plan.payload)
+            await driver.restore(journal, plan.services, plan.readers)
         driver.follow(plan.services)
+        driver.stand_by()
     except BaseException:
         discard(driver, workers, options.timeout, journal)
         raise
@@ -221,7 +223,7 @@ def discard(
 ) -> None:
     """End what was begun of an engine that was not built."""
     driver.discard()
-    stop_workers(workers, seconds)
+    stop_workers([*workers, *(one for one in driver.workers if one not in workers)], seconds)
     if journal is not None:
         journal.close()
 

@@ -36,7 +36,7 @@ from openpit.marketdata.store import QuoteStore
 from openpit.param.ids import new_instrument_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from datetime import timedelta
 
     from openpit.core.instrument import Instrument
@@ -53,9 +53,11 @@ __all__ = [
     "apply_operation",
     "follow",
     "instruments_of",
+    "is_empty",
     "is_no_sync",
     "new_market_data_builder",
     "new_replica",
+    "restore",
     "store_of",
     "unfollow",
 ]
@@ -441,6 +443,29 @@ def follow(service: MarketDataService, listener: Callable[[Operation], object]) 
     with service._lock:
         for operation in service._subscribe(listener):
             listener(operation)
+
+
+def restore(
+    service: MarketDataService,
+    operations: Sequence[Operation],
+    listener: Callable[[Operation], object],
+) -> None:
+    """Put what a journal has into a service that is empty, and tell a listener what comes since.
+
+    Raises:
+        RuntimeError: it is not empty.
+    """
+    with service._lock:
+        if not service._store.is_empty:
+            raise RuntimeError("market data has come while the engine was built on its journal")
+        for operation in operations:
+            service._apply(operation)
+        service._subscribe(listener)
+
+
+def is_empty(service: MarketDataService) -> bool:
+    """Tell whether a service knows no instrument, and no time to live but the one for all."""
+    return service._store.is_empty
 
 
 def instruments_of(service: MarketDataService) -> Collection[int]:

@@ -27,7 +27,7 @@ __all__ = [
 Operation: TypeAlias = tuple[Any, ...]
 """One change: its name, then plain values. None for a time to live clears it."""
 
-OF_NO_INSTRUMENT: Final = frozenset({"default_ttl", "account_ttl", "group_ttl"})
+OF_NO_INSTRUMENT: Final = frozenset({"default_ttl", "account_ttl", "group_ttl", "restored"})
 """Names of changes that have no instrument's number behind them, as all others have."""
 
 DEFAULT_GROUP: Final = 0
@@ -85,15 +85,32 @@ class InstrumentQuotes:
 class QuoteStore:
     """Instruments by number and by their assets, and the times to live above instruments."""
 
-    __slots__ = ("_by_assets", "_default_ttl", "_next", "account_ttls", "books", "group_ttls")
+    __slots__ = (
+        "_by_assets",
+        "_next",
+        "account_ttls",
+        "books",
+        "changes",
+        "default_ttl",
+        "group_ttls",
+    )
 
     def __init__(self, default_ttl: int) -> None:
+        self.changes = 0  # how many have been made
+        self.default_ttl = default_ttl
+        self._forget()
+
+    def _forget(self) -> None:
         self.books: dict[int, InstrumentQuotes] = {}
         self._by_assets: dict[tuple[str, str], InstrumentQuotes] = {}
-        self._default_ttl = default_ttl
         self.account_ttls: dict[int, int] = {}
         self.group_ttls: dict[int, int] = {}
         self._next = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no instrument, and no time to live of an account or a group."""
+        return not (self.books or self.account_ttls or self.group_ttls)
 
     def book_of(self, underlying: str, settlement: str) -> InstrumentQuotes | None:
         """Return an instrument by its assets."""
@@ -146,17 +163,18 @@ class QuoteStore:
                     ttl = groups.get(DEFAULT_GROUP)
                 if ttl is not None:
                     return ttl
-        return self._default_ttl if book.ttl is None else book.ttl
+        return self.default_ttl if book.ttl is None else book.ttl
 
     # --- changes ----------------------------------------------------------------------------
 
     def apply(self, operation: Operation) -> None:
         """Make one change; its values were checked when it was made."""
+        self.changes += 1
         _APPLY[operation[0]](self, operation)
 
     def snapshot(self) -> list[Operation]:
         """Return the changes that build this state from nothing."""
-        operations: list[Operation] = [("default_ttl", self._default_ttl)]
+        operations: list[Operation] = [("default_ttl", self.default_ttl)]
         for account, ttl in self.account_ttls.items():
             operations.append(("account_ttl", account, ttl))
         for group, ttl in self.group_ttls.items():
@@ -175,7 +193,15 @@ class QuoteStore:
         return operations
 
     def _set_default_ttl(self, operation: Operation) -> None:
-        _, self._default_ttl = operation
+        _, self.default_ttl = operation
+
+    def _restore(self, operation: Operation) -> None:
+        """Be what another store is, that so many changes have been made in."""
+        _, changes, operations = operation
+        self._forget()
+        for each in operations:
+            self.apply(each)
+        self.changes = changes
 
     def _register(self, operation: Operation) -> None:
         _, number, underlying, settlement, ttl = operation
@@ -232,6 +258,7 @@ def _set(ttls: dict[int, int], key: int, ttl: int | None) -> None:
 
 
 _APPLY: Final[dict[str, Callable[[QuoteStore, Operation], None]]] = {
+    "restored": QuoteStore._restore,
     "default_ttl": QuoteStore._set_default_ttl,
     "register": QuoteStore._register,
     "push": QuoteStore._push,

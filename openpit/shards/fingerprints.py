@@ -15,17 +15,18 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.engine.custom import CustomPolicy
-from openpit.errors import JournalError
+from openpit.marketdata.service import MarketDataService, store_of
+from openpit.marketdata.store import QuoteStore
 from openpit.pretrade.policies.rate_limit import FixedWindows
 from openpit.shards.counts import counting_since
+from openpit.shards.sources import NO_SOURCES, Sources, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.policy_contract import BuiltinPolicy
 
-__all__ = ["Made", "describe", "differences", "refuse_services"]
+__all__ = ["Made", "describe", "differences"]
 
 _LONGEST: Final = 100
 """Characters of a value that are kept as they are."""
@@ -47,6 +48,8 @@ class Made(NamedTuple):
     """Of each shard, by name: what it keeps decides what it answers."""
     actors: Sequence[list[Any]] = ()
     """Of each, in order, its name and the factory that makes it."""
+    sources: Sources = NO_SOURCES
+    """Where their code is; not compared."""
 
 
 def describe(policies: Sequence[BuiltinPolicy], shards: int, actors: Mapping[str, Any]) -> Made:
@@ -56,22 +59,8 @@ def describe(policies: Sequence[BuiltinPolicy], shards: int, actors: Mapping[str
         [[one.name, _attributes_of(one)] for one in policies],
         counting_since(policies),
         actors=[[name, {"factory": _shortened(_text_of(its, {}))}] for name, its in actors.items()],
+        sources=sources_of(policies, actors.values()),
     )
-
-
-def refuse_services(
-    services: Sequence[MarketDataService], readers: Sequence[tuple[str, ...]]
-) -> None:
-    """Raise if a policy reads market data.
-
-    Raises:
-        JournalError: one does; its name is told.
-    """
-    if services:
-        names = ", ".join(sorted({name for its in readers for name in its}))
-        raise JournalError(
-            f"sharded(journal=...): market data is not journaled yet, and read by {names}"
-        )
 
 
 def _attributes_of(policy: BuiltinPolicy) -> dict[str, str]:
@@ -116,6 +105,10 @@ def _text_of(value: Any, seen: dict[int, tuple[int, Any]]) -> str:
     """Return a text that says what a value is, and where it is another, is another."""
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, MarketDataService):
+        value = store_of(value)
+    if isinstance(value, QuoteStore):  # nothing of what it holds by now
+        return f"market data(default_ttl={value.default_ttl})"
     if type(value) in _PLAIN:
         return repr(value)
     if isinstance(value, ModuleType):

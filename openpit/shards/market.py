@@ -47,6 +47,33 @@ def _is_ttl(value: object) -> bool:
 
 _is_optional_ttl: Final = optional(_is_ttl)
 
+
+def _are_changes(value: object) -> bool:
+    """Tell whether these are changes that build a service from nothing."""
+    if type(value) is not tuple:
+        return False
+    known: set[Any] = set()
+    return all(_is_change(change, known) for change in value)
+
+
+def _is_change(change: object, known: set[Any]) -> bool:
+    """Tell whether a change can be made where these instruments are known; add its own."""
+    if type(change) is not tuple or not change or change[0] not in _BUILDING:
+        return False
+    name, *values = change
+    checks = OPERATIONS[name]
+    if len(values) != len(checks):
+        return False
+    if not all(check(value) for check, value in zip(checks, values, strict=True)):
+        return False
+    if name == "register":
+        number, *assets, _ = values
+        is_new = number not in known and (*assets,) not in known
+        known.update((number, (*assets,)))
+        return is_new
+    return name in OF_NO_INSTRUMENT or values[0] in known
+
+
 OPERATIONS: Final[dict[str, tuple[Check, ...]]] = {
     "default_ttl": (_is_ttl,),
     "register": (_is_id, is_asset, is_asset, _is_optional_ttl),
@@ -60,8 +87,12 @@ OPERATIONS: Final[dict[str, tuple[Check, ...]]] = {
     "instrument_group_ttl": (_is_id, _is_group, _is_optional_ttl),
     "account_ttl": (_is_id, _is_optional_ttl),
     "group_ttl": (_is_group, _is_optional_ttl),
+    "restored": (_is_id, _are_changes),
 }
 """The changes that there are, each with the checks of its values."""
+
+_BUILDING: Final = OPERATIONS.keys() - {"restored", "quote", "quote_for"}
+"""The changes of a service's own snapshot."""
 
 _OF_AGE: Final = {"quote": "push", "quote_for": "push_for"}
 _FOR_SOME: Final = frozenset({"push_for", "quote_for"})

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QUESTIONS", "MarketAnswers"]
 
-Answer = tuple[Any, ...] | bool | None
+Answer = tuple[Any, ...] | bool | int | None
 
 
 def _instrument(
@@ -32,6 +32,16 @@ def _instrument(
     """Return an instrument's number, if it has one, and the next one that is free."""
     book = store.book_of(underlying, settlement)
     return None if book is None else book.number, store.next_number()
+
+
+def _changes(store: QuoteStore, _now: int) -> int:
+    """Return how many changes have been made."""
+    return store.changes
+
+
+def _everything(store: QuoteStore, _now: int) -> tuple[Any, ...]:
+    """Return how many changes have been made, and those that build the same from nothing."""
+    return store.changes, tuple(store.snapshot())
 
 
 def _is_registered(store: QuoteStore, _now: int, number: int) -> bool:
@@ -67,6 +77,8 @@ _is_id: Final = up_to(U64_MAX)
 _READER: Final = (_is_id, _is_id, exactly(QuoteResolution))
 
 QUESTIONS: Final[dict[str, tuple[Callable[..., Answer], tuple[Check, ...]]]] = {
+    "changes": (_changes, ()),
+    "everything": (_everything, ()),
     "instrument": (_instrument, (is_asset, is_asset)),
     "is_registered": (_is_registered, (_is_id,)),
     "quote": (_quote, _READER),

@@ -21,6 +21,8 @@ from openpit.shards.spawning import (
 from openpit.shards.worker import JOURNAL_FAILED, MALFORMED, PIPES_LOST, main
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from openpit.shards.shard_journal import JournalPlace
 
 __all__ = ["GONE", "PIPE_BYTES", "Worker", "refuse_unguarded_main"]
@@ -81,6 +83,8 @@ class Worker:
     Started afresh (``spawn``), never forked: a forked worker would hold copies of its siblings'
     pipes, and the end of one would not show. It must have taken its start data within ``seconds``;
     TimeoutError otherwise. ``place`` is where it keeps its journal, if it has one.
+
+    Without a ``number`` it is a spare: it imports the ``modules``, and waits to be told the rest.
     """
 
     __slots__ = (
@@ -95,8 +99,14 @@ class Worker:
         "reply_fd",
     )
 
-    def __init__(self, number: int, seconds: float, place: JournalPlace | None = None) -> None:
-        self.number: Final = number
+    def __init__(
+        self,
+        number: int | None,
+        seconds: float,
+        place: JournalPlace | None = None,
+        modules: Sequence[str] = (),
+    ) -> None:
+        self.number = number
         self._process: Any = None  # until it has started, and when it is done with
         self._ending = ""
         self._is_killed = False  # by its router
@@ -111,8 +121,8 @@ class Worker:
         _workers.add(self)
         process = WorkerProcess(
             target=main,
-            args=(number, os.getpid(), command_in, reply_out, place),
-            name=f"openpit-shard-{number}",
+            args=(os.getpid(), command_in, reply_out, place, modules),
+            name="openpit-spare" if number is None else f"openpit-shard-{number}",
             daemon=True,
             seconds=seconds,
         )

@@ -13,6 +13,8 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from openpit.errors import JournalFailed, WireError
@@ -23,7 +25,7 @@ from openpit.wire.frames import FrameReader, pack, reply_frame
 from openpit.wire.limits import READ_BYTES, START_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
     from openpit.shards.shard import ShardCore
@@ -67,9 +69,16 @@ _GC_THRESHOLDS: Final = (50_000, 20, 100)
 
 
 def main(
-    number: int, router: int, command: object, reply: object, place: JournalPlace | None = None
+    router: int,
+    command: object,
+    reply: object,
+    place: JournalPlace | None = None,
+    modules: Sequence[str] = (),
 ) -> None:
-    """Run a shard; ``command`` and ``reply`` are this side's connections."""
+    """Run a shard; ``command`` and ``reply`` are this side's connections.
+
+    The ``modules`` are imported first, so that the first command has not to wait for that.
+    """
     # ^C at a terminal goes to the whole foreground group: it is the caller's to handle.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGURG, _leave_if_routerless)  # ignored by default, and in what it starts
@@ -81,10 +90,18 @@ def main(
     threading.Thread(
         target=_end_with_router,
         args=(command_fd, router),
-        name=f"shard-{number}-watch",
+        name="shard-watch",
         daemon=True,
     ).start()
+    for name in modules:
+        _import(name)
     serve(command_fd, reply_fd, place)
+
+
+def _import(name: str) -> None:
+    # What it raises, whatever needs the module will be told.
+    with suppress(Exception):
+        import_module(name)
 
 
 class _State:

@@ -23,6 +23,7 @@ __all__ = [
     "NESTING",
     "OPEN_HANDLES",
     "READ_BYTES",
+    "RECOVERING_BACKLOG",
     "REPLY_BYTES",
     "RESERVE",
     "ROWS_PER_FRAME",
@@ -117,6 +118,12 @@ MARKET_BACKLOG: Final = 65536
 """Quotes on their way to one shard before whoever pushes them has to wait for it.
 
 Quotes need no credit, which belongs to orders; at about 100 bytes each this is 6 MiB.
+"""
+
+RECOVERING_BACKLOG: Final = 16 * MARKET_BACKLOG
+"""Quotes that are kept for a shard while another worker takes its place: 100 MiB.
+
+Nobody waits for that one. Beyond it the shard is down.
 """
 
 MESSAGE_BYTES: Final = BATCH_BYTES

@@ -112,6 +112,7 @@ OF_OPERATION: Final = {
     "default_ttl": Role.NOBODY,
     "push": Role.NOBODY,  # with an instant, where a session tells an age
     "push_for": Role.NOBODY,
+    "restored": Role.NOBODY,
 }
 """The least role that may make a change of market data."""
 

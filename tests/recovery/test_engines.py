@@ -20,7 +20,6 @@ from trading import Day, said, with_policies
 import openpit
 from openpit.errors import (
     JournalDamaged,
-    JournalError,
     JournalFailed,
     JournalInUse,
     JournalMismatch,
@@ -29,7 +28,6 @@ from openpit.errors import (
 )
 from openpit.journal.files import DISK
 from openpit.journal.reading import LogReader
-from openpit.marketdata import QuoteTtl
 from openpit.pretrade.policies import build_order_validation, build_spot_funds
 
 HERE = Path(__file__).parent
@@ -282,16 +280,6 @@ def test_a_hole_refuses_the_start_and_a_torn_tail_does_not(tmp_path: Path) -> No
     path.write_bytes(whole[:-1])
     with plain(tmp_path, shards=1) as engine:
         assert engine.execute_pre_trade(order(1))
-
-
-def test_what_no_journal_holds_yet_is_refused_by_name(tmp_path: Path) -> None:
-    stage = openpit.Engine.builder().sharded(1, journal=tmp_path / "desk")
-    market = stage.market_data(QuoteTtl.infinite()).build()
-    with pytest.raises(
-        JournalError, match="market data is not journaled yet, and read by SpotFunds"
-    ):
-        stage.builtin(build_spot_funds().market_data(market, 100)).build()
-    assert not (tmp_path / "desk").exists()
 
 
 def test_a_call_in_flight_when_its_worker_is_killed_is_answered_by_the_next_life(

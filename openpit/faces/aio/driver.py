@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.errors import EngineClosed
 from openpit.faces.aio.loop import ask, forget, in_loop, let_go, tell
 from openpit.faces.driver import Driver
+from openpit.marketdata.service import is_empty
 from openpit.shards.process import GONE
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from openpit.faces.options import ShardedOptions
     from openpit.faces.pipes import Port
     from openpit.faces.sockets import ServerPort
+    from openpit.marketdata.service import MarketDataService
     from openpit.router.calls import Call
     from openpit.shards.process import Worker
 
@@ -283,6 +285,18 @@ class AsyncDriver(Driver):
         now = monotonic()
         self._set_timer(self.client.left.due - now, now)
 
+    async def restore(
+        self,
+        journal: EngineJournal,
+        services: Sequence[MarketDataService],
+        readers: Sequence[tuple[str, ...]],
+    ) -> None:
+        """Take up the market data that the journal has."""
+        if services:
+            are_empty = [is_empty(service) for service in services]
+            self._offset = journal.offset
+            self._restored = await self.run(self._restore, are_empty, readers)
+
     def pass_on(self, service: int, operation: object) -> None:
         """Send a change of market data to every shard, ahead of the next order."""
         if self.router.books.is_closed or self._loop.is_closed():
@@ -302,8 +316,8 @@ class AsyncDriver(Driver):
             self._loop.call_soon(self._flush)
         self._let_catch_up()
 
-    def _give_up(self, port: Port, why: str) -> None:
-        port.give_up(self.router, why)
+    def _give_up(self, port: Port, why: str, *, returns: bool = False) -> None:
+        port.give_up(self.router, why, returns=True) if returns else port.end(self.router, why)
         self._after(port)
 
     def _wait_at(self, port: Port, is_over: Callable[[], bool], seconds: float) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.faces.blocking.turns import Bystander, Turns
 from openpit.faces.ends import LEAVE_SECONDS
 from openpit.faces.interrupts import release, shield
+from openpit.marketdata.service import is_empty
 from openpit.shards.worker import LOOKS, await_ready
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from openpit.faces.engine_journal import EngineJournal
     from openpit.faces.options import ShardedOptions
     from openpit.faces.pipes import Port
+    from openpit.marketdata.service import MarketDataService
     from openpit.router.calls import Call
     from openpit.router.stats import ShardStats
 
@@ -183,6 +185,18 @@ class BlockingDriver(Turns):
             self._begin_again(journal, told, options, payload)
         self.run(self._complete, journal, told)
         journal.settle()
+
+    def restore(
+        self,
+        journal: EngineJournal,
+        services: Sequence[MarketDataService],
+        readers: Sequence[tuple[str, ...]],
+    ) -> None:
+        """Take up the market data that the journal has."""
+        if services:
+            are_empty = [is_empty(service) for service in services]
+            self._offset = journal.offset
+            self._restored = self.run(self._restore, are_empty, readers)
 
     def pass_on(self, service: int, operation: object) -> None:
         """Send a change of market data to every shard, ahead of the next order."""

@@ -100,9 +100,9 @@ class Turns(Driver):
         self._on_time()
         self._hand_over()
 
-    def _give_up(self, port: Port, why: str) -> None:
+    def _give_up(self, port: Port, why: str, *, returns: bool = False) -> None:
         with self._lock:
-            port.give_up(self.router, why)
+            port.give_up(self.router, why, returns=True) if returns else port.end(self.router, why)
             self._unwatch(port)
             self._send()  # what waited for this shard
             self._hand_over()

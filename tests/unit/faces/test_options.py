@@ -62,6 +62,7 @@ def test_the_method_passes_every_option_on() -> None:
         "reservation_ttl": 11,
         "keys": 4,
         "grace": 0,
+        "spares": 2,
     }
     stage = sharded(**given)
 
@@ -120,6 +121,7 @@ def test_an_option_that_there_is_not_is_refused_by_the_name_of_the_method() -> N
         ("keep", 2.0, "an int or None, not float"),
         ("recovery_timeout", None, "a number of seconds, not NoneType"),
         ("restarts", 1.5, "an int, not float"),
+        ("spares", "1", "an int, not str"),
         ("restart_pause", None, "a number of seconds, not NoneType"),
         ("key_window", None, "a number of seconds, not NoneType"),
         ("keys", 1.5, "an int, not float"),
@@ -151,6 +153,8 @@ def test_an_option_of_another_class_is_refused(option: str, value: Any, expected
         ("keep", 1, "keep must be at least 2, or None"),
         ("recovery_timeout", 0, "recovery_timeout must be positive and finite"),
         ("restarts", -1, "restarts must not be negative"),
+        ("spares", -1, "spares must be in range 0..=256"),
+        ("spares", 257, "spares must be in range 0..=256"),
         ("restart_pause", float("inf"), "restart_pause must be finite and not negative"),
         ("key_window", 0, "key_window must be positive, and a year at the most"),
         ("key_window", 366 * 86400 + 1, "key_window must be positive, and a year at the most"),

@@ -171,3 +171,23 @@ def test_a_snapshot_rebuilds_the_state(store):
                     question = (*instrument, account, group, now)
                     assert copied.read(*question) == store.read(*question)
     assert copied.next_number() == 1
+
+
+def test_a_store_that_is_restored_is_the_other_one_whatever_it_was() -> None:
+    one, other = QuoteStore(INFINITE), QuoteStore(INFINITE)
+    for operation in (
+        ("register", 0, "AAPL", "USD", None),
+        ("push", 0, None, None, None, 5),
+        ("push", 0, None, None, None, 6),
+        ("account_ttl", 3, 50),
+    ):
+        one.apply(operation)
+    other.apply(("register", 7, "MSFT", "USD", 9))
+    assert QuoteStore(5).is_empty
+    assert not other.is_empty
+
+    other.apply(("restored", one.changes, tuple(one.snapshot())))
+
+    assert other.snapshot() == one.snapshot()
+    assert (other.changes, other.next_number()) == (4, 1)
+    assert other.book_of("MSFT", "USD") is None

@@ -185,6 +185,15 @@ REFUSED: dict[str, Any] = {
     "a change of too little": quote("register", 0),
     "a change of a bad price": quote("push", 0, 1.5, None, None, NOW),
     "a change of no instrument": quote("push", 9, None, None, None, NOW),
+    "what is restored is no list of changes": quote("restored", 1, 5),
+    "what is restored has a count below 0": quote("restored", -1, ()),
+    "a change that is restored is none": quote("restored", 1, (("explode",),)),
+    "a change that is restored has too little": quote("restored", 1, (("register", 0),)),
+    "an instrument that is restored twice": quote(
+        "restored", 2, (("register", 0, "A", "USD", None), ("register", 1, "A", "USD", None))
+    ),
+    "a quote that is restored of no instrument": quote("restored", 1, (("clear", 0),)),
+    "what is restored restores": quote("restored", 1, (("restored", 0, ()),)),
     "a quote for nobody": quote("push_for", 9, None, None, None, NOW, (), ()),
 }
 
