@@ -180,7 +180,10 @@ class _Maker:
         welcome = greeting.welcome
         if self._has_clock and (welcome is None or not welcome.client_time):
             raise ServerRefused("time", "the server has a clock of its own (no --client-time)")
-        return new_remote(greeting, self._handles, driver, patience=self._patience)
+        remote = new_remote(greeting, self._handles, driver, patience=self._patience)
+        if remote.client.left.before:
+            remote.client.left.due = time.monotonic() + remote.welcome.grace
+        return remote
 
 
 def _port_of(remote: Remote, connection: socket.socket) -> ServerPort:

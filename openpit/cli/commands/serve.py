@@ -20,9 +20,9 @@ from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.inputs import text_of, told
 from openpit.cli.streams import tell
 from openpit.cli.tables import ConfigError
-from openpit.errors import ShardStartError
+from openpit.errors import JournalError, ShardStartError
 from openpit.faces.embedded import Engine
-from openpit.faces.options import default_shards
+from openpit.faces.options import GRACE_SECONDS, MIN_FREE, SYNCS, default_shards
 from openpit.pretrade.policies.registration import ReadyBuilder
 from openpit.server.address import AddressInUseError, check_free
 from openpit.server.limits import SESSION_CREDIT, SESSIONS, Limits
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from openpit.cli.config import Policies
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.starting import StartPlan
+    from openpit.journal.writing import Sync
     from openpit.server.service import Service
 
 __all__ = ["Ending", "command", "serve"]
@@ -49,6 +50,7 @@ Examples:
   openpit serve --socket /run/user/1000/openpit.sock --shards 4 --config limits.toml
   openpit serve --socket desk.sock --policy desk.limits:Fatfinger --pid-file desk.pid
   openpit serve --socket desk.sock --actor gateway=desk.gateways:Gateway
+  openpit serve --socket desk.sock --journal /var/lib/desk --sync power
 
 A program connects with openpit.connect(PATH). The socket is its user's alone (mode 0600): who else
 may come, --allow-uid and --role say, and the folder that it stands in. SIGTERM and ^C end the
@@ -140,6 +142,22 @@ server when the orders in flight are answered, or after --drain seconds; a secon
     help="Seconds that orders in flight have when the server ends.",
 )  # fmt: skip
 @click.option(
+    "--journal", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Write down there what the shards are told, and go on from it after a restart.",
+)  # fmt: skip
+@click.option(
+    "--sync", type=click.Choice(SYNCS), default="process", show_default=True,
+    help="What an answered call outlasts: the end of any process, or that of the machine.",
+)  # fmt: skip
+@click.option(
+    "--min-free", type=click.IntRange(0), default=MIN_FREE, show_default=True, metavar="BYTES",
+    help="Free space of the journal's disk below which the workers warn.",
+)  # fmt: skip
+@click.option(
+    "--grace", type=click.FloatRange(0), default=GRACE_SECONDS, show_default=True,
+    help="Seconds for which the open reservations of a session with a name wait for it.",
+)  # fmt: skip
+@click.option(
     "--pid-file", type=click.Path(dir_okay=False, path_type=Path),
     help="Write the server's process id there, and remove it at the end.",
 )  # fmt: skip
@@ -161,6 +179,10 @@ def command(
     open_handles: int,
     frame: int,
     drain: float,
+    journal: Path | None,
+    sync: Sync,
+    min_free: int,
+    grace: float,
     pid_file: Path | None,
     ready_fd: int | None,
 ) -> None:
@@ -169,7 +191,10 @@ def command(
     Its limits are one for all of them, whichever program an order comes from.
     """
     clock = clock_of(client_time=client_time)
-    policies, plan = _plan(clock, shards or default_shards(), config, custom, actors)
+    if journal is not None and client_time:
+        raise click.UsageError("--journal goes on with the server's time, not with --client-time")
+    kept = {"journal": journal, "sync": sync, "min_free": min_free, "grace": grace}
+    policies, plan = _plan(clock, shards or default_shards(), config, custom, actors, kept)
     limits = Limits(sessions=sessions, credit=credit, frame_bytes=frame, open_handles=open_handles)
     allowed = {os.getuid(): Role.ADMIN} | dict.fromkeys(users, Role.TRADER) | _roles(roles)
     _check_descriptor(ready_fd)
@@ -220,11 +245,12 @@ def _plan(
     config: Path | None,
     custom: Sequence[str],
     actors: Sequence[str],
+    kept: dict[str, Any],
 ) -> tuple[Policies, StartPlan]:
     """Return the policies of a configuration, and what the engine starts from."""
     try:
         policies = load(DEFAULT_CONFIG if config is None else text_of(config))
-        stage = policies.add_to(Engine.builder().clock(clock).sharded(shards=shards))
+        stage = policies.add_to(Engine.builder().clock(clock).sharded(shards=shards, **kept))
         for name in custom:
             stage = _added(stage, name)
         for named in actors:
@@ -233,7 +259,7 @@ def _plan(
     except ConfigError as error:
         name = "default configuration" if config is None else told(config)
         raise ExitError(Exit.BAD_CONFIG, f"{name}: {error}") from None
-    except ShardStartError as error:
+    except (ShardStartError, JournalError) as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
     except ValueError as error:  # two policies of one name or group
         raise click.UsageError(f"--policy: {error}") from None
@@ -415,10 +441,10 @@ async def _serve(
         service = await ending.unless(
             start_service(plan, clock, limits, users=users, client_time=client_time)
         )
-    except ShardStartError as error:
+    except (ShardStartError, JournalError) as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
     try:
-        await ending.unless(policies.prepare_async(service.engine))
+        await ending.unless(_prepare(service, policies))
         await service.listen(str(ending.path))
         service.switch.drain = ending.drain_once
         ending.announce(service.engine)
@@ -434,6 +460,16 @@ async def _serve(
         return await _end(service, ending)
     finally:
         ending.over()
+
+
+async def _prepare(service: Service, policies: Policies) -> None:
+    """Tell the engine what its builder could not be told: once in the life of a journal."""
+    journal = service.journal
+    if journal is None:
+        await policies.prepare_async(service.engine)
+    elif not journal.is_prepared:
+        await policies.prepare_async(service.engine)
+        journal.note_prepared()
 
 
 def _unbound(path: Path, error: OSError) -> ExitError:
