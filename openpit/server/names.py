@@ -81,7 +81,7 @@ class Names:
 
         It is closed if that cannot be written down.
         """
-        if not self.keeps(session):
+        if session.is_over or not self.keeps(session):
             return session.number
         assert session.name is not None  # noqa: S101 - see keeps()
         for away in self.away.values():

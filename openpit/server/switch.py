@@ -209,8 +209,6 @@ class Switch:
             if self.names.keeps(other):
                 self.leave(other, self.router.books.now)
         number = self.names.number_of(session)
-        if session.is_over:
-            return
         begins: tuple[int, ...] = ()
         if number != session.number:  # it has been here before
             self.sessions[number] = self.sessions.pop(session.number)
@@ -285,8 +283,9 @@ class Switch:
 
     def leave(self, session: Session, now: int) -> None:
         """End a session that has gone, or was closed: the shards roll back what it left open."""
-        if self.sessions.pop(session.number, None) is None:
+        if self.sessions.get(session.number) is not session:  # a newer one may have its number
             return
+        del self.sessions[session.number]
         self._order.remove(session)
         if session.pressing and not any(link.is_up for link in self.router.links):
             self._check_group(session, now)  # no shard has an answer that its client waits for

@@ -105,6 +105,7 @@ class ShardCore:
         "_open",
         "_order",
         "_reader",
+        "_services",
         "_told",
         "actors",
         "armed",
@@ -133,6 +134,7 @@ class ShardCore:
         self._engine = engine
         self._execute = engine.execute
         self._clock = clock
+        self._services = services
         market = MarketAnswers(services)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self.whose = whose(number, epoch)
@@ -474,8 +476,6 @@ class ShardCore:
 
     def _drop(self, _seq: int, command: Command, _now: int) -> None:
         settle([self._open.pop(handle, None) for handle in command[2]])
-
-    # reports and adjustments
 
     def _adjust(self, _seq: int, command: Command, now: int) -> Reply:
         _, account, adjustments = command
