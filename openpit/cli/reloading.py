@@ -35,8 +35,9 @@ class Reloading:
     It does so in a session like any other, by which the others learn of it.
     """
 
-    def __init__(self, socket: Path, config: Path) -> None:
+    def __init__(self, socket: Path, config: Path, *, is_fixed: bool) -> None:
         self._socket = socket
+        self._is_fixed = is_fixed  # a journal begins with the limits of its first start
         self._config = config
         self._task: asyncio.Task[None] | None = None
         self._is_asked = False
@@ -58,6 +59,8 @@ class Reloading:
 
     async def _changed(self) -> str:
         name = told(self._config)
+        if self._is_fixed:
+            return f"{name}: with a journal, limits are changed by `openpit ctl limits set`"
         try:
             policies = loads(text_of(self._config))
             async with await connect_async(self._socket, name="SIGHUP") as engine:

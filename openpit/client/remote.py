@@ -376,8 +376,21 @@ class Remote:
             self.router.lose(link, why or "its worker has ended")
         elif state == "stalled" and link.is_up:
             self.router.stall(link, why or "it answers nothing")
+        elif state == "recovering" and link.state in {ShardState.UP, ShardState.STALLED}:
+            self._recovers(link, why)
+        elif state == "up" and link.is_recovering:
+            link.why = None
+            link.happen(ShardEvent.RECOVERED)
         elif state == "up" and link.is_stalled:
             self.router.revive(link)
+
+    def _recovers(self, link: ShardLink, why: str | None) -> None:
+        """Have calls wait for a shard whose worker is replaced: its silence counts anew then."""
+        if link.is_stalled:
+            self.router.revive(link)
+        link.why = why
+        link.happen(ShardEvent.REPLACE)
+        link.heard = _NOTHING_YET
 
     def lose(self, why: str) -> None:
         """Record that the server is gone, with all that was asked of it."""
@@ -455,6 +468,8 @@ def new_remote(greeting: Greeting, handles: Handles, runner: Runner, **options: 
         link.ranks = client.encoder.ranks
         link.heard = _NOTHING_YET
         link.happen(ShardEvent.READY)
+    client.is_kept = welcome.grace > 0
+    client.left.before.update(enumerate(welcome.begins))
     for frame in greeting.behind:
         remote.take_in(frame)
     return remote

@@ -63,6 +63,9 @@ class Driver(Face):
         self._look_every = inf
         self._replacing: Replacing | None = None  # where there is a journal
         self._grace = 0.0
+        self.journal: EngineJournal | None = None
+        self.open_at: dict[int, set[int]] = {}
+        """By the number of a client of a former life: where it has something open that is kept."""
         # Run at close(), when nobody holds the engine any more, or at the interpreter's end.
         self._ends = Ends(self, options.timeout)
 
@@ -109,6 +112,7 @@ class Driver(Face):
         from openpit.faces.replacing import Replacing  # noqa: PLC0415
 
         self._grace = options.grace
+        self.journal = journal
         self.clock = journal.clock_from(max(recovered.last_time for _, recovered in told))
         if options.restarts:
             workers = self._ends.workers
@@ -119,6 +123,9 @@ class Driver(Face):
         self._ends.last = journal.close
         begin_again(self.client, self.clock(), told, self._is_kept)
         self.client.is_kept = True
+        for number, (_, recovered) in enumerate(told):
+            for client in filter(self._is_kept, recovered.clients):
+                self.open_at.setdefault(client, set()).add(number)
         if self.client.left.before:
             self.client.left.due = monotonic() + options.grace
 

@@ -40,7 +40,7 @@ class EngineJournal:
     """A journal's directory, locked from here to :meth:`close`.
 
     ``changes`` are those of which it is not known that all shards have them; ``epoch`` is that of
-    the life that begins.
+    the life that begins. ``names`` has the name and the user of a server's session by its number.
 
     Raises:
         JournalInUse: another engine has the directory.
@@ -51,7 +51,7 @@ class EngineJournal:
     """
 
     __slots__ = ("_clock", "_lives", "_lock", "_offset", "_told_again", "_writer", "changes",
-                 "epoch", "place", "sources")  # fmt: skip
+                 "epoch", "is_prepared", "names", "place", "sources")  # fmt: skip
 
     def __init__(self, options: ShardedOptions, made: Made, clock: Callable[[], int]) -> None:
         assert options.journal is not None  # noqa: S101 - who asks for none makes none
@@ -62,6 +62,8 @@ class EngineJournal:
         self._lives: Final[list[Mapping[str, Any]]] = []
         self._told_again: int | None = None
         self.changes: Final[list[WideChange]] = []
+        self.names: Final[dict[int, tuple[str, int]]] = {}
+        self.is_prepared = False
         self._lock: Final = FileLock(directory / LOCK_NAME)
         try:
             self._open(directory, options, made)
@@ -125,6 +127,13 @@ class EngineJournal:
                 self._lives.append(said["life"])
             elif "settled" in said:
                 by_record.clear()
+            elif "session" in said:
+                number, name, user = said["session"]
+                self.names[number] = name, user
+            elif "gone" in said:
+                self.names.pop(said["gone"], None)
+            elif "prepared" in said:
+                self.is_prepared = True
             else:
                 change = by_record.get(said["of"]) or WideChange({}, {}, record.number)
                 by_record[change.record] = change
@@ -175,6 +184,25 @@ class EngineJournal:
         """Record that all shards have all changes up to here."""
         self.changes.clear()
         self._write({"settled": self.epoch})
+
+    # --- of a server ---------------------------------------------------------------------------
+
+    def note_session(self, number: int, name: str, user: int) -> None:
+        """Write down whose number one is.
+
+        Raises:
+            JournalFailed: it could not be written. No shard may be told of it.
+        """
+        self._write({"session": [number, name, user]})
+
+    def forget_session(self, number: int) -> None:
+        """Record that nothing is open under a number any more, or is about to be."""
+        self._write({"gone": number})
+
+    def note_prepared(self) -> None:
+        """Record that the engine has been told what its configuration says beside policies."""
+        self._write({"prepared": self.epoch})
+        self.is_prepared = True
 
     def _write(self, said: object) -> None:
         self._writer.append([(json.dumps(said, separators=(",", ":")).encode(), 0)])

@@ -458,8 +458,6 @@ class ShardCore:
     def _keyed(self, seq: int, command: Command, now: int) -> Reply:
         return self.keyed.answer(seq, command, now, self._client or 0, is_full=self._is_full)
 
-    # reports and adjustments
-
     def _adjust(self, _seq: int, command: Command, now: int) -> Reply:
         _, account, adjustments = command
         return adjusted(self._engine.apply_adjustment(account, adjustments, now))

@@ -93,3 +93,16 @@ def test_a_server_without_a_file_ends_as_it_did(tmp_path: Path) -> None:
         assert "listening" in said.readline()
         server.send_signal(signal.SIGHUP)
         assert server.wait(60) == 0
+
+
+def test_a_journal_has_the_limits_of_its_first_start(
+    serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = serve(LIMITED, "--journal", str(tmp_path / "desk"), shards=1)
+    assert server.process.stderr is not None
+    server.process.stderr.readline()  # where it listens
+    wider = LIMITED.replace("max_quantity = 5", "max_quantity = 7")
+    assert "limits are changed by `openpit ctl limits set`" in reload(server, wider)
+    with openpit.connect(server.path) as engine:
+        assert engine.settings()["order_size_limit"]["broker"] == {"max_quantity": "5"}
+    assert server.stop()[0] == 0

@@ -19,9 +19,9 @@ from openpit.cli.keeping import keeping_options, refuse_client_time
 from openpit.cli.named import with_actor, with_policy
 from openpit.cli.reloading import Reloading, is_reloading
 from openpit.cli.streams import tell
-from openpit.errors import ShardStartError
+from openpit.errors import JournalError, ShardStartError
 from openpit.faces.embedded import Engine
-from openpit.faces.options import default_shards
+from openpit.faces.options import GRACE_SECONDS, MIN_FREE, SYNCS, default_shards
 from openpit.limits.reading import loads
 from openpit.limits.tables import ConfigError
 from openpit.server.address import AddressInUseError, check_free
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.starting import StartPlan
+    from openpit.journal.writing import Sync
     from openpit.limits.reading import Policies
     from openpit.server.service import Service
 
@@ -49,6 +50,7 @@ Examples:
   openpit serve --socket /run/user/1000/openpit.sock --shards 4 --config limits.toml
   openpit serve --socket desk.sock --policy desk.limits:Fatfinger --pid-file desk.pid
   openpit serve --socket desk.sock --actor gateway=desk.gateways:Gateway
+  openpit serve --socket desk.sock --journal /var/lib/desk --sync power
 
 A program connects with openpit.connect(PATH). The socket is its user's alone (mode 0600): who else
 may come, --allow-uid and --role say, and the folder that it stands in. SIGTERM and ^C end the
@@ -141,6 +143,22 @@ server when the orders in flight are answered, or after --drain seconds; a secon
     help="Seconds that orders in flight have when the server ends.",
 )  # fmt: skip
 @click.option(
+    "--journal", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Write down there what the shards are told, and go on from it after a restart.",
+)  # fmt: skip
+@click.option(
+    "--sync", type=click.Choice(SYNCS), default="process", show_default=True,
+    help="What an answered call outlasts: the end of any process, or that of the machine.",
+)  # fmt: skip
+@click.option(
+    "--min-free", type=click.IntRange(0), default=MIN_FREE, show_default=True, metavar="BYTES",
+    help="Free space of the journal's disk below which the workers warn.",
+)  # fmt: skip
+@click.option(
+    "--grace", type=click.FloatRange(0), default=GRACE_SECONDS, show_default=True,
+    help="Seconds for which the open reservations of a session with a name wait for it.",
+)  # fmt: skip
+@click.option(
     "--pid-file", type=click.Path(dir_okay=False, path_type=Path),
     help="Write the server's process id there, and remove it at the end.",
 )  # fmt: skip
@@ -162,6 +180,10 @@ def command(
     open_handles: int,
     frame: int,
     drain: float,
+    journal: Path | None,
+    sync: Sync,
+    min_free: int,
+    grace: float,
     pid_file: Path | None,
     ready_fd: int | None,
     **keeping: Any,
@@ -172,6 +194,9 @@ def command(
     """
     clock = clock_of(client_time=client_time)
     refuse_client_time(client_time=client_time, **keeping)
+    if journal is not None and client_time:
+        raise click.UsageError("--journal goes on with the server's time, not with --client-time")
+    keeping |= {"journal": journal, "sync": sync, "min_free": min_free, "grace": grace}
     keeping["shards"] = shards or default_shards()
     policies, plan = _plan(clock, keeping, config, custom, actors)
     limits = Limits(sessions=sessions, credit=credit, frame_bytes=frame, open_handles=open_handles)
@@ -239,7 +264,7 @@ def _plan(
     except ConfigError as error:
         name = "default configuration" if config is None else told(config)
         raise ExitError(Exit.BAD_CONFIG, f"{name}: {error}") from None
-    except ShardStartError as error:
+    except (ShardStartError, JournalError) as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
     except ValueError as error:  # two policies of one name or group
         raise click.UsageError(f"--policy: {error}") from None
@@ -375,10 +400,10 @@ async def _serve(
         service = await ending.unless(
             start_service(plan, clock, limits, users=users, client_time=client_time)
         )
-    except ShardStartError as error:
+    except (ShardStartError, JournalError) as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
     try:
-        await ending.unless(policies.prepare_async(service.engine))
+        await ending.unless(_prepare(service, policies))
         await service.listen(str(ending.path))
         service.switch.drain = ending.drain_once
         ending.announce(service.engine)
@@ -389,7 +414,11 @@ async def _serve(
         if isinstance(error, OSError):
             raise _unbound(ending.path, error) from None
         raise
-    reloading = None if ending.config is None else Reloading(ending.path, ending.config)
+    reloading = (
+        None
+        if ending.config is None
+        else Reloading(ending.path, ending.config, is_fixed=plan.options.journal is not None)
+    )
     if reloading is not None:
         reloading.take_signal()
     try:
@@ -399,6 +428,16 @@ async def _serve(
         return await _end(service, ending)
     finally:
         ending.over()
+
+
+async def _prepare(service: Service, policies: Policies) -> None:
+    """Tell the engine what its builder could not be told: once in the life of a journal."""
+    journal = service.journal
+    if journal is None:
+        await policies.prepare_async(service.engine)
+    elif not journal.is_prepared:
+        await policies.prepare_async(service.engine)
+        journal.note_prepared()
 
 
 def _unbound(path: Path, error: OSError) -> ExitError:
