@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openpit.core.contexts import (
+    Context,
     PostTradeContext,
     new_account_adjustment_context,
     new_context,
     new_post_trade_context,
 )
+from openpit.engine.call import EngineCall
 from openpit.param.ids import new_account_id
 from openpit.param.words import is_encodable
 from openpit.pretrade.policy import Policy
@@ -94,17 +96,17 @@ class CustomPolicy(BuiltinPolicy):
 
     def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         callback = self._policy.check_pre_trade_start
-        return read_rejects(self._safe_point(callback, new_context(_state(call)), order), self.name)
+        return read_rejects(self._safe_point(callback, _context(call), order), self.name)
 
     def peek_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         # Without a hook for dry runs the real one is called, side effects and all.
         callback = getattr(
             self._policy, "check_pre_trade_start_dry_run", self._policy.check_pre_trade_start
         )
-        return read_rejects(self._safe_point(callback, new_context(_state(call)), order), self.name)
+        return read_rejects(self._safe_point(callback, _context(call), order), self.name)
 
     def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
-        context = new_context(call)  # type: ignore[arg-type]  # as _state() says, without a call
+        context = call if type(call) is Context else _context(call)
         answer: object
         if self._finisher is None:
             answer = self._policy.perform_pre_trade_check(context, order)
@@ -116,7 +118,7 @@ class CustomPolicy(BuiltinPolicy):
         callback = getattr(
             self._policy, "perform_pre_trade_check_dry_run", self._policy.perform_pre_trade_check
         )
-        answer = self._safe_point(callback, new_context(_state(call)), order)
+        answer = self._safe_point(callback, _context(call), order)
         return read_pre_trade_result(answer, self.name)
 
     check_drop_copy = check_main
@@ -147,6 +149,11 @@ class CustomPolicy(BuiltinPolicy):
             return AdjustmentEffect(mutations=leftover, failure=error)
 
 
-def _state(call: PolicyCall | None) -> PolicyCall:
-    assert call is not None  # noqa: S101 - an engine with custom policies makes one for each call
+def _context(call: PolicyCall | None) -> Context:
+    """Return what a callback of a pre-trade stage gets: an order's call is its context itself."""
+    return call if type(call) is Context else new_context(_state(call))
+
+
+def _state(call: PolicyCall | None) -> EngineCall:
+    assert isinstance(call, EngineCall)  # noqa: S101 - an engine with custom policies makes one for each call
     return call
