@@ -29,6 +29,7 @@ __all__ = [
     "new_context",
     "new_post_trade_context",
     "order_context",
+    "twin",
 ]
 
 _new = object.__new__
@@ -211,16 +212,25 @@ def new_context(call: CallState) -> Context:
 
 
 def order_context(calls: Calls, account: int | None) -> Context:
-    """Return the context of an order's call, which all policies get in both its stages.
+    """Return what stands for an order's call: a context, for one callback or to make twins of.
 
-    The account's group is that of now: they see one group, even where the membership changes
-    between the two (spec section 7).
+    The account's group is that of now: all policies see one group, even where the membership
+    changes between the two stages (spec section 7).
     """
     context: Context = _new(Context)
     context._calls = calls
     context._account = account
     context._group = calls.groups.get(account) if calls.groups else None
     return context
+
+
+def twin(context: Context) -> Context:
+    """Return another context of an order's call: each callback gets an object of its own."""
+    other: Context = _new(Context)
+    other._calls = context._calls
+    other._account = context._account
+    other._group = context._group
+    return other
 
 
 # Makers for the rest of the package, unchecked: a program is handed what they make.

@@ -14,6 +14,7 @@ from openpit.core.contexts import (
     new_account_adjustment_context,
     new_context,
     new_post_trade_context,
+    twin,
 )
 from openpit.engine.call import EngineCall
 from openpit.param.ids import new_account_id
@@ -54,9 +55,11 @@ class CustomPolicy(BuiltinPolicy):
     """A user's policy object: its name and group id are read once, its callbacks at each call.
 
     The callbacks that :class:`Policy` itself provides say nothing and are not called at all.
+    ``is_alone`` is set where an order has no callback but this policy's of the main stage: then
+    nobody else can have its context.
     """
 
-    __slots__ = ("_finisher", "_policy", "group_id", "name", "skips_start")
+    __slots__ = ("_finisher", "_policy", "group_id", "is_alone", "name", "skips_start")
 
     def __init__(self, policy: Policy) -> None:
         name = policy.name
@@ -74,6 +77,7 @@ class CustomPolicy(BuiltinPolicy):
         ) is Policy.check_pre_trade_start and "check_pre_trade_start" not in getattr(
             policy, "__dict__", ()
         )
+        self.is_alone = False
         self._policy = policy
         self._finisher: Finisher | None = None
 
@@ -106,7 +110,7 @@ class CustomPolicy(BuiltinPolicy):
         return read_rejects(self._safe_point(callback, _context(call), order), self.name)
 
     def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
-        context = call if type(call) is Context else _context(call)
+        context = call if self.is_alone and type(call) is Context else _context(call)
         answer: object
         if self._finisher is None:
             answer = self._policy.perform_pre_trade_check(context, order)
@@ -150,8 +154,8 @@ class CustomPolicy(BuiltinPolicy):
 
 
 def _context(call: PolicyCall | None) -> Context:
-    """Return what a callback of a pre-trade stage gets: an order's call is its context itself."""
-    return call if type(call) is Context else new_context(_state(call))
+    """Return what a callback of a pre-trade stage gets."""
+    return twin(call) if type(call) is Context else new_context(_state(call))
 
 
 def _state(call: PolicyCall | None) -> EngineCall:

@@ -76,7 +76,7 @@ class EngineCore:
     ) -> None:
         self.policies: Final = tuple(policies)
         self.registry: Final = AccountRegistry()
-        # Neither is used here: the handles need them when they are used later on.
+        # For the handles, which need them later on.
         self.clock: Final = clock
         self.lock: Final = lock
         self.finisher: Final = Finisher(self.registry, lock)
@@ -284,11 +284,7 @@ class EngineCore:
             raise
 
     def _ask(
-        self,
-        heard: list[tuple[Effects, int]],
-        order: Order,
-        now: int,
-        call: Context | None,
+        self, heard: list[tuple[Effects, int]], order: Order, now: int, call: Context | None
     ) -> None:
         """Ask every policy; a verdict is heard before anything could be interrupted."""
         for check, group_id in self._main_checks:

@@ -11,6 +11,7 @@ from openpit.core.contexts import (
     PostTradeContext,
     new_context,
     order_context,
+    twin,
 )
 from openpit.param.ids import AccountGroupId
 from openpit.pretrade.rejects import AccountBlock
@@ -99,6 +100,20 @@ def test_the_state_of_an_orders_call_is_made_once_when_a_policy_asks():
     context.account_control.block(block := a_block())
     (call,) = accounts.made
     assert (call.account, call.blocks) == (5, [block])
+
+
+def test_each_callback_of_an_order_gets_a_context_of_its_own_that_shows_the_same():
+    accounts = Accounts(_5=7)
+    call = order_context(accounts, 5)
+
+    first, second, third = call, twin(call), twin(call)
+
+    assert len({id(context) for context in (first, second, third)}) == 3
+    accounts.groups.clear()
+    assert {context.account_group for context in (first, second, third)} == {
+        AccountGroupId.from_int(7)
+    }
+    assert third.account_control is not None
 
 
 def test_an_order_without_an_account_or_a_group_has_neither():
