@@ -15,6 +15,7 @@ from openpit.core.order import Order
 from openpit.core.report import ExecutionReport
 from openpit.errors import WireError
 from openpit.shards.administration import check_administration, check_configuration
+from openpit.shards.alike import AlikeOrders
 from openpit.shards.counts import ASKING, COUNTING, PEEKING, declared_ranks, settlement_of
 from openpit.shards.keyed_intake import check_keyed, read_keyed
 from openpit.shards.market import QuoteReader
@@ -117,7 +118,7 @@ class Intake:
         except _MALFORMED as error:
             raise WireError(f"not a command of this protocol: {error!r:.200}") from error
 
-    def _read_alike(self, orders: Sequence[Command], counts: BatchCounts) -> list[Command] | None:
+    def _read_alike(self, orders: Sequence[Command], counts: BatchCounts) -> AlikeOrders | None:
         """Read plain orders column by column; None where they are not alike.
 
         The same checks as one by one, for half the time: all that a caller sends at once, but for
@@ -135,7 +136,7 @@ class Intake:
                 counts.check(zip(brokers, assets, settlement, strict=True))
         for asset in {*underlying, *settlement}:
             ASSETS[asset]  # raises
-        return list(
+        return AlikeOrders(
             zip(
                 kinds_of,
                 accounts,

@@ -22,6 +22,7 @@ from openpit.pretrade.effects import Effects
 from openpit.shards.actors import Actors
 from openpit.shards.administration import administer, configure, rates_after
 from openpit.shards.admission import admit, check_handles, check_head
+from openpit.shards.alike import AlikeOrders, check_alike
 from openpit.shards.answering import (
     Reply,
     adjusted,
@@ -305,10 +306,13 @@ class ShardCore:
     ) -> None:
         execute, fresh = self._execute, self._fresh_orders
         clock, counts, order = self.clock, self.counts, self._order
+        clock.now = now
         is_near = len(self._open) + len(commands) > self._most  # else none of them comes to it
+        if type(commands) is AlikeOrders and not (times or fresh or is_near):
+            check_alike(execute, self._executed, order, counts, seq, commands, now, answered)
+            return
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
         first = seq
-        clock.now = now
         for command in commands:
             if times:
                 clock.now = now = times[seq - first]
@@ -321,10 +325,7 @@ class ShardCore:
             (_, account, underlying, settlement, side, quantity, volume, price,
              broker, asset) = command  # fmt: skip
             if kind == EXECUTE_COUNTED:
-                if broker and not asset:  # what rank() does, spelt out: the broker's limit alone
-                    counts.supplied, counts.used = (broker + counts.broker, 0), False
-                else:
-                    counts.rank(broker, asset, settlement)
+                counts.rank(broker, asset, settlement)
             if fresh:
                 order = new_order(underlying, settlement, account, side, quantity, volume, price)
             else:

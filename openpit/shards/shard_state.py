@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from openpit.core.contexts import account_and_group, order_context_of
 from openpit.engine.answers import Started
-from openpit.engine.call import EngineCall
 from openpit.engine.state import (
     NotExportable,
     export_effects,
@@ -105,7 +105,7 @@ def _open_row(engine: EngineCore, one: Effects | Started) -> tuple[int, State]:
         order = encode(one.order)
     except (TypeError, ValueError) as error:
         raise NotExportable(f"a request is open whose order cannot travel: {error}") from error
-    return _STARTED, (order, None if one.call is None else (one.call.account, one.call.group()))
+    return _STARTED, (order, None if one.call is None else account_and_group(one.call))
 
 
 def _origin_row(effects: Effects) -> State:
@@ -129,8 +129,5 @@ def _effects_in(engine: EngineCore, row: State) -> Effects:
 def _started_in(engine: EngineCore, row: State) -> Started:
     packed, seen = row
     order: Order = decode(packed)
-    call = None
-    if seen is not None:
-        account, group = seen
-        call = EngineCall.seen(engine.registry, account, group)
+    call = None if seen is None else order_context_of(engine.registry, *seen)
     return engine.finisher.waiting(Started(order, call))

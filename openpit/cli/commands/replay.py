@@ -133,7 +133,8 @@ def cores() -> int:
     type=click.IntRange(1, 65536),
     default=BATCH,
     show_default=True,
-    help="What is decided together at most. Changes the speed, never a decision.",
+    help="Lines that are decided together at most, times the shards. Changes the speed, never a "
+    "decision.",
 )
 @click.option(
     "--json",

@@ -414,12 +414,10 @@ async def _serve(
         if isinstance(error, OSError):
             raise _unbound(ending.path, error) from None
         raise
-    reloading = (
-        None
-        if ending.config is None
-        else Reloading(ending.path, ending.config, is_fixed=plan.options.journal is not None)
-    )
-    if reloading is not None:
+    reloading = None
+    if ending.config is not None:
+        has_journal = plan.options.journal is not None
+        reloading = Reloading(ending.path, ending.config, is_fixed=has_journal)
         reloading.take_signal()
     try:
         await ending.wait()
