@@ -7,6 +7,8 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from keyed_days import KeyedDay
+from killing import OFTEN
 from makers import Clock, account, deposit, order
 from trading import said, with_policies
 
@@ -54,6 +56,23 @@ def test_a_key_outlasts_the_worker_and_the_engine(tmp_path: Path) -> None:
             engine.execute_pre_trade(order(1, "1", "61"), key="order")
         clock.move(1)
         assert paid_in(engine) == "140"
+
+
+@pytest.mark.parametrize(("seed", "shards"), [(1, 1), (2, 3)])
+def test_calls_that_are_made_again_between_kills_are_applied_once(
+    tmp_path: Path, seed: int, shards: int
+) -> None:
+    day = KeyedDay(tmp_path, seed, shards=shards, **OFTEN)
+    for _ in range(12):
+        day.pay()
+    day.trade(40)
+    day.compare()
+    day.come_back(kills=True)
+    day.trade(20)
+    day.compare()
+    day.close()
+    assert day.kills > 1
+    assert day.again > 20
 
 
 def test_a_journal_is_for_the_limits_that_it_was_written_with(tmp_path: Path) -> None:
