@@ -27,9 +27,7 @@ def windows_of(*commands: tuple[Any, ...]) -> CountedWindows:
     return windows
 
 
-@pytest.mark.parametrize(
-    "ranks", [(1,), (1, 2, 3), (0, 1, 0, 4), (7, 8, 0)], ids=lambda ranks: str(ranks)
-)
+@pytest.mark.parametrize("ranks", [(1,), (1, 2, 3), (0, 1, 0, 4), (7, 8, 0)], ids=str)
 def test_orders_for_the_broker_alone_are_counted_as_one_by_one(ranks: tuple[int, ...]) -> None:
     windows = windows_of(*map(order, ranks))
     assert windows._brokers_alone(50) == windows._ranks([50] * len(ranks))
