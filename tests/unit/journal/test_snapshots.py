@@ -142,6 +142,7 @@ def log_with_snapshots(*numbers: int) -> MemoryDisk:
     writer = writer_on(disk, segment_bytes=1)
     for number in range(1, 11):
         writer.append([(str(number).encode(), 0)])
+    writer.sync()
     for number in numbers:
         write_snapshot(disk, FOLDER, number, {}, b"")
     return disk
