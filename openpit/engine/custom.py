@@ -14,6 +14,7 @@ from openpit.core.contexts import (
     new_context,
     new_post_trade_context,
 )
+from openpit.errors import JournalError
 from openpit.param.ids import new_account_id
 from openpit.param.words import is_encodable
 from openpit.pretrade.policy import Policy
@@ -26,7 +27,7 @@ from openpit.pretrade.reading import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from openpit.account_adjustment import Adjustment
     from openpit.core.order import Order
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.rejects import Reject
     from openpit.pretrade.state_values import State
 
-__all__ = ["STATE_METHODS", "CustomPolicy", "own_state_methods"]
+__all__ = ["STATE_METHODS", "CustomPolicy", "check_state_methods"]
 
 _GROUP_IDS = range(65536)
 _REQUIRED = (
@@ -52,9 +53,18 @@ STATE_METHODS = ("export_state", "restore_state")
 _new = object.__new__
 
 
-def own_state_methods(policy: Policy) -> tuple[str, ...]:
-    """Return which of the two methods a policy has that is to be in snapshots."""
-    return tuple(name for name in STATE_METHODS if callable(getattr(policy, name, None)))
+def check_state_methods(policies: Iterable[BuiltinPolicy]) -> None:
+    """Check that policies have both methods that snapshots need, or none of them.
+
+    Raises:
+        JournalError: one has one of them; its name is told.
+    """
+    for policy in policies:
+        if isinstance(policy, CustomPolicy) and len(its := policy.state_methods) == 1:
+            raise JournalError(
+                f"policy {policy.name} has {its[0]}, and not the other of the pair: "
+                f"{' and '.join(STATE_METHODS)}"
+            )
 
 
 class CustomPolicy(BuiltinPolicy):
@@ -87,7 +97,13 @@ class CustomPolicy(BuiltinPolicy):
     @property
     def has_whole_state(self) -> bool:  # type: ignore[override]  # of a class of policies, elsewhere
         """Whether the policy has the pair of methods of which a snapshot is made."""
-        return len(own_state_methods(self._policy)) == len(STATE_METHODS)
+        return len(self.state_methods) == len(STATE_METHODS)
+
+    @property
+    def state_methods(self) -> tuple[str, ...]:
+        """Which of those two methods the policy has."""
+        policy = self._policy
+        return tuple(name for name in STATE_METHODS if callable(getattr(policy, name, None)))
 
     def export_state(self) -> State:
         return self._policy.export_state()  # type: ignore[attr-defined]  # see has_whole_state

@@ -6,12 +6,13 @@ there is no state to export.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgpack
 
 from openpit.engine.custom import CustomPolicy
 from openpit.errors import JournalError
+from openpit.pretrade.effects import NOT_COUNTED
 
 if TYPE_CHECKING:
     from openpit.engine.pipeline import EngineCore
@@ -23,6 +24,8 @@ __all__ = [
     "NotExportable",
     "export_effects",
     "export_engine",
+    "hand_over",
+    "packed_state",
     "restore_effects",
     "restore_engine",
     "without_state",
@@ -54,11 +57,20 @@ def _state_of(policy: BuiltinPolicy) -> State:
 def _packed(policy: CustomPolicy) -> bytes:
     if not policy.has_whole_state:
         raise NotExportable(f"policy {policy.name} has no export_state() and restore_state()")
+    return packed_state(policy, f"policy {policy.name}")
+
+
+def packed_state(owner: Any, name: str) -> bytes:
+    """Return what a program's own policy or actor exports, packed by itself.
+
+    Raises:
+        NotExportable: it raises, or that is no plain value; ``name`` is told.
+    """
     try:
-        packed: bytes = msgpack.packb(policy.export_state())
+        packed: bytes = msgpack.packb(owner.export_state())
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
-        raise NotExportable(f"export_state() of policy {policy.name}: {why}") from error
+        raise NotExportable(f"export_state() of {name}: {why}") from error
     return packed
 
 
@@ -84,12 +96,21 @@ def _restore_custom(policy: CustomPolicy, packed: bytes) -> None:
             f"policy {policy.name} has no export_state() and restore_state(), and had them when "
             "the snapshot was taken"
         )
+    hand_over(policy, packed, f"policy {policy.name}")
+
+
+def hand_over(owner: Any, packed: bytes, name: str) -> None:
+    """Have a program's own policy or actor take over what another has exported.
+
+    Raises:
+        JournalError: it raises; ``name`` is told.
+    """
     state = msgpack.unpackb(packed, strict_map_key=False)
     try:
-        policy.restore_state(state)
+        owner.restore_state(state)
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
-        raise JournalError(f"restore_state() of policy {policy.name}: {why}") from error
+        raise JournalError(f"restore_state() of {name}: {why}") from error
 
 
 # --- what is open ---------------------------------------------------------------------------------
@@ -101,7 +122,8 @@ def export_effects(core: EngineCore, effects: Effects) -> State:
     Raises:
         NotExportable: a callback is among it.
     """
-    return effects.key, [_exported(core, mutation) for mutation in effects.mutations]
+    counted = () if effects.key is NOT_COUNTED else (effects.key,)
+    return counted, [_exported(core, mutation) for mutation in effects.mutations]
 
 
 def _exported(core: EngineCore, mutation: Finalizer) -> tuple[str, State]:
@@ -114,9 +136,10 @@ def _exported(core: EngineCore, mutation: Finalizer) -> tuple[str, State]:
 
 def restore_effects(core: EngineCore, state: State) -> Effects:
     """Return open effects that end as those do which were exported."""
-    key, mutations = state
+    counted, mutations = state
     policies = {policy.name: policy for policy in core.policies}
     effects = core.finisher.effects([policies[name].restore_effect(its) for name, its in mutations])
     effects.open = True
-    core.finisher.count_in(effects, key)
+    if counted:
+        core.finisher.count_in(effects, counted[0])
     return effects

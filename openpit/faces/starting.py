@@ -12,7 +12,7 @@ from openpit.client.bodies import BODIES
 from openpit.client.client import Client
 from openpit.client.handles import BLOCKING
 from openpit.engine.builder import check_policies
-from openpit.engine.custom import CustomPolicy
+from openpit.engine.custom import CustomPolicy, check_state_methods
 from openpit.errors import ShardStartError
 from openpit.faces.blocking.driver import BlockingDriver
 from openpit.faces.blocking.engine import ShardedEngine, new_sharded_engine
@@ -112,10 +112,13 @@ def plan_of(
     Raises:
         ValueError: two policies of one name, or of one group id other than 0.
         ShardStartError: a policy or an actor cannot be copied into a worker.
-        JournalError: there is to be a journal, and it cannot hold all that the engine is made of.
+        JournalError: there is to be a journal, and it cannot hold all that the engine is made of,
+            or a policy has one of the two methods that snapshots need.
     """
     check_policies(policies)
     named = actors or {}
+    if options.journal is not None:
+        check_state_methods(policies)
     made = None if options.journal is None else describe(policies, options.shards, named)
     payload, services, told = dump_policies(policies, [*named.items()], MAKE_ENGINE)
     has_custom = any(isinstance(policy, CustomPolicy) for policy in policies)

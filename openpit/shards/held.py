@@ -77,6 +77,15 @@ class Held:
         return [(client, its) for client, its in self._by_client.items() if its]
 
     @property
+    def handed_over(self) -> list[int]:
+        """What is another's than the client's that has opened it."""
+        return sorted(self._handed_over)
+
+    def restore(self, handed_over: Iterable[int]) -> None:
+        """Take over which handles were handed over, beside what is put into :meth:`of`."""
+        self._handed_over = set(handed_over)
+
+    @property
     def clients(self) -> tuple[int, ...]:
         """The numbers of those that have something open."""
         return tuple(client for client, its in self._by_client.items() if its)

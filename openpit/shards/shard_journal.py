@@ -20,6 +20,7 @@ from openpit.journal.writing import LogWriter
 from openpit.shards.counted_windows import CountedWindows
 from openpit.shards.descriptors import identity_of
 from openpit.shards.reply_checks import check_of
+from openpit.shards.shard_state import reason_against
 from openpit.shards.snapshots import Snapshots, Standing
 from openpit.wire.frames import NAME, NOT_APPLIED, head_of
 from openpit.wire.recovered import Recovered
@@ -68,6 +69,7 @@ class ShardJournal:
 
     __slots__ = (
         "_folder",
+        "_has_actors",
         "_identity",
         "_last",
         "_latest",
@@ -106,6 +108,7 @@ class ShardJournal:
         self._last = 0
         self._latest: Frame | None = None  # the batch that was written last
         self._windows: CountedWindows | None = None
+        self._has_actors = False
 
     def recover(self, core: ShardCore, epoch: int, first: int) -> Recovered:
         """Replay what no snapshot has, and open the log for an epoch; return what the shard is now.
@@ -128,6 +131,7 @@ class ShardJournal:
         core.intake = self._windows = windows
         batches = replayed = 0
         core.actors.returns = True
+        self._has_actors = bool(core.actors.made)
         for record in reader:
             self._replay(core, windows, record, epoch, first)
             batches += 1
@@ -136,18 +140,19 @@ class ShardJournal:
             _say(self._number, f"what its journal ends with is removed: {reader.torn}")
         reader.cut()
         place = self.place
+        why_not = reason_against(core)
         self._writer = LogWriter(
             DISK,
             self._folder,
             self._log,
             reader.next,
-            {**place.header, "epoch": epoch},
+            {**place.header, "epoch": epoch, "no_snapshots": why_not},
             sync=place.sync,
             min_free=place.min_free,
             warn=lambda text: _say(self._number, text),
         )
         self._note_segment(self._writer)
-        self._snapshots.begin(replayed, self._writer.sync)
+        self._snapshots.begin(replayed, self._writer.sync, why_not)
         core.resume(epoch, max(lives.get(epoch, 0), first))
         return Recovered(
             batches,
@@ -229,9 +234,10 @@ class ShardJournal:
             self._snapshots.look(core, writer.written, self._stand)
 
     def end(self, core: ShardCore) -> None:
-        """Take a last snapshot, of a shard that has been told to close."""
-        if self._writer is not None:
-            self._snapshots.end(core, self._stand())
+        """Take a last snapshot, of a shard that is told nothing more."""
+        if self._writer is None or (core.closed and self._has_actors):
+            return  # actors have ended by then, and what they know with them
+        self._snapshots.end(core, self._stand())
 
     def _stand(self) -> Standing:
         """Return where the shard stands after what was written last."""

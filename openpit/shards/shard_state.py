@@ -16,6 +16,7 @@ from openpit.engine.state import (
     export_engine,
     restore_effects,
     restore_engine,
+    without_state,
 )
 from openpit.pretrade.effects import Effects
 from openpit.shards.left_open import order_of, packed_order
@@ -39,13 +40,14 @@ _STARTED: Final = 1
 
 def reason_against(core: ShardCore) -> str:
     """Return why there can never be a snapshot of a shard; empty where there can be one."""
-    if core.actors.made:
-        return f"actors keep their state: {', '.join(core.actors.made)}"
     if core.services:
         return "a policy reads market data"
-    lacking = [policy.name for policy in core.engine.policies if not policy.has_whole_state]
-    if lacking:
-        return f"policies without export_state() and restore_state(): {', '.join(lacking)}"
+    for kind, names in (
+        ("policies", without_state(core.engine)),
+        ("actors", core.actors.without_state()),
+    ):
+        if names:
+            return f"{kind} without export_state() and restore_state(): {', '.join(names)}"
     return ""
 
 
@@ -68,6 +70,8 @@ def export_shard(core: ShardCore) -> State:
             (client, [(handle, *_open_row(core.engine, one)) for handle, one in its.items()])
             for client, its in core.held.items()
         ],
+        core.held.handed_over,
+        core.actors.export(),
     )
 
 
@@ -75,12 +79,14 @@ def restore_shard(core: ShardCore, state: State) -> None:
     """Take over what a shard of the same engine has exported; this one has been told nothing.
 
     Raises:
-        JournalError: a custom policy does not take its state.
+        JournalError: a custom policy or an actor does not take its state.
     """
-    core.clock.now, engine, counts, core.armed.told, keys, clients = state
+    core.clock.now, engine, counts, core.armed.told, keys, clients, handed_over, actors = state
     restore_engine(core.engine, engine)
+    core.actors.restore(actors)
     core.keyed.keys.restore(keys)
     core.counts.restore(counts)
+    core.held.restore(handed_over)
     for client, rows in clients:
         its = core.held.of(client)
         for handle, kind, row in rows:

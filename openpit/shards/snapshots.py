@@ -27,7 +27,7 @@ from openpit.journal.snapshots import (
     snapshots_of,
     write_snapshot,
 )
-from openpit.shards.shard_state import LAYOUT, export_shard, reason_against, restore_shard
+from openpit.shards.shard_state import LAYOUT, export_shard, restore_shard
 from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class Snapshots:
         "_every",
         "_fields",
         "_folder",
+        "_is_told",
         "_keep",
         "_number",
         "_sync",
@@ -102,10 +103,11 @@ class Snapshots:
         self._every: Final = every
         self._keep: Final = keep
         self._fields: Final = fields
-        self._why_not: str | None = None  # why there can be none; empty: there can
+        self._why_not = ""
         self._child: int | None = None  # the copy that is at work
         self._due_at = every  # at how many bytes of log since the start
         self._commands = 0  # the number that came next when the last one was taken
+        self._is_told = False  # that there is something open of which there is no state
         self._unusable: list[SnapshotFile] = []
         self._sync: Callable[[], object] = bool  # has the log on the disk
         self.last = 0  # the number of the last record in the newest
@@ -143,24 +145,26 @@ class Snapshots:
         for file in files if oldest else reversed(files):
             found = self._standing_in(file)
             if found is not None and serves(found[0]):
-                standing, state = found
-                _take_over(core, state, file)
+                standing, packed = found
+                _without_collecting(_take_over, core, packed, file)
                 return standing
         return Standing()
 
-    def begin(self, replayed: int, sync: Callable[[], object]) -> None:
+    def begin(self, replayed: int, sync: Callable[[], object], why_not: str) -> None:
         """Count from here on: so many bytes of log have been replayed, and all of it is open.
 
+        ``why_not`` says why there can be no snapshot, and is empty where there can be one.
         What could not be used is removed: there was something else. ``sync`` is called before a
         snapshot is written, and returns when what is in it is on the disk as log.
         """
         self._sync = sync
+        self._why_not = why_not
         self._due_at = self._every - replayed
         for file in self._unusable:
             DISK.remove(file.path)
         self._unusable.clear()
 
-    def _standing_in(self, file: SnapshotFile) -> tuple[Standing, Any] | None:
+    def _standing_in(self, file: SnapshotFile) -> tuple[Standing, bytes] | None:
         """Read a snapshot; None, and told, where it cannot be believed."""
         try:
             fields, packed = read_snapshot(DISK, file)
@@ -175,7 +179,7 @@ class Snapshots:
                 f"where this version reads {LAYOUT}"
             )
             return None
-        lives, last, windows, state = msgpack.unpackb(packed, use_list=False, strict_map_key=False)
+        (lives, last, windows), state = _unpacked(packed)
         return Standing(file.number, dict(lives), last, windows), state
 
     # --- while it trades -------------------------------------------------------------------------
@@ -187,7 +191,7 @@ class Snapshots:
         """
         if self._child is not None and not self._has_ended(written):
             return
-        if written < self._due_at or not self._every or not self._is_possible(core):
+        if written < self._due_at or not self._every or self._why_not:
             return
         standing = stand()
         commands = max(standing.lives.values(), default=0)
@@ -196,11 +200,6 @@ class Snapshots:
         self._due_at = written + self._every
         self._commands = commands
         self._child = self._fork(core, standing)
-
-    def _is_possible(self, core: ShardCore) -> bool:
-        if self._why_not is None:
-            self._why_not = reason_against(core)
-        return not self._why_not
 
     def _has_ended(self, written: int) -> bool:
         """Tell whether the copy has ended, and see how."""
@@ -213,7 +212,8 @@ class Snapshots:
         if pid == 0:
             return False
         self._child = None
-        if os.waitstatus_to_exitcode(status) == _NOT_NOW:
+        self._is_told = os.waitstatus_to_exitcode(status) == _NOT_NOW
+        if self._is_told:
             self._due_at = written + max(1, self._every // TRIES)
         return True
 
@@ -238,7 +238,8 @@ class Snapshots:
             code = 0
         except NotExportable as error:
             code = _NOT_NOW
-            self._say(f"no snapshot is taken for now: {error}")
+            if not self._is_told:
+                self._say(f"no snapshot is taken for now: {error}")
         except BaseException as error:  # noqa: BLE001 - its process ends here
             self._say(f"no snapshot was written: {type(error).__name__}: {error}")
         finally:
@@ -254,7 +255,8 @@ class Snapshots:
             OSError: it could not be written.
         """
         state = export_shard(core)
-        packed = msgpack.packb(([*standing.lives.items()], standing.last, standing.windows, state))
+        stands = [*standing.lives.items()], standing.last, standing.windows
+        packed = msgpack.packb((stands, msgpack.packb(state)))
         self._sync()
         if goes_on():
             fields = {**self._fields, "layout": LAYOUT, "wall": time.time_ns()}
@@ -264,9 +266,9 @@ class Snapshots:
     # --- at an end -------------------------------------------------------------------------------
 
     def end(self, core: ShardCore, standing: Standing) -> None:
-        """Take a last snapshot, of a shard that was told to close."""
+        """Take a last snapshot, of a shard that is told nothing more."""
         self.stop()
-        if not self._every or standing.number == self.last or not self._is_possible(core):
+        if not self._every or standing.number == self.last or self._why_not:
             return
         try:
             self._write(core, standing)
@@ -288,13 +290,28 @@ class Snapshots:
         print(f"openpit: shard {self._number}: {text}", file=sys.stderr, flush=True)  # noqa: T201 - to whoever runs it
 
 
-def _take_over(core: ShardCore, state: Any, file: SnapshotFile) -> None:
+def _unpacked(packed: bytes) -> Any:
+    return msgpack.unpackb(packed, use_list=False, strict_map_key=False)
+
+
+def _without_collecting(call: Callable[..., None], *arguments: Any) -> None:
+    """Make a call that makes much and drops nothing: to look for garbage would double it."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        call(*arguments)
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _take_over(core: ShardCore, packed: bytes, file: SnapshotFile) -> None:
     """Bring a shard up from a state; a program's policy may refuse it.
 
     Raises:
         JournalError: one does; the text has its name.
     """
     try:
-        restore_shard(core, state)
+        restore_shard(core, _unpacked(packed))
     except JournalError as error:
         raise JournalError(f"{file.path}: {error}") from error

@@ -142,8 +142,7 @@ def serve(command_fd: int, reply_fd: int, place: JournalPlace | None = None) -> 
             else:
                 recording = _Recording(core, reader, pipes)
                 _loop(core, recording.receive, recording.answer(arrived), pipes)
-                if core.closed:
-                    pipes.journal.end(core)
+                pipes.journal.end(core)  # its router has closed it, or is gone
     except (BrokenPipeError, _RouterlessError):
         pass  # the router is gone, and nobody else reads the replies
     except WireError as error:

@@ -9,7 +9,7 @@ import openpit
 from openpit.core import Mutation
 from openpit.pretrade import Policy, PolicyPreTradeResult, PolicyReject, RejectCode
 
-__all__ = ["Counting", "Moody", "Ticket"]
+__all__ = ["Counting", "Exported", "Moody", "Ticket"]
 
 
 class Counting(Policy):
@@ -35,6 +35,16 @@ class Counting(Policy):
             self.orders[number] -= 1
 
         return PolicyPreTradeResult.accept(mutations=[Mutation(lambda: None, rollback)])
+
+
+class Exported(Counting):
+    """The same, which tells snapshots how many there are."""
+
+    def export_state(self) -> Any:
+        return self.orders
+
+    def restore_state(self, state: Any) -> None:
+        self.orders = state
 
 
 class Moody(Policy):

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from openpit.shards.shard import ShardCore
     from openpit.wire.frames import Frame
 
-__all__ = ["RestoredStub", "link_restored", "packed_state", "restored_from"]
+__all__ = [
+    "Recorded",
+    "RestoredStub",
+    "link_restored",
+    "packed_state",
+    "restored_from",
+    "started",
+]
 
 
 def packed_state(core: ShardCore) -> bytes:
@@ -31,9 +38,14 @@ def packed_state(core: ShardCore) -> bytes:
     return packed
 
 
+def started(hello: Frame, reader: Any = None) -> ShardCore:
+    """Return a shard as its first command describes it."""
+    return start_shard(read_hello(hello), reader or FrameReader())[0]
+
+
 def restored_from(packed: bytes, hello: Frame, reader: Any = None) -> ShardCore:
     """Return a shard that was started as another was, and has the state that one had."""
-    core, _ = start_shard(read_hello(hello), reader or FrameReader())
+    core = started(hello, reader)
     restore_shard(core, msgpack.unpackb(packed, use_list=False, strict_map_key=False))
     return core
 
@@ -76,3 +88,39 @@ class Restored(Clear):
 def link_restored(builder: ReadyShardedEngineBuilder) -> ShardedEngine:
     """Return an engine whose shards begin anew, all in this thread."""
     return link(builder, bodies=Restored())
+
+
+class _RecordingStub(ShardStub):
+    """A shard that keeps what it is sent and what it answers, frame by frame."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frames: list[tuple[Frame, bytes]] = []
+        self._frames = FrameReader()
+
+    def receive(self, data: bytes) -> bytes:
+        replies = b""
+        for frame in self._frames.feed(data):
+            reply = super().receive(frame)
+            self.frames.append((frame, reply))
+            replies += reply
+        return replies
+
+
+class Recorded(Clear):
+    """Shards whose commands and answers are kept."""
+
+    def __init__(self) -> None:
+        self._stubs: list[_RecordingStub] = []
+
+    def shard(self) -> ShardStub:
+        self._stubs.append(stub := _RecordingStub())
+        return stub
+
+    def link(self, builder: ReadyShardedEngineBuilder) -> ShardedEngine:
+        """Return an engine with such shards."""
+        return link(builder, bodies=self)
+
+    def runs(self) -> list[tuple[Frame, list[tuple[Frame, bytes]]]]:
+        """Return of each shard what it began with, and the batches with their answers."""
+        return [(stub.frames[0][0], stub.frames[1:]) for stub in self._stubs if stub.frames]

@@ -72,6 +72,7 @@ class Life:
         every: int = 1,
         keep: int | None = 2,
     ) -> None:
+        self._epoch = epoch
         self.core = shard(*customs)
         self.sent = self.snapshot_after = 0
         place = JournalPlace(
@@ -86,7 +87,7 @@ class Life:
             raise
 
     def send(self, *commands: tuple[Any, ...], **head: Any) -> bytes:
-        frame = batch(0, self.core._next, *commands, epoch=self.core._first >> 48, **head)
+        frame = batch(0, self.core._next, *commands, epoch=self._epoch, **head)
         reply = self.core.answer((frame,))
         self.journal.note(self.core, frame, reply)
         self.journal.append([frame], [reply])
