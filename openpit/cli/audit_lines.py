@@ -71,6 +71,7 @@ class AuditEntry(NamedTuple):
     shard: int | None = None
     record: int | None = None
     session: int | None = None
+    epoch: int = 0
     account: int | None = None
     rejects: Sequence[Reject] | None = None
     more: dict[str, Any] = {}  # noqa: RUF012 - nobody changes it
@@ -127,6 +128,9 @@ class AuditLines:
             found["at"] = day.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         if entry.shard is not None:
             found |= {"shard": entry.shard, "record": entry.record, "session": entry.session}
+            known = self._past.session(entry.epoch, entry.session) if entry.session else None
+            if known is not None:
+                found["name"], found["user"] = known
         if entry.rejects is None and entry.account is not None:
             found["account"] = entry.account
         return found | entry.more
@@ -161,10 +165,9 @@ def _start(life: Life) -> AuditEntry:
 
 def _entries_of(number: int, shard: PastShard) -> Iterator[AuditEntry]:
     """Tell a shard its past; yield what there is to say of each batch."""
+    shard.begin(whole=True)
     if not number:
-        yield AuditEntry(
-            LIMITS, shard.place.started, more={"detail": settings_of(shard.core.engine)}
-        )
+        yield AuditEntry(LIMITS, shard.latest, more={"detail": settings_of(shard.core.engine)})
     for batch in shard.tell():
         yield from _BatchLines(number, shard, batch).entries()
 
@@ -179,7 +182,9 @@ class _BatchLines:
 
     def _entry(self, kind: str, time: int, **fields: Any) -> AuditEntry:
         batch = self._batch
-        return AuditEntry(kind, time, self._number, batch.record, batch.client, **fields)
+        return AuditEntry(
+            kind, time, self._number, batch.record, batch.client, batch.epoch, **fields
+        )
 
     def entries(self) -> Iterator[AuditEntry]:
         """Yield the lines."""

@@ -64,6 +64,8 @@ AUDITED: Final = {
     "shard": ColumnKind.NUMBER,
     "record": ColumnKind.NUMBER,
     "session": ColumnKind.NUMBER,
+    "name": ColumnKind.TEXT,
+    "user": ColumnKind.NUMBER,
     "what": ColumnKind.TEXT,
     "detail": ColumnKind.JSON,
     "raised": ColumnKind.TEXT,

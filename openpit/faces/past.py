@@ -52,6 +52,8 @@ class Life(NamedTuple):
     """From when its broad rates count."""
     made: Mapping[str, Any]
     """The header of its segment: versions, shards, policies."""
+    names: dict[int, tuple[str | None, int]]
+    """Of a server, whose numbers of sessions are known: the name and the user of each."""
 
 
 class Past:
@@ -88,6 +90,11 @@ class Past:
             return None
         wall = life.wall + time - life.time
         return _EPOCH + timedelta(microseconds=wall // _MICROSECOND)
+
+    def session(self, epoch: int, number: int) -> tuple[str | None, int] | None:
+        """Return the name and the user of a session of a life, where they are known."""
+        life = next((one for one in reversed(self.lives) if one.epoch <= epoch), self.lives[0])
+        return life.names.get(number)
 
     def cut(self, until: Moment | None) -> Cut | None:
         """Return where the logs are cut for a moment.
@@ -144,9 +151,15 @@ def made_as(directory: Path) -> Mapping[str, Any]:
 def _lives_in(directory: Path) -> list[Life]:
     """Read the starts out of the router's log. It begins a segment with each."""
     reader = LogReader(DISK, log_folder(directory, ROUTER))
-    lives = []
+    lives: list[Life] = []
+    names: dict[int, tuple[str | None, int]] = {}  # as a start of now would find them
     for record in reader:
-        life = json.loads(record.batch).get("life")
+        said = json.loads(record.batch)
+        if "session" in said:
+            number, name, user = said["session"]
+            names[number] = lives[-1].names[number] = name, user
+        names.pop(said.get("gone"), None)
+        life = said.get("life")
         if life is not None:
             lives.append(
                 Life(
@@ -157,6 +170,7 @@ def _lives_in(directory: Path) -> list[Life]:
                     life["started"],
                     life["began"],
                     reader.headers[-1],
+                    dict(names),
                 )
             )
     if not lives:

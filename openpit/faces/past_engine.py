@@ -124,6 +124,7 @@ _new_past_engine = PastEngine._of
 
 def _told(shard: PastShard, until: Cut | None) -> int:
     """Tell a shard its past; return the latest time of it."""
+    shard.begin(until)
     for _ in shard.tell(until):
         pass
     return shard.latest

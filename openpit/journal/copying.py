@@ -9,6 +9,7 @@ from openpit.journal.files import write_all
 from openpit.journal.reading import LogReader
 from openpit.journal.records import RecordReader
 from openpit.journal.segments import header_in, segment_path
+from openpit.journal.snapshots import is_whole, snapshot_path, snapshots_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,18 +32,22 @@ class CopiedLog(NamedTuple):
 def copy_log(disk: Disk, source: Path, target: Path) -> CopiedLog:
     """Copy a log into a new folder; return what was copied when it is on the disk.
 
-    What the log ends with that is no whole record is left out: it is just being written. The copy
-    is read again, and has to be what was copied.
+    What the log ends with that is no whole record is left out: it is just being written. Its
+    snapshots go along, but for damaged ones. The copy is read again, and has to be what was copied.
 
     Raises:
         JournalDamaged: the log has a hole, or its copy is not what it should be.
-        FileNotFoundError: a segment has been removed meanwhile.
+        FileNotFoundError: a segment or a snapshot has been removed meanwhile.
         OSError: something could not be read, or written.
     """
     disk.make_folder(target)
+    latest = _copy_snapshots(disk, source, target)
     reader = LogReader(disk, source)
+    begins = reader.next
     for _ in reader:
         pass
+    if begins > latest + 1:  # cut behind a snapshot that was not there yet
+        raise FileNotFoundError(2, "No such file or directory", str(segment_path(source, latest)))
     copied = sum(_copy_segment(disk, one, target, reader.next) for one in _whole(reader))
     disk.sync_folder(target)
     found = LogReader(disk, target)
@@ -53,6 +58,25 @@ def copy_log(disk: Disk, source: Path, target: Path) -> CopiedLog:
         )
         raise JournalDamaged(text, target, 0)
     return CopiedLog(records, found.next, copied)
+
+
+def _copy_snapshots(disk: Disk, source: Path, target: Path) -> int:
+    """Copy a log's snapshots; return the number of the last record that is in one."""
+    latest = 0
+    for file in snapshots_of(disk, source):
+        if is_whole(disk, file):
+            _write(disk, snapshot_path(target, file.number), disk.read(file.path))
+            latest = file.number
+    return latest
+
+
+def _write(disk: Disk, path: Path, data: bytes) -> None:
+    file = disk.create(path)
+    try:
+        write_all(file, data)
+        file.sync()
+    finally:
+        file.close()
 
 
 def _whole(reader: LogReader) -> list[Segment]:
@@ -70,12 +94,7 @@ def _copy_segment(disk: Disk, segment: Segment, target: Path, end: int) -> int:
         raise JournalDamaged(f"{segment.path} at 0: its header is damaged", segment.path, 0)
     reader = RecordReader(data, header.end, segment.first)
     _read_to(reader, end)
-    file = disk.create(segment_path(target, segment.first))
-    try:
-        write_all(file, data[: reader.position])
-        file.sync()
-    finally:
-        file.close()
+    _write(disk, segment_path(target, segment.first), data[: reader.position])
     return reader.position
 
 

@@ -42,6 +42,7 @@ __all__ = [
     "SnapshotFile",
     "cut_behind",
     "drop_unfinished",
+    "is_whole",
     "read_snapshot",
     "snapshot_path",
     "snapshots_of",
@@ -148,6 +149,15 @@ def read_snapshot(disk: Disk, file: SnapshotFile) -> Snapshot:
     if crc32c(state) != crc:
         raise _damaged(file, begin, "a state whose checksum is another")
     return Snapshot(fields, state)
+
+
+def is_whole(disk: Disk, file: SnapshotFile) -> bool:
+    """Tell whether a snapshot can be read whole. Raises OSError: it could not be looked at."""
+    try:
+        read_snapshot(disk, file)
+    except JournalDamaged:
+        return False
+    return True
 
 
 def _damaged(file: SnapshotFile, position: int, why: str) -> JournalDamaged:

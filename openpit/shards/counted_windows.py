@@ -50,10 +50,24 @@ class CountedWindows:
             return
         _, uncounted, _ = reply_in(reply, name_of(reply))
         lacking = {axis: (first, missing) for axis, first, missing in uncounted}
-        ranks = self._ranks(times or [now] * count)
+        ranks = (None if times else self._brokers_alone(now)) or self._ranks(times or [now] * count)
         for number, began, offset in axes:
             if number < VOUCHED and number in ranks:
                 self._add(number, began, offset, ranks[number], lacking.get(number))
+
+    def _brokers_alone(self, now: int) -> dict[int, tuple[int, int, int, int]] | None:
+        """Return what :meth:`_ranks` would of orders of one time that count for the broker alone.
+
+        None where they are not such: that takes a tenth of going through them one by one.
+        """
+        commands = self.commands
+        if not {command[0] for command in commands} <= COUNTING:
+            return None
+        if any([command[-1] for command in commands]):  # noqa: C419 - a list is twice as fast
+            return None
+        brokers = [command[-2] for command in commands]  # they rise
+        counted = len(brokers) - brokers.count(0)
+        return {BROKER: (max(brokers), counted, now, now)} if counted else {}
 
     def _ranks(self, times: Sequence[int]) -> dict[int, tuple[int, int, int, int]]:
         """Return for each axis the highest rank, the orders, their first time and their last."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from openpit.errors import JournalError
 from openpit.journal.files import DISK
 from openpit.journal.reading import LogReader
 from openpit.shards.answering import RUNS
 from openpit.shards.counted_windows import CountedWindows
 from openpit.shards.shard_journal import ShardJournal
+from openpit.shards.snapshots import Standing
 from openpit.wire.frames import EPOCH_COMMANDS, command_in, head_of, messages_of, name_of, reply_in
 from openpit.wire.frames import whose as whose_of
 from openpit.wire.recovered import Recovered
@@ -38,15 +38,18 @@ class Cut(NamedTuple):
 
     def has(self, shard: int, record: LogRecord) -> bool:
         """Tell whether a record comes before the end."""
-        if shard == self.shard:
-            return record.number <= self.record
-        return time_of(record.batch) <= self.time
+        return self.has_number(shard, record.number, time_of(record.batch))
+
+    def has_number(self, shard: int, number: int, time: int) -> bool:
+        """Tell whether a shard's record of a number and a time comes before the end."""
+        return number <= self.record if shard == self.shard else time <= self.time
 
 
 class PastBatch(NamedTuple):
     """A batch that a shard has been told again, and what it has answered."""
 
     record: int
+    epoch: int
     client: int
     """Whose it was: the number of a session, 0 for the program that has the engine."""
     op: int
@@ -62,45 +65,68 @@ class PastBatch(NamedTuple):
 
 
 class PastShard(ShardJournal):
-    """The log of one shard, read from its beginning."""
+    """The log of one shard, told again from one of its snapshots on, or from its beginning."""
 
-    __slots__ = ("_core", "_past", "batches_told", "latest", "record")
+    __slots__ = ("_after", "_core", "_told_windows", "batches_told", "record")
 
     _core: ShardCore
-    _past: CountedWindows
+    _told_windows: CountedWindows
 
     def __init__(self, place: JournalPlace, number: int) -> None:
         super().__init__(place, number, is_read=True)
-        self.latest = place.started
+        self._after = 0
         self.batches_told = 0
-        self.record = 0  # the last one that was told
+        self.record = 0  # the last one that was told, or is in the snapshot
 
     @property
     def core(self) -> ShardCore:
         """The shard as it stands now."""
         return self._core
 
+    @property
+    def latest(self) -> int:
+        """The latest time that it was told."""
+        return max(self._last, self.place.started)
+
     def recover(self, core: ShardCore, epoch: int, first: int) -> Recovered:
-        """Take the shard that is to be told, which has been told nothing; see :meth:`tell`."""
+        """Take the shard that is to be told, which has been told nothing; see :meth:`begin`."""
         self._core = core
-        self._past = core.intake = CountedWindows(core.intake, core.counts)  # type: ignore[arg-type]  # as in ShardJournal
+        core.actors.returns = True
         return Recovered()
 
-    def tell(self, cut: Cut | None = None) -> Iterator[PastBatch]:
-        """Tell the shard what its log holds, a batch each time, up to where it is cut.
+    def begin(self, cut: Cut | None = None, *, whole: bool = False) -> None:
+        """Bring the shard up from a snapshot of before the cut: the newest.
+
+        ``whole``: from none if the log has its beginning still, else from the oldest.
 
         Raises:
-            JournalDamaged: the log has a hole.
-            JournalError: its beginning is not there any more.
+            JournalError: a custom policy does not take the state that it has exported.
+        """
+        core = self._core
+        has_all = LogReader(DISK, self._folder).next <= 1
+
+        def serves(standing: Standing) -> bool:
+            return cut is None or cut.has_number(self._number, standing.number, standing.last)
+
+        standing = (
+            Standing()
+            if whole and has_all
+            else self._snapshots.restore_one(core, serves, oldest=whole)
+        )
+        self._lives, self._last = dict(standing.lives), standing.last
+        self._after = self.record = standing.number
+        self._told_windows = CountedWindows(core.intake, core.counts, standing.windows)  # type: ignore[arg-type]  # as in ShardJournal
+        core.intake = self._told_windows
+
+    def tell(self, cut: Cut | None = None) -> Iterator[PastBatch]:
+        """Tell the shard what its log holds from there on, a batch each time, up to the cut.
+
+        Raises:
+            JournalDamaged: the log has a hole, or what it begins with is in no snapshot.
             ReplayDiverged: a batch was answered otherwise.
             OSError: a segment could not be read.
         """
-        reader = LogReader(DISK, self._folder)
-        if reader.next > 1:
-            raise JournalError(
-                f"{self._folder} begins with record {reader.next}: what it began with is gone"
-            )
-        for record in reader:
+        for record in LogReader(DISK, self._folder, self._after):
             if cut is not None and not cut.has(self._number, record):
                 return
             yield self._told(record)
@@ -108,9 +134,9 @@ class PastShard(ShardJournal):
     def _told(self, record: LogRecord) -> PastBatch:
         frame = record.batch
         head = head_of(frame)
-        self._replay(self._core, self._past, record, head.epoch, 0)
+        self._replay(self._core, self._told_windows, record, head.epoch, 0)
         reply = self.wanted.pop()
-        self.latest = max(self.latest, time_of(frame))
+        self._last = max(self._last, time_of(frame))
         self.batches_told += 1
         self.record = record.number
         flags, _, body = reply_in(reply, name_of(reply))
@@ -118,10 +144,18 @@ class PastShard(ShardJournal):
         times: Sequence[int] = ()
         answers: Sequence[Any] = ()
         if not head.op:
-            commands, times = self._past.commands, _times_in(frame)
+            commands, times = self._told_windows.commands, _times_in(frame)
             answers = tuple(_each(messages_of(body)))
         return PastBatch(
-            record.number, head.client, head.op, self.latest, flags, commands, times, answers
+            record.number,
+            head.epoch,
+            head.client,
+            head.op,
+            self.latest,
+            flags,
+            commands,
+            times,
+            answers,
         )
 
     def stand(self, epoch: int) -> Recovered:
@@ -134,7 +168,7 @@ class PastShard(ShardJournal):
             self.latest,
             core.armed.causes,
             tuple(self._lives.items()),
-            self._past.rows,
+            self._told_windows.rows,
         )
 
 

@@ -124,16 +124,29 @@ class Snapshots:
             JournalError: a custom policy does not take its state.
         """
         drop_unfinished(DISK, self._folder)
-        for file in reversed(snapshots_of(DISK, self._folder)):
-            found = self._standing_in(file)
-            if found is None:
-                continue
-            standing, packed = found
+
+        def serves(standing: Standing) -> bool:
             number = standing.lives.get(epoch, 0)
             self._commands = max(self._commands, number)
-            if number <= first:
+            return number <= first
+
+        standing = self.restore_one(core, serves)
+        self.last = standing.number
+        return standing
+
+    def restore_one(
+        self, core: ShardCore, serves: Callable[[Standing], bool], *, oldest: bool = False
+    ) -> Standing:
+        """Bring a shard up from the newest snapshot that serves, or the oldest; as above.
+
+        It changes no file. Where none serves, the shard stays as it is.
+        """
+        files = snapshots_of(DISK, self._folder)
+        for file in files if oldest else reversed(files):
+            found = self._standing_in(file)
+            if found is not None and serves(found[0]):
+                standing, packed = found
                 _without_collecting(_take_over, core, packed, file)
-                self.last = standing.number
                 return standing
         return Standing()
 

@@ -20,6 +20,7 @@ from openpit.faces import backup
 from openpit.faces.backup import back_up
 from openpit.journal.files import DISK
 from openpit.journal.reading import LogReader
+from openpit.pretrade.policies import build_spot_funds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,3 +169,27 @@ def test_the_command_tells_what_was_copied_and_how_it_ends(tmp_path: Path) -> No
     log.write_bytes(data)
     assert run(desk, tmp_path / "no").exit_code == Exit.DAMAGED
     assert {path.name for path in tmp_path.iterdir()} == {"desk", "copy", "torn", "torn copy"}
+
+
+def test_snapshots_go_along(tmp_path: Path) -> None:
+    def built(journal: Path) -> openpit.ShardedEngine:
+        return stage_of(journal).builtin(build_spot_funds()).build()  # type: ignore[no-any-return]
+
+    for _ in range(4):  # so that the logs are cut
+        with built(tmp_path / "desk") as engine:
+            for number in ACCOUNTS:
+                engine.apply_account_adjustment(account(number), [deposit("USD", "10")])
+    newest = max((tmp_path / "desk" / "shard-0000").glob("*.snap"))
+
+    with built(tmp_path / "desk") as engine:
+        engine.apply_account_adjustment(account(1), [deposit("USD", "10")])
+        back_up(tmp_path / "desk", tmp_path / "copy")
+        newest.write_bytes(b"damaged")
+        back_up(tmp_path / "desk", tmp_path / "without")
+        told = [repr(engine.account_state(account(number))) for number in ACCOUNTS]
+
+    assert (tmp_path / "copy" / "shard-0000" / newest.name).exists()
+    assert not (tmp_path / "without" / "shard-0000" / newest.name).exists()
+    for name in ("copy", "without"):
+        with built(tmp_path / name) as engine:
+            assert [repr(engine.account_state(account(number))) for number in ACCOUNTS] == told

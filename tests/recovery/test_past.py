@@ -16,7 +16,7 @@ from trading import ACCOUNTS, Day, with_policies
 
 import openpit
 from openpit.cli import main
-from openpit.cli.audit_lines import AuditLines
+from openpit.cli.audit_lines import AuditEntry, AuditLines
 from openpit.cli.course import FlowClock
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.exits import Exit
@@ -32,6 +32,10 @@ from openpit.errors import (
     ReplayDiverged,
 )
 from openpit.faces.past import Past
+from openpit.journal.files import DISK
+from openpit.journal.layout import ROUTER, log_folder
+from openpit.journal.reading import LogReader
+from openpit.journal.writing import LogWriter
 from openpit.limits.reading import loads
 from openpit.pretrade.policies import (
     RateLimit,
@@ -438,3 +442,122 @@ def test_replay_prints_what_the_engine_knew(replayed: tuple[Path, bytes]) -> Non
     assert min(document["records"]) > 10
     assert document["settings"]["rate_limit"]["broker"]["max_orders"] > 0
     assert json.loads(first.stdout)["records"][0] == 1
+
+
+# --- with snapshots -------------------------------------------------------------------------------
+
+
+def lived(journal: Path, lives: int, **options: Any) -> list[tuple[int, str]]:
+    """Have an engine live so often, with a snapshot at each end; return what stood at each."""
+    clock = [0]
+
+    def tick() -> int:
+        clock[0] += SECOND
+        return clock[0]
+
+    stood = []
+    for _ in range(lives):
+        stage = openpit.Engine.builder().clock(tick).sharded(2, journal=journal, **options)
+        with stage.builtin(build_spot_funds()).build() as engine:
+            for number in ACCOUNTS:
+                engine.apply_account_adjustment(account(number), [deposit("USD", "10")])
+                engine.execute_pre_trade(order(number, "1", "4")).reservation.commit()
+            told = [repr(engine.account_state(account(number))) for number in ACCOUNTS]
+        stood.append((clock[0], " ".join(told)))
+    return stood
+
+
+def funds_of(journal: Path) -> Any:
+    return stage_of(journal).builtin(build_spot_funds())
+
+
+def test_the_past_begins_with_the_newest_snapshot_of_before(tmp_path: Path) -> None:
+    stood = lived(tmp_path, 3, keep=None)
+
+    for time, told in stood:
+        past = funds_of(tmp_path).build_past(time)
+        assert " ".join(repr(past.account_state(account(n))) for n in ACCOUNTS) == told
+        assert past.records > (0, 0)
+    assert not [path for path in tmp_path.rglob("*") if path.suffix not in (".log", ".snap", "")]
+    last = funds_of(tmp_path).build_past()
+    replayed = sum(shard.batches_told for shard in last._driver.past.shards)
+    assert replayed == 0  # an orderly end is in a snapshot whole
+    orders = [one for one in lines_of(funds_of(tmp_path)) if one["kind"] == "order"]
+    assert [one["order"] for one in orders] == [*range(1, 1 + 3 * len(ACCOUNTS))]
+
+
+def test_of_a_log_that_was_cut_there_is_what_its_snapshots_leave(tmp_path: Path) -> None:
+    stood = lived(tmp_path, 5)
+
+    lines = lines_of(funds_of(tmp_path))
+    orders = [one for one in lines if one["kind"] == "order"]
+    whole = {one["account"] for one in orders}
+    past = funds_of(tmp_path).build_past()
+
+    assert whole == {*ACCOUNTS}
+    assert len(orders) < 5 * len(ACCOUNTS)
+    assert orders[0]["order"] == 1
+    (limits,) = (one for one in lines if one["kind"] == "limits")
+    assert 0 < limits["time"] <= orders[0]["time"]
+    assert " ".join(repr(past.account_state(account(n))) for n in ACCOUNTS) == stood[-1][1]
+    with pytest.raises(JournalDamaged, match="is not there, nor in a snapshot"):
+        funds_of(tmp_path).build_past(stood[0][0])
+
+
+def test_prune_leaves_what_a_start_needs(tmp_path: Path) -> None:
+    stood = lived(tmp_path, 4, keep=None)
+    kept = json.loads(run("prune", tmp_path, "--keep-days", 1, "--json").stdout)
+    assert [one["removed"] for one in kept] == [0, 0]
+
+    result = run("prune", tmp_path, "--keep-days", 0, "--json")
+
+    assert result.exit_code == 0
+    pruned = json.loads(result.stdout)
+    assert [one["log"] for one in pruned] == ["shard-0000", "shard-0001"]
+    assert all(one["removed"] > 0 for one in pruned)
+    past = funds_of(tmp_path).build_past()
+    assert " ".join(repr(past.account_state(account(n))) for n in ACCOUNTS) == stood[-1][1]
+    for path in sorted(tmp_path.glob("shard-*/*.snap"))[1::2]:  # of each shard the newest
+        path.write_bytes(b"damaged")
+    with funds_of(tmp_path).build() as engine:
+        told = " ".join(repr(engine.account_state(account(n))) for n in ACCOUNTS)
+    assert told == stood[-1][1]
+    assert run("prune", tmp_path / "shard-0000", "--keep-days", 0).exit_code == Exit.USAGE
+
+
+# --- sessions -------------------------------------------------------------------------------------
+
+
+def note(journal: Path, *said: dict[str, Any]) -> None:
+    """Write into a router's log, as a server does."""
+    folder = log_folder(journal, ROUTER)
+    reader = LogReader(DISK, folder)
+    for _ in reader:
+        pass
+    header = {
+        name: its
+        for name, its in reader.headers[-1].items()
+        if name not in ("log", "first", "wall")
+    }
+    writer = LogWriter(DISK, folder, ROUTER, reader.next, header)
+    writer.append([(json.dumps(one).encode(), 0) for one in said])
+    writer.close()
+
+
+def test_a_session_is_told_by_the_name_that_its_number_had_then(tmp_path: Path) -> None:
+    funds_of(tmp_path).build().close()
+    note(tmp_path, {"session": [1, "desk", 1000]}, {"session": [2, "night", 1001]}, {"gone": 1})
+    life = json.loads(next(iter(LogReader(DISK, log_folder(tmp_path, ROUTER)))).batch)["life"]
+    note(tmp_path, {"life": {**life, "epoch": 1}}, {"session": [1, None, 1002]}, {"gone": 2})
+
+    past = Past(funds_of(tmp_path)._plan())
+
+    assert [[past.session(epoch, number) for number in (1, 2, 3)] for epoch in (0, 1)] == [
+        [("desk", 1000), ("night", 1001), None],
+        [(None, 1002), ("night", 1001), None],
+    ]
+    lines = AuditLines(past)
+    entry = AuditEntry("change", 1, 0, 7, 2, 0, account=3, more={"what": "block"})
+    said = json.loads(str(lines._line(entry)))
+    assert (said["session"], said["name"], said["user"]) == (2, "night", 1001)
+    assert "name" not in json.loads(str(lines._line(entry._replace(session=3))))

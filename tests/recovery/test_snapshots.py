@@ -153,3 +153,70 @@ def test_a_policy_with_one_of_the_two_methods_is_refused_by_name(tmp_path: Path)
     ):
         stage.pre_trade(Half()).build()
     assert not (tmp_path / "desk").exists()
+
+
+class Tally:
+    """Counts its messages; keeps the reservation of an order where it is told to."""
+
+    def __init__(self, engine: Any, shard: int) -> None:
+        self.engine = engine
+        self.had = 0
+        self.kept: Any = None
+
+    def receive(self, account_id: Any, message: bytes) -> bytes:
+        self.had += 1
+        if message == b"keep":
+            self.kept = self.engine.execute_pre_trade(order(account_id.value, "1", "1")).reservation
+            self.engine.keep(self.kept)
+        return str(self.had).encode()
+
+
+class RememberingTally(Tally):
+    """Goes on to count where it was."""
+
+    def export_state(self) -> Any:
+        return self.had
+
+    def restore_state(self, state: Any) -> None:
+        self.had = state
+
+
+def tallying(journal: Path, actor: type[Tally]) -> openpit.ShardedEngine:
+    stage = openpit.Engine.builder().sharded(1, journal=journal)
+    ready = stage.builtin(build_order_validation()).builtin(build_spot_funds())
+    return ready.actor("tally", actor).build()
+
+
+@pytest.mark.parametrize(("actor", "snapshots"), [(Tally, 0), (RememberingTally, 2)])
+def test_actors_come_back_from_snapshots_where_they_have_the_two_methods(
+    tmp_path: Path, actor: type[Tally], snapshots: int
+) -> None:
+    for life in range(3):
+        with tallying(tmp_path, actor) as engine:
+            assert engine.ask("tally", account(1), b"") == str(life + 1).encode()
+    assert len(numbers_in(tmp_path)) == snapshots
+
+
+def test_what_an_actor_has_kept_is_no_state(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for life in range(2):
+        with tallying(tmp_path, RememberingTally) as engine:
+            engine.apply_account_adjustment(account(1), [deposit("USD", "5")])
+            assert engine.ask("tally", account(1), b"keep") == str(life + 1).encode()
+        assert "no snapshot was written: actor tally has kept a handle" in capfd.readouterr().err
+        assert numbers_in(tmp_path) == []
+
+
+def test_an_actor_that_does_not_take_its_state_ends_the_start_by_its_name(tmp_path: Path) -> None:
+    with tallying(tmp_path, Refusing) as engine:
+        engine.ask("tally", account(1), b"")
+    with pytest.raises(openpit.ShardStartError, match="of actor tally: ValueError: not today"):
+        tallying(tmp_path, Refusing)
+
+
+class Refusing(RememberingTally):
+    """Takes no state."""
+
+    def restore_state(self, state: Any) -> None:
+        raise ValueError("not today")

@@ -1,4 +1,4 @@
-"""`openpit journal`: look at the logs of an engine, and copy them. Also while the engine runs."""
+"""`openpit journal`: look at the logs of an engine, copy and prune them; also while it runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from openpit.cli.commands.journal_copies import backup
+from openpit.cli.commands.journal_copies import backup, prune
 from openpit.cli.commands.journal_past import decisions, replay
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.found_snapshots import found_snapshots, missing_before, said_of
@@ -34,6 +34,7 @@ Examples:
   openpit journal stats /var/lib/desk --json
   openpit journal dump /var/lib/desk --log shard-0000 | tail
   openpit journal backup /var/lib/desk /backup/desk-monday
+  openpit journal prune /var/lib/desk --keep-days 365
   openpit journal decisions /var/lib/desk --config limits.toml --out decisions.parquet
   openpit journal replay /var/lib/desk --config limits.toml --until 0:2500 --account 7
 
@@ -269,5 +270,6 @@ def _head(record: LogRecord, name: str) -> dict[str, Any]:
 
 
 command.add_command(backup)
+command.add_command(prune)
 command.add_command(decisions)
 command.add_command(replay)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -141,6 +142,7 @@ def log_with_snapshots(*numbers: int) -> MemoryDisk:
     writer = writer_on(disk, segment_bytes=1)
     for number in range(1, 11):
         writer.append([(str(number).encode(), 0)])
+    writer.sync()
     for number in numbers:
         write_snapshot(disk, FOLDER, number, {}, b"")
     return disk
@@ -161,6 +163,25 @@ def test_the_log_is_cut_behind_the_oldest_snapshot_that_stays(
     assert [one.first for one in segments_of(disk, FOLDER)] == list(range(first, 11))
     assert removed == (4 - len(snapshots), first - 1)
     assert cut_behind(disk, FOLDER, keep) == (0, 0)
+
+
+def test_whenever_the_power_is_lost_in_a_cut_the_last_snapshots_have_what_follows() -> None:
+    cuts = set()
+    for steps in range(9):
+        for seed in range(10):
+            disk = log_with_snapshots(2, 4, 6, 9)
+            disk.steps_left = steps
+            with suppress(PowerLost):
+                cut_behind(disk, FOLDER, 2)
+            disk.steps_left = None
+            after = disk.after_power_loss(Random(seed))
+            numbers = [one.number for one in snapshots_of(after, FOLDER)]
+            assert numbers[-2:] == [6, 9]
+            for number in (6, 9):
+                read = batches_of(list(LogReader(after, FOLDER, number)))
+                assert read == [str(each).encode() for each in range(number + 1, 11)]
+            cuts.add(len(segments_of(after, FOLDER)))
+    assert {4, 10} < cuts
 
 
 def test_the_segment_that_is_written_to_stays() -> None:

@@ -1,0 +1,52 @@
+"""What of a log may go: it is old, and in snapshots that a start can begin with."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from openpit.journal.segments import drop_segments, header_in, segments_of
+from openpit.journal.snapshots import LEAST_KEPT, is_whole, snapshots_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from openpit.journal.files import Disk
+    from openpit.journal.segments import Segment
+
+__all__ = ["covered", "prune"]
+
+
+def covered(disk: Disk, folder: Path) -> int:
+    """Return the number of the last record that is in as many snapshots as there have to be.
+
+    0: none is. A damaged snapshot counts for nothing.
+    """
+    whole = [file for file in snapshots_of(disk, folder) if is_whole(disk, file)]
+    return whole[-LEAST_KEPT].number if len(whole) >= LEAST_KEPT else 0
+
+
+def prune(disk: Disk, folder: Path, before: int) -> tuple[int, int]:
+    """Remove the segments of a log that are :func:`covered` whole, and older than a time.
+
+    ``before`` is in nanoseconds since 1970. A segment is as old as the one behind it: when that was
+    begun, it had its last record. Return how many were removed, and how many are as old and stay,
+    since no start could do without them.
+
+    Raises:
+        JournalDamaged: a segment is of another format.
+        OSError: something could not be read, or removed.
+    """
+    segments = segments_of(disk, folder)
+    behind = takewhile(lambda one: _begun(disk, one) < before, segments[1:])
+    old = [one.first for one in behind]
+    end = covered(disk, folder)
+    gone = [first for first in old if first <= end + 1]
+    removed = drop_segments(disk, folder, gone[-1]) if gone else 0
+    return removed, len(old) - removed
+
+
+def _begun(disk: Disk, segment: Segment) -> float:
+    """Return when a segment was begun; infinity where its header is not whole."""
+    header = header_in(disk.read(segment.path), segment)
+    return float("inf") if header is None else header.fields["wall"]

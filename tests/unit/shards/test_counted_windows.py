@@ -1,0 +1,59 @@
+"""Windows of broad rates as batches tell them, in the short way and in the long one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from openpit.pretrade.policies import rate_limit
+from openpit.pretrade.policies.rate_limit_settings import Rate, RateLimitSettings
+from openpit.shards.counted_windows import CountedWindows
+from openpit.shards.counts import BatchCounts
+from openpit.wire import kinds
+from openpit.wire.axes import BROKER
+
+RATES = RateLimitSettings(Rate(9, 100), {"EUR": Rate(5, 100)}, {}, {})
+
+
+def order(broker: int, asset: int = 0, kind: int = kinds.EXECUTE_COUNTED) -> tuple[Any, ...]:
+    return (kind, 1, "AAPL", "EUR", "BUY", "1", None, "2", broker, asset)
+
+
+def windows_of(*commands: tuple[Any, ...]) -> CountedWindows:
+    counts = BatchCounts([rate_limit.RateLimitPolicy(RATES, 0, 0)])
+    windows = CountedWindows(None, counts)  # type: ignore[arg-type]  # nothing is read
+    windows.commands = commands
+    return windows
+
+
+@pytest.mark.parametrize("ranks", [(1,), (1, 2, 3), (0, 1, 0, 4), (7, 8, 0)], ids=str)
+def test_orders_for_the_broker_alone_are_counted_as_one_by_one(ranks: tuple[int, ...]) -> None:
+    windows = windows_of(*map(order, ranks))
+    assert windows._brokers_alone(50) == windows._ranks([50] * len(ranks))
+    assert windows._brokers_alone(50) == {
+        BROKER: (max(ranks), sum(rank > 0 for rank in ranks), 50, 50)
+    }
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        [order(1), order(2, 1)],
+        [order(1), order(0, kind=kinds.EXECUTE)],
+        [order(1), (kinds.COMMIT, 1, 3)],
+    ],
+    ids=["an asset", "one that does not count", "a commit"],
+)
+def test_others_are_gone_through(commands: list[tuple[Any, ...]]) -> None:
+    assert windows_of(*commands)._brokers_alone(50) is None
+
+
+def test_what_was_there_stays_until_a_window_is_newer() -> None:
+    before = ((BROKER, 20, 4, 30, 21), (1, 20, 2, 25, 20))
+    windows = CountedWindows(None, BatchCounts([]), before)  # type: ignore[arg-type]  # as above
+    assert windows.rows == before
+    windows._add(BROKER, 20, 1, (5, 2, 31, 35), None)
+    windows._add(1, 40, 0, (1, 1, 41, 41), None)
+    windows._add(1, 20, 90, (1, 1, 41, 41), None)  # an older one
+    assert windows.rows == ((BROKER, 20, 6, 35, 21), (1, 40, 1, 41, 41))
