@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, cast
 
+from openpit.engine.call import EngineCall
 from openpit.errors import AccountBlockError, AccountGroupRegistrationError
 from openpit.pretrade.rejects import AccountBlock, Reject, block_row, new_account_block, new_reject
 
@@ -74,6 +75,10 @@ class AccountRegistry:
         self.halted: str | None = None  # why an operator has stopped all orders, if one has
         # Read by every check: false means that no account, group or engine cause exists at all.
         self.anything_blocked = False
+
+    def call_of(self, account: int | None, group: int | None) -> EngineCall:
+        """Return the state of a call of an account that had this group when it began."""
+        return EngineCall.of(self, account, group)
 
     # --- block check (spec section 6.2) --------------------------------------------------------
 

@@ -59,17 +59,9 @@ class AccountsView(Protocol):
 class PolicyCall(Protocol):
     """One call into the engine, as its policies see it."""
 
-    account: int | None
-    is_drop_copy: bool
-
-    def group(self) -> int | None:
-        """Return the account's group as it was when this call first asked for it."""
-
-    def block(self, cause: AccountBlock) -> None:
-        """Block the call's account at once; the first cause stays."""
-
-    def record_drop_copy_start_mutation(self, mutation: Finalizer) -> None:
-        """Keep a mutation of a drop copy's start stage; RuntimeError outside a drop copy."""
+    @property
+    def is_drop_copy(self) -> bool:
+        """Whether it records an order that the venue has already."""
 
 
 class ReportEffect:
