@@ -118,6 +118,7 @@ def _replaying() -> Iterator[Running]:
                 journal = ShardJournal(place, 0)
                 journal.recover(_core(), epoch, epoch * EPOCH_COMMANDS + 1)
                 journal.close()
+                assert journal.lock is not None
                 journal.lock.release()
 
         yield Running(run)

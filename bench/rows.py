@@ -48,7 +48,14 @@ class Row:
     @property
     def is_alone(self) -> bool:
         """Whether all of it happens in one process."""
-        return self.ours.script in {"workloads", "cores", "router", "switch", "journal"}
+        return self.ours.script in {
+            "workloads",
+            "cores",
+            "router",
+            "switch",
+            "journal",
+            "snapshots",
+        }
 
 
 def _alone(name: str, workload: str, aim: float | None) -> Row:
@@ -169,6 +176,31 @@ ROWS: tuple[Row, ...] = (
         _ONE_PROCESS,
         "reference",
         (Figure("journal: an order replayed", "processor", "processor", None),),
+    ),
+    Row(
+        Timed("snapshots", "restored", 100_000),
+        _ONE_PROCESS,
+        "reference",
+        (Figure("journal: an account restored from a snapshot", "processor", "processor", None),),
+    ),
+    Row(
+        Timed("snapshots", "written", 100_000),
+        _ONE_PROCESS,
+        "reference",
+        (Figure("journal: an account written into a snapshot", "processor", "processor", None),),
+    ),
+    Row(
+        Timed("snapshots", "forked", 2560),
+        Timed("snapshots", "answered", 2560),
+        "ours",
+        (
+            Figure(
+                "journal: a batch behind a snapshot's fork, to one without",
+                "processor",
+                "processor",
+                None,
+            ),
+        ),
     ),
     Row(
         Timed("sharded", "many", 10_000),

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         ReadyEngineBuilder,
         SyncedEngineBuilder,
     )
+    from openpit.faces.past_engine import PastEngine
     from openpit.router.stats import ShardStats
 
 __all__ = [
@@ -104,6 +105,7 @@ __all__ = [
     "OrderOperation",
     "OrderPosition",
     "OutcomeUnknown",
+    "PastEngine",
     "PolicyConfigureError",
     "PositionMode",
     "PostTradeResult",
@@ -136,6 +138,7 @@ _LATE: Final = {
     "AsyncShardedEngine": "openpit.faces.aio.engine",
     "Engine": "openpit.faces.embedded",
     "EngineBuilder": "openpit.faces.embedded",
+    "PastEngine": "openpit.faces.past_engine",
     "ReadyEngineBuilder": "openpit.faces.embedded",
     "ShardStats": "openpit.router.stats",
     "ShardedEngine": "openpit.faces.blocking.engine",
@@ -143,7 +146,7 @@ _LATE: Final = {
     "connect": "openpit.faces.connecting",
     "connect_async": "openpit.faces.connecting",
 }
-_LATE_ROOMS: Final = ("client", "faces", "router")
+_LATE_ROOMS: Final = ("client", "faces", "limits", "router")
 
 
 if not TYPE_CHECKING:  # to a type checker a name that is not here stays an error

@@ -41,6 +41,8 @@
         │   └── ReplayDiverged                  a batch was answered otherwise again (``shard``)
         ├── OutcomeUnknown                      sent, but the answer is lost (``shard``)
         ├── CommandSkipped                      its shard's worker ends each time at it (``shard``)
+        ├── KeyConflict                         the key is another call's (``shard``)
+        ├── ReservationExpired                  open for too long (``shard``)
         └── ShardCallbackError                  of user code, its class not here (``shard``)
 
 The first group is that of the public API (``spec`` sections 1, 6, 10, 11 and 12) and carries its
@@ -87,6 +89,7 @@ __all__ = [
     "JournalFailed",
     "JournalInUse",
     "JournalMismatch",
+    "KeyConflict",
     "LeftBehind",
     "MarketDataError",
     "NotPermitted",
@@ -99,6 +102,7 @@ __all__ = [
     "RegistrationError",
     "RejectError",
     "ReplayDiverged",
+    "ReservationExpired",
     "ServerRefused",
     "ShardCallbackError",
     "ShardDown",
@@ -378,6 +382,20 @@ class CommandSkipped(_ShardError):  # noqa: N818 - as above
 
     Only where there is a journal: without one, there is no second time. A policy that ends its
     process, as by a fault in a library of its own, does so.
+    """
+
+
+class KeyConflict(_ShardError):  # noqa: N818 - as above
+    """Another call of the account had the key that this one has; nothing of this one was applied.
+
+    Another order, report or batch of adjustments, or another method. The first call stands.
+    """
+
+
+class ReservationExpired(_ShardError, RuntimeError):  # noqa: N818 - as above
+    """A reservation or a request was open for longer than ``reservation_ttl``: it is rolled back.
+
+    What it held others may have by now, so that its order must not go to the venue.
     """
 
 

@@ -23,8 +23,10 @@ FILES: Final = ("accounts.py", "engine.py", "market.py", "settings.py")
 
 NAMES: Final = {
     "AsyncDriver": "BlockingDriver",
+    "AsyncDropCopyOperation": "DropCopyOperation",
     "AsyncDropCopyResult": "DropCopyResult",
     "AsyncExecuteResult": "ExecuteResult",
+    "AsyncRequest": "Request",
     "AsyncReservation": "Reservation",
     "AsyncShardedAccounts": "ShardedAccounts",
     "AsyncShardedConfigurator": "ShardedConfigurator",

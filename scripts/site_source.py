@@ -20,6 +20,7 @@ ROOT: Final = Path(__file__).parents[1]
 
 GUIDES: Final = (
     "policies_on_shards",
+    "limits",
     "actors",
     "fix_gateway",
     "when_a_shard_is_down",
@@ -38,6 +39,7 @@ MODULES: Final = (
     "openpit.pretrade",
     "openpit.pretrade.policies",
     "openpit.marketdata",
+    "openpit.limits",
     "openpit.reference_book",
     "openpit.errors",
 )

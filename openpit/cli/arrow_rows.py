@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ _TYPES = {
     ColumnKind.AMOUNT: pa.string(),  # any of the 57 digits that it may have; a decimal128 has 38
     ColumnKind.TRUTH: pa.bool_(),
     ColumnKind.REJECTS: pa.list_(_REJECT),
+    ColumnKind.NUMBER: pa.uint64(),
+    ColumnKind.JSON: pa.string(),
 }
 
 _INT64_MAX = (1 << 63) - 1
@@ -50,7 +53,10 @@ class ArrowRows:
         Raises:
             ExitError: they do not fit into the columns, or the file cannot be written.
         """
-        columns = {name: [row.get(name) for row in rows] for name in self._columns}
+        columns = {
+            name: [_cell(row.get(name), kind) for row in rows]
+            for name, kind in self._columns.items()
+        }
         if self._writer is None:
             self._begin(columns)
         arrays = [self._array(field, columns[field.name]) for field in self._schema]
@@ -91,6 +97,12 @@ class ArrowRows:
                 f"cannot write {self._path}: {field.name} {odd!r} among {meant}: a column has one"
                 " type; JSON lines have any",
             ) from None
+
+
+def _cell(value: Any, kind: ColumnKind) -> Any:
+    if kind is ColumnKind.JSON and value is not None:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return value
 
 
 def _id_type(values: list[Any]) -> Any:

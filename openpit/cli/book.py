@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from openpit.cli.decisions import quoted
 from openpit.cli.events import BadEventError
 from openpit.core.fill import new_execution_report_fill_details
@@ -33,7 +35,16 @@ if TYPE_CHECKING:
     from openpit.core.report import ExecutionReport
     from openpit.param.fixed_decimal import FixedDecimal
 
-__all__ = ["FINISHED", "REJECTED", "UNKNOWN", "Account", "Book", "Ticket", "TicketReport"]
+__all__ = [
+    "FINISHED",
+    "REJECTED",
+    "UNKNOWN",
+    "Account",
+    "Book",
+    "Ticket",
+    "TicketReport",
+    "new_ticket",
+]
 
 UNKNOWN = "order not placed in the flow before"
 REJECTED = "order rejected by the engine"
@@ -42,6 +53,8 @@ FINISHED = "order finished before"
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 SHOWN = 120
 """Characters of a reason that are told: it quotes the value, which may be a line long."""
+
+_new = object.__new__
 
 _ZERO = decimal_of(Pnl("0"))
 
@@ -87,61 +100,63 @@ class Ticket:
         "underlying",
     )
 
-    def __init__(
-        self,
-        key: int | str,
-        account: Account,
-        order: Order,
-        underlying: str,
-        settlement: str,
-        side: Side,
-        size: Decimal | None,
-    ) -> None:
-        self.key = key
-        self.account = account
-        self.order: Order | None = order
-        """Kept until the engine has answered."""
-        self.underlying = underlying
-        self.settlement = settlement
-        self.side = side
-        self.open = size
-        self.reserved = size
-        self.accepted: bool | None = None
-        self.lock = _NO_LOCK
-        """The prices that the reservation held."""
+    key: int | str
+    account: Account
+    order: Order | None
+    """Kept until the engine has answered."""
+    underlying: str
+    settlement: str
+    side: Side
+    open: Decimal | None
+    reserved: Decimal | None
+    accepted: bool | None
+    lock: Lock
+    """The prices that the reservation held."""
 
 
-class TicketReport:
+def new_ticket(
+    key: int | str,
+    account: Account,
+    order: Order,
+    underlying: str,
+    settlement: str,
+    side: Side,
+    size: Decimal | None,
+) -> Ticket:
+    """Return an order's; a function costs half of what the class's own call would."""
+    self: Ticket = _new(Ticket)
+    self.key = key
+    self.account = account
+    self.order = order
+    self.underlying = underlying
+    self.settlement = settlement
+    self.side = side
+    self.open = self.reserved = size
+    self.accepted = None
+    self.lock = _NO_LOCK
+    return self
+
+
+class TicketReport(Struct, gc=False):
     """A fill or a cancel of a ticket, to be reported once the engine has accepted the order.
 
     A cancel has no ``price`` and no ``quantity``.
     """
 
-    __slots__ = ("fee", "is_final", "pnl", "price", "quantity", "remaining", "ticket")
-
-    def __init__(
-        self,
-        ticket: Ticket,
-        price: Decimal | None,
-        quantity: Decimal | None,
-        fee: Decimal,
-        pnl: Decimal,
-        remaining: Decimal,
-        is_final: bool,  # noqa: FBT001 - a field like the others
-    ) -> None:
-        self.ticket = ticket
-        self.price = price
-        self.quantity = quantity
-        self.fee = fee
-        self.pnl = pnl
-        self.remaining = remaining
-        self.is_final = is_final
+    ticket: Ticket
+    price: Decimal | None
+    quantity: Decimal | None
+    fee: Decimal
+    pnl: Decimal
+    remaining: Decimal
+    is_final: bool
 
     def execution_report(self) -> ExecutionReport:
         """Return the engine's report; its lock is the one that the reservation had."""
         ticket = self.ticket
         fee = self.fee
         settlement = ticket.settlement
+        has_fee = bool(fee)
         return new_execution_report(
             ticket.underlying,
             settlement,
@@ -152,8 +167,8 @@ class TicketReport:
             new_execution_report_fill_details(
                 self.price,
                 self.quantity,
-                fee or None,
-                settlement if fee else None,
+                fee if has_fee else None,
+                settlement if has_fee else None,
                 self.remaining,
                 self.is_final,
                 ticket.lock,
@@ -197,7 +212,7 @@ class Book:
             raise _bad(error) from None
         side = _SIDES[event.side]
         order = new_order(underlying, settlement, account.value, side, quantity, volume, price)
-        ticket = Ticket(key, account, order, underlying, settlement, side, size)
+        ticket = new_ticket(key, account, order, underlying, settlement, side, size)
         self._tickets[key] = ticket
         return ticket
 
@@ -219,9 +234,10 @@ class Book:
             raise _sizeless(ticket)
         if quantity > opened:
             raise _too_much("fill", quantity, opened, event.key)
-        ticket.open = opened = subtract(opened, quantity)
-        ticket.reserved = reserved = subtract(reserved, quantity)
-        is_final = not opened
+        left = subtract(opened, quantity)
+        reserved = left if reserved is opened else subtract(reserved, quantity)
+        ticket.open, ticket.reserved = left, reserved
+        is_final = not left
         if is_final:
             self._tickets[event.key] = FINISHED
         return TicketReport(ticket, price, quantity, fee, pnl, reserved, is_final)

@@ -11,7 +11,7 @@ from typing import Final
 
 from openpit.cli.exits import Exit, ExitError
 
-__all__ = ["DECISION", "EVENT", "ColumnKind", "check_names"]
+__all__ = ["AUDITED", "DECISION", "EVENT", "ColumnKind", "check_names"]
 
 
 class ColumnKind(Enum):
@@ -27,6 +27,10 @@ class ColumnKind(Enum):
     TRUTH = auto()
     REJECTS = auto()
     """A list of code, reason, details, policy and scope."""
+    NUMBER = auto()
+    """A whole number of 64 bits without sign."""
+    JSON = auto()
+    """A list or an object: as JSON, in a cell."""
 
 
 EVENT: Final = {
@@ -52,6 +56,23 @@ DECISION: Final = {
     "rejects": ColumnKind.REJECTS,
 }
 """Columns of decisions."""
+
+AUDITED: Final = {
+    "kind": ColumnKind.TEXT,
+    "time": ColumnKind.TIME,
+    "at": ColumnKind.TEXT,
+    "shard": ColumnKind.NUMBER,
+    "record": ColumnKind.NUMBER,
+    "session": ColumnKind.NUMBER,
+    "what": ColumnKind.TEXT,
+    "detail": ColumnKind.JSON,
+    "raised": ColumnKind.TEXT,
+    "order": ColumnKind.NUMBER,
+    "account": ColumnKind.NUMBER,
+    "accepted": ColumnKind.TRUTH,
+    "rejects": ColumnKind.REJECTS,
+}
+"""Columns of what a journal tells."""
 
 _NEEDED: Final = ("event", "order")
 _SHOWN: Final = 8

@@ -30,6 +30,7 @@ class Exit(IntEnum):
     UNREADABLE = 13
     REFUSED = 14
     DAMAGED = 15
+    MISMATCH = 16
     INTERRUPTED = 130
 
 
@@ -50,6 +51,7 @@ MEANINGS = {
     Exit.UNREADABLE: "no line of the flow could be read: it is no flow, or one of another format",
     Exit.REFUSED: "ctl, loadtest: no server listens there, or it does not let this user do that",
     Exit.DAMAGED: "journal: a log lacks something that was down; its place is told",
+    Exit.MISMATCH: "journal: the policies are not those it was written with, or answer otherwise",
     Exit.INTERRUPTED: "interrupted, also by SIGTERM or SIGHUP; a replay reports what it did",
 }
 

@@ -60,38 +60,51 @@ def event_of(line: bytes) -> Event:
         event: OrderPlaced | Fill | Cancel = _decode(line)
     except (DecodeError, RecursionError):
         return strict.event_of(line)
-    time = event.time
-    keys = 2 if time is None else 3
-    key = event.key
+    key, time = event.key, event.time
     if (
         (0 <= key <= ID_LIMIT if type(key) is int else _is_short_text(key))
         and (time is None or 0 <= time <= TIME_LIMIT)
-        and _LOOKS[event.__class__](event, line, keys)
+        and _LOOKS[type(event)](event, line, 2 if time is None else 3)
     ):
         return event
     return strict.event_of(line)
 
 
+# Whether an amount is one without a closer look, a whole number or a short text, is asked in place:
+# there are three in a line, and a call for each would cost more than all else here.
+
+
 def _is_plain_order(event: OrderPlaced, line: bytes, keys: int) -> bool:
-    account, quantity, volume, price = event.account, event.quantity, event.volume, event.price
-    size = volume if quantity is None else quantity
+    account, size, price = event.account, event.quantity, event.price
+    if size is None:
+        size = event.volume
+    elif event.volume is not None:
+        return False
     if price is not None:
-        if not _is_plain(price):
+        if type(price) is not int and not (
+            type(price) is str
+            and len(price) <= FRACTION_DIGITS
+            and "e" not in price
+            and "E" not in price
+        ):
             return False
         keys += 1
     return (
-        (quantity is None or volume is None)
-        and _is_plain(size)
+        (
+            (len(size) <= FRACTION_DIGITS and "e" not in size and "E" not in size)
+            if type(size) is str
+            else type(size) is int
+        )
         and (0 <= account <= ID_LIMIT if type(account) is int else _is_short_text(account))
         and event.side in _SIDES
         and _is_short_name(event.symbol)
         and _is_short_name(event.currency)
-        and _has_keys(line, keys + 5)
+        and (line.count(b":") == keys + 5 or _has_keys(line, keys + 5))
     )
 
 
 def _is_plain_fill(event: Fill, line: bytes, keys: int) -> bool:
-    fee, pnl = event.fee, event.pnl
+    fee, pnl, quantity, price = event.fee, event.pnl, event.quantity, event.price
     if fee is not None:
         if not _is_plain(fee):
             return False
@@ -100,7 +113,19 @@ def _is_plain_fill(event: Fill, line: bytes, keys: int) -> bool:
         if not _is_plain(pnl):
             return False
         keys += 1
-    return _is_plain(event.quantity) and _is_plain(event.price) and _has_keys(line, keys + 2)
+    return (
+        (
+            (len(quantity) <= FRACTION_DIGITS and "e" not in quantity and "E" not in quantity)
+            if type(quantity) is str
+            else type(quantity) is int
+        )
+        and (
+            (len(price) <= FRACTION_DIGITS and "e" not in price and "E" not in price)
+            if type(price) is str
+            else type(price) is int
+        )
+        and (line.count(b":") == keys + 2 or _has_keys(line, keys + 2))
+    )
 
 
 def _is_plain_cancel(event: Cancel, line: bytes, keys: int) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from openpit.cli.exits import Exit, ExitError
 from openpit.cli.streams import is_stream
-from openpit.cli.tables import ConfigError
+from openpit.limits.tables import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path

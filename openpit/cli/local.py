@@ -69,7 +69,7 @@ class LocalReplay:
 
     def _take(self, time: int, event: Event) -> None:
         self._clock.now = time
-        line = self._lane.take(event)
+        line = self._lane.take(event, time)
         if line is not None:
             self._decisions.append(line)
         elif event.__class__ is Observation:

@@ -10,26 +10,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from itertools import compress, repeat
 from operator import eq
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["BroadLimits", "BroadRate", "FlowRates", "RateAxis"]
+    from openpit.limits.broad import BroadLimits, BroadRate
 
-
-class BroadRate(NamedTuple):
-    """So many orders at most in a window of so many nanoseconds."""
-
-    max_orders: int
-    window: int
-
-
-class BroadLimits(NamedTuple):
-    """The rates of all orders together, and of those that are settled in an asset."""
-
-    broker: BroadRate | None
-    assets: Mapping[str, BroadRate]
+__all__ = ["FlowRates", "RateAxis"]
 
 
 class RateAxis:

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from openpit.cli.course import EventOf, FlowClock
     from openpit.cli.events import Event
     from openpit.cli.lines import Line
-    from openpit.cli.starts import Starts
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
+    from openpit.limits.starts import Starts
     from openpit.param.ids import AccountId
     from openpit.pretrade.handles import Reservation
     from openpit.pretrade.rejects import Reject

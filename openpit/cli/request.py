@@ -15,7 +15,7 @@ from openpit.cli.exits import Exit, ExitError
 from openpit.cli.extra import loaded
 from openpit.cli.inputs import text_of, told
 from openpit.cli.streams import is_stream, one_stream
-from openpit.cli.tables import ConfigError
+from openpit.limits.tables import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,7 +205,7 @@ def _policies(config: str) -> tuple[str, str]:
             f"cannot read {path}: No such file or directory "
             f"(--config takes {', '.join(named)} or a file)",
         )
-    text = _read(path, loaded("openpit.cli.config").load)
+    text = _read(path, loaded("openpit.limits.reading").loads)
     return f"policies of {'stdin' if is_stream(path) else path.name}", text
 
 

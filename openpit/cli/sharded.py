@@ -15,6 +15,7 @@ a line waits for the answers to all before it:
 from __future__ import annotations
 
 import json
+from math import ceil
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
@@ -30,15 +31,15 @@ from openpit.cli.strict import TIME_LIMIT
 from openpit.param.ids import AccountId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from openpit.cli.events import Event
     from openpit.cli.heads import FlowFormat, Head
     from openpit.cli.lines import Line
-    from openpit.cli.rates import BroadLimits
     from openpit.cli.settling import Workers
-    from openpit.cli.starts import Starts
     from openpit.cli.totals import Totals
+    from openpit.limits.broad import BroadLimits
+    from openpit.limits.starts import Starts
 
 __all__ = ["ShardedReplay"]
 
@@ -58,8 +59,8 @@ class ShardedReplay:
     """One run of a flow through the stages of ``workers``.
 
     ``shard_of`` tells an account's shard. ``decided`` is given the decisions' lines, those of up to
-    ``batch`` lines of the flow at a time. ``limits`` are the rates that span accounts, ``starts``
-    tells which accounts their first order may block.
+    ``batch`` lines of the flow for each shard at a time. ``limits`` are the rates that span
+    accounts, ``starts`` tells which accounts their first order may block.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class ShardedReplay:
         self._shards = len(totals.tallies)
         self._heads = heads = Heads(format_)
         self._shard_of = shard_of
-        self._batch = batch
+        self._most = batch * self._shards
         self._rates = rates = None if limits is None else FlowRates(limits)
         self._starts = starts
         self._owners: dict[int | str, Owner] = {}
@@ -96,8 +97,8 @@ class ShardedReplay:
         """
         try:
             for block in blocks:
-                for start in range(0, len(block), self._batch):
-                    self._follow(block[start : start + self._batch])
+                for rows in _evenly(block, self._most):
+                    self._follow(rows)
             self._settling.finish()
         finally:
             self._settling.sum_up()
@@ -313,6 +314,16 @@ class ShardedReplay:
         for name in settling.blocked:
             self._owners[json.loads(name)].blocked = True
         settling.blocked.clear()
+
+
+def _evenly(rows: Sequence[Line], most: int) -> Iterator[Sequence[Line]]:
+    """Yield rows in as few pieces of at most so many as there can be, all of one size.
+
+    What a piece costs beside its lines, a small one costs, too.
+    """
+    pieces = ceil(len(rows) / most)
+    for piece in range(pieces):
+        yield rows[len(rows) * piece // pieces : len(rows) * (piece + 1) // pieces]
 
 
 def _is_order(book: Book, event: OrderPlaced) -> bool:

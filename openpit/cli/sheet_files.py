@@ -143,7 +143,7 @@ def _cell(value: object) -> str:
             return ""
         case bool():
             return "true" if value else "false"
-        case list():
+        case list() | dict():
             return json.dumps(value, separators=(",", ":"))
     return str(value)
 

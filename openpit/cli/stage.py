@@ -72,9 +72,11 @@ class ReplayStage:
         for place, line in enumerate(block.lines.split(b"\n")):
             try:
                 event = event_of(line)
-                time = event.time
-                clock.now = block.time if time is None else time  # type: ignore[assignment]  # one is told
-                decision = take(event)
+                now = event.time
+                if now is None:
+                    now = block.time
+                clock.now = now  # type: ignore[assignment]  # one is told
+                decision = take(event, now)  # type: ignore[arg-type]  # as above
             except BadEventError as error:
                 bad.append((place, str(error)))
                 continue

@@ -23,6 +23,8 @@ from openpit.client.batches import ExecuteMany
 from openpit.client.calls import CommandCall, HandleCall, HandleWideCall, Start
 from openpit.client.expected import expected
 from openpit.client.finalizing import FinalizeMany
+from openpit.client.keyed import KeyedSubmitting
+from openpit.client.left_open import ask_left
 from openpit.client.orders import captured_order, captured_report
 from openpit.client.procedures import (
     administration,
@@ -32,12 +34,10 @@ from openpit.client.procedures import (
     own_turn,
 )
 from openpit.client.reporting import ReportMany
-from openpit.client.submitting import Submitting
 from openpit.client.times import FIRST_TIME, TIME_LIMIT, check_time
 from openpit.core.order import Order
 from openpit.engine.answers import engine_gone
 from openpit.pretrade.results import new_execute_result
-from openpit.router.calls import closed
 from openpit.router.procedures import WideCall
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_start
@@ -66,7 +66,7 @@ class Holder(Protocol):
         """The client of now."""
 
 
-class Client(Submitting):
+class Client(KeyedSubmitting):
     """Orders and reports on their way to the shards, and what comes back."""
 
     # Of a server's market data: the policies that read each service. An embedded engine's is the
@@ -82,7 +82,7 @@ class Client(Submitting):
         """
         check_time(now)
         link.begin(epoch)
-        hello = (kinds.HELLO, len(self.router.links), self.open_handles, payload)
+        hello = (kinds.HELLO, len(self.router.links), self.limits, payload)
         packed = pack_start(hello)
         call = Start(link, now, packed, self.encoder.share, seconds)
         link.stage(call)
@@ -218,6 +218,10 @@ class Client(Submitting):
         self.check_open(now)
         return FinalizeMany(self, reservations, now, commit=False)
 
+    def ask_left(self, now: int) -> Call:
+        """Ask what a client before this one has left open, as far as nobody has taken it."""
+        return self.inquiry(now, ask_left, now, {**self.left.before})
+
     # --- actors ----------------------------------------------------------------------------------
 
     def ask_actor(self, now: int, asked: Asked) -> Call:
@@ -338,13 +342,6 @@ class Client(Submitting):
 
     def _wide(self, steps: Steps, **options: Any) -> WideCall:
         return WideCall(self.books, self.router.procedures, steps, **options)
-
-    def check_open(self, now: int) -> None:
-        """Raise EngineClosed if the engine is closed, TypeError if this is no time."""
-        if self.books.is_closed:
-            raise closed()
-        check_time(now)
-        self.books.now = now
 
 
 _EXECUTE: Final = CHECKS[kinds.EXECUTE]

@@ -54,9 +54,23 @@ def expected(command: tuple[Any, ...]) -> Expected:
             kinds.ADJUSTED,
             lambda reply: reply[1] is None or reply[1] < count,
         )
+    if kind == kinds.KEYED:
+        return _once(expected(command[3]))
+    if kind == kinds.ASK_LEFT:
+        return _LEFT
     if kind == kinds.ASK_MARKET:
         return _MARKET[decode(command[3])[0]]
     return _BY_KIND[kind]
+
+
+def _once(first: Expected) -> Expected:
+    """Return what may answer a call with a key, where the call itself may be answered so."""
+
+    def fits(reply: Reply) -> bool:
+        kind = reply[3][0]
+        return kind in first.kinds and (kind != first.tested or first.fits(reply[3]))
+
+    return Expected(kinds.ANSWERS[kinds.KEYED], kinds.ONCE, fits)
 
 
 def _answer(fits: Check, answers: frozenset[int] = kinds.ANSWERS[kinds.ADMINISTER]) -> Expected:
@@ -121,6 +135,11 @@ _ADMINISTERED: Final = {
 }
 _CONFIGURED: Final = _answer(all_of(row_of(up_to(U64_MAX), exactly(AccountBlock)), list))
 
+
+_LEFT: Final = _answer(
+    all_of(row_of(up_to(U64_MAX), optional(up_to(U64_MAX)), *[exactly(bytes)] * 3)),
+    kinds.ANSWERS[kinds.ASK_LEFT],
+)
 
 _is_quote: Final = row_of(*[optional(is_fixed)] * 3, is_flag)
 

@@ -109,7 +109,16 @@ class LocalReservation(Reservation):
 class _Held:
     """What both kinds of handles with effects share: where they are, and what they hold."""
 
-    __slots__ = ("_account", "_handle", "_is_held", "_link", "_lock_rows", "_open", "_outcomes")
+    __slots__ = (
+        "__weakref__",  # see keyed.py
+        "_account",
+        "_handle",
+        "_is_held",
+        "_link",
+        "_lock_rows",
+        "_open",
+        "_outcomes",
+    )
 
     _account: int | None
     _handle: int
@@ -231,7 +240,7 @@ class OperationProxy(_Held, DropCopyOperation):
 class RequestProxy(Request):
     """An order that passed the start stage and waits in its shard."""
 
-    __slots__ = ("_account", "_handle", "_link", "_open")
+    __slots__ = ("__weakref__", "_account", "_handle", "_link", "_open")
 
     _account: int | None
     _handle: int

@@ -45,17 +45,23 @@ class WideChange(NamedTuple):
     """Where it was written down first."""
 
 
-def begin_again(client: Client, now: int, told: Sequence[Told]) -> None:
+def begin_again(
+    client: Client, now: int, told: Sequence[Told], is_kept: Callable[[int], bool]
+) -> None:
     """Take up what the shards of a router have come back with, before any call is made.
 
-    The broad rates go on in their windows, and what a program had open that is gone is rolled back.
+    The broad rates go on in their windows. What is open of a client that ``is_kept``, by its
+    number, stays so, that of the router's own to be asked for; all else is rolled back.
     """
     client.retune(max((axes for axes, _ in told), key=lambda one: one.version))
     for _, recovered in told:
         client.books.rates.restore(recovered.windows)
     for link, (_, recovered) in zip(client.router.links, told, strict=True):
-        if recovered.open_handles:
-            link.stage(OwnOp(now, Op.END))
+        for number in recovered.clients:
+            if not is_kept(number):
+                link.stage(OwnOp(now, Op.END, client=number))
+            elif not number:
+                client.left.before[link.number] = link.epoch * EPOCH_COMMANDS + 1
 
 
 def left_out(
@@ -86,6 +92,7 @@ def complete(
     told: Sequence[Told],
     changes: Sequence[WideChange],
     begin: Callable[[WideChange], None],
+    is_kept: Callable[[int], bool],
 ) -> Steps:
     """Make each change on the shards that lack it, in order; then block the engine on all or none.
 
@@ -94,7 +101,9 @@ def complete(
     """
     links = router.links
     left_open = [
-        link for link, (_, recovered) in zip(links, told, strict=True) if recovered.open_handles
+        link
+        for link, (_, recovered) in zip(links, told, strict=True)
+        if not all(map(is_kept, recovered.clients))
     ]
     if left_open:  # a rollback may block the engine: what is asked behind it waits for that
         asked = pack(administration("anything_blocked"))

@@ -24,7 +24,7 @@ from openpit.router.procedures import Procedures
 from openpit.router.router import Router
 from openpit.wire.classes import Told, learn
 from openpit.wire.frames import FIRST_KIND, FrameReader, body_of, messages_of, pack
-from openpit.wire.kinds import ASK_ACTOR, COMMANDS, EXECUTE, QUOTE, REPORT
+from openpit.wire.kinds import ASK_ACTOR, COMMANDS, EXECUTE, KEYED, QUOTE, REPORT
 from openpit.wire.limits import (
     BATCH_BYTES,
     BESIDE_BYTES,
@@ -198,7 +198,8 @@ class _LimitedRouter(_SessionRouter):
 
     def check(self, kind: Any, *fields: object) -> None:
         """Raise NotPermitted unless this session may send a command."""
-        self._check(role_of((kind, *fields)), COMMANDS[kind].name)
+        command = (kind, *fields)
+        self._check(role_of(command), COMMANDS[fields[2][0] if kind == KEYED else kind].name)  # type: ignore[index]  # its command
 
     def change(self, now: int, service: int, operation: Operation) -> Change:
         self._check(OF_OPERATION[operation[0]], "market data")
@@ -375,8 +376,21 @@ class Remote:
             self.router.lose(link, why or "its worker has ended")
         elif state == "stalled" and link.is_up:
             self.router.stall(link, why or "it answers nothing")
+        elif state == "recovering" and link.state in {ShardState.UP, ShardState.STALLED}:
+            self._recovers(link, why)
+        elif state == "up" and link.is_recovering:
+            link.why = None
+            link.happen(ShardEvent.RECOVERED)
         elif state == "up" and link.is_stalled:
             self.router.revive(link)
+
+    def _recovers(self, link: ShardLink, why: str | None) -> None:
+        """Have calls wait for a shard whose worker is replaced: its silence counts anew then."""
+        if link.is_stalled:
+            self.router.revive(link)
+        link.why = why
+        link.happen(ShardEvent.REPLACE)
+        link.heard = _NOTHING_YET
 
     def lose(self, why: str) -> None:
         """Record that the server is gone, with all that was asked of it."""
@@ -454,6 +468,8 @@ def new_remote(greeting: Greeting, handles: Handles, runner: Runner, **options: 
         link.ranks = client.encoder.ranks
         link.heard = _NOTHING_YET
         link.happen(ShardEvent.READY)
+    client.is_kept = welcome.grace > 0
+    client.left.before.update(enumerate(welcome.begins))
     for frame in greeting.behind:
         remote.take_in(frame)
     return remote

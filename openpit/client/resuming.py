@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openpit.router.shard_link import Reply, ShardLink
+    from openpit.wire.shard_limits import ShardLimits
 
 __all__ = ["Resume"]
 
@@ -31,12 +32,12 @@ class Resume(Unattended):
         self,
         now: int,
         shards: int,
-        open_handles: int,
+        limits: ShardLimits,
         payload: bytes,
         recovered: Callable[[int], None],
         refused: Callable[[str], None],
     ) -> None:
-        packed = pack_start((kinds.HELLO, shards, open_handles, payload))
+        packed = pack_start((kinds.HELLO, shards, limits, payload))
         super().__init__(1, now, packed, STARTED)
         self._recovered: Final = recovered
         self._refused: Final = refused

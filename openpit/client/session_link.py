@@ -184,7 +184,8 @@ def number_anew(entry: Entry, ranks: Ranks) -> None:
     """
     commands: list[Message] = []
     counting: dict[int, tuple[int, int, int]] = {}  # by axis: rank before the first, orders, time
-    for place, command in enumerate(messages_of(body_of([entry.packed], entry.count))):
+    for place, sent in enumerate(messages_of(body_of([entry.packed], entry.count))):
+        command: Message = sent[3] if sent[0] == kinds.KEYED else sent  # type: ignore[assignment]  # this client's own
         kind = command[0]
         now = entry.times[place] if entry.times else entry.now
         if kind in _ASKING:
@@ -194,19 +195,20 @@ def number_anew(entry: Entry, ranks: Ranks) -> None:
         elif kind in PLAIN_ORDERS or kind in _WHOLE:
             broker, asset, axes = ranks.of_one(_order_of(command), now, is_peek=kind in _PEEKS)
         else:
-            commands.append(command)
+            commands.append(sent)
             continue
         for axis, before, _, count, _, _ in axes:
             first, orders, begins = counting.get(axis, (before, 0, now))
             counting[axis] = first, orders + count, begins
         if kind in _ASKING:
-            commands.append((*command[:4], *ranked))
+            command = (*command[:4], *ranked)
         elif kind in _WHOLE:
-            commands.append((*command[:-2], broker, asset))
+            command = (*command[:-2], broker, asset)
         elif ranks.counts_broadly:
-            commands.append((kinds.EXECUTE_COUNTED, *command[1:8], broker, asset))
+            command = (kinds.EXECUTE_COUNTED, *command[1:8], broker, asset)
         else:
-            commands.append((kinds.EXECUTE, *command[1:8]))
+            command = (kinds.EXECUTE, *command[1:8])
+        commands.append(command if sent[0] != kinds.KEYED else (*sent[:3], command))
     entry.packed = pack_rows(commands)
     entry.counting = [
         (axis, before, 0, orders, now, now) for axis, (before, orders, now) in counting.items()

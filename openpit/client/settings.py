@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from openpit.client.answers import read_axes
 from openpit.client.expected import expected
 from openpit.client.procedures import everywhere, refuse_stalled
-from openpit.engine.configurator import check_arguments
+from openpit.engine.configurator import check_arguments, read_changes
 from openpit.router.procedures import Question
 from openpit.wire import kinds
 from openpit.wire.frames import pack
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from openpit.client.client import Holder
     from openpit.pretrade.rejects import AccountBlock
@@ -39,6 +39,10 @@ def _merged(answers: list[Blocks | None]) -> Blocks:
     return sorted(blocks, key=lambda block: block[0])
 
 
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not ...}
+
+
 class SettingCalls:
     """The calls behind the methods of both faces' handles."""
 
@@ -49,15 +53,28 @@ class SettingCalls:
 
     def of_all(self, now: int, method: str, name: str, values: dict[str, object]) -> Call:
         """Check on one shard, and apply on every one."""
-        given = {key: value for key, value in values.items() if value is not ...}
-        return self._holder.client.procedure(now, self._settings, now, method, name, given)
+        given = _given(values)
+
+        def read() -> dict[str, Any]:
+            check_arguments(method, name, given)
+            return {"name": name, **given}
+
+        return self._holder.client.procedure(now, self._settings, now, method, read)
+
+    def together(self, now: int, changes: object) -> Call:
+        """Check several on one shard, and apply all of them on every one."""
+
+        def read() -> dict[str, Any]:
+            listed = read_changes(changes)
+            return {"changes": [(method, _given(values)) for method, values in listed]}
+
+        return self._holder.client.procedure(now, self._settings, now, "apply_all", read)
 
     def _settings(
-        self, router: Router, now: int, method: str, name: str, given: dict[str, Any]
+        self, router: Router, now: int, method: str, read: Callable[[], dict[str, Any]]
     ) -> Steps:
         refuse_stalled(router.links)
-        check_arguments(method, name, given)
-        change = (None, method, encode({"name": name, **given}, bare=True))
+        change = (None, method, encode(read(), bare=True))
         axes = yield from _checked(router, now, (kinds.CHECK_SETTINGS, *change))
         # In one step with what is sent: by these axes counts what is submitted behind it.
         self._holder.client.retune(axes)

@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.client.bodies import BODIES
 from openpit.client.deadlines import Deadlines, Patience
+from openpit.client.left_open import LeftOpen
 from openpit.client.orders import OrderEncoder
+from openpit.client.times import check_time
+from openpit.router.calls import closed
+from openpit.router.expiring import Expiring
 from openpit.router.router import Router
-from openpit.wire.limits import CREDITS, OPEN_HANDLES, ROWS_PER_FRAME
+from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
+from openpit.wire.shard_limits import ShardLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Submitting"]
 
 _USUAL: Final = Patience()
+_LIMITS: Final = ShardLimits()
 
 
 class Submitting:
@@ -42,7 +48,7 @@ class Submitting:
         told: Told | None = None,
         bodies: Bodies = BODIES,
         router: Callable[..., Router] = Router,
-        open_handles: int = OPEN_HANDLES,
+        limits: ShardLimits = _LIMITS,
         actors: Collection[str] = (),
     ) -> None:
         self.actors: Final = frozenset(actors)
@@ -60,14 +66,26 @@ class Submitting:
         self.books: Final = self.router.books
         self.deadlines: Final = Deadlines(self.router, patience)
         self.runner: Final = runner
-        self.open_handles: Final = open_handles  # that a session beside this client may have
+        self.limits: Final = limits  # of each shard
+        if limits.reservation_ttl:
+            self.router.expiring = Expiring(self.router.links)
         self.rows_per_frame: Final = min(self.most_rows, credit)
         # Items at a call's end that make no frame of their own, but go with those before them.
         self.last_rows: Final = self.rows_per_frame if 2 * self.rows_per_frame <= credit else 0
         # Whether somebody holds the engine object: without it, a pending request refuses.
         self.is_held = True
+        self.left: Final = LeftOpen()
+        self.is_kept = False
+        """Whether what it has open when it ends is kept for who comes after it."""
 
     most_rows: int = ROWS_PER_FRAME
+
+    def check_open(self, now: int) -> None:
+        """Raise EngineClosed if the engine is closed, TypeError if this is no time."""
+        if self.books.is_closed:
+            raise closed()
+        check_time(now)
+        self.books.now = now
 
     def retune(self, axes: CountingAxes) -> None:
         """Have orders numbered and counted on other axes from here on."""

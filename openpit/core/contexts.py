@@ -21,12 +21,17 @@ __all__ = [
     "AccountAdjustmentContext",
     "AccountControl",
     "CallState",
+    "Calls",
     "Cause",
     "Context",
     "PostTradeContext",
+    "account_and_group",
     "new_account_adjustment_context",
     "new_context",
     "new_post_trade_context",
+    "order_context",
+    "order_context_of",
+    "twin",
 ]
 
 _new = object.__new__
@@ -73,6 +78,15 @@ class CallState(Protocol):
 
     def group(self) -> int | None:
         """Return the account's group as it was when this call first asked for it."""
+
+
+class Calls(Protocol):
+    """Where accounts have groups and blocks; makes the state of a call when it is asked for."""
+
+    groups: dict[int | None, int]
+
+    def call_of(self, account: int | None, group: int | None) -> CallState:
+        """Return the state of a call of an account that had this group when it began."""
 
 
 def _group_of(call: CallState) -> AccountGroupId | None:
@@ -135,33 +149,56 @@ class _Context(_CallHandle):
 
 
 @final
-class Context(_Context):
+class Context(Opaque):
     """What the callbacks of the two pre-trade stages may ask."""
 
+    # Most callbacks ask nothing, so the state of an order's call is made when one does.
     __module__ = "openpit.pretrade"
-    __slots__ = ()
+    __slots__ = ("_account", "_call", "_calls", "_group")
+
+    _account: int | None
+    _call: CallState
+    _calls: Calls
+    _group: int | None
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether the call is made again while a journal is replayed (``sharded(journal=...)``).
+
+        It was answered before: what a policy does outside the engine it has done, or begun to.
+        """
+        return _call_of(self).is_replaying
 
     @property
     def is_drop_copy(self) -> bool:
         """Whether the order is a drop copy: the venue has it already."""
-        return self._call.is_drop_copy
+        return _call_of(self).is_drop_copy
 
     @property
     def account_control(self) -> AccountControl | None:
         """A new control of the order's account, None when the order has no account."""
-        return _control_of(self._call)
+        return _control_of(_call_of(self))
 
     @property
     def account_group(self) -> AccountGroupId | None:
         """The account's group, None for the default group; the same throughout a request."""
-        return _group_of(self._call)
+        return _group_of(_call_of(self))
 
     def record_drop_copy_start_mutation(self, mutation: Mutation) -> None:
         """Keep a mutation that commits before and rolls back after all others of the drop copy.
 
         Raises ``RuntimeError`` when the call is no drop copy, or has ended (spec section 5.7).
         """
-        self._call.record_drop_copy_start_mutation(mutation)
+        _call_of(self).record_drop_copy_start_mutation(mutation)
+
+
+def _call_of(context: Context) -> CallState:
+    """Return the state of the call that a context serves."""
+    try:
+        return context._call
+    except AttributeError:
+        context._call = context._calls.call_of(context._account, context._group)
+        return context._call
 
 
 @final
@@ -196,11 +233,46 @@ class AccountAdjustmentContext(_Context):
 
 
 def new_context(call: CallState) -> Context:
-    """Return a context of the pre-trade stages."""
-    # What _of() does, spelt out: every custom policy gets one for every order.
+    """Return a context of the pre-trade stages, for a call that has its state already."""
     context: Context = _new(Context)
     context._call = call
     return context
+
+
+def order_context(calls: Calls, account: int | None) -> Context:
+    """Return what stands for an order's call: a context, for one callback or to make twins of.
+
+    The account's group is that of now: all policies see one group, even where the membership
+    changes between the two stages (spec section 7).
+    """
+    context: Context = _new(Context)
+    context._calls = calls
+    context._account = account
+    context._group = calls.groups.get(account) if calls.groups else None
+    return context
+
+
+def account_and_group(context: Context) -> tuple[int | None, int | None]:
+    """Return what an order's call has seen of its account: its number, its group when it began."""
+    return context._account, context._group
+
+
+def order_context_of(calls: Calls, account: int | None, group: int | None) -> Context:
+    """Return what stands for the call of an order whose account had this group when it began."""
+    context: Context = _new(Context)
+    context._calls = calls
+    context._account = account
+    context._group = group
+    return context
+
+
+def twin(context: Context) -> Context:
+    """Return another context of an order's call: each callback gets an object of its own."""
+    other: Context = _new(Context)  # spelt out: it is made for every callback
+    other._calls = context._calls
+    other._account = context._account
+    other._group = context._group
+    return other
 
 
 # Makers for the rest of the package, unchecked: a program is handed what they make.

@@ -13,8 +13,8 @@ from openpit.pretrade.rejects import new_reject
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from openpit.core.contexts import Context
     from openpit.core.order import Order
-    from openpit.engine.call import EngineCall
     from openpit.pretrade.effects import Effects
     from openpit.pretrade.outcomes import AccountPnlRow, GroupRow
     from openpit.pretrade.rejects import AccountBlock, Reject
@@ -38,7 +38,7 @@ class Started:
 
     __slots__ = ("__weakref__", "call", "order")
 
-    def __init__(self, order: Order, call: EngineCall | None) -> None:
+    def __init__(self, order: Order, call: Context | None) -> None:
         self.order = order
         self.call = call
 

@@ -37,6 +37,8 @@ def build_core(
     """Return the pipeline over checked policies; see :func:`check_policies` for what it raises."""
     check_policies(policies)
     customs = [policy for policy in policies if isinstance(policy, CustomPolicy)]
+    if len(customs) == 1:
+        customs[0].is_alone = customs[0].skips_start
     core = EngineCore(policies, clock=clock, lock=lock, has_custom=bool(customs))
     if core.marks_busy:
         for custom in customs:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from openpit.core.mutation import Mutation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openpit.engine.registry import AccountRegistry
     from openpit.pretrade.effects import Finalizer
     from openpit.pretrade.rejects import AccountBlock
 
 __all__ = ["DropCopyCall", "EngineCall"]
 
 _new = object.__new__
+
+
+class Ledger(Protocol):
+    """Whose groups and blocks a call looks at: the engine's registry."""
+
+    groups: dict[int | None, int]
+    is_replaying: bool
+
+    def block(self, account: int, cause: AccountBlock) -> None:
+        """Block an account; the first cause stays."""
 
 
 class EngineCall:
@@ -25,7 +34,7 @@ class EngineCall:
 
     is_drop_copy = False
 
-    def __init__(self, registry: AccountRegistry, account: int | None) -> None:
+    def __init__(self, registry: Ledger, account: int | None) -> None:
         self._registry = registry
         self.account = account
         # Resolved once, before the first callback: policies of one request see one group, even
@@ -33,12 +42,12 @@ class EngineCall:
         self._group = registry.groups.get(account) if registry.groups else None
 
     @staticmethod
-    def of(registry: AccountRegistry, account: int | None) -> EngineCall:
-        """Return a call: as the constructor, in half its time. One is made for every order."""
+    def of(registry: Ledger, account: int | None, group: int | None) -> EngineCall:
+        """Return the call of an account that had this group when it began."""
         call: EngineCall = _new(EngineCall)
         call._registry = registry
         call.account = account
-        call._group = registry.groups.get(account) if registry.groups else None
+        call._group = group
         return call
 
     @property
@@ -67,7 +76,7 @@ class DropCopyCall(EngineCall):
 
     is_drop_copy = True
 
-    def __init__(self, registry: AccountRegistry, account: int | None) -> None:
+    def __init__(self, registry: Ledger, account: int | None) -> None:
         super().__init__(registry, account)
         self.active = True
         self.requested_block: AccountBlock | None = None

@@ -6,6 +6,7 @@ them only then: a call that raises has changed nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
@@ -18,7 +19,7 @@ from openpit.pretrade.policies.order_size_limit import OrderSizeLimitPolicy
 from openpit.pretrade.policies.order_size_limit_settings import OrderSizeUpdate
 from openpit.pretrade.policies.pnl_bounds_killswitch import PnlBoundsKillSwitchPolicy
 from openpit.pretrade.policies.pnl_bounds_settings import PnlBoundsUpdate
-from openpit.pretrade.policies.rate_limit import RateLimitPolicy
+from openpit.pretrade.policies.rate_limit import RateChange, RateLimitPolicy
 from openpit.pretrade.policies.rate_limit_settings import RateLimitUpdate
 from openpit.pretrade.policies.spot_funds.policy import SpotFundsPolicy
 from openpit.pretrade.results import (
@@ -29,7 +30,7 @@ from openpit.pretrade.results import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from types import EllipsisType
 
     from openpit.engine.pipeline import EngineCore
@@ -40,11 +41,28 @@ if TYPE_CHECKING:
     from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.pretrade.rejects import AccountBlock
 
-__all__ = ["Configurator", "check_arguments", "checked_change", "new_configurator"]
+__all__ = [
+    "TOGETHER",
+    "Configurator",
+    "check_arguments",
+    "checked_change",
+    "new_configurator",
+    "read_changes",
+]
+
+TOGETHER: Final = (
+    "rate_limit",
+    "order_size_limit",
+    "pnl_bounds_killswitch",
+    "spot_funds",
+    "spot_funds_pnl_bounds_killswitch",
+)
+"""The changes that :meth:`Configurator.apply_all` makes: those of no single account."""
 
 _Policy = TypeVar("_Policy", bound="BuiltinPolicy")
 _Result = TypeVar("_Result")
 _Blocks = list[tuple[int, "AccountBlock"]]
+Changes = list[tuple[str, dict[str, Any]]]
 
 
 def _error(kind: ConfigureErrorKind, message: str) -> PolicyConfigureError:
@@ -121,6 +139,30 @@ class Configurator(Opaque):
             return blocks
 
         return apply_and_block
+
+    def apply_all(self, changes: Iterable[tuple[str, Mapping[str, Any]]]) -> AccountBlockOutcomes:
+        """Make several changes at one point between two calls: all of them, or none.
+
+        A change is the name of a method below and its arguments by name, the policy's ``name``
+        among them: ``("rate_limit", {"name": "RateLimitPolicy", "clear_broker": True})``. Those
+        that set the PnL of one account are not among them. Returns the blocks that the changes
+        recorded, sorted by account id.
+
+        Raises:
+            ValueError: a method that is none of these, or a second change of one policy by it.
+            TypeError: a change that is no such pair, or what its method raises for arguments.
+            openpit.PolicyConfigureError: as its method raises it.
+        """
+        listed = read_changes(changes)
+        return new_account_block_outcomes(self._core.finisher.alone(self._apply_all, listed))
+
+    def _apply_all(self, changes: Changes) -> _Blocks:
+        core = self._core
+        prepared = [checked_change(core, method, arguments) for method, arguments in changes]
+        blocks: _Blocks = []
+        for apply in prepared:
+            blocks += apply() or ()
+        return sorted(blocks, key=lambda block: block[0])
 
     # --- rate limit ----------------------------------------------------------------------------
 
@@ -270,15 +312,44 @@ class _Reading(Configurator):
 
 
 class _Checking(Configurator):
-    """Checks a change, and keeps what would apply it."""
+    """Checks a change, and keeps what would apply it; of several, the one of rates."""
 
     __slots__ = ("change",)
 
-    change: Callable[[], object]
+    change: Callable[[], Any]
 
     def _update(self, *update: Any) -> Any:
         self.change = self._core.finisher.alone(self._prepared, *update)
         return ()
+
+    def _apply_all(self, changes: Changes) -> _Blocks:
+        checked = [checked_change(self._core, *change) for change in changes]
+        self.change = next((one for one in checked if isinstance(one, RateChange)), list)
+        return []
+
+
+def read_changes(changes: object) -> Changes:
+    """Return the changes that :meth:`Configurator.apply_all` was given, their arguments read.
+
+    Raises what it does for its argument alone.
+    """
+    listed: Changes = []
+    named: set[tuple[str, object]] = set()
+    for change in changes if isinstance(changes, Iterable) else [changes]:
+        match change:
+            case (str() as method, Mapping() as given):
+                arguments = dict(given)
+            case _:
+                raise TypeError(f"a change is a method's name and its arguments, not {change!r}")
+        if method not in TOGETHER:
+            raise ValueError(f"changes are of {', '.join(TOGETHER)}, not {method!r}")
+        getattr(_READING, method)(**arguments)
+        key = method, str(arguments["name"])
+        if key in named:
+            raise ValueError(f"two changes of {key[1]} by {method}: one has room for both")
+        named.add(key)
+        listed.append((method, arguments))
+    return listed
 
 
 def check_arguments(method: str, name: str, arguments: Mapping[str, Any]) -> None:
@@ -286,7 +357,9 @@ def check_arguments(method: str, name: str, arguments: Mapping[str, Any]) -> Non
     getattr(_READING, method)(name, **arguments)
 
 
-def checked_change(core: EngineCore, method: str, arguments: Mapping[str, Any]) -> object:
+def checked_change(
+    core: EngineCore, method: str, arguments: Mapping[str, Any]
+) -> Callable[[], Any]:
     """Return what would apply a change of settings; raises what the configurator's method does."""
     checking = _Checking._of(core)
     getattr(checking, method)(**arguments)

@@ -9,11 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openpit.core.contexts import (
+    Context,
     PostTradeContext,
     new_account_adjustment_context,
     new_context,
     new_post_trade_context,
+    twin,
 )
+from openpit.engine.call import EngineCall
+from openpit.errors import JournalError
 from openpit.param.ids import new_account_id
 from openpit.param.words import is_encodable
 from openpit.pretrade.policy import Policy
@@ -26,7 +30,7 @@ from openpit.pretrade.reading import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from openpit.account_adjustment import Adjustment
     from openpit.core.order import Order
@@ -35,8 +39,9 @@ if TYPE_CHECKING:
     from openpit.pretrade.effects import Effects, Finalizer
     from openpit.pretrade.policy_contract import PolicyCall, ReportEffect
     from openpit.pretrade.rejects import Reject
+    from openpit.pretrade.state_values import State
 
-__all__ = ["CustomPolicy"]
+__all__ = ["STATE_METHODS", "CustomPolicy", "check_state_methods"]
 
 _GROUP_IDS = range(65536)
 _REQUIRED = (
@@ -45,16 +50,35 @@ _REQUIRED = (
     "apply_execution_report",
     "apply_account_adjustment",
 )
+STATE_METHODS = ("export_state", "restore_state")
+"""What a policy has, both, that is to be in snapshots."""
+
 _new = object.__new__
+
+
+def check_state_methods(policies: Iterable[BuiltinPolicy]) -> None:
+    """Check that policies have both methods that snapshots need, or none of them.
+
+    Raises:
+        JournalError: one has one of them; its name is told.
+    """
+    for policy in policies:
+        if isinstance(policy, CustomPolicy) and len(its := policy.state_methods) == 1:
+            raise JournalError(
+                f"policy {policy.name} has {its[0]}, and not the other of the pair: "
+                f"{' and '.join(STATE_METHODS)}"
+            )
 
 
 class CustomPolicy(BuiltinPolicy):
     """A user's policy object: its name and group id are read once, its callbacks at each call.
 
     The callbacks that :class:`Policy` itself provides say nothing and are not called at all.
+    ``is_alone`` is set where an order has no callback but this policy's of the main stage: then
+    nobody else can have its context.
     """
 
-    __slots__ = ("_finisher", "_policy", "group_id", "name", "skips_start")
+    __slots__ = ("_finisher", "_policy", "group_id", "is_alone", "name", "skips_start")
 
     def __init__(self, policy: Policy) -> None:
         name = policy.name
@@ -72,8 +96,26 @@ class CustomPolicy(BuiltinPolicy):
         ) is Policy.check_pre_trade_start and "check_pre_trade_start" not in getattr(
             policy, "__dict__", ()
         )
+        self.is_alone = False
         self._policy = policy
         self._finisher: Finisher | None = None
+
+    @property
+    def has_whole_state(self) -> bool:  # type: ignore[override]  # of a class of policies, elsewhere
+        """Whether the policy has the pair of methods of which a snapshot is made."""
+        return len(self.state_methods) == len(STATE_METHODS)
+
+    @property
+    def state_methods(self) -> tuple[str, ...]:
+        """Which of those two methods the policy has."""
+        policy = self._policy
+        return tuple(name for name in STATE_METHODS if callable(getattr(policy, name, None)))
+
+    def export_state(self) -> State:
+        return self._policy.export_state()  # type: ignore[attr-defined]  # see has_whole_state
+
+    def restore_state(self, state: State) -> None:
+        self._policy.restore_state(state)  # type: ignore[attr-defined]  # as above
 
     def attach(self, finisher: Finisher) -> None:
         """Set the finisher of an engine that marks itself busy: a callback is a safe point."""
@@ -94,17 +136,17 @@ class CustomPolicy(BuiltinPolicy):
 
     def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         callback = self._policy.check_pre_trade_start
-        return read_rejects(self._safe_point(callback, new_context(_state(call)), order), self.name)
+        return read_rejects(self._safe_point(callback, _context(call), order), self.name)
 
     def peek_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         # Without a hook for dry runs the real one is called, side effects and all.
         callback = getattr(
             self._policy, "check_pre_trade_start_dry_run", self._policy.check_pre_trade_start
         )
-        return read_rejects(self._safe_point(callback, new_context(_state(call)), order), self.name)
+        return read_rejects(self._safe_point(callback, _context(call), order), self.name)
 
     def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
-        context = new_context(call)  # type: ignore[arg-type]  # as _state() says, without a call
+        context = call if self.is_alone and type(call) is Context else _context(call)
         answer: object
         if self._finisher is None:
             answer = self._policy.perform_pre_trade_check(context, order)
@@ -116,7 +158,7 @@ class CustomPolicy(BuiltinPolicy):
         callback = getattr(
             self._policy, "perform_pre_trade_check_dry_run", self._policy.perform_pre_trade_check
         )
-        answer = self._safe_point(callback, new_context(_state(call)), order)
+        answer = self._safe_point(callback, _context(call), order)
         return read_pre_trade_result(answer, self.name)
 
     check_drop_copy = check_main
@@ -147,6 +189,11 @@ class CustomPolicy(BuiltinPolicy):
             return AdjustmentEffect(mutations=leftover, failure=error)
 
 
-def _state(call: PolicyCall | None) -> PolicyCall:
-    assert call is not None  # noqa: S101 - an engine with custom policies makes one for each call
+def _context(call: PolicyCall | None) -> Context:
+    """Return what a callback of a pre-trade stage gets."""
+    return twin(call) if type(call) is Context else new_context(_state(call))
+
+
+def _state(call: PolicyCall | None) -> EngineCall:
+    assert isinstance(call, EngineCall)  # noqa: S101 - an engine with custom policies makes one for each call
     return call

@@ -10,6 +10,7 @@ from contextlib import suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
+from openpit.core.contexts import order_context
 from openpit.core.order import account_of
 from openpit.core.report import ensure_captured as ensure_report_captured
 from openpit.engine.adjustments import adjust
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from threading import RLock
 
     from openpit.account_adjustment import Adjustment
+    from openpit.core.contexts import Context
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
     from openpit.engine.answers import Adjusted, Applied, Checked, Recorded
@@ -74,7 +76,7 @@ class EngineCore:
     ) -> None:
         self.policies: Final = tuple(policies)
         self.registry: Final = AccountRegistry()
-        # Neither is used here: the handles need them when they are used later on.
+        # For the handles, which need them later on.
         self.clock: Final = clock
         self.lock: Final = lock
         self.finisher: Final = Finisher(self.registry, lock)
@@ -125,7 +127,7 @@ class EngineCore:
         account = account_of(order)
         if self.registry.anything_blocked and (stopped := self.registry.check(account)) is not None:
             return [stopped]
-        call = EngineCall.of(self.registry, account) if self.has_custom else None
+        call = order_context(self.registry, account) if self.has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             rejects = self._start_stage(order, account, now, call)
@@ -191,7 +193,7 @@ class EngineCore:
             account = account_of(order)
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
             return [stopped]
-        call = EngineCall.of(registry, account) if self.has_custom else None
+        call = order_context(registry, account) if self.has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             if self._start_checks:
@@ -205,7 +207,7 @@ class EngineCore:
                 finisher.settle()
 
     def _start_stage(
-        self, order: Order, account: int | None, now: int, call: EngineCall | None
+        self, order: Order, account: int | None, now: int, call: Context | None
     ) -> list[Reject] | None:
         rejects: list[Reject] | None = None
         failure: BaseException | None = None
@@ -228,7 +230,7 @@ class EngineCore:
         return rejects
 
     def _main_stage(
-        self, order: Order, account: int | None, now: int, call: EngineCall | None
+        self, order: Order, account: int | None, now: int, call: Context | None
     ) -> Checked:
         registry = self.registry
         if registry.anything_blocked and (stopped := registry.check(account)) is not None:
@@ -282,11 +284,7 @@ class EngineCore:
             raise
 
     def _ask(
-        self,
-        heard: list[tuple[Effects, int]],
-        order: Order,
-        now: int,
-        call: EngineCall | None,
+        self, heard: list[tuple[Effects, int]], order: Order, now: int, call: Context | None
     ) -> None:
         """Ask every policy; a verdict is heard before anything could be interrupted."""
         for check, group_id in self._main_checks:
@@ -329,7 +327,7 @@ class EngineCore:
             effects = finisher.effects()
             effects.rejects = [stopped]
             return DryRun(effects, None)  # the block in force is not this order's
-        call = EngineCall.of(self.registry, account) if self.has_custom else None
+        call = EngineCall(self.registry, account) if self.has_custom else None
         was_busy, finisher.busy = finisher.busy, self.marks_busy
         try:
             return self._dry_runs.answer(
@@ -380,7 +378,7 @@ class EngineCore:
         except AttributeError:
             ensure_report_captured(report)
             account = report._account_
-        call = EngineCall.of(self.registry, account) if self.has_custom else None
+        call = EngineCall(self.registry, account) if self.has_custom else None
         effects: Sequence[ReportEffect | None] = ()
         failures: list[BaseException] | None = None
         # No lists for the one policy that most engines have here: they would be a twentieth of it.
@@ -435,7 +433,7 @@ class EngineCore:
         finisher = self.finisher
         if finisher.dropped:
             finisher.settle()
-        call = EngineCall.of(self.registry, account)
+        call = EngineCall(self.registry, account)
         effects = finisher.effects()
         rows: list[GroupRow] = []
         blocks: list[AccountBlock] = []

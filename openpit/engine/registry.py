@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, cast
 
+from openpit.engine.call import EngineCall
 from openpit.errors import AccountBlockError, AccountGroupRegistrationError
 from openpit.pretrade.rejects import AccountBlock, Reject, block_row, new_account_block, new_reject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from openpit.pretrade.state_values import State
 
 __all__ = ["DEFAULT_GROUP", "ENGINE", "AccountRegistry", "admin_block"]
 
@@ -76,6 +79,10 @@ class AccountRegistry:
         self.halted: str | None = None  # why an operator has stopped all orders, if one has
         # Read by every check: false means that no account, group or engine cause exists at all.
         self.anything_blocked = False
+
+    def call_of(self, account: int | None, group: int | None) -> EngineCall:
+        """Return the state of a call of an account that had this group when it began."""
+        return EngineCall.of(self, account, group)
 
     # --- block check (spec section 6.2) --------------------------------------------------------
 
@@ -280,6 +287,33 @@ class AccountRegistry:
     def clear_group_currency(self, group: int) -> None:
         """Let the group fall back to the default group's currency."""
         self._group_currencies.pop(group, None)
+
+    # --- as a whole ----------------------------------------------------------------------------
+
+    def export(self) -> State:
+        """Return all of it as plain values."""
+        return (
+            [(account, block_row(cause)) for account, cause in self._blocks.items()],
+            [(group, block_row(cause)) for group, cause in self._group_blocks.items()],
+            [*self.groups.items()],
+            [*self._currencies.items()],
+            [*self._group_currencies.items()],
+            self.finalizer_failed,
+            self.unattributed_report,
+            self.halted,
+        )
+
+    def restore(self, state: State) -> None:
+        """Take over what was exported."""
+        (blocks, group_blocks, groups, currencies, group_currencies,
+         self.finalizer_failed, self.unattributed_report, self.halted) = state  # fmt: skip
+        self._blocks = {account: new_account_block(*row) for account, row in blocks}
+        self._group_blocks = {group: new_account_block(*row) for group, row in group_blocks}
+        self.groups.clear()
+        self.groups.update(groups)
+        self._currencies = dict(currencies)
+        self._group_currencies = dict(group_currencies)
+        self._recount()
 
     def known_accounts(self) -> Iterable[int]:
         """Return the accounts that have an explicit currency or a group membership."""

@@ -40,9 +40,12 @@ def connect(
 ) -> ShardedEngine:
     """Connect to the server that listens at a path: its engine, shared with other programs.
 
-    ``name`` is the session's, for lists and logs. ``timeout`` and ``max_wait`` are those of
-    ``EngineBuilder.sharded()``; the first is also what the server has to take this session.
-    ``close()`` ends the session, which rolls back what it left open, and nothing else.
+    ``name`` is the session's, for lists and logs; of a server with a journal, also what the program
+    has its open reservations by again, when it or the server was away for less than the server's
+    ``--grace``: see :meth:`openpit.ShardedEngine.open_reservations`. ``timeout`` and ``max_wait``
+    are those of ``EngineBuilder.sharded()``; the first is also what the server has to take this
+    session. ``close()`` ends the session, which rolls back what it left open, or leaves it to its
+    name; nothing else.
 
     Time is the server's. One that was started with ``--client-time`` takes the program's, as
     simulations need it: ``clock()`` returns nanoseconds, as ``EngineBuilder.clock()`` has it.
@@ -180,7 +183,10 @@ class _Maker:
         welcome = greeting.welcome
         if self._has_clock and (welcome is None or not welcome.client_time):
             raise ServerRefused("time", "the server has a clock of its own (no --client-time)")
-        return new_remote(greeting, self._handles, driver, patience=self._patience)
+        remote = new_remote(greeting, self._handles, driver, patience=self._patience)
+        if remote.client.left.before:
+            remote.client.left.due = time.monotonic() + remote.welcome.grace
+        return remote
 
 
 def _port_of(remote: Remote, connection: socket.socket) -> ServerPort:

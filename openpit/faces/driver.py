@@ -42,6 +42,9 @@ __all__ = ["Driver"]
 LIVENESS_SECONDS: Final = 0.2
 """How often a worker is looked at whose end no descriptor tells."""
 
+_SOON: Final = 0.001
+"""Seconds that are waited at least for a reservation to expire."""
+
 
 class Driver(Face):
     """What a face holds of its shards; it runs the client's calls to their end."""
@@ -59,6 +62,10 @@ class Driver(Face):
         self._restored: Restored = {}  # what they are to be given of a journal
         self._look_every = inf
         self._replacing: Replacing | None = None  # where there is a journal
+        self._grace = 0.0
+        self.journal: EngineJournal | None = None
+        self.open_at: dict[int, set[int]] = {}
+        """By the number of a client of a former life: where it has something open that is kept."""
         # Run at close(), when nobody holds the engine any more, or at the interpreter's end.
         self._ends = Ends(self, options.timeout)
 
@@ -104,6 +111,8 @@ class Driver(Face):
         # An engine without a journal has no need of what replaces workers.
         from openpit.faces.replacing import Replacing  # noqa: PLC0415
 
+        self._grace = options.grace
+        self.journal = journal
         self.clock = journal.clock_from(max(recovered.last_time for _, recovered in told))
         if options.restarts:
             workers = self._ends.workers
@@ -112,7 +121,17 @@ class Driver(Face):
                 port.replace = self._replacing.begin
         self.router.books.note = journal.note
         self._ends.last = journal.close
-        begin_again(self.client, self.clock(), told)
+        begin_again(self.client, self.clock(), told, self._is_kept)
+        self.client.is_kept = True
+        for number, (_, recovered) in enumerate(told):
+            for client in filter(self._is_kept, recovered.clients):
+                self.open_at.setdefault(client, set()).add(number)
+        if self.client.left.before:
+            self.client.left.due = monotonic() + options.grace
+
+    def _is_kept(self, client: int) -> bool:
+        """Tell whether what a client of a former life has open is kept for who takes it."""
+        return not client and self._grace > 0
 
     def stand_by(self) -> None:
         """Have spare workers ready, where workers are replaced; the engine is built."""
@@ -127,7 +146,9 @@ class Driver(Face):
     def _complete(self, now: int, journal: EngineJournal, told: Sequence[Told]) -> Call:
         """Complete on all shards what some have, and others lack."""
         changes = journal.changes
-        return self.client.procedure(now, complete, now, told, changes, journal.again)
+        return self.client.procedure(
+            now, complete, now, told, changes, journal.again, self._is_kept
+        )
 
     def _restore(
         self, now: int, are_empty: Sequence[bool], readers: Sequence[tuple[str, ...]]
@@ -199,16 +220,27 @@ class Driver(Face):
                 port.drain(router)  # what has come has come in time
         for link, why in deadlines.on_time(now):
             self._port_of(link).give_up(router, why, returns=True)
+        left = self.client.left
+        if now >= left.due:
+            left.let_go(self.router, self.clock(), now)
         self._look_after()
         for port in self._ports:
             if port.is_over:
                 self._unwatch(port)
         if self._replacing is not None:
             self._replace_due(self._replacing, now)
+        if router.expiring is not None:
+            router.expiring.on_time(self.clock())
         if self._send():  # what waited for those
             deadlines.expect((), now)
-        due = min(deadlines.next_deadline(), self._next_replacement()) - now
+        due = min(deadlines.next_deadline(), self._next_replacement(), left.due) - now
+        due = min(due, self._next_expiry())
         return min(due, self._look_every) if due < inf else inf
+
+    def _next_expiry(self) -> float:
+        """Return in how many seconds a reservation may expire, infinity if none does."""
+        expiring = self.router.expiring
+        return inf if expiring is None else max(expiring.seconds_left(self.clock()), _SOON)
 
     def _next_replacement(self) -> float:
         """Return when something is due of the replacing of workers."""

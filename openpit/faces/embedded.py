@@ -20,6 +20,7 @@ from openpit.faces.actor_stage import ActorStage
 from openpit.faces.handles import EngineReservation
 from openpit.faces.many_calls import ManyCalls
 from openpit.faces.options import ShardedOptions, default_shards
+from openpit.faces.past_stage import PastStage
 from openpit.marketdata.service import new_market_data_builder
 from openpit.param.classes import is_of
 from openpit.pretrade.policies.arguments import SettingsError
@@ -261,9 +262,15 @@ class EngineBuilder(InProcess):
         journal: str | os.PathLike[str] | None = None,
         sync: Sync = "process",
         min_free: int = 256 * 1024 * 1024,
+        snapshot_every: int = 64 * 1024 * 1024,
+        keep: int | None = 2,
         recovery_timeout: float = 600.0,
         restarts: int = 8,
         restart_pause: float = 0.1,
+        key_window: float = 600.0,
+        reservation_ttl: float | None = None,
+        keys: int = 65536,
+        grace: float = 60.0,
         spares: int = 1,
     ) -> ShardedEngineBuilder:
         """Choose an engine of several worker processes, each owning the accounts of its shard.
@@ -280,7 +287,8 @@ class EngineBuilder(InProcess):
             max_wait=max_wait, credits=credits, start_timeout=start_timeout, journal=journal,
             stall_timeout=stall_timeout, on_shard_down=on_shard_down, sync=sync, min_free=min_free,
             recovery_timeout=recovery_timeout, restarts=restarts, restart_pause=restart_pause,
-            spares=spares,
+            key_window=key_window, reservation_ttl=reservation_ttl, keys=keys, spares=spares,
+            snapshot_every=snapshot_every, keep=keep, grace=grace,
         )  # fmt: skip
         return ShardedEngineBuilder._with(self._clock, options)
 
@@ -418,7 +426,7 @@ class ShardedEngineBuilder(SyncedEngineBuilder):
         return ReadyShardedEngineBuilder._with(self._clock, self._options).pre_trade(policy)
 
 
-class ReadyShardedEngineBuilder(ReadyEngineBuilder, ActorStage):
+class ReadyShardedEngineBuilder(ReadyEngineBuilder, ActorStage, PastStage):
     """Last stage: more policies, and actors; then ``build()`` or ``await build_async()``."""
 
     __slots__ = ("_actors", "_options")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from openpit.faces.options import ShardedOptions
 
-__all__ = ["EngineJournal"]
+__all__ = ["EngineJournal", "check_made"]
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
@@ -40,7 +40,7 @@ class EngineJournal:
     """A journal's directory, locked from here to :meth:`close`.
 
     ``changes`` are those of which it is not known that all shards have them; ``epoch`` is that of
-    the life that begins.
+    the life that begins. ``names`` has the name and the user of a server's session by its number.
 
     Raises:
         JournalInUse: another engine has the directory.
@@ -51,7 +51,7 @@ class EngineJournal:
     """
 
     __slots__ = ("_clock", "_lives", "_lock", "_offset", "_told_again", "_writer", "changes",
-                 "epoch", "place", "sources")  # fmt: skip
+                 "epoch", "is_prepared", "names", "place", "sources")  # fmt: skip
 
     def __init__(self, options: ShardedOptions, made: Made, clock: Callable[[], int]) -> None:
         assert options.journal is not None  # noqa: S101 - who asks for none makes none
@@ -62,6 +62,8 @@ class EngineJournal:
         self._lives: Final[list[Mapping[str, Any]]] = []
         self._told_again: int | None = None
         self.changes: Final[list[WideChange]] = []
+        self.names: Final[dict[int, tuple[str, int]]] = {}
+        self.is_prepared = False
         self._lock: Final = FileLock(directory / LOCK_NAME)
         try:
             self._open(directory, options, made)
@@ -73,12 +75,12 @@ class EngineJournal:
         reader = LogReader(DISK, log_folder(directory, ROUTER))
         self._read(reader)
         if reader.headers:
-            _check(directory, reader.headers[-1], made)
+            check_made(directory, reader.headers[-1], made)
         if reader.torn is not None:
             _say(f"what the router's journal ends with is removed: {reader.torn}")
         reader.cut()
         self.epoch = len(self._lives)
-        now = self._clock()
+        now, wall = self._clock(), time_ns()
         self._offset = self._offset_at(now)
         first: Mapping[str, Any] = {"started": now, "began": made.began}
         if self._lives:
@@ -91,6 +93,8 @@ class EngineJournal:
             header,
             first["started"],
             first["began"],
+            options.snapshot_every,
+            options.keep,
         )
         self._writer = LogWriter(
             DISK,
@@ -108,8 +112,9 @@ class EngineJournal:
             "began": first["began"],
             "time": now + self._offset,
             "offset": self._offset,
-            "wall": time_ns(),
+            "wall": wall,
             "boot": _boot(),
+            "own_clock": self._clock is not monotonic_ns,
         }
         self._write({"life": life})
 
@@ -122,6 +127,13 @@ class EngineJournal:
                 self._lives.append(said["life"])
             elif "settled" in said:
                 by_record.clear()
+            elif "session" in said:
+                number, name, user = said["session"]
+                self.names[number] = name, user
+            elif "gone" in said:
+                self.names.pop(said["gone"], None)
+            elif "prepared" in said:
+                self.is_prepared = True
             else:
                 change = by_record.get(said["of"]) or WideChange({}, {}, record.number)
                 by_record[change.record] = change
@@ -173,6 +185,25 @@ class EngineJournal:
         self.changes.clear()
         self._write({"settled": self.epoch})
 
+    # --- of a server ---------------------------------------------------------------------------
+
+    def note_session(self, number: int, name: str, user: int) -> None:
+        """Write down whose number one is.
+
+        Raises:
+            JournalFailed: it could not be written. No shard may be told of it.
+        """
+        self._write({"session": [number, name, user]})
+
+    def forget_session(self, number: int) -> None:
+        """Record that nothing is open under a number any more, or is about to be."""
+        self._write({"gone": number})
+
+    def note_prepared(self) -> None:
+        """Record that the engine has been told what its configuration says beside policies."""
+        self._write({"prepared": self.epoch})
+        self.is_prepared = True
+
     def _write(self, said: object) -> None:
         self._writer.append([(json.dumps(said, separators=(",", ":")).encode(), 0)])
 
@@ -192,11 +223,12 @@ def _header(made: Made) -> dict[str, Any]:
         "hash_seed": sys.flags.hash_randomization and "random",
         "shards": made.shards,
         "policies": made.policies,
+        "limits": made.limits,
         "actors": made.actors,
     }
 
 
-def _check(directory: Path, header: Mapping[str, Any], made: Made) -> None:
+def check_made(directory: Path, header: Mapping[str, Any], made: Made) -> None:
     """Raise JournalMismatch if a journal was written by another engine, or another version."""
     now = _header(made)
     found = [
@@ -204,9 +236,14 @@ def _check(directory: Path, header: Mapping[str, Any], made: Made) -> None:
         for name in ("openpit", "wire")
         if now[name] != header[name]
     ]
-    found += differences(
-        Made(header["shards"], header["policies"], None, header.get("actors", ())), made
+    before = Made(
+        header["shards"],
+        header["policies"],
+        None,
+        header.get("limits", {}),
+        header.get("actors", ()),
     )
+    found += differences(before, made)
     if found:
         text = f"{directory} is the journal of another engine: {'; '.join(found)}"
         raise JournalMismatch(text, found)

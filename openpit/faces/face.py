@@ -70,8 +70,8 @@ class Face(Runner, ABC):
         """Do at once what would be done with the next call; wait for nothing."""
 
     @abstractmethod
-    def close(self) -> Any:
-        """Roll back what is open and end the shards. Idempotent."""
+    def close(self, *, rollback: bool = False) -> Any:
+        """Roll back what is open, unless a journal keeps it, and end the shards. Idempotent."""
 
     # --- the same for all ------------------------------------------------------------------------
 
@@ -89,4 +89,4 @@ class Face(Runner, ABC):
 
     def stats(self) -> list[ShardStats]:
         """Return a picture of every shard."""
-        return [picture_of(link) for link in self.router.links]
+        return [picture_of(link, self.router.expiring) for link in self.router.links]

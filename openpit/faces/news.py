@@ -27,7 +27,7 @@ def tell(router: Router, on_shard_down: Callable[[ShardStats], object] | None) -
             event, link = news.pop(0)
         except IndexError:
             return  # another thread tells it
-        picture = picture_of(link)
+        picture = picture_of(link, router.expiring)
         if event is ShardEvent.STALL:
             _log.warning(
                 "shard %d is stalled: %s; its orders are denied until it answers",

@@ -175,7 +175,7 @@ class Replacing:
             Resume(
                 self._clock(),
                 len(router.links),
-                self._client.open_handles,
+                self._client.limits,
                 self._payload,
                 recovered,
                 refused,

@@ -12,7 +12,7 @@ from openpit.client.bodies import BODIES
 from openpit.client.client import Client
 from openpit.client.handles import BLOCKING
 from openpit.engine.builder import check_policies
-from openpit.engine.custom import CustomPolicy
+from openpit.engine.custom import CustomPolicy, check_state_methods
 from openpit.errors import ShardStartError
 from openpit.faces.blocking.driver import BlockingDriver
 from openpit.faces.blocking.engine import ShardedEngine, new_sharded_engine
@@ -21,6 +21,7 @@ from openpit.shards.copying import dump_policies, readers_of
 from openpit.shards.fingerprints import Made, describe
 from openpit.shards.process import Worker
 from openpit.wire.limits import OPEN_HANDLES
+from openpit.wire.shard_limits import ShardLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,6 +50,9 @@ _Face = TypeVar("_Face", bound="AsyncDriver")
 MAKE_ENGINE: Final = "openpit.faces.acting:new_actor_engine"
 """Makes the engine of an actor, in its worker: by name, since a program's own process has none."""
 
+NANOSECONDS: Final = 1e9
+"""In a second."""
+
 DESCRIPTORS: Final = 3
 """Of the router for each shard: the ends of two pipes, and what tells of the worker's end."""
 
@@ -76,10 +80,21 @@ class StartPlan:
         recovery = 0.0 if options.journal is None else options.recovery_timeout
         return options.start_timeout + recovery
 
-    def client(self, handles: Handles, runner: Any, bodies: Bodies = BODIES) -> Client:
+    @property
+    def limits(self) -> ShardLimits:
+        """What each shard may keep."""
+        options = self.options
+        window, ttl = options.key_window, options.reservation_ttl or 0
+        return ShardLimits(
+            self.open_handles, options.keys, round(window * NANOSECONDS), round(ttl * NANOSECONDS)
+        )
+
+    def client(
+        self, handles: Handles, runner: Any, bodies: Bodies = BODIES, kind: type[Client] = Client
+    ) -> Client:
         """Return the client of a face."""
         options = self.options
-        return Client(
+        return kind(
             options.shards,
             has_custom=self.has_custom,
             handles=handles,
@@ -88,7 +103,7 @@ class StartPlan:
             patience=options.patience,
             told=self.told,
             bodies=bodies,
-            open_handles=self.open_handles,
+            limits=self.limits,
             actors=self.actors,
         )
 
@@ -103,10 +118,13 @@ def plan_of(
     Raises:
         ValueError: two policies of one name, or of one group id other than 0.
         ShardStartError: a policy or an actor cannot be copied into a worker.
-        JournalError: there is to be a journal, and it cannot hold all that the engine is made of.
+        JournalError: there is to be a journal, and it cannot hold all that the engine is made of,
+            or a policy has one of the two methods that snapshots need.
     """
     check_policies(policies)
     named = actors or {}
+    if options.journal is not None:
+        check_state_methods(policies)
     made = None if options.journal is None else describe(policies, options.shards, named)
     payload, services, told = dump_policies(policies, [*named.items()], MAKE_ENGINE)
     has_custom = any(isinstance(policy, CustomPolicy) for policy in policies)
@@ -193,7 +211,8 @@ def open_journal(plan: StartPlan, clock: Callable[[], int]) -> EngineJournal | N
     # An engine without a journal has no need of what reads and writes one.
     from openpit.faces.engine_journal import EngineJournal  # noqa: PLC0415
 
-    return EngineJournal(plan.options, plan.made, clock)
+    made = plan.made._replace(limits=plan.limits._asdict())
+    return EngineJournal(plan.options, made, clock)
 
 
 def discard(

@@ -55,6 +55,9 @@ class Disk(Protocol):
     def remove(self, path: Path) -> None:
         """Remove a file."""
 
+    def rename(self, path: Path, to: Path) -> None:
+        """Give a file another name in its folder, at once or not at all."""
+
     def sync_folder(self, folder: Path) -> None:
         """Return when what was made and removed in a folder is on the disk."""
 
@@ -93,6 +96,9 @@ class SystemDisk:
 
     def remove(self, path: Path) -> None:
         path.unlink()
+
+    def rename(self, path: Path, to: Path) -> None:
+        path.rename(to)
 
     def sync_folder(self, folder: Path) -> None:
         fd = os.open(folder, os.O_RDONLY)

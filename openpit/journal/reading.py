@@ -34,30 +34,60 @@ class Torn(NamedTuple):
 class LogReader:
     """Reads one log. What it has read so far it can tell: ``headers``, ``next``, ``torn``.
 
+    ``after`` is the number of a record: those behind it are read, and the next one has to be there.
+    Without, the log is read from whatever record it begins with.
+
     ``headers`` are those of the segments, in order; ``next`` is the number of the record that comes
     behind the last; ``size`` is the bytes of all segments, without a torn tail.
     """
 
-    __slots__ = ("_disk", "_empty", "_folder", "headers", "next", "segments", "size", "torn")
+    __slots__ = (
+        "_after",
+        "_disk",
+        "_empty",
+        "_folder",
+        "headers",
+        "next",
+        "segments",
+        "size",
+        "torn",
+    )
 
-    def __init__(self, disk: Disk, folder: Path) -> None:
+    def __init__(self, disk: Disk, folder: Path, after: int | None = None) -> None:
         self._disk: Final = disk
         self._folder: Final = folder
-        self.segments: Final[list[Segment]] = segments_of(disk, folder)
+        segments = segments_of(disk, folder)
+        self.segments: Final = segments if after is None else _needed(segments, after)
+        self._after: Final = after
         self.headers: list[Mapping[str, Any]] = []
-        self.next = self.segments[0].first if self.segments else 1
+        self.next = self.segments[0].first if self.segments else (after or 0) + 1
         self.size = 0
         self._empty: Path | None = None  # the last segment, where no record is in it
         self.torn: Torn | None = None
 
     def __iter__(self) -> Iterator[LogRecord]:
-        """Read all records.
+        """Read all records behind the one of the number ``after``.
 
         Raises:
             JournalDamaged: one is missing or damaged that is not at the log's torn end. Those
                 before it have been read.
             OSError: a segment could not be read.
         """
+        after = self._after
+        if after is None:
+            yield from self._records()
+            return
+        if self.segments and self.next > after + 1:
+            why = f"record {after + 1} and what follows is not there, nor in a snapshot"
+            raise _hole(self.segments[0], 0, why)
+        for record in self._records():
+            if record.number > after:
+                yield record
+        if self.next <= after:
+            why = f"the log ends before record {after}, which a snapshot has"
+            raise _hole(self.segments[-1], 0, why)
+
+    def _records(self) -> Iterator[LogRecord]:
         last = self._last()
         for place, segment in enumerate(self.segments[: last + 1]):
             if segment.first != self.next:
@@ -115,6 +145,12 @@ class LogReader:
             self._disk.remove(path)  # type: ignore[arg-type]  # None is none of them
         if gone:
             self._disk.sync_folder(self._folder)
+
+
+def _needed(segments: list[Segment], after: int) -> list[Segment]:
+    """Return the segments that may hold records behind one: those behind the last that need not."""
+    behind = [place for place, one in enumerate(segments) if one.first <= after + 1]
+    return segments[behind[-1] :] if behind else segments
 
 
 def _hole(segment: Segment, position: int, why: str) -> JournalDamaged:

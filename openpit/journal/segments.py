@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from itertools import pairwise
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -128,7 +129,8 @@ def drop_segments(disk: Disk, folder: Path, before: int) -> int:
     segments = segments_of(disk, folder)
     dropped = [one for one, after in pairwise(segments) if after.first <= before]
     for one in dropped:
-        disk.remove(one.path)
+        with suppress(FileNotFoundError):  # another process may be at it
+            disk.remove(one.path)
     if dropped:
         disk.sync_folder(folder)
     return len(dropped)

@@ -128,6 +128,14 @@ class LogWriter:
         if self.written >= self._look_at:
             self._look()
 
+    def sync(self) -> None:
+        """Return when all of the segment in hand is on the disk, whatever the log's sync.
+
+        Raises:
+            OSError: it is not.
+        """
+        self._file.sync()
+
     def close(self) -> None:
         """Close the file; what was appended is on the disk then, whatever the log's sync."""
         if not self._failure:

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.cli.tables import ConfigError
+from openpit.limits.tables import ConfigError
 from openpit.loadtest.messages import Failed
 
 if TYPE_CHECKING:

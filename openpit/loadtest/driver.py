@@ -13,7 +13,7 @@ from importlib import metadata
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.cli.tables import ConfigError
+from openpit.limits.tables import ConfigError
 from openpit.loadtest.engine_objects import EngineObjects
 from openpit.loadtest.lane import Lane, TimelineClock
 from openpit.loadtest.lookout import Lookout

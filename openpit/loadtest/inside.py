@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
 
-from openpit.cli.tables import ConfigError
 from openpit.errors import OutcomeUnknown, ShardDown, ShardOverloaded
 from openpit.faces.blocking.shard_messages import ShardMessages
+from openpit.limits.tables import ConfigError
 from openpit.loadtest.driver import GRACE, PROGRESS_SECONDS
 from openpit.loadtest.lookout import Lookout
 from openpit.loadtest.messages import Driven, Failed, Notice, Progress, Ready, Watched

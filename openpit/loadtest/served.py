@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import openpit
 from openpit.cli.commands.serve import Ending, clock_of, serve
-from openpit.cli.config import Policies, load
 from openpit.cli.exits import Exit, ExitError
-from openpit.cli.tables import ConfigError
+from openpit.limits.reading import Policies, loads
+from openpit.limits.tables import ConfigError
 from openpit.loadtest.messages import Failed, Serving
 from openpit.loadtest.targets import custom_policies
 from openpit.server.limits import Limits
@@ -43,7 +43,7 @@ def main(control: Connection, _: list[int]) -> None:
 
 def _serve(plan: Plan, path: Path, control: Connection) -> Failed | None:
     try:
-        policies = load(plan.policies) if plan.policies else Policies({}, None, None)
+        policies = loads(plan.policies) if plan.policies else Policies({}, None, None)
         clock = clock_of(client_time=plan.has_client_time)
         builder = openpit.Engine.builder().clock(clock)
         stage: Any = policies.add_to(builder.sharded(shards=plan.shards))

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.cli.config import rate_axes
-from openpit.cli.tables import Table, parse
+from openpit.limits.reading import rate_axes
+from openpit.limits.tables import Table, parse
 from openpit.loadtest.children import START_SECONDS
 from openpit.loadtest.flow import ORDER
 from openpit.loadtest.plan import SECOND

@@ -6,8 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 import openpit
-from openpit.cli.config import load
-from openpit.cli.tables import ConfigError
+from openpit.limits.reading import loads
+from openpit.limits.tables import ConfigError
 from openpit.loadtest.busy import BusyPolicy
 from openpit.loadtest.plan import Target
 from openpit.param import AccountId
@@ -51,7 +51,7 @@ def check(plan: Plan) -> None:
     """
     stage: Any = openpit.Engine.builder().no_sync()
     if plan.policies:
-        stage = load(plan.policies).add_to(stage)
+        stage = loads(plan.policies).add_to(stage)
     for policy in custom_policies(plan):
         stage = stage.pre_trade(policy=policy)
     try:
@@ -67,7 +67,7 @@ def outside(plan: Plan) -> Callable[[int], bool] | None:
     Raises:
         ConfigError: the policies cannot be read.
     """
-    starts = load(plan.policies).starts if plan.policies else None
+    starts = loads(plan.policies).starts if plan.policies else None
     if starts is None:
         return None
     currency = plan.workload.currency
@@ -95,7 +95,7 @@ def build(
         stage = stage.clock(clock).no_sync()
     else:
         stage = stage.clock(clock).sharded(shards=plan.shards, on_shard_down=on_shard_down)
-    policies = load(plan.policies) if plan.policies else None
+    policies = loads(plan.policies) if plan.policies else None
     if policies is not None:
         stage = policies.add_to(stage)
     for policy in custom_policies(plan):

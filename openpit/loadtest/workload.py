@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from openpit.cli.tables import ConfigError, Table, parse
+from openpit.limits.tables import ConfigError, Table, parse
 from openpit.param.values import Quantity
 
 if TYPE_CHECKING:

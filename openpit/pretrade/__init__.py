@@ -31,6 +31,7 @@ from openpit.pretrade.narrowed import (
     ExecuteResult,
 )
 from openpit.pretrade.narrowed_start import AsyncStartResult, StartResult
+from openpit.pretrade.open_reservation import OpenReservation
 from openpit.pretrade.outcomes import (
     AccountAdjustmentOutcome,
     AccountOutcomeEntry,
@@ -81,6 +82,7 @@ __all__ = [
     "Holding",
     "Lock",
     "OpenHandles",
+    "OpenReservation",
     "OutcomeAmount",
     "PnlHaltReason",
     "PnlOutcome",

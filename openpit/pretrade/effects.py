@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections import deque
@@ -75,6 +75,7 @@ class Effects:
         "more",
         "mutations",
         "open",
+        "origin",
         "own_prices",
         "own_rows",
         "rejects",
@@ -82,6 +83,8 @@ class Effects:
     )
 
     finisher: Keeper
+    origin: tuple[Any, Any]
+    """Set by a shard that has to tell it again: its command or order, and what was answered."""
 
     def __init__(
         self,

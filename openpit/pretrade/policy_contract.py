@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.outcomes import AccountPnlRow, OutcomeRow
     from openpit.pretrade.policies.tables import SettingsTable
     from openpit.pretrade.rejects import AccountBlock, Reject
+    from openpit.pretrade.state_values import State
 
 __all__ = [
     "AccountsView",
@@ -59,21 +60,9 @@ class AccountsView(Protocol):
 class PolicyCall(Protocol):
     """One call into the engine, as its policies see it."""
 
-    account: int | None
-    is_drop_copy: bool
-
     @property
-    def is_replaying(self) -> bool:
-        """Whether the call is told again out of a journal."""
-
-    def group(self) -> int | None:
-        """Return the account's group as it was when this call first asked for it."""
-
-    def block(self, cause: AccountBlock) -> None:
-        """Block the call's account at once; the first cause stays."""
-
-    def record_drop_copy_start_mutation(self, mutation: Finalizer) -> None:
-        """Keep a mutation of a drop copy's start stage; RuntimeError outside a drop copy."""
+    def is_drop_copy(self) -> bool:
+        """Whether it records an order that the venue has already."""
 
 
 class ReportEffect:
@@ -174,6 +163,24 @@ class BuiltinPolicy:
 
     def figures_of(self, account: int) -> AccountFigures | None:
         """Return what the policy keeps of an account, None for nothing; it changes nothing."""
+
+    # --- its state, for a snapshot (docs/snapshots.md) -------------------------------------------
+
+    #: Whether :meth:`export_state` has all of its state.
+    has_whole_state = True
+
+    def export_state(self) -> State:
+        """Return all that the policy keeps, its settings too, as plain values."""
+
+    def restore_state(self, state: State) -> None:
+        """Take over what another one has exported that was made alike."""
+
+    def export_effect(self, effect: Finalizer) -> State:
+        """Return what an order of this policy's has set aside; None: it is not this policy's."""
+
+    def restore_effect(self, state: State) -> Finalizer:
+        """Return what sets aside the same in this policy; nothing is set aside by that."""
+        raise NotImplementedError
 
 
 def overrides(policy: BuiltinPolicy, hook: str) -> bool:

@@ -20,6 +20,7 @@ __all__ = [
     "Close",
     "Drop",
     "Goodbye",
+    "Leave",
     "OwnOp",
     "Unattended",
     "let_go",
@@ -111,6 +112,23 @@ class Close(Unattended):
         self._goodbye.one_ended()
 
 
+class Leave(Unattended):
+    """The last that is asked of a shard which keeps what is open: to let go of nothing."""
+
+    __slots__ = ("_goodbye",)
+
+    def __init__(self, now: int, goodbye: Goodbye, books: Books) -> None:
+        super().__init__(1, now, books.bodies.drop([]), books.bodies.done)
+        self._goodbye = goodbye
+
+    def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
+        link.happen(ShardEvent.ENDED)
+        self._goodbye.one_ended()
+
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
+        self._goodbye.one_ended()
+
+
 class Goodbye(Call):
     """Waits until every shard has ended."""
 
@@ -162,8 +180,10 @@ def let_go(books: Books, procedures: Procedures) -> None:
     books.is_torn = False
 
 
-def say_goodbye(books: Books, now: int, lose_all: Callable[[str], None]) -> Goodbye:
-    """End every shard, when it has answered what was sent before."""
+def say_goodbye(
+    books: Books, now: int, lose_all: Callable[[str], None], *, keeps: bool = False
+) -> Goodbye:
+    """End every shard, or leave it as it is, when it has answered what was sent before."""
     waited_for = [link.is_up and not link.is_recovering for link in books.links]
     goodbye = Goodbye(books, sum(waited_for), lose_all)
     for link, was_up in zip(books.links, waited_for, strict=True):
@@ -175,5 +195,5 @@ def say_goodbye(books: Books, now: int, lose_all: Callable[[str], None]) -> Good
                 entry.lost(link, sent=was_sent)
         link.turn_away()
         if was_up:
-            link.stage(Close(now, goodbye))
+            link.stage(Leave(now, goodbye, books) if keeps else Close(now, goodbye))
     return goodbye

@@ -176,7 +176,7 @@ class Replacement:
             self._ends_alone = self._ends_alone + self._weight if first == was_alone else 0
             if self._ends_alone >= CONVICTED:
                 self._ends_alone = 0
-                skip(link, place, first)
+                alone += skip(link, place, first) - 1
             self._alone = first
         return alone
 

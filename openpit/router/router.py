@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from openpit.router.calls import Call
+    from openpit.router.expiring import Expiring
     from openpit.router.shard_link import Bodies, Entry
     from openpit.wire.frames import Frame
 
@@ -71,6 +72,9 @@ class Router:
     rates: type[BroadRates] = BroadRates
     line_up: type[Procedures] = Procedures
     link: type[ShardLink] = ShardLink
+
+    # Where reservations expire; their client says so before it asks anything.
+    expiring: Expiring | None = None
 
     # --- shards ----------------------------------------------------------------------------------
 
@@ -141,16 +145,19 @@ class Router:
                 link.stage(OwnOp(now, Op.END, client=client))
         self.books.is_torn = was_torn
 
-    def close(self, now: int) -> Call:
+    def close(self, now: int, *, keeps: bool = False) -> Call:
         """Roll back what is open on every shard and end it; nothing is accepted from now on.
 
-        The call that this returns ends when all shards have.
+        Where the shards keep what is open, they are asked for nothing more than the last of
+        their answers. The call that this returns ends when all shards have.
         """
+        if keeps:
+            self.let_go()
         self.books.is_torn = True
         self.books.close()
         self.books.stalled.clear()
         self.procedures.turn_away()
-        goodbye = say_goodbye(self.books, now, self._lose_all)
+        goodbye = say_goodbye(self.books, now, self._lose_all, keeps=keeps)
         self.books.is_torn = False
         return goodbye
 
@@ -257,6 +264,8 @@ class Router:
             self.revive(link)
         deliver = self.books.bodies.receive
         for frame in arrived:
+            if self.expiring is not None:
+                self.expiring.heard(link, frame)
             name, op, count, counted = link.batches.popleft() if link.batches else _NONE
             flags, uncounted, body = reply_in(frame, name)
             if link.kept:
@@ -289,7 +298,7 @@ class Router:
             raise WireError(f"flags of no reply: {flags}")
         if not op:
             deliver = self.books.bodies.defer(link, first, count, body)
-        elif body or (flags and op != Op.END):
+        elif body or (flags and op not in {Op.END, Op.TICK}):
             raise WireError(f"nothing is to be said to that: {body!r:.50}")
         else:
             deliver = partial(link.pending[0].confirmed, link)

@@ -321,13 +321,14 @@ class ShardLink:
         """Put another client's batch, which has the next number, behind all that is staged."""
         if self._unsealed:
             self.frames.append(self._sealed())
-        count = entry.count
         entry.first = self.next_seq
-        self.next_seq += count
-        self.in_flight += count
+        self.next_seq += entry.count
+        self.in_flight += entry.count
         self.pending.append(entry)
         self.frames.append(frame)
-        self.batches.append((frame[NAME], entry.op, count, entry.counted))
+        self.batches.append((frame[NAME], entry.op, entry.count, entry.counted))
+        if self.keeps:
+            self.kept.append(frame)
 
     def line_up(self, entry: Entry) -> None:
         """Put an entry into the line for credit, which the next :meth:`pump` looks through.
@@ -415,11 +416,8 @@ class ShardLink:
         """Return the frame of a batch."""
         entry = entries[0]
         first, op = entry.first, entry.op
-        flags, body = 0, b""
-        if op:
-            flags = entry.flags
-        else:
-            body = self.books.bodies.seal(self, first, count, entries)
+        flags = entry.flags if op else 0
+        body = b"" if op else self.books.bodies.seal(self, first, count, entries)
         for each in entries:
             each.packed = b""
         axes: Sequence[Axis] = ()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from openpit.wire.frames import EPOCH_COMMANDS
 
 if TYPE_CHECKING:
+    from openpit.router.expiring import Expiring
     from openpit.router.shard_link import ShardLink
 
 __all__ = ["ShardStats", "picture_of"]
@@ -44,9 +45,12 @@ class ShardStats:
     """Messages by :meth:`tell` at which the actor has raised; the worker's log has the errors."""
     restarts: int
     """Workers that have taken the place of one that ended; 0 where there is no journal."""
+    expired: int
+    """Reservations and requests that were open for longer than ``reservation_ttl``; 0 of a shard
+    that is behind a server."""
 
 
-def picture_of(link: ShardLink) -> ShardStats:
+def picture_of(link: ShardLink, expiring: Expiring | None) -> ShardStats:
     """Return what a shard is like at this moment."""
     return ShardStats(
         shard=link.number,
@@ -62,4 +66,5 @@ def picture_of(link: ShardLink) -> ShardStats:
         why=link.why,
         told_in_vain=link.told_in_vain,
         restarts=link.restarts,
+        expired=0 if expiring is None else expiring.counts[link.number],
     )

@@ -1,7 +1,8 @@
 """A batch that was in hand when a worker ended, more than once: its commands go one at a time.
 
 So the one that ends its worker is found, and the others have their answers. That one is answered by
-name, and the shard is told to skip its number.
+name, and the shard is told to skip its number. A batch of another client, whose body is not read
+here, stays whole: it goes alone, and is skipped alone.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from openpit.router.shard_link import Reply, ShardLink
     from openpit.wire.frames import Frame
 
-__all__ = ["Piece", "skip", "take_apart"]
+__all__ = ["Piece", "Whole", "skip", "take_apart"]
 
 
 class Piece(Entry):
@@ -70,6 +71,54 @@ class Piece(Entry):
         self.entry.stalled(link, why)
 
 
+class Whole(Entry):
+    """A batch of another client, which cannot be taken apart."""
+
+    __slots__ = ("went_alone",)
+
+    went_alone: Callable[[int], None] | None
+    """Called with its number when it is answered, where it went alone."""
+
+    def told(self) -> None:
+        """Record that it has been answered."""
+        if self.went_alone is not None:
+            went_alone, self.went_alone = self.went_alone, None
+            went_alone(self.first)
+
+    def skipped(self, link: ShardLink) -> None:
+        """Record that the shard has skipped all of it."""
+        raise NotImplementedError
+
+
+class _Skipped(Entry):
+    """One command of a batch that is skipped; the last one tells it."""
+
+    __slots__ = ("_answered", "client_number", "entry")
+
+    op = Op.SKIP
+
+    def __init__(self, entry: Whole, number: int, now: int) -> None:
+        super().__init__(1, now)
+        self.first = number
+        self.entry: Final = entry
+        self.client_number = entry.client_number
+        self._answered: Final = entry.went_alone
+
+    def confirmed(self, link: ShardLink) -> None:
+        """Record that the shard has skipped it."""
+        if self.first == self.entry.first + self.entry.count - 1:
+            self.entry.went_alone = None
+            self.entry.skipped(link)
+        if self._answered is not None:
+            self._answered(self.first)
+
+    def lost(self, link: ShardLink, *, sent: bool) -> None:
+        self.entry.lost(link, sent=sent)
+
+    def stalled(self, link: ShardLink, why: str) -> None:
+        self.entry.stalled(link, why)
+
+
 def take_apart(link: ShardLink, place: int, answered: Callable[[int], None]) -> int:
     """Put batches of one command in the place of one of those in flight; return how many.
 
@@ -80,8 +129,14 @@ def take_apart(link: ShardLink, place: int, answered: Callable[[int], None]) -> 
     if op != Op.MESSAGES:
         return 0
     at = _entry_at(link, place)
-    if isinstance(link.pending[at], Piece):
-        return sum(isinstance(entry, Piece) for entry in islice(link.pending, at, None))
+    entry = link.pending[at]
+    if isinstance(entry, Piece):
+        return sum(isinstance(one, Piece) for one in islice(link.pending, at, None))
+    if isinstance(entry, Whole):
+        entry.went_alone = answered
+        return 1
+    if entry.client_number:  # looked at on another client's behalf: no command of it is applied
+        return 0
     client, _, first, _, _, now, _, _, axes, times, body = command_in(
         link.kept[place], whose(link.number, link.epoch)
     )
@@ -130,15 +185,35 @@ def _counted_by(
     return [row for row in rows if row[3]]
 
 
-def skip(link: ShardLink, place: int, number: int) -> None:
-    """Have a shard skip a command, in the place of a batch of that one alone."""
-    _, _, _, counted = link.batches[place]
+def skip(link: ShardLink, place: int, number: int) -> int:
+    """Have a shard skip a command, in the place of a batch that went alone; return how many it has.
+
+    One that cannot be taken apart is skipped as a whole.
+    """
+    _, _, count, counted = link.batches[place]
     link.books.rates.give_back(counted)
+    at = _entry_at(link, place)
+    entry = link.pending[at]
+    if isinstance(entry, Whole):
+        _skip_whole(link, place, at, entry)
+        return count
     frame: Frame = command_frame(
         *(link.number, Op.SKIP, number, 1, link.books.now, b""), epoch=link.epoch
     )
     link.batches[place] = frame[NAME], Op.SKIP, 1, ()
     link.kept[place] = frame
+    return 1
+
+
+def _skip_whole(link: ShardLink, place: int, at: int, entry: Whole) -> None:
+    entry.counted = ()
+    del link.pending[at], link.batches[place], link.kept[place]
+    now = link.books.now
+    for number in reversed(range(entry.first, entry.first + entry.count)):
+        frame: Frame = command_frame(*(link.number, Op.SKIP, number, 1, now, b""), epoch=link.epoch)
+        link.pending.insert(at, _Skipped(entry, number, now))
+        link.batches.insert(place, (frame[NAME], Op.SKIP, 1, ()))
+        link.kept.insert(place, frame)
 
 
 def _entry_at(link: ShardLink, place: int) -> int:

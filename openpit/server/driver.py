@@ -39,6 +39,15 @@ class ServerDriver(AsyncDriver):
         self.turn = turn
         self.say = say
 
+    def _is_kept(self, client: int) -> bool:
+        return self._grace > 0 and self.journal is not None and client in self.journal.names
+
+    def end_client(self, number: int) -> None:
+        """Roll back what a session has left open that does not come back."""
+        if not self.router.books.is_closed:
+            self.router.end_client(number, self.clock())
+            self._flush()
+
     def serve(self) -> None:
         """Pass on what the sessions have sent, as far as there is credit."""
         if self.switch is None or self.router.books.is_closed:
@@ -62,6 +71,7 @@ class ServerDriver(AsyncDriver):
         if books.is_torn:
             self._mend()
         port.receive(self.router)
+        self._heed_expiry()
         if (
             port.link.is_up
             and self.switch is not None

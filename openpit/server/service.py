@@ -14,6 +14,7 @@ from openpit.faces.aio.engine import new_async_sharded_engine
 from openpit.faces.starting import start_driver
 from openpit.server.address import ANYBODYS, OWN, Address
 from openpit.server.driver import ServerDriver
+from openpit.server.names import Names
 from openpit.server.switch import Switch, bodies_beside
 from openpit.wire.sessions import Bye
 
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from openpit.faces.aio.engine import AsyncShardedEngine
+    from openpit.faces.engine_journal import EngineJournal
     from openpit.faces.starting import StartPlan
     from openpit.server.limits import Limits
+    from openpit.server.names import Away
     from openpit.server.session import Session
 
 __all__ = ["Service", "start_service"]
@@ -59,6 +62,22 @@ class Service:
         self._connected: Final[dict[Session, _Connection]] = {}
         self._paused: Final[set[_Connection]] = set()  # of which nothing is read for now
         driver.host(switch, self.turn_soon, self.say)
+        switch.names.expire = self._expire
+        if driver.journal is not None:
+            switch.names.begin(driver.journal.names, driver.open_at)
+
+    def _expire(self, away: Away) -> None:
+        """Give a session that has gone its time to come back."""
+        self.loop.call_later(self.switch.names.grace, self._give_up, away)
+
+    def _give_up(self, away: Away) -> None:
+        if self.switch.names.over(away):
+            self._driver.end_client(away.number)
+
+    @property
+    def journal(self) -> EngineJournal | None:
+        """The journal of the engine, if it has one."""
+        return self._driver.journal
 
     async def listen(self, path: str) -> None:
         """Take connections from here on.
@@ -292,9 +311,17 @@ async def start_service(
 
     Raises:
         ShardStartError: a worker did not come up. No process is left.
+        ValueError: reservations are to expire, and the times are the clients'.
     """
+    if client_time and plan.options.reservation_ttl is not None:
+        raise ValueError("reservation_ttl goes by the server's clock, not by its clients'")
     plan = replace(plan, open_handles=limits.open_handles)
     driver = await start_driver(plan, clock, ServerDriver, bodies_beside(BODIES))
     engine = new_async_sharded_engine(driver)
-    switch = Switch(driver.client, plan.told, limits, plan.readers, client_time=client_time)
+    journal, names = driver.journal, None
+    if journal is not None:
+        names = Names(plan.options.grace, journal.note_session, journal.forget_session)
+    switch = Switch(
+        driver.client, plan.told, limits, plan.readers, client_time=client_time, names=names
+    )
     return Service(engine, driver, switch, limits, users)

@@ -10,11 +10,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from openpit.errors import WireError
-from openpit.router.shard_link import ONLY_DONE, Entry
+from openpit.router.shard_link import ONLY_DONE
+from openpit.router.suspects import Whole
 from openpit.server.changes import Changes
 from openpit.server.limits import BATCH_BYTES, HELLO_BYTES, ROW_BYTES
 from openpit.server.places import Places
-from openpit.wire.frames import VERSION, FrameReader
+from openpit.wire.frames import VERSION, FrameReader, body_of, pack
 from openpit.wire.limits import CHANGES_IN_FLIGHT, RESERVE
 from openpit.wire.roles import Role
 from openpit.wire.sessions import (
@@ -58,7 +59,7 @@ def cost_of(batch: Batch | Changes) -> int:
     return len(batch.rest) + ROW_BYTES * len(batch.rows) + BATCH_BYTES
 
 
-class Passed(Entry):
+class Passed(Whole):
     """A batch of a session that is on its way to a shard, or the end of the session there."""
 
     __slots__ = ("client_number", "name", "op", "session")
@@ -66,6 +67,7 @@ class Passed(Entry):
     def __init__(self, session: Session, op: int, count: int, name: bytes) -> None:
         # As Entry has it, spelt out: one is made for every batch.
         self.is_sent = True
+        self.went_alone = None
         self.count = count
         self.now = 0
         self.times = self.counting = self.counted = ()
@@ -81,10 +83,17 @@ class Passed(Entry):
         session, name = self.session, self.name
         if name and not session.is_over:
             session.answered(link.number, self.count, answer_frame(name, self.first, body, flags))
+        if self.went_alone is not None:
+            self.told()
 
     def confirmed(self, link: ShardLink) -> None:
         """Record that the session has ended there."""
         self.answered(link, b"")
+
+    def skipped(self, link: ShardLink) -> None:
+        """Tell the session so, of each command."""
+        reply = pack(link.books.bodies.skipped(link))
+        self.answered(link, body_of([reply] * self.count, self.count))
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         """Never called: the replies go to the client as they are."""
@@ -115,7 +124,7 @@ class Session:
         client_time: bool,
         stirred: list[Session],
     ) -> None:
-        self.number: Final = number
+        self.number = number  # until it has said its name, if that one has one already
         self._stirred: Final = stirred  # those that have something to be written, or a turn ended
         self.role: Final = role
         self.user: Final = user

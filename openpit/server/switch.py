@@ -19,6 +19,7 @@ from openpit.router.shard_link import Bodies
 from openpit.server.changes import Changes
 from openpit.server.group_check import Checked, GroupCheck
 from openpit.server.limits import BATCH_BYTES, ROW_BYTES
+from openpit.server.names import Names
 from openpit.server.session import Passed, Session
 from openpit.server.to_all import ToAll
 from openpit.wire import kinds
@@ -116,6 +117,7 @@ def _axes_of(counted: Sequence[Counted]) -> list[Axis]:
     return axes
 
 
+_STATES: Final = {ShardEvent.STALL: "stalled", ShardEvent.REPLACE: "recovering"}
 _TELL_AXES: Final = (kinds.TELL_AXES, None)
 
 
@@ -134,15 +136,16 @@ class Switch:
         services: Sequence[tuple[str, ...]] = (),
         *,
         client_time: bool = False,
+        names: Names | None = None,
     ) -> None:
         self._client: Final = client
+        self.names: Final = names or Names()
         self.router: Final = client.router
         self.limits: Final = limits
         self.client_time: Final = client_time
         self._told: Final = told
         self._services: Final = tuple(services)  # of market data: the policies that read each
         self.changes: Final = ToAll(self.router, self._send, client_time=client_time)
-        self._last_number = 0
         self.sessions: Final[dict[int, Session]] = {}
         self._turns: Final[dict[Session, _Turn]] = {}
         self._order: Final[deque[Session]] = deque()
@@ -175,9 +178,8 @@ class Switch:
         return session
 
     def _new(self, role: int, user: int) -> Session:
-        self._last_number += 1
         return Session(
-            self._last_number,
+            self.names.next_number(),
             len(self.router.links),
             self.router.books.rates,
             self.limits,
@@ -204,7 +206,15 @@ class Switch:
                 session.close(Bye.NAME, f"another user's session is called {session.name!r}")
                 return
             other.close(Bye.NAME, f"a newer session is called {session.name!r}")
-        self._welcome(session)
+            if self.names.keeps(other):
+                self.leave(other, self.router.books.now)
+        number = self.names.number_of(session)
+        begins: tuple[int, ...] = ()
+        if number != session.number:  # it has been here before
+            self.sessions[number] = self.sessions.pop(session.number)
+            session.number = number
+            begins = tuple(link.next_seq for link in self.router.links)
+        self._welcome(session, begins)
 
     def receive(self, session: Session, data: bytes) -> None:
         """Take what a session has sent; one that says what it may not is closed, with a word."""
@@ -247,7 +257,7 @@ class Switch:
         if not self.router.procedures.withdraw(turn):
             self.router.procedures.ended(turn)
 
-    def _welcome(self, session: Session) -> None:
+    def _welcome(self, session: Session, begins: tuple[int, ...]) -> None:
         welcome = Welcome(
             session.number,
             session.role,
@@ -261,25 +271,28 @@ class Switch:
             self._told.values,
             tuple(sorted(self._client.actors)),
             self._services,
+            self.names.grace if self.names.keeps(session) else 0.0,
+            begins,
         )
         session.say_first(welcome_frame(welcome))
         for link in self.router.links:
-            if link.is_stalled:
-                session.say(state_frame(link.number, "stalled", link.why))
+            if link.is_stalled or link.is_recovering:
+                session.say(state_frame(link.number, link.state.value, link.why))
             elif not link.is_up:
                 session.say(state_frame(link.number, "down", link.why))
 
     def leave(self, session: Session, now: int) -> None:
         """End a session that has gone, or was closed: the shards roll back what it left open."""
-        if self.sessions.pop(session.number, None) is None:
+        if self.sessions.get(session.number) is not session:  # a newer one may have its number
             return
+        del self.sessions[session.number]
         self._order.remove(session)
         if session.pressing and not any(link.is_up for link in self.router.links):
             self._check_group(session, now)  # no shard has an answer that its client waits for
         if session in self._turns:
             self._give_back_turn(session)
         session.end()
-        if session.is_at:
+        if not self.names.leave(session) and session.is_at:
             self.router.end_client(session.number, now)
 
     def _end_at(self, session: Session, link: ShardLink, now: int, name: bytes) -> None:
@@ -293,9 +306,9 @@ class Switch:
 
     def tell(self, event: ShardEvent, link: ShardLink) -> None:
         """Tell all sessions what has happened to a shard."""
-        if event is ShardEvent.STALL:
-            frame = state_frame(link.number, "stalled", link.why)
-        elif event is ShardEvent.ANSWER:
+        if event in {ShardEvent.STALL, ShardEvent.REPLACE}:
+            frame = state_frame(link.number, _STATES[event], link.why)
+        elif event in {ShardEvent.ANSWER, ShardEvent.RECOVERED}:
             frame = state_frame(link.number, "up", None)
         else:
             frame = state_frame(link.number, "down", link.why)

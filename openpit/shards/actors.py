@@ -11,6 +11,8 @@ from __future__ import annotations
 from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from openpit.engine.custom import STATE_METHODS
+from openpit.engine.state import NotExportable, hand_over, packed_state
 from openpit.param.ids import new_account_id
 from openpit.shards.message_counts import MessageCounts
 from openpit.shards.message_scope import MessageScope
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.engine.pipeline import EngineCore
+    from openpit.pretrade.state_values import State
     from openpit.shards.answering import Reply
     from openpit.shards.clock import ShardClock
     from openpit.shards.counts import BatchCounts
@@ -126,6 +129,36 @@ class Actors:
     def settle(self, place: int) -> None:
         """Give back what the last message, at a place of its batch, has not used of its orders."""
         self._counts.end(place)
+
+    def without_state(self) -> list[str]:
+        """Return the names of those that do not export what they know."""
+        return [
+            name
+            for name, actor in self.made.items()
+            if not all(callable(getattr(actor.made, one, None)) for one in STATE_METHODS)
+        ]
+
+    def export(self) -> State:
+        """Return the state of each, by its name.
+
+        Raises:
+            NotExportable: one has kept something, or exports no plain value; its name is told.
+        """
+        for name, actor in self.made.items():
+            if actor.scope.keeps_any:
+                raise NotExportable(f"actor {name} has kept a handle")
+        return [
+            (name, packed_state(actor.made, f"actor {name}")) for name, actor in self.made.items()
+        ]
+
+    def restore(self, state: State) -> None:
+        """Take over what the actors of another shard have exported, which were made alike.
+
+        Raises:
+            JournalError: one does not take it; its name is told.
+        """
+        for name, packed in state:
+            hand_over(self.made[name].made, packed, f"actor {name}")
 
     def close(self) -> None:
         """Have the actors end, once; what they have kept is rolled back, unless they return.

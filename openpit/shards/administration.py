@@ -9,7 +9,12 @@ from __future__ import annotations
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.engine.configurator import Configurator, checked_change, new_configurator
+from openpit.engine.configurator import (
+    TOGETHER,
+    Configurator,
+    checked_change,
+    new_configurator,
+)
 from openpit.engine.inspection import account_row, settings_of
 from openpit.errors import AccountGroupRegistrationError
 from openpit.param.ids import AccountId
@@ -155,8 +160,20 @@ def check_configuration(method: object, arguments: Any) -> int | None:
     known, needed = names
     if not needed <= arguments.keys() <= known:
         raise malformed("a change of settings", (method, arguments))
+    if method == "apply_all":
+        _check_together(arguments["changes"])
     account = arguments.get("account")
     return account.value if type(account) is AccountId else None
+
+
+def _check_together(changes: Any) -> None:
+    """Raise WireError unless each is a change of settings that may be made with others."""
+    for change in changes if type(changes) is list else [changes]:
+        match change:
+            case (str() as method, dict() as arguments) if method in TOGETHER:
+                check_configuration(method, arguments)
+            case _:
+                raise malformed("a change of settings", ("apply_all", changes))
 
 
 # --- how they are made ----------------------------------------------------------------------------

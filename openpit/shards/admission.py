@@ -66,7 +66,7 @@ def check_handles(
         else:
             continue
         for handle in handles:
-            if handle in own:
+            if handle in own or held.was_handed_over(handle):
                 continue
             if handle not in numbers or held.is_anothers(client, handle):
                 raise WireError(f"a handle that is not this client's: {handle}")

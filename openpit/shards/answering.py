@@ -12,6 +12,7 @@ from openpit.wire.flat_rows import lock_row, outcome_row, pnl_row
 from openpit.wire.frames import body_of, pack
 from openpit.wire.limits import REPLY_BYTES
 from openpit.wire.replies import ONE_ACCEPTED, ONE_DONE
+from openpit.wire.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RUNS",
+    "UNPACKABLE",
     "Reply",
     "adjusted",
+    "answer_of",
     "append",
     "denied",
     "dry",
@@ -32,6 +35,7 @@ __all__ = [
     "rejected",
     "reported",
     "told",
+    "unchecked",
 ]
 
 Reply: TypeAlias = "Sequence[Any]"
@@ -51,8 +55,8 @@ _NO_TRACES: Final = ((), ())
 _HEADROOM: Final = 64
 """Bytes of a frame of replies beside them."""
 
-# What packing a reply may raise: too long, a text without UTF-8 form, a number over 64 bits.
-_UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
+UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
+"""What packing a reply may raise: too long, a text without UTF-8 form, a number over 64 bits."""
 
 
 def append(answered: list[Reply], reply: Reply) -> None:
@@ -72,7 +76,12 @@ def rejected(rejects: Sequence[Reject]) -> Reply:
 def denied(shard: int, most: int) -> Reply:
     """Return the reply to an order of a session that has as much open as it may."""
     details = f"shard {shard}: the session has {most} reservations open, and may have no more"
-    return rejected([new_reject("SystemUnavailable", "too much is open", details, ROUTER, "order")])
+    return unchecked("too much is open", details)
+
+
+def unchecked(reason: str, details: str) -> Reply:
+    """Return the reply to an order that its shard has not checked."""
+    return rejected([new_reject("SystemUnavailable", reason, details, ROUTER, "order")])
 
 
 def told(effects: Effects) -> tuple[Any, Any]:
@@ -109,6 +118,11 @@ def recorded(answer: Recorded, *, is_held: bool) -> Reply:
         None if block is None else block_row(block),
         is_blocked,
     )
+
+
+def answer_of(value: object) -> Reply:
+    """Return the reply that gives a value back."""
+    return kinds.ANSWER, encode(value)
 
 
 def reported(answer: Applied) -> Reply | None:
@@ -148,7 +162,7 @@ def packed(first: int, answered: Sequence[Reply], let_go: Callable[[int], None])
         return ONE_DONE
     try:
         return pack(answered)
-    except _UNPACKABLE:
+    except UNPACKABLE:
         # One of them is at fault: its caller is told, the others get their answers.
         return _packed_apart(first, answered, let_go)
 
@@ -163,7 +177,7 @@ def _packed_apart(first: int, answered: Sequence[Reply], let_go: Callable[[int],
     for reply in answered:
         try:
             piece, is_lost = pack(reply), False
-        except _UNPACKABLE as error:
+        except UNPACKABLE as error:
             piece, is_lost = pack((kinds.RAISED, *failure_row(error))), True
         more = max(len(piece) - len(refusal), 0)
         if more > max(room, 0):

@@ -1,4 +1,4 @@
-"""The windows of broad rates as a shard's own batches tell them, while those are replayed.
+"""The windows of broad rates as a shard's own batches tell them, replayed and new ones.
 
 The head of each batch has said in which window its orders count, and what makes counts of their
 ranks. So the highest count that there was is known, or one above it: never too low.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.shards.counts import ASKING, COUNTING, declared_ranks, settlement_of
+from openpit.shards.counts import ASKING, COUNTING, asked_of, declared_ranks, settlement_of
 from openpit.wire.axes import BROKER, VOUCHED
 from openpit.wire.frames import command_in, name_of, reply_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from openpit.shards.counts import BatchCounts
     from openpit.shards.intake import Intake
@@ -28,17 +28,19 @@ Command = tuple[Any, ...]
 class CountedWindows:
     """Reads commands in an intake's place, and notes of each batch what it counted."""
 
-    __slots__ = ("_commands", "_counts", "_intake", "_rows")
+    __slots__ = ("_counts", "_intake", "_rows", "commands")
 
-    def __init__(self, intake: Intake, counts: BatchCounts) -> None:
+    def __init__(
+        self, intake: Intake, counts: BatchCounts, rows: Iterable[CountedWindow] = ()
+    ) -> None:
         self._intake: Final = intake
         self._counts: Final = counts
-        self._commands: Sequence[Command] = ()
-        self._rows: dict[int, CountedWindow] = {}
+        self.commands: Sequence[Command] = ()  # of the batch that was read last
+        self._rows: dict[int, CountedWindow] = {row[0]: row for row in rows}
 
     def read(self, body: bytes, count: int, counts: BatchCounts) -> list[Command]:
         """Read as the intake does."""
-        self._commands = commands = self._intake.read(body, count, counts)
+        self.commands = commands = self._intake.read(body, count, counts)
         return commands
 
     def note(self, frame: Frame, reply: Frame, whose: bytes) -> None:
@@ -56,8 +58,8 @@ class CountedWindows:
     def _ranks(self, times: Sequence[int]) -> dict[int, tuple[int, int, int, int]]:
         """Return for each axis the highest rank, the orders, their first time and their last."""
         found: dict[int, tuple[int, int, int, int]] = {}
-        for command, now in zip(self._commands, times, strict=True):
-            for number, rank, orders in self._counted(command):
+        for command, now in zip(self.commands, times, strict=True):
+            for number, rank, orders in self._counted(asked_of(command)):
                 highest, before, first, last = found.get(number, (0, 0, now, now))
                 found[number] = (
                     max(highest, rank), before + orders, min(first, now), max(last, now),

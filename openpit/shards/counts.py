@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from openpit.pretrade.policies.rate_limit_settings import RateLimitSettings
     from openpit.pretrade.policy_contract import BuiltinPolicy
+    from openpit.pretrade.state_values import State
     from openpit.wire.frames import Axis
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "PEEKING",
     "BatchCounts",
     "CountingRules",
+    "asked_of",
     "begin_counting",
     "counting_since",
     "declared_ranks",
@@ -138,6 +140,15 @@ class BatchCounts(SuppliedCounts):
         self._settings: RateLimitSettings | None = None
         self._rules: CountingRules | None = None
 
+    def export(self) -> State:
+        """Return the settings' version, the assets by number, and the counts of the last order."""
+        return self.version, self.numbers.assets[1:], self.supplied, self.used
+
+    def restore(self, state: State) -> None:
+        """Take over what was exported."""
+        self.version, assets, self.supplied, self.used = state
+        self.numbers.restore(assets)
+
     def axes(self) -> CountingAxes:
         """Return the axes that are counted on."""
         return self.axes_after(None, self.began)._replace(version=self.version)
@@ -224,7 +235,8 @@ class BatchCounts(SuppliedCounts):
         if rules is not None and rules.is_brokers_alone and self._are_counted(commands):
             return
         left = {axis: count for axis, (_, count) in vouched.items()}
-        for command in commands:
+        for sent in commands:
+            command = asked_of(sent)
             if command[0] in ASKING:
                 counted = self._declared(command, rules)
             elif command[0] in COUNTING or command[0] == kinds.EXECUTE:
@@ -353,7 +365,8 @@ class BatchCounts(SuppliedCounts):
         missing = frozenset(self.missing)
         firsts: dict[int, int] = {}
         lacking: dict[int, int] = {}
-        for place, (command, now) in enumerate(zip(commands, times, strict=False)):
+        for place, (sent, now) in enumerate(zip(commands, times, strict=False)):
+            command = asked_of(sent)
             if command[0] in COUNTING:
                 broker, asset = command[-2:]
                 left = int(place in missing)
@@ -392,6 +405,11 @@ def declared_ranks(command: Command) -> list[tuple[int, int, str | None]]:
         if first:
             ranks += [(0, last, asset) for last in sorted({first, first + its - 1})]
     return ranks
+
+
+def asked_of(command: Command) -> Command:
+    """Return the command that a call with a key makes; any other as it is."""
+    return command[3] if command[0] == kinds.KEYED else command
 
 
 def settlement_of(command: Command) -> str | None:

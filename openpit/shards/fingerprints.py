@@ -44,6 +44,8 @@ class Made(NamedTuple):
     """Of each, in order, its name and its attributes with their values."""
     began: int | None
     """The time from which its broad rates count."""
+    limits: Mapping[str, int] = {}
+    """Of each shard, by name: what it keeps decides what it answers."""
     actors: Sequence[list[Any]] = ()
     """Of each, in order, its name and the factory that makes it."""
     sources: Sources = NO_SOURCES
@@ -56,8 +58,8 @@ def describe(policies: Sequence[BuiltinPolicy], shards: int, actors: Mapping[str
         shards,
         [[one.name, _attributes_of(one)] for one in policies],
         counting_since(policies),
-        [[name, {"factory": _shortened(_text_of(its, {}))}] for name, its in actors.items()],
-        sources_of(policies, actors.values()),
+        actors=[[name, {"factory": _shortened(_text_of(its, {}))}] for name, its in actors.items()],
+        sources=sources_of(policies, actors.values()),
     )
 
 
@@ -144,6 +146,11 @@ def differences(before: Made, after: Made) -> list[str]:
     found = []
     if before.shards != after.shards:
         found.append(f"it has {after.shards} shards, and had {before.shards}")
+    found += [
+        f"the limit {name} is {limit}, and was {before.limits.get(name, _ABSENT)}"
+        for name, limit in after.limits.items()
+        if before.limits.get(name) != limit
+    ]
     found += _differences("policy", dict(before.policies), dict(after.policies))
     found += _differences("actor", dict(before.actors), dict(after.actors))
     for kind, old, new in (

@@ -30,10 +30,12 @@ def settle(held: Iterable[Effects | Started | None]) -> None:
 class Held:
     """What all clients of a shard have open. None sees or ends what another one has."""
 
-    __slots__ = ("_by_client",)
+    __slots__ = ("_by_client", "_handed_over")
 
     def __init__(self) -> None:
         self._by_client: dict[int, Open] = {}
+        # What is another's than the client's that has opened it, which may name it still.
+        self._handed_over: set[int] = set()
 
     def of(self, client: int) -> Open:
         """Return what a client has open; what it opens is put there."""
@@ -43,6 +45,32 @@ class Held:
         """Tell whether a handle names what another client has open."""
         return any(handle in its for other, its in self._by_client.items() if other != client)
 
+    def hand_over(self, handle: int, client: int) -> None:
+        """Make what another client has open a client's own: the other's handle is void."""
+        for its in self._by_client.values():
+            if handle in its:
+                self._by_client[client][handle] = its.pop(handle)
+                break
+        self._handed_over &= self.handles
+        self._handed_over.add(handle)
+
+    def was_handed_over(self, handle: int) -> bool:
+        """Tell whether a handle names what a client had open before another one has it."""
+        return handle in self._handed_over
+
+    def expire(self, handle: int) -> bool:
+        """Roll back what somebody has open under a handle; tell whether anybody had."""
+        for its in self._by_client.values():
+            if handle in its:
+                settle([its.pop(handle)])
+                return True
+        return False
+
+    def let_go(self, client: int, handles: Iterable[int]) -> None:
+        """Roll back what a client has open of these."""
+        own = self.of(client)
+        settle([own.pop(handle, None) for handle in handles])
+
     def end(self, client: int) -> None:
         """Roll back what a client has open that is gone, the last first."""
         settle(reversed(self._by_client.pop(client, {}).values()))
@@ -51,6 +79,24 @@ class Held:
         """Roll back what is still open."""
         for client in [*self._by_client]:
             self.end(client)
+
+    def items(self) -> list[tuple[int, Open]]:
+        """Return what each client has open that has anything."""
+        return [(client, its) for client, its in self._by_client.items() if its]
+
+    @property
+    def handed_over(self) -> list[int]:
+        """What is another's than the client's that has opened it."""
+        return sorted(self._handed_over)
+
+    def restore(self, handed_over: Iterable[int]) -> None:
+        """Take over which handles were handed over, beside what is put into :meth:`of`."""
+        self._handed_over = set(handed_over)
+
+    @property
+    def clients(self) -> tuple[int, ...]:
+        """The numbers of those that have something open."""
+        return tuple(client for client, its in self._by_client.items() if its)
 
     @property
     def handles(self) -> frozenset[int]:

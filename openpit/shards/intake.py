@@ -15,7 +15,9 @@ from openpit.core.order import Order
 from openpit.core.report import ExecutionReport
 from openpit.errors import WireError
 from openpit.shards.administration import check_administration, check_configuration
+from openpit.shards.alike import AlikeOrders
 from openpit.shards.counts import ASKING, COUNTING, PEEKING, declared_ranks, settlement_of
+from openpit.shards.keyed_intake import check_keyed, read_keyed
 from openpit.shards.market import QuoteReader
 from openpit.shards.market_answers import MarketAnswers
 from openpit.wire import kinds
@@ -37,6 +39,7 @@ __all__ = ["Command", "Intake"]
 Command = tuple[Any, ...]
 
 EXECUTE: Final = kinds.EXECUTE
+KEYED: Final = kinds.KEYED
 
 MANY: Final = 8
 """Commands from which on it pays to read a frame column by column."""
@@ -78,6 +81,8 @@ class Intake:
             kinds.COMMIT_MANY: _read_handles,
             kinds.ROLLBACK_MANY: _read_handles,
             kinds.DROP: _read_handles,
+            kinds.ASK_LEFT: _read_numbers,
+            kinds.DROP_LEFT: _read_numbers,
             kinds.REPORT: _read_flat_report,
             kinds.REPORT_WHOLE: _read_whole_report,
             kinds.ADJUST: _read_adjustments,
@@ -89,6 +94,7 @@ class Intake:
             kinds.ASK_ACTOR: self._read_message,
             kinds.TELL_ACTOR: self._read_message,
             kinds.ASK_MARKET: MarketAnswers(services).read,
+            kinds.KEYED: check_keyed,
         }
 
     def read(self, body: bytes, count: int, counts: BatchCounts) -> list[Command]:
@@ -112,7 +118,7 @@ class Intake:
         except _MALFORMED as error:
             raise WireError(f"not a command of this protocol: {error!r:.200}") from error
 
-    def _read_alike(self, orders: Sequence[Command], counts: BatchCounts) -> list[Command] | None:
+    def _read_alike(self, orders: Sequence[Command], counts: BatchCounts) -> AlikeOrders | None:
         """Read plain orders column by column; None where they are not alike.
 
         The same checks as one by one, for half the time: all that a caller sends at once, but for
@@ -130,7 +136,7 @@ class Intake:
                 counts.check(zip(brokers, assets, settlement, strict=True))
         for asset in {*underlying, *settlement}:
             ASSETS[asset]  # raises
-        return list(
+        return AlikeOrders(
             zip(
                 kinds_of,
                 accounts,
@@ -157,6 +163,11 @@ class Intake:
                 other = self._read_other(command)
                 if kind in COUNTING:
                     ranked.append(_ranked(other))
+                elif kind == KEYED:
+                    (asked,) = self._read([other[3]], counts)
+                    other = read_keyed(other, asked)
+                    if other[3][0] in COUNTING:
+                        ranked.append(_ranked(other[3]))
                 elif kind in PEEKING:
                     counts.check([_ranked(other)])
                 elif kind in ASKING and other[5]:
@@ -291,6 +302,12 @@ def _read_handle(command: Command) -> Command:
     handle = command[2]
     if type(handle) is not int or handle < 0:
         raise malformed("a handle", command)
+    return command
+
+
+def _read_numbers(command: Command) -> Command:
+    if command[1] is not None or {*map(type, command)} != {int, type(None)} or min(command[2:]) < 0:
+        raise malformed("numbers of handles, of no account", command)
     return command
 
 

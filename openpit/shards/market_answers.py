@@ -1,15 +1,17 @@
-"""What a session may ask of a shard's market data, and the answers."""
+"""What a session may ask of a shard's market data, and the answers; and the changes of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.marketdata.reading import look, look_in_group
-from openpit.marketdata.service import store_of
+from openpit.marketdata.service import apply_operation, store_of
 from openpit.param.enums import QuoteResolution
+from openpit.shards.market import as_of
+from openpit.wire import kinds
 from openpit.wire.checks import U32_MAX, U64_MAX, exactly, is_asset, optional, up_to
 from openpit.wire.decimal_texts import malformed
-from openpit.wire.values import decode
+from openpit.wire.values import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -107,6 +109,14 @@ class MarketAnswers:
             if not check(value):
                 raise malformed("a question about market data", command)
         return kind, account, service, question
+
+    def reply(self, _seq: int, command: tuple[Any, ...], now: int) -> tuple[int, Any]:
+        """Return the reply to a question that has been read."""
+        return kinds.ANSWER, encode(self.answer(command[2], command[3], now))
+
+    def change(self, _seq: int, command: tuple[Any, ...], now: int) -> None:
+        """Make a change of market data that has been read."""
+        apply_operation(self._services[command[2]], as_of(command[3], now))
 
     def answer(self, service: int, question: tuple[Any, ...], now: int) -> Answer:
         """Answer a question; raises what the service's own methods raise."""

@@ -61,6 +61,11 @@ class MessageScope:
         self._kept: dict[int, OpenHandle] = {}
 
     @property
+    def keeps_any(self) -> bool:
+        """Whether a handle is kept beyond its message."""
+        return bool(self._kept)
+
+    @property
     def message_account(self) -> int:
         """The account of the message in hand.
 

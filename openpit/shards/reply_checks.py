@@ -44,6 +44,8 @@ def _kept(message: Any) -> Any:
         return message[:3]
     if message[0] == kinds.FAILURES:
         return tuple(failure[:3] for failure in message[1])
+    if message[0] == kinds.ONCE:
+        return (*message[:3], _kept(message[3]))
     return _without_addresses(message)
 
 

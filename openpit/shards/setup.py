@@ -24,6 +24,7 @@ from openpit.slots import MAX_SHARDS, slot_of, spread_slots
 from openpit.wire import kinds
 from openpit.wire.classes import load, share
 from openpit.wire.frames import EPOCH_COMMANDS, command_in, head_of, messages_of, whose
+from openpit.wire.shard_limits import ShardLimits
 
 if TYPE_CHECKING:
     from openpit.pretrade.policy_contract import BuiltinPolicy
@@ -55,7 +56,7 @@ class Hello(NamedTuple):
     epoch: int
     first: int  # number of the command that comes next, unless the journal has had it
     shards: int
-    open_handles: int  # that a session may have
+    limits: ShardLimits
     now: int
     payload: bytes
 
@@ -75,10 +76,11 @@ def read_hello(frame: Frame) -> Hello:
     hello = messages[0]
     if len(messages) != 1 or not kinds.conforms(hello, kinds.COMMANDS) or hello[0] != kinds.HELLO:
         raise WireError(f"a connection starts with HELLO, not with {messages!r:.200}")
-    _, shards, most, payload = cast("tuple[int, int, int, bytes]", hello)
+    _, shards, limits, payload = cast("tuple[Any, ...]", hello)
     if not head.shard < shards <= MAX_SHARDS:
         raise WireError(f"no shard {head.shard} of {shards}")
-    return Hello(head.shard, head.epoch, head.first + 1, shards, most, head.time, payload)
+    first = head.first + 1
+    return Hello(head.shard, head.epoch, first, shards, ShardLimits(*limits), head.time, payload)
 
 
 def _policies(unpickler: PolicyUnpickler) -> list[BuiltinPolicy]:
@@ -123,7 +125,7 @@ def start_shard(
         WireError: it is to go on, and has nothing to go on from.
         Exception: whatever loading a policy raised.
     """
-    number, epoch, first, shards, most, now, payload = hello
+    number, epoch, first, shards, limits, now, payload = hello
     if journal is None and first != epoch * EPOCH_COMMANDS + 1:
         raise WireError(f"a shard without a journal begins with command 1, not with {first}")
     if journal is not None:
@@ -141,9 +143,10 @@ def start_shard(
     engine = build_core(policies, clock, RLock())
     owner = spread_slots(shards)
     engine.registry.owns = lambda account: owner[slot_of(account)] == number
-    core = ShardCore(number, engine, clock, unpickler.services, reader, epoch, most)
+    core = ShardCore(number, engine, clock, unpickler.services, reader, epoch, limits)
     _start_actors(unpickler, core)
     if journal is None:
         return core, (kinds.READY, tuple(share(offered)), *core.axes)
+    core.keeps = True
     recovered = journal.recover(core, epoch, first)
     return core, (kinds.RECOVERED, tuple(share(offered)), *core.axes, *recovered)

@@ -13,19 +13,20 @@ from __future__ import annotations
 from functools import partial
 from itertools import repeat
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.order import Order, new_order
 from openpit.engine.answers import Recorded, Started
 from openpit.errors import WireError
-from openpit.marketdata.service import apply_operation
 from openpit.pretrade.effects import Effects
 from openpit.shards.actors import Actors
 from openpit.shards.administration import administer, configure, rates_after
 from openpit.shards.admission import admit, check_handles, check_head
+from openpit.shards.alike import AlikeOrders, check_alike
 from openpit.shards.answering import (
     Reply,
     adjusted,
+    answer_of,
     append,
     denied,
     dry,
@@ -36,10 +37,13 @@ from openpit.shards.answering import (
     told,
 )
 from openpit.shards.armed import Armed
-from openpit.shards.counts import ASKING, COUNTING, BatchCounts
-from openpit.shards.held import Held, settle
+from openpit.shards.counts import ASKING, COUNTING, BatchCounts, asked_of
+from openpit.shards.endings import Endings
+from openpit.shards.expiry import Expiry
+from openpit.shards.held import Held
 from openpit.shards.intake import Intake
-from openpit.shards.market import as_of
+from openpit.shards.keyed import KeyedCalls
+from openpit.shards.left_open import let_go_before, told_left
 from openpit.shards.market_answers import MarketAnswers
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
@@ -53,8 +57,7 @@ from openpit.wire.frames import (
     reply_frame,
     whose,
 )
-from openpit.wire.limits import OPEN_HANDLES
-from openpit.wire.values import encode
+from openpit.wire.shard_limits import ShardLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,19 +69,16 @@ if TYPE_CHECKING:
     from openpit.shards.counted_windows import CountedWindows
     from openpit.shards.held import Open
     from openpit.wire.axes import CountingAxes
-    from openpit.wire.frames import Frame
+    from openpit.wire.frames import Axis, Frame
 
 __all__ = ["ShardCore"]
 
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 MESSAGES: Final = Op.MESSAGES
 
-_FAILURES_IN_FULL: Final = 16
-"""Failures in one reply that are told in full: all that there can be have to fit into a frame."""
+_USUAL: Final = ShardLimits()
 
 Command = tuple[Any, ...]
-
-_T = TypeVar("_T", Effects, Started)
 
 
 class ShardCore:
@@ -90,31 +90,11 @@ class ShardCore:
     """
 
     __slots__ = (
-        "_client",
-        "_clock",
-        "_engine",
-        "_execute",
-        "_first",
-        "_fresh_orders",
-        "_handlers",
-        "_held",
-        "_market",
-        "_most",
-        "_most_open",
-        "_next",
-        "_open",
-        "_order",
-        "_reader",
-        "_services",
-        "_told",
-        "actors",
-        "armed",
-        "closed",
-        "counts",
-        "intake",
-        "number",
-        "whose",
-    )
+        "_client", "_endings", "_engine", "_execute", "_first", "_fresh_orders", "_handlers",
+        "_most", "_most_open", "_next", "_open", "_order", "_reader", "_told", "actors",
+        "armed", "clock", "closed", "counts", "expiry", "held", "intake", "keeps", "keyed",
+        "number", "services", "whose",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -124,20 +104,23 @@ class ShardCore:
         services: Sequence[MarketDataService] = (),
         reader: FrameReader | None = None,
         epoch: int = 0,
-        most_open: int = OPEN_HANDLES,
+        limits: ShardLimits = _USUAL,
     ) -> None:
         self.number: Final = number
-        self._most_open: Final = most_open
+        self._most_open: Final = limits.open_handles
         self.closed = False
+        self.keeps = False  # what is open outlives the shard: its journal has it
         self._engine = engine
-        self._execute = engine.execute
-        self._clock = clock
-        self._services = services
-        self._market = MarketAnswers(services)
+        self._execute = execute = engine.execute
+        self.clock: Final = clock
+        self.services: Final = services
+        market = MarketAnswers(services)
+        self.held: Final = Held()
+        self.expiry: Final = Expiry(limits.reservation_ttl, self.held)
+        endings = self._endings = Endings(number, self.expiry)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self.whose = whose(number, epoch)
         self._reader = reader or FrameReader()
-        self._held = Held()
         self._client: int | None = None  # whose batch was the last, and what it has open
         self._open: Open = {}
         self._most: float = inf  # that it may have: a session has a limit, the router's client none
@@ -158,23 +141,32 @@ class ShardCore:
             kinds.EXECUTE_DRY_RUN: partial(self._dry_run, engine.execute_dry_run),
             kinds.DROP_COPY: self._drop_copy,
             kinds.EXECUTE_REQUEST: self._execute_request,
-            kinds.COMMIT: partial(self._finalize, commit=True),
-            kinds.ROLLBACK: partial(self._finalize, commit=False),
-            kinds.COMMIT_MANY: partial(self._finalize_many, commit=True),
-            kinds.ROLLBACK_MANY: partial(self._finalize_many, commit=False),
-            kinds.DROP: self._drop,
-            kinds.REPORT: self._report,
-            kinds.REPORT_WHOLE: self._report,
+            kinds.COMMIT: endings.commit,
+            kinds.ROLLBACK: endings.rollback,
+            kinds.COMMIT_MANY: endings.commit_many,
+            kinds.ROLLBACK_MANY: endings.rollback_many,
+            kinds.DROP: endings.drop,
+            kinds.REPORT: (report := lambda _, it, now: reported(engine.apply_report(it[2], now))),
+            kinds.REPORT_WHOLE: report,
             kinds.ADJUST: self._adjust,
             kinds.ADMINISTER: self._administer,
             kinds.CONFIGURE: self._configure,
             kinds.CHECK_SETTINGS: self._check_settings,
-            kinds.TELL_AXES: self._tell_axes,
-            kinds.QUOTE: self._quote,
+            kinds.TELL_AXES: lambda *_: (kinds.CHECKED, *self.counts.axes()),
+            kinds.QUOTE: market.change,
             kinds.ASK_ACTOR: self.actors.reply_to_ask,
             kinds.TELL_ACTOR: self.actors.reply_to_tell,
-            kinds.ASK_MARKET: self._ask_market,
+            kinds.ASK_MARKET: market.reply,
+            kinds.KEYED: self._keyed,
+            kinds.ASK_LEFT: lambda _, command, __: told_left(self._open, *command[2:]),
+            kinds.DROP_LEFT: lambda _, command, __: let_go_before(self._open, command[2]),
         }
+        nothing = engine.finisher.effects
+        if self.expiry.ttl:  # there is always a reservation then
+            self._execute = lambda order, now: execute(order, now) or nothing()
+        self.keyed: Final = KeyedCalls(
+            number, limits, self.held, self.counts, self._handlers, nothing
+        )
 
     @property
     def axes(self) -> CountingAxes:
@@ -184,13 +176,18 @@ class ShardCore:
     @property
     def open_handles(self) -> frozenset[int]:
         """What waits for a commit, a rollback or a main stage."""
-        return self._held.handles
+        return self.held.handles
+
+    @property
+    def open_clients(self) -> tuple[int, ...]:
+        """The numbers of those who have any of it."""
+        return self.held.clients
 
     def resume(self, epoch: int, first: int) -> None:
         """Expect this number next, of this epoch: what comes is replayed, or of a new life."""
         self.closed = False
         self.whose = whose(self.number, epoch)
-        self._first, self._next = epoch * EPOCH_COMMANDS + 1, first
+        self._first, self._next = 1, first  # handles of former lives are known, too
 
     @property
     def engine(self) -> EngineCore:
@@ -221,10 +218,10 @@ class ShardCore:
         if op != MESSAGES:
             self._router_says(*batch[:6], is_bare=not (body or axes))
             self._next = first + 1
-            return reply_frame(frame, b"", self._told)
+            return self._reply(frame, b"", self._told)
         if client != self._client:
             self._client = client
-            self._open = self._held.of(client)
+            self._open = self._endings.open = self.held.of(client)
             self._most = self._most_open if client else inf
         counts = self.counts
         try:
@@ -236,20 +233,34 @@ class ShardCore:
                     not_applied = admit(commands, flags, role, settings, counts)
                     if not_applied:
                         self._next = first + count
-                        return reply_frame(frame, b"", not_applied)
+                        return self._reply(frame, b"", not_applied)
                     numbers = range(self._first, first)
-                    check_handles(commands, client, self._open, self._held, numbers)
+                    check_handles(commands, client, self._open, self.held, numbers)
         except WireError as error:
             if not client:
                 raise
             self._next = first + count
-            return reply_frame(frame, str(error).encode(errors="replace"), Flag.REFUSED)
+            return self._reply(frame, str(error).encode(errors="replace"), Flag.REFUSED)
         self._next = first + count
+        if now >= self.expiry.due:
+            self._expire(now)
         answered: list[Reply] = []
         self._handle(first, commands, now, times, answered)
         uncounted = counts.uncounted(commands, times or repeat(now)) if counts.missing else ()
         body = packed(first, answered, self._let_go)
+        if self.expiry.ttl:
+            return self._reply(frame, body, self._told, uncounted)
         return reply_frame(frame, body, self._told, uncounted)
+
+    def _reply(
+        self, frame: Frame, body: bytes, flags: int, uncounted: Sequence[Axis] = ()
+    ) -> Frame:
+        return reply_frame(frame, body, flags, uncounted, *self.expiry.told())
+
+    def _expire(self, now: int) -> None:
+        self.clock.now = now
+        self.expiry.run(now)
+        self._tell_armed()
 
     def _router_says(  # a head's fields
         self, client: int, op: int, _: int, count: int, flags: int, now: int, *, is_bare: bool
@@ -258,26 +269,29 @@ class ShardCore:
         is_bare = is_bare and count == 1 and not flags & ~CAUSES
         if not is_bare or bool(flags) is not (op == Op.ARM):
             raise WireError(f"not a word of the router: op {op}, flags {flags}, {count} commands")
-        self._clock.now = now
+        self.clock.now = now
         if op == Op.CLOSE:
             self.finish()
+            self.held.end_all()
             self.closed = True
         elif op == Op.END:
-            self._held.end(client)
+            self.held.end(client)
             self._client = None
             self._tell_armed()
+        elif op == Op.TICK:
+            self._expire(now)
         elif op == Op.ARM:
             self.armed.arm(flags)
 
     def finish(self) -> None:
-        """End the actors, and roll back what is still open: no command can come any more."""
+        """End the actors, and roll back what is open and not kept: no command can come any more."""
         self.actors.close()
-        self._held.end_all()
+        if not self.keeps:
+            self.held.end_all()
         self._client = None
 
     def _let_go(self, seq: int) -> None:
-        """Roll back what a command has left open, if anything: its caller cannot know of it."""
-        settle([self._open.pop(seq, None)])
+        self._endings.let_go(seq)
         self._tell_armed()
 
     # --- the hot path: plain orders --------------------------------------------------------------
@@ -291,11 +305,14 @@ class ShardCore:
         answered: list[Reply],
     ) -> None:
         execute, fresh = self._execute, self._fresh_orders
-        clock, counts, order = self._clock, self.counts, self._order
+        clock, counts, order = self.clock, self.counts, self._order
+        clock.now = now
         is_near = len(self._open) + len(commands) > self._most  # else none of them comes to it
+        if type(commands) is AlikeOrders and not (times or fresh or is_near):
+            check_alike(execute, self._executed, order, counts, seq, commands, now, answered)
+            return
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
         first = seq
-        clock.now = now
         for command in commands:
             if times:
                 clock.now = now = times[seq - first]
@@ -308,10 +325,7 @@ class ShardCore:
             (_, account, underlying, settlement, side, quantity, volume, price,
              broker, asset) = command  # fmt: skip
             if kind == EXECUTE_COUNTED:
-                if broker and not asset:  # what rank() does, spelt out: the broker's limit alone
-                    counts.supplied, counts.used = (broker + counts.broker, 0), False
-                else:
-                    counts.rank(broker, asset, settlement)
+                counts.rank(broker, asset, settlement)
             if fresh:
                 order = new_order(underlying, settlement, account, side, quantity, volume, price)
             else:
@@ -325,7 +339,7 @@ class ShardCore:
                 if is_near and self._is_full:
                     reply = denied(self.number, self._most_open)
                 elif (answer := execute(order, now)) is not None:
-                    reply = self._executed(seq, answer)
+                    reply = self._executed(seq, answer, command)
             except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
                 reply = (kinds.RAISED, *failure_row(error))
             if kind == EXECUTE_COUNTED and not counts.used:
@@ -342,12 +356,24 @@ class ShardCore:
                 answered.append(run)
             seq += 1
 
-    def _executed(self, seq: int, answer: Checked) -> Reply:
-        if answer is None:
+    def _executed(self, seq: int, answer: Checked, asked: Command | Order) -> Reply:
+        if answer is None and not self.expiry.ttl:
             return kinds.ACCEPTED, 1
-        if isinstance(answer, Effects):
-            return kinds.RESERVED, self._keep(seq, answer), *told(answer)
+        if answer is None or isinstance(answer, Effects):
+            effects = answer or self._engine.finisher.effects()
+            reply = kinds.RESERVED, self._reserve(seq, effects), *told(effects)
+            if self.keeps:
+                effects.origin = asked, reply
+            return reply
         return rejected(answer)
+
+    def _reserve(self, seq: int, effects: Effects) -> bool:
+        """Keep what an order holds; where reservations expire, also if that is nothing."""
+        if self.expiry.ttl:
+            self.expiry.opened(seq, self.clock.now)
+            self._open[seq] = effects
+            return True
+        return self._keep(seq, effects)
 
     def _keep(self, seq: int, effects: Effects) -> bool:
         """Keep what waits for its fate; tell whether there is anything."""
@@ -373,8 +399,9 @@ class ShardCore:
             reply = (kinds.RAISED, *failure_row(error))
         self._tell_armed()
         append(answered, (kinds.DONE, 1) if reply is None else reply)
-        if kind in COUNTING and not self.counts.used:
-            self.counts.miss(place, command)
+        asked = asked_of(command)
+        if asked[0] in COUNTING and not self.counts.used:
+            self.counts.miss(place, asked)
         elif kind in ASKING:
             self.actors.settle(place)
 
@@ -395,7 +422,7 @@ class ShardCore:
         order = self._order_of(command)
         if self._is_full:
             return denied(self.number, self._most_open)
-        return self._executed(seq, self._engine.execute(order, now))
+        return self._executed(seq, self._engine.execute(order, now), order)
 
     def _start(self, seq: int, command: Command, now: int) -> Reply:
         order = self._order_of(command)
@@ -404,12 +431,13 @@ class ShardCore:
         answer = self._engine.start(order, now)
         if isinstance(answer, Started):
             self._open[seq] = answer
+            self.expiry.opened(seq, now)
             return (kinds.STARTED,)
         return rejected(answer)
 
     def _execute_request(self, seq: int, command: Command, now: int) -> Reply:
-        started = self._take(command[2], Started)
-        return self._executed(seq, self._engine.execute_started(started, now))
+        started = self._endings.take(command[2], Started)
+        return self._executed(seq, self._engine.execute_started(started, now), started.order)
 
     def _dry_run(
         self, run: Callable[[Order, int], DryRun], _seq: int, command: Command, now: int
@@ -423,47 +451,13 @@ class ShardCore:
         answer = self._engine.drop_copy(order, now)
         if not isinstance(answer, Recorded):
             return rejected(answer)
-        return recorded(answer, is_held=self._keep(seq, answer.effects))
+        reply = recorded(answer, is_held=self._keep(seq, answer.effects))
+        if self.keeps:
+            answer.effects.origin = order, reply
+        return reply
 
-    # what becomes of them
-
-    def _finalize(self, _seq: int, command: Command, _now: int, *, commit: bool) -> None:
-        self._end(command[2], commit=commit)
-
-    def _end(self, handle: int, *, commit: bool) -> None:
-        effects = self._take(handle, Effects)
-        if commit:
-            effects.commit()
-        else:
-            effects.rollback()
-
-    def _take(self, handle: int, kind: type[_T]) -> _T:
-        """Return what a handle names, which is over with that; what is no such thing stays."""
-        held = self._open.get(handle)
-        if not isinstance(held, kind):
-            raise RuntimeError(f"shard {self.number} knows no handle {handle}")  # noqa: TRY004 - the caller's word
-        del self._open[handle]
-        return held
-
-    def _finalize_many(
-        self, _seq: int, command: Command, _now: int, *, commit: bool
-    ) -> Reply | None:
-        failures: list[tuple[Any, ...]] = []
-        for place, handle in enumerate(command[2]):
-            try:
-                self._end(handle, commit=commit)
-            except BaseException as error:  # noqa: BLE001 - every item is finished; told together
-                brief = len(failures) >= _FAILURES_IN_FULL
-                failures.append((place, *failure_row(error, brief=brief)))
-        return (kinds.FAILURES, tuple(failures)) if failures else None
-
-    def _drop(self, _seq: int, command: Command, _now: int) -> None:
-        settle([self._open.pop(handle, None) for handle in command[2]])
-
-    # reports and adjustments
-
-    def _report(self, _seq: int, command: Command, now: int) -> Reply | None:
-        return reported(self._engine.apply_report(command[2], now))
+    def _keyed(self, seq: int, command: Command, now: int) -> Reply:
+        return self.keyed.answer(seq, command, now, self._client or 0, is_full=self._is_full)
 
     def _adjust(self, _seq: int, command: Command, now: int) -> Reply:
         _, account, adjustments = command
@@ -473,24 +467,15 @@ class ShardCore:
 
     def _administer(self, _seq: int, command: Command, _now: int) -> Reply | None:
         answer = administer(self._engine, command[2], command[3])
-        return None if answer is None else (kinds.ANSWER, encode(answer))
+        return None if answer is None else answer_of(answer)
 
     def _configure(self, _seq: int, command: Command, _now: int) -> Reply | None:
         answer = configure(self._engine, command[2], command[3])
         # Orders that were submitted before have no ranks: there was no limit to count for.
         self.counts.supply(0, 0)
         self.counts.version += command[1] is None
-        return None if answer is None else (kinds.ANSWER, encode(answer))
+        return None if answer is None else answer_of(answer)
 
     def _check_settings(self, _seq: int, command: Command, now: int) -> Reply:
         rates = rates_after(self._engine, command[2], command[3])
         return (kinds.CHECKED, *self.counts.axes_after(rates, now))
-
-    def _tell_axes(self, _seq: int, _command: Command, _now: int) -> Reply:
-        return (kinds.CHECKED, *self.counts.axes())
-
-    def _quote(self, _seq: int, command: Command, now: int) -> None:
-        apply_operation(self._services[command[2]], as_of(command[3], now))
-
-    def _ask_market(self, _seq: int, command: Command, now: int) -> Reply:
-        return (kinds.ANSWER, encode(self._market.answer(command[2], command[3], now)))

@@ -20,6 +20,8 @@ from openpit.journal.writing import LogWriter
 from openpit.shards.counted_windows import CountedWindows
 from openpit.shards.descriptors import identity_of
 from openpit.shards.reply_checks import check_of
+from openpit.shards.shard_state import reason_against
+from openpit.shards.snapshots import Snapshots, Standing
 from openpit.wire.frames import NAME, NOT_APPLIED, head_of
 from openpit.wire.recovered import Recovered
 
@@ -52,10 +54,14 @@ class JournalPlace(NamedTuple):
     """The time at which the engine was started first."""
     began: int | None
     """The time from which its broad rates count, by the policies of the first start."""
+    snapshot_every: int = 0
+    """After how many bytes of log a snapshot is taken; 0: there is none."""
+    keep: int | None = None
+    """How many snapshots stay, with the log behind them; None: all of the log."""
 
 
 class ShardJournal:
-    """The log of one shard, locked until the process ends.
+    """The log of one shard, locked until the process ends; not where it ``is_read`` alone.
 
     Raises:
         JournalInUse: another process has it, and does not end.
@@ -63,32 +69,49 @@ class ShardJournal:
 
     __slots__ = (
         "_folder",
+        "_has_actors",
         "_identity",
+        "_last",
+        "_latest",
+        "_lives",
         "_log",
         "_number",
         "_segment",
+        "_snapshots",
+        "_windows",
         "_writer",
         "lock",
         "place",
         "wanted",
     )
 
-    def __init__(self, place: JournalPlace, number: int) -> None:
+    def __init__(self, place: JournalPlace, number: int, *, is_read: bool = False) -> None:
         self.place: Final = place
         self._number: Final = number
         self._log: Final = shard_log(number)
         self._folder: Final = log_folder(Path(place.directory), self._log)
-        DISK.make_folder(self._folder)
-        self.lock: Final = FileLock(self._folder / LOCK_NAME, LOCK_SECONDS)
+        self.lock: FileLock | None = None
+        if not is_read:
+            DISK.make_folder(self._folder)
+            self.lock = FileLock(self._folder / LOCK_NAME, LOCK_SECONDS)
         self._writer: LogWriter | None = None  # until the log is replayed
         # Of the segment in hand: its first record, and what its descriptor leads to.
         self._segment = 0
         self._identity = (0, 0)
         # Replies to what the shard has had already, and whose answers the router lacks.
         self.wanted: Final[list[Frame]] = []
+        # What a snapshot has of the log: see Standing.
+        self._snapshots: Final = Snapshots(
+            self._folder, number, place.snapshot_every, place.keep, place.header
+        )
+        self._lives: dict[int, int] = {}
+        self._last = 0
+        self._latest: Frame | None = None  # the batch that was written last
+        self._windows: CountedWindows | None = None
+        self._has_actors = False
 
     def recover(self, core: ShardCore, epoch: int, first: int) -> Recovered:
-        """Replay the log, and open it for what an epoch brings; return what the shard is now.
+        """Replay what no snapshot has, and open the log for an epoch; return what the shard is now.
 
         The epoch goes on where its log ends; of its commands from the number ``first`` on the
         replies are ``wanted``.
@@ -98,52 +121,58 @@ class ShardJournal:
             ReplayDiverged: a batch was answered otherwise.
             JournalFailed: no segment could be made.
             WireError: a batch is none of this version.
+            JournalError: a custom policy does not take the state that it has exported.
         """
-        reader = LogReader(DISK, self._folder)
-        intake = core.intake
-        windows = core.intake = CountedWindows(intake, core.counts)  # type: ignore[arg-type]  # it is the shard's own still
-        lives: dict[int, int] = {}
-        last = batches = 0
+        standing = self._snapshots.restore(core, epoch, first)
+        lives = self._lives = dict(standing.lives)
+        self._last = standing.last
+        reader = LogReader(DISK, self._folder, standing.number)
+        windows = CountedWindows(core.intake, core.counts, standing.windows)  # type: ignore[arg-type]  # it is the shard's own still
+        core.intake = self._windows = windows
+        batches = replayed = 0
         core.actors.returns = True
+        self._has_actors = bool(core.actors.made)
         for record in reader:
-            last = max(last, self._replay(core, windows, lives, record, epoch, first))
+            self._replay(core, windows, record, epoch, first)
             batches += 1
-        core.intake = intake
+            replayed += len(record.batch)
         if reader.torn is not None:
             _say(self._number, f"what its journal ends with is removed: {reader.torn}")
         reader.cut()
         place = self.place
+        why_not = reason_against(core)
         self._writer = LogWriter(
             DISK,
             self._folder,
             self._log,
             reader.next,
-            {**place.header, "epoch": epoch},
+            {**place.header, "epoch": epoch, "no_snapshots": why_not},
             sync=place.sync,
             min_free=place.min_free,
             warn=lambda text: _say(self._number, text),
         )
         self._note_segment(self._writer)
+        self._snapshots.begin(replayed, self._writer.sync, why_not)
         core.resume(epoch, max(lives.get(epoch, 0), first))
         return Recovered(
             batches,
             len(core.open_handles),
-            last,
+            self._last,
             core.armed.causes,
             tuple(lives.items()),
             windows.rows,
+            core.open_clients,
         )
 
     def _replay(
         self,
         core: ShardCore,
         windows: CountedWindows,
-        lives: dict[int, int],
         record: LogRecord,
         epoch: int,
         first: int,
-    ) -> int:
-        """Replay one batch; return the latest time of it."""
+    ) -> None:
+        """Replay one batch."""
         frame = record.batch
         head = head_of(frame)
         core.resume(head.epoch, head.first)
@@ -156,8 +185,14 @@ class ShardJournal:
         if head.epoch == epoch and head.first >= first:
             self.wanted.append(reply)
         windows.note(frame, reply, core.whose)
-        lives[head.epoch] = head.first + head.commands
-        return core.engine.clock()
+        self._lives[head.epoch] = head.first + head.commands
+        self._last = max(self._last, core.engine.clock())
+
+    def note(self, core: ShardCore, frame: Frame, reply: Frame) -> None:
+        """Note what a batch has counted that was just answered, and its time."""
+        self._last = max(self._last, core.engine.clock())
+        if core.counts.is_told and self._windows is not None and not reply[_FLAGS] & NOT_APPLIED:
+            self._windows.note(frame, reply, core.whose)
 
     def _diverged(self, core: ShardCore, first: int, commands: int) -> ReplayDiverged:
         own = [policy.name for policy in core.engine.policies if isinstance(policy, CustomPolicy)]
@@ -188,8 +223,30 @@ class ShardJournal:
         writer = self._writer
         if batches and writer is not None:
             writer.append(batches)
+            self._latest = batches[-1][0]
             if writer.first != self._segment:
                 self._note_segment(writer)
+
+    def look(self, core: ShardCore) -> None:
+        """Have a snapshot taken if it is time; all that was answered is in the pipe by now."""
+        writer = self._writer
+        if writer is not None:
+            self._snapshots.look(core, writer.written, self._stand)
+
+    def end(self, core: ShardCore) -> None:
+        """Take a last snapshot, of a shard that is told nothing more."""
+        if self._writer is None or (core.closed and self._has_actors):
+            return  # actors have ended by then, and what they know with them
+        self._snapshots.end(core, self._stand())
+
+    def _stand(self) -> Standing:
+        """Return where the shard stands after what was written last."""
+        assert self._writer is not None  # noqa: S101 - that is from when it is replayed on
+        assert self._windows is not None  # noqa: S101 - as above
+        if self._latest is not None:
+            head = head_of(self._latest)
+            self._lives[head.epoch] = head.first + head.commands
+        return Standing(self._writer.next - 1, self._lives, self._last, self._windows.rows)
 
     def is_still(self) -> bool:
         """Tell whether the log's descriptor is still the one that was opened."""
@@ -206,6 +263,7 @@ class ShardJournal:
 
     def close(self) -> None:
         """Close the log; all of it is on the disk then."""
+        self._snapshots.stop()
         if self._writer is not None:
             self._writer.close()
 

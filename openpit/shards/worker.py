@@ -159,6 +159,7 @@ def serve(command_fd: int, reply_fd: int, place: JournalPlace | None = None) -> 
             else:
                 recording = _Recording(core, reader, pipes)
                 _loop(core, recording.receive, recording.answer(arrived), pipes)
+                pipes.journal.end(core)  # its router has closed it, or is gone
     except (BrokenPipeError, _RouterlessError):
         pass  # the router is gone, and nobody else reads the replies
     except WireError as error:
@@ -193,11 +194,13 @@ class _Recording:
 
     def receive(self, data: bytes) -> bytes:
         """Answer the batches that are complete with ``data``: all that have come, in one write."""
+        if self._pipes.journal is not None:
+            self._pipes.journal.look(self._core)  # what was answered before has been told
         return self.answer(self._reader.feed(data))
 
     def answer(self, arrived: list[Frame]) -> bytes:
         """Answer batches; return when they are down."""
-        replies = [self._core.answer((frame,)) for frame in arrived]
+        replies = [self._answer(frame) for frame in arrived]
         if self._has_custom:
             if _state.is_copy:
                 _end_copy()
@@ -206,6 +209,12 @@ class _Recording:
         if journal is not None:
             journal.append(arrived, replies)
         return b"".join(replies)
+
+    def _answer(self, frame: Frame) -> bytes:
+        reply = self._core.answer((frame,))
+        if self._pipes.journal is not None:
+            self._pipes.journal.note(self._core, frame, reply)
+        return reply
 
 
 def _runs_users_code(core: ShardCore) -> bool:

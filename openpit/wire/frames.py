@@ -99,6 +99,7 @@ class Op:
     CLOSE: Final = 2  # the router's: roll back what is open, and end
     END: Final = 3  # the router's: the head's client is gone; roll back what it has open
     SKIP: Final = 4  # the router's: in place of a command at which its worker ends each time
+    TICK: Final = 5  # the router's: nothing but the time, at which what has been open too long ends
 
 
 EPOCH_COMMANDS: Final = 2**48
@@ -131,7 +132,7 @@ NOT_APPLIED: Final = Flag.REFUSED | Flag.RETURNED
 
 _NO_COMMANDS_FLAGS: Final = 0xFF & ~(CAUSES | Flag.TIMES | Flag.TURN | Flag.CHECK | Flag.ALL)
 _TIMES: Final = Flag.TIMES
-_OPS: Final = 5
+_OPS: Final = 6
 
 
 class Head(NamedTuple):
@@ -163,7 +164,7 @@ _HEADS: Final = tuple(Struct(HEAD.format + "Iqq" * axes) for axes in range(9))
 _HEAD_SIZE: Final = HEAD.size
 _HEAD_BYTES: Final = _HEAD_SIZE - PREFIX_BYTES
 _NAME_BYTES: Final = Struct(">BHIIBQI").size
-_REPLY_HEAD: Final = Struct(f">I{_NAME_BYTES}sB5xI8x")
+_REPLY_HEAD: Final = Struct(f">I{_NAME_BYTES}sBxIIq")
 _REPLY_HEAD_READ: Final = Struct(f">4x{_NAME_BYTES}sB5xI8x")
 _COMMAND_HEAD: Final = Struct(f">4x{_WHOSE.size}sIBQIBBIIq")
 # Slices that are there already: making one takes as long as cutting with it.
@@ -327,12 +328,14 @@ def reply_frame(
     body: bytes,
     flags: int = 0,
     uncounted: Sequence[Axis] = (),
+    expired: int = 0,
+    due: int = 0,
 ) -> Frame:
     """Return the replies to a batch of commands."""
     if uncounted:
         body = _packed_axes(uncounted) + body
     size = len(body) + _HEAD_BYTES
-    return _reply_head(size, command[NAME], flags, len(uncounted)) + body
+    return _reply_head(size, command[NAME], flags, expired, len(uncounted), due) + body
 
 
 def _packed_axes(axes: Sequence[Axis]) -> bytes:

@@ -10,7 +10,7 @@ A decimal travels as the text of :class:`decimal.Decimal`, which keeps its scale
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.wire.checks import (
     FAILURE,
@@ -29,12 +29,13 @@ from openpit.wire.checks import (
 )
 from openpit.wire.flat_rows import is_lock
 from openpit.wire.frames import VERSION
+from openpit.wire.shard_limits import ShardLimits
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
     from openpit.wire.checks import Check
 
-__all__ = ["ANSWERS", "COMMANDS", "REPLIES", "VERSION", "Field", "Layout", "conforms"]
+__all__ = ["ANSWERS", "COMMANDS", "KEYABLE", "REPLIES", "VERSION", "Field", "Layout", "conforms"]
 
 
 class Field(NamedTuple):
@@ -135,6 +136,9 @@ TELL_AXES: Final = 22
 ASK_ACTOR: Final = 23
 TELL_ACTOR: Final = 24
 ASK_MARKET: Final = 25
+KEYED: Final = 26
+ASK_LEFT: Final = 27
+DROP_LEFT: Final = 28
 
 _WHOLE_ORDER = (_ACCOUNT, _ORDER, *_RANKS)
 _MANY = (_ACCOUNT, Field("handles", all_of(is_number)))
@@ -180,11 +184,23 @@ COMMANDS: Final[dict[int, Layout]] = {
         "market data, asked",
         (_ACCOUNT, Field("service", is_number), Field("question", _ANY_VALUE)),
     ),
+    KEYED: Layout(
+        "a call with a key",
+        (_ACCOUNT, Field("key", exactly(bytes)), Field("command", exactly(tuple))),
+    ),
+    ASK_LEFT: Layout(
+        "what the client has left open, asked",
+        (_ACCOUNT, Field("after the handle", is_number), Field("before the handle", is_number)),
+    ),
+    DROP_LEFT: Layout(
+        "let go of what the client has left open",
+        (_ACCOUNT, Field("before the handle", is_number)),
+    ),
     HELLO: Layout(
         "start",
         (
             Field("of shards", is_number),
-            Field("handles that a session may have open", is_number),
+            Field("limits", row_of(*[is_number] * len(ShardLimits._fields))),
             Field("engine, by dill", exactly(bytes)),
         ),
     ),
@@ -210,6 +226,22 @@ CHECKED: Final = 15
 ANSWERED: Final = 16
 TOLD_IN_VAIN: Final = 17
 RECOVERED: Final = 18
+ONCE: Final = 19
+
+_ONCE: Final = frozenset({DONE, RESERVED, REJECTED, STARTED, REPORTED, ADJUSTED, RAISED})
+_ONE_DONE: Final = (DONE, 1)
+
+
+def _answers_once(value: Any) -> bool:
+    """Tell whether a value is a reply to a command with a key: one, and of this table."""
+    return (
+        type(value) is tuple
+        and bool(value)
+        and value[0] in _ONCE
+        and (value[0] != DONE or value == _ONE_DONE)
+        and conforms(value, REPLIES)
+    )
+
 
 _FAILURE = tuple(map(Field, ("module", "class", "state", "text", "traceback"), FAILURE))
 
@@ -259,6 +291,15 @@ REPLIES: Final[dict[int, Layout]] = {
             Field("causes of the engine-wide block", is_number),
             Field("epochs and the numbers behind them", all_of(row_of(is_number, is_number))),
             Field("windows", all_of(_is_window)),
+            Field("clients that have something open", all_of(is_number)),
+        ),
+    ),
+    ONCE: Layout(
+        "the first answer to a call with a key",
+        (
+            Field("number of the first call", is_number),
+            Field("is open", is_flag),  # what the first call has left for commit or main stage
+            Field("reply", _answers_once),
         ),
     ),
 }
@@ -294,9 +335,17 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
     TELL_ACTOR: frozenset({DONE, TOLD_IN_VAIN}),
     QUOTE: frozenset({DONE}),
     ASK_MARKET: frozenset({ANSWER, RAISED}),
+    KEYED: frozenset({ONCE, RAISED}),
+    ASK_LEFT: frozenset({ANSWER, RAISED}),
+    DROP_LEFT: frozenset({DONE}),
     HELLO: frozenset({READY, RECOVERED, REFUSED}),
 }
 """The kinds of reply that each kind of command may have."""
+
+KEYABLE: Final = frozenset(
+    {EXECUTE, EXECUTE_COUNTED, EXECUTE_WHOLE, START, REPORT, REPORT_WHOLE, ADJUST}
+)
+"""The kinds of command that may have a key."""
 
 
 def conforms(message: tuple[object, ...], table: dict[int, Layout]) -> bool:

@@ -15,6 +15,8 @@ __all__ = [
     "CREDITS",
     "FRAME_BYTES",
     "HANDLES_PER_COMMAND",
+    "LEFT_BYTES",
+    "LEFT_ROWS",
     "MARKET_BACKLOG",
     "MESSAGE_BYTES",
     "MESSAGE_ORDERS",
@@ -99,6 +101,11 @@ orders it takes 0.58 to 0.67 of the processor time that it takes with frames of 
 
 HANDLES_PER_COMMAND: Final = 4096
 """Handles that one finalising command lists, so that its frame and its answer stay small."""
+
+LEFT_ROWS: Final = 16384
+LEFT_BYTES: Final = 4 * 1024 * 1024
+"""What a shard tells in one reply of what a client has left open: at most so many of them, and so
+many bytes, or one that is larger."""
 
 OPEN_HANDLES: Final = 65536
 """Reservations, requests and drop copies that one session may have open on one shard.

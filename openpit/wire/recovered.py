@@ -29,3 +29,5 @@ class Recovered(NamedTuple):
     lives: tuple[tuple[int, int], ...] = ()
     """Each epoch, and the number behind the last command of it."""
     windows: tuple[CountedWindow, ...] = ()
+    clients: tuple[int, ...] = ()
+    """Those that have something open, by their numbers."""

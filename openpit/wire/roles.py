@@ -64,6 +64,9 @@ OF_KIND: Final = {
     kinds.TELL_ACTOR: Role.TRADER,
     kinds.QUOTE: Role.READER,  # by its operation, see below
     kinds.ASK_MARKET: Role.READER,
+    kinds.KEYED: Role.TRADER,  # by its command, see below
+    kinds.ASK_LEFT: Role.TRADER,
+    kinds.DROP_LEFT: Role.TRADER,
     kinds.HELLO: Role.NOBODY,
 }
 """The least role that may send a command of each kind."""
@@ -113,12 +116,14 @@ OF_OPERATION: Final = {
 }
 """The least role that may make a change of market data."""
 
-_OF_ITS_CONTENT: Final = frozenset({kinds.ADMINISTER, kinds.QUOTE})
+_OF_ITS_CONTENT: Final = frozenset({kinds.ADMINISTER, kinds.QUOTE, kinds.KEYED})
 
 
 def role_of(command: Sequence[Any]) -> int:
     """Return the least role that may send a command that has been read."""
     kind = command[0]
+    if kind == kinds.KEYED:
+        return role_of(command[3])
     if kind == kinds.QUOTE:
         return OF_OPERATION[command[3][0]]
     return OF_METHOD[command[2]] if kind == kinds.ADMINISTER else OF_KIND[kind]

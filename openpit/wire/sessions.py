@@ -20,6 +20,7 @@ a count.
 from __future__ import annotations
 
 import struct
+from math import inf
 from operator import itemgetter
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
@@ -309,6 +310,10 @@ class Welcome(NamedTuple):
     values: tuple[tuple[str, str], ...]  # of what hangs on them
     actors: tuple[str, ...]  # that its workers have
     services: tuple[tuple[str, ...], ...]  # of market data: the policies that read each
+    # Of one whose name is known: for how many seconds what it has open is kept when it goes, and
+    # for each shard the number before which handles are those of the last session of its name.
+    grace: float = 0.0
+    begins: tuple[int, ...] = ()
 
 
 def welcome_frame(welcome: Welcome) -> Frame:
@@ -326,9 +331,9 @@ def welcome_in(frame: Frame) -> Welcome:
     Raises:
         WireError: it is none.
     """
-    fields = _note_in(frame, int, int, int, int, bool, bool, bytes, *[tuple] * 5)
+    fields = _note_in(frame, int, int, int, int, bool, bool, bytes, *[tuple] * 5, float, tuple)
     session, role, credit, frame_bytes, has_custom, client_time, slots, axes, *named = fields
-    classes, values, actors, services = named
+    classes, values, actors, services, grace, begins = named
     if role not in ROLES.values():
         raise WireError(f"not a server's first frame: role {role}")
     if not 0 < credit <= CREDITS or len(slots) != SLOTS * 2:
@@ -346,9 +351,12 @@ def welcome_in(frame: Frame) -> Welcome:
     for names in services:
         if type(names) is not tuple or not {*map(type, names)} <= {str}:
             raise WireError(f"not a server's first frame: {names!r:.100} are no policies")
+    are_numbers = {*map(type, begins)} <= {int} and len(begins) in {0, max(owner) + 1}
+    if not 0 <= grace < inf or not are_numbers:
+        raise WireError(f"not a server's first frame: {begins!r:.100} for {grace} seconds")
     return Welcome(
         *(session, role, credit, frame_bytes, has_custom, client_time, owner),
-        _axes_of(axes), classes, values, actors, services,
+        _axes_of(axes), classes, values, actors, services, grace, begins,
     )  # fmt: skip
 
 
@@ -375,7 +383,7 @@ def axes_in(frame: Frame) -> CountingAxes:
 
 
 def state_frame(shard: int, state: str, why: str | None) -> Frame:
-    """Return the frame that tells what has become of a shard: "up", "stalled" or "down"."""
+    """Return the frame that tells what has become of a shard: "up", "stalled" and so on."""
     return _note(SessionOp.STATE, state, why, shard=shard)
 
 
@@ -386,7 +394,7 @@ def state_in(frame: Frame) -> tuple[int, str, str | None]:
         WireError: the frame is none of these.
     """
     state, why = _note_in(frame, str, _TEXT)
-    if state not in {"up", "stalled", "down"}:
+    if state not in {"up", "stalled", "recovering", "down"}:
         raise WireError(f"not a state of a shard: {state!r:.100}")
     return shard_of(frame), state, why
 

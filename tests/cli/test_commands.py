@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from openpit.cli import COMMANDS, main
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.exits import MEANINGS, Exit
+from openpit.limits import schema
 
 FLOW = """\
 {"event":"order","time":1000,"order":1,"account":5,"symbol":"AAPL","currency":"USD","side":"BUY","quantity":"10","price":"185.50"}
@@ -102,6 +103,30 @@ def test_config_prints_a_file_that_replay_takes(tmp_path: Path, flow: Path) -> N
 
     assert printed.output == DEFAULT_CONFIG
     assert run("replay", flow, "--shards", 0, "--config", limits).exit_code == Exit.OK
+
+
+def test_config_checks_a_file(tmp_path: Path) -> None:
+    limits = tmp_path / "limits.toml"
+    limits.write_text(DEFAULT_CONFIG)
+    checked = run("config", "--check", limits)
+    assert (checked.exit_code, checked.output) == (
+        Exit.OK,
+        (
+            f"{limits}: right (order_validation, rate_limit, order_size_limit, "
+            "pnl_bounds_killswitch)\n"
+        ),
+    )
+    limits.write_text("[order_validation]\n[rate_limit]\nbrokers = 1\n")
+    wrong = run("config", "--check", limits)
+    assert wrong.exit_code == Exit.BAD_CONFIG
+    assert f"{limits}: [rate_limit] unknown key 'brokers'" in wrong.output
+    assert wrong.output.endswith("(line 3)\n")
+    assert run("config", "--check", tmp_path / "none").exit_code == Exit.USAGE
+    assert run("config", "--check", limits, "--schema").exit_code == Exit.USAGE
+
+
+def test_config_prints_the_schema_of_such_files() -> None:
+    assert json.loads(run("config", "--schema").output) == schema()
 
 
 # --- generate ------------------------------------------------------------------------------------
@@ -203,7 +228,9 @@ def test_a_wrong_configuration_names_file_table_and_key(tmp_path: Path, flow: Pa
     result = run("replay", flow, "--config", limits)
 
     assert result.exit_code == Exit.BAD_CONFIG
-    assert result.stderr == (f"Error: {limits}: [rate_limit.broker] key 'max_orders' is missing\n")
+    assert result.stderr == (
+        f"Error: {limits}: [rate_limit.broker] key 'max_orders' is missing (line 1)\n"
+    )
 
 
 def test_a_configuration_that_is_not_text(tmp_path: Path, flow: Path) -> None:

@@ -13,7 +13,6 @@ from staged import StagedWorkers
 
 import openpit
 from openpit.cli import flows
-from openpit.cli.config import load
 from openpit.cli.course import FlowClock
 from openpit.cli.heads import FlowFormat
 from openpit.cli.lines import numbered_lines
@@ -23,6 +22,7 @@ from openpit.cli.replay import Replay
 from openpit.cli.sharded import ShardedReplay
 from openpit.cli.tally import total
 from openpit.cli.totals import StrictStopError, Totals
+from openpit.limits.reading import loads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ SEED = int(os.environ.get("OPENPIT_SEED", "1"))
 
 def replayed(flow: HostileFlow, kind: Any, batch: int) -> tuple[str, dict[str, Any]]:
     """Return the decisions, and whatever else a report would tell."""
-    policies = load(flow.limits)
+    policies = loads(flow.limits)
     clock = FlowClock()
     engine = policies.add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
     policies.prepare(engine)
@@ -48,7 +48,7 @@ def replayed(flow: HostileFlow, kind: Any, batch: int) -> tuple[str, dict[str, A
 
 def passed_on(flow: HostileFlow, shards: int, batch: int) -> tuple[str, dict[str, Any]]:
     """Return the same of stages that are given the lines."""
-    policies = load(flow.limits)
+    policies = loads(flow.limits)
     lines: list[str] = []
     totals = Totals(shards)
     read = FlowFormat("KO", flow.accounts) if flow.name.endswith(".csv") else FlowFormat()

@@ -340,6 +340,7 @@ class Interpreter:
             "bytes": lambda e, _: bytes.fromhex(e[1]),
             "td": lambda e, _: dt.timedelta(microseconds=e[1]),
             "obj": lambda e, s: types.SimpleNamespace(**self._arguments(e[1], s)),
+            "named": lambda e, s: self._arguments(e[1], s),
             "trap": lambda _e, _s: Trap(),
             "class": self._subclass,
             "fn": self._function,

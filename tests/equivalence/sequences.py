@@ -307,7 +307,11 @@ class Session(spot_funds.Desk):
 
     def configure(self) -> None:
         kinds = ("rate", "size", "pnl", "spot", "spot")
-        self.add(policies.reconfiguration(self.random, kinds))
+        if self.random.chance(0.3):
+            self.add(policies.reconfigurations(self.random, kinds))
+            self.add(on(v("e"), "settings"))
+        else:
+            self.add(policies.reconfiguration(self.random, kinds))
 
     def move_market(self) -> None:
         random = self.random

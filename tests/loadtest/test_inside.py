@@ -10,7 +10,7 @@ import pytest
 from load_plans import BINDING_PLAN, plan_of
 from processes import children_of
 
-from openpit.cli.tables import ConfigError
+from openpit.limits.tables import ConfigError
 from openpit.loadtest.children import ChildFailedError
 from openpit.loadtest.conductor import conduct
 from openpit.loadtest.generator import shard_finder

@@ -202,7 +202,7 @@ def test_progress_is_told() -> None:
 
 @pytest.mark.one_python
 def test_a_load_of_nobody_and_policies_that_cannot_start_leave_nothing() -> None:
-    from openpit.cli.tables import ConfigError  # noqa: PLC0415 - beside its use
+    from openpit.limits.tables import ConfigError  # noqa: PLC0415 - beside its use
 
     nobody = replace(WORKLOAD, accounts=1)
     with pytest.raises(ConfigError, match="no account sends orders"):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import openpit
 from openpit.core import Mutation
 from openpit.pretrade import Policy, PolicyPreTradeResult, PolicyReject, RejectCode
 
-__all__ = ["Counting", "Moody"]
+__all__ = ["Counting", "Exported", "Moody", "Ticket"]
 
 
 class Counting(Policy):
@@ -36,6 +37,16 @@ class Counting(Policy):
         return PolicyPreTradeResult.accept(mutations=[Mutation(lambda: None, rollback)])
 
 
+class Exported(Counting):
+    """The same, which tells snapshots how many there are."""
+
+    def export_state(self) -> Any:
+        return self.orders
+
+    def restore_state(self, state: Any) -> None:
+        self.orders = state
+
+
 class Moody(Policy):
     """Rejects for a reason of chance."""
 
@@ -44,3 +55,11 @@ class Moody(Policy):
     def perform_pre_trade_check(self, ctx: Any, order: Any) -> Any:
         reject = PolicyReject(RejectCode.CUSTOM, "today", str(random.random()))
         return PolicyPreTradeResult.reject([reject])
+
+
+class Ticket(openpit.Order):
+    """An order with the number that its program knows it by."""
+
+    def __init__(self, *, operation: Any, number: str) -> None:
+        super().__init__(operation=operation)
+        self.number = number

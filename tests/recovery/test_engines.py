@@ -262,7 +262,7 @@ def test_a_policy_that_raises_is_replayed_whatever_its_text_says(tmp_path: Path)
 
 
 def test_a_hole_refuses_the_start_and_a_torn_tail_does_not(tmp_path: Path) -> None:
-    with plain(tmp_path, shards=1) as engine:
+    with plain(tmp_path, shards=1, snapshot_every=0) as engine:
         for number in range(5):
             engine.execute_pre_trade(order(number))
     folder = tmp_path / "shard-0000"

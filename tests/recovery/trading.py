@@ -194,11 +194,17 @@ class Day:
         """End the engine, in one way or another, and build it again."""
         if kills:
             self.kill()
-        for one, _ in reversed(self.open):
-            one.rollback()  # whoever held it is gone
-        self.open.clear()
         self.engine.close()
         self.engine = self.built()
+        left = self.engine.open_reservations()
+        kept, self.open = self.open, []
+        for one, other in kept:  # of each account, in the order of their submission
+            at = [it.account_id and it.account_id.value for it in left].index(other._account)
+            again = left.pop(at).handle
+            assert repr(one.lock) == repr(again.lock)
+            assert repr(one.account_adjustments) == repr(again.account_adjustments)
+            self.open.append((one, again))
+        assert left == []
 
     def close(self) -> None:
         self.engine.close()

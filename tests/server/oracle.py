@@ -23,7 +23,7 @@ from recorded_day import END, day_of
 
 import openpit
 from openpit import param
-from openpit.cli.config import load
+from openpit.limits.reading import loads
 from openpit.pretrade.rejects import reject_row
 from openpit.shards.administration import administer
 from openpit.wire import kinds
@@ -77,7 +77,7 @@ def explain(record: Path, limits: Mapping[str | None, str], rest: str) -> Explai
 
 def _find_blocked(steps: list[Step]) -> None:
     """Mark the orders that a block stops, in the router's order."""
-    engine = load("[order_validation]").add_to(openpit.Engine.builder().no_sync()).build()
+    engine = loads("[order_validation]").add_to(openpit.Engine.builder().no_sync()).build()
     for step in steps:
         if step.is_order:
             step.is_blocked = bool(engine.execute_pre_trade(_order(step)).rejects)
@@ -92,7 +92,7 @@ def _count(steps: list[Step], axis: int, config: str, began: int) -> Counter[int
     """Mark the orders that are over a limit; return how many were accepted in each window."""
     now = began
     stage = openpit.Engine.builder().clock(lambda: now).no_sync()
-    engine = load(config).add_to(stage).build()
+    engine = loads(config).add_to(stage).build()
     windows: Counter[int] = Counter()
     start, length = began, _window(config)
     for first, stretch in _stretches(steps, axis):
@@ -192,7 +192,7 @@ class _Others:
     def __init__(
         self, steps: list[Step], config: str, reasons: _Reasons, explained: Explained
     ) -> None:
-        self._engine = load(config).add_to(openpit.Engine.builder().no_sync()).build()
+        self._engine = loads(config).add_to(openpit.Engine.builder().no_sync()).build()
         self._reasons = reasons
         self._explained = explained
         self._held: dict[tuple[int, int], tuple[int, Any]] = {}  # client and reservation

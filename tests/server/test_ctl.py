@@ -166,7 +166,7 @@ def test_limits_that_are_shown_can_be_set(server: Server, tmp_path: Path) -> Non
     ("text", "why"),
     [
         ("[order_validation]\n", "the file has no [rate_limit]"),
-        (f"{LIMITS}\n[order_size_limit.broker]\nmax_quantity = 5\n", "the server has no"),
+        (f"{LIMITS}\n[order_size_limit.broker]\nmax_quantity = 5\n", "the engine has no"),
         (LIMITS.replace('"1h"', '"soon"'), "must be a length of time"),
         (f"[rate_limit]\npolicy_group_id = 3\n{LIMITS}", "policy_group_id is of the start"),
     ],

@@ -15,7 +15,7 @@ from server_processes import Server
 
 import openpit
 from openpit.account_adjustment import Adjustment, Amount, BalanceOperation
-from openpit.errors import EngineClosed, ShardCallbackError
+from openpit.errors import EngineClosed, PolicyConfigureError, ShardCallbackError
 from openpit.faces.aio.accounts import AsyncShardedAccounts
 from openpit.faces.aio.engine import AsyncShardedEngine
 from openpit.faces.aio.market import AsyncShardedMarketData
@@ -156,9 +156,10 @@ async def shards_and_their_figures(engine: Any) -> None:
     assert shards[0].answered >= 1
 
 
-@case("engine.close engine.accounts engine.configure")
+@case("engine.close engine.accounts engine.configure engine.open_reservations")
 async def the_end(engine: Any) -> None:
     accounts, settings = engine.accounts(), engine.configure()
+    assert await got(engine.open_reservations()) == []
     await got(engine.close())
     await got(engine.close())
     with pytest.raises(EngineClosed):
@@ -215,17 +216,21 @@ async def currencies(engine: Any) -> None:
     assert (await got(engine.execute_pre_trade(buy(15)))).ok
 
 
+def _at_most(quantity: str) -> OrderSizeBrokerBarrier:
+    return OrderSizeBrokerBarrier(OrderSizeLimit(max_quantity=quantity))
+
+
 @case(
     "configure.rate_limit configure.order_size_limit configure.pnl_bounds_killswitch"
     " configure.set_account_pnl configure.spot_funds"
     " configure.spot_funds_pnl_bounds_killswitch configure.set_spot_funds_account_pnl"
+    " configure.apply_all"
 )
 async def settings(engine: Any) -> None:
     configure = engine.configure()
     rate = RateLimit(200_000, timedelta(hours=1))
     await got(configure.rate_limit("RateLimitPolicy", broker=RateLimitBrokerBarrier(rate)))
-    size = OrderSizeBrokerBarrier(OrderSizeLimit(max_quantity="900"))
-    await got(configure.order_size_limit("OrderSizeLimitPolicy", broker=size))
+    await got(configure.order_size_limit("OrderSizeLimitPolicy", broker=_at_most("900")))
     bounds = [PnlBoundsBrokerBarrier("USD", "-500")]
     kill = "PnlBoundsKillSwitchPolicy"
     await got(configure.pnl_bounds_killswitch(kill, broker_barriers=bounds))
@@ -243,6 +248,15 @@ async def settings(engine: Any) -> None:
         configure.set_spot_funds_account_pnl("SpotFundsPolicy", account=account(17), state="-200")
     )
     assert [str(block.code) for block in told.account_blocks] == ["PnlKillSwitchTriggered"]
+    before = await got(engine.settings())
+    larger = ("order_size_limit", {"name": "OrderSizeLimitPolicy", "broker": _at_most("901")})
+    with pytest.raises(PolicyConfigureError):
+        await got(configure.apply_all([larger, ("rate_limit", {"name": "nobody"})]))
+    assert (await got(engine.settings())) == before
+    told = await got(configure.apply_all([larger, ("rate_limit", {"name": "RateLimitPolicy"})]))
+    assert told.account_blocks == []
+    after = await got(engine.settings())
+    assert after["order_size_limit"]["broker"] == {"max_quantity": "901"}
 
 
 @case("engine.account_state engine.groups engine.settings engine.halt engine.halted engine.resume")

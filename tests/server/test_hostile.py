@@ -21,8 +21,8 @@ from served import Served
 from server_processes import FUNDS
 
 import openpit
-from openpit.cli.config import load
 from openpit.errors import NotPermitted
+from openpit.limits.reading import loads
 from openpit.pretrade.policies import build_order_validation
 from openpit.wire.axes import CountingAxes
 
@@ -47,7 +47,7 @@ class Honest:
     """A program beside the attackers, and one engine that nobody attacks."""
 
     def __init__(self, engine: Any) -> None:
-        policies = load(LIMITED)
+        policies = loads(LIMITED)
         alone = policies.add_to(openpit.Engine.builder().account_sync()).build()
         policies.prepare(alone)
         self.engines = (engine, alone)

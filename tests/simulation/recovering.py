@@ -108,7 +108,7 @@ class Recovering(Simulation):
         greeting = Resume(
             self.clock(),
             len(self.shards),
-            self.client.open_handles,
+            self.client.limits,
             self.payload,
             recovered,
             lambda why: self.note("refused", why),

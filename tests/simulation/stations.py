@@ -360,8 +360,8 @@ class Scheduled(Face):
     def poll(self) -> None:
         self.router.let_go()
 
-    async def close(self) -> None:
+    async def close(self, *, rollback: bool = False) -> None:
         if not self.router.books.is_closed:
-            call = self.router.close(self.clock())
+            call = self.router.close(self.clock(), keeps=self.client.is_kept and not rollback)
             if not call.done:
                 await self._wait(call)

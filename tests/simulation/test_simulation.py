@@ -113,6 +113,7 @@ def test_much_happens() -> None:
     # A whole order is one that a custom policy sees more of than its flat row; here none is. It is
     # a server alone that asks for the axes, and its sessions that ask of market data.
     absent = {kinds.EXECUTE_WHOLE, kinds.REPORT_WHOLE, kinds.TELL_AXES, kinds.ASK_MARKET}
+    absent |= {kinds.ASK_LEFT, kinds.DROP_LEFT}
     assert set(kinds.COMMANDS) - set(commands) <= absent
     # Nor does a shard of the simulation have a journal to recover from.
     assert set(kinds.REPLIES) - set(replies) <= {kinds.REFUSED, kinds.RECOVERED}

@@ -136,3 +136,31 @@ def _nothing() -> None:
 
 def _refuse() -> None:
     raise RuntimeError("it cannot be rolled back")
+
+
+class Remembering(Policy):
+    """Remembers the quantities of an account; its state is what it is told to export."""
+
+    name = "Remembering"
+
+    def __init__(self, *, reserves: bool = False) -> None:
+        self.seen: dict[int, list[str]] = {}
+        self.groups: list[int | None] = []
+        self._reserves = reserves
+
+    def perform_pre_trade_check(self, ctx: Any, order: Any) -> Any:
+        group = ctx.account_group
+        self.groups.append(None if group is None else group.value)
+        number = order.operation.account_id.value
+        self.seen.setdefault(number, []).append(
+            str(order.operation.trade_amount.as_quantity.decimal)
+        )
+        if self._reserves:
+            return PolicyPreTradeResult.accept([Mutation(lambda: None, lambda: None)])
+        return PolicyPreTradeResult.accept()
+
+    def export_state(self) -> Any:
+        return self.seen
+
+    def restore_state(self, state: Any) -> None:
+        self.seen = state

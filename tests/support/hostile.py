@@ -311,7 +311,10 @@ def sure_body(rng: Random, target: Target) -> Attack:
             ("two amounts", b"\x91" + pack((*right[:6], "1", *right[7:]))),
             ("an account", b"\x91" + pack((right[0], rng.choice([-1, "1", 1.0]), *right[2:]))),
             ("market data", b"\x91" + pack((kinds.QUOTE, None, 0, ()))),
-            ("a start", b"\x91" + pack((kinds.HELLO, 2, 9, b"cos\nsystem\n(S'true'\ntR."))),
+            (
+                "a start",
+                b"\x91" + pack((kinds.HELLO, 2, (9, 1, 1, 0), b"cos\nsystem\n(S'true'\ntR.")),
+            ),
         ]
     )
     return Attack("bad body", name, framed(shard, target, body, rows_for(target, 1)))

@@ -177,9 +177,10 @@ class LinkDriver(Face):
         self.router.let_go()
         self.pump()
 
-    def close(self) -> None:
+    def close(self, *, rollback: bool = False) -> None:
         if not self.router.books.is_closed:
-            self.finish(self.router.close(self.clock()))
+            keeps = self.client.is_kept and not rollback
+            self.finish(self.router.close(self.clock(), keeps=keeps))
 
     # --- moving bytes ----------------------------------------------------------------------------
 

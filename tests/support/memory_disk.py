@@ -107,6 +107,10 @@ class MemoryDisk:
         self.step()
         del self.files[path]
 
+    def rename(self, path: Path, to: Path) -> None:
+        self.step()
+        self.files[to] = self.files.pop(path)
+
     def sync_folder(self, folder: Path) -> None:
         self.step()
         for path in [one for one in self.kept if one.parent == folder]:

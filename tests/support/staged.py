@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import openpit
-from openpit.cli.config import load
 from openpit.cli.stage import STAGE, StageFactory
 from openpit.faces.acting import new_actor_engine
+from openpit.limits.reading import loads
 from openpit.shards.actors import Actors
 from openpit.shards.clock import ShardClock
 from openpit.shards.counts import BatchCounts
@@ -49,7 +49,7 @@ class StagedWorkers:
 
 
 def _stage(limits: str, factory: StageFactory, number: int) -> Actors:
-    policies = load(limits)
+    policies = loads(limits)
     clock = ShardClock()
     engine = policies.add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
     policies.prepare(engine)

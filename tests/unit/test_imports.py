@@ -35,6 +35,7 @@ LAYERS = (
     ("journal",),
     ("router",),
     ("shards",),
+    ("limits",),
     ("client",),
     ("faces",),
     ("server",),
@@ -151,7 +152,12 @@ def test_the_router_knows_heads_and_makes_and_opens_no_body() -> None:
     of_bodies = {"Message", "body_of", "messages_of", "pack", "pack_rows", "pack_start"}
 
     assert of_bodies <= {*frames.__all__}
-    assert known == {"openpit.wire.axes", "openpit.wire.frames", "openpit.wire.limits"}
+    assert known == {
+        "openpit.wire.axes",
+        "openpit.wire.expiries",
+        "openpit.wire.frames",
+        "openpit.wire.limits",
+    }
     for path in router.values():
         assert (
             names_from("openpit.wire.frames", path.read_text(encoding="utf-8")) & of_bodies == set()

@@ -27,9 +27,8 @@ CLASSES: dict[str, str] = {}
 
 # Names of files that a room has several of, and why.
 FILES = {
-    ("cli", "config.py"): "cli/commands has the command of what the file beside it does",
-    ("cli", "generate.py"): "as cli/commands/config.py",
-    ("cli", "replay.py"): "as cli/commands/config.py",
+    ("cli", "generate.py"): "cli/commands has the command of what the file beside it does",
+    ("cli", "replay.py"): "as cli/commands/generate.py",
     ("faces", "accounts.py"): "faces/blocking is generated from faces/aio",
     ("faces", "driver.py"): "a face's own beside what the two faces share",
     ("faces", "engine.py"): "faces/blocking is generated from faces/aio",

@@ -20,7 +20,7 @@ PUBLIC = {
         ExecutionReport ExecutionReportFillDetails ExecutionReportOperation
         ExecutionReportPositionImpact FinancialImpact Instrument Leverage marketdata
         MonetaryAmount Mutation NotPermitted Order OrderMargin OrderOperation OrderPosition
-        OutcomeUnknown param PolicyConfigureError PositionMode PostTradeResult pretrade
+        OutcomeUnknown PastEngine param PolicyConfigureError PositionMode PostTradeResult pretrade
         ReadyEngineBuilder
         RejectError ServerRefused ShardCallbackError ShardDown ShardedEngine ShardedEngineError
         ShardOverloaded ShardStartError ShardStats SomeItemsFailed SyncedEngineBuilder
@@ -43,6 +43,9 @@ PUBLIC = {
     "openpit.account_adjustment": """
         AccountPnlOperation Adjustment Amount BalanceOperation Bounds PositionOperation
     """,
+    "openpit.limits": """
+        apply apply_async ConfigError diff load loads Policies schema
+    """,
     "openpit.marketdata": """
         AlreadyRegistered InstrumentId MarketDataBuilder MarketDataError MarketDataService Quote
         QuoteExpired QuoteResolution QuoteTtl QuoteUnavailable RegistrationError
@@ -54,7 +57,8 @@ PUBLIC = {
         AsyncDropCopyOperation AsyncDropCopyResult AsyncExecuteResult AsyncRequest
         AsyncReservation AsyncStartResult Context
         DEFAULT_POLICY_GROUP_ID DropCopyOperation DropCopyResult DryRunReport ExecuteResult
-        GroupState Holding Lock OpenHandles OutcomeAmount PnlHaltReason PnlOutcome PnlOutcomeAmount
+        GroupState Holding Lock OpenHandles OpenReservation OutcomeAmount PnlHaltReason
+        PnlOutcome PnlOutcomeAmount
         policies Policy policy PolicyAccountAdjustmentResult PolicyConfigurationResult
         PolicyDecision PolicyGroupId PolicyPreTradeResult PolicyReject PolicyState
         PostTradeContext PostTradeResult RealizedPnl Reject RejectCode Rejects RejectScope Request
@@ -84,7 +88,7 @@ PUBLIC = {
         AccountBlockError AccountGroupRegistrationError AccountIdError ActorScopeError
         AlreadyRegistered AssetError EngineClosed FrameTooLarge
         JournalDamaged JournalError JournalFailed JournalInUse JournalMismatch ReplayDiverged
-        LeftBehind MarketDataError
+        KeyConflict LeftBehind MarketDataError ReservationExpired
         CommandSkipped NotPermitted OutcomeUnknown ParamError
         PolicyConfigureError QuoteExpired QuoteUnavailable ReferenceBookRegistrationError
         RegistrationError RejectError ServerRefused ShardCallbackError ShardDown ShardedEngineError

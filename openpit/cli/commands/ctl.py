@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from openpit.cli.account_document import account_document, cause_document, pnl_text
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.grids import Grid, ReportConsole
 from openpit.cli.inputs import text_of, told
-from openpit.cli.limits import apply, difference, settings_in, text_of_tables
+from openpit.cli.named import account_named
 from openpit.cli.streams import tell, writing_to_stdout
-from openpit.cli.tables import ConfigError, Table
 from openpit.errors import (
     NotPermitted,
     OutcomeUnknown,
@@ -27,18 +27,21 @@ from openpit.errors import (
 )
 from openpit.faces.asking import drain_server, sessions_of
 from openpit.faces.connecting import connect
-from openpit.param.enums import PnlHaltReason
-from openpit.param.native_enum import member_label
-from openpit.pretrade.rejects import block_row
+from openpit.limits.changing import (
+    changes_between,
+    difference,
+    settings_in,
+    text_of_tables,
+)
+from openpit.limits.reading import loads
+from openpit.limits.tables import ConfigError
 from openpit.wire.roles import role_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from openpit.faces.blocking.engine import ShardedEngine
-    from openpit.param.ids import AccountId
     from openpit.pretrade.account_state import AccountState
-    from openpit.pretrade.rejects import AccountBlock
 
 __all__ = ["command"]
 
@@ -167,64 +170,10 @@ def stats(server: _Server, as_json: bool) -> None:  # noqa: FBT001 - click passe
 @click.pass_obj
 def account(server: _Server, account: str, as_json: bool) -> None:  # noqa: FBT001 - as above
     """Show what an account has, holds and is blocked for."""
-    number = _account(account)
+    number = account_named(account)
     with server.engine() as engine:
         state = engine.account_state(number)
-    _print(_document(state), as_json, *_grids(state))
-
-
-def _account(text: str) -> AccountId:
-    """Return the account of an argument: whole numbers or text, as in a configuration."""
-    try:
-        return Table("ctl", {"ACCOUNT": int(text) if text.isdecimal() else text}).account("ACCOUNT")
-    except ConfigError as error:
-        raise click.UsageError(str(error)) from None
-
-
-def _cause(block: AccountBlock | None) -> dict[str, Any] | None:
-    if block is None:
-        return None
-    return dict(zip(("policy", "code", "reason", "details"), block_row(block), strict=False))
-
-
-def _pnl(pnl: object) -> str | None:
-    if isinstance(pnl, PnlHaltReason):
-        return f"halted: {member_label(pnl)}"
-    return None if pnl is None else str(pnl)
-
-
-def _document(state: AccountState) -> dict[str, Any]:
-    return {
-        "account": state.account.value,
-        "group": None if state.group is None else state.group.value,
-        "currency": state.currency,
-        "is_blocked": state.is_blocked,
-        "block": _cause(state.block),
-        "group_block": _cause(state.group_block),
-        "engine_block": _cause(state.engine_block),
-        "open": asdict(state.open),
-        "policies": [
-            {
-                "policy": one.policy,
-                "policy_group_id": one.policy_group_id,
-                "holdings": [
-                    {
-                        "asset": each.asset,
-                        "available": str(each.available),
-                        "held": str(each.held),
-                        "incoming": str(each.incoming),
-                        "average_entry_price": None
-                        if each.average_entry_price is None
-                        else str(each.average_entry_price),
-                        "pnl": _pnl(each.pnl),
-                    }
-                    for each in one.holdings
-                ],
-                "pnls": [{"currency": each.currency, "pnl": _pnl(each.pnl)} for each in one.pnls],
-            }
-            for one in state.policies
-        ],
-    }
+    _print(account_document(state), as_json, *_grids(state))
 
 
 def _grids(state: AccountState) -> Iterator[Grid | str]:
@@ -246,13 +195,13 @@ def _grids(state: AccountState) -> Iterator[Grid | str]:
             for each in one.holdings:
                 holdings.add_row(
                     each.asset, str(each.available), str(each.held), str(each.incoming),
-                    _text(each.average_entry_price), _text(_pnl(each.pnl)),
+                    _text(each.average_entry_price), _text(pnl_text(each.pnl)),
                 )  # fmt: skip
             yield holdings
         if one.pnls:
             pnls = Grid("currency", "PnL", title=one.policy)
             for pnl in one.pnls:
-                pnls.add_row(_text(pnl.currency), _text(_pnl(pnl.pnl)))
+                pnls.add_row(_text(pnl.currency), _text(pnl_text(pnl.pnl)))
             yield pnls
 
 
@@ -290,6 +239,15 @@ def show(server: _Server, as_json: bool) -> None:  # noqa: FBT001 - as above
         click.echo(json.dumps(tables, indent=2) if as_json else text_of_tables(tables), nl=as_json)
 
 
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """End with the name of the file for what is wrong in it; nothing is changed then."""
+    try:
+        yield
+    except (ConfigError, PolicyConfigureError) as error:
+        raise ExitError(Exit.BAD_CONFIG, f"{told(file)}: {error}") from None
+
+
 @limits.command(name="set")
 @click.argument(
     "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
@@ -298,7 +256,7 @@ def show(server: _Server, as_json: bool) -> None:  # noqa: FBT001 - as above
 @_json_option
 @click.pass_obj
 def set_(server: _Server, file: Path, yes: bool, as_json: bool) -> None:  # noqa: FBT001 - as above
-    """Change the limits to those of FILE, having shown what that changes.
+    """Change the limits to those of FILE, having shown what that changes: all of them, or none.
 
     Policies stay those that the server was started with. What is of the start alone (funds, first
     PnLs, the accounts' currency) is not looked at.
@@ -307,22 +265,19 @@ def set_(server: _Server, file: Path, yes: bool, as_json: bool) -> None:  # noqa
         raise click.UsageError("--json needs --yes: there is nobody to ask")
     with server.engine() as engine:
         before = engine.settings()
-        try:
-            after = settings_in(text_of(file), before)
-        except ConfigError as error:
-            raise ExitError(Exit.BAD_CONFIG, f"{told(file)}: {error}") from None
+        with _naming(file):
+            after = settings_in(loads(text_of(file)), before)
         shown = difference(before, after)
         if not as_json:
             _print(None, False, shown or "these limits are in force already")
         if shown and not yes and not click.confirm("Change the limits of the running server?"):
             tell("nothing was changed")
             return
-        changed: list[str] = []
-        try:
-            changed += apply(engine, before, after)
-        except PolicyConfigureError as error:
-            done = ", ".join(f"[{name}]" for name in changed) or "nothing"
-            raise ExitError(Exit.BAD_CONFIG, f"{told(file)}: {error}; changed: {done}") from None
+        changes = changes_between(before, after)
+        with _naming(file):
+            if changes:
+                engine.configure().apply_all(changes.values())
+    changed = [*changes]
     if as_json:
         _print({"changed": changed, "difference": shown}, True)
 
@@ -337,12 +292,12 @@ def set_(server: _Server, file: Path, yes: bool, as_json: bool) -> None:  # noqa
 @click.pass_obj
 def block(server: _Server, account: str, reason: str, as_json: bool) -> None:  # noqa: FBT001 - as above
     """Reject the orders of ACCOUNT for REASON; a cause that it has already stays."""
-    number = _account(account)
+    number = account_named(account)
     with server.engine() as engine:
         engine.accounts().block(number, reason)
         cause = engine.account_state(number).block
     reason = "" if cause is None else cause.reason
-    document = {"account": number.value, "block": _cause(cause)}
+    document = {"account": number.value, "block": cause_document(cause)}
     _print(document, as_json, f"account {number.value} is blocked: {reason}")
 
 
@@ -352,12 +307,12 @@ def block(server: _Server, account: str, reason: str, as_json: bool) -> None:  #
 @click.pass_obj
 def unblock(server: _Server, account: str, as_json: bool) -> None:  # noqa: FBT001 - as above
     """Remove ACCOUNT's own block; those of its group and of the engine stay."""
-    number = _account(account)
+    number = account_named(account)
     with server.engine() as engine:
         engine.accounts().unblock(number)
         cause = engine.account_state(number).cause
     still = "is not blocked" if cause is None else f"is still blocked: {cause.reason}"
-    document = {"account": number.value, "cause": _cause(cause)}
+    document = {"account": number.value, "cause": cause_document(cause)}
     _print(document, as_json, f"account {number.value} {still}")
 
 

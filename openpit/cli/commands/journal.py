@@ -1,4 +1,4 @@
-"""`openpit journal`: look at the logs of an engine. Reads only, also while the engine runs."""
+"""`openpit journal`: look at the logs of an engine, and copy them. Also while the engine runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from openpit.cli.commands.journal_copies import backup
+from openpit.cli.commands.journal_past import decisions, replay
 from openpit.cli.exits import Exit, ExitError, listed
+from openpit.cli.found_snapshots import found_snapshots, missing_before, said_of
 from openpit.cli.grids import Grid, ReportConsole
 from openpit.cli.streams import writing_to_stdout
 from openpit.errors import JournalDamaged, WireError
@@ -20,6 +23,7 @@ from openpit.wire.frames import Op, head_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from openpit.cli.found_snapshots import FoundSnapshot
     from openpit.journal.records import LogRecord
 
 __all__ = ["command"]
@@ -29,13 +33,20 @@ Examples:
   openpit journal verify /var/lib/desk
   openpit journal stats /var/lib/desk --json
   openpit journal dump /var/lib/desk --log shard-0000 | tail
+  openpit journal backup /var/lib/desk /backup/desk-monday
+  openpit journal decisions /var/lib/desk --config limits.toml --out decisions.parquet
+  openpit journal replay /var/lib/desk --config limits.toml --until 0:2500 --account 7
 
 """ + listed(
     Exit.OK,
     Exit.FAILED,
     Exit.USAGE,
+    Exit.BAD_CONFIG,
+    Exit.NOT_STARTED,
     Exit.IO_FAILED,
+    Exit.NOT_FOUND,
     Exit.DAMAGED,
+    Exit.MISMATCH,
     Exit.INTERRUPTED,
 )
 
@@ -45,6 +56,7 @@ _OPS: Final = {
     Op.CLOSE: "close",
     Op.END: "end",
     Op.SKIP: "skip",
+    Op.TICK: "tick",
 }
 
 
@@ -73,6 +85,13 @@ class _Log(NamedTuple):
     records: int
     bytes_of_batches: int
     damage: JournalDamaged | None
+    snapshots: list[FoundSnapshot]
+
+    @property
+    def why_no_snapshots(self) -> str:
+        """Why there are none, as its last segment says."""
+        headers = self.reader.headers
+        return str(headers[-1].get("no_snapshots", "")) if headers else ""
 
     @property
     def document(self) -> dict[str, Any]:
@@ -89,6 +108,7 @@ class _Log(NamedTuple):
                               "bytes": torn.size, "why": torn.why},
             "damaged": damage and {"path": damage.path, "position": damage.position,
                                    "why": str(damage)},
+            "snapshots": [one.document for one in self.snapshots],
         }  # fmt: skip
 
 
@@ -101,18 +121,28 @@ def _read(directory: Path) -> list[_Log]:
 
 def _read_one(directory: Path, name: str) -> _Log:
     """Read a log whole, and count."""
-    reader = LogReader(DISK, log_folder(directory, name))
+    folder = log_folder(directory, name)
+    try:
+        snapshots = found_snapshots(folder)
+        log = _count(name, LogReader(DISK, folder), snapshots)
+        whole = [one.record for one in snapshots if not one.damage]
+        if log.damage is not None and whole:
+            log = _count(name, LogReader(DISK, folder, whole[-1]), snapshots)  # as a start does
+    except OSError as error:
+        raise _unreadable(error) from None
+    return log
+
+
+def _count(name: str, reader: LogReader, snapshots: list[FoundSnapshot]) -> _Log:
     records = held = 0
-    damage = None
+    damage = missing_before(reader, snapshots)
     try:
         for record in reader:
             records += 1
             held += len(record.batch)
     except JournalDamaged as error:
         damage = error
-    except OSError as error:
-        raise _unreadable(error) from None
-    return _Log(name, reader, records, held, damage)
+    return _Log(name, reader, records, held, damage, snapshots)
 
 
 def _unreadable(error: OSError) -> ExitError:
@@ -131,7 +161,7 @@ def _print(document: Any, as_json: bool, *shown: Grid | str) -> None:  # noqa: F
 @_directory
 @_json_option
 def verify(directory: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
-    """Read all of DIRECTORY's logs, and tell whether an engine can be built of them.
+    """Read DIRECTORY's logs and snapshots, and tell whether an engine can be built of them.
 
     A torn tail is told: nobody has been answered by what is missing of it, and the next start
     removes it. (Of an engine that runs, it is what is being written.) A hole ends with code 15.
@@ -142,7 +172,7 @@ def verify(directory: Path, as_json: bool) -> None:  # noqa: FBT001 - click pass
         state = f"hole: {log.damage}" if log.damage else "whole"
         if log.reader.torn:
             state = f"torn tail: {log.reader.torn}"
-        lines.append(f"{log.name}: {log.records} records, {state}")
+        lines.append(f"{log.name}: {log.records} records, {state}{said_of(log.snapshots)}")
     _print([log.document for log in logs], as_json, "\n".join(lines))
     damaged = [log for log in logs if log.damage]
     if damaged:
@@ -156,10 +186,10 @@ def verify(directory: Path, as_json: bool) -> None:  # noqa: FBT001 - click pass
 def stats(directory: Path, as_json: bool) -> None:  # noqa: FBT001 - as above
     """Show how much DIRECTORY's logs hold, what was written last, and what room there is."""
     logs = _read(directory)
-    grid = Grid("log", "segments", "records", "bytes")
+    grid = Grid("log", "segments", "records", "bytes", "snapshots")
     for log in logs:
         reader = log.reader
-        figures = len(reader.segments), log.records, reader.size
+        figures = len(reader.segments), log.records, reader.size, len(log.snapshots)
         grid.add_row(log.name, *(f"{figure:,}" for figure in figures))
     free = DISK.free(directory)
     document = {
@@ -169,7 +199,9 @@ def stats(directory: Path, as_json: bool) -> None:  # noqa: FBT001 - as above
             for log in logs
         ],
     }
-    _print(document, as_json, grid, f"free: {free:,} bytes")
+    reasons = sorted({log.why_no_snapshots for log in logs} - {""})
+    notes = [f"no snapshots, all is replayed: {why}" for why in reasons]
+    _print(document, as_json, grid, *notes, f"free: {free:,} bytes")
 
 
 @command.command()
@@ -234,3 +266,8 @@ def _head(record: LogRecord, name: str) -> dict[str, Any]:
         "commands": head.commands,
         "time": head.time,
     }
+
+
+command.add_command(backup)
+command.add_command(decisions)
+command.add_command(replay)

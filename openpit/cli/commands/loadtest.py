@@ -19,7 +19,7 @@ from openpit.cli.invocation import invocation_of
 from openpit.cli.progress import progress
 from openpit.cli.request import request_of
 from openpit.cli.streams import one_stream, tell, writing_to_stdout
-from openpit.cli.tables import ConfigError
+from openpit.limits.tables import ConfigError
 from openpit.slots import MAX_SHARDS
 
 if TYPE_CHECKING:

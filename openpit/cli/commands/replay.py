@@ -16,7 +16,6 @@ import click
 
 from openpit.cli import csv_flows, lobster
 from openpit.cli.columns import DECISION
-from openpit.cli.config import load
 from openpit.cli.course import FlowClock
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.document import ReplaySetting, as_document
@@ -39,22 +38,23 @@ from openpit.cli.sheet_files import check_format, opened_lines
 from openpit.cli.stage import STAGE, StageFactory
 from openpit.cli.streams import is_stream, one_stream, tell, writing_to_stdout
 from openpit.cli.strict import TEXT_LIMIT, is_text
-from openpit.cli.tables import ConfigError
 from openpit.cli.totals import MAX_TOLD, StrictStopError, Totals
 from openpit.errors import ShardStartError
 from openpit.faces.blocking.shard_messages import ShardMessages
 from openpit.faces.embedded import Engine
+from openpit.limits.reading import loads
+from openpit.limits.tables import ConfigError
 from openpit.slots import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-    from openpit.cli.config import Policies
     from openpit.cli.events import BadLine
     from openpit.cli.files import OutFile
     from openpit.cli.lines import Line
     from openpit.cli.sheet_files import SheetFile
     from openpit.cli.streams import StdoutFile
+    from openpit.limits.reading import Policies
 
 __all__ = ["command"]
 
@@ -133,7 +133,8 @@ def cores() -> int:
     type=click.IntRange(1, 65536),
     default=BATCH,
     show_default=True,
-    help="What is decided together at most. Changes the speed, never a decision.",
+    help="Lines that are decided together at most, times the shards. Changes the speed, never a "
+    "decision.",
 )
 @click.option(
     "--json",
@@ -296,7 +297,7 @@ def _start(
     builder = Engine.builder().clock(clock)
     try:
         text = DEFAULT_CONFIG if config is None else text_of(config)
-        policies = load(text)
+        policies = loads(text)
         if shards == 0:
             engine = policies.add_to(builder.no_sync()).build()
         else:

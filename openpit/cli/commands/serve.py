@@ -5,25 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import time
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from openpit.cli.config import load
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.inputs import text_of, told
+from openpit.cli.keeping import keeping_options, refuse_client_time
+from openpit.cli.named import with_actor, with_policy
+from openpit.cli.reloading import Reloading, is_reloading
 from openpit.cli.streams import tell
-from openpit.cli.tables import ConfigError
-from openpit.errors import ShardStartError
+from openpit.errors import JournalError, ShardStartError
 from openpit.faces.embedded import Engine
-from openpit.faces.options import default_shards
-from openpit.pretrade.policies.registration import ReadyBuilder
+from openpit.faces.options import GRACE_SECONDS, MIN_FREE, SYNCS, default_shards
+from openpit.limits.reading import loads
+from openpit.limits.tables import ConfigError
 from openpit.server.address import AddressInUseError, check_free
 from openpit.server.limits import SESSION_CREDIT, SESSIONS, Limits
 from openpit.server.service import start_service
@@ -35,9 +35,10 @@ from openpit.wire.sessions import NOTE_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from openpit.cli.config import Policies
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.starting import StartPlan
+    from openpit.journal.writing import Sync
+    from openpit.limits.reading import Policies
     from openpit.server.service import Service
 
 __all__ = ["Ending", "command", "serve"]
@@ -49,6 +50,7 @@ Examples:
   openpit serve --socket /run/user/1000/openpit.sock --shards 4 --config limits.toml
   openpit serve --socket desk.sock --policy desk.limits:Fatfinger --pid-file desk.pid
   openpit serve --socket desk.sock --actor gateway=desk.gateways:Gateway
+  openpit serve --socket desk.sock --journal /var/lib/desk --sync power
 
 A program connects with openpit.connect(PATH). The socket is its user's alone (mode 0600): who else
 may come, --allow-uid and --role say, and the folder that it stands in. SIGTERM and ^C end the
@@ -131,6 +133,7 @@ server when the orders in flight are answered, or after --drain seconds; a secon
     "--open", "open_handles", type=click.IntRange(1), default=OPEN_HANDLES, show_default=True,
     help="Reservations of one session that wait for their end on one shard.",
 )  # fmt: skip
+@keeping_options
 @click.option(
     "--frame", type=click.IntRange(NOTE_BYTES, FRAME_BYTES), default=FRAME_BYTES, show_default=True,
     metavar="BYTES", help="One frame of a session: its largest order, report or change.",
@@ -138,6 +141,22 @@ server when the orders in flight are answered, or after --drain seconds; a secon
 @click.option(
     "--drain", type=click.FloatRange(0), default=5.0, show_default=True,
     help="Seconds that orders in flight have when the server ends.",
+)  # fmt: skip
+@click.option(
+    "--journal", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Write down there what the shards are told, and go on from it after a restart.",
+)  # fmt: skip
+@click.option(
+    "--sync", type=click.Choice(SYNCS), default="process", show_default=True,
+    help="What an answered call outlasts: the end of any process, or that of the machine.",
+)  # fmt: skip
+@click.option(
+    "--min-free", type=click.IntRange(0), default=MIN_FREE, show_default=True, metavar="BYTES",
+    help="Free space of the journal's disk below which the workers warn.",
+)  # fmt: skip
+@click.option(
+    "--grace", type=click.FloatRange(0), default=GRACE_SECONDS, show_default=True,
+    help="Seconds for which the open reservations of a session with a name wait for it.",
 )  # fmt: skip
 @click.option(
     "--pid-file", type=click.Path(dir_okay=False, path_type=Path),
@@ -161,19 +180,31 @@ def command(
     open_handles: int,
     frame: int,
     drain: float,
+    journal: Path | None,
+    sync: Sync,
+    min_free: int,
+    grace: float,
     pid_file: Path | None,
     ready_fd: int | None,
+    **keeping: Any,
 ) -> None:
     """Run an engine that many programs share, at the socket PATH.
 
     Its limits are one for all of them, whichever program an order comes from.
     """
     clock = clock_of(client_time=client_time)
-    policies, plan = _plan(clock, shards or default_shards(), config, custom, actors)
+    refuse_client_time(client_time=client_time, **keeping)
+    if journal is not None and client_time:
+        raise click.UsageError("--journal goes on with the server's time, not with --client-time")
+    keeping |= {"journal": journal, "sync": sync, "min_free": min_free, "grace": grace}
+    keeping["shards"] = shards or default_shards()
+    policies, plan = _plan(clock, keeping, config, custom, actors)
     limits = Limits(sessions=sessions, credit=credit, frame_bytes=frame, open_handles=open_handles)
     allowed = {os.getuid(): Role.ADMIN} | dict.fromkeys(users, Role.TRADER) | _roles(roles)
     _check_descriptor(ready_fd)
     ending = Ending(path, drain, pid_file, ready_fd)
+    if is_reloading(config):
+        ending.config = config
     serve(plan, policies, limits, allowed, ending, client_time=client_time)
 
 
@@ -216,24 +247,24 @@ def clock_of(*, client_time: bool) -> Callable[[], int]:
 
 def _plan(
     clock: Callable[[], int],
-    shards: int,
+    options: dict[str, Any],
     config: Path | None,
     custom: Sequence[str],
     actors: Sequence[str],
 ) -> tuple[Policies, StartPlan]:
     """Return the policies of a configuration, and what the engine starts from."""
     try:
-        policies = load(DEFAULT_CONFIG if config is None else text_of(config))
-        stage = policies.add_to(Engine.builder().clock(clock).sharded(shards=shards))
+        policies = loads(DEFAULT_CONFIG if config is None else text_of(config))
+        stage = policies.add_to(Engine.builder().clock(clock).sharded(**options))
         for name in custom:
-            stage = _added(stage, name)
+            stage = with_policy(stage, name)
         for named in actors:
-            stage = _with_actor(stage, named)
+            stage = with_actor(stage, named)
         return policies, stage._plan()  # noqa: SLF001 - what build() starts from, and a server, too
     except ConfigError as error:
         name = "default configuration" if config is None else told(config)
         raise ExitError(Exit.BAD_CONFIG, f"{name}: {error}") from None
-    except ShardStartError as error:
+    except (ShardStartError, JournalError) as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
     except ValueError as error:  # two policies of one name or group
         raise click.UsageError(f"--policy: {error}") from None
@@ -248,53 +279,6 @@ def _roles(given: Sequence[str]) -> dict[int, int]:
             raise click.UsageError(f"--role is UID=reader, UID=trader or UID=admin, not {text}")
         roles[int(user)] = ROLES[role]
     return roles
-
-
-def _added(stage: Any, name: str) -> Any:
-    """Return a builder with the policy of a name: what it leads to, called if it is a class.
-
-    A built-in one may hold what no configuration says: its market data.
-    """
-
-    def add(found: Any) -> Any:
-        if isinstance(found, ReadyBuilder) and not isinstance(found, type):
-            return stage.builtin(found)
-        return stage.pre_trade(found() if isinstance(found, type) else found)
-
-    return _with_found("--policy", name, "MODULE:NAME", name, add)
-
-
-def _with_actor(stage: Any, named: str) -> Any:
-    """Return a builder with an actor: its name, and what the name of its factory leads to."""
-    name, _, path = named.partition("=")
-    return _with_found(
-        "--actor", named, "NAME=MODULE:FACTORY", path, lambda found: stage.actor(name, found)
-    )
-
-
-def _with_found(
-    option: str, given: str, shape: str, path: str, use: Callable[[Any], _Result]
-) -> _Result:
-    """Use what a path leads to, in a module that is found as ``python -m`` would find it.
-
-    Raises:
-        click.UsageError: nothing is there, or it is of no use.
-    """
-    module, _, attribute = path.partition(":")
-    if not module or not attribute:
-        raise click.UsageError(f"{option} is {shape}, not {given}")
-    sys.path.insert(0, "")
-    try:
-        found: Any = import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-        return use(found)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise click.UsageError(f"{option} {given}: {error}") from None
-    except Exception as error:
-        raise click.UsageError(f"{option} {given}: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove("")
 
 
 def _check_descriptor(number: int | None) -> None:
@@ -317,6 +301,7 @@ class Ending:
         self._ready_fd = ready_fd
         self._event = asyncio.Event()
         self.is_urgent = False
+        self.config: Path | None = None  # what SIGHUP reads again; it ends the server where None
 
     def take_signals(self) -> None:
         """Have SIGTERM, SIGINT and SIGHUP end the server; a second one at once."""
@@ -415,10 +400,10 @@ async def _serve(
         service = await ending.unless(
             start_service(plan, clock, limits, users=users, client_time=client_time)
         )
-    except ShardStartError as error:
+    except (ShardStartError, JournalError) as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
     try:
-        await ending.unless(policies.prepare_async(service.engine))
+        await ending.unless(_prepare(service, policies))
         await service.listen(str(ending.path))
         service.switch.drain = ending.drain_once
         ending.announce(service.engine)
@@ -429,11 +414,28 @@ async def _serve(
         if isinstance(error, OSError):
             raise _unbound(ending.path, error) from None
         raise
+    reloading = None
+    if ending.config is not None:
+        has_journal = plan.options.journal is not None
+        reloading = Reloading(ending.path, ending.config, is_fixed=has_journal)
+        reloading.take_signal()
     try:
         await ending.wait()
+        if reloading is not None:
+            await reloading.end()
         return await _end(service, ending)
     finally:
         ending.over()
+
+
+async def _prepare(service: Service, policies: Policies) -> None:
+    """Tell the engine what its builder could not be told: once in the life of a journal."""
+    journal = service.journal
+    if journal is None:
+        await policies.prepare_async(service.engine)
+    elif not journal.is_prepared:
+        await policies.prepare_async(service.engine)
+        journal.note_prepared()
 
 
 def _unbound(path: Path, error: OSError) -> ExitError:

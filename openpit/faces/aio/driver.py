@@ -216,12 +216,18 @@ class AsyncDriver(Driver):
             self._unwatch(port)
             now = monotonic()
             self._set_timer(self._next_replacement() - now, now)
+        self._heed_expiry()
         if books.dropped:  # answers that came too late
             self.router.let_go()
         if self._send():  # a block to be armed, the next step of a procedure
             self._expect()
         if books.news:
             self._tell()
+
+    def _heed_expiry(self) -> None:
+        """Come back when the next reservation expires."""
+        if self.router.expiring is not None:
+            self._set_timer(self._next_expiry(), monotonic())
 
     def _after_all(self) -> None:
         for port in self._ports:
@@ -276,6 +282,8 @@ class AsyncDriver(Driver):
         self._begin_again(journal, told, options, payload)
         await self.run(self._complete, journal, told)
         journal.settle()
+        now = monotonic()
+        self._set_timer(self.client.left.due - now, now)
 
     async def restore(
         self,
@@ -330,8 +338,8 @@ class AsyncDriver(Driver):
             else:
                 self.writable(port.link.number)
 
-    async def close(self) -> None:
-        """Roll back what is open, end the workers, close the pipes. Idempotent.
+    async def close(self, *, rollback: bool = False) -> None:
+        """Roll back what is open, unless it is kept, end the workers, close the pipes. Idempotent.
 
         One that is cancelled does so at once, and ends the calls that are in flight still.
         """
@@ -343,11 +351,12 @@ class AsyncDriver(Driver):
         if router.books.is_closed:
             return
         self._kill_stalled()
-        call = router.close(self.clock())
+        keeps = self.client.is_kept and not rollback
+        call = router.close(self.clock(), keeps=keeps)
         try:
             if not call.done:
                 await self._wait(call)
-            await self._ended()
+            await self._ended(keeps=keeps)
         finally:
             self._end_feeds()
             for link in router.links:
@@ -355,13 +364,18 @@ class AsyncDriver(Driver):
             self._wake()
             self._ends.run()
 
-    async def _ended(self) -> None:
-        """Wait until the workers have ended, which they do by themselves if they have answered."""
+    async def _ended(self, *, keeps: bool) -> None:
+        """Wait until the workers have ended, which they do by themselves if they have answered.
+
+        Those that keep what is open do when their pipes end.
+        """
         self._stop_timer()  # it would have the loop forget what is waited for here
         for port in self._ports:
             self._unwatch(port)
             if port.link.answered < port.link.next_seq:
                 port.kill()
+            elif keeps and port.death_fd != GONE:
+                port.worker.close_pipes()
         at = self._loop.time() + self._timeout
         for port in self._ports:
             if port.death_fd == GONE:

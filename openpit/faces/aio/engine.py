@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from openpit.faces.aio.driver import AsyncDriver
     from openpit.param.ids import AccountId
     from openpit.pretrade.account_state import AccountState, GroupState
-    from openpit.pretrade.async_handles import AsyncReservation
+    from openpit.pretrade.async_handles import AsyncDropCopyOperation, AsyncReservation
     from openpit.pretrade.narrowed import (
         AccountAdjustmentBatchResult,
         AsyncDropCopyResult,
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
         DryRunReport,
     )
     from openpit.pretrade.narrowed_start import AsyncStartResult
+    from openpit.pretrade.open_reservation import OpenReservation
     from openpit.pretrade.results import PostTradeResult
+    from openpit.pretrade.start import AsyncRequest
     from openpit.router.router import Router
     from openpit.router.stats import ShardStats
 
@@ -90,14 +92,22 @@ class AsyncShardedEngine(Opaque):
 
     # --- orders --------------------------------------------------------------------------------
 
-    async def start_pre_trade(self, order: Order) -> AsyncStartResult:
+    async def start_pre_trade(
+        self, order: Order, *, key: str | bytes | None = None
+    ) -> AsyncStartResult:
         """Run the start stage; the result's ``request`` runs the main stage once.
+
+        With a ``key``, as :meth:`execute_pre_trade`.
 
         Raises:
             TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
             Exception: the first one that a custom policy raised; the order did not pass.
         """
-        result: AsyncStartResult = await self._driver.run(self._client.start_stage, order)
+        result: AsyncStartResult
+        if key is None:
+            result = await self._driver.run(self._client.start_stage, order)
+        else:
+            result = await self._driver.run(self._client.start_once, order, key)
         return result
 
     async def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
@@ -105,14 +115,27 @@ class AsyncShardedEngine(Opaque):
         result: DryRunReport = await self._driver.run(self._client.start_dry_run, order)
         return result
 
-    async def execute_pre_trade(self, order: Order) -> AsyncExecuteResult:
+    async def execute_pre_trade(
+        self, order: Order, *, key: str | bytes | None = None
+    ) -> AsyncExecuteResult:
         """Run both stages; the result's ``reservation`` is there exactly if the order passed.
 
+        With a ``key``, of 1 to 128 bytes, the order is checked once: another call of its account
+        with that key within ``key_window`` gets the first answer again, and its reservation as it
+        stands then (see ``docs/keys.md``).
+
         Raises:
-            TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
+            TypeError: ``order`` is no :class:`openpit.Order`, an attribute of it cannot travel, or
+                ``key`` is neither str nor bytes.
+            ValueError: ``key`` is empty or too long, or the order has one and no account id.
+            KeyConflict: another call of the account had the key.
             Exception: the first one that a custom policy raised; the order did not pass.
         """
-        result: AsyncExecuteResult = await self._driver.run(self._client.execute, order)
+        result: AsyncExecuteResult
+        if key is None:
+            result = await self._driver.run(self._client.execute, order)
+        else:
+            result = await self._driver.run(self._client.execute_once, order, key)
         return result
 
     async def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
@@ -127,26 +150,43 @@ class AsyncShardedEngine(Opaque):
 
     # --- what comes back -----------------------------------------------------------------------
 
-    async def apply_execution_report(self, report: ExecutionReport) -> PostTradeResult:
+    async def apply_execution_report(
+        self, report: ExecutionReport, *, key: str | bytes | None = None
+    ) -> PostTradeResult:
         """Apply a fill, a cancel or another report; nothing of it is ever rolled back.
+
+        With a ``key``, as :meth:`execute_pre_trade`: it is applied once.
 
         Raises:
             TypeError: ``report`` is no :class:`openpit.ExecutionReport`, or an attribute of it
                 cannot travel.
             Exception: the first one that a custom policy raised; blocks are recorded all the same.
         """
-        result: PostTradeResult = await self._driver.run(self._client.report, report)
+        result: PostTradeResult
+        if key is None:
+            result = await self._driver.run(self._client.report, report)
+        else:
+            result = await self._driver.run(self._client.report_once, report, key)
         return result
 
     async def apply_account_adjustment(
-        self, account_id: AccountId, adjustments: Iterable[Adjustment]
+        self,
+        account_id: AccountId,
+        adjustments: Iterable[Adjustment],
+        *,
+        key: str | bytes | None = None,
     ) -> AccountAdjustmentBatchResult:
-        """Apply all adjustments to an account, or none of them (spec section 5.9)."""
+        """Apply all adjustments to an account, or none of them (spec section 5.9).
+
+        With a ``key``, as :meth:`execute_pre_trade`: they are applied once.
+        """
         account = account_value(account_id)
         listed = checked_adjustments(adjustments)
-        result: AccountAdjustmentBatchResult = await self._driver.run(
-            self._client.adjust, account, listed
-        )
+        result: AccountAdjustmentBatchResult
+        if key is None:
+            result = await self._driver.run(self._client.adjust, account, listed)
+        else:
+            result = await self._driver.run(self._client.adjust_once, account, listed, key)
         return result
 
     # --- volume --------------------------------------------------------------------------------
@@ -394,15 +434,37 @@ class AsyncShardedEngine(Opaque):
         """
         self._driver.poll()
 
-    async def close(self) -> None:
+    async def open_reservations(
+        self,
+    ) -> list[OpenReservation[AsyncReservation | AsyncDropCopyOperation | AsyncRequest]]:
+        """Return what was open when the engine ended on whose journal this one was built: once.
+
+        Each has its account, its order and a handle that commits and rolls back; they come in the
+        order of the shards, and there of their submission. Orders that had changed nothing are not
+        among them: there is nothing to commit. What is not asked for within ``grace`` seconds of
+        the start is rolled back. Without a journal there is nothing, and so there is in a session
+        of a server, but for one with a name: see :func:`openpit.connect`.
+
+        What is open on a shard that is stalled or down is not told; ask again when it is up.
+
+        Raises:
+            EngineClosed: the engine is closed.
+        """
+        found = await self._driver.run(self._client.ask_left)
+        return self._client.left.take(found)
+
+    async def close(self, *, rollback: bool = False) -> None:
         """Roll back every open reservation and end the workers. Idempotent.
+
+        Where there is a journal, reservations, requests and drop copies stay open for
+        :meth:`open_reservations` of the next start; with ``rollback`` they do not.
 
         Calls in flight get their answers first, within the engine's ``timeout``. That is also what
         a worker costs which has stopped without anybody having noticed: all are waited for
         together, and those that have not answered by then are killed. A shard that is known to be
         stalled is killed at once.
         """
-        await self._driver.close()
+        await self._driver.close(rollback=rollback)
 
     async def __aenter__(self) -> Self:
         return self

@@ -14,7 +14,7 @@ from openpit.pretrade.results import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import EllipsisType
 
     from openpit.param.ids import AccountId, Asset
@@ -47,6 +47,18 @@ class AsyncShardedConfigurator(Opaque):
         self._driver = driver
         self._calls = SettingCalls(driver)
         return self
+
+    async def apply_all(
+        self, changes: Iterable[tuple[str, Mapping[str, Any]]]
+    ) -> AccountBlockOutcomes:
+        """Make several changes at one point of every account's order: all of them, or none.
+
+        A change is the name of a method below and its arguments by name, the policy's ``name``
+        among them; see :meth:`openpit.Configurator.apply_all`. Returns the blocks that they
+        recorded, sorted by account id.
+        """
+        blocks: Blocks = await self._driver.run(self._calls.together, changes)
+        return new_account_block_outcomes(blocks)
 
     async def rate_limit(
         self,

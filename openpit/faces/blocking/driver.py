@@ -250,8 +250,8 @@ class BlockingDriver(Turns):
                 release()
         self._tell()
 
-    def close(self) -> None:
-        """Roll back what is open, end the workers, close the pipes. Idempotent.
+    def close(self, *, rollback: bool = False) -> None:
+        """Roll back what is open, unless it is kept, end the workers, close the pipes. Idempotent.
 
         One that was interrupted is gone on with by the next one.
         """
@@ -266,7 +266,8 @@ class BlockingDriver(Turns):
                     router.close(self.clock())
                 elif not router.books.is_closed:
                     self._kill_stalled()
-                    router.close(self.clock())
+                    keeps = self.client.is_kept and not rollback
+                    router.close(self.clock(), keeps=keeps)
                 self._send()
             self._wait_for(
                 Bystander(self.router.books, lambda: all(port.is_over for port in self._ports))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from openpit.faces.blocking.driver import BlockingDriver
     from openpit.param.ids import AccountId
     from openpit.pretrade.account_state import AccountState, GroupState
-    from openpit.pretrade.handles import Reservation
+    from openpit.pretrade.handles import DropCopyOperation, Reservation
     from openpit.pretrade.narrowed import (
         AccountAdjustmentBatchResult,
         DropCopyResult,
@@ -39,7 +39,9 @@ if TYPE_CHECKING:
         ExecuteResult,
     )
     from openpit.pretrade.narrowed_start import StartResult
+    from openpit.pretrade.open_reservation import OpenReservation
     from openpit.pretrade.results import PostTradeResult
+    from openpit.pretrade.start import Request
     from openpit.router.router import Router
     from openpit.router.stats import ShardStats
 
@@ -90,14 +92,20 @@ class ShardedEngine(Opaque):
 
     # --- orders --------------------------------------------------------------------------------
 
-    def start_pre_trade(self, order: Order) -> StartResult:
+    def start_pre_trade(self, order: Order, *, key: str | bytes | None = None) -> StartResult:
         """Run the start stage; the result's ``request`` runs the main stage once.
+
+        With a ``key``, as :meth:`execute_pre_trade`.
 
         Raises:
             TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
             Exception: the first one that a custom policy raised; the order did not pass.
         """
-        result: StartResult = self._driver.run(self._client.start_stage, order)
+        result: StartResult
+        if key is None:
+            result = self._driver.run(self._client.start_stage, order)
+        else:
+            result = self._driver.run(self._client.start_once, order, key)
         return result
 
     def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
@@ -105,14 +113,25 @@ class ShardedEngine(Opaque):
         result: DryRunReport = self._driver.run(self._client.start_dry_run, order)
         return result
 
-    def execute_pre_trade(self, order: Order) -> ExecuteResult:
+    def execute_pre_trade(self, order: Order, *, key: str | bytes | None = None) -> ExecuteResult:
         """Run both stages; the result's ``reservation`` is there exactly if the order passed.
 
+        With a ``key``, of 1 to 128 bytes, the order is checked once: another call of its account
+        with that key within ``key_window`` gets the first answer again, and its reservation as it
+        stands then (see ``docs/keys.md``).
+
         Raises:
-            TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
+            TypeError: ``order`` is no :class:`openpit.Order`, an attribute of it cannot travel, or
+                ``key`` is neither str nor bytes.
+            ValueError: ``key`` is empty or too long, or the order has one and no account id.
+            KeyConflict: another call of the account had the key.
             Exception: the first one that a custom policy raised; the order did not pass.
         """
-        result: ExecuteResult = self._driver.run(self._client.execute, order)
+        result: ExecuteResult
+        if key is None:
+            result = self._driver.run(self._client.execute, order)
+        else:
+            result = self._driver.run(self._client.execute_once, order, key)
         return result
 
     def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
@@ -127,26 +146,43 @@ class ShardedEngine(Opaque):
 
     # --- what comes back -----------------------------------------------------------------------
 
-    def apply_execution_report(self, report: ExecutionReport) -> PostTradeResult:
+    def apply_execution_report(
+        self, report: ExecutionReport, *, key: str | bytes | None = None
+    ) -> PostTradeResult:
         """Apply a fill, a cancel or another report; nothing of it is ever rolled back.
+
+        With a ``key``, as :meth:`execute_pre_trade`: it is applied once.
 
         Raises:
             TypeError: ``report`` is no :class:`openpit.ExecutionReport`, or an attribute of it
                 cannot travel.
             Exception: the first one that a custom policy raised; blocks are recorded all the same.
         """
-        result: PostTradeResult = self._driver.run(self._client.report, report)
+        result: PostTradeResult
+        if key is None:
+            result = self._driver.run(self._client.report, report)
+        else:
+            result = self._driver.run(self._client.report_once, report, key)
         return result
 
     def apply_account_adjustment(
-        self, account_id: AccountId, adjustments: Iterable[Adjustment]
+        self,
+        account_id: AccountId,
+        adjustments: Iterable[Adjustment],
+        *,
+        key: str | bytes | None = None,
     ) -> AccountAdjustmentBatchResult:
-        """Apply all adjustments to an account, or none of them (spec section 5.9)."""
+        """Apply all adjustments to an account, or none of them (spec section 5.9).
+
+        With a ``key``, as :meth:`execute_pre_trade`: they are applied once.
+        """
         account = account_value(account_id)
         listed = checked_adjustments(adjustments)
-        result: AccountAdjustmentBatchResult = self._driver.run(
-            self._client.adjust, account, listed
-        )
+        result: AccountAdjustmentBatchResult
+        if key is None:
+            result = self._driver.run(self._client.adjust, account, listed)
+        else:
+            result = self._driver.run(self._client.adjust_once, account, listed, key)
         return result
 
     # --- volume --------------------------------------------------------------------------------
@@ -391,15 +427,37 @@ class ShardedEngine(Opaque):
         """
         self._driver.poll()
 
-    def close(self) -> None:
+    def open_reservations(
+        self,
+    ) -> list[OpenReservation[Reservation | DropCopyOperation | Request]]:
+        """Return what was open when the engine ended on whose journal this one was built: once.
+
+        Each has its account, its order and a handle that commits and rolls back; they come in the
+        order of the shards, and there of their submission. Orders that had changed nothing are not
+        among them: there is nothing to commit. What is not asked for within ``grace`` seconds of
+        the start is rolled back. Without a journal there is nothing, and so there is in a session
+        of a server, but for one with a name: see :func:`openpit.connect`.
+
+        What is open on a shard that is stalled or down is not told; ask again when it is up.
+
+        Raises:
+            EngineClosed: the engine is closed.
+        """
+        found = self._driver.run(self._client.ask_left)
+        return self._client.left.take(found)
+
+    def close(self, *, rollback: bool = False) -> None:
         """Roll back every open reservation and end the workers. Idempotent.
+
+        Where there is a journal, reservations, requests and drop copies stay open for
+        :meth:`open_reservations` of the next start; with ``rollback`` they do not.
 
         Calls in flight get their answers first, within the engine's ``timeout``. That is also what
         a worker costs which has stopped without anybody having noticed: all are waited for
         together, and those that have not answered by then are killed. A shard that is known to be
         stalled is killed at once.
         """
-        self._driver.close()
+        self._driver.close(rollback=rollback)
 
     def __enter__(self) -> Self:
         return self

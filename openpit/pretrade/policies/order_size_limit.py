@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.registration import PolicyRegistrar
     from openpit.pretrade.policies.tables import SettingsTable
     from openpit.pretrade.policy_contract import PolicyCall
+    from openpit.pretrade.state_values import State
 
 __all__ = [
     "OrderSizeLimitBuilder",
@@ -100,6 +101,12 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
         settings = self._settings.updated(update)
         return lambda: self._take(settings)
 
+    def export_state(self) -> State:
+        return self._settings.export()
+
+    def restore_state(self, state: State) -> None:
+        self._take(OrderSizeSettings.restored(state))
+
     def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         if self._chained:
             return self._check_chain(order)
@@ -134,13 +141,34 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
             account = order._account_
             if account is None:
                 return [missing_field("account ID", NAME)]
-        by_pair, by_asset = settings.account_assets.get, settings.assets.get
-        max_quantity = by_pair((account, underlying), _NO_CAP).quantity
+        max_quantity = max_notional = None
+        if account is not None:
+            by_pair = settings.account_assets.get
+            max_quantity = by_pair((account, underlying), _NO_CAP).quantity
+            max_notional = by_pair((account, settlement), _NO_CAP).notional
         if max_quantity is None:
-            max_quantity = by_asset(underlying, _NO_CAP).quantity
-        max_notional = by_pair((account, settlement), _NO_CAP).notional
+            max_quantity = settings.assets.get(underlying, _NO_CAP).quantity
         if max_notional is None:
-            max_notional = by_asset(settlement, _NO_CAP).notional
+            max_notional = settings.assets.get(settlement, _NO_CAP).notional
+        # As above, a quantity order with a price that is within all caps is decided without calls.
+        quantity, price = order._quantity_, order._price_
+        if (
+            quantity is not None
+            and price is not None
+            and (max_quantity is None or quantity <= max_quantity)
+            and (self._broker_quantity is None or quantity <= self._broker_quantity)
+        ):
+            most = self._broker_notional
+            if most is max_notional is None:
+                return None
+            try:
+                notional = _exact_product(quantity, price).copy_abs()
+                if (max_notional is None or notional <= max_notional) and (
+                    most is None or notional <= most
+                ):
+                    return None
+            except ArithmeticError:
+                pass  # as above
         return self._judge(order, Cap(max_quantity, max_notional))
 
     def _judge(self, order: Order, chain: Cap) -> list[Reject] | None:
@@ -166,12 +194,8 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
                 )
             ]
         return _breach(
-            quantity,
-            notional,
-            chain,
-            f" for asset {order._underlying_}",
-            f" for asset {order._settlement_}",
-        ) or _breach(quantity, notional, broker, "", "")
+            quantity, notional, chain, (order._underlying_, order._settlement_)
+        ) or _breach(quantity, notional, broker, None)
 
 
 def _quantity_of(order: Order) -> Decimal:
@@ -207,7 +231,10 @@ def _notional_of(order: Order) -> Decimal:
 
 
 def _breach(
-    quantity: Decimal | None, notional: Decimal | None, cap: Cap, of_quantity: str, of_notional: str
+    quantity: Decimal | None,
+    notional: Decimal | None,
+    cap: Cap,
+    assets: tuple[str | None, str | None] | None,
 ) -> list[Reject] | None:
     """Return the reject of one barrier; the assets are named only where both metrics breach."""
     over_quantity = quantity is not None and cap.quantity is not None and quantity > cap.quantity
@@ -215,6 +242,7 @@ def _breach(
     if not (over_quantity or over_notional):
         return None
     if over_quantity and over_notional:
+        of_quantity, of_notional = map(" for asset {}".format, assets) if assets else ("", "")
         code, reason = "OrderExceedsLimit", "order size exceeded"
         details = (
             f"requested quantity {_text(quantity)}{of_quantity}, "

@@ -19,12 +19,14 @@ from openpit.pretrade.policies.arguments import (
     flag,
     listed,
 )
+from openpit.pretrade.state_values import optional_in, optional_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
     from openpit import param
+    from openpit.pretrade.state_values import State
 
 __all__ = [
     "NAME",
@@ -167,6 +169,37 @@ class OrderSizeSettings(NamedTuple):
             for pair, cap in update.account_assets:
                 _add(pairs, pair, cap, f"duplicate account+asset barrier for asset {pair[1]}")
         return OrderSizeSettings(broker, assets, pairs)
+
+    def export(self) -> State:
+        """Return the caps as plain values."""
+        return (
+            _cap_row(self.broker),
+            [(asset, _cap_row(cap)) for asset, cap in self.assets.items()],
+            [(*pair, _cap_row(cap)) for pair, cap in self.account_assets.items()],
+        )
+
+    @classmethod
+    def restored(cls, state: State) -> OrderSizeSettings:
+        """Return the settings that were exported."""
+        broker, assets, pairs = state
+        return cls(
+            _cap_in(broker),
+            {asset: _some_cap(cap) for asset, cap in assets},
+            {(account, asset): _some_cap(cap) for account, asset, cap in pairs},
+        )
+
+
+def _cap_row(cap: Cap | None) -> State:
+    return None if cap is None else (optional_text(cap.quantity), optional_text(cap.notional))
+
+
+def _cap_in(row: State) -> Cap | None:
+    return None if row is None else _some_cap(row)
+
+
+def _some_cap(row: State) -> Cap:
+    quantity, notional = row
+    return Cap(optional_in(quantity), optional_in(notional))
 
 
 def _add(caps: dict[_Key, Cap], key: _Key, cap: Cap, duplicate: str) -> None:

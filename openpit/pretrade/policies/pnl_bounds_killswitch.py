@@ -37,6 +37,7 @@ from openpit.pretrade.rejects import (
     new_account_block,
     new_reject,
 )
+from openpit.pretrade.state_values import amount_in, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.registration import PolicyRegistrar
     from openpit.pretrade.policies.tables import SettingsTable
     from openpit.pretrade.policy_contract import PolicyCall
+    from openpit.pretrade.state_values import State
 
 __all__ = [
     "PnlBoundsKillSwitchPolicy",
@@ -198,6 +200,20 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
     def figures_of(self, account: int) -> AccountFigures | None:
         by_asset = self._realized.get(account)
         return AccountFigures((), tuple(sorted(by_asset.items()))) if by_asset else None
+
+    def export_state(self) -> State:
+        return self._settings.export(), [
+            (account, [(asset, text_of(pnl)) for asset, pnl in by_asset.items()])
+            for account, by_asset in self._realized.items()
+        ]
+
+    def restore_state(self, state: State) -> None:
+        settings, realized = state
+        self._take(PnlBoundsSettings.restored(settings))
+        self._realized = {
+            account: {asset: amount_in(pnl) for asset, pnl in by_asset}
+            for account, by_asset in realized
+        }
 
 
 def _left_bounds(realized: Decimal, settlement: str) -> ReportEffect:

@@ -18,12 +18,14 @@ from openpit.pretrade.policies.arguments import (
     expect,
     listed,
 )
+from openpit.pretrade.state_values import optional_in, optional_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
     from openpit import param
+    from openpit.pretrade.state_values import State
 
 __all__ = [
     "NAME",
@@ -141,6 +143,33 @@ class PnlBoundsSettings(NamedTuple):
                 _require_a_bound(asset, bounds)
             settings = _with_a_barrier(settings._replace(accounts=dict(update.accounts)))
         return settings
+
+    def export(self) -> State:
+        """Return the bounds as plain values."""
+        return (
+            [(asset, *_bounds_row(bounds)) for asset, bounds in self.broker.items()],
+            [(*pair, *_bounds_row(bounds)) for pair, bounds in self.accounts.items()],
+        )
+
+    @classmethod
+    def restored(cls, state: State) -> PnlBoundsSettings:
+        """Return the settings that were exported."""
+        broker, accounts = state
+        return cls(
+            {asset: _bounds_in(lower, upper) for asset, lower, upper in broker},
+            {
+                (account, asset): _bounds_in(lower, upper)
+                for account, asset, lower, upper in accounts
+            },
+        )
+
+
+def _bounds_row(bounds: PnlBounds) -> State:
+    return optional_text(bounds.lower), optional_text(bounds.upper)
+
+
+def _bounds_in(lower: State, upper: State) -> PnlBounds:
+    return PnlBounds(optional_in(lower), optional_in(upper))
 
 
 def _with_a_barrier(settings: PnlBoundsSettings) -> PnlBoundsSettings:

@@ -27,6 +27,8 @@ from openpit.pretrade.policy_contract import BuiltinPolicy
 from openpit.pretrade.rejects import Reject, missing_field, new_reject
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from openpit.core.order import Order
     from openpit.pretrade.policies.rate_limit_settings import (
         Rate,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.registration import PolicyRegistrar
     from openpit.pretrade.policies.tables import SettingsTable
     from openpit.pretrade.policy_contract import PolicyCall
+    from openpit.pretrade.state_values import State
 
 __all__ = [
     "AxisNumbers",
@@ -145,6 +148,12 @@ class AxisNumbers:
     def add(self, settings: RateLimitSettings) -> None:
         """Give numbers to the assets that have none yet."""
         self.of.update(self.with_those_of(settings))
+        self.assets[1:] = self.of
+
+    def restore(self, assets: Sequence[str]) -> None:
+        """Take over the assets of other settings, by their numbers."""
+        self.of.clear()
+        self.of.update({asset: number for number, asset in enumerate(assets, 1)})
         self.assets[1:] = self.of
 
     def with_those_of(self, settings: RateLimitSettings) -> dict[str | None, int]:
@@ -328,6 +337,20 @@ class RateLimitPolicy(BuiltinPolicy):
             if count > rate.max_orders:
                 return [_exceeded(axis, count, rate)]
         return None
+
+    def export_state(self) -> State:
+        """Return the settings and the accounts' logs: who counts for all shards has the windows."""
+        return (
+            self.settings.export(),
+            [(account, [*log]) for account, log in self._accounts.items()],
+            [(*pair, [*log]) for pair, log in self._account_assets.items()],
+        )
+
+    def restore_state(self, state: State) -> None:
+        settings, accounts, pairs = state
+        self._take(RateLimitSettings.restored(settings))
+        self._accounts = {account: deque(log) for account, log in accounts}
+        self._account_assets = {(account, asset): deque(log) for account, asset, log in pairs}
 
 
 class RateChange:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from openpit import param
+    from openpit.pretrade.state_values import State
 
 __all__ = [
     "NAME",
@@ -186,6 +187,26 @@ class RateLimitSettings(NamedTuple):
             self.assets if update.assets is None else dict(update.assets),
             self.accounts if update.accounts is None else dict(update.accounts),
             self.account_assets if update.account_assets is None else dict(update.account_assets),
+        )
+
+    def export(self) -> State:
+        """Return the rates as plain values."""
+        return (
+            self.broker,
+            [(asset, *rate) for asset, rate in self.assets.items()],
+            [(account, *rate) for account, rate in self.accounts.items()],
+            [(*pair, *rate) for pair, rate in self.account_assets.items()],
+        )
+
+    @classmethod
+    def restored(cls, state: State) -> RateLimitSettings:
+        """Return the settings that were exported."""
+        broker, assets, accounts, pairs = state
+        return cls(
+            None if broker is None else Rate(*broker),
+            {asset: Rate(*rate) for asset, *rate in assets},
+            {account: Rate(*rate) for account, *rate in accounts},
+            {(account, asset): Rate(*rate) for account, asset, *rate in pairs},
         )
 
 

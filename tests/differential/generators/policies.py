@@ -362,6 +362,18 @@ def reconfiguration(random: Draw, kinds: tuple[str, ...]) -> Expression:
     return random.choice(_RECONFIGURATIONS[kind])(random, name)
 
 
+def reconfigurations(random: Draw, kinds: tuple[str, ...]) -> Expression:
+    """Return several changes of settings that are made together; the reference has no such call."""
+    changes: list[Expression] = []
+    for _ in range(random.randint(0, 3)):
+        _, _, method, (name,), *named = reconfiguration(random, kinds)
+        arguments = {"name": name, **(named[0] if named else {})}
+        changes.append(many([method, ["named", arguments]], "tuple"))
+    if random.fault():
+        changes.append(random.choice((1, many(["rate_limit"], "tuple"))))
+    return on(domain.configure(), "apply_all", many(changes))
+
+
 def _listed(random: Draw, items: list[Expression]) -> Expression:
     if random.fault():
         return random.choice((1, "x", many([1]), many(items, "iter")))

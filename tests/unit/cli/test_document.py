@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from openpit.cli.config import load
 from openpit.cli.course import FlowClock
 from openpit.cli.document import ReplaySetting, as_document
 from openpit.cli.exits import Exit, ExitError
@@ -12,6 +11,7 @@ from openpit.cli.invocation import Invocation
 from openpit.cli.local import LocalReplay
 from openpit.cli.totals import Totals
 from openpit.faces.embedded import Engine
+from openpit.limits.reading import loads
 
 CONFIG = '[order_validation]\n[order_size_limit]\nbroker = {max_quantity = "100"}\n'
 
@@ -33,7 +33,7 @@ CALL = ReplaySetting(
 
 def document_of(flow: bytes, **changes: Any) -> dict[str, Any]:
     clock = FlowClock()
-    engine = load(CONFIG).add_to(Engine.builder().clock(clock).no_sync()).build()
+    engine = loads(CONFIG).add_to(Engine.builder().clock(clock).no_sync()).build()
     totals = Totals()
     replay = LocalReplay(engine, clock, event_of, totals, batch=8)
     replay.run([list(enumerate(flow.splitlines(), start=1))])

@@ -12,6 +12,7 @@ from openpit.cli import main
 from openpit.cli.exits import Exit
 from openpit.journal.files import DISK
 from openpit.journal.layout import log_folder
+from openpit.journal.snapshots import write_snapshot
 from openpit.journal.writing import LogWriter
 from openpit.wire.frames import command_frame
 
@@ -116,9 +117,73 @@ def test_stats_say_how_much_there_is(journal: Path) -> None:
 
     assert result.exit_code == 0
     (row,) = (line.split() for line in result.output.splitlines() if "shard-0003" in line)
-    assert row == ["shard-0003", "1", "3", f"{file_of(journal, 'shard-0003').stat().st_size:,}"]
+    assert row == [
+        *("shard-0003", "1", "3", f"{file_of(journal, 'shard-0003').stat().st_size:,}"),
+        "0",
+    ]
     assert document["logs"][1]["header"]["policies"] == {"a": "b"}
     assert document["free"] > 0
+
+
+def with_snapshots(journal: Path, *numbers: int, cut: int = 1) -> Path:
+    """Add snapshots to the shard's log, and a segment that begins with its record 4."""
+    folder = log_folder(journal, "shard-0003")
+    LogWriter(DISK, folder, "shard-0003", 4, {"no_snapshots": "a policy reads the stars"}).close()
+    for number in numbers:
+        write_snapshot(DISK, folder, number, {"wall": 7 * number}, b"state" * number)
+    for path in sorted(folder.glob("*.log"))[: cut - 1]:
+        path.unlink()
+    return folder
+
+
+def test_snapshots_are_verified_with_their_log(journal: Path) -> None:
+    folder = with_snapshots(journal, 2, 3)
+    said = "shard-0003: 3 records, whole; snapshot of record 2: 10 bytes"
+    assert f"{said}; snapshot of record 3: 15 bytes" in run("verify", journal).output.splitlines()
+    (_, log) = json.loads(run("verify", journal, "--json").output)
+    assert log["snapshots"] == [
+        {"record": number, "bytes": 5 * number, "wall": 7 * number, "damaged": None}
+        for number in (2, 3)
+    ]
+
+    (damaged,) = folder.glob("*3.snap")
+    DISK.cut(damaged, 50)
+
+    result = run("verify", journal)
+    assert result.exit_code == 0  # the start has another one
+    assert f"{said}; damaged snapshot: {damaged} at " in result.output
+
+
+def test_a_log_that_was_cut_needs_a_snapshot_of_what_is_gone(journal: Path) -> None:
+    folder = with_snapshots(journal, 3, cut=2)
+    assert "shard-0003: 0 records, whole; snapshot of record 3: 15 bytes" in (
+        run("verify", journal).output
+    )
+    (snapshot,) = folder.glob("*.snap")
+    DISK.cut(snapshot, 9)
+
+    result = run("verify", journal)
+
+    assert result.exit_code == Exit.DAMAGED
+    assert "hole: " in result.output
+    assert "the records before 4 are not there, nor in a snapshot that is whole" in result.output
+    snapshot.unlink()
+    assert run("verify", journal).exit_code == Exit.DAMAGED
+
+
+def test_what_a_snapshot_has_may_be_damaged_in_the_log(journal: Path) -> None:
+    folder = with_snapshots(journal, 3)
+    first = folder / "00000000000000000001.log"
+    DISK.cut(first, 9)
+    assert "shard-0003: 0 records, whole; snapshot of" in run("verify", journal).output
+
+
+def test_stats_say_how_many_snapshots_there_are_and_why_there_are_none(journal: Path) -> None:
+    with_snapshots(journal, 2, 3)
+    output = run("stats", journal).output
+    (row,) = (line.split() for line in output.splitlines() if "shard-0003" in line)
+    assert (row[2], row[4]) == ("3", "2")
+    assert "no snapshots, all is replayed: a policy reads the stars" in output
 
 
 def test_a_directory_without_logs_is_a_usage_error(tmp_path: Path, journal: Path) -> None:

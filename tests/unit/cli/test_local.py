@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 import openpit
-from openpit.cli.config import load
 from openpit.cli.course import FlowClock
 from openpit.cli.flows import dump, event_of
 from openpit.cli.generate import generate
@@ -16,6 +15,7 @@ from openpit.cli.lobster import reader
 from openpit.cli.local import LocalReplay
 from openpit.cli.replay import Replay
 from openpit.cli.totals import StrictStopError, Totals
+from openpit.limits.reading import loads
 
 if TYPE_CHECKING:
     from openpit.cli.course import EventOf
@@ -67,7 +67,7 @@ def decided(
     written: list[str] = []
     totals = totals or Totals()
     clock = FlowClock()
-    engine = load(LIMITS).add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
+    engine = loads(LIMITS).add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
     replay = LocalReplay(engine, clock, event_of, totals, batch=batch, decided=written.append)
     replay.run([list(enumerate(lines, start=1))])
     return written, totals
@@ -106,7 +106,7 @@ def test_a_strict_replay_hands_on_what_came_before_the_bad_line() -> None:
     written: list[str] = []
     clock = FlowClock()
     totals = Totals(strict=True)
-    engine = load(LIMITS).add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
+    engine = loads(LIMITS).add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
     replay = LocalReplay(engine, clock, event_of, totals, batch=99, decided=written.append)
 
     with pytest.raises(StrictStopError, match="line 4: fill of 11, but 10 of order 1 is open"):
@@ -125,7 +125,7 @@ def test_an_interrupt_in_a_batch_loses_no_decision() -> None:
     written: list[str] = []
     totals = Totals()
     clock = FlowClock()
-    engine = load(LIMITS).add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
+    engine = loads(LIMITS).add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
     replay = LocalReplay(engine, clock, interrupted, totals, batch=99, decided=written.append)
 
     with pytest.raises(KeyboardInterrupt):
@@ -140,7 +140,7 @@ def test_a_lane_decides_as_the_caller_of_shards_does(seed: int) -> None:
     expected: list[str] = []
     clock = FlowClock()
     totals = Totals()
-    engine = load(LIMITS).add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
+    engine = loads(LIMITS).add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
     Replay(engine, clock, event_of, totals, decided=expected.append).run(
         [list(enumerate(flow, start=1))]
     )

@@ -6,8 +6,9 @@ from random import Random
 
 import pytest
 
-from openpit.cli.config import load
-from openpit.cli.rates import BroadLimits, FlowRates, RateAxis
+from openpit.cli.rates import FlowRates, RateAxis
+from openpit.limits.broad import BroadLimits
+from openpit.limits.reading import loads
 from openpit.pretrade.policies.rate_limit import FixedWindows
 from openpit.pretrade.policies.rate_limit_settings import Rate, RateLimitSettings
 
@@ -137,9 +138,9 @@ def test_the_limits_are_those_of_the_configuration() -> None:
         window = "30ms"
     """
 
-    assert load(text).broad_limits == BroadLimits(
+    assert loads(text).broad_limits == BroadLimits(
         Rate(7, 2_000_000_000), {"EUR": Rate(3, 30_000_000)}
     )
     alone = '[[rate_limit.account]]\naccount = 1\nmax_orders = 5\nwindow = "9ms"'
-    assert load(alone).broad_limits is None
-    assert load("[order_validation]").broad_limits is None
+    assert loads(alone).broad_limits is None
+    assert loads("[order_validation]").broad_limits is None

@@ -9,7 +9,6 @@ import pytest
 
 import openpit
 from openpit.cli.book import Book, TicketReport
-from openpit.cli.config import load
 from openpit.cli.course import FlowClock
 from openpit.cli.decisions import accepted_line, quoted, rejected_line
 from openpit.cli.events import BadLine, Cancel, Fill, Observation, OrderPlaced
@@ -17,6 +16,7 @@ from openpit.cli.generate import generate
 from openpit.cli.replay import BATCH, Replay, ShardsDiedError
 from openpit.cli.totals import StrictStopError, Totals
 from openpit.errors import OutcomeUnknown, ShardCallbackError, ShardDown
+from openpit.limits.reading import loads
 from openpit.pretrade.rejects import Reject
 from openpit.pretrade.results import ExecuteResult
 
@@ -72,7 +72,7 @@ class Recorder:
     def __init__(self, config: str = "[order_validation]") -> None:
         self.clock = FlowClock()
         self.engine = (
-            load(config).add_to(openpit.Engine.builder().clock(self.clock).no_sync()).build()
+            loads(config).add_to(openpit.Engine.builder().clock(self.clock).no_sync()).build()
         )
         self.calls: list[str] = []
         self.times: list[int] = []
@@ -104,7 +104,7 @@ def replayed(
     lines: list[str] = []
     clock = FlowClock()
     totals = Totals()
-    engine = load(config).add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
+    engine = loads(config).add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
     Replay(engine, clock, read, totals, batch=batch, decided=lines.append).run(numbered(events))
     return lines, totals
 
@@ -112,7 +112,7 @@ def replayed(
 def one_by_one(events: Iterable[Event], *, config: str = ALL_POLICIES) -> list[str]:
     """Decide a flow with neither batches nor anything else of a replay but its book."""
     clock = FlowClock()
-    engine = load(config).add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
+    engine = loads(config).add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
     book = Book(lambda _: 0)
     lines = []
     for event in events:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from staged import StagedWorkers
 
-from openpit.cli.config import load
 from openpit.cli.events import BadLine, Cancel, Fill, OrderPlaced
 from openpit.cli.flows import dump
 from openpit.cli.heads import FlowFormat
@@ -18,6 +17,7 @@ from openpit.cli.settling import AHEAD
 from openpit.cli.sharded import ShardedReplay
 from openpit.cli.totals import Totals
 from openpit.errors import OutcomeUnknown
+from openpit.limits.reading import loads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ class Run:
         self.workers = StagedWorkers(limits, FlowFormat(), 2)
         self.totals = Totals(2)
         self.lines: list[str] = []
-        policies = load(limits)
+        policies = loads(limits)
         self.replay = ShardedReplay(
             self.workers,
             FlowFormat(),
@@ -112,9 +112,18 @@ def test_several_stretches_are_in_flight_before_any_is_waited_for() -> None:
         sent_at_answers.append(len(run.workers.messages)) or answer(call)
     )
 
-    run.take(*(order(key) for key in range(8)))
+    run.take(*(order(key) for key in range(16)))  # two of each stretch, a line for each shard
 
     assert sent_at_answers == [AHEAD + 1, AHEAD + 2, AHEAD + 3, 8, 8, 8, 8, 8]
+
+
+def test_lines_go_in_as_few_stretches_as_may_be_each_as_long_as_the_others() -> None:
+    run = Run(batch=3)  # of each shard: so six of the flow
+
+    run.take(*(order(key) for key in range(10)))
+
+    blocks = [read_block(message).lines for _, message in run.workers.messages]
+    assert [block.count(b"\n") + 1 for block in blocks] == [5, 5]
 
 
 def test_bad_lines_are_told_in_the_flows_order_wherever_they_were_found() -> None:
@@ -228,7 +237,7 @@ def test_a_bad_line_of_a_later_time_hides_no_order_from_a_limit() -> None:
 
 
 def test_what_a_shard_does_not_answer_is_denied_and_ends_the_replay() -> None:
-    run = Run(batch=2)
+    run = Run(batch=1)
     run.workers.dead[0] = OutcomeUnknown("its worker was killed by signal 9", 0)
 
     with pytest.raises(ShardsDiedError) as died:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from openpit.cli.book import Account, Ticket, TicketReport
+from openpit.cli.book import Account, TicketReport, new_ticket
 from openpit.cli.turnover import Turnover
 from openpit.core.order import Order
 from openpit.param import AccountId, Side
@@ -12,7 +12,7 @@ def report(
     currency: str, trade: tuple[Decimal, Decimal] | None, fee: str, pnl: str
 ) -> TicketReport:
     account = Account(1, AccountId.from_int(1), 0)
-    ticket = Ticket(1, account, Order(), "AAPL", currency, Side.BUY, None)
+    ticket = new_ticket(1, account, Order(), "AAPL", currency, Side.BUY, None)
     price, quantity = trade or (None, None)
     return TicketReport(
         ticket, price, quantity, Decimal(fee), Decimal(pnl), Decimal(0), is_final=True

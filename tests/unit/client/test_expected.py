@@ -123,3 +123,25 @@ def test_a_block_that_is_told_for_nobody_ends_the_connection() -> None:
     frame = command_frame(0, 0, 1, 1, NOW, pack([(kinds.ACCEPTED, 1)]))
     with pytest.raises(WireError, match="not the replies to the batch that is due"):
         idle.router.receive(idle.router.links[0], reply_frame(frame, b"", flags=1))
+
+
+ADJUST = (kinds.ADJUST, 1, [0, 7, 7])
+ADJUSTED = (kinds.ADJUSTED, 1, (), (), ())
+ONCE = {
+    "a report's": ((kinds.REPORT, 1), (kinds.DONE, 1), True),
+    "an order's to a report": ((kinds.REPORT, 1), (kinds.REJECTED, ()), False),
+    "an order's": ((kinds.EXECUTE, 1), (kinds.REJECTED, ()), True),
+    "a request's to an order": ((kinds.EXECUTE, 1), (kinds.STARTED,), False),
+    "a second of two": (ADJUST, ADJUSTED, True),
+    "a third of two": (ADJUST, (kinds.ADJUSTED, 2, *ADJUSTED[2:]), False),
+}
+
+
+@pytest.mark.parametrize(("command", "reply", "is_answer"), ONCE.values(), ids=ONCE)
+def test_a_call_with_a_key_is_answered_as_its_command_is(
+    command: tuple[Any, ...], reply: tuple[Any, ...], is_answer: bool
+) -> None:
+    keyed = (kinds.KEYED, 1, b"k", command)
+    assert fits(keyed, kinds.ONCE, 5, False, reply) is is_answer
+    assert fits(keyed, kinds.RAISED, "", "", b"", "", "")
+    assert not fits(keyed, *reply)

@@ -73,12 +73,12 @@ class Shards:
 def asked(causes: tuple[int, int, int], *changes: WideChange, open_on: int = -1) -> list[Any]:
     """Return what each step asks: the shards, and the method or the causes."""
     come_back = [
-        (NO_AXES, Recovered(causes=its, lives=((0, 10),), open_handles=int(place == open_on)))
+        (NO_AXES, Recovered(causes=its, lives=((0, 10),), clients=(0,) * (place == open_on)))
         for place, its in enumerate(causes)
     ]
     router: Any = Shards()
     begun: list[WideChange] = []
-    steps = complete(router, 77, come_back, changes, begun.append)
+    steps = complete(router, 77, come_back, changes, begun.append, lambda _: False)
     found: list[Any] = []
     try:
         _, questions = next(steps)

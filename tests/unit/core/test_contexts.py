@@ -9,6 +9,9 @@ from openpit.core.contexts import (
     AccountControl,
     Context,
     PostTradeContext,
+    new_context,
+    order_context,
+    twin,
 )
 from openpit.param.ids import AccountGroupId
 from openpit.pretrade.rejects import AccountBlock
@@ -39,7 +42,7 @@ def a_block():
 
 
 def test_a_context_shows_the_account_the_group_and_the_kind_of_call():
-    context = Context._of(Call(group=7, is_drop_copy=True))
+    context = new_context(Call(group=7, is_drop_copy=True))
 
     assert context.is_drop_copy is True
     assert context.account_group == AccountGroupId.from_int(7)
@@ -48,7 +51,7 @@ def test_a_context_shows_the_account_the_group_and_the_kind_of_call():
 
 
 def test_without_an_account_there_is_nothing_to_control():
-    context = Context._of(Call(account=None))
+    context = new_context(Call(account=None))
 
     assert context.account_control is None
     assert context.account_group is None
@@ -59,7 +62,7 @@ def test_a_context_passes_a_start_mutation_on():
     call = Call(is_drop_copy=True)
     mutation = object()
 
-    Context._of(call).record_drop_copy_start_mutation(mutation)
+    new_context(call).record_drop_copy_start_mutation(mutation)
 
     assert call.mutations == [mutation]
 
@@ -68,9 +71,57 @@ def test_a_control_blocks_with_the_cause_that_it_is_given():
     call = Call()
     block = a_block()
 
-    Context._of(call).account_control.block(block)
+    new_context(call).account_control.block(block)
 
     assert call.blocks == [block]
+
+
+class Accounts:
+    """Whose state of a call is made when it is asked for."""
+
+    def __init__(self, **groups):
+        self.groups = {int(name[1:]): group for name, group in groups.items()}
+        self.made = []
+
+    def call_of(self, account, group):
+        call = Call(account, group)
+        self.made.append(call)
+        return call
+
+
+def test_the_state_of_an_orders_call_is_made_once_when_a_policy_asks():
+    accounts = Accounts(_5=7)
+    context = order_context(accounts, 5)
+
+    accounts.groups.clear()
+    assert accounts.made == []
+    assert context.account_group == AccountGroupId.from_int(7)  # as the call began
+    assert context.is_drop_copy is False
+    context.account_control.block(block := a_block())
+    (call,) = accounts.made
+    assert (call.account, call.blocks) == (5, [block])
+
+
+def test_each_callback_of_an_order_gets_a_context_of_its_own_that_shows_the_same():
+    accounts = Accounts(_5=7)
+    call = order_context(accounts, 5)
+
+    first, second, third = call, twin(call), twin(call)
+
+    assert len({id(context) for context in (first, second, third)}) == 3
+    accounts.groups.clear()
+    assert {context.account_group for context in (first, second, third)} == {
+        AccountGroupId.from_int(7)
+    }
+    assert third.account_control is not None
+
+
+def test_an_order_without_an_account_or_a_group_has_neither():
+    nobody, elsewhere = order_context(Accounts(), None), order_context(Accounts(_5=7), 6)
+
+    assert (nobody.account_control, nobody.account_group) == (None, None)
+    assert isinstance(elsewhere.account_control, AccountControl)
+    assert elsewhere.account_group is None
 
 
 @pytest.mark.parametrize(

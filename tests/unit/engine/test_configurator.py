@@ -338,3 +338,55 @@ def test_an_account_pnl_is_set_or_halted_and_the_block_that_follows_is_told() ->
 def test_programs_cannot_make_one(engine: openpit.Engine) -> None:
     with pytest.raises(TypeError, match=r"^cannot create 'openpit.Configurator' instances$"):
         type(engine.configure())()
+
+
+# --- several changes together ---------------------------------------------------------------------
+
+RATES = ("rate_limit", {"name": RATE, "broker": broker_rate(7)})
+SIZES = ("order_size_limit", {"name": SIZE, "broker": policies.OrderSizeBrokerBarrier(size(7))})
+NO_BOUNDS = ("pnl_bounds_killswitch", {"name": PNL, "broker_barriers": []})
+
+
+def test_changes_together_are_all_made(engine: openpit.Engine) -> None:
+    assert engine.configure().apply_all([RATES, SIZES]).account_blocks == []
+    settings = engine.settings()
+    assert settings["rate_limit"]["broker"]["max_orders"] == 7
+    assert settings["order_size_limit"]["broker"] == {"max_quantity": "7"}
+    assert engine.configure().apply_all([]).account_blocks == []
+    assert engine.settings() == settings
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        (NO_BOUNDS, PolicyConfigureError),
+        (("rate_limit", {"name": "nobody"}), PolicyConfigureError),
+        (("spot_funds", {"name": SIZE}), PolicyConfigureError),
+        (("rate_limit", {"name": 5}), TypeError),
+        (("rate_limit", {}), TypeError),
+        (("rate_limit", {"name": "other", "broker": 5}), TypeError),
+        (("rate_limit", {"name": RATE}), ValueError),
+        (("set_account_pnl", {"name": PNL}), ValueError),
+        (("apply_all", {"changes": []}), ValueError),
+        ("rate_limit", TypeError),
+        (5, TypeError),
+    ],
+)
+def test_one_that_is_wrong_leaves_all_others_unmade(
+    engine: openpit.Engine, place: int, wrong: Any, error: type[Exception]
+) -> None:
+    before = engine.settings()
+    changes: list[Any] = [RATES, SIZES]
+    changes.insert(place, wrong)
+    with pytest.raises(error):
+        engine.configure().apply_all(changes)
+    assert engine.settings() == before
+
+
+def test_changes_are_a_list_of_them(engine: openpit.Engine) -> None:
+    for wrong in (None, 5, "rate_limit", {"rate_limit": {}}):
+        with pytest.raises(TypeError, match="a change is a method's name and its arguments"):
+            engine.configure().apply_all(wrong)  # type: ignore[arg-type]  # what is wrong
+    engine.configure().apply_all(iter([RATES]))
+    assert engine.settings()["rate_limit"]["broker"]["max_orders"] == 7

@@ -10,7 +10,7 @@ from flow import IN_SHARD_0, IN_SHARD_1, buy, report
 from link import link
 
 from openpit import Engine
-from openpit.cli.config import load
+from openpit.limits.reading import loads
 from openpit.param import AccountId
 from openpit.pretrade.policies import build_order_validation
 
@@ -134,7 +134,7 @@ limit = "5000"
 
 @pytest.mark.parametrize("shards", [0, 2])
 def test_settings_are_told_as_a_configuration_has_them(shards: int) -> None:
-    policies = load(SETTINGS)
+    policies = loads(SETTINGS)
     builder = Engine.builder()
     stage = policies.add_to(builder.sharded(shards=2) if shards else builder.no_sync())
     engine = link(stage) if shards else stage.build()

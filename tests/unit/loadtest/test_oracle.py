@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from load_reports import plan_of
 
-from openpit.cli.tables import ConfigError
+from openpit.limits.tables import ConfigError
 from openpit.loadtest.oracle import Truth, checksum, find_truth, judge
 from openpit.loadtest.recording import ACCEPTED, DENIED, MISSING, REJECTED, Recording
 from openpit.loadtest.workload import load_workload

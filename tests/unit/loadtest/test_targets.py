@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from load_reports import plan_of
 
-from openpit.cli.tables import ConfigError
+from openpit.limits.tables import ConfigError
 from openpit.loadtest.busy import BusyPolicy
 from openpit.loadtest.engine_objects import EngineObjects
 from openpit.loadtest.lane import TimelineClock

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from openpit.cli.tables import ConfigError
+from openpit.limits.tables import ConfigError
 from openpit.loadtest.workload import DEFAULT_WORKLOAD, load_workload
 
 

@@ -207,12 +207,12 @@ class Siege:
         own = {0, self.honest.driver.session.number}
         cores = [shard.core for shard in driver.shards if shard.core is not None]
         assert all(link.is_up and not link.in_flight for link in driver.router.links)
-        assert all(set(core._held._by_client) <= own for core in cores)
+        assert all(set(core.held._by_client) <= own for core in cores)
         return (
             [(rates.window(axis).count, rates.window(axis).began) for axis in (0, 1)],
             [core.open_handles for core in cores],
             [core.axes for core in cores],
-            [core._services[0]._snapshot() for core in cores],
+            [core.services[0]._snapshot() for core in cores],
             {*self.host.switch.sessions},
         )
 
@@ -316,7 +316,7 @@ def test_an_administrator_gone_wrong_in_its_turn_costs_nobody_an_answer(seed: in
     versions = set()
     for shard in its.driver.shards:
         assert shard.core is not None
-        assert set(shard.core._held._by_client) <= {0, other._driver.session.number}
+        assert set(shard.core.held._by_client) <= {0, other._driver.session.number}
         versions.add(shard.core.axes)
     assert len(versions) == 1
 

@@ -63,7 +63,7 @@ def host(shards: int = 2, **options: Any) -> SwitchedHost:
 
 def services(its: SwitchedHost) -> list[list[Any]]:
     """What each shard's service knows."""
-    return [stub.core._services[0]._snapshot() for stub in its.driver.shards if stub.core]
+    return [stub.core.services[0]._snapshot() for stub in its.driver.shards if stub.core]
 
 
 def engine(its: SwitchedHost, role: int = Role.ADMIN) -> ShardedEngine:
@@ -383,7 +383,7 @@ def test_what_was_sent_to_a_shard_that_was_gone_already_keeps_nothing_up() -> No
     assert session.inbox_bytes == 0
     core = its.driver.shards[1].core
     assert core is not None
-    assert core._services[0]._snapshot()[-1][2:3] == (Quote(mark="5")._values[0],)
+    assert core.services[0]._snapshot()[-1][2:3] == (Quote(mark="5")._values[0],)
 
 
 # --- sessions that end, lie, or send too much ----------------------------------------------------

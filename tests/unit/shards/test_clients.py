@@ -16,6 +16,7 @@ from openpit.shards.clock import ShardClock
 from openpit.shards.shard import ShardCore
 from openpit.wire import kinds
 from openpit.wire.frames import Flag, Op, head_of, name_of, reply_in
+from openpit.wire.shard_limits import ShardLimits
 from openpit.wire.values import encode
 
 A, B = 7, 9
@@ -42,7 +43,9 @@ def shard(**limits: int) -> ShardCore:
     builder = openpit.Engine.builder().account_sync().builtin(build_order_validation())
     builder.builtin(build_spot_funds())
     clock = ShardClock()
-    core = ShardCore(3, build_core(builder._policies, clock, RLock()), clock, **limits)
+    core = ShardCore(
+        3, build_core(builder._policies, clock, RLock()), clock, limits=ShardLimits(**limits)
+    )
     say(core, 0, FUND)
     return core
 
@@ -138,7 +141,7 @@ OPENING = {
 
 @pytest.mark.parametrize("opening", OPENING.values(), ids=OPENING)
 def test_a_client_has_so_much_open_and_no_more(opening: tuple[Any, ...]) -> None:
-    core = shard(most_open=3)
+    core = shard(open_handles=3)
     first = core._next
     _, replies = say(core, A, ONE, ONE)
     assert [reply[0] for reply in replies] == [HELD, HELD]
@@ -160,7 +163,7 @@ def test_a_client_has_so_much_open_and_no_more(opening: tuple[Any, ...]) -> None
 
 
 def test_what_has_no_room_has_changed_nothing() -> None:
-    core = shard(most_open=1)
+    core = shard(open_handles=1)
     say(core, A, (*BUY[:5], "50", *BUY[6:]))  # 9275 of 10000
     ((kind, rejects),) = say(core, A, BUY)[1]
     assert (kind, rejects[0][1]) == (kinds.REJECTED, "too much is open")

@@ -111,7 +111,7 @@ REFUSED: dict[str, Any] = {
     "count missing": with_column(8, None, COUNTED),
     "count below zero": with_column(9, -1, COUNTED),
     "no kind": (99, OURS),
-    "start in the middle": (kinds.HELLO, 1, 9, b""),
+    "start in the middle": (kinds.HELLO, 1, (9, 1, 1, 0), b""),
     "too few for a kind": (kinds.COMMIT, OURS),
     "handle a truth": (kinds.COMMIT, OURS, True),
     "handle below zero": (kinds.ROLLBACK, OURS, -1),

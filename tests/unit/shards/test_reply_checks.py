@@ -42,6 +42,17 @@ def test_texts_and_traces_of_exceptions_do_not_count_their_class_does() -> None:
     assert one != check_of(reply(raised("at noon", "line 7"), rejected("6")))
 
 
+def test_what_is_answered_again_is_compared_as_it_was_at_first() -> None:
+    def again(first: tuple[object, ...], *, is_open: bool = False) -> int:
+        return check_of(reply((kinds.ONCE, 5, is_open, first)))
+
+    assert again(raised("at noon", "line 7")) == again(raised("at one", "line 8"))
+    assert again(raised("at noon", "line 7")) != again(raised("at noon", "line 7", "KeyError"))
+    assert again(rejected("<Desk at 0x7f01>")) == again(rejected("<Desk at 0x55>"))
+    assert again(rejected("5")) != again(rejected("6"))
+    assert again(rejected("5")) != again(rejected("5"), is_open=True)
+
+
 def test_of_the_failures_in_a_batch_their_places_count() -> None:
     def failures(place: int, text: str) -> int:
         failure = (place, "builtins", "ValueError", b"\x90", text, "")

@@ -126,7 +126,7 @@ def test_a_shard_has_the_time_of_its_commands() -> None:
     assert clock() == 5
     core = shard()
     answers(core, execute())
-    assert core._clock() == NOW
+    assert core.clock() == NOW
     assert core.engine.clock() == NOW
     answers(core, administer("unblock_all"), time=NOW + 5)
     assert core.engine.clock() == NOW + 5
@@ -613,7 +613,7 @@ HEADS: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize(("data", "text"), HEADS.values(), ids=HEADS)
 def test_a_head_that_is_wrong_ends_the_shard_with_nothing_applied(data: bytes, text: str) -> None:
     core, seen = timing()
-    core._clock.now = 5
+    core.clock.now = 5
     with pytest.raises(WireError, match=text):
         core.receive(data)
     assert seen == []
@@ -639,8 +639,8 @@ def test_a_shard_starts_from_its_first_command() -> None:
     policies = Engine.builder().account_sync().builtin(build_order_validation())._policies
     payload, services, _ = dump_policies(policies)
     assert services == []
-    hello = read_hello(batch(5, 0, (kinds.HELLO, 8, 9, payload)))
-    assert hello == (5, 0, 1, 8, 9, NOW, payload)
+    hello = read_hello(batch(5, 0, (kinds.HELLO, 8, LIMITS, payload)))
+    assert hello == (5, 0, 1, 8, LIMITS, NOW, payload)
     core, _ = start_shard(hello, FrameReader())
     assert core.number == 5
     assert core.engine.clock() == NOW
@@ -649,14 +649,15 @@ def test_a_shard_starts_from_its_first_command() -> None:
     assert core.receive(sent) == replies_to(sent, (kinds.ACCEPTED, 1))
 
 
-HELLO = (kinds.HELLO, 8, 9, b"x")
+LIMITS = (9, 1, 1, 0)
+HELLO = (kinds.HELLO, 8, LIMITS, b"x")
 
 
 @pytest.mark.parametrize(
     ("frame", "text"),
     [
         (batch(5, 0, execute()), "a connection starts with HELLO, not with"),
-        (batch(5, 0, (kinds.HELLO, 8, 9, "x")), "a connection starts with HELLO, not with"),
+        (batch(5, 0, (kinds.HELLO, 8, LIMITS, "x")), "a connection starts with HELLO, not with"),
         (batch(5, 0, (kinds.HELLO, 8)), "a connection starts with HELLO, not with"),
         (batch(5, 0, HELLO, HELLO, count=1), "a connection starts with HELLO, not with"),
         (batch(5, 0, HELLO, HELLO), "a connection starts with a batch of one command, not"),
@@ -667,8 +668,8 @@ HELLO = (kinds.HELLO, 8, 9, b"x")
         (batch(5, 0, HELLO, client=1), "a connection starts with a batch of one command"),
         (batch(5, 0, count=1), "not a body"),
         (batch(8, 0, HELLO), "no shard 8 of 8"),
-        (batch(0, 0, (kinds.HELLO, 0, 9, b"x")), "no shard 0 of 0"),
-        (batch(5, 0, (kinds.HELLO, 65_536, 9, b"x")), "no shard 5 of 65536"),
+        (batch(0, 0, (kinds.HELLO, 0, LIMITS, b"x")), "no shard 0 of 0"),
+        (batch(5, 0, (kinds.HELLO, 65_536, LIMITS, b"x")), "no shard 5 of 65536"),
     ],
 )
 def test_a_connection_starts_with_hello(frame: bytes, text: str) -> None:
@@ -696,7 +697,7 @@ def test_services_become_replicas_that_follow_the_router() -> None:
     ready = stage.builtin(build_spot_funds().market_data(one, 0)).pre_trade(Quoting(one, other))
     payload, services, _ = dump_policies(ready._policies)
     assert services == [one, other]
-    core, _ = start_shard(read_hello(batch(3, 0, (kinds.HELLO, 4, 9, payload))), FrameReader())
+    core, _ = start_shard(read_hello(batch(3, 0, (kinds.HELLO, 4, LIMITS, payload))), FrameReader())
     push = ("push", 0, *[Decimal(7)] * 3, NOW)
     register = ("register", 0, "AAPL", "USD", None)
     quotes = [(kinds.QUOTE, None, 1, encode(change)) for change in (register, push)]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from openpit.errors import FrameTooLarge, WireError
 from openpit.wire import frames as wire
+from openpit.wire.expiries import expiry_in
 from openpit.wire.frames import (
     Flag,
     FrameReader,
@@ -335,7 +336,7 @@ def test_a_batch_for_another_shard_life_or_client(other: bytes) -> None:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"op": 5}, "not a frame: op 5, flags 0, 1 commands"),
+        ({"op": 6}, "not a frame: op 6, flags 0, 1 commands"),
         ({"op": 255}, "not a frame: op 255, flags 0, 1 commands"),
         ({"flags": 32}, "not a frame: op 0, flags 32, 1 commands"),
         ({"flags": 129}, "not a frame: op 0, flags 129, 1 commands"),
@@ -421,3 +422,11 @@ def test_what_is_nested_without_end_is_not_packed() -> None:
     for packing in (pack, pack_rows):
         with pytest.raises(ValueError, match="nested too deep"):
             packing(nested)
+
+
+def test_a_reply_tells_what_has_expired_and_when_the_next_may() -> None:
+    sent = command_frame(3, 0, 7, 1, NOW, b"\x90")
+    told = reply_frame(sent, b"body", 2, ((4, 5, 6),), 9, NOW + 1)
+    assert expiry_in(told) == (9, NOW + 1)
+    assert reply_in(told, name_of(sent)) == (2, ((4, 5, 6),), b"body")
+    assert expiry_in(reply_frame(sent, b"body")) == (0, 0)

@@ -6,8 +6,8 @@ from openpit.wire import kinds
 
 
 def test_numbers_are_dense_and_given_once() -> None:
-    assert sorted(kinds.COMMANDS) == list(range(1, 26))
-    assert sorted(kinds.REPLIES) == list(range(1, 19))
+    assert sorted(kinds.COMMANDS) == list(range(1, 29))
+    assert sorted(kinds.REPLIES) == list(range(1, 20))
 
 
 def test_every_command_but_the_first_starts_with_what_routes_it() -> None:
@@ -25,6 +25,9 @@ def test_every_command_can_be_answered_and_every_reply_is_to_something() -> None
     assert set().union(*kinds.ANSWERS.values()) == set(kinds.REPLIES)
 
 
+LIMITS = (9, 1, 1, 0)
+
+
 @pytest.mark.parametrize(
     ("message", "fits"),
     [
@@ -35,8 +38,8 @@ def test_every_command_can_be_answered_and_every_reply_is_to_something() -> None
         ((kinds.COMMIT, None, True), False),
         ((kinds.COMMIT, None, None), False),
         ((kinds.COMMIT, "5", 7), False),
-        ((kinds.HELLO, 8, 9, b""), True),
-        ((kinds.HELLO, 8, 9, ""), False),
+        ((kinds.HELLO, 8, LIMITS, b""), True),
+        ((kinds.HELLO, 8, LIMITS, ""), False),
         ((99,), False),
         (("1",), False),
         ((), False),

@@ -52,7 +52,7 @@ RIGHT = [
     (kinds.FAILURES, ((0, *FAILURE),)),
     (kinds.READY, (), 0, -5, True, False, AXES),
     (kinds.READY, (0, 2), 0, 0, False, False, ()),
-    (kinds.RECOVERED, (), *NOTHING_COUNTED, 7, 1, -5, 1, ((0, 9),), ((0, 5, 2, 6, None),)),
+    (kinds.RECOVERED, (), *NOTHING_COUNTED, 7, 1, -5, 1, ((0, 9),), ((0, 5, 2, 6, None),), (0, 7)),
     (kinds.CHECKED, 7, 1_000, False, True, AXES[:1]),
     (kinds.REFUSED, "ValueError: no"),
 ]
@@ -144,9 +144,9 @@ WRONG = [
     (kinds.RESERVED, 1, True, (), ()),
     (kinds.REJECTED, 1, (REJECT,)),
     (kinds.READY, (-1,), *CHECKED[1:]),
-    (kinds.RECOVERED, (), *NOTHING_COUNTED, 7, 1, -5, 1, ((0,),), ()),
-    (kinds.RECOVERED, (), *NOTHING_COUNTED, 7, 1, -5, 1, (), ((0, 5, 2, 6, 1.5),)),
-    (kinds.RECOVERED, (), *NOTHING_COUNTED, -7, 1, -5, 1, (), ()),
+    (kinds.RECOVERED, (), *NOTHING_COUNTED, 7, 1, -5, 1, ((0,),), (), ()),
+    (kinds.RECOVERED, (), *NOTHING_COUNTED, 7, 1, -5, 1, (), ((0, 5, 2, 6, 1.5),), ()),
+    (kinds.RECOVERED, (), *NOTHING_COUNTED, -7, 1, -5, 1, (), (), ()),
     (kinds.READY, ()),
     *(
         (*CHECKED[:place], wrong, *CHECKED[place + 1 :])

@@ -17,7 +17,15 @@ from openpit.pretrade.policies.spot_funds.desk import NAME, Desk, switch_block
 from openpit.pretrade.policies.spot_funds.holdings import Glance
 from openpit.pretrade.policies.spot_funds.pre_trade import check_order
 from openpit.pretrade.policies.spot_funds.reports import apply_report
-from openpit.pretrade.policies.spot_funds.reservation import PlainFunds
+from openpit.pretrade.policies.spot_funds.reservation import PlainFunds, ReservedFunds
+from openpit.pretrade.policies.spot_funds.state import (
+    export_funds,
+    export_reserved,
+    export_settings,
+    restore_funds,
+    restore_reserved,
+    restore_settings,
+)
 from openpit.pretrade.policies.spot_funds.updates import (
     AccountPnlUpdate,
     BarriersUpdate,
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
     from openpit.account_adjustment import Adjustment
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
+    from openpit.pretrade.effects import Finalizer
     from openpit.pretrade.policies.spot_funds.barriers import PnlBarriers
     from openpit.pretrade.policies.spot_funds.pricing import MarketPrices
     from openpit.pretrade.policies.spot_funds.settings import Settings
@@ -43,6 +52,7 @@ if TYPE_CHECKING:
         ReportEffect,
     )
     from openpit.pretrade.rejects import AccountBlock
+    from openpit.pretrade.state_values import State
 
 __all__ = ["SpotFundsPolicy"]
 
@@ -275,3 +285,19 @@ class SpotFundsPolicy(BuiltinPolicy):
         currency = self._desk.accounts.currency_of(account)
         pnls = () if funds.pnl is None else ((currency, funds.pnl),)
         return AccountFigures(slots, pnls) if slots or pnls else None
+
+    def export_state(self) -> State:
+        return export_settings(self._desk.settings), export_funds(self._funds)
+
+    def restore_state(self, state: State) -> None:
+        settings, funds = state
+        restore_settings(self._desk.settings, settings)
+        self._plain = self._desk.settings.plain
+        restore_funds(self._funds, funds)
+
+    def export_effect(self, effect: Finalizer) -> State:
+        is_own = isinstance(effect, ReservedFunds) and effect.desk is self._desk
+        return export_reserved(effect) if is_own else None  # type: ignore[arg-type]  # see is_own
+
+    def restore_effect(self, state: State) -> Finalizer:
+        return restore_reserved(self._desk, state)

@@ -52,6 +52,10 @@ class ReservedFunds(BuiltinFinalizer):
         self.account = account
         self.legs = legs
 
+    def legs_left(self) -> tuple[tuple[str, Decimal, Decimal], ...]:
+        """Return what is set aside still: of each asset what is held, and what is expected."""
+        return self.legs or ()
+
     def commit(self) -> None:
         """Keep what is reserved: the state holds it already."""
 
@@ -123,6 +127,12 @@ class PlainFunds(ReservedFunds):
         notional = _multiply(self.price, quantity)
         return (notional, quantity) if self.buys else (quantity, notional)
 
+    def legs_left(self) -> tuple[tuple[str, Decimal, Decimal], ...]:
+        if self.legs is not None:
+            return self.legs
+        hold, incoming = self._amounts()
+        return (self.paid, hold, ZERO), (self.bought, ZERO, incoming)
+
     def __iter__(self) -> Iterator[OutcomeRow]:
         hold, incoming = self._amounts()
         paid, bought, spent = self.paid, self.bought, hold.copy_negate()
@@ -164,7 +174,7 @@ class PlainFunds(ReservedFunds):
                     if not (expected or other.available or other.held) and other.is_empty:
                         del slots[bought]
                     return
-        self.legs = (paid, hold, ZERO), (bought, ZERO, incoming)
+        self.legs = self.legs_left()
         super().rollback()
 
 

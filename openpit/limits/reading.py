@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openpit.cli.funds import Funds
-from openpit.cli.rates import BroadLimits, BroadRate
-from openpit.cli.starts import Starts
-from openpit.cli.tables import ConfigError, Table, parse
+from openpit.engine.builder import build_core
+from openpit.engine.configurator import new_configurator
+from openpit.engine.inspection import settings_of
+from openpit.limits.broad import BroadLimits, BroadRate
+from openpit.limits.first_funds import Funds
+from openpit.limits.starts import Starts
+from openpit.limits.tables import ConfigError, Table, located, parse
 from openpit.param.values import Pnl, Quantity, Volume
 from openpit.pretrade.policies import (
     OrderSizeAccountAssetBarrier,
@@ -28,11 +32,15 @@ from openpit.pretrade.policies import (
     build_rate_limit,
     build_spot_funds,
 )
+from openpit.pretrade.policies.registration import PolicyRegistrar, register
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
-__all__ = ["Policies", "load", "pnl_axes", "rate_axes", "size_axes"]
+    from openpit.pretrade.policy_contract import BuiltinPolicy
+
+__all__ = ["Policies", "load", "loads", "pnl_axes", "rate_axes", "size_axes"]
 
 SPOT_FUNDS = "spot_funds"
 RATE_LIMIT = "rate_limit"
@@ -43,9 +51,13 @@ MAX_GROUP = (1 << 16) - 1
 
 
 class Policies:
-    """The policies of a configuration, in the order of their tables."""
+    """The policies of a limits file, in the order of its tables: made by :func:`load`.
 
-    __slots__ = ("_builders", "_funds", "broad_limits", "starts")
+    ``add_to()`` gives them to an engine's builder; ``prepare()`` then tells the engine what no
+    builder takes: first funds, position limits, the accounts' currency.
+    """
+
+    __slots__ = ("_builders", "_funds", "_text", "broad_limits", "starts")
 
     def __init__(
         self,
@@ -53,16 +65,18 @@ class Policies:
         funds: Funds | None,
         starts: Starts | None,
         broad_limits: BroadLimits | None = None,
+        text: str = "",
     ) -> None:
         self._builders = builders
         self._funds = funds
+        self._text = text
         self.starts = starts
         """Accounts that may be outside their bounds from the start; None if there are none."""
         self.broad_limits = broad_limits
         """Rates that span accounts; None if there are none."""
 
     def add_to(self, stage: Any) -> Any:
-        """Add every policy to an engine's builder and return its next stage.
+        """Add every policy to an engine's builder, of any stage, and return its next stage.
 
         Raises:
             ConfigError: a policy cannot work with its settings; the text is the policy's.
@@ -71,31 +85,88 @@ class Policies:
             try:
                 stage = stage.builtin(builder)
             except (ValueError, OverflowError) as error:
-                raise ConfigError(f"[{name}] {error}") from None
+                with located(self._text):
+                    raise ConfigError(f"[{name}] {error}", (name,)) from None
         return stage
 
     def prepare(self, engine: Any) -> None:
-        """Tell a built engine what its builder could not be told."""
+        """Tell a built engine, of one process or sharded, what its builder could not be told.
+
+        Raises:
+            ConfigError: an account cannot get its first funds. Those before it have theirs.
+        """
         if self._funds is not None:
             self._funds.prepare(engine)
-
-    def tune(self, engine: Any) -> None:
-        """Tell a built engine the settings that its builder could not be told, and no funds."""
-        if self._funds is not None:
-            self._funds.tune(engine)
 
     async def prepare_async(self, engine: Any) -> None:
         """Tell an asyncio engine, as :meth:`prepare`."""
         if self._funds is not None:
             await self._funds.prepare_async(engine)
 
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Return the settings by table, in the form of :meth:`openpit.Engine.settings`.
 
-def load(text: str) -> Policies:
+        What is of the start alone (funds, first PnLs, the accounts' currency) is not among them.
+
+        Raises:
+            ConfigError: as :meth:`add_to`.
+        """
+        draft: _Draft = self.add_to(_Draft([]))
+        return draft.settings(self._funds)
+
+
+class _Draft:
+    """An engine's builder without an engine: what the policies say of their settings."""
+
+    __slots__ = ("_policies",)
+
+    def __init__(self, policies: list[BuiltinPolicy]) -> None:
+        self._policies = policies
+
+    def builtin(self, builder: Any) -> _Draft:
+        register(builder, PolicyRegistrar(True, _never, self._policies.append))
+        return self
+
+    def settings(self, funds: Funds | None) -> dict[str, dict[str, Any]]:
+        core = build_core(self._policies, _never, None)
+        if funds is not None:
+            funds.tune(new_configurator(core))
+        return settings_of(core)
+
+
+def _never() -> int:
+    return 0
+
+
+def load(path: str | os.PathLike[str]) -> Policies:
+    """Return the policies that a limits file (TOML, UTF-8) describes.
+
+    Raises:
+        ConfigError: it is no TOML or no UTF-8, a table, key or value is wrong, or there is no
+            policy in it; the text names the file, table, key and line.
+        OSError: it cannot be read.
+    """
+    try:
+        return loads(Path(path).read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8 text") from None
+    except ConfigError as error:
+        error.args = (f"{path}: {error}",)
+        raise
+
+
+def loads(text: str) -> Policies:
     """Return the policies that a TOML text describes.
 
     Raises:
-        ConfigError: it is not TOML, a table, key or value is wrong, or there is no policy in it.
+        ConfigError: it is no TOML, a table, key or value is wrong, or there is no policy in it;
+            the text names table, key and line.
     """
+    with located(text):
+        return _loaded(text)
+
+
+def _loaded(text: str) -> Policies:
     builders = {}
     funds = None
     starts = None
@@ -103,9 +174,10 @@ def load(text: str) -> Policies:
     for name, values in parse(text).items():
         read = _READERS.get(name)
         if read is None:
-            raise ConfigError(f"unknown table [{name}] (tables: {', '.join(_READERS)})")
+            tables = ", ".join(_READERS)
+            raise ConfigError(f"unknown table [{name}] (tables: {tables})", (name,))
         if not isinstance(values, dict):
-            raise ConfigError(f"[{name}] must be a table")
+            raise ConfigError(f"[{name}] must be a table", (name,))
         table = Table(name, values)
         builder = read(table)
         if name == SPOT_FUNDS:
@@ -119,7 +191,7 @@ def load(text: str) -> Policies:
         builders[name] = builder.with_policy_group_id(group_id) if group_id else builder
     if not builders:
         raise ConfigError(f"no policy is configured (tables: {', '.join(_READERS)})")
-    return Policies(builders, funds, starts, broad_limits)
+    return Policies(builders, funds, starts, broad_limits, text)
 
 
 def _order_validation(_: Table) -> Any:
@@ -249,7 +321,7 @@ def _rate(row: Table) -> RateLimit:
 
 def _size(row: Table) -> OrderSizeLimit:
     if not row.has("max_quantity") and not row.has("max_notional"):
-        raise ConfigError(f"[{row.path}] give max_quantity, max_notional, or both")
+        raise row.error("give max_quantity, max_notional, or both")
     return OrderSizeLimit(
         max_quantity=row.optional_amount("max_quantity", Quantity),
         max_notional=row.optional_amount("max_notional", Volume),

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from openpit.cli.config import load
 from openpit.cli.defaults import DEFAULT_CONFIG
+from openpit.limits.reading import loads
 from openpit.param import AccountId
 
 BROKER = '[[pnl_bounds_killswitch.broker]]\nsettlement_asset = "USD"\n'
@@ -21,12 +21,12 @@ ACCOUNT = '[[pnl_bounds_killswitch.account]]\naccount = 7\nsettlement_asset = "U
     ],
 )
 def test_everybody_starts_inside(text: str) -> None:
-    assert load(text).starts is None
+    assert loads(text).starts is None
 
 
 @pytest.mark.parametrize("bounds", ["lower_bound = 5", "upper_bound = -5", "lower_bound = 0"])
 def test_bounds_that_leave_out_zero(bounds: str) -> None:
-    starts = load(BROKER + bounds).starts
+    starts = loads(BROKER + bounds).starts
 
     assert starts is not None
     assert starts.may_be_outside(AccountId.from_int(1), "USD")
@@ -34,7 +34,7 @@ def test_bounds_that_leave_out_zero(bounds: str) -> None:
 
 
 def test_an_account_with_bounds_of_its_own() -> None:
-    starts = load(ACCOUNT + "lower_bound = -5\ninitial_pnl = -6").starts
+    starts = loads(ACCOUNT + "lower_bound = -5\ninitial_pnl = -6").starts
 
     assert starts is not None
     assert starts.may_be_outside(AccountId.from_int(7), "USD")

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from openpit.cli.tables import ConfigError, Table, parse
+from openpit.limits.tables import ConfigError, Table, parse
 from openpit.param.ids import AccountId, Asset
 from openpit.param.values import Pnl, Quantity
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from openpit.account_adjustment import Adjustment, Amount, BalanceOperation
-from openpit.cli.tables import ConfigError
+from openpit.limits.tables import ConfigError
 from openpit.param.amounts import AdjustmentAmount
 from openpit.param.ids import AccountGroupId, AccountId
 from openpit.param.values import PositionSize, Quantity
@@ -15,11 +15,13 @@ from openpit.pretrade.policies import SpotFundsLimitMode, SpotFundsPositionLimit
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from openpit.cli.tables import Table
+    from openpit.limits.tables import Table
 
 __all__ = ["Funds"]
 
 NAME = "SpotFundsPolicy"
+
+LIMIT_MODES = [mode.value for mode in SpotFundsLimitMode]
 
 MAX_ACCOUNTS = 10_000_000
 """Of one row: as many as `openpit generate` makes. Each takes a call of the engine."""
@@ -51,6 +53,10 @@ class Funds:
             self._seeds.append((accounts, adjustment))
             row.finish()
 
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {"global_limit_mode": self._mode, "position_limits": self._limits}
+
     def prepare(self, engine: Any) -> None:
         """Tell an engine; each account of a row gets its funds.
 
@@ -63,9 +69,9 @@ class Funds:
             while True:
                 answer = calls.send(answer)
 
-    def tune(self, engine: Any) -> None:
-        """Tell an engine the settings alone."""
-        next(self._calls(engine))
+    def tune(self, configurator: Any) -> None:
+        """Tell a configurator the settings alone."""
+        configurator.spot_funds(NAME, **self._settings)
 
     async def prepare_async(self, engine: Any) -> None:
         """Tell an asyncio engine; as :meth:`prepare`."""
@@ -77,9 +83,7 @@ class Funds:
 
     def _calls(self, engine: Any) -> Generator[Any, Any, None]:
         """Call the engine's methods; yield what they return, and get what that comes to."""
-        yield engine.configure().spot_funds(
-            NAME, global_limit_mode=self._mode, position_limits=self._limits
-        )
+        yield engine.configure().spot_funds(NAME, **self._settings)
         if self._currency is not None:
             yield engine.accounts().set_group_currency(AccountGroupId.DEFAULT, self._currency)
         for accounts, adjustment in self._seeds:
@@ -101,9 +105,7 @@ def _accounts(row: Table) -> range:
         only = row.account("account").value
         return range(only, only + 1)
     if first is None or last is None or first > last or row.has("account"):
-        raise ConfigError(
-            f"[{row.path}] give either account, or first_account and last_account in this order"
-        )
+        raise row.error("give either account, or first_account and last_account in this order")
     if last - first >= MAX_ACCOUNTS:
-        raise ConfigError(f"[{row.path}] more than {MAX_ACCOUNTS:,} accounts")
+        raise row.error(f"more than {MAX_ACCOUNTS:,} accounts")
     return range(first, last + 1)

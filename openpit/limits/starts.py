@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from openpit.param.values import Pnl
 
 if TYPE_CHECKING:
-    from openpit.cli.tables import Table
+    from openpit.limits.tables import Table
     from openpit.param.ids import AccountId
 
 __all__ = ["Starts"]

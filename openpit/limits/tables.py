@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -14,9 +15,11 @@ from openpit.param.ids import AccountId, Asset
 from openpit.wire.limits import ACCOUNT_TEXT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["ConfigError", "Table", "parse"]
+    Steps = tuple[str | int, ...]
+
+__all__ = ["ConfigError", "Table", "located", "parse"]
 
 MOST = (1 << 64) - 1
 """Largest whole number, unless a key says otherwise: the engine counts in 64 bits."""
@@ -24,7 +27,10 @@ MOST = (1 << 64) - 1
 SHOWN = 60
 """Characters of a wrong value that a message quotes."""
 
-_WINDOW = re.compile(r"(\d{1,12})(us|ms|s|m|h)")
+WINDOW = r"(\d{1,12})(us|ms|s|m|h)"
+"""A length of time, as a regular expression."""
+
+_WINDOW = re.compile(WINDOW)
 
 _UNITS = {
     "us": timedelta(microseconds=1),
@@ -42,7 +48,33 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class ConfigError(Exception):
-    """The configuration is wrong; the text names the table, the key and the reason."""
+    """A configuration is wrong; the text names the table, the key and the reason, and the line.
+
+    ``line`` is the line of the text where the value, or the table, begins, counted from 1; None
+    where the text is not known.
+    """
+
+    def __init__(self, text: str, steps: Steps = ()) -> None:
+        super().__init__(text)
+        self.steps = steps
+        """Where it is: the names, and the places in arrays, from the top of the document on."""
+        self.line: int | None = None
+
+    def locate(self, document: str) -> None:
+        """Look for the place in the text that was read, and name its line."""
+        if self.line is None and self.steps:
+            self.line = line_of(document, self.steps)
+            self.args = (f"{self} (line {self.line})",)
+
+
+@contextmanager
+def located(document: str) -> Iterator[None]:
+    """Have errors of a configuration name the line of its text."""
+    try:
+        yield
+    except ConfigError as error:
+        error.locate(document)
+        raise
 
 
 class Table:
@@ -51,8 +83,9 @@ class Table:
     Each method reads one key and raises :class:`ConfigError` if the value is of another kind.
     """
 
-    def __init__(self, path: str, values: dict[str, object]) -> None:
+    def __init__(self, path: str, values: dict[str, object], steps: Steps = ()) -> None:
         self.path = path
+        self._steps = steps or (path,)
         self._values = values
         self._asked: list[str] = []
 
@@ -139,7 +172,7 @@ class Table:
             return None
         value = self._values[key]
         if isinstance(value, dict):
-            return Table(f"{self.path}.{key}", value)
+            return Table(f"{self.path}.{key}", value, (*self._steps, key))
         raise self._error(key, "must be a table")
 
     def tables(self, key: str) -> list[Table]:
@@ -149,7 +182,7 @@ class Table:
         value = self._values[key]
         if isinstance(value, list) and all(isinstance(item, dict) for item in value):
             return [
-                Table(f"{self.path}.{key} #{position}", item)
+                Table(f"{self.path}.{key} #{position}", item, (*self._steps, key, position - 1))
                 for position, item in enumerate(value, start=1)
             ]
         raise self._error(key, "must be an array of tables")
@@ -159,7 +192,7 @@ class Table:
         for key in self._values:
             if key not in self._asked:
                 known = ", ".join(self._asked) or "none"
-                raise ConfigError(f"[{self.path}] unknown key {key!r} (keys here: {known})")
+                raise self.error(f"unknown key {key!r} (keys here: {known})", key)
 
     def has(self, key: str) -> bool:
         """Tell whether the table has a key; it counts as asked for."""
@@ -174,11 +207,15 @@ class Table:
         """
         place = places.setdefault(tuple(self._values[key] for key in keys), self.path)
         if place != self.path:
-            raise ConfigError(f"[{self.path}] is for the same {' and '.join(keys)} as [{place}]")
+            raise self.error(f"is for the same {' and '.join(keys)} as [{place}]")
+
+    def error(self, reason: str, *keys: str) -> ConfigError:
+        """Return the error of this table, or of one of its keys."""
+        return ConfigError(f"[{self.path}] {reason}", (*self._steps, *keys))
 
     def _required(self, key: str) -> object:
         if not self.has(key):
-            raise ConfigError(f"[{self.path}] key {key!r} is missing")
+            raise self.error(f"key {key!r} is missing")
         return self._values[key]
 
     def _check_length(self, key: str, text: str) -> None:
@@ -190,7 +227,7 @@ class Table:
         told = str(value) if isinstance(value, Decimal) else repr(value)
         if len(told) > SHOWN:
             told = f"{told[: SHOWN - 3]}..."
-        return ConfigError(f"[{self.path}] key {key!r} {reason}, not {told}")
+        return self.error(f"key {key!r} {reason}, not {told}", key)
 
 
 def parse(text: str) -> dict[str, object]:
@@ -199,3 +236,43 @@ def parse(text: str) -> dict[str, object]:
         return tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not TOML: {error}") from None
+
+
+def line_of(document: str, steps: Steps) -> int:
+    """Return the line of a TOML text on which what the steps lead to begins, counted from 1.
+
+    A text up to a line either has it or not, and all longer ones are as the shorter: so it is
+    looked for by halves. One that ends within a value is no TOML, and is looked at with more lines.
+    """
+    lines = document.splitlines(keepends=True)
+    without, within = 0, len(lines)  # lines up to which it is not there, and is there
+    while within - without > 1:
+        middle = end = (without + within) // 2
+        top = None
+        while end < within and (top := _parsed("".join(lines[:end]))) is None:
+            end += 1
+        if top is None or _leads_to(top, steps):
+            within = middle
+        else:
+            without = end
+    return within
+
+
+def _parsed(text: str) -> dict[str, object] | None:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def _leads_to(top: object, steps: Steps) -> bool:
+    for step in steps:
+        if isinstance(step, int):
+            if not isinstance(top, list) or len(top) <= step:
+                return False
+            top = top[step]
+        else:
+            if not isinstance(top, dict) or step not in top:
+                return False
+            top = top[step]
+    return True

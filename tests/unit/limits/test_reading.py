@@ -3,63 +3,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from limits_texts import ORDER_SIZE_LIMIT, PNL_BOUNDS, RATE_LIMIT, SPOT_FUNDS, WRONG
 
 import openpit
-from openpit.cli.config import load
 from openpit.cli.defaults import DEFAULT_CONFIG
-from openpit.cli.tables import ConfigError
+from openpit.limits.reading import load, loads
+from openpit.limits.tables import ConfigError
 from openpit.param import AccountId, Fee, Pnl, Price, Quantity, Side, Trade, TradeAmount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from openpit.pretrade import Reject
 
-RATE_LIMIT = """
-[rate_limit]
-broker = {max_orders = 4, window = "1s"}
-[[rate_limit.asset]]
-settlement_asset = "USD"
-max_orders = 3
-window = "1s"
-[[rate_limit.account]]
-account = 5
-max_orders = 2
-window = "1s"
-[[rate_limit.account_asset]]
-account = "desk"
-settlement_asset = "USD"
-max_orders = 1
-window = "1s"
-"""
-
-ORDER_SIZE_LIMIT = """
-[order_size_limit]
-broker = {max_quantity = 10, max_notional = "5000"}
-[[order_size_limit.asset]]
-asset = "AAPL"
-max_quantity = 5
-[[order_size_limit.account_asset]]
-account = 6
-asset = "AAPL"
-max_quantity = 2
-"""
-
-PNL_BOUNDS = """
-[pnl_bounds_killswitch]
-[[pnl_bounds_killswitch.broker]]
-settlement_asset = "USD"
-lower_bound = -100
-[[pnl_bounds_killswitch.account]]
-account = 5
-settlement_asset = "USD"
-upper_bound = "20.50"
-initial_pnl = 30
-"""
-
 
 def engine(text: str) -> openpit.Engine:
-    policies = load(text)
+    policies = loads(text)
     built: openpit.Engine = policies.add_to(
         openpit.Engine.builder().clock(lambda: 0).no_sync()
     ).build()
@@ -159,25 +119,6 @@ def test_pnl_bounds_of_the_broker() -> None:
     assert block.details == "realized pnl -101, settlement asset USD"
 
 
-SPOT_FUNDS = """
-[spot_funds]
-account_currency = "USD"
-[[spot_funds.funds]]
-account = "desk"
-asset = "USD"
-balance = 150
-[[spot_funds.funds]]
-first_account = 5
-last_account = 6
-asset = "USD"
-balance = "200.50"
-[[spot_funds.position_limit]]
-account = 6
-asset = "AAPL"
-limit = 1
-"""
-
-
 def test_spot_funds_of_single_accounts_and_of_ranges() -> None:
     assert verdicts(SPOT_FUNDS, [order("2", account="desk"), order("1", account="desk")]) == [
         ["spot funds insufficient"],
@@ -197,7 +138,7 @@ def test_spot_funds_of_single_accounts_and_of_ranges() -> None:
 def test_funds_that_an_account_cannot_get_are_told() -> None:
     most = "79228162514264337593543950335"
     row = '[[spot_funds.funds]]\naccount = 1\nasset = "USD"\nbalance = '
-    policies = load(f'{row}"-{most}"\n{row}"{most}"\n')
+    policies = loads(f'{row}"-{most}"\n{row}"{most}"\n')
     built = policies.add_to(openpit.Engine.builder().no_sync()).build()
 
     with pytest.raises(ConfigError) as caught:
@@ -258,7 +199,7 @@ def test_a_policy_group_id() -> None:
     text = "[order_validation]\npolicy_group_id = 5\n[rate_limit]\npolicy_group_id = 5"
 
     with pytest.raises(ValueError, match="duplicate non-default policy_group_id: 5"):
-        load(text).add_to(stage).build()
+        loads(text).add_to(stage).build()
 
 
 def test_the_default_configuration_builds_and_has_all_four_policies() -> None:
@@ -287,170 +228,16 @@ def test_what_the_default_configuration_comments_out_builds_as_well() -> None:
     assert engine(uncommented).execute_pre_trade(order=order()).ok
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (
-            "",
-            (
-                "no policy is configured (tables: order_validation, rate_limit, order_size_limit, "
-                "pnl_bounds_killswitch, spot_funds)"
-            ),
-        ),
-        (
-            "[rate_limits]",
-            (
-                "unknown table [rate_limits] (tables: order_validation, rate_limit, "
-                "order_size_limit, pnl_bounds_killswitch, spot_funds)"
-            ),
-        ),
-        ("rate_limit = 5", "[rate_limit] must be a table"),
-        (
-            "[order_validation]\nstrict = true",
-            "[order_validation] unknown key 'strict' (keys here: policy_group_id)",
-        ),
-        (
-            '[rate_limit.broker]\nmax_order = 5\nmax_orders = 5\nwindow = "1s"',
-            "[rate_limit.broker] unknown key 'max_order' (keys here: max_orders, window)",
-        ),
-        (
-            '[[rate_limit.account]]\nmax_orders = 5\nwindow = "1s"',
-            "[rate_limit.account #1] key 'account' is missing",
-        ),
-        (
-            '[spot_funds]\nlimit_mode = "Off"',
-            "[spot_funds] key 'limit_mode' must be one of Enforce, TrackOnly, not 'Off'",
-        ),
-        (
-            '[[spot_funds.funds]]\nfirst_account = 1\nasset = "USD"\nbalance = 1',
-            (
-                "[spot_funds.funds #1] give either account, or first_account and last_account in "
-                "this order"
-            ),
-        ),
-        (
-            (
-                "[[spot_funds.funds]]\nfirst_account = 1\nlast_account = 10000001\n"
-                'asset = "USD"\nbalance = 1'
-            ),
-            "[spot_funds.funds #1] more than 10,000,000 accounts",
-        ),
-        (
-            (
-                "[[spot_funds.funds]]\nfirst_account = 1\nlast_account = 18446744073709551616\n"
-                'asset = "USD"\nbalance = 1'
-            ),
-            (
-                "[spot_funds.funds #1] key 'last_account' must be a whole number from 0 to "
-                "18446744073709551615, not 18446744073709551616"
-            ),
-        ),
-        (
-            '[rate_limit.broker]\nmax_orders = 18446744073709551616\nwindow = "1s"',
-            (
-                "[rate_limit.broker] key 'max_orders' must be a whole number from 0 to "
-                "18446744073709551615, not 18446744073709551616"
-            ),
-        ),
-        (
-            '[rate_limit.broker]\nmax_orders = 1.5\nwindow = "1s"',
-            (
-                "[rate_limit.broker] key 'max_orders' must be a whole number from 0 to "
-                "18446744073709551615, not 1.5"
-            ),
-        ),
-        (
-            '[rate_limit.broker]\nmax_orders = 5\nwindow = "0s"',
-            (
-                "[rate_limit.broker] key 'window' must be a length of time such as "
-                '"250ms", "1s" or "5m", not \'0s\''
-            ),
-        ),
-        (
-            '[rate_limit.broker]\nmax_orders = 5\nwindow = "5124096h"',
-            "[rate_limit.broker] key 'window' is too long, not '5124096h'",
-        ),
-        (
-            (
-                '[[spot_funds.position_limit]]\naccount = 1\nasset = "KO"\nlimit = 5\n'
-                '[[spot_funds.position_limit]]\naccount = 1\nasset = "KO"\nlimit = 9'
-            ),
-            (
-                "[spot_funds.position_limit #2] is for the same account and asset "
-                "as [spot_funds.position_limit #1]"
-            ),
-        ),
-        (
-            "[order_validation]\npolicy_group_id = 65536",
-            (
-                "[order_validation] key 'policy_group_id' must be a whole number from 0 to 65535, "
-                "not 65536"
-            ),
-        ),
-        (
-            "[order_size_limit]\nbroker = {}",
-            "[order_size_limit.broker] give max_quantity, max_notional, or both",
-        ),
-        (
-            (
-                '[[rate_limit.account]]\naccount = 1\nmax_orders = 5\nwindow = "1s"\n'
-                '[[rate_limit.account]]\naccount = 2\nmax_orders = 5\nwindow = "1s"\n'
-                '[[rate_limit.account]]\naccount = 1\nmax_orders = 9\nwindow = "1s"'
-            ),
-            "[rate_limit.account #3] is for the same account as [rate_limit.account #1]",
-        ),
-        (
-            (
-                '[[pnl_bounds_killswitch.account]]\naccount = "A"\nsettlement_asset = "USD"\n'
-                "lower_bound = -5\n"
-                '[[pnl_bounds_killswitch.account]]\naccount = "A"\nsettlement_asset = "USD"\n'
-                "lower_bound = -9"
-            ),
-            (
-                "[pnl_bounds_killswitch.account #2] is for the same account and settlement_asset "
-                "as [pnl_bounds_killswitch.account #1]"
-            ),
-        ),
-        (
-            f'[[rate_limit.account]]\naccount = "{"x" * 257}"\nmax_orders = 5\nwindow = "1s"',
-            (
-                "[rate_limit.account #1] key 'account' must be at most 256 bytes long, not '"
-                + "x" * 56
-                + "..."
-            ),
-        ),
-        (
-            f'[[order_size_limit.asset]]\nasset = "{"x" * 257}"\nmax_quantity = 5',
-            (
-                "[order_size_limit.asset #1] key 'asset' must be at most 256 bytes long, not '"
-                + "x" * 56
-                + "..."
-            ),
-        ),
-        (
-            '[[spot_funds.funds]]\naccount = 1\nsum = 1\nasset = "USD"\nbalance = 1',
-            (
-                "[spot_funds.funds #1] unknown key 'sum' "
-                "(keys here: first_account, last_account, account, asset, balance)"
-            ),
-        ),
-        (
-            '[[order_size_limit.asset]]\nasset = "KO"\nmax_quantity = "many"',
-            (
-                "[order_size_limit.asset #1] key 'max_quantity' is wrong "
-                "(invalid format for Quantity: 'many'), not 'many'"
-            ),
-        ),
-    ],
-)
-def test_a_configuration_that_cannot_be_read(text: str, expected: str) -> None:
+@pytest.mark.parametrize(("text", "expected", "line"), WRONG)
+def test_a_configuration_that_cannot_be_read(text: str, expected: str, line: int | None) -> None:
     with pytest.raises(ConfigError) as caught:
-        load(text)
-    assert str(caught.value) == expected
+        loads(text)
+    assert str(caught.value) == (expected if line is None else f"{expected} (line {line})")
+    assert caught.value.line == line
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "expected", "line"),
     [
         (
             "[pnl_bounds_killswitch]",
@@ -458,10 +245,42 @@ def test_a_configuration_that_cannot_be_read(text: str, expected: str) -> None:
                 "[pnl_bounds_killswitch] "
                 "at least one broker or account+asset barrier must be configured"
             ),
+            1,
         ),
     ],
 )
-def test_settings_that_a_policy_refuses(text: str, expected: str) -> None:
+def test_settings_that_a_policy_refuses(text: str, expected: str, line: int) -> None:
     with pytest.raises(ConfigError) as caught:
-        load(text).add_to(openpit.Engine.builder().no_sync())
-    assert str(caught.value) == expected
+        loads(text).add_to(openpit.Engine.builder().no_sync())
+    assert str(caught.value) == f"{expected} (line {line})"
+
+
+def test_a_file_is_named_in_what_is_wrong_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "limits.toml"
+    path.write_text(ORDER_SIZE_LIMIT, encoding="utf-8")
+    assert list(load(path).settings()) == ["order_size_limit"]
+    assert list(load(str(path)).settings()) == ["order_size_limit"]
+    path.write_text("[order_validation]\n[rate_limit]\nbroker = 1\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"limits\.toml: \[rate_limit\] .*\(line 3\)$"):
+        load(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=r"limits\.toml: not UTF-8 text"):
+        load(path)
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        # Where the value begins, whatever stands around it.
+        ("# one\n\n[rate_limit]\n# two\nbroker = {\n}\n".replace("{\n}", "{}"), 5),
+        ('[order_size_limit]\n\nasset = [\n  {asset = "A", max_quantity = 1},\n  {}\n]\n', 3),
+        ('[order_validation]\nx = """\n\n"""\n[rate_limit]\n', 2),
+        ('[order_validation]\n[rate_limit]\n[rate_limit.broker]\nmax_orders = """\n9"""', 4),
+    ],
+)
+def test_the_line_is_where_a_value_begins(text: str, line: int) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loads(text)
+    assert caught.value.line == line

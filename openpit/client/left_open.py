@@ -1,0 +1,135 @@
+"""What a client before this one has left open on its shards: asked for, taken, or let go of."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from openpit.client.answers import CHECKS, read_value
+from openpit.client.expected import expected
+from openpit.errors import WireError
+from openpit.param.ids import new_account_id
+from openpit.pretrade.open_reservation import OpenReservation
+from openpit.router.own_commands import Unattended
+from openpit.router.procedures import Question
+from openpit.wire import kinds
+from openpit.wire.frames import body_of, messages_of, pack
+from openpit.wire.replies import check_replies
+from openpit.wire.values import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from openpit.core.order import Order
+    from openpit.router.procedures import Steps
+    from openpit.router.router import Router
+    from openpit.router.shard_link import ShardLink
+
+__all__ = ["Found", "LeftOpen", "ask_left"]
+
+Found: TypeAlias = "tuple[ShardLink, Sequence[tuple[Any, ...]]]"
+"""A shard, and the rows of what is left open there."""
+
+_AGAIN_SECONDS: Final = 1.0
+"""How soon a shard is looked at again that answers nothing as something is to be let go of."""
+
+_READ: Final = {
+    kinds.RESERVED: CHECKS[kinds.EXECUTE].read,
+    kinds.RECORDED: CHECKS[kinds.DROP_COPY].read,
+    kinds.STARTED: CHECKS[kinds.START].read,
+}
+"""What makes a result of the reply that the order had."""
+
+
+class LeftOpen:
+    """Where something is left open, and until when it may be taken.
+
+    ``before`` has, for each such shard, the number before which its handles are of a former client;
+    ``due`` is a time of ``monotonic()``.
+    """
+
+    __slots__ = ("before", "due")
+
+    def __init__(self) -> None:
+        self.before: Final[dict[int, int]] = {}
+        self.due = inf
+
+    def take(self, found: Sequence[Found]) -> list[OpenReservation[Any]]:
+        """Return what was found, as handles: once, whoever else has asked meanwhile."""
+        return [
+            _shown(link, row)
+            for link, rows in found
+            if self.before.pop(link.number, None) is not None
+            for row in rows
+        ]
+
+    def let_go(self, router: Router, now: int, seconds: float) -> None:
+        """Roll back what nobody has taken, ``seconds`` being the time at which that is due."""
+        self.due = inf
+        for number, before in [*self.before.items()]:
+            link = router.links[number]
+            if link.is_stalled:
+                self.due = seconds + _AGAIN_SECONDS
+                continue
+            del self.before[number]
+            if link.is_up:
+                packed = pack((kinds.DROP_LEFT, None, before))
+                link.stage(Unattended(1, now, packed, router.books.bodies.done))
+
+
+def ask_left(router: Router, now: int, before: Mapping[int, int]) -> Steps:
+    """Ask for all that is left open on shards that answer; changes nothing."""
+    found: list[Found] = []
+    for number, end in before.items():
+        link, after = router.links[number], 0
+        rows: list[tuple[Any, ...]] = []
+        while link.is_up:
+            asked = (kinds.ASK_LEFT, None, after, end)
+            (answer,) = yield now, [Question(link, pack(asked), expected(asked))]
+            if answer is None:
+                break
+            more = read_value(link, None, *answer)
+            if not more:
+                found.append((link, rows))
+                break
+            rows += more
+            after = more[-1][0]
+    return found
+
+
+def _shown(link: ShardLink, row: tuple[Any, ...]) -> OpenReservation[Any]:
+    """Return the handle of a row, with its order.
+
+    Raises:
+        WireError: the row is none.
+    """
+    handle, account, order, bare, told = row
+    (reply,) = messages_of(body_of([told], 1))
+    check_replies((reply,))
+    if reply[0] not in _READ:
+        raise WireError(f"what is open was answered otherwise: {reply!r:.100}")
+    result = _READ[reply[0]](link, account, handle, reply)
+    shown = getattr(result, _HELD_AS[reply[0]])
+    account_id = None if account is None else new_account_id(account)
+    return OpenReservation(account_id, _order_in(order, bare), shown)
+
+
+_HELD_AS: Final = {
+    kinds.RESERVED: "reservation",
+    kinds.RECORDED: "operation",
+    kinds.STARTED: "request",
+}
+
+
+def _order_in(order: bytes, bare: bytes) -> Order:
+    """Return an order, without what its own class has where that is not to be had here."""
+    try:
+        return _decoded(order)
+    except (WireError, TypeError, ValueError, LookupError, AttributeError):
+        return _decoded(bare)
+
+
+def _decoded(packed: bytes) -> Order:
+    ((order,),) = messages_of(body_of([packed], 1))
+    found: Order = decode(order)
+    return found

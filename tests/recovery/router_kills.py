@@ -1,0 +1,223 @@
+"""Days on which the router's process is killed: a program with an engine, and a server.
+
+As a program, many of them: ``make router-kills KILLS=100 SEED=1``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import Any
+
+HERE = Path(__file__).parent
+sys.path[1:1] = [str(HERE.parent / "support"), str(HERE.parent / "server"), str(HERE)]
+
+from desk_calls import CONFIG, drawn, held_again, perform, picture, policies  # noqa: E402 - found there
+from processes import all_gone  # noqa: E402 - found there
+from server_processes import Server  # noqa: E402 - found there
+
+import openpit  # noqa: E402 - found there
+from openpit.errors import OutcomeUnknown, ShardDown  # noqa: E402 - found there
+
+__all__ = ["Program", "Served", "day"]
+
+_UNKNOWN = object()
+"""In place of what a call answered: the process has gone, and may have done it."""
+
+
+class Program:
+    """A program of its own, with an engine."""
+
+    def __init__(self, directory: Path, random: Random) -> None:
+        self._arguments = [str(directory), str(random.choice((1, 2, 3))), "process"]
+        self._process: Any = None
+        self._workers: list[int] = []
+
+    def start(self, kill_after: float | None) -> Any:
+        """Start it; return what it has come back with, None if it was killed before that."""
+        self._process = subprocess.Popen(
+            [sys.executable, str(HERE / "desk_program.py"), *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        timer = None if kill_after is None else self._killed_after(kill_after)
+        line = self._process.stdout.readline()
+        if timer is not None:
+            timer.join()
+            self._reap()
+            return None
+        said = json.loads(line)
+        self._workers = said["workers"]
+        return said["open"], said["picture"]
+
+    def call(self, held: dict[int, Any], call: list[Any], kill_after: float | None) -> Any:
+        timer = None if kill_after is None else self._killed_after(kill_after)
+        answer = _UNKNOWN
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(call) + "\n")
+            self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if line:
+            answer = json.loads(line)
+        if timer is not None:
+            timer.join()
+            self._reap()
+        return answer
+
+    def _killed_after(self, seconds: float) -> threading.Timer:
+        timer = threading.Timer(seconds, self._process.kill)
+        timer.start()
+        return timer
+
+    def _reap(self) -> None:
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(BrokenPipeError):
+                pipe.close()
+        assert all_gone(self._workers)
+        self._workers = []
+
+    def end(self) -> None:
+        """End it in order."""
+        self._process.stdin.close()
+        self._process.wait()
+        self._reap()
+
+
+class Served:
+    """A server, and a session with a name that comes back after each kill."""
+
+    def __init__(self, directory: Path, random: Random) -> None:
+        self._options = ("--journal", str(directory))
+        self._shards = random.choice((1, 2))
+        self._server: Any = None
+        self._engine: Any = None
+        self._workers: list[int] = []
+
+    def start(self, kill_after: float | None) -> Any:
+        """Start it, and connect; a kill comes between that and the next call."""
+        self._server = Server(CONFIG, *self._options, shards=self._shards)
+        self._workers = self._server.workers
+        self._engine = openpit.connect(self._server.path, name="desk", timeout=30.0)
+        if kill_after is not None:
+            self._server.process.kill()
+            self._reap()
+            return None
+        found = held_again(self._engine)
+        self.held = found
+        return sorted(found), picture(self._engine)
+
+    def call(self, held: dict[int, Any], call: list[Any], kill_after: float | None) -> Any:
+        timer = None
+        if kill_after is not None:
+            timer = threading.Timer(kill_after, self._server.process.kill)
+            timer.start()
+        try:
+            answer = perform(self._engine, self.held, call)
+        except (OutcomeUnknown, ShardDown):
+            answer = _UNKNOWN
+        if call[0] == "place" and answer is not _UNKNOWN and answer and answer[0][0] == "Router":
+            answer = _UNKNOWN
+        if timer is not None:
+            timer.join()
+            self._reap()
+        return answer
+
+    def _reap(self) -> None:
+        self._server.process.wait()
+        self._server.remove()
+        self._engine.close()
+        self.held = {}
+        assert all_gone(self._workers)
+
+    def end(self) -> None:
+        """End it in order."""
+        self._engine.close()
+        self.held = {}
+        code, text = self._server.stop()
+        assert code == 0, text
+        self._server.remove()
+
+
+def _oracle(calls: list[list[Any]]) -> tuple[Any, dict[int, Any]]:
+    """Return an engine of one process that was told these calls, and what is open in it."""
+    engine = policies(openpit.Engine.builder().full_sync()).build()
+    held: dict[int, Any] = {}
+    for call in calls:
+        perform(engine, held, call)
+    return engine, held
+
+
+def day(kind: Any, directory: Path, seed: int, kills: int) -> int:
+    """Make calls, one at a time, and kill the process at random moments; return how many calls.
+
+    What was answered stands, with that answer; the call in flight was made whole, or not at all.
+    """
+    random = Random(seed)
+    desk = kind(directory, random)
+    made: list[list[Any]] = []
+    engine, held = _oracle(made)
+    ticket = count = 0
+    assert desk.start(None) == ([], picture(engine))
+    for kill in range(kills):
+        in_flight = None
+        for _ in range(random.randrange(1, 25)):
+            count += 1
+            ticket += 1
+            call = drawn(random, ticket, held)
+            is_last = random.random() < 0.08
+            answer = desk.call(held, call, random.random() * 0.002 if is_last else None)
+            if answer is _UNKNOWN:
+                in_flight = call
+                break
+            made.append(call)
+            assert perform(engine, held, call) == answer, (seed, kill, call)
+            if is_last:
+                break
+        else:
+            call = ["pay", 1, 0, "1"]
+            if desk.call(held, call, 0.0) is _UNKNOWN:
+                in_flight = call
+            else:
+                made.append(call)
+                perform(engine, held, call)
+        if random.random() < 0.25:
+            assert desk.start(random.random() * 1.5) is None
+        found = desk.start(None)
+        before = sorted(held), picture(engine)
+        if in_flight is None or found == before:
+            assert found == before, (seed, kill)
+            continue
+        made.append(in_flight)
+        perform(engine, held, in_flight)
+        assert found == (sorted(held), picture(engine)), (seed, kill, in_flight)
+    desk.end()
+    return count
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    calls = kills = 0
+    while kills < asked.kills:
+        kind = (Program, Served)[kills // 10 % 2]
+        seed = asked.seed * 1000 + kills
+        here = min(10, asked.kills - kills)
+        with tempfile.TemporaryDirectory() as directory:
+            calls += day(kind, Path(directory, "desk"), seed, here)
+        kills += here
+    print(f"{kills} kills, {calls} calls: nothing lost, nothing invented")  # noqa: T201 - what it is for
+
+
+if __name__ == "__main__":
+    main()
