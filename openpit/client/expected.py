@@ -54,8 +54,6 @@ def expected(command: tuple[Any, ...]) -> Expected:
             kinds.ADJUSTED,
             lambda reply: reply[1] is None or reply[1] < count,
         )
-    if kind == kinds.ASK_LEFT:
-        return _LEFT
     if kind == kinds.ASK_MARKET:
         return _MARKET[decode(command[3])[0]]
     return _BY_KIND[kind]
@@ -123,11 +121,6 @@ _ADMINISTERED: Final = {
 }
 _CONFIGURED: Final = _answer(all_of(row_of(up_to(U64_MAX), exactly(AccountBlock)), list))
 
-
-_LEFT: Final = _answer(
-    all_of(row_of(up_to(U64_MAX), optional(up_to(U64_MAX)), *[exactly(bytes)] * 3)),
-    kinds.ANSWERS[kinds.ASK_LEFT],
-)
 
 _is_quote: Final = row_of(*[optional(is_fixed)] * 3, is_flag)
 

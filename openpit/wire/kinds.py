@@ -25,6 +25,7 @@ from openpit.wire.checks import (
     is_pnl,
     is_reject,
     is_text,
+    optional,
     row_of,
 )
 from openpit.wire.flat_rows import is_lock
@@ -106,6 +107,7 @@ def _is_time(value: object) -> bool:
 
 
 _is_window = row_of(is_number, exactly(int), is_number, exactly(int), _is_time)
+_are_left = all_of(row_of(is_number, optional(is_number), *[exactly(bytes)] * 3))
 _HELD = Field("held", is_flag)  # the shard keeps something that waits for commit or rollback
 
 # --- commands ----------------------------------------------------------------------------------
@@ -220,6 +222,7 @@ CHECKED: Final = 15
 ANSWERED: Final = 16
 TOLD_IN_VAIN: Final = 17
 RECOVERED: Final = 18
+LEFT: Final = 19
 
 _FAILURE = tuple(map(Field, ("module", "class", "state", "text", "traceback"), FAILURE))
 
@@ -258,6 +261,10 @@ REPLIES: Final[dict[int, Layout]] = {
     CHECKED: Layout("axes to count on, now or with settings that can be applied", _COUNTING),
     ANSWERED: Layout("answer of an actor", (Field("message", exactly(bytes)),)),
     TOLD_IN_VAIN: Layout("an actor has raised at what it was told", ()),
+    LEFT: Layout(
+        "what the client has left open",
+        (Field("handles, accounts, orders with and without their class, replies", _are_left),),
+    ),
     RECOVERED: Layout(  # see openpit.wire.recovered
         "worker is up, and has replayed its journal",
         (
@@ -305,7 +312,7 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
     TELL_ACTOR: frozenset({DONE, TOLD_IN_VAIN}),
     QUOTE: frozenset({DONE}),
     ASK_MARKET: frozenset({ANSWER, RAISED}),
-    ASK_LEFT: frozenset({ANSWER, RAISED}),
+    ASK_LEFT: frozenset({LEFT, RAISED}),
     DROP_LEFT: frozenset({DONE}),
     HELLO: frozenset({READY, RECOVERED, REFUSED}),
 }
