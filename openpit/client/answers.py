@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.core.lock import new_lock
@@ -40,6 +40,7 @@ __all__ = [
     "read_adjusted",
     "read_axes",
     "read_execute",
+    "read_left",
     "read_message",
     "read_reported",
     "read_told",
@@ -201,6 +202,14 @@ def read_value(link: ShardLink, _account: int | None, _seq: int, reply: Reply) -
         return None
     if reply[0] == kinds.ANSWER:
         return decode(reply[1])
+    raise _raised(link, reply)
+
+
+def read_left(link: ShardLink, reply: Reply) -> Sequence[tuple[Any, ...]]:
+    """Return what a client has left open, as rows."""
+    if reply[0] == kinds.LEFT:
+        rows: Sequence[tuple[Any, ...]] = reply[1]
+        return rows
     raise _raised(link, reply)
 
 

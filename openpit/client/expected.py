@@ -56,8 +56,6 @@ def expected(command: tuple[Any, ...]) -> Expected:
         )
     if kind == kinds.KEYED:
         return _once(expected(command[3]))
-    if kind == kinds.ASK_LEFT:
-        return _LEFT
     if kind == kinds.ASK_MARKET:
         return _MARKET[decode(command[3])[0]]
     return _BY_KIND[kind]
@@ -135,11 +133,6 @@ _ADMINISTERED: Final = {
 }
 _CONFIGURED: Final = _answer(all_of(row_of(up_to(U64_MAX), exactly(AccountBlock)), list))
 
-
-_LEFT: Final = _answer(
-    all_of(row_of(up_to(U64_MAX), optional(up_to(U64_MAX)), *[exactly(bytes)] * 3)),
-    kinds.ANSWERS[kinds.ASK_LEFT],
-)
 
 _is_quote: Final = row_of(*[optional(is_fixed)] * 3, is_flag)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from openpit.client.answers import CHECKS, read_value
+from openpit.client.answers import CHECKS, read_left
 from openpit.client.expected import expected
 from openpit.errors import WireError
 from openpit.param.ids import new_account_id
@@ -88,7 +88,7 @@ def ask_left(router: Router, now: int, before: Mapping[int, int]) -> Steps:
             (answer,) = yield now, [Question(link, pack(asked), expected(asked))]
             if answer is None:
                 break
-            more = read_value(link, None, *answer)
+            more = read_left(link, answer[1])
             if not more:
                 found.append((link, rows))
                 break

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.core.order import Order, new_order
 from openpit.pretrade.effects import Effects
-from openpit.shards.answering import answer_of
 from openpit.shards.held import settle
 from openpit.wire import kinds
 from openpit.wire.frames import pack
@@ -42,7 +41,7 @@ def told_left(left: Open, after: int, before: int) -> Sequence[Any]:
         if rows and (size > LEFT_BYTES or len(rows) >= LEFT_ROWS):
             break
         rows.append(row)
-    return answer_of(tuple(rows))
+    return kinds.LEFT, tuple(rows)
 
 
 def _row(handle: int, held: Effects | Started) -> Row:

@@ -1,6 +1,7 @@
 """The check of a reply: the same when its batch is replayed, whatever process does that.
 
-Left out are the texts and tracebacks of exceptions, and addresses in any text.
+Left out are the texts and tracebacks of exceptions, addresses in any text, and orders that are told
+again: what a program hangs on them may be a set.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ __all__ = ["check_of"]
 
 _RAISED: Final = bytes((0x90 | 6, kinds.RAISED))
 _FAILURES: Final = bytes((0x90 | 2, kinds.FAILURES))
+_LEFT: Final = bytes((0x90 | 2, kinds.LEFT))
 _ADDRESS: Final = " at 0x"
 _ADDRESS_BYTES: Final = _ADDRESS.encode()
 _ADDRESSES: Final = re.compile(_ADDRESS + "[0-9a-fA-F]+")
@@ -26,7 +28,7 @@ _ADDRESSES: Final = re.compile(_ADDRESS + "[0-9a-fA-F]+")
 
 def check_of(reply: Frame) -> int:
     """Return the check of the replies to a batch."""
-    if _RAISED in reply or _FAILURES in reply or _ADDRESS_BYTES in reply:
+    if _RAISED in reply or _FAILURES in reply or _LEFT in reply or _ADDRESS_BYTES in reply:
         return _check_of_parts(reply)
     return crc32c(reply[NAME.start :])
 
@@ -46,6 +48,8 @@ def _kept(message: Any) -> Any:
         return tuple(failure[:3] for failure in message[1])
     if message[0] == kinds.ONCE:
         return (*message[:3], _kept(message[3]))
+    if message[0] == kinds.LEFT:
+        return tuple(row[:2] for row in message[1])
     return _without_addresses(message)
 
 

@@ -25,6 +25,7 @@ from openpit.wire.checks import (
     is_pnl,
     is_reject,
     is_text,
+    optional,
     row_of,
 )
 from openpit.wire.flat_rows import is_lock
@@ -107,6 +108,7 @@ def _is_time(value: object) -> bool:
 
 
 _is_window = row_of(is_number, exactly(int), is_number, exactly(int), _is_time)
+_are_left = all_of(row_of(is_number, optional(is_number), *[exactly(bytes)] * 3))
 _HELD = Field("held", is_flag)  # the shard keeps something that waits for commit or rollback
 
 # --- commands ----------------------------------------------------------------------------------
@@ -227,6 +229,7 @@ ANSWERED: Final = 16
 TOLD_IN_VAIN: Final = 17
 RECOVERED: Final = 18
 ONCE: Final = 19
+LEFT: Final = 20
 
 _ONCE: Final = frozenset({DONE, RESERVED, REJECTED, STARTED, REPORTED, ADJUSTED, RAISED})
 _ONE_DONE: Final = (DONE, 1)
@@ -280,6 +283,10 @@ REPLIES: Final[dict[int, Layout]] = {
     CHECKED: Layout("axes to count on, now or with settings that can be applied", _COUNTING),
     ANSWERED: Layout("answer of an actor", (Field("message", exactly(bytes)),)),
     TOLD_IN_VAIN: Layout("an actor has raised at what it was told", ()),
+    LEFT: Layout(
+        "what the client has left open",
+        (Field("handles, accounts, orders with and without their class, replies", _are_left),),
+    ),
     RECOVERED: Layout(  # see openpit.wire.recovered
         "worker is up, and has replayed its journal",
         (
@@ -336,7 +343,7 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
     QUOTE: frozenset({DONE}),
     ASK_MARKET: frozenset({ANSWER, RAISED}),
     KEYED: frozenset({ONCE, RAISED}),
-    ASK_LEFT: frozenset({ANSWER, RAISED}),
+    ASK_LEFT: frozenset({LEFT, RAISED}),
     DROP_LEFT: frozenset({DONE}),
     HELLO: frozenset({READY, RECOVERED, REFUSED}),
 }

@@ -22,8 +22,7 @@ def main() -> None:
     stage = openpit.Engine.builder().sharded(int(shards), journal=directory, sync=sync)
     engine = policies(stage).build()
     held = held_again(engine)
-    workers = [shard.pid for shard in engine.stats()]
-    say({"workers": workers, "open": sorted(held), "picture": picture(engine)})
+    say({"open": sorted(held), "picture": picture(engine)})
     for line in sys.stdin:
         say(perform(engine, held, json.loads(line)))
     held.clear()

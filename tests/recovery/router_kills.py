@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,13 +22,16 @@ HERE = Path(__file__).parent
 sys.path[1:1] = [str(HERE.parent / "support"), str(HERE.parent / "server"), str(HERE)]
 
 from desk_calls import CONFIG, drawn, held_again, perform, picture, policies  # noqa: E402 - found there
-from processes import all_gone  # noqa: E402 - found there
+from processes import all_gone, children_of  # noqa: E402 - found there
 from server_processes import Server  # noqa: E402 - found there
 
 import openpit  # noqa: E402 - found there
 from openpit.errors import OutcomeUnknown, ShardDown  # noqa: E402 - found there
 
 __all__ = ["Program", "Served", "day"]
+
+WORKER_KILLS = 3
+"""Between two starts: fewer than a server replaces of one shard in a minute."""
 
 _UNKNOWN = object()
 """In place of what a call answered: the process has gone, and may have done it."""
@@ -55,8 +60,12 @@ class Program:
             self._reap()
             return None
         said = json.loads(line)
-        self._workers = said["workers"]
         return said["open"], said["picture"]
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that it has started."""
+        return children_of(self._process.pid)
 
     def call(self, held: dict[int, Any], call: list[Any], kill_after: float | None) -> Any:
         timer = None if kill_after is None else self._killed_after(kill_after)
@@ -73,6 +82,7 @@ class Program:
         return answer
 
     def _killed_after(self, seconds: float) -> threading.Timer:
+        self._workers = self.workers
         timer = threading.Timer(seconds, self._process.kill)
         timer.start()
         return timer
@@ -87,6 +97,7 @@ class Program:
 
     def end(self) -> None:
         """End it in order."""
+        self._workers = self.workers
         self._process.stdin.close()
         self._process.wait()
         self._reap()
@@ -105,9 +116,9 @@ class Served:
     def start(self, kill_after: float | None) -> Any:
         """Start it, and connect; a kill comes between that and the next call."""
         self._server = Server(CONFIG, *self._options, shards=self._shards)
-        self._workers = self._server.workers
         self._engine = openpit.connect(self._server.path, name="desk", timeout=30.0)
         if kill_after is not None:
+            self._workers = self.workers
             self._server.process.kill()
             self._reap()
             return None
@@ -118,6 +129,7 @@ class Served:
     def call(self, held: dict[int, Any], call: list[Any], kill_after: float | None) -> Any:
         timer = None
         if kill_after is not None:
+            self._workers = self.workers
             timer = threading.Timer(kill_after, self._server.process.kill)
             timer.start()
         try:
@@ -130,6 +142,11 @@ class Served:
             timer.join()
             self._reap()
         return answer
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that it has started."""
+        return children_of(self._server.process.pid)
 
     def _reap(self) -> None:
         self._server.process.wait()
@@ -160,6 +177,7 @@ def day(kind: Any, directory: Path, seed: int, kills: int) -> int:
     """Make calls, one at a time, and kill the process at random moments; return how many calls.
 
     What was answered stands, with that answer; the call in flight was made whole, or not at all.
+    Workers are killed beside that, and no answer is another for it.
     """
     random = Random(seed)
     desk = kind(directory, random)
@@ -168,12 +186,16 @@ def day(kind: Any, directory: Path, seed: int, kills: int) -> int:
     ticket = count = 0
     assert desk.start(None) == ([], picture(engine))
     for kill in range(kills):
-        in_flight = None
+        in_flight, worker_kills = None, WORKER_KILLS
         for _ in range(random.randrange(1, 25)):
             count += 1
             ticket += 1
             call = drawn(random, ticket, held)
             is_last = random.random() < 0.08
+            if worker_kills and random.random() < 0.1:
+                worker_kills -= 1
+                with suppress(ProcessLookupError):
+                    os.kill(random.choice(desk.workers), signal.SIGKILL)
             answer = desk.call(held, call, random.random() * 0.002 if is_last else None)
             if answer is _UNKNOWN:
                 in_flight = call

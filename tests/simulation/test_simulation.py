@@ -116,7 +116,7 @@ def test_much_happens() -> None:
     absent |= {kinds.ASK_LEFT, kinds.DROP_LEFT}
     assert set(kinds.COMMANDS) - set(commands) <= absent
     # Nor does a shard of the simulation have a journal to recover from.
-    assert set(kinds.REPLIES) - set(replies) <= {kinds.REFUSED, kinds.RECOVERED}
+    assert set(kinds.REPLIES) - set(replies) <= {kinds.REFUSED, kinds.RECOVERED, kinds.LEFT}
     outcomes = "".join(str(note) for note in noted)
     for name in ("OutcomeUnknown", "ShardDown", "ShardOverloaded", "ShardStalled", "EngineClosed"):
         assert name in outcomes, name

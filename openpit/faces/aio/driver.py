@@ -68,6 +68,8 @@ class AsyncDriver(Driver):
     def _begin_looking(self, client: Client) -> None:
         self._soonest = min(client.deadlines.soonest, self._look_every)
         self.router.books.dropped.tell = partial(tell, self._loop, self._this, "let_go")
+        now = monotonic()
+        self._set_timer(client.left.due - now, now)
 
     def _watch(self, port: Port) -> None:
         place = port.link.number

@@ -27,8 +27,8 @@ def with_open(count: int, client: int = 0) -> Any:
 
 def left(core: Any, client: int, after: int = 0, before: int = SECOND_LIFE) -> list[Any]:
     _, [(kind, value)] = sent(core, client, (kinds.ASK_LEFT, None, after, before), epoch=1)
-    assert kind == kinds.ANSWER
-    return [*decode(value)]
+    assert kind == kinds.LEFT
+    return [*value]
 
 
 def test_what_was_asked_and_answered_is_told_again() -> None:

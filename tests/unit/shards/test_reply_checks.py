@@ -67,3 +67,11 @@ def test_addresses_do_not_count() -> None:
 
     assert one == check_of(reply(rejected("<Desk object at 0x5566aabb>")))
     assert one != check_of(reply(rejected("<Book object at 0x7f01>")))
+
+
+def test_orders_that_are_told_again_are_compared_by_their_handles() -> None:
+    def left(handle: int, order: bytes) -> bytes:
+        return reply((kinds.LEFT, ((handle, 1, order, b"bare", b"told"),)))
+
+    assert check_of(left(7, b"a set")) == check_of(left(7, b"set a"))
+    assert check_of(left(7, b"a set")) != check_of(left(8, b"a set"))

@@ -54,6 +54,8 @@ RIGHT = [
     (kinds.READY, (0, 2), 0, 0, False, False, ()),
     (kinds.RECOVERED, (), *NOTHING_COUNTED, 7, 1, -5, 1, ((0, 9),), ((0, 5, 2, 6, None),), (0, 7)),
     (kinds.CHECKED, 7, 1_000, False, True, AXES[:1]),
+    (kinds.LEFT, ((7, 1, b"o", b"b", b"r"), (8, None, b"", b"", b""))),
+    (kinds.LEFT, ()),
     (kinds.REFUSED, "ValueError: no"),
 ]
 
@@ -144,6 +146,9 @@ WRONG = [
     (kinds.RESERVED, 1, True, (), ()),
     (kinds.REJECTED, 1, (REJECT,)),
     (kinds.READY, (-1,), *CHECKED[1:]),
+    (kinds.LEFT, ((-7, 1, b"o", b"b", b"r"),)),
+    (kinds.LEFT, ((7, 1, "o", b"b", b"r"),)),
+    (kinds.LEFT, ((7, 1, b"o", b"b"),)),
     (kinds.RECOVERED, (), *NOTHING_COUNTED, 7, 1, -5, 1, ((0,),), (), ()),
     (kinds.RECOVERED, (), *NOTHING_COUNTED, 7, 1, -5, 1, (), ((0, 5, 2, 6, 1.5),), ()),
     (kinds.RECOVERED, (), *NOTHING_COUNTED, -7, 1, -5, 1, (), (), ()),
