@@ -178,7 +178,7 @@ def test_asyncio_has_its_quotes_as_well(tmp_path: Path) -> None:
         async with await policies.build_async() as engine:
             for mark in marks:
                 market.push_by_instrument(SHARES[0], Quote(mark=mark), FRESH)
-                os.kill(engine.stats()[0].pid or 0, signal.SIGKILL)
+                os.kill(pid_of(engine, 0), signal.SIGKILL)
             results = [await engine.execute_pre_trade(order(number)) for number in (1, 2, 3, 4)]
             told = {str(result.rejects[0].details) for result in results}
         (one,) = told
