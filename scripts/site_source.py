@@ -25,6 +25,9 @@ GUIDES: Final = (
     "fix_gateway",
     "when_a_shard_is_down",
     "journal",
+    "snapshots",
+    "keys",
+    "expiry",
     "deploying",
     "loadtest",
 )

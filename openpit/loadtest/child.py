@@ -21,7 +21,7 @@ from typing import Final
 
 PACKAGE: Final = Path(__file__).resolve().parents[1]
 
-GRAFTED: Final = ("cli", "loadtest", "wire")
+GRAFTED: Final = ("cli", "limits", "loadtest", "wire")
 
 ALIASES: Final = {
     "openpit.errors": "openpit.param",

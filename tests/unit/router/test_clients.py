@@ -228,4 +228,4 @@ def test_the_numbers_of_another_life_are_others() -> None:
     assert stub.core is not None
     assert stub.core.open_handles == {first}
     answered(client.finalize(NOW, reservation, True))
-    assert picture_of(link).sent == 3
+    assert picture_of(link, None).sent == 3

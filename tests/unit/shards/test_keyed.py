@@ -256,7 +256,7 @@ def test_what_a_client_that_has_gone_had_open_is_rolled_back_and_told_so() -> No
     core = shard()
     first = core._next
     say(core, A, keyed(BUY))
-    core._held.end(A)
+    core.held.end(A)
     core._client = None
     assert say(core, B, keyed(BUY))[0][1:3] == (first, False)
     assert say(core, B, BUY)[0][0] == kinds.RESERVED
