@@ -283,10 +283,6 @@ REPLIES: Final[dict[int, Layout]] = {
     CHECKED: Layout("axes to count on, now or with settings that can be applied", _COUNTING),
     ANSWERED: Layout("answer of an actor", (Field("message", exactly(bytes)),)),
     TOLD_IN_VAIN: Layout("an actor has raised at what it was told", ()),
-    LEFT: Layout(
-        "what the client has left open",
-        (Field("handles, accounts, orders with and without their class, replies", _are_left),),
-    ),
     RECOVERED: Layout(  # see openpit.wire.recovered
         "worker is up, and has replayed its journal",
         (
@@ -308,6 +304,10 @@ REPLIES: Final[dict[int, Layout]] = {
             Field("is open", is_flag),  # what the first call has left for commit or main stage
             Field("reply", _answers_once),
         ),
+    ),
+    LEFT: Layout(
+        "what the client has left open",
+        (Field("handles, accounts, orders with and without their class, replies", _are_left),),
     ),
 }
 
