@@ -103,7 +103,7 @@ class Reach:
 
 @pytest.fixture(scope="module")
 def reach() -> Reach:
-    return Reach(270)
+    return Reach(340)
 
 
 def _methods(kind: type) -> set[str]:
