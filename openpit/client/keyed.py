@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from openpit.account_adjustment import Adjustment
     from openpit.client.answers import Read
+    from openpit.client.left_open import LeftOpen
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
     from openpit.router.calls import Call
@@ -64,9 +65,10 @@ class _Flight:
 class Proxies:
     """The handles of a client's calls with keys, as far as anybody has them."""
 
-    __slots__ = ("_flights", "_proxies")
+    __slots__ = ("_flights", "_left", "_proxies")
 
-    def __init__(self) -> None:
+    def __init__(self, left: LeftOpen) -> None:
+        self._left: Final = left
         self._proxies: Final[WeakValueDictionary[_Whose, Any]] = WeakValueDictionary()
         self._flights: Final[WeakValueDictionary[_Whose, _Flight]] = WeakValueDictionary()
 
@@ -77,9 +79,19 @@ class Proxies:
             flight = self._flights[whose] = _Flight(self._proxies.get(whose))
         return flight
 
+    def find(self, link: ShardLink, handle: int, flight: _Flight) -> Any:
+        """Return the handle that there is of a number already, None if there is none."""
+        proxy = flight.proxy
+        if proxy is not None and proxy._handle == handle and proxy._link is link:
+            return proxy
+        return self._left.shown.get((link.number, handle))
+
     def add(self, whose: _Whose, flight: _Flight, proxy: Any) -> None:
         """Record the handle that a call has made."""
         self._proxies[whose] = flight.proxy = proxy
+        handle, link = proxy._handle, proxy._link
+        if handle < self._left.before.get(link.number, 0):  # left open, and not yet asked for
+            self._left.shown[link.number, handle] = proxy
 
 
 class KeyedCall(CommandCall):
@@ -114,8 +126,8 @@ class KeyedCall(CommandCall):
         flight = self._flight
         assert flight is not None  # noqa: S101 - one reply ends a call
         is_start = first[0] == kinds.STARTED
-        before = flight.proxy
-        if before is not None and before._handle == handle and before._link is link:
+        before = self._proxies.find(link, handle, flight)
+        if before is not None:
             return new_start_result(before, ()) if is_start else new_execute_result(before, ())
         result: ExecuteResult | StartResult = self.read(link, self.account, handle, first)
         proxy: Any = result.request if isinstance(result, StartResult) else result.reservation
@@ -133,7 +145,7 @@ class KeyedSubmitting(Submitting):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._proxies: Final = Proxies()
+        self._proxies: Final = Proxies(self.left)
 
     def execute_once(self, now: int, order: Order, key: object) -> Call:
         """Run both stages."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from weakref import WeakValueDictionary
 
 from openpit.client.answers import CHECKS, read_left
 from openpit.client.expected import expected
@@ -45,23 +46,38 @@ class LeftOpen:
     """Where something is left open, and until when it may be taken.
 
     ``before`` has, for each such shard, the number before which its handles are of a former client;
-    ``due`` is a time of ``monotonic()``.
+    ``due`` is a time of ``monotonic()``. ``shown`` has the handles of former clients that somebody
+    holds here, by shard and number: a call with a key may ask for one of them, too.
     """
 
-    __slots__ = ("before", "due")
+    __slots__ = ("before", "due", "shown")
 
     def __init__(self) -> None:
+        self.shown: Final[WeakValueDictionary[tuple[int, int], Any]] = WeakValueDictionary()
         self.before: Final[dict[int, int]] = {}
         self.due = inf
 
     def take(self, found: Sequence[Found]) -> list[OpenReservation[Any]]:
         """Return what was found, as handles: once, whoever else has asked meanwhile."""
         return [
-            _shown(link, row)
+            self._shown(link, row)
             for link, rows in found
             if self.before.pop(link.number, None) is not None
             for row in rows
         ]
+
+    def _shown(self, link: ShardLink, row: tuple[Any, ...]) -> OpenReservation[Any]:
+        """Return the handle of a row, with its order.
+
+        Raises:
+            WireError: the row is none.
+        """
+        handle, account, order, bare, told = row
+        shown = self.shown.get((link.number, handle))
+        if shown is None:
+            shown = self.shown[link.number, handle] = _handle_of(link, account, handle, told)
+        account_id = None if account is None else new_account_id(account)
+        return OpenReservation(account_id, _order_in(order, bare), shown)
 
     def let_go(self, router: Router, now: int, seconds: float) -> None:
         """Roll back what nobody has taken, ``seconds`` being the time at which that is due."""
@@ -97,21 +113,13 @@ def ask_left(router: Router, now: int, before: Mapping[int, int]) -> Steps:
     return found
 
 
-def _shown(link: ShardLink, row: tuple[Any, ...]) -> OpenReservation[Any]:
-    """Return the handle of a row, with its order.
-
-    Raises:
-        WireError: the row is none.
-    """
-    handle, account, order, bare, told = row
+def _handle_of(link: ShardLink, account: int | None, handle: int, told: bytes) -> Any:
     (reply,) = messages_of(body_of([told], 1))
     check_replies((reply,))
     if reply[0] not in _READ:
         raise WireError(f"what is open was answered otherwise: {reply!r:.100}")
     result = _READ[reply[0]](link, account, handle, reply)
-    shown = getattr(result, _HELD_AS[reply[0]])
-    account_id = None if account is None else new_account_id(account)
-    return OpenReservation(account_id, _order_in(order, bare), shown)
+    return getattr(result, _HELD_AS[reply[0]])
 
 
 _HELD_AS: Final = {

@@ -81,3 +81,27 @@ def test_a_journal_is_for_the_limits_that_it_was_written_with(tmp_path: Path) ->
     with pytest.raises(JournalMismatch) as info:
         engine_on(tmp_path, clock, keys=7)
     assert info.value.differences == ("the limit keys is 7, and was 65536",)
+
+
+@pytest.mark.parametrize("asks_first", [True, False])
+def test_what_was_left_open_is_one_handle_whoever_asks_for_it(
+    tmp_path: Path, *, asks_first: bool
+) -> None:
+    clock = Clock()
+    with engine_on(tmp_path, clock) as engine:
+        paid_in(engine)
+        held = engine.execute_pre_trade(order(1, "1", "60"), key="order").reservation
+    del held
+
+    with engine_on(tmp_path, clock) as engine:
+        if asks_first:
+            (left,) = engine.open_reservations()
+            again = engine.execute_pre_trade(order(1, "1", "60"), key="order").reservation
+        else:
+            again = engine.execute_pre_trade(order(1, "1", "60"), key="order").reservation
+            (left,) = engine.open_reservations()
+        assert left.handle is again
+        del again
+        engine.poll()
+        left.handle.commit()
+        assert not engine.execute_pre_trade(order(1, "1", "60"))
