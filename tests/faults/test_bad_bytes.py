@@ -146,7 +146,7 @@ def test_garbage_instead_of_commands(host: Host, capfd: pytest.CaptureFixture[st
         lambda _: b"\xff" * 64,
         lambda shard: command_frame(shard, Op.MESSAGES, 1, 1, 0, b"\x07"),
         lambda shard: command_frame(shard + 1, Op.CLOSE, 1, 1, 0, b""),
-        lambda shard: command_frame(shard, 4, 1, 1, 0, b""),
+        lambda shard: command_frame(shard, 9, 1, 1, 0, b""),  # no such op
     ]
     host.build(build_order_validation(), shards=len(garbage) + 1)
 
