@@ -135,7 +135,7 @@ def _exit() -> None:
 
 def _break_the_loop() -> None:
     """Have the next command raise where nobody expects it."""
-    _locals_of_the_loop()["core"]._clock = None
+    _locals_of_the_loop()["core"].clock = None
 
 
 def _close_the_pipes() -> None:

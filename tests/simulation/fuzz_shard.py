@@ -31,6 +31,7 @@ from openpit.pretrade.policies import (
 from openpit.shards.copying import dump_policies
 from openpit.shards.setup import read_hello, start_shard
 from openpit.wire.frames import FrameReader
+from openpit.wire.shard_limits import ShardLimits
 
 OURS = [number for number in range(1, 60) if own.shard_of(number) == 0][:5]
 THEIRS = [number for number in range(1, 60) if own.shard_of(number) == 1][:5]
@@ -373,7 +374,7 @@ class ShardFuzz:
         ready = ready.builtin(build_spot_funds())
         ready.pre_trade(policy=own.Noted())
         payload, _, _ = dump_policies(ready._policies)
-        hello = framed(0, [(20, own.SHARDS, 2**16, payload)])
+        hello = framed(0, [(20, own.SHARDS, tuple(ShardLimits()), payload)])
         self.shard, _ = start_shard(read_hello(hello), FrameReader())
         self.engine = Engine()
         self.next = 1
