@@ -25,6 +25,8 @@ from openpit.pretrade.policies import build_spot_funds
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.one_python
+
 
 def stage_of(journal: Path) -> Any:
     return openpit.Engine.builder().sharded(2, journal=journal)

@@ -18,6 +18,8 @@ from openpit.errors import JournalMismatch, ReservationExpired
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.one_python
+
 TTL = 60.0
 
 

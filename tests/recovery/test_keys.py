@@ -18,6 +18,8 @@ from openpit.errors import JournalMismatch, KeyConflict
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.one_python
+
 
 def engine_on(journal: Path, clock: Any, **options: Any) -> openpit.ShardedEngine:
     stage = openpit.Engine.builder().clock(clock).sharded(2, journal=journal, **options)

@@ -18,6 +18,8 @@ from openpit.pretrade.policies import build_spot_funds
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.one_python
+
 
 def ready(journal: Path | None, shards: int = 2, **options: Any) -> Any:
     stage = openpit.Engine.builder().sharded(shards, journal=journal, **options)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from openpit.journal.records import LogRecord
     from openpit.journal.writing import LogWriter, Sync
 
+pytestmark = pytest.mark.one_python
+
 GROUPS = [[b"one"], [b"two", b"three"], [b"", b"five"], [b"six" * 7, b"seven", b"eight"]]
 WRITTEN = [batch for group in GROUPS for batch in group]
 

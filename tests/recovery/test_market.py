@@ -23,6 +23,8 @@ from openpit.pretrade.policies import build_order_validation
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.one_python
+
 FRESH = timedelta(0)
 SHARES = [Instrument(name, "USD") for name in ("AAPL", "MSFT", "SPX")]
 THEN_DEFAULT = QuoteResolution.ACCOUNT_THEN_GROUP_THEN_DEFAULT

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from trapped_days import end_routers_at, end_workers_at
 from trapped_program import ROUTER_POINTS
 from traps import WORKER_POINTS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.one_python
 
 
 def test_a_worker_that_ends_at_any_point_is_seen_by_nobody(tmp_path: Path) -> None:

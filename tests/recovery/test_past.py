@@ -44,6 +44,8 @@ from openpit.pretrade.policies import (
     build_spot_funds,
 )
 
+pytestmark = pytest.mark.one_python
+
 HERE = Path(__file__).parent
 
 

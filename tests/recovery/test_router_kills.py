@@ -10,6 +10,8 @@ from router_kills import Program, Served, day
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.one_python
+
 
 @pytest.mark.parametrize(("kind", "seed"), [(Program, 1), (Served, 2)])
 def test_what_was_answered_stands_and_nothing_else_but_the_call_in_flight(

@@ -23,6 +23,8 @@ from openpit.shards.snapshots import LEAST_COMMANDS
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.one_python
+
 
 def numbers_in(journal: Path, shard: int = 0) -> list[int]:
     return [one.number for one in snapshots_of(DISK, journal / f"shard-{shard:04d}")]
