@@ -13,6 +13,8 @@ import pytest
 from sides import Pair
 from twice import link_switched_twice, link_twice
 
+pytestmark = pytest.mark.one_python
+
 CALLS = int(os.environ.get("EQUIVALENCE_CALLS", "12000"))
 SEED = os.environ.get("EQUIVALENCE_SEED", f"{sys.version_info.minor}")
 

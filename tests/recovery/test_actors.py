@@ -30,6 +30,8 @@ from openpit.pretrade.policies import (
 if TYPE_CHECKING:
     from openpit.param import AccountId
 
+pytestmark = pytest.mark.one_python
+
 
 @pytest.mark.parametrize(("seed", "shards"), [(1, 1), (3, 3)])
 def test_a_day_with_messages_is_the_same_whatever_ends(
