@@ -32,14 +32,15 @@ class KeyedDay(KilledDay):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.made: list[tuple[str, tuple[Any, ...], str, Any]] = []
-        self.again = 0
+        self.again = self.keys = 0
         super().__init__(*arguments, key_window=10**7, **options)
 
     def both(self, call: Any) -> tuple[Any, Any]:
         return super().both(lambda engine: call(engine if engine is self.one else _Again(self)))
 
     def make(self, name: str, *arguments: Any) -> Any:
-        key = f"call {len(self.made)}"
+        self.keys += 1  # also those of calls that raise, which have been made
+        key = f"call {self.keys}"
         listed = tuple([*one] if isinstance(one, list) else one for one in arguments)
         answer = getattr(self.engine, name)(*listed, key=key)
         self.made.append((name, listed, key, _told(answer)))
