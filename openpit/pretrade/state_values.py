@@ -12,23 +12,36 @@ from typing import Any, Final, TypeAlias
 from openpit.param.decimals import ZERO
 from openpit.param.enums import PnlHaltReason
 
-__all__ = ["State", "amount_in", "optional_in", "optional_text", "pnl_in", "pnl_value", "text_of"]
+__all__ = [
+    "HALT_REASONS",
+    "State",
+    "amount_in",
+    "optional_in",
+    "optional_text",
+    "pnl_in",
+    "pnl_value",
+    "text_of",
+]
 
 State: TypeAlias = Any
 """None, booleans, whole numbers of 64 bits, floats, text, bytes, and lists and maps of those."""
 
 _ZERO_TEXT: Final = str(ZERO)
 
-_REASONS: Final[dict[int, PnlHaltReason]] = {
-    int(reason): reason
-    for reason in (
-        PnlHaltReason.MISSING_FX,
-        PnlHaltReason.MISSING_ACCOUNT_CURRENCY,
-        PnlHaltReason.MISSING_INITIAL_PNL,
-        PnlHaltReason.MISSING_COST_BASIS,
-        PnlHaltReason.ARITHMETIC_OVERFLOW,
-    )
+HALT_REASONS: Final[dict[int | None, PnlHaltReason | None]] = {
+    None: None,
+    **{
+        int(reason): reason
+        for reason in (
+            PnlHaltReason.MISSING_FX,
+            PnlHaltReason.MISSING_ACCOUNT_CURRENCY,
+            PnlHaltReason.MISSING_INITIAL_PNL,
+            PnlHaltReason.MISSING_COST_BASIS,
+            PnlHaltReason.ARITHMETIC_OVERFLOW,
+        )
+    },
 }
+"""Why a PnL is halted, by the number that stands for it where values are plain."""
 
 text_of: Final = Decimal.__str__
 """Return an amount's digits."""
@@ -56,4 +69,4 @@ def pnl_value(pnl: Decimal | PnlHaltReason | None) -> str | int | None:
 
 def pnl_in(value: str | int | None) -> Decimal | PnlHaltReason | None:
     """Return the PnL that :func:`pnl_value` was given; KeyError for no reason's number."""
-    return _REASONS[value] if isinstance(value, int) else optional_in(value)
+    return HALT_REASONS[value] if isinstance(value, int) else optional_in(value)

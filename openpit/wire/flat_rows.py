@@ -15,8 +15,9 @@ from openpit.core.lock import Lock, new_lock
 from openpit.core.lock_shape import MAX_GROUP
 from openpit.core.report import ExecutionReport, ExecutionReportFillDetails, new_execution_report
 from openpit.param.decimals import plain
-from openpit.param.enums import PnlHaltReason, Side
+from openpit.param.enums import Side
 from openpit.pretrade.rejects import AccountBlock, Reject, new_account_block, new_reject
+from openpit.pretrade.state_values import HALT_REASONS
 from openpit.wire.decimal_texts import ASSETS, SIGNED, UNSIGNED, malformed
 
 if TYPE_CHECKING:
@@ -45,20 +46,6 @@ SIDES: Final[dict[str | None, Side | None]] = {
     Side.SELL.value: Side.SELL,
 }
 """The side of an order by its text."""
-
-_HALTS: Final[dict[int | None, PnlHaltReason | None]] = {
-    None: None,
-    **{
-        int(reason): reason
-        for reason in (
-            PnlHaltReason.MISSING_FX,
-            PnlHaltReason.MISSING_ACCOUNT_CURRENCY,
-            PnlHaltReason.MISSING_INITIAL_PNL,
-            PnlHaltReason.MISSING_COST_BASIS,
-            PnlHaltReason.ARITHMETIC_OVERFLOW,
-        )
-    },
-}
 
 Row = tuple[Any, ...]
 """What msgpack decodes."""
@@ -235,7 +222,7 @@ def _read_outcome(row: Row) -> GroupRow:
     columns: list[Decimal | None] = []
     for change in changes:
         columns += map(Decimal, change.split("|")) if change else (None, None)
-    return group, (asset, *columns, _HALTS[halt], number(average or None))
+    return group, (asset, *columns, HALT_REASONS[halt], number(average or None))
 
 
 def pnl_row(row: AccountPnlRow) -> Row:
@@ -247,7 +234,7 @@ def pnl_row(row: AccountPnlRow) -> Row:
 def pnl_of(row: Row) -> AccountPnlRow:
     """Return the account's P&L of a row."""
     group, account, delta, absolute, halt = row
-    return group, account, number(delta), number(absolute), _HALTS[halt]
+    return group, account, number(delta), number(absolute), HALT_REASONS[halt]
 
 
 class _Decoded(Sequence[_T]):
