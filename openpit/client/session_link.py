@@ -31,15 +31,21 @@ if TYPE_CHECKING:
     from openpit.router.shard_link import Entry
     from openpit.wire.frames import Message
 
-__all__ = ["SessionLink", "take_back"]
+__all__ = ["RETURNS", "SessionLink", "take_back"]
+
+RETURNS: Final = 64
+"""Times in succession that a shard may return all that it is sent; each change of settings is one.
+After that it is denied: a server that does not tell of a change would have it sent for ever."""
 
 
 class SessionLink(ShardLink):
     """A link whose batches are a session's."""
 
     __slots__ = (
+        "_came_back",
         "_credit",
         "_returned",
+        "_returns",
         "_to_answer",
         "batch_bytes",
         "has_times",
@@ -58,6 +64,15 @@ class SessionLink(ShardLink):
         self._credit: Final = (self.credits, self.credits_and_reserve)
         self._returned: list[Entry] = []
         self._to_answer = 0  # batches, before anything new is sent
+        self._came_back = False  # what was answered last
+        self._returns = 0  # in succession
+
+    @property
+    def reason(self) -> str:
+        """Why this shard takes nothing."""
+        if self.is_up and self._returns >= RETURNS:
+            return f"it has returned what it was sent {RETURNS} times, for other settings"
+        return super().reason
 
     def framed(
         self,
@@ -111,12 +126,16 @@ class SessionLink(ShardLink):
             count -= entry.count
             entry.counted = ()  # what was counted, the server has taken back
             self._returned.append(entry)
+        self._came_back = True
         if not self._to_answer:
             self._hold_back()
             self._to_answer += 1  # the one in hand: answered() follows
 
     def answered_one(self) -> None:
         """Record that a batch has been answered; go on after the last one that had to be."""
+        if not self._came_back:
+            self._returns = 0
+        self._came_back = False
         if self._to_answer:
             self._to_answer -= 1
             if not self._to_answer:
@@ -132,14 +151,17 @@ class SessionLink(ShardLink):
         self.credits, self.credits_and_reserve = self._credit
         returned, self._returned = self._returned, []
         again = [entry for entry in returned if not _is_over(entry)]
+        self._returns += bool(returned)
+        goes_on = self.is_up and self._returns < RETURNS
         for entry in again:
-            if self.is_up:
+            if goes_on:
                 entry.is_sent = False
                 self._number(entry)
             else:
                 entry.lost(self, sent=False)
-        if self.is_up:
+        if goes_on:
             self.waiting.extendleft(reversed(again))
+        if self.is_up:
             self.pump()
 
     def _number(self, entry: Entry) -> None:

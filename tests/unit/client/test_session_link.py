@@ -12,7 +12,9 @@ from switched import SwitchedDriver, SwitchedHost
 
 import openpit
 from openpit.client.remote import Greeting
-from openpit.errors import ShardDown
+from openpit.client.session_link import RETURNS
+from openpit.errors import ShardDown, ShardStalled
+from openpit.faces.blocking.engine import ShardedEngine
 from openpit.pretrade import Policy
 from openpit.pretrade.policies import (
     RateLimit,
@@ -195,3 +197,31 @@ def test_a_shard_that_is_lost_ends_what_has_come_back_from_it() -> None:
     assert reject.code == "SystemUnavailable"
     with pytest.raises(ShardDown):
         told.result()
+
+
+@pytest.mark.parametrize("changes", [1, 2])
+def test_what_comes_back_each_time_is_denied_in_the_end(changes: int) -> None:
+    """No session is told of what the server's own engine changes, so no batch fits any more."""
+    its = host()
+    driver = SwitchedDriver(its)
+    mine = ShardedEngine._of(driver)
+    assert mine.execute_pre_trade(buy(1))
+    own = ShardedEngine._of(its.driver)
+    for _ in range(changes):
+        own.configure().rate_limit("RateLimitPolicy", asset_barriers=[])
+
+    link = driver.router.link_of(1)
+    sent = link.next_seq
+    result = mine.execute_pre_trade(buy(1))
+    assert link.next_seq == sent + RETURNS
+    (reject,) = result.rejects
+    assert reject.details.endswith(
+        f"it has returned what it was sent {RETURNS} times, for other settings"
+    )
+    results = mine.execute_pre_trade_many([buy(number) for number in range(1, 9)])
+    assert [[one.policy for one in result.rejects] for result in results] == [["Router"]] * 8
+    with pytest.raises(ShardStalled, match="it has returned what it was sent"):
+        mine.apply_execution_report(report(1, "0"))
+    # Whoever is told of the settings goes on.
+    later = SwitchedDriver(its)
+    assert ShardedEngine._of(later).execute_pre_trade(buy(1))
