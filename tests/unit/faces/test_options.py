@@ -165,7 +165,12 @@ def test_an_option_of_another_class_is_refused(option: str, value: Any, expected
         ),
         (
             "reservation_ttl",
-            1e9,
+            0.0009,
+            "reservation_ttl must be in range 0.001..=366 days",
+        ),
+        (
+            "reservation_ttl",
+            366 * 86400 + 1,
             "reservation_ttl must be in range 0.001..=366 days",
         ),
         ("keys", 0, "keys must be in range 1..=4294967295"),
@@ -176,6 +181,23 @@ def test_an_option_of_another_class_is_refused(option: str, value: Any, expected
 def test_a_figure_out_of_its_range_is_refused(option: str, value: Any, expected: str) -> None:
     with pytest.raises(ValueError, match=exactly(f"sharded(): {expected}")):
         sharded(**{option: value})
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("reservation_ttl", 0.001),
+        ("reservation_ttl", 366 * 86400),
+        ("key_window", 366 * 86400),
+        ("keys", 2**32 - 1),
+        ("keep", 2),
+        ("spares", 256),
+        ("grace", 0),
+        ("snapshot_every", 0),
+    ],
+)
+def test_a_figure_at_its_limit_is_taken(option: str, value: Any) -> None:
+    assert getattr(sharded(**{option: value})._options, option) == value
 
 
 class TestClocks:

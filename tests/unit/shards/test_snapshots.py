@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from datetime import timedelta
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -298,3 +300,25 @@ def test_a_snapshot_that_cannot_be_taken_is_told_and_nothing_else_happens(
     assert "shard 0: no snapshot was written: a reservation is open" in capfd.readouterr().err
     assert snapshots_of(DISK, folder_of(tmp_path)) == []
     life.end()
+
+
+def test_a_copy_that_does_not_end_is_ended_and_the_next_one_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = shard()
+    its = snapshots.Snapshots(tmp_path, 0, 1, 2, {})
+    standing = snapshots.Standing(7, {0: snapshots.LEAST_COMMANDS}, 0, ())
+    monkeypatch.setattr(snapshots, "WRITING_SECONDS", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshots, "export_shard", lambda _: time.sleep(60))
+        its.look(core, 1, lambda: standing)
+    copy = its._child
+    assert copy is not None
+    os.waitid(os.P_PID, copy, os.WEXITED | os.WNOWAIT)  # by the alarm, or this test is
+
+    later = standing._replace(number=9, lives={0: 2 * snapshots.LEAST_COMMANDS})
+    its.look(core, 2, lambda: later)
+    assert its._child not in {None, copy}
+    os.waitid(os.P_PID, its._child, os.WEXITED | os.WNOWAIT)
+    assert [file.number for file in snapshots_of(DISK, tmp_path)] == [9]
+    its.stop()
