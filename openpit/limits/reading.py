@@ -121,7 +121,7 @@ def load(path: str | os.PathLike[str]) -> Policies:
         OSError: it cannot be read.
     """
     try:
-        return loads(Path(path).read_text(encoding="utf-8"))
+        return loads(Path(path).read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: not UTF-8 text") from None
     except ConfigError as error:

@@ -260,6 +260,8 @@ def test_a_file_is_named_in_what_is_wrong_with_it(tmp_path: Path) -> None:
     path.write_text(ORDER_SIZE_LIMIT, encoding="utf-8")
     assert list(load(path).settings()) == ["order_size_limit"]
     assert list(load(str(path)).settings()) == ["order_size_limit"]
+    path.write_text(ORDER_SIZE_LIMIT, encoding="utf-8-sig")  # with the mark that editors put first
+    assert list(load(path).settings()) == ["order_size_limit"]
     path.write_text("[order_validation]\n[rate_limit]\nbroker = 1\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"limits\.toml: \[rate_limit\] .*\(line 3\)$"):
         load(path)
