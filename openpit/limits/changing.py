@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from openpit.limits.reading import pnl_axes, rate_axes, size_axes
-from openpit.limits.tables import ConfigError, Table
+from openpit.limits.tables import ConfigError, Table, located
 from openpit.param.values import Quantity
 from openpit.pretrade.policies import (
     PnlBoundsAccountAssetBarrierUpdate,
@@ -55,15 +55,23 @@ def settings_in(policies: Policies, in_force: Tables) -> Tables:
     """Return the settings of a limits file, with its tables in the order of those in force.
 
     Raises:
-        ConfigError: it needs other policies than those that run, or a policy in another group.
+        ConfigError: it needs other policies than those that run, or a policy in another group; the
+            text names the table, and the line where the file has it.
     """
     wanted = policies.settings()
-    for name in (*in_force, *wanted):
-        if name not in wanted or name not in in_force:
-            where = "file" if name not in wanted else "engine"
-            raise ConfigError(f"the {where} has no [{name}]: policies are of the start")
-        if in_force[name].get("policy_group_id") != wanted[name].get("policy_group_id"):
-            raise ConfigError(f"[{name}] policy_group_id is of the start, and cannot be changed")
+    with located(policies.text):
+        for name in (*in_force, *wanted):
+            if name not in wanted:
+                raise ConfigError(f"the file has no [{name}]: policies are of the start")
+            if name not in in_force:
+                raise ConfigError(f"the engine has no [{name}]: policies are of the start", (name,))
+            key = "policy_group_id"
+            group = wanted[name].get(key)
+            if in_force[name].get(key) != group:
+                raise ConfigError(
+                    f"[{name}] {key} is of the start, and cannot be changed",
+                    (name,) if group is None else (name, key),
+                )
     return {name: wanted[name] for name in in_force}
 
 

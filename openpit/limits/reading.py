@@ -51,7 +51,7 @@ class Policies:
     builder takes: first funds, position limits, the accounts' currency.
     """
 
-    __slots__ = ("_builders", "_funds", "_text", "broad_limits", "starts")
+    __slots__ = ("_builders", "_funds", "broad_limits", "starts", "text")
 
     def __init__(
         self,
@@ -63,7 +63,8 @@ class Policies:
     ) -> None:
         self._builders = builders
         self._funds = funds
-        self._text = text
+        self.text = text
+        """What they were read from: an error that is found later names its line."""
         self.starts = starts
         """Accounts that may be outside their bounds from the start; None if there are none."""
         self.broad_limits = broad_limits
@@ -79,7 +80,7 @@ class Policies:
             try:
                 stage = stage.builtin(builder)
             except (ValueError, OverflowError) as error:
-                with located(self._text):
+                with located(self.text):
                     raise ConfigError(f"[{name}] {error}", (name,)) from None
         return stage
 

@@ -10,10 +10,11 @@ from openpit.limits.tables import MOST, WINDOW
 
 __all__ = ["schema"]
 
-_ASSET: Final = {"type": "string", "pattern": r"\S"}
+_TEXT: Final = {"type": "string", "pattern": r"\S"}
+_ASSET: Final = _TEXT
 _ACCOUNT: Final = {
     "description": "an account's number, or a text that it is reckoned from",
-    "anyOf": [{"type": "integer", "minimum": 0, "maximum": MOST}, {"type": "string"}],
+    "anyOf": [{"type": "integer", "minimum": 0, "maximum": MOST}, _TEXT],
 }
 _AMOUNT: Final = {"description": "a decimal", "type": ["number", "string"]}
 _COUNT: Final = {"type": "integer", "minimum": 0, "maximum": MOST}

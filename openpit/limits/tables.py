@@ -163,7 +163,7 @@ class Table:
                 self._check_length(key, value)
                 return AccountId.from_string(value)
         except (OverflowError, AccountIdError) as error:
-            raise self._error(key, str(error)) from None
+            raise self._error(key, f"is wrong ({error})") from None
         raise self._error(key, "must be a whole number or text")
 
     def table(self, key: str) -> Table | None:

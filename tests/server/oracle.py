@@ -25,7 +25,7 @@ import openpit
 from openpit import param
 from openpit.limits.reading import loads
 from openpit.pretrade.rejects import reject_row
-from openpit.shards.administration import administer
+from openpit.shards.administration import administer, configure
 from openpit.wire import kinds
 from openpit.wire.flat_rows import read_report
 from openpit.wire.values import decode, encode
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Explained", "explain"]
 
 RATE = "RateLimitExceeded"
+TOGETHER = "apply_all"
 IN_FLIGHT = 500
 """Blocked orders that are looked at, at most: more are not in flight."""
 
@@ -229,6 +230,11 @@ class _Others:
             self._engine.apply_account_adjustment(param.AccountId.from_int(account), decode(*rest))
         elif kind == kinds.ADMINISTER:
             self._administer(step)
+        elif kind == kinds.CONFIGURE and step.shard == 0 and step.command[2] == TOGETHER:
+            # Every shard is told: for one engine they all stand where the first one's stands.
+            # (What the server was told at its start, the policies here have from their own.)
+            configure(self._engine._core, step.command[2], decode(step.command[3]))
+            self._explained.decided["changes of limits"] += 1
 
     def _administer(self, step: Step) -> None:
         if step.command[2] == "account_row":
@@ -250,10 +256,14 @@ class _Others:
 
     def _decide(self, step: Step) -> None:
         rejects = step.reply[1] if step.reply[0] == kinds.REJECTED else ()
-        if [row[0] for row in rejects] == [RATE]:
+        if rejects and rejects[0][0] == RATE:
             self._explained.decided[RATE] += 1
             if step.breach is None or step.breach[1][0][:2] != rejects[0][:2]:
                 self._stricter(step, rejects)
+            # What else the first stage has against it is told, too.
+            others = self._engine.start_pre_trade(_order(step)).rejects
+            if tuple(map(reject_row, others)) != tuple(rejects[1:]):
+                self._differs(step, others)
             return
         if step.breach is not None:
             self._differs(step, step.breach)

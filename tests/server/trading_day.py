@@ -31,6 +31,7 @@ from waits import read_moments, waited
 import openpit
 from openpit import param
 from openpit.faces.asking import sessions_of
+from openpit.limits import apply, loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,9 @@ ALL = [number for first in (*FIRSTS, VICTIMS) for number in range(first, first +
 MAX_ORDERS = 300
 SECONDS = 900
 
+PROBED = 1_000_000
+"""A quantity that nobody has the funds for."""
+
 WINDOW = "200ms"
 BROKER = f'broker = {{ max_orders = {MAX_ORDERS}, window = "{WINDOW}" }}\n'
 EURO = f"""
@@ -67,11 +71,27 @@ window = "{WINDOW}"
 LIMITS = {None: f"[rate_limit]\n{BROKER}", "EUR": f"[rate_limit]\n{EURO}"}
 RATES = f"[rate_limit]\n{BROKER}{EURO}"
 
+SIZES = (30, 37)
+"""What an order may be at most, one after the other: traders ask for 1 to 39."""
+
+
+def _size(most: int) -> str:
+    return f"[order_size_limit]\nbroker = {{ max_quantity = {most} }}\n"
+
+
 FUNDS = "[order_validation]\n[spot_funds]\n" + "".join(
     f"[[spot_funds.funds]]\nfirst_account = {first}\nlast_account = {first + ACCOUNTS - 1}\n"
     f'asset = "{asset}"\nbalance = 30000\n'
     for first, asset in itertools.product([*FIRSTS, VICTIMS], ("USD", "EUR"))
 )
+
+OTHERS = FUNDS + _size(SIZES[-1])
+"""All limits but the rates, as the day begins."""
+
+
+def _change_size(engine: openpit.ShardedEngine, most: int) -> None:
+    """Change the limits to those of a file, on all shards."""
+    assert apply(engine, loads(RATES + FUNDS + _size(most))) == ["order_size_limit"]
 
 
 def _programs() -> list[tuple[str, list[str], int]]:
@@ -97,14 +117,14 @@ class Day:
         self.kills = kills
         self.record = folder / "record"
         self._folder = folder
-        server = Server(RATES + FUNDS, shards=shards, record=self.record)
+        server = Server(RATES + OTHERS, shards=shards, record=self.record)
         try:
             self._trade(server, orders, seed)
             code, text = server.stop()
             assert code == 0, text
         finally:
             server.remove()
-        self.explained: Explained = explain(self.record, LIMITS, FUNDS)
+        self.explained: Explained = explain(self.record, LIMITS, OTHERS)
 
     def _trade(self, server: Server, orders: int, seed: str) -> None:
         programs = _programs()
@@ -152,12 +172,12 @@ class Day:
         """
         with openpit.connect(path, name="prober", timeout=60.0) as engine:
             for number, asset in itertools.product(ALL, (("AAPL", "USD"), ("SAP", "EUR"))):
-                order = buy(number, "1000000", "1", asset)
+                order = buy(number, str(PROBED), "1", asset)
                 while engine.execute_pre_trade(order).rejects[0].code != "InsufficientFunds":
                     time.sleep(0.05)
 
     def _supervise(self, path: str, traders: list[subprocess.Popen[str]]) -> None:
-        """Block a group and unblock it until all have traded; ask for accounts' states.
+        """Block a group, unblock it and change a limit until all have traded; ask for states.
 
         The oracle looks at every state that is told: some while orders are under way, and all when
         every program has gone.
@@ -174,10 +194,12 @@ class Day:
                 accounts.block_group(group, "looked into")
                 engine.account_state(param.AccountId.from_int(pick.choice(ALL)))
                 accounts.unblock_group(group)
+                _change_size(engine, SIZES[self.changes // 2 % 2])
                 self.changes += 2
                 time.sleep(0.01)
             assert [trader.returncode for trader in traders] == [0] * len(traders)
             until(lambda: [one.name for one in sessions_of(path)] == [SUPERVISOR])
+            _change_size(engine, PROBED)  # what is asked for next is over the funds alone
             states = [engine.account_state(param.AccountId.from_int(number)) for number in ALL]
         self.open = sum(state.open.reservations for state in states)
 

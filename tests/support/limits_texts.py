@@ -240,6 +240,77 @@ WRONG: list[tuple[str, str, int | None]] = [
         ),
         3,
     ),
+    (
+        "[rate_limit.broker]\nmax_orders = 5\nwindow = 250",
+        (
+            "[rate_limit.broker] key 'window' must be a length of time such as "
+            '"250ms", "1s" or "5m", not 250'
+        ),
+        3,
+    ),
+    (
+        '[rate_limit.broker]\nmax_orders = true\nwindow = "1s"',
+        (
+            "[rate_limit.broker] key 'max_orders' must be a whole number from 0 to "
+            "18446744073709551615, not True"
+        ),
+        2,
+    ),
+    (
+        '[rate_limit.account]\naccount = 1\nmax_orders = 5\nwindow = "1s"',
+        (
+            "[rate_limit] key 'account' must be an array of tables, not "
+            "{'account': 1, 'max_orders': 5, 'window': '1s'}"
+        ),
+        1,
+    ),
+    (
+        "[order_validation]\n[rate_limit]\nbroker = 7",
+        "[rate_limit] key 'broker' must be a table, not 7",
+        3,
+    ),
+    (
+        "[order_size_limit.broker]\nmax_quantity = -5",
+        (
+            "[order_size_limit.broker] key 'max_quantity' is wrong "
+            "(value must be non-negative for Quantity), not -5"
+        ),
+        2,
+    ),
+    (
+        "[order_size_limit.broker]\nmax_notional = [1]",
+        "[order_size_limit.broker] key 'max_notional' must be a number or text, not [1]",
+        2,
+    ),
+    (
+        "[[order_size_limit.asset]]\nmax_quantity = 5\nasset = 5",
+        "[order_size_limit.asset #1] key 'asset' must be a text, not 5",
+        3,
+    ),
+    (
+        '[[pnl_bounds_killswitch.broker]]\nsettlement_asset = "USD"\nlower_bound = nan',
+        (
+            "[pnl_bounds_killswitch.broker #1] key 'lower_bound' is wrong "
+            "(Pnl decimal NaN is not finite), not NaN"
+        ),
+        3,
+    ),
+    (
+        '[[spot_funds.position_limit]]\naccount = ""\nasset = "KO"\nlimit = 5',
+        (
+            "[spot_funds.position_limit #1] key 'account' is wrong "
+            "(account id string must not be empty), not ''"
+        ),
+        2,
+    ),
+    (
+        '[[spot_funds.funds]]\naccount = 1\nasset = "USD"\nbalance = 1e400000',
+        (
+            "[spot_funds.funds #1] key 'balance' is wrong "
+            "(PositionSize decimal 1E+400000 exceeds the core decimal range), not 1E+400000"
+        ),
+        4,
+    ),
 ]
 
 FULL = """\

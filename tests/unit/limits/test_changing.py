@@ -67,14 +67,25 @@ def test_funds_of_the_start_are_not_looked_at() -> None:
 
 def test_policies_are_of_the_start() -> None:
     in_force = built(BARE).settings()
-    with pytest.raises(ConfigError, match="the file has no"):
+    with pytest.raises(ConfigError, match=r"the file has no \[rate_limit\]: policies .* start$"):
         settings_in(loads("[order_validation]"), in_force)
     less = {name: in_force[name] for name in in_force if name != "order_validation"}
-    with pytest.raises(ConfigError, match="the engine has no"):
+    with pytest.raises(ConfigError, match="the engine has no") as caught:
         settings_in(loads(BARE), less)
+    assert _line(BARE, caught.value) == "[order_validation]"
     grouped = BARE.replace("[order_validation]", "[order_validation]\npolicy_group_id = 2")
-    with pytest.raises(ConfigError, match="policy_group_id is of the start"):
+    with pytest.raises(ConfigError, match="policy_group_id is of the start") as caught:
         settings_in(loads(grouped), in_force)
+    assert _line(grouped, caught.value) == "policy_group_id = 2"
+    with pytest.raises(ConfigError, match="policy_group_id is of the start") as caught:
+        settings_in(loads(BARE), built(grouped).settings())
+    assert _line(BARE, caught.value) == "[order_validation]"
+
+
+def _line(text: str, error: ConfigError) -> str:
+    assert error.line is not None
+    assert str(error).endswith(f"(line {error.line})")
+    return text.splitlines()[error.line - 1]
 
 
 def test_a_file_is_asked_for_its_settings_as_often_as_one_likes() -> None:
