@@ -7,10 +7,11 @@ knows nothing of what a policy checks. Custom policies are fitted to this contra
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
+    from decimal import Decimal
 
     from openpit.account_adjustment import Adjustment
     from openpit.core.order import Order
@@ -26,6 +27,7 @@ __all__ = [
     "AccountsView",
     "AdjustmentEffect",
     "BuiltinPolicy",
+    "OrderColumns",
     "PolicyCall",
     "ReportEffect",
     "overrides",
@@ -63,6 +65,15 @@ class PolicyCall(Protocol):
     @property
     def is_drop_copy(self) -> bool:
         """Whether it records an order that the venue has already."""
+
+
+class OrderColumns(NamedTuple):
+    """What many orders say, one column for each thing; none of them is by volume."""
+
+    accounts: Sequence[int]
+    settlements: Sequence[str | None]
+    quantities: Sequence[Decimal | None]
+    prices: Sequence[Decimal | None]
 
 
 class ReportEffect:
@@ -128,6 +139,16 @@ class BuiltinPolicy:
 
     def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         """Check an order in the start stage and count it."""
+
+    def doubtful(self, orders: OrderColumns) -> Collection[int] | None:
+        """Return the places of the orders of many that :meth:`check_start` has to be asked of.
+
+        It has nothing against the others, nor anything to keep of them; what they count for whoever
+        counts for all shards has been supplied, and is counted by this. None where all have to be
+        asked: where it cannot be told, or one is rejected in such a way that its account is blocked
+        for those behind it.
+        """
+        return None
 
     def peek_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         """Answer as :meth:`check_start` would, and record nothing."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import WireError
+from openpit.shards.alike import AlikeOrders, kinds_in
 from openpit.wire import kinds
 from openpit.wire.frames import Flag
 from openpit.wire.roles import KINDS_OF, role_of
@@ -58,6 +59,8 @@ def check_handles(
     Raises:
         WireError: one is another client's, of another life, or of none.
     """
+    if type(commands) is AlikeOrders:
+        return  # orders name none
     for command in commands:
         if command[0] in _ONE_HANDLE:
             handles = command[2:3]
@@ -90,7 +93,7 @@ def admit(
         counts.check_vouched(commands)
         is_old = False
     else:
-        is_old = not (has_turn and _SETTLED.issuperset([command[0] for command in commands]))
+        is_old = not (has_turn and _SETTLED.issuperset(kinds_in(commands)))
     if flags & Flag.CHECK and is_change:
         return Flag.RETURNED | Flag.SETTINGS
     return Flag.RETURNED if is_old or flags & Flag.CHECK else 0
@@ -107,7 +110,7 @@ def _check_role(commands: Sequence[Command], role: int, *, has_turn: bool) -> No
     allowed = KINDS_OF.get(role)
     if allowed is None:
         raise WireError(f"no role of a session: {role}")
-    if kinds.CONFIGURE not in allowed and allowed.issuperset([command[0] for command in commands]):
+    if kinds.CONFIGURE not in allowed and allowed.issuperset(kinds_in(commands)):
         return  # a trader's, as a rule
     for command in commands:
         kind = command[0]

@@ -1,87 +1,77 @@
-"""Orders of a batch that are all alike, checked one after another: the hot path of volume.
+"""Orders of a batch that are all alike, by columns: what there is of volume.
 
-They are plain, of one kind and one time, and no policy keeps what it is given: so each row is
-unpacked into the same order, and what is asked of each row elsewhere is asked once of all. Of a
-worker's part of an order in a batch, four policies, that is a tenth.
+They are plain, of one kind, with an account each and none by volume. Whoever judges all of them at
+once needs no rows; those are made where somebody asks for one.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
-from openpit.shards.answering import append
-from openpit.wire import kinds
-from openpit.wire.failures import failure_row
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-    from openpit.core.order import Order
-    from openpit.engine.answers import Checked
-    from openpit.shards.answering import Reply
-    from openpit.shards.counts import BatchCounts
+    from openpit.param.enums import Side
+    from openpit.pretrade.policy_contract import OrderColumns
 
-__all__ = ["AlikeOrders", "check_alike"]
+__all__ = ["AlikeOrders", "kinds_in"]
 
-ACCEPTED: Final = kinds.ACCEPTED
-EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
+Command: TypeAlias = tuple[Any, ...]
 
 
-class AlikeOrders(list[tuple[Any, ...]]):
+class AlikeOrders(Sequence[Command]):
     """Commands of one kind, each an order in a flat row, read and with ranks; at least one."""
 
-    __slots__ = ()
+    __slots__ = ("_between", "_rows", "assets", "brokers", "kind", "orders")
+
+    def __init__(
+        self,
+        kind: int,
+        underlyings: Sequence[str | None],
+        sides: Sequence[Side | None],
+        orders: OrderColumns,
+        brokers: Sequence[int],
+        assets: Sequence[int],
+    ) -> None:
+        self.kind: Final = kind
+        self.orders: Final = orders
+        self.brokers: Final = brokers  # ranks
+        self.assets: Final = assets
+        self._between = underlyings, sides
+        self._rows: list[Command] | None = None
+
+    @property
+    def rows(self) -> list[Command]:
+        """The commands, as if they had been read one by one."""
+        if self._rows is None:
+            count = len(self.brokers)
+            accounts, settlements, quantities, prices = self.orders
+            underlyings, sides = self._between
+            self._rows = [*zip(
+                (self.kind,) * count, accounts, underlyings, settlements, sides, quantities,
+                (None,) * count, prices, self.brokers, self.assets, strict=True,
+            )]  # fmt: skip
+        return self._rows
+
+    def __iter__(self) -> Iterator[Command]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.brokers)
+
+    @overload
+    def __getitem__(self, index: int) -> Command: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Command]: ...
+
+    def __getitem__(self, index: int | slice) -> Command | Sequence[Command]:
+        return self.rows[index]
 
 
-def check_alike(
-    execute: Callable[[Order, int], Checked],
-    executed: Callable[[int, Checked, Any], Reply],
-    order: Order,
-    counts: BatchCounts,
-    first: int,
-    commands: AlikeOrders,
-    now: int,
-    answered: list[Reply],
-) -> None:
-    """Check orders at a time; ``execute`` gets each as ``order``, ``executed`` makes its reply.
-
-    ``first`` is the number of the first; replies are appended to ``answered``.
-    """
-    is_counted = commands[0][0] == EXECUTE_COUNTED
-    seq = first
-    passed = 0  # of the orders just before this one, without a break
-    for (
-        _,
-        order._account_,
-        order._underlying_,
-        order._settlement_,
-        order._side_,
-        order._quantity_,
-        order._volume_,
-        order._price_,
-        broker,
-        asset,
-    ) in commands:
-        if is_counted:
-            if broker and not asset:  # what rank() does, spelt out: the broker's limit alone
-                counts.supplied, counts.used = (broker + counts.broker, 0), False
-            else:
-                counts.rank(broker, asset, order._settlement_)
-        reply: Reply | None = None
-        try:
-            if (answer := execute(order, now)) is not None:
-                reply = executed(seq, answer, commands[seq - first])
-        except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
-            reply = (kinds.RAISED, *failure_row(error))
-        if is_counted and not counts.used:
-            counts.miss(seq - first, commands[seq - first])
-        if reply is None:
-            passed += 1
-        else:
-            if passed:
-                answered.append([ACCEPTED, passed])
-                passed = 0
-            append(answered, reply)
-        seq += 1
-    if passed:
-        answered.append([ACCEPTED, passed])
+def kinds_in(commands: Sequence[Command]) -> set[int]:
+    """Return the kinds of commands."""
+    if type(commands) is AlikeOrders:
+        return {commands.kind}
+    return {command[0] for command in commands}

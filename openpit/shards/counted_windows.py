@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.shards.counts import ASKING, COUNTING, asked_of, declared_ranks, settlement_of
+from openpit.shards.counts import (
+    ASKING,
+    COUNTING,
+    asked_of,
+    declared_ranks,
+    ranks_in,
+    settlement_of,
+)
 from openpit.wire.axes import BROKER, VOUCHED
 from openpit.wire.frames import command_in, name_of, reply_in
 
@@ -38,7 +45,7 @@ class CountedWindows:
         self.commands: Sequence[Command] = ()  # of the batch that was read last
         self._rows: dict[int, CountedWindow] = {row[0]: row for row in rows}
 
-    def read(self, body: bytes, count: int, counts: BatchCounts) -> list[Command]:
+    def read(self, body: bytes, count: int, counts: BatchCounts) -> Sequence[Command]:
         """Read as the intake does."""
         self.commands = commands = self._intake.read(body, count, counts)
         return commands
@@ -60,12 +67,10 @@ class CountedWindows:
 
         None where they are not such: that takes a tenth of going through them one by one.
         """
-        commands = self.commands
-        if not {command[0] for command in commands} <= COUNTING:
+        ranks = ranks_in(self.commands)
+        if ranks is None or any(ranks[1]):
             return None
-        if any([command[-1] for command in commands]):  # noqa: C419 - a list is twice as fast
-            return None
-        brokers = [command[-2] for command in commands]  # they rise
+        brokers = ranks[0]  # they rise
         counted = len(brokers) - brokers.count(0)
         return {BROKER: (max(brokers), counted, now, now)} if counted else {}
 

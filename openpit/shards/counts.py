@@ -11,7 +11,9 @@ from operator import lt
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.errors import WireError
-from openpit.pretrade.policies.rate_limit import FixedWindows, RateLimitPolicy, SuppliedCounts
+from openpit.pretrade.policies.rate_limit import FixedWindows, RateLimitPolicy
+from openpit.pretrade.policies.supplied_counts import SuppliedCounts
+from openpit.shards.alike import AlikeOrders
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER, NO_AXES, VOUCHED, CountingAxes
 
@@ -33,6 +35,7 @@ __all__ = [
     "begin_counting",
     "counting_since",
     "declared_ranks",
+    "ranks_in",
     "settlement_of",
 ]
 
@@ -295,13 +298,12 @@ class BatchCounts(SuppliedCounts):
         vouched = self._vouched.get(BROKER)
         if vouched is None or len(self._vouched) > 1 or vouched[1] != len(commands):
             return False
-        first = commands[0]
-        return (
-            {command[0] for command in commands} <= COUNTING
-            and 0 not in [command[-2] for command in commands]
-            and {command[-1] for command in commands} == {0}
-            and first[-2] + self.broker > vouched[0]
-        )
+        ranks = ranks_in(commands)
+        if ranks is None:
+            return False
+        brokers, assets = ranks
+        first = brokers[0] + (self.broker or 0)
+        return 0 not in brokers and not any(assets) and first > vouched[0]
 
     def rules(self) -> CountingRules | None:
         """Return by which rules orders count on axes that span accounts; None: there is none."""
@@ -332,6 +334,32 @@ class BatchCounts(SuppliedCounts):
             asset + self.assets[settlement] if asset else 0,
         )
         self.used = not (broker or asset)
+
+    def rank_all(
+        self,
+        brokers: Sequence[int],
+        assets: Sequence[int],
+        settlements: Sequence[str | None],
+        *,
+        is_counted: bool,
+    ) -> None:
+        """Supply the highest counts of many orders of these ranks, which rise.
+
+        Those that are not counted have the counts that the last one had that was.
+        """
+        if not is_counted:
+            broker, asset = self.supplied
+            self.highest = broker, dict.fromkeys(settlements, asset)
+            return
+        broker = max(brokers)
+        if broker:
+            broker += self.broker  # type: ignore[operator]  # checked
+        ranked = zip(settlements, assets, strict=True) if any(assets) else ()
+        self.highest = (
+            broker,
+            {asset: rank + self.assets[asset] for asset, rank in ranked if rank},
+        )
+        self.used = False
 
     def miss(self, place: int, command: Command) -> None:
         """Record that an order has not counted; those after it in the batch do without."""
@@ -418,3 +446,12 @@ def settlement_of(command: Command) -> str | None:
         command[3] if command[0] <= kinds.EXECUTE_COUNTED else command[2]._settlement_
     )
     return settlement
+
+
+def ranks_in(commands: Sequence[Command]) -> tuple[Sequence[int], Sequence[int]] | None:
+    """Return the ranks of orders, the broker's and the assets'; None where one may not count."""
+    if type(commands) is AlikeOrders:
+        return (commands.brokers, commands.assets) if commands.kind in COUNTING else None
+    if not {command[0] for command in commands} <= COUNTING:
+        return None
+    return [command[-2] for command in commands], [command[-1] for command in commands]

@@ -7,13 +7,13 @@ it the frame and the connection; nothing of the frame has been applied then.
 
 from __future__ import annotations
 
-from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.account_adjustment import Adjustment
 from openpit.core.order import Order
 from openpit.core.report import ExecutionReport
 from openpit.errors import WireError
+from openpit.pretrade.policy_contract import OrderColumns
 from openpit.shards.administration import check_administration, check_configuration
 from openpit.shards.alike import AlikeOrders
 from openpit.shards.counts import ASKING, COUNTING, PEEKING, declared_ranks, settlement_of
@@ -46,7 +46,6 @@ MANY: Final = 8
 
 _U64_MAX: Final = 2**64 - 1
 _NUMBERS: Final = {int}
-_NO_RANKS: Final = (repeat(0), repeat(0))
 _WIDTHS: Final = {kind: len(layout.fields) + 1 for kind, layout in kinds.COMMANDS.items()}
 _MALFORMED: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 
@@ -97,7 +96,7 @@ class Intake:
             kinds.KEYED: check_keyed,
         }
 
-    def read(self, body: bytes, count: int, counts: BatchCounts) -> list[Command]:
+    def read(self, body: bytes, count: int, counts: BatchCounts) -> Sequence[Command]:
         """Return the commands of a batch's body, read; there should be so many.
 
         An order in a flat row comes with its decimals and its side, and always with ranks.
@@ -137,18 +136,16 @@ class Intake:
         for asset in {*underlying, *settlement}:
             ASSETS[asset]  # raises
         return AlikeOrders(
-            zip(
-                kinds_of,
+            kinds_of[0],
+            underlying,
+            sides,
+            OrderColumns(
                 accounts,
-                underlying,
                 settlement,
-                sides,
-                map(UNSIGNED.__getitem__, quantities),
-                volumes,
-                map(SIGNED.__getitem__, prices),
-                *(ranks or _NO_RANKS),
-                strict=False,  # what repeats never ends
-            )
+                tuple(map(UNSIGNED.__getitem__, quantities)),
+                tuple(map(SIGNED.__getitem__, prices)),
+            ),
+            *(ranks or ((0,) * len(orders),) * 2),
         )
 
     def _read(

@@ -16,13 +16,14 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.core.order import Order, new_order
+from openpit.engine.all_at_once import AllAtOnce
 from openpit.engine.answers import Recorded, Started
 from openpit.errors import WireError
 from openpit.pretrade.effects import Effects
 from openpit.shards.actors import Actors
 from openpit.shards.administration import administer, configure, rates_after
 from openpit.shards.admission import admit, check_handles, check_head
-from openpit.shards.alike import AlikeOrders, check_alike
+from openpit.shards.alike import AlikeOrders
 from openpit.shards.answering import (
     Reply,
     adjusted,
@@ -42,6 +43,7 @@ from openpit.shards.endings import Endings
 from openpit.shards.expiry import Expiry
 from openpit.shards.held import Held
 from openpit.shards.intake import Intake
+from openpit.shards.judging import check_alike, doubtful
 from openpit.shards.keyed import KeyedCalls
 from openpit.shards.left_open import let_go_before, told_left
 from openpit.shards.market_answers import MarketAnswers
@@ -90,10 +92,10 @@ class ShardCore:
     """
 
     __slots__ = (
-        "_client", "_endings", "_engine", "_execute", "_first", "_fresh_orders", "_handlers",
-        "_most", "_most_open", "_next", "_open", "_order", "_reader", "_told", "actors",
-        "armed", "clock", "closed", "counts", "expiry", "held", "intake", "keeps", "keyed",
-        "number", "services", "whose",
+        "_all_at_once", "_client", "_endings", "_engine", "_execute", "_first", "_fresh_orders",
+        "_handlers", "_most", "_most_open", "_next", "_open", "_order", "_reader", "_told",
+        "actors", "armed", "clock", "closed", "counts", "expiry", "held", "intake", "keeps",
+        "keyed", "number", "services", "whose",
     )  # fmt: skip
 
     def __init__(
@@ -117,6 +119,7 @@ class ShardCore:
         market = MarketAnswers(services)
         self.held: Final = Held()
         self.expiry: Final = Expiry(limits.reservation_ttl, self.held)
+        self._all_at_once: Final = None if self.expiry.ttl else AllAtOnce(engine)
         endings = self._endings = Endings(number, self.expiry)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self.whose = whose(number, epoch)
@@ -309,7 +312,10 @@ class ShardCore:
         clock.now = now
         is_near = len(self._open) + len(commands) > self._most  # else none of them comes to it
         if type(commands) is AlikeOrders and not (times or fresh or is_near):
-            check_alike(execute, self._executed, order, counts, seq, commands, now, answered)
+            places = doubtful(self._all_at_once, counts, commands) if self._all_at_once else None
+            check_alike(
+                execute, self._executed, order, counts, seq, commands, places, now, answered
+            )
             return
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
         first = seq

@@ -24,7 +24,7 @@ from openpit.pretrade.policy_contract import BuiltinPolicy
 from openpit.pretrade.rejects import Reject, missing_field, new_reject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from decimal import Decimal
 
     from openpit.core.order import Order
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     )
     from openpit.pretrade.policies.registration import PolicyRegistrar
     from openpit.pretrade.policies.tables import SettingsTable
-    from openpit.pretrade.policy_contract import PolicyCall
+    from openpit.pretrade.policy_contract import OrderColumns, PolicyCall
     from openpit.pretrade.state_values import State
 
 __all__ = [
@@ -130,6 +130,25 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
         return self._judge(order, _NO_CAP)
 
     peek_start = check_start
+
+    def doubtful(self, orders: OrderColumns) -> Collection[int] | None:
+        if self._chained:
+            return None
+        quantities, most = orders.quantities, self._broker_quantity
+        places: list[int] = []
+        try:
+            if most is not None and max(quantities) > most:  # type: ignore[type-var,operator]  # raises
+                places = [at for at, quantity in enumerate(quantities) if quantity > most]  # type: ignore[operator]  # as above
+            least, most = self._least_notional, self._broker_notional
+            if most is not None:
+                notionals = [*map(_exact_product, quantities, orders.prices)]  # type: ignore[arg-type]  # as above
+                if min(notionals) < least or max(notionals) > most:
+                    places += [
+                        at for at, notional in enumerate(notionals) if not least <= notional <= most
+                    ]
+        except (ArithmeticError, TypeError):
+            return None  # more digits than a fixed decimal holds, or an order lacks one of them
+        return places
 
     def _check_chain(self, order: Order) -> list[Reject] | None:
         settings = self._settings

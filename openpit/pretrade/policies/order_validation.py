@@ -9,9 +9,11 @@ from openpit.pretrade.policy_contract import BuiltinPolicy
 from openpit.pretrade.rejects import Reject, missing_field, new_reject
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from openpit.core.order import Order
     from openpit.pretrade.policies.registration import PolicyRegistrar
-    from openpit.pretrade.policy_contract import PolicyCall
+    from openpit.pretrade.policy_contract import OrderColumns, PolicyCall
 
 __all__ = ["OrderValidationBuilder", "OrderValidationPolicy", "build_order_validation"]
 
@@ -42,6 +44,12 @@ class OrderValidationPolicy(BuiltinPolicy):
         return [missing_field("trade amount", _NAME)]
 
     peek_start = check_start
+
+    def doubtful(self, orders: OrderColumns) -> Collection[int]:
+        quantities = orders.quantities
+        if all(quantities):
+            return ()
+        return [place for place, quantity in enumerate(quantities) if not quantity]
 
 
 def _zero(amount: str) -> Reject:

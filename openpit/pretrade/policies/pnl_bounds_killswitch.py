@@ -40,7 +40,7 @@ from openpit.pretrade.rejects import (
 from openpit.pretrade.state_values import amount_in, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Sequence
     from decimal import Decimal
 
     from openpit.core.order import Order
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.pnl_bounds_settings import PnlBoundsBrokerBarrier
     from openpit.pretrade.policies.registration import PolicyRegistrar
     from openpit.pretrade.policies.tables import SettingsTable
-    from openpit.pretrade.policy_contract import PolicyCall
+    from openpit.pretrade.policy_contract import OrderColumns, PolicyCall
     from openpit.pretrade.state_values import State
 
 __all__ = [
@@ -145,6 +145,36 @@ class PnlBoundsKillSwitchPolicy(BuiltinPolicy):
         return None
 
     peek_start = check_start
+
+    def doubtful(self, orders: OrderColumns) -> Collection[int] | None:
+        settlements = {*orders.settlements}
+        if None in settlements or (
+            self._account_bounds
+            and not self._account_bounds.keys().isdisjoint(
+                zip(orders.accounts, orders.settlements, strict=True)
+            )
+        ):
+            return None
+        for settlement in self._broker_bounds.keys() & settlements:
+            if not self._are_inside(settlement, orders.accounts):
+                return None  # its account is about to be blocked
+        return ()
+
+    def _are_inside(self, settlement: str, accounts: Sequence[int]) -> bool:
+        """Tell whether what accounts have realized in an asset is within the broker's bounds.
+
+        Of all of them, and nothing, which those have that have realized none.
+        """
+        lower, upper, holds_nothing = self._broker_bounds[settlement]
+        realized = self._realized
+        if realized.keys().isdisjoint(accounts):
+            return holds_nothing
+        known = [realized[one].get(settlement, ZERO) for one in realized.keys() & accounts]
+        return (
+            holds_nothing
+            and (lower is None or min(known) >= lower)
+            and (upper is None or max(known) <= upper)
+        )
 
     def apply_report(
         self, report: ExecutionReport, now: int, call: PolicyCall | None

@@ -22,12 +22,13 @@ from openpit.pretrade.policies.rate_limit_settings import (
     require_u64_window,
     window_text,
 )
+from openpit.pretrade.policies.supplied_counts import SuppliedCounts
 from openpit.pretrade.policies.tables import rates_table
 from openpit.pretrade.policy_contract import BuiltinPolicy
 from openpit.pretrade.rejects import Reject, missing_field, new_reject
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
     from openpit.core.order import Order
     from openpit.pretrade.policies.rate_limit_settings import (
@@ -39,17 +40,15 @@ if TYPE_CHECKING:
     )
     from openpit.pretrade.policies.registration import PolicyRegistrar
     from openpit.pretrade.policies.tables import SettingsTable
-    from openpit.pretrade.policy_contract import PolicyCall
+    from openpit.pretrade.policy_contract import OrderColumns, PolicyCall
     from openpit.pretrade.state_values import State
 
 __all__ = [
-    "AxisNumbers",
     "FixedWindows",
     "RateChange",
     "RateLimitBuilder",
     "RateLimitPolicy",
     "RateLimitReadyBuilder",
-    "SuppliedCounts",
     "build_rate_limit",
 ]
 
@@ -130,71 +129,6 @@ class FixedWindows:
         self._broker_length = 0 if settings.broker is None else settings.broker.window
 
 
-class AxisNumbers:
-    """The numbers of the axes that span accounts: 0 is the broker's, then come the assets'.
-
-    An asset has its number from its first barrier on, for good, so whoever sees the same settings
-    in the same order has the same numbers.
-    """
-
-    __slots__ = ("assets", "of")
-
-    def __init__(self, settings: RateLimitSettings | None) -> None:
-        self.of: dict[str | None, int] = {}
-        self.assets: list[str | None] = [None]  # by their numbers
-        if settings is not None:
-            self.add(settings)
-
-    def add(self, settings: RateLimitSettings) -> None:
-        """Give numbers to the assets that have none yet."""
-        self.of.update(self.with_those_of(settings))
-        self.assets[1:] = self.of
-
-    def restore(self, assets: Sequence[str]) -> None:
-        """Take over the assets of other settings, by their numbers."""
-        self.of.clear()
-        self.of.update({asset: number for number, asset in enumerate(assets, 1)})
-        self.assets[1:] = self.of
-
-    def with_those_of(self, settings: RateLimitSettings) -> dict[str | None, int]:
-        """Return the numbers there would be with the assets of some settings."""
-        assets = dict.fromkeys([*self.of, *settings.assets])
-        return {asset: number for number, asset in enumerate(assets, 1)}
-
-
-class SuppliedCounts:
-    """Stands in for :class:`FixedWindows` where somebody else counts for all shards."""
-
-    __slots__ = ("began", "numbers", "supplied", "used")
-
-    def __init__(self, settings: RateLimitSettings | None, began: int = 0) -> None:
-        self.began: Final = began
-        self.supplied = (0, 0)  # the broker's count of the next order, and its asset's
-        self.numbers: Final = AxisNumbers(settings)
-        self.used = False
-
-    def supply(self, broker: int, asset: int) -> None:
-        """Set the counts for the next order; ``used`` tells afterwards whether it needed them."""
-        self.supplied = (broker, asset)
-        self.used = False
-
-    def count(self, settlement: str | None, now: int) -> tuple[int, int]:
-        """Return the counts that were supplied."""
-        self.used = True
-        return self.supplied
-
-    def count_broker(self, now: int) -> int:
-        """Return the broker's count that was supplied."""
-        self.used = True
-        return self.supplied[0]
-
-    peek = count
-
-    def retune(self, settings: RateLimitSettings, now: int) -> None:
-        """Take new settings: the counters are elsewhere, and take the same ones there."""
-        self.numbers.add(settings)
-
-
 class RateLimitPolicy(BuiltinPolicy):
     """Rejects the orders that exceed a rate; every attempt counts, rejected ones too."""
 
@@ -264,6 +198,25 @@ class RateLimitPolicy(BuiltinPolicy):
             assert rate is not None  # noqa: S101 - the barrier that set the maximum
             return [_exceeded("broker barrier", broker, rate)]
         return self._check_axes(order, now)
+
+    def doubtful(self, orders: OrderColumns) -> Collection[int] | None:
+        settings, windows = self.settings, self.windows
+        if settings.accounts or settings.account_assets or not isinstance(windows, SuppliedCounts):
+            return None  # the logs of accounts are kept here, order by order
+        if self.reads_instrument and None in orders.settlements:
+            return None
+        if not self.counts_broadly:
+            return ()
+        broker, assets = windows.highest
+        rate = settings.broker
+        if rate is not None and broker > rate.max_orders:
+            return None
+        for asset, count in assets.items():
+            rate = settings.assets.get(asset)
+            if rate is not None and count > rate.max_orders:
+                return None
+        windows.used = True
+        return ()
 
     def _check_axes(self, order: Order, now: int) -> list[Reject] | None:
         settings = self.settings

@@ -43,7 +43,7 @@ def read(intake: Intake, rows: list[Any]) -> list[Any]:
     """Read a batch whose head names the broker's axis."""
     counts = BatchCounts(())
     counts.begin([(0, 0, 10)])
-    return intake.read(body_of([pack_rows(rows)], len(rows)), len(rows), counts)
+    return [*intake.read(body_of([pack_rows(rows)], len(rows)), len(rows), counts)]
 
 
 def ranked(rows: list[Any]) -> list[Any]:

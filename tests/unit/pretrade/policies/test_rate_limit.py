@@ -11,8 +11,9 @@ from makers import SECOND, Clock, Scripted, account, engine_with, order, reject,
 
 import openpit
 from openpit.pretrade import policies
-from openpit.pretrade.policies.rate_limit import AxisNumbers, FixedWindows, SuppliedCounts
+from openpit.pretrade.policies.rate_limit import FixedWindows
 from openpit.pretrade.policies.rate_limit_settings import Rate, RateLimitSettings, window_text
+from openpit.pretrade.policies.supplied_counts import AxisNumbers, SuppliedCounts
 
 NAME = "RateLimitPolicy"
 

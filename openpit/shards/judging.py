@@ -1,0 +1,100 @@
+"""The hot path of volume: orders of a batch that are all alike, judged.
+
+At once where every policy can tell that it has nothing against any, which is as a rule all there is
+to do; the others one after another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from openpit.shards.answering import append
+from openpit.wire import kinds
+from openpit.wire.failures import failure_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from openpit.core.order import Order
+    from openpit.engine.all_at_once import AllAtOnce
+    from openpit.engine.answers import Checked
+    from openpit.shards.alike import AlikeOrders
+    from openpit.shards.answering import Reply
+    from openpit.shards.counts import BatchCounts
+
+__all__ = ["check_alike", "doubtful"]
+
+ACCEPTED: Final = kinds.ACCEPTED
+EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
+
+
+def doubtful(
+    all_at_once: AllAtOnce, counts: BatchCounts, commands: AlikeOrders
+) -> Sequence[int] | None:
+    """Return the places of the orders that are to be judged one by one; None: that is all of them.
+
+    The others pass, have counted, and hold nothing.
+    """
+    is_counted = commands.kind == EXECUTE_COUNTED
+    orders = commands.orders
+    counts.rank_all(commands.brokers, commands.assets, orders.settlements, is_counted=is_counted)
+    places = all_at_once.doubtful(orders)
+    return None if is_counted and not counts.used else places
+
+
+def check_alike(
+    execute: Callable[[Order, int], Checked],
+    executed: Callable[[int, Checked, Any], Reply],
+    order: Order,
+    counts: BatchCounts,
+    first: int,
+    commands: AlikeOrders,
+    places: Sequence[int] | None,
+    now: int,
+    answered: list[Reply],
+) -> None:
+    """Check the orders at some places, or all; the others are accepted.
+
+    ``execute`` gets each as ``order``, since no policy keeps what it is given; ``executed`` makes
+    its reply. ``first`` is the number of the first; replies are appended to ``answered``.
+    """
+    is_counted = commands.kind == EXECUTE_COUNTED
+    count = len(commands)
+    told = 0  # the place behind the last reply: since then, all have been accepted
+    for place in range(count) if places is None else places:
+        row = commands.rows[place]
+        (
+            _,
+            order._account_,
+            order._underlying_,
+            order._settlement_,
+            order._side_,
+            order._quantity_,
+            order._volume_,
+            order._price_,
+            broker,
+            asset,
+        ) = row
+        if is_counted:
+            if broker and not asset:  # what rank() does, spelt out: the broker's limit alone
+                counts.supplied, counts.used = (broker + counts.broker, 0), False
+            else:
+                counts.rank(broker, asset, order._settlement_)
+        reply: Reply | None = None
+        try:
+            if (answer := execute(order, now)) is not None:
+                reply = executed(first + place, answer, row)
+        except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
+            reply = (kinds.RAISED, *failure_row(error))
+        if is_counted and not counts.used:
+            counts.miss(place, row)
+        if reply is not None:
+            if place > told:
+                answered.append([ACCEPTED, place - told])
+            append(answered, reply)
+            told = place + 1
+    if told < count:
+        answered.append([ACCEPTED, count - told])
+    if is_counted and places is not None and count - 1 not in places:
+        counts.rank(commands.brokers[-1], commands.assets[-1], commands.orders.settlements[-1])
+        counts.used = True
