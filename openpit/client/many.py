@@ -221,6 +221,10 @@ class Part(Entry):
         inputs = self.call.inputs
         return {inputs[index]._account_ for index in self.indexes}
 
+    @property
+    def is_awaited(self) -> bool:  # type: ignore[override]  # the base class says it for all
+        return not (self.is_over or self.call.done)
+
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         if sent:
             self.expire(link, link.reason)

@@ -47,6 +47,10 @@ class Call(Entry):
         self.error: BaseException | None = None
         self.waiter: Any = None  # the face's: whom to wake
 
+    @property
+    def is_awaited(self) -> bool:  # type: ignore[override]  # the base class says it for all
+        return not self.done
+
     def finish(self, value: Any) -> None:
         """End with a result; a call that its caller has given up lets the result go."""
         if not self.done:

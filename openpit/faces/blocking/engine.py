@@ -452,10 +452,10 @@ class ShardedEngine(Opaque):
         Where there is a journal, reservations, requests and drop copies stay open for
         :meth:`open_reservations` of the next start; with ``rollback`` they do not.
 
-        Calls in flight get their answers first, within the engine's ``timeout``. That is also what
-        a worker costs which has stopped without anybody having noticed: all are waited for
-        together, and those that have not answered by then are killed. A shard that is known to be
-        stalled is killed at once.
+        Calls in flight get their answers first, within the engine's ``timeout``, and those that
+        wait for a worker to be replaced when it is, within ``recovery_timeout`` more. A worker that
+        has stopped unnoticed costs one ``timeout``, for all of them together, and is killed then;
+        one that is known to be stalled is at once.
         """
         self._driver.close(rollback=rollback)
 
