@@ -42,6 +42,7 @@ from openpit.shards.endings import Endings
 from openpit.shards.expiry import Expiry
 from openpit.shards.held import Held
 from openpit.shards.intake import Intake
+from openpit.shards.kept_answers import ToldOutcomes
 from openpit.shards.keyed import KeyedCalls
 from openpit.shards.left_open import let_go_before, told_left
 from openpit.shards.market_answers import MarketAnswers
@@ -92,8 +93,8 @@ class ShardCore:
     __slots__ = (
         "_client", "_endings", "_engine", "_execute", "_first", "_fresh_orders", "_handlers",
         "_most", "_most_open", "_next", "_open", "_order", "_reader", "_told", "actors",
-        "armed", "clock", "closed", "counts", "expiry", "held", "intake", "keeps", "keyed",
-        "number", "services", "whose",
+        "armed", "clock", "closed", "counts", "expiry", "held", "intake", "keeps",
+        "keyed", "number", "outcomes", "services", "whose",
     )  # fmt: skip
 
     def __init__(
@@ -159,6 +160,7 @@ class ShardCore:
             kinds.ASK_MARKET: market.reply,
             kinds.KEYED: self._keyed,
             kinds.ASK_LEFT: lambda _, command, __: told_left(self._open, *command[2:]),
+            kinds.ASK_OUTCOME: self._outcome,
             kinds.DROP_LEFT: lambda _, command, __: let_go_before(self._open, command[2]),
         }
         nothing = engine.finisher.effects
@@ -167,6 +169,7 @@ class ShardCore:
         self.keyed: Final = KeyedCalls(
             number, limits, self.held, self.counts, self._handlers, nothing
         )
+        self.outcomes: Final = ToldOutcomes(number, self.keyed.keys, self.held)
 
     @property
     def axes(self) -> CountingAxes:
@@ -458,6 +461,9 @@ class ShardCore:
 
     def _keyed(self, seq: int, command: Command, now: int) -> Reply:
         return self.keyed.answer(seq, command, now, self._client or 0, is_full=self._is_full)
+
+    def _outcome(self, seq: int, command: Command, now: int) -> Reply:
+        return self.outcomes.reply(self._client or 0, seq, command, now)
 
     def _adjust(self, _seq: int, command: Command, now: int) -> Reply:
         _, account, adjustments = command

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from openpit.client.batches import ExecuteMany
     from openpit.client.client import Client
     from openpit.client.counted import CountedMany
+    from openpit.client.outcome import CallOutcome
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
+    from openpit.errors import OutcomeUnknown
     from openpit.faces.aio.driver import AsyncDriver
     from openpit.param.ids import AccountId
     from openpit.pretrade.account_state import AccountState, GroupState
@@ -452,6 +454,18 @@ class AsyncShardedEngine(Opaque):
         """
         found = await self._driver.run(self._client.ask_left)
         return self._client.left.take(found)
+
+    async def outcome(
+        self, lost: OutcomeUnknown | AsyncExecuteResult | AsyncStartResult | AsyncDropCopyResult
+    ) -> CallOutcome:
+        """Ask what became of a call whose answer was lost: by its error, or by an order's denial.
+
+        Raises:
+            OutcomeUnknown: that is not known, for the reason that it tells; see docs/journal.md.
+            ValueError: the call has its answer, or was another engine's.
+        """
+        outcome: CallOutcome = await self._driver.run(self._client.outcome, lost)
+        return outcome
 
     async def close(self, *, rollback: bool = False) -> None:
         """Roll back every open reservation and end the workers. Idempotent.

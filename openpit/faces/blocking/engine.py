@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from openpit.client.batches import ExecuteMany
     from openpit.client.client import Client
     from openpit.client.counted import CountedMany
+    from openpit.client.outcome import CallOutcome
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
+    from openpit.errors import OutcomeUnknown
     from openpit.faces.blocking.driver import BlockingDriver
     from openpit.param.ids import AccountId
     from openpit.pretrade.account_state import AccountState, GroupState
@@ -445,6 +447,18 @@ class ShardedEngine(Opaque):
         """
         found = self._driver.run(self._client.ask_left)
         return self._client.left.take(found)
+
+    def outcome(
+        self, lost: OutcomeUnknown | ExecuteResult | StartResult | DropCopyResult
+    ) -> CallOutcome:
+        """Ask what became of a call whose answer was lost: by its error, or by an order's denial.
+
+        Raises:
+            OutcomeUnknown: that is not known, for the reason that it tells; see docs/journal.md.
+            ValueError: the call has its answer, or was another engine's.
+        """
+        outcome: CallOutcome = self._driver.run(self._client.outcome, lost)
+        return outcome
 
     def close(self, *, rollback: bool = False) -> None:
         """Roll back every open reservation and end the workers. Idempotent.
