@@ -57,6 +57,7 @@ from openpit.param.enums import ConfigureErrorKind
 from openpit.pretrade import PostTradeResult
 
 if TYPE_CHECKING:
+    from openpit.client.outcome import CallOutcome
     from openpit.faces.acting import ActorEngine
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.blocking.engine import ShardedEngine
@@ -86,6 +87,7 @@ __all__ = [
     "ActorScopeError",
     "AdjustmentAmount",
     "AsyncShardedEngine",
+    "CallOutcome",
     "ConfigureErrorKind",
     "Engine",
     "EngineBuilder",
@@ -136,6 +138,7 @@ __all__ = [
 _LATE: Final = {
     "ActorEngine": "openpit.faces.acting",
     "AsyncShardedEngine": "openpit.faces.aio.engine",
+    "CallOutcome": "openpit.client.outcome",
     "Engine": "openpit.faces.embedded",
     "EngineBuilder": "openpit.faces.embedded",
     "PastEngine": "openpit.faces.past_engine",

@@ -52,7 +52,7 @@ are defined beside what they are about, in layers that know nothing of this modu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openpit.marketdata.errors import (
     AlreadyRegistered,
@@ -373,8 +373,31 @@ class ReplayDiverged(JournalError):  # noqa: N818 - as above
         return ReplayDiverged, (str(self), self.shard)
 
 
+class SentCall(NamedTuple):
+    """A call that was sent and whose answer is lost, as it is asked for later."""
+
+    what: str
+    """Of which kind it was."""
+    shard: int
+    number: int | None
+    """Of its command in the shard's journal; None where that is not known here."""
+    account: int | None
+    key: bytes
+    """Empty: it had none."""
+    time: int
+    """Of the engine's clock, in nanoseconds, when it was made."""
+    place: int = 0
+    """Among the items of its command."""
+
+
 class OutcomeUnknown(_ShardError):  # noqa: N818 - a state, as the others
-    """The call was sent and its answer is lost: it may or may not have been applied."""
+    """The call was sent and its answer is lost: it may or may not have been applied.
+
+    ``outcome()`` of the engine that has the journal then tells which, by ``call``: None where the
+    call was of several shards.
+    """
+
+    call: SentCall | None = None
 
 
 class CommandSkipped(_ShardError):  # noqa: N818 - as above

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from openpit.client.lost_answers import Unanswered
 from openpit.core.lock import new_lock
 from openpit.pretrade.rejects import Reject, new_reject
 from openpit.pretrade.results import (
@@ -29,12 +30,15 @@ from openpit.wire.flat_rows import DecodedRejects, DecodedRows, lock_of, pnl_of,
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
+    from openpit.errors import SentCall
     from openpit.router.shard_link import ShardLink
 
 __all__ = [
     "CHECKS",
     "EXPECTED",
+    "READS",
     "ROUTER",
+    "WORDS",
     "Check",
     "denial",
     "read_adjusted",
@@ -136,9 +140,16 @@ class Check(NamedTuple):
     read: Read
     deny: Callable[[list[Reject]], Any]
 
-    def denied(self, shard: int, why: str) -> Any:
-        """Return the result of an order that its shard could not check."""
-        return self.deny(denial(shard, why))
+    def denied(self, shard: int, why: str, call: SentCall | None = None) -> Any:
+        """Return the result of an order that its shard could not check; ``call``, if it may have.
+
+        Where it was on its way, that is.
+        """
+        rejects = denial(shard, why)
+        if call is not None:
+            rejects = Unanswered(rejects)
+            rejects.call = call
+        return self.deny(rejects)
 
 
 def _deny_execute(rejects: list[Reject]) -> ExecuteResult:
@@ -254,3 +265,17 @@ EXPECTED: Final[dict[Read, Expected]] = {
     )
 }
 """The replies that each of the readers can read; more is said by the command, where it matters."""
+
+
+READS: Final[dict[str, Read]] = {
+    "order": read_execute,
+    "start stage": _read_start,
+    "drop copy": _read_drop_copy,
+    "report": read_reported,
+    "adjustments": read_adjusted,
+    "value": read_value,
+    "message": read_message,
+}
+"""What reads the answers that are asked for later, by the word that a lost call has for it."""
+
+WORDS: Final = {read: word for word, read in READS.items()}

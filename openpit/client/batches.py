@@ -10,7 +10,7 @@ from openpit.client.expected import EXECUTED
 from openpit.client.many import Part
 from openpit.client.orders import captured_order, order_row, ranked_row
 from openpit.core.order import Order
-from openpit.errors import WireError
+from openpit.errors import OutcomeUnknown, WireError
 from openpit.pretrade.results import ExecuteResult
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER
@@ -224,4 +224,5 @@ class ExecuteMany(CountedMany):
         return self._times[self._position], self.inputs[self._position]
 
     def missing(self, index: int, shard: int, why: str, error: Exception) -> None:
-        self.put(index, CHECKS[EXECUTE].denied(shard, why))
+        call = error.call if isinstance(error, OutcomeUnknown) else None
+        self.put(index, CHECKS[EXECUTE].denied(shard, why, call))

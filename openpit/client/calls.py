@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.client.answers import EXPECTED, read_reported
+from openpit.client.answers import EXPECTED, WORDS, read_reported
+from openpit.client.lost_answers import sent_call
 from openpit.errors import (
     JournalDamaged,
     JournalError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openpit.client.answers import Check, Read
+    from openpit.errors import SentCall
     from openpit.router.procedures import Steps
     from openpit.router.rates import Counting
     from openpit.router.router import Router
@@ -163,12 +165,17 @@ class CommandCall(Call):
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         if not sent:
             self.withdrawn()
+        call = self._sent() if sent else None
         if self.check is not None:
-            self.finish(self.check.denied(link.number, link.reason))
+            self.finish(self.check.denied(link.number, link.reason, call))
         elif sent:
-            self.fail(unknown(link, link.reason))
+            self.fail(unknown(link, link.reason, call))
         else:
             self.fail(link.refusal())
+
+    def _sent(self) -> SentCall | None:
+        """Return which call this is, for who asks for its answer later."""
+        return sent_call(self.link, self, WORDS.get(self.read), self.account)
 
     def withdrawn(self) -> None:
         """Record that the command is never sent."""
@@ -184,9 +191,9 @@ class CommandCall(Call):
             link.waiting.remove(self)
             self.overloaded(link)
         elif self.check is not None:
-            self.finish(self.check.denied(link.number, why))
+            self.finish(self.check.denied(link.number, why, self._sent()))
         else:
-            self.fail(unknown(link, why))
+            self.fail(unknown(link, why, self._sent()))
 
     def abandon(self) -> None:
         if not self.done and not self.is_sent:

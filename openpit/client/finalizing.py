@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.expected import failures_of
 from openpit.client.handles import HeldReservation, LocalReservation, OperationProxy
+from openpit.client.lost_answers import sent_call
 from openpit.client.many import ManyCall, Part
 from openpit.wire import kinds
 from openpit.wire.failures import read_failure
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from openpit.client.submitting import Submitting
+    from openpit.errors import SentCall
     from openpit.router.shard_link import Reply, ShardLink
 
 __all__ = ["FinalizeMany"]
@@ -41,6 +43,10 @@ class FinalizePart(Part):
 
     def items(self, seq: int, count: int) -> Sequence[int]:
         return self.indexes
+
+    def sent(self, link: ShardLink, place: int) -> SentCall | None:
+        whole = sent_call(link, self, "value", None)  # one command is about all of them
+        return whole and whole._replace(place=place)
 
     def withdrawn(self) -> None:
         for index in self.indexes:

@@ -9,15 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
-from openpit.client.answers import CHECKS, Check, read_adjusted, read_reported
+from openpit.client.answers import CHECKS, WORDS, Check, read_adjusted, read_reported
 from openpit.client.calls import CommandCall
 from openpit.client.expected import expected
+from openpit.client.lost_answers import lost_call, sent_call
 from openpit.client.orders import captured_order, captured_report
+from openpit.client.outcome import OutcomeCall, not_kept
 from openpit.client.submitting import Submitting
 from openpit.pretrade.results import ExecuteResult, new_execute_result
 from openpit.pretrade.start import StartResult, new_start_result
 from openpit.wire import kinds
-from openpit.wire.frames import pack
+from openpit.wire.checks import U64_MAX
+from openpit.wire.frames import EPOCH_COMMANDS, pack
 from openpit.wire.shard_limits import KEY_BYTES
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from openpit.client.left_open import LeftOpen
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
+    from openpit.errors import SentCall
     from openpit.router.calls import Call
     from openpit.router.rates import Counting
     from openpit.router.shard_link import Reply, ShardLink
@@ -135,6 +139,10 @@ class KeyedCall(CommandCall):
         self._proxies.add(self._whose, flight, proxy)
         return result
 
+    def _sent(self) -> SentCall | None:
+        account, key = self._whose
+        return sent_call(self.link, self, WORDS.get(self.read), account, key=key)
+
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         self._flight = None
         super().lost(link, sent=sent)
@@ -146,6 +154,52 @@ class KeyedSubmitting(Submitting):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._proxies: Final = Proxies(self.left)
+
+    def outcome(self, now: int, lost: object) -> Call:
+        """Ask what became of a call whose answer was lost, as its error or its denial says.
+
+        Raises:
+            TypeError: it is no such thing. ValueError: it has its answer, or was another engine's.
+            OutcomeUnknown: nobody here can know, or it has no answer yet.
+        """
+        self.check_open(now)
+        asked = lost_call(lost)
+        link = self._link_of(asked)
+        age = now - asked.time if now >= asked.time else U64_MAX  # of another clock
+        command = (kinds.ASK_OUTCOME, asked.account, asked.number or 0, asked.key, age)
+        whose, shown = (asked.account or 0, asked.key), self.left.shown
+        flight = self._proxies.begin(whose) if asked.key else None
+
+        def find(link: ShardLink, handle: int) -> Any:
+            if flight is not None:
+                return self._proxies.find(link, handle, flight)
+            return shown.get((link.number, handle))
+
+        def add(proxy: Any) -> None:
+            if flight is not None:
+                self._proxies.add(whose, flight, proxy)
+            else:
+                shown[link.number, proxy._handle] = proxy
+
+        call = OutcomeCall.about(link, now, pack(command), asked, find, add)
+        call.expected = expected(command)
+        self.router.submit(link, call)
+        return call
+
+    def _link_of(self, asked: SentCall) -> ShardLink:
+        if asked.key and asked.account is not None:
+            return self.router.link_of(asked.account)
+        number, links = asked.number, self.router.links
+        if number is None or self.books.note is None:
+            raise not_kept(asked, "there is no journal, and the call had no key")
+        link = links[asked.shard] if asked.shard < len(links) else None
+        its = link if asked.account is None else self.router.link_of(asked.account)
+        if link is None or its is not link or number // EPOCH_COMMANDS > link.epoch:
+            raise ValueError(f"a call to shard {asked.shard} of another engine")
+        if number // EPOCH_COMMANDS == link.epoch and number >= link.answered:
+            is_coming = link.is_up or link.is_stalled
+            raise not_kept(asked, "it has no answer yet" if is_coming else f"down: {link.reason}")
+        return link
 
     def execute_once(self, now: int, order: Order, key: object) -> Call:
         """Run both stages."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from openpit.client.answers import WORDS
+from openpit.client.lost_answers import sent_call
 from openpit.engine.batches import failure_of, tell
 from openpit.errors import FrameTooLarge, WireError
 from openpit.router.calls import Call, Raised, unknown
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from openpit.client.answers import Read
     from openpit.client.submitting import Submitting
+    from openpit.errors import SentCall
     from openpit.router.rates import Counting
     from openpit.router.shard_link import Reply, ShardLink
 
@@ -221,12 +224,19 @@ class Part(Entry):
         inputs = self.call.inputs
         return {inputs[index]._account_ for index in self.indexes}
 
+    @property
+    def is_awaited(self) -> bool:  # type: ignore[override]  # the base class says it for all
+        return not (self.is_over or self.call.done)
+
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         if sent:
             self.expire(link, link.reason)
         else:
             self.withdrawn()
-            self._give_up(link.number, link.reason, link.refusal())
+            if self._is_given_up():
+                error = link.refusal()
+                for index in self.indexes[self.answered :]:
+                    self.call.missing(index, link.number, link.reason, error)
 
     def withdrawn(self) -> None:
         """Record that the commands are never sent."""
@@ -238,14 +248,22 @@ class Part(Entry):
 
     def expire(self, link: ShardLink, why: str) -> None:
         """End the items that have no answer yet; one that comes later is let go."""
-        self._give_up(link.number, why, unknown(link, why))
+        if self._is_given_up():
+            for place, index in enumerate(self.indexes[self.answered :], self.answered):
+                error = unknown(link, why, self.sent(link, place))
+                self.call.missing(index, link.number, why, error)
 
-    def _give_up(self, shard: int, why: str, error: Exception) -> None:
+    def _is_given_up(self) -> bool:
+        """Give up what has no answer; tell whether somebody waits for that."""
         if self.call.done or self.is_over:
-            return
+            return False
         self.is_over = True
-        for index in self.indexes[self.answered :]:
-            self.call.missing(index, shard, why, error)
+        return True
+
+    def sent(self, link: ShardLink, place: int) -> SentCall | None:
+        """Return which call an item is, for who asks for its answer later."""
+        account = self.call.inputs[self.indexes[place]]._account_
+        return sent_call(link, self, WORDS[self.read], account, place=place)
 
     def items(self, seq: int, count: int) -> Sequence[int]:
         """Return the indexes of the items that some of the commands are about."""

@@ -63,6 +63,8 @@ class Driver(Face):
         self._look_every = inf
         self._replacing: Replacing | None = None  # where there is a journal
         self._grace = 0.0
+        self._recovery_timeout = 0.0
+        self._settled_by = -inf  # until when an end waits for the shards that come back
         self.journal: EngineJournal | None = None
         self.open_at: dict[int, set[int]] = {}
         """By the number of a client of a former life: where it has something open that is kept."""
@@ -112,6 +114,7 @@ class Driver(Face):
         from openpit.faces.replacing import Replacing  # noqa: PLC0415
 
         self._grace = options.grace
+        self._recovery_timeout = options.recovery_timeout
         self.journal = journal
         self.clock = journal.clock_from(max(recovered.last_time for _, recovered in told))
         if options.restarts:
@@ -331,6 +334,35 @@ class Driver(Face):
         for port in self._ports:
             port.end(self.router, INTERRUPTED)
         self.router.books.is_torn = False
+
+    def _stop_taking(self) -> None:
+        """Begin the end: take nothing new, if a shard is to come back that calls wait for.
+
+        One that stands still is ended now, so that another worker answers.
+        """
+        router = self.router
+        for link in router.links:
+            if link.is_stalled and router.owes(link):
+                self._port_of(link).give_up(router, f"{link.why}, at the end", returns=True)
+        if router.is_owed:
+            self._settled_by = monotonic() + self._recovery_timeout + self._timeout
+            router.stop_taking()
+
+    @property
+    def _is_settled(self) -> bool:
+        """Whether the end need not wait any more for shards that come back."""
+        router = self.router
+        is_owed = router.is_owed or router.procedures.exclusive is not None
+        return not is_owed or monotonic() >= self._settled_by
+
+    def _say_goodbye(self, *, keeps: bool) -> Call:
+        """End every shard, those that are away at once."""
+        router = self.router
+        for link in filter(router.owes, router.links):
+            seconds = self._recovery_timeout + self._timeout
+            self._port_of(link).end(router, f"not recovered within {seconds:g} s of the end")
+        self._kill_stalled()
+        return router.close(self.clock(), keeps=keeps)
 
     def _kill_stalled(self) -> None:
         """End the workers that stand still when the engine ends: they have had their time."""

@@ -12,6 +12,7 @@ from openpit.errors import EngineClosed, OutcomeUnknown, ShardOverloaded
 from openpit.router.shard_link import Entry
 
 if TYPE_CHECKING:
+    from openpit.errors import SentCall
     from openpit.router.shard_link import Books, ShardLink
 
 __all__ = ["INTERRUPTED", "Call", "Raised", "closed", "overload", "unknown"]
@@ -46,6 +47,10 @@ class Call(Entry):
         self.value: Any = None
         self.error: BaseException | None = None
         self.waiter: Any = None  # the face's: whom to wake
+
+    @property
+    def is_awaited(self) -> bool:  # type: ignore[override]  # the base class says it for all
+        return not self.done
 
     def finish(self, value: Any) -> None:
         """End with a result; a call that its caller has given up lets the result go."""
@@ -101,11 +106,13 @@ def closed() -> EngineClosed:
     return EngineClosed("the engine is closed")
 
 
-def unknown(link: ShardLink, why: str) -> OutcomeUnknown:
+def unknown(link: ShardLink, why: str, call: SentCall | None = None) -> OutcomeUnknown:
     """Return the error of a call that was sent and whose answer nobody has."""
-    return OutcomeUnknown(
+    error = OutcomeUnknown(
         f"shard {link.number}: {why}; the call may or may not have been applied", link.number
     )
+    error.call = call
+    return error
 
 
 def overload(link: ShardLink) -> ShardOverloaded:

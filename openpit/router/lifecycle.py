@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SHARD", "TAKES", "Dropped", "ShardEvent", "ShardState"]
+__all__ = ["ENDS", "SHARD", "TAKES", "Dropped", "ShardEvent", "ShardState"]
 
 
 class ShardState(StrEnum):
@@ -81,6 +81,10 @@ SHARD: Final[dict[ShardState, dict[ShardEvent, ShardState]]] = {
 
 TAKES: Final = frozenset({ShardState.UP, ShardState.RECOVERING})
 """The states of a shard that takes commands."""
+
+
+ENDS: Final = frozenset({ShardState.CLOSING, ShardState.CLOSED})
+"""Those of a shard whose engine ends."""
 
 
 class Dropped(deque[Any]):

@@ -33,6 +33,8 @@ class Unattended(Entry):
 
     __slots__ = ()
 
+    is_awaited = False
+
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         """Take the reply, which says only that."""
 

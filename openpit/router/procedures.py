@@ -66,6 +66,10 @@ class Ask(Entry):
         self.place = place
         self.is_over = False  # the procedure has gone on without the answer
 
+    @property
+    def is_awaited(self) -> bool:  # type: ignore[override]  # the base class says it for all
+        return not self.is_over
+
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         if not self.is_over:
             self.call.answered(self.place, (seq, reply))

@@ -155,7 +155,7 @@ class Replacement:
         link.happen(ShardEvent.RECOVERED)
         link.books.news.append((ShardEvent.RECOVERED, link))
         alone = self._alone_at(place, first)
-        kept = list(link.kept)
+        kept, link.frames = list(link.kept), []
         self._line.extend(kept[place : place + alone])
         self._rest = kept[place + alone :]
         self._go_on()
@@ -193,7 +193,8 @@ class Replacement:
             self._frames.append(frame)
             return
         self._alone = _NONE
-        self._link.frames, self._rest = self._rest, []
+        link = self._link
+        link.frames, self._rest = self._rest + link.frames, []  # behind them, what came meanwhile
         self._passes()
 
     # --- what a port asks of a link --------------------------------------------------------------

@@ -73,6 +73,9 @@ class Router:
     line_up: type[Procedures] = Procedures
     link: type[ShardLink] = ShardLink
 
+    is_ending = False
+    """Whether the shards have been told, or are told nothing more."""
+
     # Where reservations expire; their client says so before it asks anything.
     expiring: Expiring | None = None
 
@@ -145,6 +148,29 @@ class Router:
                 link.stage(OwnOp(now, Op.END, client=client))
         self.books.is_torn = was_torn
 
+    def owes(self, link: ShardLink) -> bool:
+        """Tell whether calls wait for a shard that is away, and has a journal to come back from."""
+        is_away = link.keeps and (link.is_recovering or link.is_stalled)
+        return is_away and any(entry.is_awaited for entry in link.pending)
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether calls wait for any shard that comes back."""
+        return any(map(self.owes, self.links))
+
+    def stop_taking(self) -> None:
+        """Take nothing new: what was sent is still answered, what was not never is.
+
+        For an end that waits for shards whose workers are replaced, before :meth:`close`.
+        """
+        self.let_go()
+        self.books.is_torn = True
+        self.books.close()
+        self.procedures.turn_away()
+        for link in self.links:
+            link.turn_away()
+        self.books.is_torn = False
+
     def close(self, now: int, *, keeps: bool = False) -> Call:
         """Roll back what is open on every shard and end it; nothing is accepted from now on.
 
@@ -154,6 +180,7 @@ class Router:
         if keeps:
             self.let_go()
         self.books.is_torn = True
+        self.is_ending = True
         self.books.close()
         self.books.stalled.clear()
         self.procedures.turn_away()
@@ -187,6 +214,7 @@ class Router:
 
         Return what was under way, each with its shard and whether it was sent.
         """
+        self.is_ending = True
         self.books.close()
         self.books.stalled.clear()
         left: list[tuple[ShardLink, Entry, bool]] = []

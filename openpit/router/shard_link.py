@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.errors import EngineClosed, FrameTooLarge, ShardDown, ShardStalled
 from openpit.router.batching import batches_of
-from openpit.router.lifecycle import SHARD, TAKES, Dropped, ShardEvent, ShardState
+from openpit.router.lifecycle import ENDS, SHARD, TAKES, Dropped, ShardEvent, ShardState
 from openpit.router.rates import BroadRates, axes_of
 from openpit.wire.frames import (
     AXIS_BYTES,
@@ -62,6 +62,7 @@ class Entry:
     flags: int = 0
     delays_all = False  # whether calls to all other shards may have to wait for the answer
     ends_batch = False  # the shard checks a batch by the settings before it
+    is_awaited: bool = True  # whether anybody waits for the answer
     is_whole_call = False  # then it is refused at once where nothing may wait for credit
     uses_reserve = False  # whether it may use the credit that orders cannot
     client_number: int = 0  # whose commands they are
@@ -476,9 +477,9 @@ class ShardLink:
     @property
     def reason(self) -> str:
         """Why this shard takes nothing."""
-        if self.is_up:  # what it was asked while it was stalled came back unasked
+        if self.is_up and not self.books.is_closed:  # what it was asked while it was stalled
             return "it was stalled, and has answered since"
-        if self.why is None:
+        if self.is_up or self.why is None:
             return "the engine is closed"
         return f"stalled: {self.why}" if self.is_stalled else self.why
 
@@ -489,7 +490,7 @@ class ShardLink:
 
     def refusal(self) -> EngineClosed | ShardDown | ShardStalled:
         """Return the error of a call that this shard cannot take."""
-        if self.state in {ShardState.CLOSING, ShardState.CLOSED}:
+        if self.state in ENDS or (self.is_up and self.books.is_closed):
             return EngineClosed(self.reason)
         if self.is_stalled:
             return ShardStalled(f"shard {self.number} is {self.reason}", self.number)

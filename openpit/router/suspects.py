@@ -43,6 +43,10 @@ class Piece(Entry):
     def delays_all(self) -> bool:  # type: ignore[override]  # as above
         return self.entry.delays_all
 
+    @property
+    def is_awaited(self) -> bool:  # type: ignore[override]  # as above
+        return self.entry.is_awaited
+
     def _note(self) -> None:
         if not self._is_answered:
             self._is_answered = True
@@ -103,6 +107,10 @@ class _Skipped(Entry):
         self.entry: Final = entry
         self.client_number = entry.client_number
         self._answered: Final = entry.went_alone
+
+    @property
+    def is_awaited(self) -> bool:  # type: ignore[override]  # as above
+        return self.entry.is_awaited
 
     def confirmed(self, link: ShardLink) -> None:
         """Record that the shard has skipped it."""

@@ -78,6 +78,11 @@ class Passed(Whole):
         self.op = op
         self.name: Final = name  # what the client calls it; empty: it does not know of it
 
+    @property
+    def is_awaited(self) -> bool:  # type: ignore[override]  # the base class says it for all
+        """Whether its session waits for the answer."""
+        return not self.session.is_over
+
     def answered(self, link: ShardLink, body: bytes, flags: int = 0) -> None:
         """Give the session the replies."""
         session, name = self.session, self.name

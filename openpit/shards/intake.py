@@ -26,6 +26,7 @@ from openpit.wire.flat_rows import SIDES, read_report
 from openpit.wire.frames import messages_of
 from openpit.wire.limits import HANDLES_PER_COMMAND, MESSAGE_BYTES, MESSAGE_ORDERS
 from openpit.wire.plain_orders import PLAIN_ORDERS, plain_orders
+from openpit.wire.shard_limits import KEY_BYTES
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Intake:
             kinds.DROP: _read_handles,
             kinds.ASK_LEFT: _read_numbers,
             kinds.DROP_LEFT: _read_numbers,
+            kinds.ASK_OUTCOME: _read_outcome,
             kinds.REPORT: _read_flat_report,
             kinds.REPORT_WHOLE: _read_whole_report,
             kinds.ADJUST: _read_adjustments,
@@ -305,6 +307,15 @@ def _read_handle(command: Command) -> Command:
 def _read_numbers(command: Command) -> Command:
     if command[1] is not None or {*map(type, command)} != {int, type(None)} or min(command[2:]) < 0:
         raise malformed("numbers of handles, of no account", command)
+    return command
+
+
+def _read_outcome(command: Command) -> Command:
+    _, account, number, key, age = command
+    if not (type(number) is type(age) is int and number >= 0 <= age and type(key) is bytes):
+        raise malformed("a number, a key and a time since", command)
+    if len(key) > KEY_BYTES or (key and account is None):
+        raise malformed(f"a key of {KEY_BYTES} bytes at most, and its account", command)
     return command
 
 

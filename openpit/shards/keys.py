@@ -40,6 +40,11 @@ class Keys:
         # The oldest first. Not a dict: its beginning takes long to find once much of it has gone.
         self._calls: OrderedDict[tuple[int, bytes], KnownCall] = OrderedDict()
 
+    @property
+    def window(self) -> int:
+        """For how many nanoseconds each is kept."""
+        return self._window
+
     def __len__(self) -> int:
         return len(self._calls)
 

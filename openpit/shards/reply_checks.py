@@ -1,7 +1,8 @@
 """The check of a reply: the same when its batch is replayed, whatever process does that.
 
-Left out are the texts and tracebacks of exceptions, addresses in any text, and orders that are told
-again: what a program hangs on them may be a set.
+Left out are the texts and tracebacks of exceptions, addresses in any text, orders that are told
+again (what a program hangs on them may be a set), and answers that are told again: how far back
+those are kept depends on where a replay begins.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = ["check_of"]
 _RAISED: Final = bytes((0x90 | 6, kinds.RAISED))
 _FAILURES: Final = bytes((0x90 | 2, kinds.FAILURES))
 _LEFT: Final = bytes((0x90 | 2, kinds.LEFT))
+_OUTCOME: Final = bytes((0x90 | 5, kinds.OUTCOME))
 _ADDRESS: Final = " at 0x"
 _ADDRESS_BYTES: Final = _ADDRESS.encode()
 _ADDRESSES: Final = re.compile(_ADDRESS + "[0-9a-fA-F]+")
@@ -28,7 +30,13 @@ _ADDRESSES: Final = re.compile(_ADDRESS + "[0-9a-fA-F]+")
 
 def check_of(reply: Frame) -> int:
     """Return the check of the replies to a batch."""
-    if _RAISED in reply or _FAILURES in reply or _LEFT in reply or _ADDRESS_BYTES in reply:
+    if (
+        _RAISED in reply
+        or _FAILURES in reply
+        or _LEFT in reply
+        or _OUTCOME in reply
+        or _ADDRESS_BYTES in reply
+    ):
         return _check_of_parts(reply)
     return crc32c(reply[NAME.start :])
 
@@ -50,6 +58,8 @@ def _kept(message: Any) -> Any:
         return (*message[:3], _kept(message[3]))
     if message[0] == kinds.LEFT:
         return tuple(row[:2] for row in message[1])
+    if message[0] == kinds.OUTCOME:
+        return message[:1]
     return _without_addresses(message)
 
 

@@ -44,6 +44,7 @@ from openpit.shards.expiry import Expiry
 from openpit.shards.held import Held
 from openpit.shards.intake import Intake
 from openpit.shards.judging import check_alike, doubtful
+from openpit.shards.kept_answers import ToldOutcomes
 from openpit.shards.keyed import KeyedCalls
 from openpit.shards.left_open import let_go_before, told_left
 from openpit.shards.market_answers import MarketAnswers
@@ -95,7 +96,7 @@ class ShardCore:
         "_all_at_once", "_client", "_endings", "_engine", "_execute", "_first", "_fresh_orders",
         "_handlers", "_most", "_most_open", "_next", "_open", "_order", "_reader", "_told",
         "actors", "armed", "clock", "closed", "counts", "expiry", "held", "intake", "keeps",
-        "keyed", "number", "services", "whose",
+        "keyed", "number", "outcomes", "services", "whose",
     )  # fmt: skip
 
     def __init__(
@@ -162,6 +163,7 @@ class ShardCore:
             kinds.ASK_MARKET: market.reply,
             kinds.KEYED: self._keyed,
             kinds.ASK_LEFT: lambda _, command, __: told_left(self._open, *command[2:]),
+            kinds.ASK_OUTCOME: self._outcome,
             kinds.DROP_LEFT: lambda _, command, __: let_go_before(self._open, command[2]),
         }
         nothing = engine.finisher.effects
@@ -170,6 +172,7 @@ class ShardCore:
         self.keyed: Final = KeyedCalls(
             number, limits, self.held, self.counts, self._handlers, nothing
         )
+        self.outcomes: Final = ToldOutcomes(number, self.keyed.keys, self.held)
 
     @property
     def axes(self) -> CountingAxes:
@@ -464,6 +467,9 @@ class ShardCore:
 
     def _keyed(self, seq: int, command: Command, now: int) -> Reply:
         return self.keyed.answer(seq, command, now, self._client or 0, is_full=self._is_full)
+
+    def _outcome(self, seq: int, command: Command, now: int) -> Reply:
+        return self.outcomes.reply(self._client or 0, seq, command, now)
 
     def _adjust(self, _seq: int, command: Command, now: int) -> Reply:
         _, account, adjustments = command

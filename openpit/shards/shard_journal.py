@@ -19,6 +19,7 @@ from openpit.journal.reading import LogReader
 from openpit.journal.writing import LogWriter
 from openpit.shards.counted_windows import CountedWindows
 from openpit.shards.descriptors import identity_of
+from openpit.shards.kept_answers import KeptAnswers
 from openpit.shards.reply_checks import check_of
 from openpit.shards.shard_state import reason_against
 from openpit.shards.snapshots import Snapshots, Standing
@@ -68,6 +69,7 @@ class ShardJournal:
     """
 
     __slots__ = (
+        "_answers",
         "_folder",
         "_has_actors",
         "_identity",
@@ -105,6 +107,7 @@ class ShardJournal:
             self._folder, number, place.snapshot_every, place.keep, place.header
         )
         self._lives: dict[int, int] = {}
+        self._answers = KeptAnswers(self._lives)
         self._last = 0
         self._latest: Frame | None = None  # the batch that was written last
         self._windows: CountedWindows | None = None
@@ -125,6 +128,8 @@ class ShardJournal:
         """
         standing = self._snapshots.restore(core, epoch, first)
         lives = self._lives = dict(standing.lives)
+        answers = self._answers = core.outcomes.kept = KeptAnswers(lives)
+        answers.restore(standing.answers)
         self._last = standing.last
         reader = LogReader(DISK, self._folder, standing.number)
         windows = CountedWindows(core.intake, core.counts, standing.windows)  # type: ignore[arg-type]  # it is the shard's own still
@@ -185,13 +190,17 @@ class ShardJournal:
         if head.epoch == epoch and head.first >= first:
             self.wanted.append(reply)
         windows.note(frame, reply, core.whose)
+        self._answers.note(reply)
         self._lives[head.epoch] = head.first + head.commands
         self._last = max(self._last, core.engine.clock())
 
     def note(self, core: ShardCore, frame: Frame, reply: Frame) -> None:
-        """Note what a batch has counted that was just answered, and its time."""
+        """Note what a batch has counted that was just answered, its time and its answers."""
         self._last = max(self._last, core.engine.clock())
-        if core.counts.is_told and self._windows is not None and not reply[_FLAGS] & NOT_APPLIED:
+        if reply[_FLAGS] & NOT_APPLIED:
+            return
+        self._answers.note(reply)
+        if core.counts.is_told and self._windows is not None:
             self._windows.note(frame, reply, core.whose)
 
     def _diverged(self, core: ShardCore, first: int, commands: int) -> ReplayDiverged:
@@ -246,7 +255,13 @@ class ShardJournal:
         if self._latest is not None:
             head = head_of(self._latest)
             self._lives[head.epoch] = head.first + head.commands
-        return Standing(self._writer.next - 1, self._lives, self._last, self._windows.rows)
+        return Standing(
+            self._writer.next - 1,
+            self._lives,
+            self._last,
+            self._windows.rows,
+            tuple(self._answers.export()),
+        )
 
     def is_still(self) -> bool:
         """Tell whether the log's descriptor is still the one that was opened."""

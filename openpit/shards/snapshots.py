@@ -65,6 +65,8 @@ class Standing(NamedTuple):
     """The latest time that the shard had been told."""
     windows: tuple[CountedWindow, ...] = ()
     """Of broad rates, as the shard's batches tell them."""
+    answers: tuple[bytes, ...] = ()
+    """The latest replies, for callers to whom they were lost."""
 
 
 class Snapshots:
@@ -179,8 +181,8 @@ class Snapshots:
                 f"where this version reads {LAYOUT}"
             )
             return None
-        (lives, last, windows), state = _unpacked(packed)
-        return Standing(file.number, dict(lives), last, windows), state
+        (lives, last, *rest), state = _unpacked(packed)  # the answers came later than the format
+        return Standing(file.number, dict(lives), last, *rest), state
 
     # --- while it trades -------------------------------------------------------------------------
 
@@ -255,7 +257,8 @@ class Snapshots:
             OSError: it could not be written.
         """
         state = export_shard(core)
-        stands = [*standing.lives.items()], standing.last, standing.windows
+        lives = [*standing.lives.items()]
+        stands = lives, standing.last, standing.windows, standing.answers
         packed = msgpack.packb((stands, msgpack.packb(state)))
         self._sync()
         if goes_on():

@@ -141,6 +141,7 @@ ASK_MARKET: Final = 25
 KEYED: Final = 26
 ASK_LEFT: Final = 27
 DROP_LEFT: Final = 28
+ASK_OUTCOME: Final = 29
 
 _WHOLE_ORDER = (_ACCOUNT, _ORDER, *_RANKS)
 _MANY = (_ACCOUNT, Field("handles", all_of(is_number)))
@@ -198,6 +199,15 @@ COMMANDS: Final[dict[int, Layout]] = {
         "let go of what the client has left open",
         (_ACCOUNT, Field("before the handle", is_number)),
     ),
+    ASK_OUTCOME: Layout(
+        "what became of a call, asked",
+        (
+            _ACCOUNT,
+            Field("number of its command", is_number),
+            Field("key, or nothing", exactly(bytes)),
+            Field("nanoseconds since then", is_number),
+        ),
+    ),
     HELLO: Layout(
         "start",
         (
@@ -230,6 +240,7 @@ TOLD_IN_VAIN: Final = 17
 RECOVERED: Final = 18
 ONCE: Final = 19
 LEFT: Final = 20
+OUTCOME: Final = 21
 
 _ONCE: Final = frozenset({DONE, RESERVED, REJECTED, STARTED, REPORTED, ADJUSTED, RAISED})
 _ONE_DONE: Final = (DONE, 1)
@@ -242,6 +253,20 @@ def _answers_once(value: Any) -> bool:
         and bool(value)
         and value[0] in _ONCE
         and (value[0] != DONE or value == _ONE_DONE)
+        and conforms(value, REPLIES)
+    )
+
+
+_AGAIN: Final = _ONCE | {ACCEPTED, RECORDED, ANSWER, FAILURES, ANSWERED, DRY, CHECKED}
+
+
+def _answers_again(value: Any) -> bool:
+    """Tell whether a value is a reply that one command has had, and of this table."""
+    return (
+        type(value) is tuple
+        and bool(value)
+        and value[0] in _AGAIN
+        and (value[0] not in {ACCEPTED, DONE} or value[1:] == (1,))
         and conforms(value, REPLIES)
     )
 
@@ -305,6 +330,15 @@ REPLIES: Final[dict[int, Layout]] = {
             Field("reply", _answers_once),
         ),
     ),
+    OUTCOME: Layout(
+        "what became of a call",
+        (
+            Field("fate", is_number),  # see openpit.wire.fates
+            Field("number of the call", is_number),
+            Field("is open", is_flag),  # what the call has left for commit or main stage
+            Field("reply", _answers_again),  # DONE where there is none
+        ),
+    ),
     LEFT: Layout(
         "what the client has left open",
         (Field("handles, accounts, orders with and without their class, replies", _are_left),),
@@ -345,6 +379,7 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
     KEYED: frozenset({ONCE, RAISED}),
     ASK_LEFT: frozenset({LEFT, RAISED}),
     DROP_LEFT: frozenset({DONE}),
+    ASK_OUTCOME: frozenset({OUTCOME, RAISED}),
     HELLO: frozenset({READY, RECOVERED, REFUSED}),
 }
 """The kinds of reply that each kind of command may have."""

@@ -19,6 +19,7 @@ ADDITIONS: dict[str, str] = {
     "openpit.ActorEngine": "the engine that an actor is given",
     "openpit.ActorScopeError": "what an actor may not do",
     "openpit.AsyncShardedEngine": "the sharded engine for asyncio",
+    "openpit.CallOutcome": "what outcome() of a sharded engine returns",
     "openpit.Configurator.apply_all": "settings of several policies, all of them or none",
     "openpit.Engine.account_state": "the API has no reader",
     "openpit.Engine.apply_execution_report_many": "volume",

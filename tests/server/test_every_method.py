@@ -15,7 +15,13 @@ from server_processes import Server
 
 import openpit
 from openpit.account_adjustment import Adjustment, Amount, BalanceOperation
-from openpit.errors import EngineClosed, PolicyConfigureError, ShardCallbackError
+from openpit.errors import (
+    EngineClosed,
+    OutcomeUnknown,
+    PolicyConfigureError,
+    SentCall,
+    ShardCallbackError,
+)
 from openpit.faces.aio.accounts import AsyncShardedAccounts
 from openpit.faces.aio.engine import AsyncShardedEngine
 from openpit.faces.aio.market import AsyncShardedMarketData
@@ -154,6 +160,24 @@ async def shards_and_their_figures(engine: Any) -> None:
     shards = engine.stats()
     assert [shard.state for shard in shards] == ["up", "up"]
     assert shards[0].answered >= 1
+
+
+@case("engine.outcome")
+async def the_outcome_of_a_call(engine: Any) -> None:
+    checked = await got(engine.execute_pre_trade(buy(IN_SHARD_0, "1")))
+    with pytest.raises(ValueError, match="the call has its answer"):
+        await got(engine.outcome(checked))
+    paid = Adjustment(
+        operation=BalanceOperation(asset="USD"), amount=Amount(balance=AdjustmentAmount.delta("1"))
+    )
+    await got(engine.apply_account_adjustment(account(12), [paid], key="the outcome"))
+    lost = OutcomeUnknown("shard 0: the server has gone", 0)
+    lost.call = SentCall("adjustments", 0, None, 12, b"the outcome", engine._driver.clock())
+    outcome = await got(engine.outcome(lost))
+    assert outcome.was_applied
+    assert len(outcome.result.outcomes) == 1
+    lost.call = lost.call._replace(key=b"another one")
+    assert not (await got(engine.outcome(lost))).was_applied
 
 
 @case("engine.close engine.accounts engine.configure engine.open_reservations")

@@ -15,7 +15,7 @@ PUBLIC = {
         AccountAdjustmentContext AccountAdjustmentPositionOperation AccountBlockError
         AccountControl AccountGroupRegistrationError Accounts ActorEngine ActorScopeError
         AdjustmentAmount
-        AsyncShardedEngine ConfigureErrorKind connect connect_async core
+        AsyncShardedEngine CallOutcome ConfigureErrorKind connect connect_async core
         Engine EngineBuilder EngineClosed errors
         ExecutionReport ExecutionReportFillDetails ExecutionReportOperation
         ExecutionReportPositionImpact FinancialImpact Instrument Leverage marketdata

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import select
 import weakref
+from contextlib import suppress
 from functools import partial
 from math import inf
 from threading import get_ident
@@ -53,6 +54,7 @@ class AsyncDriver(Driver):
         self._begun: list[Call] = []  # whose callers have begun to wait in this turn of the loop
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
+        self._settled: asyncio.Event | None = None  # of an end that waits for shards
         self._watched: list[int] = []  # descriptors that the loop may be polling
         super().__init__(clock, options)
         self._ends.unused = partial(let_go, self._loop, self._thread, self._watched)
@@ -225,6 +227,12 @@ class AsyncDriver(Driver):
             self._expect()
         if books.news:
             self._tell()
+        self._look_at_end()
+
+    def _look_at_end(self) -> None:
+        """Let the end go on that waits for shards that come back."""
+        if self._settled is not None and self._is_settled:
+            self._settled.set()
 
     def _heed_expiry(self) -> None:
         """Come back when the next reservation expires."""
@@ -254,6 +262,7 @@ class AsyncDriver(Driver):
         self._mend()
         seconds = self._on_time()
         self._tell()
+        self._look_at_end()
         self._set_timer(seconds, monotonic())
 
     def _set_timer(self, seconds: float, now: float) -> None:
@@ -352,19 +361,30 @@ class AsyncDriver(Driver):
         self._mend()
         if router.books.is_closed:
             return
-        self._kill_stalled()
         keeps = self.client.is_kept and not rollback
-        call = router.close(self.clock(), keeps=keeps)
         try:
+            self._stop_taking()
+            await self._settle()
+            call = self._say_goodbye(keeps=keeps)
             if not call.done:
                 await self._wait(call)
             await self._ended(keeps=keeps)
         finally:
             self._end_feeds()
-            for link in router.links:
-                router.lose(link, "")
+            router.retire()
             self._wake()
             self._ends.run()
+
+    async def _settle(self) -> None:
+        """Wait until no call waits any more for a shard that comes back."""
+        if self._is_settled:
+            return
+        self._settled = settled = asyncio.Event()
+        self._after_all()  # what followed from that
+        self._set_timer(0.0, monotonic())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(self._settled_by - monotonic(), 0.0)):
+                await settled.wait()
 
     async def _ended(self, *, keeps: bool) -> None:
         """Wait until the workers have ended, which they do by themselves if they have answered.

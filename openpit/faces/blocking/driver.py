@@ -10,6 +10,7 @@ are given up by the next call.
 from __future__ import annotations
 
 from threading import RLock
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.faces.blocking.turns import Bystander, Turns
@@ -265,10 +266,15 @@ class BlockingDriver(Turns):
                     self._mend()
                     router.close(self.clock())
                 elif not router.books.is_closed:
-                    self._kill_stalled()
-                    keeps = self.client.is_kept and not rollback
-                    router.close(self.clock(), keeps=keeps)
+                    self._stop_taking()
                 self._send()
+            self._settle()
+            with self._lock:
+                if not router.is_ending:
+                    keeps = self.client.is_kept and not rollback
+                    self._say_goodbye(keeps=keeps)
+                self._send()
+            self._tell()
             self._wait_for(
                 Bystander(self.router.books, lambda: all(port.is_over for port in self._ports))
             )
@@ -278,6 +284,16 @@ class BlockingDriver(Turns):
         finally:
             if is_shielded:
                 release()
+
+    def _settle(self) -> None:
+        """Wait until no call waits any more for a shard that comes back."""
+        while True:
+            with self._lock:
+                if self._is_settled:
+                    return
+                seconds = min(self._on_time(), self._settled_by - monotonic())
+                self._hand_over()
+            self._turn(Bystander(self.router.books, lambda: self._is_settled), seconds)
 
     def retire(self) -> bool:
         """Close at once, and use no descriptor any more; return whether no thread polls one.

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from openpit.client.batches import ExecuteMany
     from openpit.client.client import Client
     from openpit.client.counted import CountedMany
+    from openpit.client.outcome import CallOutcome
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
+    from openpit.errors import OutcomeUnknown
     from openpit.faces.blocking.driver import BlockingDriver
     from openpit.param.ids import AccountId
     from openpit.pretrade.account_state import AccountState, GroupState
@@ -446,16 +448,28 @@ class ShardedEngine(Opaque):
         found = self._driver.run(self._client.ask_left)
         return self._client.left.take(found)
 
+    def outcome(
+        self, lost: OutcomeUnknown | ExecuteResult | StartResult | DropCopyResult
+    ) -> CallOutcome:
+        """Ask what became of a call whose answer was lost: by its error, or by an order's denial.
+
+        Raises:
+            OutcomeUnknown: that is not known, for the reason that it tells; see docs/journal.md.
+            ValueError: the call has its answer, or was another engine's.
+        """
+        outcome: CallOutcome = self._driver.run(self._client.outcome, lost)
+        return outcome
+
     def close(self, *, rollback: bool = False) -> None:
         """Roll back every open reservation and end the workers. Idempotent.
 
         Where there is a journal, reservations, requests and drop copies stay open for
         :meth:`open_reservations` of the next start; with ``rollback`` they do not.
 
-        Calls in flight get their answers first, within the engine's ``timeout``. That is also what
-        a worker costs which has stopped without anybody having noticed: all are waited for
-        together, and those that have not answered by then are killed. A shard that is known to be
-        stalled is killed at once.
+        Calls in flight get their answers first, within the engine's ``timeout``, and those that
+        wait for a worker to be replaced when it is, within ``recovery_timeout`` more. A worker that
+        has stopped unnoticed costs one ``timeout``, for all of them together, and is killed then;
+        one that is known to be stalled is at once.
         """
         self._driver.close(rollback=rollback)
 

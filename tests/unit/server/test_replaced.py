@@ -46,6 +46,12 @@ class ServersDesk(Desk):
 
     def pass_on(self, count: int) -> bytes:
         """Pass on a batch of so many orders; return it as the worker has it."""
+        self.put(count)
+        (frame,) = self.write()
+        return frame
+
+    def put(self, count: int) -> None:
+        """Pass on a batch of so many orders."""
         orders = [(kinds.EXECUTE, 1, "AAPL", "USD", "BUY", "1", None, "10")] * count
         body = body_of([pack(order) for order in orders], count)
         session: Any = self.session
@@ -60,8 +66,6 @@ class ServersDesk(Desk):
                 settings=3,
             ),
         )
-        (frame,) = self.write()
-        return frame
 
 
 def test_a_batch_is_sent_again_as_it_was_and_answered_once() -> None:
@@ -99,6 +103,26 @@ def test_a_batch_that_ends_its_worker_each_time_goes_alone_and_is_skipped_as_a_w
     assert [reply[0] for reply in messages_of(told[HEAD.size :])] == [kinds.RAISED] * 3
     assert head_of(last).time == 4  # where an answer has its number
     assert (desk.link.in_flight, len(desk.link.pending), len(desk.link.kept)) == (0, 0, 0)
+
+
+def test_what_comes_while_a_batch_goes_alone_follows_it() -> None:
+    desk = ServersDesk()
+    batch = desk.pass_on(3)
+    for _ in range(2):
+        desk.die()
+        desk.recover(1)
+        assert desk.write() == [batch]
+    desk.put(2)
+    desk.put(1)
+    assert desk.write() == []
+
+    desk.say(accepting(batch))
+
+    behind = desk.write()
+    assert [(head_of(one).first, head_of(one).commands) for one in behind] == [(4, 2), (6, 1)]
+    desk.say(*map(accepting, behind))
+    assert len(desk.session.frames) == 3
+    assert (desk.link.in_flight, len(desk.link.kept)) == (0, 0)
 
 
 def test_a_batch_that_went_alone_and_was_innocent_is_answered_and_the_rest_follows() -> None:

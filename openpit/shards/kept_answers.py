@@ -1,0 +1,140 @@
+"""The latest replies of a shard that has a journal: kept for callers to whom they were lost.
+
+More than can be in flight to one shard; they are in its snapshots, and a replay has them again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from openpit.shards.answering import RUNS
+from openpit.wire import kinds
+from openpit.wire.fates import Fate
+from openpit.wire.frames import EPOCH_COMMANDS, NAME, Op, body_of, head_of, messages_of, reply_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from openpit.shards.answering import Reply
+    from openpit.shards.held import Held
+    from openpit.shards.keys import Keys
+    from openpit.wire.frames import Frame
+
+__all__ = ["ANSWER_BYTES", "KeptAnswers", "ToldOutcomes"]
+
+ANSWER_BYTES: Final = 4 * 1024 * 1024
+"""Of the replies that are kept: those to 9,216 commands, as many as can be in flight, with some 400
+bytes each."""
+
+_OVERHEAD: Final = 64
+"""Bytes of a reply beside its own."""
+
+_NO_REPLY: Final = (kinds.DONE, 1)
+"""In place of a call's reply, where there is none to tell."""
+
+
+class KeptAnswer(NamedTuple):
+    """What one command was answered."""
+
+    client: int
+    op: int
+    reply: tuple[Any, ...]
+
+
+class KeptAnswers:
+    """The latest of them; ``ends`` has of each epoch the number behind its last command."""
+
+    __slots__ = ("_bytes", "_ends", "_replies")
+
+    def __init__(self, ends: Mapping[int, int]) -> None:
+        self._ends: Final = ends
+        self._replies: deque[Frame] = deque()
+        self._bytes = 0
+
+    def note(self, reply: Frame) -> None:
+        """Keep the replies to a batch, in place of older ones."""
+        self._replies.append(reply)
+        self._bytes += len(reply) + _OVERHEAD
+        while self._bytes > ANSWER_BYTES:
+            self._bytes -= len(self._replies.popleft()) + _OVERHEAD
+
+    def export(self) -> list[Frame]:
+        """Return all of them, the oldest first."""
+        return [*self._replies]
+
+    def restore(self, replies: Iterable[Frame]) -> None:
+        """Keep those that a snapshot has, and nothing else."""
+        self._replies.clear()
+        self._bytes = 0
+        for reply in replies:
+            self.note(reply)
+
+    def find(self, number: int) -> KeptAnswer | None:
+        """Return what a command of a number was answered; None where that is not kept."""
+        for reply in reversed(self._replies):
+            head = head_of(reply)
+            if head.first <= number < head.first + head.commands:
+                if head.op != Op.MESSAGES:
+                    return KeptAnswer(head.client, head.op, ())
+                _, _, body = reply_in(reply, reply[NAME])
+                return KeptAnswer(head.client, head.op, _nth(body, number - head.first))
+        return None
+
+    def has_had(self, number: int, now: int) -> bool:
+        """Tell whether a command of a number has come before the one of the number ``now``."""
+        epoch = number // EPOCH_COMMANDS
+        return number < (now if epoch == now // EPOCH_COMMANDS else self._ends.get(epoch, 0))
+
+
+def _nth(body: bytes, place: int) -> tuple[Any, ...]:
+    """Return the reply to the command at a place of a batch."""
+    for message in messages_of(body):
+        count: Any = message[1] if message[0] in RUNS else 1
+        if place < count:
+            return (message[0], 1) if message[0] in RUNS else message
+        place -= count
+    raise AssertionError("fewer replies than commands")
+
+
+class ToldOutcomes:
+    """Tells what became of calls; ``kept`` is there where there is a journal."""
+
+    __slots__ = ("_held", "_keys", "_shard", "kept")
+
+    def __init__(self, shard: int, keys: Keys, held: Held) -> None:
+        self._shard: Final = shard
+        self._keys: Final = keys
+        self._held: Final = held
+        self.kept: KeptAnswers | None = None
+
+    def reply(self, client: int, seq: int, command: Any, now: int) -> Reply:
+        """Return the reply that tells it of a call of a client's: by its key, or its number.
+
+        Raises:
+            ValueError: the number is another client's, or none that a command has had.
+        """
+        _, account, number, key, age = command
+        if key:
+            known = self._keys.find(account, key, now)
+            if known is None:
+                return _untold(Fate.NEVER if age < self._keys.window else Fate.TOO_OLD)
+            (reply,) = messages_of(body_of([known.reply], 1))
+            return self._told(client, known.number, reply)
+        if number >= seq:
+            raise ValueError(f"shard {self._shard} has had no command {number}")
+        if self.kept is None:
+            return _untold(Fate.NOT_KEPT)
+        found = self.kept.find(number)
+        if found is None:
+            return _untold(Fate.TOO_OLD if self.kept.has_had(number, seq) else Fate.NEVER)
+        if found.client != client:
+            raise ValueError(f"command {number} of shard {self._shard} is another client's")
+        return self._told(client, number, found.reply) if found.reply else _untold(Fate.NEVER)
+
+    def _told(self, client: int, number: int, reply: tuple[Any, ...]) -> Reply:
+        return kinds.OUTCOME, Fate.APPLIED, number, number in self._held.of(client), reply
+
+
+def _untold(fate: int) -> Reply:
+    return kinds.OUTCOME, fate, 0, False, _NO_REPLY
