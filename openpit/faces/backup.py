@@ -76,7 +76,12 @@ def _tried(directory: Path, target: Path) -> dict[str, CopiedLog] | None:
     shards = [name for name in logs_of(DISK, directory) if name != ROUTER]
     try:
         found = {
-            name: copy_log(DISK, log_folder(directory, name), log_folder(target, name))
+            name: copy_log(
+                DISK,
+                log_folder(directory, name),
+                log_folder(target, name),
+                has_snapshots=name != ROUTER,
+            )
             for name in (*shards, ROUTER)
         }
     except FileNotFoundError:

@@ -1,7 +1,8 @@
 """The journal of an engine as its router has it: the lock, the log of what spans shards, the time.
 
 Its log has a record for each life of the engine, for each change that spans shards, written before
-any shard is told of it, and one that says that all shards have all of those before it.
+any shard is told of it, and one that says that all shards have all of those before it. That sums up
+what else was known: nothing before the first of those is needed for a start.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from time import monotonic_ns, time_ns
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.client.recovery import WideChange
-from openpit.errors import JournalMismatch
+from openpit.errors import JournalDamaged, JournalMismatch
 from openpit.faces.old_journal import OldJournal, packed_settings
 from openpit.journal.files import DISK
 from openpit.journal.layout import LOCK_NAME, ROUTER, log_folder
 from openpit.journal.locks import FileLock
 from openpit.journal.migration import finish
 from openpit.journal.reading import LogReader
+from openpit.journal.retention import cut_router_log
 from openpit.journal.writing import LogWriter
 from openpit.shards.fingerprints import Made, differences
 from openpit.shards.shard_journal import JournalPlace
@@ -60,11 +62,13 @@ class EngineJournal:
 
     __slots__ = (
         "_clock",
+        "_life_zero",
         "_lives",
         "_lock",
         "_migrated",
         "_offset",
         "_settings",
+        "_summaries",
         "_told_again",
         "_writer",
         "changes",
@@ -93,6 +97,8 @@ class EngineJournal:
         self.names: Final[dict[int, tuple[str, int]]] = {}
         self.is_prepared = False
         self._settings: str | None = None
+        # Of the records that sum up all of before: the number, and the epoch that had begun.
+        self._summaries: Final[list[tuple[int, int]]] = []
         self._migrated: Mapping[str, Any] | None = None  # the last one that was
         self._lock: Final = FileLock(directory / LOCK_NAME)
         try:
@@ -114,7 +120,7 @@ class EngineJournal:
         if reader.torn is not None:
             _say(f"what the router's journal ends with is removed: {reader.torn}")
         reader.cut()
-        self.epoch = len(self._lives)
+        self.epoch = self._lives[-1]["epoch"] + 1 if self._lives else 0
         now, wall = self._clock(), time_ns()
         self._offset = self._offset_at(now)
         started, began = self._first(now, made.began)
@@ -150,8 +156,10 @@ class EngineJournal:
             "boot": _boot(),
             "own_clock": self._clock is not monotonic_ns,
         }
+        self._life_zero: Mapping[str, Any] = self._lives[0] if self._lives else life
         settings = packed_settings(made.settings)
         is_said = settings == self._settings
+        self._settings = settings
         self._write({"life": life} if is_said else {"life": life, "settings": settings})
 
     def _first(self, now: int, began: int | None) -> tuple[int, int | None]:
@@ -187,8 +195,9 @@ class EngineJournal:
     def _read(self, directory: Path) -> LogReader:
         """Read the router's log: the lives, and the changes that may not be complete."""
         reader = LogReader(DISK, log_folder(directory, ROUTER))
-        for known in (self._lives, self.changes, self.names):
+        for known in (self._lives, self.changes, self.names, self._summaries):
             known.clear()
+        begins = reader.next
         self.is_prepared = False
         by_record: dict[int, WideChange] = {}
         for record in reader:
@@ -198,6 +207,9 @@ class EngineJournal:
                 self._lives.append(said["life"])
             elif "settled" in said:
                 by_record.clear()
+                if "summary" in said:
+                    self._take(said["summary"])
+                    self._summaries.append((record.number, said["settled"]))
             elif "session" in said:
                 number, name, user = said["session"]
                 self.names[number] = name, user
@@ -216,7 +228,21 @@ class EngineJournal:
                     change.commands[shard] = b64decode(packed)
                     change.numbers.setdefault(shard, []).append(number)
         self.changes.extend(by_record.values())
+        if begins > 1 and not self._summaries:
+            path = reader.segments[0].path
+            text = (
+                f"{path} at 0: the records before {begins} are not there, and nothing sums them up"
+            )
+            raise JournalDamaged(text, path, 0)
         return reader
+
+    def _take(self, summary: Mapping[str, Any]) -> None:
+        """Take over what a record says of all before it, which may have been cut."""
+        if self._lives[0]["epoch"]:
+            self._lives.insert(0, summary["first"])
+        self.names.update((number, (name, user)) for number, name, user in summary["names"])
+        self.is_prepared = summary["prepared"]
+        self._migrated = summary["migrated"]
 
     def _offset_at(self, now: int) -> int:
         """Return what is added to the clock: a monotonic one begins anew with the machine."""
@@ -257,9 +283,27 @@ class EngineJournal:
         self._told_again = change.record
 
     def settle(self) -> None:
-        """Record that all shards have all changes up to here."""
+        """Record that all shards have all changes up to here, and what else there is to know.
+
+        So what is before can be removed that no shard's log, nor ``keep`` starts, go back to.
+
+        Raises:
+            JournalFailed: it could not be written.
+        """
         self.changes.clear()
-        self._write({"settled": self.epoch})
+        summary = {
+            "first": self._life_zero,
+            "names": [[number, *whose] for number, whose in self.names.items()],
+            "prepared": self.is_prepared,
+            "migrated": self._migrated,
+        }
+        self._write({"settled": self.epoch, "summary": summary, "settings": self._settings})
+        self._summaries.append((self._writer.next - 1, self.epoch))
+        try:
+            self._writer.sync()
+            cut_router_log(DISK, Path(self.place.directory), self._summaries, self.place.keep)
+        except OSError as error:  # it is done at the next start
+            _say(f"the router's journal was not cut: {error}")
 
     # --- of a server ---------------------------------------------------------------------------
 

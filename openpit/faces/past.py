@@ -157,11 +157,13 @@ def _lives_in(directory: Path) -> list[Life]:
     floors: Sequence[int] = ()
     for record in reader:
         said = json.loads(record.batch)
-        if "session" in said:
-            number, name, user = said["session"]
-            names[number] = lives[-1].names[number] = name, user
+        for number, name, user in _sessions_in(said):
+            names[number] = name, user
+            if lives:
+                lives[-1].names[number] = name, user
         names.pop(said.get("gone"), None)
-        floors = said.get("migrated", {}).get("floors", floors)
+        migrated = said.get("migrated") or said.get("summary", {}).get("migrated") or {}
+        floors = migrated.get("floors", floors)
         life = said.get("life")
         if life is not None:
             lives.append(
@@ -182,3 +184,11 @@ def _lives_in(directory: Path) -> list[Life]:
     if not lives:
         raise JournalError(f"{directory} is no journal: no engine has been started on it")
     return lives
+
+
+def _sessions_in(said: Mapping[str, Any]) -> Sequence[Any]:
+    """Return the sessions that a record tells of: number, name, user."""
+    if "session" in said:
+        return [said["session"]]
+    named: Sequence[Any] = said.get("summary", {}).get("names", ())
+    return named

@@ -221,6 +221,17 @@ def test_a_log_that_was_cut_needs_a_snapshot_of_what_is_gone(journal: Path) -> N
     assert run("verify", journal).exit_code == Exit.DAMAGED
 
 
+def test_a_routers_log_that_was_cut_sums_up_what_is_gone(tmp_path: Path) -> None:
+    folder = log_folder(tmp_path, "router")
+    writer = LogWriter(DISK, folder, "router", 8, {})
+    writer.append([(b'{"life":{}}', 0)])
+    assert run("verify", tmp_path).exit_code == Exit.DAMAGED
+    writer.append([(b'{"settled":3,"summary":{}}', 0)])
+    writer.close()
+    result = run("verify", tmp_path)
+    assert (result.exit_code, result.output) == (Exit.OK, "router: 2 records, whole\n")
+
+
 def test_what_a_snapshot_has_may_be_damaged_in_the_log(journal: Path) -> None:
     folder = with_snapshots(journal, 3)
     first = folder / "00000000000000000001.log"
