@@ -35,9 +35,9 @@ class Reloading:
     It does so in a session like any other, by which the others learn of it.
     """
 
-    def __init__(self, socket: Path, config: Path, *, is_fixed: bool) -> None:
+    def __init__(self, socket: Path, config: Path, *, is_kept: bool) -> None:
         self._socket = socket
-        self._is_fixed = is_fixed  # a journal begins with the limits of its first start
+        self._is_kept = is_kept  # a journal has the limits of its first start, and is not migrated
         self._config = config
         self._task: asyncio.Task[None] | None = None
         self._is_asked = False
@@ -59,8 +59,6 @@ class Reloading:
 
     async def _changed(self) -> str:
         name = told(self._config)
-        if self._is_fixed:
-            return f"{name}: with a journal, limits are changed by `openpit ctl limits set`"
         try:
             policies = loads(text_of(self._config))
             async with await connect_async(self._socket, name="SIGHUP") as engine:
@@ -72,7 +70,10 @@ class Reloading:
         except ShardedEngineError as error:
             return f"{name}: {error}"
         changed = ", ".join(f"[{table}]" for table in tables)
-        return f"{name}: changed {changed}" if tables else f"{name}: these limits are in force"
+        if not tables:
+            return f"{name}: these limits are in force"
+        more = "; the next start with this file takes --migrate" if self._is_kept else ""
+        return f"{name}: changed {changed}{more}"
 
     async def end(self) -> None:
         """Take no more signals, and let go of a reading that is under way."""

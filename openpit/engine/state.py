@@ -77,6 +77,8 @@ def packed_state(owner: Any, name: str) -> bytes:
 def restore_engine(core: EngineCore, state: State) -> None:
     """Take over what an engine of the same policies has exported.
 
+    A custom policy of which there is no state is left as it was made: it is new.
+
     Raises:
         JournalError: a custom policy does not take its state; its name is told.
     """
@@ -84,10 +86,10 @@ def restore_engine(core: EngineCore, state: State) -> None:
     core.registry.restore(registry)
     states = dict(policies)
     for policy in core.policies:
-        if isinstance(policy, CustomPolicy):
-            _restore_custom(policy, states[policy.name])
-        else:
+        if not isinstance(policy, CustomPolicy):
             policy.restore_state(states[policy.name])
+        elif policy.name in states:
+            _restore_custom(policy, states[policy.name])
 
 
 def _restore_custom(policy: CustomPolicy, packed: bytes) -> None:

@@ -16,6 +16,7 @@ from openpit.errors import JournalError
 from openpit.journal.copying import copy_log
 from openpit.journal.files import DISK
 from openpit.journal.layout import ROUTER, log_folder, logs_of
+from openpit.journal.migration import is_under_way
 from openpit.journal.reading import LogReader
 
 if TYPE_CHECKING:
@@ -75,19 +76,27 @@ def _tried(directory: Path, target: Path) -> dict[str, CopiedLog] | None:
     shards = [name for name in logs_of(DISK, directory) if name != ROUTER]
     try:
         found = {
-            name: copy_log(DISK, log_folder(directory, name), log_folder(target, name))
+            name: copy_log(
+                DISK,
+                log_folder(directory, name),
+                log_folder(target, name),
+                has_snapshots=name != ROUTER,
+            )
             for name in (*shards, ROUTER)
         }
     except FileNotFoundError:
         return None
-    return found if _settled(target) == begun else None
+    if is_under_way(DISK, directory):
+        return None
+    return found if begun == _settled(target) == _settled(directory) else None
 
 
 def _settled(directory: Path) -> int:
     """Return how many records of a router's log are of starts, and of what all shards have."""
     reader = LogReader(DISK, log_folder(directory, ROUTER))
     return sum(
-        not json.loads(record.batch).keys().isdisjoint({"life", "settled"}) for record in reader
+        not json.loads(record.batch).keys().isdisjoint({"life", "migrated", "settled"})
+        for record in reader
     )
 
 

@@ -264,6 +264,7 @@ class EngineBuilder(InProcess):
         min_free: int = 256 * 1024 * 1024,
         snapshot_every: int = 64 * 1024 * 1024,
         keep: int | None = 2,
+        migrate: bool = False,
         recovery_timeout: float = 600.0,
         restarts: int = 8,
         restart_pause: float = 0.1,
@@ -288,7 +289,7 @@ class EngineBuilder(InProcess):
             stall_timeout=stall_timeout, on_shard_down=on_shard_down, sync=sync, min_free=min_free,
             recovery_timeout=recovery_timeout, restarts=restarts, restart_pause=restart_pause,
             key_window=key_window, reservation_ttl=reservation_ttl, keys=keys, spares=spares,
-            snapshot_every=snapshot_every, keep=keep, grace=grace,
+            snapshot_every=snapshot_every, keep=keep, grace=grace, migrate=migrate,
         )  # fmt: skip
         return ShardedEngineBuilder._with(self._clock, options)
 

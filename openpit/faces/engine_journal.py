@@ -1,7 +1,8 @@
 """The journal of an engine as its router has it: the lock, the log of what spans shards, the time.
 
 Its log has a record for each life of the engine, for each change that spans shards, written before
-any shard is told of it, and one that says that all shards have all of those before it.
+any shard is told of it, and one that says that all shards have all of those before it. That sums up
+what else was known: nothing before the first of those is needed for a start.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from base64 import b64decode, b64encode
 from importlib import metadata
 from pathlib import Path
 from time import monotonic_ns, time_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.client.recovery import WideChange
-from openpit.errors import JournalMismatch
+from openpit.errors import JournalDamaged, JournalMismatch
+from openpit.faces.old_journal import OldJournal, packed_settings
 from openpit.journal.files import DISK
 from openpit.journal.layout import LOCK_NAME, ROUTER, log_folder
 from openpit.journal.locks import FileLock
+from openpit.journal.migration import finish
 from openpit.journal.reading import LogReader
+from openpit.journal.retention import cut_router_log
 from openpit.journal.writing import LogWriter
 from openpit.shards.fingerprints import Made, differences
 from openpit.shards.shard_journal import JournalPlace
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EngineJournal", "check_made"]
 
+Migrate: TypeAlias = "Callable[[OldJournal, list[str]], object]"
+
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -41,19 +47,45 @@ class EngineJournal:
 
     ``changes`` are those of which it is not known that all shards have them; ``epoch`` is that of
     the life that begins. ``names`` has the name and the user of a server's session by its number.
+    ``migrate`` writes aside what carries the journal of an engine that was made otherwise over to
+    this one.
 
     Raises:
         JournalInUse: another engine has the directory.
-        JournalMismatch: it is that of another engine; the text has what is different.
+        JournalMismatch: it is that of another engine, and ``migrate`` is None; the text has what is
+            different.
+        JournalError: it is that of another engine, and cannot be carried over to this one.
         JournalDamaged: its log has a hole.
         JournalFailed: its log could not be written.
         OSError: the directory cannot be had.
     """
 
-    __slots__ = ("_clock", "_lives", "_lock", "_offset", "_told_again", "_writer", "changes",
-                 "epoch", "is_prepared", "names", "place", "sources")  # fmt: skip
+    __slots__ = (
+        "_clock",
+        "_life_zero",
+        "_lives",
+        "_lock",
+        "_migrated",
+        "_offset",
+        "_settings",
+        "_summaries",
+        "_told_again",
+        "_writer",
+        "changes",
+        "epoch",
+        "is_prepared",
+        "names",
+        "place",
+        "sources",
+    )
 
-    def __init__(self, options: ShardedOptions, made: Made, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        options: ShardedOptions,
+        made: Made,
+        clock: Callable[[], int],
+        migrate: Migrate | None = None,
+    ) -> None:
         assert options.journal is not None  # noqa: S101 - who asks for none makes none
         directory = Path(options.journal).absolute()
         DISK.make_folder(directory)
@@ -64,37 +96,45 @@ class EngineJournal:
         self.changes: Final[list[WideChange]] = []
         self.names: Final[dict[int, tuple[str, int]]] = {}
         self.is_prepared = False
+        self._settings: str | None = None
+        # Of the records that sum up all of before: the number, and the epoch that had begun.
+        self._summaries: Final[list[tuple[int, int]]] = []
+        self._migrated: Mapping[str, Any] | None = None  # the last one that was
         self._lock: Final = FileLock(directory / LOCK_NAME)
         try:
-            self._open(directory, options, made)
+            self._open(directory, options, made, migrate)
         except BaseException:
             self._lock.release()
             raise
 
-    def _open(self, directory: Path, options: ShardedOptions, made: Made) -> None:
-        reader = LogReader(DISK, log_folder(directory, ROUTER))
-        self._read(reader)
-        if reader.headers:
+    def _open(
+        self, directory: Path, options: ShardedOptions, made: Made, migrate: Migrate | None
+    ) -> None:
+        finish(DISK, directory)  # or drop it, if it does not hold
+        reader = self._read(directory)
+        if reader.headers and not (migrate and self._migrate(directory, reader, made, migrate)):
             check_made(directory, reader.headers[-1], made)
+        elif reader.headers:
+            finish(DISK, directory)
+            reader = self._read(directory)
         if reader.torn is not None:
             _say(f"what the router's journal ends with is removed: {reader.torn}")
         reader.cut()
-        self.epoch = len(self._lives)
+        self.epoch = self._lives[-1]["epoch"] + 1 if self._lives else 0
         now, wall = self._clock(), time_ns()
         self._offset = self._offset_at(now)
-        first: Mapping[str, Any] = {"started": now, "began": made.began}
-        if self._lives:
-            first = self._lives[0]
+        started, began = self._first(now, made.began)
         header = _header(made)
         self.place = JournalPlace(
             str(directory),
             options.sync,
             options.min_free,
             header,
-            first["started"],
-            first["began"],
+            started,
+            began,
             options.snapshot_every,
             options.keep,
+            () if self._migrated is None else self._migrated["floors"],
         )
         self._writer = LogWriter(
             DISK,
@@ -108,25 +148,68 @@ class EngineJournal:
         )
         life = {
             "epoch": self.epoch,
-            "started": first["started"],
-            "began": first["began"],
+            "started": started,
+            "began": began,
             "time": now + self._offset,
             "offset": self._offset,
             "wall": wall,
             "boot": _boot(),
             "own_clock": self._clock is not monotonic_ns,
         }
-        self._write({"life": life})
+        self._life_zero: Mapping[str, Any] = self._lives[0] if self._lives else life
+        settings = packed_settings(made.settings)
+        is_said = settings == self._settings
+        self._settings = settings
+        self._write({"life": life} if is_said else {"life": life, "settings": settings})
 
-    def _read(self, reader: LogReader) -> None:
+    def _first(self, now: int, began: int | None) -> tuple[int, int | None]:
+        """Return when the engine was started first, and from when its broad rates count."""
+        if not self._lives:
+            return now, began
+        first = self._lives[0]
+        return first["started"], (self._migrated or first)["began"]
+
+    def _migrate(self, directory: Path, reader: LogReader, made: Made, migrate: Migrate) -> bool:
+        """Carry the journal over to the engine that is made now, if it is another; tell whether."""
+        header = reader.headers[-1]
+        found = _differences(header, made)
+        if not found:
+            return False
+        now = self._clock()
+        started, began = self._first(now, made.began)
+        old = OldJournal(
+            directory,
+            header,
+            _header(made),
+            self._settings,
+            self.changes,
+            () if self._migrated is None else self._migrated["floors"],
+            started,
+            began,
+            now + self._offset_at(now),
+            reader.next,
+        )
+        migrate(old, found)
+        return True
+
+    def _read(self, directory: Path) -> LogReader:
         """Read the router's log: the lives, and the changes that may not be complete."""
+        reader = LogReader(DISK, log_folder(directory, ROUTER))
+        for known in (self._lives, self.changes, self.names, self._summaries):
+            known.clear()
+        begins = reader.next
+        self.is_prepared = False
         by_record: dict[int, WideChange] = {}
         for record in reader:
             said = json.loads(record.batch)
+            self._settings = said.get("settings", self._settings)
             if "life" in said:
                 self._lives.append(said["life"])
             elif "settled" in said:
                 by_record.clear()
+                if "summary" in said:
+                    self._take(said["summary"])
+                    self._summaries.append((record.number, said["settled"]))
             elif "session" in said:
                 number, name, user = said["session"]
                 self.names[number] = name, user
@@ -134,6 +217,10 @@ class EngineJournal:
                 self.names.pop(said["gone"], None)
             elif "prepared" in said:
                 self.is_prepared = True
+            elif "migrated" in said:  # of what was noted before, all shards had all
+                by_record.clear()
+                self._migrated = said["migrated"]
+                self.is_prepared &= not self._migrated["has_new_funds"]
             else:
                 change = by_record.get(said["of"]) or WideChange({}, {}, record.number)
                 by_record[change.record] = change
@@ -141,6 +228,21 @@ class EngineJournal:
                     change.commands[shard] = b64decode(packed)
                     change.numbers.setdefault(shard, []).append(number)
         self.changes.extend(by_record.values())
+        if begins > 1 and not self._summaries:
+            path = reader.segments[0].path
+            text = (
+                f"{path} at 0: the records before {begins} are not there, and nothing sums them up"
+            )
+            raise JournalDamaged(text, path, 0)
+        return reader
+
+    def _take(self, summary: Mapping[str, Any]) -> None:
+        """Take over what a record says of all before it, which may have been cut."""
+        if self._lives[0]["epoch"]:
+            self._lives.insert(0, summary["first"])
+        self.names.update((number, (name, user)) for number, name, user in summary["names"])
+        self.is_prepared = summary["prepared"]
+        self._migrated = summary["migrated"]
 
     def _offset_at(self, now: int) -> int:
         """Return what is added to the clock: a monotonic one begins anew with the machine."""
@@ -181,9 +283,27 @@ class EngineJournal:
         self._told_again = change.record
 
     def settle(self) -> None:
-        """Record that all shards have all changes up to here."""
+        """Record that all shards have all changes up to here, and what else there is to know.
+
+        So what is before can be removed that no shard's log, nor ``keep`` starts, go back to.
+
+        Raises:
+            JournalFailed: it could not be written.
+        """
         self.changes.clear()
-        self._write({"settled": self.epoch})
+        summary = {
+            "first": self._life_zero,
+            "names": [[number, *whose] for number, whose in self.names.items()],
+            "prepared": self.is_prepared,
+            "migrated": self._migrated,
+        }
+        self._write({"settled": self.epoch, "summary": summary, "settings": self._settings})
+        self._summaries.append((self._writer.next - 1, self.epoch))
+        try:
+            self._writer.sync()
+            cut_router_log(DISK, Path(self.place.directory), self._summaries, self.place.keep)
+        except OSError as error:  # it is done at the next start
+            _say(f"the router's journal was not cut: {error}")
 
     # --- of a server ---------------------------------------------------------------------------
 
@@ -230,6 +350,14 @@ def _header(made: Made) -> dict[str, Any]:
 
 def check_made(directory: Path, header: Mapping[str, Any], made: Made) -> None:
     """Raise JournalMismatch if a journal was written by another engine, or another version."""
+    found = _differences(header, made)
+    if found:
+        text = f"{directory} is the journal of another engine: {'; '.join(found)}"
+        raise JournalMismatch(text, found)
+
+
+def _differences(header: Mapping[str, Any], made: Made) -> list[str]:
+    """Return in what the engine of a journal differs from one that is made now."""
     now = _header(made)
     found = [
         f"{name} is {now[name]}, and was {header[name]}"
@@ -243,10 +371,7 @@ def check_made(directory: Path, header: Mapping[str, Any], made: Made) -> None:
         header.get("limits", {}),
         header.get("actors", ()),
     )
-    found += differences(before, made)
-    if found:
-        text = f"{directory} is the journal of another engine: {'; '.join(found)}"
-        raise JournalMismatch(text, found)
+    return found + differences(before, made)
 
 
 def _boot() -> str:

@@ -96,6 +96,8 @@ class ShardedOptions:
       replays no more than about that. 0: none is taken. See ``docs/snapshots.md``.
     * ``keep``: how many snapshots stay (2, also the least). What the log has from before them is
       removed; None: all of it stays.
+    * ``migrate``: whether the journal of an engine that was made otherwise is carried over to this
+      one (False: it is refused, by :class:`openpit.errors.JournalMismatch`): ``docs/journal.md``.
     * ``recovery_timeout``: seconds that replaying a journal may take, beside ``start_timeout``
       (600); also what calls wait for at most, beside their own time, while a worker is replaced.
     * ``restarts``: how often in a minute a shard's worker that ends is replaced, where there is a
@@ -132,6 +134,7 @@ class ShardedOptions:
     min_free: int = MIN_FREE
     snapshot_every: int = SNAPSHOT_EVERY
     keep: int | None = LEAST_KEPT
+    migrate: bool = False
     recovery_timeout: float = RECOVERY_SECONDS
     restarts: int = RESTARTS
     restart_pause: float = RESTART_PAUSE
@@ -151,6 +154,10 @@ class ShardedOptions:
         """Check classes and figures."""
         for option, (words, *classes) in _CLASSES.items():
             _require(getattr(self, option), option, words, *classes)
+        if type(self.migrate) is not bool:
+            raise _wrong_class(self.migrate, "migrate", "a bool")
+        if self.migrate and self.journal is None:
+            raise ValueError("sharded(): migrate is for a journal: give journal=DIR")
         if self.on_shard_down is not None and not callable(self.on_shard_down):
             raise _wrong_class(self.on_shard_down, "on_shard_down", "callable or None")
         self._check_figures()

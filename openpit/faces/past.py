@@ -7,7 +7,6 @@ into workers, and called again for everything.
 from __future__ import annotations
 
 import json
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -17,13 +16,11 @@ from openpit.faces.engine_journal import check_made
 from openpit.journal.files import DISK
 from openpit.journal.layout import ROUTER, log_folder, shard_log
 from openpit.journal.reading import LogReader
-from openpit.shards.past import Cut, PastShard, time_of
-from openpit.shards.setup import Hello, start_shard
+from openpit.shards.past import Cut, PastShard, make_shard, time_of
 from openpit.shards.shard_journal import JournalPlace
-from openpit.wire.frames import FrameReader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from openpit.faces.starting import StartPlan
 
@@ -54,6 +51,8 @@ class Life(NamedTuple):
     """The header of its segment: versions, shards, policies."""
     names: dict[int, tuple[str | None, int]]
     """Of a server, whose numbers of sessions are known: the name and the user of each."""
+    floors: Sequence[int] = ()
+    """Of each shard the last record that was told to an engine that was made otherwise."""
 
 
 class Past:
@@ -72,11 +71,13 @@ class Past:
         self.directory: Final = Path(plan.options.journal).absolute()
         self.lives: Final[list[Life]] = _lives_in(self.directory)
         check_made(self.directory, self.lives[-1].made, plan.made)
-        first = self.lives[0]
-        place = JournalPlace(str(self.directory), "process", 0, {}, first.started, first.began)
+        last = self.lives[-1]
+        place = JournalPlace(
+            str(self.directory), "process", 0, {}, last.started, last.began, floors=last.floors
+        )
         self.shards: Final = [PastShard(place, number) for number in range(plan.options.shards)]
         for number, shard in enumerate(self.shards):
-            _make(plan, number, shard)
+            make_shard(number, plan.options.shards, plan.limits, plan.payload, shard)
 
     @property
     def epoch(self) -> int:
@@ -153,12 +154,16 @@ def _lives_in(directory: Path) -> list[Life]:
     reader = LogReader(DISK, log_folder(directory, ROUTER))
     lives: list[Life] = []
     names: dict[int, tuple[str | None, int]] = {}  # as a start of now would find them
+    floors: Sequence[int] = ()
     for record in reader:
         said = json.loads(record.batch)
-        if "session" in said:
-            number, name, user = said["session"]
-            names[number] = lives[-1].names[number] = name, user
+        for number, name, user in _sessions_in(said):
+            names[number] = name, user
+            if lives:
+                lives[-1].names[number] = name, user
         names.pop(said.get("gone"), None)
+        migrated = said.get("migrated") or said.get("summary", {}).get("migrated") or {}
+        floors = migrated.get("floors", floors)
         life = said.get("life")
         if life is not None:
             lives.append(
@@ -171,20 +176,19 @@ def _lives_in(directory: Path) -> list[Life]:
                     life["began"],
                     reader.headers[-1],
                     dict(names),
+                    floors,
                 )
             )
+    if lives and floors != lives[-1].floors:  # carried over, and not started since
+        lives[-1] = lives[-1]._replace(made=reader.headers[-1], floors=floors)
     if not lives:
         raise JournalError(f"{directory} is no journal: no engine has been started on it")
     return lives
 
 
-def _make(plan: StartPlan, number: int, shard: PastShard) -> None:
-    """Make a shard's engine of what a worker would be sent."""
-    hello = Hello(number, 0, 1, plan.options.shards, plan.limits, 0, plan.payload)
-    # What a worker lacks of the main module comes with the policies; this process has it.
-    main = sys.modules["__main__"].__dict__
-    own = dict(main)
-    try:
-        start_shard(hello, FrameReader(), shard)
-    finally:
-        main.update(own)
+def _sessions_in(said: Mapping[str, Any]) -> Sequence[Any]:
+    """Return the sessions that a record tells of: number, name, user."""
+    if "session" in said:
+        return [said["session"]]
+    named: Sequence[Any] = said.get("summary", {}).get("names", ())
+    return named

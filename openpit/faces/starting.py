@@ -72,6 +72,8 @@ class StartPlan:
     actors: tuple[str, ...] = ()
     made: Made | None = None
     """What its journal knows the policies by, where it has one."""
+    parts: tuple[Sequence[BuiltinPolicy], Mapping[str, Any]] = ((), {})
+    """The policies and the actors themselves, where an old journal may have to be told to them."""
 
     @property
     def start_seconds(self) -> float:
@@ -130,8 +132,9 @@ def plan_of(
     has_custom = any(isinstance(policy, CustomPolicy) for policy in policies)
     readers = readers_of(services, policies)
     return StartPlan(
-        has_custom, payload, services, readers, told, options, actors=tuple(named), made=made
-    )
+        has_custom, payload, services, readers, told, options, actors=tuple(named), made=made,
+        parts=(policies, named) if options.migrate else ((), {}),
+    )  # fmt: skip
 
 
 def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:
@@ -212,7 +215,12 @@ def open_journal(plan: StartPlan, clock: Callable[[], int]) -> EngineJournal | N
     from openpit.faces.engine_journal import EngineJournal  # noqa: PLC0415
 
     made = plan.made._replace(limits=plan.limits._asdict())
-    return EngineJournal(plan.options, made, clock)
+    if not plan.options.migrate:
+        return EngineJournal(plan.options, made, clock)
+    from openpit.faces.migrating import Migrating, NewEngine  # noqa: PLC0415 - as above
+
+    new = NewEngine(made, *plan.parts, plan.limits, plan.payload, bool(plan.services), MAKE_ENGINE)
+    return EngineJournal(plan.options, made, clock, Migrating(new).migrate)
 
 
 def discard(

@@ -29,11 +29,12 @@ class CopiedLog(NamedTuple):
     bytes: int
 
 
-def copy_log(disk: Disk, source: Path, target: Path) -> CopiedLog:
+def copy_log(disk: Disk, source: Path, target: Path, *, has_snapshots: bool = True) -> CopiedLog:
     """Copy a log into a new folder; return what was copied when it is on the disk.
 
     What the log ends with that is no whole record is left out: it is just being written. Its
     snapshots go along, but for damaged ones. The copy is read again, and has to be what was copied.
+    A log that begins behind its first record without ``has_snapshots`` says itself what was before.
 
     Raises:
         JournalDamaged: the log has a hole, or its copy is not what it should be.
@@ -46,7 +47,7 @@ def copy_log(disk: Disk, source: Path, target: Path) -> CopiedLog:
     begins = reader.next
     for _ in reader:
         pass
-    if begins > latest + 1:  # cut behind a snapshot that was not there yet
+    if has_snapshots and begins > latest + 1:  # cut behind a snapshot that was not there yet
         raise FileNotFoundError(2, "No such file or directory", str(segment_path(source, latest)))
     copied = sum(_copy_segment(disk, one, target, reader.next) for one in _whole(reader))
     disk.sync_folder(target)

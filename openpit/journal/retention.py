@@ -5,16 +5,18 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from openpit.journal.layout import ROUTER, log_folder, logs_of
 from openpit.journal.segments import drop_segments, header_in, segments_of
 from openpit.journal.snapshots import LEAST_KEPT, is_whole, snapshots_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from openpit.journal.files import Disk
     from openpit.journal.segments import Segment
 
-__all__ = ["covered", "prune"]
+__all__ = ["covered", "cut_router_log", "prune"]
 
 
 def covered(disk: Disk, folder: Path) -> int:
@@ -44,6 +46,35 @@ def prune(disk: Disk, folder: Path, before: int) -> tuple[int, int]:
     gone = [first for first in old if first <= end + 1]
     removed = drop_segments(disk, folder, gone[-1]) if gone else 0
     return removed, len(old) - removed
+
+
+def cut_router_log(
+    disk: Disk, directory: Path, summaries: Sequence[tuple[int, int]], keep: int | None
+) -> int:
+    """Remove the segments of the router's log that nobody goes back to; return how many.
+
+    ``summaries`` are its records that sum up all before them, by their numbers, each with the epoch
+    that had begun; they are on the disk. The last ``keep`` of them stay, with all behind the first
+    of those (None: all stays), and so do the lives of which a shard's log has anything.
+
+    Raises:
+        JournalDamaged: a segment is of another format.
+        OSError: something could not be read, or removed.
+    """
+    if keep is None or len(summaries) <= keep:
+        return 0
+    shards = [log_folder(directory, log) for log in logs_of(disk, directory) if log != ROUTER]
+    oldest = min((_first_epoch(disk, folder) for folder in shards), default=0)
+    ends = [number for number, epoch in summaries[: 1 - keep] if epoch <= oldest]
+    return drop_segments(disk, log_folder(directory, ROUTER), ends[-1]) if ends else 0
+
+
+def _first_epoch(disk: Disk, folder: Path) -> int:
+    """Return the epoch of a shard's oldest segment; 0 where nothing tells."""
+    for segment in segments_of(disk, folder)[:1]:
+        header = header_in(disk.read(segment.path), segment)
+        return 0 if header is None else int(header.fields.get("epoch", 0))
+    return 0
 
 
 def _begun(disk: Disk, segment: Segment) -> float:

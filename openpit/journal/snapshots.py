@@ -92,9 +92,17 @@ def snapshots_of(disk: Disk, folder: Path) -> list[SnapshotFile]:
 
 
 def write_snapshot(
-    disk: Disk, folder: Path, number: int, fields: Mapping[str, Any], state: bytes
+    disk: Disk,
+    folder: Path,
+    number: int,
+    fields: Mapping[str, Any],
+    state: bytes,
+    *,
+    suffix: str = "",
 ) -> int:
     """Write a snapshot; return its bytes when it is on the disk under its name.
+
+    With a ``suffix`` behind that it is one that nobody finds.
 
     Raises:
         ValueError: the header is over ``HEADER_BYTES``.
@@ -108,6 +116,7 @@ def write_snapshot(
     front = _FRONT.pack(_MAGIC, FORMAT, len(header), crc32c(header)) + header
     front += _STATE.pack(len(state), crc32c(state))
     path = snapshot_path(folder, number)
+    path = path.with_name(path.name + suffix)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}{_UNFINISHED}")
     file = disk.create(unfinished)
     try:

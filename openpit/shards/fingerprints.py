@@ -14,6 +14,8 @@ from hashlib import sha256
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgpack
+
 from openpit.engine.custom import CustomPolicy
 from openpit.marketdata.service import MarketDataService, store_of
 from openpit.marketdata.store import QuoteStore
@@ -50,6 +52,9 @@ class Made(NamedTuple):
     """Of each, in order, its name and the factory that makes it."""
     sources: Sources = NO_SOURCES
     """Where their code is; not compared."""
+    settings: bytes = b""
+    """Of the built-in policies, by their names, what each exports before it is told anything;
+    packed, and not compared."""
 
 
 def describe(policies: Sequence[BuiltinPolicy], shards: int, actors: Mapping[str, Any]) -> Made:
@@ -60,7 +65,15 @@ def describe(policies: Sequence[BuiltinPolicy], shards: int, actors: Mapping[str
         counting_since(policies),
         actors=[[name, {"factory": _shortened(_text_of(its, {}))}] for name, its in actors.items()],
         sources=sources_of(policies, actors.values()),
+        settings=_settings_of(policies),
     )
+
+
+def _settings_of(policies: Sequence[BuiltinPolicy]) -> bytes:
+    packed: bytes = msgpack.packb(
+        [(one.name, one.export_state()) for one in policies if not isinstance(one, CustomPolicy)]
+    )
+    return packed
 
 
 def _attributes_of(policy: BuiltinPolicy) -> dict[str, str]:

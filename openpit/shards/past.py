@@ -5,6 +5,7 @@ The log is read and not locked: its engine may be at work. A batch is whole or n
 
 from __future__ import annotations
 
+import sys
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,9 +13,18 @@ from openpit.journal.files import DISK
 from openpit.journal.reading import LogReader
 from openpit.shards.answering import RUNS
 from openpit.shards.counted_windows import CountedWindows
+from openpit.shards.setup import Hello, start_shard
 from openpit.shards.shard_journal import ShardJournal
 from openpit.shards.snapshots import Standing
-from openpit.wire.frames import EPOCH_COMMANDS, command_in, head_of, messages_of, name_of, reply_in
+from openpit.wire.frames import (
+    EPOCH_COMMANDS,
+    FrameReader,
+    command_in,
+    head_of,
+    messages_of,
+    name_of,
+    reply_in,
+)
 from openpit.wire.frames import whose as whose_of
 from openpit.wire.recovered import Recovered
 
@@ -25,8 +35,9 @@ if TYPE_CHECKING:
     from openpit.shards.shard import ShardCore
     from openpit.shards.shard_journal import JournalPlace
     from openpit.wire.frames import Frame
+    from openpit.wire.shard_limits import ShardLimits
 
-__all__ = ["Cut", "PastBatch", "PastShard", "time_of"]
+__all__ = ["Cut", "PastBatch", "PastShard", "make_shard", "time_of"]
 
 
 class Cut(NamedTuple):
@@ -101,18 +112,22 @@ class PastShard(ShardJournal):
 
         Raises:
             JournalError: a custom policy does not take the state that it has exported.
+            JournalDamaged: the cut is before a migration, or the snapshot of that is damaged.
         """
         core = self._core
         has_all = LogReader(DISK, self._folder).next <= 1
 
         def serves(standing: Standing) -> bool:
-            return cut is None or cut.has_number(self._number, standing.number, standing.last)
+            return standing.number >= self.floor and (
+                cut is None or cut.has_number(self._number, standing.number, standing.last)
+            )
 
         standing = (
             Standing()
-            if whole and has_all
+            if whole and has_all and not self.place.floors
             else self._snapshots.restore_one(core, serves, oldest=whole)
         )
+        self.check_floor(standing)
         self._lives, self._last = dict(standing.lives), standing.last
         self._after = self.record = standing.number
         self._told_windows = CountedWindows(core.intake, core.counts, standing.windows)  # type: ignore[arg-type]  # as in ShardJournal
@@ -158,6 +173,10 @@ class PastShard(ShardJournal):
             answers,
         )
 
+    def standing(self) -> Standing:
+        """Return where the shard stands by what it was told."""
+        return Standing(self.record, self._lives, self.latest, self._told_windows.rows)
+
     def stand(self, epoch: int) -> Recovered:
         """Have the shard take the commands of an epoch; return what it is now."""
         core = self._core
@@ -190,3 +209,17 @@ def _times_in(frame: Frame) -> Sequence[int]:
 def time_of(frame: Frame) -> int:
     """Return the latest time that a batch of commands brings."""
     return max(_times_in(frame))
+
+
+def make_shard(
+    number: int, shards: int, limits: ShardLimits, payload: bytes, shard: PastShard
+) -> None:
+    """Make a shard's engine in this process, of what a worker would be sent."""
+    hello = Hello(number, 0, 1, shards, limits, 0, payload)
+    # What a worker lacks of the main module comes with the policies; this process has it.
+    main = sys.modules["__main__"].__dict__
+    own = dict(main)
+    try:
+        start_shard(hello, FrameReader(), shard)
+    finally:
+        main.update(own)

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.engine.custom import CustomPolicy
-from openpit.errors import ReplayDiverged
+from openpit.errors import JournalDamaged, ReplayDiverged
 from openpit.journal.files import DISK
 from openpit.journal.layout import LOCK_NAME, log_folder, shard_log
 from openpit.journal.locks import FileLock
 from openpit.journal.reading import LogReader
+from openpit.journal.snapshots import snapshot_path
 from openpit.journal.writing import LogWriter
 from openpit.shards.counted_windows import CountedWindows
 from openpit.shards.descriptors import identity_of
@@ -59,6 +60,9 @@ class JournalPlace(NamedTuple):
     """After how many bytes of log a snapshot is taken; 0: there is none."""
     keep: int | None = None
     """How many snapshots stay, with the log behind them; None: all of the log."""
+    floors: Sequence[int] = ()
+    """Of each shard the number of the record behind which its log is this engine's: what is before
+    has been told to another one, and is in a snapshot. None where there was no other."""
 
 
 class ShardJournal:
@@ -126,7 +130,8 @@ class ShardJournal:
             WireError: a batch is none of this version.
             JournalError: a custom policy does not take the state that it has exported.
         """
-        standing = self._snapshots.restore(core, epoch, first)
+        standing = self._snapshots.restore(core, epoch, first, self.floor)
+        self.check_floor(standing)
         lives = self._lives = dict(standing.lives)
         answers = self._answers = core.outcomes.kept = KeptAnswers(lives)
         answers.restore(standing.answers)
@@ -168,6 +173,27 @@ class ShardJournal:
             windows.rows,
             core.open_clients,
         )
+
+    @property
+    def floor(self) -> int:
+        """The number of the last record that was told to another engine; 0: there was none."""
+        floors = self.place.floors
+        return floors[self._number] if floors else 0
+
+    def check_floor(self, standing: Standing) -> None:
+        """Check that a log need not be told from before a migration on, to other policies.
+
+        Raises:
+            JournalDamaged: it would have to.
+        """
+        floor = self.floor
+        if self.place.floors and not standing.is_taken:
+            path = snapshot_path(self._folder, floor)
+            text = (
+                f"{path}: no snapshot of record {floor} or behind serves and is whole: what the "
+                "log has up to there was told to an engine that was made otherwise"
+            )
+            raise JournalDamaged(text, path, 0)
 
     def _replay(
         self,

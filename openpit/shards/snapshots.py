@@ -35,10 +35,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from openpit.journal.snapshots import SnapshotFile
+    from openpit.pretrade.state_values import State
     from openpit.shards.shard import ShardCore
     from openpit.wire.recovered import CountedWindow
 
-__all__ = ["LEAST_COMMANDS", "WRITING_SECONDS", "Snapshots", "Standing"]
+__all__ = [
+    "LEAST_COMMANDS",
+    "WRITING_SECONDS",
+    "Snapshots",
+    "Standing",
+    "packed_state_of",
+    "standing_in",
+]
 
 LEAST_COMMANDS: Final = 2 * CREDITS
 """Commands from one snapshot to the next while trading: more than can be in flight. So whatever the
@@ -65,6 +73,8 @@ class Standing(NamedTuple):
     """The latest time that the shard had been told."""
     windows: tuple[CountedWindow, ...] = ()
     """Of broad rates, as the shard's batches tell them."""
+    is_taken: bool = False
+    """Whether it is that of a snapshot."""
     answers: tuple[bytes, ...] = ()
     """The latest replies, for callers to whom they were lost."""
 
@@ -116,11 +126,11 @@ class Snapshots:
 
     # --- at a start ------------------------------------------------------------------------------
 
-    def restore(self, core: ShardCore, epoch: int, first: int) -> Standing:
+    def restore(self, core: ShardCore, epoch: int, first: int, least: int = 0) -> Standing:
         """Bring a shard up from the newest snapshot that can be used; return where it stands.
 
         What the shard has had of an epoch from the number ``first`` on has to be replayed for its
-        answers, so one that has any of that is not used.
+        answers, so one that has any of that is not used; nor is one of before the record ``least``.
 
         Raises:
             JournalError: a custom policy does not take its state.
@@ -130,7 +140,7 @@ class Snapshots:
         def serves(standing: Standing) -> bool:
             number = standing.lives.get(epoch, 0)
             self._commands = max(self._commands, number)
-            return number <= first
+            return number <= first and standing.number >= least
 
         standing = self.restore_one(core, serves)
         self.last = standing.number
@@ -169,20 +179,11 @@ class Snapshots:
     def _standing_in(self, file: SnapshotFile) -> tuple[Standing, bytes] | None:
         """Read a snapshot; None, and told, where it cannot be believed."""
         try:
-            fields, packed = read_snapshot(DISK, file)
+            return standing_in(file)
         except JournalDamaged as error:
             self._unusable.append(file)
             self._say(f"a snapshot is not used: {error}")
             return None
-        if fields["layout"] != LAYOUT:
-            self._unusable.append(file)
-            self._say(
-                f"a snapshot is not used: {file.path}: its state is of layout {fields['layout']}, "
-                f"where this version reads {LAYOUT}"
-            )
-            return None
-        (lives, last, *rest), state = _unpacked(packed)  # the answers came later than the format
-        return Standing(file.number, dict(lives), last, *rest), state
 
     # --- while it trades -------------------------------------------------------------------------
 
@@ -256,10 +257,7 @@ class Snapshots:
             NotExportable: there is no such state now.
             OSError: it could not be written.
         """
-        state = export_shard(core)
-        lives = [*standing.lives.items()]
-        stands = lives, standing.last, standing.windows, standing.answers
-        packed = msgpack.packb((stands, msgpack.packb(state)))
+        packed = packed_state_of(standing, export_shard(core))
         self._sync()
         if goes_on():
             fields = {**self._fields, "layout": LAYOUT, "wall": time.time_ns()}
@@ -291,6 +289,28 @@ class Snapshots:
 
     def _say(self, text: str) -> None:
         print(f"openpit: shard {self._number}: {text}", file=sys.stderr, flush=True)  # noqa: T201 - to whoever runs it
+
+
+def standing_in(file: SnapshotFile) -> tuple[Standing, bytes]:
+    """Return where a shard stood by a snapshot, and its state, packed.
+
+    Raises:
+        JournalDamaged: it is not whole, or of another layout.
+    """
+    fields, packed = read_snapshot(DISK, file)
+    if fields["layout"] != LAYOUT:
+        why = f"its state is of layout {fields['layout']}, where this version reads {LAYOUT}"
+        raise JournalDamaged(f"{file.path}: {why}", file.path, 0)
+    (lives, last, *rest), state = _unpacked(packed)  # the answers came later than the format
+    return Standing(file.number, dict(lives), last, *rest)._replace(is_taken=True), state
+
+
+def packed_state_of(standing: Standing, state: State) -> bytes:
+    """Return what a snapshot holds: where its shard stands, and its state."""
+    lives = [*standing.lives.items()]
+    stands = lives, standing.last, standing.windows, standing.answers
+    packed: bytes = msgpack.packb((stands, msgpack.packb(state)))
+    return packed
 
 
 def _unpacked(packed: bytes) -> Any:

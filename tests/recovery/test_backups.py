@@ -95,8 +95,8 @@ def test_a_copy_that_a_start_of_the_engine_has_spoilt_is_made_anew(
     copied: list[str] = []
     copy_log = backup.copy_log
 
-    def copying(disk: Any, source: Path, target: Path) -> Any:
-        found = copy_log(disk, source, target)
+    def copying(disk: Any, source: Path, target: Path, **more: Any) -> Any:
+        found = copy_log(disk, source, target, **more)
         copied.append(source.name)
         if len(copied) <= starts:
             with_policies(stage_of(tmp_path / "desk")).build().close()
@@ -121,7 +121,7 @@ def test_a_segment_that_goes_while_it_is_copied_is_no_copy(
     with_policies(stage_of(tmp_path / "desk")).build().close()
     tries = []
 
-    def copying(*_: Any) -> Any:
+    def copying(*_: Any, **__: Any) -> Any:
         tries.append(1)
         raise FileNotFoundError(2, "No such file or directory")
 

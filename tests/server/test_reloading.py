@@ -95,14 +95,40 @@ def test_a_server_without_a_file_ends_as_it_did(tmp_path: Path) -> None:
         assert server.wait(60) == 0
 
 
-def test_a_journal_has_the_limits_of_its_first_start(
+def test_a_change_is_in_the_journal_and_the_file_is_carried_over_to_the_next_server(
     serve: Callable[..., Server], tmp_path: Path
 ) -> None:
-    server = serve(LIMITED, "--journal", str(tmp_path / "desk"), shards=1)
+    journal = ("--journal", str(tmp_path / "desk"))
+    server = serve(LIMITED, *journal, shards=1)
     assert server.process.stderr is not None
     server.process.stderr.readline()  # where it listens
     wider = LIMITED.replace("max_quantity = 5", "max_quantity = 7")
-    assert "limits are changed by `openpit ctl limits set`" in reload(server, wider)
+    said = "changed [order_size_limit]; the next start with this file takes --migrate"
+    assert said in reload(server, wider)
     with openpit.connect(server.path) as engine:
-        assert engine.settings()["order_size_limit"]["broker"] == {"max_quantity": "5"}
+        assert codes(engine, "6") == [[]] * 5 + [["RateLimitExceeded"]] * 7
     assert server.stop()[0] == 0
+
+    server = serve(LIMITED, *journal, shards=1)  # the first file: what was changed stays
+    with openpit.connect(server.path) as engine:
+        assert engine.settings()["order_size_limit"]["broker"] == {"max_quantity": "7"}
+    assert server.stop()[0] == 0
+
+    funds = FUNDS.replace("[spot_funds]", '[spot_funds]\nlimit_mode = "TrackOnly"')
+    narrower = LIMITED.replace("max_quantity = 5", "max_quantity = 3")
+    server = serve(f"{narrower}{funds}", *journal, "--migrate", shards=1)
+    with openpit.connect(server.path) as engine:
+        settings = engine.settings()
+        assert settings["order_size_limit"]["broker"] == {"max_quantity": "3"}
+        assert settings["spot_funds"]["limit_mode"] == "TrackOnly"  # it is new, and was prepared
+        changed = openpit.limits.loads(narrower + FUNDS)
+        openpit.limits.apply(engine, changed)
+        assert engine.settings()["spot_funds"].get("limit_mode") != "TrackOnly"
+    assert server.stop()[0] == 0
+
+    server = serve(f"{narrower}{funds}", *journal, "--migrate", shards=1)
+    with openpit.connect(server.path) as engine:  # what the file says holds, whoever changed it
+        assert engine.settings()["spot_funds"]["limit_mode"] == "TrackOnly"
+    code, text = server.stop()
+    assert code == 0
+    assert "changed [spot_funds]" in text

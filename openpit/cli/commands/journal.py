@@ -141,6 +141,8 @@ def _count(name: str, reader: LogReader, snapshots: list[FoundSnapshot]) -> _Log
         for record in reader:
             records += 1
             held += len(record.batch)
+            if name == ROUTER and b'"summary":' in record.batch:
+                damage = None  # of what was before, this has all that is needed
     except JournalDamaged as error:
         damage = error
     return _Log(name, reader, records, held, damage, snapshots)
@@ -214,7 +216,11 @@ def stats(directory: Path, as_json: bool) -> None:  # noqa: FBT001 - as above
 )  # fmt: skip
 @_json_option
 def dump(directory: Path, only: str | None, first: int, as_json: bool) -> None:  # noqa: FBT001 - as above
-    """Print a line for each record of DIRECTORY's logs: where it stands, and its batch's head."""
+    """Print a line for each record of DIRECTORY's logs: where it stands, and its batch's head.
+
+    A snapshot has its line behind that of the last record that is in it: what it holds, or why no
+    start can begin with it.
+    """
     names = logs_of(DISK, directory)
     if only is not None and only not in names:
         raise click.UsageError(f"{directory} has no log {only!r}: {', '.join(names) or 'none'}")
@@ -229,7 +235,9 @@ def dump(directory: Path, only: str | None, first: int, as_json: bool) -> None: 
 
 
 def _dump(directory: Path, name: str, first: int, *, as_json: bool) -> None:
-    for row in _rows(LogReader(DISK, log_folder(directory, name)), name, first):
+    folder = log_folder(directory, name)
+    snapshots = found_snapshots(folder)
+    for row in _rows(LogReader(DISK, folder), snapshots, name, first):
         line = (
             json.dumps(row, ensure_ascii=False)
             if as_json
@@ -238,8 +246,13 @@ def _dump(directory: Path, name: str, first: int, *, as_json: bool) -> None:
         click.echo(line)
 
 
-def _rows(reader: LogReader, name: str, first: int) -> Iterator[dict[str, Any]]:
+def _rows(
+    reader: LogReader, snapshots: list[FoundSnapshot], name: str, first: int
+) -> Iterator[dict[str, Any]]:
+    left = [one for one in snapshots if one.record >= first - 1]
     for record in reader:
+        while left and left[0].record < record.number:
+            yield {"log": name, **left.pop(0).row}
         if record.number >= first:
             place = {
                 "log": name,
@@ -249,6 +262,7 @@ def _rows(reader: LogReader, name: str, first: int) -> Iterator[dict[str, Any]]:
                 "check": f"{record.check:08x}",
             }
             yield {**place, **_head(record, name)}
+    yield from ({"log": name, **one.row} for one in left)
 
 
 def _head(record: LogRecord, name: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from openpit.cli.streams import tell
 from openpit.errors import JournalError, ShardStartError
 from openpit.faces.embedded import Engine
 from openpit.faces.options import GRACE_SECONDS, MIN_FREE, SYNCS, default_shards
+from openpit.limits.changing import changes_between
 from openpit.limits.reading import loads
 from openpit.limits.tables import ConfigError
 from openpit.server.address import AddressInUseError, check_free
@@ -51,6 +52,7 @@ Examples:
   openpit serve --socket desk.sock --policy desk.limits:Fatfinger --pid-file desk.pid
   openpit serve --socket desk.sock --actor gateway=desk.gateways:Gateway
   openpit serve --socket desk.sock --journal /var/lib/desk --sync power
+  openpit serve --socket desk.sock --journal /var/lib/desk --config limits.toml --migrate
 
 A program connects with openpit.connect(PATH). The socket is its user's alone (mode 0600): who else
 may come, --allow-uid and --role say, and the folder that it stands in. SIGTERM and ^C end the
@@ -147,6 +149,10 @@ server when the orders in flight are answered, or after --drain seconds; a secon
     help="Write down there what the shards are told, and go on from it after a restart.",
 )  # fmt: skip
 @click.option(
+    "--migrate", is_flag=True,
+    help="Take a journal of other policies, limits or options, and have those of now hold in it.",
+)  # fmt: skip
+@click.option(
     "--sync", type=click.Choice(SYNCS), default="process", show_default=True,
     help="What an answered call outlasts: the end of any process, or that of the machine.",
 )  # fmt: skip
@@ -181,6 +187,7 @@ def command(
     frame: int,
     drain: float,
     journal: Path | None,
+    migrate: bool,
     sync: Sync,
     min_free: int,
     grace: float,
@@ -196,7 +203,10 @@ def command(
     refuse_client_time(client_time=client_time, **keeping)
     if journal is not None and client_time:
         raise click.UsageError("--journal goes on with the server's time, not with --client-time")
+    if migrate and journal is None:
+        raise click.UsageError("--migrate is for a journal: give --journal DIR")
     keeping |= {"journal": journal, "sync": sync, "min_free": min_free, "grace": grace}
+    keeping["migrate"] = migrate
     keeping["shards"] = shards or default_shards()
     policies, plan = _plan(clock, keeping, config, custom, actors)
     limits = Limits(sessions=sessions, credit=credit, frame_bytes=frame, open_handles=open_handles)
@@ -403,7 +413,7 @@ async def _serve(
     except (ShardStartError, JournalError) as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
     try:
-        await ending.unless(_prepare(service, policies))
+        await ending.unless(_prepare(service, policies, applies=plan.options.migrate))
         await service.listen(str(ending.path))
         service.switch.drain = ending.drain_once
         ending.announce(service.engine)
@@ -416,8 +426,9 @@ async def _serve(
         raise
     reloading = None
     if ending.config is not None:
-        has_journal = plan.options.journal is not None
-        reloading = Reloading(ending.path, ending.config, is_fixed=has_journal)
+        options = plan.options
+        is_kept = options.journal is not None and not options.migrate
+        reloading = Reloading(ending.path, ending.config, is_kept=is_kept)
         reloading.take_signal()
     try:
         await ending.wait()
@@ -428,14 +439,24 @@ async def _serve(
         ending.over()
 
 
-async def _prepare(service: Service, policies: Policies) -> None:
-    """Tell the engine what its builder could not be told: once in the life of a journal."""
+async def _prepare(service: Service, policies: Policies, *, applies: bool) -> None:
+    """Tell the engine what its builder could not be told: once in the life of a journal.
+
+    ``applies``: of a journal that has had that, the limits become those of the configuration.
+    """
     journal = service.journal
     if journal is None:
         await policies.prepare_async(service.engine)
     elif not journal.is_prepared:
         await policies.prepare_async(service.engine)
         journal.note_prepared()
+    if journal is not None and applies:
+        in_force, wanted = await service.engine.settings(), policies.settings()
+        after = {name: wanted[name] for name in in_force if name in wanted}
+        changes = changes_between(in_force, after)
+        if changes:
+            await service.engine.configure().apply_all(changes.values())
+            tell(f"changed {', '.join(f'[{table}]' for table in changes)}")
 
 
 def _unbound(path: Path, error: OSError) -> ExitError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,6 +14,8 @@ from openpit.journal.files import DISK
 from openpit.journal.layout import log_folder
 from openpit.journal.snapshots import write_snapshot
 from openpit.journal.writing import LogWriter
+from openpit.shards.shard_state import LAYOUT
+from openpit.shards.snapshots import Standing, packed_state_of
 from openpit.wire.frames import command_frame
 
 if TYPE_CHECKING:
@@ -125,12 +127,37 @@ def test_stats_say_how_much_there_is(journal: Path) -> None:
     assert document["free"] > 0
 
 
+def state_of(number: int) -> bytes:
+    """Return a shard's state with so many open handles, three blocks and an account in a group."""
+    registry = ([(1, ()), (2, ())], [(7, ())], [(1, 7)], [], [], False, False, None)
+    clients = [(0, [(handle, 0, ()) for handle in range(number)])]
+    state = (
+        9, (registry, [("Spot", ((), ()))]), (), (), [(1, b"key")], ((), ()), clients, [],
+        [("gateway", b"")],
+    )  # fmt: skip
+    return packed_state_of(Standing(number, {0: 5}, 90 + number), state)
+
+
+def holds(number: int) -> dict[str, Any]:
+    return {
+        "time": 90 + number, "policies": ["Spot"], "actors": ["gateway"], "blocks": 3,
+        "accounts in groups": 1, "open": number, "keys": 1,
+    }  # fmt: skip
+
+
+def said_of(number: int) -> str:
+    size = len(state_of(number))
+    return f"; snapshot of record {number}: {size:,} bytes, {number} open, of Spot, gateway"
+
+
 def with_snapshots(journal: Path, *numbers: int, cut: int = 1) -> Path:
     """Add snapshots to the shard's log, and a segment that begins with its record 4."""
     folder = log_folder(journal, "shard-0003")
     LogWriter(DISK, folder, "shard-0003", 4, {"no_snapshots": "a policy reads the stars"}).close()
     for number in numbers:
-        write_snapshot(DISK, folder, number, {"wall": 7 * number}, b"state" * number)
+        write_snapshot(
+            DISK, folder, number, {"wall": 7 * number, "layout": LAYOUT}, state_of(number)
+        )
     for path in sorted(folder.glob("*.log"))[: cut - 1]:
         path.unlink()
     return folder
@@ -138,11 +165,17 @@ def with_snapshots(journal: Path, *numbers: int, cut: int = 1) -> Path:
 
 def test_snapshots_are_verified_with_their_log(journal: Path) -> None:
     folder = with_snapshots(journal, 2, 3)
-    said = "shard-0003: 3 records, whole; snapshot of record 2: 10 bytes"
-    assert f"{said}; snapshot of record 3: 15 bytes" in run("verify", journal).output.splitlines()
+    said = f"shard-0003: 3 records, whole{said_of(2)}"
+    assert f"{said}{said_of(3)}" in run("verify", journal).output.splitlines()
     (_, log) = json.loads(run("verify", journal, "--json").output)
     assert log["snapshots"] == [
-        {"record": number, "bytes": 5 * number, "wall": 7 * number, "damaged": None}
+        {
+            "record": number,
+            "bytes": len(state_of(number)),
+            "wall": 7 * number,
+            "damaged": None,
+            "holds": holds(number),
+        }
         for number in (2, 3)
     ]
 
@@ -154,11 +187,28 @@ def test_snapshots_are_verified_with_their_log(journal: Path) -> None:
     assert f"{said}; damaged snapshot: {damaged} at " in result.output
 
 
+def test_a_dump_has_each_snapshot_behind_its_last_record(journal: Path) -> None:
+    folder = with_snapshots(journal, 2, 3)
+    rows = [json.loads(line) for line in run("dump", journal, "--json").output.splitlines()]
+    places = [row.get("record", f"snapshot {row.get('snapshot')}") for row in rows[1:]]
+    assert places == [1, 2, "snapshot 2", 3, "snapshot 3"]
+    assert rows[-1] == {
+        "log": "shard-0003", "snapshot": 3, "bytes": len(state_of(3)), **holds(3)
+    }  # fmt: skip
+    assert "open 2  keys 1" in run("dump", journal).output
+    later = run("dump", journal, "--json", "--log", "shard-0003", "--from", 3).output
+    assert [json.loads(line).get("snapshot") for line in later.splitlines()] == [2, None, 3]
+
+    write_snapshot(DISK, folder, 1, {"wall": 7, "layout": LAYOUT + 1}, state_of(1))
+    (row, *_) = (row for row in map(json.loads, run("dump", journal, "--json").output.splitlines())
+                 if "damaged" in row)  # fmt: skip
+    assert row["snapshot"] == 1
+    assert f"layout {LAYOUT + 1}" in row["damaged"]
+
+
 def test_a_log_that_was_cut_needs_a_snapshot_of_what_is_gone(journal: Path) -> None:
     folder = with_snapshots(journal, 3, cut=2)
-    assert "shard-0003: 0 records, whole; snapshot of record 3: 15 bytes" in (
-        run("verify", journal).output
-    )
+    assert f"shard-0003: 0 records, whole{said_of(3)}" in run("verify", journal).output
     (snapshot,) = folder.glob("*.snap")
     DISK.cut(snapshot, 9)
 
@@ -169,6 +219,17 @@ def test_a_log_that_was_cut_needs_a_snapshot_of_what_is_gone(journal: Path) -> N
     assert "the records before 4 are not there, nor in a snapshot that is whole" in result.output
     snapshot.unlink()
     assert run("verify", journal).exit_code == Exit.DAMAGED
+
+
+def test_a_routers_log_that_was_cut_sums_up_what_is_gone(tmp_path: Path) -> None:
+    folder = log_folder(tmp_path, "router")
+    writer = LogWriter(DISK, folder, "router", 8, {})
+    writer.append([(b'{"life":{}}', 0)])
+    assert run("verify", tmp_path).exit_code == Exit.DAMAGED
+    writer.append([(b'{"settled":3,"summary":{}}', 0)])
+    writer.close()
+    result = run("verify", tmp_path)
+    assert (result.exit_code, result.output) == (Exit.OK, "router: 2 records, whole\n")
 
 
 def test_what_a_snapshot_has_may_be_damaged_in_the_log(journal: Path) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
 import pytest
 
-from openpit.errors import JournalInUse, JournalMismatch
+from openpit.errors import JournalDamaged, JournalInUse, JournalMismatch
 from openpit.faces import engine_journal
 from openpit.faces.engine_journal import EngineJournal
 from openpit.faces.options import ShardedOptions
+from openpit.journal.files import DISK, SystemDisk
+from openpit.journal.layout import ROUTER, log_folder, shard_log
+from openpit.journal.reading import LogReader
+from openpit.journal.segments import segments_of
+from openpit.journal.writing import LogWriter
 from openpit.shards.fingerprints import Made
 
 if TYPE_CHECKING:
@@ -135,3 +142,100 @@ def test_time_goes_on_from_the_last_moment_and_by_the_wall_after_another_start_o
     clock = journal.clock_from(last)
     journal.close()
     assert last <= clock() < last + 100 * second
+
+
+# --- what is not needed any more is removed -------------------------------------------------------
+
+
+def begins(directory: Path, log: str = ROUTER) -> int:
+    return segments_of(DISK, log_folder(directory, log))[0].first
+
+
+def lived(directory: Path, *, keep: int | None = 2, shard_epochs: tuple[int, ...] = ()) -> int:
+    """Start an engine once, whose shards' logs go back to these epochs; return its own."""
+    for number, epoch in enumerate(shard_epochs):
+        folder = log_folder(directory, shard_log(number))
+        for segment in segments_of(DISK, folder):
+            DISK.remove(segment.path)
+        LogWriter(DISK, folder, shard_log(number), 1, {"epoch": epoch}).close()
+    options = ShardedOptions(shards=2, journal=directory, keep=keep)
+    journal = EngineJournal(options, MADE, lambda: 1_000)
+    journal.note([(0, 5, b"first"), (1, 6, b"second")])
+    journal.settle()
+    if not journal.epoch:
+        journal.note_session(3, "desk", 1000)
+        journal.note_prepared()
+    journal.close()
+    return journal.epoch
+
+
+def test_the_log_is_cut_behind_what_starts_and_shards_go_back_to(tmp_path: Path) -> None:
+    for epoch in range(5):
+        assert lived(tmp_path, shard_epochs=(0, 0)) == epoch
+        assert begins(tmp_path) == 1  # the shards' logs go back to the first start
+    assert lived(tmp_path, shard_epochs=(3, 2)) == 5
+    first = begins(tmp_path)
+    assert first > 1
+    reader = LogReader(DISK, log_folder(tmp_path, ROUTER))
+    lives = [json.loads(one.batch)["life"]["epoch"] for one in reader if b'"life"' in one.batch]
+    assert lives == [2, 3, 4, 5]
+    assert lived(tmp_path, shard_epochs=(6, 6)) == 6
+    assert lived(tmp_path, keep=None, shard_epochs=(7, 7)) == 7
+    reader = LogReader(DISK, log_folder(tmp_path, ROUTER))
+    lives = [json.loads(one.batch)["life"]["epoch"] for one in reader if b'"life"' in one.batch]
+    assert lives == [5, 6, 7]  # two at least, and all with keep=None
+
+    journal = opened(tmp_path)
+    assert (journal.epoch, journal.is_prepared, journal.names) == (8, True, {3: ("desk", 1000)})
+    assert (journal.place.started, journal.place.began) == (1_000, 77)
+    assert journal.changes == []
+    journal.close()
+
+
+def test_a_crash_while_it_is_cut_leaves_one_that_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(6):
+        lived(tmp_path, keep=None, shard_epochs=(6, 6))
+    remove = SystemDisk.remove
+    steps = 0
+    while True:
+        steps += 1
+        directory = tmp_path.with_name(f"{tmp_path.name}-{steps}")
+        shutil.copytree(tmp_path, directory)
+        left = [steps]
+
+        def dying(disk: SystemDisk, path: Path, left: list[int] = left) -> None:
+            left[0] -= path.parent.name == ROUTER
+            if not left[0]:
+                raise KeyboardInterrupt
+            remove(disk, path)
+
+        monkeypatch.setattr(SystemDisk, "remove", dying)
+        died = False
+        try:
+            journal = EngineJournal(
+                ShardedOptions(shards=2, journal=directory), MADE, lambda: 1_000
+            )
+            journal.settle()
+        except KeyboardInterrupt:
+            died = True
+        journal.close()
+        monkeypatch.setattr(SystemDisk, "remove", remove)
+        again = opened(directory)
+        assert (again.epoch, again.is_prepared, again.names) == (7, True, {3: ("desk", 1000)})
+        assert (again.place.started, again.place.began, again.changes) == (1_000, 77, [])
+        again.close()
+        if not died:
+            break
+    assert steps > 4
+
+
+def test_a_log_that_lacks_its_beginning_is_not_believed(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    journal.close()
+    opened(tmp_path).close()
+    (first, *_) = segments_of(DISK, log_folder(tmp_path, ROUTER))
+    DISK.remove(first.path)
+    with pytest.raises(JournalDamaged, match="nothing sums them up"):
+        opened(tmp_path)

@@ -55,6 +55,7 @@ def test_the_method_passes_every_option_on() -> None:
         "min_free": 1,
         "snapshot_every": 2,
         "keep": 3,
+        "migrate": True,
         "recovery_timeout": 8.5,
         "restarts": 3,
         "restart_pause": 0,

@@ -1,0 +1,45 @@
+"""Built-in policies made by the names of their classes, to be given a state: that of a journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from openpit.pretrade.policies.order_size_limit import OrderSizeLimitPolicy
+from openpit.pretrade.policies.order_size_limit_settings import OrderSizeSettings
+from openpit.pretrade.policies.order_validation import OrderValidationPolicy
+from openpit.pretrade.policies.pnl_bounds_killswitch import PnlBoundsKillSwitchPolicy
+from openpit.pretrade.policies.pnl_bounds_settings import PnlBoundsSettings
+from openpit.pretrade.policies.rate_limit import RateLimitPolicy
+from openpit.pretrade.policies.rate_limit_settings import RateLimitSettings
+from openpit.pretrade.policies.spot_funds.policy import SpotFundsPolicy
+from openpit.pretrade.policies.spot_funds.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openpit.pretrade.policy_contract import BuiltinPolicy
+
+__all__ = ["built_alike"]
+
+_MAKERS: Final[dict[type[BuiltinPolicy], Callable[[int], BuiltinPolicy]]] = {
+    OrderValidationPolicy: OrderValidationPolicy,
+    OrderSizeLimitPolicy: lambda group: OrderSizeLimitPolicy(
+        OrderSizeSettings(None, {}, {}), group
+    ),
+    PnlBoundsKillSwitchPolicy: lambda group: PnlBoundsKillSwitchPolicy(
+        PnlBoundsSettings({}, {}), {}, group
+    ),
+    RateLimitPolicy: lambda group: RateLimitPolicy(RateLimitSettings(None, {}, {}, {}), group, 0),
+    SpotFundsPolicy: lambda group: SpotFundsPolicy(Settings(), None, group),
+}
+
+_BY_NAME: Final = {f"{kind.__module__}.{kind.__qualname__}": its for kind, its in _MAKERS.items()}
+
+
+def built_alike(name: str, group_id: int) -> BuiltinPolicy | None:
+    """Return a built-in policy without any limit, by its class's name; None: there is none such.
+
+    It reads no market data.
+    """
+    maker = _BY_NAME.get(name)
+    return None if maker is None else maker(group_id)
