@@ -20,7 +20,7 @@ from openpit.engine.answers import Recorded, Started
 from openpit.errors import WireError
 from openpit.pretrade.effects import Effects
 from openpit.shards.actors import Actors
-from openpit.shards.administration import administer, configure, rates_after
+from openpit.shards.administration import RECENT, administer, configure, rates_after
 from openpit.shards.admission import admit, check_handles, check_head
 from openpit.shards.alike import AlikeOrders, check_alike
 from openpit.shards.answering import (
@@ -45,6 +45,7 @@ from openpit.shards.intake import Intake
 from openpit.shards.keyed import KeyedCalls
 from openpit.shards.left_open import let_go_before, told_left
 from openpit.shards.market_answers import MarketAnswers
+from openpit.shards.recent import Recent
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import (
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from openpit.engine.answers import Checked, DryRun
     from openpit.engine.pipeline import EngineCore
     from openpit.marketdata.service import MarketDataService
+    from openpit.pretrade.rejects import Reject
     from openpit.shards.clock import ShardClock
     from openpit.shards.counted_windows import CountedWindows
     from openpit.shards.held import Open
@@ -93,7 +95,7 @@ class ShardCore:
         "_client", "_endings", "_engine", "_execute", "_first", "_fresh_orders", "_handlers",
         "_most", "_most_open", "_next", "_open", "_order", "_reader", "_told", "actors",
         "armed", "clock", "closed", "counts", "expiry", "held", "intake", "keeps", "keyed",
-        "number", "services", "whose",
+        "number", "recent", "services", "whose",
     )  # fmt: skip
 
     def __init__(
@@ -116,6 +118,7 @@ class ShardCore:
         self.services: Final = services
         market = MarketAnswers(services)
         self.held: Final = Held()
+        self.recent: Final = Recent()
         self.expiry: Final = Expiry(limits.reservation_ttl, self.held)
         endings = self._endings = Endings(number, self.expiry)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
@@ -365,7 +368,12 @@ class ShardCore:
             if self.keeps:
                 effects.origin = asked, reply
             return reply
-        return rejected(answer)
+        return self._refused(asked, answer)
+
+    def _refused(self, asked: Command | Order, rejects: Sequence[Reject]) -> Reply:
+        reply = rejected(rejects)
+        self.recent.refuse(self.clock.now, self._client or 0, asked, reply[1])
+        return reply
 
     def _reserve(self, seq: int, effects: Effects) -> bool:
         """Keep what an order holds; where reservations expire, also if that is nothing."""
@@ -433,7 +441,7 @@ class ShardCore:
             self._open[seq] = answer
             self.expiry.opened(seq, now)
             return (kinds.STARTED,)
-        return rejected(answer)
+        return self._refused(order, answer)
 
     def _execute_request(self, seq: int, command: Command, now: int) -> Reply:
         started = self._endings.take(command[2], Started)
@@ -450,7 +458,7 @@ class ShardCore:
             return denied(self.number, self._most_open)
         answer = self._engine.drop_copy(order, now)
         if not isinstance(answer, Recorded):
-            return rejected(answer)
+            return self._refused(order, answer)
         reply = recorded(answer, is_held=self._keep(seq, answer.effects))
         if self.keeps:
             answer.effects.origin = order, reply
@@ -461,16 +469,22 @@ class ShardCore:
 
     def _adjust(self, _seq: int, command: Command, now: int) -> Reply:
         _, account, adjustments = command
-        return adjusted(self._engine.apply_adjustment(account, adjustments, now))
+        answer = self._engine.apply_adjustment(account, adjustments, now)
+        self.recent.change(now, self._client or 0, command)
+        return adjusted(answer)
 
     # administration
 
-    def _administer(self, _seq: int, command: Command, _now: int) -> Reply | None:
+    def _administer(self, _seq: int, command: Command, now: int) -> Reply | None:
+        if command[2] == RECENT:
+            return answer_of(self.recent.told(self._engine, now))
         answer = administer(self._engine, command[2], command[3])
+        self.recent.change(now, self._client or 0, command)
         return None if answer is None else answer_of(answer)
 
-    def _configure(self, _seq: int, command: Command, _now: int) -> Reply | None:
+    def _configure(self, _seq: int, command: Command, now: int) -> Reply | None:
         answer = configure(self._engine, command[2], command[3])
+        self.recent.change(now, self._client or 0, command)
         # Orders that were submitted before have no ranks: there was no limit to count for.
         self.counts.supply(0, 0)
         self.counts.version += command[1] is None
