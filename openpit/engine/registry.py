@@ -7,6 +7,7 @@ Follows spec section 6.
 from __future__ import annotations
 
 from collections import Counter
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Final, cast
 
 from openpit.engine.call import EngineCall
@@ -142,6 +143,10 @@ class AccountRegistry:
     def blocked_accounts(self) -> int:
         """How many accounts have a cause of their own."""
         return len(self._blocks)
+
+    def blocks_told(self, most: int) -> list[tuple[int, AccountBlock]]:
+        """Return up to so many accounts that have a cause of their own, and it: the lowest."""
+        return [(account, self._blocks[account]) for account in nsmallest(most, self._blocks)]
 
     def block(self, account: int, cause: AccountBlock) -> None:
         """Record a cause; an account that has one keeps it."""

@@ -1,4 +1,4 @@
-"""One question to a server, that it answers itself: no engine is made for it."""
+"""Questions to a server that it answers itself: no engine is made for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from openpit.wire.frames import Frame
     from openpit.wire.sessions import SessionStats, Welcome
 
-__all__ = ["drain_server", "sessions_of"]
+__all__ = ["Asking", "drain_server", "sessions_of"]
 
 
 def sessions_of(path: str | os.PathLike[str], *, timeout: float = 5.0) -> list[SessionStats]:
@@ -26,7 +26,7 @@ def sessions_of(path: str | os.PathLike[str], *, timeout: float = 5.0) -> list[S
     Raises:
         ServerRefused: nobody listens there, or the server does not take this session.
     """
-    with _Asking(path, timeout) as asking:
+    with Asking(path, timeout) as asking:
         mine = asking.session
         answer = asking.ask(SessionOp.SESSIONS)
     return [one for one in sessions_in(answer) if one.number != mine]
@@ -41,7 +41,7 @@ def drain_server(path: str | os.PathLike[str], *, timeout: float = 5.0, wait: fl
         ServerRefused: as in :func:`sessions_of`.
         NotPermitted: this user's sessions do not administer.
     """
-    with _Asking(path, timeout) as asking:
+    with Asking(path, timeout) as asking:
         if asking.role < Role.ADMIN:
             what = "the server's end"
             raise NotPermitted(what, role_name(asking.role), role_name(Role.ADMIN))
@@ -49,17 +49,26 @@ def drain_server(path: str | os.PathLike[str], *, timeout: float = 5.0, wait: fl
         return asking.has_ended(wait)
 
 
-class _Asking:
-    """A connection of its own, for one question."""
+class Asking:
+    """A connection of its own, for questions one after the other; ``timeout`` is of each.
 
-    def __init__(self, path: str | os.PathLike[str], timeout: float) -> None:
+    Use it with ``with``. What it raises leaves it of no use.
+
+    Raises:
+        ServerRefused: nobody listens there, does not take this session, or does not answer in time.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], timeout: float, name: str | None = None
+    ) -> None:
         self._path = os.fspath(path)
-        self._greeting = Greeting(None)
+        self._timeout = timeout
+        self._greeting = Greeting(name)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout)
         self._until = monotonic() + timeout
 
-    def __enter__(self) -> _Asking:
+    def __enter__(self) -> Asking:
         try:
             self._socket.connect(self._path)
             self._socket.sendall(self._greeting.sent)
@@ -77,6 +86,9 @@ class _Asking:
 
     def ask(self, op: int) -> Frame:
         """Return the server's answer."""
+        self._greeting.behind.clear()  # an answer of before, and news
+        self._until = monotonic() + self._timeout
+        self._socket.settimeout(self._timeout)
         try:
             self._socket.sendall(note_frame(op))
             return self._answer(op)

@@ -7,7 +7,7 @@ from typing import Final
 
 from openpit.wire.limits import FRAME_BYTES, OPEN_HANDLES
 
-__all__ = ["AWAY", "SESSIONS", "SESSION_CREDIT", "Limits"]
+__all__ = ["AWAY", "GONE", "SESSIONS", "SESSION_CREDIT", "Limits"]
 
 SESSIONS: Final = 64
 """Programs at once. Each may fill its buffers; a broker runs a dozen."""
@@ -24,6 +24,9 @@ A program that connects says it at once. So whoever connects and says nothing ke
 AWAY: Final = 4096
 """Sessions with a name that have gone, and whose open reservations wait for them; those of one more
 are rolled back."""
+
+GONE: Final = 256
+"""Sessions that have ended, and are remembered by their names: 50 KB."""
 
 HELLO_BYTES: Final = 4096
 """Bytes of a first frame, while it is incomplete: a name has at most 64."""

@@ -172,6 +172,8 @@ class Session:
             SessionOp.GIVEN_BACK: self._give_back,
             SessionOp.SESSIONS: self._ask,
             SessionOp.DRAIN: self._ask,
+            SessionOp.WATCH: self._ask,
+            SessionOp.WATCH: self._ask,
         }
 
     # --- in --------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from openpit.server.changes import Changes
 from openpit.server.group_check import Checked, GroupCheck
 from openpit.server.limits import BATCH_BYTES, ROW_BYTES
 from openpit.server.names import Names
+from openpit.server.questions import Questions
 from openpit.server.session import Passed, Session
 from openpit.server.to_all import ToAll
 from openpit.wire import kinds
@@ -32,7 +33,6 @@ from openpit.wire.sessions import (
     Welcome,
     axes_frame,
     note_frame,
-    sessions_frame,
     state_frame,
     welcome_frame,
 )
@@ -150,6 +150,7 @@ class Switch:
         self._turns: Final[dict[Session, _Turn]] = {}
         self._order: Final[deque[Session]] = deque()
         self.drain: Callable[[], object] = bool  # has the server end in order, once it can
+        self._questions: Final = Questions(self.router, self.sessions, self._drain_now)
         self._is_held = False  # until it is known on which axes orders are counted
         self.is_waiting = False  # something was left at the last turn, until a shard answers
         self.stirred: Final[list[Session]] = []  # who has something to be written, or ended a turn
@@ -227,20 +228,12 @@ class Switch:
             if session.is_known and not was_known:
                 self._make_known(session)
             if session.asked and not session.is_over:
-                self._answer(session)
+                self._questions.answer(session)
             if (session.wants_turn or session in self._turns) and not session.is_over:
                 self._see_to_turn(session)
 
-    def _answer(self, session: Session) -> None:
-        """Answer what a session has asked the server itself."""
-        asked, session.asked = session.asked, []
-        for op in asked:
-            if op == SessionOp.SESSIONS:
-                known = [one.stats for one in self.sessions.values() if one.is_known]
-                session.say(sessions_frame(known))
-            else:
-                session.say(note_frame(op))
-                self.drain()
+    def _drain_now(self) -> None:
+        self.drain()  # as it is then
 
     def _see_to_turn(self, session: Session) -> None:
         turn = self._turns.get(session)
@@ -286,6 +279,7 @@ class Switch:
         if self.sessions.get(session.number) is not session:  # a newer one may have its number
             return
         del self.sessions[session.number]
+        self._questions.left(session)
         self._order.remove(session)
         if session.pressing and not any(link.is_up for link in self.router.links):
             self._check_group(session, now)  # no shard has an answer that its client waits for

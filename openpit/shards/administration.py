@@ -32,12 +32,16 @@ if TYPE_CHECKING:
     from openpit.wire.checks import Check
 
 __all__ = [
+    "RECENT",
     "administer",
     "check_administration",
     "check_configuration",
     "configure",
     "rates_after",
 ]
+
+RECENT: Final = "recent"
+"""The call that the shard answers itself: what it has refused and changed last."""
 
 
 def _first_refusal(
@@ -100,6 +104,7 @@ _ARGUMENTS: Final[dict[str, tuple[Check, ...]]] = {
     "groups": (),
     "halt": (is_text,),
     "halted": (),
+    RECENT: (),
     "register_group": (_are_accounts, _is_group),
     "replace_block_reason": (_is_account, is_text),
     "replace_group_block_reason": (_is_group, is_text),

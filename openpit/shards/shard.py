@@ -21,13 +21,10 @@ from openpit.engine.answers import Recorded, Started
 from openpit.errors import WireError
 from openpit.pretrade.effects import Effects
 from openpit.shards.actors import Actors
-from openpit.shards.administration import administer, configure, rates_after
 from openpit.shards.admission import admit, check_handles, check_head
 from openpit.shards.alike import AlikeOrders
 from openpit.shards.answering import (
     Reply,
-    adjusted,
-    answer_of,
     append,
     denied,
     dry,
@@ -38,6 +35,7 @@ from openpit.shards.answering import (
     told,
 )
 from openpit.shards.armed import Armed
+from openpit.shards.changes import Changes
 from openpit.shards.counts import ASKING, COUNTING, BatchCounts, asked_of
 from openpit.shards.endings import Endings
 from openpit.shards.expiry import Expiry
@@ -48,6 +46,7 @@ from openpit.shards.kept_answers import ToldOutcomes
 from openpit.shards.keyed import KeyedCalls
 from openpit.shards.left_open import let_go_before, told_left
 from openpit.shards.market_answers import MarketAnswers
+from openpit.shards.recent import Recent
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import (
@@ -68,6 +67,7 @@ if TYPE_CHECKING:
     from openpit.engine.answers import Checked, DryRun
     from openpit.engine.pipeline import EngineCore
     from openpit.marketdata.service import MarketDataService
+    from openpit.pretrade.rejects import Reject
     from openpit.shards.clock import ShardClock
     from openpit.shards.counted_windows import CountedWindows
     from openpit.shards.held import Open
@@ -93,10 +93,10 @@ class ShardCore:
     """
 
     __slots__ = (
-        "_all_at_once", "_client", "_endings", "_engine", "_execute", "_first", "_fresh_orders",
-        "_handlers", "_most", "_most_open", "_next", "_open", "_order", "_reader", "_told",
+        "_all_at_once", "_changes", "_client", "_endings", "_engine", "_execute", "_first",
+        "_fresh_orders", "_handlers", "_most", "_most_open", "_next", "_open", "_order", "_reader", "_told",
         "actors", "armed", "clock", "closed", "counts", "expiry", "held", "intake", "keeps",
-        "keyed", "number", "outcomes", "services", "whose",
+        "keyed", "number", "outcomes", "recent", "services", "whose",
     )  # fmt: skip
 
     def __init__(
@@ -119,6 +119,7 @@ class ShardCore:
         self.services: Final = services
         market = MarketAnswers(services)
         self.held: Final = Held()
+        self.recent: Final = Recent()
         self.expiry: Final = Expiry(limits.reservation_ttl, self.held)
         self._all_at_once: Final = None if self.expiry.ttl else AllAtOnce(engine)
         endings = self._endings = Endings(number, self.expiry)
@@ -138,6 +139,7 @@ class ShardCore:
         self.actors: Final = Actors(engine, clock, self.counts)
         owns = engine.registry.owns
         self.intake: Intake | CountedWindows = Intake(owns, services, self.actors.made)
+        changes = self._changes = Changes(engine, self.counts, self.recent)
         self._handlers: dict[int, Callable[[int, Command, int], Reply | None]] = {
             kinds.EXECUTE_WHOLE: self._execute_whole,
             kinds.START: self._start,
@@ -152,10 +154,10 @@ class ShardCore:
             kinds.DROP: endings.drop,
             kinds.REPORT: (report := lambda _, it, now: reported(engine.apply_report(it[2], now))),
             kinds.REPORT_WHOLE: report,
-            kinds.ADJUST: self._adjust,
-            kinds.ADMINISTER: self._administer,
-            kinds.CONFIGURE: self._configure,
-            kinds.CHECK_SETTINGS: self._check_settings,
+            kinds.ADJUST: changes.adjust,
+            kinds.ADMINISTER: changes.administer,
+            kinds.CONFIGURE: changes.configure,
+            kinds.CHECK_SETTINGS: changes.check_settings,
             kinds.TELL_AXES: lambda *_: (kinds.CHECKED, *self.counts.axes()),
             kinds.QUOTE: market.change,
             kinds.ASK_ACTOR: self.actors.reply_to_ask,
@@ -228,6 +230,7 @@ class ShardCore:
         if client != self._client:
             self._client = client
             self._open = self._endings.open = self.held.of(client)
+            self._changes.client = client
             self._most = self._most_open if client else inf
         counts = self.counts
         try:
@@ -374,7 +377,12 @@ class ShardCore:
             if self.keeps:
                 effects.origin = asked, reply
             return reply
-        return rejected(answer)
+        return self._refused(asked, answer)
+
+    def _refused(self, asked: Command | Order, rejects: Sequence[Reject]) -> Reply:
+        reply = rejected(rejects)
+        self.recent.refuse(self.clock.now, self._client or 0, asked, reply[1])
+        return reply
 
     def _reserve(self, seq: int, effects: Effects) -> bool:
         """Keep what an order holds; where reservations expire, also if that is nothing."""
@@ -442,7 +450,7 @@ class ShardCore:
             self._open[seq] = answer
             self.expiry.opened(seq, now)
             return (kinds.STARTED,)
-        return rejected(answer)
+        return self._refused(order, answer)
 
     def _execute_request(self, seq: int, command: Command, now: int) -> Reply:
         started = self._endings.take(command[2], Started)
@@ -459,7 +467,7 @@ class ShardCore:
             return denied(self.number, self._most_open)
         answer = self._engine.drop_copy(order, now)
         if not isinstance(answer, Recorded):
-            return rejected(answer)
+            return self._refused(order, answer)
         reply = recorded(answer, is_held=self._keep(seq, answer.effects))
         if self.keeps:
             answer.effects.origin = order, reply
@@ -470,24 +478,3 @@ class ShardCore:
 
     def _outcome(self, seq: int, command: Command, now: int) -> Reply:
         return self.outcomes.reply(self._client or 0, seq, command, now)
-
-    def _adjust(self, _seq: int, command: Command, now: int) -> Reply:
-        _, account, adjustments = command
-        return adjusted(self._engine.apply_adjustment(account, adjustments, now))
-
-    # administration
-
-    def _administer(self, _seq: int, command: Command, _now: int) -> Reply | None:
-        answer = administer(self._engine, command[2], command[3])
-        return None if answer is None else answer_of(answer)
-
-    def _configure(self, _seq: int, command: Command, _now: int) -> Reply | None:
-        answer = configure(self._engine, command[2], command[3])
-        # Orders that were submitted before have no ranks: there was no limit to count for.
-        self.counts.supply(0, 0)
-        self.counts.version += command[1] is None
-        return None if answer is None else answer_of(answer)
-
-    def _check_settings(self, _seq: int, command: Command, now: int) -> Reply:
-        rates = rates_after(self._engine, command[2], command[3])
-        return (kinds.CHECKED, *self.counts.axes_after(rates, now))

@@ -73,10 +73,10 @@ class Standing(NamedTuple):
     """The latest time that the shard had been told."""
     windows: tuple[CountedWindow, ...] = ()
     """Of broad rates, as the shard's batches tell them."""
-    is_taken: bool = False
-    """Whether it is that of a snapshot."""
     answers: tuple[bytes, ...] = ()
     """The latest replies, for callers to whom they were lost."""
+    is_taken: bool = False
+    """Whether it is that of a snapshot."""
 
 
 class Snapshots:

@@ -78,6 +78,7 @@ OF_METHOD: Final = {
     "group_of": Role.READER,
     "groups": Role.READER,
     "halted": Role.READER,
+    "recent": Role.READER,
     "settings": Role.READER,
     "block": Role.ADMIN,
     "block_group": Role.ADMIN,

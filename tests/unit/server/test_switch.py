@@ -31,6 +31,7 @@ from openpit.wire.sessions import (
     sessions_in,
 )
 from openpit.wire.values import encode
+from openpit.wire.watching import watch_in
 
 
 def host(**limits: Any) -> SwitchedHost:
@@ -454,6 +455,19 @@ def test_whoever_may_connect_may_ask_who_is_connected() -> None:
     (told,) = asked(served, Role.READER, SessionOp.SESSIONS)
     ((number, name, *figures),) = sessions_in(told)
     assert (number > 1, name, figures) == (True, "desk", [1000, Role.READER, 0, 0, 0])
+
+
+def test_whoever_may_connect_may_ask_how_shards_stand_and_who_has_gone() -> None:
+    served = host()
+    gone = served.switch.open(Role.ADMIN, 7)
+    served.switch.receive(gone, Greeting("ctl 12").sent)
+    served.switch.leave(gone, 0)
+    silent = served.switch.open(Role.ADMIN, 7)
+    served.switch.leave(silent, 0)
+    (told,) = asked(served, Role.READER, SessionOp.WATCH)
+    shards, (was,) = watch_in(told)
+    assert [(one.shard, one.state, one.in_flight) for one in shards] == [(0, "up", 0), (1, "up", 0)]
+    assert (was.number, was.name, was.user, was.role) == (gone.number, "ctl 12", 7, Role.ADMIN)
 
 
 def test_who_administers_may_end_the_server_and_nobody_else() -> None:

@@ -24,7 +24,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "protocol.md"
 
 def test_every_message_has_a_role() -> None:
     assert OF_KIND.keys() == kinds.COMMANDS.keys()
-    assert OF_METHOD.keys() == administration._ADMINISTRATION.keys()
+    assert OF_METHOD.keys() == administration._ADMINISTRATION.keys() | {administration.RECENT}
     assert OF_OPERATION.keys() == OPERATIONS.keys()
 
 
@@ -42,6 +42,7 @@ def test_a_trader_changes_nothing_but_by_orders_and_reports() -> None:
         "group_of",
         "groups",
         "halted",
+        "recent",
         "settings",
     }
 

@@ -1,0 +1,64 @@
+"""What sessions ask the server itself: who is connected, how the shards stand, its end."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from openpit.router.stats import picture_of
+from openpit.server.limits import GONE
+from openpit.wire.sessions import SessionOp, note_frame, sessions_frame
+from openpit.wire.watching import WatchedShard, watch_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from openpit.router.router import Router
+    from openpit.server.session import Session
+    from openpit.wire.sessions import SessionStats
+
+__all__ = ["Questions"]
+
+
+class Questions:
+    """Answers them; it remembers the last sessions that have ended, by their numbers.
+
+    ``drain`` has the server end in order.
+    """
+
+    def __init__(
+        self, router: Router, sessions: Mapping[int, Session], drain: Callable[[], object]
+    ) -> None:
+        self._router: Final = router
+        self._sessions: Final = sessions
+        self._drain: Final = drain
+        self._gone: Final[deque[SessionStats]] = deque(maxlen=GONE)
+
+    def left(self, session: Session) -> None:
+        """Record that a session has ended."""
+        if session.is_known:
+            self._gone.append(session.stats)
+
+    def answer(self, session: Session) -> None:
+        """Answer what a session has asked."""
+        asked, session.asked = session.asked, []
+        for op in asked:
+            if op == SessionOp.SESSIONS:
+                known = [one.stats for one in self._sessions.values() if one.is_known]
+                session.say(sessions_frame(known))
+            elif op == SessionOp.WATCH:
+                session.say(watch_frame(self._figures(), self._gone))
+            else:
+                session.say(note_frame(op))
+                self._drain()
+
+    def _figures(self) -> list[WatchedShard]:
+        router = self._router
+        pictures = [picture_of(link, router.expiring) for link in router.links]
+        return [
+            WatchedShard(
+                *(one.shard, one.state, one.why, one.pid, one.in_flight, one.credits, one.sent),
+                *(one.answered, one.bytes_sent, one.bytes_received, one.restarts, one.expired),
+            )
+            for one in pictures
+        ]
