@@ -1,7 +1,7 @@
 """Corrections of an account from outside: balances, positions, realised profit and loss.
 
 An adjustment names what it changes (its operation), by how much (its amount) and between which
-bounds the result must stay. Spec section 3.
+bounds the result must stay.
 """
 
 from __future__ import annotations

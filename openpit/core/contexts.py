@@ -1,4 +1,4 @@
-"""The handles with which a policy's callbacks reach the call that they serve (spec section 7).
+"""The handles with which a policy's callbacks reach the call that they serve.
 
 The engine builds each from its per-call state, of which this module knows only what
 :class:`CallState` names.
@@ -213,7 +213,7 @@ class Context(Opaque):
     def record_drop_copy_start_mutation(self, mutation: Mutation) -> None:
         """Keep a mutation that commits before and rolls back after all others of the drop copy.
 
-        Raises ``RuntimeError`` when the call is no drop copy, or has ended (spec section 5.7).
+        Raises ``RuntimeError`` when the call is no drop copy, or has ended.
         """
         _call_of(self).record_drop_copy_start_mutation(mutation)
 
@@ -270,7 +270,7 @@ def order_context(calls: Calls, account: int | None) -> Context:
     """Return what stands for an order's call: a context, for one callback or to make twins of.
 
     The account's group is that of now: all policies see one group, even where the membership
-    changes between the two stages (spec section 7).
+    changes between the two stages.
     """
     context: Context = _new(Context)
     context._calls = calls

@@ -26,7 +26,7 @@ class OrderPosition(AbsentFields):
     """How the order stands to a position, on venues that ask for it.
 
     ``position_side`` may be its text in any case. Raises ``TypeError`` for other classes; the
-    two flags must be ``bool`` (spec section 3).
+    two flags must be ``bool``.
     """
 
     __module__ = "openpit.core"
@@ -80,7 +80,7 @@ class OrderMargin(AbsentFields):
     """How the order is margined, on venues that ask for it.
 
     ``leverage`` may be a number that :class:`Leverage` takes; what that raises is raised here.
-    ``collateral_asset`` is text that is not blank, ``auto_borrow`` a ``bool`` (spec section 3).
+    ``collateral_asset`` is text that is not blank, ``auto_borrow`` a ``bool``.
     """
 
     __module__ = "openpit.core"

@@ -1,7 +1,7 @@
 """Fits a user's policy to the contract of the built-in ones.
 
-Follows spec section 7: how each callback is called and how its answer is read. While a callback
-runs, the engine is not busy: the callback may call into the engine again.
+How each callback is called and how its answer is read. While a callback runs, the engine is not
+busy: the callback may call into the engine again.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A service stands beside engines: it may feed several, or none. Each change is made as one plain
 operation, applied to the store under the service's lock and then told to the listeners in the
-same order; a sharded engine's copies of the service are fed that way. Spec section 11.
+same order; a sharded engine's copies of the service are fed that way.
 """
 
 from __future__ import annotations

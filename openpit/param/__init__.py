@@ -1,4 +1,4 @@
-"""Values, identifiers and enumerations of the domain (spec sections 1.2 and 2)."""
+"""Values, identifiers and enumerations of the domain."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """The eight decimal types of the domain, leverage, and what leads from one to another.
 
-Spec sections 2.3 and 2.4.
-
 Types do not mix in arithmetic or comparison: crossing from one to another is a named conversion.
 All are immutable; unlike the reference's they can be copied and pickled, because policies travel to
 worker processes with the values that configure them.

@@ -87,7 +87,7 @@ class ShardedEngine(Opaque):
         self._router = self._driver.router
 
     def __del__(self) -> None:
-        # Handles may outlive the engine; a pending request must then refuse (spec section 5.2).
+        # Handles may outlive the engine; a pending request must then refuse.
         self._client.is_held = False
 
     # --- orders --------------------------------------------------------------------------------
@@ -135,12 +135,12 @@ class ShardedEngine(Opaque):
         return result
 
     def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
-        """Answer as :meth:`execute_pre_trade` would, and record nothing (spec section 5.6)."""
+        """Answer as :meth:`execute_pre_trade` would, and record nothing."""
         result: DryRunReport = self._driver.run(self._client.execute_dry_run, order)
         return result
 
     def apply_drop_copy(self, order: Order) -> DropCopyResult:
-        """Record an order that the venue has already (spec section 5.7): blocks do not stop it."""
+        """Record an order that the venue has already: blocks do not stop it."""
         result: DropCopyResult = self._driver.run(self._client.drop_copy, order)
         return result
 
@@ -172,7 +172,7 @@ class ShardedEngine(Opaque):
         *,
         key: str | bytes | None = None,
     ) -> AccountAdjustmentBatchResult:
-        """Apply all adjustments to an account, or none of them (spec section 5.9).
+        """Apply all adjustments to an account, or none of them.
 
         With a ``key``, as :meth:`execute_pre_trade`: they are applied once.
         """

@@ -1,4 +1,4 @@
-"""Conversions between the decimal types (spec section 2.3)."""
+"""Conversions between the decimal types."""
 
 from __future__ import annotations
 
