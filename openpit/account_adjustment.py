@@ -20,7 +20,8 @@ from openpit.param.classes import is_of
 from openpit.param.enums import PnlHaltReason
 from openpit.param.fixed_decimal import decimal_of
 from openpit.param.guarded import store
-from openpit.param.values import Leverage, Pnl, Price, new_leverage, new_pnl, new_price
+from openpit.param.margin import Leverage, new_leverage
+from openpit.param.values import Pnl, Price, new_pnl, new_price
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from openpit.core.assets import optional_asset_text
 from openpit.core.debug_text import optional, optional_member, truth
 from openpit.core.signatures import AnyArguments
 from openpit.param.guarded import store
+from openpit.param.margin import Leverage, leverage_steps, new_leverage
 from openpit.param.refusals import not_an_instance
-from openpit.param.values import Leverage, leverage_steps, new_leverage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,11 +14,10 @@ from openpit.param.enums import (
 )
 from openpit.param.errors import AccountIdError, AssetError, ParamError
 from openpit.param.ids import DEFAULT_ACCOUNT_GROUP, AccountGroupId, AccountId, Asset
+from openpit.param.margin import Leverage, Notional
 from openpit.param.values import (
     CashFlow,
     Fee,
-    Leverage,
-    Notional,
     Pnl,
     PositionSize,
     Price,

@@ -10,11 +10,10 @@ import pytest
 
 from openpit.errors import ParamError
 from openpit.param.enums import Side
+from openpit.param.margin import Leverage, Notional
 from openpit.param.values import (
     CashFlow,
     Fee,
-    Leverage,
-    Notional,
     Pnl,
     PositionSize,
     Price,
