@@ -1,7 +1,7 @@
 """Corrections of an account from outside: balances, positions, realised profit and loss.
 
 An adjustment names what it changes (its operation), by how much (its amount) and between which
-bounds the result must stay. Spec section 3.
+bounds the result must stay.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from openpit.param.classes import is_of
 from openpit.param.enums import PnlHaltReason
 from openpit.param.fixed_decimal import decimal_of
 from openpit.param.guarded import store
-from openpit.param.values import Leverage, Pnl, Price, new_leverage, new_pnl, new_price
+from openpit.param.margin import Leverage, new_leverage
+from openpit.param.values import Pnl, Price, new_pnl, new_price
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

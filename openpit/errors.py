@@ -45,9 +45,9 @@
         ├── ReservationExpired                  open for too long (``shard``)
         └── ShardCallbackError                  of user code, its class not here (``shard``)
 
-The first group is that of the public API (``spec`` sections 1, 6, 10, 11 and 12) and carries its
-module names; the last group is this project's own. Those of values, quotes and the reference book
-are defined beside what they are about, in layers that know nothing of this module.
+The first group is that of the reference's API and carries its module names; the last group is this
+project's own. Those of values, quotes and the reference book are defined beside what they are
+about, in layers that know nothing of this module.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ __all__ = [
 ]
 
 
-# --- engine (spec sections 1.1, 6 and 10) ------------------------------------------------------
+# --- engine ------------------------------------------------------------------------------------
 
 
 class RejectError(Exception):
@@ -128,19 +128,19 @@ class RejectError(Exception):
 
 
 class AccountBlockError(Exception):
-    """A block operation does not apply to the account or group (spec section 6.1)."""
+    """A block operation does not apply to the account or group."""
 
     __module__ = "openpit"
 
 
 class AccountGroupRegistrationError(Exception):
-    """A group operation does not apply to one of the listed accounts (spec section 6.1)."""
+    """A group operation does not apply to one of the listed accounts."""
 
     __module__ = "openpit"
 
 
 class PolicyConfigureError(Exception):
-    """A settings update was refused and nothing of it was applied (spec section 10).
+    """A settings update was refused and nothing of it was applied.
 
     ``kind`` tells an unknown policy name, a policy of another type and invalid settings apart.
     """

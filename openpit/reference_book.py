@@ -1,7 +1,4 @@
-"""Instruments by number, and when their trades settle: reference data that no policy reads.
-
-Spec section 12.
-"""
+"""Instruments by number, and when their trades settle: reference data that no policy reads."""
 
 from __future__ import annotations
 

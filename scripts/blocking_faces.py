@@ -18,10 +18,11 @@ __all__ = ["FILES", "blocking"]
 
 PACKAGE: Final = Path(__file__).resolve().parent.parent / "openpit"
 
-FILES: Final = ("accounts.py", "engine.py", "market.py", "settings.py")
+FILES: Final = ("accounts.py", "actors.py", "engine.py", "market.py", "settings.py")
 """Of ``openpit/faces/aio``; ``openpit/faces/blocking`` has one of each name."""
 
 NAMES: Final = {
+    "AsyncActorCalls": "ActorCalls",
     "AsyncDriver": "BlockingDriver",
     "AsyncDropCopyOperation": "DropCopyOperation",
     "AsyncDropCopyResult": "DropCopyResult",
@@ -49,6 +50,12 @@ SENTENCES: Final = {
         '"""The handle on accounts of the asyncio face."""': (
             '"""The handle on accounts of the blocking face."""'
         ),
+    },
+    "actors.py": {
+        '"""Calls of an engine\'s actors, of the asyncio face."""': (
+            '"""Calls of an engine\'s actors, of the blocking face."""'
+        ),
+        ":class:`openpit.AsyncShardedEngine`": ":class:`openpit.ShardedEngine`",
     },
     "engine.py": {
         '"""The public asyncio engine over several worker processes."""': (

@@ -19,6 +19,10 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[1]
 
 GUIDES: Final = (
+    "quick_start",
+    "concepts",
+    "writing_policies",
+    "cookbook",
     "policies_on_shards",
     "limits",
     "actors",
@@ -29,6 +33,8 @@ GUIDES: Final = (
     "keys",
     "expiry",
     "deploying",
+    "security",
+    "moving",
     "loadtest",
 )
 REFERENCE: Final = ("cli", "protocol", "differences")

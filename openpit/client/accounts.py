@@ -1,4 +1,4 @@
-"""The calls behind the handles on accounts. Follows spec section 6.
+"""The calls behind the handles on accounts.
 
 What one account has (block, currency) is its shard's; what a group has is every shard's;
 memberships change in two phases, on all the listed accounts' shards or on none.

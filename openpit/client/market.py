@@ -1,4 +1,4 @@
-"""The calls behind the handle on a server's market data. Follows spec section 11.
+"""The calls behind the handle on a server's market data.
 
 Arguments are checked before they come here. What is registered, every shard knows alike, and the
 first one that is up is asked for it: once, since what is registered stays so.

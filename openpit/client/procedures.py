@@ -45,7 +45,7 @@ def _unverifiable() -> list[Reject]:
 
 
 UNVERIFIABLE: Final = _unverifiable()
-"""The reject of an order without account id while anything is blocked (spec section 6.2)."""
+"""The reject of an order without account id while anything is blocked."""
 
 
 def check_without_account(

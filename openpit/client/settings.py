@@ -1,4 +1,4 @@
-"""The calls behind the handles on settings. Follows spec section 10.
+"""The calls behind the handles on settings.
 
 What is wrong with the arguments themselves is told here. What a policy can work with, the first
 shard says that is up: then they are applied on every shard, or, where it raises, on none. What

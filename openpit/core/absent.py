@@ -1,4 +1,4 @@
-"""What a group holds when a subclass has not called its constructor (spec section 3)."""
+"""What a group holds when a subclass has not called its constructor."""
 
 from __future__ import annotations
 

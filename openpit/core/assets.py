@@ -11,7 +11,7 @@ def asset_text(asset: object) -> str:
     """Return ``asset`` as a plain ``str``.
 
     Raises ``TypeError`` for anything but text that UTF-8 can hold and ``ValueError`` for a blank
-    one (spec section 2.4).
+    one.
     """
     if not isinstance(asset, str):
         raise TypeError("asset must be a str")

@@ -1,4 +1,4 @@
-"""The handles with which a policy's callbacks reach the call that they serve (spec section 7).
+"""The handles with which a policy's callbacks reach the call that they serve.
 
 The engine builds each from its per-call state, of which this module knows only what
 :class:`CallState` names.
@@ -107,12 +107,6 @@ class _CallHandle(Opaque):
 
     _call: CallState
 
-    @classmethod
-    def _of(cls, call: CallState) -> Self:
-        self = object.__new__(cls)
-        self._call = call
-        return self
-
 
 @final
 class AccountControl(_CallHandle):
@@ -120,6 +114,12 @@ class AccountControl(_CallHandle):
 
     __module__ = "openpit"
     __slots__ = ()
+
+    @classmethod
+    def _of(cls, call: CallState) -> AccountControl:
+        self: AccountControl = _new(cls)
+        self._call = call
+        return self
 
     def block(self, block: Cause) -> None:
         """Block the account at once with the cause ``block``, an ``AccountBlock``.
@@ -137,7 +137,24 @@ class AccountControl(_CallHandle):
 class _Context(_CallHandle):
     """What any callback may ask."""
 
-    __slots__ = ()
+    __slots__ = ("_now",)
+
+    _now: int
+
+    @classmethod
+    def _of(cls, call: CallState, now: int) -> Self:
+        self = _new(cls)
+        self._call = call
+        self._now = now
+        return self
+
+    @property
+    def now(self) -> int:
+        """The time of the call, in nanoseconds of the engine's clock.
+
+        The only clock of a policy that is to decide the same when a journal is replayed.
+        """
+        return self._now
 
     @property
     def is_replaying(self) -> bool:
@@ -154,12 +171,21 @@ class Context(Opaque):
 
     # Most callbacks ask nothing, so the state of an order's call is made when one does.
     __module__ = "openpit.pretrade"
-    __slots__ = ("_account", "_call", "_calls", "_group")
+    __slots__ = ("_account", "_call", "_calls", "_group", "_now")
 
     _account: int | None
     _call: CallState
     _calls: Calls
     _group: int | None
+    _now: int
+
+    @property
+    def now(self) -> int:
+        """The time of the call, in nanoseconds of the engine's clock; of each stage its own.
+
+        The only clock of a policy that is to decide the same when a journal is replayed.
+        """
+        return self._now
 
     @property
     def is_replaying(self) -> bool:
@@ -187,7 +213,7 @@ class Context(Opaque):
     def record_drop_copy_start_mutation(self, mutation: Mutation) -> None:
         """Keep a mutation that commits before and rolls back after all others of the drop copy.
 
-        Raises ``RuntimeError`` when the call is no drop copy, or has ended (spec section 5.7).
+        Raises ``RuntimeError`` when the call is no drop copy, or has ended.
         """
         _call_of(self).record_drop_copy_start_mutation(mutation)
 
@@ -232,10 +258,11 @@ class AccountAdjustmentContext(_Context):
         return _group_of(self._call)
 
 
-def new_context(call: CallState) -> Context:
+def new_context(call: CallState, now: int) -> Context:
     """Return a context of the pre-trade stages, for a call that has its state already."""
     context: Context = _new(Context)
     context._call = call
+    context._now = now
     return context
 
 
@@ -243,7 +270,7 @@ def order_context(calls: Calls, account: int | None) -> Context:
     """Return what stands for an order's call: a context, for one callback or to make twins of.
 
     The account's group is that of now: all policies see one group, even where the membership
-    changes between the two stages (spec section 7).
+    changes between the two stages.
     """
     context: Context = _new(Context)
     context._calls = calls
@@ -266,12 +293,13 @@ def order_context_of(calls: Calls, account: int | None, group: int | None) -> Co
     return context
 
 
-def twin(context: Context) -> Context:
+def twin(context: Context, now: int) -> Context:
     """Return another context of an order's call: each callback gets an object of its own."""
     other: Context = _new(Context)  # spelt out: it is made for every callback
     other._calls = context._calls
     other._account = context._account
     other._group = context._group
+    other._now = now
     return other
 
 

@@ -28,7 +28,7 @@ class ExecutionReportFillDetails(EarlyFields):
 
     ``remaining_reserved_quantity`` may be a raw number; what :class:`Quantity` raises is raised
     here. ``lock`` is copied: changing it later does not reach the fill. Raises ``TypeError`` for
-    other classes; ``is_final`` must be ``bool`` or None (spec section 3).
+    other classes; ``is_final`` must be ``bool`` or None.
     """
 
     __module__ = "openpit.core"

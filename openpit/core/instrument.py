@@ -17,8 +17,7 @@ __all__ = ["Instrument", "debug_instrument", "new_instrument", "require_instrume
 class Instrument:
     """The asset that is traded and the asset that settles the trade; equal by both.
 
-    Raises ``TypeError`` for an asset that is not text and ``ValueError`` for a blank one (spec
-    section 3).
+    Raises ``TypeError`` for an asset that is not text and ``ValueError`` for a blank one.
     """
 
     __module__ = "openpit.core"

@@ -1,7 +1,7 @@
 """The prices that an accepted order was reserved at, by policy group.
 
 A lock goes to the caller with the reservation and comes back with the order's fills, possibly
-through storage: hence its three serialised forms, which share one shape (spec section 8).
+through storage: hence its three serialised forms, which share one shape.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Lock(EarlyFields):
 
     ``entries`` are another lock or pairs of a group id, 0..65535, and anything that :class:`Price`
     takes; what that raises is raised here. Raises ``ValueError`` for a group id out of range and
-    ``TypeError`` for anything but pairs. Equal by content; cannot be hashed (spec section 8).
+    ``TypeError`` for anything but pairs. Equal by content; cannot be hashed.
     """
 
     __module__ = "openpit.pretrade"

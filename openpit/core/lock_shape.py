@@ -1,4 +1,4 @@
-"""The shape that the three formats of a lock share (spec section 8).
+"""The shape that the three formats of a lock share.
 
 A list whose first element is the list of the default group's prices and whose further elements are
 lists of a group id and that group's prices; empty when there are no prices. Prices are texts, but

@@ -14,7 +14,7 @@ class Mutation:
 
     ``commit`` runs when the reservation is committed, ``rollback`` when it is rolled back or
     dropped. Nothing is checked here: a value that cannot be called counts as a failed finaliser
-    when its time comes (spec section 5.4).
+    when its time comes.
     """
 
     __module__ = "openpit.core"

@@ -1,8 +1,7 @@
 """Orders as they are submitted: an operation and, where a venue has them, position and margin.
 
 An order captures the plain values of its operation when it is made. The engine and the built-in
-policies read only those, so what a program does to the groups afterwards does not reach them
-(spec section 3).
+policies read only those, so what a program does to the groups afterwards does not reach them.
 
 The private names of these classes, and of all others that programs derive from, end in an
 underscore: what they hold decides about orders, and no attribute of a subclass may take its place.
@@ -40,7 +39,7 @@ class OrderOperation:
 
     ``side`` may be its text in any case, ``price`` anything that :class:`Price` takes; side,
     amount and account may be None where a policy does without them. Raises ``TypeError`` for
-    other classes, and what :class:`Price` raises (spec section 3).
+    other classes, and what :class:`Price` raises.
     """
 
     __module__ = "openpit.core"
@@ -226,7 +225,7 @@ class Order:
     """An order on its way to the pre-trade checks; any group may be absent.
 
     Policies get this very object, subclass and extra attributes included. Raises ``TypeError``
-    for a group of another class (spec section 3).
+    for a group of another class.
     """
 
     __module__ = "openpit.core"
@@ -373,7 +372,7 @@ def account_of(order: Order) -> int | None:
     try:
         return order._account_
     except AttributeError:
-        # A subclass that skips the base constructor has no group at all (spec section 3).
+        # A subclass that skips the base constructor has no group at all.
         ensure_captured(order)
         return order._account_
 

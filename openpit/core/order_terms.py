@@ -10,8 +10,8 @@ from openpit.core.assets import optional_asset_text
 from openpit.core.debug_text import optional, optional_member, truth
 from openpit.core.signatures import AnyArguments
 from openpit.param.guarded import store
+from openpit.param.margin import Leverage, leverage_steps, new_leverage
 from openpit.param.refusals import not_an_instance
-from openpit.param.values import Leverage, leverage_steps, new_leverage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ class OrderPosition(AbsentFields):
     """How the order stands to a position, on venues that ask for it.
 
     ``position_side`` may be its text in any case. Raises ``TypeError`` for other classes; the
-    two flags must be ``bool`` (spec section 3).
+    two flags must be ``bool``.
     """
 
     __module__ = "openpit.core"
@@ -80,7 +80,7 @@ class OrderMargin(AbsentFields):
     """How the order is margined, on venues that ask for it.
 
     ``leverage`` may be a number that :class:`Leverage` takes; what that raises is raised here.
-    ``collateral_asset`` is text that is not blank, ``auto_borrow`` a ``bool`` (spec section 3).
+    ``collateral_asset`` is text that is not blank, ``auto_borrow`` a ``bool``.
     """
 
     __module__ = "openpit.core"

@@ -1,7 +1,7 @@
 """Execution reports as they come back from a venue: what was done, what it cost, what is left.
 
 A report captures the plain values of its operation and of its financial impact when it is made, as
-an order does (spec section 3).
+an order does.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class ExecutionReportOperation:
     """Which order the report is about: its instrument, its side and its account.
 
     ``side`` may be its text in any case; side and account may be None. Raises ``TypeError`` for
-    other classes (spec section 3).
+    other classes.
     """
 
     __module__ = "openpit.core"
@@ -243,7 +243,7 @@ class ExecutionReport:
     """What happened to an order at its venue; any group may be absent.
 
     Policies get this very object, subclass and extra attributes included. Raises ``TypeError``
-    for a group of another class (spec section 3).
+    for a group of another class.
     """
 
     __module__ = "openpit.core"

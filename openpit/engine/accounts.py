@@ -1,4 +1,4 @@
-"""The public handle on accounts: groups, blocks, currencies. Follows spec section 6."""
+"""The public handle on accounts: groups, blocks, currencies."""
 
 from __future__ import annotations
 

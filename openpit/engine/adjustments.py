@@ -1,7 +1,4 @@
-"""Asking the policies about account adjustments, until one of them refuses.
-
-Follows spec section 5.9.
-"""
+"""Asking the policies about account adjustments, until one of them refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting an engine together of its policies. Follows spec section 4."""
+"""Putting an engine together of its policies."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class EngineCall:
         self._registry = registry
         self.account = account
         # Resolved once, before the first callback: policies of one request see one group, even
-        # where the membership changes between its two stages (spec section 7).
+        # where the membership changes between its two stages.
         self._group = registry.groups.get(account) if registry.groups else None
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The public handle on policies' settings. Follows spec section 10.
+"""The public handle on policies' settings.
 
 Each call reads its arguments, finds the policy, validates the new settings as a whole, and applies
 them only then: a call that raises has changed nothing.

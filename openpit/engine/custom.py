@@ -1,7 +1,7 @@
 """Fits a user's policy to the contract of the built-in ones.
 
-Follows spec section 7: how each callback is called and how its answer is read. While a callback
-runs, the engine is not busy: the callback may call into the engine again.
+How each callback is called and how its answer is read. While a callback runs, the engine is not
+busy: the callback may call into the engine again.
 """
 
 from __future__ import annotations
@@ -136,17 +136,21 @@ class CustomPolicy(BuiltinPolicy):
 
     def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         callback = self._policy.check_pre_trade_start
-        return read_rejects(self._safe_point(callback, _context(call), order), self.name)
+        return read_rejects(self._safe_point(callback, _context(call, now), order), self.name)
 
     def peek_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         # Without a hook for dry runs the real one is called, side effects and all.
         callback = getattr(
             self._policy, "check_pre_trade_start_dry_run", self._policy.check_pre_trade_start
         )
-        return read_rejects(self._safe_point(callback, _context(call), order), self.name)
+        return read_rejects(self._safe_point(callback, _context(call, now), order), self.name)
 
     def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
-        context = call if self.is_alone and type(call) is Context else _context(call)
+        if self.is_alone and type(call) is Context:
+            context = call
+            context._now = now
+        else:
+            context = _context(call, now)
         answer: object
         if self._finisher is None:
             answer = self._policy.perform_pre_trade_check(context, order)
@@ -158,7 +162,7 @@ class CustomPolicy(BuiltinPolicy):
         callback = getattr(
             self._policy, "perform_pre_trade_check_dry_run", self._policy.perform_pre_trade_check
         )
-        answer = self._safe_point(callback, _context(call), order)
+        answer = self._safe_point(callback, _context(call, now), order)
         return read_pre_trade_result(answer, self.name)
 
     check_drop_copy = check_main
@@ -169,14 +173,15 @@ class CustomPolicy(BuiltinPolicy):
         def callback(context: PostTradeContext) -> object:
             return self._policy.apply_execution_report(ctx=context, report=report)
 
-        return read_report_result(self._safe_point(callback, new_post_trade_context(_state(call))))
+        context = new_post_trade_context(_state(call), now)
+        return read_report_result(self._safe_point(callback, context))
 
     def apply_adjustment(
         self, account: int, adjustment: Adjustment, now: int, call: PolicyCall | None
     ) -> AdjustmentEffect:
         answer = self._safe_point(
             self._policy.apply_account_adjustment,
-            new_account_adjustment_context(_state(call)),
+            new_account_adjustment_context(_state(call), now),
             new_account_id(account),
             adjustment,
         )
@@ -189,9 +194,9 @@ class CustomPolicy(BuiltinPolicy):
             return AdjustmentEffect(mutations=leftover, failure=error)
 
 
-def _context(call: PolicyCall | None) -> Context:
+def _context(call: PolicyCall | None, now: int) -> Context:
     """Return what a callback of a pre-trade stage gets."""
-    return twin(call) if type(call) is Context else new_context(_state(call))
+    return twin(call, now) if type(call) is Context else new_context(_state(call), now)
 
 
 def _state(call: PolicyCall | None) -> EngineCall:

@@ -1,6 +1,6 @@
 """The pipeline of a drop copy: an order that the venue has already is recorded, not judged.
 
-Follows spec section 5.7. Ordinary rejects do not stop it; a policy that could not evaluate the
+Ordinary rejects do not stop it; a policy that could not evaluate the
 order does, and then everything is rolled back and nobody is blocked.
 """
 

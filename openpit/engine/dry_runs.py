@@ -1,6 +1,6 @@
 """The pipeline of a dry run: the answer that an order would get, with nothing recorded.
 
-Follows spec section 5.6. Mutations that a policy answers with are let go of, neither committed nor
+Mutations that a policy answers with are let go of, neither committed nor
 rolled back.
 """
 

@@ -1,7 +1,7 @@
 """Running what the fate of a reservation decides, and keeping it until then.
 
-Follows spec sections 5.3 and 5.4: commits run in registration order, rollbacks in reverse; all of
-them run; the first failure is raised and arms the engine-wide block.
+Commits run in registration order, rollbacks in reverse; all of them run; the first failure is
+raised and arms the engine-wide block.
 
 An exception that is kept and raised later is let go of in the same breath: its traceback holds the
 frame, and a frame that held the exception would keep the caller's handles alive until the garbage

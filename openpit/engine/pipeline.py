@@ -1,7 +1,6 @@
 """The pipeline: what happens to an order, a report and an adjustment, policy by policy.
 
 No clock, no lock, no class checks and no results here: whoever shows what it answers brings them.
-Follows spec section 5.
 """
 
 from __future__ import annotations
@@ -117,7 +116,7 @@ class EngineCore:
         # Without a main stage and without callbacks nothing can be reserved, raise or re-enter.
         self._reserves_nothing: Final = not (has_custom or self._main_checks)
 
-    # --- orders (spec sections 5.1 and 5.2) ----------------------------------------------------
+    # --- orders --------------------------------------------------------------------------------
 
     def start(self, order: Order, now: int) -> Started | Sequence[Reject]:
         """Run the start stage; what it counts stays counted."""
@@ -308,7 +307,7 @@ class EngineCore:
         if account is not None and (block := first_block(rejects)) is not None:
             self.registry.block(account, block)
 
-    # --- dry runs (spec section 5.6) -----------------------------------------------------------
+    # --- dry runs ------------------------------------------------------------------------------
 
     def start_dry_run(self, order: Order, now: int) -> DryRun:
         """Answer as :meth:`start` would; record nothing."""
@@ -338,7 +337,7 @@ class EngineCore:
             if finisher.dropped:
                 finisher.settle()
 
-    # --- drop copies (spec section 5.7) --------------------------------------------------------
+    # --- drop copies ---------------------------------------------------------------------------
 
     def drop_copy(self, order: Order, now: int) -> Recorded | Sequence[Reject]:
         """Record an order that the venue has already; blocks do not stop it."""
@@ -366,7 +365,7 @@ class EngineCore:
             if finisher.dropped:
                 finisher.settle()
 
-    # --- execution reports (spec section 5.8) --------------------------------------------------
+    # --- execution reports ---------------------------------------------------------------------
 
     def apply_report(self, report: ExecutionReport, now: int) -> Applied:
         """Apply what happened at the venue; nothing of it is ever rolled back."""
@@ -424,7 +423,7 @@ class EngineCore:
                     self.registry.block(account, effect.blocks[0])
                 return
 
-    # --- account adjustments (spec section 5.9) ------------------------------------------------
+    # --- account adjustments -------------------------------------------------------------------
 
     def apply_adjustment(
         self, account: int, adjustments: Iterable[Adjustment], now: int
@@ -475,7 +474,7 @@ class EngineCore:
         for block in blocks:
             self.registry.block(account, block)
 
-    # --- groups (spec section 6.1) -------------------------------------------------------------
+    # --- groups --------------------------------------------------------------------------------
 
     def register_group(self, accounts: list[int], group: int) -> None:
         """Put accounts into a group and look at their barriers again."""

@@ -1,7 +1,6 @@
 """What the engine knows of accounts: block causes, group memberships, currencies.
 
 Ids are plain integers here; the public :class:`~openpit.engine.accounts.Accounts` checks classes.
-Follows spec section 6.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ __all__ = ["DEFAULT_GROUP", "ENGINE", "AccountRegistry", "admin_block"]
 ENGINE: Final = "Engine"
 DEFAULT_GROUP: Final = 0
 
-# The two causes of an engine-wide block (spec sections 5.4 and 5.8); the first one listed wins.
+# The two causes of an engine-wide block; the first one listed wins.
 _FINALIZER_FAILED: Final = (
     "SystemUnavailable",
     "mutation finalizer failed",
@@ -85,7 +84,7 @@ class AccountRegistry:
         """Return the state of a call of an account that had this group when it began."""
         return EngineCall.of(self, account, group)
 
-    # --- block check (spec section 6.2) --------------------------------------------------------
+    # --- block check ---------------------------------------------------------------------------
 
     def check(self, account: int | None) -> Reject | None:
         """Return the reject that stops an order of ``account``, or None."""
@@ -133,7 +132,7 @@ class AccountRegistry:
         if self._blocks or self._group_blocks or self._engine_cause() is not None:
             self.anything_blocked = True
 
-    # --- blocks (spec section 6.1) -------------------------------------------------------------
+    # --- blocks --------------------------------------------------------------------------------
 
     def has_own_block(self, account: int) -> bool:
         """Tell whether the account itself has a cause."""
@@ -187,11 +186,11 @@ class AccountRegistry:
         self._group_blocks[group] = admin_block(reason)
 
     def arm_finalizer_failure(self) -> None:
-        """Block the whole engine: a commit or rollback callback failed (spec section 5.4)."""
+        """Block the whole engine: a commit or rollback callback failed."""
         self.finalizer_failed = self.anything_blocked = True
 
     def arm_unattributed_report(self) -> None:
-        """Block the whole engine: a report without account asked for a block (section 5.8)."""
+        """Block the whole engine: a report without account asked for a block."""
         self.unattributed_report = self.anything_blocked = True
 
     def unblock_all(self) -> None:
@@ -259,7 +258,7 @@ class AccountRegistry:
         for account in accounts:
             self.groups.pop(account, None)
 
-    # --- currencies (spec section 6.3) ---------------------------------------------------------
+    # --- currencies ----------------------------------------------------------------------------
 
     def currency_of(self, account: int) -> str | None:
         """Return the effective currency: account, its group, the default group, or None."""

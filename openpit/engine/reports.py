@@ -1,7 +1,4 @@
-"""Asking the policies about an execution report: all of them apply it, whatever one of them raises.
-
-Follows spec section 5.8.
-"""
+"""Asking the policies about an execution report: all apply it, whatever one of them raises."""
 
 from __future__ import annotations
 

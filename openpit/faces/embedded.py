@@ -1,4 +1,4 @@
-"""The engine of one process, and the stages that build it or one of several (spec section 4)."""
+"""The engine of one process, and the stages that build it or one of several."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _Result = TypeVar("_Result")
 
 
 class Engine(ManyCalls):
-    """Checks orders against policies, and keeps what they reserve (spec section 5).
+    """Checks orders against policies, and keeps what they reserve.
 
     Made by ``Engine.builder()``. An order is checked in two stages, ``start_pre_trade`` and the
     request's ``execute()``, or by ``execute_pre_trade`` at once. An accepted order holds a
@@ -94,7 +94,7 @@ class Engine(ManyCalls):
         return self
 
     def __del__(self) -> None:
-        # Handles may outlive the engine; a pending request must then refuse (spec section 5.2),
+        # Handles may outlive the engine; a pending request must then refuse,
         # unless somebody keeps a configurator, which holds the engine.
         self._core.alive = False
 
@@ -164,11 +164,11 @@ class Engine(ManyCalls):
             raise
 
     def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
-        """Answer as :meth:`execute_pre_trade` would, and record nothing (spec section 5.6)."""
+        """Answer as :meth:`execute_pre_trade` would, and record nothing."""
         return handles.show_dry_run(self._call(self._core.execute_dry_run, checked_order(order)))  # type: ignore[return-value]  # as above
 
     def apply_drop_copy(self, order: Order) -> DropCopyResult:
-        """Record an order that the venue has already (spec section 5.7): blocks do not stop it."""
+        """Record an order that the venue has already: blocks do not stop it."""
         core = self._core
         answer = self._call(core.drop_copy, checked_order(order))
         try:
@@ -200,7 +200,7 @@ class Engine(ManyCalls):
     def apply_account_adjustment(
         self, account_id: AccountId, adjustments: Iterable[Adjustment]
     ) -> AccountAdjustmentBatchResult:
-        """Apply all adjustments to an account, or none of them (spec section 5.9)."""
+        """Apply all adjustments to an account, or none of them."""
         apply = partial(self._core.apply_adjustment, account_value(account_id))
         return handles.show_adjusted(self._call(apply, checked_adjustments(adjustments)))  # type: ignore[return-value]  # as above
 

@@ -1,4 +1,4 @@
-"""What is raised for quotes and their instruments (spec section 11)."""
+"""What is raised for quotes and their instruments."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Quote(Closed):
     """Prices of an instrument at one instant; None is a price that the source does not give.
 
     Each accepts anything :class:`~openpit.param.Price` does and raises as it does. Compared by
-    content, not hashable (spec section 11).
+    content, not hashable.
     """
 
     __module__ = "openpit.marketdata"

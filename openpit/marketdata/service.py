@@ -2,7 +2,7 @@
 
 A service stands beside engines: it may feed several, or none. Each change is made as one plain
 operation, applied to the store under the service's lock and then told to the listeners in the
-same order; a sharded engine's copies of the service are fed that way. Spec section 11.
+same order; a sharded engine's copies of the service are fed that way.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Self, final
 
 from openpit.core.opaque import Opaque
 from openpit.marketdata.arguments import (
-    account_number,
     age,
     assets,
-    group_number,
     group_of_reader,
     instrument_number,
     quote_values,
@@ -33,6 +31,7 @@ from openpit.marketdata.refusals import (
     unknown_number,
 )
 from openpit.marketdata.store import QuoteStore
+from openpit.marketdata.times_to_live import TimesToLive
 from openpit.param.ids import new_instrument_id
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ class MarketDataBuilder(Opaque):
 
 
 @final
-class MarketDataService(Opaque):
+class MarketDataService(TimesToLive):
     """Quotes of registered instruments, by account, by account group and for everyone.
 
     Made by ``Engine.builder()...market_data(default_ttl).build()``. A class other than the one a
@@ -348,70 +347,6 @@ class MarketDataService(Opaque):
             with self._lock:
                 found = look_in_group(self._store, *asked, now, group)
         return found
-
-    # --- times to live ----------------------------------------------------------------------
-
-    def set_account_ttl(self, account_id: AccountId, ttl: QuoteTtl) -> None:
-        """Set the time to live for an account's reads of all instruments."""
-        duration = time_to_live(ttl)
-        self._apply(("account_ttl", account_number(account_id), duration))
-
-    def clear_account_ttl(self, account_id: AccountId) -> None:
-        """Take back :meth:`set_account_ttl`."""
-        self._apply(("account_ttl", account_number(account_id), None))
-
-    def set_account_group_ttl(self, account_group_id: AccountGroupId, ttl: QuoteTtl) -> None:
-        """Set the time to live for a group's reads of all instruments."""
-        duration = time_to_live(ttl)
-        self._apply(("group_ttl", group_number(account_group_id), duration))
-
-    def clear_account_group_ttl(self, account_group_id: AccountGroupId) -> None:
-        """Take back :meth:`set_account_group_ttl`."""
-        self._apply(("group_ttl", group_number(account_group_id), None))
-
-    def set_instrument_ttl(self, instrument_id: InstrumentId, ttl: QuoteTtl) -> None:
-        """Set the time to live of an instrument's quotes where no other is set for the reader."""
-        self._set_for_instrument(
-            "instrument_ttl", instrument_number(instrument_id), (time_to_live(ttl),)
-        )
-
-    def clear_instrument_ttl(self, instrument_id: InstrumentId) -> None:
-        """Take back :meth:`set_instrument_ttl`; the service's default holds again."""
-        self._set_for_instrument("instrument_ttl", instrument_number(instrument_id), (None,))
-
-    def set_instrument_account_ttl(
-        self, instrument_id: InstrumentId, account_id: AccountId, ttl: QuoteTtl
-    ) -> None:
-        """Set the time to live for an account's reads of an instrument."""
-        number, duration = instrument_number(instrument_id), time_to_live(ttl)
-        change = (account_number(account_id), duration)
-        self._set_for_instrument("instrument_account_ttl", number, change)
-
-    def clear_instrument_account_ttl(
-        self, instrument_id: InstrumentId, account_id: AccountId
-    ) -> None:
-        """Take back :meth:`set_instrument_account_ttl`."""
-        number = instrument_number(instrument_id)
-        self._set_for_instrument(
-            "instrument_account_ttl", number, (account_number(account_id), None)
-        )
-
-    def set_instrument_account_group_ttl(
-        self, instrument_id: InstrumentId, account_group_id: AccountGroupId, ttl: QuoteTtl
-    ) -> None:
-        """Set the time to live for a group's reads of an instrument."""
-        number, duration = instrument_number(instrument_id), time_to_live(ttl)
-        change = (group_number(account_group_id), duration)
-        self._set_for_instrument("instrument_group_ttl", number, change)
-
-    def clear_instrument_account_group_ttl(
-        self, instrument_id: InstrumentId, account_group_id: AccountGroupId
-    ) -> None:
-        """Take back :meth:`set_instrument_account_group_ttl`."""
-        number = instrument_number(instrument_id)
-        self._set_for_instrument(
-            "instrument_group_ttl", number, (group_number(account_group_id), None)
-        )
 
     def _set_for_instrument(self, name: str, number: int, change: tuple[int | None, ...]) -> None:
         with self._lock:

@@ -2,7 +2,7 @@
 
 Every change is a plain tuple, a name and its values, so that a copy of a store that is fed the same
 tuples answers the same: that is how the shards get their market data. A store reads no clock and
-takes no lock; instants are nanoseconds of the service's clock. Spec section 11.
+takes no lock; instants are nanoseconds of the service's clock.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Values, identifiers and enumerations of the domain (spec sections 1.2 and 2)."""
+"""Values, identifiers and enumerations of the domain."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from openpit.param.enums import (
 )
 from openpit.param.errors import AccountIdError, AssetError, ParamError
 from openpit.param.ids import DEFAULT_ACCOUNT_GROUP, AccountGroupId, AccountId, Asset
+from openpit.param.margin import Leverage, Notional
 from openpit.param.values import (
     CashFlow,
     Fee,
-    Leverage,
-    Notional,
     Pnl,
     PositionSize,
     Price,

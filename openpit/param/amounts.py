@@ -1,7 +1,4 @@
-"""Amounts that carry a choice: order size, adjustment, fee with currency, last trade.
-
-Spec section 2.4.
-"""
+"""Amounts that carry a choice: order size, adjustment, fee with currency, last trade."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixed decimals: a sign, a mantissa of 96 bits and a scale of 0 to 28 (spec sections 2.1, 2.2).
+"""Fixed decimals: a sign, a mantissa of 96 bits and a scale of 0 to 28.
 
 They are kept as :class:`decimal.Decimal`, which holds the scale and compares exactly. Every result
 here is exact where a fixed decimal can hold it and otherwise rounded half to even at the largest
@@ -339,7 +339,7 @@ def _wrong_class(type_name: str) -> ValueError:
 
 
 def _parse_grammar(text: str, type_name: str) -> Decimal:
-    """Read a text by the grammar of spec section 2.1, however long it is."""
+    """Read a text by the grammar of amounts, however long it is: sign, digits, one point."""
     if _GRAMMAR.fullmatch(text) is not None:
         value = Decimal(text.replace("_", ""))
         scale = scale_of(value)
@@ -459,7 +459,7 @@ def shortest_text(value: float) -> str:
 
 
 def parse(value: object, type_name: str) -> Decimal:
-    """Read anything that a value type's constructor takes but another value (spec section 2.1).
+    """Read anything that a value type's constructor takes but another value.
 
     Raises ``ParamError`` for what cannot be held and ``ValueError`` for another class.
     """

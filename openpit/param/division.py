@@ -1,7 +1,7 @@
 """Quotients of fixed decimals, with the zeros that the reference leaves at their end.
 
 Its digits are produced nine at a time, and of the zeros that this leaves at the end one run of
-eight, one of four, one of two and one single are dropped (spec section 2.2): ``1/2`` is ``0.50``.
+eight, one of four, one of two and one single are dropped: ``1/2`` is ``0.50``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The enumerations of the public API, but for reject codes and scopes (spec section 1.8)."""
+"""The enumerations of the public API, but for reject codes and scopes."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class RoundingStrategy(StrEnum):
 
 @final
 class PnlHaltReason(NativeEnum):
-    """Why a profit-and-loss figure cannot be followed any further (spec section 9.5.6)."""
+    """Why a profit-and-loss figure cannot be followed any further."""
 
     __slots__ = ()
     __module__ = "openpit.pretrade"
@@ -197,7 +197,7 @@ define_members(
 
 @final
 class QuoteResolution(NativeEnum):
-    """How far a quote is looked for beyond the account's own bucket (spec section 11)."""
+    """How far a quote is looked for beyond the account's own bucket."""
 
     __slots__ = ()
     __module__ = "openpit.marketdata"
@@ -215,7 +215,7 @@ define_members(
 
 @final
 class SettlementUnit(NativeEnum):
-    """What a settlement lag counts (spec section 12)."""
+    """What a settlement lag counts."""
 
     __slots__ = ()
     __module__ = "openpit.core"
@@ -229,7 +229,7 @@ define_members(SettlementUnit, {"BUSINESS_DAYS": 0, "CALENDAR_DAYS": 1})
 
 @final
 class ConfigureErrorKind(NativeEnum):
-    """What was wrong with a refused settings update (spec section 10)."""
+    """What was wrong with a refused settings update."""
 
     __slots__ = ()
     __module__ = "openpit"

@@ -1,4 +1,4 @@
-"""What is raised for a value that its type does not take (spec section 2)."""
+"""What is raised for a value that its type does not take."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What every decimal type of the domain does: build, print, compare, calculate.
 
-Spec sections 2.1 and 2.2. The types themselves are in :mod:`openpit.param.values`.
+The types themselves are in :mod:`openpit.param.values`.
 """
 
 from __future__ import annotations

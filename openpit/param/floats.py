@@ -1,4 +1,4 @@
-"""Between floats and fixed decimals, as the reference converts (spec section 2.1)."""
+"""Between floats and fixed decimals, as the reference converts."""
 
 from __future__ import annotations
 

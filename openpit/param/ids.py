@@ -1,7 +1,6 @@
 """Who and what an order is about: accounts, account groups, assets, instrument ids.
 
-Identifiers are opaque: they compare equal by value within their class and do not order. Spec
-section 2.4.
+Identifiers are opaque: they compare equal by value within their class and do not order.
 """
 
 from __future__ import annotations

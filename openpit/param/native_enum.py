@@ -1,4 +1,4 @@
-"""Closed sets of named numbers that are not Python enums (spec section 1.1).
+"""Closed sets of named numbers that are not Python enums.
 
 The reference's native enumerations have named members, compare equal to themselves and to their
 number, convert with ``int()`` and cannot be hashed, iterated, built or subclassed. A subclass of

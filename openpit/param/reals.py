@@ -1,4 +1,4 @@
-"""Numbers of other libraries: whatever converts to an integer or a float (spec section 2.1)."""
+"""Numbers of other libraries: whatever converts to an integer or a float."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ __all__ = ["ACCOUNT", "ORDER", "PLAIN_CODE", "PLAIN_SCOPE", "RejectCode", "Rejec
 
 
 class RejectCode(StrEnum):
-    """Reason class of a reject (spec section 1.8).
+    """Reason class of a reject.
 
     Members compare equal to their strings; results carry the plain strings.
     """
@@ -64,7 +64,7 @@ class RejectCode(StrEnum):
     def is_evaluation_failure(self) -> bool:
         """Tell whether the check could not be made, as opposed to made and failed.
 
-        A drop copy is refused for these codes alone (spec section 5.7).
+        A drop copy is refused for these codes alone.
         """
         return self in EVALUATION_FAILURES
 

@@ -20,7 +20,7 @@ __all__ = ["DropCopyOperation", "Reservation"]
 
 
 class Reservation(Opaque):
-    """What an accepted order reserved (spec section 5.3).
+    """What an accepted order reserved.
 
     Finalised once, by :meth:`commit` or :meth:`rollback`; a reservation that nobody holds is
     rolled back. Every use after that is a ``RuntimeError``.
@@ -34,7 +34,7 @@ class Reservation(Opaque):
         """Keep what was reserved: the order goes to the venue.
 
         The first exception of a policy's commit callback is raised when all have run; it blocks
-        the whole engine (spec section 5.4).
+        the whole engine.
         """
 
     @abstractmethod
@@ -42,7 +42,7 @@ class Reservation(Opaque):
         """Release what was reserved: the order does not go to the venue.
 
         The first exception of a policy's rollback callback is raised when all have run; it blocks
-        the whole engine (spec section 5.4).
+        the whole engine.
         """
 
     @property
@@ -57,7 +57,7 @@ class Reservation(Opaque):
 
 
 class DropCopyOperation(Opaque):
-    """What the record of an order that the venue has already changed (spec section 5.7).
+    """What the record of an order that the venue has already changed.
 
     Finalised once, by :meth:`commit` or :meth:`rollback`; an operation that nobody holds is rolled
     back. Every use after that is a ``RuntimeError``.

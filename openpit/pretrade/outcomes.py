@@ -67,7 +67,7 @@ _new = object.__new__
 
 @final
 class OutcomeAmount(Closed):
-    """A signed quantity after a change, in units of its asset (spec section 8).
+    """A signed quantity after a change, in units of its asset.
 
     ``delta`` is what the change added, ``absolute`` what it came to; both accept anything
     :class:`~openpit.param.PositionSize` does and raise as it does. Compared by identity.
@@ -108,7 +108,7 @@ class OutcomeAmount(Closed):
 
 @final
 class PnlOutcomeAmount(Closed):
-    """A profit (positive) or loss (negative) after a change (spec section 8).
+    """A profit (positive) or loss (negative) after a change.
 
     ``delta`` is what the change added, ``absolute`` what it came to; both accept anything
     :class:`~openpit.param.Pnl` does and raise as it does. Compared by identity.
@@ -149,7 +149,7 @@ class PnlOutcomeAmount(Closed):
 
 @final
 class PnlOutcome(Closed):
-    """Either a P&L amount or the reason why it is not counted any more (spec section 8).
+    """Either a P&L amount or the reason why it is not counted any more.
 
     ``ValueError`` unless exactly one is given, ``TypeError`` for another class.
     """
@@ -197,7 +197,7 @@ class PnlOutcome(Closed):
 
 @final
 class AccountPnlOutcome(Closed):
-    """P&L of an account after a report, in the account's currency (spec section 8).
+    """P&L of an account after a report, in the account's currency.
 
     All arguments are keyword-only. ``policy_group_id`` is 0 to 65535, else ``ValueError``; exactly
     one of ``pnl`` and ``halt_reason`` is given, else ``ValueError``; another class is a
@@ -268,7 +268,7 @@ class AccountPnlOutcome(Closed):
 class AccountOutcomeEntry(Closed):
     """One asset of an account after a change; None is what the change did not touch.
 
-    All arguments are keyword-only (spec section 8). An empty asset is a ``ValueError``, another
+    All arguments are keyword-only. An empty asset is a ``ValueError``, another
     class a ``TypeError``; ``average_entry_price`` accepts anything :class:`~openpit.param.Price`
     does.
     """
@@ -362,7 +362,7 @@ class AccountOutcomeEntry(Closed):
 
 @final
 class AccountAdjustmentOutcome(Closed):
-    """An entry and the policy group that keeps it (spec section 8).
+    """An entry and the policy group that keeps it.
 
     Both arguments are keyword-only. ``policy_group_id`` is 0 to 65535, else ``ValueError``;
     another class of entry is a ``TypeError``.

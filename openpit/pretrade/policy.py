@@ -1,4 +1,4 @@
-"""What a custom policy implements and returns (spec section 7).
+"""What a custom policy implements and returns.
 
 The result classes are frozen dataclasses. They have hand-written constructors, because policies
 build them for every order and the generated ones take twice the time.
@@ -193,7 +193,7 @@ class Policy(ABC):
 
     The defaults accept everything. Two optional callbacks, ``check_pre_trade_start_dry_run`` and
     ``perform_pre_trade_check_dry_run`` with the parameters of the normal ones, take their place in
-    dry runs. An exception of a callback is raised to the caller of the engine (spec section 5.5).
+    dry runs. An exception of a callback is raised to the caller of the engine.
     """
 
     @_attribute

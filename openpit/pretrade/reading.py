@@ -1,4 +1,4 @@
-"""Reading what the callbacks of a custom policy return (spec section 7).
+"""Reading what the callbacks of a custom policy return.
 
 This is on the path of every order of an engine with custom policies, so the package's own result
 classes have a short way through; everything else is read by its attributes.

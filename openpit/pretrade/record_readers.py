@@ -1,6 +1,6 @@
 """Reading the records that custom policies write: rejects, mutations, blocks and outcomes.
 
-Policies may return objects of their own: what counts is their attributes (spec section 7). Our own
+Policies may return objects of their own: what counts is their attributes. Our own
 classes were checked when they were built and are read without another look.
 """
 

@@ -42,14 +42,14 @@ MISSING: dict[str, str] = {
     "order finality": "fill.is_final",
     "balance asset": "operation.balance_asset",
 }
-"""Label to path of the fields that built-in policies require (spec section 9)."""
+"""Label to path of the fields that built-in policies require."""
 
 _new = object.__new__
 
 
 @final
 class Reject(Opaque):
-    """One policy's reason to refuse an order or an adjustment (spec section 8).
+    """One policy's reason to refuse an order or an adjustment.
 
     ``code`` and ``scope`` are plain strings that equal the members of :class:`RejectCode` and
     :class:`RejectScope`; ``policy`` is the registered name; ``user_data`` is the policy's token.
@@ -118,7 +118,7 @@ class Reject(Opaque):
 
 @final
 class AccountBlock(Closed):
-    """Why an account is blocked (spec section 8). Compared by identity.
+    """Why an account is blocked. Compared by identity.
 
     All arguments are keyword-only. ``code`` is a :class:`RejectCode` or its string, else
     ``ValueError``; ``user_data`` fits 64 bits without sign, else ``OverflowError``; another type is
@@ -182,7 +182,7 @@ class AccountBlock(Closed):
 
 
 def block_from_reject(reject: Reject, *, rewrite: bool = True) -> AccountBlock:
-    """Return the block that an account-scope reject makes (spec section 5.1).
+    """Return the block that an account-scope reject makes.
 
     ``rewrite`` replaces the reject's code by ``AccountBlocked``.
     """
@@ -201,7 +201,7 @@ def first_block(rejects: Sequence[Reject]) -> AccountBlock | None:
 
 
 def missing_field(label: str, policy: str, scope: str = ORDER) -> Reject:
-    """Return the reject of an order or adjustment that lacks a required field (spec section 9).
+    """Return the reject of an order or adjustment that lacks a required field.
 
     ``label`` is a key of :data:`MISSING`.
     """
@@ -215,7 +215,7 @@ def missing_field(label: str, policy: str, scope: str = ORDER) -> Reject:
 
 
 def missing_field_block(label: str, policy: str) -> AccountBlock:
-    """Return the block of an account whose report lacks a required field (spec section 9)."""
+    """Return the block of an account whose report lacks a required field."""
     return block_from_reject(missing_field(label, policy), rewrite=False)
 
 

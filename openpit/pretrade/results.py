@@ -48,7 +48,7 @@ _new = object.__new__
 
 @final
 class ExecuteResult(Opaque):
-    """Answer to an order; true when it was accepted (spec section 5.2).
+    """Answer to an order; true when it was accepted.
 
     Keep it, or its reservation: a reservation that nobody holds is rolled back.
     """
@@ -90,7 +90,7 @@ class ExecuteResult(Opaque):
 
 @final
 class DropCopyResult(Opaque):
-    """Answer to a drop copy; true when it was recorded (spec section 5.7)."""
+    """Answer to a drop copy; true when it was recorded."""
 
     __module__ = "openpit.pretrade"
     __slots__ = ("_operation", "_rejects")
@@ -129,7 +129,7 @@ class DropCopyResult(Opaque):
 
 @final
 class DryRunReport(Opaque):
-    """What an order would meet; true when it would pass (spec section 5.6). Nothing is recorded."""
+    """What an order would meet; true when it would pass. Nothing is recorded."""
 
     __module__ = "openpit.pretrade"
     __slots__ = ("_block", "_lock", "_rejects", "_rows")
@@ -189,7 +189,7 @@ class DryRunReport(Opaque):
 
 @final
 class AccountAdjustmentBatchResult(Opaque):
-    """Answer to a batch of adjustments, applied as a whole or not at all (spec section 5.9)."""
+    """Answer to a batch of adjustments, applied as a whole or not at all."""
 
     __module__ = "openpit.pretrade"
     __slots__ = ("_blocks", "_failed_index", "_rejects", "_rows")
@@ -252,7 +252,7 @@ class AccountAdjustmentBatchResult(Opaque):
 
 @final
 class AccountBlockOutcome(Opaque):
-    """A block and the account that it was asked for (spec section 8)."""
+    """A block and the account that it was asked for."""
 
     __module__ = "openpit.pretrade"
     __slots__ = ("_account", "_block")
@@ -283,7 +283,7 @@ class AccountBlockOutcome(Opaque):
 
 @final
 class AccountBlockOutcomes(Opaque):
-    """Blocks that a change of accounts caused (spec section 8)."""
+    """Blocks that a change of accounts caused."""
 
     __module__ = "openpit.pretrade"
     __slots__ = ("_blocks",)
@@ -307,7 +307,7 @@ class AccountBlockOutcomes(Opaque):
 
 @final
 class PolicyConfigurationResult(Opaque):
-    """Blocks that new settings caused (spec sections 8 and 10)."""
+    """Blocks that new settings caused."""
 
     __module__ = "openpit.pretrade"
     __slots__ = ("_blocks",)
@@ -331,7 +331,7 @@ class PolicyConfigurationResult(Opaque):
 
 @final
 class PostTradeResult(Closed):
-    """What an execution report changed (spec sections 5.8 and 8).
+    """What an execution report changed.
 
     Custom policies build it as well: all arguments are keyword-only iterables, and what stands for
     a block, a P&L or an adjustment is read by its attributes, with the errors of

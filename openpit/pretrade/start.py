@@ -30,7 +30,7 @@ class Request(Opaque):
 
     @abstractmethod
     def execute(self) -> ExecuteResult:
-        """Run the main stage (spec section 5.2).
+        """Run the main stage.
 
         RuntimeError on the second call, also after an exception of a policy in the first.
         """
@@ -49,7 +49,7 @@ class AsyncRequest(Opaque):
 
 @final
 class StartResult(Opaque):
-    """Answer to the start stage of an order; true when it passed (spec section 5.1)."""
+    """Answer to the start stage of an order; true when it passed."""
 
     __module__ = "openpit.pretrade"
     __slots__ = ("_rejects", "_request")

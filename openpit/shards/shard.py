@@ -94,9 +94,9 @@ class ShardCore:
 
     __slots__ = (
         "_all_at_once", "_changes", "_client", "_endings", "_engine", "_execute", "_first",
-        "_fresh_orders", "_handlers", "_most", "_most_open", "_next", "_open", "_order", "_reader", "_told",
-        "actors", "armed", "clock", "closed", "counts", "expiry", "held", "intake", "keeps",
-        "keyed", "number", "outcomes", "recent", "services", "whose",
+        "_fresh_orders", "_handlers", "_most", "_most_open", "_next", "_open", "_order",
+        "_reader", "_told", "actors", "armed", "clock", "closed", "counts", "expiry", "held",
+        "intake", "keeps", "keyed", "number", "outcomes", "recent", "services", "whose",
     )  # fmt: skip
 
     def __init__(

@@ -45,11 +45,10 @@ from openpit.param.enums import (
     Side,
 )
 from openpit.param.ids import AccountGroupId, AccountId, Asset, InstrumentId
+from openpit.param.margin import Leverage, Notional
 from openpit.param.values import (
     CashFlow,
     Fee,
-    Leverage,
-    Notional,
     Pnl,
     PositionSize,
     Price,

@@ -20,7 +20,8 @@ from openpit.errors import ParamError
 from openpit.param.amounts import AdjustmentAmount
 from openpit.param.enums import PnlHaltReason, PositionMode
 from openpit.param.ids import Asset
-from openpit.param.values import Fee, Leverage, Pnl, Price
+from openpit.param.margin import Leverage
+from openpit.param.values import Fee, Pnl, Price
 
 AAPL = Instrument("AAPL", "USD")
 DELTA = AdjustmentAmount.delta("5.50")

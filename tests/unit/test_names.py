@@ -30,6 +30,7 @@ FILES = {
     ("cli", "generate.py"): "cli/commands has the command of what the file beside it does",
     ("cli", "replay.py"): "as cli/commands/generate.py",
     ("faces", "accounts.py"): "faces/blocking is generated from faces/aio",
+    ("faces", "actors.py"): "as faces/accounts.py",
     ("faces", "driver.py"): "a face's own beside what the two faces share",
     ("faces", "engine.py"): "faces/blocking is generated from faces/aio",
     ("faces", "handles.py"): "those of the asyncio face beside those of the embedded engine",

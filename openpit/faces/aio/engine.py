@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from openpit.client.asking import all_asked_of, asked_of
 from openpit.client.times import timed
-from openpit.core.opaque import Opaque
 from openpit.engine.accounts import account_value
 from openpit.engine.arguments import checked_adjustments
 from openpit.faces.aio.accounts import AsyncShardedAccounts, new_async_sharded_accounts
+from openpit.faces.aio.actors import AsyncActorCalls
 from openpit.faces.aio.market import AsyncShardedMarketData, new_async_sharded_market_data
 from openpit.faces.aio.settings import AsyncShardedConfigurator, new_async_sharded_configurator
 from openpit.param.words import plain_text
 from openpit.pretrade.account_state import account_state_of, group_states_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from types import TracebackType
 
     from openpit.account_adjustment import Adjustment
-    from openpit.client.asking import AskMany
     from openpit.client.batches import ExecuteMany
     from openpit.client.client import Client
-    from openpit.client.counted import CountedMany
     from openpit.client.outcome import CallOutcome
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
@@ -48,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncShardedEngine", "new_async_sharded_engine", "renew_async_sharded_engine"]
 
 
-class AsyncShardedEngine(Opaque):
+class AsyncShardedEngine(AsyncActorCalls):
     """An engine whose accounts are spread over worker processes, for one event loop.
 
     Made by ``await Engine.builder().sharded(...)....build_async()``; to be used on that loop.
@@ -89,7 +86,7 @@ class AsyncShardedEngine(Opaque):
         self._router = self._driver.router
 
     def __del__(self) -> None:
-        # Handles may outlive the engine; a pending request must then refuse (spec section 5.2).
+        # Handles may outlive the engine; a pending request must then refuse.
         self._client.is_held = False
 
     # --- orders --------------------------------------------------------------------------------
@@ -141,12 +138,12 @@ class AsyncShardedEngine(Opaque):
         return result
 
     async def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
-        """Answer as :meth:`execute_pre_trade` would, and record nothing (spec section 5.6)."""
+        """Answer as :meth:`execute_pre_trade` would, and record nothing."""
         result: DryRunReport = await self._driver.run(self._client.execute_dry_run, order)
         return result
 
     async def apply_drop_copy(self, order: Order) -> AsyncDropCopyResult:
-        """Record an order that the venue has already (spec section 5.7): blocks do not stop it."""
+        """Record an order that the venue has already: blocks do not stop it."""
         result: AsyncDropCopyResult = await self._driver.run(self._client.drop_copy, order)
         return result
 
@@ -178,7 +175,7 @@ class AsyncShardedEngine(Opaque):
         *,
         key: str | bytes | None = None,
     ) -> AccountAdjustmentBatchResult:
-        """Apply all adjustments to an account, or none of them (spec section 5.9).
+        """Apply all adjustments to an account, or none of them.
 
         With a ``key``, as :meth:`execute_pre_trade`: they are applied once.
         """
@@ -214,22 +211,6 @@ class AsyncShardedEngine(Opaque):
             raise
         return call.result()  # type: ignore[no-any-return]  # the list of results
 
-    async def _go_on(self, call: CountedMany) -> None:
-        """Have the items done that a call stops at: each depends on what is before it.
-
-        A function of its own: see the end of the docstring of ``engine/finalize.py``.
-        """
-        driver = self._driver
-        while call.stopped_at is not None:
-            result = failure = None
-            try:
-                result = await driver.run(call.alone)
-            except Exception as error:  # noqa: BLE001 - told with the others, at the end
-                failure = error
-            call.judged(result, failure)
-            del result, failure  # a traceback may keep this frame, and the reservation in it
-            await driver.run_part(call.resume)
-
     async def commit_many(self, reservations: Iterable[AsyncReservation]) -> None:
         """Commit every reservation.
 
@@ -261,82 +242,6 @@ class AsyncShardedEngine(Opaque):
             self._client.report_many, list(reports)
         )
         return results
-
-    # --- actors ----------------------------------------------------------------------------------
-
-    async def ask(
-        self,
-        name: str,
-        account_id: AccountId,
-        message: bytes,
-        *,
-        orders: int | Mapping[str, int] = 0,
-    ) -> bytes | None:
-        """Have the actor of a name receive a message, in the account's worker; return its answer.
-
-        ``orders`` tells how many orders of the message a rate over several accounts may count, or
-        how many that are settled in each asset. One beyond that is rejected (``SystemUnavailable``,
-        policy ``Actor``); what is not used is given back. It does not matter where no such rate is
-        limited.
-
-        Raises:
-            LookupError: there is no actor of that name.
-            TypeError: ``message`` is not bytes.
-            FrameTooLarge: the message, or its answer, is over ``MESSAGE_BYTES``.
-            Exception: what the actor has raised; what its message had left open is rolled back.
-        """
-        asked = asked_of(self._client.actors, name, account_id, message, orders)
-        answer: bytes | None = await self._driver.run(self._client.ask_actor, asked)
-        return answer
-
-    async def ask_many(
-        self,
-        name: str,
-        messages: Iterable[tuple[AccountId, bytes] | tuple[AccountId, bytes, Any]],
-        *,
-        orders: int | Mapping[str, int] = 0,
-    ) -> list[bytes | None]:
-        """Have an actor receive messages, each account's in sequence; answers in their order.
-
-        ``orders`` is said of each, as by :meth:`ask`, unless a message has a third field of its
-        own. The clock is read for each as it is taken. Shards work side by side: what a message has
-        not used of ``orders`` counts for those of other shards until its answer is there, and an
-        engine-wide block that one arms stops the orders of other shards from the next call on.
-
-        Raises:
-            SomeItemsFailed: some failed. Its ``results`` are the answers of the others. Whatever
-                else ends the call in its midst has such ``results`` and ``failures``, too.
-            Exception: as :meth:`ask`, of any of the messages, before one is sent.
-        """
-        driver = self._driver
-        listed, times = timed(messages, driver.clock)
-        asked = all_asked_of(self._client.actors, name, listed, orders)
-        call: AskMany = await driver.run_part(self._client.ask_many, asked, times)
-        try:
-            await self._go_on(call)
-        except BaseException:
-            driver.abandon(call)
-            raise
-        return call.result()  # type: ignore[no-any-return]  # the list of answers
-
-    async def tell(
-        self,
-        name: str,
-        account_id: AccountId,
-        message: bytes,
-        *,
-        orders: int | Mapping[str, int] = 0,
-    ) -> None:
-        """Have an actor receive a message, and wait for no answer.
-
-        Returns as soon as the message is on its way; what the actor answers is dropped. What it
-        raises is logged in its worker, and counted: ``stats()[...].told_in_vain``.
-
-        Raises:
-            Exception: as :meth:`ask`, of what is known before the message is sent.
-        """
-        asked = asked_of(self._client.actors, name, account_id, message, orders)
-        await self._driver.run(self._client.tell_actor, asked)
 
     # --- administration ------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The built-in policies: what to configure them with, and their builders (spec section 1.7)."""
+"""The built-in policies: what to configure them with, and their builders."""
 
 from __future__ import annotations
 

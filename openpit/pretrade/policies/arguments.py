@@ -1,6 +1,6 @@
 """Reading the settings of built-in policies: classes, assets, accounts, amounts.
 
-Two kinds of errors leave here (spec sections 4 and 10): wrong classes and empty assets as plain
+Two kinds of errors leave here: wrong classes and empty assets as plain
 TypeError and ValueError; settings that a policy cannot work with as :class:`SettingsError`, which
 the configurator reports as a validation failure.
 """

@@ -1,7 +1,4 @@
-"""Order size limit: caps on the quantity and the notional of one order.
-
-Follows spec section 9.3.
-"""
+"""Order size limit: caps on the quantity and the notional of one order."""
 
 from __future__ import annotations
 
@@ -364,5 +361,5 @@ class OrderSizeLimitBuilder:
 
 
 def build_order_size_limit() -> OrderSizeLimitBuilder:
-    """Start a policy that caps an order's quantity and notional (spec section 9.3)."""
+    """Start a policy that caps an order's quantity and notional."""
     return OrderSizeLimitBuilder()

@@ -1,7 +1,4 @@
-"""Settings of the order size limit policy: caps, barriers.
-
-Follows spec sections 1.7, 9.3 and 10.
-"""
+"""Settings of the order size limit policy: caps, barriers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Order validation: an order must ask for something. Follows spec section 9.1."""
+"""Order validation: an order must ask for something."""
 
 from __future__ import annotations
 
@@ -80,5 +80,5 @@ class OrderValidationBuilder:
 
 
 def build_order_validation() -> OrderValidationBuilder:
-    """Start a policy that rejects orders which ask for nothing (spec section 9.1)."""
+    """Start a policy that rejects orders which ask for nothing."""
     return OrderValidationBuilder()

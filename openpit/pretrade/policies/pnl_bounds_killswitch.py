@@ -1,6 +1,6 @@
 """PnL bounds kill switch: stops an account whose realized PnL leaves its bounds.
 
-Follows spec section 9.4. Realized PnL is kept by account and settlement asset, from the reports
+Realized PnL is kept by account and settlement asset, from the reports
 alone; a positive fee is a cost.
 """
 
@@ -361,5 +361,5 @@ class PnlBoundsKillswitchBuilder:
 
 
 def build_pnl_bounds_killswitch() -> PnlBoundsKillswitchBuilder:
-    """Start a policy that stops accounts whose realized PnL leaves its bounds (section 9.4)."""
+    """Start a policy that stops accounts whose realized PnL leaves its bounds."""
     return PnlBoundsKillswitchBuilder()

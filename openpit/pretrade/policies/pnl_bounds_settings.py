@@ -1,7 +1,4 @@
-"""Settings of the PnL bounds kill switch: barriers, their validation.
-
-Follows spec sections 1.7, 9.4 and 10.
-"""
+"""Settings of the PnL bounds kill switch: barriers, their validation."""
 
 from __future__ import annotations
 

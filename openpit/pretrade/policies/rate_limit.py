@@ -1,6 +1,6 @@
 """Rate limit: orders per window for the broker, an asset, an account, an account in an asset.
 
-Follows spec section 9.2. The broker and asset axes span accounts: they count in
+The broker and asset axes span accounts: they count in
 :class:`FixedWindows`. A sharded engine keeps those in its router; the counts then reach a shard's
 policy through :class:`SuppliedCounts`. The account axes are sliding logs of one account each.
 """
@@ -155,7 +155,7 @@ class RateLimitPolicy(BuiltinPolicy):
         self.name = NAME
         self.group_id = group_id
         self.windows: FixedWindows | SuppliedCounts = FixedWindows(settings, now)
-        # Logs stay when their barrier goes, and resume when it comes back (spec section 10).
+        # Logs stay when their barrier goes, and resume when it comes back.
         self._accounts: dict[int | None, deque[int]] = {}
         self._account_assets: dict[tuple[int | None, str | None], deque[int]] = {}
         self._take(settings)
@@ -438,5 +438,5 @@ class RateLimitBuilder:
 
 
 def build_rate_limit() -> RateLimitBuilder:
-    """Start a policy that limits orders per window (spec section 9.2)."""
+    """Start a policy that limits orders per window."""
     return RateLimitBuilder()

@@ -1,7 +1,4 @@
-"""Settings of the rate limit policy: barriers, their validation.
-
-Follows spec sections 1.7, 9.2 and 10.
-"""
+"""Settings of the rate limit policy: barriers, their validation."""
 
 from __future__ import annotations
 

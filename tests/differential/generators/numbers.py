@@ -1,4 +1,4 @@
-"""Numbers near the edges of the decimal model (spec section 2.1)."""
+"""Numbers near the edges of the decimal model."""
 
 from __future__ import annotations
 

@@ -42,16 +42,17 @@ def a_block():
 
 
 def test_a_context_shows_the_account_the_group_and_the_kind_of_call():
-    context = new_context(Call(group=7, is_drop_copy=True))
+    context = new_context(Call(group=7, is_drop_copy=True), 5)
 
     assert context.is_drop_copy is True
     assert context.account_group == AccountGroupId.from_int(7)
     assert isinstance(context.account_control, AccountControl)
     assert context.account_control is not context.account_control
+    assert context.now == 5
 
 
 def test_without_an_account_there_is_nothing_to_control():
-    context = new_context(Call(account=None))
+    context = new_context(Call(account=None), 5)
 
     assert context.account_control is None
     assert context.account_group is None
@@ -62,7 +63,7 @@ def test_a_context_passes_a_start_mutation_on():
     call = Call(is_drop_copy=True)
     mutation = object()
 
-    new_context(call).record_drop_copy_start_mutation(mutation)
+    new_context(call, 5).record_drop_copy_start_mutation(mutation)
 
     assert call.mutations == [mutation]
 
@@ -71,7 +72,7 @@ def test_a_control_blocks_with_the_cause_that_it_is_given():
     call = Call()
     block = a_block()
 
-    new_context(call).account_control.block(block)
+    new_context(call, 5).account_control.block(block)
 
     assert call.blocks == [block]
 
@@ -106,7 +107,7 @@ def test_each_callback_of_an_order_gets_a_context_of_its_own_that_shows_the_same
     accounts = Accounts(_5=7)
     call = order_context(accounts, 5)
 
-    first, second, third = call, twin(call), twin(call)
+    first, second, third = call, twin(call, 5), twin(call, 6)
 
     assert len({id(context) for context in (first, second, third)}) == 3
     accounts.groups.clear()
@@ -114,6 +115,7 @@ def test_each_callback_of_an_order_gets_a_context_of_its_own_that_shows_the_same
         AccountGroupId.from_int(7)
     }
     assert third.account_control is not None
+    assert (second.now, third.now) == (5, 6)
 
 
 def test_an_order_without_an_account_or_a_group_has_neither():
@@ -136,19 +138,21 @@ def test_a_control_refuses_what_is_no_block(other, found):
 
 
 def test_a_report_context_shows_the_group_only():
-    assert PostTradeContext._of(Call(group=7)).account_group == AccountGroupId.from_int(7)
-    assert PostTradeContext._of(Call(account=None)).account_group is None
-    assert not hasattr(PostTradeContext._of(Call()), "account_control")
+    assert PostTradeContext._of(Call(group=7), 5).account_group == AccountGroupId.from_int(7)
+    assert PostTradeContext._of(Call(account=None), 5).account_group is None
+    assert not hasattr(PostTradeContext._of(Call(), 5), "account_control")
+    assert PostTradeContext._of(Call(), 5).now == 5
 
 
 def test_an_adjustment_context_shows_the_account_and_the_group():
     call = Call(group=7)
-    context = AccountAdjustmentContext._of(call)
+    context = AccountAdjustmentContext._of(call, 5)
 
     context.account_control.block(a_block())
 
     assert context.account_group == AccountGroupId.from_int(7)
     assert len(call.blocks) == 1
+    assert context.now == 5
 
 
 @pytest.mark.parametrize("kind", HANDLES)

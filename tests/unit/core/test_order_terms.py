@@ -5,7 +5,7 @@ import pytest
 from openpit.core.order_terms import OrderMargin, OrderPosition
 from openpit.param.enums import PositionSide
 from openpit.param.ids import Asset
-from openpit.param.values import Leverage
+from openpit.param.margin import Leverage
 
 
 class TestPosition:

@@ -1,4 +1,4 @@
-"""The public handle on accounts: what it takes, and that it reaches the engine (spec section 6)."""
+"""The public handle on accounts: what it takes, and that it reaches the engine."""
 
 from __future__ import annotations
 

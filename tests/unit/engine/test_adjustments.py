@@ -1,4 +1,4 @@
-"""Account adjustments: all of a batch or nothing of it (spec section 5.9)."""
+"""Account adjustments: all of a batch or nothing of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of a running engine (spec section 10): all of a call or nothing, from the next order."""
+"""Settings of a running engine: all of a call or nothing, from the next order."""
 
 from __future__ import annotations
 

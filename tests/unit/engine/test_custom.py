@@ -1,4 +1,4 @@
-"""How the callbacks of a custom policy are found and called (spec section 7)."""
+"""How the callbacks of a custom policy are found and called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drop copies: orders that the venue has already are recorded, not judged (spec section 5.7)."""
+"""Drop copies: orders that the venue has already are recorded, not judged."""
 
 from __future__ import annotations
 

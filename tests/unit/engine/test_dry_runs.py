@@ -1,4 +1,4 @@
-"""Dry runs answer as a real call would and record nothing (spec section 5.6)."""
+"""Dry runs answer as a real call would and record nothing."""
 
 from __future__ import annotations
 

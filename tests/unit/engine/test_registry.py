@@ -1,4 +1,4 @@
-"""What the engine knows of accounts (spec section 6): block causes, groups, currencies."""
+"""What the engine knows of accounts: block causes, groups, currencies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Building an engine, stage by stage (spec section 4)."""
+"""Building an engine, stage by stage."""
 
 from __future__ import annotations
 

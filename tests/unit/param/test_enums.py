@@ -1,4 +1,4 @@
-"""The enumerations of text values (spec section 1.8)."""
+"""The enumerations of text values."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ import pytest
 from openpit.errors import ParamError
 from openpit.param.enums import RoundingStrategy
 from openpit.param.ids import AccountId, Asset
+from openpit.param.margin import Notional
 from openpit.param.values import (
     CashFlow,
     Fee,
-    Notional,
     Pnl,
     PositionSize,
     Price,

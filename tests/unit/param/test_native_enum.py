@@ -1,4 +1,4 @@
-"""Enumerations of numbers that cannot be hashed, built or listed (spec section 1.1)."""
+"""Enumerations of numbers that cannot be hashed, built or listed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public names of ``openpit.param`` and where they say they live (spec section 1.2)."""
+"""The public names of ``openpit.param`` and where they say they live."""
 
 from __future__ import annotations
 

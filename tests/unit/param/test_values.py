@@ -1,4 +1,4 @@
-"""Conversions between the decimal types (spec section 2.3)."""
+"""Conversions between the decimal types."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import pytest
 
 from openpit.errors import ParamError
 from openpit.param.enums import Side
+from openpit.param.margin import Leverage, Notional
 from openpit.param.values import (
     CashFlow,
     Fee,
-    Leverage,
-    Notional,
     Pnl,
     PositionSize,
     Price,

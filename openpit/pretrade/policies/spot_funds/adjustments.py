@@ -1,6 +1,6 @@
 """Correcting an account from outside: what it has of an asset, or its PnL.
 
-Follows spec section 9.5.5. An adjustment is applied as a whole or not at all.
+An adjustment is applied as a whole or not at all.
 """
 
 from __future__ import annotations

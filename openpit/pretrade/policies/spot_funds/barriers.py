@@ -2,7 +2,7 @@
 
 An account's own barrier goes before its group's and that before the global one. A group's or the
 global barrier in another currency than the account's is passed over; an account's own one in
-another currency cannot be checked and so blocks (spec section 9.5.8).
+another currency cannot be checked and so blocks.
 """
 
 from __future__ import annotations

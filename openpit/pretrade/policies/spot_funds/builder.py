@@ -1,7 +1,6 @@
 """The two builders of spot funds: the policy itself, and its preset as a PnL kill switch.
 
-Nothing is checked before ``builtin()``, except for the name of the pricing source (spec section
-9.5.8).
+Nothing is checked before ``builtin()``, except for the name of the pricing source.
 """
 
 from __future__ import annotations
@@ -264,7 +263,7 @@ class SpotFundsPnlBoundsKillswitchBuilder:
 
 
 def build_spot_funds() -> SpotFundsBuilder:
-    """Start building the policy that has every order covered by funds (spec section 9.5)."""
+    """Start building the policy that has every order covered by funds."""
     return SpotFundsBuilder()
 
 

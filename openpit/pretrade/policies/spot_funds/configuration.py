@@ -1,7 +1,7 @@
 """What the caller writes to configure spot funds: plain frozen records and two enums.
 
 Nothing is checked here: fields are read, and errors raised, when a policy is registered or
-reconfigured (spec sections 1.7 and 10).
+reconfigured.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class SpotFundsLimitModeAccountGroupEntry:
     """The limit mode of a group's members; None removes it.
 
     One set for the default group applies to nobody: accounts without a group follow the global
-    mode (spec section 9.5.2).
+    mode.
     """
 
     __module__ = MODULE

@@ -1,7 +1,7 @@
 """The position ledger: average entry price and realized PnL of a position, fill by fill.
 
 All prices and amounts here are in the account's currency. What cannot be valued says why, by the
-reason with which the PnL then halts (spec section 9.5.6).
+reason with which the PnL then halts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The spot funds policy: what an engine asks of it, put together from the parts.
 
 Spot funds need every order to be covered by what the account has available, set that aside until
-the order is done, and follow positions and PnL through the fills (spec section 9.5).
+the order is done, and follow positions and PnL through the fills.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ class SpotFundsPolicy(BuiltinPolicy):
     ) -> AdjustmentEffect | None:
         return apply_adjustment(self._desk, account, adjustment, call)
 
-    # --- settings (spec section 10) ------------------------------------------------------------
+    # --- settings ------------------------------------------------------------------------------
 
     def prepare_spot_funds(self, update: FundsUpdate) -> Callable[[], None]:
         """Validate new settings; return what applies them, from the next call on.

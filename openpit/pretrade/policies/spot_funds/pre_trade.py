@@ -1,6 +1,6 @@
 """Checking an order: can the account cover it, may its position go there, and what is set aside.
 
-Follows spec sections 9.5.2 and 9.5.3. The plain case, a limit order of an account that only has to
+The plain case, a limit order of an account that only has to
 be covered, takes a shorter way to the same answers in ``policy``.
 """
 
@@ -60,8 +60,7 @@ def check_order(desk: Desk, order: Order, now: int, call: PolicyCall | None) -> 
 
     What a refused order has reserved already comes with its reject, for the engine to roll back
     with what the other policies did. A drop copy is recorded whatever limits it breaks: only what
-    cannot be evaluated stops it, and a PnL outside its barrier is reported beside what is recorded
-    (spec section 5.7).
+    cannot be evaluated stops it, and a PnL outside its barrier is reported beside what is recorded.
     """
     underlying, settlement, account = order._underlying_, order._settlement_, order._account_
     quantity, volume = order._quantity_, order._volume_

@@ -32,8 +32,7 @@ class PriceFailure(Exception):  # noqa: N818 - an outcome, not an error
 class MarketPrices:
     """A policy's view of a market-data service.
 
-    Orders are priced by quotes that have not expired; conversion takes a quote however old it is
-    (spec sections 9.5.2 and 9.5.6).
+    Orders are priced by quotes that have not expired; conversion takes a quote however old it is.
     """
 
     __slots__ = ("service",)

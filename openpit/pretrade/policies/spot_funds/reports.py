@@ -1,6 +1,6 @@
 """Applying an execution report: the fill, its fee, what they realize, and what is given back.
 
-Follows spec sections 9.5.4, 9.5.6 and 9.5.7. What a report changes is never rolled back: a step
+What a report changes is never rolled back: a step
 that cannot be taken blocks the account and leaves the steps before it.
 """
 

@@ -37,7 +37,7 @@ class ReservedFunds(BuiltinFinalizer):
     """The legs of one accepted order; commit keeps them, rollback takes them back.
 
     Rolling back subtracts the amounts from what there is by then, so that fills reported in
-    between stay (spec section 5.3).
+    between stay.
     """
 
     __slots__ = ("account", "desk", "legs")

@@ -2,7 +2,7 @@
 
 Reading checks classes, assets, accounts and numbers, and raises for what is none of these. Only
 then, with the policy at hand, ``require_sense`` refuses settings that it cannot work with: the two
-are told apart in the errors of the configurator (spec section 10).
+are told apart in the errors of the configurator.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Caps on one order's quantity and notional (spec section 9.3)."""
+"""Caps on one order's quantity and notional."""
 
 from __future__ import annotations
 

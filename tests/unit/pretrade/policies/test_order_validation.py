@@ -1,4 +1,4 @@
-"""An order must ask for something (spec section 9.1)."""
+"""An order must ask for something."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Realized PnL outside its bounds stops an account (spec section 9.4)."""
+"""Realized PnL outside its bounds stops an account."""
 
 from __future__ import annotations
 

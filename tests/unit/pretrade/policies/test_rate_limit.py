@@ -1,4 +1,4 @@
-"""Orders per window, on four axes (spec section 9.2), with a clock that tests move."""
+"""Orders per window, on four axes, with a clock that tests move."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PnL barriers: which one binds, what a breach says, and when it is looked at (section 9.5.8)."""
+"""PnL barriers: which one binds, what a breach says, and when it is looked at."""
 
 from __future__ import annotations
 

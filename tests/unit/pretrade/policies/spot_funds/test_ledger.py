@@ -1,4 +1,4 @@
-"""Average entry prices, realized PnL, and why they halt (spec sections 9.5.6 and 9.5.7)."""
+"""Average entry prices, realized PnL, and why they halt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The four worked examples of spec section 9.5.8, figure by figure; account currency USD."""
+"""The four worked examples of PnL barriers, figure by figure; account currency USD."""
 
 from __future__ import annotations
 
