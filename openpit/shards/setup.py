@@ -11,7 +11,9 @@ import sys
 from importlib import import_module
 from io import BytesIO
 from threading import RLock
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from msgspec.msgpack import Decoder
 
 from openpit.engine.builder import build_core
 from openpit.errors import WireError
@@ -22,7 +24,7 @@ from openpit.shards.counts import begin_counting
 from openpit.shards.shard import ShardCore
 from openpit.slots import MAX_SHARDS, slot_of, spread_slots
 from openpit.wire import kinds
-from openpit.wire.classes import load, share
+from openpit.wire.classes import Name, load, share
 from openpit.wire.frames import EPOCH_COMMANDS, command_in, head_of, messages_of, whose
 from openpit.wire.shard_limits import ShardLimits
 
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from openpit.wire.frames import Frame, FrameReader
 
 __all__ = ["Hello", "read_hello", "start_shard"]
+
+_NAMES: Final = Decoder(tuple[list[Name], tuple[Name, ...]])
+"""Reads which classes of objects a worker is told of, and which of values it is offered."""
 
 
 class _Unpickler(PolicyUnpickler):
@@ -132,7 +137,7 @@ def start_shard(
         now = journal.place.started
     clock = ShardClock(now)
     unpickler = _Unpickler(BytesIO(payload), clock)
-    told, offered = unpickler.load()
+    told, offered = _NAMES.decode(unpickler.load())
     load(told)
     for _ in ("code", "values"):
         # Where this process has imported no main module of the program's: what is used of it.

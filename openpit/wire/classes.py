@@ -22,7 +22,7 @@ from weakref import WeakSet, WeakValueDictionary
 
 from openpit.errors import WireError
 from openpit.wire.class_table import BASES
-from openpit.wire.shapes import has_shape
+from openpit.wire.shapes import has_shape, shaped
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
@@ -260,14 +260,10 @@ def offer() -> tuple[Name, ...]:
     These are enumerations, data classes and named tuples; see :mod:`openpit.wire.shapes`.
     """
     names = []
-    for kind in _subclasses([object]):
+    for kind in shaped(list(_subclasses([object]))):
         with suppress(Exception):  # classes of other libraries, and their classes' own code
             name = name_of(kind)
-            if (
-                has_shape(kind)
-                and name[0].partition(".")[0] != "openpit"
-                and _defined(*name) is kind
-            ):
+            if name[0].partition(".")[0] != "openpit" and _defined(*name) is kind:
                 names.append(name)
     return tuple(names)
 

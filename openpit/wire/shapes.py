@@ -8,18 +8,24 @@ that they arrive as they left, and none of their code runs.
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from enum import Enum, Flag
 from functools import cached_property, lru_cache
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
-__all__ = ["Shape", "fields_of", "has_shape", "shape_of", "slots_of"]
+__all__ = ["Shape", "fields_of", "has_shape", "shape_of", "shaped", "slots_of"]
 
 _IS_MADE_BY_CLASS_STATEMENT: Final = 1 << 9
 """``Py_TPFLAGS_HEAPTYPE``: the interpreter's own classes keep things that no slot tells of."""
+
+
+_OWN: Final = type.__dict__["__dict__"].__get__
+_LINE: Final = type.__dict__["__mro__"].__get__
+"""What a class itself defines, and what it derives from, whatever its own class makes of that."""
 
 
 class Shape(NamedTuple):
@@ -68,21 +74,41 @@ def fields_of(kind: type) -> list[str] | None:
 
 def has_shape(kind: type) -> bool:
     """Tell whether a class has a shape."""
-    return _shape_of(kind) is not None
+    if issubclass(kind, Enum):
+        return True
+    # A class that derives from another of the interpreter's own has more than its fields.
+    if issubclass(kind, tuple):
+        return _is_named(getattr(kind, "_fields", None)) and _own_bases(kind) == [tuple, object]
+    return fields_of(kind) is not None and _own_bases(kind) == [object]
+
+
+def shaped(kinds: Collection[type]) -> list[type]:
+    """Return those of all loaded classes that have a shape.
+
+    Few of thousands derive from what could give them one, and only those are looked at closely.
+    """
+    roots = {Enum, tuple}
+    roots.update(
+        kind
+        for kind in kinds
+        if "__dataclass_fields__" in (own := _OWN(kind)) or "__attrs_attrs__" in own
+    )
+    found = []
+    for kind in [kind for kind in kinds if not roots.isdisjoint(_LINE(kind))]:
+        with suppress(Exception):  # classes of other libraries, and their classes' own code
+            if has_shape(kind):
+                found.append(kind)
+    return found
 
 
 def _shape_of(kind: type) -> Shape | None:
+    if not has_shape(kind):
+        return None
     if issubclass(kind, Enum):
         return Shape(_read_member, lambda parts: _make_member(kind, *parts))
-    # A class that derives from another of the interpreter's own has more than its fields.
     if issubclass(kind, tuple):
-        if not _is_named(getattr(kind, "_fields", None)) or _own_bases(kind) != [tuple, object]:
-            return None
         return Shape(_read_named, lambda parts: _make_named(kind, parts))
-    fields = fields_of(kind)
-    if fields is None or _own_bases(kind) != [object]:
-        return None
-    slots = slots_of(kind)
+    fields, slots = fields_of(kind) or [], slots_of(kind)
     return Shape(
         lambda value: _read_fields(value, fields, slots),
         lambda parts: _make_of_fields(kind, fields, slots, parts),

@@ -101,11 +101,6 @@ class Reach:
         ]
 
 
-@pytest.fixture(scope="module")
-def reach() -> Reach:
-    return Reach(340)
-
-
 def _methods(kind: type) -> set[str]:
     return {
         f"{kind.__name__}.{name}"
@@ -114,25 +109,22 @@ def _methods(kind: type) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("kind", PUBLIC, ids=lambda kind: kind.__name__)
-def test_every_public_method_is_called_and_returns(kind: type, reach: Reach) -> None:
-    methods = _methods(kind)
-    assert methods
-    # The one static method makes what the others are methods of.
-    assert methods - {"Engine.builder"} - reach.made == set()
-
-
 def test_every_method_of_an_engine_is_there_with_shards() -> None:
     names = {name for name in dir(openpit.Engine) if not name.startswith("_")}
     assert names - set(dir(openpit.ShardedEngine)) <= {"builder"}
 
 
-@pytest.mark.parametrize("name", sorted(POLICIES))
-def test_every_built_in_policy_takes_part(name: str, reach: Reach) -> None:
-    assert f"pretrade.policies.{name}" in reach.made
+@pytest.mark.one_python
+def test_scenarios_reach_every_public_method_and_built_in_policy_and_come_to_something() -> None:
+    """One test, for each process of tests that took one of several would play them all again."""
+    reach = Reach(340)
 
-
-def test_scenarios_come_to_something(reach: Reach) -> None:
+    for kind in PUBLIC:
+        methods = _methods(kind)
+        assert methods
+        # The one static method makes what the others are methods of.
+        assert methods - {"Engine.builder"} - reach.made == set(), kind
+    assert {f"pretrade.policies.{name}" for name in POLICIES} - reach.made == set()
     executed = reach.of("ExecuteResult")
     assert sum(result["ok"] for result in executed) > 300
     assert sum(not result["ok"] for result in executed) > 300

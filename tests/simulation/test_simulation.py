@@ -2,7 +2,7 @@
 
 ``OPENPIT_SEEDS`` says which: ``1-500``, ``7``, ``1-50,99``. ``make simulate SEEDS=...`` sets it.
 A seed that fails, fails again: ``make simulate SEEDS=<it>``. Unless told, each Python has seeds of
-its own.
+its own; on 3.11 the first 150 are those of what is noted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from stations import Stub
 
 from openpit.wire import kinds
 
-SEEDS = os.environ.get("OPENPIT_SEEDS", "1-800" if sys.version_info[:2] == (3, 11) else "1001-1200")
+SEEDS = os.environ.get(
+    "OPENPIT_SEEDS", "151-800" if sys.version_info[:2] == (3, 11) else "1001-1200"
+)
 SEEDS_PER_TEST = 100
 
 
@@ -101,7 +103,7 @@ def test_much_happens() -> None:
     commands: Counter[int] = Counter()
     replies: Counter[int] = Counter()
     Noting.noted = noted
-    for seed in range(1, 151):
+    for seed in range(1, 151):  # the invariants are checked as elsewhere
         for shard in simulate(seed, Noting).shards:
             commands.update(command[0] for command in shard.seen)
             replies.update(reply[0] for reply in shard.answers.values())

@@ -30,6 +30,22 @@ def test_percentiles() -> None:
     assert latency.max == 1_000 * MS  # exact
 
 
+def test_percentiles_are_those_that_the_library_finds_one_by_one() -> None:
+    histogram = fold([3, 70, 70, 800, *range(MS, 90 * MS, MS // 3)])
+    at = histogram.get_value_at_percentile
+
+    latency = latency_of(histogram)
+    assert [latency.p50, latency.p90, latency.p99, latency.p999] == [
+        at(50),
+        at(90),
+        at(99),
+        min(at(99.9), histogram.max_value),
+    ]
+    *points, _ = curve(histogram)
+    assert len(points) > 30
+    assert points == [(percentile, at(percentile)) for percentile, _ in points]
+
+
 def test_no_percentile_is_above_the_largest_value() -> None:
     assert latency_of(fold([10_000_001])) == Latency(1, *[10_000_001] * 5)
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import pytest
 
-from openpit.wire.shapes import fields_of, has_shape, shape_of
+from openpit.wire.shapes import fields_of, has_shape, shape_of, shaped
 
 T = TypeVar("T")
 
@@ -193,6 +193,29 @@ def test_a_named_tuple_is_its_items() -> None:
 def test_what_is_more_than_its_fields_has_no_shape(kind: type) -> None:
     assert not has_shape(kind)
     assert shape_of(kind) is None
+
+
+def test_those_of_many_classes_that_have_a_shape() -> None:
+    class Odd(type):
+        """What its classes say of themselves, raises."""
+
+        def __getattribute__(cls, name: str) -> Any:
+            raise RuntimeError(f"no {name}")
+
+    class OddTuple(tuple[int, ...], metaclass=Odd):  # noqa: SLOT001 - it cannot be asked
+        """Derives from what may have a shape."""
+
+    class OddPlain(metaclass=Odd):
+        """Derives from nothing that has one."""
+
+    class Late:
+        desk: str
+
+    every = [Urgency, Bits, Tag, Slotted, Leg, Longer, Attrs, Late, OddTuple, OddPlain]
+    every += [Plain, Finalised, Wrong, object, int, tuple]
+    assert shaped(every) == [Urgency, Bits, Tag, Slotted, Leg, Longer, Attrs]
+    dataclass(Late)
+    assert shaped(every) == [kind for kind in every[:8] if has_shape(kind)] == every[:8]
 
 
 def test_what_is_more_or_less_than_its_fields_is_named() -> None:
