@@ -45,7 +45,7 @@ class CountedMany(ManyCall):
     ) -> None:
         super().__init__(client, inputs, times[0] if times else 0)
         self._alone = alone
-        self._is_timed = len({*times}) > 1
+        self._is_timed = bool(times) and times.count(times[0]) < len(times)
         self.stopped_at: int | None = None
         self._times = times
         self._position = 0
