@@ -208,6 +208,8 @@ def split(body: bytes) -> list[tuple[bytes, Mapping[str | None, int]]]:
 
 def _counted_by(command: Any) -> Mapping[str | None, int]:
     kind = command[0]
+    if kind == kinds.KEYED:
+        return _counted_by(command[3])
     found: dict[str | None, int] = {}
     if kind in _ASKING:
         *_, rank, orders, assets = command

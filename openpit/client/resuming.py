@@ -34,7 +34,7 @@ class Resume(Unattended):
         shards: int,
         limits: ShardLimits,
         payload: bytes,
-        recovered: Callable[[int], None],
+        recovered: Callable[[int], object],
         refused: Callable[[str], None],
     ) -> None:
         packed = pack_start((kinds.HELLO, shards, limits, payload))

@@ -158,11 +158,14 @@ class Replacing:
         port = make(link, worker)
         port.replace = self.begin
         port.source = shard.sent
+        router = self._client.router
 
         def recovered(number: int) -> None:
             self.forget(link.number)
             self._fill_at = monotonic()
-            shard.sent.recovered(number)
+            why = shard.sent.recovered(number)
+            if why:
+                port.end(router, why)
 
         def passes() -> None:
             port.source = link
@@ -170,7 +173,6 @@ class Replacing:
         def refused(why: str) -> None:
             port.refusal = why
 
-        router = self._client.router
         shard.sent.greet(
             Resume(
                 self._clock(),

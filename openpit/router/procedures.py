@@ -53,12 +53,12 @@ Deny: TypeAlias = "Callable[[int, str], Any]"
 class Ask(Entry):
     """One question of a procedure's step."""
 
-    __slots__ = ("call", "is_order", "is_over", "place")
+    __slots__ = ("call", "is_change", "is_order", "is_over", "place")
 
     ends_batch = True
 
     def __init__(self, call: WideCall, place: int, now: int, question: Question) -> None:
-        _, command, expected, counting, self.is_order, _ = question
+        _, command, expected, counting, self.is_order, self.is_change = question
         packed = b"" if isinstance(command, int) else command
         question.link.check_fits(packed)
         super().__init__(1, now, packed, expected, counting)

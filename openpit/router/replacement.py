@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from openpit.router.lifecycle import ShardEvent
-from openpit.router.suspects import skip, take_apart
+from openpit.router.suspects import is_of_change, skip, take_apart
 from openpit.wire.frames import NAME, FrameReader, Op, command_frame, head_of
 from openpit.wire.limits import REPLY_BYTES
 
@@ -43,7 +43,7 @@ A single crash would do if nothing but the command could be its reason.
 """
 
 _NONE: Final = -1
-"""In place of a command's number."""
+"""In place of a command's number, or of how many there are."""
 
 
 class Replacement:
@@ -142,8 +142,11 @@ class Replacement:
         link.answered += 1
         link.in_flight -= 1
 
-    def recovered(self, number: int) -> None:
-        """Send again what a worker lacks that has had all commands before a number."""
+    def recovered(self, number: int) -> str:
+        """Send again what a worker lacks that has had all commands before a number.
+
+        Return why the shard cannot go on, if it cannot.
+        """
         link = self._link
         self._greeting = None
         place, first = 0, link.answered
@@ -151,17 +154,23 @@ class Replacement:
             if first >= number:
                 break
             place, first = place + 1, first + count
+        alone = self._alone_at(place, first)
+        if alone == _NONE:
+            return f"its worker ends each time at a change that spans shards: {link.why}"
         link.why = None
         link.happen(ShardEvent.RECOVERED)
         link.books.news.append((ShardEvent.RECOVERED, link))
-        alone = self._alone_at(place, first)
         kept, link.frames = list(link.kept), []
         self._line.extend(kept[place : place + alone])
         self._rest = kept[place + alone :]
         self._go_on()
+        return ""
 
     def _alone_at(self, place: int, first: int) -> int:
-        """Return how many batches go one at a time, from the first that the shard lacks."""
+        """Return how many batches go one at a time, from the first that the shard lacks.
+
+        None of them may go, where that one has to be skipped, and must not be.
+        """
         link = self._link
         if place == len(link.kept):
             self._suspect = _NONE
@@ -176,6 +185,8 @@ class Replacement:
             self._ends_alone = self._ends_alone + self._weight if first == was_alone else 0
             if self._ends_alone >= CONVICTED:
                 self._ends_alone = 0
+                if is_of_change(link, place):
+                    return _NONE
                 alone += skip(link, place, first) - 1
             self._alone = first
         return alone

@@ -1,8 +1,10 @@
 """A batch that was in hand when a worker ended, more than once: its commands go one at a time.
 
 So the one that ends its worker is found, and the others have their answers. That one is answered by
-name, and the shard is told to skip its number. A batch of another client, whose body is not read
-here, stays whole: it goes alone, and is skipped alone.
+name, and the shard is told to skip its number. So it is with a batch of another client, as far as
+``Bodies.split`` can read it; one that it cannot stays whole, goes alone, and is skipped alone.
+
+A command of a change that other shards make, too, is never skipped: they would differ from then on.
 """
 
 from __future__ import annotations
@@ -10,8 +12,11 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from openpit.errors import WireError
+from openpit.router.procedures import Ask
 from openpit.router.shard_link import Entry
-from openpit.wire.frames import NAME, Op, command_frame, command_in, whose
+from openpit.wire.axes import VOUCHED
+from openpit.wire.frames import NAME, Flag, Op, command_frame, command_in, head_of, whose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +25,13 @@ if TYPE_CHECKING:
     from openpit.router.shard_link import Reply, ShardLink
     from openpit.wire.frames import Frame
 
-__all__ = ["Piece", "Whole", "skip", "take_apart"]
+__all__ = ["Piece", "Whole", "is_of_change", "skip", "take_apart"]
+
+_OF_CHANGES: Final = Flag.TURN | Flag.ALL
+"""Of another client's batch: all shards are told what is in it."""
+
+_UNREADABLE: Final = (WireError, ArithmeticError, LookupError, TypeError, ValueError)
+"""What reading a batch may raise that nobody but its shard has looked at."""
 
 
 class Piece(Entry):
@@ -76,10 +87,11 @@ class Piece(Entry):
 
 
 class Whole(Entry):
-    """A batch of another client, which cannot be taken apart."""
+    """A batch of another client, or one command of it that goes alone: then it ``is_apart``."""
 
     __slots__ = ("went_alone",)
 
+    is_apart = False
     went_alone: Callable[[int], None] | None
     """Called with its number when it is answered, where it went alone."""
 
@@ -91,6 +103,10 @@ class Whole(Entry):
 
     def skipped(self, link: ShardLink) -> None:
         """Record that the shard has skipped all of it."""
+        raise NotImplementedError
+
+    def parts(self) -> list[Whole]:
+        """Return its commands, each on its own; its client is told when all have been answered."""
         raise NotImplementedError
 
 
@@ -138,9 +154,11 @@ def take_apart(link: ShardLink, place: int, answered: Callable[[int], None]) -> 
         return 0
     at = _entry_at(link, place)
     entry = link.pending[at]
-    if isinstance(entry, Piece):
-        return sum(isinstance(one, Piece) for one in islice(link.pending, at, None))
+    if _is_apart(entry):
+        return sum(map(_is_apart, islice(link.pending, at, None)))
     if isinstance(entry, Whole):
+        if _take_whole_apart(link, place, at, entry, answered):
+            return count
         entry.went_alone = answered
         return 1
     if entry.client_number:  # looked at on another client's behalf: no command of it is applied
@@ -178,6 +196,62 @@ def take_apart(link: ShardLink, place: int, answered: Callable[[int], None]) -> 
     return count
 
 
+def _is_apart(entry: Entry) -> bool:
+    return isinstance(entry, Piece) or (isinstance(entry, Whole) and entry.is_apart)
+
+
+def _take_whole_apart(
+    link: ShardLink, place: int, at: int, entry: Whole, answered: Callable[[int], None]
+) -> bool:
+    """Take a batch of another client apart; tell whether that could be done."""
+    client, op, first, count, flags, now, role, settings, axes, times, body = command_in(
+        link.kept[place], whose(link.number, link.epoch)
+    )
+    if count == 1 or flags & _OF_CHANGES:
+        return False
+    try:
+        parts = link.books.bodies.split(body)
+    except _UNREADABLE:
+        return False
+    if len(parts) != count:
+        return False
+    counted = link.batches[place][3]
+    assets = {number: asset for number, asset, _ in link.books.rates.told.rows}
+    entries = entry.parts()
+    for one in entries:
+        one.went_alone = answered
+    del link.pending[at], link.batches[place], link.kept[place]
+    for back in reversed(range(count)):
+        alone, orders = parts[back]
+        its = _counted_by(orders, counted, assets)
+        ours = {row[0]: row[3] for row in its}
+        vouched = [
+            (axis, one, ours.get(axis - VOUCHED, 0)) if axis >= VOUCHED else (axis, one, other)
+            for axis, one, other in axes
+        ]
+        frame: Frame = command_frame(
+            *(link.number, op, first + back, 1, times[back] if times else now, alone),
+            flags=flags & ~Flag.TIMES,
+            axes=vouched,
+            epoch=link.epoch,
+            client=client,
+            role=role,
+            settings=settings,
+        )
+        link.pending.insert(at, entries[back])
+        link.batches.insert(place, (frame[NAME], op, 1, its))
+        link.kept.insert(place, frame)
+    return True
+
+
+def is_of_change(link: ShardLink, place: int) -> bool:
+    """Tell whether a batch that went alone is of a change that other shards make, too."""
+    entry = link.pending[_entry_at(link, place)]
+    if isinstance(entry, Whole):
+        return bool(head_of(link.kept[place]).flags & _OF_CHANGES)
+    return isinstance(entry, Piece) and isinstance(entry.entry, Ask) and entry.entry.is_change
+
+
 def _counted_by(
     orders: Mapping[str | None, int], counted: Sequence[Counted], assets: Mapping[int, str | None]
 ) -> list[Counted]:
@@ -202,7 +276,7 @@ def skip(link: ShardLink, place: int, number: int) -> int:
     link.books.rates.give_back(counted)
     at = _entry_at(link, place)
     entry = link.pending[at]
-    if isinstance(entry, Whole):
+    if isinstance(entry, Whole) and not entry.is_apart:
         _skip_whole(link, place, at, entry)
         return count
     frame: Frame = command_frame(

@@ -83,8 +83,8 @@ class ServerDriver(AsyncDriver):
             self._after(port)
 
     def _has_output(self) -> bool:
-        for link in self.router.links:  # noqa: SIM110 - any() takes two calls more a link
-            if link.has_output:
+        for port in self._ports:  # noqa: SIM110 - any() takes two calls more a link
+            if port.source.has_output:  # of a link, or of what a worker lacks that took its place
                 return True
         return False
 

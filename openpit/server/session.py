@@ -100,6 +100,11 @@ class Passed(Whole):
         reply = pack(link.books.bodies.skipped(link))
         self.answered(link, body_of([reply] * self.count, self.count))
 
+    def parts(self) -> list[Whole]:
+        """Return its commands, each on its own: the session is told when all are answered."""
+        told: list[bytes] = []
+        return [PassedPart(self, place, told) for place in range(self.count)]
+
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         """Never called: the replies go to the client as they are."""
         raise NotImplementedError
@@ -109,6 +114,41 @@ class Passed(Whole):
 
     def stalled(self, link: ShardLink, why: str) -> None:
         """Leave it to the client, as above; the reply may come still."""
+
+
+class PassedPart(Passed):
+    """One command of a batch that goes alone; ``told`` are the replies that have come."""
+
+    __slots__ = ("_told", "_whole")
+
+    is_apart = True
+
+    def __init__(self, whole: Passed, place: int, told: list[bytes]) -> None:
+        super().__init__(whole.session, 0, 1, b"")
+        self.first = whole.first + place
+        self._whole: Final = whole
+        self._told: Final = told
+
+    def answered(self, link: ShardLink, body: bytes, flags: int = 0) -> None:
+        """Take the reply; with the last one, the session is given them all."""
+        told, whole = self._told, self._whole
+        told.append(body[_ONE_MESSAGE:])
+        if len(told) == whole.count:
+            if flags:  # all of them have come back, as they were made by other settings
+                link.books.give_back(whole)
+                whole.answered(link, b"", flags)
+            else:
+                whole.answered(link, body_of(told, whole.count))
+        if self.went_alone is not None:
+            self.told()
+
+    def confirmed(self, link: ShardLink) -> None:
+        """Record that the shard has skipped it."""
+        self.answered(link, body_of([pack(link.books.bodies.skipped(link))], 1))
+
+
+_ONE_MESSAGE: Final = len(body_of([b""], 1))
+"""Bytes of a body beside its one message."""
 
 
 class Session:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from crashing import POINTS, Crashing
+from flow import IN_SHARD_0, IN_SHARD_1
 from killing import OFTEN, KilledDay, killed_after, pid_of
 from makers import account, deposit, order
 from processes import all_gone, wait_until
@@ -17,7 +18,9 @@ from test_engines import balance_of
 from trading import said, with_policies
 
 import openpit
+from openpit.engine.registry import AccountRegistry
 from openpit.errors import CommandSkipped
+from openpit.pretrade import Policy
 from openpit.pretrade.policies import build_spot_funds
 
 if TYPE_CHECKING:
@@ -209,3 +212,47 @@ def test_a_command_that_never_returns_is_skipped_and_who_waited_with_it_is_answe
 
     assert isinstance(second, CommandSkipped)
     assert [first.ok, third.ok] == [True, True]
+
+
+class EndsAtHalts(Policy):
+    """Has the worker of the shard of an account end at each halt, as a fault in a library may."""
+
+    name = "EndsAtHalts"
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        halt, number = AccountRegistry.halt, self.number
+
+        def halt_or_end(registry: Any, reason: str) -> Any:
+            if registry.owns(number):
+                os._exit(1)
+            return halt(registry, reason)
+
+        AccountRegistry.halt = halt_or_end  # type: ignore[method-assign]  # in its worker
+
+
+def test_a_change_that_spans_shards_stands_on_all_that_are_up(tmp_path: Path) -> None:
+    def built() -> openpit.ShardedEngine:
+        stage = openpit.Engine.builder().sharded(2, journal=tmp_path, **OFTEN)
+        return stage.pre_trade(EndsAtHalts(IN_SHARD_0)).build()
+
+    with built() as engine:
+        assert engine.shard_of(account(IN_SHARD_0)) == 0
+        engine.halt("at lunch")
+
+        first, second = engine.stats()
+        assert (first.state, second.state) == ("down", "up")
+        assert first.why is not None
+        assert first.why.startswith("its worker ends each time at a change that spans shards: ")
+        assert first.restarts == 4
+        (reject,) = engine.execute_pre_trade(order(IN_SHARD_0)).rejects
+        assert reject.details == f"shard 0: {first.why}"
+        (reject,) = engine.execute_pre_trade(order(IN_SHARD_1)).rejects
+        assert reject.reason == "at lunch"
+
+    with built() as again:  # where it is tried anew
+        assert [stat.state for stat in again.stats()] == ["down", "up"]
+        assert again.halted() == "at lunch"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -101,3 +102,14 @@ MARKET = new_market()
 
 SPOT = build_spot_funds().market_data(MARKET, 100)
 """Market orders at the quote and one per cent."""
+
+
+class Fatal(Policy):
+    """Ends its process at 77 shares, as a fault in a library may."""
+
+    name = "Fatal"
+
+    def check_pre_trade_start(self, ctx: Any, order: Any) -> Any:
+        if int(order.operation.trade_amount.as_quantity.decimal) == 77:
+            os._exit(1)
+        return ()

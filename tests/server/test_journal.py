@@ -7,11 +7,14 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 from flow import IN_SHARD_0, IN_SHARD_1, account, buy
-from server_processes import FUNDS, Server, until
+from server_processes import FUNDS, RATE, Server, until
 
 import openpit
-from openpit.errors import ShardDown
+from openpit.cli import main
+from openpit.cli.exits import Exit
+from openpit.errors import CommandSkipped, ShardDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,3 +144,50 @@ def test_a_killed_worker_of_a_server_costs_its_sessions_a_pause(
         engine.poll()
         assert usd(engine, SHARDS[0]) == (9900, 100)
         assert usd(engine, SHARDS[1]) == (10000, 0)
+
+
+def test_of_a_batch_that_ends_its_worker_each_time_the_innocent_orders_are_answered(
+    serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    journal = ("--journal", str(tmp_path / "desk"), "--policy", "serve_policies:Fatal")
+    server = serve(FUNDS + RATE, *journal)
+    quantities = ("10", "77", "20", "30")
+    with openpit.connect(server.path, name="desk") as engine:
+        watching = openpit.connect(server.path)
+
+        with pytest.raises(openpit.SomeItemsFailed) as failed:
+            engine.execute_pre_trade_many([ordered(SHARDS[0], one) for one in quantities])
+
+        assert failed.value.indexes == (1,)
+        assert isinstance(failed.value.exceptions[0], CommandSkipped)
+        results = failed.value.results
+        assert [result is not None and result.ok for result in results] == [True, False, True, True]
+        assert usd(watching, SHARDS[0]) == (9400, 600)
+        assert watching.stats()[0].state == "up"
+        # Of the five that the rate allows, the three have counted, and the skipped one at most.
+        more = watching.execute_pre_trade_many([ordered(SHARDS[1], "10")] * 3)
+        assert [result.ok for result in more] in ([True, False, False], [True, True, False])
+        for result in results:
+            if result:
+                result.reservation.rollback()
+        assert usd(watching, SHARDS[0]) == (10000, 0)
+        watching.close()
+
+
+def test_a_server_that_is_to_replace_no_worker_does_not(
+    serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = serve(FUNDS, "--journal", str(tmp_path / "desk"), "--restarts", "0")
+    workers = server.workers
+    with openpit.connect(server.path) as engine:
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: [one.state for one in engine.stats()] == ["down", "down"])
+        assert not engine.execute_pre_trade(ordered(SHARDS[0]))
+
+
+def test_the_options_of_replaced_workers_have_limits() -> None:
+    for option, value in (("--restarts", "-1"), ("--recovery-timeout", "0")):
+        done = CliRunner().invoke(main, ["serve", "--socket", "s", option, value])
+        assert done.exit_code == Exit.USAGE
+        assert f"Invalid value for '{option}'" in done.output

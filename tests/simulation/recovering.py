@@ -100,7 +100,12 @@ class Recovering(Simulation):
 
         def recovered(number: int) -> None:
             self.recovered += 1
-            replacement.recovered(number)
+            why = replacement.recovered(number)
+            if why:
+                self.note("given up", shard.number)
+                self.router.lose(link, why)
+                self._sources[shard.number] = link
+                shard.die(0)
 
         def passes() -> None:
             self._sources[shard.number] = link

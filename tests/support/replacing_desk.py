@@ -27,6 +27,7 @@ class Desk(Bench):
         self.written: list[bytes] = []  # to the worker of now
         self.refusals: list[str] = []
         self.is_passed = True
+        self.why = ""  # the shard cannot go on
 
     def write(self) -> list[bytes]:
         """Return the batches that the worker of now is sent, since the last look."""
@@ -46,7 +47,10 @@ class Desk(Bench):
         def passes() -> None:
             self.is_passed = True
 
-        greeting = Resume(NOW, 2, 9, b"", self.replacement.recovered, self.refusals.append)
+        def recovered(number: int) -> None:
+            self.why = self.replacement.recovered(number)
+
+        greeting = Resume(NOW, 2, 9, b"", recovered, self.refusals.append)
         self.replacement.greet(greeting, passes)
         (frame,) = self.write()
         return frame

@@ -21,7 +21,15 @@ from openpit.cli.reloading import Reloading, is_reloading
 from openpit.cli.streams import tell
 from openpit.errors import JournalError, ShardStartError
 from openpit.faces.embedded import Engine
-from openpit.faces.options import GRACE_SECONDS, MIN_FREE, SYNCS, default_shards
+from openpit.faces.options import (
+    GRACE_SECONDS,
+    LONGEST_SECONDS,
+    MIN_FREE,
+    RECOVERY_SECONDS,
+    RESTARTS,
+    SYNCS,
+    default_shards,
+)
 from openpit.limits.changing import changes_between
 from openpit.limits.reading import loads
 from openpit.limits.tables import ConfigError
@@ -163,6 +171,15 @@ server when the orders in flight are answered, or after --drain seconds; a secon
 @click.option(
     "--grace", type=click.FloatRange(0), default=GRACE_SECONDS, show_default=True,
     help="Seconds for which the open reservations of a session with a name wait for it.",
+)  # fmt: skip
+@click.option(
+    "--restarts", type=click.IntRange(0), default=RESTARTS, show_default=True,
+    help="How often in a minute a shard's worker that ends is replaced, with a journal.",
+)  # fmt: skip
+@click.option(
+    "--recovery-timeout", type=click.FloatRange(0, LONGEST_SECONDS, min_open=True),
+    default=RECOVERY_SECONDS, show_default=True, metavar="SECONDS",
+    help="How long replaying the journal may take, at a start and for a worker that is replaced.",
 )  # fmt: skip
 @click.option(
     "--pid-file", type=click.Path(dir_okay=False, path_type=Path),

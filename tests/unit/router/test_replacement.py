@@ -161,6 +161,29 @@ def test_after_two_ends_in_one_batch_its_commands_go_alone_and_the_guilty_one_is
     assert not desk.link.kept
 
 
+def test_a_change_that_spans_shards_is_never_skipped_and_stands_on_the_others() -> None:
+    desk = Desk()
+    halt = desk._client.halt(NOW, "at lunch")
+    order = desk._client.execute(NOW, buy(IN_SHARD_0))
+    (change, behind) = desk.write()
+    assert head_of(behind).first == 2
+    for _ in range(3):
+        desk.die()
+        desk.recover(1)
+        assert desk.write()[:1] == [change]
+
+    desk.die()
+    desk.recover(1)
+
+    assert desk.why == "its worker ends each time at a change that spans shards: it was killed"
+    assert desk.link.is_recovering
+    desk.router.lose(desk.link, desk.why)  # as a face does
+    assert order.result().rejects[0].details == f"shard 0: {desk.why}"
+    desk.sent(1)
+    desk.reply(1, (kinds.DONE, 1))
+    assert halt.result() is None
+
+
 def test_a_shard_that_is_given_up_while_it_recovers_ends_its_calls() -> None:
     desk = Desk()
     order = desk._client.execute(NOW, buy(IN_SHARD_0))
