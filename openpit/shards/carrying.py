@@ -109,7 +109,8 @@ def carry(standing: Standing, state: State, turn: Turn) -> Carried:
         [*_markets_of(markets, turn)],
     )
     windows = tuple(_windows(standing.windows, _rates_in(had), rates, assets, turn.time))
-    return Carried(standing._replace(windows=windows), carried, lost, numbering)
+    standing = standing._replace(windows=windows, last=turn.time)
+    return Carried(standing, carried, lost, numbering)
 
 
 def blank_state(core: ShardCore, numbering: Numbering | None, turn: Turn) -> State:

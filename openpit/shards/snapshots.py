@@ -298,7 +298,7 @@ def standing_in(file: SnapshotFile) -> tuple[Standing, bytes]:
     fields, packed = read_snapshot(DISK, file)
     if fields["layout"] != LAYOUT:
         why = f"its state is of layout {fields['layout']}, where this version reads {LAYOUT}"
-        raise JournalDamaged(f"{file.path}: {why}", file.path, 0)
+        raise JournalDamaged(f"{file.path} at 0: {why}", file.path, 0)
     (lives, last, windows), state = _unpacked(packed)
     return Standing(file.number, dict(lives), last, windows, is_taken=True), state
 

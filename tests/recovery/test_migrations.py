@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -10,13 +11,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from makers import Clock, account, deposit, order
+from click.testing import CliRunner
+from makers import SECOND, Clock, account, deposit, order
 from recovery_policies import Counting, Exported
 from trading import HOUR, Day
 
 import openpit
+from openpit.cli import main
 from openpit.core import Instrument
-from openpit.errors import JournalError, JournalMismatch, ReservationExpired
+from openpit.errors import JournalDamaged, JournalError, JournalMismatch, ReservationExpired
 from openpit.faces import engine_journal
 from openpit.faces.starting import open_journal
 from openpit.journal import files
@@ -311,6 +314,37 @@ def test_the_option_is_a_bool_and_for_a_journal(tmp_path: Path) -> None:
         openpit.Engine.builder().sharded(1, journal=tmp_path, migrate=1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="migrate is for a journal"):
         openpit.Engine.builder().sharded(1, migrate=True)
+
+
+def test_what_was_told_before_is_told_to_nobody_any_more(tmp_path: Path) -> None:
+    limits = tmp_path / "limits.toml"
+    limits.write_text("[order_size_limit]\nbroker = { max_quantity = 90 }\n")
+    desk, clock = tmp_path / "desk", Clock()
+    with staged(desk, sizes("90"), clock=clock).build() as engine:
+        engine.execute_pre_trade(order(1, "60"))
+    clock.move(5)
+    limits.write_text("[order_size_limit]\nbroker = { max_quantity = 50 }\n")
+    engine = staged(desk, sizes("50"), clock=clock, migrate=True, restarts=0).build()
+    assert not engine.execute_pre_trade(order(1, "60")).ok
+    os.kill(engine.stats()[0].pid, signal.SIGKILL)  # so there is no snapshot of the end
+    engine.close()
+
+    past = staged(desk, sizes("50"), clock=clock).build_past()
+    assert past.settings()["order_size_limit"]["broker"] == {"max_quantity": "50"}
+    with pytest.raises(JournalDamaged, match="was told to an engine that was made otherwise"):
+        staged(desk, sizes("50"), clock=clock).build_past(clock.now - 10 * SECOND)
+    told = CliRunner().invoke(main, ["journal", "decisions", str(desk), "--config", str(limits)])
+    assert told.exit_code == 0, told.output
+    lines = [json.loads(line) for line in told.stdout.splitlines()]
+    assert [one["kind"] for one in lines] == ["start", "start", "limits", "order"]
+    assert "_broker_quantity is Decimal('50'), and was" in lines[1]["detail"]["carried over"][0]
+
+    (*_, snapshot) = sorted((desk / "shard-0000").glob("*.snap"))
+    data = bytearray(snapshot.read_bytes())
+    data[-1] ^= 1
+    snapshot.write_bytes(data)
+    with pytest.raises(JournalDamaged, match="was told to an engine that was made otherwise"):
+        staged(desk, sizes("50"), clock=clock).build()
 
 
 # --- what cannot be -------------------------------------------------------------------------------
