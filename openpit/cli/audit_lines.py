@@ -14,13 +14,17 @@ from __future__ import annotations
 import json
 import re
 from heapq import merge
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.cli.decisions import accepted_line, rejected_line
 from openpit.cli.plain_values import plain_value
+from openpit.engine.answers import Recorded, Started
 from openpit.engine.inspection import settings_of
 from openpit.pretrade.codes import ACCOUNT
+from openpit.pretrade.effects import Effects
 from openpit.pretrade.rejects import new_reject
+from openpit.shards.counts import ASKING, asked_of
 from openpit.wire import kinds
 from openpit.wire.flat_rows import read_block
 from openpit.wire.frames import CAUSES, Flag, Op
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from openpit.faces.past import Life, Past
     from openpit.pretrade.rejects import AccountBlock, Reject
     from openpit.shards.past import PastBatch, PastShard
+    from openpit.shards.watched_scope import Done
 
 __all__ = ["AuditEntry", "AuditLines"]
 
@@ -160,6 +165,8 @@ def _in_order(entries: Iterator[AuditEntry]) -> Iterator[tuple[int, AuditEntry]]
 
 def _start(life: Life) -> AuditEntry:
     made = {name: life.made.get(name) for name in ("openpit", "python", "shards")}
+    if life.said:
+        made["carried over"] = [*life.said]
     return AuditEntry(START, life.time, more={"what": f"start {life.epoch + 1}", "detail": made})
 
 
@@ -190,7 +197,11 @@ class _BatchLines:
         """Yield the lines."""
         batch = self._batch
         changed = None
+        messages = iter(batch.messages)
         for command, time, answer in zip(batch.commands, batch.times, batch.answers, strict=True):
+            if asked_of(command)[0] in ASKING:
+                for actor, done in islice(messages, 1):
+                    yield from self._of_message(actor, done)
             entry = _ENTRIES.get(command[0], _BatchLines.nothing)(self, command, time, answer)
             if entry is not None:
                 yield entry
@@ -205,6 +216,28 @@ class _BatchLines:
         if not batch.op and batch.flags & CAUSES:
             causes = [text for flag, text in _CAUSES.items() if batch.flags & flag]
             yield self._entry(BLOCK, batch.time, more={"what": "engine", "detail": causes})
+
+    def _of_message(self, actor: str, done: Sequence[Done]) -> Iterator[AuditEntry]:
+        """Yield what an actor has done for a message."""
+        for one in done:
+            more: dict[str, Any] = {"actor": actor}
+            if one.raised is not None:
+                more["raised"] = _exception(one.raised)
+            if one.what == CHANGE:
+                method, arguments = one.detail
+                more |= {"what": method, "detail": plain_value(list(arguments))}
+            elif one.what == ADJUSTMENT:
+                more["detail"] = plain_value(one.detail)
+            rejects, blocks = _outcome_of(one)
+            kind = ORDER if one.what == "start" else one.what
+            is_told = not isinstance(one.answer, Started) and (kind != REPORT or one.raised)
+            if is_told:
+                yield self._entry(kind, one.time, account=one.account, rejects=rejects, more=more)
+            for block in blocks:
+                yield self._entry(
+                    BLOCK, one.time, account=one.account, rejects=[_as_reject(block)],
+                    more={"actor": actor},
+                )  # fmt: skip
 
     def nothing(self, _command: Any, _time: int, _answer: Any) -> AuditEntry | None:
         """Return no line: no decision, and no change."""
@@ -279,6 +312,23 @@ def _blocks_in(command: Any, answer: Any) -> list[tuple[int | None, AccountBlock
     return []
 
 
+def _outcome_of(done: Done) -> tuple[Sequence[Reject] | None, Sequence[AccountBlock]]:
+    """Return the rejects of what an actor has done, None if it is no decision; and the blocks."""
+    answer = done.answer
+    if done.what == CHANGE:
+        return None, ()
+    if done.what == REPORT:
+        return None, answer[0] if answer else ()
+    if answer is None or isinstance(answer, (Effects, Started)):
+        return (), ()
+    if isinstance(answer, Recorded):
+        return (), () if answer.block is None else (answer.block,)
+    if done.what == ADJUSTMENT:
+        _, rejects, _, blocks = answer
+        return rejects, blocks
+    return answer, ()
+
+
 def _as_reject(block: AccountBlock) -> Reject:
     return new_reject(block.code, block.reason, block.details, block.policy, ACCOUNT)
 
@@ -288,7 +338,15 @@ def _raised(answer: Any) -> dict[str, str]:
     if answer[0] != kinds.RAISED:
         return {}
     _, module, name, _, text, _ = answer
-    return {"raised": f"{module}.{name}: {_ADDRESSES.sub(' at 0x', text)}"}
+    return {"raised": _raised_text(module, name, text)}
+
+
+def _exception(error: BaseException) -> str:
+    return _raised_text(type(error).__module__, type(error).__qualname__, str(error))
+
+
+def _raised_text(module: str, name: str, text: str) -> str:
+    return f"{module}.{name}: {_ADDRESSES.sub(' at 0x', text)}"
 
 
 _ADDRESSES: Final = re.compile(" at 0x[0-9a-fA-F]+")

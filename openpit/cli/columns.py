@@ -66,6 +66,7 @@ AUDITED: Final = {
     "session": ColumnKind.NUMBER,
     "name": ColumnKind.TEXT,
     "user": ColumnKind.NUMBER,
+    "actor": ColumnKind.TEXT,
     "what": ColumnKind.TEXT,
     "detail": ColumnKind.JSON,
     "raised": ColumnKind.TEXT,

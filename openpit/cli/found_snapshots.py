@@ -9,6 +9,7 @@ import msgpack
 from openpit.errors import JournalDamaged
 from openpit.journal.files import DISK
 from openpit.journal.snapshots import read_snapshot, snapshots_of
+from openpit.shards.shard_state import operations_in
 from openpit.shards.snapshots import standing_in
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _holds(file: SnapshotFile) -> dict[str, Any]:
     """
     standing, packed = standing_in(file)
     state = msgpack.unpackb(packed, use_list=False, strict_map_key=False)
-    _, (registry, policies), _, _, keys, _, clients, _, actors = state
+    _, (registry, policies), _, _, keys, _, clients, _, actors, markets = state
     return {
         "time": standing.last,
         "policies": [name for name, _ in policies],
@@ -89,6 +90,7 @@ def _holds(file: SnapshotFile) -> dict[str, Any]:
         "accounts in groups": len(registry[2]),
         "open": sum(len(rows) for _, rows in clients),
         "keys": len(keys),
+        "changes of market data": sum(operations_in(market)[0] for market in markets),
     }
 
 

@@ -45,26 +45,32 @@ class ActorAccounts(Accounts):
     def set_currency(self, account: AccountId, asset: Asset | str) -> None:
         self._check("set_currency", account)
         super().set_currency(account, asset)
+        self._scope.changed("set_currency", (asset,))
 
     def clear_currency(self, account: AccountId) -> None:
         self._check("clear_currency", account)
         super().clear_currency(account)
+        self._scope.changed("clear_currency", ())
 
     def block(self, account: AccountId, reason: str) -> None:
         self._check("block", account)
         super().block(account, reason)
+        self._scope.changed("block", (reason,))
 
     def block_with_cause(self, account: AccountId, cause: AccountBlock) -> None:
         self._check("block_with_cause", account)
         super().block_with_cause(account, cause)
+        self._scope.changed("block_with_cause", (cause,))
 
     def unblock(self, account: AccountId) -> None:
         self._check("unblock", account)
         super().unblock(account)
+        self._scope.changed("unblock", ())
 
     def replace_block_reason(self, account: AccountId, reason: str) -> None:
         self._check("replace_block_reason", account)
         super().replace_block_reason(account, reason)
+        self._scope.changed("replace_block_reason", (reason,))
 
     # --- everybody's ---------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ class ActorRequest(EngineRequest):
         if started is None:
             raise RuntimeError(_REQUEST_USED)
         scope.forget(self)
-        return show_to_actor(scope, self._core.execute_started(started, scope.clock.now))
+        return show_to_actor(scope, scope.execute_started(started))
 
     def end(self) -> None:
         """Let go of it: the start stage holds nothing."""

@@ -345,6 +345,7 @@ def _header(made: Made) -> dict[str, Any]:
         "policies": made.policies,
         "limits": made.limits,
         "actors": made.actors,
+        "markets": made.markets,
     }
 
 

@@ -25,12 +25,13 @@ from openpit.journal.locks import FileLock
 from openpit.journal.migration import Migration, commit, put_aside
 from openpit.journal.reading import LogReader
 from openpit.journal.snapshots import drop_unfinished, snapshots_of
+from openpit.marketdata.service import store_of
 from openpit.pretrade.policies.built_alike import built_alike
 from openpit.shards.carrying import Turn, blank_state, carry, settings_in
 from openpit.shards.copying import dump_policies
 from openpit.shards.past import PastShard, make_shard
 from openpit.shards.shard_journal import LOCK_SECONDS, JournalPlace
-from openpit.shards.shard_state import LAYOUT, export_shard, restore_shard
+from openpit.shards.shard_state import LAYOUT, export_shard, market_row, restore_shard
 from openpit.shards.snapshots import Standing, packed_state_of, standing_in
 from openpit.wire.axes import NO_AXES
 from openpit.wire.recovered import Recovered
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from openpit.faces.old_journal import OldJournal
+    from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.policy_contract import BuiltinPolicy
     from openpit.pretrade.state_values import State
     from openpit.shards.fingerprints import Made
@@ -63,7 +65,8 @@ class NewEngine(NamedTuple):
     limits: ShardLimits
     payload: bytes
     """What its workers are sent."""
-    reads_market: bool
+    services: Sequence[MarketDataService]
+    """Of market data, in the order of ``made.markets``."""
     make_engine: str
     """Makes the engine of an actor: see :func:`openpit.shards.copying.dump_policies`."""
 
@@ -111,13 +114,15 @@ class Migrating:
     def _refuse(self, old: OldJournal) -> None:
         if old.header["shards"] != self._made.shards:
             raise _cannot(old, f"shards: it has {old.header['shards']}, not {self._made.shards}")
-        if self._new.reads_market:
-            raise _cannot(old, "a policy reads market data")
+        had, has = ([*map(tuple, its)] for its in (old.markets, self._made.markets))
+        if had and has and had != has and (len(had), len(has)) != (1, 1):
+            why = "which of its services of market data is which, is not known: they are read by"
+            raise _cannot(old, f"{why} {_readers(had)} there, and by {_readers(has)} here")
         for name, attributes in old.header["policies"]:
             now = next((one for one in self._policies if one.name == name), None)
             if now is None:
                 continue
-            was_builtin = built_alike(attributes["class"], 0) is not None
+            was_builtin = built_alike(attributes["class"]) is not None
             if was_builtin is isinstance(now, CustomPolicy):
                 why = f"policy {name} is {'one of' if was_builtin else 'none of'} the built-in ones"
                 raise _cannot(old, f"{why} there, and {'none' if was_builtin else 'one'} here")
@@ -179,6 +184,8 @@ class Migrating:
         for name in ("openpit", "wire"):
             if old.header[name] != old.new_header[name]:
                 raise _cannot(old, f"{needs} takes {name} {old.header[name]}; {_REMEDY}")
+        if len(self._new.services) < len(old.markets):
+            raise _cannot(old, f"{needs} takes market data that nobody reads here; {_REMEDY}")
         if old.settings is None:
             raise _cannot(old, f"{needs} takes settings that the journal does not have; {_REMEDY}")
         before = unpacked_settings(old.settings)
@@ -186,7 +193,9 @@ class Migrating:
         alike = dict(self._made.policies)
         policies: list[BuiltinPolicy] = []
         for name, attributes in old.header["policies"]:
-            policy = built_alike(attributes["class"], int(attributes.get("group_id", 0)))
+            group_id = int(attributes.get("group_id", 0))
+            service = self._service_of(name, old)
+            policy = built_alike(attributes["class"], group_id, service)
             if policy is not None:
                 policy.restore_state(before[name])
             elif name in own and alike[name] == attributes:
@@ -202,6 +211,12 @@ class Migrating:
         payload, *_ = dump_policies(policies, named, self._new.make_engine)
         return payload
 
+    def _service_of(self, policy: str, old: OldJournal) -> MarketDataService | None:
+        """Return the service that stands for the one that a policy read, if it read one."""
+        places = (place for place, readers in enumerate(old.markets) if policy in readers)
+        place = next(places, None)
+        return None if place is None else self._new.services[place]
+
     # --- what is carried over --------------------------------------------------------------------
 
     def _turn(self, old: OldJournal, found: Sequence[_Found]) -> Turn:
@@ -215,6 +230,10 @@ class Migrating:
             frozenset(self._actors),
             bool(old.header["limits"].get("reservation_ttl")),
             bool(self._new.limits.reservation_ttl),
+            [
+                market_row(0, [("default_ttl", store_of(service).default_ttl)])
+                for service in self._new.services
+            ],
             max(old.now, *(one.standing.last for one in found)),
         )
 
@@ -290,6 +309,10 @@ def _try_on(old: OldJournal, core: ShardCore, state: State) -> None:
         restore_shard(core, msgpack.unpackb(packed, use_list=False, strict_map_key=False))
     except JournalError as error:
         raise _cannot(old, str(error)) from error
+
+
+def _readers(markets: Sequence[Sequence[str]]) -> str:
+    return ", ".join(" and ".join(readers) for readers in markets)
 
 
 def _cannot(old: OldJournal, why: str) -> JournalError:

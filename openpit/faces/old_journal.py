@@ -41,6 +41,12 @@ class OldJournal(NamedTuple):
     next: int
     """The number of the next record of its router's log."""
 
+    @property
+    def markets(self) -> Sequence[Sequence[str]]:
+        """Of each service of market data that the old engine read, the policies that did."""
+        markets: Sequence[Sequence[str]] = self.header.get("markets", ())
+        return markets
+
 
 def packed_settings(settings: bytes) -> str | None:
     """Return settings as the router's log has them; None where they are too many for it."""

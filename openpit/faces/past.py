@@ -53,6 +53,8 @@ class Life(NamedTuple):
     """Of a server, whose numbers of sessions are known: the name and the user of each."""
     floors: Sequence[int] = ()
     """Of each shard the last record that was told to an engine that was made otherwise."""
+    said: Sequence[str] = ()
+    """In what that one differed, where the journal was carried over for this start."""
 
 
 class Past:
@@ -155,6 +157,7 @@ def _lives_in(directory: Path) -> list[Life]:
     lives: list[Life] = []
     names: dict[int, tuple[str | None, int]] = {}  # as a start of now would find them
     floors: Sequence[int] = ()
+    carried: Sequence[str] = ()
     for record in reader:
         said = json.loads(record.batch)
         for number, name, user in _sessions_in(said):
@@ -164,6 +167,7 @@ def _lives_in(directory: Path) -> list[Life]:
         names.pop(said.get("gone"), None)
         migrated = said.get("migrated") or said.get("summary", {}).get("migrated") or {}
         floors = migrated.get("floors", floors)
+        carried = said.get("migrated", {}).get("said", carried)
         life = said.get("life")
         if life is not None:
             lives.append(
@@ -177,8 +181,10 @@ def _lives_in(directory: Path) -> list[Life]:
                     reader.headers[-1],
                     dict(names),
                     floors,
+                    carried,
                 )
             )
+            carried = ()
     if lives and floors != lives[-1].floors:  # carried over, and not started since
         lives[-1] = lives[-1]._replace(made=reader.headers[-1], floors=floors)
     if not lives:

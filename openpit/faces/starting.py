@@ -214,12 +214,12 @@ def open_journal(plan: StartPlan, clock: Callable[[], int]) -> EngineJournal | N
     # An engine without a journal has no need of what reads and writes one.
     from openpit.faces.engine_journal import EngineJournal  # noqa: PLC0415
 
-    made = plan.made._replace(limits=plan.limits._asdict())
+    made = plan.made._replace(limits=plan.limits._asdict(), markets=plan.readers)
     if not plan.options.migrate:
         return EngineJournal(plan.options, made, clock)
     from openpit.faces.migrating import Migrating, NewEngine  # noqa: PLC0415 - as above
 
-    new = NewEngine(made, *plan.parts, plan.limits, plan.payload, bool(plan.services), MAKE_ENGINE)
+    new = NewEngine(made, *plan.parts, plan.limits, plan.payload, plan.services, MAKE_ENGINE)
     return EngineJournal(plan.options, made, clock, Migrating(new).migrate)
 
 

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from openpit.shards.clock import ShardClock
     from openpit.shards.counts import BatchCounts
 
-__all__ = ["Actors", "MakeEngine"]
+__all__ = ["Actors", "MakeEngine", "NewScope"]
 
 Command = tuple[Any, ...]
+
+NewScope: TypeAlias = "Callable[[str, EngineCore, ShardClock, MessageCounts], MessageScope]"
 
 MakeEngine: TypeAlias = "Callable[[MessageScope], Any]"
 """Makes the engine that an actor is given, on what it may do."""
@@ -50,13 +52,14 @@ class _Actor(NamedTuple):
 class Actors:
     """The actors of one shard, by their names."""
 
-    __slots__ = ("_clock", "_core", "_counts", "made", "returns")
+    __slots__ = ("_clock", "_core", "_counts", "made", "new_scope", "returns")
 
     def __init__(self, core: EngineCore, clock: ShardClock, counts: BatchCounts) -> None:
         self._core: Final = core
         self._clock: Final = clock
         self._counts: Final = MessageCounts(counts)
         self.made: Final[dict[str, _Actor]] = {}
+        self.new_scope: NewScope = MessageScope
         self.returns = False  # a journal has what they are told, and brings them back
 
     def start(
@@ -68,7 +71,7 @@ class Actors:
             RuntimeError: one raised; the text has its name.
         """
         for name, factory in factories:
-            scope = MessageScope(name, self._core, self._clock, self._counts)
+            scope = self.new_scope(name, self._core, self._clock, self._counts)
             try:
                 made = factory(make_engine(scope), number)
                 self.made[name] = _Actor(made.receive, scope, made)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgpack
 
 from openpit.pretrade.policies.rate_limit_settings import RateLimitSettings
+from openpit.shards.shard_state import market_row, operations_in
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER
 from openpit.wire.frames import body_of, messages_of
@@ -55,6 +56,9 @@ class Turn(NamedTuple):
     """Whether the old engine's reservations expired."""
     has_ttl: bool
     """Whether the new one's do."""
+    markets: Sequence[bytes]
+    """Of each service of market data that the new engine reads, what it is before it is told
+    anything, as :func:`openpit.shards.shard_state.market_row` has it."""
     time: int
     """Of the change, by the engine's clock, in nanoseconds."""
 
@@ -76,7 +80,8 @@ def settings_in(packed: bytes) -> dict[str, State]:
 
 def carry(standing: Standing, state: State, turn: Turn) -> Carried:
     """Return what a shard of the new engine begins with, of what one of the old has exported."""
-    (now, (registry, policies), counts, told, keys, expiry, clients, handed_over, actors) = state
+    now, (registry, policies), counts, told, keys, expiry, clients, handed_over, *rest = state
+    actors, recent, markets = rest
     had = dict(policies)
     groups = dict(registry[2])
     opened, known = expiry
@@ -101,9 +106,12 @@ def carry(standing: Standing, state: State, turn: Turn) -> Carried:
         kept,
         [handle for handle in handed_over if handle in handles],
         [(name, its) for name, its in actors if name in turn.actors],
+        recent,
+        [*_markets_of(markets, turn)],
     )
     windows = tuple(_windows(standing.windows, _rates_in(had), rates, assets, turn.time))
-    return Carried(standing._replace(windows=windows), carried, lost, numbering)
+    standing = standing._replace(windows=windows, last=turn.time)
+    return Carried(standing, carried, lost, numbering)
 
 
 def blank_state(core: ShardCore, numbering: Numbering | None, turn: Turn) -> State:
@@ -113,7 +121,12 @@ def blank_state(core: ShardCore, numbering: Numbering | None, turn: Turn) -> Sta
     if numbering is not None:
         counts = (*numbering, *counts[2:])
     registry = core.engine.registry.export()
-    return (core.clock.now, (registry, policies), counts, core.armed.told, (), ((), ()), (), (), ())
+    empty = (), ((), ()), (), (), ()  # no key, nothing expires or is open, no actor has been told
+    remembered = core.recent.export()
+    return (
+        core.clock.now, (registry, policies), counts, core.armed.told,
+        *empty, remembered, turn.markets,
+    )  # fmt: skip
 
 
 # --- policies -------------------------------------------------------------------------------------
@@ -151,6 +164,17 @@ def _settings(current: State, before: State, after: State) -> State:
         now if new == old else new for now, old, new in zip(current, before, after, strict=True)
     )
     return merged if any(merged) or not any(after) else after
+
+
+def _markets_of(markets: Sequence[bytes], turn: Turn) -> Iterator[bytes]:
+    """Yield the market data of the new engine: what the old one's service had, or none."""
+    for place, new in enumerate(turn.markets):
+        if place >= len(markets):
+            yield new
+            continue
+        changes, operations = operations_in(markets[place])
+        _, (default_ttl, *_) = operations_in(new)
+        yield market_row(changes, (default_ttl, *operations[1:]))
 
 
 # --- broad rates ----------------------------------------------------------------------------------

@@ -52,6 +52,8 @@ class Made(NamedTuple):
     """Of each, in order, its name and the factory that makes it."""
     sources: Sources = NO_SOURCES
     """Where their code is; not compared."""
+    markets: Sequence[Sequence[str]] = ()
+    """Of each service of market data, the policies that read it; not compared."""
     settings: bytes = b""
     """Of the built-in policies, by their names, what each exports before it is told anything;
     packed, and not compared."""

@@ -7,7 +7,7 @@ declared to count; everything else that is not the account's own raises. No cloc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from openpit.core.order import account_of
 from openpit.core.report import ensure_captured
@@ -182,6 +182,10 @@ class MessageScope:
         """Run the start stage."""
         return self._counted(self.core.start, order)
 
+    def execute_started(self, started: Started) -> Checked:
+        """Run the main stage of an order that passed the other one."""
+        return self.core.execute_started(started, self.clock.now)
+
     def drop_copy(self, order: Order) -> Recorded | Sequence[Reject]:
         """Record an order that the venue has already."""
         return self._counted(self.core.drop_copy, order, stops=False)
@@ -232,3 +236,6 @@ class MessageScope:
         """Apply adjustments to the message's account."""
         self.check("apply_account_adjustment()", account)
         return self.core.apply_adjustment(account, adjustments, self.clock.now)
+
+    def changed(self, method: str, arguments: Sequence[Any]) -> None:
+        """Take note that a change of the message's account was made: by a method of accounts()."""

@@ -6,6 +6,7 @@ The log is read and not locked: its engine may be at work. A batch is whole or n
 from __future__ import annotations
 
 import sys
+from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,7 @@ from openpit.shards.counted_windows import CountedWindows
 from openpit.shards.setup import Hello, start_shard
 from openpit.shards.shard_journal import ShardJournal
 from openpit.shards.snapshots import Standing
+from openpit.shards.watched_scope import WatchedScope
 from openpit.wire.frames import (
     EPOCH_COMMANDS,
     FrameReader,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from openpit.journal.records import LogRecord
     from openpit.shards.shard import ShardCore
     from openpit.shards.shard_journal import JournalPlace
+    from openpit.shards.watched_scope import Done
     from openpit.wire.frames import Frame
     from openpit.wire.shard_limits import ShardLimits
 
@@ -73,18 +76,22 @@ class PastBatch(NamedTuple):
     """One for each of the commands."""
     answers: Sequence[Any]
     """As the times."""
+    messages: Sequence[tuple[str, Sequence[Done]]] = ()
+    """Of each message, in order, the actor that has received it, and what it has done for it."""
 
 
 class PastShard(ShardJournal):
     """The log of one shard, told again from one of its snapshots on, or from its beginning."""
 
-    __slots__ = ("_after", "_core", "_told_windows", "batches_told", "record")
+    __slots__ = ("_after", "_core", "_messages", "_told_windows", "batches_told", "record")
 
     _core: ShardCore
     _told_windows: CountedWindows
 
     def __init__(self, place: JournalPlace, number: int) -> None:
         super().__init__(place, number, is_read=True)
+        self._messages: list[tuple[str, list[Done]]] = []
+        self.new_scope = partial(WatchedScope, told=self._messages)
         self._after = 0
         self.batches_told = 0
         self.record = 0  # the last one that was told, or is in the snapshot
@@ -151,6 +158,8 @@ class PastShard(ShardJournal):
         head = head_of(frame)
         self._replay(self._core, self._told_windows, record, head.epoch, 0)
         reply = self.wanted.pop()
+        messages = tuple(self._messages)
+        self._messages.clear()
         self._last = max(self._last, time_of(frame))
         self.batches_told += 1
         self.record = record.number
@@ -171,6 +180,7 @@ class PastShard(ShardJournal):
             commands,
             times,
             answers,
+            messages,
         )
 
     def standing(self) -> Standing:

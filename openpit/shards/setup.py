@@ -149,6 +149,8 @@ def start_shard(
     owner = spread_slots(shards)
     engine.registry.owns = lambda account: owner[slot_of(account)] == number
     core = ShardCore(number, engine, clock, unpickler.services, reader, epoch, limits)
+    if journal is not None:
+        core.actors.new_scope = journal.new_scope
     _start_actors(unpickler, core)
     if journal is None:
         return core, (kinds.READY, tuple(share(offered)), *core.axes)

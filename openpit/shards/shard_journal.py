@@ -21,6 +21,7 @@ from openpit.journal.writing import LogWriter
 from openpit.shards.counted_windows import CountedWindows
 from openpit.shards.descriptors import identity_of
 from openpit.shards.kept_answers import KeptAnswers
+from openpit.shards.message_scope import MessageScope
 from openpit.shards.reply_checks import check_of
 from openpit.shards.shard_state import reason_against
 from openpit.shards.snapshots import Snapshots, Standing
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from openpit.journal.records import LogRecord
     from openpit.journal.writing import Sync
+    from openpit.shards.actors import NewScope
     from openpit.shards.shard import ShardCore
     from openpit.wire.frames import Frame
 
@@ -87,6 +89,7 @@ class ShardJournal:
         "_windows",
         "_writer",
         "lock",
+        "new_scope",
         "place",
         "wanted",
     )
@@ -97,6 +100,7 @@ class ShardJournal:
         self._log: Final = shard_log(number)
         self._folder: Final = log_folder(Path(place.directory), self._log)
         self.lock: FileLock | None = None
+        self.new_scope: NewScope = MessageScope  # of the shard's actors
         if not is_read:
             DISK.make_folder(self._folder)
             self.lock = FileLock(self._folder / LOCK_NAME, LOCK_SECONDS)
@@ -190,8 +194,8 @@ class ShardJournal:
         if self.place.floors and not standing.is_taken:
             path = snapshot_path(self._folder, floor)
             text = (
-                f"{path}: no snapshot of record {floor} or behind serves and is whole: what the "
-                "log has up to there was told to an engine that was made otherwise"
+                f"{path} at 0: no snapshot of record {floor} or behind serves and is whole: what "
+                "the log has up to there was told to an engine that was made otherwise"
             )
             raise JournalDamaged(text, path, 0)
 

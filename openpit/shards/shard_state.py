@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgpack
+
 from openpit.core.contexts import account_and_group, order_context_of
 from openpit.engine.answers import Started
 from openpit.engine.state import (
@@ -18,18 +20,30 @@ from openpit.engine.state import (
     restore_engine,
     without_state,
 )
+from openpit.marketdata.service import apply_operation, store_of
 from openpit.pretrade.effects import Effects
 from openpit.shards.left_open import order_of, packed_order
 from openpit.wire.frames import body_of, messages_of, pack
 from openpit.wire.values import decode, encode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from openpit.core.order import Order
     from openpit.engine.pipeline import EngineCore
+    from openpit.marketdata.service import MarketDataService
+    from openpit.marketdata.store import Operation
     from openpit.pretrade.state_values import State
     from openpit.shards.shard import ShardCore
 
-__all__ = ["LAYOUT", "export_shard", "reason_against", "restore_shard"]
+__all__ = [
+    "LAYOUT",
+    "export_shard",
+    "market_row",
+    "operations_in",
+    "reason_against",
+    "restore_shard",
+]
 
 LAYOUT: Final = 2
 """Of the state, as docs/snapshots.md has it field by field: a reader reads exactly its own."""
@@ -40,8 +54,6 @@ _STARTED: Final = 1
 
 def reason_against(core: ShardCore) -> str:
     """Return why there can never be a snapshot of a shard; empty where there can be one."""
-    if core.services:
-        return "a policy reads market data"
     for kind, names in (
         ("policies", without_state(core.engine)),
         ("actors", core.actors.without_state()),
@@ -74,6 +86,7 @@ def export_shard(core: ShardCore) -> State:
         core.held.handed_over,
         core.actors.export(),
         core.recent.export(),
+        [_market_row(service) for service in core.services],
     )
 
 
@@ -84,7 +97,9 @@ def restore_shard(core: ShardCore, state: State) -> None:
         JournalError: a custom policy or an actor does not take its state.
     """
     core.clock.now, engine, counts, core.armed.told, keys, expiry, clients, *rest = state
-    handed_over, actors, recent = rest
+    handed_over, actors, recent, market = rest
+    for service, row in zip(core.services, market, strict=True):
+        apply_operation(service, _read_row(row))
     restore_engine(core.engine, engine)
     core.actors.restore(actors)
     core.recent.restore(recent)
@@ -98,6 +113,29 @@ def restore_shard(core: ShardCore, state: State) -> None:
             its[handle] = (
                 _started_in(core.engine, row) if kind == _STARTED else _effects_in(core.engine, row)
             )
+
+
+def _market_row(service: MarketDataService) -> bytes:
+    """Return the change that makes a service what this one is, packed."""
+    store = store_of(service)
+    return market_row(store.changes, store.snapshot())
+
+
+def market_row(changes: int, operations: Iterable[Operation]) -> bytes:
+    """Return the change by which a service has had so many changes, and is what these make it."""
+    row: bytes = msgpack.packb(encode(("restored", changes, tuple(operations)), bare=True))
+    return row
+
+
+def operations_in(row: bytes) -> tuple[int, Sequence[Operation]]:
+    """Return what :func:`market_row` was given."""
+    _, changes, operations = _read_row(row)
+    return changes, operations
+
+
+def _read_row(row: bytes) -> Operation:
+    operation: Operation = decode(msgpack.unpackb(row, use_list=False))
+    return operation
 
 
 def _open_row(engine: EngineCore, one: Effects | Started) -> tuple[int, State]:

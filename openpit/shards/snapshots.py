@@ -300,7 +300,7 @@ def standing_in(file: SnapshotFile) -> tuple[Standing, bytes]:
     fields, packed = read_snapshot(DISK, file)
     if fields["layout"] != LAYOUT:
         why = f"its state is of layout {fields['layout']}, where this version reads {LAYOUT}"
-        raise JournalDamaged(f"{file.path}: {why}", file.path, 0)
+        raise JournalDamaged(f"{file.path} at 0: {why}", file.path, 0)
     (lives, last, *rest), state = _unpacked(packed)  # the answers came later than the format
     return Standing(file.number, dict(lives), last, *rest)._replace(is_taken=True), state
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from random import random
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from acting_day import ActingDay
+from click.testing import CliRunner
 from crashing import Crashing
 from flow import account
 from gateways import Gateway, answered, message
@@ -16,7 +18,9 @@ from killing import OFTEN, pid_of
 from makers import deposit, order
 
 import openpit
-from openpit.errors import CommandSkipped, JournalMismatch, ReplayDiverged
+from openpit.cli import main
+from openpit.cli.exits import Exit
+from openpit.errors import ActorScopeError, CommandSkipped, JournalMismatch, ReplayDiverged
 from openpit.pretrade import Policy, PolicyPreTradeResult
 from openpit.pretrade.policies import (
     RateLimit,
@@ -236,3 +240,55 @@ def test_of_many_messages_that_count_the_one_that_ends_its_worker_is_skipped(
         # Two have counted of 9 in USD; what else was declared counts no more.
         results = [engine.execute_pre_trade(order(1, "1", "10")) for _ in range(8)]
         assert [bool(result) for result in results] == [True] * 7 + [False]
+
+
+# --- decisions ------------------------------------------------------------------------------------
+
+
+def test_what_actors_have_done_is_among_the_decisions(tmp_path: Path) -> None:
+    limits = tmp_path / "limits.toml"
+    limits.write_text("[order_size_limit]\nbroker = { max_quantity = 100 }\n[spot_funds]\n")
+    journal = tmp_path / "desk"
+    stage = openpit.Engine.builder().sharded(1, journal=journal, spares=0)
+    with openpit.limits.load(limits).add_to(stage).actor("gateway", Gateway).build() as engine:
+        first = message(("deposit", "5000"), ("commit", "2"), ("order", "101"), ("start", "3"),
+                        ("start", "500"), ("drop_copy", "1"))  # fmt: skip
+        answered(engine.ask("gateway", account(7), first))
+        engine.execute_pre_trade(order(7, "1", "100"))
+        with pytest.raises(ActorScopeError):
+            engine.ask("gateway", account(8), message(("order", "1"), ("deposit", "1", 9)))
+        last = message(("block", "by the gateway"), ("order", "1"), ("report", "5"))
+        engine.tell("gateway", account(7), last)
+    command = ["journal", "decisions", str(journal), "--config", str(limits)]
+
+    told = CliRunner().invoke(main, [*command, "--actor", "gateway=gateways:Gateway"])
+
+    assert told.exit_code == 0, told.output
+    lines = [json.loads(line) for line in told.stdout.splitlines()]
+    found = [
+        (one.get("actor"), one["kind"], one.get("order"), one["account"], one.get("accepted"),
+         one.get("what") or one.get("raised", "").partition(":")[0]
+         or [reject["policy"] for reject in one.get("rejects", ())])
+        for one in lines if one["kind"] not in {"start", "limits"}
+    ]  # fmt: skip
+    own = "gateway"
+    assert found == [
+        (own, "adjustment", None, 7, True, []),
+        (own, "order", 1, 7, True, []),
+        (own, "order", 2, 7, False, ["OrderSizeLimitPolicy"]),
+        (own, "order", 3, 7, True, []),
+        (own, "order", 4, 7, False, ["OrderSizeLimitPolicy"]),
+        (own, "drop copy", None, 7, True, []),
+        (None, "order", 5, 7, True, []),
+        (own, "order", 6, 8, False, ["SpotFundsPolicy"]),
+        (own, "adjustment", None, 9, False, "openpit.errors.ActorScopeError"),
+        (own, "change", None, 7, None, "block"),
+        (own, "order", 7, 7, False, ["Engine"]),
+        (own, "block", None, 7, False, ["SpotFundsPolicy"]),
+    ]
+    rows = CliRunner().invoke(
+        main, [*command, "--actor", "gateway=gateways:Gateway", "--out", str(tmp_path / "out.csv")]
+    )
+    assert rows.exit_code == 0, rows.output
+    assert (tmp_path / "out.csv").read_text().count(",gateway,") == 11
+    assert CliRunner().invoke(main, command).exit_code == Exit.MISMATCH  # an actor is not there

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from killing import OFTEN, pid_of
-from makers import Clock, account, order
+from makers import Clock, account, deposit, order
 from processes import wait_until
 
 import openpit
@@ -18,7 +18,7 @@ from openpit.core import Instrument
 from openpit.errors import JournalError, JournalMismatch
 from openpit.marketdata import Quote, QuoteResolution, QuoteTtl
 from openpit.pretrade import Policy, PolicyPreTradeResult, PolicyReject, RejectCode
-from openpit.pretrade.policies import build_order_validation
+from openpit.pretrade.policies import build_order_validation, build_spot_funds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -216,3 +216,43 @@ def test_nobody_who_pushes_waits_for_a_shard_that_recovers_but_there_is_a_limit(
     again = Life(tmp_path, Clock())
     assert again.read()[0] == "64"
     again.engine.close()
+
+
+def test_quotes_are_in_snapshots_and_the_log_before_them_is_cut(tmp_path: Path) -> None:
+    clock = Clock()
+
+    def life() -> tuple[Any, Any]:
+        stage = openpit.Engine.builder().clock(clock).sharded(1, journal=tmp_path, spares=0)
+        market = stage.market_data(QuoteTtl.within(timedelta(seconds=60))).build()
+        return market, stage.builtin(build_spot_funds().market_data(market, 0)).build()
+
+    def cost(engine: Any) -> list[str]:
+        """Return what of an account's funds a market order would hold, or why it is refused."""
+        result = engine.execute_pre_trade(order(1, "10", None))
+        if not result.ok:
+            return [str(result.rejects[0].code)]
+        (entry, *_) = [one.entry for one in result.reservation.account_adjustments]
+        result.reservation.rollback()
+        return [entry.asset, str(entry.held.absolute.decimal)]
+
+    market, engine = life()
+    with engine:
+        engine.apply_account_adjustment(account(1), [deposit("USD", "5000")])
+        market.push_by_instrument(SHARES[0], Quote(mark="7"), timedelta(seconds=30))
+        assert cost(engine) == ["USD", "70"]
+    market, engine = life()
+    with engine:
+        assert cost(engine) == ["USD", "70"]
+        market.push_by_instrument(SHARES[0], Quote(mark="8"), timedelta(seconds=30))
+    first, *_ = sorted((tmp_path / "shard-0000").glob("*.log"))
+    assert int(first.stem) > 1  # two snapshots have what was before it
+
+    market, engine = life()
+    with engine:
+        assert cost(engine) == ["USD", "80"]
+        market.push_by_instrument(SHARES[1], Quote(mark="9"), FRESH)  # its number is a new one
+        clock.move(30)
+        assert cost(engine) == ["MarkPriceUnavailable"]
+    market, engine = life()
+    with engine:
+        assert quotes_of(market, account(1), Everyone())[:2] == ["QuoteExpired", "9"]

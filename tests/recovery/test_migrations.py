@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import signal
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from makers import Clock, account, deposit, order
+from click.testing import CliRunner
+from makers import SECOND, Clock, account, deposit, order
 from recovery_policies import Counting, Exported
 from trading import HOUR, Day
 
 import openpit
-from openpit.errors import JournalError, JournalMismatch, ReservationExpired
+from openpit.cli import main
+from openpit.core import Instrument
+from openpit.errors import JournalDamaged, JournalError, JournalMismatch, ReservationExpired
 from openpit.faces import engine_journal
 from openpit.faces.starting import open_journal
 from openpit.journal import files
-from openpit.marketdata import QuoteTtl
+from openpit.marketdata import Quote, QuoteTtl
 from openpit.pretrade.policies import (
     OrderSizeBrokerBarrier,
     OrderSizeLimit,
@@ -222,6 +229,61 @@ def test_reservations_begin_to_expire_and_cease_to(tmp_path: Path) -> None:
         left.handle.commit()
 
 
+@pytest.mark.parametrize("kills", [False, True])
+def test_quotes_go_on_under_another_time_to_live(tmp_path: Path, kills: bool) -> None:
+    clock = Clock()
+
+    def life(seconds: float, *more: Any, **options: Any) -> tuple[Any, Any]:
+        stage: Any = openpit.Engine.builder().clock(clock)
+        stage = stage.sharded(1, journal=tmp_path, spares=0, restarts=0, **options)
+        market = stage.market_data(QuoteTtl.within(timedelta(seconds=seconds))).build()
+        stage = stage.builtin(build_spot_funds().market_data(market, 0))
+        for one in more:
+            stage = stage.builtin(one)
+        return market, stage.build()
+
+    market, engine = life(60)
+    engine.apply_account_adjustment(account(1), [deposit("USD", "5000")])
+    market.push_by_instrument(Instrument("AAPL", "USD"), Quote(mark="7"), timedelta(0))
+    held = engine.execute_pre_trade(order(1, "10", None)).reservation
+    assert held is not None
+    if kills:
+        os.kill(engine.stats()[0].pid, signal.SIGKILL)
+    engine.close()
+
+    clock.move(20)
+    market, engine = life(30, sizes("90"), migrate=True)
+    with engine:
+        assert funds_of(engine, 1) == [("USD", "4930", "70")]
+        left = [engine.execute_pre_trade(order(1, "20", None)).reservation]
+        assert funds_of(engine, 1) == [("USD", "4790", "210")]
+        assert left[0] is not None
+        clock.move(10)  # it is 30 seconds old
+        (reject,) = engine.execute_pre_trade(order(1, "20", None)).rejects
+        assert reject.code == "MarkPriceUnavailable"
+    if kills:
+        return
+    with staged(tmp_path, build_spot_funds(), clock=clock, migrate=True).build() as engine:
+        assert funds_of(engine, 1) == [("USD", "4790", "210")]
+
+
+def test_which_market_data_is_which_has_to_be_known(tmp_path: Path) -> None:
+    def life(*names: str, **options: Any) -> Any:
+        stage: Any = openpit.Engine.builder().sharded(1, journal=tmp_path, spares=0, **options)
+        made: Any = None
+        for name in names:
+            policy = Exported()
+            policy.name = name  # type: ignore[misc]  # its own
+            policy.market = stage.market_data(QuoteTtl.infinite()).build()  # type: ignore[attr-defined]
+            made = (made or stage).pre_trade(policy)
+        return made
+
+    life("One", "Two").build().close()
+    text = refused(life("Two", "Three", migrate=True))
+    assert "they are read by One, Two there, and by Two, Three here" in text
+    life("One", "Two", migrate=True, keys=7).build().close()
+
+
 def test_a_policy_of_the_program_takes_its_state_with_it(tmp_path: Path) -> None:
     with staged(tmp_path, Exported(most=2), sizes("5")).build() as engine:
         engine.execute_pre_trade(order(1, "1")).reservation.commit()
@@ -252,6 +314,37 @@ def test_the_option_is_a_bool_and_for_a_journal(tmp_path: Path) -> None:
         openpit.Engine.builder().sharded(1, journal=tmp_path, migrate=1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="migrate is for a journal"):
         openpit.Engine.builder().sharded(1, migrate=True)
+
+
+def test_what_was_told_before_is_told_to_nobody_any_more(tmp_path: Path) -> None:
+    limits = tmp_path / "limits.toml"
+    limits.write_text("[order_size_limit]\nbroker = { max_quantity = 90 }\n")
+    desk, clock = tmp_path / "desk", Clock()
+    with staged(desk, sizes("90"), clock=clock).build() as engine:
+        engine.execute_pre_trade(order(1, "60"))
+    clock.move(5)
+    limits.write_text("[order_size_limit]\nbroker = { max_quantity = 50 }\n")
+    engine = staged(desk, sizes("50"), clock=clock, migrate=True, restarts=0).build()
+    assert not engine.execute_pre_trade(order(1, "60")).ok
+    os.kill(engine.stats()[0].pid, signal.SIGKILL)  # so there is no snapshot of the end
+    engine.close()
+
+    past = staged(desk, sizes("50"), clock=clock).build_past()
+    assert past.settings()["order_size_limit"]["broker"] == {"max_quantity": "50"}
+    with pytest.raises(JournalDamaged, match="was told to an engine that was made otherwise"):
+        staged(desk, sizes("50"), clock=clock).build_past(clock.now - 10 * SECOND)
+    told = CliRunner().invoke(main, ["journal", "decisions", str(desk), "--config", str(limits)])
+    assert told.exit_code == 0, told.output
+    lines = [json.loads(line) for line in told.stdout.splitlines()]
+    assert [one["kind"] for one in lines] == ["start", "start", "limits", "order"]
+    assert "_broker_quantity is Decimal('50'), and was" in lines[1]["detail"]["carried over"][0]
+
+    (*_, snapshot) = sorted((desk / "shard-0000").glob("*.snap"))
+    data = bytearray(snapshot.read_bytes())
+    data[-1] ^= 1
+    snapshot.write_bytes(data)
+    with pytest.raises(JournalDamaged, match="was told to an engine that was made otherwise"):
+        staged(desk, sizes("50"), clock=clock).build()
 
 
 # --- what cannot be -------------------------------------------------------------------------------
@@ -293,10 +386,6 @@ def test_what_cannot_be_carried_over_is_refused_by_name_and_stays_what_it_was(
     assert "policy Counting has no export_state() and restore_state()" in refused(
         staged(tmp_path, build_spot_funds(), Counting(), migrate=True)
     )
-    stage = openpit.Engine.builder().sharded(1, journal=tmp_path, migrate=True)
-    market = stage.market_data(QuoteTtl.infinite()).build()
-    priced = stage.builtin(build_spot_funds().market_data(market, 0))
-    assert "reads market data" in refused(priced)
 
     class Funds(Exported):
         name = "SpotFundsPolicy"

@@ -32,6 +32,10 @@ def _past_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add the directory, and the options that name the policies of its engine."""
     for add in (
         click.option(
+            "--actor", "actors", multiple=True, metavar="NAME=MODULE:FACTORY",
+            help="An actor of the engine, as `openpit serve` takes it. Repeatable.",
+        ),
+        click.option(
             "--policy", "custom", multiple=True, metavar="MODULE:NAME",
             help="A policy of the engine, as `openpit serve` takes it. Repeatable.",
         ),
@@ -67,6 +71,7 @@ def decisions(
     directory: Path,
     config: Path | None,
     custom: Sequence[str],
+    actors: Sequence[str],
     out: Path,
     account: str | None,
     plain: bool,
@@ -88,7 +93,7 @@ def decisions(
     check_format(out)
     number = None if account is None else _account_of(account)
     with _told():
-        past = Past(_builder(directory, config, custom)._plan())  # noqa: SLF001 - as `serve` does
+        past = Past(_builder(directory, config, custom, actors)._plan())  # noqa: SLF001 - as `serve` does
         lines = AuditLines(past, is_plain=plain, account=number)
         with opened_lines(out, DECISION if plain else AUDITED, is_part_kept=True) as file:
             _write(lines, file)
@@ -114,6 +119,7 @@ def replay(
     directory: Path,
     config: Path | None,
     custom: Sequence[str],
+    actors: Sequence[str],
     until: str | None,
     accounts: Sequence[str],
 ) -> None:
@@ -128,7 +134,7 @@ def replay(
     named = [account_named(text) for text in accounts]
     with _told():
         try:
-            engine = _builder(directory, config, custom).build_past(moment)
+            engine = _builder(directory, config, custom, actors).build_past(moment)
         except ValueError as error:
             raise click.UsageError(f"--until {until}: {error}") from None
         document = _document(engine, named)
@@ -168,11 +174,11 @@ def _moment(text: str) -> Moment:
 
 
 def _builder(
-    directory: Path, config: Path | None, custom: Sequence[str]
+    directory: Path, config: Path | None, custom: Sequence[str], actors: Sequence[str]
 ) -> ReadyShardedEngineBuilder:
     """Return a builder of the engine of a journal, with the policies that the options name."""
     from openpit.cli.inputs import text_of, told  # noqa: PLC0415
-    from openpit.cli.named import with_policy  # noqa: PLC0415
+    from openpit.cli.named import with_actor, with_policy  # noqa: PLC0415
     from openpit.faces.embedded import Engine  # noqa: PLC0415
     from openpit.faces.past import made_as  # noqa: PLC0415
     from openpit.limits.reading import loads  # noqa: PLC0415 - see above
@@ -190,6 +196,8 @@ def _builder(
             stage = loads(text_of(config)).add_to(stage)
         for name in custom:
             stage = with_policy(stage, name)
+        for named in actors:
+            stage = with_actor(stage, named)
     except ConfigError as error:
         raise ExitError(Exit.BAD_CONFIG, f"{told(config or Path('-'))}: {error}") from None
     except ValueError as error:  # two policies of one name or group

@@ -14,7 +14,7 @@ from openpit.journal.files import DISK
 from openpit.journal.layout import log_folder
 from openpit.journal.snapshots import write_snapshot
 from openpit.journal.writing import LogWriter
-from openpit.shards.shard_state import LAYOUT
+from openpit.shards.shard_state import LAYOUT, market_row
 from openpit.shards.snapshots import Standing, packed_state_of
 from openpit.wire.frames import command_frame
 
@@ -133,7 +133,7 @@ def state_of(number: int) -> bytes:
     clients = [(0, [(handle, 0, ()) for handle in range(number)])]
     state = (
         9, (registry, [("Spot", ((), ()))]), (), (), [(1, b"key")], ((), ()), clients, [],
-        [("gateway", b"")],
+        [("gateway", b"")], [market_row(7, [("default_ttl", 5)])],
     )  # fmt: skip
     return packed_state_of(Standing(number, {0: 5}, 90 + number), state)
 
@@ -142,6 +142,7 @@ def holds(number: int) -> dict[str, Any]:
     return {
         "time": 90 + number, "policies": ["Spot"], "actors": ["gateway"], "blocks": 3,
         "accounts in groups": 1, "open": number, "keys": 1,
+        "changes of market data": 7,
     }  # fmt: skip
 
 
@@ -195,7 +196,7 @@ def test_a_dump_has_each_snapshot_behind_its_last_record(journal: Path) -> None:
     assert rows[-1] == {
         "log": "shard-0003", "snapshot": 3, "bytes": len(state_of(3)), **holds(3)
     }  # fmt: skip
-    assert "open 2  keys 1" in run("dump", journal).output
+    assert "open 2  keys 1  changes of market data 7" in run("dump", journal).output
     later = run("dump", journal, "--json", "--log", "shard-0003", "--from", 3).output
     assert [json.loads(line).get("snapshot") for line in later.splitlines()] == [2, None, 3]
 

@@ -239,7 +239,7 @@ def test_a_state_of_another_layout_is_not_used(
     life = Life(tmp_path, 3)
 
     assert (life.recovered.batches, life.state) == (12, expected)
-    assert "its state is of layout 2, where this version reads 1" in capfd.readouterr().err
+    assert "its state is of layout 3, where this version reads 2" in capfd.readouterr().err
     life.end()
 
 
