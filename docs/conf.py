@@ -22,6 +22,7 @@ autodoc_default_options = {
     "show-inheritance": False,
 }
 autodoc_member_order = "bysource"
+autoclass_content = "both"  # a constructor says what it raises where its class does not
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True

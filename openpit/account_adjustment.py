@@ -58,8 +58,13 @@ class BalanceOperation(AbsentFields):
     """An adjustment of one asset's balance, and of the cost and the profit recorded with it.
 
     ``average_entry_price`` may be anything that :class:`Price` takes, ``realized_pnl`` a halt
-    reason or anything that :class:`Pnl` takes; what those raise is raised here. An asset that is
-    given must be text that is not blank.
+    reason or anything that :class:`Pnl` takes. An asset that is given must be text that is not
+    blank.
+
+    Raises:
+        TypeError: a value is of another class.
+        ValueError: one is no amount, or the asset is blank.
+        ParamError: one is not an amount that its type takes.
     """
 
     __module__ = "openpit.account_adjustment"
@@ -116,8 +121,13 @@ class PositionOperation(AbsentFields):
     """An adjustment of the position in an instrument.
 
     ``average_entry_price`` may be anything that :class:`Price` takes, ``leverage`` a number that
-    :class:`Leverage` takes, ``mode`` its text in any case; what those raise is raised here. All but
-    the instrument may be None. Raises ``TypeError`` for other classes.
+    :class:`Leverage` takes, ``mode`` its text in any case. All but the instrument may be None.
+
+    Raises:
+        TypeError: a value is of another class, or ``mode`` a text that names none.
+        ValueError: ``leverage`` is none, an amount no amount, or the asset blank.
+        ParamError: ``average_entry_price`` is not one that :class:`Price` takes.
+        AttributeError: ``instrument`` is None.
     """
 
     __module__ = "openpit.account_adjustment"
@@ -171,14 +181,23 @@ class PositionOperation(AbsentFields):
 
     @property
     def instrument(self) -> Instrument:
-        """The instrument that was given, whatever became of the two assets since."""
+        """The instrument that was given, whatever became of the two assets since.
+
+        Raises:
+            KeyError: a subclass has not called its constructor.
+        """
         if self._instrument_ is None:
             raise KeyError("instrument")
         return self._instrument_
 
     @property
     def underlying_asset(self) -> Asset | None:
-        """The asset that the position is in; settable."""
+        """The asset that the position is in; settable.
+
+        Raises:
+            TypeError: it is set to what is no text.
+            ValueError: it is set to a blank text.
+        """
         return self._underlying_  # type: ignore[return-value]  # a plain str, as in the reference
 
     @underlying_asset.setter
@@ -187,7 +206,12 @@ class PositionOperation(AbsentFields):
 
     @property
     def settlement_asset(self) -> Asset | None:
-        """The asset that the position settles in; settable."""
+        """The asset that the position settles in; settable.
+
+        Raises:
+            TypeError: it is set to what is no text.
+            ValueError: it is set to a blank text.
+        """
         return self._settlement_  # type: ignore[return-value]  # a plain str, as in the reference
 
     @settlement_asset.setter
@@ -229,7 +253,12 @@ class PositionOperation(AbsentFields):
 class AccountPnlOperation(EarlyFields):
     """An adjustment of the account's profit and loss as a whole: a figure, or why there is none.
 
-    ``state`` may be anything that :class:`Pnl` takes; what that raises is raised here.
+    ``state`` may be anything that :class:`Pnl` takes.
+
+    Raises:
+        TypeError: ``state`` is an amount of another kind.
+        ValueError: it is no amount.
+        ParamError: it is not an amount that :class:`Pnl` takes.
     """
 
     __module__ = "openpit.account_adjustment"
@@ -253,8 +282,10 @@ class AccountPnlOperation(EarlyFields):
 class Adjustment(AbsentFields):
     """One correction of an account; any group may be absent.
 
-    Policies get this very object, subclass and extra attributes included. Raises ``TypeError``
-    for a group of another class.
+    Policies get this very object, subclass and extra attributes included.
+
+    Raises:
+        TypeError: a group is of another class.
     """
 
     __module__ = "openpit.account_adjustment"

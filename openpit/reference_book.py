@@ -57,8 +57,11 @@ def _days(value: int) -> int:
 class SettlementLag(Closed):
     """How long after a trade one leg of it settles: ``n`` days of the given unit.
 
-    Raises ``OverflowError`` for a number outside 0..2**64-1 and ``TypeError`` for other classes.
     Equal by content; cannot be hashed.
+
+    Raises:
+        OverflowError: ``n`` is not from 0 to 2**64-1.
+        TypeError: an argument is of another class.
     """
 
     __module__ = "openpit.core"
@@ -105,7 +108,8 @@ class SettlementLag(Closed):
 class SettlementScheme(Closed):
     """When the two legs of a trade settle. Equal by content; cannot be hashed.
 
-    Raises ``TypeError`` for a leg that is no :class:`SettlementLag`.
+    Raises:
+        TypeError: a leg is no :class:`SettlementLag`.
     """
 
     __module__ = "openpit.core"
@@ -124,7 +128,12 @@ class SettlementScheme(Closed):
 
     @staticmethod
     def uniform(n: int) -> SettlementScheme:
-        """Return the scheme in which both legs settle ``n`` business days after the trade."""
+        """Return the scheme in which both legs settle ``n`` business days after the trade.
+
+        Raises:
+            OverflowError: ``n`` is not from 0 to 2**64-1.
+            TypeError: it is no integer.
+        """
         lag = SettlementLag(n, SettlementUnit.BUSINESS_DAYS)
         return SettlementScheme(lag, lag)
 
@@ -174,8 +183,9 @@ class ReferenceBook(Closed):
     def register(self, instrument: Instrument) -> InstrumentId:
         """Enter an instrument under the lowest number that no one has taken yet, and return that.
 
-        Raises ``ReferenceBookRegistrationError`` when the instrument is registered already and
-        ``TypeError`` for another class.
+        Raises:
+            ReferenceBookRegistrationError: the instrument is registered already.
+            TypeError: ``instrument`` is no :class:`Instrument`.
         """
         pair = _pair(instrument)
         self._refuse_registered(instrument, pair)
@@ -186,8 +196,10 @@ class ReferenceBook(Closed):
     def register_with_id(self, instrument: Instrument, instrument_id: InstrumentId) -> InstrumentId:
         """Enter an instrument under a number of the caller's choice, and return that.
 
-        Raises ``ReferenceBookRegistrationError`` when the instrument or the number is taken, the
-        instrument being looked at first, and ``TypeError`` for other classes.
+        Raises:
+            ReferenceBookRegistrationError: the instrument, which is looked at first, or the number
+                is taken.
+            TypeError: an argument is of another class.
         """
         number = _number(instrument_id)
         pair = _pair(instrument)
@@ -200,7 +212,11 @@ class ReferenceBook(Closed):
         return self._enter(pair, number)
 
     def resolve(self, instrument: Instrument) -> InstrumentId | None:
-        """Return an instrument's number, None when it is not registered."""
+        """Return an instrument's number, None when it is not registered.
+
+        Raises:
+            TypeError: ``instrument`` is no :class:`Instrument`.
+        """
         number = self._ids.get(_pair(instrument))
         return None if number is None else new_instrument_id(number)
 
@@ -209,8 +225,9 @@ class ReferenceBook(Closed):
     ) -> None:
         """Say when an instrument's trades settle, in place of what was said before.
 
-        Raises ``UnknownReferenceBookInstrumentId`` for a number that no instrument has and
-        ``TypeError`` for other classes.
+        Raises:
+            UnknownReferenceBookInstrumentId: no instrument has the number.
+            TypeError: an argument is of another class.
         """
         number = _number(instrument_id)
         if not is_of(settlement_scheme, SettlementScheme):
@@ -219,7 +236,12 @@ class ReferenceBook(Closed):
         self._schemes[number] = settlement_scheme
 
     def clear_settlement_scheme(self, instrument_id: InstrumentId) -> None:
-        """Forget when an instrument's trades settle; raises as :meth:`settlement_scheme`."""
+        """Forget when an instrument's trades settle.
+
+        Raises:
+            UnknownReferenceBookInstrumentId: no instrument has the number.
+            TypeError: ``instrument_id`` is of another class.
+        """
         number = _number(instrument_id)
         self._require(number)
         self._schemes[number] = None
@@ -227,8 +249,9 @@ class ReferenceBook(Closed):
     def settlement_scheme(self, instrument_id: InstrumentId) -> SettlementScheme | None:
         """Return when an instrument's trades settle, None when that was not said.
 
-        Raises ``UnknownReferenceBookInstrumentId`` for a number that no instrument has and
-        ``TypeError`` for another class.
+        Raises:
+            UnknownReferenceBookInstrumentId: no instrument has the number.
+            TypeError: ``instrument_id`` is of another class.
         """
         number = _number(instrument_id)
         self._require(number)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from openpit.param.ids import AccountId
 
-__all__ = ["account_named", "with_actor", "with_policy"]
+__all__ = ["account_named", "find_modules_here", "with_actor", "with_policy"]
 
 _Result = TypeVar("_Result")
 
@@ -69,7 +71,7 @@ def _with_found(
     module, _, attribute = path.partition(":")
     if not module or not attribute:
         raise click.UsageError(f"{option} is {shape}, not {given}")
-    sys.path.insert(0, "")
+    find_modules_here()
     try:
         found: Any = import_module(module)
         for part in attribute.split("."):
@@ -79,5 +81,14 @@ def _with_found(
         raise click.UsageError(f"{option} {given}: {error}") from None
     except Exception as error:
         raise click.UsageError(f"{option} {given}: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove("")
+
+
+def find_modules_here() -> None:
+    """Make the working directory's modules importable, as a script's are from beside it.
+
+    For good: the workers import by their names what is found there.
+    """
+    with suppress(OSError):  # it has been removed: nothing can be found there
+        here = str(Path.cwd())
+        if here not in sys.path:
+            sys.path.insert(0, here)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import redirect_stdout, suppress
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ import click
 from openpit.cli.exits import Exit, ExitError
 from openpit.cli.extra import loaded
 from openpit.cli.inputs import text_of, told
+from openpit.cli.named import find_modules_here
 from openpit.cli.streams import is_stream, one_stream
 from openpit.limits.tables import ConfigError
 
@@ -72,7 +73,7 @@ def request_of(options: dict[str, Any], invocation: Invocation) -> LoadRequest:
         if not all(policy.partition(":")):
             raise click.UsageError(f"--policy {policy}: MODULE:NAME is expected")
     if custom:
-        _find_policies_here()
+        find_modules_here()
     if options["busy_policy"]:
         name += f" and a custom policy of {options['busy_policy']:g} µs"
     if custom:
@@ -222,14 +223,6 @@ def _read(path: Path, check: Callable[[str], object]) -> str:
     except ConfigError as error:
         raise ConfigError(f"{told(path)}: {error}") from None
     return text
-
-
-def _find_policies_here() -> None:
-    """Make the working directory's modules importable, as a script's are from beside it."""
-    with suppress(OSError):  # it has been removed: nothing can be found there
-        here = str(Path.cwd())
-        if here not in sys.path:
-            sys.path.insert(0, here)
 
 
 def _requirements(texts: tuple[str, ...]) -> list[Any]:

@@ -23,7 +23,8 @@ __all__ = ["Amount", "Bounds"]
 class Amount(AbsentFields):
     """By or to how much balance, held and incoming change; None leaves a figure as it is.
 
-    Raises ``TypeError`` for anything but an :class:`AdjustmentAmount`.
+    Raises:
+        TypeError: a change is no :class:`AdjustmentAmount`.
     """
 
     __module__ = "openpit.account_adjustment"
@@ -76,7 +77,12 @@ class Amount(AbsentFields):
 class Bounds(AbsentFields):
     """Between which figures balance, held and incoming must stay; None sets no bound.
 
-    Each may be anything that :class:`PositionSize` takes; what that raises is raised here.
+    Each may be anything that :class:`PositionSize` takes.
+
+    Raises:
+        TypeError: a bound is an amount of another kind.
+        ValueError: a bound is no amount.
+        ParamError: a bound is not an amount that :class:`PositionSize` takes.
     """
 
     __module__ = "openpit.account_adjustment"

@@ -124,8 +124,10 @@ class AccountControl(_CallHandle):
     def block(self, block: Cause) -> None:
         """Block the account at once with the cause ``block``, an ``AccountBlock``.
 
-        The first cause stays; neither a reject nor a rollback undoes it. Raises ``TypeError`` for
-        another class.
+        The first cause stays; neither a reject nor a rollback undoes it.
+
+        Raises:
+            TypeError: ``block`` is no ``AccountBlock``.
         """
         kind = block.__class__
         # Told by name: the class belongs to a layer above, and it has no subclasses.
@@ -213,7 +215,9 @@ class Context(Opaque):
     def record_drop_copy_start_mutation(self, mutation: Mutation) -> None:
         """Keep a mutation that commits before and rolls back after all others of the drop copy.
 
-        Raises ``RuntimeError`` when the call is no drop copy, or has ended.
+        Raises:
+            RuntimeError: the call is no drop copy, or has ended.
+            AttributeError: ``mutation`` has no ``commit`` and ``rollback``.
         """
         _call_of(self).record_drop_copy_start_mutation(mutation)
 

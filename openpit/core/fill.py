@@ -26,9 +26,13 @@ __all__ = ["ExecutionReportFillDetails", "new_execution_report_fill_details"]
 class ExecutionReportFillDetails(EarlyFields):
     """The fill: last trade, its fee, the quantity that stays reserved, the order's price lock.
 
-    ``remaining_reserved_quantity`` may be a raw number; what :class:`Quantity` raises is raised
-    here. ``lock`` is copied: changing it later does not reach the fill. Raises ``TypeError`` for
-    other classes; ``is_final`` must be ``bool`` or None.
+    ``remaining_reserved_quantity`` may be a raw number. ``lock`` is copied: changing it later does
+    not reach the fill.
+
+    Raises:
+        TypeError: an argument is of another class; ``is_final`` is neither ``bool`` nor None.
+        ValueError: ``remaining_reserved_quantity`` is no amount.
+        ParamError: it is not one that :class:`Quantity` takes.
     """
 
     __module__ = "openpit.core"

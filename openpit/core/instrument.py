@@ -17,7 +17,9 @@ __all__ = ["Instrument", "debug_instrument", "new_instrument", "require_instrume
 class Instrument:
     """The asset that is traded and the asset that settles the trade; equal by both.
 
-    Raises ``TypeError`` for an asset that is not text and ``ValueError`` for a blank one.
+    Raises:
+        TypeError: an asset is no text.
+        ValueError: an asset is blank.
     """
 
     __module__ = "openpit.core"

@@ -37,8 +37,12 @@ class Lock(EarlyFields):
     """Prices by policy group, in the order in which they were added; the default group comes first.
 
     ``entries`` are another lock or pairs of a group id, 0..65535, and anything that :class:`Price`
-    takes; what that raises is raised here. Raises ``ValueError`` for a group id out of range and
-    ``TypeError`` for anything but pairs. Equal by content; cannot be hashed.
+    takes. Equal by content; cannot be hashed.
+
+    Raises:
+        ValueError: a group id is no integer from 0 to 65535, or a price no amount.
+        TypeError: ``entries`` are no lock and no pairs.
+        ParamError: a price is not one that :class:`Price` takes.
     """
 
     __module__ = "openpit.pretrade"
@@ -89,7 +93,13 @@ class Lock(EarlyFields):
         return sections
 
     def push(self, policy_group_id: PolicyGroupId, price: Price) -> None:
-        """Add one price to a group."""
+        """Add one price to a group.
+
+        Raises:
+            ValueError: ``policy_group_id`` is no integer from 0 to 65535, or a price no amount.
+            TypeError: a price is an amount of another kind.
+            ParamError: a price is not one that :class:`Price` takes.
+        """
         group = _group_id(policy_group_id)
         value = price._value if type(price) is Price else _price(price)
         groups = self._own() if self._shared_ else self._groups_
@@ -100,7 +110,13 @@ class Lock(EarlyFields):
             prices.append(value)
 
     def push_many(self, policy_group_id: PolicyGroupId, prices: Iterable[Price]) -> None:
-        """Add prices to a group, all of them or, when one is refused, none."""
+        """Add prices to a group, all of them or, when one is refused, none.
+
+        Raises:
+            ValueError: as :meth:`push`.
+            TypeError: as :meth:`push`, or ``prices`` cannot be iterated.
+            ParamError: as :meth:`push`.
+        """
         group = _group_id(policy_group_id)
         try:
             iterator = iter(prices)
@@ -111,7 +127,13 @@ class Lock(EarlyFields):
             self._own().setdefault(group, []).extend(values)
 
     def extend(self, entries: Iterable[tuple[PolicyGroupId, Price]]) -> None:
-        """Add pairs of a group id and a price; those before a refused pair stay."""
+        """Add pairs of a group id and a price; those before a refused pair stay.
+
+        Raises:
+            ValueError: as :meth:`push`.
+            TypeError: as :meth:`push`, or what is given are no pairs.
+            ParamError: as :meth:`push`.
+        """
         try:
             iterator = iter(entries)
         except TypeError:
@@ -125,7 +147,12 @@ class Lock(EarlyFields):
             self.push(group, price)
 
     def merge(self, other: Lock) -> None:
-        """Add everything that another lock holds."""
+        """Add everything that another lock holds.
+
+        Raises:
+            TypeError: ``other`` is no :class:`Lock`.
+            RuntimeError: it is this very lock.
+        """
         if not is_of(other, Lock):
             raise not_an_instance(other, "Lock")
         if other is self:
@@ -135,7 +162,11 @@ class Lock(EarlyFields):
             groups.setdefault(group, []).extend(prices)
 
     def prices_of(self, policy_group_id: PolicyGroupId) -> list[Price]:
-        """Return the prices of a group, in the order in which they were added."""
+        """Return the prices of a group, in the order in which they were added.
+
+        Raises:
+            ValueError: ``policy_group_id`` is no integer from 0 to 65535.
+        """
         return [new_price(price) for price in self._groups_.get(_group_id(policy_group_id), ())]
 
     def entries(self) -> list[tuple[PolicyGroupId, Price]]:
@@ -156,19 +187,34 @@ class Lock(EarlyFields):
 
     @staticmethod
     def from_json(text: str) -> Lock:
-        """Read what :meth:`to_json` wrote; prices may be numbers. ``ValueError`` if it is not."""
+        """Read what :meth:`to_json` wrote; prices may be numbers.
+
+        Raises:
+            ValueError: it is not the JSON of a lock.
+            TypeError: ``text`` is of another class.
+        """
         return Lock._of(lock_formats.from_json(plain_text(text)))
 
     @staticmethod
     def from_msgpack(data: bytes) -> Lock:
-        """Read what :meth:`to_msgpack` wrote; ``ValueError`` if it is not."""
+        """Read what :meth:`to_msgpack` wrote.
+
+        Raises:
+            ValueError: it is not the MessagePack of a lock.
+            TypeError: ``data`` is of another class.
+        """
         if not isinstance(data, bytes):
             raise not_an_instance(data, "bytes")
         return Lock._of(lock_formats.from_msgpack(data))
 
     @staticmethod
     def from_cbor(data: bytes) -> Lock:
-        """Read what :meth:`to_cbor` wrote; ``ValueError`` if it is not."""
+        """Read what :meth:`to_cbor` wrote.
+
+        Raises:
+            ValueError: it is not the CBOR of a lock.
+            TypeError: ``data`` is of another class.
+        """
         if not isinstance(data, bytes):
             raise not_an_instance(data, "bytes")
         return Lock._of(lock_formats.from_cbor(data))

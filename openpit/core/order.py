@@ -37,9 +37,14 @@ __all__ = ["Order", "OrderOperation", "account_of", "ensure_captured", "new_orde
 class OrderOperation:
     """What to trade, which way, how much, for whom and at what price (None: at the market).
 
-    ``side`` may be its text in any case, ``price`` anything that :class:`Price` takes; side,
-    amount and account may be None where a policy does without them. Raises ``TypeError`` for
-    other classes, and what :class:`Price` raises.
+    ``side`` may be its text in any case, ``price`` anything that :class:`Price` takes; side, amount
+    and account may be None where a policy does without them.
+
+    Raises:
+        TypeError: an argument is of another class, or ``side`` is a text that names no side.
+        ValueError: ``price`` is no amount.
+        ParamError: ``price`` is not one that :class:`Price` takes.
+        AttributeError: ``instrument`` is None.
     """
 
     __module__ = "openpit.core"
@@ -114,7 +119,11 @@ class OrderOperation:
 
     @property
     def instrument(self) -> Instrument:
-        """The instrument that was given, whatever became of the two assets since."""
+        """The instrument that was given, whatever became of the two assets since.
+
+        Raises:
+            KeyError: a subclass has not called its constructor.
+        """
         try:
             return self._instrument_
         except AttributeError:
@@ -122,7 +131,12 @@ class OrderOperation:
 
     @property
     def underlying_asset(self) -> Asset | None:
-        """The asset that is bought or sold; settable, until the operation is part of an order."""
+        """The asset that is bought or sold; settable, until the operation is part of an order.
+
+        Raises:
+            TypeError: it is set to what is no text.
+            ValueError: it is set to a blank text.
+        """
         return getattr(self, "_underlying_", None)
 
     @underlying_asset.setter
@@ -131,7 +145,12 @@ class OrderOperation:
 
     @property
     def settlement_asset(self) -> Asset | None:
-        """The asset that pays for it; settable, until the operation is part of an order."""
+        """The asset that pays for it; settable, until the operation is part of an order.
+
+        Raises:
+            TypeError: it is set to what is no text.
+            ValueError: it is set to a blank text.
+        """
         return getattr(self, "_settlement_", None)
 
     @settlement_asset.setter
@@ -224,8 +243,10 @@ def _operation_text(
 class Order:
     """An order on its way to the pre-trade checks; any group may be absent.
 
-    Policies get this very object, subclass and extra attributes included. Raises ``TypeError``
-    for a group of another class.
+    Policies get this very object, subclass and extra attributes included.
+
+    Raises:
+        TypeError: a group is of another class.
     """
 
     __module__ = "openpit.core"

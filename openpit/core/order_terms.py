@@ -25,8 +25,11 @@ __all__ = ["OrderMargin", "OrderPosition", "leverage_text", "optional_leverage"]
 class OrderPosition(AbsentFields):
     """How the order stands to a position, on venues that ask for it.
 
-    ``position_side`` may be its text in any case. Raises ``TypeError`` for other classes; the
-    two flags must be ``bool``.
+    ``position_side`` may be its text in any case.
+
+    Raises:
+        TypeError: a value is of another class, or ``position_side`` a text that names no side; the
+            flags must be ``bool``.
     """
 
     __module__ = "openpit.core"
@@ -79,8 +82,12 @@ class OrderPosition(AbsentFields):
 class OrderMargin(AbsentFields):
     """How the order is margined, on venues that ask for it.
 
-    ``leverage`` may be a number that :class:`Leverage` takes; what that raises is raised here.
-    ``collateral_asset`` is text that is not blank, ``auto_borrow`` a ``bool``.
+    ``leverage`` may be a number that :class:`Leverage` takes. ``collateral_asset`` is text that is
+    not blank, ``auto_borrow`` a ``bool``.
+
+    Raises:
+        ValueError: ``leverage`` is none, or ``collateral_asset`` blank.
+        TypeError: ``collateral_asset`` is no text, or ``auto_borrow`` no ``bool``.
     """
 
     __module__ = "openpit.core"

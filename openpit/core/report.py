@@ -45,8 +45,11 @@ __all__ = [
 class ExecutionReportOperation:
     """Which order the report is about: its instrument, its side and its account.
 
-    ``side`` may be its text in any case; side and account may be None. Raises ``TypeError`` for
-    other classes.
+    ``side`` may be its text in any case; side and account may be None.
+
+    Raises:
+        TypeError: an argument is of another class, or ``side`` is a text that names no side.
+        AttributeError: ``instrument`` is None.
     """
 
     __module__ = "openpit.core"
@@ -94,7 +97,11 @@ class ExecutionReportOperation:
 
     @property
     def instrument(self) -> Instrument:
-        """The instrument that was given, whatever became of the two assets since."""
+        """The instrument that was given, whatever became of the two assets since.
+
+        Raises:
+            KeyError: a subclass has not called its constructor.
+        """
         try:
             return self._instrument_
         except AttributeError:
@@ -102,7 +109,12 @@ class ExecutionReportOperation:
 
     @property
     def underlying_asset(self) -> Asset | None:
-        """The asset that was bought or sold; settable, until it is part of a report."""
+        """The asset that was bought or sold; settable, until it is part of a report.
+
+        Raises:
+            TypeError: it is set to what is no text.
+            ValueError: it is set to a blank text.
+        """
         return getattr(self, "_underlying_", None)
 
     @underlying_asset.setter
@@ -111,7 +123,12 @@ class ExecutionReportOperation:
 
     @property
     def settlement_asset(self) -> Asset | None:
-        """The asset that paid for it; settable, until it is part of a report."""
+        """The asset that paid for it; settable, until it is part of a report.
+
+        Raises:
+            TypeError: it is set to what is no text.
+            ValueError: it is set to a blank text.
+        """
         return getattr(self, "_settlement_", None)
 
     @settlement_asset.setter
@@ -153,7 +170,12 @@ def _operation_text(
 class FinancialImpact(EarlyFields):
     """What the report changed in money: a profit (or, negative, a loss), and a cost.
 
-    Both may be raw numbers; what :class:`Pnl` and :class:`Fee` raise is raised here.
+    Both may be raw numbers.
+
+    Raises:
+        TypeError: an argument is an amount of another kind.
+        ValueError: one is no amount.
+        ParamError: one is not an amount that :class:`Pnl` or :class:`Fee` takes.
     """
 
     __module__ = "openpit.core"
@@ -201,7 +223,10 @@ def _impact_text(pnl: Decimal, fee: Decimal) -> str:
 class ExecutionReportPositionImpact(AbsentFields):
     """What the report did to a position, on venues that say so.
 
-    Both values may be their texts in any case. Raises ``TypeError`` for anything else.
+    Both values may be their texts in any case.
+
+    Raises:
+        TypeError: a value is of another class, or a text that names none.
     """
 
     __module__ = "openpit.core"
@@ -242,8 +267,10 @@ class ExecutionReportPositionImpact(AbsentFields):
 class ExecutionReport:
     """What happened to an order at its venue; any group may be absent.
 
-    Policies get this very object, subclass and extra attributes included. Raises ``TypeError``
-    for a group of another class.
+    Policies get this very object, subclass and extra attributes included.
+
+    Raises:
+        TypeError: a group is of another class.
     """
 
     __module__ = "openpit.core"

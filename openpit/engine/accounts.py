@@ -86,6 +86,8 @@ class Accounts(Opaque):
         Raises:
             AccountGroupRegistrationError: an account is in a group already, or the group is the
                 default one.
+            TypeError: an account is no :class:`openpit.param.AccountId`.
+            ValueError: ``group`` is neither a group nor its number.
         """
         number = group_value(group)
         listed = [account_value(account) for account in accounts]
@@ -96,57 +98,93 @@ class Accounts(Opaque):
 
         Raises:
             AccountGroupRegistrationError: an account is not in that group.
+            TypeError: an account is no :class:`openpit.param.AccountId`.
+            ValueError: ``group`` is neither a group nor its number.
         """
         number = group_value(group)
         listed = [account_value(account) for account in accounts]
         self._core.finisher.alone(self._core.unregister_group, listed, number)
 
     def group_of(self, account: AccountId) -> AccountGroupId | None:
-        """Return the account's group; None for the default group."""
+        """Return the account's group; None for the default group.
+
+        Raises:
+            TypeError: ``account`` is no :class:`openpit.param.AccountId`.
+        """
         number = self._core.registry.group_of(account_value(account))
         return None if number is None else new_account_group_id(number)
 
     # --- currencies ----------------------------------------------------------------------------
 
     def set_currency(self, account: AccountId, asset: Asset | str) -> None:
-        """Set the account's own currency; nothing is evaluated anew."""
+        """Set the account's own currency; nothing is evaluated anew.
+
+        Raises:
+            TypeError: ``account`` is no :class:`openpit.param.AccountId`, or ``asset`` no text.
+            ValueError: ``asset`` is blank.
+        """
         number = account_value(account)
         currency = asset_text(asset)
         self._core.finisher.alone(self._core.registry.set_currency, number, currency)
 
     def clear_currency(self, account: AccountId) -> None:
-        """Let the account fall back to its group's currency."""
+        """Let the account fall back to its group's currency.
+
+        Raises:
+            TypeError: ``account`` is no :class:`openpit.param.AccountId`.
+        """
         number = account_value(account)
         self._core.finisher.alone(self._core.registry.clear_currency, number)
 
     def set_group_currency(self, group: AccountGroupId | int, asset: Asset | str) -> None:
-        """Set a group's currency; group 0 (``AccountGroupId.DEFAULT``) is the tier below all."""
+        """Set a group's currency; group 0 (``AccountGroupId.DEFAULT``) is the tier below all.
+
+        Raises:
+            TypeError: ``asset`` is no text.
+            ValueError: it is blank, or ``group`` neither a group nor its number.
+        """
         number = group_tier(group)
         currency = asset_text(asset)
         self._core.finisher.alone(self._core.registry.set_group_currency, number, currency)
 
     def clear_group_currency(self, group: AccountGroupId | int) -> None:
-        """Let a group fall back to the default group's currency."""
+        """Let a group fall back to the default group's currency.
+
+        Raises:
+            ValueError: ``group`` is neither a group nor its number.
+        """
         number = group_tier(group)
         self._core.finisher.alone(self._core.registry.clear_group_currency, number)
 
     # --- blocks --------------------------------------------------------------------------------
 
     def block(self, account: AccountId, reason: str) -> None:
-        """Reject the account's orders from now on; a cause that is there already stays."""
+        """Reject the account's orders from now on; a cause that is there already stays.
+
+        Raises:
+            TypeError: ``account`` is no :class:`openpit.param.AccountId`, or ``reason`` no text.
+        """
         cause = admin_block(plain_text(reason))
         number = account_value(account)
         self._core.finisher.alone(self._core.registry.block, number, cause)
 
     def block_with_cause(self, account: AccountId, cause: AccountBlock) -> None:
-        """Block with a given code, policy, reason and details; an existing cause stays."""
+        """Block with a given code, policy, reason and details; an existing cause stays.
+
+        Raises:
+            TypeError: ``account`` or ``cause`` is of another class.
+        """
         if not is_of(cause, AccountBlock):
             raise not_an_instance(cause, "AccountBlock")
         number = account_value(account)
         self._core.finisher.alone(self._core.registry.block, number, cause)
 
     def unblock(self, account: AccountId) -> None:
-        """Remove the account's own cause; group and engine-wide ones stay. Idempotent."""
+        """Remove the account's own cause; group and engine-wide ones stay. Idempotent.
+
+        Raises:
+            TypeError: ``account`` is no :class:`openpit.param.AccountId`.
+        """
         number = account_value(account)
         self._core.finisher.alone(self._core.registry.unblock, number)
 
@@ -159,6 +197,7 @@ class Accounts(Opaque):
 
         Raises:
             AccountBlockError: the account itself is not blocked.
+            TypeError: ``account`` is no :class:`openpit.param.AccountId`, or ``reason`` no text.
         """
         checked = plain_text(reason)
         number = account_value(account)
@@ -169,6 +208,8 @@ class Accounts(Opaque):
 
         Raises:
             AccountBlockError: the group is the default one.
+            TypeError: ``reason`` is no text.
+            ValueError: ``group`` is neither a group nor its number.
         """
         checked = plain_text(reason)
         number = group_value(group)
@@ -179,6 +220,7 @@ class Accounts(Opaque):
 
         Raises:
             AccountBlockError: the group is the default one.
+            ValueError: ``group`` is neither a group nor its number.
         """
         number = group_value(group)
         self._core.finisher.alone(self._core.registry.unblock_group, number)
@@ -188,6 +230,8 @@ class Accounts(Opaque):
 
         Raises:
             AccountBlockError: the group is not blocked, or is the default one.
+            TypeError: ``reason`` is no text.
+            ValueError: ``group`` is neither a group nor its number.
         """
         checked = plain_text(reason)
         number = group_value(group)

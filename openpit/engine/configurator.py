@@ -179,6 +179,13 @@ class Configurator(Opaque):
         """Replace the barriers of some axes: None keeps an axis, an empty list clears it.
 
         A broker or asset barrier that stays keeps its count; one that comes anew starts at zero.
+
+        Raises:
+            PolicyConfigureError: there is no policy of that name, it is of another kind, or cannot
+                work with this; ``kind`` says which. Nothing was applied.
+            TypeError: an argument is of another class.
+            ValueError: an asset is blank, or ``broker`` is given with ``clear_broker``.
+            OverflowError: a count does not fit into 64 bits.
         """
         name = plain_text(name)
         update = RateLimitUpdate.read(
@@ -199,7 +206,14 @@ class Configurator(Opaque):
         asset_barriers: Sequence[settings.OrderSizeAssetBarrier] | None = None,
         account_asset_barriers: Sequence[settings.OrderSizeAccountAssetBarrier] | None = None,
     ) -> None:
-        """Replace the caps of some axes: None keeps an axis, an empty list clears it."""
+        """Replace the caps of some axes: None keeps an axis, an empty list clears it.
+
+        Raises:
+            PolicyConfigureError: there is no policy of that name, it is of another kind, or cannot
+                work with this; ``kind`` says which. Nothing was applied.
+            TypeError: an argument is of another class.
+            ValueError: an asset is blank, or ``broker`` is given with ``clear_broker``.
+        """
         name = plain_text(name)
         update = OrderSizeUpdate.read(broker, clear_broker, asset_barriers, account_asset_barriers)
         self._update(
@@ -215,7 +229,14 @@ class Configurator(Opaque):
         broker_barriers: Sequence[settings.PnlBoundsBrokerBarrier] | None = None,
         account_barriers: Sequence[settings.PnlBoundsAccountAssetBarrierUpdate] | None = None,
     ) -> None:
-        """Replace the bounds of some axes; realized PnL stays, and the next order decides."""
+        """Replace the bounds of some axes; realized PnL stays, and the next order decides.
+
+        Raises:
+            PolicyConfigureError: there is no policy of that name, it is of another kind, or cannot
+                work with this; ``kind`` says which. Nothing was applied.
+            TypeError: an argument is of another class.
+            ValueError: an asset is blank.
+        """
         name = plain_text(name)
         update = PnlBoundsUpdate.read(broker_barriers, account_barriers)
         self._update(
@@ -227,7 +248,15 @@ class Configurator(Opaque):
     def set_account_pnl(
         self, name: str, *, account: AccountId, settlement_asset: Asset | str, pnl: Pnl
     ) -> None:
-        """Set an account's realized PnL in a settlement asset; blocks stay as they are."""
+        """Set an account's realized PnL in a settlement asset; blocks stay as they are.
+
+        Raises:
+            PolicyConfigureError: there is no policy of that name, it is of another kind, or cannot
+                work with this; ``kind`` says which. Nothing was applied.
+            TypeError: an argument is of another class.
+            ValueError: the asset is blank, or ``pnl`` no amount.
+            ParamError: ``pnl`` is not one that ``Pnl`` takes.
+        """
         name = plain_text(name)
         apply = PnlBoundsKillSwitchPolicy.read_pnl(account, settlement_asset, pnl)
         self._update(name, PnlBoundsKillSwitchPolicy, lambda policy: partial(apply, policy))
@@ -247,7 +276,15 @@ class Configurator(Opaque):
         | EllipsisType = ...,
         position_limits: Sequence[settings.SpotFundsPositionLimitEntry] | EllipsisType = ...,
     ) -> None:
-        """Set or clear single entries; what is not listed stays."""
+        """Set or clear single entries; what is not listed stays.
+
+        Raises:
+            PolicyConfigureError: there is no policy of that name, it is of another kind, or cannot
+                work with this; ``kind`` says which. Nothing was applied.
+            TypeError: an argument is of another class.
+            ValueError: an asset is blank.
+            OverflowError: ``global_slippage_bps`` does not fit into 16 bits.
+        """
         name = plain_text(name)
         update = SpotFundsPolicy.read_update(
             global_slippage_bps=global_slippage_bps,
@@ -272,6 +309,12 @@ class Configurator(Opaque):
         """Replace PnL barriers; accounts whose effective barrier changes are looked at at once.
 
         Returns the blocks that this recorded, sorted by account id.
+
+        Raises:
+            PolicyConfigureError: there is no policy of that name, it is of another kind, or cannot
+                work with this; ``kind`` says which. Nothing was applied.
+            TypeError: an argument is of another class.
+            ValueError: a currency is blank.
         """
         name = plain_text(name)
         update = SpotFundsPolicy.read_barriers(
@@ -290,7 +333,15 @@ class Configurator(Opaque):
     def set_spot_funds_account_pnl(
         self, name: str, *, account: AccountId, state: Pnl | PnlHaltReason
     ) -> PolicyConfigurationResult:
-        """Set or halt an account's PnL; the result lists the block that follows, if any."""
+        """Set or halt an account's PnL; the result lists the block that follows, if any.
+
+        Raises:
+            PolicyConfigureError: there is no policy of that name, it is of another kind, or cannot
+                work with this; ``kind`` says which. Nothing was applied.
+            TypeError: an argument is of another class.
+            ValueError: ``state`` is no amount.
+            ParamError: ``state`` is not one that ``Pnl`` takes.
+        """
         name = plain_text(name)
         update = SpotFundsPolicy.read_account_pnl(account=account, state=state)
         return new_policy_configuration_result(

@@ -182,19 +182,35 @@ class ActorEngine(Engine):
         return super().account_state(account_id)
 
     def configure(self) -> Configurator:
-        """Raise ActorScopeError: settings are the whole engine's."""
+        """Refuse: settings are the whole engine's.
+
+        Raises:
+            ActorScopeError: always.
+        """
         raise self._refusal("configure()")
 
     def halt(self, reason: str) -> None:
-        """Raise ActorScopeError: a halt is the whole engine's."""
+        """Refuse: a halt is the whole engine's.
+
+        Raises:
+            ActorScopeError: always.
+        """
         raise self._refusal("halt()")
 
     def resume(self) -> None:
-        """Raise ActorScopeError: a halt is the whole engine's."""
+        """Refuse: a halt is the whole engine's.
+
+        Raises:
+            ActorScopeError: always.
+        """
         raise self._refusal("resume()")
 
     def groups(self) -> list[GroupState]:
-        """Raise ActorScopeError: groups have members on every shard."""
+        """Refuse: groups have members on every shard.
+
+        Raises:
+            ActorScopeError: always.
+        """
         raise self._refusal("groups()")
 
     def _refusal(self, what: str) -> ActorScopeError:

@@ -66,6 +66,8 @@ def connect(
         ServerRefused: nobody listens there, or the server does not take this session or its clock;
             its ``reason`` says which.
         ImportError: one of the modules is not to be found.
+        TypeError: ``timeout`` or ``max_wait`` is no number, or ``path`` no path.
+        ValueError: one of them is out of its range.
     """
     from openpit.client.handles import BLOCKING  # noqa: PLC0415 - as in faces/starting.py
     from openpit.faces.blocking.engine import (  # noqa: PLC0415
@@ -118,6 +120,11 @@ async def connect_async(
     """Connect to a server on the running event loop; as :func:`connect`.
 
     A session whose server has gone is looked for by the loop, whether calls come or not.
+
+    Raises:
+        ServerRefused: as :func:`connect`.
+        ImportError: as :func:`connect`.
+        RuntimeError: no loop is running.
     """
     import asyncio  # noqa: PLC0415 - as in faces/starting.py
 

@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from openpit.core.opaque import InProcess
 from openpit.core.order import Order
 from openpit.core.report import ExecutionReport
-from openpit.engine.accounts import Accounts, account_value, new_accounts
+from openpit.engine.accounts import account_value
 from openpit.engine.arguments import checked_adjustments, checked_order, checked_report
 from openpit.engine.builder import build_core
-from openpit.engine.configurator import Configurator, new_configurator
 from openpit.engine.custom import CustomPolicy
 from openpit.faces import handles
 from openpit.faces.actor_stage import ActorStage
 from openpit.faces.handles import EngineReservation
 from openpit.faces.many_calls import ManyCalls
+from openpit.faces.market_stage import MarketStage
 from openpit.faces.options import ShardedOptions, default_shards
 from openpit.faces.past_stage import PastStage
-from openpit.marketdata.service import new_market_data_builder
 from openpit.param.classes import is_of
 from openpit.pretrade.policies.arguments import SettingsError
 from openpit.pretrade.policies.registration import PolicyRegistrar, register
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from openpit.faces.blocking.engine import ShardedEngine
     from openpit.faces.starting import StartPlan
     from openpit.journal.writing import Sync
-    from openpit.marketdata import MarketDataBuilder, QuoteTtl
     from openpit.param.ids import AccountId
     from openpit.pretrade.narrowed import (
         AccountAdjustmentBatchResult,
@@ -129,7 +127,12 @@ class Engine(ManyCalls):
         return handles.show_started(core, self._call(core.start, checked_order(order)))  # type: ignore[return-value]  # see above
 
     def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
-        """Answer as :meth:`start_pre_trade` would, and record nothing."""
+        """Answer as :meth:`start_pre_trade` would, and record nothing.
+
+        Raises:
+            TypeError: ``order`` is no :class:`openpit.Order`.
+            Exception: the first one that a custom policy raised.
+        """
         return handles.show_dry_run(self._call(self._core.start_dry_run, checked_order(order)))  # type: ignore[return-value]  # as above
 
     def execute_pre_trade(self, order: Order) -> ExecuteResult:
@@ -164,11 +167,21 @@ class Engine(ManyCalls):
             raise
 
     def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
-        """Answer as :meth:`execute_pre_trade` would, and record nothing."""
+        """Answer as :meth:`execute_pre_trade` would, and record nothing.
+
+        Raises:
+            TypeError: ``order`` is no :class:`openpit.Order`.
+            Exception: the first one that a custom policy raised.
+        """
         return handles.show_dry_run(self._call(self._core.execute_dry_run, checked_order(order)))  # type: ignore[return-value]  # as above
 
     def apply_drop_copy(self, order: Order) -> DropCopyResult:
-        """Record an order that the venue has already: blocks do not stop it."""
+        """Record an order that the venue has already: blocks do not stop it.
+
+        Raises:
+            TypeError: ``order`` is no :class:`openpit.Order`.
+            Exception: the first one that a custom policy raised; nothing is recorded.
+        """
         core = self._core
         answer = self._call(core.drop_copy, checked_order(order))
         try:
@@ -200,19 +213,14 @@ class Engine(ManyCalls):
     def apply_account_adjustment(
         self, account_id: AccountId, adjustments: Iterable[Adjustment]
     ) -> AccountAdjustmentBatchResult:
-        """Apply all adjustments to an account, or none of them."""
+        """Apply all adjustments to an account, or none of them.
+
+        Raises:
+            TypeError: ``account_id`` or an adjustment is of another class.
+            Exception: what a custom policy raised; nothing is applied.
+        """
         apply = partial(self._core.apply_adjustment, account_value(account_id))
         return handles.show_adjusted(self._call(apply, checked_adjustments(adjustments)))  # type: ignore[return-value]  # as above
-
-    # --- administration ------------------------------------------------------------------------
-
-    def accounts(self) -> Accounts:
-        """Return a handle on groups, blocks and currencies; it outlives the engine."""
-        return new_accounts(self._core)
-
-    def configure(self) -> Configurator:
-        """Return a handle on the policies' settings; it outlives the engine."""
-        return new_configurator(self._core, self)
 
 
 class EngineBuilder(InProcess):
@@ -281,7 +289,8 @@ class EngineBuilder(InProcess):
         its shard only. :class:`openpit.faces.options.ShardedOptions` explains the other options.
 
         Raises:
-            TypeError: an option of a wrong class. ValueError: a figure out of its range.
+            TypeError: an option of a wrong class.
+            ValueError: a figure out of its range.
         """
         options = ShardedOptions(
             shards=default_shards() if shards is None else shards, timeout=timeout,
@@ -294,7 +303,7 @@ class EngineBuilder(InProcess):
         return ShardedEngineBuilder._with(self._clock, options)
 
 
-class SyncedEngineBuilder(InProcess):
+class SyncedEngineBuilder(MarketStage):
     """Second stage: the first policy. Each one starts an independent builder."""
 
     __slots__ = ("_clock", "_is_no_sync")
@@ -320,15 +329,16 @@ class SyncedEngineBuilder(InProcess):
         return stage.builtin(builtin_ready_builder)
 
     def pre_trade(self, policy: Policy) -> ReadyEngineBuilder:
-        """Register a policy of your own; its name and group id are read now."""
+        """Register a policy of your own; its name and group id are read now.
+
+        Raises:
+            ValueError: the name is no text, or the group id not from 0 to 65535.
+            AttributeError: a callback is missing.
+        """
         return ReadyEngineBuilder._of(self._clock, is_no_sync=self._is_no_sync).pre_trade(policy)
 
-    def market_data(self, default_ttl: QuoteTtl) -> MarketDataBuilder:
-        """Start a market data service with the engine's clock and synchronisation."""
-        return new_market_data_builder(default_ttl, self._clock, not self._is_no_sync)
 
-
-class ReadyEngineBuilder(InProcess):
+class ReadyEngineBuilder(MarketStage):
     """Last stage: more policies, then ``build()``. Registration order is evaluation order."""
 
     __slots__ = ("_clock", "_is_no_sync", "_policies")
@@ -380,10 +390,6 @@ class ReadyEngineBuilder(InProcess):
         self._open().append(custom)
         return self
 
-    def market_data(self, default_ttl: QuoteTtl) -> MarketDataBuilder:
-        """Start a market data service with the engine's clock and synchronisation."""
-        return new_market_data_builder(default_ttl, self._clock, not self._is_no_sync)
-
     def build(self) -> Engine:
         """Build the engine; the builder cannot be used again.
 
@@ -417,13 +423,22 @@ class ShardedEngineBuilder(SyncedEngineBuilder):
         return self
 
     def builtin(self, builtin_ready_builder: ReadyBuilder) -> ReadyShardedEngineBuilder:
-        """Register a built-in policy; as on an engine of one process."""
+        """Register a built-in policy; as on an engine of one process.
+
+        Raises:
+            ValueError: settings that the policy cannot work with.
+        """
         return ReadyShardedEngineBuilder._with(self._clock, self._options).builtin(
             builtin_ready_builder
         )
 
     def pre_trade(self, policy: Policy) -> ReadyShardedEngineBuilder:
-        """Register a policy of your own; its name and group id are read now."""
+        """Register a policy of your own; its name and group id are read now.
+
+        Raises:
+            ValueError: the name is no text, or the group id not from 0 to 65535.
+            AttributeError: a callback is missing.
+        """
         return ReadyShardedEngineBuilder._with(self._clock, self._options).pre_trade(policy)
 
 
@@ -457,7 +472,14 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder, ActorStage, PastStage):
         return start_blocking(self._plan(), self._clock)
 
     async def build_async(self) -> AsyncShardedEngine:
-        """Start the workers on the running event loop; as :meth:`build`, for asyncio programs."""
+        """Start the workers on the running event loop; as :meth:`build`, for asyncio programs.
+
+        Raises:
+            ValueError: as :meth:`build`.
+            ShardStartError: as :meth:`build`.
+            JournalError: as :meth:`build`.
+            RuntimeError: as :meth:`build`, or no loop is running.
+        """
         from openpit.faces.starting import start_async  # noqa: PLC0415 - slow to load
 
         return await start_async(self._plan(), self._clock)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from openpit.core.opaque import InProcess
-from openpit.engine.accounts import account_value
+from openpit.engine.accounts import Accounts, account_value, new_accounts
+from openpit.engine.configurator import Configurator, new_configurator
 from openpit.engine.inspection import account_row, settings_of
 from openpit.param.words import plain_text
 from openpit.pretrade.account_state import account_state_of, group_states_of
@@ -19,11 +20,19 @@ __all__ = ["Operated"]
 
 
 class Operated(InProcess):
-    """The part of :class:`openpit.Engine` that looks at accounts, and stops all orders."""
+    """The part of :class:`openpit.Engine` that an operator uses."""
 
     __slots__ = ()
 
     _core: EngineCore
+
+    def accounts(self) -> Accounts:
+        """Return a handle on groups, blocks and currencies; it outlives the engine."""
+        return new_accounts(self._core)
+
+    def configure(self) -> Configurator:
+        """Return a handle on the policies' settings; it outlives the engine."""
+        return new_configurator(self._core, self)
 
     def halt(self, reason: str) -> None:
         """Reject every order of every account with ``AccountBlocked`` and this reason, from now on.
@@ -56,6 +65,9 @@ class Operated(InProcess):
         """Return what the engine knows of an account; it changes nothing.
 
         An account that nobody has ever named has a state, too: nothing.
+
+        Raises:
+            TypeError: ``account_id`` is no :class:`openpit.param.AccountId`.
         """
         number = account_value(account_id)
         row = self._core.finisher.alone(account_row, self._core, number)

@@ -50,7 +50,11 @@ class PastEngine(ShardedEngine):
 
     @property
     def day(self) -> datetime | None:
-        """The day and time of that, in UTC; None where the engine's clock was a program's own."""
+        """The day and time of that, in UTC; None where the engine's clock was a program's own.
+
+        Raises:
+            OverflowError: the clock of then has gone beyond the year 9999.
+        """
         return self._driver.past.day_of(self._driver.time)
 
     @property

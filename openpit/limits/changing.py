@@ -113,7 +113,13 @@ def apply(engine: Any, new: Policies) -> list[str]:
 
 
 async def apply_async(engine: Any, new: Policies) -> list[str]:
-    """Change the limits of an asyncio engine, as :func:`apply`."""
+    """Change the limits of an asyncio engine, as :func:`apply`.
+
+    Raises:
+        ConfigError: as :func:`apply`.
+        openpit.PolicyConfigureError: as :func:`apply`.
+        openpit.NotPermitted: as :func:`apply`.
+    """
     before = await engine.settings()
     changes = changes_between(before, settings_in(new, before))
     if changes:

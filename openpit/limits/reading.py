@@ -94,7 +94,11 @@ class Policies:
             self._funds.prepare(engine)
 
     async def prepare_async(self, engine: Any) -> None:
-        """Tell an asyncio engine, as :meth:`prepare`."""
+        """Tell an asyncio engine, as :meth:`prepare`.
+
+        Raises:
+            ConfigError: as :meth:`prepare`.
+        """
         if self._funds is not None:
             await self._funds.prepare_async(engine)
 

@@ -42,8 +42,12 @@ def nanoseconds(duration: timedelta) -> int:
 class Quote(Closed):
     """Prices of an instrument at one instant; None is a price that the source does not give.
 
-    Each accepts anything :class:`~openpit.param.Price` does and raises as it does. Compared by
-    content, not hashable.
+    Each accepts anything :class:`~openpit.param.Price` does. Compared by content, not hashable.
+
+    Raises:
+        TypeError: an argument is an amount of another kind.
+        ValueError: one is no amount.
+        ParamError: one is not an amount that ``Price`` takes.
     """
 
     __module__ = "openpit.marketdata"
@@ -128,7 +132,9 @@ class QuoteTtl(Opaque):
     def within(duration: timedelta) -> QuoteTtl:
         """Quotes expire at this age; at once for a zero duration.
 
-        ValueError for a negative duration, TypeError for anything but a timedelta.
+        Raises:
+            ValueError: ``duration`` is negative.
+            TypeError: it is no ``timedelta``.
         """
         if not isinstance(duration, timedelta):
             raise not_an_instance(duration, "timedelta")

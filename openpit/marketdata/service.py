@@ -186,11 +186,21 @@ class MarketDataService(TimesToLive):
     # --- instruments ------------------------------------------------------------------------
 
     def register(self, instrument: Instrument) -> InstrumentId:
-        """Give an instrument the next free id; AlreadyRegistered when it has one."""
+        """Give an instrument the next free id.
+
+        Raises:
+            AlreadyRegistered: the instrument has an id.
+            TypeError: ``instrument`` is no :class:`openpit.Instrument`.
+        """
         return self._register(instrument, None)
 
     def register_with_ttl(self, instrument: Instrument, ttl: QuoteTtl) -> InstrumentId:
-        """Register an instrument whose quotes have this time to live unless another is set."""
+        """Register an instrument whose quotes have this time to live unless another is set.
+
+        Raises:
+            AlreadyRegistered: the instrument has an id.
+            TypeError: an argument is of another class.
+        """
         return self._register(instrument, time_to_live(ttl))
 
     def register_with_id(
@@ -198,7 +208,12 @@ class MarketDataService(TimesToLive):
         instrument: Instrument,
         id: InstrumentId,  # noqa: A002 - the public API's name
     ) -> InstrumentId:
-        """Register an instrument under an id; RegistrationError when either is taken."""
+        """Register an instrument under an id.
+
+        Raises:
+            RegistrationError: the instrument, which is looked at first, or the id is taken.
+            TypeError: an argument is of another class.
+        """
         return self._register_as(instrument, instrument_number(id), None)
 
     def register_with_id_and_ttl(
@@ -207,11 +222,20 @@ class MarketDataService(TimesToLive):
         id: InstrumentId,  # noqa: A002 - the public API's name
         ttl: QuoteTtl,
     ) -> InstrumentId:
-        """Register an instrument under an id and with a time to live."""
+        """Register an instrument under an id and with a time to live.
+
+        Raises:
+            RegistrationError: as :meth:`register_with_id`.
+            TypeError: an argument is of another class.
+        """
         return self._register_as(instrument, instrument_number(id), time_to_live(ttl))
 
     def resolve(self, instrument: Instrument) -> InstrumentId | None:
-        """Return an instrument's id, None when it is not registered."""
+        """Return an instrument's id, None when it is not registered.
+
+        Raises:
+            TypeError: ``instrument`` is no :class:`openpit.Instrument`.
+        """
         book = self._store.book_of(*assets(instrument))
         return None if book is None else new_instrument_id(book.number)
 
@@ -245,6 +269,10 @@ class MarketDataService(TimesToLive):
         """Replace the quote for everyone; ``source_age`` is how old it is already.
 
         A negative age counts as none.
+
+        Raises:
+            UnknownInstrumentId: no instrument has this id.
+            TypeError: an argument is of another class.
         """
         number = instrument_number(instrument_id)
         values = quote_values(quote)
@@ -256,7 +284,11 @@ class MarketDataService(TimesToLive):
     def push_by_instrument(
         self, instrument: Instrument, quote: Quote, source_age: timedelta
     ) -> InstrumentId:
-        """Replace the quote for everyone; registers the instrument when it has no id yet."""
+        """Replace the quote for everyone; registers the instrument when it has no id yet.
+
+        Raises:
+            TypeError: an argument is of another class.
+        """
         values = quote_values(quote)
         underlying, settlement = assets(instrument)
         at = self._instant(source_age)
@@ -278,7 +310,13 @@ class MarketDataService(TimesToLive):
         account_ids: Iterable[AccountId],
         account_group_ids: Iterable[AccountGroupId],
     ) -> None:
-        """Replace the quote of each listed account and group; ValueError when none is listed."""
+        """Replace the quote of each listed account and group.
+
+        Raises:
+            UnknownInstrumentId: no instrument has this id.
+            ValueError: no account and no group is listed, or a group is none.
+            TypeError: an argument is of another class.
+        """
         number = instrument_number(instrument_id)
         values = quote_values(quote)
         at = self._instant(source_age)
@@ -288,7 +326,11 @@ class MarketDataService(TimesToLive):
             self._apply(("push_for", number, *values, at, *listed))
 
     def clear(self, instrument_id: InstrumentId) -> None:
-        """Forget all quotes of an instrument; its times to live stay. An unknown id is ignored."""
+        """Forget all quotes of an instrument; its times to live stay. An unknown id is ignored.
+
+        Raises:
+            TypeError: ``instrument_id`` is no :class:`InstrumentId`.
+        """
         number = instrument_number(instrument_id)
         with self._lock:
             if number in self._store.books:
@@ -307,6 +349,14 @@ class MarketDataService(TimesToLive):
         ``account_info.account_group`` is asked at most once, and only when it matters. Raises
         UnknownInstrument, QuoteUnavailable when no bucket has a quote, and QuoteExpired (with the
         ``quote``) when it has reached the time to live that holds for this reader.
+
+        Raises:
+            UnknownInstrument: no instrument has this id.
+            QuoteUnavailable: none of the buckets has a quote.
+            QuoteExpired: the quote has reached the time to live that holds for this reader;
+                ``quote`` is that quote.
+            TypeError: an argument is of another class, or the group that ``account_info`` tells.
+            AttributeError: ``account_info`` has no ``account_group``.
         """
         found, is_expired = self._get(instrument_id, account_id, account_info, resolution)
         if is_expired:
@@ -322,7 +372,12 @@ class MarketDataService(TimesToLive):
         account_info: AccountInfo,
         resolution: QuoteResolution,
     ) -> Quote | None:
-        """Return what :meth:`get` would, None where it has no quote to give."""
+        """Return what :meth:`get` would, None where it has no quote to give.
+
+        Raises:
+            TypeError: an argument is of another class, or the group that ``account_info`` tells.
+            AttributeError: ``account_info`` has no ``account_group``.
+        """
         try:
             found, is_expired = self._get(instrument_id, account_id, account_info, resolution)
         except (UnknownInstrument, QuoteUnavailable):

@@ -64,7 +64,11 @@ class TradeAmount:
     _volume_: Decimal | None
 
     def __init__(self, other: TradeAmount) -> None:
-        """Copy ``other``; new amounts come from :meth:`quantity` and :meth:`volume`."""
+        """Copy ``other``; new amounts come from :meth:`quantity` and :meth:`volume`.
+
+        Raises:
+            TypeError: ``other`` is no :class:`TradeAmount`.
+        """
         if not is_of(other, TradeAmount):
             raise not_an_instance(other, "TradeAmount")
         fill_like(self, TradeAmount._of(other._quantity_, other._volume_))
@@ -78,7 +82,13 @@ class TradeAmount:
 
     @staticmethod
     def quantity(value: Quantity | Decimal | str | float) -> TradeAmount:
-        """Return an amount in units of the underlying; raises as ``Quantity(value)`` does."""
+        """Return an amount in units of the underlying.
+
+        Raises:
+            ParamError: as ``Quantity(value)``.
+            ValueError: as ``Quantity(value)``.
+            TypeError: ``value`` is an amount of another kind.
+        """
         number = known(value) if type(value) is str else None
         if number is None or number.is_signed():  # the usual case is over before this call
             number = _unsigned(value, Quantity)
@@ -89,7 +99,13 @@ class TradeAmount:
 
     @staticmethod
     def volume(value: Volume | Decimal | str | float) -> TradeAmount:
-        """Return an amount in the settlement asset; raises as ``Volume(value)`` does."""
+        """Return an amount in the settlement asset.
+
+        Raises:
+            ParamError: as ``Volume(value)``.
+            ValueError: as ``Volume(value)``.
+            TypeError: ``value`` is an amount of another kind.
+        """
         self = _new(TradeAmount)
         self._quantity_ = None
         self._volume_ = _unsigned(value, Volume)
@@ -134,7 +150,11 @@ class AdjustmentAmount:
     _is_absolute_: bool
 
     def __init__(self, other: AdjustmentAmount) -> None:
-        """Copy ``other``; new amounts come from :meth:`delta` and :meth:`absolute`."""
+        """Copy ``other``; new amounts come from :meth:`delta` and :meth:`absolute`.
+
+        Raises:
+            TypeError: ``other`` is no :class:`AdjustmentAmount`.
+        """
         if not is_of(other, AdjustmentAmount):
             raise not_an_instance(other, "AdjustmentAmount")
         fill_like(self, AdjustmentAmount._of(other._value_, other._is_absolute_))
@@ -148,12 +168,24 @@ class AdjustmentAmount:
 
     @staticmethod
     def delta(value: PositionSize | Decimal | str | float) -> AdjustmentAmount:
-        """Return a change by ``value``; raises as ``PositionSize(value)`` does."""
+        """Return a change by ``value``.
+
+        Raises:
+            ParamError: as ``PositionSize(value)``.
+            ValueError: as ``PositionSize(value)``.
+            TypeError: ``value`` is an amount of another kind.
+        """
         return AdjustmentAmount._of(PositionSize(value)._value, False)
 
     @staticmethod
     def absolute(value: PositionSize | Decimal | str | float) -> AdjustmentAmount:
-        """Return a change to ``value``; raises as ``PositionSize(value)`` does."""
+        """Return a change to ``value``.
+
+        Raises:
+            ParamError: as ``PositionSize(value)``.
+            ValueError: as ``PositionSize(value)``.
+            TypeError: ``value`` is an amount of another kind.
+        """
         return AdjustmentAmount._of(PositionSize(value)._value, True)
 
     @property
@@ -183,7 +215,12 @@ class AdjustmentAmount:
 
 @dataclass(frozen=True)
 class MonetaryAmount:
-    """A fee and the asset that it is paid in; a positive amount is a cost."""
+    """A fee and the asset that it is paid in; a positive amount is a cost.
+
+    Raises:
+        TypeError: ``amount`` is no :class:`Fee`, or ``currency`` no text.
+        AssetError: ``currency`` is blank.
+    """
 
     __module__ = "openpit.param"
 
@@ -215,7 +252,13 @@ class Trade:
     _quantity_: Decimal
 
     def __init__(self, *, price: Price, quantity: Quantity) -> None:
-        """Make a trade of a price and a quantity; TypeError for any other class."""
+        """Make a trade of a price and a quantity.
+
+        Raises:
+            TypeError: an argument is of another class, a number too.
+            ValueError: it is no amount at all.
+            ParamError: it is a text or a number that no amount could be.
+        """
         if type(price) is not Price or type(quantity) is not Quantity:
             raise _refusal_of_trade(price, quantity)
         try:

@@ -115,6 +115,14 @@ class FixedDecimal:
     _signed: ClassVar[bool] = True
 
     def __init__(self, value: Decimal | str | int | float | Self) -> None:
+        """Read a number, a text of one, or another value of this type; digits stay as they are.
+
+        Raises:
+            ParamError: it is no number or not finite, does not fit into 96 bits and 28 digits
+                behind the point, or is negative where the type has no sign.
+            ValueError: it is of a class that is no number.
+            TypeError: it is an amount of another kind.
+        """
         if type(value) is str:
             number = known(value) or parse_text(value, self.__class__.__name__)
         elif type(value) is int:
@@ -143,7 +151,9 @@ class FixedDecimal:
     def from_decimal(cls, value: Decimal) -> Self:
         """Return the value of a ``decimal.Decimal``, with its scale.
 
-        Raises ``TypeError`` for another class and ``ParamError`` as the constructor does.
+        Raises:
+            TypeError: ``value`` is no ``decimal.Decimal``.
+            ParamError: it is not finite, does not fit, or is negative where the type has no sign.
         """
         if not isinstance(value, Decimal):
             raise TypeError(f"{cls.__name__}.from_decimal expects decimal.Decimal")
@@ -151,14 +161,21 @@ class FixedDecimal:
 
     @classmethod
     def from_string(cls, value: str) -> Self:
-        """Read a text; TypeError for another class, ParamError as the constructor does."""
+        """Read a text.
+
+        Raises:
+            TypeError: ``value`` is no text.
+            ParamError: it is no number, does not fit, or is negative where the type has no sign.
+        """
         return cls._checked(parse_text(plain_text(value), cls.__name__))
 
     @classmethod
     def from_int(cls, value: int) -> Self:
         """Return the value of an integer.
 
-        TypeError for another class, ParamError as the constructor does.
+        Raises:
+            TypeError: ``value`` is no integer.
+            ParamError: the number does not fit, or is negative where the type has no sign.
         """
         return cls._checked(parse(int(operator.index(value)), cls.__name__))
 
@@ -166,8 +183,11 @@ class FixedDecimal:
     def from_float(cls, value: float) -> Self:
         """Return about 15 significant digits of a float: ``0.1 + 0.2`` is 0.3 here.
 
-        What is below the smallest step becomes zero. Raises ``ParamError`` for what is not a number
-        or is too large, and ``TypeError`` for another class.
+        What is below the smallest step becomes zero.
+
+        Raises:
+            TypeError: ``value`` is no number.
+            ParamError: it is not finite, too large, or negative where the type has no sign.
         """
         return cls._checked(from_float(real_number(value)))
 
@@ -177,8 +197,13 @@ class FixedDecimal:
     ) -> Self:
         """Return a ``decimal.Decimal`` rounded to at most ``scale`` fractional digits.
 
-        The sign is checked after rounding. Raises ``OverflowError`` for a scale that is negative
-        or over 32 bits, ``ValueError`` for an unknown strategy, and as :meth:`from_decimal`.
+        The sign is checked after rounding.
+
+        Raises:
+            OverflowError: ``scale`` is negative or over 32 bits.
+            ValueError: there is no such ``strategy``.
+            TypeError: an argument is of another class.
+            ParamError: as :meth:`from_decimal`.
         """
         digits, name = _scale(scale), folded(plain_text(strategy))
         if not isinstance(value, Decimal):
@@ -190,7 +215,11 @@ class FixedDecimal:
     def from_string_rounded(cls, value: str, scale: int, strategy: RoundingStrategy | str) -> Self:
         """Read a text of any precision, rounded to at most ``scale`` fractional digits.
 
-        Raises as :meth:`from_decimal_rounded`, and ``ParamError`` for a text that is no number.
+        Raises:
+            OverflowError: ``scale`` is negative or over 32 bits.
+            ValueError: there is no such ``strategy``.
+            TypeError: an argument is of another class.
+            ParamError: as :meth:`from_string`.
         """
         text = plain_text(value)
         digits, rounding = _scale(scale), _strategy(folded(plain_text(strategy)))
@@ -201,7 +230,11 @@ class FixedDecimal:
     def from_float_rounded(cls, value: float, scale: int, strategy: RoundingStrategy | str) -> Self:
         """Return a float, read as by :meth:`from_float`, rounded to at most ``scale`` digits.
 
-        Raises as :meth:`from_decimal_rounded` and :meth:`from_float`.
+        Raises:
+            OverflowError: ``scale`` is negative or over 32 bits.
+            ValueError: there is no such ``strategy``.
+            TypeError: an argument is of another class.
+            ParamError: as :meth:`from_float`.
         """
         real = real_number(value)
         digits, rounding = _scale(scale), _strategy(folded(plain_text(strategy)))
@@ -370,6 +403,13 @@ class UnsignedDecimal(FixedDecimal):
     _signed = False
 
     def __init__(self, value: Decimal | str | int | float | Self) -> None:
+        """Read a value as :class:`FixedDecimal` does; it is zero or more.
+
+        Raises:
+            ParamError: it is no number or not finite, does not fit, or is negative.
+            ValueError: it is of a class that is no number.
+            TypeError: it is an amount of another kind.
+        """
         super().__init__(value)
         if self._value.is_signed():
             raise negative(self.__class__.__name__)

@@ -49,7 +49,11 @@ class AccountId:
     _value: int
 
     def __init__(self, *_args: Never, **_keywords: Never) -> None:
-        """Refuse: see the other ways in."""
+        """Refuse.
+
+        Raises:
+            TypeError: always: see the other ways in.
+        """
         raise TypeError("cannot create 'openpit.param.AccountId' instances")
 
     def __init_subclass__(cls) -> None:
@@ -65,7 +69,8 @@ class AccountId:
     def from_int(value: int) -> AccountId:
         """Return the account of this number.
 
-        Raises ``OverflowError`` unless ``value`` is an integer in 0..2**64-1.
+        Raises:
+            OverflowError: ``value`` is no integer from 0 to 2**64-1.
         """
         if type(value) is int:  # no other number may be looked up
             self = _known_account(value)
@@ -91,7 +96,9 @@ class AccountId:
     def from_string(value: str) -> AccountId:
         """Return the account of this text: its 64-bit FNV-1a hash, blanks and case included.
 
-        Raises ``AccountIdError`` for an empty or blank text and ``TypeError`` for what is no text.
+        Raises:
+            AccountIdError: the text is empty or blank.
+            TypeError: ``value`` is no text.
         """
         if not isinstance(value, str):
             raise not_an_instance(value, "str")
@@ -139,7 +146,11 @@ class AccountGroupId:
     DEFAULT: ClassVar[AccountGroupId]
 
     def __init__(self, *_args: Never, **_keywords: Never) -> None:
-        """Refuse: see the other ways in."""
+        """Refuse.
+
+        Raises:
+            TypeError: always: see the other ways in.
+        """
         raise TypeError("cannot create 'openpit.param.AccountGroupId' instances")
 
     def __init_subclass__(cls) -> None:
@@ -155,8 +166,9 @@ class AccountGroupId:
     def from_int(value: int) -> AccountGroupId:
         """Return the group of this number.
 
-        Raises ``ValueError`` for zero, the default group, and ``OverflowError`` for anything else
-        that is not an integer in 1..2**32-1.
+        Raises:
+            ValueError: ``value`` is 0, the default group.
+            OverflowError: it is no integer from 1 to 2**32-1.
         """
         try:
             number = operator.index(value)
@@ -172,7 +184,9 @@ class AccountGroupId:
     def from_string(value: str) -> AccountGroupId:
         """Return the group of this text: its 32-bit FNV-1a hash, with 1 in place of 0.
 
-        Raises ``ValueError`` for an empty or blank text and ``TypeError`` for anything but text.
+        Raises:
+            ValueError: the text is empty or blank.
+            TypeError: ``value`` is no text.
         """
         if not isinstance(value, str):
             raise not_an_instance(value, "str")
@@ -211,7 +225,12 @@ class Asset(str):  # noqa: SLOT000 - users may hang attributes on it, as on the 
     __module__ = "openpit.param"
 
     def __new__(cls, value: str) -> Self:
-        """Make an asset of ``value``; TypeError unless it is text, AssetError when it is blank."""
+        """Make an asset of ``value``.
+
+        Raises:
+            TypeError: ``value`` is no text.
+            AssetError: it is empty or blank, or UTF-8 cannot hold it.
+        """
         if not isinstance(value, str):
             raise TypeError("asset must be str")
         if not value.strip(BLANKS):
@@ -241,7 +260,12 @@ class InstrumentId:
     _value: int
 
     def __init__(self, value: int) -> None:
-        """Make an id of ``value``; OverflowError outside 0..2**64-1, TypeError if no integer."""
+        """Make an id of ``value``.
+
+        Raises:
+            TypeError: ``value`` is no integer.
+            OverflowError: it is not from 0 to 2**64-1.
+        """
         number = operator.index(value)
         if number < 0:
             raise OverflowError("can't convert negative int to unsigned")

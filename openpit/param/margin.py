@@ -29,7 +29,12 @@ class Notional(UnsignedDecimal):
 
     @staticmethod
     def from_price_quantity(price: Price, quantity: Quantity) -> Notional:
-        """Return ``|price| * quantity``; ParamError when it does not fit."""
+        """Return ``|price| * quantity``.
+
+        Raises:
+            TypeError: an argument is of another class.
+            ParamError: the result does not fit into 96 bits.
+        """
         if type(price) is not Price:
             raise not_an_instance(price, "Price")
         if type(quantity) is not Quantity:
@@ -38,7 +43,11 @@ class Notional(UnsignedDecimal):
 
     @staticmethod
     def from_volume(volume: Volume) -> Notional:
-        """Return the same amount as a notional."""
+        """Return the same amount as a notional.
+
+        Raises:
+            TypeError: ``volume`` is no :class:`Volume`.
+        """
         if type(volume) is not Volume:
             raise not_an_instance(volume, "Volume")
         return Notional._of(volume._value)
@@ -50,8 +59,9 @@ class Notional(UnsignedDecimal):
     def calculate_margin_required(self, leverage: Leverage | float) -> Notional:
         """Return the notional divided by the leverage.
 
-        Raises ``ValueError`` for what is no leverage and ``ParamError`` when ten times the notional
-        does not fit.
+        Raises:
+            ValueError: ``leverage`` is none.
+            ParamError: ten times the notional does not fit into 96 bits.
         """
         divisor = Decimal(leverage_steps(leverage))
         try:
@@ -91,7 +101,11 @@ class Leverage:
     STEP: ClassVar[float] = 0.10000000149011612
 
     def __init__(self, multiplier: Leverage | float) -> None:
-        """Make a leverage of a number or another; ValueError when it is not one of the steps."""
+        """Make a leverage of a number or another.
+
+        Raises:
+            ValueError: it is no number, or none of the steps.
+        """
         self._raw = leverage_steps(multiplier)
 
     def __init_subclass__(cls) -> None:
@@ -107,8 +121,10 @@ class Leverage:
     def from_int(multiplier: int) -> Leverage:
         """Return the leverage of a whole number.
 
-        Raises ``ValueError`` out of range, ``OverflowError`` beyond 64 bits and ``TypeError`` for
-        another class.
+        Raises:
+            ValueError: the number is out of range.
+            OverflowError: it has more than 64 bits.
+            TypeError: it is no integer.
         """
         number = operator.index(multiplier)
         if not _I64_MIN <= number <= _I64_MAX:
@@ -120,6 +136,10 @@ class Leverage:
         """Return the leverage of a number.
 
         ValueError unless it is one of the steps, TypeError for another class.
+
+        Raises:
+            ValueError: the number is none of the steps.
+            TypeError: it is no number.
         """
         return Leverage._of(_steps_of_float(real_number(multiplier)))
 
@@ -129,7 +149,14 @@ class Leverage:
         return struct.unpack("f", struct.pack("f", self._raw / _LEVERAGE_SCALE))[0]  # type: ignore[no-any-return]
 
     def calculate_margin_required(self, notional: Notional | Decimal | str | float) -> Notional:
-        """Return the notional divided by this leverage; raises as ``Notional(notional)`` does."""
+        """Return the notional divided by this leverage.
+
+        Raises:
+            ValueError: ``notional`` is no amount.
+            TypeError: it is an amount of another kind.
+            ParamError: it is not one that :class:`Notional` takes, or ten times of it do not fit
+                into 96 bits.
+        """
         return Notional(notional).calculate_margin_required(self)
 
     def __repr__(self) -> str:

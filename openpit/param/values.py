@@ -60,7 +60,12 @@ class Quantity(UnsignedDecimal):
     ZERO: ClassVar[Quantity]
 
     def calculate_volume(self, price: Price) -> Volume:
-        """Return ``|price| * quantity``; ParamError when it does not fit."""
+        """Return ``|price| * quantity``.
+
+        Raises:
+            TypeError: ``price`` is no :class:`Price`.
+            ParamError: the result does not fit into 96 bits.
+        """
         if type(price) is not Price:
             raise not_an_instance(price, "Price")
         return Volume._of(_turnover(price, self))
@@ -80,7 +85,12 @@ class Volume(UnsignedDecimal):
     ZERO: ClassVar[Volume]
 
     def calculate_quantity(self, price: Price) -> Quantity:
-        """Return ``volume / |price|``, zero at a zero price; ParamError when it does not fit."""
+        """Return ``volume / |price|``, zero at a zero price.
+
+        Raises:
+            TypeError: ``price`` is no :class:`Price`.
+            ParamError: the result does not fit into 96 bits.
+        """
         if type(price) is not Price:
             raise not_an_instance(price, "Price")
         if not price._value:
@@ -113,13 +123,23 @@ class Price(SignedDecimal):
     ZERO: ClassVar[Price]
 
     def calculate_volume(self, quantity: Quantity) -> Volume:
-        """Return ``|price| * quantity``; ParamError when it does not fit."""
+        """Return ``|price| * quantity``.
+
+        Raises:
+            TypeError: ``quantity`` is no :class:`Quantity`.
+            ParamError: the result does not fit into 96 bits.
+        """
         if type(quantity) is not Quantity:
             raise not_an_instance(quantity, "Quantity")
         return Volume._of(_turnover(self, quantity))
 
     def calculate_position_size(self, quantity: Quantity) -> PositionSize:
-        """Return ``price * quantity`` with the price's sign; ParamError when it does not fit."""
+        """Return ``price * quantity`` with the price's sign.
+
+        Raises:
+            TypeError: ``quantity`` is no :class:`Quantity`.
+            ParamError: the result does not fit into 96 bits.
+        """
         if type(quantity) is not Quantity:
             raise not_an_instance(quantity, "Quantity")
         try:
@@ -146,7 +166,11 @@ class Pnl(SignedDecimal):
 
     @staticmethod
     def from_fee(fee: Fee) -> Pnl:
-        """Return what a fee does to profit: a cost is a loss."""
+        """Return what a fee does to profit: a cost is a loss.
+
+        Raises:
+            TypeError: ``fee`` is no :class:`Fee`.
+        """
         if type(fee) is not Fee:
             raise not_an_instance(fee, "Fee")
         return Pnl._of(negate(fee._value))
@@ -193,28 +217,44 @@ class CashFlow(SignedDecimal):
 
     @staticmethod
     def from_pnl(pnl: Pnl) -> CashFlow:
-        """Return the same amount as a cash flow."""
+        """Return the same amount as a cash flow.
+
+        Raises:
+            TypeError: ``pnl`` is no :class:`Pnl`.
+        """
         if type(pnl) is not Pnl:
             raise not_an_instance(pnl, "Pnl")
         return CashFlow._of(pnl._value)
 
     @staticmethod
     def from_fee(fee: Fee) -> CashFlow:
-        """Return the negated fee: a cost is an outflow."""
+        """Return the negated fee: a cost is an outflow.
+
+        Raises:
+            TypeError: ``fee`` is no :class:`Fee`.
+        """
         if type(fee) is not Fee:
             raise not_an_instance(fee, "Fee")
         return CashFlow._of(negate(fee._value))
 
     @staticmethod
     def from_volume_inflow(volume: Volume) -> CashFlow:
-        """Return the volume as money received."""
+        """Return the volume as money received.
+
+        Raises:
+            TypeError: ``volume`` is no :class:`Volume`.
+        """
         if type(volume) is not Volume:
             raise not_an_instance(volume, "Volume")
         return CashFlow._of(volume._value)
 
     @staticmethod
     def from_volume_outflow(volume: Volume) -> CashFlow:
-        """Return the volume as money paid, which is negative."""
+        """Return the volume as money paid, which is negative.
+
+        Raises:
+            TypeError: ``volume`` is no :class:`Volume`.
+        """
         if type(volume) is not Volume:
             raise not_an_instance(volume, "Volume")
         return CashFlow._of(negate(volume._value))
@@ -234,6 +274,10 @@ class PositionSize(SignedDecimal):
         """Return ``+quantity`` for a buy and ``-quantity`` for a sell.
 
         ``side`` may be text of any case; ValueError when it names no side.
+
+        Raises:
+            TypeError: ``quantity`` is no :class:`Quantity`, or ``side`` no text.
+            ValueError: ``side`` is a text that names no side.
         """
         if type(quantity) is not Quantity:
             raise not_an_instance(quantity, "Quantity")
@@ -241,14 +285,22 @@ class PositionSize(SignedDecimal):
 
     @staticmethod
     def from_pnl(pnl: Pnl) -> PositionSize:
-        """Return the same amount as a position."""
+        """Return the same amount as a position.
+
+        Raises:
+            TypeError: ``pnl`` is no :class:`Pnl`.
+        """
         if type(pnl) is not Pnl:
             raise not_an_instance(pnl, "Pnl")
         return PositionSize._of(pnl._value)
 
     @staticmethod
     def from_fee(fee: Fee) -> PositionSize:
-        """Return the negated fee: a cost lessens a holding."""
+        """Return the negated fee: a cost lessens a holding.
+
+        Raises:
+            TypeError: ``fee`` is no :class:`Fee`.
+        """
         if type(fee) is not Fee:
             raise not_an_instance(fee, "Fee")
         return PositionSize._of(negate(fee._value))
@@ -270,7 +322,13 @@ class PositionSize(SignedDecimal):
         return Quantity._of(self._value), "SELL"
 
     def checked_add_quantity(self, qty: Quantity, side: Side | str) -> PositionSize:
-        """Return the position after a fill of ``qty``; ParamError when it does not fit."""
+        """Return the position after a fill of ``qty``.
+
+        Raises:
+            TypeError: ``qty`` is no :class:`Quantity`, or ``side`` no text.
+            ValueError: ``side`` is a text that names no side.
+            ParamError: the result does not fit into 96 bits.
+        """
         if type(qty) is not Quantity:
             raise not_an_instance(qty, "Quantity")
         change = qty._value if _is_buy(side) else negate(qty._value)

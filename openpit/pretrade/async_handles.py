@@ -28,21 +28,43 @@ class AsyncReservation(Opaque):
 
     @abstractmethod
     async def commit(self) -> None:
-        """Keep what was reserved; as :meth:`openpit.pretrade.Reservation.commit`."""
+        """Keep what was reserved; as :meth:`openpit.pretrade.Reservation.commit`.
+
+        Raises:
+            RuntimeError: it was finalised before.
+            Exception: the first one of a policy's callback, when all have run; the whole engine is
+                blocked then.
+            ShardedEngineError: on shards: it has expired, or its shard cannot answer.
+        """
 
     @abstractmethod
     async def rollback(self) -> None:
-        """Release what was reserved; as :meth:`openpit.pretrade.Reservation.rollback`."""
+        """Release what was reserved; as :meth:`openpit.pretrade.Reservation.rollback`.
+
+        Raises:
+            RuntimeError: it was finalised before.
+            Exception: the first one of a policy's callback, when all have run; the whole engine is
+                blocked then.
+            ShardedEngineError: on shards: it has expired, or its shard cannot answer.
+        """
 
     @property
     @abstractmethod
     def lock(self) -> Lock:
-        """Prices that the policies locked; a fresh copy, to be sent back with the fills."""
+        """Prices that the policies locked; a fresh copy, to be sent back with the fills.
+
+        Raises:
+            RuntimeError: it was finalised before.
+        """
 
     @property
     @abstractmethod
     def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
-        """What the order changed, in policy order."""
+        """What the order changed, in policy order.
+
+        Raises:
+            RuntimeError: it was finalised before.
+        """
 
 
 class AsyncDropCopyOperation(Opaque):
@@ -56,28 +78,58 @@ class AsyncDropCopyOperation(Opaque):
 
     @abstractmethod
     async def commit(self) -> None:
-        """Keep the record; as :meth:`openpit.pretrade.DropCopyOperation.commit`."""
+        """Keep the record; as :meth:`openpit.pretrade.DropCopyOperation.commit`.
+
+        Raises:
+            RuntimeError: it was finalised before.
+            Exception: the first one of a policy's callback, when all have run; the whole engine is
+                blocked then.
+            ShardedEngineError: on shards: it has expired, or its shard cannot answer.
+        """
 
     @abstractmethod
     async def rollback(self) -> None:
-        """Undo the record; as :meth:`openpit.pretrade.DropCopyOperation.rollback`."""
+        """Undo the record; as :meth:`openpit.pretrade.DropCopyOperation.rollback`.
+
+        Raises:
+            RuntimeError: it was finalised before.
+            Exception: the first one of a policy's callback, when all have run; the whole engine is
+                blocked then.
+            ShardedEngineError: on shards: it has expired, or its shard cannot answer.
+        """
 
     @property
     @abstractmethod
     def lock(self) -> Lock:
-        """Prices that the policies locked; a fresh copy, to be sent back with the fills."""
+        """Prices that the policies locked; a fresh copy, to be sent back with the fills.
+
+        Raises:
+            RuntimeError: it was finalised before.
+        """
 
     @property
     @abstractmethod
     def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
-        """What the order changed, in policy order."""
+        """What the order changed, in policy order.
+
+        Raises:
+            RuntimeError: it was finalised before.
+        """
 
     @property
     @abstractmethod
     def account_block(self) -> AccountBlock | None:
-        """The first block that this call asked for, also where another cause was in force."""
+        """The first block that this call asked for, also where another cause was in force.
+
+        Raises:
+            RuntimeError: it was finalised before.
+        """
 
     @property
     @abstractmethod
     def is_account_blocked(self) -> bool:
-        """Whether the account was blocked, itself, by its group or by the engine, after this."""
+        """Whether the account was blocked, itself, by its group or by the engine, after this.
+
+        Raises:
+            RuntimeError: it was finalised before.
+        """

@@ -33,27 +33,41 @@ class Reservation(Opaque):
     def commit(self) -> None:
         """Keep what was reserved: the order goes to the venue.
 
-        The first exception of a policy's commit callback is raised when all have run; it blocks
-        the whole engine.
+        Raises:
+            RuntimeError: it was finalised before.
+            Exception: the first one of a policy's callback, when all have run; the whole engine is
+                blocked then.
+            ShardedEngineError: on shards: it has expired, or its shard cannot answer.
         """
 
     @abstractmethod
     def rollback(self) -> None:
         """Release what was reserved: the order does not go to the venue.
 
-        The first exception of a policy's rollback callback is raised when all have run; it blocks
-        the whole engine.
+        Raises:
+            RuntimeError: it was finalised before.
+            Exception: the first one of a policy's callback, when all have run; the whole engine is
+                blocked then.
+            ShardedEngineError: on shards: it has expired, or its shard cannot answer.
         """
 
     @property
     @abstractmethod
     def lock(self) -> Lock:
-        """Prices that the policies locked; a fresh copy, to be sent back with the fills."""
+        """Prices that the policies locked; a fresh copy, to be sent back with the fills.
+
+        Raises:
+            RuntimeError: it was finalised before.
+        """
 
     @property
     @abstractmethod
     def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
-        """What the order changed, in policy order."""
+        """What the order changed, in policy order.
+
+        Raises:
+            RuntimeError: it was finalised before.
+        """
 
 
 class DropCopyOperation(Opaque):
@@ -68,28 +82,58 @@ class DropCopyOperation(Opaque):
 
     @abstractmethod
     def commit(self) -> None:
-        """Keep the record; callback failures as for :meth:`Reservation.commit`."""
+        """Keep the record.
+
+        Raises:
+            RuntimeError: it was finalised before.
+            Exception: the first one of a policy's callback, when all have run; the whole engine is
+                blocked then.
+            ShardedEngineError: on shards: it has expired, or its shard cannot answer.
+        """
 
     @abstractmethod
     def rollback(self) -> None:
-        """Undo the record; callback failures as for :meth:`Reservation.rollback`."""
+        """Undo the record.
+
+        Raises:
+            RuntimeError: it was finalised before.
+            Exception: the first one of a policy's callback, when all have run; the whole engine is
+                blocked then.
+            ShardedEngineError: on shards: it has expired, or its shard cannot answer.
+        """
 
     @property
     @abstractmethod
     def lock(self) -> Lock:
-        """Prices that the policies locked; a fresh copy, to be sent back with the fills."""
+        """Prices that the policies locked; a fresh copy, to be sent back with the fills.
+
+        Raises:
+            RuntimeError: it was finalised before.
+        """
 
     @property
     @abstractmethod
     def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
-        """What the order changed, in policy order."""
+        """What the order changed, in policy order.
+
+        Raises:
+            RuntimeError: it was finalised before.
+        """
 
     @property
     @abstractmethod
     def account_block(self) -> AccountBlock | None:
-        """The first block that this call asked for, also where another cause was in force."""
+        """The first block that this call asked for, also where another cause was in force.
+
+        Raises:
+            RuntimeError: it was finalised before.
+        """
 
     @property
     @abstractmethod
     def is_account_blocked(self) -> bool:
-        """Whether the account was blocked, itself, by its group or by the engine, after this."""
+        """Whether the account was blocked, itself, by its group or by the engine, after this.
+
+        Raises:
+            RuntimeError: it was finalised before.
+        """

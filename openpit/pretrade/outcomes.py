@@ -8,7 +8,6 @@ returns them.
 from __future__ import annotations
 
 from decimal import Decimal
-from operator import index
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from openpit.core.assets import asset_text
@@ -19,6 +18,7 @@ from openpit.param.enums import PnlHaltReason
 from openpit.param.ids import AccountId, new_account_id
 from openpit.param.refusals import not_an_instance
 from openpit.param.values import Pnl, PositionSize, Price, new_pnl, new_position_size, new_price
+from openpit.pretrade.outcome_fields import account_number, group_id, position_size, price, profit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,9 +59,6 @@ GroupRow: TypeAlias = tuple[int, OutcomeRow]
 AccountPnlRow: TypeAlias = tuple[int, int, Decimal | None, Decimal | None, PnlHaltReason | None]
 """Policy group, account, and either the P&L's delta and figure, or why it is not counted."""
 
-MAX_GROUP_ID = 65535
-"""Policy group ids are unsigned 16-bit integers."""
-
 _new = object.__new__
 
 
@@ -70,7 +67,12 @@ class OutcomeAmount(Closed):
     """A signed quantity after a change, in units of its asset.
 
     ``delta`` is what the change added, ``absolute`` what it came to; both accept anything
-    :class:`~openpit.param.PositionSize` does and raise as it does. Compared by identity.
+    :class:`~openpit.param.PositionSize` does. Compared by identity.
+
+    Raises:
+        TypeError: an argument is an amount of another kind.
+        ValueError: one is no amount.
+        ParamError: one is not an amount that ``PositionSize`` takes.
     """
 
     __module__ = "openpit.pretrade"
@@ -111,7 +113,12 @@ class PnlOutcomeAmount(Closed):
     """A profit (positive) or loss (negative) after a change.
 
     ``delta`` is what the change added, ``absolute`` what it came to; both accept anything
-    :class:`~openpit.param.Pnl` does and raise as it does. Compared by identity.
+    :class:`~openpit.param.Pnl` does. Compared by identity.
+
+    Raises:
+        TypeError: an argument is an amount of another kind.
+        ValueError: one is no amount.
+        ParamError: one is not an amount that ``Pnl`` takes.
     """
 
     __module__ = "openpit.pretrade"
@@ -151,7 +158,9 @@ class PnlOutcomeAmount(Closed):
 class PnlOutcome(Closed):
     """Either a P&L amount or the reason why it is not counted any more.
 
-    ``ValueError`` unless exactly one is given, ``TypeError`` for another class.
+    Raises:
+        ValueError: not exactly one of the two is given.
+        TypeError: one is of another class.
     """
 
     __module__ = "openpit.pretrade"
@@ -199,9 +208,13 @@ class PnlOutcome(Closed):
 class AccountPnlOutcome(Closed):
     """P&L of an account after a report, in the account's currency.
 
-    All arguments are keyword-only. ``policy_group_id`` is 0 to 65535, else ``ValueError``; exactly
-    one of ``pnl`` and ``halt_reason`` is given, else ``ValueError``; another class is a
-    ``TypeError``.
+    All arguments are keyword-only. ``policy_group_id`` is 0 to 65535; exactly one of ``pnl`` and
+    ``halt_reason`` is given.
+
+    Raises:
+        ValueError: ``policy_group_id`` is not from 0 to 65535, or not exactly one of ``pnl`` and
+            ``halt_reason`` is given.
+        TypeError: an argument is of another class.
     """
 
     __module__ = "openpit.pretrade"
@@ -268,9 +281,13 @@ class AccountPnlOutcome(Closed):
 class AccountOutcomeEntry(Closed):
     """One asset of an account after a change; None is what the change did not touch.
 
-    All arguments are keyword-only. An empty asset is a ``ValueError``, another
-    class a ``TypeError``; ``average_entry_price`` accepts anything :class:`~openpit.param.Price`
-    does.
+    All arguments are keyword-only. ``average_entry_price`` accepts anything
+    :class:`~openpit.param.Price` does.
+
+    Raises:
+        ValueError: ``asset`` is blank, or a price no amount.
+        TypeError: an argument is of another class.
+        ParamError: ``average_entry_price`` is not one that ``Price`` takes.
     """
 
     __module__ = "openpit.pretrade"
@@ -364,8 +381,11 @@ class AccountOutcomeEntry(Closed):
 class AccountAdjustmentOutcome(Closed):
     """An entry and the policy group that keeps it.
 
-    Both arguments are keyword-only. ``policy_group_id`` is 0 to 65535, else ``ValueError``;
-    another class of entry is a ``TypeError``.
+    Both arguments are keyword-only. ``policy_group_id`` is 0 to 65535.
+
+    Raises:
+        ValueError: ``policy_group_id`` is not from 0 to 65535.
+        TypeError: ``entry`` is of another class.
     """
 
     __module__ = "openpit.pretrade"
@@ -420,48 +440,6 @@ def group_row_of(outcome: AccountAdjustmentOutcome) -> GroupRow:
 def pnl_row_of(outcome: AccountPnlOutcome) -> AccountPnlRow:
     """Return the values of an account's P&L as a row."""
     return outcome._pnl_row
-
-
-# --- reading single fields ----------------------------------------------------------------------
-
-
-def position_size(value: object) -> Decimal:
-    """Read anything that PositionSize accepts."""
-    if type(value) is PositionSize:
-        return value._value
-    return PositionSize(value)._value  # type: ignore[arg-type]  # the constructor tells
-
-
-def profit(value: object) -> Decimal:
-    """Read anything that Pnl accepts."""
-    if type(value) is Pnl:
-        return value._value
-    return Pnl(value)._value  # type: ignore[arg-type]  # the constructor tells
-
-
-def price(value: object) -> Decimal:
-    """Read anything that Price accepts."""
-    if type(value) is Price:
-        return value._value
-    return Price(value)._value  # type: ignore[arg-type]  # the constructor tells
-
-
-def group_id(value: object) -> int:
-    """Read a policy group id; ValueError unless it is an integer from 0 to 65535."""
-    try:
-        number = index(value)  # type: ignore[arg-type]  # index() itself tells integers apart
-    except TypeError:
-        number = -1
-    if 0 <= number <= MAX_GROUP_ID:
-        return number
-    raise ValueError("policy_group_id must be an integer in range 0..=65535")
-
-
-def account_number(value: object) -> int:
-    """Read an AccountId; TypeError for anything else."""
-    if type(value) is not AccountId:
-        raise TypeError("account_id must be openpit.param.AccountId")
-    return value._value
 
 
 def _check_pnl_classes(pnl: object, halt_reason: object) -> None:

@@ -54,9 +54,11 @@ _new = object.__new__
 class PolicyReject:
     """A policy's reason to refuse.
 
-    ``code`` is a :class:`RejectCode` or its string, ``scope`` a :class:`RejectScope` (TypeError
-    otherwise), ``user_data`` a token from 0 to 2**64 - 1. What else is wrong is told when the
-    engine reads it.
+    ``code`` is a :class:`RejectCode` or its string, ``scope`` a :class:`RejectScope`, ``user_data``
+    a token from 0 to 2**64 - 1. What else is wrong is told when the engine reads it.
+
+    Raises:
+        TypeError: ``scope`` is no :class:`RejectScope`.
     """
 
     code: str
@@ -110,7 +112,11 @@ class PolicyDecision:
 
     @classmethod
     def accept(cls, mutations: Iterable[Mutation] = ()) -> PolicyDecision:
-        """Return an acceptance with these mutations."""
+        """Return an acceptance with these mutations.
+
+        Raises:
+            TypeError: an argument cannot be iterated.
+        """
         if cls is not PolicyDecision:
             return cls((), tuple(mutations))
         self = _new(PolicyDecision)
@@ -123,7 +129,11 @@ class PolicyDecision:
     def reject(
         cls, rejects: Iterable[PolicyReject], mutations: Iterable[Mutation] = ()
     ) -> PolicyDecision:
-        """Return a rejection with these reasons; an acceptance if there are none."""
+        """Return a rejection with these reasons; an acceptance if there are none.
+
+        Raises:
+            TypeError: an argument cannot be iterated.
+        """
         return cls(tuple(rejects), tuple(mutations))
 
 
@@ -160,7 +170,11 @@ class PolicyPreTradeResult:
         account_adjustments: Iterable[AccountOutcomeEntry] = (),
         lock_prices: Iterable[Price] = (),
     ) -> PolicyPreTradeResult:
-        """Return an acceptance."""
+        """Return an acceptance.
+
+        Raises:
+            TypeError: an argument cannot be iterated.
+        """
         return cls((), tuple(mutations), tuple(account_adjustments), tuple(lock_prices))
 
     @classmethod
@@ -171,7 +185,11 @@ class PolicyPreTradeResult:
         account_adjustments: Iterable[AccountOutcomeEntry] = (),
         lock_prices: Iterable[Price] = (),
     ) -> PolicyPreTradeResult:
-        """Return a rejection with these reasons; an acceptance if there are none."""
+        """Return a rejection with these reasons; an acceptance if there are none.
+
+        Raises:
+            TypeError: an argument cannot be iterated.
+        """
         return cls(tuple(rejects), tuple(mutations), tuple(account_adjustments), tuple(lock_prices))
 
 
@@ -199,7 +217,11 @@ class Policy(ABC):
     @_attribute
     @abstractmethod
     def name(self) -> str:
-        """Name under which the policy is registered, unique in its engine."""
+        """Name under which the policy is registered, unique in its engine.
+
+        Raises:
+            NotImplementedError: a policy has to have one.
+        """
         raise NotImplementedError("name is not implemented")
 
     @_attribute

@@ -13,17 +13,19 @@ from openpit.core.mutation import Mutation
 from openpit.param.enums import PnlHaltReason
 from openpit.param.words import folded, is_encodable
 from openpit.pretrade.codes import PLAIN_CODE, PLAIN_SCOPE, RejectCode, RejectScope
+from openpit.pretrade.outcome_fields import (
+    account_number,
+    group_id,
+    position_size,
+    price,
+    profit,
+)
 from openpit.pretrade.outcomes import (
     AccountAdjustmentOutcome,
     AccountOutcomeEntry,
     AccountPnlOutcome,
-    account_number,
-    group_id,
     group_row_of,
     pnl_row_of,
-    position_size,
-    price,
-    profit,
     row_of,
 )
 from openpit.pretrade.rejects import (

@@ -120,9 +120,13 @@ class Reject(Opaque):
 class AccountBlock(Closed):
     """Why an account is blocked. Compared by identity.
 
-    All arguments are keyword-only. ``code`` is a :class:`RejectCode` or its string, else
-    ``ValueError``; ``user_data`` fits 64 bits without sign, else ``OverflowError``; another type is
-    a ``TypeError``.
+    All arguments are keyword-only. ``code`` is a :class:`RejectCode` or its string; ``user_data``
+    fits 64 bits without sign.
+
+    Raises:
+        ValueError: there is no such ``code``.
+        OverflowError: ``user_data`` does not fit.
+        TypeError: an argument is of another class.
     """
 
     __module__ = "openpit.pretrade"

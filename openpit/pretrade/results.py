@@ -334,8 +334,12 @@ class PostTradeResult(Closed):
     """What an execution report changed.
 
     Custom policies build it as well: all arguments are keyword-only iterables, and what stands for
-    a block, a P&L or an adjustment is read by its attributes, with the errors of
-    :mod:`openpit.pretrade.record_readers`.
+    a block, a P&L or an adjustment is read by its attributes.
+
+    Raises:
+        TypeError: an argument cannot be iterated.
+        AttributeError: an item lacks what it is read by.
+        ValueError: an item has a value that no such object could have.
     """
 
     __module__ = "openpit.pretrade"

@@ -32,7 +32,10 @@ class Request(Opaque):
     def execute(self) -> ExecuteResult:
         """Run the main stage.
 
-        RuntimeError on the second call, also after an exception of a policy in the first.
+        Raises:
+            RuntimeError: it was executed before, also where a policy had raised then.
+            Exception: the first one that a custom policy raised; the order did not pass.
+            ShardedEngineError: on shards: it has expired, or the engine is closed.
         """
 
 
@@ -44,7 +47,13 @@ class AsyncRequest(Opaque):
 
     @abstractmethod
     async def execute(self) -> AsyncExecuteResult:
-        """Run the main stage; as :meth:`openpit.pretrade.Request.execute`."""
+        """Run the main stage; as :meth:`openpit.pretrade.Request.execute`.
+
+        Raises:
+            RuntimeError: it was executed before, also where a policy had raised then.
+            Exception: the first one that a custom policy raised; the order did not pass.
+            ShardedEngineError: on shards: it has expired, or the engine is closed.
+        """
 
 
 @final

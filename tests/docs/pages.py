@@ -69,6 +69,14 @@ def named_file(block: Block) -> str | None:
     return named[1] if named else None
 
 
+# As pip writes it: no module of the folder is found but by what the command itself does.
+_COMMAND = """\
+import sys
+from openpit.cli import main
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+
 _WAIT = """\
 import socket, sys, time
 until = time.monotonic() + 60
@@ -89,12 +97,11 @@ class Folder:
         self.path.mkdir()
         commands = path / "commands"
         commands.mkdir()
-        (commands / "wait.py").write_text(_WAIT)
-        wait = str(commands / "wait.py")
-        for name, what in (("openpit", "-m openpit.cli"), ("python", ""), ("wait_for", wait)):
-            script = commands / name
-            script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {what} "$@"\n')
-            script.chmod(0o755)
+        for name, program in (("openpit", _COMMAND), ("wait_for", _WAIT)):
+            (commands / name).write_text(f"#!{sys.executable}\n{program}")
+            (commands / name).chmod(0o755)
+        (commands / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        (commands / "python").chmod(0o755)
         self.environment = os.environ | {
             "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),

@@ -157,7 +157,7 @@ def _print(document: Any, as_json: bool, *shown: Grid | str) -> None:  # noqa: F
         if as_json:
             click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         else:
-            ReportConsole().print(*shown)
+            ReportConsole().print(*shown, sep="\n")
 
 
 @command.command()

@@ -52,6 +52,9 @@ class AsyncShardedAccounts(Opaque):
         Raises:
             AccountGroupRegistrationError: an account is in a group already, or the group is the
                 default one.
+            TypeError: an account is no :class:`openpit.param.AccountId`.
+            ValueError: ``group`` is neither a group nor its number.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
         """
         await self._driver.run(self._calls.change_group, "register", accounts, group)
 
@@ -62,54 +65,103 @@ class AsyncShardedAccounts(Opaque):
 
         Raises:
             AccountGroupRegistrationError: an account is not in that group.
+            TypeError: an account is no :class:`openpit.param.AccountId`.
+            ValueError: ``group`` is neither a group nor its number.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
         """
         await self._driver.run(self._calls.change_group, "unregister", accounts, group)
 
     async def group_of(self, account: AccountId) -> AccountGroupId | None:
-        """Return the account's group; None for the default group."""
+        """Return the account's group; None for the default group.
+
+        Raises:
+            TypeError: ``account`` is no :class:`openpit.param.AccountId`.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
+        """
         number = await self._driver.run(self._calls.of_account, account, "group_of")
         return None if number is None else new_account_group_id(number)
 
     # --- currencies ----------------------------------------------------------------------------
 
     async def set_currency(self, account: AccountId, asset: Asset | str) -> None:
-        """Set the account's own currency; nothing is evaluated anew."""
+        """Set the account's own currency; nothing is evaluated anew.
+
+        Raises:
+            TypeError: ``account`` is no :class:`openpit.param.AccountId`, or ``asset`` no text.
+            ValueError: ``asset`` is blank.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
+        """
         await self._driver.run(self._calls.of_account, account, "set_currency", asset_text(asset))
 
     async def clear_currency(self, account: AccountId) -> None:
-        """Let the account fall back to its group's currency."""
+        """Let the account fall back to its group's currency.
+
+        Raises:
+            TypeError: ``account`` is no :class:`openpit.param.AccountId`.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
+        """
         await self._driver.run(self._calls.of_account, account, "clear_currency")
 
     async def set_group_currency(self, group: AccountGroupId | int, asset: Asset | str) -> None:
-        """Set a group's currency; group 0 (``AccountGroupId.DEFAULT``) is the tier below all."""
+        """Set a group's currency; group 0 (``AccountGroupId.DEFAULT``) is the tier below all.
+
+        Raises:
+            TypeError: ``asset`` is no text.
+            ValueError: it is blank, or ``group`` neither a group nor its number.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
+        """
         currency = asset_text(asset)
         await self._driver.run(
             self._calls.of_all, "set_group_currency", group_tier(group), currency
         )
 
     async def clear_group_currency(self, group: AccountGroupId | int) -> None:
-        """Let a group fall back to the default group's currency."""
+        """Let a group fall back to the default group's currency.
+
+        Raises:
+            ValueError: ``group`` is neither a group nor its number.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
+        """
         await self._driver.run(self._calls.of_all, "clear_group_currency", group_tier(group))
 
     # --- blocks --------------------------------------------------------------------------------
 
     async def block(self, account: AccountId, reason: str) -> None:
-        """Reject the account's orders from now on; a cause that is there already stays."""
+        """Reject the account's orders from now on; a cause that is there already stays.
+
+        Raises:
+            TypeError: ``account`` is no :class:`openpit.param.AccountId`, or ``reason`` no text.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
+        """
         cause = admin_block(plain_text(reason))
         await self._driver.run(self._calls.of_account, account, "block", cause)
 
     async def block_with_cause(self, account: AccountId, cause: AccountBlock) -> None:
-        """Block with a given code, policy, reason and details; an existing cause stays."""
+        """Block with a given code, policy, reason and details; an existing cause stays.
+
+        Raises:
+            TypeError: ``account`` or ``cause`` is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
+        """
         if not is_of(cause, AccountBlock):
             raise not_an_instance(cause, "AccountBlock")
         await self._driver.run(self._calls.of_account, account, "block", cause)
 
     async def unblock(self, account: AccountId) -> None:
-        """Remove the account's own cause; group and engine-wide ones stay. Idempotent."""
+        """Remove the account's own cause; group and engine-wide ones stay. Idempotent.
+
+        Raises:
+            TypeError: ``account`` is no :class:`openpit.param.AccountId`.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
+        """
         await self._driver.run(self._calls.of_account, account, "unblock")
 
     async def unblock_all(self) -> None:
-        """Clear the engine-wide block and nothing else. Idempotent."""
+        """Clear the engine-wide block and nothing else. Idempotent.
+
+        Raises:
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
+        """
         await self._driver.run(self._calls.of_all, "unblock_all")
 
     async def replace_block_reason(self, account: AccountId, reason: str) -> None:
@@ -117,6 +169,8 @@ class AsyncShardedAccounts(Opaque):
 
         Raises:
             AccountBlockError: the account itself is not blocked.
+            TypeError: ``account`` is no :class:`openpit.param.AccountId`, or ``reason`` no text.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
         """
         await self._driver.run(
             self._calls.of_account, account, "replace_block_reason", plain_text(reason)
@@ -127,6 +181,9 @@ class AsyncShardedAccounts(Opaque):
 
         Raises:
             AccountBlockError: the group is the default one.
+            TypeError: ``reason`` is no text.
+            ValueError: ``group`` is neither a group nor its number.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
         """
         checked = plain_text(reason)
         await self._driver.run(self._calls.of_all, "block_group", group_value(group), checked)
@@ -136,6 +193,8 @@ class AsyncShardedAccounts(Opaque):
 
         Raises:
             AccountBlockError: the group is the default one.
+            ValueError: ``group`` is neither a group nor its number.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
         """
         await self._driver.run(self._calls.of_all, "unblock_group", group_value(group))
 
@@ -144,6 +203,9 @@ class AsyncShardedAccounts(Opaque):
 
         Raises:
             AccountBlockError: the group is not blocked, or is the default one.
+            TypeError: ``reason`` is no text.
+            ValueError: ``group`` is neither a group nor its number.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
         """
         checked = plain_text(reason)
         await self._driver.run(

@@ -101,6 +101,7 @@ class AsyncShardedEngine(AsyncActorCalls):
         Raises:
             TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
             Exception: the first one that a custom policy raised; the order did not pass.
+            ShardedEngineError: the key is another call's, or the engine is closed.
         """
         result: AsyncStartResult
         if key is None:
@@ -110,7 +111,13 @@ class AsyncShardedEngine(AsyncActorCalls):
         return result
 
     async def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
-        """Answer as :meth:`start_pre_trade` would, and record nothing."""
+        """Answer as :meth:`start_pre_trade` would, and record nothing.
+
+        Raises:
+            TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
+            Exception: the first one that a custom policy raised.
+            EngineClosed: the engine is closed.
+        """
         result: DryRunReport = await self._driver.run(self._client.start_dry_run, order)
         return result
 
@@ -129,6 +136,7 @@ class AsyncShardedEngine(AsyncActorCalls):
             ValueError: ``key`` is empty or too long, or the order has one and no account id.
             KeyConflict: another call of the account had the key.
             Exception: the first one that a custom policy raised; the order did not pass.
+            EngineClosed: the engine is closed.
         """
         result: AsyncExecuteResult
         if key is None:
@@ -138,12 +146,24 @@ class AsyncShardedEngine(AsyncActorCalls):
         return result
 
     async def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
-        """Answer as :meth:`execute_pre_trade` would, and record nothing."""
+        """Answer as :meth:`execute_pre_trade` would, and record nothing.
+
+        Raises:
+            TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
+            Exception: the first one that a custom policy raised.
+            EngineClosed: the engine is closed.
+        """
         result: DryRunReport = await self._driver.run(self._client.execute_dry_run, order)
         return result
 
     async def apply_drop_copy(self, order: Order) -> AsyncDropCopyResult:
-        """Record an order that the venue has already: blocks do not stop it."""
+        """Record an order that the venue has already: blocks do not stop it.
+
+        Raises:
+            TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
+            Exception: the first one that a custom policy raised.
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
+        """
         result: AsyncDropCopyResult = await self._driver.run(self._client.drop_copy, order)
         return result
 
@@ -160,6 +180,7 @@ class AsyncShardedEngine(AsyncActorCalls):
             TypeError: ``report`` is no :class:`openpit.ExecutionReport`, or an attribute of it
                 cannot travel.
             Exception: the first one that a custom policy raised; blocks are recorded all the same.
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
         result: PostTradeResult
         if key is None:
@@ -178,6 +199,12 @@ class AsyncShardedEngine(AsyncActorCalls):
         """Apply all adjustments to an account, or none of them.
 
         With a ``key``, as :meth:`execute_pre_trade`: they are applied once.
+
+        Raises:
+            TypeError: ``account_id`` or an adjustment is of another class, or an attribute of one
+                cannot travel.
+            Exception: what a custom policy raised; nothing is applied.
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
         account = account_value(account_id)
         listed = checked_adjustments(adjustments)
@@ -200,6 +227,8 @@ class AsyncShardedEngine(AsyncActorCalls):
         Raises:
             SomeItemsFailed: some raised. Its ``results`` are those of the others, with their
                 reservations, which roll back when nobody holds the exception or them.
+            TypeError: ``orders`` cannot be iterated.
+            EngineClosed: the engine is closed.
         """
         driver = self._driver
         listed, times = timed(orders, driver.clock)
@@ -217,6 +246,7 @@ class AsyncShardedEngine(AsyncActorCalls):
         Raises:
             SomeItemsFailed: some failed; the others are done, and ``results`` is True for them.
                 Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
+            EngineClosed: the engine is closed.
         """
         await self._driver.run_many(self._client.commit_many, list(reservations))
 
@@ -226,6 +256,7 @@ class AsyncShardedEngine(AsyncActorCalls):
         Raises:
             SomeItemsFailed: some failed; the others are done, and ``results`` is True for them.
                 Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
+            EngineClosed: the engine is closed.
         """
         await self._driver.run_many(self._client.rollback_many, list(reservations))
 
@@ -237,6 +268,7 @@ class AsyncShardedEngine(AsyncActorCalls):
         Raises:
             SomeItemsFailed: some failed; ``results`` are those of the others, which are applied.
                 Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
+            EngineClosed: the engine is closed.
         """
         results: list[PostTradeResult] = await self._driver.run_many(
             self._client.report_many, list(reports)
@@ -276,6 +308,7 @@ class AsyncShardedEngine(AsyncActorCalls):
         Raises:
             TypeError: ``reason`` is no text.
             ShardDown: no shard is left.
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
         await self._driver.run(self._client.halt, plain_text(reason))
         if self._router.books.stalled:
@@ -287,21 +320,34 @@ class AsyncShardedEngine(AsyncActorCalls):
 
         Raises:
             ShardStalled: a shard answers nothing; nothing has changed.
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
         await self._driver.run(self._client.resume)
 
     async def halted(self) -> str | None:
-        """Return the reason that :meth:`halt` was given, None while orders are not halted."""
+        """Return the reason that :meth:`halt` was given, None while orders are not halted.
+
+        Raises:
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
+        """
         reason: str | None = await self._driver.run(self._client.ask, "halted")
         return reason
 
     async def settings(self) -> dict[str, dict[str, Any]]:
-        """Return the built-in policies' settings in force, by the tables of a `limits.toml`."""
+        """Return the built-in policies' settings in force, by the tables of a `limits.toml`.
+
+        Raises:
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
+        """
         tables: dict[str, dict[str, Any]] = await self._driver.run(self._client.ask, "settings")
         return tables
 
     async def groups(self) -> list[GroupState]:
-        """Return the groups that have members, a block or a currency, by their numbers."""
+        """Return the groups that have members, a block or a currency, by their numbers.
+
+        Raises:
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
+        """
         told = [
             await self._driver.run(self._client.ask, "groups", shard)
             for shard in range(self.shards)
@@ -313,6 +359,10 @@ class AsyncShardedEngine(AsyncActorCalls):
 
         An account that nobody has ever named has a state, too: nothing. Handles are those of all
         programs that share the engine.
+
+        Raises:
+            TypeError: ``account_id`` is no :class:`openpit.param.AccountId`.
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
         number = account_value(account_id)
         row = await self._driver.run(self._client.administer, number, "account_row")
@@ -326,7 +376,11 @@ class AsyncShardedEngine(AsyncActorCalls):
         return len(self._router.links)
 
     def shard_of(self, account_id: AccountId) -> int:
-        """Return the number of the shard that owns an account."""
+        """Return the number of the shard that owns an account.
+
+        Raises:
+            TypeError: ``account_id`` is no :class:`openpit.param.AccountId`.
+        """
         return self._router.link_of(account_value(account_id)).number
 
     def stats(self) -> list[ShardStats]:

@@ -70,11 +70,23 @@ class AsyncShardedMarketData(Opaque):
     # --- instruments ---------------------------------------------------------------------------
 
     async def register(self, instrument: Instrument) -> InstrumentId:
-        """Give an instrument the next free id; AlreadyRegistered when it has one."""
+        """Give an instrument the next free id.
+
+        Raises:
+            AlreadyRegistered: the instrument has an id.
+            TypeError: ``instrument`` is no :class:`openpit.Instrument`.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         return await self._register(instrument, None, None)
 
     async def register_with_ttl(self, instrument: Instrument, ttl: QuoteTtl) -> InstrumentId:
-        """Register an instrument whose quotes have this time to live unless another is set."""
+        """Register an instrument whose quotes have this time to live unless another is set.
+
+        Raises:
+            AlreadyRegistered: the instrument has an id.
+            TypeError: an argument is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         return await self._register(instrument, time_to_live(ttl), None)
 
     async def register_with_id(
@@ -82,7 +94,13 @@ class AsyncShardedMarketData(Opaque):
         instrument: Instrument,
         id: InstrumentId,  # noqa: A002 - the public API's name
     ) -> InstrumentId:
-        """Register an instrument under an id; RegistrationError when either is taken."""
+        """Register an instrument under an id.
+
+        Raises:
+            RegistrationError: the instrument, which is looked at first, or the id is taken.
+            TypeError: an argument is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         return await self._register(instrument, None, instrument_number(id))
 
     async def register_with_id_and_ttl(
@@ -91,12 +109,23 @@ class AsyncShardedMarketData(Opaque):
         id: InstrumentId,  # noqa: A002 - the public API's name
         ttl: QuoteTtl,
     ) -> InstrumentId:
-        """Register an instrument under an id and with a time to live."""
+        """Register an instrument under an id and with a time to live.
+
+        Raises:
+            RegistrationError: as :meth:`register_with_id`.
+            TypeError: an argument is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         number = instrument_number(id)
         return await self._register(instrument, time_to_live(ttl), number)
 
     async def resolve(self, instrument: Instrument) -> InstrumentId | None:
-        """Return an instrument's id, None when it is not registered."""
+        """Return an instrument's id, None when it is not registered.
+
+        Raises:
+            TypeError: ``instrument`` is no :class:`openpit.Instrument`.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         number, _ = await self._driver.run(self._calls.ask, "instrument", *assets(instrument))
         return None if number is None else new_instrument_id(number)
 
@@ -112,6 +141,11 @@ class AsyncShardedMarketData(Opaque):
         """Replace the quote for everyone; ``source_age`` is how old it is already.
 
         A negative age counts as none.
+
+        Raises:
+            UnknownInstrumentId: no instrument has this id.
+            TypeError: an argument is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
         """
         number = instrument_number(instrument_id)
         change = ("quote", number, *quote_values(quote), age(source_age))
@@ -120,7 +154,12 @@ class AsyncShardedMarketData(Opaque):
     async def push_by_instrument(
         self, instrument: Instrument, quote: Quote, source_age: timedelta
     ) -> InstrumentId:
-        """Replace the quote for everyone; registers the instrument when it has no id yet."""
+        """Replace the quote for everyone; registers the instrument when it has no id yet.
+
+        Raises:
+            TypeError: an argument is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         values = quote_values(quote)
         quoted = (assets(instrument), values, age(source_age))
         number: int | None = await self._driver.run(self._calls.quote_instrument, *quoted)
@@ -136,7 +175,14 @@ class AsyncShardedMarketData(Opaque):
         account_ids: Iterable[AccountId],
         account_group_ids: Iterable[AccountGroupId],
     ) -> None:
-        """Replace the quote of each listed account and group; ValueError when none is listed."""
+        """Replace the quote of each listed account and group.
+
+        Raises:
+            UnknownInstrumentId: no instrument has this id.
+            ValueError: no account and no group is listed, or a group is none.
+            TypeError: an argument is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         number = instrument_number(instrument_id)
         values, older = quote_values(quote), age(source_age)
         listed = targets(account_ids, account_group_ids)
@@ -144,7 +190,12 @@ class AsyncShardedMarketData(Opaque):
         await self._driver.run(self._calls.change_instrument, change)
 
     async def clear(self, instrument_id: InstrumentId) -> None:
-        """Forget all quotes of an instrument; its times to live stay. An unknown id is ignored."""
+        """Forget all quotes of an instrument; its times to live stay. An unknown id is ignored.
+
+        Raises:
+            TypeError: ``instrument_id`` is no :class:`InstrumentId`.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         await self._driver.run(self._calls.clear, instrument_number(instrument_id))
 
     async def get(
@@ -160,6 +211,15 @@ class AsyncShardedMarketData(Opaque):
         ``account_info.account_group`` is asked at most once, and only when it matters. Raises
         UnknownInstrument, QuoteUnavailable when no bucket has a quote, and QuoteExpired (with the
         ``quote``) when it has reached the time to live that holds for this reader.
+
+        Raises:
+            UnknownInstrument: no instrument has this id.
+            QuoteUnavailable: none of the buckets has a quote.
+            QuoteExpired: the quote has reached the time to live that holds for this reader;
+                ``quote`` is that quote.
+            TypeError: an argument is of another class, or the group that ``account_info`` tells.
+            AttributeError: ``account_info`` has no ``account_group``.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
         """
         found, is_expired = await self._get(instrument_id, account_id, account_info, resolution)
         if is_expired:
@@ -175,7 +235,13 @@ class AsyncShardedMarketData(Opaque):
         account_info: AccountInfo,
         resolution: QuoteResolution,
     ) -> Quote | None:
-        """Return what :meth:`get` would, None where it has no quote to give."""
+        """Return what :meth:`get` would, None where it has no quote to give.
+
+        Raises:
+            TypeError: an argument is of another class, or the group that ``account_info`` tells.
+            AttributeError: ``account_info`` has no ``account_group``.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         try:
             found, is_expired = await self._get(instrument_id, account_id, account_info, resolution)
         except (UnknownInstrument, QuoteUnavailable):
@@ -200,36 +266,75 @@ class AsyncShardedMarketData(Opaque):
     # --- times to live -------------------------------------------------------------------------
 
     async def set_account_ttl(self, account_id: AccountId, ttl: QuoteTtl) -> None:
-        """Set the time to live for an account's reads of all instruments."""
+        """Set the time to live for an account's reads of all instruments.
+
+        Raises:
+            TypeError: an argument is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         duration = time_to_live(ttl)
         await self._change("account_ttl", account_number(account_id), duration)
 
     async def clear_account_ttl(self, account_id: AccountId) -> None:
-        """Take back :meth:`set_account_ttl`."""
+        """Take back :meth:`set_account_ttl`.
+
+        Raises:
+            TypeError: an argument is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         await self._change("account_ttl", account_number(account_id), None)
 
     async def set_account_group_ttl(self, account_group_id: AccountGroupId, ttl: QuoteTtl) -> None:
-        """Set the time to live for a group's reads of all instruments."""
+        """Set the time to live for a group's reads of all instruments.
+
+        Raises:
+            ValueError: ``account_group_id`` is neither a group nor its number.
+            TypeError: an argument is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         duration = time_to_live(ttl)
         await self._change("group_ttl", group_number(account_group_id), duration)
 
     async def clear_account_group_ttl(self, account_group_id: AccountGroupId) -> None:
-        """Take back :meth:`set_account_group_ttl`."""
+        """Take back :meth:`set_account_group_ttl`.
+
+        Raises:
+            ValueError: ``account_group_id`` is neither a group nor its number.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         await self._change("group_ttl", group_number(account_group_id), None)
 
     async def set_instrument_ttl(self, instrument_id: InstrumentId, ttl: QuoteTtl) -> None:
-        """Set the time to live of an instrument's quotes where no other is set for the reader."""
+        """Set the time to live of an instrument's quotes where no other is set for the reader.
+
+        Raises:
+            UnknownInstrumentId: no instrument has this id.
+            TypeError: an argument is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         number = instrument_number(instrument_id)
         await self._change_instrument("instrument_ttl", number, time_to_live(ttl))
 
     async def clear_instrument_ttl(self, instrument_id: InstrumentId) -> None:
-        """Take back :meth:`set_instrument_ttl`; the service's default holds again."""
+        """Take back :meth:`set_instrument_ttl`; the service's default holds again.
+
+        Raises:
+            UnknownInstrumentId: no instrument has this id.
+            TypeError: an argument is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         await self._change_instrument("instrument_ttl", instrument_number(instrument_id), None)
 
     async def set_instrument_account_ttl(
         self, instrument_id: InstrumentId, account_id: AccountId, ttl: QuoteTtl
     ) -> None:
-        """Set the time to live for an account's reads of an instrument."""
+        """Set the time to live for an account's reads of an instrument.
+
+        Raises:
+            UnknownInstrumentId: no instrument has this id.
+            TypeError: an argument is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         number, duration = instrument_number(instrument_id), time_to_live(ttl)
         account = account_number(account_id)
         await self._change_instrument("instrument_account_ttl", number, account, duration)
@@ -237,14 +342,27 @@ class AsyncShardedMarketData(Opaque):
     async def clear_instrument_account_ttl(
         self, instrument_id: InstrumentId, account_id: AccountId
     ) -> None:
-        """Take back :meth:`set_instrument_account_ttl`."""
+        """Take back :meth:`set_instrument_account_ttl`.
+
+        Raises:
+            UnknownInstrumentId: no instrument has this id.
+            TypeError: an argument is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         number, account = instrument_number(instrument_id), account_number(account_id)
         await self._change_instrument("instrument_account_ttl", number, account, None)
 
     async def set_instrument_account_group_ttl(
         self, instrument_id: InstrumentId, account_group_id: AccountGroupId, ttl: QuoteTtl
     ) -> None:
-        """Set the time to live for a group's reads of an instrument."""
+        """Set the time to live for a group's reads of an instrument.
+
+        Raises:
+            UnknownInstrumentId: no instrument has this id.
+            ValueError: ``account_group_id`` is neither a group nor its number.
+            TypeError: an argument is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         number, duration = instrument_number(instrument_id), time_to_live(ttl)
         group = group_number(account_group_id)
         await self._change_instrument("instrument_group_ttl", number, group, duration)
@@ -252,7 +370,14 @@ class AsyncShardedMarketData(Opaque):
     async def clear_instrument_account_group_ttl(
         self, instrument_id: InstrumentId, account_group_id: AccountGroupId
     ) -> None:
-        """Take back :meth:`set_instrument_account_group_ttl`."""
+        """Take back :meth:`set_instrument_account_group_ttl`.
+
+        Raises:
+            UnknownInstrumentId: no instrument has this id.
+            ValueError: ``account_group_id`` is neither a group nor its number.
+            TypeError: an argument is of another class.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the class.
+        """
         number, group = instrument_number(instrument_id), group_number(account_group_id)
         await self._change_instrument("instrument_group_ttl", number, group, None)
 

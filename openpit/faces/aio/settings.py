@@ -56,6 +56,13 @@ class AsyncShardedConfigurator(Opaque):
         A change is the name of a method below and its arguments by name, the policy's ``name``
         among them; see :meth:`openpit.Configurator.apply_all`. Returns the blocks that they
         recorded, sorted by account id.
+
+        Raises:
+            PolicyConfigureError: there is no policy of that name, it is of another kind, or cannot
+                work with this; ``kind`` says which. Nothing was applied.
+            TypeError: an argument is of another class.
+            ValueError: a method that is none of these, or a second change of one policy by it.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
         """
         blocks: Blocks = await self._driver.run(self._calls.together, changes)
         return new_account_block_outcomes(blocks)
@@ -70,7 +77,16 @@ class AsyncShardedConfigurator(Opaque):
         account_barriers: Sequence[settings.RateLimitAccountBarrier] | None = None,
         account_asset_barriers: Sequence[settings.RateLimitAccountAssetBarrier] | None = None,
     ) -> None:
-        """Replace the barriers of some axes: None keeps an axis, an empty list clears it."""
+        """Replace the barriers of some axes: None keeps an axis, an empty list clears it.
+
+        Raises:
+            PolicyConfigureError: there is no policy of that name, it is of another kind, or cannot
+                work with this; ``kind`` says which. Nothing was applied.
+            TypeError: an argument is of another class.
+            ValueError: an asset is blank, or ``broker`` is given with ``clear_broker``.
+            OverflowError: a count does not fit into 64 bits.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
+        """
         values = {
             "broker": broker,
             "clear_broker": clear_broker,
@@ -89,7 +105,15 @@ class AsyncShardedConfigurator(Opaque):
         asset_barriers: Sequence[settings.OrderSizeAssetBarrier] | None = None,
         account_asset_barriers: Sequence[settings.OrderSizeAccountAssetBarrier] | None = None,
     ) -> None:
-        """Replace the caps of some axes: None keeps an axis, an empty list clears it."""
+        """Replace the caps of some axes: None keeps an axis, an empty list clears it.
+
+        Raises:
+            PolicyConfigureError: there is no policy of that name, it is of another kind, or cannot
+                work with this; ``kind`` says which. Nothing was applied.
+            TypeError: an argument is of another class.
+            ValueError: an asset is blank, or ``broker`` is given with ``clear_broker``.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
+        """
         values = {
             "broker": broker,
             "clear_broker": clear_broker,
@@ -105,14 +129,31 @@ class AsyncShardedConfigurator(Opaque):
         broker_barriers: Sequence[settings.PnlBoundsBrokerBarrier] | None = None,
         account_barriers: Sequence[settings.PnlBoundsAccountAssetBarrierUpdate] | None = None,
     ) -> None:
-        """Replace the bounds of some axes; realized PnL stays, and the next order decides."""
+        """Replace the bounds of some axes; realized PnL stays, and the next order decides.
+
+        Raises:
+            PolicyConfigureError: there is no policy of that name, it is of another kind, or cannot
+                work with this; ``kind`` says which. Nothing was applied.
+            TypeError: an argument is of another class.
+            ValueError: an asset is blank.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
+        """
         values = {"broker_barriers": broker_barriers, "account_barriers": account_barriers}
         await self._driver.run(self._calls.of_all, "pnl_bounds_killswitch", name, values)
 
     async def set_account_pnl(
         self, name: str, *, account: AccountId, settlement_asset: Asset | str, pnl: Pnl
     ) -> None:
-        """Set an account's realized PnL in a settlement asset; blocks stay as they are."""
+        """Set an account's realized PnL in a settlement asset; blocks stay as they are.
+
+        Raises:
+            PolicyConfigureError: there is no policy of that name, it is of another kind, or cannot
+                work with this; ``kind`` says which. Nothing was applied.
+            TypeError: an argument is of another class.
+            ValueError: the asset is blank, or ``pnl`` no amount.
+            ParamError: ``pnl`` is not one that ``Pnl`` takes.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
+        """
         values = {"account": account, "settlement_asset": settlement_asset, "pnl": pnl}
         await self._driver.run(self._calls.of_account, "set_account_pnl", name, values)
 
@@ -129,7 +170,16 @@ class AsyncShardedConfigurator(Opaque):
         | EllipsisType = ...,
         position_limits: Sequence[settings.SpotFundsPositionLimitEntry] | EllipsisType = ...,
     ) -> None:
-        """Set or clear single entries; what is not listed stays."""
+        """Set or clear single entries; what is not listed stays.
+
+        Raises:
+            PolicyConfigureError: there is no policy of that name, it is of another kind, or cannot
+                work with this; ``kind`` says which. Nothing was applied.
+            TypeError: an argument is of another class.
+            ValueError: an asset is blank.
+            OverflowError: ``global_slippage_bps`` does not fit into 16 bits.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
+        """
         values = {
             "global_slippage_bps": global_slippage_bps,
             "pricing_source": pricing_source,
@@ -153,6 +203,13 @@ class AsyncShardedConfigurator(Opaque):
         """Replace PnL barriers; accounts whose effective barrier changes are looked at at once.
 
         Returns the blocks that this recorded, sorted by account id.
+
+        Raises:
+            PolicyConfigureError: there is no policy of that name, it is of another kind, or cannot
+                work with this; ``kind`` says which. Nothing was applied.
+            TypeError: an argument is of another class.
+            ValueError: a currency is blank.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
         """
         values = {
             "global_barrier": global_barrier,
@@ -167,7 +224,16 @@ class AsyncShardedConfigurator(Opaque):
     async def set_spot_funds_account_pnl(
         self, name: str, *, account: AccountId, state: Pnl | PnlHaltReason
     ) -> PolicyConfigurationResult:
-        """Set or halt an account's PnL; the result lists the block that follows, if any."""
+        """Set or halt an account's PnL; the result lists the block that follows, if any.
+
+        Raises:
+            PolicyConfigureError: there is no policy of that name, it is of another kind, or cannot
+                work with this; ``kind`` says which. Nothing was applied.
+            TypeError: an argument is of another class.
+            ValueError: ``state`` is no amount.
+            ParamError: ``state`` is not one that ``Pnl`` takes.
+            ShardedEngineError: a shard cannot answer, or the session may not: see the engine.
+        """
         values = {"account": account, "state": state}
         blocks: Blocks | None = await self._driver.run(
             self._calls.of_account, "set_spot_funds_account_pnl", name, values

@@ -50,6 +50,7 @@ class ActorCalls(Opaque):
             TypeError: ``message`` is not bytes.
             FrameTooLarge: the message, or its answer, is over ``MESSAGE_BYTES``.
             Exception: what the actor has raised; what its message had left open is rolled back.
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
         asked = asked_of(self._client.actors, name, account_id, message, orders)
         answer: bytes | None = self._driver.run(self._client.ask_actor, asked)
@@ -73,6 +74,7 @@ class ActorCalls(Opaque):
             SomeItemsFailed: some failed. Its ``results`` are the answers of the others. Whatever
                 else ends the call in its midst has such ``results`` and ``failures``, too.
             Exception: as :meth:`ask`, of any of the messages, before one is sent.
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
         driver = self._driver
         listed, times = timed(messages, driver.clock)
@@ -100,6 +102,7 @@ class ActorCalls(Opaque):
 
         Raises:
             Exception: as :meth:`ask`, of what is known before the message is sent.
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
         asked = asked_of(self._client.actors, name, account_id, message, orders)
         self._driver.run(self._client.tell_actor, asked)

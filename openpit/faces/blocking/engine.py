@@ -99,6 +99,7 @@ class ShardedEngine(ActorCalls):
         Raises:
             TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
             Exception: the first one that a custom policy raised; the order did not pass.
+            ShardedEngineError: the key is another call's, or the engine is closed.
         """
         result: StartResult
         if key is None:
@@ -108,7 +109,13 @@ class ShardedEngine(ActorCalls):
         return result
 
     def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
-        """Answer as :meth:`start_pre_trade` would, and record nothing."""
+        """Answer as :meth:`start_pre_trade` would, and record nothing.
+
+        Raises:
+            TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
+            Exception: the first one that a custom policy raised.
+            EngineClosed: the engine is closed.
+        """
         result: DryRunReport = self._driver.run(self._client.start_dry_run, order)
         return result
 
@@ -125,6 +132,7 @@ class ShardedEngine(ActorCalls):
             ValueError: ``key`` is empty or too long, or the order has one and no account id.
             KeyConflict: another call of the account had the key.
             Exception: the first one that a custom policy raised; the order did not pass.
+            EngineClosed: the engine is closed.
         """
         result: ExecuteResult
         if key is None:
@@ -134,12 +142,24 @@ class ShardedEngine(ActorCalls):
         return result
 
     def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
-        """Answer as :meth:`execute_pre_trade` would, and record nothing."""
+        """Answer as :meth:`execute_pre_trade` would, and record nothing.
+
+        Raises:
+            TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
+            Exception: the first one that a custom policy raised.
+            EngineClosed: the engine is closed.
+        """
         result: DryRunReport = self._driver.run(self._client.execute_dry_run, order)
         return result
 
     def apply_drop_copy(self, order: Order) -> DropCopyResult:
-        """Record an order that the venue has already: blocks do not stop it."""
+        """Record an order that the venue has already: blocks do not stop it.
+
+        Raises:
+            TypeError: ``order`` is no :class:`openpit.Order`, or an attribute of it cannot travel.
+            Exception: the first one that a custom policy raised.
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
+        """
         result: DropCopyResult = self._driver.run(self._client.drop_copy, order)
         return result
 
@@ -156,6 +176,7 @@ class ShardedEngine(ActorCalls):
             TypeError: ``report`` is no :class:`openpit.ExecutionReport`, or an attribute of it
                 cannot travel.
             Exception: the first one that a custom policy raised; blocks are recorded all the same.
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
         result: PostTradeResult
         if key is None:
@@ -174,6 +195,12 @@ class ShardedEngine(ActorCalls):
         """Apply all adjustments to an account, or none of them.
 
         With a ``key``, as :meth:`execute_pre_trade`: they are applied once.
+
+        Raises:
+            TypeError: ``account_id`` or an adjustment is of another class, or an attribute of one
+                cannot travel.
+            Exception: what a custom policy raised; nothing is applied.
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
         account = account_value(account_id)
         listed = checked_adjustments(adjustments)
@@ -196,6 +223,8 @@ class ShardedEngine(ActorCalls):
         Raises:
             SomeItemsFailed: some raised. Its ``results`` are those of the others, with their
                 reservations, which roll back when nobody holds the exception or them.
+            TypeError: ``orders`` cannot be iterated.
+            EngineClosed: the engine is closed.
         """
         driver = self._driver
         listed, times = timed(orders, driver.clock)
@@ -213,6 +242,7 @@ class ShardedEngine(ActorCalls):
         Raises:
             SomeItemsFailed: some failed; the others are done, and ``results`` is True for them.
                 Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
+            EngineClosed: the engine is closed.
         """
         self._driver.run_many(self._client.commit_many, list(reservations))
 
@@ -222,6 +252,7 @@ class ShardedEngine(ActorCalls):
         Raises:
             SomeItemsFailed: some failed; the others are done, and ``results`` is True for them.
                 Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
+            EngineClosed: the engine is closed.
         """
         self._driver.run_many(self._client.rollback_many, list(reservations))
 
@@ -233,6 +264,7 @@ class ShardedEngine(ActorCalls):
         Raises:
             SomeItemsFailed: some failed; ``results`` are those of the others, which are applied.
                 Whatever else ends the call in its midst has such ``results`` and ``failures``, too.
+            EngineClosed: the engine is closed.
         """
         results: list[PostTradeResult] = self._driver.run_many(
             self._client.report_many, list(reports)
@@ -272,6 +304,7 @@ class ShardedEngine(ActorCalls):
         Raises:
             TypeError: ``reason`` is no text.
             ShardDown: no shard is left.
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
         self._driver.run(self._client.halt, plain_text(reason))
         if self._router.books.stalled:
@@ -283,21 +316,34 @@ class ShardedEngine(ActorCalls):
 
         Raises:
             ShardStalled: a shard answers nothing; nothing has changed.
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
         self._driver.run(self._client.resume)
 
     def halted(self) -> str | None:
-        """Return the reason that :meth:`halt` was given, None while orders are not halted."""
+        """Return the reason that :meth:`halt` was given, None while orders are not halted.
+
+        Raises:
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
+        """
         reason: str | None = self._driver.run(self._client.ask, "halted")
         return reason
 
     def settings(self) -> dict[str, dict[str, Any]]:
-        """Return the built-in policies' settings in force, by the tables of a `limits.toml`."""
+        """Return the built-in policies' settings in force, by the tables of a `limits.toml`.
+
+        Raises:
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
+        """
         tables: dict[str, dict[str, Any]] = self._driver.run(self._client.ask, "settings")
         return tables
 
     def groups(self) -> list[GroupState]:
-        """Return the groups that have members, a block or a currency, by their numbers."""
+        """Return the groups that have members, a block or a currency, by their numbers.
+
+        Raises:
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
+        """
         told = [self._driver.run(self._client.ask, "groups", shard) for shard in range(self.shards)]
         return group_states_of(told)
 
@@ -306,6 +352,10 @@ class ShardedEngine(ActorCalls):
 
         An account that nobody has ever named has a state, too: nothing. Handles are those of all
         programs that share the engine.
+
+        Raises:
+            TypeError: ``account_id`` is no :class:`openpit.param.AccountId`.
+            ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
         number = account_value(account_id)
         row = self._driver.run(self._client.administer, number, "account_row")
@@ -319,7 +369,11 @@ class ShardedEngine(ActorCalls):
         return len(self._router.links)
 
     def shard_of(self, account_id: AccountId) -> int:
-        """Return the number of the shard that owns an account."""
+        """Return the number of the shard that owns an account.
+
+        Raises:
+            TypeError: ``account_id`` is no :class:`openpit.param.AccountId`.
+        """
         return self._router.link_of(account_value(account_id)).number
 
     def stats(self) -> list[ShardStats]:

@@ -245,7 +245,8 @@ def test_stats_say_how_many_snapshots_there_are_and_why_there_are_none(journal: 
     output = run("stats", journal).output
     (row,) = (line.split() for line in output.splitlines() if "shard-0003" in line)
     assert (row[2], row[4]) == ("3", "2")
-    assert "no snapshots, all is replayed: a policy reads the stars" in output
+    assert "no snapshots, all is replayed: a policy reads the stars\n" in output
+    assert "\nfree: " in output
 
 
 def test_a_directory_without_logs_is_a_usage_error(tmp_path: Path, journal: Path) -> None:

@@ -90,8 +90,11 @@ class SpotFundsReadyBuilder:
         """Price market orders and join currencies by a service; replaces an earlier choice.
 
         ``global_slippage_bps`` is 0..10000 basis points, added for a buy and taken off for a sell;
-        ``overrides`` replace it for instruments, accounts and groups. Raises ``ValueError`` for an
-        unknown ``pricing_source``; the rest is checked by ``builtin()``.
+        ``overrides`` replace it for instruments, accounts and groups.
+
+        Raises:
+            ValueError: there is no such ``pricing_source``.
+            TypeError: ``overrides`` cannot be iterated.
         """
         self._service = service
         self._slippage_bps = global_slippage_bps
@@ -148,6 +151,10 @@ class SpotFundsBuilder:
         """Price market orders and join currencies by a service.
 
         As :meth:`SpotFundsReadyBuilder.market_data`.
+
+        Raises:
+            ValueError: as there.
+            TypeError: as there.
         """
         return self._ready.market_data(service, global_slippage_bps, pricing_source, overrides)
 
