@@ -28,6 +28,7 @@ GUIDES: Final = (
     "snapshots",
     "keys",
     "expiry",
+    "console",
     "deploying",
     "loadtest",
 )

@@ -81,6 +81,8 @@ class Recent:
         """Note a command that has been carried out, if it is a change by an operator."""
         kind, account, *_ = command
         if kind == kinds.ADJUST:
+            if not client:
+                return  # the program's own, or a server's first funds
             said = "adjust", f"{len(command[2])} adjustments"
         elif kind == kinds.CONFIGURE:
             said = command[2], _settings_text(command[2], command[3])
