@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import suppress
+import signal
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["run"]
 
@@ -20,6 +21,8 @@ NICE: Final = 5
 
 CONNECTIONS: Final = 256
 """Requests and streams at once; one more is told so (503)."""
+
+_ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 END_SECONDS: Final = 1
 """How long requests may take that are under way at the end."""
@@ -47,15 +50,38 @@ def run(
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=END_SECONDS,
     )
-    asyncio.run(_serve(_Uvicorn(config, is_listening), listening, lifeline))
+    server = _Uvicorn(config, is_listening, has_lifeline=lifeline is not None)
+    asyncio.run(_serve(server, listening, lifeline))
 
 
 class _Uvicorn(uvicorn.Server):
-    """Says when it listens."""
+    """Says when it listens, and ends in order on a signal.
 
-    def __init__(self, config: uvicorn.Config, is_listening: Callable[[], object]) -> None:
+    One that belongs to a server ends with it: ^C at a terminal goes to both, and the server is to
+    end first.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, is_listening: Callable[[], object], *, has_lifeline: bool
+    ) -> None:
         super().__init__(config)
         self._is_listening: Final = is_listening
+        self._has_lifeline: Final = has_lifeline
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End by signals, while the console is served."""
+        loop = asyncio.get_running_loop()
+        for number in _ENDING:
+            if self._has_lifeline and number != signal.SIGTERM:
+                loop.add_signal_handler(number, bool)
+            else:
+                loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in _ENDING:
+                loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""

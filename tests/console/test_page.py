@@ -163,7 +163,13 @@ def test_a_killed_worker_shows_and_comes_back(browser: Browser, desk: Desk) -> N
     page = signed_in(browser, url, 1280)
     assert page.run(RESTARTS) == 0
     pid = int(page.text("#shard-0 > .meta").split()[1])
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, signal.SIGSTOP)  # it does not answer ...
+    try:
+        page.until("document.querySelector('#shard-0').dataset.state === 'stalled'", 30)
+        page.until("document.querySelector('#shard-0 .why').innerText.includes('no answer')", 30)
+        assert page.text("#shard-1 .pill") == "up"
+    finally:
+        os.kill(pid, signal.SIGKILL)  # ... and then it is gone
     page.until(f"{RESTARTS} === 1", 30)
     page.until("document.querySelector('#shard-0').dataset.state === 'up'", 30)
     assert int(page.text("#shard-0 > .meta").split()[1]) != pid
