@@ -19,6 +19,7 @@ KILLS    ?= 200
 FRAMES   ?= 10000
 FLOWS    ?= 2500
 SHARDS   ?= 0
+REQUESTS ?= 5000
 FLOW      = build/flow.jsonl
 
 # Another sequence of calls with each run, unless one is asked for: make differential SEED=7.
@@ -35,7 +36,7 @@ FIND_PYTHON = for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 pyth
 	if "$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve-demo test lint format generated bench loadtest docs differential connected acting arithmetic simulate hostile flows trading kills points router-kills interrupts reference install dev clean
+.PHONY: help run serve-demo test lint format generated bench loadtest docs differential connected acting arithmetic simulate hostile flows trading console-fuzz kills points router-kills interrupts reference install dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -99,6 +100,9 @@ flows: $(STAMPS)/dev ## FLOWS hostile order flows by the code of BASELINE=REV an
 
 trading: $(STAMPS)/dev ## TRADES orders of programs on one server, KILLS of them killed: one engine explains all
 	$(BIN)/python tests/server/trading_day.py --orders $(TRADES) --kills $(KILLS) --seed $(SEED)
+
+console-fuzz: $(STAMPS)/dev ## REQUESTS to a console, by its OpenAPI document and beside it (SEED=..): no error of the server's
+	OPENPIT_REQUESTS="$(REQUESTS)" OPENPIT_SEED="$(SEED)" $(BIN)/pytest -n 0 -rP tests/console/test_fuzz.py
 
 kills: $(STAMPS)/dev ## KILLS of workers whose engine has a journal (SEED=..): every answer is one engine's
 	$(BIN)/python tests/recovery/killing.py --kills $(KILLS) --seed $(SEED)

@@ -32,6 +32,7 @@ GUIDES: Final = (
     "snapshots",
     "keys",
     "expiry",
+    "console",
     "deploying",
     "security",
     "moving",

@@ -25,6 +25,7 @@ __all__ = ["main"]
 
 COMMANDS = {
     "config": "Print the default policies and limits, as a file to edit.",
+    "console": "Show a running server to a browser, and steer it from there.",
     "ctl": "Look at a running server, and steer it.",
     "generate": "Write a made-up order flow, the same for the same seed.",
     "journal": "Look at what an engine has written to recover from.",

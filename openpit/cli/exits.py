@@ -49,7 +49,8 @@ MEANINGS = {
     Exit.REGRESSED: "loadtest compare: a figure is worse by more than --tolerance and than noise",
     Exit.NOT_FOUND: "an optional package, the reference or Chromium is not there",
     Exit.UNREADABLE: "no line of the flow could be read: it is no flow, or one of another format",
-    Exit.REFUSED: "ctl, loadtest: no server listens there, or it does not let this user do that",
+    Exit.REFUSED: "console, ctl, loadtest: no server listens there, or it does not let this user "
+    "do that",
     Exit.DAMAGED: "journal: a log lacks something that was down; its place is told",
     Exit.MISMATCH: "journal: the policies are not those it was written with, or answer otherwise",
     Exit.INTERRUPTED: "interrupted, also by SIGTERM or SIGHUP; a replay reports what it did",

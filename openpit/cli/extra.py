@@ -10,6 +10,13 @@ from openpit.cli.exits import Exit, ExitError
 __all__ = ["loaded"]
 
 _EXTRAS = {
+    **dict.fromkeys(
+        (
+            *("openpit.console.addresses", "openpit.console.app", "openpit.console.past_lines"),
+            *("openpit.console.running", "openpit.console.tokens"),
+        ),
+        ("the console", "console"),
+    ),
     "openpit.cli.arrow_flows": ("reading and writing Parquet and Arrow", "arrow"),
     "openpit.cli.arrow_rows": ("reading and writing Parquet and Arrow", "arrow"),
 }

@@ -123,12 +123,33 @@ def _is_table(value: Any) -> bool:
 
 _ANSWERED: Final = frozenset({kinds.ANSWER, kinds.RAISED})
 
+_is_count: Final = up_to(U64_MAX)
+_is_when: Final = (exactly(int), up_to(U32_MAX))  # the engine's time, a session
+
+_is_recent: Final = row_of(
+    exactly(int),
+    _is_count,
+    all_of(row_of(is_text, is_text, _is_count)),
+    all_of(
+        row_of(
+            *(_is_count, *_is_when, optional(_is_count), *[optional(is_text)] * 2),
+            all_of(row_of(*[is_text] * 5)),
+        )
+    ),
+    _is_count,
+    all_of(row_of(_is_count, *_is_when, optional(_is_count), is_text, is_text)),
+    _is_count,
+    all_of(row_of(_is_count, *[is_text] * 4)),
+)
+"""What a shard has refused and changed last; see openpit.shards.recent."""
+
 _ADMINISTERED: Final = {
     "account_row": _answer(_is_account_row, _ANSWERED),
     "anything_blocked": _answer(is_flag, _ANSWERED),
     "group_of": _answer(up_to(U32_MAX)),
     "groups": _answer(_are_groups),
     "halted": _answer(is_text),
+    "recent": _answer(_is_recent, _ANSWERED),
     "settings": _answer(lambda value: type(value) is dict and _is_table(value)),
 }
 _CONFIGURED: Final = _answer(all_of(row_of(up_to(U64_MAX), exactly(AccountBlock)), list))

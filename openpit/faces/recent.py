@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from openpit.faces.aio.engine import AsyncShardedEngine
 
-__all__ = ["BlockedAccount", "Change", "RecentOfShard", "Refusal", "recent_of"]
+__all__ = ["BlockedAccount", "NotedChange", "NotedRefusal", "RecentOfShard", "recent_of"]
 
 
-class Refusal(NamedTuple):
+class NotedRefusal(NamedTuple):
     """An order that was refused; ``session`` 0 is the program that has the engine."""
 
     number: int
@@ -24,7 +24,7 @@ class Refusal(NamedTuple):
     """Of each: code, reason, details, policy, scope."""
 
 
-class Change(NamedTuple):
+class NotedChange(NamedTuple):
     """What an operator has changed; ``account`` is None where it is everybody's."""
 
     number: int
@@ -53,9 +53,9 @@ class RecentOfShard(NamedTuple):
     refused: int
     counts: tuple[tuple[str, str, int], ...]
     """Of each policy and code, how often."""
-    refusals: tuple[Refusal, ...]
+    refusals: tuple[NotedRefusal, ...]
     changed: int
-    changes: tuple[Change, ...]
+    changes: tuple[NotedChange, ...]
     blocked: int
     accounts: tuple[BlockedAccount, ...]
 
@@ -75,9 +75,9 @@ async def recent_of(engine: AsyncShardedEngine, shard: int) -> RecentOfShard:
         now,
         refused,
         counts,
-        tuple(Refusal(*one) for one in refusals),
+        tuple(NotedRefusal(*one) for one in refusals),
         changed,
-        tuple(Change(*one) for one in changes),
+        tuple(NotedChange(*one) for one in changes),
         blocked,
         tuple(BlockedAccount(*one) for one in accounts),
     )

@@ -50,12 +50,13 @@ class Recent:
     the method, and what it was called with, as text.
     """
 
-    __slots__ = ("_counts", "changed", "changes", "refusals", "refused")
+    __slots__ = ("_counts", "_refusals", "changed", "changes", "refused")
 
     def __init__(self) -> None:
         self.refused = 0  # orders
         self.changed = 0
-        self.refusals: Final[deque[tuple[Any, ...]]] = deque(maxlen=KEPT)
+        # Number, time, session, whose the order is, rejects: put together when somebody asks.
+        self._refusals: Final[deque[tuple[Any, ...]]] = deque(maxlen=KEPT)
         self.changes: Final[deque[tuple[Any, ...]]] = deque(maxlen=KEPT)
         self._counts: Final[dict[_Cause, int]] = {}
 
@@ -63,24 +64,33 @@ class Recent:
         self, time: int, client: int, asked: Command | Order, rejects: Sequence[tuple[Any, ...]]
     ) -> None:
         """Note an order, as it came, that was refused for these reasons."""
-        self.refused += 1
+        self.refused = number = self.refused + 1
         counts = self._counts
         for one in rejects:
             cause = one[3], one[0]
-            if cause not in counts and len(counts) >= CAUSES:
-                cause = _OTHERS
-            counts[cause] = counts.get(cause, 0) + 1
+            if cause in counts:
+                counts[cause] += 1
+            else:
+                self._count_first(cause)
+            if len(one[1]) > TEXT or len(one[2]) > TEXT:
+                rejects = [(row[0], row[1][:TEXT], row[2][:TEXT], *row[3:]) for row in rejects]
         if isinstance(asked, tuple):
             whose = asked[1:4]
         else:
             whose = asked._account_, asked._underlying_, asked._settlement_
-        told = tuple((one[0], one[1][:TEXT], one[2][:TEXT], one[3], one[4]) for one in rejects)
-        self.refusals.append((self.refused, time, client, *whose, told))
+        self._refusals.append((number, time, client, whose, rejects))
+
+    def _count_first(self, cause: _Cause) -> None:
+        if len(self._counts) >= CAUSES:
+            cause = _OTHERS
+        self._counts[cause] = self._counts.get(cause, 0) + 1
 
     def change(self, time: int, client: int, command: Command) -> None:
         """Note a command that has been carried out, if it is a change by an operator."""
         kind, account, *_ = command
         if kind == kinds.ADJUST:
+            if not client:
+                return  # the program's own, or a server's first funds
             said = "adjust", f"{len(command[2])} adjustments"
         elif kind == kinds.CONFIGURE:
             said = command[2], _settings_text(command[2], command[3])
@@ -115,7 +125,10 @@ class Recent:
         return (
             self.refused,
             self._rows(),
-            tuple(self.refusals),
+            tuple(
+                (*head, *whose, tuple(row[:5] for row in rejects))
+                for *head, whose, rejects in self._refusals
+            ),
             self.changed,
             tuple(self.changes),
         )
@@ -124,7 +137,9 @@ class Recent:
         """Take over what :meth:`export` has returned."""
         self.refused, counts, refusals, self.changed, changes = state
         self._counts.update(((policy, code), count) for policy, code, count in counts)
-        self.refusals.extend((*row[:-1], tuple(map(tuple, row[-1]))) for row in refusals)
+        self._refusals.extend(
+            (*row[:3], tuple(row[3:6]), tuple(map(tuple, row[6]))) for row in refusals
+        )
         self.changes.extend(map(tuple, changes))
 
 

@@ -39,6 +39,7 @@ LAYERS = (
     ("client",),
     ("faces",),
     ("server",),
+    ("console",),
     ("loadtest",),
     ("cli",),
     ("__main__",),

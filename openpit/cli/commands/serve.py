@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from openpit.cli.consoles import ConsoleBeside, console_options, http_options, http_socket
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.inputs import text_of, told
@@ -61,6 +62,7 @@ Examples:
   openpit serve --socket desk.sock --actor gateway=desk.gateways:Gateway
   openpit serve --socket desk.sock --journal /var/lib/desk --sync power
   openpit serve --socket desk.sock --journal /var/lib/desk --config limits.toml --migrate
+  openpit serve --socket desk.sock --http 127.0.0.1:8080 --http-tokens tokens
 
 A program connects with openpit.connect(PATH). The socket is its user's alone (mode 0600): who else
 may come, --allow-uid and --role say, and the folder that it stands in. SIGTERM and ^C end the
@@ -181,6 +183,7 @@ server when the orders in flight are answered, or after --drain seconds; a secon
     default=RECOVERY_SECONDS, show_default=True, metavar="SECONDS",
     help="How long replaying the journal may take, at a start and for a worker that is replaced.",
 )  # fmt: skip
+@http_options()
 @click.option(
     "--pid-file", type=click.Path(dir_okay=False, path_type=Path),
     help="Write the server's process id there, and remove it at the end.",
@@ -208,6 +211,9 @@ def command(
     sync: Sync,
     min_free: int,
     grace: float,
+    http: str | None,
+    http_tokens: Path | None,
+    http_names: Sequence[str],
     pid_file: Path | None,
     ready_fd: int | None,
     **keeping: Any,
@@ -232,6 +238,10 @@ def command(
     ending = Ending(path, drain, pid_file, ready_fd)
     if is_reloading(config):
         ending.config = config
+    past = None if journal is None else (journal, config, custom)
+    options = console_options(http, http_tokens, http_names, past)
+    if http is not None:
+        ending.console = ConsoleBeside(http_socket(http, http_tokens), options)
     serve(plan, policies, limits, allowed, ending, client_time=client_time)
 
 
@@ -328,6 +338,7 @@ class Ending:
         self._ready_fd = ready_fd
         self._event = asyncio.Event()
         self.is_urgent = False
+        self.console: ConsoleBeside | None = None
         self.config: Path | None = None  # what SIGHUP reads again; it ends the server where None
 
     def take_signals(self) -> None:
@@ -388,6 +399,11 @@ class Ending:
         await self._event.wait()
         _notify("STOPPING=1")
 
+    async def end_console(self) -> None:
+        """End the console, if there is one."""
+        if self.console is not None:
+            await self.console.end()
+
     def over(self) -> None:
         """Remove what told of the server."""
         if self._pid_file is not None:
@@ -433,8 +449,11 @@ async def _serve(
         await ending.unless(_prepare(service, policies, applies=plan.options.migrate))
         await service.listen(str(ending.path))
         service.switch.drain = ending.drain_once
+        if ending.console is not None:
+            await ending.unless(ending.console.start(ending.path))
         ending.announce(service.engine)
     except BaseException as error:
+        await ending.end_console()
         await service.close()
         if isinstance(error, ConfigError):
             raise ExitError(Exit.BAD_CONFIG, str(error)) from None
@@ -449,6 +468,7 @@ async def _serve(
         reloading.take_signal()
     try:
         await ending.wait()
+        await ending.end_console()
         if reloading is not None:
             await reloading.end()
         return await _end(service, ending)

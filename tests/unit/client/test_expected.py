@@ -29,6 +29,15 @@ def row(*, group: object = 7, funds: object = FUNDS, opened: object = (1, 0, 2))
     return encode((group, "USD", block, None, None, (funds,), opened))
 
 
+RECENT = administration("recent")
+
+
+def recent(
+    *, refused: object = 1, counts: Any = (("P", "C", 1),), refusals: Any = (), accounts: Any = ()
+) -> Any:
+    return encode((9, refused, counts, refusals, 0, (), len(accounts), accounts))
+
+
 def fits(command: tuple[Any, ...], *columns: Any) -> bool:
     kind = columns[0]
     answers, tested, test = expected(command)
@@ -69,6 +78,13 @@ def fits(command: tuple[Any, ...], *columns: Any) -> bool:
         (STATE, (kinds.ANSWER, row(funds=FUNDS[:3])), False),
         (STATE, (kinds.ANSWER, row(funds=(*FUNDS[:2], (HOLDING[:5],), ()))), False),
         (STATE, (kinds.ANSWER, row(funds=(*FUNDS[:2], (("USD", 5, *HOLDING[2:]),), ()))), False),
+        (RECENT, (kinds.ANSWER, recent()), True),
+        (RECENT, (kinds.ANSWER, recent(refused=-1)), False),
+        (RECENT, (kinds.ANSWER, recent(counts=(("P", "C"),))), False),
+        (RECENT, (kinds.ANSWER, recent(refusals=((1, 5, 0, None, None, None, ()),))), True),
+        (RECENT, (kinds.ANSWER, recent(refusals=((1, 5, 0, None, None, None, (("C",),)),))), False),
+        (RECENT, (kinds.ANSWER, recent(accounts=((1, "P", "C", "r", 5),))), False),
+        (RECENT, (kinds.DONE, 1), False),
         ((kinds.EXECUTE,), (kinds.ACCEPTED, 1), True),
         ((kinds.EXECUTE,), (kinds.DONE, 1), False),
     ],
