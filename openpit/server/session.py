@@ -166,6 +166,7 @@ class Session:
             SessionOp.GROUP: self._begin_group,
             SessionOp.GIVEN_BACK: self._give_back,
             SessionOp.SESSIONS: self._ask,
+            SessionOp.FIGURES: self._ask,
             SessionOp.DRAIN: self._ask,
         }
 

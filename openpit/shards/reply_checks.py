@@ -1,7 +1,7 @@
 """The check of a reply: the same when its batch is replayed, whatever process does that.
 
-Left out are the texts and tracebacks of exceptions, addresses in any text, and orders that are told
-again: what a program hangs on them may be a set.
+Left out are the texts and tracebacks of exceptions, addresses in any text, orders that are told
+again, since what a program hangs on them may be a set, and what a worker counts of its process.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.journal.records import crc32c
 from openpit.wire import kinds
 from openpit.wire.frames import NAME, messages_of, name_of, pack, reply_in
+from openpit.wire.tallies import OF_PROCESS
 
 if TYPE_CHECKING:
     from openpit.wire.frames import Frame
@@ -21,6 +22,7 @@ __all__ = ["check_of"]
 _RAISED: Final = bytes((0x90 | 6, kinds.RAISED))
 _FAILURES: Final = bytes((0x90 | 2, kinds.FAILURES))
 _LEFT: Final = bytes((0x90 | 2, kinds.LEFT))
+_TALLIES: Final = bytes((0xDC, 0, 18, kinds.TALLIES))
 _ADDRESS: Final = " at 0x"
 _ADDRESS_BYTES: Final = _ADDRESS.encode()
 _ADDRESSES: Final = re.compile(_ADDRESS + "[0-9a-fA-F]+")
@@ -28,7 +30,13 @@ _ADDRESSES: Final = re.compile(_ADDRESS + "[0-9a-fA-F]+")
 
 def check_of(reply: Frame) -> int:
     """Return the check of the replies to a batch."""
-    if _RAISED in reply or _FAILURES in reply or _LEFT in reply or _ADDRESS_BYTES in reply:
+    if (
+        _RAISED in reply
+        or _FAILURES in reply
+        or _LEFT in reply
+        or _TALLIES in reply
+        or _ADDRESS_BYTES in reply
+    ):
         return _check_of_parts(reply)
     return crc32c(reply[NAME.start :])
 
@@ -50,6 +58,8 @@ def _kept(message: Any) -> Any:
         return (*message[:3], _kept(message[3]))
     if message[0] == kinds.LEFT:
         return tuple(row[:2] for row in message[1])
+    if message[0] == kinds.TALLIES:
+        return message[:-OF_PROCESS]
     return _without_addresses(message)
 
 

@@ -20,20 +20,16 @@ from openpit.engine.answers import Recorded, Started
 from openpit.errors import WireError
 from openpit.pretrade.effects import Effects
 from openpit.shards.actors import Actors
-from openpit.shards.administration import administer, configure, rates_after
 from openpit.shards.admission import admit, check_handles, check_head
 from openpit.shards.alike import AlikeOrders, check_alike
 from openpit.shards.answering import (
     Reply,
-    adjusted,
-    answer_of,
     append,
     denied,
     dry,
     packed,
     recorded,
     rejected,
-    reported,
     told,
 )
 from openpit.shards.armed import Armed
@@ -45,6 +41,8 @@ from openpit.shards.intake import Intake
 from openpit.shards.keyed import KeyedCalls
 from openpit.shards.left_open import let_go_before, told_left
 from openpit.shards.market_answers import MarketAnswers
+from openpit.shards.steering import Steering
+from openpit.shards.tallies import Tallies
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import (
@@ -70,13 +68,20 @@ if TYPE_CHECKING:
     from openpit.shards.held import Open
     from openpit.wire.axes import CountingAxes
     from openpit.wire.frames import Axis, Frame
+    from openpit.wire.tallies import OfProcess, ShardTally
 
 __all__ = ["ShardCore"]
 
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
+DONE: Final = kinds.DONE
 MESSAGES: Final = Op.MESSAGES
 
 _USUAL: Final = ShardLimits()
+
+
+def _no_process() -> OfProcess:
+    return (), 0, 0, 0
+
 
 Command = tuple[Any, ...]
 
@@ -91,9 +96,9 @@ class ShardCore:
 
     __slots__ = (
         "_client", "_endings", "_engine", "_execute", "_first", "_fresh_orders", "_handlers",
-        "_most", "_most_open", "_next", "_open", "_order", "_reader", "_told", "actors",
-        "armed", "clock", "closed", "counts", "expiry", "held", "intake", "keeps", "keyed",
-        "number", "services", "whose",
+        "_most", "_most_open", "_next", "_open", "_order", "_reader", "_steering", "_told",
+        "actors", "armed", "clock", "closed", "counts", "expiry", "held", "intake", "keeps",
+        "keyed", "number", "process", "services", "tallies", "whose",
     )  # fmt: skip
 
     def __init__(
@@ -117,7 +122,9 @@ class ShardCore:
         market = MarketAnswers(services)
         self.held: Final = Held()
         self.expiry: Final = Expiry(limits.reservation_ttl, self.held)
-        endings = self._endings = Endings(number, self.expiry)
+        self.tallies: Final = Tallies()
+        self.process: Callable[[], OfProcess] = _no_process  # what its worker adds to them
+        endings = self._endings = Endings(number, self.expiry, self.tallies)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self.whose = whose(number, epoch)
         self._reader = reader or FrameReader()
@@ -131,7 +138,8 @@ class ShardCore:
         self._fresh_orders = engine.has_custom
         self._order = new_order(None, None, None, None, None, None, None)
         self.counts: Final = BatchCounts(engine.policies)
-        self.actors: Final = Actors(engine, clock, self.counts)
+        steering = self._steering = Steering(number, engine, self.counts)
+        self.actors: Final = Actors(engine, clock, self.counts, self.tallies)
         owns = engine.registry.owns
         self.intake: Intake | CountedWindows = Intake(owns, services, self.actors.made)
         self._handlers: dict[int, Callable[[int, Command, int], Reply | None]] = {
@@ -146,13 +154,14 @@ class ShardCore:
             kinds.COMMIT_MANY: endings.commit_many,
             kinds.ROLLBACK_MANY: endings.rollback_many,
             kinds.DROP: endings.drop,
-            kinds.REPORT: (report := lambda _, it, now: reported(engine.apply_report(it[2], now))),
-            kinds.REPORT_WHOLE: report,
-            kinds.ADJUST: self._adjust,
-            kinds.ADMINISTER: self._administer,
-            kinds.CONFIGURE: self._configure,
-            kinds.CHECK_SETTINGS: self._check_settings,
+            kinds.REPORT: steering.report,
+            kinds.REPORT_WHOLE: steering.report,
+            kinds.ADJUST: steering.adjust,
+            kinds.ADMINISTER: steering.administer,
+            kinds.CONFIGURE: steering.configure,
+            kinds.CHECK_SETTINGS: steering.check_settings,
             kinds.TELL_AXES: lambda *_: (kinds.CHECKED, *self.counts.axes()),
+            kinds.TELL_TALLIES: lambda *_: (kinds.TALLIES, *self._tally()),
             kinds.QUOTE: market.change,
             kinds.ASK_ACTOR: self.actors.reply_to_ask,
             kinds.TELL_ACTOR: self.actors.reply_to_tell,
@@ -220,7 +229,7 @@ class ShardCore:
             self._next = first + 1
             return self._reply(frame, b"", self._told)
         if client != self._client:
-            self._client = client
+            self._client = self._steering.client = client
             self._open = self._endings.open = self.held.of(client)
             self._most = self._most_open if client else inf
         counts = self.counts
@@ -246,6 +255,10 @@ class ShardCore:
             self._expire(now)
         answered: list[Reply] = []
         self._handle(first, commands, now, times, answered)
+        if count == 1 and answered[0][0] == DONE:  # as most calls are answered that end an order
+            self.tallies.alone += 1
+        else:
+            self.tallies.note(answered, count)
         uncounted = counts.uncounted(commands, times or repeat(now)) if counts.missing else ()
         body = packed(first, answered, self._let_go)
         if self.expiry.ttl:
@@ -259,7 +272,7 @@ class ShardCore:
 
     def _expire(self, now: int) -> None:
         self.clock.now = now
-        self.expiry.run(now)
+        self.tallies.expired += self.expiry.run(now)
         self._tell_armed()
 
     def _router_says(  # a head's fields
@@ -437,6 +450,7 @@ class ShardCore:
 
     def _execute_request(self, seq: int, command: Command, now: int) -> Reply:
         started = self._endings.take(command[2], Started)
+        self.tallies.used += 1
         return self._executed(seq, self._engine.execute_started(started, now), started.order)
 
     def _dry_run(
@@ -457,25 +471,14 @@ class ShardCore:
         return reply
 
     def _keyed(self, seq: int, command: Command, now: int) -> Reply:
-        return self.keyed.answer(seq, command, now, self._client or 0, is_full=self._is_full)
+        reply = self.keyed.answer(seq, command, now, self._client or 0, is_full=self._is_full)
+        _, number, is_open, first = reply
+        if number == seq:
+            self.tallies.note_first(first, is_open=is_open)
+        return reply
 
-    def _adjust(self, _seq: int, command: Command, now: int) -> Reply:
-        _, account, adjustments = command
-        return adjusted(self._engine.apply_adjustment(account, adjustments, now))
-
-    # administration
-
-    def _administer(self, _seq: int, command: Command, _now: int) -> Reply | None:
-        answer = administer(self._engine, command[2], command[3])
-        return None if answer is None else answer_of(answer)
-
-    def _configure(self, _seq: int, command: Command, _now: int) -> Reply | None:
-        answer = configure(self._engine, command[2], command[3])
-        # Orders that were submitted before have no ranks: there was no limit to count for.
-        self.counts.supply(0, 0)
-        self.counts.version += command[1] is None
-        return None if answer is None else answer_of(answer)
-
-    def _check_settings(self, _seq: int, command: Command, now: int) -> Reply:
-        rates = rates_after(self._engine, command[2], command[3])
-        return (kinds.CHECKED, *self.counts.axes_after(rates, now))
+    def _tally(self) -> ShardTally:
+        registry = self._engine.registry
+        is_open = self.held.count + self.actors.kept
+        blocked, is_stopped = registry.stopped()
+        return self.tallies.told(is_open, blocked, self.process(), is_stopped=is_stopped)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LAYOUT", "export_shard", "reason_against", "restore_shard"]
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Of the state, as docs/snapshots.md has it field by field: a reader reads exactly its own."""
 
 _RESERVED: Final = 0
@@ -73,6 +73,7 @@ def export_shard(core: ShardCore) -> State:
         ],
         core.held.handed_over,
         core.actors.export(),
+        core.tallies.export(),
     )
 
 
@@ -83,13 +84,14 @@ def restore_shard(core: ShardCore, state: State) -> None:
         JournalError: a custom policy or an actor does not take its state.
     """
     core.clock.now, engine, counts, core.armed.told, keys, expiry, clients, *rest = state
-    handed_over, actors = rest
+    handed_over, actors, tallies = rest
     restore_engine(core.engine, engine)
     core.actors.restore(actors)
     core.keyed.keys.restore(keys)
     core.expiry.restore(*expiry)
     core.counts.restore(counts)
     core.held.restore(handed_over)
+    core.tallies.restore(tallies)
     for client, rows in clients:
         its = core.held.of(client)
         for handle, kind, row in rows:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import sys
 import time
 import warnings
+from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import msgpack
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from openpit.wire.recovered import CountedWindow
 
 __all__ = ["LEAST_COMMANDS", "WRITING_SECONDS", "Snapshots", "Standing"]
+
+_log = getLogger("openpit.journal")
 
 LEAST_COMMANDS: Final = 2 * CREDITS
 """Commands from one snapshot to the next while trading: more than can be in flight. So whatever the
@@ -287,7 +289,12 @@ class Snapshots:
             return
 
     def _say(self, text: str) -> None:
-        print(f"openpit: shard {self._number}: {text}", file=sys.stderr, flush=True)  # noqa: T201 - to whoever runs it
+        _log.warning(
+            "openpit: shard %d: %s",
+            self._number,
+            text,
+            extra={"event": "snapshot", "shard": self._number},
+        )
 
 
 def _unpacked(packed: bytes) -> Any:

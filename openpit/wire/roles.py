@@ -67,6 +67,7 @@ OF_KIND: Final = {
     kinds.KEYED: Role.TRADER,  # by its command, see below
     kinds.ASK_LEFT: Role.TRADER,
     kinds.DROP_LEFT: Role.TRADER,
+    kinds.TELL_TALLIES: Role.READER,
     kinds.HELLO: Role.NOBODY,
 }
 """The least role that may send a command of each kind."""

@@ -92,6 +92,7 @@ class SessionOp:
     SESSIONS: Final = 40  # the client asks who is connected; the server's answer
     DRAIN: Final = 41  # the client asks the server to end in order; it will
     MARKET: Final = 42  # the client's: changes of market data for all shards; they have them
+    FIGURES: Final = 43  # the client asks what the router knows of its shards; the server's answer
 
 
 class Bye:

@@ -113,11 +113,12 @@ def test_much_happens() -> None:
     # A whole order is one that a custom policy sees more of than its flat row; here none is. It is
     # a server alone that asks for the axes, and its sessions that ask of market data.
     absent = {kinds.EXECUTE_WHOLE, kinds.REPORT_WHOLE, kinds.TELL_AXES, kinds.ASK_MARKET}
+    absent.add(kinds.TELL_TALLIES)  # and its metrics
     # Keys are tested by tests/equivalence/twice.py, what a journal has left open by tests/recovery.
     absent |= {kinds.KEYED, kinds.ASK_LEFT, kinds.DROP_LEFT}
     assert set(kinds.COMMANDS) - set(commands) <= absent
     # Nor does a shard of the simulation have a journal to recover from.
-    absent = {kinds.REFUSED, kinds.RECOVERED, kinds.LEFT, kinds.ONCE}
+    absent = {kinds.REFUSED, kinds.RECOVERED, kinds.LEFT, kinds.ONCE, kinds.TALLIES}
     assert set(kinds.REPLIES) - set(replies) <= absent
     outcomes = "".join(str(note) for note in noted)
     for name in ("OutcomeUnknown", "ShardDown", "ShardOverloaded", "ShardStalled", "EngineClosed"):
