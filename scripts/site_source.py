@@ -29,6 +29,7 @@ GUIDES: Final = (
     "keys",
     "expiry",
     "deploying",
+    "operating",
     "loadtest",
 )
 REFERENCE: Final = ("cli", "protocol", "differences")
@@ -43,6 +44,7 @@ MODULES: Final = (
     "openpit.pretrade.policies",
     "openpit.marketdata",
     "openpit.limits",
+    "openpit.metrics",
     "openpit.reference_book",
     "openpit.errors",
 )

@@ -19,6 +19,7 @@ from openpit.faces import handles
 from openpit.faces.actor_stage import ActorStage
 from openpit.faces.handles import EngineReservation
 from openpit.faces.many_calls import ManyCalls
+from openpit.faces.observing import guarded
 from openpit.faces.options import ShardedOptions, default_shards
 from openpit.faces.past_stage import PastStage
 from openpit.marketdata.service import new_market_data_builder
@@ -290,7 +291,7 @@ class EngineBuilder(InProcess):
             key_window=key_window, reservation_ttl=reservation_ttl, keys=keys, spares=spares,
             snapshot_every=snapshot_every, keep=keep, grace=grace,
         )  # fmt: skip
-        return ShardedEngineBuilder._with(self._clock, options)
+        return ShardedEngineBuilder._with(self._clock, options, None)
 
 
 class SyncedEngineBuilder(InProcess):
@@ -404,41 +405,59 @@ class ShardedEngineBuilder(SyncedEngineBuilder):
     under ``if __name__ == "__main__":``.
     """
 
-    __slots__ = ("_options",)
+    __slots__ = ("_observer", "_options")
     __module__ = "openpit"
 
+    _observer: object
     _options: ShardedOptions
 
     @classmethod
-    def _with(cls, clock: Callable[[], int], options: ShardedOptions) -> Self:
+    def _with(cls, clock: Callable[[], int], options: ShardedOptions, observer: object) -> Self:
         self = cls._of(clock, is_no_sync=False)
         self._options = options
+        self._observer = observer
         return self
+
+    def observer(self, observer: object) -> ShardedEngineBuilder:
+        """Return a builder whose engine tells an object of yours what happens in it.
+
+        That has one or several of the methods of :class:`openpit.Observer`, which it may inherit
+        from. None: nobody is told; that is the default, and free.
+
+        Raises:
+            TypeError: it has none of them.
+        """
+        if observer is not None:
+            guarded(observer)
+        return ShardedEngineBuilder._with(self._clock, self._options, observer)
 
     def builtin(self, builtin_ready_builder: ReadyBuilder) -> ReadyShardedEngineBuilder:
         """Register a built-in policy; as on an engine of one process."""
-        return ReadyShardedEngineBuilder._with(self._clock, self._options).builtin(
-            builtin_ready_builder
-        )
+        return self._ready().builtin(builtin_ready_builder)
 
     def pre_trade(self, policy: Policy) -> ReadyShardedEngineBuilder:
         """Register a policy of your own; its name and group id are read now."""
-        return ReadyShardedEngineBuilder._with(self._clock, self._options).pre_trade(policy)
+        return self._ready().pre_trade(policy)
+
+    def _ready(self) -> ReadyShardedEngineBuilder:
+        return ReadyShardedEngineBuilder._with(self._clock, self._options, self._observer)
 
 
 class ReadyShardedEngineBuilder(ReadyEngineBuilder, ActorStage, PastStage):
     """Last stage: more policies, and actors; then ``build()`` or ``await build_async()``."""
 
-    __slots__ = ("_actors", "_options")
+    __slots__ = ("_actors", "_observer", "_options")
     __module__ = "openpit"
 
+    _observer: object
     _options: ShardedOptions
 
     @classmethod
-    def _with(cls, clock: Callable[[], int], options: ShardedOptions) -> Self:
+    def _with(cls, clock: Callable[[], int], options: ShardedOptions, observer: object) -> Self:
         self = cls._of(clock, is_no_sync=False)
         self._actors = {}
         self._options = options
+        self._observer = observer
         return self
 
     def build(self) -> ShardedEngine:  # type: ignore[override]  # the same methods, by composition
@@ -467,4 +486,4 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder, ActorStage, PastStage):
 
         refuse_unguarded_main()
         policies, self._policies = self._open(), None
-        return plan_of(policies, self._options, self._actors)
+        return plan_of(policies, self._options, self._actors, self._observer)

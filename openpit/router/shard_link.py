@@ -147,6 +147,7 @@ class Books:
         "rates",
         "settling",
         "stalled",
+        "trips",
         "woken",
     )
 
@@ -165,6 +166,7 @@ class Books:
         # Called before a change goes out that spans shards, with the packed command for each, and
         # the number that it will have there; so that it is completed or never began.
         self.note: Callable[[list[tuple[int, int, bytes]]], None] | None = None
+        self.trips: Any = None  # the face's, where round trips are timed
         self.now = 0  # of the last call
         self.is_closed = False
         # True while state is half changed. Still set when a face comes next, it tells that an

@@ -21,9 +21,11 @@ from openpit.server.group_check import Checked, GroupCheck
 from openpit.server.limits import BATCH_BYTES, ROW_BYTES
 from openpit.server.names import Names
 from openpit.server.session import Passed, Session
+from openpit.server.session_turn import SessionTurn
 from openpit.server.to_all import ToAll
 from openpit.wire import kinds
 from openpit.wire.axes import VOUCHED
+from openpit.wire.figures import figures_frame
 from openpit.wire.frames import Flag, Op, command_frame, pack
 from openpit.wire.roles import Role
 from openpit.wire.sessions import (
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from openpit.server.limits import Limits
     from openpit.wire.axes import CountingAxes
     from openpit.wire.classes import Told
+    from openpit.wire.figures import RouterFigures
     from openpit.wire.frames import Axis
     from openpit.wire.sessions import Batch
 
@@ -93,22 +96,6 @@ def bodies_beside(own: Bodies) -> Bodies:
     return Bodies(own.seal, receive, defer, own.drop, own.done, refused, own.split, own.skipped)
 
 
-class _Turn(WideCall):
-    """A session's turn to change what spans shards: a procedure whose steps the client takes."""
-
-    __slots__ = ("session",)
-
-    def __init__(self, switch: Switch, session: Session) -> None:
-        router = switch.router
-        super().__init__(router.books, router.procedures, _no_steps(), is_exclusive=True)
-        self.session: Final = session
-
-    def advance(self, answers: object = None) -> None:
-        self.session.has_turn = True
-        self.session.turns += 1
-        self.session.say(note_frame(SessionOp.TURN))
-
-
 def _axes_of(counted: Sequence[Counted]) -> list[Axis]:
     """Return the counting part of a batch's head, with what the router vouches for."""
     axes: list[Axis] = []
@@ -119,10 +106,6 @@ def _axes_of(counted: Sequence[Counted]) -> list[Axis]:
 
 _STATES: Final = {ShardEvent.STALL: "stalled", ShardEvent.REPLACE: "recovering"}
 _TELL_AXES: Final = (kinds.TELL_AXES, None)
-
-
-def _no_steps() -> Steps:
-    yield 0, []
 
 
 class Switch:
@@ -147,9 +130,12 @@ class Switch:
         self._services: Final = tuple(services)  # of market data: the policies that read each
         self.changes: Final = ToAll(self.router, self._send, client_time=client_time)
         self.sessions: Final[dict[int, Session]] = {}
-        self._turns: Final[dict[Session, _Turn]] = {}
+        self._turns: Final[dict[Session, SessionTurn]] = {}
         self._order: Final[deque[Session]] = deque()
         self.drain: Callable[[], object] = bool  # has the server end in order, once it can
+        self.figures: Callable[[], Sequence[RouterFigures]] = tuple  # of its shards
+        self.opened: Callable[[Session], object] = bool  # hears of each that is welcomed ...
+        self.closed: Callable[[Session], object] = bool  # ... and of its end
         self._is_held = False  # until it is known on which axes orders are counted
         self.is_waiting = False  # something was left at the last turn, until a shard answers
         self.stirred: Final[list[Session]] = []  # who has something to be written, or ended a turn
@@ -215,6 +201,7 @@ class Switch:
             session.number = number
             begins = tuple(link.next_seq for link in self.router.links)
         self._welcome(session, begins)
+        self.opened(session)
 
     def receive(self, session: Session, data: bytes) -> None:
         """Take what a session has sent; one that says what it may not is closed, with a word."""
@@ -238,6 +225,8 @@ class Switch:
             if op == SessionOp.SESSIONS:
                 known = [one.stats for one in self.sessions.values() if one.is_known]
                 session.say(sessions_frame(known))
+            elif op == SessionOp.FIGURES:
+                session.say(figures_frame(self.figures()))
             else:
                 session.say(note_frame(op))
                 self.drain()
@@ -248,7 +237,7 @@ class Switch:
             self._give_back_turn(session)
         if session.wants_turn:
             session.wants_turn = False
-            turn = self._turns[session] = _Turn(self, session)
+            turn = self._turns[session] = SessionTurn(self.router, session)
             self.router.begin(turn)
 
     def _give_back_turn(self, session: Session) -> None:
@@ -292,6 +281,8 @@ class Switch:
         if session in self._turns:
             self._give_back_turn(session)
         session.end()
+        if session.is_known:
+            self.closed(session)
         if not self.names.leave(session) and session.is_at:
             self.router.end_client(session.number, now)
 

@@ -38,7 +38,7 @@ LAYERS = (
     ("limits",),
     ("client",),
     ("faces",),
-    ("server",),
+    ("server", "metrics"),
     ("loadtest",),
     ("cli",),
     ("__main__",),

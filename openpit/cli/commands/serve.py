@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +18,7 @@ from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.inputs import text_of, told
 from openpit.cli.keeping import keeping_options, refuse_client_time
-from openpit.cli.named import with_actor, with_policy
+from openpit.cli.named import observer_named, with_actor, with_policy
 from openpit.cli.reloading import Reloading, is_reloading
 from openpit.cli.streams import tell
 from openpit.errors import JournalError, ShardStartError
@@ -27,6 +29,7 @@ from openpit.limits.tables import ConfigError
 from openpit.server.address import AddressInUseError, check_free
 from openpit.server.limits import SESSION_CREDIT, SESSIONS, Limits
 from openpit.server.service import start_service
+from openpit.shards.log_lines import VARIABLE, write_logs
 from openpit.slots import MAX_SHARDS
 from openpit.wire.limits import FRAME_BYTES, OPEN_HANDLES
 from openpit.wire.roles import ROLES, Role
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
 __all__ = ["Ending", "command", "serve"]
 
 _Result = TypeVar("_Result")
+
+_log = logging.getLogger("openpit.server")
 
 EPILOG = """\b
 Examples:
@@ -159,6 +164,15 @@ server when the orders in flight are answered, or after --drain seconds; a secon
     help="Seconds for which the open reservations of a session with a name wait for it.",
 )  # fmt: skip
 @click.option(
+    "--observer", metavar="MODULE:FACTORY",
+    help="Code of your own in the server that hears what happens: what it returns has methods of "
+    "openpit.Observer.",
+)  # fmt: skip
+@click.option(
+    "--log-json", is_flag=True,
+    help="Write all logs, of the server and its workers, as lines of JSON to stderr.",
+)  # fmt: skip
+@click.option(
     "--pid-file", type=click.Path(dir_okay=False, path_type=Path),
     help="Write the server's process id there, and remove it at the end.",
 )  # fmt: skip
@@ -184,6 +198,8 @@ def command(
     sync: Sync,
     min_free: int,
     grace: float,
+    observer: str | None,
+    log_json: bool,
     pid_file: Path | None,
     ready_fd: int | None,
     **keeping: Any,
@@ -192,6 +208,9 @@ def command(
 
     Its limits are one for all of them, whichever program an order comes from.
     """
+    if log_json:
+        os.environ[VARIABLE] = "json"  # the workers' logs, too
+        write_logs("json")
     clock = clock_of(client_time=client_time)
     refuse_client_time(client_time=client_time, **keeping)
     if journal is not None and client_time:
@@ -199,10 +218,14 @@ def command(
     keeping |= {"journal": journal, "sync": sync, "min_free": min_free, "grace": grace}
     keeping["shards"] = shards or default_shards()
     policies, plan = _plan(clock, keeping, config, custom, actors)
+    if observer is not None:
+        plan = replace(plan, observer=observer_named(observer))
     limits = Limits(sessions=sessions, credit=credit, frame_bytes=frame, open_handles=open_handles)
     allowed = {os.getuid(): Role.ADMIN} | dict.fromkeys(users, Role.TRADER) | _roles(roles)
     _check_descriptor(ready_fd)
     ending = Ending(path, drain, pid_file, ready_fd)
+    if log_json:
+        ending.say = _log.info
     if is_reloading(config):
         ending.config = config
     serve(plan, policies, limits, allowed, ending, client_time=client_time)
@@ -301,6 +324,7 @@ class Ending:
         self._ready_fd = ready_fd
         self._event = asyncio.Event()
         self.is_urgent = False
+        self.say: Callable[[str], object] = tell
         self.config: Path | None = None  # what SIGHUP reads again; it ends the server where None
 
     def take_signals(self) -> None:
@@ -332,7 +356,7 @@ class Ending:
                 text = f"cannot write {self._pid_file}: {error.strerror}"
                 raise ExitError(Exit.IO_FAILED, text) from None
         line = f"listening at {self.path} with {engine.shards} shards, process {os.getpid()}"
-        tell(line)
+        self.say(line)
         if self._ready_fd is not None:
             with suppress(OSError):
                 os.write(self._ready_fd, f"{line}\n".encode())
@@ -417,7 +441,7 @@ async def _serve(
     reloading = None
     if ending.config is not None:
         has_journal = plan.options.journal is not None
-        reloading = Reloading(ending.path, ending.config, is_fixed=has_journal)
+        reloading = Reloading(ending.path, ending.config, is_fixed=has_journal, say=ending.say)
         reloading.take_signal()
     try:
         await ending.wait()
@@ -451,7 +475,7 @@ async def _end(service: Service, ending: Ending) -> str | None:
     if not draining.done():
         draining.cancel()
     elif not draining.result():
-        tell(f"what was in flight was not answered within {ending.drain:g} s")
+        ending.say(f"what was in flight was not answered within {ending.drain:g} s")
     await service.close()
     if ending.is_urgent:
         raise ExitError(Exit.INTERRUPTED, "ended at once, by a second signal")
