@@ -36,7 +36,7 @@ FIND_PYTHON = for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 pyth
 	if "$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve-demo test lint format generated bench loadtest docs differential connected acting arithmetic simulate hostile flows trading console-fuzz kills points router-kills interrupts reference install dev clean
+.PHONY: help run serve-demo test lint format generated bench loadtest docs differential connected acting arithmetic simulate hostile flows trading console-fuzz kills counted points router-kills interrupts reference install dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -106,6 +106,9 @@ console-fuzz: $(STAMPS)/dev ## REQUESTS to a console, by its OpenAPI document an
 
 kills: $(STAMPS)/dev ## KILLS of workers whose engine has a journal (SEED=..): every answer is one engine's
 	$(BIN)/python tests/recovery/killing.py --kills $(KILLS) --seed $(SEED)
+
+counted: $(STAMPS)/dev ## ORDERS with KILLS of workers (SEED=..): what the shards have counted is what was answered
+	$(BIN)/python tests/recovery/counted_day.py --orders $(ORDERS) --kills $(KILLS) --seed $(SEED)
 
 points: $(STAMPS)/dev ## KILLS at each named point of workers and routers with a journal (SEED=..): nobody sees any
 	$(BIN)/python tests/recovery/trapped_days.py --kills $(KILLS) --seed $(SEED)

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         ReadyEngineBuilder,
         SyncedEngineBuilder,
     )
+    from openpit.faces.observing import Observer
     from openpit.faces.past_engine import PastEngine
     from openpit.router.stats import ShardStats
 
@@ -102,6 +103,7 @@ __all__ = [
     "MonetaryAmount",
     "Mutation",
     "NotPermitted",
+    "Observer",
     "Order",
     "OrderMargin",
     "OrderOperation",
@@ -141,6 +143,7 @@ _LATE: Final = {
     "CallOutcome": "openpit.client.outcome",
     "Engine": "openpit.faces.embedded",
     "EngineBuilder": "openpit.faces.embedded",
+    "Observer": "openpit.faces.observing",
     "PastEngine": "openpit.faces.past_engine",
     "ReadyEngineBuilder": "openpit.faces.embedded",
     "ShardStats": "openpit.router.stats",
@@ -149,7 +152,7 @@ _LATE: Final = {
     "connect": "openpit.faces.connecting",
     "connect_async": "openpit.faces.connecting",
 }
-_LATE_ROOMS: Final = ("client", "faces", "limits", "router")
+_LATE_ROOMS: Final = ("client", "faces", "limits", "metrics", "router")
 
 
 if not TYPE_CHECKING:  # to a type checker a name that is not here stays an error

@@ -36,6 +36,7 @@ GUIDES: Final = (
     "deploying",
     "security",
     "moving",
+    "operating",
     "loadtest",
 )
 REFERENCE: Final = ("cli", "protocol", "differences")
@@ -50,6 +51,7 @@ MODULES: Final = (
     "openpit.pretrade.policies",
     "openpit.marketdata",
     "openpit.limits",
+    "openpit.metrics",
     "openpit.reference_book",
     "openpit.errors",
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from openpit.faces.observing import guarded
 from openpit.limits.tables import ConfigError, Table
 from openpit.pretrade.policies.registration import ReadyBuilder
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from openpit.param.ids import AccountId
 
-__all__ = ["account_named", "find_modules_here", "with_actor", "with_policy"]
+__all__ = ["account_named", "find_modules_here", "observer_named", "with_actor", "with_policy"]
 
 _Result = TypeVar("_Result")
 
@@ -58,6 +59,16 @@ def with_actor(stage: Any, named: str) -> Any:
     return _with_found(
         "--actor", named, "NAME=MODULE:FACTORY", path, lambda found: stage.actor(name, found)
     )
+
+
+def observer_named(path: str) -> object:
+    """Return the observer that a factory makes; errors as :func:`with_policy`."""
+
+    def make(found: Any) -> object:
+        guarded(made := found())
+        return made
+
+    return _with_found("--observer", path, "MODULE:FACTORY", path, make)
 
 
 def _with_found(

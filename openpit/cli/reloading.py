@@ -15,6 +15,7 @@ from openpit.faces.connecting import connect_async
 from openpit.limits import ConfigError, apply_async, loads
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["Reloading", "is_reloading"]
@@ -35,7 +36,15 @@ class Reloading:
     It does so in a session like any other, by which the others learn of it.
     """
 
-    def __init__(self, socket: Path, config: Path, *, is_kept: bool) -> None:
+    def __init__(
+        self,
+        socket: Path,
+        config: Path,
+        *,
+        is_kept: bool,
+        say: Callable[[str], object] = tell,
+    ) -> None:
+        self._say: Callable[[str], object] = say
         self._socket = socket
         self._is_kept = is_kept  # a journal has the limits of its first start, and is not migrated
         self._config = config
@@ -55,7 +64,7 @@ class Reloading:
     async def _read(self) -> None:
         while self._is_asked:
             self._is_asked = False
-            tell(await self._changed())
+            self._say(await self._changed())
 
     async def _changed(self) -> str:
         name = told(self._config)

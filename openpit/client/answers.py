@@ -27,6 +27,7 @@ from openpit.wire import kinds
 from openpit.wire.axes import CountingAxes
 from openpit.wire.failures import read_failure
 from openpit.wire.flat_rows import DecodedRejects, DecodedRows, lock_of, pnl_of, read_block
+from openpit.wire.tallies import ShardTally
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ __all__ = [
     "read_left",
     "read_message",
     "read_reported",
+    "read_tally",
     "read_told",
     "read_value",
 ]
@@ -224,6 +226,13 @@ def read_left(link: ShardLink, reply: Reply) -> Sequence[tuple[Any, ...]]:
     raise _raised(link, reply)
 
 
+def read_tally(link: ShardLink, _account: int | None, _seq: int, reply: Reply) -> ShardTally:
+    """Return what a shard has counted."""
+    if reply[0] == kinds.TALLIES:
+        return ShardTally(*reply[1:])
+    raise _raised(link, reply)
+
+
 def read_axes(link: ShardLink, reply: Reply) -> CountingAxes:
     """Return the axes to count on once settings are applied that a shard has checked."""
     if reply[0] == kinds.CHECKED:
@@ -262,6 +271,7 @@ EXPECTED: Final[dict[Read, Expected]] = {
         (read_value, kinds.COMMIT),
         (read_message, kinds.ASK_ACTOR),
         (read_told, kinds.TELL_ACTOR),
+        (read_tally, kinds.TELL_TALLIES),
     )
 }
 """The replies that each of the readers can read; more is said by the command, where it matters."""

@@ -15,6 +15,7 @@ from openpit.client.answers import (
     read_execute,
     read_message,
     read_reported,
+    read_tally,
     read_told,
     read_value,
 )
@@ -310,6 +311,10 @@ class Client(KeyedSubmitting):
         link = next((link for link in links if link.is_up), links[0])
         return self._command(now, link, None, administration(method), read_value)
 
+    def tally(self, now: int, shard: int) -> Call:
+        """Ask what a shard has counted."""
+        return self._command(now, self.router.links[shard], None, _TELL_TALLIES, read_tally)
+
     def configure(self, now: int, account: int, method: str, arguments: dict[str, object]) -> Call:
         """Change a setting that is an account's own, on its shard."""
         command = (kinds.CONFIGURE, account, method, encode(arguments, bare=True))
@@ -345,4 +350,5 @@ class Client(KeyedSubmitting):
 
 
 _EXECUTE: Final = CHECKS[kinds.EXECUTE]
+_TELL_TALLIES: Final = (kinds.TELL_TALLIES, None)
 _DRY: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})

@@ -147,6 +147,16 @@ class AccountRegistry:
         """Return up to so many accounts that have a cause of their own, and it: the lowest."""
         return [(account, self._blocks[account]) for account in nsmallest(most, self._blocks)]
 
+    def stopped(self) -> tuple[int, bool]:
+        """Return how many accounts their own cause or their group's stops, and whether all are."""
+        blocked = len(self._blocks)
+        if self._group_blocks:
+            causes, own = self._group_blocks, self._blocks
+            blocked += sum(
+                group in causes and account not in own for account, group in self.groups.items()
+            )
+        return blocked, self._engine_cause() is not None
+
     def block(self, account: int, cause: AccountBlock) -> None:
         """Record a cause; an account that has one keeps it."""
         self._blocks.setdefault(account, cause)

@@ -134,6 +134,7 @@ class ActorEngine(Engine):
         answer = self._scope.start(checked_order(order))
         if isinstance(answer, Started):
             return new_start_result(ActorRequest._in(self._scope, answer), ())  # type: ignore[return-value]  # see Engine
+        self._scope.tallies.refuse(answer)
         return new_start_result(None, answer)  # type: ignore[return-value]  # as above
 
     def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
@@ -154,6 +155,7 @@ class ActorEngine(Engine):
         if isinstance(answer, Recorded):
             operation = ActorDropCopyOperation._in(self._scope, answer)
             return new_drop_copy_result(operation, ())  # type: ignore[return-value]  # as above
+        self._scope.tallies.refuse(answer)
         return new_drop_copy_result(None, answer)  # type: ignore[return-value]  # as above
 
     # --- what comes back -------------------------------------------------------------------------

@@ -51,6 +51,7 @@ class ActorRequest(EngineRequest):
         if started is None:
             raise RuntimeError(_REQUEST_USED)
         scope.forget(self)
+        scope.tallies.used += 1
         return show_to_actor(scope, scope.execute_started(started))
 
     def end(self) -> None:
@@ -82,6 +83,7 @@ class ActorReservation(EngineReservation):
         effects = self._effects
         if effects is not None:
             scope.forget(self)
+            scope.tallies.committed += commits
             finish(effects, commits=commits)
 
     def end(self) -> None:
@@ -123,6 +125,7 @@ class ActorDropCopyOperation(EngineDropCopyOperation):
             raise RuntimeError(_OPERATION_USED)
         self._open = False
         scope.forget(self)
+        scope.tallies.committed += commits
         finish(self._effects, commits=commits)
 
     def end(self) -> None:
@@ -152,6 +155,7 @@ def _end(effects: Effects | None) -> None:
 def show_to_actor(scope: MessageScope, answer: Checked) -> ExecuteResult:
     """Return the result of an order; what it holds ends with the message in hand."""
     result: ExecuteResult = _new(ExecuteResult)
+    scope.tallies.decided(answer)
     if answer is not None and not isinstance(answer, Effects):
         result._reservation = None
         result._rejects = answer

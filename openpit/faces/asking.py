@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 from openpit.client.remote import Greeting
 from openpit.errors import NotPermitted, ServerRefused, WireError
 from openpit.faces.sockets import read_by
+from openpit.wire.figures import figures_in
 from openpit.wire.roles import Role, role_name
 from openpit.wire.sessions import SessionOp, bye_in, note_frame, op_of, sessions_in
 
 if TYPE_CHECKING:
+    from openpit.wire.figures import RouterFigures
     from openpit.wire.frames import Frame
     from openpit.wire.sessions import SessionStats, Welcome
 
-__all__ = ["Asking", "drain_server", "sessions_of"]
+__all__ = ["Asking", "drain_server", "figures_of", "sessions_of"]
 
 
 def sessions_of(path: str | os.PathLike[str], *, timeout: float = 5.0) -> list[SessionStats]:
@@ -30,6 +32,21 @@ def sessions_of(path: str | os.PathLike[str], *, timeout: float = 5.0) -> list[S
         mine = asking.session
         answer = asking.ask(SessionOp.SESSIONS)
     return [one for one in sessions_in(answer) if one.number != mine]
+
+
+def figures_of(
+    path: str | os.PathLike[str], *, timeout: float = 5.0
+) -> tuple[list[RouterFigures], list[SessionStats]]:
+    """Return what the server at a path knows of its shards, and who else is connected.
+
+    Raises:
+        ServerRefused: as in :func:`sessions_of`.
+    """
+    with Asking(path, timeout) as asking:
+        mine = asking.session
+        figures = figures_in(asking.ask(SessionOp.FIGURES))
+        found = sessions_in(asking.ask(SessionOp.SESSIONS))
+    return figures, [one for one in found if one.number != mine]
 
 
 def drain_server(path: str | os.PathLike[str], *, timeout: float = 5.0, wait: float = 30.0) -> bool:

@@ -18,7 +18,9 @@ from openpit.faces.face import Face
 from openpit.faces.forked_copies import let_go_in_copies
 from openpit.faces.market_feeds import Feed
 from openpit.faces.news import tell
+from openpit.faces.observing import guarded
 from openpit.faces.pipes import Port
+from openpit.faces.round_trips import RoundTrips
 from openpit.router.calls import INTERRUPTED
 from openpit.wire.limits import MARKET_BACKLOG, RECOVERING_BACKLOG
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from openpit.client.market_recovery import Restored
     from openpit.client.recovery import Told
     from openpit.faces.engine_journal import EngineJournal
+    from openpit.faces.observing import ObserverGuard
     from openpit.faces.options import ShardedOptions
     from openpit.faces.replacing import Replacing
     from openpit.faces.sockets import ServerPort
@@ -65,6 +68,9 @@ class Driver(Face):
         self._grace = 0.0
         self._recovery_timeout = 0.0
         self._settled_by = -inf  # until when an end waits for the shards that come back
+        self.observer: ObserverGuard | None = None  # an observer
+        self.server_path: str | None = None
+        """Where the server listens that this engine is connected to, None of an embedded one."""
         self.journal: EngineJournal | None = None
         self.open_at: dict[int, set[int]] = {}
         """By the number of a client of a former life: where it has something open that is kept."""
@@ -75,6 +81,8 @@ class Driver(Face):
         """Set the client, and a worker for each of its router's links."""
         self.client = client
         self.router = router = client.router
+        if self.observer is not None:
+            self.time_round_trips()
         for link, worker in zip(router.links, workers, strict=True):
             link.pid = worker.pid
             self._ends.workers.append(worker)
@@ -92,6 +100,18 @@ class Driver(Face):
         self._ends.own(port.command_fd, port.reply_fd)
         self._watch(port)
         let_go_in_copies(self)
+
+    def observe(self, observer: object) -> None:
+        """Have a program's object told what happens, from the start on; None: nobody is."""
+        self.observer = None if observer is None else guarded(observer)
+
+    def time_round_trips(self) -> RoundTrips:
+        """Have round trips timed from now on, if they are not; return them."""
+        books = self.router.books
+        if books.trips is None:
+            books.trips = RoundTrips(len(self.router.links), self.observer)
+        trips: RoundTrips = books.trips
+        return trips
 
     def _port_of(self, link: ShardLink) -> Port:
         """Return where a link writes to."""
@@ -202,9 +222,12 @@ class Driver(Face):
         Tell whether there was anything: a shard's time to answer begins then.
         """
         is_sent = False
+        trips = self.router.books.trips
         for port in self._ports:
             if port.source.has_output:
                 is_sent = True
+                if trips is not None:
+                    trips.sent(port.links)
                 if not port.send(self.router):
                     if port.has_backlog:
                         self._await_room(port)
@@ -294,7 +317,7 @@ class Driver(Face):
     def _tell(self) -> None:
         """Tell the engine's host what has happened to shards."""
         if self.router.books.news:
-            tell(self.router, self._on_shard_down)
+            tell(self.router, self._on_shard_down, self.observer)
 
     def _let_catch_up(self) -> None:
         """Wait for the shards that have too many quotes before them."""

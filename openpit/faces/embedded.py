@@ -16,9 +16,10 @@ from openpit.engine.builder import build_core
 from openpit.engine.custom import CustomPolicy
 from openpit.faces import handles
 from openpit.faces.actor_stage import ActorStage
+from openpit.faces.dry_calls import DryCalls
 from openpit.faces.handles import EngineReservation
-from openpit.faces.many_calls import ManyCalls
 from openpit.faces.market_stage import MarketStage
+from openpit.faces.observing import guarded
 from openpit.faces.options import ShardedOptions, default_shards
 from openpit.faces.past_stage import PastStage
 from openpit.param.classes import is_of
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from openpit.pretrade.narrowed import (
         AccountAdjustmentBatchResult,
         DropCopyResult,
-        DryRunReport,
         ExecuteResult,
     )
     from openpit.pretrade.narrowed_start import StartResult
@@ -66,7 +66,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-class Engine(ManyCalls):
+class Engine(DryCalls):
     """Checks orders against policies, and keeps what they reserve.
 
     Made by ``Engine.builder()``. An order is checked in two stages, ``start_pre_trade`` and the
@@ -126,15 +126,6 @@ class Engine(ManyCalls):
         # At run time a result has one class for its cases; which one it is, each result says.
         return handles.show_started(core, self._call(core.start, checked_order(order)))  # type: ignore[return-value]  # see above
 
-    def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
-        """Answer as :meth:`start_pre_trade` would, and record nothing.
-
-        Raises:
-            TypeError: ``order`` is no :class:`openpit.Order`.
-            Exception: the first one that a custom policy raised.
-        """
-        return handles.show_dry_run(self._call(self._core.start_dry_run, checked_order(order)))  # type: ignore[return-value]  # as above
-
     def execute_pre_trade(self, order: Order) -> ExecuteResult:
         """Run both stages; the result's ``reservation`` is there exactly if the order passed.
 
@@ -165,15 +156,6 @@ class Engine(ManyCalls):
         except BaseException:
             handles.let_go(answer)
             raise
-
-    def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
-        """Answer as :meth:`execute_pre_trade` would, and record nothing.
-
-        Raises:
-            TypeError: ``order`` is no :class:`openpit.Order`.
-            Exception: the first one that a custom policy raised.
-        """
-        return handles.show_dry_run(self._call(self._core.execute_dry_run, checked_order(order)))  # type: ignore[return-value]  # as above
 
     def apply_drop_copy(self, order: Order) -> DropCopyResult:
         """Record an order that the venue has already: blocks do not stop it.
@@ -300,7 +282,7 @@ class EngineBuilder(InProcess):
             key_window=key_window, reservation_ttl=reservation_ttl, keys=keys, spares=spares,
             snapshot_every=snapshot_every, keep=keep, grace=grace, migrate=migrate,
         )  # fmt: skip
-        return ShardedEngineBuilder._with(self._clock, options)
+        return ShardedEngineBuilder._with(self._clock, options, None)
 
 
 class SyncedEngineBuilder(MarketStage):
@@ -411,16 +393,31 @@ class ShardedEngineBuilder(SyncedEngineBuilder):
     under ``if __name__ == "__main__":``.
     """
 
-    __slots__ = ("_options",)
+    __slots__ = ("_observer", "_options")
     __module__ = "openpit"
 
+    _observer: object
     _options: ShardedOptions
 
     @classmethod
-    def _with(cls, clock: Callable[[], int], options: ShardedOptions) -> Self:
+    def _with(cls, clock: Callable[[], int], options: ShardedOptions, observer: object) -> Self:
         self = cls._of(clock, is_no_sync=False)
         self._options = options
+        self._observer = observer
         return self
+
+    def observer(self, observer: object) -> ShardedEngineBuilder:
+        """Return a builder whose engine tells an object of yours what happens in it.
+
+        That has one or several of the methods of :class:`openpit.Observer`, which it may inherit
+        from. None: nobody is told; that is the default, and free.
+
+        Raises:
+            TypeError: it has none of them.
+        """
+        if observer is not None:
+            guarded(observer)
+        return ShardedEngineBuilder._with(self._clock, self._options, observer)
 
     def builtin(self, builtin_ready_builder: ReadyBuilder) -> ReadyShardedEngineBuilder:
         """Register a built-in policy; as on an engine of one process.
@@ -428,9 +425,7 @@ class ShardedEngineBuilder(SyncedEngineBuilder):
         Raises:
             ValueError: settings that the policy cannot work with.
         """
-        return ReadyShardedEngineBuilder._with(self._clock, self._options).builtin(
-            builtin_ready_builder
-        )
+        return self._ready().builtin(builtin_ready_builder)
 
     def pre_trade(self, policy: Policy) -> ReadyShardedEngineBuilder:
         """Register a policy of your own; its name and group id are read now.
@@ -439,22 +434,27 @@ class ShardedEngineBuilder(SyncedEngineBuilder):
             ValueError: the name is no text, or the group id not from 0 to 65535.
             AttributeError: a callback is missing.
         """
-        return ReadyShardedEngineBuilder._with(self._clock, self._options).pre_trade(policy)
+        return self._ready().pre_trade(policy)
+
+    def _ready(self) -> ReadyShardedEngineBuilder:
+        return ReadyShardedEngineBuilder._with(self._clock, self._options, self._observer)
 
 
 class ReadyShardedEngineBuilder(ReadyEngineBuilder, ActorStage, PastStage):
     """Last stage: more policies, and actors; then ``build()`` or ``await build_async()``."""
 
-    __slots__ = ("_actors", "_options")
+    __slots__ = ("_actors", "_observer", "_options")
     __module__ = "openpit"
 
+    _observer: object
     _options: ShardedOptions
 
     @classmethod
-    def _with(cls, clock: Callable[[], int], options: ShardedOptions) -> Self:
+    def _with(cls, clock: Callable[[], int], options: ShardedOptions, observer: object) -> Self:
         self = cls._of(clock, is_no_sync=False)
         self._actors = {}
         self._options = options
+        self._observer = observer
         return self
 
     def build(self) -> ShardedEngine:  # type: ignore[override]  # the same methods, by composition
@@ -490,4 +490,4 @@ class ReadyShardedEngineBuilder(ReadyEngineBuilder, ActorStage, PastStage):
 
         refuse_unguarded_main()
         policies, self._policies = self._open(), None
-        return plan_of(policies, self._options, self._actors)
+        return plan_of(policies, self._options, self._actors, self._observer)

@@ -5,21 +5,27 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from openpit.faces.observing import OF_EVENT
 from openpit.router.lifecycle import ShardEvent
 from openpit.router.stats import picture_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from openpit.faces.observing import ObserverGuard
     from openpit.router.router import Router
     from openpit.router.stats import ShardStats
 
 __all__ = ["tell"]
 
-_log = logging.getLogger("openpit")
+_log = logging.getLogger("openpit.router")
 
 
-def tell(router: Router, on_shard_down: Callable[[ShardStats], object] | None) -> None:
+def tell(
+    router: Router,
+    on_shard_down: Callable[[ShardStats], object] | None,
+    told: ObserverGuard | None = None,
+) -> None:
     """Tell everything that has happened to shards since the last time."""
     news = router.books.news
     while news:
@@ -28,23 +34,38 @@ def tell(router: Router, on_shard_down: Callable[[ShardStats], object] | None) -
         except IndexError:
             return  # another thread tells it
         picture = picture_of(link, router.expiring)
+        name = OF_EVENT[event]
+        more = {
+            "event": name,
+            "shard": picture.shard,
+            "worker": picture.pid,
+            "why": picture.why,
+            "restarts": picture.restarts,
+        }
         if event is ShardEvent.STALL:
             _log.warning(
                 "shard %d is stalled: %s; its orders are denied until it answers",
                 picture.shard,
                 picture.why,
+                extra=more,
             )
         elif event is ShardEvent.ANSWER:
-            _log.warning("shard %d answers again", picture.shard)
+            _log.warning("shard %d answers again", picture.shard, extra=more)
         elif event is ShardEvent.REPLACE:
-            _log.warning("shard %d is recovering: %s", picture.shard, picture.why or "it has ended")
+            why = picture.why or "it has ended"
+            _log.warning("shard %d is recovering: %s", picture.shard, why, extra=more)
         elif event is ShardEvent.RECOVERED:
             _log.warning(
-                "shard %d has recovered: worker %s has taken its place", picture.shard, picture.pid
+                "shard %d has recovered: worker %s has taken its place",
+                picture.shard,
+                picture.pid,
+                extra=more,
             )
         else:
-            _log.error("shard %d is down: %s", picture.shard, picture.why)
+            _log.error("shard %d is down: %s", picture.shard, picture.why, extra=more)
             _call(on_shard_down, picture)
+        if told is not None:
+            told.tell(name, picture)
 
 
 def _call(on_shard_down: Callable[[ShardStats], object] | None, picture: ShardStats) -> None:

@@ -155,6 +155,9 @@ class Port:
                 self._receive(self.link, data)
             except WireError as error:
                 self.give_up(router, f"its worker sent what is no reply: {error}")
+            trips = router.books.trips
+            if trips is not None:
+                trips.heard(self.links)
         else:
             self.give_up(router, "", returns=True)
         router.books.is_torn = False

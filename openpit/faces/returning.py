@@ -35,7 +35,7 @@ LOOK_SECONDS: Final = 0.005
 """How often it is looked whether a server has answered that a connection has been made to: one that
 lives does so within a millisecond."""
 
-_log = getLogger("openpit")
+_log = getLogger("openpit.client")
 
 
 def has_greeted(greeting: Greeting, data: bytes, path: object) -> bool:
@@ -152,6 +152,7 @@ class Returning(Driver):
         self._engine = weakref.ref(engine)
         self._renew = renew
         self._attempts = attempts
+        self.server_path = attempts.path
 
     @property
     def _is_away(self) -> bool:
@@ -201,4 +202,9 @@ class Returning(Driver):
             "connected to the server at %s again, as session %d",
             self._attempts.path,
             port.remote.welcome.session,
+            extra={
+                "event": "connected",
+                "path": self._attempts.path,
+                "session": port.remote.welcome.session,
+            },
         )

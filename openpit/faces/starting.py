@@ -70,6 +70,7 @@ class StartPlan:
     open_handles: int = OPEN_HANDLES
     """That a session may have open on a shard, where the engine is a server's."""
     actors: tuple[str, ...] = ()
+    observer: object = None
     made: Made | None = None
     """What its journal knows the policies by, where it has one."""
     parts: tuple[Sequence[BuiltinPolicy], Mapping[str, Any]] = ((), {})
@@ -114,6 +115,7 @@ def plan_of(
     policies: Sequence[BuiltinPolicy],
     options: ShardedOptions,
     actors: Mapping[str, Any] | None = None,
+    observer: object = None,
 ) -> StartPlan:
     """Return what an engine over checked policies starts from, and the actors beside it.
 
@@ -132,9 +134,11 @@ def plan_of(
     has_custom = any(isinstance(policy, CustomPolicy) for policy in policies)
     readers = readers_of(services, policies)
     return StartPlan(
-        has_custom, payload, services, readers, told, options, actors=tuple(named), made=made,
-        parts=(policies, named) if options.migrate else ((), {}),
-    )  # fmt: skip
+        *(has_custom, payload, services, readers, told, options),
+        actors=tuple(named),
+        observer=observer,
+        made=made,
+    )
 
 
 def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:
@@ -144,6 +148,7 @@ def start_blocking(plan: StartPlan, clock: Callable[[], int]) -> ShardedEngine:
         driver = BlockingDriver(clock, options)
     except OSError as error:  # it opens a pipe of its own
         raise not_started(0, error) from error
+    driver.observe(plan.observer)
     workers: list[Worker] = []
     journal: EngineJournal | None = None
     try:
@@ -182,6 +187,7 @@ async def start_driver(
 
     options = plan.options
     driver = face(clock, options)
+    driver.observe(plan.observer)
     workers: list[Worker] = []
     journal: EngineJournal | None = None
     try:

@@ -58,6 +58,7 @@ class LogWriter:
         "_warn",
         "first",
         "next",
+        "syncs",
         "written",
     )
 
@@ -87,6 +88,7 @@ class LogWriter:
         self._down = number - 1  # the number of the last record that is
         self.next = number
         self.written = 0  # bytes of records
+        self.syncs = 0  # of records, before anybody was told
         self._look_at = 0
         self._file: LogFile
         self.first = number
@@ -119,6 +121,7 @@ class LogWriter:
             write_all(self._file, data)
             if self._sync:
                 self._file.sync()
+                self.syncs += 1
         except OSError as error:
             raise self._failed("it could not be written", error, self._cut()) from error
         self._size += len(data)

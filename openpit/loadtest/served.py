@@ -7,8 +7,8 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 import openpit
-from openpit.cli.commands.serve import Ending, clock_of, serve
 from openpit.cli.exits import Exit, ExitError
+from openpit.cli.serving import Ending, clock_of, serve
 from openpit.limits.reading import Policies, loads
 from openpit.limits.tables import ConfigError
 from openpit.loadtest.messages import Failed, Serving

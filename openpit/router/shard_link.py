@@ -134,22 +134,9 @@ class Books:
     """What the shards of a router have in common."""
 
     __slots__ = (
-        "answer_due",
-        "bodies",
-        "credit_due",
-        "dropped",
-        "has_custom",
-        "is_closed",
-        "is_torn",
-        "links",
-        "news",
-        "note",
-        "now",
-        "rates",
-        "settling",
-        "stalled",
-        "woken",
-    )
+        "answer_due", "bodies", "credit_due", "dropped", "has_custom", "is_closed", "is_torn",
+        "links", "news", "note", "now", "rates", "settling", "stalled", "trips", "woken",
+    )  # fmt: skip
 
     def __init__(self, *, has_custom: bool, bodies: Bodies, rates: BroadRates) -> None:
         self.bodies = bodies
@@ -166,6 +153,7 @@ class Books:
         # Called before a change goes out that spans shards, with the packed command for each, and
         # the number that it will have there; so that it is completed or never began.
         self.note: Callable[[list[tuple[int, int, bytes]]], None] | None = None
+        self.trips: Any = None  # the face's, where round trips are timed
         self.now = 0  # of the last call
         self.is_closed = False
         # True while state is half changed. Still set when a face comes next, it tells that an

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.router.stats import picture_of
 from openpit.server.limits import GONE
+from openpit.wire.figures import figures_frame
 from openpit.wire.sessions import SessionOp, note_frame, sessions_frame
 from openpit.wire.watching import WatchedShard, watch_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from openpit.router.router import Router
     from openpit.server.session import Session
+    from openpit.wire.figures import RouterFigures
     from openpit.wire.sessions import SessionStats
 
 __all__ = ["Questions"]
@@ -32,6 +34,7 @@ class Questions:
         self._router: Final = router
         self._sessions: Final = sessions
         self._drain: Final = drain
+        self.figures: Callable[[], Sequence[RouterFigures]] = tuple  # of its shards
         self._gone: Final[deque[SessionStats]] = deque(maxlen=GONE)
 
     def left(self, session: Session) -> None:
@@ -48,6 +51,8 @@ class Questions:
                 session.say(sessions_frame(known))
             elif op == SessionOp.WATCH:
                 session.say(watch_frame(self._figures(), self._gone))
+            elif op == SessionOp.FIGURES:
+                session.say(figures_frame(self.figures()))
             else:
                 session.say(note_frame(op))
                 self._drain()

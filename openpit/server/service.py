@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import struct
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Final, cast
 
 from openpit.client.bodies import BODIES
 from openpit.faces.aio.engine import new_async_sharded_engine
+from openpit.faces.scraping import figures_from
 from openpit.faces.starting import start_driver
 from openpit.server.address import ANYBODYS, OWN, Address
 from openpit.server.driver import ServerDriver
 from openpit.server.names import Names
 from openpit.server.switch import Switch, bodies_beside
+from openpit.wire.roles import role_name
 from openpit.wire.sessions import Bye
 
 if TYPE_CHECKING:
@@ -37,6 +40,18 @@ BACKLOG: Final = 1024
 """Connections that the kernel keeps until they are taken: whoever connects is not told to wait."""
 
 _CREDENTIALS: Final = struct.Struct("3i")
+
+_log = logging.getLogger("openpit.server")
+
+
+def _whose(session: Session) -> dict[str, object]:
+    """Return the fields of a record that say who it was."""
+    return {
+        "session": session.number,
+        "name_of_session": session.name,
+        "user": session.user,
+        "role": role_name(session.role),
+    }
 
 
 class Service:
@@ -62,9 +77,38 @@ class Service:
         self._connected: Final[dict[Session, _Connection]] = {}
         self._paused: Final[set[_Connection]] = set()  # of which nothing is read for now
         driver.host(switch, self.turn_soon, self.say)
+        trips = driver.time_round_trips()
+        switch.questions.figures = lambda: [figures_from(one, trips) for one in engine.stats()]
+        switch.opened, switch.closed = self._opened, self._closed
+        self._told: Final[set[Session]] = set()  # that are open, as far as anybody has heard
         switch.names.expire = self._expire
         if driver.journal is not None:
             switch.names.begin(driver.journal.names, driver.open_at)
+
+    def _opened(self, session: Session) -> None:
+        self._told.add(session)
+        self._tell_of(session, "opened")
+
+    def _closed(self, session: Session) -> None:
+        if session in self._told:
+            self._told.remove(session)
+            self._tell_of(session, "closed")
+
+    def _tell_of(self, session: Session, what: str) -> None:
+        """Tell the log and the observer of a session; one without a name is a short question."""
+        name, user = session.name, session.user
+        _log.log(
+            logging.DEBUG if name is None else logging.INFO,
+            "session %d (%s) of user %d is %s%s",
+            session.number,
+            name,
+            user,
+            what,
+            f": {session.why}" if session.why else "",
+            extra={"event": f"session_{what}", **_whose(session), "why": session.why or None},
+        )
+        if self._driver.observer is not None:
+            self._driver.observer.tell(f"session_{what}", session.number, name, user)
 
     def _expire(self, away: Away) -> None:
         """Give a session that has gone its time to come back."""

@@ -211,6 +211,7 @@ class Session:
             SessionOp.GROUP: self._begin_group,
             SessionOp.GIVEN_BACK: self._give_back,
             SessionOp.SESSIONS: self._ask,
+            SessionOp.FIGURES: self._ask,
             SessionOp.DRAIN: self._ask,
             SessionOp.WATCH: self._ask,
             SessionOp.WATCH: self._ask,

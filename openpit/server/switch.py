@@ -22,6 +22,7 @@ from openpit.server.limits import BATCH_BYTES, ROW_BYTES
 from openpit.server.names import Names
 from openpit.server.questions import Questions
 from openpit.server.session import Passed, Session
+from openpit.server.session_turn import SessionTurn
 from openpit.server.to_all import ToAll
 from openpit.wire import kinds
 from openpit.wire.axes import VOUCHED
@@ -29,10 +30,8 @@ from openpit.wire.frames import Flag, Op, command_frame, pack
 from openpit.wire.roles import Role
 from openpit.wire.sessions import (
     Bye,
-    SessionOp,
     Welcome,
     axes_frame,
-    note_frame,
     state_frame,
     welcome_frame,
 )
@@ -93,22 +92,6 @@ def bodies_beside(own: Bodies) -> Bodies:
     return Bodies(own.seal, receive, defer, own.drop, own.done, refused, own.split, own.skipped)
 
 
-class _Turn(WideCall):
-    """A session's turn to change what spans shards: a procedure whose steps the client takes."""
-
-    __slots__ = ("session",)
-
-    def __init__(self, switch: Switch, session: Session) -> None:
-        router = switch.router
-        super().__init__(router.books, router.procedures, _no_steps(), is_exclusive=True)
-        self.session: Final = session
-
-    def advance(self, answers: object = None) -> None:
-        self.session.has_turn = True
-        self.session.turns += 1
-        self.session.say(note_frame(SessionOp.TURN))
-
-
 def _axes_of(counted: Sequence[Counted]) -> list[Axis]:
     """Return the counting part of a batch's head, with what the router vouches for."""
     axes: list[Axis] = []
@@ -119,10 +102,6 @@ def _axes_of(counted: Sequence[Counted]) -> list[Axis]:
 
 _STATES: Final = {ShardEvent.STALL: "stalled", ShardEvent.REPLACE: "recovering"}
 _TELL_AXES: Final = (kinds.TELL_AXES, None)
-
-
-def _no_steps() -> Steps:
-    yield 0, []
 
 
 class Switch:
@@ -147,10 +126,12 @@ class Switch:
         self._services: Final = tuple(services)  # of market data: the policies that read each
         self.changes: Final = ToAll(self.router, self._send, client_time=client_time)
         self.sessions: Final[dict[int, Session]] = {}
-        self._turns: Final[dict[Session, _Turn]] = {}
+        self._turns: Final[dict[Session, SessionTurn]] = {}
         self._order: Final[deque[Session]] = deque()
         self.drain: Callable[[], object] = bool  # has the server end in order, once it can
-        self._questions: Final = Questions(self.router, self.sessions, self._drain_now)
+        self.questions: Final = Questions(self.router, self.sessions, self._drain_now)
+        self.opened: Callable[[Session], object] = bool  # hears of each that is welcomed ...
+        self.closed: Callable[[Session], object] = bool  # ... and of its end
         self._is_held = False  # until it is known on which axes orders are counted
         self.is_waiting = False  # something was left at the last turn, until a shard answers
         self.stirred: Final[list[Session]] = []  # who has something to be written, or ended a turn
@@ -216,6 +197,7 @@ class Switch:
             session.number = number
             begins = tuple(link.next_seq for link in self.router.links)
         self._welcome(session, begins)
+        self.opened(session)
 
     def receive(self, session: Session, data: bytes) -> None:
         """Take what a session has sent; one that says what it may not is closed, with a word."""
@@ -228,7 +210,7 @@ class Switch:
             if session.is_known and not was_known:
                 self._make_known(session)
             if session.asked and not session.is_over:
-                self._questions.answer(session)
+                self.questions.answer(session)
             if (session.wants_turn or session in self._turns) and not session.is_over:
                 self._see_to_turn(session)
 
@@ -241,7 +223,7 @@ class Switch:
             self._give_back_turn(session)
         if session.wants_turn:
             session.wants_turn = False
-            turn = self._turns[session] = _Turn(self, session)
+            turn = self._turns[session] = SessionTurn(self.router, session)
             self.router.begin(turn)
 
     def _give_back_turn(self, session: Session) -> None:
@@ -279,13 +261,15 @@ class Switch:
         if self.sessions.get(session.number) is not session:  # a newer one may have its number
             return
         del self.sessions[session.number]
-        self._questions.left(session)
+        self.questions.left(session)
         self._order.remove(session)
         if session.pressing and not any(link.is_up for link in self.router.links):
             self._check_group(session, now)  # no shard has an answer that its client waits for
         if session in self._turns:
             self._give_back_turn(session)
         session.end()
+        if session.is_known:
+            self.closed(session)
         if not self.names.leave(session) and session.is_at:
             self.router.end_client(session.number, now)
 

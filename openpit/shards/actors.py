@@ -28,17 +28,20 @@ if TYPE_CHECKING:
     from openpit.shards.answering import Reply
     from openpit.shards.clock import ShardClock
     from openpit.shards.counts import BatchCounts
+    from openpit.shards.tallies import Tallies
 
 __all__ = ["Actors", "MakeEngine", "NewScope"]
 
 Command = tuple[Any, ...]
 
-NewScope: TypeAlias = "Callable[[str, EngineCore, ShardClock, MessageCounts], MessageScope]"
+NewScope: TypeAlias = (
+    "Callable[[str, EngineCore, ShardClock, MessageCounts, Tallies], MessageScope]"
+)
 
 MakeEngine: TypeAlias = "Callable[[MessageScope], Any]"
 """Makes the engine that an actor is given, on what it may do."""
 
-_log = getLogger("openpit")
+_log = getLogger("openpit.actors")
 
 
 class _Actor(NamedTuple):
@@ -52,12 +55,15 @@ class _Actor(NamedTuple):
 class Actors:
     """The actors of one shard, by their names."""
 
-    __slots__ = ("_clock", "_core", "_counts", "made", "new_scope", "returns")
+    __slots__ = ("_clock", "_core", "_counts", "_tallies", "made", "new_scope", "returns")
 
-    def __init__(self, core: EngineCore, clock: ShardClock, counts: BatchCounts) -> None:
+    def __init__(
+        self, core: EngineCore, clock: ShardClock, counts: BatchCounts, tallies: Tallies
+    ) -> None:
         self._core: Final = core
         self._clock: Final = clock
         self._counts: Final = MessageCounts(counts)
+        self._tallies: Final = tallies
         self.made: Final[dict[str, _Actor]] = {}
         self.new_scope: NewScope = MessageScope
         self.returns = False  # a journal has what they are told, and brings them back
@@ -71,7 +77,7 @@ class Actors:
             RuntimeError: one raised; the text has its name.
         """
         for name, factory in factories:
-            scope = self.new_scope(name, self._core, self._clock, self._counts)
+            scope = self.new_scope(name, self._core, self._clock, self._counts, self._tallies)
             try:
                 made = factory(make_engine(scope), number)
                 self.made[name] = _Actor(made.receive, scope, made)
@@ -115,7 +121,10 @@ class Actors:
         except BaseException:  # noqa: BLE001 - logged, and nobody waits for it
             if not self._core.registry.is_replaying:
                 _log.exception(
-                    "actor %s has raised at what it was told for account %d", command[2], command[1]
+                    "actor %s has raised at what it was told for account %d",
+                    command[2],
+                    command[1],
+                    extra={"event": "raised", "actor": command[2], "account": command[1]},
                 )
             return True
         return False
@@ -132,6 +141,11 @@ class Actors:
     def settle(self, place: int) -> None:
         """Give back what the last message, at a place of its batch, has not used of its orders."""
         self._counts.end(place)
+
+    @property
+    def kept(self) -> int:
+        """How many handles they have kept beyond their messages."""
+        return sum(actor.scope.kept for actor in self.made.values())
 
     def without_state(self) -> list[str]:
         """Return the names of those that do not export what they know."""
@@ -180,7 +194,9 @@ def _close(name: str, actor: _Actor, *, keeps: bool) -> None:
     try:
         _hook(actor.made, "on_close")
     except BaseException:  # noqa: BLE001 - logged: the others are to end, too
-        _log.exception("actor %s has raised in on_close()", name)
+        _log.exception(
+            "actor %s has raised in on_close()", name, extra={"event": "raised", "actor": name}
+        )
     if not keeps:
         actor.scope.close()
 

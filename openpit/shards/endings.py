@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from openpit.shards.answering import Reply
     from openpit.shards.expiry import Expiry
     from openpit.shards.held import Open
+    from openpit.shards.tallies import Tallies
 
 __all__ = ["Endings"]
 
@@ -29,11 +30,12 @@ _T = TypeVar("_T", Effects, Started)
 class Endings:
     """Ends what one client of a shard has open; ``open`` is that of the batch in hand."""
 
-    __slots__ = ("_expiry", "_shard", "open")
+    __slots__ = ("_expiry", "_shard", "_tallies", "open")
 
-    def __init__(self, shard: int, expiry: Expiry) -> None:
+    def __init__(self, shard: int, expiry: Expiry, tallies: Tallies) -> None:
         self._shard: Final = shard
         self._expiry: Final = expiry
+        self._tallies: Final = tallies
         self.open: Open = {}
 
     def take(self, handle: int, kind: type[_T]) -> _T:
@@ -56,7 +58,9 @@ class Endings:
 
     def commit(self, _seq: int, command: Command, _now: int) -> None:
         """Commit one."""
-        self.take(command[2], Effects).commit()
+        effects = self.take(command[2], Effects)
+        self._tallies.committed += 1
+        effects.commit()
 
     def rollback(self, _seq: int, command: Command, _now: int) -> None:
         """Roll back one."""
@@ -72,16 +76,19 @@ class Endings:
 
     def _each(self, handles: tuple[int, ...], *, is_commit: bool) -> Reply | None:
         failures: list[tuple[Any, ...]] = []
+        committed = 0
         for place, handle in enumerate(handles):
             try:
                 effects = self.take(handle, Effects)
                 if is_commit:
+                    committed += 1
                     effects.commit()
                 else:
                     effects.rollback()
             except BaseException as error:  # noqa: BLE001 - every item is finished; told together
                 brief = len(failures) >= _FAILURES_IN_FULL
                 failures.append((place, *failure_row(error, brief=brief)))
+        self._tallies.committed += committed
         return (kinds.FAILURES, tuple(failures)) if failures else None
 
     def drop(self, _seq: int, command: Command, _now: int) -> None:

@@ -49,9 +49,9 @@ class Expiry:
         """Tell whether a handle has expired, and not too long ago."""
         return handle in self._known
 
-    def run(self, now: int) -> None:
-        """Roll back what has been open for too long by now, the oldest first."""
-        opened, ttl = self._opened, self.ttl
+    def run(self, now: int) -> int:
+        """Roll back what has been open for too long by now, the oldest first; tell how many."""
+        opened, ttl, before = self._opened, self.ttl, self.count
         while opened:
             handle = next(iter(opened))
             if now - opened[handle] < ttl:
@@ -63,6 +63,7 @@ class Expiry:
         while len(self._known) > EXPIRED_KNOWN:
             self._known.popitem(last=False)
         self.due = opened[next(iter(opened))] + ttl if opened else inf
+        return self.count - before
 
     def told(self) -> tuple[int, int]:
         """Return how many have expired since the last call, and when the next may; 0: none."""

@@ -99,6 +99,11 @@ class Held:
         return tuple(client for client, its in self._by_client.items() if its)
 
     @property
+    def count(self) -> int:
+        """How much all of them have open."""
+        return sum(map(len, self._by_client.values()))
+
+    @property
     def handles(self) -> frozenset[int]:
         """The numbers of all that is open."""
         return frozenset().union(*self._by_client.values())

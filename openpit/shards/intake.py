@@ -91,6 +91,7 @@ class Intake:
             kinds.CONFIGURE: self._read_configuration,
             kinds.CHECK_SETTINGS: self._read_configuration,
             kinds.TELL_AXES: _read_bare,
+            kinds.TELL_TALLIES: _read_bare,
             kinds.QUOTE: self._quotes.read,
             kinds.ASK_ACTOR: self._read_message,
             kinds.TELL_ACTOR: self._read_message,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.rejects import Reject
     from openpit.shards.clock import ShardClock
     from openpit.shards.message_counts import MessageCounts
+    from openpit.shards.tallies import Tallies
 
 __all__ = ["ACTOR", "MessageScope", "OpenHandle"]
 
@@ -49,13 +50,21 @@ class OpenHandle(Protocol):
 class MessageScope:
     """What one actor may do with the engine at the moment."""
 
-    __slots__ = ("_kept", "_open", "account", "actor", "clock", "core", "counts")
+    __slots__ = ("_kept", "_open", "account", "actor", "clock", "core", "counts", "tallies")
 
-    def __init__(self, actor: str, core: EngineCore, clock: ShardClock, counts: MessageCounts):
+    def __init__(
+        self,
+        actor: str,
+        core: EngineCore,
+        clock: ShardClock,
+        counts: MessageCounts,
+        tallies: Tallies,
+    ) -> None:
         self.actor: Final = actor
         self.core: Final = core
         self.clock: Final = clock
         self.counts: Final = counts
+        self.tallies: Final = tallies
         self.account: int | None = None  # of the message in hand; None between messages
         self._open: dict[int, OpenHandle] = {}  # of the message in hand, by identity
         self._kept: dict[int, OpenHandle] = {}
@@ -64,6 +73,11 @@ class MessageScope:
     def keeps_any(self) -> bool:
         """Whether a handle is kept beyond its message."""
         return bool(self._kept)
+
+    @property
+    def kept(self) -> int:
+        """How many are, between messages."""
+        return len(self._kept)
 
     @property
     def message_account(self) -> int:
@@ -102,6 +116,7 @@ class MessageScope:
     def add(self, handle: OpenHandle) -> None:
         """Have a handle that the message in hand has got end with it."""
         self._open[id(handle)] = handle
+        self.tallies.opened += 1
 
     def keep(self, handle: OpenHandle) -> None:
         """Have a handle of the message in hand outlive it, until somebody ends it.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.journal.records import crc32c
 from openpit.wire import kinds
 from openpit.wire.frames import NAME, messages_of, name_of, pack, reply_in
+from openpit.wire.tallies import OF_PROCESS
 
 if TYPE_CHECKING:
     from openpit.wire.frames import Frame
@@ -23,6 +24,7 @@ _RAISED: Final = bytes((0x90 | 6, kinds.RAISED))
 _FAILURES: Final = bytes((0x90 | 2, kinds.FAILURES))
 _LEFT: Final = bytes((0x90 | 2, kinds.LEFT))
 _OUTCOME: Final = bytes((0x90 | 5, kinds.OUTCOME))
+_TALLIES: Final = bytes((0xDC, 0, 18, kinds.TALLIES))
 _ADDRESS: Final = " at 0x"
 _ADDRESS_BYTES: Final = _ADDRESS.encode()
 _ADDRESSES: Final = re.compile(_ADDRESS + "[0-9a-fA-F]+")
@@ -35,6 +37,7 @@ def check_of(reply: Frame) -> int:
         or _FAILURES in reply
         or _LEFT in reply
         or _OUTCOME in reply
+        or _TALLIES in reply
         or _ADDRESS_BYTES in reply
     ):
         return _check_of_parts(reply)
@@ -60,6 +63,8 @@ def _kept(message: Any) -> Any:
         return tuple(row[:2] for row in message[1])
     if message[0] == kinds.OUTCOME:
         return message[:1]
+    if message[0] == kinds.TALLIES:
+        return message[:-OF_PROCESS]
     return _without_addresses(message)
 
 

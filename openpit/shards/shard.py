@@ -31,11 +31,9 @@ from openpit.shards.answering import (
     packed,
     recorded,
     rejected,
-    reported,
     told,
 )
 from openpit.shards.armed import Armed
-from openpit.shards.changes import Changes
 from openpit.shards.counts import ASKING, COUNTING, BatchCounts, asked_of
 from openpit.shards.endings import Endings
 from openpit.shards.expiry import Expiry
@@ -47,6 +45,8 @@ from openpit.shards.keyed import KeyedCalls
 from openpit.shards.left_open import let_go_before, told_left
 from openpit.shards.market_answers import MarketAnswers
 from openpit.shards.recent import Recent
+from openpit.shards.steering import Steering
+from openpit.shards.tallies import Tallies
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import (
@@ -73,13 +73,20 @@ if TYPE_CHECKING:
     from openpit.shards.held import Open
     from openpit.wire.axes import CountingAxes
     from openpit.wire.frames import Axis, Frame
+    from openpit.wire.tallies import OfProcess, ShardTally
 
 __all__ = ["ShardCore"]
 
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
+DONE: Final = kinds.DONE
 MESSAGES: Final = Op.MESSAGES
 
 _USUAL: Final = ShardLimits()
+
+
+def _no_process() -> OfProcess:
+    return (), 0, 0, 0
+
 
 Command = tuple[Any, ...]
 
@@ -93,10 +100,11 @@ class ShardCore:
     """
 
     __slots__ = (
-        "_all_at_once", "_changes", "_client", "_endings", "_engine", "_execute", "_first",
-        "_fresh_orders", "_handlers", "_most", "_most_open", "_next", "_open", "_order",
-        "_reader", "_told", "actors", "armed", "clock", "closed", "counts", "expiry", "held",
-        "intake", "keeps", "keyed", "number", "outcomes", "recent", "services", "whose",
+        "_all_at_once", "_client", "_endings", "_engine", "_execute", "_first", "_fresh_orders",
+        "_handlers", "_most", "_most_open", "_next", "_open", "_order", "_reader", "_steering",
+        "_told", "actors", "armed", "clock", "closed", "counts", "expiry", "held", "intake",
+        "keeps", "keyed", "number", "outcomes", "process", "recent", "services", "tallies",
+        "whose",
     )  # fmt: skip
 
     def __init__(
@@ -122,7 +130,9 @@ class ShardCore:
         self.recent: Final = Recent()
         self.expiry: Final = Expiry(limits.reservation_ttl, self.held)
         self._all_at_once: Final = None if self.expiry.ttl else AllAtOnce(engine)
-        endings = self._endings = Endings(number, self.expiry)
+        self.tallies: Final = Tallies()
+        self.process: Callable[[], OfProcess] = _no_process  # what its worker adds to them
+        endings = self._endings = Endings(number, self.expiry, self.tallies)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self.whose = whose(number, epoch)
         self._reader = reader or FrameReader()
@@ -136,10 +146,10 @@ class ShardCore:
         self._fresh_orders = engine.has_custom
         self._order = new_order(None, None, None, None, None, None, None)
         self.counts: Final = BatchCounts(engine.policies)
-        self.actors: Final = Actors(engine, clock, self.counts)
+        steering = self._steering = Steering(number, engine, self.counts, self.recent)
+        self.actors: Final = Actors(engine, clock, self.counts, self.tallies)
         owns = engine.registry.owns
         self.intake: Intake | CountedWindows = Intake(owns, services, self.actors.made)
-        changes = self._changes = Changes(engine, self.counts, self.recent)
         self._handlers: dict[int, Callable[[int, Command, int], Reply | None]] = {
             kinds.EXECUTE_WHOLE: self._execute_whole,
             kinds.START: self._start,
@@ -152,20 +162,21 @@ class ShardCore:
             kinds.COMMIT_MANY: endings.commit_many,
             kinds.ROLLBACK_MANY: endings.rollback_many,
             kinds.DROP: endings.drop,
-            kinds.REPORT: (report := lambda _, it, now: reported(engine.apply_report(it[2], now))),
-            kinds.REPORT_WHOLE: report,
-            kinds.ADJUST: changes.adjust,
-            kinds.ADMINISTER: changes.administer,
-            kinds.CONFIGURE: changes.configure,
-            kinds.CHECK_SETTINGS: changes.check_settings,
+            kinds.REPORT: steering.report,
+            kinds.REPORT_WHOLE: steering.report,
+            kinds.ADJUST: steering.adjust,
+            kinds.ADMINISTER: steering.administer,
+            kinds.CONFIGURE: steering.configure,
+            kinds.CHECK_SETTINGS: steering.check_settings,
             kinds.TELL_AXES: lambda *_: (kinds.CHECKED, *self.counts.axes()),
+            kinds.TELL_TALLIES: lambda *_: (kinds.TALLIES, *self._tally()),
             kinds.QUOTE: market.change,
             kinds.ASK_ACTOR: self.actors.reply_to_ask,
             kinds.TELL_ACTOR: self.actors.reply_to_tell,
             kinds.ASK_MARKET: market.reply,
             kinds.KEYED: self._keyed,
             kinds.ASK_LEFT: lambda _, command, __: told_left(self._open, *command[2:]),
-            kinds.ASK_OUTCOME: self._outcome,
+            kinds.ASK_OUTCOME: lambda *it: self.outcomes.reply(self._client or 0, *it),
             kinds.DROP_LEFT: lambda _, command, __: let_go_before(self._open, command[2]),
         }
         nothing = engine.finisher.effects
@@ -228,9 +239,8 @@ class ShardCore:
             self._next = first + 1
             return self._reply(frame, b"", self._told)
         if client != self._client:
-            self._client = client
+            self._client = self._steering.client = client
             self._open = self._endings.open = self.held.of(client)
-            self._changes.client = client
             self._most = self._most_open if client else inf
         counts = self.counts
         try:
@@ -255,6 +265,10 @@ class ShardCore:
             self._expire(now)
         answered: list[Reply] = []
         self._handle(first, commands, now, times, answered)
+        if count == 1 and answered[0][0] == DONE:  # as most calls are answered that end an order
+            self.tallies.alone += 1
+        else:
+            self.tallies.note(answered, count)
         uncounted = counts.uncounted(commands, times or repeat(now)) if counts.missing else ()
         body = packed(first, answered, self._let_go)
         if self.expiry.ttl:
@@ -268,7 +282,7 @@ class ShardCore:
 
     def _expire(self, now: int) -> None:
         self.clock.now = now
-        self.expiry.run(now)
+        self.tallies.expired += self.expiry.run(now)
         self._tell_armed()
 
     def _router_says(  # a head's fields
@@ -428,8 +442,6 @@ class ShardCore:
         if (registry.finalizer_failed, registry.unattributed_report) != self.armed.told:
             self._told |= self.armed.news()
 
-    # orders
-
     def _order_of(self, command: Command) -> Order:
         order: Order = command[2]
         self.counts.rank(command[3], command[4], order._settlement_)
@@ -454,6 +466,7 @@ class ShardCore:
 
     def _execute_request(self, seq: int, command: Command, now: int) -> Reply:
         started = self._endings.take(command[2], Started)
+        self.tallies.used += 1
         return self._executed(seq, self._engine.execute_started(started, now), started.order)
 
     def _dry_run(
@@ -474,7 +487,13 @@ class ShardCore:
         return reply
 
     def _keyed(self, seq: int, command: Command, now: int) -> Reply:
-        return self.keyed.answer(seq, command, now, self._client or 0, is_full=self._is_full)
+        reply = self.keyed.answer(seq, command, now, self._client or 0, is_full=self._is_full)
+        _, number, is_open, first = reply
+        if number == seq:
+            self.tallies.note_first(first, is_open=is_open)
+        return reply
 
-    def _outcome(self, seq: int, command: Command, now: int) -> Reply:
-        return self.outcomes.reply(self._client or 0, seq, command, now)
+    def _tally(self) -> ShardTally:
+        is_open = self.held.count + self.actors.kept
+        blocked, is_stopped = self._engine.registry.stopped()
+        return self.tallies.told(is_open, blocked, self.process(), is_stopped=is_stopped)

@@ -6,7 +6,7 @@ at work still, and writes until that returns.
 
 from __future__ import annotations
 
-import sys
+from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from openpit.wire.frames import Frame
 
 __all__ = ["LOCK_SECONDS", "JournalPlace", "ShardJournal"]
+
+_log = getLogger("openpit.journal")
 
 LOCK_SECONDS: Final = 10.0
 """How long a log is waited for that another worker has: twice what a routerless one may go on."""
@@ -293,6 +295,12 @@ class ShardJournal:
             tuple(self._answers.export()),
         )
 
+    @property
+    def written(self) -> tuple[int, int]:
+        """How many bytes were written since the start, and how often the disk was waited for."""
+        writer = self._writer
+        return (0, 0) if writer is None else (writer.written, writer.syncs)
+
     def is_still(self) -> bool:
         """Tell whether the log's descriptor is still the one that was opened."""
         if self._writer is None:
@@ -314,4 +322,4 @@ class ShardJournal:
 
 
 def _say(shard: int, text: str) -> None:
-    print(f"openpit: shard {shard}: {text}", file=sys.stderr, flush=True)  # noqa: T201 - to whoever runs it
+    _log.warning("openpit: shard %d: %s", shard, text, extra={"event": "journal", "shard": shard})

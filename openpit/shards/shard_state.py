@@ -87,6 +87,7 @@ def export_shard(core: ShardCore) -> State:
         core.actors.export(),
         core.recent.export(),
         [_market_row(service) for service in core.services],
+        core.tallies.export(),
     )
 
 
@@ -97,7 +98,7 @@ def restore_shard(core: ShardCore, state: State) -> None:
         JournalError: a custom policy or an actor does not take its state.
     """
     core.clock.now, engine, counts, core.armed.told, keys, expiry, clients, *rest = state
-    handed_over, actors, recent, market = rest
+    handed_over, actors, recent, market, tallies = rest
     for service, row in zip(core.services, market, strict=True):
         apply_operation(service, _read_row(row))
     restore_engine(core.engine, engine)
@@ -107,6 +108,7 @@ def restore_shard(core: ShardCore, state: State) -> None:
     core.expiry.restore(*expiry)
     core.counts.restore(counts)
     core.held.restore(handed_over)
+    core.tallies.restore(tallies)
     for client, rows in clients:
         its = core.held.of(client)
         for handle, kind, row in rows:

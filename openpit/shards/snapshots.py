@@ -10,9 +10,9 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import sys
 import time
 import warnings
+from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import msgpack
@@ -47,6 +47,8 @@ __all__ = [
     "packed_state_of",
     "standing_in",
 ]
+
+_log = getLogger("openpit.journal")
 
 LEAST_COMMANDS: Final = 2 * CREDITS
 """Commands from one snapshot to the next while trading: more than can be in flight. So whatever the
@@ -288,7 +290,12 @@ class Snapshots:
             return
 
     def _say(self, text: str) -> None:
-        print(f"openpit: shard {self._number}: {text}", file=sys.stderr, flush=True)  # noqa: T201 - to whoever runs it
+        _log.warning(
+            "openpit: shard %d: %s",
+            self._number,
+            text,
+            extra={"event": "snapshot", "shard": self._number},
+        )
 
 
 def standing_in(file: SnapshotFile) -> tuple[Standing, bytes]:

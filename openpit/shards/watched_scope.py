@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.rejects import Reject
     from openpit.shards.clock import ShardClock
     from openpit.shards.message_counts import MessageCounts
+    from openpit.shards.tallies import Tallies
 
 __all__ = ["Done", "WatchedScope"]
 
@@ -51,9 +52,10 @@ class WatchedScope(MessageScope):
         core: EngineCore,
         clock: ShardClock,
         counts: MessageCounts,
+        tallies: Tallies,
         told: list[tuple[str, list[Done]]],
     ) -> None:
-        super().__init__(actor, core, clock, counts)
+        super().__init__(actor, core, clock, counts, tallies)
         self._told: Final = told
         self._done: list[Done] = []
 

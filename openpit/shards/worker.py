@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from openpit.errors import JournalFailed, WireError
 from openpit.shards.descriptors import is_still, mark_of
+from openpit.shards.log_lines import VARIABLE, write_logs
+from openpit.shards.meter import TurnMeter
 from openpit.shards.setup import read_hello, start_shard
 from openpit.wire import kinds
 from openpit.wire.frames import FrameReader, pack, reply_frame
@@ -93,6 +95,7 @@ def main(
         name="shard-watch",
         daemon=True,
     ).start()
+    write_logs(os.environ.get(VARIABLE))
     for name in modules:
         _import(name)
     serve(command_fd, reply_fd, place)
@@ -244,6 +247,9 @@ def _loop(
     # The engine's own code closes nothing; a user's policy or actor may, and what it runs.
     has_custom = _runs_users_code(core)
     poller.register(command_fd, select.POLLIN)
+    meter = TurnMeter(pipes.journal)
+    core.process = meter.told
+    buckets, clock = meter.buckets, time.perf_counter_ns
     data = b""
     while not core.closed:
         if _state.is_copy:
@@ -257,7 +263,12 @@ def _loop(
         data = os.read(command_fd, READ_BYTES)
         if not data:
             return
+        began = clock()
         replies = receive(data)
+        # Spelt out, as all that is done for each message.
+        spent = clock() - began
+        buckets[spent.bit_length()] += 1
+        meter.total += spent
     if has_custom:
         pipes.check()
     _write(reply_fd, replies)

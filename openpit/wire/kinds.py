@@ -142,6 +142,7 @@ KEYED: Final = 26
 ASK_LEFT: Final = 27
 DROP_LEFT: Final = 28
 ASK_OUTCOME: Final = 29
+TELL_TALLIES: Final = 30
 
 _WHOLE_ORDER = (_ACCOUNT, _ORDER, *_RANKS)
 _MANY = (_ACCOUNT, Field("handles", all_of(is_number)))
@@ -208,6 +209,7 @@ COMMANDS: Final[dict[int, Layout]] = {
             Field("nanoseconds since then", is_number),
         ),
     ),
+    TELL_TALLIES: Layout("what the shard has counted, asked", (_ACCOUNT,)),
     HELLO: Layout(
         "start",
         (
@@ -241,6 +243,7 @@ RECOVERED: Final = 18
 ONCE: Final = 19
 LEFT: Final = 20
 OUTCOME: Final = 21
+TALLIES: Final = 22
 
 _ONCE: Final = frozenset({DONE, RESERVED, REJECTED, STARTED, REPORTED, ADJUSTED, RAISED})
 _ONE_DONE: Final = (DONE, 1)
@@ -343,6 +346,28 @@ REPLIES: Final[dict[int, Layout]] = {
         "what the client has left open",
         (Field("handles, accounts, orders with and without their class, replies", _are_left),),
     ),
+    TALLIES: Layout(  # see openpit.wire.tallies
+        "what the shard has counted",
+        (
+            Field("accepted", is_number),
+            Field("refused", is_number),
+            Field("raised", is_number),
+            Field("opened", is_number),
+            Field("open", is_number),
+            Field("committed", is_number),
+            Field("rolled back", is_number),
+            Field("expired", is_number),
+            Field("blocked accounts", is_number),
+            Field("all are stopped", is_flag),
+            Field("commands", is_number),
+            Field("codes, policies and rejects", all_of(row_of(is_text, is_text, is_number))),
+            Field("batches by size", all_of(is_number)),
+            Field("turns by length", all_of(is_number)),
+            Field("time in turns", is_number),
+            Field("journal bytes", is_number),
+            Field("journal syncs", is_number),
+        ),
+    ),
 }
 
 _REJECTIONS: Final = frozenset({REJECTED, RAISED})
@@ -380,6 +405,7 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
     ASK_LEFT: frozenset({LEFT, RAISED}),
     DROP_LEFT: frozenset({DONE}),
     ASK_OUTCOME: frozenset({OUTCOME, RAISED}),
+    TELL_TALLIES: frozenset({TALLIES}),
     HELLO: frozenset({READY, RECOVERED, REFUSED}),
 }
 """The kinds of reply that each kind of command may have."""

@@ -68,6 +68,7 @@ OF_KIND: Final = {
     kinds.ASK_LEFT: Role.TRADER,
     kinds.DROP_LEFT: Role.TRADER,
     kinds.ASK_OUTCOME: Role.TRADER,
+    kinds.TELL_TALLIES: Role.READER,
     kinds.HELLO: Role.NOBODY,
 }
 """The least role that may send a command of each kind."""

@@ -93,6 +93,7 @@ class SessionOp:
     DRAIN: Final = 41  # the client asks the server to end in order; it will
     MARKET: Final = 42  # the client's: changes of market data for all shards; they have them
     WATCH: Final = 44  # the client asks how shards stand and who has gone; the server's answer
+    FIGURES: Final = 43  # the client asks what the router knows of its shards; the server's answer
 
 
 class Bye:

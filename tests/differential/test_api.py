@@ -37,6 +37,7 @@ ADDITIONS: dict[str, str] = {
     "openpit.Mutation.commit": "slots make the fields of a dataclass visible on its class",
     "openpit.Mutation.rollback": "as Mutation.commit",
     "openpit.NotPermitted": "what a session of a server may not",
+    "openpit.Observer": "what a program hears of an engine of several processes",
     "openpit.OutcomeUnknown": "what only an engine of several processes can raise",
     "openpit.PastEngine": "an engine as its journal says it stood",
     "openpit.ServerRefused": "why there is no session with a server",

@@ -23,6 +23,7 @@ from openpit.faces.acting import new_actor_engine
 from openpit.pretrade import policies
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.shards.message_scope import MessageScope
+from openpit.shards.tallies import Tallies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -118,7 +119,7 @@ class _OneEngine:
         self.engine = engine
         self._clock = clock
         self._ledger = _Ledger(engine._core)
-        self._scope = MessageScope("gateway", engine._core, clock, self._ledger)  # type: ignore[arg-type]
+        self._scope = MessageScope("gateway", engine._core, clock, self._ledger, Tallies())  # type: ignore[arg-type]
         self._actor = Gateway(new_actor_engine(self._scope), 0)
 
     def __getattr__(self, name: str) -> Any:

@@ -146,7 +146,7 @@ def test_the_others_go_on_while_one_recovers_and_it_is_told(
         engine.apply_account_adjustment(account(numbers[0]), [deposit("USD", "1")])
         assert engine.stats()[here].state == "up"
         engine.poll()
-        told = [record.message for record in caplog.records if record.name == "openpit"]
+        told = [record.message for record in caplog.records if record.name == "openpit.router"]
         new = pid_of(engine, here)
         assert told[0].startswith("shard 0 is recovering")
         assert told[1] == f"shard 0 has recovered: worker {new} has taken its place"

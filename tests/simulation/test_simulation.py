@@ -118,9 +118,10 @@ def test_much_happens() -> None:
     # Keys are tested by tests/equivalence/twice.py, what a journal has left open and what became of
     # a call by tests/recovery.
     absent |= {kinds.KEYED, kinds.ASK_LEFT, kinds.DROP_LEFT, kinds.ASK_OUTCOME}
+    absent.add(kinds.TELL_TALLIES)  # a server's and an engine's metrics
     assert set(kinds.COMMANDS) - set(commands) <= absent
     # Nor does a shard of the simulation have a journal to recover from.
-    absent = {kinds.REFUSED, kinds.RECOVERED, kinds.LEFT, kinds.ONCE, kinds.OUTCOME}
+    absent = {kinds.REFUSED, kinds.RECOVERED, kinds.LEFT, kinds.ONCE, kinds.OUTCOME, kinds.TALLIES}
     assert set(kinds.REPLIES) - set(replies) <= absent
     outcomes = "".join(str(note) for note in noted)
     for name in ("OutcomeUnknown", "ShardDown", "ShardOverloaded", "ShardStalled", "EngineClosed"):

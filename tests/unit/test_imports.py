@@ -38,7 +38,7 @@ LAYERS = (
     ("limits",),
     ("client",),
     ("faces",),
-    ("server",),
+    ("server", "metrics"),
     ("console",),
     ("loadtest",),
     ("cli",),

@@ -19,7 +19,8 @@ PUBLIC = {
         Engine EngineBuilder EngineClosed errors
         ExecutionReport ExecutionReportFillDetails ExecutionReportOperation
         ExecutionReportPositionImpact FinancialImpact Instrument Leverage marketdata
-        MonetaryAmount Mutation NotPermitted Order OrderMargin OrderOperation OrderPosition
+        MonetaryAmount Mutation NotPermitted Observer Order OrderMargin OrderOperation
+        OrderPosition
         OutcomeUnknown PastEngine param PolicyConfigureError PositionMode PostTradeResult pretrade
         ReadyEngineBuilder
         RejectError ServerRefused ShardCallbackError ShardDown ShardedEngine ShardedEngineError
@@ -45,6 +46,9 @@ PUBLIC = {
     """,
     "openpit.limits": """
         apply apply_async ConfigError diff load loads Policies schema
+    """,
+    "openpit.metrics": """
+        AsyncEngineCollector collector EngineCollector
     """,
     "openpit.marketdata": """
         AlreadyRegistered InstrumentId MarketDataBuilder MarketDataError MarketDataService Quote

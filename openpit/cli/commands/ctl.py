@@ -13,6 +13,7 @@ import click
 
 from openpit.cli.account_document import account_document, cause_document, pnl_text
 from openpit.cli.exits import Exit, ExitError, listed
+from openpit.cli.extra import loaded
 from openpit.cli.grids import Grid, ReportConsole
 from openpit.cli.inputs import text_of, told
 from openpit.cli.named import account_named
@@ -48,6 +49,7 @@ __all__ = ["command"]
 EPILOG = """\b
 Examples:
   openpit ctl --socket desk.sock stats
+  openpit ctl --socket desk.sock metrics
   openpit ctl --socket desk.sock account 7 --json
   openpit ctl --socket desk.sock limits show > limits.toml
   openpit ctl --socket desk.sock limits set limits.toml
@@ -162,6 +164,17 @@ def stats(server: _Server, as_json: bool) -> None:  # noqa: FBT001 - click passe
         )  # fmt: skip
     head = "orders pass" if halted is None else f"orders are halted: {halted}"
     _print(document, as_json, head, states, users)
+
+
+@command.command()
+@click.pass_obj
+def metrics(server: _Server) -> None:
+    """Print the metrics of the server as OpenMetrics text, for Prometheus and what reads it."""
+    metrics = loaded("openpit.metrics")
+    with server.engine() as engine:
+        text = metrics.collector(engine, timeout=server.timeout).text()
+    with writing_to_stdout():
+        click.echo(text, nl=False)
 
 
 @command.command()

@@ -121,6 +121,19 @@ class BlockingDriver(Turns):
         self._tell()
         return call.result()
 
+    def await_all(self, calls: Sequence[Call], seconds: float) -> None:
+        """Wait until calls that have begun are done, for so many seconds at the most."""
+        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
+            raise nested()
+        is_shielded = shield()
+        try:
+            over = Bystander(self.router.books, lambda: all(call.done for call in calls))
+            self._wait_for(over, seconds)
+        finally:
+            if is_shielded:
+                release()
+        self._tell()
+
     def run_many(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Make a call over many items; return its value or raise its error."""
         return self.run_part(method, *arguments).result()

@@ -75,3 +75,14 @@ def test_orders_that_are_told_again_are_compared_by_their_handles() -> None:
 
     assert check_of(left(7, b"a set")) == check_of(left(7, b"set a"))
     assert check_of(left(7, b"a set")) != check_of(left(8, b"a set"))
+
+
+def test_what_a_worker_counts_of_its_process_is_not_compared() -> None:
+    def tally(accepted: int, journal_bytes: int, turns: tuple[int, ...]) -> bytes:
+        counts = accepted, 2, 0, 3, 1, 1, 1, 0, 0, False, 9
+        rejects = (("RateLimitExceeded", "RateLimitPolicy", 2),)
+        sizes = (0, 9)
+        return reply((kinds.TALLIES, *counts, rejects, sizes, turns, 700, journal_bytes, 0))
+
+    assert check_of(tally(5, 1000, (0, 3))) == check_of(tally(5, 2000, (7, 7)))
+    assert check_of(tally(5, 1000, (0, 3))) != check_of(tally(6, 1000, (0, 3)))

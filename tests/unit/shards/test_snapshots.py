@@ -162,7 +162,7 @@ def small_log(directory: Path, keep: int | None = 2) -> Any:
 
 
 def test_a_snapshot_that_is_damaged_gives_way_to_the_one_before_and_is_removed(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     expected = small_log(tmp_path / "log")
     newest = snapshots_of(DISK, folder_of(tmp_path / "log"))[-1].path
@@ -182,7 +182,7 @@ def test_a_snapshot_that_is_damaged_gives_way_to_the_one_before_and_is_removed(
 
         assert life.state == expected
         assert life.recovered.batches == 8
-        assert f"shard 0: a snapshot is not used: {path} at " in capfd.readouterr().err
+        assert f"shard 0: a snapshot is not used: {path} at " in caplog.text
         assert not path.exists()
         life.end()
 
@@ -230,7 +230,7 @@ def test_answers_that_are_wanted_are_replayed_and_no_snapshot_that_has_them_is_u
 
 
 def test_a_state_of_another_layout_is_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(snapshots, "LAYOUT", shard_state.LAYOUT + 1)
@@ -239,7 +239,7 @@ def test_a_state_of_another_layout_is_not_used(
     life = Life(tmp_path, 3)
 
     assert (life.recovered.batches, life.state) == (12, expected)
-    assert "its state is of layout 3, where this version reads 2" in capfd.readouterr().err
+    assert "its state is of layout 3, where this version reads 2" in caplog.text
     life.end()
 
 
@@ -291,13 +291,13 @@ def test_a_policy_that_does_not_take_its_state_ends_the_start_by_its_name(tmp_pa
 
 
 def test_a_snapshot_that_cannot_be_taken_is_told_and_nothing_else_happens(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     policy = Remembering(reserves=True)
     life = Life(tmp_path, customs=[policy])
     life.trade(2)
     life.snapshot()
-    assert "shard 0: no snapshot was written: a reservation is open" in capfd.readouterr().err
+    assert "shard 0: no snapshot was written: a reservation is open" in caplog.text
     assert snapshots_of(DISK, folder_of(tmp_path)) == []
     life.end()
 
