@@ -8,14 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.shards.counts import (
-    ASKING,
-    COUNTING,
-    asked_of,
-    declared_ranks,
-    ranks_in,
-    settlement_of,
-)
+from openpit.shards.counts import ASKING, COUNTING, asked_of, ranks_in, settlement_of
 from openpit.wire.axes import BROKER, VOUCHED
 from openpit.wire.frames import command_in, name_of, reply_in
 
@@ -95,9 +88,12 @@ class CountedWindows:
             if asset:
                 yield numbers[settlement_of(command)], asset, 1
         elif command[0] in ASKING:
-            for broker, asset, settlement in declared_ranks(command):
-                number, rank = (BROKER, broker) if broker else (numbers[settlement], asset)
-                yield number, rank, 1
+            *_, rank, orders, assets = command  # what it has declared, used or not
+            if rank:
+                yield BROKER, rank + orders - 1, orders
+            for settlement, first, its in assets:
+                if first:
+                    yield numbers[settlement], first + its - 1, its
 
     def _add(
         self,

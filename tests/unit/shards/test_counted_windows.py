@@ -57,3 +57,16 @@ def test_what_was_there_stays_until_a_window_is_newer() -> None:
     windows._add(1, 40, 0, (1, 1, 41, 41), None)
     windows._add(1, 20, 90, (1, 1, 41, 41), None)  # an older one
     assert windows.rows == ((BROKER, 20, 6, 35, 21), (1, 40, 1, 41, 41))
+
+
+@pytest.mark.parametrize(
+    ("missing", "count"), [(0, 4), (1, 3), (3, 1), (4, None)], ids="{} unused".format
+)
+def test_of_what_a_message_declares_only_what_it_has_not_used_is_left_out(
+    missing: int, count: int | None
+) -> None:
+    windows = windows_of((kinds.ASK_ACTOR, 1, "gateway", b"", 7, 4, (("EUR", 3, 4),)))
+    for axis, ranks in windows._ranks([50]).items():
+        offset = -6 if axis == BROKER else -2  # so that its first is the first in the window
+        windows._add(axis, 50, offset, ranks, (50, missing) if missing else None)
+    assert [row[2] for row in windows.rows] == ([] if count is None else [count, count])
