@@ -13,7 +13,9 @@ from openpit.client.procedures import administration
 from openpit.router.own_commands import OwnOp
 from openpit.router.procedures import Question
 from openpit.router.shard_link import ONLY_DONE
+from openpit.wire import kinds
 from openpit.wire.frames import EPOCH_COMMANDS, Op, body_of, messages_of, pack
+from openpit.wire.roles import OF_METHOD, Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,11 +26,15 @@ if TYPE_CHECKING:
     from openpit.wire.axes import CountingAxes
     from openpit.wire.recovered import Recovered
 
-__all__ = ["Told", "WideChange", "begin_again", "complete", "left_out"]
+__all__ = ["Told", "WideChange", "begin_again", "changes_in_group", "complete", "left_out"]
 
 Told: TypeAlias = "tuple[CountingAxes, Recovered]"
 """What a worker says when it is up."""
 
+
+_ASKS: Final = frozenset({"can_register", "can_unregister"})
+_OF_MEMBERS: Final = frozenset({"register_group", "unregister_group"})
+"""What each shard is told of its own accounts."""
 
 _LIFTS: Final = (None, "unblock_all")
 """Of an administrative command, the account and the method that lift the engine-wide block."""
@@ -41,8 +47,8 @@ class WideChange(NamedTuple):
     """The packed command of each shard."""
     numbers: dict[int, list[int]]
     """The numbers under which each may have it: it may have been told again."""
-    record: int
-    """Where it was written down first."""
+    record: int | tuple[int, int]
+    """Where it was written down first: the record, and which of those in it if there are more."""
 
 
 def begin_again(
@@ -62,6 +68,42 @@ def begin_again(
                 link.stage(OwnOp(now, Op.END, client=number))
             elif not number:
                 client.left.before[link.number] = link.epoch * EPOCH_COMMANDS + 1
+
+
+def changes_in_group(
+    rows: Sequence[tuple[int, int, bytes]], absent: Sequence[tuple[int, int]], record: int
+) -> list[WideChange]:
+    """Return the changes that a session has told shards together, of each shard one at a time.
+
+    A row is a shard, the number of the first command there, and the body of its batch; what is
+    no change that spans shards, such as an order, is left out. Of what all shards are told alike,
+    those that were ``absent`` lack it.
+    """
+    changes: list[WideChange] = []
+    for shard, number, body in rows:
+        place = sum(shard in one.commands for one in changes)
+        for command in filter(_is_wide, messages_of(body)):
+            if place == len(changes):
+                changes.append(WideChange({}, {}, (record, place)))
+            changes[place].commands[shard] = pack(command)
+            changes[place].numbers[shard] = [number]
+            place += 1
+    for change in changes:
+        packed = next(iter(change.commands.values()))
+        if _command_in(packed)[2] not in _OF_MEMBERS:
+            for shard, number in absent:
+                change.commands[shard] = packed
+                change.numbers[shard] = [number]
+    return changes
+
+
+def _is_wide(command: Sequence[Any]) -> bool:
+    """Tell whether a command is a change that all shards make, or several, each its part."""
+    if command[0] == kinds.CONFIGURE:
+        return command[1] is None
+    if command[0] != kinds.ADMINISTER or command[1] is not None:
+        return False
+    return OF_METHOD[command[2]] >= Role.ADMIN and command[2] not in _ASKS
 
 
 def left_out(

@@ -16,7 +16,7 @@ from pathlib import Path
 from time import monotonic_ns, time_ns
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from openpit.client.recovery import WideChange
+from openpit.client.recovery import WideChange, changes_in_group
 from openpit.errors import JournalDamaged, JournalMismatch
 from openpit.faces.old_journal import OldJournal, packed_settings
 from openpit.journal.files import DISK
@@ -92,7 +92,7 @@ class EngineJournal:
         self._clock: Final = clock
         self.sources: Final = made.sources
         self._lives: Final[list[Mapping[str, Any]]] = []
-        self._told_again: int | None = None
+        self._told_again: int | tuple[int, int] | None = None
         self.changes: Final[list[WideChange]] = []
         self.names: Final[dict[int, tuple[str, int]]] = {}
         self.is_prepared = False
@@ -199,7 +199,7 @@ class EngineJournal:
             known.clear()
         begins = reader.next
         self.is_prepared = False
-        by_record: dict[int, WideChange] = {}
+        by_record: dict[object, WideChange] = {}
         for record in reader:
             said = json.loads(record.batch)
             self._settings = said.get("settings", self._settings)
@@ -215,6 +215,9 @@ class EngineJournal:
                 self.names[number] = name, user
             elif "gone" in said:
                 self.names.pop(said["gone"], None)
+            elif "group" in said:
+                for one in changes_in_group(*_group_in(said), record.number):
+                    by_record[one.record] = one
             elif "prepared" in said:
                 self.is_prepared = True
             elif "migrated" in said:  # of what was noted before, all shards had all
@@ -222,7 +225,10 @@ class EngineJournal:
                 self._migrated = said["migrated"]
                 self.is_prepared &= not self._migrated["has_new_funds"]
             else:
-                change = by_record.get(said["of"]) or WideChange({}, {}, record.number)
+                of = said["of"]
+                change = by_record.get(tuple(of) if isinstance(of, list) else of) or WideChange(
+                    {}, {}, record.number
+                )
                 by_record[change.record] = change
                 for shard, number, packed in said["change"]:
                     change.commands[shard] = b64decode(packed)
@@ -277,6 +283,19 @@ class EngineJournal:
         of, self._told_again = self._told_again, None
         change = [[shard, number, b64encode(packed).decode()] for shard, number, packed in rows]
         self._write({"change": change, "of": of})
+
+    def note_group(self, rows: list[tuple[int, int, bytes]], absent: list[tuple[int, int]]) -> None:
+        """Write down what a session tells shards together: for each the number, and the body.
+
+        ``absent`` are the shards that are down, with the numbers that they would have there. What
+        is said to the only shard that there is, needs not be completed.
+
+        Raises:
+            JournalFailed: it could not be written. No shard may be told of it.
+        """
+        if rows and self.place.header["shards"] > 1:
+            group = [[shard, number, b64encode(body).decode()] for shard, number, body in rows]
+            self._write({"group": group, "absent": absent})
 
     def again(self, change: WideChange) -> None:
         """Record that what is noted next is a change that was noted before."""
@@ -333,6 +352,11 @@ class EngineJournal:
             self._writer.close()
         finally:
             self._lock.release()
+
+
+def _group_in(said: Any) -> tuple[list[tuple[int, int, bytes]], list[tuple[int, int]]]:
+    rows = [(shard, number, b64decode(body)) for shard, number, body in said["group"]]
+    return rows, [(shard, number) for shard, number in said["absent"]]
 
 
 def _header(made: Made) -> dict[str, Any]:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from openpit.router.own_commands import Unattended
+from openpit.server.changes import Changes
 from openpit.wire.frames import Flag
 from openpit.wire.sessions import Bye
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from openpit.router.shard_link import ShardLink
     from openpit.server.session import Session
     from openpit.wire.sessions import Batch
 
-__all__ = ["Checked", "GroupCheck"]
+__all__ = ["Absent", "Checked", "GroupCheck", "Row", "absent_in", "going_of", "told_by"]
+
+Row: TypeAlias = tuple[int, int, bytes]
+"""What a batch of a group tells a shard: its number, that of the first command there, the body."""
+
+Absent: TypeAlias = tuple[int, int]
+"""A shard that is down, and the number that its next command would have."""
 
 
 class GroupCheck:
@@ -72,3 +79,37 @@ class Checked(Unattended):
     def stalled(self, link: ShardLink, why: str) -> None:
         """Go on without the shard: what it owes is told to it ahead of all else."""
         self.answered(link, 0, b"")
+
+
+def going_of(
+    session: Session, pressing: Mapping[int, int], links: Sequence[ShardLink], version: int
+) -> list[tuple[ShardLink, Batch]]:
+    """Return the batches of a group that go to their shards now, in order.
+
+    What counts by the settings that are being changed goes when they are known, with all behind it.
+    """
+    going: list[tuple[ShardLink, Batch]] = []
+    for number, count in pressing.items():
+        link = links[number]
+        for batch in [*session.inbox[number]][: count if link.is_up or link.is_stalled else 0]:
+            if isinstance(batch, Changes) or (batch.rows and batch.settings != version):
+                break
+            going.append((link, batch))
+    return going
+
+
+def told_by(going: Sequence[tuple[ShardLink, Batch]]) -> list[Row]:
+    """Return what the batches of a group tell shards that may change what spans them."""
+    told: list[Row] = []
+    behind: dict[int, int] = {}
+    for link, batch in going:
+        number = behind.get(link.number, link.next_seq)
+        behind[link.number] = number + batch.commands
+        if not (batch.rows or batch.op):  # what has rows are orders
+            told.append((link.number, number, batch.rest))
+    return told
+
+
+def absent_in(links: Sequence[ShardLink]) -> list[Absent]:
+    """Return the shards that are told nothing: what all have, they have to be told at a start."""
+    return [(link.number, link.next_seq) for link in links if not (link.is_up or link.is_stalled)]

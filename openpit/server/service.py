@@ -368,4 +368,6 @@ async def start_service(
     switch = Switch(
         driver.client, plan.told, limits, plan.readers, client_time=client_time, names=names
     )
+    if journal is not None:
+        switch.note = journal.note_group
     return Service(engine, driver, switch, limits, users)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.client.answers import read_axes
 from openpit.client.expected import expected
-from openpit.errors import WireError
+from openpit.errors import JournalFailed, WireError
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.procedures import Question, WideCall
 from openpit.router.shard_link import Bodies
 from openpit.server.changes import Changes
-from openpit.server.group_check import Checked, GroupCheck
+from openpit.server.group_check import Checked, GroupCheck, absent_in, going_of, told_by
 from openpit.server.limits import BATCH_BYTES, ROW_BYTES
 from openpit.server.names import Names
 from openpit.server.questions import Questions
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from openpit.router.procedures import Steps
     from openpit.router.rates import Counted
     from openpit.router.shard_link import Entry, ShardLink
+    from openpit.server.group_check import Absent, Row
     from openpit.server.limits import Limits
     from openpit.wire.axes import CountingAxes
     from openpit.wire.classes import Told
@@ -132,6 +133,7 @@ class Switch:
         self.questions: Final = Questions(self.router, self.sessions, self._drain_now)
         self.opened: Callable[[Session], object] = bool  # hears of each that is welcomed ...
         self.closed: Callable[[Session], object] = bool  # ... and of its end
+        self.note: Callable[[list[Row], list[Absent]], object] = lambda *_: None  # of groups
         self._is_held = False  # until it is known on which axes orders are counted
         self.is_waiting = False  # something was left at the last turn, until a shard answers
         self.stirred: Final[list[Session]] = []  # who has something to be written, or ended a turn
@@ -405,19 +407,18 @@ class Switch:
 
         A shard that is stalled owes it, ahead of all that comes later.
         """
-        for number, count in pressing.items():
-            inbox, link = session.inbox[number], self.router.links[number]
-            for _ in range(count if link.is_up or link.is_stalled else 0):
-                # The session may have been closed for one of them. And what counts by the settings
-                # that are being changed goes when they are known.
-                batch = inbox[0] if inbox else None
-                if batch is None or isinstance(batch, Changes):
-                    break
-                if not batch.rows or batch.settings == self._version:
-                    inbox.popleft()
-                    self._send(session, link, batch, now, Flag.TURN)
-                    if number in session.pressing:  # the next group has come meanwhile
-                        session.pressing[number] -= 1
+        going = going_of(session, pressing, self.router.links, self._version)
+        try:
+            self.note(told_by(going), absent_in(self.router.links))
+        except JournalFailed as error:  # no shard is told
+            session.close(Bye.CLOSED, str(error))
+        for link, batch in going:
+            inbox = session.inbox[link.number]
+            if inbox and inbox[0] is batch:  # the session may have been closed for one of them
+                inbox.popleft()
+                self._send(session, link, batch, now, Flag.TURN)
+                if link.number in session.pressing:  # the next group has come meanwhile
+                    session.pressing[link.number] -= 1
 
     def _send(
         self, session: Session, link: ShardLink, batch: Batch, now: int, flags: int = 0

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from openpit.client.procedures import administration
-from openpit.client.recovery import WideChange, complete, left_out
+from openpit.client.recovery import WideChange, changes_in_group, complete, left_out
+from openpit.wire import kinds
 from openpit.wire.axes import NO_AXES
-from openpit.wire.frames import EPOCH_COMMANDS, Flag, pack
+from openpit.wire.frames import EPOCH_COMMANDS, Flag, body_of, pack
 from openpit.wire.recovered import Recovered
 
 SECOND_LIFE = EPOCH_COMMANDS
@@ -133,3 +134,32 @@ def test_what_a_rollback_blocks_is_waited_for() -> None:
     look = pack(administration("anything_blocked"))
 
     assert asked((0, 0, 0), open_on=2) == [([2], {look}, [False])]
+
+
+def test_of_what_a_session_has_told_together_the_changes_are_taken_one_at_a_time() -> None:
+    def body(*commands: Any) -> bytes:
+        return body_of([*map(pack, commands)], len(commands))
+
+    halt = administration("halt", "lunch")
+    asked = administration("can_register", [3], 5)
+    mine, its = (administration("register_group", [number], 5) for number in (3, 4))
+    changes = changes_in_group(
+        [
+            (0, 7, body((kinds.COMMIT, 1, 3), halt)),
+            (0, 9, body(asked, mine)),
+            (2, 4, body(halt)),
+            (2, 5, body(its)),
+        ],
+        [(1, 12)],
+        30,
+    )
+    assert changes == [
+        WideChange(
+            {0: pack(halt), 2: pack(halt), 1: pack(halt)}, {0: [7], 2: [4], 1: [12]}, (30, 0)
+        ),
+        WideChange({0: pack(mine), 2: pack(its)}, {0: [9], 2: [5]}, (30, 1)),
+    ]
+    assert left_out(changes, told({0: 10}, {0: 12}, {0: 5})) == [  # type: ignore[arg-type]  # as above
+        (changes[0], [1]),
+        (changes[1], [2]),
+    ]
