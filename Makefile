@@ -16,6 +16,7 @@ SECONDS  ?= 10
 MOMENTS  ?= all
 TRADES   ?= 200000
 KILLS    ?= 200
+CHAOS_SECONDS ?= 36000
 FRAMES   ?= 10000
 FLOWS    ?= 2500
 SHARDS   ?= 0
@@ -36,7 +37,7 @@ FIND_PYTHON = for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 pyth
 	if "$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done
 
 .DELETE_ON_ERROR:
-.PHONY: help run serve-demo test lint format generated bench loadtest docs differential connected acting arithmetic simulate hostile flows trading console-fuzz kills counted points router-kills interrupts reference install dev clean
+.PHONY: help run serve-demo test lint format generated bench loadtest docs differential connected acting arithmetic simulate hostile flows trading console-fuzz kills counted points router-kills chaos interrupts reference install dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -115,6 +116,9 @@ points: $(STAMPS)/dev ## KILLS at each named point of workers and routers with a
 
 router-kills: $(STAMPS)/dev ## KILLS of programs and servers whose engine has a journal (SEED=..): what was answered stands
 	$(BIN)/python tests/recovery/router_kills.py --kills $(KILLS) --seed $(SEED)
+
+chaos: $(STAMPS)/dev ## KILLS of workers, a tenth of routers, a twentieth at each named point; goes on where it was (SEED=..)
+	$(BIN)/python tests/recovery/chaos.py --kills $(KILLS) --seed $(SEED) --seconds $(CHAOS_SECONDS) --out build/chaos-$(SEED).jsonl
 
 interrupts: $(STAMPS)/dev ## an exception at every moment of every call on shards, not at a sample
 	OPENPIT_MOMENTS="$(MOMENTS)" OPENPIT_SEED="$(SEED)" \

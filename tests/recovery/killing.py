@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -25,10 +26,13 @@ from trading import ACCOUNTS, Day, said, with_policies  # noqa: E402 - found the
 
 import openpit  # noqa: E402 - found there
 
-__all__ = ["OFTEN", "KilledDay", "killed_after", "pid_of"]
+__all__ = ["OFTEN", "KilledDay", "killed_after", "killed_many", "pid_of", "stopped_after"]
 
 OFTEN: dict[str, Any] = {"restarts": 10_000, "restart_pause": 0.0, "timeout": 60.0}
 """Options of an engine whose workers are replaced as often as they are killed."""
+
+STOPPED = 0.05
+"""How many of the calls come to a worker that is stopped, or are overtaken by that."""
 
 
 def pid_of(engine: Any, shard: int) -> int:
@@ -49,10 +53,24 @@ def killed_after(engine: Any, shard: int, seconds: float) -> threading.Timer:
     return timer
 
 
-class KilledDay(Day):
-    """A day whose workers are killed in the midst of its calls."""
+def stopped_after(pid: int, seconds: float, pause: float) -> threading.Timer:
+    """Stop a process in so many seconds, whatever it does then, and let it go on after a pause."""
 
-    kills = 0
+    def stop() -> None:
+        with suppress(ProcessLookupError):  # it has been killed just now
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(pause)
+            os.kill(pid, signal.SIGCONT)
+
+    timer = threading.Timer(seconds, stop)
+    timer.start()
+    return timer
+
+
+class KilledDay(Day):
+    """A day whose workers are killed in the midst of its calls, and stopped for a while."""
+
+    kills = stops = 0
 
     def place(self) -> None:
         if self.random.random() < 0.1:
@@ -61,15 +79,24 @@ class KilledDay(Day):
             timer = killed_after(self.engine, shard, self.random.random() * 0.001)
             super().place()
             timer.join()
+        if self.random.random() < STOPPED:
+            self.stops += 1
+            pid = pid_of(self.engine, self.random.randrange(self.options["shards"]))
+            timer = stopped_after(pid, self.random.random() * 0.001, self.random.random() * 0.02)
+            super().place()
+            timer.join()
         super().place()
 
 
-async def killed_many(directory: Path, seed: int, kills: int) -> int:
-    """Submit many orders at once on asyncio, and kill workers meanwhile; return how many."""
+async def killed_many(directory: Path, seed: int, kills: int) -> tuple[int, int]:
+    """Submit many orders at once on asyncio, and kill or stop workers meanwhile.
+
+    Return how many orders, and how often a worker was stopped.
+    """
     random = Random(seed)
     one = with_policies(openpit.Engine.builder().full_sync()).build()
     stage = openpit.Engine.builder().sharded(2, journal=directory, **OFTEN)
-    calls = 0
+    calls = stops = 0
     async with await with_policies(stage).build_async() as engine:
         for number in ACCOUNTS:
             paid = [deposit("USD", "2500")]
@@ -80,12 +107,17 @@ async def killed_many(directory: Path, seed: int, kills: int) -> int:
                 order(random.randrange(3, 9), random.choice(("1", "5", "95")), "10")
                 for _ in range(12)
             ]
-            timer = killed_after(engine, random.randrange(2), random.random() * 0.003)
+            timers = [killed_after(engine, random.randrange(2), random.random() * 0.003)]
+            if random.random() < 0.3:
+                stops += 1
+                pid, pause = pid_of(engine, random.randrange(2)), random.random() * 0.02
+                timers.append(stopped_after(pid, random.random() * 0.003, pause))
             if turn % 2:
                 answers = await asyncio.gather(*map(engine.execute_pre_trade, placed))
             else:
                 answers = await engine.execute_pre_trade_many(placed)
-            timer.join()
+            for timer in timers:
+                timer.join()
             expected = [one.execute_pre_trade(each) for each in placed]
             assert [said(each) for each in answers] == [said(each) for each in expected]
             calls += len(placed)
@@ -100,7 +132,7 @@ async def killed_many(directory: Path, seed: int, kills: int) -> int:
                 assert repr(state) == repr(one.account_state(account(number)))
         # A worker may have been killed before the one that its number was read of had recovered.
         assert all(stat.state in {"up", "recovering"} for stat in engine.stats())
-    return calls
+    return calls, stops
 
 
 def main() -> None:
@@ -123,7 +155,7 @@ def main() -> None:
             day.close()
         kills, calls, days = kills + day.kills, calls + day.calls, days + 1
     with tempfile.TemporaryDirectory() as directory:
-        calls += asyncio.run(killed_many(Path(directory), asked.seed, asked.kills - kills))
+        calls += asyncio.run(killed_many(Path(directory), asked.seed, asked.kills - kills))[0]
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(  # noqa: T201 - what it is for
         f"{max(kills, asked.kills)} kills, {calls} calls, each answered as by one engine; "

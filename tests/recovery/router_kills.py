@@ -16,22 +16,34 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
 sys.path[1:1] = [str(HERE.parent / "support"), str(HERE.parent / "server"), str(HERE)]
 
 from desk_calls import CONFIG, drawn, held_again, perform, picture, policies  # noqa: E402 - found there
+from killing import stopped_after  # noqa: E402 - found there
 from processes import all_gone, children_of  # noqa: E402 - found there
 from server_processes import Server  # noqa: E402 - found there
 
 import openpit  # noqa: E402 - found there
 from openpit.errors import OutcomeUnknown, ShardDown  # noqa: E402 - found there
 
-__all__ = ["Program", "Served", "day"]
+__all__ = ["Program", "Served", "Tally", "day"]
 
 WORKER_KILLS = 3
 """Between two starts: fewer than a server replaces of one shard in a minute."""
+
+
+class Tally(NamedTuple):
+    """What there was on a day."""
+
+    calls: int
+    worker_kills: int
+    stops: int
+    in_flight: int
+    """Calls of which nobody was told, as the router was killed."""
+
 
 _UNKNOWN = object()
 """In place of what a call answered: the process has gone, and may have done it."""
@@ -80,6 +92,11 @@ class Program:
             timer.join()
             self._reap()
         return answer
+
+    @property
+    def pid(self) -> int:
+        """That of the process with the router."""
+        return int(self._process.pid)
 
     def _killed_after(self, seconds: float) -> threading.Timer:
         self._workers = self.workers
@@ -148,6 +165,11 @@ class Served:
         """The processes that it has started."""
         return children_of(self._server.process.pid)
 
+    @property
+    def pid(self) -> int:
+        """That of the server."""
+        return int(self._server.process.pid)
+
     def _reap(self) -> None:
         self._server.process.wait()
         self._server.remove()
@@ -173,17 +195,25 @@ def _oracle(calls: list[list[Any]]) -> tuple[Any, dict[int, Any]]:
     return engine, held
 
 
-def day(kind: Any, directory: Path, seed: int, kills: int) -> int:
-    """Make calls, one at a time, and kill the process at random moments; return how many calls.
+def _stopped_at_times(random: Random, desk: Any) -> threading.Timer | None:
+    """Stop one of the processes for a while, at times."""
+    if random.random() > 0.05:
+        return None
+    pid = random.choice([desk.pid, *desk.workers])
+    return stopped_after(pid, random.random() * 0.002, random.random() * 0.02)
+
+
+def day(kind: Any, directory: Path, seed: int, kills: int) -> Tally:
+    """Make calls, one at a time, and kill the process at random moments.
 
     What was answered stands, with that answer; the call in flight was made whole, or not at all.
-    Workers are killed beside that, and no answer is another for it.
+    Workers are killed beside that, all are stopped for a while, and no answer is another for it.
     """
     random = Random(seed)
     desk = kind(directory, random)
     made: list[list[Any]] = []
     engine, held = _oracle(made)
-    ticket = count = 0
+    ticket = count = killed = stops = unknown = 0
     assert desk.start(None) == ([], picture(engine))
     for kill in range(kills):
         in_flight, worker_kills = None, WORKER_KILLS
@@ -194,10 +224,16 @@ def day(kind: Any, directory: Path, seed: int, kills: int) -> int:
             is_last = random.random() < 0.08
             if worker_kills and random.random() < 0.1:
                 worker_kills -= 1
+                killed += 1
                 with suppress(ProcessLookupError):
                     os.kill(random.choice(desk.workers), signal.SIGKILL)
+            timer = _stopped_at_times(random, desk)
             answer = desk.call(held, call, random.random() * 0.002 if is_last else None)
+            if timer is not None:
+                stops += 1
+                timer.join()
             if answer is _UNKNOWN:
+                assert is_last, f"OutcomeUnknown of {call}, and nobody has killed the router"
                 in_flight = call
                 break
             made.append(call)
@@ -215,6 +251,7 @@ def day(kind: Any, directory: Path, seed: int, kills: int) -> int:
             assert desk.start(random.random() * 1.5) is None
         found = desk.start(None)
         before = sorted(held), picture(engine)
+        unknown += in_flight is not None
         if in_flight is None or found == before:
             assert found == before, (seed, kill)
             continue
@@ -222,7 +259,7 @@ def day(kind: Any, directory: Path, seed: int, kills: int) -> int:
         perform(engine, held, in_flight)
         assert found == (sorted(held), picture(engine)), (seed, kill, in_flight)
     desk.end()
-    return count
+    return Tally(count, killed, stops, unknown)
 
 
 def main() -> None:
@@ -236,7 +273,7 @@ def main() -> None:
         seed = asked.seed * 1000 + kills
         here = min(10, asked.kills - kills)
         with tempfile.TemporaryDirectory() as directory:
-            calls += day(kind, Path(directory, "desk"), seed, here)
+            calls += day(kind, Path(directory, "desk"), seed, here).calls
         kills += here
     print(f"{kills} kills, {calls} calls: nothing lost, nothing invented")  # noqa: T201 - what it is for
 

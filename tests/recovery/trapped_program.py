@@ -1,59 +1,64 @@
-"""A program that makes one change that spans shards, and is killed at a named point of that."""
+"""A program that makes one change that spans shards, and is killed at a named point of that.
+
+At the points of a start it is killed while it completes the change of the program before it.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 sys.path[1:1] = [str(Path(__file__).parents[1] / "support"), str(Path(__file__).parent)]
 
 from makers import Clock, account  # noqa: E402 - found there
+from procedures import MEMBERS, change_of  # noqa: E402 - found there
 from trading import ACCOUNTS, with_policies  # noqa: E402 - found there
 
 import openpit  # noqa: E402 - found there
+from openpit.faces.engine_journal import EngineJournal  # noqa: E402 - found there
 from openpit.faces.pipes import Port  # noqa: E402 - found there
 from openpit.journal import writing  # noqa: E402 - found there
 from openpit.journal.files import write_all  # noqa: E402 - found there
-from openpit.pretrade.policies import RateLimit, RateLimitBrokerBarrier  # noqa: E402 - found there
 
-__all__ = ["ROUTER_POINTS", "SHARDS", "built", "changed", "state_of"]
+__all__ = ["NOT_MADE", "ROUTER_POINTS", "SHARDS", "START_POINTS", "built", "state_of"]
 
-ROUTER_POINTS = (
+ASKED = "when one shard has been asked"
+
+NOT_MADE = (
+    ASKED,
     "before it is written down",
     "while it is written down",
+)
+"""At these it was never begun. The first is there of changes that are checked before."""
+
+ROUTER_POINTS = (
+    *NOT_MADE,
     "when it is written down",
     "when one shard has been told",
     "when two shards have been told",
     "when all shards have been told",
     "when it has returned",
 )
-"""At the first two it was never begun, at the others it is completed."""
+"""At the later ones it is completed."""
+
+START_POINTS = (
+    "at the start, before it is written down again",
+    "at the start, when it is written down again",
+    "at the start, when a shard has been told",
+    "at the start, before all is settled",
+    "at the start, when all is settled",
+)
 
 SHARDS = 3
 
 
-def changed(engine: Any, change: int) -> None:
-    """Make one of the changes that span shards, by a number; each can be made at any time."""
-    accounts, group = engine.accounts(), 5 + change % 2
-    kinds = (
-        lambda: accounts.block_group(group, f"for {change}"),
-        lambda: accounts.register_group(map(account, range(change, change + 6)), group),
-        lambda: engine.halt(f"for {change}"),
-        lambda: engine.configure().rate_limit(
-            "RateLimitPolicy",
-            broker=RateLimitBrokerBarrier(RateLimit(change, timedelta(hours=1))),
-        ),
-    )
-    kinds[change // 2 % len(kinds)]()
-
-
 def state_of(engine: Any) -> list[str]:
     """What there is to know of an engine."""
-    states = [engine.account_state(account(number)) for number in ACCOUNTS]
+    states = [engine.account_state(account(number)) for number in (*ACCOUNTS, *MEMBERS)]
     return [*map(repr, (engine.groups(), engine.settings(), engine.halted())), *map(repr, states)]
 
 
@@ -65,34 +70,66 @@ def end(*_: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def end_after_sends(count: int) -> None:
+    """Have this process end when so many ports have been written to."""
+    inner = Port.send
+
+    def send(self: Any, router: Any) -> Any:
+        nonlocal count
+        answer = inner(self, router)
+        count -= 1
+        if not count:
+            end()
+        return answer
+
+    Port.send = send  # type: ignore[method-assign]
+
+
 def end_at(engine: Any, point: str) -> None:
     """Have this process end at a point of the next change."""
+    if point == ASKED:
+        end_after_sends(1)
+        return
     books = engine._router.books
     note = books.note
 
     def noted(rows: Any) -> None:
-        if point == ROUTER_POINTS[0]:
+        if point == "before it is written down":
             end()
-        if point == ROUTER_POINTS[1]:
+        if point == "while it is written down":
             vars(writing)["write_all"] = write_half
         note(rows)
-        if point == ROUTER_POINTS[2]:
+        told = ROUTER_POINTS.index(point) - ROUTER_POINTS.index("when it is written down")
+        if not told:
             end()
-        left = ROUTER_POINTS.index(point) - 2
-        inner = Port.send
-
-        def send(self: Any, router: Any) -> Any:
-            nonlocal left
-            answer = inner(self, router)
-            left -= 1
-            if not left:
-                end()
-            return answer
-
-        if left <= SHARDS:
-            Port.send = send  # type: ignore[method-assign]
+        if told <= SHARDS:
+            end_after_sends(told)
 
     books.note = noted
+
+
+def end_at_start(point: str) -> None:
+    """Have this process end while it completes what was left half done."""
+    note, settle = EngineJournal.note, EngineJournal.settle
+    place = START_POINTS.index(point)
+
+    def noted(self: Any, rows: Any) -> None:
+        if place == 0:
+            end()
+        note(self, rows)
+        if place == 1:
+            end()
+        if place == 2:
+            end_after_sends(1)
+
+    def settled(self: Any) -> None:
+        if place == 3:
+            end()
+        settle(self)
+        end()
+
+    EngineJournal.note = noted  # type: ignore[method-assign]
+    EngineJournal.settle = settled  # type: ignore[method-assign]
 
 
 def write_half(file: Any, data: bytes) -> None:
@@ -102,9 +139,16 @@ def write_half(file: Any, data: bytes) -> None:
 
 def main() -> None:
     _, folder, point, change = sys.argv
-    engine = built(openpit.Engine.builder().clock(Clock()).sharded(SHARDS, journal=folder))
+    stage = openpit.Engine.builder().clock(Clock()).sharded(SHARDS, journal=folder, spares=0)
+    if point in START_POINTS:
+        end_at_start(point)
+        built(stage)
+        raise SystemExit(f"has not come to the point {point}")
+    engine, procedure = built(stage), change_of(int(change))
+    print(json.dumps(state_of(engine)), flush=True)  # noqa: T201 - to the test
+    procedure.prepare(engine)
     end_at(engine, point)
-    changed(engine, int(change))
+    procedure.make(engine, int(change))
     end()
 
 

@@ -49,6 +49,7 @@ class Server:
         shards: int = 2,
         path: str = "",
         record: Path | None = None,
+        program: Path | None = None,
     ) -> None:
         self.folder = tempfile.mkdtemp(prefix="openpit-")
         self.path = path or f"{self.folder}/s"
@@ -56,7 +57,7 @@ class Server:
         limits.write_text(config)
         reading, writing = os.pipe()
         self.process = subprocess.Popen(
-            [sys.executable, *_program(record), "serve", "--socket", self.path,
+            [sys.executable, *_program(record, program), "serve", "--socket", self.path,
              "--shards", str(shards), "--config", str(limits), "--ready-fd", str(writing),
              *options],
             pass_fds=[writing],
@@ -94,8 +95,10 @@ class Server:
         Path(self.folder).rmdir()
 
 
-def _program(record: Path | None) -> list[str]:
-    """Return the command, or the one that writes down what its router and shards say."""
+def _program(record: Path | None, program: Path | None) -> list[str]:
+    """Return the command, a program in its place, or what writes down what passes."""
+    if program is not None:
+        return [str(program)]
     if record is None:
         return ["-m", "openpit"]
     return [str(Path(__file__).with_name("recorded_serve.py")), str(record)]
