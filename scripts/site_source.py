@@ -37,6 +37,7 @@ GUIDES: Final = (
     "security",
     "moving",
     "operating",
+    "mcp",
     "loadtest",
 )
 REFERENCE: Final = ("cli", "protocol", "differences")

@@ -30,8 +30,10 @@ COMMANDS = {
     "generate": "Write a made-up order flow, the same for the same seed.",
     "journal": "Look at what an engine has written to recover from.",
     "loadtest": "Measure throughput and latency under a paced order flow.",
+    "mcp": "Offer a running server to a model, by the Model Context Protocol.",
     "replay": "Run an order flow through an engine and report what it decided.",
     "serve": "Run an engine that many programs share, at a socket of this machine.",
+    "top": "Show a running server as it goes on: shards, sessions, refusals.",
 }
 """Name and one line of help; the module of that name defines the click command as ``command``."""
 

@@ -20,6 +20,7 @@ _EXTRAS = {
     "openpit.cli.arrow_flows": ("reading and writing Parquet and Arrow", "arrow"),
     "openpit.cli.arrow_rows": ("reading and writing Parquet and Arrow", "arrow"),
     "openpit.metrics": ("metrics as OpenMetrics text", "metrics"),
+    "openpit.cli.mcp_tools": ("offering a server to a model", "mcp"),
 }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from openpit.faces.embedded import ReadyShardedEngineBuilder
     from openpit.faces.past import Moment
 
-__all__ = ["decisions", "replay"]
+__all__ = ["audit_of", "decisions", "replay"]
 
 # What reads the past is an engine; the other commands of the group need none, so it is imported
 # where it is used.
@@ -98,6 +98,22 @@ def decisions(
         with opened_lines(out, DECISION if plain else AUDITED, is_part_kept=True) as file:
             _write(lines, file)
     tell(f"{lines.orders:,} orders, {lines.rejected:,} of them refused")
+
+
+def audit_of(
+    directory: Path, config: Path | None, custom: Sequence[str], account: int | None
+) -> Iterator[str]:
+    """Yield the lines of a journal, of one account or of all; arguments as of the command.
+
+    Raises:
+        ExitError: the journal or its policies are of no use; the text says why.
+    """
+    from openpit.cli.audit_lines import AuditLines  # noqa: PLC0415 - see above
+    from openpit.faces.past import Past  # noqa: PLC0415
+
+    with _told():
+        past = Past(_builder(directory, config, custom)._plan())  # noqa: SLF001 - as `serve` does
+        yield from AuditLines(past, account=account)
 
 
 def _write(lines: Iterator[str] | Any, file: OutFile | SheetFile | StdoutFile) -> None:
