@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from openpit.journal.writing import Sync
     from openpit.wire.frames import Frame
 
-__all__ = ["WORKLOADS", "opened"]
+__all__ = ["BATCH", "NOW", "WORKLOADS", "core_of", "folder_beside", "frame_of", "opened"]
 
 BATCH = 256
 NOW = 1_000_000_000
@@ -45,14 +45,15 @@ REPLAYED = 400
 """Batches of the log that is replayed: a hundred thousand orders."""
 
 
-def _core() -> ShardCore:
+def core_of() -> ShardCore:
+    """Return a shard of four simple policies."""
     stage = openpit.Engine.builder().clock(lambda: NOW).full_sync()
     policies: Any = registered(stage, four_policies())._policies  # noqa: SLF001 - not built
     clock = ShardClock(NOW)
     return ShardCore(0, build_core(policies, clock, RLock()), clock)
 
 
-def _batch(first: int) -> Frame:
+def frame_of(first: int) -> Frame:
     """Return a batch of orders of 256 accounts."""
     orders = [
         pack((kinds.EXECUTE_COUNTED, number, "AAPL", "USD", "BUY", "10", None, "185.5", number, 0))
@@ -63,7 +64,7 @@ def _batch(first: int) -> Frame:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def folder_beside() -> Iterator[Path]:
     """Make a folder beside the results, not where a disk may be memory."""
     folder = Path(tempfile.mkdtemp(dir=Path.cwd(), prefix=".bench-journal-"))
     try:
@@ -74,9 +75,9 @@ def _folder() -> Iterator[Path]:
 
 @contextmanager
 def _appending(sync: Sync) -> Iterator[Running]:
-    frame = _batch(1)
-    reply = _core().answer((frame,))
-    with _folder() as folder:
+    frame = frame_of(1)
+    reply = core_of().answer((frame,))
+    with folder_beside() as folder:
         writer = LogWriter(DISK, folder, "shard-0000", 1, {}, sync=sync)
 
         def run(count: int) -> None:
@@ -88,8 +89,8 @@ def _appending(sync: Sync) -> Iterator[Running]:
 
 @contextmanager
 def _bare() -> Iterator[Running]:
-    data = _batch(1)
-    with _folder() as folder:
+    data = frame_of(1)
+    with folder_beside() as folder:
         fd = os.open(folder / "bare", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
         def run(count: int) -> None:
@@ -104,11 +105,11 @@ def _bare() -> Iterator[Running]:
 @contextmanager
 def _replaying() -> Iterator[Running]:
     """Replay a log whole, whatever the count: it should be that of its orders."""
-    with _folder() as folder:
-        core = _core()
+    with folder_beside() as folder:
+        core = core_of()
         writer = LogWriter(DISK, log_folder(folder, shard_log(0)), shard_log(0), 1, {})
         for place in range(REPLAYED):
-            frame = _batch(1 + place * BATCH)
+            frame = frame_of(1 + place * BATCH)
             writer.append([(frame, check_of(core.answer((frame,))))])
         writer.close()
 
@@ -116,7 +117,7 @@ def _replaying() -> Iterator[Running]:
             for epoch in range(1, 1 + count // (REPLAYED * BATCH)):
                 place = JournalPlace(str(folder), "process", 0, {}, NOW, NOW)
                 journal = ShardJournal(place, 0)
-                journal.recover(_core(), epoch, epoch * EPOCH_COMMANDS + 1)
+                journal.recover(core_of(), epoch, epoch * EPOCH_COMMANDS + 1)
                 journal.close()
                 assert journal.lock is not None
                 journal.lock.release()
