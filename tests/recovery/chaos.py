@@ -52,10 +52,10 @@ __all__ = ["DAYS", "POINTS", "Result", "Turn", "planned", "run", "table"]
 MARK = "OPENPIT_CHAOS"
 """In the environment of all processes of a day, by which those are found that outlive it."""
 
-DAY_SECONDS = 600.0
-"""By when a day has to have ended: they take some ten seconds on a quiet machine."""
+DAY_SECONDS = 1800.0
+"""By when a day has to have ended: they take seconds on a quiet machine, minutes on a busy one."""
 
-POINT_TURNS = 5
+POINT_TURNS = 2
 """How often a day of named points comes to each."""
 
 
