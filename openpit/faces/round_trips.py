@@ -32,8 +32,8 @@ class RoundTrips:
     """The round trips of a router's shards; ``told`` is the observer that hears of them."""
 
     __slots__ = (
-        "_ends", "_next", "_since", "_timed", "_told", "_waiting", "_waits_since", "buckets",
-        "hears", "totals",
+        "_ends", "_since", "_timed", "_told", "_waiting", "_waits_since", "buckets",
+        "hears", "next", "totals",
     )  # fmt: skip
 
     def __init__(self, shards: int, told: ObserverGuard | None = None) -> None:
@@ -42,20 +42,23 @@ class RoundTrips:
         self.totals: Final = [0] * shards  # nanoseconds
         self._since: Final = [0] * shards  # when what is being timed was sent, 0 if nothing is
         self._ends: Final = [0] * shards  # the number behind it
-        self._next: Final = [0] * shards  # from which number on the next may be timed
+        self.next: Final = [0] * shards  # from which number on the next may be timed
         self._timed = 0  # how many shards something is being timed of
         self.hears = told is not None  # whether it has to be told of replies
         self._waiting: Final[list[Any]] = [None] * shards  # for credit: an entry that is timed
         self._waits_since: Final = [0] * shards
 
     def sent(self, links: Sequence[ShardLink]) -> None:
-        """Record that what these shards had ready is being written."""
+        """Record that what these shards had ready is being written.
+
+        Need not be called while it does not hear, and nothing has a number from ``next`` on.
+        """
         for link in links:
             number = link.number
-            if link.next_seq >= self._next[number] and link.answered < link.next_seq:
+            if link.next_seq >= self.next[number] and link.answered < link.next_seq:
                 self._since[number] = perf_counter_ns()
                 self._ends[number] = link.next_seq
-                self._next[number] = _NEVER
+                self.next[number] = _NEVER
                 self._timed += 1
                 self.hears = True
         if self._told is not None:
@@ -69,7 +72,7 @@ class RoundTrips:
             if since and link.answered >= self._ends[number]:
                 spent = perf_counter_ns() - since
                 self._since[number] = 0
-                self._next[number] = link.next_seq + STRIDE
+                self.next[number] = link.next_seq + STRIDE
                 self._timed -= 1
                 self.hears = self._timed > 0 or self._told is not None
                 self.buckets[number][spent.bit_length()] += 1
