@@ -226,7 +226,9 @@ class Driver(Face):
         for port in self._ports:
             if port.source.has_output:
                 is_sent = True
-                if trips is not None:
+                if trips is not None and (
+                    trips.hears or port.link.next_seq >= trips.next[port.link.number]
+                ):
                     trips.sent(port.links)
                 if not port.send(self.router):
                     if port.has_backlog:

@@ -156,7 +156,7 @@ class Port:
             except WireError as error:
                 self.give_up(router, f"its worker sent what is no reply: {error}")
             trips = router.books.trips
-            if trips is not None:
+            if trips is not None and trips.hears:
                 trips.heard(self.links)
         else:
             self.give_up(router, "", returns=True)

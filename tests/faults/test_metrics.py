@@ -96,7 +96,7 @@ def test_a_text_has_what_was_decided_and_ends_in_time_whatever_a_shard_does() ->
         assert value(told, "in_flight", shard="0") == 0
         assert value(told, "credits", shard="0") == 8192
         for name in ("round_trip_seconds", "worker_turn_seconds", "batch_commands"):
-            assert value(told, f"{name}_count", shard="0") > 3
+            assert value(told, f"{name}_count", shard="0") > 0
         assert missing(told) == {}
 
         os.kill(pid := engine.stats()[0].pid, signal.SIGSTOP)  # type: ignore[arg-type]

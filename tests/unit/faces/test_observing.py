@@ -58,6 +58,18 @@ def test_one_batch_at_a_time_is_timed_until_all_that_was_sent_is_answered() -> N
     assert heard.depths == [(1, 8, 0), (1, 12, 0), (1, 7, 0), (1, 4, 0)]
 
 
+def test_of_calls_one_at_a_time_every_sixteenth_is_timed() -> None:
+    trips, shard = RoundTrips(1), link(0)
+    for _ in range(40):
+        shard.next_seq += 1
+        trips.sent([shard])
+        assert trips.hears is (shard.next_seq in {1, 17, 33})
+        shard.answered += 1
+        trips.heard([shard])
+        assert not trips.hears
+    assert sum(trips.buckets[0]) == 3
+
+
 def test_a_call_that_waits_for_credit_is_timed_until_it_is_sent() -> None:
     heard = Heard()
     trips, shard = RoundTrips(1, guarded(heard)), link(0)
