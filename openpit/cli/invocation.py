@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,6 +37,9 @@ class Invocation:
 
 def invocation_of(context: click.Context) -> Invocation:
     """Return the call that a command's context belongs to."""
+    # Most commands report nothing, and it takes as long to load as all the rest of this room.
+    from importlib import metadata  # noqa: PLC0415
+
     given: Sequence[str] = context.meta.get(ARGUMENTS, ())
     return Invocation(
         command_line=["openpit", *given],

@@ -5,7 +5,6 @@ An order's ranks are those of the moment; of two calls with one key they differ.
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Any, Final
 
 from openpit.core.order import new_order
@@ -57,6 +56,9 @@ def _whole(command: Command) -> Command:
 
 
 def _digest(command: Command) -> bytes:
+    # Few programs use keys, and OpenSSL, which comes with it, takes each worker time and memory.
+    from hashlib import blake2b  # noqa: PLC0415
+
     if command[0] in _RANKED:
         command = command[:-2]
     if command[0] == kinds.EXECUTE_COUNTED:

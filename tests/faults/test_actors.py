@@ -112,9 +112,9 @@ def test_one_that_never_returns_stalls_its_shard_and_is_ended(host: Host) -> Non
 def test_what_is_told_is_on_its_way_at_once_and_its_errors_are_counted(host: Host) -> None:
     ours, _ = build(host)
     since = time.monotonic()
-    for steps in ([["sleep", 0.5]], [["commit", "1"]], [["fail", "ValueError", "told"]]):
+    for steps in ([["sleep", 2.5]], [["commit", "1"]], [["fail", "ValueError", "told"]]):
         sent = message(*steps)
         host.ask(lambda e, m=sent: e.tell("gateway", makers.account(ours), m))
-    assert time.monotonic() - since < 0.4
+    assert time.monotonic() - since < 2.0  # nobody has waited for the first
     assert ask(host, ours, ["state"]) == [[9814.5, 185.5, 0]]
     assert host.stats(0).told_in_vain == 1

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from fault_hosts import Host
     from fault_policies import Journal
 
-TIMEOUT = 1.0
-AT_ONCE = 0.7
-STALLED = "shard 0: stalled: no answer within 1 s"
+TIMEOUT = 2.0
+AT_ONCE = 1.6  # less than the timeout, by as much as a machine under load may need
+STALLED = "shard 0: stalled: no answer within 2 s"
 
 
 def stall(host: Host) -> None:
     """Stop shard 0, and have one order find out."""
     host.stop(0)
     since = time.monotonic()
-    assert denial_of(host.execute(host.account_of(0)))[3] == "shard 0: no answer within 1 s"
+    assert denial_of(host.execute(host.account_of(0)))[3] == "shard 0: no answer within 2 s"
     assert time.monotonic() - since < TIMEOUT + PATIENCE
     assert host.stats(0).state == "stalled"
 
@@ -50,7 +50,7 @@ def test_it_is_denied_at_once_until_it_answers_again(host: Host) -> None:
         lambda e: e.accounts().block_group(7, "by the desk"),
         lambda e: e.accounts().register_group([makers.account(ours), makers.account(other)], 7),
     ):
-        with pytest.raises(ShardStalled, match="shard 0 is stalled: no answer within 1 s") as told:
+        with pytest.raises(ShardStalled, match="shard 0 is stalled: no answer within 2 s") as told:
             host.ask(call)
         assert told.value.shard == 0
     assert time.monotonic() - since < AT_ONCE * 5
@@ -135,7 +135,7 @@ def test_an_engine_wide_block_does_not_wait_for_it_and_is_owed(host: Host) -> No
 
 @pytest.mark.one_python
 def test_closing_does_not_wait_for_it_again(host: Host) -> None:
-    host.build(build_order_validation(), timeout=TIMEOUT * 3)
+    host.build(build_order_validation(), timeout=3.0)
     host.stop(0)
     assert denial_of(host.execute(host.account_of(0)))[3] == "shard 0: no answer within 3 s"
     since = time.monotonic()

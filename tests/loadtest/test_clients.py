@@ -8,6 +8,7 @@ import tempfile
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from load_plans import BINDING, BINDING_PLAN, plan_of
@@ -20,18 +21,22 @@ from openpit.loadtest.oracle import checksum, find_truth
 from openpit.loadtest.plan import SECOND
 from openpit.loadtest.session import settled
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 pytestmark = pytest.mark.one_python
 
 
-def folders() -> set[Path]:
-    """The folders of servers that load tests have started."""
-    return {*Path(tempfile.gettempdir()).glob("openpit-loadtest-*")}
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where this process makes temporary folders: those of tests beside this one lie elsewhere."""
+    with tempfile.TemporaryDirectory(prefix="openpit-") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
 
 
-def test_three_clients_decide_what_one_engine_does() -> None:
+def test_three_clients_decide_what_one_engine_does(temporary: Path) -> None:
     """Accounts' own rates bind here, so the orders' times go along."""
-    before = folders()
-
     run = measure(replace(BINDING_PLAN, clients=3, in_flight=64)).run
 
     assert (run.judgement.checked, run.judgement.wrong, run.failures) == (3_000, 0, {})
@@ -46,7 +51,7 @@ def test_three_clients_decide_what_one_engine_does() -> None:
     assert sum(role.share for role in run.roles) == pytest.approx(1)
     assert all(process.peak for process in run.processes)
     assert set(run.collected) == {"client 0", "client 1", "client 2"}
-    assert folders() <= before
+    assert list(temporary.iterdir()) == []
 
 
 def test_latencies_of_an_open_loop_count_from_the_intended_arrival() -> None:
@@ -116,15 +121,13 @@ def test_a_killed_worker_denies_its_orders_and_leaves_the_others_alone() -> None
     assert run.figures.shards[1].denied == 0
 
 
-def test_what_cannot_start_is_told_and_leaves_nothing() -> None:
-    before = folders()
-
+def test_what_cannot_start_is_told_and_leaves_nothing(temporary: Path) -> None:
     with pytest.raises(ChildFailedError, match="ShardStartError"):
         conduct(plan_of(clients=1, custom=("load_policies:CannotTravel",)))
     with pytest.raises(ChildFailedError, match="the server ended early, exit code 7"):
         conduct(plan_of(clients=1, custom=("load_policies:EndsItsProcess",)))
 
-    assert folders() <= before
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize("role", ["client", "served"])

@@ -96,7 +96,8 @@ def test_every_chart_holds_its_data(chromium: str, tmp_path: Path) -> None:
         "latency": curves,
         "throughput": [2],
         "trajectory": [windows] * 3,
-        "ladder": [steps, steps, steps, 1],
+        # A machine that others use at the same time may carry no step: then there is no knee.
+        "ladder": [steps, steps, steps] + [1] * (report["ladder"]["knee"] is not None),
     }
     # The lines and bars themselves, as the browser has put them there.
     assert len(re.findall(r'<path class="js-line"[^>]* d="M[^"]{20,}"', dom)) == 3 + 3 + 3

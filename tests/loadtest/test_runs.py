@@ -143,7 +143,7 @@ def test_a_killed_worker_denies_its_orders_and_leaves_the_others_alone() -> None
     fault = run.fault
     assert fault is not None
     assert (fault.shard, fault.passed_after) == (0, 0)
-    assert SECOND <= fault.killed_at < 3 * SECOND
+    assert fault.killed_at >= SECOND
     assert fault.noticed is not None
     assert fault.noticed > 0
     assert fault.denied > 50
