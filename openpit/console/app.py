@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 
 from openpit.console import changing, reading
 from openpit.console.addresses import HttpNames
-from openpit.console.asked import FAILURES, Console, ConsoleInUse, Reading
+from openpit.console.asked import FAILURES, Console, ConsoleInUse, Given, Reading
 from openpit.console.failures import HttpFailure, heard
 from openpit.console.guard import Guard
 from openpit.console.link import ServerLink
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from openpit.console.past_lines import JournalPlaces
     from openpit.console.tokens import TokenFile
 
-__all__ = ["make_app", "page"]
+__all__ = ["make_app", "page", "stream_of"]
 
 METRICS: Final = "openpit.metrics"
 
@@ -130,11 +130,12 @@ def _add_routes(app: FastAPI) -> None:
         return await _metrics(console)
 
     @app.get("/api/v1/events", responses={**FAILURES, 200: _EVENTS})
-    async def events(console: ConsoleInUse, _: Reading) -> StreamingResponse:
+    async def events(console: ConsoleInUse, _: Reading, given: Given) -> StreamingResponse:
         """What the page shows, once a second, as server-sent events."""
         if console.watch.is_full:
             raise HttpFailure(503, "TooManyViewers", f"{VIEWERS} pages look on already")
-        return StreamingResponse(_events(console), media_type="text/event-stream")
+        token = "" if given is None else given.credentials
+        return StreamingResponse(stream_of(console, token), media_type="text/event-stream")
 
 
 _EVENTS: Final[dict[str, Any]] = {
@@ -143,8 +144,11 @@ _EVENTS: Final[dict[str, Any]] = {
 }
 
 
-async def _events(console: Console) -> AsyncIterator[str]:
+async def stream_of(console: Console, token: str) -> AsyncIterator[str]:
+    """Yield pictures as events, as long as the token is somebody's, where there are any."""
     async for picture in console.watch.pictures():
+        if console.tokens is not None and console.tokens.caller(token) is None:
+            return
         yield f"event: picture\ndata: {json.dumps(picture, ensure_ascii=False)}\n\n"
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "Administering",
     "Console",
     "ConsoleInUse",
+    "Given",
     "Reading",
     "Trading",
     "account_of",
@@ -60,10 +61,10 @@ def console_in_use(request: Request) -> Console:
 _BEARER: Final = HTTPBearer(auto_error=False, description="A token of the file --http-tokens.")
 
 
-def _caller(
-    console: Annotated[Console, Depends(console_in_use)],
-    given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
-) -> Caller:
+Given = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+
+
+def _caller(console: Annotated[Console, Depends(console_in_use)], given: Given) -> Caller:
     if console.tokens is None:
         return ANYBODY
     caller = None if given is None else console.tokens.caller(given.credentials)

@@ -179,9 +179,7 @@ class Watch:
             up = [one.shard for one in server.shards if one.state == "up"]
             for one in server.shards:
                 self._count(self._seen.setdefault(one.shard, _Seen()), now, one.answered)
-            for shard in up:
-                with suppress(ShardedEngineError):  # it has gone down meanwhile: told the next time
-                    await self._ask(engine, shard)
+            await asyncio.gather(*(self._ask(engine, shard) for shard in up))
             if up:
                 with suppress(ShardedEngineError):
                     self._halted = await engine.halted()
@@ -198,7 +196,10 @@ class Watch:
     async def _ask(self, engine: AsyncShardedEngine, shard: int) -> None:
         seen = self._seen[shard]
         begun = time.perf_counter()
-        recent = await recent_of(engine, shard)
+        try:
+            recent = await recent_of(engine, shard)
+        except ShardedEngineError:
+            return  # it has gone down meanwhile, or is silent: the server tells so, the next time
         seen.waits.append((time.perf_counter() - begun) * 1000)
         before = seen.recent
         seen.refusals.append(max(0, recent.refused - before.refused) if before is not None else 0)

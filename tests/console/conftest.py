@@ -38,3 +38,15 @@ def consoles(
     """Consoles of that server, in this process."""
     with Consoles(server, journal, tmp_path_factory.mktemp("tokens")) as consoles:
         yield consoles
+
+
+@pytest.fixture(scope="session")
+def spare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consoles]:
+    """Consoles of another server, whose policies read prices: what is left of it is nobody's."""
+    folder = tmp_path_factory.mktemp("spare")
+    server = Server(LIMITS, "--policy", "serve_policies:Collar")
+    try:
+        with Consoles(server, folder / "none", folder) as consoles:
+            yield consoles
+    finally:
+        server.remove()

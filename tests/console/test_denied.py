@@ -146,6 +146,25 @@ def test_a_token_that_is_taken_out_of_the_file_is_nobodys_at_once(consoles: Cons
         consoles.tokens.write_text(kept)
 
 
+def test_a_stream_ends_with_its_token(consoles: Consoles) -> None:
+    from openpit.console.app import stream_of  # noqa: PLC0415 - beside its use
+
+    kept = consoles.tokens.read_text()
+
+    async def told() -> list[str]:
+        stream = stream_of(consoles.held.app._app.state.console, READER)  # type: ignore[attr-defined]
+        found = [await anext(stream)]
+        consoles.tokens.write_text(f"alice admin {ADMIN}\n")
+        found += [one async for one in stream]
+        return found
+
+    try:
+        (only,) = consoles.held.portal.call(told)  # type: ignore[union-attr]
+    finally:
+        consoles.tokens.write_text(kept)
+    assert only.startswith("event: picture\ndata: {")
+
+
 def test_names_that_are_listed_may_be_called(consoles: Consoles) -> None:
     for host in ("desk.example", "DESK.example:8080", "localhost:1", "[::1]:80", "10.0.0.7"):
         answer = consoles.held.get("/healthz", headers={"Host": host})

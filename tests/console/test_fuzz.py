@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import schemathesis
-from consoles import ADMIN, LIMITS, Consoles, bearing
+from consoles import ADMIN, bearing
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
-from server_processes import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from consoles import Consoles
 
 pytestmark = pytest.mark.one_python
 
@@ -25,20 +23,9 @@ REQUESTS = int(os.environ.get("OPENPIT_REQUESTS", "100"))
 SEED = int(os.environ.get("OPENPIT_SEED", "1"))
 
 
-@pytest.fixture
-def consoles(journal: Path, tmp_path: Path) -> Iterator[Consoles]:
-    """Those of a server of its own: what is left of it is nobody's."""
-    server = Server(LIMITS, "--journal", str(tmp_path / "journal"))
-    try:
-        with Consoles(server, journal, tmp_path) as consoles:
-            yield consoles
-    finally:
-        server.remove()
-
-
 @pytest.mark.timeout(3600)
-def test_no_request_is_answered_by_an_error_of_the_server(consoles: Consoles) -> None:
-    document = consoles.held.get("/api/v1/openapi.json").json()
+def test_no_request_is_answered_by_an_error_of_the_server(spare: Consoles) -> None:
+    document = spare.held.get("/api/v1/openapi.json").json()
     schema = schemathesis.openapi.from_dict(document)
     # The stream never ends, and a journal is told anew by each question.
     left_out = {"/api/v1/events", "/api/v1/decisions", "/api/v1/audit"}
@@ -73,7 +60,7 @@ def test_no_request_is_answered_by_an_error_of_the_server(consoles: Consoles) ->
                 elif case.body is not schemathesis.core.NOT_SET:
                     fields["json"] = case.body
                 try:
-                    answer = consoles.held.request(headers=headers, **fields)
+                    answer = spare.held.request(headers=headers, **fields)
                 except (UnicodeError, ValueError):  # no request that a client can send
                     return
                 asked += 1
