@@ -39,6 +39,7 @@ from openpit.wire.shard_limits import ShardLimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from openpit.faces.old_journal import OldJournal
     from openpit.marketdata.service import MarketDataService
@@ -147,6 +148,7 @@ class Migrating:
             if old.floors and not standing.is_taken:
                 raise _cannot(old, f"shard {number} has no whole snapshot of the last migration")
             return _Found(standing, state)
+        _sync(folder, number, standing.number)
         return self._told_again(old, number)
 
     def _told_again(self, old: OldJournal, number: int) -> _Found:
@@ -287,6 +289,23 @@ class Migrating:
         }
         settings = packed_settings(self._made.settings)
         return Migration(old.new_header, {"migrated": migrated, "settings": settings}, old.next)
+
+
+def _sync(folder: Path, number: int, after: int) -> None:
+    """Have what a log has behind a record on the disk: what it is told for is about to be.
+
+    Whoever has written it may have ended in the midst of it.
+    """
+    reader = LogReader(DISK, folder, after)
+    for _ in reader:
+        pass
+    if reader.torn is not None:
+        _say(f"shard {number}: what its journal ends with is removed: {reader.torn}")
+    reader.cut()
+    names = {*DISK.names(folder)}
+    for segment in reader.segments:
+        if segment.path.name in names:
+            DISK.cut(segment.path, len(DISK.read(segment.path)))
 
 
 def _refuse_half_done(old: OldJournal, found: Sequence[_Found]) -> None:

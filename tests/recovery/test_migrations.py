@@ -411,6 +411,33 @@ def test_a_log_behind_its_snapshot_takes_its_own_policies_to_be_told_again(
     )
 
 
+def test_a_torn_log_is_on_the_disk_before_it_is_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with staged(tmp_path, sizes("5"), snapshot_every=0).build() as engine:
+        engine.halt("for the night")
+    (log,) = (tmp_path / "shard-0000").glob("*.log")
+    size = log.stat().st_size
+    with log.open("ab") as file:
+        file.write(b"torn")
+    cuts: list[tuple[str, int]] = []
+    cut = files.SystemDisk.cut
+
+    def noted(disk: files.SystemDisk, path: Path, size: int) -> None:
+        cuts.append((path.name, size))
+        cut(disk, path, size)
+
+    monkeypatch.setattr(files.SystemDisk, "cut", noted)
+    journal = open_journal(staged(tmp_path, sizes("6"), migrate=True)._plan(), Clock())
+    assert journal is not None
+    journal.close()
+
+    assert cuts == [(log.name, size)] * 2  # the torn end, and what there is
+    assert "4 bytes, torn" in capfd.readouterr().err
+    with staged(tmp_path, sizes("6")).build() as engine:
+        assert engine.halted() == "for the night"
+
+
 def test_another_version_takes_a_snapshot_of_everything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
