@@ -64,11 +64,11 @@ def console_options(
     http: str | None,
     tokens: Path | None,
     names: Sequence[str],
-    past: tuple[Path, Path | None, Sequence[str]] | None,
+    past: tuple[Path, Path | None, Sequence[str], Sequence[str]] | None,
 ) -> list[str]:
     """Return the options of `openpit console` for a server's own.
 
-    ``past`` is where its journal is, with the limits and the policies of its engine.
+    ``past`` is where its journal is, with the limits, policies and actors of its engine.
 
     Raises:
         click.UsageError: there are some, and no console.
@@ -79,11 +79,13 @@ def console_options(
     for name in names:
         options += ["--http-name", name]
     if past is not None:
-        journal, config, custom = past
+        journal, config, custom, actors = past
         options += ["--journal", str(journal)]
         options += [] if config is None else ["--config", str(config)]
         for name in custom:
             options += ["--policy", name]
+        for named in actors:
+            options += ["--actor", named]
     return options
 
 

@@ -81,7 +81,7 @@ def _holds(file: SnapshotFile) -> dict[str, Any]:
     """
     standing, packed = standing_in(file)
     state = msgpack.unpackb(packed, use_list=False, strict_map_key=False)
-    _, (registry, policies), _, _, keys, _, clients, _, actors, markets = state
+    _, (registry, policies), _, _, keys, _, clients, _, actors, _, markets, _ = state
     return {
         "time": standing.last,
         "policies": [name for name, _ in policies],

@@ -22,8 +22,8 @@ from openpit.console.orders import adjustment_of
 from openpit.console.shapes import (
     AdjustmentsWanted,
     AssetName,
+    Confirmation,
     CurrencyWanted,
-    Done,
     LimitsDifference,
     LimitsWanted,
     Members,
@@ -65,14 +65,14 @@ async def _acting(
         return  # it was done; that the server has gone since, the next question tells
 
 
-def _done(caller: Caller, text: str) -> Done:
-    return Done(done=text, by=str(caller.name))
+def _done(caller: Caller, text: str) -> Confirmation:
+    return Confirmation(done=text, by=str(caller.name))
 
 
 @router.post("/accounts/{account}/block")
 async def block(
     console: ConsoleInUse, caller: Administering, name: AccountInPath, wanted: Reason
-) -> Done:
+) -> Confirmation:
     """Reject an account's orders; a cause that it has already stays."""
     number = account_of(name)
     async with _acting(console, caller, "block", str(number.value), wanted.reason) as engine:
@@ -84,7 +84,7 @@ async def block(
 @router.post("/accounts/{account}/unblock")
 async def unblock(
     console: ConsoleInUse, caller: Administering, name: AccountInPath, wanted: Reason
-) -> Done:
+) -> Confirmation:
     """Remove an account's own block; those of its group and of the engine stay."""
     number = account_of(name)
     async with _acting(console, caller, "unblock", str(number.value), wanted.reason) as engine:
@@ -97,7 +97,7 @@ async def unblock(
 @router.put("/accounts/{account}/currency")
 async def currency(
     console: ConsoleInUse, caller: Administering, name: AccountInPath, wanted: CurrencyWanted
-) -> Done:
+) -> Confirmation:
     """Set an account's own currency, or take it back."""
     number = account_of(name)
     method = "clear_currency" if wanted.asset is None else "set_currency"
@@ -112,7 +112,7 @@ async def currency(
 @router.post("/accounts/{account}/adjustments")
 async def adjust(
     console: ConsoleInUse, caller: Administering, name: AccountInPath, wanted: AdjustmentsWanted
-) -> Done:
+) -> Confirmation:
     """Correct an account's balances: all of them, or none."""
     number = account_of(name)
     with heard():
@@ -126,7 +126,7 @@ async def adjust(
 
 
 @router.post("/halt")
-async def halt(console: ConsoleInUse, caller: Administering, wanted: Reason) -> Done:
+async def halt(console: ConsoleInUse, caller: Administering, wanted: Reason) -> Confirmation:
     """Reject all orders of all accounts; reports, commits and rollbacks go on."""
     async with _acting(console, caller, "halt", None, wanted.reason) as engine:
         await engine.halt(wanted.reason)
@@ -134,7 +134,7 @@ async def halt(console: ConsoleInUse, caller: Administering, wanted: Reason) -> 
 
 
 @router.post("/resume")
-async def resume(console: ConsoleInUse, caller: Administering, wanted: Reason) -> Done:
+async def resume(console: ConsoleInUse, caller: Administering, wanted: Reason) -> Confirmation:
     """Let orders pass again."""
     async with _acting(console, caller, "resume", None, wanted.reason) as engine:
         await engine.resume()
@@ -142,7 +142,7 @@ async def resume(console: ConsoleInUse, caller: Administering, wanted: Reason) -
 
 
 @router.post("/unblock-all")
-async def unblock_all(console: ConsoleInUse, caller: Administering, wanted: Reason) -> Done:
+async def unblock_all(console: ConsoleInUse, caller: Administering, wanted: Reason) -> Confirmation:
     """Clear the engine-wide block that a policy's failure has armed, and nothing else."""
     async with _acting(console, caller, "unblock_all", None, wanted.reason) as engine:
         await engine.accounts().unblock_all()
@@ -152,7 +152,7 @@ async def unblock_all(console: ConsoleInUse, caller: Administering, wanted: Reas
 @router.post("/groups/{group}/members")
 async def register(
     console: ConsoleInUse, caller: Administering, group: GroupInPath, wanted: Members
-) -> Done:
+) -> Confirmation:
     """Put accounts into a group: all of them, or none."""
     accounts = [account_of(one) for one in wanted.accounts]
     async with _acting(console, caller, "register_group", None, wanted.reason) as engine:
@@ -163,7 +163,7 @@ async def register(
 @router.post("/groups/{group}/members/remove")
 async def unregister(
     console: ConsoleInUse, caller: Administering, group: GroupInPath, wanted: Members
-) -> Done:
+) -> Confirmation:
     """Take accounts out of a group: all of them, or none."""
     accounts = [account_of(one) for one in wanted.accounts]
     async with _acting(console, caller, "unregister_group", None, wanted.reason) as engine:
@@ -174,7 +174,7 @@ async def unregister(
 @router.post("/groups/{group}/block")
 async def block_group(
     console: ConsoleInUse, caller: Administering, group: GroupInPath, wanted: Reason
-) -> Done:
+) -> Confirmation:
     """Reject the orders of a group's members, whoever they are when they come."""
     async with _acting(console, caller, "block_group", None, wanted.reason) as engine:
         await engine.accounts().block_group(group, wanted.reason)
@@ -184,7 +184,7 @@ async def block_group(
 @router.post("/groups/{group}/unblock")
 async def unblock_group(
     console: ConsoleInUse, caller: Administering, group: GroupInPath, wanted: Reason
-) -> Done:
+) -> Confirmation:
     """Remove a group's block."""
     async with _acting(console, caller, "unblock_group", None, wanted.reason) as engine:
         await engine.accounts().unblock_group(group)
@@ -194,7 +194,7 @@ async def unblock_group(
 @router.put("/groups/{group}/currency")
 async def group_currency(
     console: ConsoleInUse, caller: Administering, group: GroupInPath, wanted: CurrencyWanted
-) -> Done:
+) -> Confirmation:
     """Set a group's currency, or take it back."""
     method = "clear_group_currency" if wanted.asset is None else "set_group_currency"
     async with _acting(console, caller, method, None, wanted.reason) as engine:
@@ -240,7 +240,7 @@ async def push_quote(
     underlying: AssetName,
     settlement: AssetName,
     wanted: QuoteWanted,
-) -> Done:
+) -> Confirmation:
     """Replace the prices of an instrument for everybody; it has to be registered."""
     with heard():
         quote = Quote(mark=wanted.mark, bid=wanted.bid, ask=wanted.ask)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from openpit.wire.sessions import SessionStats
     from openpit.wire.watching import WatchedShard
 
-__all__ = ["CALLER", "ServerLink", "ServerPicture"]
+__all__ = ["CALLER", "ServerLink", "ServerReport"]
 
 CALLER: Final = "console:"
 """What the sessions in which changes are made are called, before the caller's name."""
@@ -33,7 +33,7 @@ READING: Final = "console "
 _consoles: Final = count(1)
 
 
-class ServerPicture:
+class ServerReport:
     """What a server says of itself: its shards, who is connected, who was."""
 
     def __init__(
@@ -88,7 +88,7 @@ class ServerLink:
         async with await connect_async(self.path, name=name, timeout=self.timeout) as engine:
             yield engine
 
-    async def picture(self) -> ServerPicture:
+    async def picture(self) -> ServerReport:
         """Ask the server of itself.
 
         Raises:
@@ -97,7 +97,7 @@ class ServerLink:
         async with self._questions:
             return await asyncio.to_thread(self._ask)
 
-    def _ask(self) -> ServerPicture:
+    def _ask(self) -> ServerReport:
         asking = self._asking
         if asking is None:
             asking = Asking(self.path, self.timeout, f"{self._name} figures").__enter__()
@@ -109,7 +109,7 @@ class ServerLink:
             asking.__exit__()
             raise
         self._asking = asking
-        return ServerPicture(shards, sessions, gone)
+        return ServerReport(shards, sessions, gone)
 
     async def is_ready(self) -> tuple[bool, list[str]]:
         """Tell whether the server answers and all its shards are up, and what keeps it."""

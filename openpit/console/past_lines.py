@@ -36,6 +36,7 @@ class JournalPlaces(NamedTuple):
     """The path of the limits, or where ``is_text`` they themselves."""
     is_text: bool
     policies: Sequence[str]
+    actors: Sequence[str]
 
 
 class PastLines:
@@ -83,6 +84,8 @@ class PastLines:
         command += ["--config", "/dev/stdin" if places.is_text else places.config]
         for name in places.policies:
             command += ["--policy", name]
+        for named in places.actors:
+            command += ["--actor", named]
         if account is not None:
             command += ["--account", account]
         process = await asyncio.create_subprocess_exec(

@@ -18,9 +18,9 @@ __all__ = [
     "CauseTold",
     "ChangeTold",
     "ChangesTold",
+    "Confirmation",
     "CurrencyWanted",
     "Decisions",
-    "Done",
     "DryRunTold",
     "Failure",
     "GroupTold",
@@ -298,7 +298,7 @@ class LimitsDifference(BaseModel):
     fingerprint: str
 
 
-class Done(BaseModel):
+class Confirmation(BaseModel):
     """What was done, and on whose behalf."""
 
     done: str

@@ -29,7 +29,7 @@ from openpit.wire.roles import role_name
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from openpit.console.link import ServerLink, ServerPicture
+    from openpit.console.link import ServerLink, ServerReport
     from openpit.console.notes import Notes
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.recent import RecentOfShard
@@ -96,7 +96,7 @@ class Watch:
         self._seen: dict[int, _Seen] = {}
         self._tables: dict[str, dict[str, Any]] | None = None
         self._changed: dict[int, int] = {}
-        self._server: ServerPicture | None = None
+        self._server: ServerReport | None = None
         self._halted: str | None = None
         self._why: str | None = "not looked yet"
         self._looked = 0.0
@@ -205,7 +205,7 @@ class Watch:
         seen.refusals.append(max(0, recent.refused - before.refused) if before is not None else 0)
         seen.heard(recent)
 
-    async def _look_at_limits(self, engine: AsyncShardedEngine, server: ServerPicture) -> None:
+    async def _look_at_limits(self, engine: AsyncShardedEngine, server: ServerReport) -> None:
         """Ask for the limits where somebody has changed some, and note what they were."""
         changed = {
             number: seen.recent.changed
@@ -220,7 +220,7 @@ class Watch:
             self._notes.limits_changed(time.time(), by, difference(self._tables, tables))
         self._tables, self._changed = tables, changed
 
-    def _changers(self, server: ServerPicture) -> list[str]:
+    def _changers(self, server: ServerReport) -> list[str]:
         """Return who has changed settings since the last look."""
         names = [
             server.name_of(one.session) or f"session {one.session}"

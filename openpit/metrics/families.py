@@ -199,7 +199,7 @@ def _bounds_of_sizes(counts: Sequence[int]) -> list[tuple[str, int]]:
     return [*bounds, ("+Inf", under[-1])]
 
 
-class _Found:
+class _FoundFamilies:
     """What was found, as something to register."""
 
     def __init__(self, families: Iterable[Any]) -> None:
@@ -212,6 +212,6 @@ class _Found:
 def text_of(families: Iterable[Any]) -> str:
     """Return families as OpenMetrics text."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Found(families))
+    registry.register(_FoundFamilies(families))
     text: str = generate_latest(registry).decode()  # type: ignore[no-untyped-call]  # as its maker has it
     return text

@@ -81,7 +81,7 @@ def settings_in(packed: bytes) -> dict[str, State]:
 def carry(standing: Standing, state: State, turn: Turn) -> Carried:
     """Return what a shard of the new engine begins with, of what one of the old has exported."""
     now, (registry, policies), counts, told, keys, expiry, clients, handed_over, *rest = state
-    actors, recent, markets = rest
+    actors, recent, markets, tallies = rest
     had = dict(policies)
     groups = dict(registry[2])
     opened, known = expiry
@@ -108,6 +108,7 @@ def carry(standing: Standing, state: State, turn: Turn) -> Carried:
         [(name, its) for name, its in actors if name in turn.actors],
         recent,
         [*_markets_of(markets, turn)],
+        tallies,
     )
     windows = tuple(_windows(standing.windows, _rates_in(had), rates, assets, turn.time))
     standing = standing._replace(windows=windows, last=turn.time)
@@ -125,7 +126,7 @@ def blank_state(core: ShardCore, numbering: Numbering | None, turn: Turn) -> Sta
     remembered = core.recent.export()
     return (
         core.clock.now, (registry, policies), counts, core.armed.told,
-        *empty, remembered, turn.markets,
+        *empty, remembered, turn.markets, core.tallies.export(),
     )  # fmt: skip
 
 

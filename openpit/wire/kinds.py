@@ -333,6 +333,10 @@ REPLIES: Final[dict[int, Layout]] = {
             Field("reply", _answers_once),
         ),
     ),
+    LEFT: Layout(
+        "what the client has left open",
+        (Field("handles, accounts, orders with and without their class, replies", _are_left),),
+    ),
     OUTCOME: Layout(
         "what became of a call",
         (
@@ -341,10 +345,6 @@ REPLIES: Final[dict[int, Layout]] = {
             Field("is open", is_flag),  # what the call has left for commit or main stage
             Field("reply", _answers_again),  # DONE where there is none
         ),
-    ),
-    LEFT: Layout(
-        "what the client has left open",
-        (Field("handles, accounts, orders with and without their class, replies", _are_left),),
     ),
     TALLIES: Layout(  # see openpit.wire.tallies
         "what the shard has counted",

@@ -60,7 +60,7 @@ class Consoles:
                 server.path,
                 tokens=TokenFile(self.tokens),
                 names=["desk.example"],
-                journal=JournalPlaces(str(journal), limits, False, ()),
+                journal=JournalPlaces(str(journal), limits, False, (), ()),
             ),
             make_app(server.path),
         )

@@ -51,6 +51,12 @@ BY_OTHERS = {
     ("docs/limits.md", "#:schema ./limits.schema.js"): "tests/examples/test_limits_page.py",
     ("docs/limits.md", "import openpit"): "tests/examples/test_limits_page.py",
     ("docs/limits.md", "wanted = openpit.limits.loa"): "tests/examples/test_limits_page.py",
+    ("docs/journal.md", ".sharded(shards=4, journal="): "tests/recovery/test_migrations.py",
+    ("docs/journal.md", "engine = build()"): "tests/recovery/test_outcomes.py",
+    ("docs/operating.md", "from prometheus_client"): "tests/faults/test_metrics.py",
+    ("docs/operating.md", "class Desk(openpit.Observer"): "tests/faults/test_metrics.py",
+    ("docs/console.md", "printf 'alice admin"): "tests/console/test_docs.py",
+    ("docs/console.md", "curl -H"): "tests/console/test_docs.py",
     ("docs/quick_start.md", "python3 -m venv .venv"): "tests/distribution/test_distributions.py",
     ("docs/moving.md", "pip uninstall --yes openpit"): "tests/distribution/test_distributions.py",
 }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PACKAGE = Path(openpit.__file__).parent
 
 # They keep no book of an engine: ^C ends the program, its workers and its files with it.
-PROGRAMS = ("cli", "loadtest")
+PROGRAMS = ("cli", "console", "loadtest")
 
 MODULES = sorted(
     path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] not in PROGRAMS

@@ -69,6 +69,10 @@ admin. The file is read again when it changes. See docs/console.md.
     "--policy", "custom", multiple=True, metavar="MODULE:NAME",
     help="A policy of the journal's engine, as `openpit serve` takes it. Repeatable.",
 )  # fmt: skip
+@click.option(
+    "--actor", "actors", multiple=True, metavar="NAME=MODULE:FACTORY",
+    help="An actor of the journal's engine, as `openpit serve` takes it. Repeatable.",
+)  # fmt: skip
 @click.option("--http-fd", type=click.IntRange(0), hidden=True)
 @click.option("--lifeline-fd", type=click.IntRange(0), hidden=True)
 @click.option(
@@ -84,6 +88,7 @@ def command(
     journal: Path | None,
     config: Path | None,
     custom: Sequence[str],
+    actors: Sequence[str],
     http_fd: int | None,
     lifeline_fd: int | None,
     ready_fd: int | None,
@@ -102,7 +107,7 @@ def command(
         if journal is not None:
             limits = DEFAULT_CONFIG if config is None else str(config)
             past = loaded("openpit.console.past_lines").JournalPlaces(
-                str(journal), limits, config is None, tuple(custom)
+                str(journal), limits, config is None, tuple(custom), tuple(actors)
             )
         app = loaded("openpit.console.app").make_app(
             str(path),

@@ -101,7 +101,11 @@ def decisions(
 
 
 def audit_of(
-    directory: Path, config: Path | None, custom: Sequence[str], account: int | None
+    directory: Path,
+    config: Path | None,
+    custom: Sequence[str],
+    actors: Sequence[str],
+    account: int | None,
 ) -> Iterator[str]:
     """Yield the lines of a journal, of one account or of all; arguments as of the command.
 
@@ -112,7 +116,7 @@ def audit_of(
     from openpit.faces.past import Past  # noqa: PLC0415
 
     with _told():
-        past = Past(_builder(directory, config, custom)._plan())  # noqa: SLF001 - as `serve` does
+        past = Past(_builder(directory, config, custom, actors)._plan())  # noqa: SLF001 - as `serve` does
         yield from AuditLines(past, account=account)
 
 

@@ -73,6 +73,10 @@ def _allowed(_context: click.Context, _option: click.Parameter, given: tuple[str
     help="A policy of the server, as `openpit serve` takes it: for the audit. Repeatable.",
 )  # fmt: skip
 @click.option(
+    "--actor", "actors", multiple=True, metavar="NAME=MODULE:FACTORY",
+    help="An actor of the server, as `openpit serve` takes it: for the audit. Repeatable.",
+)  # fmt: skip
+@click.option(
     "--config", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The server's first policies and limits (TOML): for the audit.",
 )  # fmt: skip
@@ -83,13 +87,14 @@ def command(
     allow: set[str],
     journal: Path | None,
     custom: Sequence[str],
+    actors: Sequence[str],
     config: Path | None,
 ) -> None:
     """Offer the server that listens at PATH to a model: what it knows, and what is allowed."""
-    if journal is None and (custom or config):
-        raise click.UsageError("--config and --policy are of the audit: name a --journal")
+    if journal is None and (custom or actors or config):
+        raise click.UsageError("--config, --policy and --actor are of the audit: name a --journal")
     tools = loaded("openpit.cli.mcp_tools")
-    audit = None if journal is None else _audit_of(journal, config, custom)
+    audit = None if journal is None else _audit_of(journal, config, custom, actors)
     name = f"mcp {os.getpid()}"
 
     async def serve() -> None:
@@ -104,9 +109,9 @@ def command(
 
 
 def _audit_of(
-    journal: Path, config: Path | None, custom: Sequence[str]
+    journal: Path, config: Path | None, custom: Sequence[str], actors: Sequence[str]
 ) -> Callable[[int | None], Iterable[str]]:
     # What reads the past is an engine of its own; who asks nothing of it does without.
     from openpit.cli.commands.journal_past import audit_of  # noqa: PLC0415
 
-    return lambda account: audit_of(journal, config, custom, account)
+    return lambda account: audit_of(journal, config, custom, actors, account)

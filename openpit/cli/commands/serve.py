@@ -251,7 +251,7 @@ def command(
         ending.say = _log.info
     if is_reloading(config):
         ending.config = config
-    past = None if journal is None else (journal, config, custom)
+    past = None if journal is None else (journal, config, custom, actors)
     options = console_options(http, http_tokens, http_names, past)
     if http is not None:
         ending.console = ConsoleBeside(http_socket(http, http_tokens), options)

@@ -133,7 +133,7 @@ def state_of(number: int) -> bytes:
     clients = [(0, [(handle, 0, ()) for handle in range(number)])]
     state = (
         9, (registry, [("Spot", ((), ()))]), (), (), [(1, b"key")], ((), ()), clients, [],
-        [("gateway", b"")], [market_row(7, [("default_ttl", 5)])],
+        [("gateway", b"")], (), [market_row(7, [("default_ttl", 5)])], (),
     )  # fmt: skip
     return packed_state_of(Standing(number, {0: 5}, 90 + number), state)
 

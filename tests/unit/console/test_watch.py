@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Any
 
-from openpit.console.link import ServerPicture
+from openpit.console.link import ServerReport
 from openpit.console.notes import DIFFERENCE, KEPT, Notes
 from openpit.console.shapes import ChangeTold
 from openpit.console.tokens import Caller
@@ -39,14 +39,14 @@ class Told:
 
     # what the watch uses of a link and an engine
 
-    async def picture(self) -> ServerPicture:
+    async def picture(self) -> ServerReport:
         if self.is_away:
             raise ServerRefused("absent", "no server answers")
         shards = [
             WatchedShard(n, self.state[n], None, 9, 0, 8, 0, self.answered[n], 0, 0, 0, 0)
             for n in range(2)
         ]
-        return ServerPicture(shards, [DESK], [CTL, CONSOLE])
+        return ServerReport(shards, [DESK], [CTL, CONSOLE])
 
     async def engine(self) -> Told:
         return self
