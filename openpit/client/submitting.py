@@ -10,7 +10,7 @@ from openpit.client.left_open import LeftOpen
 from openpit.client.orders import OrderEncoder
 from openpit.client.times import check_time
 from openpit.router.calls import closed
-from openpit.router.expiring import Expiring
+from openpit.router.own_commands import Expiring
 from openpit.router.router import Router
 from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
 from openpit.wire.shard_limits import ShardLimits

@@ -11,15 +11,15 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from openpit.client.handles import Runner
-from openpit.router.stats import picture_of
+from openpit.router.router import picture_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openpit.client.client import Client
     from openpit.router.calls import Call
+    from openpit.router.lifecycle import ShardStats
     from openpit.router.router import Router
-    from openpit.router.stats import ShardStats
 
 __all__ = ["Face"]
 

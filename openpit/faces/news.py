@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from openpit.faces.observing import OF_EVENT
 from openpit.router.lifecycle import ShardEvent
-from openpit.router.stats import picture_of
+from openpit.router.router import picture_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openpit.faces.observing import ObserverGuard
+    from openpit.router.lifecycle import ShardStats
     from openpit.router.router import Router
-    from openpit.router.stats import ShardStats
 
 __all__ = ["tell"]
 

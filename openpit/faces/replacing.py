@@ -14,8 +14,8 @@ from openpit.client.resuming import Resume
 from openpit.faces.interrupts import release, shield
 from openpit.faces.options import RESTART_SECONDS
 from openpit.faces.spares import Spares
+from openpit.hosting.replacement import CRASHED, KILLED, Replacement
 from openpit.router.lifecycle import ShardState
-from openpit.router.replacement import CRASHED, KILLED, Replacement
 from openpit.shards.process import Worker
 
 if TYPE_CHECKING:

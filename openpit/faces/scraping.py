@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from openpit.faces.blocking.engine import ShardedEngine
     from openpit.faces.driver import Driver
     from openpit.faces.round_trips import RoundTrips
+    from openpit.router.lifecycle import ShardStats
     from openpit.router.shard_link import ShardLink
-    from openpit.router.stats import ShardStats
     from openpit.wire.sessions import SessionStats
     from openpit.wire.tallies import ShardTally
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from openpit.router.stats import ShardStats
+from openpit.router.lifecycle import ShardStats
 
 __all__ = ["ShardStats"]

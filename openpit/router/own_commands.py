@@ -1,12 +1,17 @@
-"""Commands that nobody waits for: a shard's end, quotes, what nobody holds any more."""
+"""Commands that nobody waits for: a shard's end, quotes, what nobody holds any more.
+
+And the empty batch that a shard is sent where nobody asks it anything and reservations expire.
+"""
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from openpit.router.calls import Call
 from openpit.router.lifecycle import ShardEvent
 from openpit.router.shard_link import Entry
+from openpit.wire.expiries import expiry_in
 from openpit.wire.frames import Op
 from openpit.wire.limits import HANDLES_PER_COMMAND
 
@@ -15,10 +20,12 @@ if TYPE_CHECKING:
 
     from openpit.router.procedures import Procedures
     from openpit.router.shard_link import Books, Reply, ShardLink
+    from openpit.wire.frames import Frame
 
 __all__ = [
     "Close",
     "Drop",
+    "Expiring",
     "Goodbye",
     "Leave",
     "OwnOp",
@@ -26,6 +33,8 @@ __all__ = [
     "let_go",
     "say_goodbye",
 ]
+
+_SECOND: Final = 1e9
 
 
 class Unattended(Entry):
@@ -199,3 +208,35 @@ def say_goodbye(
         if was_up:
             link.stage(Leave(now, goodbye, books) if keeps else Close(now, goodbye))
     return goodbye
+
+
+class Expiring:
+    """The next expiry of each shard, by the engine's clock, and how many there have been."""
+
+    __slots__ = ("_due", "_links", "counts")
+
+    def __init__(self, links: list[ShardLink]) -> None:
+        self._links: Final = links
+        self._due = [inf] * len(links)
+        self.counts: Final = [0] * len(links)
+
+    def heard(self, link: ShardLink, reply: Frame) -> None:
+        """Take what the head of a reply says."""
+        expired, due = expiry_in(reply)
+        self.counts[link.number] += expired
+        self._due[link.number] = due or inf
+
+    def seconds_left(self, now: int) -> float:
+        """Return in how many seconds the next one comes; infinity if there is none."""
+        due = min(
+            (due for link, due in zip(self._links, self._due, strict=True) if link.is_up),
+            default=inf,
+        )
+        return (due - now) / _SECOND
+
+    def on_time(self, now: int) -> None:
+        """Ask the shards on which something expires by now; each says when the next one does."""
+        for link, due in zip(self._links, self._due, strict=True):
+            if due <= now and link.is_up:
+                self._due[link.number] = inf
+                link.stage(OwnOp(now, Op.TICK))

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.errors import EngineClosed, FrameTooLarge, ShardDown, ShardStalled
-from openpit.router.batching import batches_of
 from openpit.router.lifecycle import ENDS, SHARD, TAKES, Dropped, ShardEvent, ShardState
-from openpit.router.rates import BroadRates, axes_of
+from openpit.router.rates import BroadRates, axes_of, batches_of
 from openpit.wire.frames import (
     AXIS_BYTES,
     EPOCH_COMMANDS,

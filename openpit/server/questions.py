@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from openpit.router.stats import picture_of
+from openpit.router.router import picture_of
 from openpit.server.limits import GONE
 from openpit.wire.figures import figures_frame
 from openpit.wire.sessions import SessionOp, note_frame, sessions_frame

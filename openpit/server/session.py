@@ -10,8 +10,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from openpit.errors import WireError
+from openpit.hosting.suspects import Whole
 from openpit.router.shard_link import ONLY_DONE
-from openpit.router.suspects import Whole
 from openpit.server.changes import Changes
 from openpit.server.limits import BATCH_BYTES, HELLO_BYTES, ROW_BYTES
 from openpit.server.places import Places

@@ -24,7 +24,7 @@ import openpit
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from openpit.router.stats import ShardStats
+    from openpit.router.lifecycle import ShardStats
 
     Ask = Callable[[Any], Any]
 

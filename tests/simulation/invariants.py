@@ -34,12 +34,12 @@ from openpit.errors import (
     ShardOverloaded,
     ShardStalled,
 )
+from openpit.hosting.suspects import Piece
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.router.lifecycle import ShardState
 from openpit.router.own_commands import Drop, Unattended
 from openpit.router.procedures import Arm, Ask
 from openpit.router.rates import BroadRates
-from openpit.router.suspects import Piece
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from simulator import Simulation
 
 from openpit.client.resuming import Resume
+from openpit.hosting.replacement import Replacement
 from openpit.router.lifecycle import ShardState
-from openpit.router.replacement import Replacement
 
 if TYPE_CHECKING:
     from stations import Shard

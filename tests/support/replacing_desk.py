@@ -7,7 +7,7 @@ from typing import Any
 from played import NOW, Bench
 
 from openpit.client.resuming import Resume
-from openpit.router.replacement import CRASHED, Replacement
+from openpit.hosting.replacement import CRASHED, Replacement
 from openpit.wire import kinds
 from openpit.wire.axes import NO_AXES
 from openpit.wire.frames import FrameReader, head_of, pack, reply_frame

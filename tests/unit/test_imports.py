@@ -37,6 +37,7 @@ LAYERS = (
     ("shards",),
     ("limits",),
     ("client",),
+    ("hosting",),
     ("faces",),
     ("server", "metrics"),
     ("console",),

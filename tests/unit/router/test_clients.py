@@ -18,7 +18,7 @@ from openpit.client.handles import BLOCKING, Runner
 from openpit.client.procedures import administration, everywhere
 from openpit.errors import EngineClosed, WireError
 from openpit.router.procedures import WideCall
-from openpit.router.stats import picture_of
+from openpit.router.router import picture_of
 from openpit.shards.copying import dump_policies
 from openpit.wire import kinds
 from openpit.wire.frames import EPOCH_COMMANDS, Flag, Op, head_of, pack

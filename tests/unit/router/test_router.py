@@ -22,7 +22,7 @@ from openpit.errors import (
     WireError,
 )
 from openpit.router.lifecycle import SHARD, ShardEvent, ShardState
-from openpit.router.stats import picture_of
+from openpit.router.router import picture_of
 from openpit.wire import frames as wire
 from openpit.wire import kinds
 from openpit.wire.axes import NO_AXES

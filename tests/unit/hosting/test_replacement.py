@@ -7,8 +7,8 @@ from replacing_desk import Desk, accepting, done, numbers
 
 from openpit.client.deadlines import Patience
 from openpit.errors import CommandSkipped, OutcomeUnknown, SomeItemsFailed
+from openpit.hosting.replacement import KILLED
 from openpit.router.lifecycle import ShardEvent, ShardState
-from openpit.router.replacement import KILLED
 from openpit.wire import kinds
 from openpit.wire.frames import (
     Op,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from openpit.hosting.suspects import is_of_change, skip, take_apart
 from openpit.router.lifecycle import ShardEvent
-from openpit.router.suspects import is_of_change, skip, take_apart
 from openpit.wire.frames import NAME, FrameReader, Op, command_frame, head_of
 from openpit.wire.limits import REPLY_BYTES
 
