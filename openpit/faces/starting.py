@@ -138,6 +138,7 @@ def plan_of(
         actors=tuple(named),
         observer=observer,
         made=made,
+        parts=(policies, named) if options.migrate else ((), {}),
     )
 
 

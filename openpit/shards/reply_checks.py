@@ -1,8 +1,8 @@
 """The check of a reply: the same when its batch is replayed, whatever process does that.
 
 Left out are the texts and tracebacks of exceptions, addresses in any text, orders that are told
-again (what a program hangs on them may be a set), and answers that are told again: how far back
-those are kept depends on where a replay begins.
+again (what a program hangs on them may be a set), what a worker counts of its process, and answers
+that are told again: how far back those are kept depends on where a replay begins.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def wheel(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_source_distribution_has_what_the_readme_names(sources: Path) -> None:
     readme = (sources / "README.md").read_text()
-    named = set(re.findall(r"\]\((?!https?:|#)([^)]+)\)", readme))
+    named = set(re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", readme))
 
     assert {"docs/cli.md", "docs/loadtest.png", "CHANGELOG.md", "examples"} <= named
     assert [name for name in sorted(named) if not (sources / name).exists()] == []
