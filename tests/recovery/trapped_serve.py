@@ -16,7 +16,7 @@ from traps import comes_to  # noqa: E402 - found there
 from openpit.cli import main  # noqa: E402 - found there
 from openpit.faces.engine_journal import EngineJournal  # noqa: E402 - found there
 from openpit.faces.pipes import Port  # noqa: E402 - found there
-from openpit.server import service, session, switch  # noqa: E402 - found there
+from openpit.server import service, session, session_turn, switch  # noqa: E402 - found there
 
 _is_group = False
 
@@ -51,7 +51,7 @@ def _set_into_server() -> None:
     _around(switch.Switch, "_send", "before a batch is passed on", "when a batch is passed on")
     _around(Port, "send", "", "when a batch is sent to its shard")
     _around(session.Passed, "answered", "when an answer has come", "")
-    _around(switch._Turn, "advance", "before a turn is given", "when a turn is given")
+    _around(session_turn.SessionTurn, "advance", "before a turn is given", "when a turn is given")
     _around(switch.Switch, "_give_back_turn", "before a turn is over", "when a turn is over")
     _around(service.Service, "_stop_listening", "", "when nobody can connect any more")
     _around(service.Service, "close", "before its workers end", "")

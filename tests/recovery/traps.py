@@ -26,7 +26,7 @@ from openpit.journal import writing
 from openpit.journal.files import SystemDisk, write_all
 from openpit.journal.writing import LogWriter
 from openpit.pretrade import Policy, PolicyPreTradeResult
-from openpit.shards import armed, shard, snapshots, worker
+from openpit.shards import armed, snapshots, steering, worker
 
 __all__ = [
     "FOLDER",
@@ -269,12 +269,12 @@ def _set_into_worker() -> None:
     vars(shard_journal)["LogWriter"] = _TrappedWriter
     vars(writing)["write_all"] = write_part
     vars(worker)["_write"] = reply
-    _around_steps(shard, "administer")
-    _around_steps(shard, "rates_after", "the check of ")
-    _around_steps(shard, "configure")
-    _around(shard, "administer", "a step of administration")
-    _around(shard, "rates_after", "the check of settings")
-    _around(shard, "configure", "a change of settings")
+    _around_steps(steering, "administer")
+    _around_steps(steering, "rates_after", "the check of ")
+    _around_steps(steering, "configure")
+    _around(steering, "administer", "a step of administration")
+    _around(steering, "rates_after", "the check of settings")
+    _around(steering, "configure", "a change of settings")
     _around(armed.Armed, "arm", "the engine-wide block")
     vars(snapshots)["LEAST_COMMANDS"] = SNAPSHOT_COMMANDS
     vars(snapshots)["DISK"] = _TrappedDisk()

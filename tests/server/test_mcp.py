@@ -69,7 +69,7 @@ def asked(server: Server, talk: Callable[[Client], Any], *allowed: str) -> Any:
         async with await openpit.connect_async(path, name="mcp 1", timeout=60) as engine:
 
             def audit(account: int | None) -> Iterator[str]:
-                return audit_of(server.journal, limits, (), account)  # type: ignore[attr-defined]  # see above
+                return audit_of(server.journal, limits, (), (), account)  # type: ignore[attr-defined]  # see above
 
             tools = Tools(engine, path, 60, "mcp 1", audit)
             async with Client(new_server(tools, allowed, has_audit=True)) as client:
