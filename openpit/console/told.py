@@ -94,6 +94,9 @@ def limits_told(tables: dict[str, dict[str, Any]]) -> LimitsTold:
 
 def _safe(value: Any) -> Any:
     """Have accounts be text: their numbers may be more than a browser's numbers can hold."""
-    if isinstance(value, dict):
-        return {key: str(its) if key == "account" else _safe(its) for key, its in value.items()}
+    if isinstance(value, dict):  # whose rows of accounts are called as an account of a row is
+        return {
+            key: str(its) if key == "account" and isinstance(its, int) else _safe(its)
+            for key, its in value.items()
+        }
     return [_safe(one) for one in value] if isinstance(value, list) else value
