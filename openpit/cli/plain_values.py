@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, Final
 
 from openpit.param.native_enum import NativeEnum, member_label
+from openpit.pretrade.policies.order_size_limit_settings import OrderSizeLimit, cap_of
 
 __all__ = ["plain_value"]
 
@@ -45,5 +46,9 @@ def plain_value(value: Any) -> Any:
 
 def _attributes(value: Any) -> dict[str, Any]:
     """Return the public attributes of an object that are set, sorted by their names."""
+    if isinstance(value, OrderSizeLimit):  # it shows none, as the reference's does not
+        cap = cap_of(value)
+        own = {"max_notional": cap.notional, "max_quantity": cap.quantity}
+        return {name: its for name, its in own.items() if its is not None}
     found = {name: getattr(value, name) for name in dir(value) if not name.startswith("_")}
     return {name: its for name, its in found.items() if its is not None and not callable(its)}
