@@ -8,7 +8,7 @@ from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from openpit.console.failures import HttpFailure
-from openpit.console.shapes import Failure
+from openpit.console.shapes import ACCOUNT_NAME, Failure
 from openpit.console.tokens import ANYBODY, Caller
 from openpit.limits.tables import ConfigError, Table
 from openpit.param.ids import AccountId
@@ -100,7 +100,8 @@ AccountInPath = Annotated[
     str,
     Path(
         alias="account",
-        pattern=r"^[A-Za-z0-9_.@-]{1,64}$",
+        max_length=256,
+        pattern=ACCOUNT_NAME,
         description="Its number, or a text that it is reckoned from.",
     ),
 ]

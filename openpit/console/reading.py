@@ -14,6 +14,7 @@ from openpit.console.limits_met import limits_met
 from openpit.console.orders import order_of
 from openpit.console.past_lines import LINES
 from openpit.console.shapes import (
+    ACCOUNT_NAME,
     AccountTold,
     AssetName,
     BlockedTogether,
@@ -191,7 +192,7 @@ async def quote(
     _: Reading,
     underlying: AssetName,
     settlement: AssetName,
-    account: Annotated[str, Query(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")] = "0",
+    account: Annotated[str, Query(max_length=256, pattern=ACCOUNT_NAME)] = "0",
     policy: Annotated[str | None, Query(max_length=256)] = None,
 ) -> Prices:
     """The prices that an account reads of an instrument."""
@@ -241,7 +242,7 @@ async def changes(console: ConsoleInUse, _: Reading) -> ChangesTold:
     return ChangesTold(changes=console.watch.changes(), limits=console.notes.limits)
 
 
-_Account = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")]
+_Account = Annotated[str | None, Query(max_length=256, pattern=ACCOUNT_NAME)]
 _Most = Annotated[int, Query(ge=1, le=LINES)]
 
 

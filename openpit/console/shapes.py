@@ -5,11 +5,12 @@ Money is decimal text, and so are numbers that a browser's numbers cannot hold: 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 __all__ = [
+    "ACCOUNT_NAME",
     "AccountTold",
     "AdjustmentsWanted",
     "Amount",
@@ -45,12 +46,14 @@ __all__ = [
     "Text",
 ]
 
+ACCOUNT_NAME: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029/]+$"
+"""A number, or a text as limits files have it; a path has no room for one with a slash."""
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
 Text = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=_PRINTABLE)]
 Amount = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,9})?$")]
 Positive = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}(\.[0-9]{1,9})?$")]
 AssetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]{1,32}$")]
-AccountName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")]
+AccountName = Annotated[str, StringConstraints(max_length=256, pattern=ACCOUNT_NAME)]
 GroupNumber = Annotated[int, Field(ge=1, le=2**32 - 1)]
 
 

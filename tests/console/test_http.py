@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from consoles import READER, TRADER
 from flow import ALSO_IN_SHARD_0, IN_SHARD_0, IN_SHARD_1, buy
+
+from openpit.param import AccountId
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -229,7 +232,11 @@ def test_an_accounts_currency(consoles: Consoles) -> None:
 def test_an_account_is_a_number_or_the_text_that_it_is_reckoned_from(consoles: Consoles) -> None:
     told = consoles.ask("GET", f"{API}/accounts/desk-7")
     assert int(told["account"]) > 2**53
+    for text in ("desk 7", "Müller & Söhne"):  # as a limits file may have it
+        told = consoles.ask("GET", f"{API}/accounts/{quote(text)}")
+        assert told["account"] == str(AccountId.from_string(text).value)
     assert consoles.refused("GET", f"{API}/accounts/{2**64}") == (422, "Account")
+    assert consoles.refused("GET", f"{API}/accounts/desk%0A7") == (422, "Request")
 
 
 def test_a_dry_run_has_every_reason_and_records_nothing(consoles: Consoles) -> None:
