@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from openpit.cli.exits import Exit, ExitError
 from openpit.cli.reloading import Reloading
 from openpit.cli.streams import tell
-from openpit.errors import JournalError, ShardStartError
+from openpit.errors import JournalError, JournalMismatch, ShardStartError
 from openpit.limits.changing import changes_between
 from openpit.limits.tables import ConfigError
 from openpit.server.address import AddressInUseError, check_free
@@ -189,6 +189,9 @@ async def _serve(
         service = await ending.unless(
             start_service(plan, clock, limits, users=users, client_time=client_time)
         )
+    except JournalMismatch as error:
+        told = f"{error}; --migrate carries it over to this one, where that can be done"
+        raise ExitError(Exit.NOT_STARTED, told) from error
     except (ShardStartError, JournalError) as error:
         raise ExitError(Exit.NOT_STARTED, str(error)) from error
     try:

@@ -131,7 +131,7 @@ class Table:
         try:
             return kind(value)
         except ValueError as error:
-            raise self._error(key, f"is wrong ({error})") from None
+            raise self._wrong(key, error) from None
 
     def optional_amount(
         self, key: str, kind: Callable[[str | int | Decimal], _Value]
@@ -163,7 +163,7 @@ class Table:
                 self._check_length(key, value)
                 return AccountId.from_string(value)
         except (OverflowError, AccountIdError) as error:
-            raise self._error(key, f"is wrong ({error})") from None
+            raise self._wrong(key, error) from None
         raise self._error(key, "must be a whole number or text")
 
     def table(self, key: str) -> Table | None:
@@ -223,11 +223,15 @@ class Table:
             raise self._error(key, f"must be at most {ACCOUNT_TEXT_BYTES} bytes long")
 
     def _error(self, key: str, reason: str) -> ConfigError:
+        return self.error(f"key {key!r} {reason}, not {self._told(key)}", key)
+
+    def _wrong(self, key: str, why: Exception) -> ConfigError:
+        return self.error(f"key {key!r} is wrong ({why}): {self._told(key)}", key)
+
+    def _told(self, key: str) -> str:
         value = self._values[key]
         told = str(value) if isinstance(value, Decimal) else repr(value)
-        if len(told) > SHOWN:
-            told = f"{told[: SHOWN - 3]}..."
-        return self.error(f"key {key!r} {reason}, not {told}", key)
+        return told if len(told) <= SHOWN else f"{told[: SHOWN - 3]}..."
 
 
 def parse(text: str) -> dict[str, object]:

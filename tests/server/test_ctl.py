@@ -158,7 +158,8 @@ def test_limits_that_are_shown_can_be_set(server: Server, tmp_path: Path) -> Non
     assert changed["changed"] == ["rate_limit"]
     assert document(server, "limits", "show")["rate_limit"]["broker"]["max_orders"] == 900
     file.write_text(shown)
-    assert ctl(server, "limits", "set", str(file), answer="y\n").exit_code == Exit.OK
+    done = ctl(server, "limits", "set", str(file), answer="y\n")
+    assert (done.exit_code, done.output.splitlines()[-1]) == (Exit.OK, "these limits are in force")
     assert ctl(server, "limits", "show").output == shown
 
 

@@ -236,7 +236,7 @@ WRONG: list[tuple[str, str, int | None]] = [
         '[[order_size_limit.asset]]\nasset = "KO"\nmax_quantity = "many"',
         (
             "[order_size_limit.asset #1] key 'max_quantity' is wrong "
-            "(invalid format for Quantity: 'many'), not 'many'"
+            "(invalid format for Quantity: 'many'): 'many'"
         ),
         3,
     ),
@@ -273,7 +273,7 @@ WRONG: list[tuple[str, str, int | None]] = [
         "[order_size_limit.broker]\nmax_quantity = -5",
         (
             "[order_size_limit.broker] key 'max_quantity' is wrong "
-            "(value must be non-negative for Quantity), not -5"
+            "(value must be non-negative for Quantity): -5"
         ),
         2,
     ),
@@ -291,7 +291,7 @@ WRONG: list[tuple[str, str, int | None]] = [
         '[[pnl_bounds_killswitch.broker]]\nsettlement_asset = "USD"\nlower_bound = nan',
         (
             "[pnl_bounds_killswitch.broker #1] key 'lower_bound' is wrong "
-            "(Pnl decimal NaN is not finite), not NaN"
+            "(Pnl decimal NaN is not finite): NaN"
         ),
         3,
     ),
@@ -299,7 +299,7 @@ WRONG: list[tuple[str, str, int | None]] = [
         '[[spot_funds.position_limit]]\naccount = ""\nasset = "KO"\nlimit = 5',
         (
             "[spot_funds.position_limit #1] key 'account' is wrong "
-            "(account id string must not be empty), not ''"
+            "(account id string must not be empty): ''"
         ),
         2,
     ),
@@ -307,7 +307,7 @@ WRONG: list[tuple[str, str, int | None]] = [
         '[[spot_funds.funds]]\naccount = 1\nasset = "USD"\nbalance = 1e400000',
         (
             "[spot_funds.funds #1] key 'balance' is wrong "
-            "(PositionSize decimal 1E+400000 exceeds the core decimal range), not 1E+400000"
+            "(PositionSize decimal 1E+400000 exceeds the core decimal range): 1E+400000"
         ),
         4,
     ),

@@ -293,6 +293,8 @@ def set_(server: _Server, file: Path, yes: bool, as_json: bool) -> None:  # noqa
     changed = [*changes]
     if as_json:
         _print({"changed": changed, "difference": shown}, True)
+    elif changed:
+        tell("these limits are in force")
 
 
 # --- steering -------------------------------------------------------------------------------------

@@ -240,7 +240,10 @@ def _told() -> Iterator[None]:
         yield
     except JournalDamaged as error:
         raise ExitError(Exit.DAMAGED, str(error)) from None
-    except (JournalMismatch, ReplayDiverged) as error:
+    except JournalMismatch as error:
+        needed = "--config, --policy and --actor are to be those of the engine that has written it"
+        raise ExitError(Exit.MISMATCH, f"{error}; {needed}") from None
+    except ReplayDiverged as error:
         raise ExitError(Exit.MISMATCH, str(error)) from None
     except JournalError as error:
         raise click.UsageError(str(error)) from None

@@ -88,7 +88,7 @@ def test_a_missing_key_is_named_with_its_table() -> None:
         ('"1 s"', "window", 'must be a length of time such as "250ms", "1s" or "5m", not \'1 s\''),
         ("1", "window", 'must be a length of time such as "250ms", "1s" or "5m", not 1'),
         ("1.5", "account", "must be a whole number or text, not 1.5"),
-        ('""', "account", "is wrong (account id string must not be empty), not ''"),
+        ('""', "account", "is wrong (account id string must not be empty): ''"),
         ("[1]", "table", "must be a table, not [1]"),
         ("[1]", "tables", "must be an array of tables, not [1]"),
         ("{}", "tables", "must be an array of tables, not {}"),
@@ -104,7 +104,7 @@ def test_an_amount_that_its_type_refuses() -> None:
     with pytest.raises(ConfigError) as caught:
         table("max = -1").amount("max", Quantity)
     assert str(caught.value) == (
-        "[rate_limit] key 'max' is wrong (value must be non-negative for Quantity), not -1"
+        "[rate_limit] key 'max' is wrong (value must be non-negative for Quantity): -1"
     )
     with pytest.raises(ConfigError, match="must be a number or text, not True"):
         table("max = true").amount("max", Quantity)
