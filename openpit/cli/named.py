@@ -48,9 +48,17 @@ def with_policy(stage: Any, name: str) -> Any:
     def add(found: Any) -> Any:
         if isinstance(found, ReadyBuilder) and not isinstance(found, type):
             return stage.builtin(found)
-        return stage.pre_trade(found() if isinstance(found, type) else found)
+        return stage.pre_trade(_made(found) if isinstance(found, type) else found)
 
     return _with_found("--policy", name, "MODULE:NAME", name, add)
+
+
+def _made(policy: type) -> object:
+    try:
+        return policy()
+    except TypeError as error:
+        hint = "a class is called without arguments: name an object that your module makes of it"
+        raise TypeError(f"{error} ({hint})") from error
 
 
 def with_actor(stage: Any, named: str) -> Any:

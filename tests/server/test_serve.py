@@ -147,6 +147,7 @@ def test_a_policy_of_ones_own_sees_the_orders(serve: Callable[..., Any]) -> None
     [
         ("os:getcwd", "has no attribute 'name'"),
         ("serve_policies:Needy", "TypeError: Needy.__init__() missing 1"),
+        ("serve_policies:Needy", "name an object that your module makes of it"),
         ("serve_policies", "--policy is MODULE:NAME"),
         ("serve_policies:None_", "has no attribute 'None_'"),
         ("no_such_module:Policy", "No module named 'no_such_module'"),
