@@ -127,9 +127,7 @@ def run_load(
         is_lost = bool(saturation.lost)
     baselines = []
     for target in () if is_lost else request.baselines:
-        other = replace(
-            plan, target=target, kill_at=None, stall=0, in_order=False, clients=0, inside=False
-        )
+        other = replace(plan, target=target, kill_at=None, stall=0, clients=0, inside=False)
         with stage(f"baseline {target.value}", plan.orders) as progress:
             run = measure(
                 other,

@@ -122,6 +122,25 @@ def test_a_ladder_and_a_baseline_of_clients_and_reports_that_are_compared(tmp_pa
     assert run("compare", out, out).exit_code == Exit.OK
 
 
+def test_a_baseline_keeps_the_order_of_orders_where_a_limit_over_all_accounts_binds(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "report.json"
+    limited = tmp_path / "limits.toml"
+    limited.write_text('[rate_limit]\nbroker = {max_orders = 60, window = "1h"}\n')
+
+    # Faster than either decides, so that many have arrived at a time.
+    result = run(
+        *("--accounts", 50, "--rate", 50_000, "--duration", 0.1, "--warm-up", 0),
+        *("--no-saturation", "--baseline", "in-process", "--config", limited, "--json", out),
+    )
+
+    assert result.exit_code == Exit.OK, result.stderr
+    document = json.loads(out.read_text())
+    (baseline,) = document["baselines"]
+    assert [each["judgement"]["wrong"] for each in (document["run"], baseline["run"])] == [0, 0]
+
+
 def test_workers_that_drive_themselves_climb_run_and_are_told_apart(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
