@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -108,6 +109,20 @@ def test_a_block_stops_the_next_order_and_says_who_made_it(consoles: Consoles) -
     )
     assert (before["what"], before["detail"]) == ("block", "hedge first")
     assert consoles.ask("GET", f"{API}/blocked")["total"] == 0
+
+
+def test_changes_that_one_caller_makes_at_once_are_all_made(consoles: Consoles) -> None:
+    accounts = range(101, 109)
+    with ThreadPoolExecutor(len(accounts)) as callers:
+        for what, still in (("block", "is blocked: many at once"), ("unblock", "is not blocked")):
+            answers = callers.map(
+                lambda account, what=what: consoles.ask(
+                    "POST", f"/api/v1/accounts/{account}/{what}", {"reason": "many at once"}
+                ),
+                accounts,
+            )
+            done = [answer["done"] for answer in answers]
+            assert done == [f"account {account} {still}" for account in accounts]
 
 
 def test_a_refusal_is_told_with_its_reason_and_the_limit_that_it_met(consoles: Consoles) -> None:
