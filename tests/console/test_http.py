@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -10,6 +11,8 @@ import pytest
 from consoles import READER, TRADER
 from flow import ALSO_IN_SHARD_0, IN_SHARD_0, IN_SHARD_1, buy
 
+from openpit.console import asked
+from openpit.limits.tables import ConfigError
 from openpit.param import AccountId
 
 if TYPE_CHECKING:
@@ -185,6 +188,26 @@ def test_wrong_limits_are_told_by_table_key_and_line(
     answer = consoles.open.post(f"{API}/limits/diff", json={"toml": toml})
     assert (answer.status_code, answer.json()["error"]) == (422, "ConfigError")
     assert text in answer.json()["text"]
+
+
+def test_others_are_answered_while_a_text_is_read(
+    consoles: Consoles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = Event(), Event()
+
+    def loads(_: str) -> Any:
+        begun.set()
+        assert go_on.wait(30)
+        raise ConfigError("read at last")
+
+    monkeypatch.setattr(asked, "loads", loads)
+    with ThreadPoolExecutor(1) as other:
+        text = {"toml": "x = 1"}
+        wrong = other.submit(consoles.refused, "POST", f"{API}/limits/diff", text, READER)
+        assert begun.wait(30)
+        assert consoles.held.get("/healthz").json()["ok"]
+        go_on.set()
+        assert wrong.result() == (422, "ConfigError")
 
 
 def test_a_halt_and_a_resume(consoles: Consoles) -> None:
