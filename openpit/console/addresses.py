@@ -88,7 +88,9 @@ class HttpNames:
         """Tell whether a request's ``Host`` is one of them; its port does not matter."""
         name = host
         if host.startswith("["):
-            name = host[1:].partition("]")[0]
+            name, _, behind = host[1:].partition("]")
+            if behind and not behind.startswith(":"):
+                return False
         elif host.count(":") == 1:
             name = host.partition(":")[0]
         if name.lower() in self._listed:

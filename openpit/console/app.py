@@ -169,7 +169,7 @@ async def _metrics(console: Console) -> Response:
     return Response(text, media_type=collector.content_type)
 
 
-_NAMES: Final = {404: "NotFound", 405: "Method", 413: "TooLarge"}
+_NAMES: Final = {404: "NotFound", 405: "Method", 408: "TooSlow", 413: "TooLarge"}
 """What the framework refuses, by its status."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import Depends, Path, Request, Security
@@ -10,6 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from openpit.console.failures import HttpFailure
 from openpit.console.shapes import ACCOUNT_NAME, Failure
 from openpit.console.tokens import ANYBODY, Caller
+from openpit.limits.reading import loads
 from openpit.limits.tables import ConfigError, Table
 from openpit.param.ids import AccountId
 from openpit.wire.roles import Role, role_name
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from openpit.console.past_lines import PastLines
     from openpit.console.tokens import TokenFile
     from openpit.console.watch import Watch
+    from openpit.limits.reading import Policies
 
 __all__ = [
     "FAILURES",
@@ -50,6 +53,16 @@ class Console:
         self.notes: Final = notes
         self.past: Final = past
         self.tokens: Final = tokens
+        self._reading: Final = asyncio.Lock()
+
+    async def policies_in(self, toml: str) -> Policies:
+        """Return the policies of a limits file's text: one at a time, while others are answered.
+
+        Raises:
+            ConfigError: the text is wrong.
+        """
+        async with self._reading:
+            return await asyncio.to_thread(loads, toml)
 
 
 def console_in_use(request: Request) -> Console:

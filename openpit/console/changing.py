@@ -34,7 +34,6 @@ from openpit.console.told import fingerprint_of
 from openpit.core import Instrument
 from openpit.errors import ShardedEngineError
 from openpit.limits.changing import changes_between, difference, settings_in
-from openpit.limits.reading import loads
 from openpit.marketdata import Quote
 
 if TYPE_CHECKING:
@@ -215,7 +214,7 @@ async def set_limits(
     nothing is changed.
     """
     with heard():
-        policies = loads(wanted.toml)
+        policies = await console.policies_in(wanted.toml)
     async with _acting(console, caller, "apply_all", None, wanted.reason) as engine:
         before = await engine.settings()
         if fingerprint_of(before) != wanted.seen:

@@ -7,6 +7,7 @@ and not in a frame. There are no cookies, so a browser gives nobody's rights awa
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,9 @@ __all__ = ["BODY_BYTES", "Guard"]
 
 BODY_BYTES: Final = 1024 * 1024
 """Largest body of a request: limits of ten thousand accounts."""
+
+BODY_SECONDS: Final = 10.0
+"""How long a body may take to come."""
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -101,16 +105,25 @@ class Guard:
 
 _TOO_LARGE: Final = (413, "TooLarge", f"a request has {BODY_BYTES} bytes at most")
 
+_TOO_SLOW: Final = (408, f"a request takes {BODY_SECONDS:g} s at most to come")
+
 
 def _limited(receive: Receive) -> Receive:
     read = 0
+    due: float | None = asyncio.get_running_loop().time() + BODY_SECONDS
 
     async def limited() -> Message:
-        nonlocal read
-        message = await receive()
+        nonlocal read, due
+        try:
+            async with asyncio.timeout_at(due):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(_TOO_SLOW[0], _TOO_SLOW[1]) from None
         read += len(message.get("body", b""))
         if read > BODY_BYTES:
             raise HTTPException(_TOO_LARGE[0], _TOO_LARGE[2])  # as the framework takes it
+        if not message.get("more_body"):
+            due = None  # what comes then is that the caller has gone
         return message
 
     return limited

@@ -7,6 +7,7 @@ import os
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
 
 from openpit.errors import ServerRefused
 from openpit.faces.asking import Asking
@@ -65,6 +66,7 @@ class ServerLink:
         self._asking: Asking | None = None
         self._opening: Final = asyncio.Lock()
         self._questions: Final = asyncio.Lock()
+        self._turns: Final[WeakValueDictionary[str, asyncio.Lock]] = WeakValueDictionary()
 
     async def engine(self) -> AsyncShardedEngine:
         """Return the engine of the session that reads.
@@ -81,11 +83,18 @@ class ServerLink:
     async def acting_for(self, caller: Caller) -> AsyncIterator[AsyncShardedEngine]:
         """Connect for a change, in a session that has the caller's name, and end it with that.
 
+        A second change of the same caller's waits for the first: of two sessions of one name the
+        server ends the older one, in the midst of its change.
+
         Raises:
             ServerRefused: as above.
         """
         name = f"{CALLER}{caller.name}"
-        async with await connect_async(self.path, name=name, timeout=self.timeout) as engine:
+        turn = self._turns.setdefault(name, asyncio.Lock())  # gone with the last who waits for it
+        async with (
+            turn,
+            await connect_async(self.path, name=name, timeout=self.timeout) as engine,
+        ):
             yield engine
 
     async def picture(self) -> ServerReport:

@@ -39,7 +39,6 @@ from openpit.console.shapes import (
 from openpit.console.told import account_told, cause_told, fingerprint_of, limits_told
 from openpit.core import Instrument
 from openpit.limits.changing import changes_between, difference, settings_in
-from openpit.limits.reading import loads
 from openpit.marketdata.errors import QuoteExpired
 from openpit.param.enums import QuoteResolution
 from openpit.param.ids import AccountGroupId
@@ -138,8 +137,9 @@ async def limits(console: ConsoleInUse, _: Reading) -> LimitsTold:
 async def limits_diff(console: ConsoleInUse, _: Reading, wanted: LimitsText) -> LimitsDifference:
     """What a limits file would change; nothing is changed."""
     with heard():
+        policies = await console.policies_in(wanted.toml)
         before = await (await console.link.engine()).settings()
-        after = settings_in(loads(wanted.toml), before)
+        after = settings_in(policies, before)
         return LimitsDifference(
             difference=difference(before, after),
             tables=list(changes_between(before, after)),

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
+from openpit.console.patience import PatientProtocol
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
 
-__all__ = ["run"]
+__all__ = ["config_of", "run"]
 
 NICE: Final = 5
 """By how much the console gives way to the server and its workers, where they want a core."""
@@ -37,21 +39,25 @@ def run(
     """
     with suppress(OSError):
         os.nice(NICE)
-    config = uvicorn.Config(
+    server = _Uvicorn(config_of(app), is_listening, has_lifeline=lifeline is not None)
+    asyncio.run(_serve(server, listening, lifeline))
+
+
+def config_of(app: Any) -> uvicorn.Config:
+    """Return how an application is served."""
+    return uvicorn.Config(
         app,
         log_level="warning",
         access_log=False,
         server_header=False,
         lifespan="on",
         loop="asyncio",
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         proxy_headers=False,
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=END_SECONDS,
     )
-    server = _Uvicorn(config, is_listening, has_lifeline=lifeline is not None)
-    asyncio.run(_serve(server, listening, lifeline))
 
 
 class _Uvicorn(uvicorn.Server):

@@ -137,18 +137,17 @@ class TokenFile:
         return found
 
     def _now(self) -> tuple[int, ...]:
-        found = self._path.stat()
-        return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode, found.st_uid
+        return _mark_of(self._path.stat())
 
     def _load(self) -> None:
         try:
-            with self._path.open("rb") as file:
+            with open(self._path, "rb", opener=_open_at_once) as file:
                 held = os.fstat(file.fileno())
+                if not stat.S_ISREG(held.st_mode):
+                    raise TokensError(f"{self._path} is no file")
                 data = file.read(FILE_BYTES + 1)
         except OSError as error:
             raise TokensError(f"cannot read {self._path}: {error.strerror}") from None
-        if not stat.S_ISREG(held.st_mode):
-            raise TokensError(f"{self._path} is no file")
         if held.st_mode & 0o077:
             raise TokensError(
                 f"{self._path} may be read by others (mode {held.st_mode & 0o777:04o}): "
@@ -164,4 +163,16 @@ class TokenFile:
             raise TokensError(f"{self._path}: not UTF-8 text") from None
         except TokensError as error:
             raise TokensError(f"{self._path}: {error}") from None
-        self._mark = held.st_ino, held.st_mtime_ns, held.st_size, held.st_mode, held.st_uid
+        self._mark = _mark_of(held)
+
+
+def _mark_of(found: os.stat_result) -> tuple[int, ...]:
+    """Return what tells a file's content from others; nobody can set the time of its change."""
+    return (
+        found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_mode,
+        found.st_uid,
+    )  # fmt: skip
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe would wait for somebody who writes

@@ -129,7 +129,12 @@ class Watch:
             await self.look()
 
     async def pictures(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield a picture after each look; who takes long misses some, and holds up nobody."""
+        """Yield a picture after each look; who takes long misses some, and holds up nobody.
+
+        None where there are as many viewers as there may be: of those who came at once, too.
+        """
+        if self.is_full:
+            return
         self._viewers += 1
         seen = -1
         try:

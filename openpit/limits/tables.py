@@ -30,7 +30,27 @@ SHOWN = 60
 WINDOW = r"(\d{1,12})(us|ms|s|m|h)"
 """A length of time, as a regular expression."""
 
+NAMES = 8
+"""Names of a key, with those of its tables: more than any has. Reading takes their square."""
+
+LOOKS = 24
+"""How many times a text is read, at most, to find the line of an error, however it is made."""
+
+LOOKED_AT = 1 << 18
+"""Characters that are always read for that: a short text's line is found whatever it takes."""
+
 _WINDOW = re.compile(WINDOW)
+
+# Texts and comments: each match goes on to its end, so that none is looked at twice.
+_QUOTED = re.compile(
+    r'"{3}(?:\\.|[^\\])*?(?:"{3}|\\?\Z)'
+    r"|'{3}.*?(?:'{3}|\Z)"
+    r'|"(?:\\.|[^"\\\n])*+"?'
+    r"|'[^'\n]*+'?"
+    r"|#[^\n]*+",
+    re.DOTALL,
+)
+_LONG_KEY = re.compile(rf"(?<![\w-])[\w-]++(?:[ \t]*+\.[ \t]*+[\w-]++){{{NAMES}}}")
 
 _UNITS = {
     "us": timedelta(microseconds=1),
@@ -51,7 +71,7 @@ class ConfigError(Exception):
     """A configuration is wrong; the text names the table, the key and the reason, and the line.
 
     ``line`` is the line of the text where the value, or the table, begins, counted from 1; None
-    where the text is not known.
+    where the text is not known, or it would take too long to find.
     """
 
     def __init__(self, text: str, steps: Steps = ()) -> None:
@@ -64,7 +84,8 @@ class ConfigError(Exception):
         """Look for the place in the text that was read, and name its line."""
         if self.line is None and self.steps:
             self.line = line_of(document, self.steps)
-            self.args = (f"{self} (line {self.line})",)
+            if self.line is not None:
+                self.args = (f"{self} (line {self.line})",)
 
 
 @contextmanager
@@ -236,24 +257,37 @@ class Table:
 
 def parse(text: str) -> dict[str, object]:
     """Return the document's top level, its tables in their order; ConfigError if it is not TOML."""
+    if _LONG_KEY.search(_QUOTED.sub("_", text)):
+        raise ConfigError(f"a key has {NAMES} names at most")
     try:
         return tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # no TOML, or a number of too many digits
         raise ConfigError(f"not TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError("not TOML that can be read: its values are nested too deeply") from None
 
 
-def line_of(document: str, steps: Steps) -> int:
+def line_of(document: str, steps: Steps) -> int | None:
     """Return the line of a TOML text on which what the steps lead to begins, counted from 1.
 
     A text up to a line either has it or not, and all longer ones are as the shorter: so it is
-    looked for by halves. One that ends within a value is no TOML, and is looked at with more lines.
+    looked for by halves. One that ends within a value is no TOML, and is looked at with more lines;
+    None where that would take too long.
     """
     lines = document.splitlines(keepends=True)
+    left = max(LOOKED_AT, LOOKS * len(document))
     without, within = 0, len(lines)  # lines up to which it is not there, and is there
     while within - without > 1:
         middle = end = (without + within) // 2
         top = None
-        while end < within and (top := _parsed("".join(lines[:end]))) is None:
+        while end < within:
+            begin = "".join(lines[:end])
+            left -= len(begin)
+            if left < 0:
+                return None
+            top = _parsed(begin)
+            if top is not None:
+                break
             end += 1
         if top is None or _leads_to(top, steps):
             within = middle
@@ -265,7 +299,7 @@ def line_of(document: str, steps: Steps) -> int:
 def _parsed(text: str) -> dict[str, object] | None:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         return None
 
 

@@ -118,7 +118,8 @@ class ToldOutcomes:
         if key:
             known = self._keys.find(account, key, now)
             if known is None:
-                return _untold(Fate.NEVER if age < self._keys.window else Fate.TOO_OLD)
+                is_long_ago = age >= self._keys.window or self._keys.had(account, key, now)
+                return _untold(Fate.TOO_OLD if is_long_ago else Fate.NEVER)
             (reply,) = messages_of(body_of([known.reply], 1))
             return self._told(client, known.number, reply)
         if number >= seq:

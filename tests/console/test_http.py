@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -9,6 +11,8 @@ import pytest
 from consoles import READER, TRADER
 from flow import ALSO_IN_SHARD_0, IN_SHARD_0, IN_SHARD_1, buy
 
+from openpit.console import asked
+from openpit.limits.tables import ConfigError
 from openpit.param import AccountId
 
 if TYPE_CHECKING:
@@ -110,6 +114,20 @@ def test_a_block_stops_the_next_order_and_says_who_made_it(consoles: Consoles) -
     assert consoles.ask("GET", f"{API}/blocked")["total"] == 0
 
 
+def test_changes_that_one_caller_makes_at_once_are_all_made(consoles: Consoles) -> None:
+    accounts = range(101, 109)
+    with ThreadPoolExecutor(len(accounts)) as callers:
+        for what, still in (("block", "is blocked: many at once"), ("unblock", "is not blocked")):
+            answers = callers.map(
+                lambda account, what=what: consoles.ask(
+                    "POST", f"/api/v1/accounts/{account}/{what}", {"reason": "many at once"}
+                ),
+                accounts,
+            )
+            done = [answer["done"] for answer in answers]
+            assert done == [f"account {account} {still}" for account in accounts]
+
+
 def test_a_refusal_is_told_with_its_reason_and_the_limit_that_it_met(consoles: Consoles) -> None:
     with consoles.engine() as engine:
         assert codes(engine, IN_SHARD_0, "1001") == ["OrderQtyExceedsLimit"]
@@ -170,6 +188,26 @@ def test_wrong_limits_are_told_by_table_key_and_line(
     answer = consoles.open.post(f"{API}/limits/diff", json={"toml": toml})
     assert (answer.status_code, answer.json()["error"]) == (422, "ConfigError")
     assert text in answer.json()["text"]
+
+
+def test_others_are_answered_while_a_text_is_read(
+    consoles: Consoles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = Event(), Event()
+
+    def loads(_: str) -> Any:
+        begun.set()
+        assert go_on.wait(30)
+        raise ConfigError("read at last")
+
+    monkeypatch.setattr(asked, "loads", loads)
+    with ThreadPoolExecutor(1) as other:
+        text = {"toml": "x = 1"}
+        wrong = other.submit(consoles.refused, "POST", f"{API}/limits/diff", text, READER)
+        assert begun.wait(30)
+        assert consoles.held.get("/healthz").json()["ok"]
+        go_on.set()
+        assert wrong.result() == (422, "ConfigError")
 
 
 def test_a_halt_and_a_resume(consoles: Consoles) -> None:

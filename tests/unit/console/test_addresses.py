@@ -58,6 +58,8 @@ def test_where_somebody_listens_nobody_else_can() -> None:
         ("[evil.example]:80", False),
         ("127.0.0.1:80:80", False),
         ("2130706433", False),
+        ("[::1]evil.example", False),
+        ("[::1]evil.example:80", False),
     ],
 )
 def test_a_console_is_called_by_an_address_or_by_a_name_that_is_listed(

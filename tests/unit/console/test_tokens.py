@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,3 +118,19 @@ def test_it_is_read_again_when_it_has_changed_and_lets_nobody_in_while_it_is_wro
 
     written(path, f"alice reader {A}\n")
     assert file.caller(A) == Caller("alice", Role.READER)
+
+
+def test_another_text_of_the_same_length_and_time_is_read_again(tmp_path: Path) -> None:
+    path = written(tmp_path / "tokens", f"alice admin {A}\n")
+    file = TokenFile(path)
+    was = path.stat()
+    path.write_text(f"alice admin {A.upper()}\n")
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (was.st_size, was.st_mtime_ns)
+    assert file.caller(A) is None
+
+
+def test_a_pipe_is_no_file_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "tokens", 0o600)
+    with pytest.raises(TokensError, match="is no file"):
+        TokenFile(tmp_path / "tokens")

@@ -10,7 +10,7 @@ from openpit.console.link import ServerReport
 from openpit.console.notes import DIFFERENCE, KEPT, Notes
 from openpit.console.shapes import ChangeTold
 from openpit.console.tokens import Caller
-from openpit.console.watch import HISTORY, LEAP, Watch
+from openpit.console.watch import HISTORY, LEAP, VIEWERS, Watch
 from openpit.errors import ServerRefused, ShardDown
 from openpit.faces import recent
 from openpit.wire.roles import Role
@@ -191,3 +191,24 @@ def test_notes_have_their_limits() -> None:
     notes.limits_changed(0, [], "x" * (DIFFERENCE + 1))
     assert len(notes._made) == KEPT
     assert notes.limits[0].difference == "x" * DIFFERENCE + "\n..."
+
+
+def test_of_viewers_who_come_at_once_no_more_are_let_in_than_there_may_be(
+    monkeypatch: Any,
+) -> None:
+    watch = looked(Told(), monkeypatch, 0)
+
+    async def first_of(pictures: Any) -> Any:
+        return await anext(pictures, None)
+
+    async def come() -> tuple[list[Any], list[bool]]:
+        streams: list[Any] = [watch.pictures() for _ in range(VIEWERS + 3)]
+        found = await asyncio.gather(*map(first_of, streams))
+        was_full = [watch.is_full]
+        for one in streams:
+            await one.aclose()
+        return found, [*was_full, watch.is_full]
+
+    found, was_full = asyncio.run(come())
+    assert found.count(None) == 3
+    assert was_full == [True, False]

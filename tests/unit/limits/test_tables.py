@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from openpit.limits.tables import ConfigError, Table, parse
+from openpit.limits.tables import ConfigError, Table, line_of, located, parse
 from openpit.param.ids import AccountId, Asset
 from openpit.param.values import Pnl, Quantity
 
@@ -119,3 +119,50 @@ def test_a_window_longer_than_time() -> None:
 def test_text_that_is_not_toml() -> None:
     with pytest.raises(ConfigError, match=r"not TOML: .*\(at line 1, column 5\)"):
         parse("a = ?\nb = 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a." * 100_000 + "a = 1", "a key has 8 names at most"),
+        ('"a" . ' * 8 + "a = 1", "a key has 8 names at most"),
+        ("[" + "a." * 8 + "a]", "a key has 8 names at most"),
+        ("x = {" + "a." * 8 + "a = 1}", "a key has 8 names at most"),
+        ("x = " + "[" * 100_000, "not TOML that can be read: its values are nested too deeply"),
+        ("x = " + "9" * 5_000, "not TOML: Exceeds the limit"),
+    ],
+    ids=["many names", "quoted", "table", "inline", "nested", "digits"],
+)
+def test_a_text_that_nobody_means_is_refused_at_once(text: str, why: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    assert str(caught.value).startswith(why)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a.b.c.d.e.f.g.h = 1",
+        'x = "a.b.c.d.e.f.g.h.i"',
+        "x = 'a.b.c.d.e.f.g.h.i'",
+        'x = "\\"a.b.c.d.e.f.g.h.i"',
+        'x = """\na.b.c.d.e.f.g.h.i"""',
+        "x = '''\na.b.c.d.e.f.g.h.i'''",
+        "x = [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5]  # a.b.c.d.e.f.g.h.i",
+    ],
+)
+def test_dots_are_counted_in_keys_alone(text: str) -> None:
+    assert parse(text).keys() <= {"a", "x"}
+
+
+def test_a_line_is_not_looked_for_at_any_cost() -> None:
+    """A value of many lines that ends nowhere before the last: each of them would be tried."""
+    assert line_of("[a]\nx = [\n" + "1,\n" * 100 + "]\n", ("a",)) == 1
+    assert line_of("[a]\nx = [\n" + "1,\n" * 20_000 + "]\n", ("a",)) is None
+
+
+def test_an_error_whose_line_is_not_found_says_the_rest() -> None:
+    text = "[a]\nx = [\n" + "1,\n" * 20_000 + "]\n"
+    with pytest.raises(ConfigError) as caught, located(text):
+        raise ConfigError("unknown table [a]", ("a",))
+    assert (str(caught.value), caught.value.line) == ("unknown table [a]", None)

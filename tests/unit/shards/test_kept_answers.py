@@ -35,9 +35,11 @@ def told(core: Any, client: int, *commands: Any, **head: Any) -> list[Any]:
     return [frame]
 
 
-def asked(core: Any, number: int = 0, key: bytes = b"", age: int = 0, client: int = 0) -> Any:
+def asked(
+    core: Any, number: int = 0, key: bytes = b"", age: int = 0, client: int = 0, **head: Any
+) -> Any:
     command = (kinds.ASK_OUTCOME, 1, number, key, age)
-    _, [reply] = sent(core, client, command, epoch=core._next // EPOCH_COMMANDS)
+    _, [reply] = sent(core, client, command, epoch=core._next // EPOCH_COMMANDS, **head)
     return reply
 
 
@@ -127,6 +129,17 @@ def test_a_key_is_enough_without_a_journal_and_in_another_session() -> None:
     assert asked(core, key=b"another", age=window - 1) == NOTHING
     assert asked(core, key=b"another", age=window)[1] == Fate.TOO_OLD
     assert asked(core, 1)[1] == Fate.NOT_KEPT
+
+
+def test_a_call_made_again_shortly_before_its_key_was_forgotten_was_made() -> None:
+    core = shard()
+    window = core.keyed.keys.window
+    sent(core, 0, (kinds.KEYED, 1, KEY, order()), time=1)
+    sent(core, 0, (kinds.KEYED, 1, KEY, order()), time=window)  # whose answer is lost
+
+    assert asked(core, key=KEY, age=1, time=window)[1] == Fate.APPLIED
+    assert asked(core, key=KEY, age=2, time=window + 2)[1] == Fate.TOO_OLD
+    assert asked(core, key=KEY, age=2, time=2 * window + 1) == NOTHING
 
 
 def test_what_is_asked_otherwise_is_refused() -> None:
