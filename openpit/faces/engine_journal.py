@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.client.recovery import WideChange, changes_in_group
 from openpit.errors import JournalDamaged, JournalMismatch
-from openpit.faces.old_journal import OldJournal, packed_settings
+from openpit.faces.old_journal import OldJournal, changed_settings, packed_settings
 from openpit.journal.files import DISK
 from openpit.journal.layout import LOCK_NAME, ROUTER, log_folder
 from openpit.journal.locks import FileLock
@@ -113,7 +113,7 @@ class EngineJournal:
         finish(DISK, directory)  # or drop it, if it does not hold
         reader = self._read(directory)
         if reader.headers and not (migrate and self._migrate(directory, reader, made, migrate)):
-            check_made(directory, reader.headers[-1], made)
+            check_made(directory, reader.headers[-1], made, self._settings)
         elif reader.headers:
             finish(DISK, directory)
             reader = self._read(directory)
@@ -172,7 +172,7 @@ class EngineJournal:
     def _migrate(self, directory: Path, reader: LogReader, made: Made, migrate: Migrate) -> bool:
         """Carry the journal over to the engine that is made now, if it is another; tell whether."""
         header = reader.headers[-1]
-        found = _differences(header, made)
+        found = _differences(header, made, self._settings)
         if not found:
             return False
         now = self._clock()
@@ -373,15 +373,20 @@ def _header(made: Made) -> dict[str, Any]:
     }
 
 
-def check_made(directory: Path, header: Mapping[str, Any], made: Made) -> None:
-    """Raise JournalMismatch if a journal was written by another engine, or another version."""
-    found = _differences(header, made)
+def check_made(
+    directory: Path, header: Mapping[str, Any], made: Made, settings: str | None = None
+) -> None:
+    """Raise JournalMismatch if a journal was written by another engine, or another version.
+
+    ``settings`` are the old engine's, where its log tells them: for the text.
+    """
+    found = _differences(header, made, settings)
     if found:
         text = f"{directory} is the journal of another engine: {'; '.join(found)}"
         raise JournalMismatch(text, found)
 
 
-def _differences(header: Mapping[str, Any], made: Made) -> list[str]:
+def _differences(header: Mapping[str, Any], made: Made, settings: str | None) -> list[str]:
     """Return in what the engine of a journal differs from one that is made now."""
     now = _header(made)
     found = [
@@ -396,7 +401,7 @@ def _differences(header: Mapping[str, Any], made: Made) -> list[str]:
         header.get("limits", {}),
         header.get("actors", ()),
     )
-    return found + differences(before, made)
+    return found + differences(before, made, changed_settings(header, settings, made))
 
 
 def _boot() -> str:

@@ -35,6 +35,8 @@ _LONGEST: Final = 100
 
 _ABSENT: Final = "not there"
 
+NO_CHANGES: Final[Mapping[str, Sequence[str]]] = {}
+
 _PLAIN: Final = (type(None), bool, int, float, str, bytes, Decimal)
 
 
@@ -156,8 +158,13 @@ def _text_of(value: Any, seen: dict[int, tuple[int, Any]]) -> str:
     return f"{_name_of(type(value))}({state})"
 
 
-def differences(before: Made, after: Made) -> list[str]:
-    """Return in what two engines differ, as one text each; the time of their making is left out."""
+def differences(
+    before: Made, after: Made, changed: Mapping[str, Sequence[str]] = NO_CHANGES
+) -> list[str]:
+    """Return in what two engines differ, as one text each; the time of their making is left out.
+
+    ``changed`` has, of policies whose settings have names that a user knows, what differs in those.
+    """
     found = []
     if before.shards != after.shards:
         found.append(f"it has {after.shards} shards, and had {before.shards}")
@@ -166,7 +173,7 @@ def differences(before: Made, after: Made) -> list[str]:
         for name, limit in after.limits.items()
         if before.limits.get(name) != limit
     ]
-    found += _differences("policy", dict(before.policies), dict(after.policies))
+    found += _differences("policy", dict(before.policies), dict(after.policies), changed)
     found += _differences("actor", dict(before.actors), dict(after.actors))
     for kind, old, new in (
         ("policies", before.policies, after.policies),
@@ -179,13 +186,19 @@ def differences(before: Made, after: Made) -> list[str]:
 
 
 def _differences(
-    kind: str, old: Mapping[str, dict[str, str]], new: Mapping[str, dict[str, str]]
+    kind: str,
+    old: Mapping[str, dict[str, str]],
+    new: Mapping[str, dict[str, str]],
+    changed: Mapping[str, Sequence[str]] = NO_CHANGES,
 ) -> Iterator[str]:
     """Yield in what the policies of two engines differ, or their actors."""
     yield from (f"{kind} {name} is new" for name in new if name not in old)
     yield from (f"{kind} {name} is not there" for name in old if name not in new)
     for name, was_made_of in old.items():
         is_made_of = new.get(name, was_made_of)
+        if name in changed and was_made_of["class"] == is_made_of["class"]:
+            yield from (f"{kind} {name}: {text}" for text in changed[name])
+            continue
         for attribute in sorted(was_made_of.keys() | is_made_of.keys()):
             was = was_made_of.get(attribute, _ABSENT)
             now = is_made_of.get(attribute, _ABSENT)
