@@ -60,19 +60,24 @@ def settings_in(policies: Policies, in_force: Tables) -> Tables:
     """
     wanted = policies.settings()
     with located(policies.text):
-        for name in (*in_force, *wanted):
-            if name not in wanted:
-                raise ConfigError(f"the file has no [{name}]: policies are of the start")
-            if name not in in_force:
-                raise ConfigError(f"the engine has no [{name}]: policies are of the start", (name,))
-            key = "policy_group_id"
-            group = wanted[name].get(key)
-            if in_force[name].get(key) != group:
-                raise ConfigError(
-                    f"[{name}] {key} is of the start, and cannot be changed",
-                    (name,) if group is None else (name, key),
-                )
+        _check_policies(wanted, in_force)
     return {name: wanted[name] for name in in_force}
+
+
+def _check_policies(wanted: Tables, in_force: Tables) -> None:
+    """Raise ConfigError where a file has other policies than those that run, or other groups."""
+    for name in (*in_force, *wanted):
+        if name not in wanted:
+            raise ConfigError(f"the file has no [{name}]: policies are of the start")
+        if name not in in_force:
+            raise ConfigError(f"the engine has no [{name}]: policies are of the start", (name,))
+        key = "policy_group_id"
+        group = wanted[name].get(key)
+        if in_force[name].get(key) != group:
+            raise ConfigError(
+                f"[{name}] {key} is of the start, and cannot be changed",
+                (name,) if group is None else (name, key),
+            )
 
 
 def difference(before: Tables, after: Tables) -> str:

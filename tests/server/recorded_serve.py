@@ -63,8 +63,12 @@ def _listen_in(path: str) -> None:
             file.flush()
         return data
 
+    reaches = b""  # of the batch that is being sent
+
     def noted_pass_on(link: ShardLink, entry: Any, frame: bytes) -> None:
-        pass_on(link, entry, frame)
+        pass_on(link, entry, frame)  # behind what the server itself has for that shard
+        if reaches:
+            note(STRETCHES, link.number, reaches)
         note(COMMANDS, link.number, frame)
 
     def noted_framed(link: ShardLink, *arguments: Any) -> bytes:
@@ -75,10 +79,10 @@ def _listen_in(path: str) -> None:
         receive(router, link, data)
 
     def noted_send(switch: Switch, session: Any, link: ShardLink, batch: Any, *rest: Any) -> None:
+        nonlocal reaches
         reaches = b"".join([_STRETCH.pack(row[0], row[2]) for row in batch.rows if row[3]])
-        if reaches:
-            note(STRETCHES, link.number, reaches)
         send(switch, session, link, batch, *rest)
+        reaches = b""
 
     ShardLink.pass_on = noted_pass_on  # type: ignore[method-assign]
     ShardLink.framed = noted_framed  # type: ignore[method-assign]

@@ -131,20 +131,24 @@ class OrderSizeLimitPolicy(BuiltinPolicy):
     def doubtful(self, orders: OrderColumns) -> Collection[int] | None:
         if self._chained:
             return None
-        quantities, most = orders.quantities, self._broker_quantity
-        places: list[int] = []
         try:
-            if most is not None and max(quantities) > most:  # type: ignore[type-var,operator]  # raises
-                places = [at for at, quantity in enumerate(quantities) if quantity > most]  # type: ignore[operator]  # as above
-            least, most = self._least_notional, self._broker_notional
-            if most is not None:
-                notionals = [*map(_exact_product, quantities, orders.prices)]  # type: ignore[arg-type]  # as above
-                if min(notionals) < least or max(notionals) > most:
-                    places += [
-                        at for at, notional in enumerate(notionals) if not least <= notional <= most
-                    ]
+            return self._over_the_brokers(orders)
         except (ArithmeticError, TypeError):
             return None  # more digits than a fixed decimal holds, or an order lacks one of them
+
+    def _over_the_brokers(self, orders: OrderColumns) -> Collection[int]:
+        """Return the places of orders that are over the broker's limits, or perhaps; may raise."""
+        quantities, most = orders.quantities, self._broker_quantity
+        places: list[int] = []
+        if most is not None and max(quantities) > most:  # type: ignore[type-var,operator]  # raises
+            places = [at for at, quantity in enumerate(quantities) if quantity > most]  # type: ignore[operator]  # as above
+        least, most = self._least_notional, self._broker_notional
+        if most is not None:
+            notionals = [*map(_exact_product, quantities, orders.prices)]  # type: ignore[arg-type]  # as above
+            if min(notionals) < least or max(notionals) > most:
+                places += [
+                    at for at, notional in enumerate(notionals) if not least <= notional <= most
+                ]
         return places
 
     def _check_chain(self, order: Order) -> list[Reject] | None:
