@@ -86,4 +86,4 @@ def test_a_server_with_its_console_and_another_console_and_what_is_asked(folder:
 
 def test_every_command_of_the_page_is_run_here() -> None:
     assert len(BLOCKS) == 4
-    assert block("serve --socket").splitlines()[0] == "pip install 'openpit-sharded[console]'"
+    assert block("serve --socket").splitlines()[0] == "pip install '.[console]'"

@@ -47,7 +47,7 @@ BY_OTHERS = {
     ("docs/cli.md", "openpit replay FLOW       r"): "tests/cli/test_commands.py",
     ("docs/deploying.md", "python3 -m venv /opt/openpi"): "tests/server/test_deploy.py",
     ("docs/deploying.md", "docker build -f examples/de"): "tests/server/test_deploy.py",
-    ("docs/fix_gateway.md", "pip install 'openpit-sharde"): "tests/examples/test_fix_gateway.py",
+    ("docs/fix_gateway.md", "pip install '.[fix]'"): "tests/examples/test_fix_gateway.py",
     ("docs/limits.md", "#:schema ./limits.schema.js"): "tests/examples/test_limits_page.py",
     ("docs/limits.md", "import openpit"): "tests/examples/test_limits_page.py",
     ("docs/limits.md", "wanted = openpit.limits.loa"): "tests/examples/test_limits_page.py",
