@@ -112,7 +112,9 @@ def test_a_ladder_and_a_baseline_of_clients_and_reports_that_are_compared(tmp_pa
 
     assert result.exit_code == Exit.OK, result.stderr
     document = json.loads(out.read_text())
-    assert [step["offered"] for step in document["ladder"]["steps"]] == [100.0, 200.0]
+    steps = [step["offered"] for step in document["ladder"]["steps"]]
+    # A busy machine may not carry the first one, and is asked for half of it then.
+    assert steps in ([100.0, 200.0], [50.0, 100.0])
     assert [each["judgement"]["wrong"] for each in document["runs"]] == [0, 0]
     assert document["run"]["judgement"]["checked"] == document["run"]["orders"]
     (baseline,) = document["baselines"]
