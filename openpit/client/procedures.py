@@ -133,7 +133,8 @@ def halt(router: Router, now: int, reason: str) -> Steps:
     """Stop all orders on every shard. One that is stalled has it ahead of all that comes later.
 
     That is sent to it now, with what the others get: whoever asks may be gone when it answers. One
-    that is down takes no order anyway.
+    that is down takes no order anyway; where all go before any has answered, it is not known whether
+    it has been done.
     """
     command = administration("halt", reason)
     packed = pack(command)
@@ -148,7 +149,10 @@ def halt(router: Router, now: int, reason: str) -> Steps:
         if note is not None:
             note([(link.number, link.next_seq, packed)])
         link.stage(Unattended(1, now, packed, router.books.bodies.done))
-    yield now, _questions(asked, command, is_change=True)
+    answers = yield now, _questions(asked, command, is_change=True)
+    if asked and not any(answers):
+        # All of them went amid it: whether they are halted when they come back, nobody has said.
+        raise unknown(asked[0], asked[0].reason)
 
 
 def own_turn(_: Router, now: int) -> Steps:

@@ -304,6 +304,7 @@ class ShardedEngine(ActorCalls):
         Raises:
             TypeError: ``reason`` is no text.
             ShardDown: no shard is left.
+            OutcomeUnknown: all shards, or the server, went before one had answered.
             ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
         self._driver.run(self._client.halt, plain_text(reason))

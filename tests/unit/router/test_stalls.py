@@ -363,6 +363,21 @@ def test_a_halt_needs_a_shard_that_can_be_told_or_will_be() -> None:
         bench.client.halt(NOW, "drill").result()
 
 
+def test_a_halt_that_no_shard_has_answered_may_be_done_or_not() -> None:
+    bench = Bench()
+    halt = bench.client.halt(NOW, "drill")
+    for link in bench.router.links:
+        bench.router.lose(link, "gone")
+    with pytest.raises(OutcomeUnknown):
+        halt.result()
+
+    bench = Bench()
+    halt = bench.client.halt(NOW, "drill")
+    bench.reply(1, (kinds.DONE, 1))
+    bench.router.lose(bench.router.links[0], "gone")  # it takes no order any more
+    assert halt.result() is None
+
+
 def test_orders_are_not_let_pass_again_while_it_is_silent() -> None:
     bench = stalled()
     with pytest.raises(ShardStalled):
