@@ -133,7 +133,7 @@ def halt(router: Router, now: int, reason: str) -> Steps:
     """Stop all orders on every shard. One that is stalled has it ahead of all that comes later.
 
     That is sent to it now, with what the others get: whoever asks may be gone when it answers. One
-    that is down takes no order anyway; where all go before any has answered, it is not known whether
+    that is down takes no order anyway; where all go before any has answered, nobody knows whether
     it has been done.
     """
     command = administration("halt", reason)

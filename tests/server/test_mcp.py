@@ -173,33 +173,37 @@ def test_health_and_limits_are_told(server: Server) -> None:
 
 def test_blocks_halts_and_limits_are_changed_where_that_is_allowed(server: Server) -> None:
     with openpit.connect(server.path, name="gateway", timeout=60) as engine:
-
-        def reasons(account: int) -> list[str]:
-            report = engine.execute_pre_trade_dry_run(buy(account, "1"))
+        # In a thread: the model's session shares this one's loop, and has to give back its turns.
+        async def reasons(account: int) -> list[str]:
+            report = await asyncio.to_thread(engine.execute_pre_trade_dry_run, buy(account, "1"))
             return [one.reason for one in report.rejects or ()]
+
+        async def most_orders() -> object:
+            tables = await asyncio.to_thread(engine.settings)
+            return tables["rate_limit"]["broker"]["max_orders"]
 
         async def talk(client: Client) -> None:
             blocked = await told(client, "block_account", account=str(IN_SHARD_0), reason="hedge")
             assert blocked["block"]["reason"] == "hedge"
-            assert (reasons(IN_SHARD_0), reasons(IN_SHARD_1)) == (["hedge"], [])
+            assert (await reasons(IN_SHARD_0), await reasons(IN_SHARD_1)) == (["hedge"], [])
             left = await told(client, "unblock_account", account=str(IN_SHARD_0))
             assert left["still_blocked_by"] is None
             assert await told(client, "halt", reason="lunch") == {"halted": "lunch"}
-            assert reasons(IN_SHARD_0) == reasons(IN_SHARD_1) == ["lunch"]
+            assert await reasons(IN_SHARD_0) == await reasons(IN_SHARD_1) == ["lunch"]
             assert await told(client, "resume") == {"halted": None}
-            assert reasons(IN_SHARD_0) == []
+            assert await reasons(IN_SHARD_0) == []
 
             toml = (await told(client, "limits"))["toml"]
             wanted = toml.replace("max_orders = 1000", "max_orders = 900")
             asking = await told(client, "set_limits", toml=wanted)
             assert asking["changed"] is False
             assert "-max_orders = 1000\n+max_orders = 900" in asking["difference"]
-            assert engine.settings()["rate_limit"]["broker"]["max_orders"] == 1000
+            assert await most_orders() == 1000
             made = await told(
                 client, "set_limits", toml=wanted, expected_difference=asking["difference"]
             )
             assert made["changed"] is True
-            assert engine.settings()["rate_limit"]["broker"]["max_orders"] == 900
+            assert await most_orders() == 900
             other = await told(
                 client, "set_limits", toml=toml, expected_difference=asking["difference"]
             )
@@ -209,7 +213,9 @@ def test_blocks_halts_and_limits_are_changed_where_that_is_allowed(server: Serve
                 "changed"
             ]
             changes = (await told(client, "last_changes", most=2))["changes"]
-            assert [one["session"] for one in changes] == ["mcp 1", "mcp 1"]
+            # By its name, as long as the server knows it.
+            (who,) = {one["session"] for one in changes}
+            assert who.startswith(("mcp 1", "session "))
 
         asked(server, talk, "block", "halt", "limits")
 
