@@ -42,6 +42,8 @@ class ServerPicture:
     gone: Sequence[SessionStats]
     halted: str | None
     recent: dict[int, RecentOfShard]
+    names: dict[int, str]
+    """Of all sessions that the server knows by name, the one that looks among them."""
 
     def refusals(self) -> list[tuple[float, int, NotedRefusal]]:
         """Return the last refusals: the seconds since then, and the shard; the newest first."""
@@ -74,10 +76,7 @@ class ServerPicture:
         """Return what a session is called, by its number."""
         if not session:
             return "the server"
-        for one in (*self.sessions, *self.gone):
-            if one.number == session and one.name is not None:
-                return one.name
-        return f"session {session}"
+        return self.names.get(session, f"session {session}")
 
 
 async def picture_of_server(
@@ -92,15 +91,16 @@ async def picture_of_server(
         ServerRefused: it does not answer.
     """
 
-    def ask() -> tuple[list[SessionStats], list[WatchedShard], list[SessionStats]]:
+    def ask() -> tuple[list[SessionStats], list[WatchedShard], list[SessionStats], dict[int, str]]:
         with Asking(path, seconds) as asking:
             mine = asking.session
             found = sessions_in(asking.ask(SessionOp.SESSIONS))
             shards, gone = watch_in(asking.ask(SessionOp.WATCH))
         others = [one for one in found if one.number != mine and one.name != leaves_out]
-        return others, shards, gone
+        names = {one.number: one.name for one in (*gone, *found) if one.name is not None}
+        return others, shards, gone, names
 
-    sessions, shards, gone = await asyncio.to_thread(ask)
+    sessions, shards, gone, names = await asyncio.to_thread(ask)
     recent: dict[int, RecentOfShard] = {}
     for one in shards:
         if one.state == "up":
@@ -114,4 +114,4 @@ async def picture_of_server(
             halted = await engine.halted()
         except SILENT:
             halted = None
-    return ServerPicture(monotonic(), shards, sessions, gone, halted, recent)
+    return ServerPicture(monotonic(), shards, sessions, gone, halted, recent, names)

@@ -9,7 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from openpit.router.calls import Call
-from openpit.router.lifecycle import ShardEvent
+from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.shard_link import Entry
 from openpit.wire.expiries import expiry_in
 from openpit.wire.frames import Op
@@ -137,6 +137,9 @@ class Leave(Unattended):
         self._goodbye.one_ended()
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
+        if link.state is ShardState.CLOSING:
+            # Returned for other settings: nothing was to be applied, and all before is answered.
+            link.happen(ShardEvent.ENDED)
         self._goodbye.one_ended()
 
 

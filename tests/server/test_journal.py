@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ import openpit
 from openpit.cli import main
 from openpit.cli.exits import Exit
 from openpit.errors import CommandSkipped, ShardDown
+from openpit.faces.blocking.driver import BlockingDriver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,3 +193,25 @@ def test_the_options_of_replaced_workers_have_limits() -> None:
         done = CliRunner().invoke(main, ["serve", "--socket", "s", option, value])
         assert done.exit_code == Exit.USAGE
         assert f"Invalid value for '{option}'" in done.output
+
+
+def test_a_session_that_has_not_heard_of_other_limits_ends_as_soon_as_it_is_closed(
+    serve: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(FUNDS + RATE, "--journal", str(tmp_path / "desk"))
+    idle = openpit.connect(server.path, name="idle", timeout=20)
+    with openpit.connect(server.path, name="operator") as operator:
+        most = openpit.pretrade.policies.RateLimit(7, timedelta(hours=1))
+        broker = openpit.pretrade.policies.RateLimitBrokerBarrier(most)
+        operator.configure().rate_limit("RateLimitPolicy", broker=broker)
+
+    are_over = []
+    give_up = BlockingDriver._give_up_the_rest
+
+    def noted(driver: BlockingDriver) -> None:
+        are_over.append(all(port.is_over for port in driver._ports))
+        give_up(driver)
+
+    monkeypatch.setattr(BlockingDriver, "_give_up_the_rest", noted)
+    idle.close()
+    assert are_over == [True]  # it did not wait until its time was up
