@@ -115,6 +115,9 @@ class PastLines:
                     found.append(_safe(told))
                 text = (await said).decode(errors="replace").strip()
                 code = await process.wait()
+        except ValueError as error:  # readline() raises it of a line over LINE_BYTES
+            text = f"a line of the journal cannot be read: {error}"
+            raise HttpFailure(503, "JournalUnreadable", text) from None
         except TimeoutError:
             raise HttpFailure(
                 503, "JournalSlow", f"the journal was not told within {SECONDS:g} s"

@@ -11,7 +11,7 @@ import pytest
 from consoles import READER, TRADER
 from flow import ALSO_IN_SHARD_0, IN_SHARD_0, IN_SHARD_1, buy
 
-from openpit.console import asked
+from openpit.console import asked, past_lines
 from openpit.limits.tables import ConfigError
 from openpit.param import AccountId
 
@@ -303,6 +303,13 @@ def test_a_server_without_market_data_has_no_prices(consoles: Consoles) -> None:
     path = f"{API}/quotes/AAPL/USD"
     assert consoles.refused("PUT", path, quote, token=TRADER) == (404, "LookupError")
     assert consoles.refused("PUT", path, quote, token=READER) == (403, "Forbidden")
+
+
+def test_a_line_of_the_journal_may_be_too_long_for_an_answer(
+    consoles: Consoles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past_lines, "LINE_BYTES", 16)
+    assert consoles.refused("GET", f"{API}/audit") == (503, "JournalUnreadable")
 
 
 def test_the_journal_tells_decisions_and_who_changed_what(consoles: Consoles) -> None:

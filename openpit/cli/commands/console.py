@@ -15,6 +15,7 @@ from openpit.cli.consoles import http_options, http_socket
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.extra import loaded
+from openpit.cli.server_options import socket_option, timeout_option
 from openpit.cli.streams import tell
 from openpit.errors import ServerRefused
 
@@ -45,18 +46,9 @@ admin. The file is read again when it changes. See docs/console.md.
 
 
 @click.command(epilog=EPILOG)
-@click.option(
-    "--socket",
-    "path",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Path where the server listens.",
-)
+@socket_option
 @http_options(required=True)
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True,
-    help="Seconds that the server has for an answer.",
-)  # fmt: skip
+@timeout_option
 @click.option(
     "--journal", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
     help="The server's journal: decisions and the audit are told from there.",

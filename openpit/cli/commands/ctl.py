@@ -17,6 +17,7 @@ from openpit.cli.extra import loaded
 from openpit.cli.grids import Grid, ReportConsole
 from openpit.cli.inputs import text_of, told
 from openpit.cli.named import account_named
+from openpit.cli.server_options import socket_option, timeout_option
 from openpit.cli.streams import tell, writing_to_stdout
 from openpit.errors import (
     NotPermitted,
@@ -100,17 +101,8 @@ def _told() -> Iterator[None]:
 
 
 @click.group(epilog=EPILOG)
-@click.option(
-    "--socket",
-    "path",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Path where the server listens.",
-)
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True,
-    help="Seconds that the server has for an answer.",
-)  # fmt: skip
+@socket_option
+@timeout_option
 @click.pass_context
 def command(context: click.Context, path: Path, timeout: float) -> None:
     """Look at the server that listens at PATH, and steer it."""

@@ -11,6 +11,7 @@ import click
 
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.extra import loaded
+from openpit.cli.server_options import socket_option, timeout_option
 from openpit.errors import ServerRefused
 from openpit.faces.connecting import connect_async
 
@@ -48,17 +49,8 @@ def _allowed(_context: click.Context, _option: click.Parameter, given: tuple[str
 
 
 @click.command(epilog=EPILOG)
-@click.option(
-    "--socket",
-    "path",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Path where the server listens.",
-)
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True,
-    help="Seconds that the server has for an answer.",
-)  # fmt: skip
+@socket_option
+@timeout_option
 @click.option(
     "--allow", multiple=True, callback=_allowed, metavar="NAME,...",
     help="Tools that change something: block (block and unblock accounts), halt (halt and resume "

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.grids import ReportConsole
+from openpit.cli.server_options import socket_option, timeout_option
 from openpit.cli.server_pictures import picture_of_server
 from openpit.cli.streams import writing_to_stdout
 from openpit.cli.top_frames import ROWS, frame_of
@@ -18,6 +18,8 @@ from openpit.errors import ServerRefused
 from openpit.faces.connecting import connect_async
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from openpit.cli.server_pictures import ServerPicture
     from openpit.faces.aio.engine import AsyncShardedEngine
 
@@ -36,17 +38,8 @@ It ends with ^C. It asks as a reader does, and changes nothing.
 
 
 @click.command(epilog=EPILOG)
-@click.option(
-    "--socket",
-    "path",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Path where the server listens.",
-)
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True,
-    help="Seconds that the server has for an answer.",
-)  # fmt: skip
+@socket_option
+@timeout_option
 @click.option(
     "--every", type=click.FloatRange(0.1), default=1.0, show_default=True,
     help="Seconds from one look to the next.",

@@ -1,0 +1,26 @@
+"""Options of commands that ask a running server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+__all__ = ["socket_option", "timeout_option"]
+
+socket_option: Final = click.option(
+    "--socket",
+    "path",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Path where the server listens.",
+)
+
+timeout_option: Final = click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="Seconds that the server has for an answer.",
+)
