@@ -12,13 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import WireError
-from openpit.router.lifecycle import ShardEvent, ShardState, ShardStats
+from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.own_commands import Drop, OwnOp, Unattended, let_go, say_goodbye
 from openpit.router.procedures import Ask, Procedures, WideCall, arm
 from openpit.router.rates import BroadRates
 from openpit.router.shard_link import Books, ShardLink
 from openpit.slots import Owners, spread_slots
-from openpit.wire.frames import CAUSES, EPOCH_COMMANDS, NOT_APPLIED, Op, reply_in
+from openpit.wire.frames import CAUSES, NOT_APPLIED, Op, reply_in
 from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from openpit.router.shard_link import Bodies, Entry
     from openpit.wire.frames import Frame
 
-__all__ = ["Router", "picture_of"]
+__all__ = ["Router"]
 
 _NONE: Final = (b"", 0, 0, ())
 
@@ -344,23 +344,3 @@ class Router:
             if link.is_up or link.is_stalled:  # one that goes on must not have missed any
                 link.stage(Unattended(1, now, packed, self.books.bodies.done))
         self.books.is_torn = False
-
-
-def picture_of(link: ShardLink, expiring: Expiring | None) -> ShardStats:
-    """Return what a shard is like at this moment."""
-    return ShardStats(
-        shard=link.number,
-        state=link.state.value,
-        pid=link.pid,
-        in_flight=link.in_flight,
-        waiting=sum(entry.count for entry in link.waiting),
-        credits=link.credits,
-        sent=link.next_seq % EPOCH_COMMANDS,
-        answered=link.answered % EPOCH_COMMANDS,
-        bytes_sent=link.bytes_sent,
-        bytes_received=link.bytes_received,
-        why=link.why,
-        told_in_vain=link.told_in_vain,
-        restarts=link.restarts,
-        expired=0 if expiring is None else expiring.counts[link.number],
-    )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from openpit.faces.pipes import Port
     from openpit.marketdata.service import MarketDataService
     from openpit.router.calls import Call
-    from openpit.router.lifecycle import ShardStats
+    from openpit.wire.shard_stats import ShardStats
 
 __all__ = ["BlockingDriver"]
 

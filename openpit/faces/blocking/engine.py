@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from openpit.pretrade.open_reservation import OpenReservation
     from openpit.pretrade.results import PostTradeResult
     from openpit.pretrade.start import Request
-    from openpit.router.lifecycle import ShardStats
     from openpit.router.router import Router
+    from openpit.wire.shard_stats import ShardStats
 
 __all__ = ["ShardedEngine", "new_sharded_engine", "renew_sharded_engine"]
 
