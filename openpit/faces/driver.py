@@ -257,8 +257,9 @@ class Driver(Face):
                 self._unwatch(port)
         if self._replacing is not None:
             self._replace_due(self._replacing, now)
-        if router.expiring is not None:
-            router.expiring.on_time(self.clock())
+        expiring = self.client.expiring
+        if expiring is not None:
+            expiring.on_time(self.clock())
         if self._send():  # what waited for those
             deadlines.expect((), now)
         due = min(deadlines.next_deadline(), self._next_replacement(), left.due) - now
@@ -267,7 +268,7 @@ class Driver(Face):
 
     def _next_expiry(self) -> float:
         """Return in how many seconds a reservation may expire, infinity if none does."""
-        expiring = self.router.expiring
+        expiring = self.client.expiring
         return inf if expiring is None else max(expiring.seconds_left(self.clock()), _SOON)
 
     def _next_replacement(self) -> float:

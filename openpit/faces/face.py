@@ -89,4 +89,4 @@ class Face(Runner, ABC):
 
     def stats(self) -> list[ShardStats]:
         """Return a picture of every shard."""
-        return [picture_of(self.router, link) for link in self.router.links]
+        return [*map(picture_of, self.router.links)]

@@ -33,7 +33,7 @@ def tell(
             event, link = news.pop(0)
         except IndexError:
             return  # another thread tells it
-        picture = picture_of(router, link)
+        picture = picture_of(link)
         name = OF_EVENT[event]
         more = {
             "event": name,

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["figures_of", "picture_of"]
 
 
-def picture_of(router: Router, link: ShardLink) -> ShardStats:
+def picture_of(link: ShardLink) -> ShardStats:
     """Return a picture of one shard."""
-    expiring = router.expiring
     return ShardStats(
         shard=link.number,
         state=link.state.value,
@@ -33,13 +32,13 @@ def picture_of(router: Router, link: ShardLink) -> ShardStats:
         why=link.why,
         told_in_vain=link.told_in_vain,
         restarts=link.restarts,
-        expired=0 if expiring is None else expiring.counts[link.number],
+        expired=link.expired,
     )
 
 
 def figures_of(router: Router) -> list[RouterFigures]:
     """Return what a router knows of its shards, as it travels."""
-    pictures = [picture_of(router, link) for link in router.links]
+    pictures = [*map(picture_of, router.links)]
     trips: RoundTrips | None = router.books.trips
     if trips is None:
         return [*map(RouterFigures, pictures)]

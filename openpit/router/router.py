@@ -22,10 +22,9 @@ from openpit.wire.frames import CAUSES, NOT_APPLIED, Op, reply_in
 from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from openpit.router.calls import Call
-    from openpit.router.own_commands import Expiring
     from openpit.router.shard_link import Bodies, Entry
     from openpit.wire.frames import Frame
 
@@ -76,8 +75,8 @@ class Router:
     is_ending = False
     """Whether the shards have been told, or are told nothing more."""
 
-    # Where reservations expire; their client says so before it asks anything.
-    expiring: Expiring | None = None
+    # Called with each reply, where its client reads more of its head.
+    hear: Callable[[ShardLink, Frame], None] | None = None
 
     # --- shards ----------------------------------------------------------------------------------
 
@@ -292,8 +291,8 @@ class Router:
             self.revive(link)
         deliver = self.books.bodies.receive
         for frame in arrived:
-            if self.expiring is not None:
-                self.expiring.heard(link, frame)
+            if self.hear is not None:
+                self.hear(link, frame)
             name, op, count, counted = link.batches.popleft() if link.batches else _NONE
             flags, uncounted, body = reply_in(frame, name)
             if link.kept:

@@ -223,6 +223,7 @@ class ShardLink:
         "credits_and_reserve",
         "dropped",
         "epoch",
+        "expired",
         "frames",
         "handles",
         "heard",
@@ -280,6 +281,7 @@ class ShardLink:
         self.frames: list[Frame] = []  # that are sealed, and not yet taken
         self.bytes_sent = self.bytes_received = 0
         self.told_in_vain = 0  # messages without answer at which an actor has raised
+        self.expired = 0  # what was open for too long
 
     message_bytes: int = FRAME_BYTES  # of the commands that stay together in one frame
     batch_bytes: int = BATCH_BYTES  # of those that are put into one
