@@ -39,6 +39,7 @@ from openpit.client.times import FIRST_TIME, TIME_LIMIT, check_time
 from openpit.core.order import Order
 from openpit.engine.answers import engine_gone
 from openpit.pretrade.results import new_execute_result
+from openpit.router.own_commands import Unattended
 from openpit.router.procedures import WideCall
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_start
@@ -323,7 +324,12 @@ class Client(KeyedSubmitting):
     def quote(self, now: int, service: int, operation: object) -> None:
         """Pass a change of market data on to every shard, in order with the orders."""
         check_time(now)
-        self.router.quote(now, pack((kinds.QUOTE, None, service, encode(operation))))
+        packed, books = pack((kinds.QUOTE, None, service, encode(operation))), self.books
+        books.is_torn = True
+        for link in books.links:
+            if link.is_up or link.is_stalled:  # one that goes on must not have missed any
+                link.stage(Unattended(1, now, packed, books.bodies.done))
+        books.is_torn = False
 
     def ask_market(self, now: int, service: int, *question: object) -> Call:
         """Ask what a market data service knows, of a shard that is up: all know the same."""

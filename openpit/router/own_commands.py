@@ -23,7 +23,6 @@ __all__ = [
     "OwnOp",
     "Unattended",
     "let_go",
-    "say_goodbye",
 ]
 
 
@@ -166,24 +165,4 @@ def let_go(books: Books, procedures: Procedures) -> None:
             if books.has_custom:
                 books.settling[entry.client_number] = books.settling.get(entry.client_number, 0) + 1
             link.line_up(entry)
-            link.pump()
     books.is_torn = False
-
-
-def say_goodbye(
-    books: Books, now: int, lose_all: Callable[[str], None], *, keeps: bool = False
-) -> Goodbye:
-    """End every shard, or leave it as it is, when it has answered what was sent before."""
-    waited_for = [link.is_up and not link.is_recovering for link in books.links]
-    goodbye = Goodbye(books, sum(waited_for), lose_all)
-    for link, was_up in zip(books.links, waited_for, strict=True):
-        was_away = link.is_stalled or link.is_recovering
-        link.happen(ShardEvent.CLOSE)
-        if was_away:  # not waited for again
-            link.why = None
-            for entry, was_sent in link.forget():
-                entry.lost(link, sent=was_sent)
-        link.turn_away()
-        if was_up:
-            link.stage(Close(now, goodbye, keeps=keeps))
-    return goodbye
