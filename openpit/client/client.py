@@ -92,11 +92,12 @@ class Client(KeyedSubmitting):
 
     # --- orders ----------------------------------------------------------------------------------
 
-    def execute(self, now: int, order: Order) -> Call:
-        """Run both stages."""
+    def execute(self, now: int, order: Order, key: object = None) -> Call:
+        """Run both stages; once for all calls with a key."""
         # The usual case of _check(), spelt out: the hot path of one order at a time.
         if (
-            type(order) is Order
+            key is None
+            and type(order) is Order
             and type(now) is int
             and FIRST_TIME <= now < TIME_LIMIT
             and not self.books.is_closed
@@ -111,11 +112,11 @@ class Client(KeyedSubmitting):
                     call = CommandCall(link, account, now, packed, read_execute, _EXECUTE, counting)
                     self.router.submit(link, call)
                     return call
-        return self._check(kinds.EXECUTE, now, order)
+        return self._check(kinds.EXECUTE, now, order, key)
 
-    def start_stage(self, now: int, order: Order) -> Call:
-        """Run the start stage."""
-        return self._check(kinds.START, now, order)
+    def start_stage(self, now: int, order: Order, key: object = None) -> Call:
+        """Run the start stage; once for all calls with a key."""
+        return self._check(kinds.START, now, order, key)
 
     def start_dry_run(self, now: int, order: Order) -> Call:
         """Run the start stage, recording nothing."""
@@ -129,8 +130,9 @@ class Client(KeyedSubmitting):
         """Record an order that the venue has already."""
         return self._check(kinds.DROP_COPY, now, order)
 
-    def _check(self, kind: int, now: int, order: Order) -> Call:
-        self.check_open(now)
+    def _check(self, kind: int, now: int, order: Order, key: object = None) -> Call:
+        if key is None:
+            self.check_open(now)
         if type(order) is not Order:
             order = captured_order(order)
         account = order._account_
@@ -142,6 +144,8 @@ class Client(KeyedSubmitting):
                 return encoder.execute(now, order)
             return encoder.whole(kind, now, order, is_peek=kind in _DRY)
 
+        if key is not None:
+            return self._keyed(now, account, key, command, check)
         if account is not None:
             link = self.router.links[self.router.owners[account]]
         elif kind == kinds.DROP_COPY:
@@ -265,10 +269,14 @@ class Client(KeyedSubmitting):
 
     # --- what comes back -------------------------------------------------------------------------
 
-    def report(self, now: int, report: ExecutionReport) -> Call:
+    def report(self, now: int, report: ExecutionReport, key: object = None) -> Call:
         """Apply an execution report; shard 0 takes those without account id."""
         report = captured_report(report)
         account = report._account_
+        if key is not None:
+            return self._keyed(
+                now, account, key, lambda: (self.encoder.report(report), ()), read_reported
+            )
         link = self.router.links[0] if account is None else self.router.link_of(account)
         return self._command(now, link, account, self.encoder.report(report), read_reported)
 
@@ -277,9 +285,13 @@ class Client(KeyedSubmitting):
         self.check_open(now)
         return ReportMany(self, reports, now)
 
-    def adjust(self, now: int, account: int, adjustments: list[Adjustment]) -> Call:
+    def adjust(
+        self, now: int, account: int, adjustments: list[Adjustment], key: object = None
+    ) -> Call:
         """Apply a batch of account adjustments."""
         command = (kinds.ADJUST, account, self.encoder.value(adjustments))
+        if key is not None:
+            return self._keyed(now, account, key, lambda: (command, ()), read_adjusted)
         return self._command(now, self.router.link_of(account), account, command, read_adjusted)
 
     # --- administration --------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from openpit.client.answers import read_value
-from openpit.client.expected import FINISHED, expected
+from openpit.client.expected import FINISHED
+from openpit.client.procedures import ask_one
 from openpit.marketdata.refusals import (
     already_registered,
     taken_instrument,
@@ -19,7 +20,6 @@ from openpit.marketdata.refusals import (
 from openpit.router.calls import unknown
 from openpit.router.procedures import Question
 from openpit.wire import kinds
-from openpit.wire.frames import pack
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -181,12 +181,8 @@ class MarketCalls:
     def _asked(self, router: Router, now: int, *question: object) -> Generator[Any, Any, Any]:
         """Return what a shard answers."""
         command = (kinds.ASK_MARKET, None, self._place, encode(question, bare=True))
-        for link in router.links:
-            if link.is_up:
-                (answer,) = yield now, [Question(link, pack(command), expected(command))]
-                if answer is not None:
-                    return read_value(link, None, *answer)
-        raise router.links[0].refusal()
+        link, answer = yield from ask_one(router, now, command)
+        return read_value(link, None, *answer)
 
     def _made_everywhere(
         self, router: Any, now: int, operation: Operation
