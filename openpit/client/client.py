@@ -142,7 +142,7 @@ class Client(KeyedSubmitting):
         def command() -> tuple[tuple[Any, ...], Sequence[Counting]]:
             if kind == kinds.EXECUTE:
                 return encoder.execute(now, order)
-            return encoder.whole(kind, now, order, is_peek=kind in _DRY)
+            return encoder.whole(kind, now, order, is_peek=kind in kinds.PEEKING)
 
         if key is not None:
             return self._keyed(now, account, key, command, check)
@@ -170,7 +170,7 @@ class Client(KeyedSubmitting):
 
     def execute_stopped(self, now: int, batch: ExecuteMany) -> Call:
         """Run both stages of the order that a batch has stopped at, at that order's time."""
-        call = self.execute(*batch.stopped_order)
+        call = self.execute(*batch.stopped_item)
         self.books.now = now
         return call
 
@@ -192,12 +192,9 @@ class Client(KeyedSubmitting):
             steps = check_without_account(self, now, check, lambda: (command, ()), handle)
             proxy.close()
             return self.router.begin(HandleWideCall(self.router, steps, proxy, check))
-        call = HandleCall(link, account, now, pack(command), read_execute, check)
-        call.proxy = proxy
-        self.router.submit(link, call)
-        if not call.done:  # on its way: what an exception leaves open has not been told either
-            proxy.close()
-        return call
+        return self._about(
+            proxy, HandleCall(link, account, now, pack(command), read_execute, check)
+        )
 
     def finalize(self, now: int, proxy: HeldReservation | OperationProxy, commit: bool) -> Call:  # noqa: FBT001 - called through the face with positional arguments
         """Commit or roll back what a proxy stands for, which is finalised by that."""
@@ -207,10 +204,13 @@ class Client(KeyedSubmitting):
             proxy.close()  # raises what there is to say
         self.check_open(now)
         packed = pack((kind, account, proxy._handle))
-        call = HandleCall(link, account, now, packed, read_value)
+        return self._about(proxy, HandleCall(link, account, now, packed, read_value))
+
+    def _about(self, proxy: Any, call: HandleCall) -> Call:
+        """Submit a call about a proxy, which is used up by that."""
         call.proxy = proxy
-        self.router.submit(link, call)
-        if not call.done:  # as above
+        self.router.submit(call.link, call)
+        if not call.done:  # on its way: what an exception leaves open has not been told either
             proxy.close()
         return call
 
@@ -369,4 +369,3 @@ class Client(KeyedSubmitting):
 
 _EXECUTE: Final = CHECKS[kinds.EXECUTE]
 _TELL_TALLIES: Final = (kinds.TELL_TALLIES, None)
-_DRY: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})

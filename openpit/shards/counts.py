@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from openpit.wire.frames import Axis
 
 __all__ = [
-    "ASKING",
-    "COUNTING",
-    "PEEKING",
     "BatchCounts",
     "CountingRules",
     "asked_of",
@@ -42,17 +39,6 @@ __all__ = [
 
 _MOST: Final = 2**64 - 1
 _NOWHERE: Final[tuple[bool, int | None]] = (False, None)
-
-PEEKING: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})
-"""The commands whose order only asks what its count would be."""
-
-COUNTING: Final = frozenset(
-    {kinds.EXECUTE_COUNTED, kinds.EXECUTE_WHOLE, kinds.START, kinds.DROP_COPY}
-)
-"""The commands whose order may count."""
-
-ASKING: Final = frozenset({kinds.ASK_ACTOR, kinds.TELL_ACTOR})
-"""The commands that declare how many orders of theirs may count: see MessageCounts."""
 
 Command = tuple[Any, ...]
 
@@ -242,9 +228,9 @@ class BatchCounts(SuppliedCounts):
         left = {axis: count for axis, (_, count) in vouched.items()}
         for sent in commands:
             command = asked_of(sent)
-            if command[0] in ASKING:
+            if command[0] in kinds.ASKING:
                 self._check_declared(command, rules)
-            elif command[0] in COUNTING or command[0] == kinds.EXECUTE:
+            elif command[0] in kinds.COUNTING or command[0] == kinds.EXECUTE:
                 self._check_counted(command, rules)
             else:
                 continue
@@ -399,12 +385,12 @@ def counted_in(command: Command, numbers: Mapping[str | None, int]) -> list[Axis
 
     What a message has declared, it may have used or not.
     """
-    if command[0] in ASKING:
+    if command[0] in kinds.ASKING:
         *_, rank, orders, assets = command
         rows = [(BROKER, rank, orders)] if rank else []
         rows += [(numbers[asset], first, its) for asset, first, its in assets if first]
         return rows
-    if command[0] not in COUNTING:
+    if command[0] not in kinds.COUNTING:
         return []
     broker, asset = command[-2:]
     rows = [(BROKER, broker, 1)] if broker else []
@@ -444,7 +430,7 @@ def settlement_of(command: Command) -> str | None:
 def ranks_in(commands: Sequence[Command]) -> tuple[Sequence[int], Sequence[int]] | None:
     """Return the ranks of orders, the broker's and the assets'; None where one may not count."""
     if type(commands) is AlikeOrders:
-        return (commands.brokers, commands.assets) if commands.kind in COUNTING else None
-    if not {command[0] for command in commands} <= COUNTING:
+        return (commands.brokers, commands.assets) if commands.kind in kinds.COUNTING else None
+    if not {command[0] for command in commands} <= kinds.COUNTING:
         return None
     return [command[-2] for command in commands], [command[-1] for command in commands]
