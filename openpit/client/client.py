@@ -192,9 +192,12 @@ class Client(KeyedSubmitting):
             steps = check_without_account(self, now, check, lambda: (command, ()), handle)
             proxy.close()
             return self.router.begin(HandleWideCall(self.router, steps, proxy, check))
-        return self._about(
-            proxy, HandleCall(link, account, now, pack(command), read_execute, check)
-        )
+        call = HandleCall(link, account, now, pack(command), read_execute, check)
+        call.proxy = proxy
+        self.router.submit(link, call)
+        if not call.done:  # on its way: what an exception leaves open has not been told either
+            proxy.close()
+        return call
 
     def finalize(self, now: int, proxy: HeldReservation | OperationProxy, commit: bool) -> Call:  # noqa: FBT001 - called through the face with positional arguments
         """Commit or roll back what a proxy stands for, which is finalised by that."""
@@ -204,13 +207,10 @@ class Client(KeyedSubmitting):
             proxy.close()  # raises what there is to say
         self.check_open(now)
         packed = pack((kind, account, proxy._handle))
-        return self._about(proxy, HandleCall(link, account, now, packed, read_value))
-
-    def _about(self, proxy: Any, call: HandleCall) -> Call:
-        """Submit a call about a proxy, which is used up by that."""
+        call = HandleCall(link, account, now, packed, read_value)
         call.proxy = proxy
-        self.router.submit(call.link, call)
-        if not call.done:  # on its way: what an exception leaves open has not been told either
+        self.router.submit(link, call)
+        if not call.done:  # as above
             proxy.close()
         return call
 
