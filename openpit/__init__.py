@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     )
     from openpit.faces.observing import Observer
     from openpit.faces.past_engine import PastEngine
-    from openpit.router.lifecycle import ShardStats
+    from openpit.wire.shard_stats import ShardStats
 
 __all__ = [
     "AccountAdjustment",
@@ -146,7 +146,7 @@ _LATE: Final = {
     "Observer": "openpit.faces.observing",
     "PastEngine": "openpit.faces.past_engine",
     "ReadyEngineBuilder": "openpit.faces.embedded",
-    "ShardStats": "openpit.router.lifecycle",
+    "ShardStats": "openpit.wire.shard_stats",
     "ShardedEngine": "openpit.faces.blocking.engine",
     "SyncedEngineBuilder": "openpit.faces.embedded",
     "connect": "openpit.faces.connecting",

@@ -24,7 +24,7 @@ from openpit.engine.inspection import settings_of
 from openpit.pretrade.codes import ACCOUNT
 from openpit.pretrade.effects import Effects
 from openpit.pretrade.rejects import new_reject
-from openpit.shards.counts import ASKING, asked_of
+from openpit.shards.counts import asked_of
 from openpit.wire import kinds
 from openpit.wire.flat_rows import read_block
 from openpit.wire.frames import CAUSES, Flag, Op
@@ -199,7 +199,7 @@ class _BatchLines:
         changed = None
         messages = iter(batch.messages)
         for command, time, answer in zip(batch.commands, batch.times, batch.answers, strict=True):
-            if asked_of(command)[0] in ASKING:
+            if asked_of(command)[0] in kinds.ASKING:
                 for actor, done in islice(messages, 1):
                     yield from self._of_message(actor, done)
             entry = _ENTRIES.get(command[0], _BatchLines.nothing)(self, command, time, answer)

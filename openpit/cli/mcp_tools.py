@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import click
@@ -102,7 +103,7 @@ class Tools:
             "halted": picture.halted,
             "shards": [
                 {
-                    **one._asdict(),
+                    **asdict(one),
                     "refused": told.refused if (told := picture.recent.get(one.shard)) else None,
                     "blocked_accounts": told.blocked if told else None,
                 }

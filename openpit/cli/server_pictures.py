@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from openpit.errors import OutcomeUnknown, ShardDown, ShardOverloaded
 from openpit.faces.asking import Asking
 from openpit.faces.recent import recent_of
+from openpit.wire.figures import figures_in
 from openpit.wire.sessions import SessionOp, sessions_in
-from openpit.wire.watching import watch_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.recent import NotedChange, NotedRefusal, RecentOfShard
     from openpit.wire.sessions import SessionStats
-    from openpit.wire.watching import WatchedShard
+    from openpit.wire.shard_stats import ShardStats
 
 __all__ = ["SILENT", "ServerPicture", "picture_of_server"]
 
@@ -37,7 +37,7 @@ class ServerPicture:
     """
 
     taken: float
-    shards: Sequence[WatchedShard]
+    shards: Sequence[ShardStats]
     sessions: Sequence[SessionStats]
     gone: Sequence[SessionStats]
     halted: str | None
@@ -91,14 +91,16 @@ async def picture_of_server(
         ServerRefused: it does not answer.
     """
 
-    def ask() -> tuple[list[SessionStats], list[WatchedShard], list[SessionStats], dict[int, str]]:
+    def ask() -> tuple[
+        list[SessionStats], Sequence[ShardStats], list[SessionStats], dict[int, str]
+    ]:
         with Asking(path, seconds) as asking:
             mine = asking.session
             found = sessions_in(asking.ask(SessionOp.SESSIONS))
-            shards, gone = watch_in(asking.ask(SessionOp.WATCH))
+            figures, gone = figures_in(asking.ask(SessionOp.FIGURES))
         others = [one for one in found if one.number != mine and one.name != leaves_out]
         names = {one.number: one.name for one in (*gone, *found) if one.name is not None}
-        return others, shards, gone, names
+        return others, [one.stats for one in figures], gone, names
 
     sessions, shards, gone, names = await asyncio.to_thread(ask)
     recent: dict[int, RecentOfShard] = {}

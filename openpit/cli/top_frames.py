@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from openpit.cli.server_pictures import ServerPicture
-    from openpit.wire.watching import WatchedShard
+    from openpit.wire.shard_stats import ShardStats
 
 __all__ = ["ROWS", "frame_of"]
 
@@ -64,8 +64,8 @@ def _shards(now: ServerPicture, before: ServerPicture | None) -> Grid:
 
 
 def _rate(
-    one: WatchedShard,
-    earlier: WatchedShard | None,
+    one: ShardStats,
+    earlier: ShardStats | None,
     now: ServerPicture,
     before: ServerPicture | None,
 ) -> str:

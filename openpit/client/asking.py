@@ -177,9 +177,7 @@ class AskMany(CountedMany):
     def feed(self) -> bool:
         client = self.client
         encoder = client.encoder
-        if self._counts_nothing != encoder.counts_nothing:
-            self.submit_all()  # as in ExecuteMany
-            self._counts_nothing = encoder.counts_nothing
+        self._heed_limits()
         counts_by_time = self._is_timed and not self._counts_nothing
         ranks = encoder.ranks
         inputs, times, parts = self.inputs, self._times, self.rows
@@ -198,11 +196,7 @@ class AskMany(CountedMany):
             if orders:
                 now = times[position]
                 if counts_by_time and self._leaves_window(self._axes_of(assets), now):
-                    self._position = position
-                    if not self._has_rows:
-                        return self._stop()
-                    self.submit_all()
-                    return True
+                    return self._leave(position)
                 if assets:
                     ranked, _ = ranks.of_message(orders, assets, now)
                 else:  # what that does, spelt out: the hot path where the broker alone is limited
@@ -254,11 +248,6 @@ class AskMany(CountedMany):
                 if first:
                     _add(found, numbers[asset], its, first, now)
         return found
-
-    @property
-    def stopped_item(self) -> tuple[int, Asked]:
-        """The message at ``stopped_at``, and its time before it."""
-        return self._times[self._position], self.inputs[self._position]
 
 
 def _add(

@@ -102,11 +102,7 @@ class ExecuteMany(CountedMany):
 
     def feed(self) -> bool:
         client = self.client
-        encoder = client.encoder
-        if self._counts_nothing != encoder.counts_nothing:
-            # The limits have changed since the last part. Rows of both kinds do not mix.
-            self.submit_all()
-            self._counts_nothing = encoder.counts_nothing
+        self._heed_limits()
         if (
             len(self.inputs) == 1
             or (self._is_timed and not self._counts_nothing)
@@ -228,11 +224,7 @@ class ExecuteMany(CountedMany):
                 if is_counted_by_time and self._leaves_window(
                     self._axes_of(order), self._times[index]
                 ):
-                    self._position = index
-                    if not self._has_rows:
-                        return self._stop()
-                    self.submit_all()
-                    return True
+                    return self._leave(index)
                 row = encoder.ranked(order)
             except TypeError as error:
                 self.put_failure(index, error)
@@ -252,11 +244,6 @@ class ExecuteMany(CountedMany):
         """Return the numbers of the axes that an order may count on."""
         broker, asset = self.client.encoder.ranks.axes_of(order)
         return ([BROKER] if broker else []) + ([] if asset is None else [asset])
-
-    @property
-    def stopped_order(self) -> tuple[int, Order]:
-        """The order at ``stopped_at``, and its time before it."""
-        return self._times[self._position], self.inputs[self._position]
 
     def missing(self, index: int, shard: int, why: str, error: Exception) -> None:
         call = error.call if isinstance(error, OutcomeUnknown) else None

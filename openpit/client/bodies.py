@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BODIES", "defer", "drop", "receive", "refused", "seal", "skipped", "split"]
 
-_ASKING: Final = frozenset({kinds.ASK_ACTOR, kinds.TELL_ACTOR})
-_COUNTING: Final = frozenset(
-    {kinds.EXECUTE_COUNTED, kinds.EXECUTE_WHOLE, kinds.START, kinds.DROP_COPY}
-)
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
@@ -211,12 +207,12 @@ def _counted_by(command: Any) -> Mapping[str | None, int]:
     if kind == kinds.KEYED:
         return _counted_by(command[3])
     found: dict[str | None, int] = {}
-    if kind in _ASKING:
+    if kind in kinds.ASKING:
         *_, rank, orders, assets = command
         found = {asset: its for asset, first, its in assets if first}
         if rank:
             found[None] = orders
-    elif kind in _COUNTING:
+    elif kind in kinds.COUNTING:
         *_, rank, its = command
         if its:
             found[command[3] if kind == EXECUTE_COUNTED else decode(command[2])._settlement_] = 1

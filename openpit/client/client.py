@@ -39,6 +39,7 @@ from openpit.client.times import FIRST_TIME, TIME_LIMIT, check_time
 from openpit.core.order import Order
 from openpit.engine.answers import engine_gone
 from openpit.pretrade.results import new_execute_result
+from openpit.router.own_commands import Unattended
 from openpit.router.procedures import WideCall
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_start
@@ -91,11 +92,12 @@ class Client(KeyedSubmitting):
 
     # --- orders ----------------------------------------------------------------------------------
 
-    def execute(self, now: int, order: Order) -> Call:
-        """Run both stages."""
+    def execute(self, now: int, order: Order, key: object = None) -> Call:
+        """Run both stages; once for all calls with a key."""
         # The usual case of _check(), spelt out: the hot path of one order at a time.
         if (
-            type(order) is Order
+            key is None
+            and type(order) is Order
             and type(now) is int
             and FIRST_TIME <= now < TIME_LIMIT
             and not self.books.is_closed
@@ -110,11 +112,11 @@ class Client(KeyedSubmitting):
                     call = CommandCall(link, account, now, packed, read_execute, _EXECUTE, counting)
                     self.router.submit(link, call)
                     return call
-        return self._check(kinds.EXECUTE, now, order)
+        return self._check(kinds.EXECUTE, now, order, key)
 
-    def start_stage(self, now: int, order: Order) -> Call:
-        """Run the start stage."""
-        return self._check(kinds.START, now, order)
+    def start_stage(self, now: int, order: Order, key: object = None) -> Call:
+        """Run the start stage; once for all calls with a key."""
+        return self._check(kinds.START, now, order, key)
 
     def start_dry_run(self, now: int, order: Order) -> Call:
         """Run the start stage, recording nothing."""
@@ -128,8 +130,9 @@ class Client(KeyedSubmitting):
         """Record an order that the venue has already."""
         return self._check(kinds.DROP_COPY, now, order)
 
-    def _check(self, kind: int, now: int, order: Order) -> Call:
-        self.check_open(now)
+    def _check(self, kind: int, now: int, order: Order, key: object = None) -> Call:
+        if key is None:
+            self.check_open(now)
         if type(order) is not Order:
             order = captured_order(order)
         account = order._account_
@@ -139,8 +142,10 @@ class Client(KeyedSubmitting):
         def command() -> tuple[tuple[Any, ...], Sequence[Counting]]:
             if kind == kinds.EXECUTE:
                 return encoder.execute(now, order)
-            return encoder.whole(kind, now, order, is_peek=kind in _DRY)
+            return encoder.whole(kind, now, order, is_peek=kind in kinds.PEEKING)
 
+        if key is not None:
+            return self._keyed(now, account, key, command, check)
         if account is not None:
             link = self.router.links[self.router.owners[account]]
         elif kind == kinds.DROP_COPY:
@@ -165,7 +170,7 @@ class Client(KeyedSubmitting):
 
     def execute_stopped(self, now: int, batch: ExecuteMany) -> Call:
         """Run both stages of the order that a batch has stopped at, at that order's time."""
-        call = self.execute(*batch.stopped_order)
+        call = self.execute(*batch.stopped_item)
         self.books.now = now
         return call
 
@@ -264,10 +269,14 @@ class Client(KeyedSubmitting):
 
     # --- what comes back -------------------------------------------------------------------------
 
-    def report(self, now: int, report: ExecutionReport) -> Call:
+    def report(self, now: int, report: ExecutionReport, key: object = None) -> Call:
         """Apply an execution report; shard 0 takes those without account id."""
         report = captured_report(report)
         account = report._account_
+        if key is not None:
+            return self._keyed(
+                now, account, key, lambda: (self.encoder.report(report), ()), read_reported
+            )
         link = self.router.links[0] if account is None else self.router.link_of(account)
         return self._command(now, link, account, self.encoder.report(report), read_reported)
 
@@ -276,9 +285,13 @@ class Client(KeyedSubmitting):
         self.check_open(now)
         return ReportMany(self, reports, now)
 
-    def adjust(self, now: int, account: int, adjustments: list[Adjustment]) -> Call:
+    def adjust(
+        self, now: int, account: int, adjustments: list[Adjustment], key: object = None
+    ) -> Call:
         """Apply a batch of account adjustments."""
         command = (kinds.ADJUST, account, self.encoder.value(adjustments))
+        if key is not None:
+            return self._keyed(now, account, key, lambda: (command, ()), read_adjusted)
         return self._command(now, self.router.link_of(account), account, command, read_adjusted)
 
     # --- administration --------------------------------------------------------------------------
@@ -323,7 +336,12 @@ class Client(KeyedSubmitting):
     def quote(self, now: int, service: int, operation: object) -> None:
         """Pass a change of market data on to every shard, in order with the orders."""
         check_time(now)
-        self.router.quote(now, pack((kinds.QUOTE, None, service, encode(operation))))
+        packed, books = pack((kinds.QUOTE, None, service, encode(operation))), self.books
+        books.is_torn = True
+        for link in books.links:
+            if link.is_up or link.is_stalled:  # one that goes on must not have missed any
+                link.stage(Unattended(1, now, packed, books.bodies.done))
+        books.is_torn = False
 
     def ask_market(self, now: int, service: int, *question: object) -> Call:
         """Ask what a market data service knows, of a shard that is up: all know the same."""
@@ -351,4 +369,3 @@ class Client(KeyedSubmitting):
 
 _EXECUTE: Final = CHECKS[kinds.EXECUTE]
 _TELL_TALLIES: Final = (kinds.TELL_TALLIES, None)
-_DRY: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})

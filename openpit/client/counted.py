@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from openpit.client.many import UNPACKABLE, ManyCall, packed_row, packed_rows
+from openpit.client.many import UNPACKABLE, ManyCall, fitting
+from openpit.wire.frames import pack, pack_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -72,7 +73,7 @@ class CountedMany(ManyCall):
         self.rows = [([], []) for _ in self.rows]
         links = self.client.router.links
         try:
-            packed = [packed_rows(links[number], rows) for number, rows, _ in parts]
+            packed = [fitting(links[number], pack_rows(rows)) for number, rows, _ in parts]
         except UNPACKABLE:
             self._submit_one_by_one(parts)
             return
@@ -99,7 +100,7 @@ class CountedMany(ManyCall):
         ]
         for index, number, row in sorted(items):
             try:
-                packed = packed_row(self.client.router.links[number], row)
+                packed = fitting(self.client.router.links[number], pack(row))
             except UNPACKABLE as error:
                 self.put_failure(index, error)
                 continue
@@ -115,9 +116,23 @@ class CountedMany(ManyCall):
         """Return how many of the rows count on each axis, and the first rank and its time."""
         raise NotImplementedError
 
-    @property
-    def _has_rows(self) -> bool:
-        return any(rows for rows, _ in self.rows)
+    def _heed_limits(self) -> None:
+        """Submit what was collected if the limits have changed: rows of both kinds do not mix."""
+        counts_nothing = self.client.encoder.counts_nothing
+        if self._counts_nothing != counts_nothing:
+            self.submit_all()
+            self._counts_nothing = counts_nothing
+
+    def _leave(self, position: int) -> bool:
+        """Submit what was collected before an item of another window; tell if there is more to do.
+
+        Where nothing was, the item waits for what is in flight.
+        """
+        self._position = position
+        if not any(rows for rows, _ in self.rows):
+            return self._stop()
+        self.submit_all()
+        return True
 
     def _leaves_window(self, axes: Iterable[int], now: int) -> bool:
         """Tell whether an item is in another window, on one of its axes, than those collected.
@@ -141,6 +156,11 @@ class CountedMany(ManyCall):
         self.submit_all()
         self.settle(len(self.inputs) - self._position + 1)
         return False
+
+    @property
+    def stopped_item(self) -> tuple[int, Any]:
+        """The item at ``stopped_at``, and its time before it."""
+        return self._times[self._position], self.inputs[self._position]
 
     def completed(self) -> None:
         if self.stopped_at is None:

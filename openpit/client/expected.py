@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.pretrade.rejects import AccountBlock
+from openpit.router.procedures import Question
 from openpit.router.shard_link import Expected
 from openpit.wire import kinds
 from openpit.wire.checks import (
@@ -26,12 +27,16 @@ from openpit.wire.checks import (
     row_of,
     up_to,
 )
+from openpit.wire.frames import pack
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from openpit.router.shard_link import ShardLink
     from openpit.wire.checks import Check
 
-__all__ = ["EXECUTED", "FINISHED", "expected", "failures_of"]
+__all__ = ["EXECUTED", "FINISHED", "expected", "failures_of", "questions_to"]
 
 Reply = tuple[Any, ...]
 
@@ -59,6 +64,14 @@ def expected(command: tuple[Any, ...]) -> Expected:
     if kind == kinds.ASK_MARKET:
         return _MARKET[decode(command[3])[0]]
     return _BY_KIND[kind]
+
+
+def questions_to(
+    links: Iterable[ShardLink], command: tuple[Any, ...], *, is_change: bool = False
+) -> list[Question]:
+    """Return one command for several shards."""
+    packed, answers = pack(command), expected(command)
+    return [Question(link, packed, answers, is_change=is_change) for link in links]
 
 
 def _once(first: Expected) -> Expected:

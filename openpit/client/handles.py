@@ -13,7 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from openpit.core.lock import Lock, new_lock
-from openpit.pretrade.handles import DropCopyOperation, Reservation
+from openpit.pretrade.handles import (
+    OPERATION_USED,
+    REQUEST_USED,
+    RESERVATION_USED,
+    DropCopyOperation,
+    Reservation,
+)
 from openpit.pretrade.outcomes import outcomes_of
 from openpit.pretrade.start import Request
 from openpit.wire.flat_rows import DecodedRows, lock_of, read_block
@@ -26,9 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLOCKING",
-    "OPERATION_USED",
-    "REQUEST_USED",
-    "RESERVATION_USED",
     "Handles",
     "HeldReservation",
     "LocalReservation",
@@ -37,9 +40,6 @@ __all__ = [
     "Runner",
 ]
 
-REQUEST_USED: Final = "request has already been executed"
-RESERVATION_USED: Final = "reservation has already been finalized"
-OPERATION_USED: Final = "drop-copy operation has already been finalized"
 
 _Row = tuple[Any, ...]
 

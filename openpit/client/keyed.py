@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
-from openpit.client.answers import CHECKS, WORDS, Check, read_adjusted, read_reported
+from openpit.client.answers import WORDS, Check
 from openpit.client.calls import CommandCall
 from openpit.client.expected import expected
 from openpit.client.lost_answers import lost_call, sent_call
-from openpit.client.orders import captured_order, captured_report
 from openpit.client.outcome import OutcomeCall, not_kept
 from openpit.client.submitting import Submitting
 from openpit.pretrade.results import ExecuteResult, new_execute_result
@@ -26,11 +25,8 @@ from openpit.wire.shard_limits import KEY_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from openpit.account_adjustment import Adjustment
     from openpit.client.answers import Read
     from openpit.client.left_open import LeftOpen
-    from openpit.core.order import Order
-    from openpit.core.report import ExecutionReport
     from openpit.errors import SentCall
     from openpit.router.calls import Call
     from openpit.router.rates import Counting
@@ -201,34 +197,6 @@ class KeyedSubmitting(Submitting):
             raise not_kept(asked, "it has no answer yet" if is_coming else f"down: {link.reason}")
         return link
 
-    def execute_once(self, now: int, order: Order, key: object) -> Call:
-        """Run both stages."""
-        order = captured_order(order)
-        return self._keyed(
-            now, order._account_, key, lambda: self.encoder.execute(now, order), _EXECUTE
-        )
-
-    def start_once(self, now: int, order: Order, key: object) -> Call:
-        """Run the start stage."""
-        order = captured_order(order)
-        return self._keyed(
-            now, order._account_, key, lambda: self.encoder.whole(kinds.START, now, order), _START
-        )
-
-    def report_once(self, now: int, report: ExecutionReport, key: object) -> Call:
-        """Apply an execution report."""
-        report = captured_report(report)
-        return self._keyed(
-            now, report._account_, key, lambda: (self.encoder.report(report), ()), read_reported
-        )
-
-    def adjust_once(
-        self, now: int, account: int, adjustments: list[Adjustment], key: object
-    ) -> Call:
-        """Apply a batch of account adjustments."""
-        command = (kinds.ADJUST, account, self.encoder.value(adjustments))
-        return self._keyed(now, account, key, lambda: (command, ()), read_adjusted)
-
     def _keyed(
         self,
         now: int,
@@ -261,6 +229,4 @@ class KeyedSubmitting(Submitting):
         return keyed
 
 
-_EXECUTE: Final = CHECKS[kinds.EXECUTE]
-_START: Final = CHECKS[kinds.START]
 _OPENED: Final = frozenset({kinds.RESERVED, kinds.STARTED})

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import WeakValueDictionary
 
 from openpit.client.answers import CHECKS, read_left
-from openpit.client.expected import expected
+from openpit.client.expected import questions_to
 from openpit.errors import WireError
 from openpit.param.ids import new_account_id
 from openpit.pretrade.open_reservation import OpenReservation
 from openpit.router.own_commands import Unattended
-from openpit.router.procedures import Question
 from openpit.wire import kinds
 from openpit.wire.frames import body_of, messages_of, pack
 from openpit.wire.replies import check_replies
@@ -101,7 +100,7 @@ def ask_left(router: Router, now: int, before: Mapping[int, int]) -> Steps:
         rows: list[tuple[Any, ...]] = []
         while link.is_up:
             asked = (kinds.ASK_LEFT, None, after, end)
-            (answer,) = yield now, [Question(link, pack(asked), expected(asked))]
+            (answer,) = yield now, questions_to([link], asked)
             if answer is None:
                 break
             more = read_left(link, answer[1])

@@ -26,22 +26,17 @@ if TYPE_CHECKING:
     from openpit.router.rates import Counting
     from openpit.router.shard_link import Reply, ShardLink
 
-__all__ = ["UNPACKABLE", "ManyCall", "Part", "packed_row", "packed_rows"]
+__all__ = ["UNPACKABLE", "ManyCall", "Part", "fitting"]
 
 UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
 """What packing a row may raise: too long, a text without UTF-8 form, a number over 64 bits."""
 
 
-def packed_row(link: ShardLink, row: Any) -> bytes:
-    """Pack the command of one item; raises what is ``UNPACKABLE``."""
-    packed = pack(row)
-    link.check_fits(packed)
-    return packed
+def fitting(link: ShardLink, packed: bytes) -> bytes:
+    """Return packed commands that go to a shard in one frame; raises FrameTooLarge if they do not.
 
-
-def packed_rows(link: ShardLink, rows: Sequence[Any]) -> bytes:
-    """Pack the commands of several items, which go in one frame; raises as :func:`packed_row`."""
-    packed = pack_rows(rows)
+    With what packs them, it raises what is ``UNPACKABLE``.
+    """
     link.check_fits(packed)
     return packed
 
@@ -156,12 +151,12 @@ class ManyCall(Call):
         self.rows[number] = ([], [])
         link = self.client.router.links[number]
         try:
-            packed = packed_rows(link, rows)
+            packed = fitting(link, pack_rows(rows))
         except UNPACKABLE:
             # One of them cannot be sent, or they are too much for one frame together.
             for place, row in enumerate(rows):
                 try:
-                    packed = packed_row(link, row)
+                    packed = fitting(link, pack(row))
                 except UNPACKABLE as error:
                     self.put_failure(indexes[place], error)
                     continue

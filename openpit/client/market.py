@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from openpit.client.answers import read_value
-from openpit.client.expected import FINISHED, expected
+from openpit.client.expected import FINISHED
+from openpit.client.procedures import ask_one
 from openpit.marketdata.refusals import (
     already_registered,
     taken_instrument,
@@ -19,7 +20,6 @@ from openpit.marketdata.refusals import (
 from openpit.router.calls import unknown
 from openpit.router.procedures import Question
 from openpit.wire import kinds
-from openpit.wire.frames import pack
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class MarketCalls:
         self._client: Client | None = None  # for whose session the rest holds
         self._of_now()
 
-    def _of_now(self) -> Any:
+    def _of_now(self) -> Client:
         """Return the client of now; what is known of another session's service is forgotten."""
         client = self._holder.client
         if client is not self._client:
@@ -67,19 +67,13 @@ class MarketCalls:
 
     def ask(self, now: int, *question: object) -> Call:
         """Ask a shard."""
-        client = self._of_now()
-        call: Call = client.ask_market(now, self._place, *question)
-        return call
+        return self._of_now().ask_market(now, self._place, *question)
 
     # --- changes ---------------------------------------------------------------------------------
 
     def change(self, now: int, operation: Operation) -> Call:
         """Make a change that is of no instrument."""
-        client = self._of_now()
-        client.check_open(now)
-        change: Change = client.router.change(now, self._place, operation)
-        client.router.changes.submit(change)
-        return change
+        return self._submit(now, operation, None)
 
     def change_instrument(self, now: int, operation: Operation) -> Call:
         """Make a change of an instrument; UnknownInstrumentId if it is none."""
@@ -93,14 +87,13 @@ class MarketCalls:
         client = self._of_now()
         if operation[1] in self._numbers:
             return self.change(now, operation)
-        change = client.router.change(now, self._place, operation)
-        call: Call = client.inquiry(now, self._if_known, change, operation[1], is_needed)
-        return call
+        return client.inquiry(now, self._if_known, now, operation, is_needed)
 
-    def _if_known(self, router: Router, change: Change, number: int, is_needed: bool) -> Steps:  # noqa: FBT001 - of a procedure
-        if (yield from self._asked(router, change.now, "is_registered", number)):
+    def _if_known(self, router: Any, now: int, operation: Operation, is_needed: bool) -> Steps:  # noqa: FBT001 - of a procedure
+        number = operation[1]
+        if (yield from self._asked(router, now, "is_registered", number)):
             self._numbers.add(number)
-            _stage(router, change)
+            self._stage(router, now, operation)
         elif is_needed:
             raise unknown_number(number)
 
@@ -112,11 +105,17 @@ class MarketCalls:
         client.check_open(now)
         number = self._instruments.get(assets)
         if number is None:
-            call: Call = client.inquiry(now, self._quote_if_known, now, assets, values, older)
-            return call
-        change: Change = client.router.change(now, self._place, ("quote", number, *values, older))
-        change.answer = number
-        client.router.changes.submit(change)
+            return client.inquiry(now, self._quote_if_known, now, assets, values, older)
+        return self._submit(now, ("quote", number, *values, older), number)
+
+    def _submit(self, now: int, operation: Operation, answer: int | None) -> Call:
+        """Make a change whose answer is known."""
+        client = self._of_now()
+        client.check_open(now)
+        router: Any = client.router
+        change: Change = router.change(now, self._place, operation)
+        change.answer = answer
+        router.changes.submit(change)
         return change
 
     def _quote_if_known(
@@ -125,7 +124,7 @@ class MarketCalls:
         number, _ = yield from self._asked(router, now, "instrument", *assets)
         if number is not None:
             self._note(number, assets)
-            _stage(router, router.change(now, self._place, ("quote", number, *values, older)))
+            self._stage(router, now, ("quote", number, *values, older))
         return number
 
     # --- instruments -----------------------------------------------------------------------------
@@ -134,16 +133,14 @@ class MarketCalls:
         self, now: int, assets: tuple[str, str], ttl: int | None, wanted: int | None = None
     ) -> Call:
         """Register an instrument, under a number or the next free one; answer its number."""
-        call: Call = self._of_now().procedure(now, self._register, now, assets, ttl, wanted)
-        return call
+        return self._of_now().procedure(now, self._register, now, assets, ttl, wanted)
 
     def register_and_quote(
         self, now: int, assets: tuple[str, str], values: QuoteValues, older: int
     ) -> Call:
         """Register an instrument, unless another session has done so meanwhile, and quote it."""
         client = self._of_now()
-        call: Call = client.procedure(now, self._register_and_quote, now, assets, values, older)
-        return call
+        return client.procedure(now, self._register_and_quote, now, assets, values, older)
 
     def _register(
         self,
@@ -169,8 +166,12 @@ class MarketCalls:
         number = yield from self._quote_if_known(router, now, assets, values, older)
         if number is None:
             number = yield from self._register(router, now, assets, None, None)
-            _stage(router, router.change(now, self._place, ("quote", number, *values, older)))
+            self._stage(router, now, ("quote", number, *values, older))
         return number
+
+    def _stage(self, router: Any, now: int, operation: Operation) -> None:
+        """Send a change from within a procedure, which is past all limits."""
+        router.changes.stage(router.change(now, self._place, operation))
 
     def _note(self, number: int, assets: tuple[str, str]) -> None:
         self._numbers.add(number)
@@ -181,12 +182,8 @@ class MarketCalls:
     def _asked(self, router: Router, now: int, *question: object) -> Generator[Any, Any, Any]:
         """Return what a shard answers."""
         command = (kinds.ASK_MARKET, None, self._place, encode(question, bare=True))
-        for link in router.links:
-            if link.is_up:
-                (answer,) = yield now, [Question(link, pack(command), expected(command))]
-                if answer is not None:
-                    return read_value(link, None, *answer)
-        raise router.links[0].refusal()
+        link, answer = yield from ask_one(router, now, command)
+        return read_value(link, None, *answer)
 
     def _made_everywhere(
         self, router: Any, now: int, operation: Operation
@@ -197,11 +194,6 @@ class MarketCalls:
         (answer,) = yield now, [Question(line, change.packed, FINISHED)]
         if answer is None:
             raise unknown(line, line.reason)
-
-
-def _stage(router: Any, change: Change) -> None:
-    """Send a change from within a procedure, which is past all limits."""
-    router.changes.stage(change)
 
 
 def _place_of(services: tuple[tuple[str, ...], ...] | None, policy: str | None) -> int:

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from openpit.client.answers import read_value
-from openpit.client.expected import expected
+from openpit.client.expected import questions_to
+from openpit.client.procedures import values_of
 from openpit.errors import JournalError
-from openpit.router.calls import unknown
-from openpit.router.procedures import Question
 from openpit.wire import kinds
-from openpit.wire.frames import pack
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -57,8 +54,7 @@ def restore_market(
             restored[place] = operations
         lacking = [link for link, count in zip(router.links, counts, strict=True) if count < most]
         command = (kinds.QUOTE, None, place, encode(("restored", most, operations)))
-        packed, answers = pack(command), expected(command)
-        yield now, [Question(link, packed, answers) for link in lacking]
+        yield now, questions_to(lacking, command)
     return restored
 
 
@@ -67,9 +63,5 @@ def _asked(
 ) -> Generator[Any, Any, list[Any]]:
     """Return what shards answer to a question."""
     command = (kinds.ASK_MARKET, None, place, encode((question,), bare=True))
-    packed, answers = pack(command), expected(command)
-    told = yield now, [Question(link, packed, answers) for link in links]
-    for link, answer in zip(links, told, strict=True):
-        if answer is None:
-            raise unknown(link, link.reason)
-    return [read_value(link, None, *answer) for link, answer in zip(links, told, strict=True)]
+    answers = yield now, questions_to(links, command)
+    return values_of(links, answers)

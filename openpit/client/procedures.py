@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.answers import denial, read_value
-from openpit.client.expected import expected
+from openpit.client.expected import expected, questions_to
 from openpit.engine.registry import AccountRegistry
 from openpit.errors import AccountGroupRegistrationError
 from openpit.router.calls import unknown
@@ -16,7 +16,7 @@ from openpit.wire.frames import pack
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from openpit.client.answers import Check
     from openpit.client.submitting import Submitting
@@ -24,16 +24,18 @@ if TYPE_CHECKING:
     from openpit.router.procedures import Steps
     from openpit.router.rates import Counting
     from openpit.router.router import Router
-    from openpit.router.shard_link import ShardLink
+    from openpit.router.shard_link import Reply, ShardLink
 
 __all__ = [
     "administration",
+    "ask_one",
     "change_group",
     "check_without_account",
     "everywhere",
     "halt",
     "own_turn",
     "refuse_stalled",
+    "values_of",
 ]
 
 
@@ -69,7 +71,7 @@ def check_without_account(
     for link in links:
         if not link.is_up:  # what it had blocked is not known any more
             return denied(denial(link.number, link.reason))
-    answers = yield now, _questions(links, administration("anything_blocked"))
+    answers = yield now, questions_to(links, administration("anything_blocked"))
     for link, answer in zip(links, answers, strict=True):
         if answer is None:
             return denied(denial(link.number, link.reason))
@@ -83,12 +85,35 @@ def check_without_account(
     return check.read(link, None, *answer)
 
 
-def _questions(
-    links: Iterable[ShardLink], command: tuple[Any, ...], *, is_change: bool = False
-) -> list[Question]:
-    """Return one command for several shards."""
-    packed, answers = pack(command), expected(command)
-    return [Question(link, packed, answers, is_change=is_change) for link in links]
+def ask_one(
+    router: Router, now: int, command: tuple[Any, ...], *, needs_all: bool = False
+) -> Generator[Any, Any, tuple[ShardLink, tuple[int, Reply]]]:
+    """Ask what all shards know alike: the first one that is up, and the next where that goes.
+
+    Return who has answered, and what. Where what follows ``needs_all``, no other is asked once one
+    is stalled.
+    """
+    for link in router.links:
+        if link.is_up:
+            (answer,) = yield now, questions_to([link], command)
+            if needs_all:
+                refuse_stalled(router.links)
+            if answer is not None:
+                return link, answer
+    raise router.links[0].refusal()
+
+
+def values_of(links: Sequence[ShardLink], answers: Sequence[Any]) -> list[Any]:
+    """Return what shards have answered, each its own.
+
+    Raises:
+        OutcomeUnknown: one has not.
+        Exception: what one has raised.
+    """
+    for link, answer in zip(links, answers, strict=True):
+        if answer is None:
+            raise unknown(link, link.reason)
+    return [read_value(link, None, *answer) for link, answer in zip(links, answers, strict=True)]
 
 
 def administration(method: str, *values: object) -> tuple[Any, ...]:
@@ -114,7 +139,7 @@ def everywhere(
         raise router.links[0].refusal()
     if router.books.note is not None:
         asked = router.links
-    answers = yield now, _questions(asked, command, is_change=True)
+    answers = yield now, questions_to(asked, command, is_change=True)
     for link, answer in zip(asked, answers, strict=True):
         # It has the command, and may come to it; with a journal it does.
         if answer is None and link.is_stalled and router.books.note is None:
@@ -149,7 +174,7 @@ def halt(router: Router, now: int, reason: str) -> Steps:
         if note is not None:
             note([(link.number, link.next_seq, packed)])
         link.stage(Unattended(1, now, packed, router.books.bodies.done))
-    answers = yield now, _questions(asked, command, is_change=True)
+    answers = yield now, questions_to(asked, command, is_change=True)
     if asked and not any(answers):
         # All of them went amid it: whether they are halted when they come back, nobody has said.
         raise unknown(asked[0], asked[0].reason)
@@ -190,7 +215,7 @@ def change_group(
         return [
             question
             for link in links
-            for question in _questions(
+            for question in questions_to(
                 [link], administration(name, listed[link.number], group), is_change=is_change
             )
         ]
@@ -207,7 +232,4 @@ def change_group(
     if refusals:
         raise AccountGroupRegistrationError(min(refusals)[1])
     answers = yield now, questions(f"{method}_group", is_change=True)
-    for link, answer in zip(links, answers, strict=True):
-        if answer is None:
-            raise unknown(link, link.reason)
-        read_value(link, None, *answer)
+    values_of(links, answers)

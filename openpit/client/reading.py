@@ -8,7 +8,7 @@ from openpit.client.client import Client
 from openpit.errors import NotPermitted
 from openpit.router.router import Router
 from openpit.wire.frames import FIRST_KIND, body_of, messages_of
-from openpit.wire.kinds import ASK_ACTOR, COMMANDS, EXECUTE, REPORT, START
+from openpit.wire.kinds import ASK_ACTOR, COMMANDS, EXECUTE, KEYED, REPORT, START
 from openpit.wire.roles import KINDS_OF, Role, role_name, role_of
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ class ReadingClient(Client):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, router=_ReadingRouter, **options)
 
-    def execute(self, now: int, order: Order) -> Call:
+    def execute(self, now: int, order: Order, key: object = None) -> Call:
         """Refuse: this records what it decides."""
-        raise _refusal(COMMANDS[EXECUTE].name, Role.TRADER)
+        raise _refusal(COMMANDS[EXECUTE if key is None else KEYED].name, Role.TRADER)
 
-    def start_stage(self, now: int, order: Order) -> Call:
+    def start_stage(self, now: int, order: Order, key: object = None) -> Call:
         """Refuse: this counts."""
-        raise _refusal(COMMANDS[START].name, Role.TRADER)
+        raise _refusal(COMMANDS[START if key is None else KEYED].name, Role.TRADER)
 
     def execute_many(self, now: int, orders: Sequence[Order], times: Sequence[int]) -> ExecuteMany:
         """Refuse: this records what it decides."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from openpit.client.expected import expected
+from openpit.client.expected import expected, questions_to
 from openpit.client.procedures import administration
 from openpit.router.own_commands import OwnOp
 from openpit.router.procedures import Question
@@ -148,8 +148,7 @@ def complete(
         if not all(map(is_kept, recovered.clients))
     ]
     if left_open:  # a rollback may block the engine: what is asked behind it waits for that
-        asked = pack(administration("anything_blocked"))
-        yield now, [Question(link, asked, expected(_command_in(asked))) for link in left_open]
+        yield now, questions_to(left_open, administration("anything_blocked"))
     causes = [recovered.causes for _, recovered in told]
     for change, shards in left_out(changes, told):
         begin(change)

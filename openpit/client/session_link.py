@@ -194,9 +194,7 @@ def _is_over(entry: Entry) -> bool:
     return isinstance(entry, Call) and entry.done
 
 
-_PEEKS: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})
-_WHOLE: Final = _PEEKS | {kinds.EXECUTE_WHOLE, kinds.START, kinds.DROP_COPY}
-_ASKING: Final = frozenset({kinds.ASK_ACTOR, kinds.TELL_ACTOR})
+_WHOLE: Final = kinds.PEEKING | {kinds.EXECUTE_WHOLE, kinds.START, kinds.DROP_COPY}
 
 
 def number_anew(entry: Entry, ranks: Ranks) -> None:
@@ -210,19 +208,21 @@ def number_anew(entry: Entry, ranks: Ranks) -> None:
         command: Message = sent[3] if sent[0] == kinds.KEYED else sent  # type: ignore[assignment]  # this client's own
         kind = command[0]
         now = entry.times[place] if entry.times else entry.now
-        if kind in _ASKING:
+        if kind in kinds.ASKING:
             *_, orders, assets = command
             declared = [(asset, count) for asset, _, count in assets]  # type: ignore[attr-defined]  # this client's own
             ranked, axes = ranks.of_message(orders, declared, now)  # type: ignore[arg-type]  # as above
         elif kind in PLAIN_ORDERS or kind in _WHOLE:
-            broker, asset, axes = ranks.of_one(_order_of(command), now, is_peek=kind in _PEEKS)
+            broker, asset, axes = ranks.of_one(
+                _order_of(command), now, is_peek=kind in kinds.PEEKING
+            )
         else:
             commands.append(sent)
             continue
         for axis, before, _, count, _, _ in axes:
             first, orders, begins = counting.get(axis, (before, 0, now))
             counting[axis] = first, orders + count, begins
-        if kind in _ASKING:
+        if kind in kinds.ASKING:
             command = (*command[:4], *ranked)
         elif kind in _WHOLE:
             command = (*command[:-2], broker, asset)

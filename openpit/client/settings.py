@@ -10,23 +10,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from openpit.client.answers import read_axes
-from openpit.client.expected import expected
-from openpit.client.procedures import everywhere, refuse_stalled
+from openpit.client.procedures import ask_one, everywhere, refuse_stalled
 from openpit.engine.configurator import check_arguments, read_changes
-from openpit.router.procedures import Question
 from openpit.wire import kinds
-from openpit.wire.frames import pack
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from openpit.client.client import Holder
     from openpit.pretrade.rejects import AccountBlock
     from openpit.router.calls import Call
     from openpit.router.procedures import Steps
     from openpit.router.router import Router
-    from openpit.wire.axes import CountingAxes
 
 __all__ = ["Blocks", "SettingCalls"]
 
@@ -75,7 +71,9 @@ class SettingCalls:
     ) -> Steps:
         refuse_stalled(router.links)
         change = (None, method, encode(read(), bare=True))
-        axes = yield from _checked(router, now, (kinds.CHECK_SETTINGS, *change))
+        check = (kinds.CHECK_SETTINGS, *change)
+        link, answer = yield from ask_one(router, now, check, needs_all=True)
+        axes = read_axes(link, answer[1])
         # In one step with what is sent: by these axes counts what is submitted behind it.
         self._holder.client.retune(axes)
         blocks = yield from everywhere(router, now, (kinds.CONFIGURE, *change), _merged)
@@ -87,16 +85,3 @@ class SettingCalls:
         return self._holder.client.configure(
             now, values["account"].value, method, {"name": name, **values}
         )
-
-
-def _checked(
-    router: Router, now: int, command: tuple[Any, ...]
-) -> Generator[Any, Any, CountingAxes]:
-    """Have a change checked; return the axes that it brings. Nothing is applied anywhere."""
-    for link in router.links:
-        if link.is_up:
-            (answer,) = yield now, [Question(link, pack(command), expected(command))]
-            refuse_stalled(router.links)
-            if answer is not None:
-                return read_axes(link, answer[1])
-    raise router.links[0].refusal()

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.client.bodies import BODIES
 from openpit.client.deadlines import Deadlines, Patience
+from openpit.client.expiring import Expiring
 from openpit.client.left_open import LeftOpen
 from openpit.client.orders import OrderEncoder
 from openpit.client.times import check_time
 from openpit.router.calls import closed
-from openpit.router.own_commands import Expiring
 from openpit.router.router import Router
 from openpit.wire.limits import CREDITS, ROWS_PER_FRAME
 from openpit.wire.shard_limits import ShardLimits
@@ -67,8 +67,7 @@ class Submitting:
         self.deadlines: Final = Deadlines(self.router, patience)
         self.runner: Final = runner
         self.limits: Final = limits  # of each shard
-        if limits.reservation_ttl:
-            self.router.expiring = Expiring(self.router.links)
+        self.expiring: Final = Expiring(self.router) if limits.reservation_ttl else None
         self.rows_per_frame: Final = min(self.most_rows, credit)
         # Items at a call's end that make no frame of their own, but go with those before them.
         self.last_rows: Final = self.rows_per_frame if 2 * self.rows_per_frame <= credit else 0

@@ -12,16 +12,16 @@ from weakref import WeakValueDictionary
 from openpit.errors import ServerRefused
 from openpit.faces.asking import Asking
 from openpit.faces.connecting import connect_async
+from openpit.wire.figures import figures_in
 from openpit.wire.sessions import SessionOp, sessions_in
-from openpit.wire.watching import watch_in
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from openpit.console.tokens import Caller
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.wire.sessions import SessionStats
-    from openpit.wire.watching import WatchedShard
+    from openpit.wire.shard_stats import ShardStats
 
 __all__ = ["CALLER", "ServerLink", "ServerReport"]
 
@@ -39,7 +39,7 @@ class ServerReport:
 
     def __init__(
         self,
-        shards: list[WatchedShard],
+        shards: Sequence[ShardStats],
         sessions: list[SessionStats],
         gone: list[SessionStats],
     ) -> None:
@@ -112,13 +112,13 @@ class ServerLink:
             asking = Asking(self.path, self.timeout, f"{self._name} figures").__enter__()
         self._asking = None
         try:
-            shards, gone = watch_in(asking.ask(SessionOp.WATCH))
+            figures, gone = figures_in(asking.ask(SessionOp.FIGURES))
             sessions = sessions_in(asking.ask(SessionOp.SESSIONS))
         except BaseException:
             asking.__exit__()
             raise
         self._asking = asking
-        return ServerReport(shards, sessions, gone)
+        return ServerReport([one.stats for one in figures], sessions, gone)
 
     async def is_ready(self) -> tuple[bool, list[str]]:
         """Tell whether the server answers and all its shards are up, and what keeps it."""

@@ -75,7 +75,7 @@ async def shards(console: ConsoleInUse, _: Reading) -> Shards:
     """How the shards stand."""
     with heard():
         picture = await console.link.picture()
-    return Shards(shards=[Shard(**one._asdict()) for one in picture.shards])
+    return Shards(shards=[Shard.model_validate(one) for one in picture.shards])
 
 
 @router.get("/sessions")

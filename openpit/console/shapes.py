@@ -173,6 +173,8 @@ class Status(BaseModel):
 class Shard(BaseModel):
     """A shard as its server sees it."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     shard: int
     state: str
     why: str | None

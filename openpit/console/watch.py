@@ -20,6 +20,7 @@ from openpit.console.shapes import (
     Count,
     RefusalTold,
     RejectTold,
+    Shard,
 )
 from openpit.errors import ShardedEngineError
 from openpit.faces.recent import recent_of
@@ -352,7 +353,7 @@ class Watch:
         seen = self._seen[figures.shard]
         recent = seen.recent
         return {
-            **figures._asdict(),
+            **Shard.model_validate(figures).model_dump(),
             "rates": [round(rate, 1) for rate in seen.rates],
             "waits": [round(wait, 2) for wait in seen.waits],
             "refusals": list(seen.refusals),

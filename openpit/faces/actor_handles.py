@@ -7,10 +7,11 @@ leaves open is rolled back when it ends.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openpit.faces.handles import EngineDropCopyOperation, EngineRequest, EngineReservation
 from openpit.pretrade.effects import Effects
+from openpit.pretrade.handles import OPERATION_USED, REQUEST_USED, RESERVATION_USED
 from openpit.pretrade.results import ExecuteResult
 
 if TYPE_CHECKING:
@@ -19,10 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ActorDropCopyOperation", "ActorRequest", "ActorReservation", "show_to_actor"]
 
-_REQUEST_USED = "request has already been executed"
-_RESERVATION_USED = "reservation has already been finalized"
-_OPERATION_USED = "drop-copy operation has already been finalized"
 _new = object.__new__
+
+
+def _begun(handle: Any, scope: MessageScope) -> None:
+    """Have a new handle end with the message in hand."""
+    handle._thread = 0
+    handle._scope = scope
+    handle.account = scope.message_account
+    scope.add(handle)
 
 
 class ActorRequest(EngineRequest):
@@ -38,10 +44,7 @@ class ActorRequest(EngineRequest):
         self: ActorRequest = _new(cls)
         self._core = scope.core
         self._started = started
-        self._thread = 0
-        self._scope = scope
-        self.account = scope.message_account
-        scope.add(self)
+        _begun(self, scope)
         return self
 
     def execute(self) -> ExecuteResult:  # type: ignore[override]  # the class of both its cases
@@ -49,7 +52,7 @@ class ActorRequest(EngineRequest):
         scope.use(self, "Request.execute()")
         started, self._started = self._started, None
         if started is None:
-            raise RuntimeError(_REQUEST_USED)
+            raise RuntimeError(REQUEST_USED)
         scope.forget(self)
         scope.tallies.used += 1
         return show_to_actor(scope, scope.execute_started(started))
@@ -78,7 +81,7 @@ class ActorReservation(EngineReservation):
         if self.account != scope.account:
             scope.use(self, what)
         if not self._open:
-            raise RuntimeError(_RESERVATION_USED)
+            raise RuntimeError(RESERVATION_USED)
         self._open = False
         effects = self._effects
         if effects is not None:
@@ -106,10 +109,7 @@ class ActorDropCopyOperation(EngineDropCopyOperation):
         self._core = scope.core
         self._effects, self._block, self._is_blocked = recorded
         self._open = True
-        self._thread = 0
-        self._scope = scope
-        self.account = scope.message_account
-        scope.add(self)
+        _begun(self, scope)
         return self
 
     def commit(self) -> None:
@@ -122,7 +122,7 @@ class ActorDropCopyOperation(EngineDropCopyOperation):
         scope = self._scope
         scope.use(self, what)
         if not self._open:
-            raise RuntimeError(_OPERATION_USED)
+            raise RuntimeError(OPERATION_USED)
         self._open = False
         scope.forget(self)
         scope.tallies.committed += commits

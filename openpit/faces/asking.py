@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openpit.wire.frames import Frame
     from openpit.wire.sessions import SessionStats, Welcome
 
-__all__ = ["Asking", "drain_server", "figures_of", "sessions_of"]
+__all__ = ["Asking", "drain_server", "server_figures", "sessions_of"]
 
 
 def sessions_of(path: str | os.PathLike[str], *, timeout: float = 5.0) -> list[SessionStats]:
@@ -34,7 +34,7 @@ def sessions_of(path: str | os.PathLike[str], *, timeout: float = 5.0) -> list[S
     return [one for one in sessions_in(answer) if one.number != mine]
 
 
-def figures_of(
+def server_figures(
     path: str | os.PathLike[str], *, timeout: float = 5.0
 ) -> tuple[list[RouterFigures], list[SessionStats]]:
     """Return what the server at a path knows of its shards, and who else is connected.
@@ -44,7 +44,7 @@ def figures_of(
     """
     with Asking(path, timeout) as asking:
         mine = asking.session
-        figures = figures_in(asking.ask(SessionOp.FIGURES))
+        figures, _ = figures_in(asking.ask(SessionOp.FIGURES))
         found = sessions_in(asking.ask(SessionOp.SESSIONS))
     return figures, [one for one in found if one.number != mine]
 

@@ -257,8 +257,9 @@ class Driver(Face):
                 self._unwatch(port)
         if self._replacing is not None:
             self._replace_due(self._replacing, now)
-        if router.expiring is not None:
-            router.expiring.on_time(self.clock())
+        expiring = self.client.expiring
+        if expiring is not None:
+            expiring.on_time(self.clock())
         if self._send():  # what waited for those
             deadlines.expect((), now)
         due = min(deadlines.next_deadline(), self._next_replacement(), left.due) - now
@@ -267,7 +268,7 @@ class Driver(Face):
 
     def _next_expiry(self) -> float:
         """Return in how many seconds a reservation may expire, infinity if none does."""
-        expiring = self.router.expiring
+        expiring = self.client.expiring
         return inf if expiring is None else max(expiring.seconds_left(self.clock()), _SOON)
 
     def _next_replacement(self) -> float:
@@ -367,9 +368,9 @@ class Driver(Face):
         """
         router = self.router
         for link in router.links:
-            if link.is_stalled and router.owes(link):
+            if link.is_stalled and link.is_owed:
                 self._port_of(link).give_up(router, f"{link.why}, at the end", returns=True)
-        if router.is_owed:
+        if any(link.is_owed for link in router.links):
             self._settled_by = monotonic() + self._recovery_timeout + self._timeout
             router.stop_taking()
 
@@ -377,13 +378,15 @@ class Driver(Face):
     def _is_settled(self) -> bool:
         """Whether the end need not wait any more for shards that come back."""
         router = self.router
-        is_owed = router.is_owed or router.procedures.exclusive is not None
-        return not is_owed or monotonic() >= self._settled_by
+        if monotonic() >= self._settled_by:
+            return True
+        is_owed = any(link.is_owed for link in router.links)
+        return not is_owed and router.procedures.exclusive is None
 
     def _say_goodbye(self, *, keeps: bool) -> Call:
         """End every shard, those that are away at once."""
         router = self.router
-        for link in filter(router.owes, router.links):
+        for link in [one for one in router.links if one.is_owed]:
             seconds = self._recovery_timeout + self._timeout
             self._port_of(link).end(router, f"not recovered within {seconds:g} s of the end")
         self._kill_stalled()

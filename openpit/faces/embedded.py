@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.policies.registration import ReadyBuilder
     from openpit.pretrade.policy import Policy
     from openpit.pretrade.policy_contract import BuiltinPolicy
-    from openpit.router.lifecycle import ShardStats
+    from openpit.wire.shard_stats import ShardStats
 
 __all__ = [
     "Engine",

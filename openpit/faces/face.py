@@ -11,15 +11,15 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from openpit.client.handles import Runner
-from openpit.router.router import picture_of
+from openpit.faces.pictures import picture_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openpit.client.client import Client
     from openpit.router.calls import Call
-    from openpit.router.lifecycle import ShardStats
     from openpit.router.router import Router
+    from openpit.wire.shard_stats import ShardStats
 
 __all__ = ["Face"]
 
@@ -89,4 +89,4 @@ class Face(Runner, ABC):
 
     def stats(self) -> list[ShardStats]:
         """Return a picture of every shard."""
-        return [picture_of(link, self.router.expiring) for link in self.router.links]
+        return [*map(picture_of, self.router.links)]

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Final
 from openpit.core.lock import Lock, new_lock
 from openpit.engine.answers import Recorded, Started
 from openpit.pretrade.effects import Effects
-from openpit.pretrade.handles import DropCopyOperation, Reservation
+from openpit.pretrade.handles import (
+    OPERATION_USED,
+    REQUEST_USED,
+    RESERVATION_USED,
+    DropCopyOperation,
+    Reservation,
+)
 from openpit.pretrade.outcomes import outcomes_of
 from openpit.pretrade.results import (
     AccountAdjustmentBatchResult,
@@ -51,9 +57,6 @@ __all__ = [
     "show_started",
 ]
 
-_REQUEST_USED: Final = "request has already been executed"
-_RESERVATION_USED: Final = "reservation has already been finalized"
-_OPERATION_USED: Final = "drop-copy operation has already been finalized"
 _new = object.__new__
 _NO_LOCK: Final[AbstractContextManager[object]] = nullcontext()
 
@@ -100,7 +103,7 @@ class EngineRequest(Request):
         with core.lock or _NO_LOCK:
             started = self._started
             if started is None:
-                raise RuntimeError(_REQUEST_USED)
+                raise RuntimeError(REQUEST_USED)
             self._started = None
             return core.execute_started(started, core.clock())
 
@@ -120,7 +123,7 @@ class EngineReservation(Reservation):
         if self._thread and self._thread != get_ident():
             raise _wrong_thread("Reservation")
         if not self._open:
-            raise RuntimeError(_RESERVATION_USED)
+            raise RuntimeError(RESERVATION_USED)
         return self._effects
 
     def commit(self) -> None:
@@ -130,7 +133,7 @@ class EngineReservation(Reservation):
             if self._thread != get_ident():
                 raise _wrong_thread("Reservation")
             if not self._open:
-                raise RuntimeError(_RESERVATION_USED)
+                raise RuntimeError(RESERVATION_USED)
             self._open = False
             effects = self._effects
             if effects is not None:
@@ -169,7 +172,7 @@ class EngineReservation(Reservation):
                 if self._thread != get_ident():
                     raise _wrong_thread("Reservation")
                 if not self._open:
-                    raise RuntimeError(_RESERVATION_USED)
+                    raise RuntimeError(RESERVATION_USED)
                 self._roll_back(finisher)
         finally:
             if finisher.dropped:
@@ -219,7 +222,7 @@ class EngineDropCopyOperation(DropCopyOperation):
         if self._thread and self._thread != get_ident():
             raise _wrong_thread("DropCopyOperation")
         if not self._open:
-            raise RuntimeError(_OPERATION_USED)
+            raise RuntimeError(OPERATION_USED)
         return self._effects
 
     def commit(self) -> None:

@@ -15,18 +15,20 @@ from __future__ import annotations
 
 # The public functions turn every number into an enum and back: eleven times as slow.
 from _signal import getsignal, signal  # type: ignore[import-not-found]  # has no stub
+from functools import wraps
 from os import register_at_fork
 from signal import SIGINT, default_int_handler
 from sys import _getframe
 from threading import get_ident, main_thread
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-__all__ = ["release", "shield", "through"]
+__all__ = ["release", "shield", "through", "undisturbed"]
 
+_Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
 _NUMBER: Final = int(SIGINT)
@@ -102,6 +104,21 @@ def release() -> None:
     if _shield.is_pending:
         _shield.is_pending = False
         handler(_NUMBER, _getframe())
+
+
+def undisturbed(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Have interrupts kept back while a function runs, but where it lets them :func:`through`."""
+
+    @wraps(function)
+    def run(*arguments: _Arguments.args, **options: _Arguments.kwargs) -> _Result:
+        is_shielded = shield()
+        try:
+            return function(*arguments, **options)
+        finally:
+            if is_shielded:
+                release()
+
+    return run
 
 
 def through(wait: Callable[..., _Result], *arguments: object) -> _Result:

@@ -6,15 +6,15 @@ import logging
 from typing import TYPE_CHECKING
 
 from openpit.faces.observing import OF_EVENT
+from openpit.faces.pictures import picture_of
 from openpit.router.lifecycle import ShardEvent
-from openpit.router.router import picture_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openpit.faces.observing import ObserverGuard
-    from openpit.router.lifecycle import ShardStats
     from openpit.router.router import Router
+    from openpit.wire.shard_stats import ShardStats
 
 __all__ = ["tell"]
 
@@ -33,7 +33,7 @@ def tell(
             event, link = news.pop(0)
         except IndexError:
             return  # another thread tells it
-        picture = picture_of(link, router.expiring)
+        picture = picture_of(link)
         name = OF_EVENT[event]
         more = {
             "event": name,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.router.lifecycle import ShardEvent
 
 if TYPE_CHECKING:
-    from openpit.router.lifecycle import ShardStats
+    from openpit.wire.shard_stats import ShardStats
 
 __all__ = ["OF_EVENT", "Observer", "ObserverGuard", "guarded"]
 

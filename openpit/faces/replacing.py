@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from openpit.client.resuming import Resume
-from openpit.faces.interrupts import release, shield
+from openpit.faces.interrupts import undisturbed
 from openpit.faces.options import RESTART_SECONDS
 from openpit.faces.spares import Spares
 from openpit.hosting.replacement import CRASHED, KILLED, Replacement
@@ -186,6 +186,7 @@ class Replacing:
         )
         return port
 
+    @undisturbed
     def _started(self, old: Port) -> Worker | None:
         """Start a worker in the place of a port's; None if there is none yet, or can be none."""
         link, changed = old.link, self._sources.changed()
@@ -195,7 +196,6 @@ class Replacing:
             )
             old.end(self._client.router, why)
             return None
-        is_shielded = shield()
         try:
             return Worker(link.number, self._options.start_timeout, self._place)
         except OSError as error:
@@ -203,6 +203,3 @@ class Replacing:
             if why:
                 old.end(self._client.router, why)
             return None
-        finally:
-            if is_shielded:
-                release()

@@ -12,20 +12,19 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import ServerRefused, ShardedEngineError
-from openpit.faces.asking import figures_of
-from openpit.wire.figures import RouterFigures
+from openpit.faces.asking import server_figures
+from openpit.faces.pictures import figures_of
 
 if TYPE_CHECKING:
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.blocking.engine import ShardedEngine
     from openpit.faces.driver import Driver
-    from openpit.faces.round_trips import RoundTrips
-    from openpit.router.lifecycle import ShardStats
     from openpit.router.shard_link import ShardLink
+    from openpit.wire.figures import RouterFigures
     from openpit.wire.sessions import SessionStats
     from openpit.wire.tallies import ShardTally
 
-__all__ = ["Scrape", "begin_timing", "figures_from", "scrape", "scrape_async"]
+__all__ = ["Scrape", "begin_timing", "scrape", "scrape_async"]
 
 _LEAST_SECONDS: Final = 0.05
 """What the shards have left after a slow server: they are asked in any case."""
@@ -45,19 +44,6 @@ class Scrape:
     """Of a server; None of an embedded engine, or where the server has not answered."""
     server: str = ""
     """Why the server has not; empty where it has, or where there is none."""
-
-
-def figures_from(stats: ShardStats, trips: RoundTrips | None) -> RouterFigures:
-    """Return a shard's picture and its round trips as they travel."""
-    number = stats.shard
-    timed = () if trips is None else tuple(trips.buckets[number])
-    return RouterFigures(
-        *(number, stats.state, stats.pid, stats.in_flight, stats.waiting, stats.credits),
-        *(stats.sent, stats.answered, stats.bytes_sent, stats.bytes_received, stats.why),
-        *(stats.told_in_vain, stats.restarts, stats.expired),
-        timed,
-        0 if trips is None else trips.totals[number],
-    )  # fmt: skip
 
 
 def begin_timing(engine: ShardedEngine | AsyncShardedEngine) -> None:
@@ -140,7 +126,7 @@ def _why_not(link: ShardLink) -> str:
 
 def _ask_server(found: Scrape, path: str, seconds: float) -> None:
     try:
-        found.shards, found.sessions = figures_of(path, timeout=seconds)
+        found.shards, found.sessions = server_figures(path, timeout=seconds)
     except ServerRefused as error:
         found.server = str(error)
 
@@ -149,5 +135,4 @@ def _add_figures(found: Scrape, driver: Driver) -> None:
     """Add what the router of this process knows, where no server has said more."""
     if found.shards:
         return
-    trips = driver.router.books.trips
-    found.shards = [figures_from(one, trips) for one in driver.stats()]
+    found.shards = figures_of(driver.router)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from openpit.faces.interrupts import release, shield
+from openpit.faces.interrupts import undisturbed
 from openpit.shards.process import Worker
 
 if TYPE_CHECKING:
@@ -60,15 +60,12 @@ class Spares:
             if not self._start():
                 return
 
+    @undisturbed
     def _start(self) -> bool:
-        is_shielded = shield()
         try:
             worker = Worker(None, self._seconds, self._place, self._sources.modules)
             self._workers.append(worker)
             self._ready.append(worker)
         except OSError:
             return False
-        finally:
-            if is_shielded:
-                release()
         return True

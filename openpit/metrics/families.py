@@ -105,7 +105,8 @@ def families_of(found: Scrape) -> list[Metric]:
     return [*families.made.values()]
 
 
-def _add_router(families: _Families, its: RouterFigures) -> None:
+def _add_router(families: _Families, figures: RouterFigures) -> None:
+    its, trips, trip_time = figures
     gauge, counter, shard = families.gauge, families.counter, its.shard
     gauge("shard_up", "Whether the shard takes orders now", its.state == "up", shard=shard)
     gauge("shard_state", "1 for the state that the shard is in", 1, shard=shard, state=its.state)
@@ -119,11 +120,11 @@ def _add_router(families: _Families, its: RouterFigures) -> None:
         "told_in_vain", "Messages without answer at which an actor has raised",
         its.told_in_vain, shard=shard,
     )  # fmt: skip
-    if its.trips:
+    if trips:
         families.histogram(
             "round_trip_seconds",
             "From a batch's sending until all that was sent by then is answered",
-            _bounds_of_times(its.trips), its.trip_time / _NANOSECONDS, shard,
+            _bounds_of_times(trips), trip_time / _NANOSECONDS, shard,
         )  # fmt: skip
 
 

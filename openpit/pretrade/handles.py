@@ -7,7 +7,7 @@ fill them in.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from openpit.core.opaque import Opaque
 
@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from openpit.pretrade.outcomes import AccountAdjustmentOutcome
     from openpit.pretrade.rejects import AccountBlock
 
-__all__ = ["DropCopyOperation", "Reservation"]
+__all__ = [
+    "OPERATION_USED",
+    "REQUEST_USED",
+    "RESERVATION_USED",
+    "DropCopyOperation",
+    "Reservation",
+]
+
+
+REQUEST_USED: Final = "request has already been executed"
+RESERVATION_USED: Final = "reservation has already been finalized"
+OPERATION_USED: Final = "drop-copy operation has already been finalized"
+"""What a handle says that has been used."""
 
 
 class Reservation(Opaque):

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from openpit.router.lifecycle import ShardStats
+from openpit.wire.shard_stats import ShardStats
 
 __all__ = ["ShardStats"]

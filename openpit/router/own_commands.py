@@ -1,17 +1,12 @@
-"""Commands that nobody waits for: a shard's end, quotes, what nobody holds any more.
-
-And the empty batch that a shard is sent where nobody asks it anything and reservations expire.
-"""
+"""Commands that nobody waits for: a shard's end, quotes, what nobody holds any more."""
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING, Final
 
 from openpit.router.calls import Call
 from openpit.router.lifecycle import ShardEvent, ShardState
 from openpit.router.shard_link import Entry
-from openpit.wire.expiries import expiry_in
 from openpit.wire.frames import Op
 from openpit.wire.limits import HANDLES_PER_COMMAND
 
@@ -20,21 +15,15 @@ if TYPE_CHECKING:
 
     from openpit.router.procedures import Procedures
     from openpit.router.shard_link import Books, Reply, ShardLink
-    from openpit.wire.frames import Frame
 
 __all__ = [
     "Close",
     "Drop",
-    "Expiring",
     "Goodbye",
-    "Leave",
     "OwnOp",
     "Unattended",
     "let_go",
-    "say_goodbye",
 ]
-
-_SECOND: Final = 1e9
 
 
 class Unattended(Entry):
@@ -105,36 +94,22 @@ class Drop(Unattended):
 
 
 class Close(Unattended):
-    """The goodbye of one shard."""
+    """The goodbye of one shard; of one that keeps what is open, to let go of nothing."""
 
-    __slots__ = ("_goodbye",)
+    __slots__ = ("_goodbye", "op")
 
-    op = Op.CLOSE
-
-    def __init__(self, now: int, goodbye: Goodbye) -> None:
-        super().__init__(1, now)
-        self._goodbye = goodbye
-
-    def confirmed(self, link: ShardLink) -> None:
-        link.happen(ShardEvent.ENDED)
-        self._goodbye.one_ended()
-
-    def lost(self, link: ShardLink, *, sent: bool) -> None:
-        self._goodbye.one_ended()
-
-
-class Leave(Unattended):
-    """The last that is asked of a shard which keeps what is open: to let go of nothing."""
-
-    __slots__ = ("_goodbye",)
-
-    def __init__(self, now: int, goodbye: Goodbye, books: Books) -> None:
-        super().__init__(1, now, books.bodies.drop([]), books.bodies.done)
+    def __init__(self, now: int, goodbye: Goodbye, *, keeps: bool) -> None:
+        bodies = goodbye.books.bodies
+        super().__init__(1, now, bodies.drop([]) if keeps else b"", bodies.done)
+        self.op = Op.MESSAGES if keeps else Op.CLOSE
         self._goodbye = goodbye
 
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         link.happen(ShardEvent.ENDED)
         self._goodbye.one_ended()
+
+    def confirmed(self, link: ShardLink) -> None:
+        self.replied(link, self.first, ())
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         if link.state is ShardState.CLOSING:
@@ -190,56 +165,4 @@ def let_go(books: Books, procedures: Procedures) -> None:
             if books.has_custom:
                 books.settling[entry.client_number] = books.settling.get(entry.client_number, 0) + 1
             link.line_up(entry)
-            link.pump()
     books.is_torn = False
-
-
-def say_goodbye(
-    books: Books, now: int, lose_all: Callable[[str], None], *, keeps: bool = False
-) -> Goodbye:
-    """End every shard, or leave it as it is, when it has answered what was sent before."""
-    waited_for = [link.is_up and not link.is_recovering for link in books.links]
-    goodbye = Goodbye(books, sum(waited_for), lose_all)
-    for link, was_up in zip(books.links, waited_for, strict=True):
-        was_away = link.is_stalled or link.is_recovering
-        link.happen(ShardEvent.CLOSE)
-        if was_away:  # not waited for again
-            link.why = None
-            for entry, was_sent in link.forget():
-                entry.lost(link, sent=was_sent)
-        link.turn_away()
-        if was_up:
-            link.stage(Leave(now, goodbye, books) if keeps else Close(now, goodbye))
-    return goodbye
-
-
-class Expiring:
-    """The next expiry of each shard, by the engine's clock, and how many there have been."""
-
-    __slots__ = ("_due", "_links", "counts")
-
-    def __init__(self, links: list[ShardLink]) -> None:
-        self._links: Final = links
-        self._due = [inf] * len(links)
-        self.counts: Final = [0] * len(links)
-
-    def heard(self, link: ShardLink, reply: Frame) -> None:
-        """Take what the head of a reply says."""
-        expired, due = expiry_in(reply)
-        self.counts[link.number] += expired
-        self._due[link.number] = due or inf
-
-    def seconds_left(self, now: int) -> float:
-        """Return in how many seconds the next one comes; infinity if there is none."""
-        due = min(
-            (due for link, due in zip(self._links, self._due, strict=True) if link.is_up),
-            default=inf,
-        )
-        return (due - now) / _SECOND
-
-    def on_time(self, now: int) -> None:
-        """Ask the shards on which something expires by now; each says when the next one does."""
-        for link, due in zip(self._links, self._due, strict=True):
-            if due <= now and link.is_up:
-                self._due[link.number] = inf
-                link.stage(OwnOp(now, Op.TICK))

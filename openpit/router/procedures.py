@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from openpit.router.rates import Counting
     from openpit.router.shard_link import Books, Expected, Reply, ShardLink
 
-__all__ = ["Arm", "Ask", "Deny", "Procedures", "Question", "Steps", "WideCall", "arm"]
+__all__ = ["Ask", "Deny", "Procedures", "Question", "Steps", "WideCall", "arm"]
 
 
 class Question(NamedTuple):
@@ -51,15 +51,19 @@ Deny: TypeAlias = "Callable[[int, str], Any]"
 
 
 class Ask(Entry):
-    """One question of a procedure's step."""
+    """One question of a procedure's step, or the command to arm the engine-wide block."""
 
-    __slots__ = ("call", "is_change", "is_order", "is_over", "place")
+    __slots__ = ("call", "flags", "is_change", "is_order", "is_over", "op", "place")
 
     ends_batch = True
 
     def __init__(self, call: WideCall, place: int, now: int, question: Question) -> None:
         _, command, expected, counting, self.is_order, self.is_change = question
-        packed = b"" if isinstance(command, int) else command
+        self.op, self.flags, packed = Op.MESSAGES, 0, b""
+        if isinstance(command, int):
+            self.op, self.flags = Op.ARM, command
+        else:
+            packed = command
         question.link.check_fits(packed)
         super().__init__(1, now, packed, expected, counting)
         self.call = call
@@ -70,6 +74,10 @@ class Ask(Entry):
     def is_awaited(self) -> bool:  # type: ignore[override]  # the base class says it for all
         return not self.is_over
 
+    @property
+    def delays_all(self) -> bool:  # type: ignore[override]  # as above
+        return self.op == Op.ARM and not self.is_over
+
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         if not self.is_over:
             self.call.answered(self.place, (seq, reply))
@@ -77,6 +85,9 @@ class Ask(Entry):
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         if not self.is_over:
             self.call.answered(self.place, None)
+
+    def confirmed(self, link: ShardLink) -> None:
+        self.replied(link, self.first, ())
 
     def stalled(self, link: ShardLink, why: str) -> None:
         if self.is_over:
@@ -87,25 +98,6 @@ class Ask(Entry):
             # The procedure goes on without: what this asks is ahead of all that comes later.
             self.is_over = True
             self.call.answered(self.place, None)
-
-
-class Arm(Ask):
-    """The command to arm the engine-wide block."""
-
-    __slots__ = ("flags",)
-
-    op = Op.ARM
-
-    def __init__(self, call: WideCall, place: int, now: int, question: Question) -> None:
-        super().__init__(call, place, now, question)
-        self.flags = question.command  # type: ignore[assignment]  # of this class, flags
-
-    @property
-    def delays_all(self) -> bool:  # type: ignore[override]  # the base class says it for all
-        return not self.is_over
-
-    def confirmed(self, link: ShardLink) -> None:
-        self.replied(link, self.first, ())
 
 
 class Procedures:
@@ -239,10 +231,7 @@ class WideCall(Call):
         while True:
             try:
                 now, questions = self.steps.send(answers)  # type: ignore[arg-type]  # None starts it
-                asks = [
-                    (Arm if isinstance(one.command, int) else Ask)(self, place, now, one)
-                    for place, one in enumerate(questions)
-                ]
+                asks = [Ask(self, place, now, one) for place, one in enumerate(questions)]
                 self._note(questions)
             except StopIteration as end:
                 self.finish(end.value)

@@ -8,17 +8,14 @@ many of a batch did not count after all, since a block stopped them before any p
 A window begins with the first order that counts after the end of the one before. While nobody knows
 yet which that is, the window is held to have begun as late as it may have: it lasts longer than it
 had to at worst, and a limit is never passed.
-
-Which commands go together in one frame depends on that: one head serves all of them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from openpit.errors import WireError
 from openpit.wire.axes import BROKER, NO_AXES
-from openpit.wire.frames import TIME_BYTES, Op
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
     from openpit.wire.axes import CountingAxes
     from openpit.wire.frames import Axis
 
-__all__ = ["BROKER", "BroadRates", "Counted", "Counting", "Window", "axes_of", "batches_of"]
+__all__ = ["BROKER", "BroadRates", "Counted", "Counting", "Window", "axes_of", "go_on"]
 
 Counting: TypeAlias = tuple[int, int, int, int, int, int]
 """What a client says of the orders of a batch that may count on an axis, by the axis's number:
@@ -220,50 +217,3 @@ def go_on(last: dict[int, tuple[Window, int, int]], counted: Sequence[Counted]) 
             if window is not before or offset != its_offset or base < its_base:
                 return False
     return True
-
-
-# --- frames -------------------------------------------------------------------------------------
-
-
-class _Sendable(Protocol):
-    """What counts of an entry here."""
-
-    client_number: int
-    count: int
-    counted: Sequence[Counted]
-    ends_batch: bool
-    op: int
-    packed: bytes
-
-
-_Entry = TypeVar("_Entry", bound=_Sendable)
-
-
-def batches_of(entries: Sequence[_Entry], most: int, axis_bytes: int) -> list[list[_Entry]]:
-    """Return the fewest batches of entries that fit into a frame each, of so many bytes.
-
-    One head serves all of a batch, so it is of one client, and what is counted in it is so in
-    one window with one offset; and an order that does not count leaves the ranks before its own
-    as they are, so they rise.
-    """
-    batches: list[list[_Entry]] = []
-    size = most + 1  # the first entry begins a batch
-    last: dict[int, tuple[Window, int, int]] = {}
-    for entry in entries:
-        here = len(entry.packed) + TIME_BYTES * entry.count + axis_bytes * len(entry.counted)
-        size += here
-        if (
-            size > most
-            or entry.op != Op.MESSAGES
-            or batches[-1][0].op != Op.MESSAGES
-            or batches[-1][-1].ends_batch
-            or batches[-1][-1].client_number != entry.client_number
-            or (last and not go_on(last, entry.counted))
-        ):
-            batches.append([])
-            size = here
-            last.clear()
-        for number, window, offset, _, _, base in entry.counted:
-            last[number] = window, offset, base
-        batches[-1].append(entry)
-    return batches

@@ -12,24 +12,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import WireError
-from openpit.router.lifecycle import ShardEvent, ShardState, ShardStats
-from openpit.router.own_commands import Drop, OwnOp, Unattended, let_go, say_goodbye
+from openpit.router.lifecycle import ShardEvent, ShardState
+from openpit.router.own_commands import Close, Drop, Goodbye, OwnOp, let_go
 from openpit.router.procedures import Ask, Procedures, WideCall, arm
 from openpit.router.rates import BroadRates
 from openpit.router.shard_link import Books, ShardLink
 from openpit.slots import Owners, spread_slots
-from openpit.wire.frames import CAUSES, EPOCH_COMMANDS, NOT_APPLIED, Op, reply_in
+from openpit.wire.frames import CAUSES, NOT_APPLIED, Op, reply_in
 from openpit.wire.limits import CREDITS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from openpit.router.calls import Call
-    from openpit.router.own_commands import Expiring
     from openpit.router.shard_link import Bodies, Entry
     from openpit.wire.frames import Frame
 
-__all__ = ["Router", "picture_of"]
+__all__ = ["Router"]
 
 _NONE: Final = (b"", 0, 0, ())
 
@@ -76,8 +75,8 @@ class Router:
     is_ending = False
     """Whether the shards have been told, or are told nothing more."""
 
-    # Where reservations expire; their client says so before it asks anything.
-    expiring: Expiring | None = None
+    # Called with each reply, where its client reads more of its head.
+    hear: Callable[[ShardLink, Frame], None] | None = None
 
     # --- shards ----------------------------------------------------------------------------------
 
@@ -148,16 +147,6 @@ class Router:
                 link.stage(OwnOp(now, Op.END, client=client))
         self.books.is_torn = was_torn
 
-    def owes(self, link: ShardLink) -> bool:
-        """Tell whether calls wait for a shard that is away, and has a journal to come back from."""
-        is_away = link.keeps and (link.is_recovering or link.is_stalled)
-        return is_away and any(entry.is_awaited for entry in link.pending)
-
-    @property
-    def is_owed(self) -> bool:
-        """Whether calls wait for any shard that comes back."""
-        return any(map(self.owes, self.links))
-
     def stop_taking(self) -> None:
         """Take nothing new: what was sent is still answered, what was not never is.
 
@@ -184,7 +173,18 @@ class Router:
         self.books.close()
         self.books.stalled.clear()
         self.procedures.turn_away()
-        goodbye = say_goodbye(self.books, now, self._lose_all, keeps=keeps)
+        waited_for = [link for link in self.links if link.is_up and not link.is_recovering]
+        goodbye = Goodbye(self.books, len(waited_for), self._lose_all)
+        for link in self.links:
+            was_away = link.is_stalled or link.is_recovering
+            link.happen(ShardEvent.CLOSE)
+            if was_away:  # not waited for again
+                link.why = None
+                for entry, was_sent in link.forget():
+                    entry.lost(link, sent=was_sent)
+            link.turn_away()
+            if link in waited_for:
+                link.stage(Close(now, goodbye, keeps=keeps))
         self.books.is_torn = False
         return goodbye
 
@@ -242,19 +242,14 @@ class Router:
             entry.counted = self._rates.stamp(entry.counting)
         books.is_torn = True
         if link.waiting or books.settling or link.in_flight + entry.count > link.credits:
-            self._line_up(link, entry)
+            link.line_up(entry)
+            may_wait = self._may_wait or entry.client_number in books.settling
+            if not may_wait and not entry.is_sent and entry.is_whole_call:
+                link.waiting.remove(entry)
+                entry.overloaded(link)
         else:
             link.stage(entry)
         books.is_torn = False
-
-    def _line_up(self, link: ShardLink, entry: Entry) -> None:
-        """Have an entry wait for credit, or for what its client has dropped, if it has to."""
-        link.line_up(entry)
-        link.pump()
-        may_wait = self._may_wait or entry.client_number in self.books.settling
-        if not may_wait and not entry.is_sent and entry.is_whole_call:
-            link.waiting.remove(entry)
-            entry.overloaded(link)
 
     def pass_on(self, link: ShardLink, entry: Entry, frame: Frame) -> None:
         """Send the batch of another client, whose credit is its own affair.
@@ -292,8 +287,8 @@ class Router:
             self.revive(link)
         deliver = self.books.bodies.receive
         for frame in arrived:
-            if self.expiring is not None:
-                self.expiring.heard(link, frame)
+            if self.hear is not None:
+                self.hear(link, frame)
             name, op, count, counted = link.batches.popleft() if link.batches else _NONE
             flags, uncounted, body = reply_in(frame, name)
             if link.kept:
@@ -336,31 +331,3 @@ class Router:
                 return
         steps = arm(self.links, self.books.now, flags, deliver)
         WideCall(self.books, self.procedures, steps).advance()
-
-    def quote(self, now: int, packed: bytes) -> None:
-        """Pass a change of market data on to every shard, in order with the orders."""
-        self.books.is_torn = True
-        for link in self.links:
-            if link.is_up or link.is_stalled:  # one that goes on must not have missed any
-                link.stage(Unattended(1, now, packed, self.books.bodies.done))
-        self.books.is_torn = False
-
-
-def picture_of(link: ShardLink, expiring: Expiring | None) -> ShardStats:
-    """Return what a shard is like at this moment."""
-    return ShardStats(
-        shard=link.number,
-        state=link.state.value,
-        pid=link.pid,
-        in_flight=link.in_flight,
-        waiting=sum(entry.count for entry in link.waiting),
-        credits=link.credits,
-        sent=link.next_seq % EPOCH_COMMANDS,
-        answered=link.answered % EPOCH_COMMANDS,
-        bytes_sent=link.bytes_sent,
-        bytes_received=link.bytes_received,
-        why=link.why,
-        told_in_vain=link.told_in_vain,
-        restarts=link.restarts,
-        expired=0 if expiring is None else expiring.counts[link.number],
-    )

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.errors import EngineClosed, FrameTooLarge, ShardDown, ShardStalled
 from openpit.router.lifecycle import ENDS, SHARD, TAKES, Dropped, ShardEvent, ShardState
-from openpit.router.rates import BroadRates, axes_of, batches_of
+from openpit.router.rates import BroadRates, axes_of, go_on
 from openpit.wire.frames import (
     AXIS_BYTES,
     EPOCH_COMMANDS,
     NAME,
+    TIME_BYTES,
     FrameReader,
     Op,
     command_frame,
@@ -22,7 +23,7 @@ from openpit.wire.limits import BATCH_BYTES, FRAME_BYTES, REPLY_BYTES, RESERVE
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from openpit.router.rates import Counted, Counting
+    from openpit.router.rates import Counted, Counting, Window
     from openpit.wire.frames import Axis, Frame
 
 __all__ = ["ONLY_DONE", "Bodies", "Books", "Entry", "Expected", "Reply", "ShardLink"]
@@ -213,39 +214,12 @@ class ShardLink:
     """The router's end of one shard. No I/O: :meth:`take` gives the bytes that are to be sent."""
 
     __slots__ = (
-        "_unsealed",
-        "answered",
-        "batches",
-        "books",
-        "bytes_received",
-        "bytes_sent",
-        "credits",
-        "credits_and_reserve",
-        "dropped",
-        "epoch",
-        "frames",
-        "handles",
-        "heard",
-        "in_flight",
-        "is_up",
-        "keeps",
-        "kept",
-        "next_seq",
-        "number",
-        "owed",
-        "owed_causes",
-        "owed_drops",
-        "pending",
-        "pid",
-        "reader",
-        "restarts",
-        "runner",
-        "silent_since",
-        "state",
-        "told_in_vain",
-        "waiting",
-        "why",
-    )
+        "_unsealed", "answered", "batches", "books", "bytes_received", "bytes_sent", "credits",
+        "credits_and_reserve", "dropped", "epoch", "expired", "frames", "handles", "heard",
+        "in_flight", "is_up", "keeps", "kept", "next_seq", "number", "owed", "owed_causes",
+        "owed_drops", "pending", "pid", "reader", "restarts", "runner", "silent_since", "state",
+        "told_in_vain", "waiting", "why",
+    )  # fmt: skip
 
     def __init__(self, number: int, credit: int, books: Books, handles: Any, runner: Any) -> None:
         self.books: Final = books
@@ -280,6 +254,7 @@ class ShardLink:
         self.frames: list[Frame] = []  # that are sealed, and not yet taken
         self.bytes_sent = self.bytes_received = 0
         self.told_in_vain = 0  # messages without answer at which an actor has raised
+        self.expired = 0  # what was open for too long
 
     message_bytes: int = FRAME_BYTES  # of the commands that stay together in one frame
     batch_bytes: int = BATCH_BYTES  # of those that are put into one
@@ -319,22 +294,22 @@ class ShardLink:
             self.kept.append(frame)
 
     def line_up(self, entry: Entry) -> None:
-        """Put an entry into the line for credit, which the next :meth:`pump` looks through.
+        """Have an entry wait for credit, or for what its client has dropped, if it has to.
 
         What may use the reserve goes ahead of the orders, but of none of its own account: a report
         must not overtake those. A commit is about an order that has been answered.
         """
         entry.is_sent = False
-        waiting = self.waiting
+        waiting, place = self.waiting, len(self.waiting)
         if entry.uses_reserve:
             ours = frozenset(entry.accounts())
             if not ours or (
                 None not in ours and all(ours.isdisjoint(other.accounts()) for other in waiting)
             ):
-                orders = (place for place, other in enumerate(waiting) if not other.uses_reserve)
-                waiting.insert(next(orders, len(waiting)), entry)
-                return
-        waiting.append(entry)
+                orders = (at for at, other in enumerate(waiting) if not other.uses_reserve)
+                place = next(orders, place)
+        waiting.insert(place, entry)
+        self.pump()
 
     def pump(self) -> None:
         """Stage what waited for credit, as far as it goes."""
@@ -462,6 +437,12 @@ class ShardLink:
         return self.state is ShardState.RECOVERING
 
     @property
+    def is_owed(self) -> bool:
+        """Whether calls wait for it, which is away and has a journal to come back from."""
+        is_away = self.keeps and (self.is_recovering or self.is_stalled)
+        return is_away and any(entry.is_awaited for entry in self.pending)
+
+    @property
     def reason(self) -> str:
         """Why this shard takes nothing."""
         if self.is_up and not self.books.is_closed:  # what it was asked while it was stalled
@@ -484,3 +465,33 @@ class ShardLink:
         if self.is_up:
             return ShardStalled(f"shard {self.number}: {self.reason}", self.number)
         return ShardDown(f"shard {self.number} is down: {self.reason}", self.number)
+
+
+def batches_of(entries: Sequence[Entry], most: int, axis_bytes: int) -> list[list[Entry]]:
+    """Return the fewest batches of entries that fit into a frame each, of so many bytes.
+
+    One head serves all of a batch, so it is of one client, and what is counted in it is so in
+    one window with one offset; and an order that does not count leaves the ranks before its own
+    as they are, so they rise.
+    """
+    batches: list[list[Entry]] = []
+    size = most + 1  # the first entry begins a batch
+    last: dict[int, tuple[Window, int, int]] = {}
+    for entry in entries:
+        here = len(entry.packed) + TIME_BYTES * entry.count + axis_bytes * len(entry.counted)
+        size += here
+        if (
+            size > most
+            or entry.op != Op.MESSAGES
+            or batches[-1][0].op != Op.MESSAGES
+            or batches[-1][-1].ends_batch
+            or batches[-1][-1].client_number != entry.client_number
+            or (last and not go_on(last, entry.counted))
+        ):
+            batches.append([])
+            size = here
+            last.clear()
+        for number, window, offset, _, _, base in entry.counted:
+            last[number] = window, offset, base
+        batches[-1].append(entry)
+    return batches

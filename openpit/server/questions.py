@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from openpit.router.router import picture_of
+from openpit.faces.pictures import figures_of
 from openpit.server.limits import GONE
 from openpit.wire.figures import figures_frame
 from openpit.wire.sessions import SessionOp, note_frame, sessions_frame
-from openpit.wire.watching import WatchedShard, watch_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from openpit.router.router import Router
     from openpit.server.session import Session
-    from openpit.wire.figures import RouterFigures
     from openpit.wire.sessions import SessionStats
 
 __all__ = ["Questions"]
@@ -34,7 +32,6 @@ class Questions:
         self._router: Final = router
         self._sessions: Final = sessions
         self._drain: Final = drain
-        self.figures: Callable[[], Sequence[RouterFigures]] = tuple  # of its shards
         self._gone: Final[deque[SessionStats]] = deque(maxlen=GONE)
 
     def left(self, session: Session) -> None:
@@ -49,21 +46,8 @@ class Questions:
             if op == SessionOp.SESSIONS:
                 known = [one.stats for one in self._sessions.values() if one.is_known]
                 session.say(sessions_frame(known))
-            elif op == SessionOp.WATCH:
-                session.say(watch_frame(self._figures(), self._gone))
             elif op == SessionOp.FIGURES:
-                session.say(figures_frame(self.figures()))
+                session.say(figures_frame(figures_of(self._router), self._gone))
             else:
                 session.say(note_frame(op))
                 self._drain()
-
-    def _figures(self) -> list[WatchedShard]:
-        router = self._router
-        pictures = [picture_of(link, router.expiring) for link in router.links]
-        return [
-            WatchedShard(
-                *(one.shard, one.state, one.why, one.pid, one.in_flight, one.credits, one.sent),
-                *(one.answered, one.bytes_sent, one.bytes_received, one.restarts, one.expired),
-            )
-            for one in pictures
-        ]

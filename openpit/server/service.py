@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, cast
 
 from openpit.client.bodies import BODIES
 from openpit.faces.aio.engine import new_async_sharded_engine
-from openpit.faces.scraping import figures_from
 from openpit.faces.starting import start_driver
 from openpit.server.address import ANYBODYS, OWN, Address
 from openpit.server.driver import ServerDriver
@@ -77,8 +76,7 @@ class Service:
         self._connected: Final[dict[Session, _Connection]] = {}
         self._paused: Final[set[_Connection]] = set()  # of which nothing is read for now
         driver.host(switch, self.turn_soon, self.say)
-        trips = driver.time_round_trips()
-        switch.questions.figures = lambda: [figures_from(one, trips) for one in engine.stats()]
+        driver.time_round_trips()
         switch.opened, switch.closed = self._opened, self._closed
         self._told: Final[set[Session]] = set()  # that are open, as far as anybody has heard
         switch.names.expire = self._expire

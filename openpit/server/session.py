@@ -213,8 +213,6 @@ class Session:
             SessionOp.SESSIONS: self._ask,
             SessionOp.FIGURES: self._ask,
             SessionOp.DRAIN: self._ask,
-            SessionOp.WATCH: self._ask,
-            SessionOp.WATCH: self._ask,
         }
 
     # --- in --------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ as they are; the names of the second are the public configurator's.
 from __future__ import annotations
 
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Final
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.engine.configurator import (
     TOGETHER,
@@ -56,66 +57,53 @@ def _first_refusal(
     return None
 
 
-_ADMINISTRATION: Final[dict[str, Callable[..., object]]] = {
-    "account_row": account_row,
-    "anything_blocked": lambda core: core.registry.anything_blocked,
-    "block": lambda core, *values: core.registry.block(*values),
-    "block_group": lambda core, *values: core.registry.block_group(*values),
-    "can_register": lambda core, *values: _first_refusal(core.registry.check_register, *values),
-    "can_unregister": lambda core, *values: _first_refusal(core.registry.check_unregister, *values),
-    "clear_currency": lambda core, *values: core.registry.clear_currency(*values),
-    "clear_group_currency": lambda core, *values: core.registry.clear_group_currency(*values),
-    "group_of": lambda core, *values: core.registry.group_of(*values),
-    "groups": lambda core: core.registry.groups_told(),
-    "halt": lambda core, *values: core.registry.halt(*values),
-    "halted": lambda core: core.registry.halted,
-    "register_group": lambda core, *values: core.register_group(*values),
-    "replace_block_reason": lambda core, *values: core.registry.replace_block_reason(*values),
-    "replace_group_block_reason": lambda core, *values: core.registry.replace_group_block_reason(
-        *values
-    ),
-    "resume": lambda core: core.registry.resume(),
-    "settings": settings_of,
-    "set_currency": lambda core, *values: core.registry.set_currency(*values),
-    "set_group_currency": lambda core, *values: core.registry.set_group_currency(*values),
-    "unblock": lambda core, *values: core.registry.unblock(*values),
-    "unblock_all": lambda core: core.registry.unblock_all(),
-    "unblock_group": lambda core, *values: core.registry.unblock_group(*values),
-    "unregister_group": lambda core, *values: core.unregister_group(*values),
-}
+# --- what there is, and what the arguments may be -------------------------------------------------
 
-
-# --- what their arguments may be ------------------------------------------------------------------
+_Call: TypeAlias = "tuple[Callable[..., object], tuple[Check, ...]]"
 
 _is_account: Final = exactly(int)  # whose account, and that it is one, the caller finds out
 _are_accounts: Final = all_of(_is_account, list)
 _is_group: Final = up_to(U32_MAX)
+_MEMBERS: Final = (_are_accounts, _is_group)
 
-_ARGUMENTS: Final[dict[str, tuple[Check, ...]]] = {
-    "account_row": (_is_account,),
-    "anything_blocked": (),
-    "block": (_is_account, exactly(AccountBlock)),
-    "block_group": (_is_group, is_text),
-    "can_register": (_are_accounts, _is_group),
-    "can_unregister": (_are_accounts, _is_group),
-    "clear_currency": (_is_account,),
-    "clear_group_currency": (_is_group,),
-    "group_of": (_is_account,),
-    "groups": (),
-    "halt": (is_text,),
-    "halted": (),
-    RECENT: (),
-    "register_group": (_are_accounts, _is_group),
-    "replace_block_reason": (_is_account, is_text),
-    "replace_group_block_reason": (_is_group, is_text),
-    "resume": (),
-    "set_currency": (_is_account, is_asset),
-    "settings": (),
-    "set_group_currency": (_is_group, is_asset),
-    "unblock": (_is_account,),
-    "unblock_all": (),
-    "unblock_group": (_is_group,),
-    "unregister_group": (_are_accounts, _is_group),
+
+def _of_registry(name: str, *checks: Check) -> _Call:
+    """Return a method of the registry, with the checks of its arguments."""
+    method = attrgetter(name)
+    return lambda core, *values: method(core.registry)(*values), checks
+
+
+_CALLS: Final[dict[str, _Call]] = {
+    "account_row": (account_row, (_is_account,)),
+    "anything_blocked": (lambda core: core.registry.anything_blocked, ()),
+    "block": _of_registry("block", _is_account, exactly(AccountBlock)),
+    "block_group": _of_registry("block_group", _is_group, is_text),
+    "can_register": (
+        lambda core, *values: _first_refusal(core.registry.check_register, *values),
+        _MEMBERS,
+    ),
+    "can_unregister": (
+        lambda core, *values: _first_refusal(core.registry.check_unregister, *values),
+        _MEMBERS,
+    ),
+    "clear_currency": _of_registry("clear_currency", _is_account),
+    "clear_group_currency": _of_registry("clear_group_currency", _is_group),
+    "group_of": _of_registry("group_of", _is_account),
+    "groups": _of_registry("groups_told"),
+    "halt": _of_registry("halt", is_text),
+    "halted": (lambda core: core.registry.halted, ()),
+    RECENT: (lambda *_: None, ()),  # the shard's own answer
+    "register_group": (lambda core, *values: core.register_group(*values), _MEMBERS),
+    "replace_block_reason": _of_registry("replace_block_reason", _is_account, is_text),
+    "replace_group_block_reason": _of_registry("replace_group_block_reason", _is_group, is_text),
+    "resume": _of_registry("resume"),
+    "set_currency": _of_registry("set_currency", _is_account, is_asset),
+    "set_group_currency": _of_registry("set_group_currency", _is_group, is_asset),
+    "settings": (settings_of, ()),
+    "unblock": _of_registry("unblock", _is_account),
+    "unblock_all": _of_registry("unblock_all"),
+    "unblock_group": _of_registry("unblock_group", _is_group),
+    "unregister_group": (lambda core, *values: core.unregister_group(*values), _MEMBERS),
 }
 
 
@@ -125,7 +113,7 @@ def check_administration(method: object, arguments: Any) -> Sequence[int]:
     Raises:
         WireError: there is no such call, or not with such arguments.
     """
-    checks = _ARGUMENTS.get(method) if type(method) is str else None
+    _, checks = _CALLS.get(method, (None, None)) if type(method) is str else (None, None)
     if checks is None or type(arguments) is not tuple or len(arguments) != len(checks):
         raise malformed("an administrative call", (method, arguments))
     accounts: Sequence[int] = ()
@@ -186,7 +174,8 @@ def _check_together(changes: Any) -> None:
 
 def administer(core: EngineCore, method: str, arguments: Any) -> object:
     """Run one administrative call; return its answer, raise what it raises."""
-    return _ADMINISTRATION[method](core, *arguments)
+    call, _ = _CALLS[method]
+    return call(core, *arguments)
 
 
 def configure(core: EngineCore, method: str, arguments: Any) -> object:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from openpit.shards.counts import ASKING, COUNTING, asked_of, ranks_in, settlement_of
+from openpit.shards.counts import asked_of, counted_in, ranks_in
 from openpit.wire.axes import BROKER, VOUCHED
 from openpit.wire.frames import command_in, name_of, reply_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from openpit.shards.counts import BatchCounts
     from openpit.shards.intake import Intake
@@ -71,29 +71,13 @@ class CountedWindows:
         """Return for each axis the highest rank, the orders, their first time and their last."""
         found: dict[int, tuple[int, int, int, int]] = {}
         for command, now in zip(self.commands, times, strict=True):
-            for number, rank, orders in self._counted(asked_of(command)):
+            for number, rank, orders in counted_in(asked_of(command), self._counts.numbers.of):
                 highest, before, first, last = found.get(number, (0, 0, now, now))
                 found[number] = (
-                    max(highest, rank), before + orders, min(first, now), max(last, now),
+                    max(highest, rank + orders - 1), before + orders,
+                    min(first, now), max(last, now),
                 )  # fmt: skip
         return found
-
-    def _counted(self, command: Command) -> Iterator[tuple[int, int, int]]:
-        """Yield the axes on which a command counts, with its highest rank there, and how many."""
-        numbers = self._counts.numbers.of
-        if command[0] in COUNTING:
-            broker, asset = command[-2:]
-            if broker:
-                yield BROKER, broker, 1
-            if asset:
-                yield numbers[settlement_of(command)], asset, 1
-        elif command[0] in ASKING:
-            *_, rank, orders, assets = command  # what it has declared, used or not
-            if rank:
-                yield BROKER, rank + orders - 1, orders
-            for settlement, first, its in assets:
-                if first:
-                    yield numbers[settlement], first + its - 1, its
 
     def _add(
         self,

@@ -26,13 +26,11 @@ if TYPE_CHECKING:
     from openpit.wire.frames import Axis
 
 __all__ = [
-    "ASKING",
-    "COUNTING",
-    "PEEKING",
     "BatchCounts",
     "CountingRules",
     "asked_of",
     "begin_counting",
+    "counted_in",
     "counting_since",
     "declared_ranks",
     "ranks_in",
@@ -40,17 +38,7 @@ __all__ = [
 ]
 
 _MOST: Final = 2**64 - 1
-
-PEEKING: Final = frozenset({kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN})
-"""The commands whose order only asks what its count would be."""
-
-COUNTING: Final = frozenset(
-    {kinds.EXECUTE_COUNTED, kinds.EXECUTE_WHOLE, kinds.START, kinds.DROP_COPY}
-)
-"""The commands whose order may count."""
-
-ASKING: Final = frozenset({kinds.ASK_ACTOR, kinds.TELL_ACTOR})
-"""The commands that declare how many orders of theirs may count: see MessageCounts."""
+_NOWHERE: Final[tuple[bool, int | None]] = (False, None)
 
 Command = tuple[Any, ...]
 
@@ -243,41 +231,30 @@ class BatchCounts(SuppliedCounts):
         left = {axis: count for axis, (_, count) in vouched.items()}
         for sent in commands:
             command = asked_of(sent)
-            if command[0] in ASKING:
-                counted = self._declared(command, rules)
-            elif command[0] in COUNTING or command[0] == kinds.EXECUTE:
-                counted = self._counted(command, rules)
+            if command[0] in kinds.ASKING:
+                self._check_declared(command, rules)
+            elif command[0] in kinds.COUNTING or command[0] == kinds.EXECUTE:
+                self._check_counted(command, rules)
             else:
                 continue
-            for axis, its, orders in counted:
-                if axis not in vouched or its <= vouched[axis][0]:
+            for axis, rank, orders in counted_in(command, self.numbers.of):
+                if axis not in vouched or rank + self._offset_of(axis) <= vouched[axis][0]:
                     raise WireError(f"an order that counts as too few on the axis {axis}")
                 left[axis] -= orders
         if any(left.values()):
             raise WireError(f"more or fewer orders may count than were told: {left!r:.100}")
 
-    def _counted(self, command: Command, rules: CountingRules | None) -> list[Axis]:
-        """Return on which axes an order counts, and as what; each is one order.
-
-        Raises:
-            WireError: it says otherwise.
-        """
-        settlement = settlement_of(command)
+    def _check_counted(self, command: Command, rules: CountingRules | None) -> None:
+        """Raise WireError unless an order has the ranks that it has to have."""
         broker, asset = command[-2:]
-        axes = (False, None) if rules is None else rules.axes_of(command[1], settlement)
-        if (bool(broker), bool(asset)) != (axes[0], axes[1] is not None):
+        counts, axis = (
+            _NOWHERE if rules is None else rules.axes_of(command[1], settlement_of(command))
+        )
+        if (bool(broker), bool(asset)) != (counts, axis is not None):
             raise WireError(f"an order that is to count elsewhere: {command!r:.100}")
-        counted = [] if not broker else [(BROKER, broker + (self.broker or 0), 1)]
-        if axes[1] is not None:
-            counted.append((axes[1], asset + self.assets[settlement], 1))
-        return counted
 
-    def _declared(self, command: Command, rules: CountingRules | None) -> list[Axis]:
-        """Return on which axes orders of a message may count, the first as what, and how many.
-
-        Raises:
-            WireError: it says otherwise.
-        """
+    def _check_declared(self, command: Command, rules: CountingRules | None) -> None:
+        """Raise WireError unless orders of a message have the ranks that they have to have."""
         *_, rank, orders, assets = command
         has_rank = bool(orders) and rules is not None and rules.counts_broker
         numbers: Mapping[str | None, int] = {} if rules is None else rules.numbers
@@ -285,13 +262,10 @@ class BatchCounts(SuppliedCounts):
             bool(first) is not (asset in numbers) for asset, first, _ in assets
         ):
             raise WireError(f"orders that are to count elsewhere: {command[3:]!r:.100}")
-        counted = [(BROKER, rank + (self.broker or 0), orders)] if rank else []
-        counted += [
-            (numbers[asset], first + self.assets[asset], its)
-            for asset, first, its in assets
-            if first
-        ]
-        return counted
+
+    def _offset_of(self, axis: int) -> int:
+        """Return what makes a count of a rank on an axis."""
+        return (self.broker or 0) if axis == BROKER else self.assets[self.numbers.assets[axis]]
 
     def _are_counted(self, commands: Sequence[Command], rules: CountingRules) -> bool:
         """Tell whether a batch is orders alone that count on the same axes, as was vouched for.
@@ -422,17 +396,10 @@ class BatchCounts(SuppliedCounts):
         firsts: dict[int, int] = {}
         lacking: dict[int, int] = {}
         for place, (sent, now) in enumerate(zip(commands, times, strict=False)):
-            command = asked_of(sent)
-            if command[0] in COUNTING:
-                broker, asset = command[-2:]
-                left = int(place in missing)
-                rows = [(BROKER, 1, left)] if broker else []
-                if asset:
-                    rows.append((self.numbers.of[settlement_of(command)], 1, left))
-            elif command[0] in ASKING:
-                rows = self._unused.get(place) or self.declared(command)
-            else:
-                continue
+            rows = self._unused.get(place) or [
+                (axis, orders, int(place in missing))
+                for axis, _, orders in counted_in(asked_of(sent), self.numbers.of)
+            ]
             for axis, orders, left in rows:
                 if left:
                     lacking[axis] = lacking.get(axis, 0) + left
@@ -440,12 +407,24 @@ class BatchCounts(SuppliedCounts):
                     firsts.setdefault(axis, now)
         return [(axis, firsts.get(axis, 0), count) for axis, count in lacking.items()]
 
-    def declared(self, command: Command) -> list[tuple[int, int, int]]:
-        """Return on which axes a message's orders may count, how many, and 0: none is left."""
+
+def counted_in(command: Command, numbers: Mapping[str | None, int]) -> list[Axis]:
+    """Return on which axes a command may count: the first rank there, and for how many orders.
+
+    What a message has declared, it may have used or not.
+    """
+    if command[0] in kinds.ASKING:
         *_, rank, orders, assets = command
-        rows = [(BROKER, orders, 0)] if rank else []
-        rows += [(self.numbers.of[asset], its, 0) for asset, first, its in assets if first]
+        rows = [(BROKER, rank, orders)] if rank else []
+        rows += [(numbers[asset], first, its) for asset, first, its in assets if first]
         return rows
+    if command[0] not in kinds.COUNTING:
+        return []
+    broker, asset = command[-2:]
+    rows = [(BROKER, broker, 1)] if broker else []
+    if asset:
+        rows.append((numbers[settlement_of(command)], asset, 1))
+    return rows
 
 
 def _rise(ranks: Sequence[int], offset: int | None) -> bool:
@@ -490,7 +469,7 @@ def settlement_of(command: Command) -> str | None:
 def ranks_in(commands: Sequence[Command]) -> tuple[Sequence[int], Sequence[int]] | None:
     """Return the ranks of orders, the broker's and the assets'; None where one may not count."""
     if type(commands) is AlikeOrders:
-        return (commands.brokers, commands.assets) if commands.kind in COUNTING else None
-    if not {command[0] for command in commands} <= COUNTING:
+        return (commands.brokers, commands.assets) if commands.kind in kinds.COUNTING else None
+    if not {command[0] for command in commands} <= kinds.COUNTING:
         return None
     return [command[-2] for command in commands], [command[-1] for command in commands]

@@ -16,7 +16,7 @@ from openpit.errors import WireError
 from openpit.pretrade.policy_contract import OrderColumns
 from openpit.shards.administration import check_administration, check_configuration
 from openpit.shards.alike import AlikeOrders
-from openpit.shards.counts import ASKING, COUNTING, PEEKING, declared_ranks, settlement_of
+from openpit.shards.counts import declared_ranks, settlement_of
 from openpit.shards.keyed_intake import check_keyed, read_keyed
 from openpit.shards.market import QuoteReader
 from openpit.shards.market_answers import MarketAnswers
@@ -161,16 +161,16 @@ class Intake:
             kind = command[0]
             if not are_orders and kind not in PLAIN_ORDERS:
                 other = self._read_other(command)
-                if kind in COUNTING:
+                if kind in kinds.COUNTING:
                     ranked.append(_ranked(other))
                 elif kind == KEYED:
                     (asked,) = self._read([other[3]], counts)
                     other = read_keyed(other, asked)
-                    if other[3][0] in COUNTING:
+                    if other[3][0] in kinds.COUNTING:
                         ranked.append(_ranked(other[3]))
-                elif kind in PEEKING:
+                elif kind in kinds.PEEKING:
                     counts.check([_ranked(other)])
-                elif kind in ASKING and other[5]:
+                elif kind in kinds.ASKING and other[5]:
                     ranked += declared_ranks(other)
                 read.append(other)
                 continue

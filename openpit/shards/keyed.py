@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.core.order import Order
 from openpit.errors import KeyConflict, ShardOverloaded
 from openpit.shards.answering import UNPACKABLE, denied, unchecked
-from openpit.shards.counts import COUNTING, settlement_of
+from openpit.shards.counts import settlement_of
 from openpit.shards.keys import Keys, KnownCall
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
@@ -70,7 +70,7 @@ class KeyedCalls:
             ShardOverloaded: no key more can be kept, and the call is no order.
         """
         _, account, key, asked, content = command
-        is_order = asked[0] in COUNTING
+        is_order = asked[0] in kinds.COUNTING
         known = self.keys.find(account, key, now)
         if is_order:  # it has not counted, as far as is known
             broker, asset = asked[-2:]

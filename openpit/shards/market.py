@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from openpit.marketdata.store import Operation
     from openpit.wire.checks import Check
 
-__all__ = ["OPERATIONS", "QuoteReader", "as_of"]
+__all__ = ["OPERATIONS", "QuoteReader", "as_of", "fit", "named_in"]
 
 _is_id: Final = up_to(U64_MAX)
 _is_group: Final = up_to(U32_MAX)
@@ -48,6 +48,31 @@ def _is_ttl(value: object) -> bool:
 _is_optional_ttl: Final = optional(_is_ttl)
 
 
+def named_in(
+    command: tuple[Any, ...], services: Sequence[MarketDataService], what: str
+) -> tuple[Any, ...]:
+    """Return what a command says to a market data service: a name, and values that it has.
+
+    Raises:
+        WireError: there is no such service, or it says nothing of the kind.
+    """
+    _, account, service, packed = command
+    # To all shards it has to be the same, and an account is one shard's.
+    if account is not None or type(service) is not int or service not in range(len(services)):
+        raise malformed("a market data service", command)
+    said = decode(packed)
+    if type(said) is not tuple or not said or type(said[0]) is not str:
+        raise malformed(what, command)
+    return said
+
+
+def fit(checks: Sequence[Check], values: Sequence[object]) -> bool:
+    """Tell whether values are as many as there are checks, and pass them."""
+    return len(values) == len(checks) and all(
+        check(value) for check, value in zip(checks, values, strict=True)
+    )
+
+
 def _are_changes(value: object) -> bool:
     """Tell whether these are changes that build a service from nothing."""
     if type(value) is not tuple:
@@ -61,10 +86,7 @@ def _is_change(change: object, known: set[Any]) -> bool:
     if type(change) is not tuple or not change or change[0] not in _BUILDING:
         return False
     name, *values = change
-    checks = OPERATIONS[name]
-    if len(values) != len(checks):
-        return False
-    if not all(check(value) for check, value in zip(checks, values, strict=True)):
+    if not fit(OPERATIONS[name], values):
         return False
     if name == "register":
         number, *assets, _ = values
@@ -115,26 +137,14 @@ class QuoteReader:
 
     def read(self, command: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return a command with its operation; WireError if there is no such service or change."""
-        kind, account, service, packed = command
-        # To all shards it has to be the same, and an account is one shard's.
-        known = range(len(self._services))
-        if account is not None or type(service) is not int or service not in known:
-            raise malformed("a market data service", command)
-        operation = decode(packed)
-        if type(operation) is not tuple or not operation or type(operation[0]) is not str:
+        name, *values = operation = named_in(command, self._services, "a change of market data")
+        if not fit(OPERATIONS[name], values):
             raise malformed("a change of market data", command)
-        name, *values = operation
-        checks = OPERATIONS[name]
-        if len(values) != len(checks):
-            raise malformed("a change of market data", command)
-        for check, value in zip(checks, values, strict=True):
-            if not check(value):
-                raise malformed("a change of market data", command)
         if name not in OF_NO_INSTRUMENT:
-            self._look_at_instrument(service, name, *values[:3], command=command)
+            self._look_at_instrument(command[2], name, *values[:3], command=command)
         if name in _FOR_SOME and values[-2:] == [(), ()]:
             raise malformed("an account or a group", command)
-        return kind, account, service, operation
+        return *command[:3], operation
 
     def _look_at_instrument(
         self, service: int, name: str, number: int, *assets: Any, command: tuple[Any, ...]

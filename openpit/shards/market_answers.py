@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from openpit.marketdata.reading import look, look_in_group
 from openpit.marketdata.service import apply_operation, store_of
 from openpit.param.enums import QuoteResolution
-from openpit.shards.market import as_of
+from openpit.shards.market import as_of, fit, named_in
 from openpit.wire import kinds
 from openpit.wire.checks import U32_MAX, U64_MAX, exactly, is_asset, optional, up_to
 from openpit.wire.decimal_texts import malformed
-from openpit.wire.values import decode, encode
+from openpit.wire.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,6 +73,8 @@ def _row(values: QuoteValues, is_expired: bool) -> tuple[Any, ...]:  # noqa: FBT
     return (*values, is_expired)
 
 
+_QUESTION: Final = "a question about market data"
+
 _is_id: Final = up_to(U64_MAX)
 _READER: Final = (_is_id, _is_id, exactly(QuoteResolution))
 
@@ -97,18 +99,10 @@ class MarketAnswers:
 
     def read(self, command: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return a command with its question; WireError if there is no such service or question."""
-        kind, account, service, packed = command
-        known = range(len(self._services))
-        if account is not None or type(service) is not int or service not in known:
-            raise malformed("a market data service", command)
-        question = decode(packed)
-        if type(question) is not tuple or not question or question[0] not in QUESTIONS:
-            raise malformed("a question about market data", command)
-        _, checks = QUESTIONS[question[0]]
-        for check, value in zip(checks, question[1:], strict=True):
-            if not check(value):
-                raise malformed("a question about market data", command)
-        return kind, account, service, question
+        name, *values = question = named_in(command, self._services, _QUESTION)
+        if name not in QUESTIONS or not fit(QUESTIONS[name][1], values):
+            raise malformed(_QUESTION, command)
+        return *command[:3], question
 
     def reply(self, _seq: int, command: tuple[Any, ...], now: int) -> tuple[int, Any]:
         """Return the reply to a question that has been read."""

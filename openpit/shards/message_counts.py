@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from openpit.shards.counts import counted_in
 from openpit.wire.axes import BROKER
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class MessageCounts:
             place,
             [
                 (axis, declared, self._left if axis == BROKER else self._assets[assets[axis]][1])  # type: ignore[index]  # an asset's
-                for axis, declared, _ in counts.declared(self._command)
+                for axis, _, declared in counted_in(self._command, counts.numbers.of)
             ],
         )
         self._command = ()

@@ -181,17 +181,13 @@ class MessageScope:
 
     def execute(self, order: Order) -> Checked:
         """Run both stages."""
-        account = account_of(order)
-        if account is None or account != self.account:
-            return self._strangers(account)
-        counts, core = self.counts, self.core
-        beyond = counts.supply(account, order._settlement_)
-        if beyond is not None and not self._is_stopped(account):
-            return self._denial("order counts for more than its message may", beyond)
-        try:
-            return core.execute(order, self.clock.now)
+        rejects = self._unchecked(order)
+        if rejects is not None:
+            return rejects
+        try:  # _counted() spelt out: the hot path of an actor
+            return self.core.execute(order, self.clock.now)
         finally:
-            counts.take()
+            self.counts.take()
 
     def start(self, order: Order) -> Started | Sequence[Reject]:
         """Run the start stage."""
@@ -208,16 +204,26 @@ class MessageScope:
     def _counted(
         self, run: Callable[[Order, int], _Answer], order: Order, *, stops: bool = True
     ) -> _Answer | list[Reject]:
+        rejects = self._unchecked(order, stops=stops)
+        if rejects is not None:
+            return rejects
+        try:
+            return run(order, self.clock.now)
+        finally:
+            self.counts.take()
+
+    def _unchecked(self, order: Order, *, stops: bool = True) -> list[Reject] | None:
+        """Return the rejects of an order that may not be checked; supply the counts of any other.
+
+        Where a block ``stops`` it, it counts for nothing.
+        """
         account = account_of(order)
         if account is None or account != self.account:
             return self._strangers(account)
         beyond = self.counts.supply(account, order._settlement_)
         if beyond is not None and not (stops and self._is_stopped(account)):
             return self._denial("order counts for more than its message may", beyond)
-        try:
-            return run(order, self.clock.now)
-        finally:
-            self.counts.take()
+        return None
 
     def _is_stopped(self, account: int) -> bool:
         """Tell whether a block stops the account's orders, before any policy counts them."""
@@ -225,18 +231,8 @@ class MessageScope:
 
     def dry_run(self, run: Callable[[Order, int], DryRun], order: Order) -> DryRun:
         """Answer as one of the stages, or both, would; record nothing."""
-        account = account_of(order)
-        if account is None or account != self.account:
-            return self._dry_denial(self._strangers(account))
-        beyond = self.counts.supply(account, order._settlement_)
-        if beyond is not None and not self._is_stopped(account):
-            return self._dry_denial(
-                self._denial("order counts for more than its message may", beyond)
-            )
-        return run(order, self.clock.now)
-
-    def _dry_denial(self, rejects: list[Reject]) -> DryRun:
-        return DryRun(Effects(rejects), None)
+        rejects = self._unchecked(order)
+        return run(order, self.clock.now) if rejects is None else DryRun(Effects(rejects), None)
 
     # --- what comes back -------------------------------------------------------------------------
 

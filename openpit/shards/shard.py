@@ -34,7 +34,7 @@ from openpit.shards.answering import (
     told,
 )
 from openpit.shards.armed import Armed
-from openpit.shards.counts import ASKING, COUNTING, BatchCounts, asked_of
+from openpit.shards.counts import BatchCounts, asked_of
 from openpit.shards.endings import Endings
 from openpit.shards.expiry import Expiry
 from openpit.shards.held import Held
@@ -429,9 +429,9 @@ class ShardCore:
         self._tell_armed()
         append(answered, (kinds.DONE, 1) if reply is None else reply)
         asked = asked_of(command)
-        if asked[0] in COUNTING and not self.counts.used:
+        if asked[0] in kinds.COUNTING and not self.counts.used:
             self.counts.miss(place, asked)
-        elif kind in ASKING:
+        elif kind in kinds.ASKING:
             self.actors.settle(place)
 
     def _tell_armed(self) -> None:

@@ -1,12 +1,12 @@
-"""What a server tells of its router: a row for each shard, on demand."""
+"""What a router knows of its shards, and how a server tells that and which sessions have gone."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import astuple, fields
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from openpit.errors import WireError
-from openpit.wire.frames import HEAD, messages_of, pack
-from openpit.wire.sessions import SessionOp, note_frame
+from openpit.wire.sessions import STATS, SessionOp, SessionStats, note, note_in, typed
+from openpit.wire.shard_stats import ShardStats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,61 +15,42 @@ if TYPE_CHECKING:
 
 __all__ = ["RouterFigures", "figures_frame", "figures_in"]
 
-_TEXT: Final = (str, type(None))
-_NUMBER: Final = (int,)
-
 
 class RouterFigures(NamedTuple):
-    """A shard as its router sees it: the fields of :class:`openpit.router.ShardStats`, and more."""
+    """A shard as its router sees it, and its round trips, where they are timed."""
 
-    shard: int
-    state: str
-    pid: int | None
-    in_flight: int
-    waiting: int
-    credits: int
-    sent: int
-    answered: int
-    bytes_sent: int
-    bytes_received: int
-    why: str | None
-    told_in_vain: int
-    restarts: int
-    expired: int
-    trips: tuple[int, ...]
+    stats: ShardStats
+    trips: tuple[int, ...] = ()
     """How many round trips took at least 2**(place - 1) nanoseconds and less than 2**place."""
-    trip_time: int
+    trip_time: int = 0
     """How long all of them took, in nanoseconds."""
 
 
-_TYPES: Final[dict[str, tuple[type, ...]]] = {
-    "state": (str,),
+_TYPES: Final[dict[str, type | tuple[type, ...]]] = {
+    "state": str,
     "pid": (int, type(None)),
-    "why": _TEXT,
-    "trips": (tuple,),
+    "why": (str, type(None)),
 }
+_ROW: Final = (*[_TYPES.get(field.name, int) for field in fields(ShardStats)], tuple, int)
 
 
-def figures_frame(rows: Sequence[RouterFigures]) -> Frame:
-    """Return the frame that tells of all shards."""
-    return note_frame(SessionOp.FIGURES, pack(rows))
+def figures_frame(shards: Sequence[RouterFigures], gone: Sequence[SessionStats]) -> Frame:
+    """Return the frame that tells of all shards, and of the sessions that have ended last."""
+    rows = tuple((*astuple(stats), trips, time) for stats, trips, time in shards)
+    return note(SessionOp.FIGURES, rows, tuple(gone))
 
 
-def figures_in(frame: Frame) -> list[RouterFigures]:
+def figures_in(frame: Frame) -> tuple[list[RouterFigures], list[SessionStats]]:
     """Return what such a frame says.
 
     Raises:
         WireError: it is none.
     """
-    return [_row_of(row) for row in messages_of(frame[HEAD.size :])]
-
-
-def _row_of(row: tuple[Any, ...]) -> RouterFigures:
-    if len(row) != len(RouterFigures._fields):
-        raise WireError(f"not the figures of a shard: {row!r:.200}")
-    for name, value in zip(RouterFigures._fields, row, strict=True):
-        if type(value) not in _TYPES.get(name, _NUMBER):
-            raise WireError(f"not the figures of a shard: {name} {value!r:.100}")
-        if name == "trips" and not {*map(type, value)} <= {int}:
-            raise WireError(f"not the figures of a shard: {name} {value!r:.100}")
-    return RouterFigures(*row)
+    op = SessionOp.FIGURES
+    rows, gone = note_in(frame, tuple, tuple)
+    shards: list[RouterFigures] = []
+    for row in rows:
+        *stats, trips, time = typed(op, row, _ROW)
+        typed(op, trips, (int,) * len(trips))
+        shards.append(RouterFigures(ShardStats(*stats), trips, time))
+    return shards, [SessionStats(*typed(op, row, STATS)) for row in gone]

@@ -410,6 +410,15 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
 }
 """The kinds of reply that each kind of command may have."""
 
+COUNTING: Final = frozenset({EXECUTE_COUNTED, EXECUTE_WHOLE, START, DROP_COPY})
+"""The commands whose order may count against a rate that spans accounts."""
+
+PEEKING: Final = frozenset({START_DRY_RUN, EXECUTE_DRY_RUN})
+"""The commands whose order only asks what its count would be."""
+
+ASKING: Final = frozenset({ASK_ACTOR, TELL_ACTOR})
+"""The commands that declare how many orders of theirs may count."""
+
 KEYABLE: Final = frozenset(
     {EXECUTE, EXECUTE_COUNTED, EXECUTE_WHOLE, START, REPORT, REPORT_WHOLE, ADJUST}
 )

@@ -46,6 +46,7 @@ __all__ = [
     "NOTE_BYTES",
     "OP_AT",
     "ROW_BYTES",
+    "STATS",
     "Batch",
     "Bye",
     "Row",
@@ -65,7 +66,9 @@ __all__ = [
     "given_back_in",
     "hello_frame",
     "hello_in",
+    "note",
     "note_frame",
+    "note_in",
     "op_of",
     "sessions_frame",
     "sessions_in",
@@ -73,6 +76,7 @@ __all__ = [
     "state_frame",
     "state_in",
     "time_of",
+    "typed",
     "welcome_frame",
     "welcome_in",
 ]
@@ -92,8 +96,7 @@ class SessionOp:
     SESSIONS: Final = 40  # the client asks who is connected; the server's answer
     DRAIN: Final = 41  # the client asks the server to end in order; it will
     MARKET: Final = 42  # the client's: changes of market data for all shards; they have them
-    WATCH: Final = 44  # the client asks how shards stand and who has gone; the server's answer
-    FIGURES: Final = 43  # the client asks what the router knows of its shards; the server's answer
+    FIGURES: Final = 43  # the client asks how shards stand and who has gone; the server's answer
 
 
 class Bye:
@@ -256,23 +259,32 @@ def count_of(frame: Frame) -> int:
     return count
 
 
-def _note_in(frame: Frame, *types: type | tuple[type, ...]) -> tuple[Any, ...]:
+def typed(op: int, fields: Any, types: Sequence[type | tuple[type, ...]]) -> tuple[Any, ...]:
+    """Return fields of what a frame says, which are of these types.
+
+    Raises:
+        WireError: they are not, or are none.
+    """
+    if type(fields) is not tuple or len(fields) != len(types):
+        raise WireError(f"op {op} does not say that: {fields!r:.100}")
+    for field, its in zip(fields, types, strict=True):
+        if type(field) not in (its if type(its) is tuple else (its,)):
+            raise WireError(f"op {op} does not say that: {field!r:.100}")
+    return fields
+
+
+def note_in(frame: Frame, *types: type | tuple[type, ...]) -> tuple[Any, ...]:
     """Return the fields of a frame's body.
 
     Raises:
         WireError: it has other fields, or none.
     """
-    messages = messages_of(frame[HEAD.size :])
-    fields = messages[0]
-    if len(messages) != 1 or len(fields) != len(types):
-        raise WireError(f"op {op_of(frame)} does not say that: {fields!r:.100}")
-    for field, its in zip(fields, types, strict=True):
-        if type(field) not in (its if type(its) is tuple else (its,)):
-            raise WireError(f"op {op_of(frame)} does not say that: {field!r:.100}")
-    return fields
+    first, *more = messages_of(frame[HEAD.size :])
+    return typed(op_of(frame), () if more else first, types)
 
 
-def _note(op: int, *fields: object, shard: int = 0) -> Frame:
+def note(op: int, *fields: object, shard: int = 0) -> Frame:
+    """Return a frame that is no batch, and says these."""
     return note_frame(op, pack((fields,)), shard)
 
 
@@ -281,7 +293,7 @@ _TEXT: Final = (str, type(None))
 
 def hello_frame(name: str | None) -> Frame:
     """Return the first frame of a client."""
-    return _note(SessionOp.HELLO, name)
+    return note(SessionOp.HELLO, name)
 
 
 def hello_in(frame: Frame) -> str | None:
@@ -291,7 +303,7 @@ def hello_in(frame: Frame) -> str | None:
         WireError: it is none.
     """
     name: str | None
-    (name,) = _note_in(frame, _TEXT)
+    (name,) = note_in(frame, _TEXT)
     if name is not None and not 0 < len(name.encode()) <= NAME_BYTES:
         raise WireError(f"the name of a session has 1 to {NAME_BYTES} bytes, not {len(name)}")
     return name
@@ -324,7 +336,7 @@ def welcome_frame(welcome: Welcome) -> Frame:
         owner=struct.pack(f">{SLOTS}H", *welcome.owner),  # type: ignore[arg-type]  # as it travels
         axes=(kinds.CHECKED, *welcome.axes),  # type: ignore[arg-type]  # as above
     )
-    return _note(SessionOp.HELLO, *fields)
+    return note(SessionOp.HELLO, *fields)
 
 
 def welcome_in(frame: Frame) -> Welcome:
@@ -333,7 +345,7 @@ def welcome_in(frame: Frame) -> Welcome:
     Raises:
         WireError: it is none.
     """
-    fields = _note_in(frame, int, int, int, int, bool, bool, bytes, *[tuple] * 5, float, tuple)
+    fields = note_in(frame, int, int, int, int, bool, bool, bytes, *[tuple] * 5, float, tuple)
     session, role, credit, frame_bytes, has_custom, client_time, slots, axes, *named = fields
     classes, values, actors, services, grace, begins = named
     if role not in ROLES.values():
@@ -386,7 +398,7 @@ def axes_in(frame: Frame) -> CountingAxes:
 
 def state_frame(shard: int, state: str, why: str | None) -> Frame:
     """Return the frame that tells what has become of a shard: "up", "stalled" and so on."""
-    return _note(SessionOp.STATE, state, why, shard=shard)
+    return note(SessionOp.STATE, state, why, shard=shard)
 
 
 def state_in(frame: Frame) -> tuple[int, str, str | None]:
@@ -395,7 +407,7 @@ def state_in(frame: Frame) -> tuple[int, str, str | None]:
     Raises:
         WireError: the frame is none of these.
     """
-    state, why = _note_in(frame, str, _TEXT)
+    state, why = note_in(frame, str, _TEXT)
     if state not in {"up", "stalled", "recovering", "down"}:
         raise WireError(f"not a state of a shard: {state!r:.100}")
     return shard_of(frame), state, why
@@ -403,7 +415,7 @@ def state_in(frame: Frame) -> tuple[int, str, str | None]:
 
 def bye_frame(reason: str, text: str) -> Frame:
     """Return the last frame of a server."""
-    return _note(SessionOp.BYE, reason, text)
+    return note(SessionOp.BYE, reason, text)
 
 
 def bye_in(frame: Frame) -> tuple[str, str]:
@@ -412,7 +424,7 @@ def bye_in(frame: Frame) -> tuple[str, str]:
     Raises:
         WireError: the frame is none.
     """
-    reason, text = _note_in(frame, str, str)
+    reason, text = note_in(frame, str, str)
     return reason, text
 
 
@@ -428,7 +440,8 @@ class SessionStats(NamedTuple):
     unsent_bytes: int  # of what waits for its turn here
 
 
-_STATS: Final = (int, _TEXT, *[int] * 5)
+STATS: Final[Sequence[type | tuple[type, ...]]] = (int, _TEXT, *[int] * 5)
+"""The types of its fields."""
 
 
 def sessions_frame(sessions: Sequence[SessionStats]) -> Frame:
@@ -442,15 +455,8 @@ def sessions_in(frame: Frame) -> list[SessionStats]:
     Raises:
         WireError: it is none.
     """
-    sessions: list[SessionStats] = []
-    for row in messages_of(frame[HEAD.size :]):
-        if len(row) != len(_STATS) or not all(
-            type(field) in (its if type(its) is tuple else (its,))
-            for field, its in zip(row, _STATS, strict=True)
-        ):
-            raise WireError(f"not a session: {row!r:.100}")
-        sessions.append(SessionStats(*row))  # type: ignore[arg-type]  # checked
-    return sessions
+    rows = messages_of(frame[HEAD.size :])
+    return [SessionStats(*typed(SessionOp.SESSIONS, row, STATS)) for row in rows]
 
 
 def given_back_frame(rows: Sequence[tuple[int, int, int]]) -> Frame:

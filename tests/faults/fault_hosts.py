@@ -24,7 +24,7 @@ import openpit
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from openpit.router.lifecycle import ShardStats
+    from openpit.wire.shard_stats import ShardStats
 
     Ask = Callable[[Any], Any]
 

@@ -38,10 +38,11 @@ from openpit.hosting.suspects import Piece
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.router.lifecycle import ShardState
 from openpit.router.own_commands import Drop, Unattended
-from openpit.router.procedures import Arm, Ask
+from openpit.router.procedures import Ask
 from openpit.router.rates import BroadRates
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER
+from openpit.wire.frames import Op
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -407,7 +408,8 @@ class Observer:
 
     def _is_arming(self) -> bool:
         """Whether replies may be held back until all shards know of an engine-wide block."""
-        return any(isinstance(entry, Arm) for link in self._router.links for entry in link.pending)
+        pending = (entry for link in self._router.links for entry in link.pending)
+        return any(isinstance(one, Ask) and one.op == Op.ARM for one in pending)
 
     # --- at rest ---------------------------------------------------------------------------------
 

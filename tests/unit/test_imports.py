@@ -156,9 +156,9 @@ def test_the_router_knows_heads_and_makes_and_opens_no_body() -> None:
     assert of_bodies <= {*frames.__all__}
     assert known == {
         "openpit.wire.axes",
-        "openpit.wire.expiries",
         "openpit.wire.frames",
         "openpit.wire.limits",
+        "openpit.wire.shard_stats",
     }
     for path in router.values():
         assert (

@@ -236,7 +236,7 @@ class AsyncDriver(Driver):
 
     def _heed_expiry(self) -> None:
         """Come back when the next reservation expires."""
-        if self.router.expiring is not None:
+        if self.client.expiring is not None:
             self._set_timer(self._next_expiry(), monotonic())
 
     def _after_all(self) -> None:

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from openpit.pretrade.open_reservation import OpenReservation
     from openpit.pretrade.results import PostTradeResult
     from openpit.pretrade.start import AsyncRequest
-    from openpit.router.lifecycle import ShardStats
     from openpit.router.router import Router
+    from openpit.wire.shard_stats import ShardStats
 
 __all__ = ["AsyncShardedEngine", "new_async_sharded_engine", "renew_async_sharded_engine"]
 
@@ -103,11 +103,7 @@ class AsyncShardedEngine(AsyncActorCalls):
             Exception: the first one that a custom policy raised; the order did not pass.
             ShardedEngineError: the key is another call's, or the engine is closed.
         """
-        result: AsyncStartResult
-        if key is None:
-            result = await self._driver.run(self._client.start_stage, order)
-        else:
-            result = await self._driver.run(self._client.start_once, order, key)
+        result: AsyncStartResult = await self._driver.run(self._client.start_stage, order, key)
         return result
 
     async def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
@@ -138,11 +134,7 @@ class AsyncShardedEngine(AsyncActorCalls):
             Exception: the first one that a custom policy raised; the order did not pass.
             EngineClosed: the engine is closed.
         """
-        result: AsyncExecuteResult
-        if key is None:
-            result = await self._driver.run(self._client.execute, order)
-        else:
-            result = await self._driver.run(self._client.execute_once, order, key)
+        result: AsyncExecuteResult = await self._driver.run(self._client.execute, order, key)
         return result
 
     async def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
@@ -182,11 +174,7 @@ class AsyncShardedEngine(AsyncActorCalls):
             Exception: the first one that a custom policy raised; blocks are recorded all the same.
             ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
-        result: PostTradeResult
-        if key is None:
-            result = await self._driver.run(self._client.report, report)
-        else:
-            result = await self._driver.run(self._client.report_once, report, key)
+        result: PostTradeResult = await self._driver.run(self._client.report, report, key)
         return result
 
     async def apply_account_adjustment(
@@ -208,11 +196,9 @@ class AsyncShardedEngine(AsyncActorCalls):
         """
         account = account_value(account_id)
         listed = checked_adjustments(adjustments)
-        result: AccountAdjustmentBatchResult
-        if key is None:
-            result = await self._driver.run(self._client.adjust, account, listed)
-        else:
-            result = await self._driver.run(self._client.adjust_once, account, listed, key)
+        result: AccountAdjustmentBatchResult = await self._driver.run(
+            self._client.adjust, account, listed, key
+        )
         return result
 
     # --- volume --------------------------------------------------------------------------------

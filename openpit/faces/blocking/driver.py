@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.faces.blocking.turns import Bystander, Turns
 from openpit.faces.ends import LEAVE_SECONDS
-from openpit.faces.interrupts import release, shield
+from openpit.faces.interrupts import release, shield, undisturbed
 from openpit.marketdata.service import is_empty
 from openpit.shards.worker import LOOKS, await_ready
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from openpit.faces.pipes import Port
     from openpit.marketdata.service import MarketDataService
     from openpit.router.calls import Call
-    from openpit.router.lifecycle import ShardStats
+    from openpit.wire.shard_stats import ShardStats
 
 __all__ = ["BlockingDriver"]
 
@@ -83,12 +83,11 @@ class BlockingDriver(Turns):
             call = None  # a traceback may keep this frame: not what the caller would have received
             raise
 
+    @undisturbed
     def begin(self, method: Callable[..., Call], *arguments: Any) -> Call:
         """Make a call, send what the pipes take of it, and wait for nothing: see :meth:`end`."""
-        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
-            raise nested()
+        self._check_free()
         call: Call | None = None
-        is_shielded = shield()
         try:
             with self._lock:
                 self._mend()
@@ -99,39 +98,29 @@ class BlockingDriver(Turns):
             if call is not None:
                 self.abandon(call)
             raise
-        finally:
-            if is_shielded:
-                release()
         return call
 
     def end(self, call: Call) -> Any:
         """Wait for the end of a call that has begun; return its value or raise its error."""
-        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
-            raise nested()
-        is_shielded = shield()
+        self._await_end(call)
+        self._tell()
+        return call.result()
+
+    @undisturbed
+    def _await_end(self, call: Call) -> None:
+        self._check_free()
         try:
             if not call.done:
                 self._wait(call)
         except BaseException:
             self.abandon(call)
             raise
-        finally:
-            if is_shielded:
-                release()
-        self._tell()
-        return call.result()
 
     def await_all(self, calls: Sequence[Call], seconds: float) -> None:
         """Wait until calls that have begun are done, for so many seconds at the most."""
-        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
-            raise nested()
-        is_shielded = shield()
-        try:
-            over = Bystander(self.router.books, lambda: all(call.done for call in calls))
-            self._wait_for(over, seconds)
-        finally:
-            if is_shielded:
-                release()
+        self._check_free()
+        over = Bystander(self.router.books, lambda: all(call.done for call in calls))
+        undisturbed(self._wait_for)(over, seconds)
         self._tell()
 
     def run_many(self, method: Callable[..., Any], *arguments: Any) -> Any:
@@ -140,8 +129,7 @@ class BlockingDriver(Turns):
 
     def run_part(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Make a call over many items, sending the first frames while it encodes the next ones."""
-        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
-            raise nested()
+        self._check_free()
         try:
             is_shielded = shield()
             try:
@@ -165,6 +153,11 @@ class BlockingDriver(Turns):
             call = None  # as above
             raise
         return call
+
+    def _check_free(self) -> None:
+        """Raise RuntimeError if this thread is in a call already, which it would wait for."""
+        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
+            raise nested()
 
     def _feed_all(self, call: Any) -> None:
         while self._feed(call):
@@ -212,27 +205,22 @@ class BlockingDriver(Turns):
             self._offset = journal.offset
             self._restored = self.run(self._restore, are_empty, readers)
 
+    @undisturbed
     def pass_on(self, service: int, operation: object) -> None:
         """Send a change of market data to every shard, ahead of the next order."""
-        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
-            raise nested()
-        is_shielded = shield()
-        try:
-            with self._lock:
-                router = self.router
-                if router.books.is_closed:
-                    return
-                self._mend()
-                self.client.quote(self.clock(), service, operation)
-                is_due = any(link.staged >= STAGED_QUOTES for link in router.links)
-                if is_due:
-                    self._send()
+        self._check_free()
+        with self._lock:
+            router = self.router
+            if router.books.is_closed:
+                return
+            self._mend()
+            self.client.quote(self.clock(), service, operation)
+            is_due = any(link.staged >= STAGED_QUOTES for link in router.links)
             if is_due:
-                self._let_catch_up()
-            self._tell()
-        finally:
-            if is_shielded:
-                release()
+                self._send()
+        if is_due:
+            self._let_catch_up()
+        self._tell()
 
     def _wait_at(self, port: Port, is_over: Callable[[], bool], seconds: float) -> None:
         self._turn(Bystander(self.router.books, is_over), seconds)
@@ -240,63 +228,54 @@ class BlockingDriver(Turns):
     def stats(self) -> list[ShardStats]:
         """Return a picture of every shard, with what the pipes have to say by now."""
         self._look(lets_go=False)
+        self._tell()
         with self._lock:
             return super().stats()
 
     def poll(self) -> None:
         self._look(lets_go=True)
-
-    def _look(self, *, lets_go: bool) -> None:
-        """Take note of what has come and of what is due, though no call waits."""
-        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
-            raise nested()
-        is_shielded = shield()
-        try:
-            with self._lock:
-                router = self.router
-                self._mend()
-                if not router.books.is_closed:
-                    if lets_go:
-                        router.let_go()
-                    self._attend()
-        finally:
-            if is_shielded:
-                release()
         self._tell()
 
+    @undisturbed
+    def _look(self, *, lets_go: bool) -> None:
+        """Take note of what has come and of what is due, though no call waits."""
+        self._check_free()
+        with self._lock:
+            router = self.router
+            self._mend()
+            if not router.books.is_closed:
+                if lets_go:
+                    router.let_go()
+                self._attend()
+
+    @undisturbed
     def close(self, *, rollback: bool = False) -> None:
         """Roll back what is open, unless it is kept, end the workers, close the pipes. Idempotent.
 
         One that was interrupted is gone on with by the next one.
         """
-        if self._lock._is_owned():  # type: ignore[attr-defined]  # as above
-            raise nested()
-        is_shielded = shield()
-        try:
-            with self._lock:
-                router = self.router
-                if router.books.is_torn:
-                    self._mend()
-                    router.close(self.clock())
-                elif not router.books.is_closed:
-                    self._stop_taking()
-                self._send()
-            self._settle()
-            with self._lock:
-                if not router.is_ending:
-                    keeps = self.client.is_kept and not rollback
-                    self._say_goodbye(keeps=keeps)
-                self._send()
-            self._tell()
-            self._wait_for(
-                Bystander(self.router.books, lambda: all(port.is_over for port in self._ports))
-            )
-            self._give_up_the_rest()
-            self._end_feeds()
-            self._ends.run()
-        finally:
-            if is_shielded:
-                release()
+        self._check_free()
+        with self._lock:
+            router = self.router
+            if router.books.is_torn:
+                self._mend()
+                router.close(self.clock())
+            elif not router.books.is_closed:
+                self._stop_taking()
+            self._send()
+        self._settle()
+        with self._lock:
+            if not router.is_ending:
+                keeps = self.client.is_kept and not rollback
+                self._say_goodbye(keeps=keeps)
+            self._send()
+        self._tell()
+        self._wait_for(
+            Bystander(self.router.books, lambda: all(port.is_over for port in self._ports))
+        )
+        self._give_up_the_rest()
+        self._end_feeds()
+        self._ends.run()
 
     def _settle(self) -> None:
         """Wait until no call waits any more for a shard that comes back."""

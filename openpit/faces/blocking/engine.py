@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from openpit.pretrade.open_reservation import OpenReservation
     from openpit.pretrade.results import PostTradeResult
     from openpit.pretrade.start import Request
-    from openpit.router.lifecycle import ShardStats
     from openpit.router.router import Router
+    from openpit.wire.shard_stats import ShardStats
 
 __all__ = ["ShardedEngine", "new_sharded_engine", "renew_sharded_engine"]
 
@@ -101,11 +101,7 @@ class ShardedEngine(ActorCalls):
             Exception: the first one that a custom policy raised; the order did not pass.
             ShardedEngineError: the key is another call's, or the engine is closed.
         """
-        result: StartResult
-        if key is None:
-            result = self._driver.run(self._client.start_stage, order)
-        else:
-            result = self._driver.run(self._client.start_once, order, key)
+        result: StartResult = self._driver.run(self._client.start_stage, order, key)
         return result
 
     def start_pre_trade_dry_run(self, order: Order) -> DryRunReport:
@@ -134,11 +130,7 @@ class ShardedEngine(ActorCalls):
             Exception: the first one that a custom policy raised; the order did not pass.
             EngineClosed: the engine is closed.
         """
-        result: ExecuteResult
-        if key is None:
-            result = self._driver.run(self._client.execute, order)
-        else:
-            result = self._driver.run(self._client.execute_once, order, key)
+        result: ExecuteResult = self._driver.run(self._client.execute, order, key)
         return result
 
     def execute_pre_trade_dry_run(self, order: Order) -> DryRunReport:
@@ -178,11 +170,7 @@ class ShardedEngine(ActorCalls):
             Exception: the first one that a custom policy raised; blocks are recorded all the same.
             ShardedEngineError: a shard cannot answer, or the engine is closed: see the class.
         """
-        result: PostTradeResult
-        if key is None:
-            result = self._driver.run(self._client.report, report)
-        else:
-            result = self._driver.run(self._client.report_once, report, key)
+        result: PostTradeResult = self._driver.run(self._client.report, report, key)
         return result
 
     def apply_account_adjustment(
@@ -204,11 +192,9 @@ class ShardedEngine(ActorCalls):
         """
         account = account_value(account_id)
         listed = checked_adjustments(adjustments)
-        result: AccountAdjustmentBatchResult
-        if key is None:
-            result = self._driver.run(self._client.adjust, account, listed)
-        else:
-            result = self._driver.run(self._client.adjust_once, account, listed, key)
+        result: AccountAdjustmentBatchResult = self._driver.run(
+            self._client.adjust, account, listed, key
+        )
         return result
 
     # --- volume --------------------------------------------------------------------------------

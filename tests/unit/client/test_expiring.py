@@ -76,7 +76,7 @@ def test_orders_that_hold_nothing_are_told_of_it_as_well() -> None:
 def test_a_shard_that_nobody_asks_is_asked_by_its_router() -> None:
     clock = Clock()
     engine = funded(link(builder(clock)))
-    driver, expiring = engine._driver, engine._router.expiring
+    driver, expiring = engine._driver, engine._driver.client.expiring
     assert expiring is not None
     kept = engine.execute_pre_trade(buy(IN_SHARD_0, "50"))
     assert expiring.seconds_left(clock()) == TTL
@@ -100,7 +100,7 @@ def test_a_shard_that_nobody_asks_is_asked_by_its_router() -> None:
 def test_a_shard_that_is_down_is_not_waited_for() -> None:
     clock = Clock()
     engine = funded(link(builder(clock)))
-    expiring = engine._router.expiring
+    expiring = engine._driver.client.expiring
     assert expiring is not None
     kept = engine.execute_pre_trade(buy(IN_SHARD_0, "50"))
     engine._driver.kill(0)  # type: ignore[attr-defined]
@@ -117,11 +117,11 @@ def test_what_a_session_has_open_expires_in_its_server() -> None:
     engine = funded(ShardedEngine._of(SwitchedDriver(its)))
     kept = engine.execute_pre_trade(buy(1, "50")).reservation
     clock.move(TTL)
-    expiring = its.driver.router.expiring
+    expiring = its.driver.client.expiring
     assert expiring is not None
     expiring.on_time(clock())
     its.pump()
-    assert expiring.counts == [0, 1]
+    assert [one.expired for one in its.driver.router.links] == [0, 1]
     with pytest.raises(ReservationExpired):
         kept.commit()
     assert engine.execute_pre_trade(buy(1, "50")).ok  # and the session goes on

@@ -84,7 +84,7 @@ def test_a_reservation_that_nobody_holds_is_rolled_back_and_the_next_call_is_tol
 
 def test_two_calls_that_are_under_way_together_have_one_reservation(engine: ShardedEngine) -> None:
     client, driver = engine._client, engine._driver
-    one, other = (client.execute_once(1, buy(1, "50"), "k") for _ in range(2))
+    one, other = (client.execute(1, buy(1, "50"), "k") for _ in range(2))
     driver.pump()  # type: ignore[attr-defined]
     kept = one.result().reservation
     assert other.result().reservation is kept
@@ -93,9 +93,9 @@ def test_two_calls_that_are_under_way_together_have_one_reservation(engine: Shar
 
 def test_what_comes_too_late_for_one_caller_is_there_for_the_next(engine: ShardedEngine) -> None:
     client, driver = engine._client, engine._driver
-    late = client.execute_once(1, buy(1, "50"), "k")
+    late = client.execute(1, buy(1, "50"), "k")
     late.expire("no answer within 1 s")  # denied: but the shard has it, or will have it
-    again = client.execute_once(1, buy(1, "50"), "k")
+    again = client.execute(1, buy(1, "50"), "k")
     driver.pump()  # type: ignore[attr-defined]
     assert [str(one.code) for one in late.result().rejects] == ["SystemUnavailable"]
     again.result().reservation.commit()
@@ -255,7 +255,7 @@ def test_what_comes_back_for_other_settings_goes_out_again_with_its_key() -> Non
     its = SwitchedHost(builder(limit=3))
     admin, other = funded(session(its)), session(its)
     driver = other._driver
-    sent = [other._client.execute_once(10**12, buy(1, "1"), key) for key in "aab"]
+    sent = [other._client.execute(10**12, buy(1, "1"), key) for key in "aab"]
     packed = driver.remote.take()  # type: ignore[attr-defined]
     settings = admin.configure()
     settings.rate_limit("RateLimitPolicy", broker=RateLimitBrokerBarrier(RateLimit(2, HOUR)))

@@ -225,8 +225,8 @@ def test_a_call_with_a_key_is_known_to_another_session() -> None:
     host = SwitchedHost(funded())
     first = SwitchedDriver(host)
     paid = [deposit("USD", "100")]
-    call = first.client.adjust_once(NOW, 1, paid, "paid")
-    unsent = first.client.adjust_once(NOW, 1, paid, "unsent")
+    call = first.client.adjust(NOW, 1, paid, "paid")
+    unsent = first.client.adjust(NOW, 1, paid, "unsent")
     # The first is in its shard when the session is lost; what it is answered, nobody gets.
     host.switch.receive(first.session, first.remote.take())
     host.drivers.remove(first)
@@ -235,7 +235,7 @@ def test_a_call_with_a_key_is_known_to_another_session() -> None:
     host.switch.leave(first.session, NOW)
     errors = [error_of(call), error_of(unsent)]
     never = SwitchedDriver(host)
-    call = never.client.adjust_once(NOW, 1, paid, "never")
+    call = never.client.adjust(NOW, 1, paid, "never")
     never.remote.take()  # and it comes to nobody
     never.remote.lose("the server has gone")
 

@@ -15,7 +15,7 @@ from openpit.errors import ServerRefused, ShardDown
 from openpit.faces import recent
 from openpit.wire.roles import Role
 from openpit.wire.sessions import SessionStats
-from openpit.wire.watching import WatchedShard
+from openpit.wire.shard_stats import ShardStats
 
 SECOND = 1_000_000_000
 ALICE = Caller("alice", Role.ADMIN)
@@ -43,7 +43,7 @@ class Told:
         if self.is_away:
             raise ServerRefused("absent", "no server answers")
         shards = [
-            WatchedShard(n, self.state[n], None, 9, 0, 8, 0, self.answered[n], 0, 0, 0, 0)
+            ShardStats(n, self.state[n], 9, 0, 0, 8, 0, self.answered[n], 0, 0, None, 0, 0, 0)
             for n in range(2)
         ]
         return ServerReport(shards, [DESK], [CTL, CONSOLE])

@@ -20,6 +20,7 @@ from openpit.pretrade.policies import (
     build_rate_limit,
 )
 from openpit.wire import kinds
+from openpit.wire.figures import figures_in
 from openpit.wire.frames import body_of, pack
 from openpit.wire.roles import Role
 from openpit.wire.sessions import (
@@ -31,7 +32,6 @@ from openpit.wire.sessions import (
     sessions_in,
 )
 from openpit.wire.values import encode
-from openpit.wire.watching import watch_in
 
 
 def host(**limits: Any) -> SwitchedHost:
@@ -464,9 +464,10 @@ def test_whoever_may_connect_may_ask_how_shards_stand_and_who_has_gone() -> None
     served.switch.leave(gone, 0)
     silent = served.switch.open(Role.ADMIN, 7)
     served.switch.leave(silent, 0)
-    (told,) = asked(served, Role.READER, SessionOp.WATCH)
-    shards, (was,) = watch_in(told)
-    assert [(one.shard, one.state, one.in_flight) for one in shards] == [(0, "up", 0), (1, "up", 0)]
+    (told,) = asked(served, Role.READER, SessionOp.FIGURES)
+    shards, (was,) = figures_in(told)
+    assert [one.stats.shard for one in shards] == [0, 1]
+    assert [(one.stats.state, one.stats.in_flight) for one in shards] == [("up", 0), ("up", 0)]
     assert (was.number, was.name, was.user, was.role) == (gone.number, "ctl 12", 7, Role.ADMIN)
 
 

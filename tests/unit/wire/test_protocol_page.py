@@ -135,7 +135,7 @@ def test_every_method_is_there_with_its_arguments() -> None:
         method: text for method, _, text in rows("method of `17` | of | arguments, a tuple")
     } == {
         f"`{method}`": ", ".join(names.get(check, "block") for check in arguments) or "none"
-        for method, arguments in administration._ARGUMENTS.items()
+        for method, (_, arguments) in administration._CALLS.items()
     }
     assert rows("method of `18` and `21` | names of the map, beside `name`") == [
         [f"`{method}`", ", ".join(f"`{name}`" for name in sorted(known - {"name"}))]

@@ -24,7 +24,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "protocol.md"
 
 def test_every_message_has_a_role() -> None:
     assert OF_KIND.keys() == kinds.COMMANDS.keys()
-    assert OF_METHOD.keys() == administration._ADMINISTRATION.keys() | {administration.RECENT}
+    assert OF_METHOD.keys() == administration._CALLS.keys()
     assert OF_OPERATION.keys() == OPERATIONS.keys()
 
 
