@@ -50,7 +50,9 @@ class OpenHandle(Protocol):
 class MessageScope:
     """What one actor may do with the engine at the moment."""
 
-    __slots__ = ("_kept", "_open", "account", "actor", "clock", "core", "counts", "tallies")
+    __slots__ = (
+        "_execute", "_kept", "_open", "account", "actor", "clock", "core", "counts", "tallies",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class MessageScope:
     ) -> None:
         self.actor: Final = actor
         self.core: Final = core
+        self._execute: Final = core.execute
         self.clock: Final = clock
         self.counts: Final = counts
         self.tallies: Final = tallies
@@ -184,12 +187,12 @@ class MessageScope:
         account = account_of(order)
         if account is None or account != self.account:
             return self._strangers(account)
-        counts, core = self.counts, self.core
+        counts = self.counts
         beyond = counts.supply(account, order._settlement_)
         if beyond is not None and not self._is_stopped(account):
             return self._denial("order counts for more than its message may", beyond)
         try:
-            return core.execute(order, self.clock.now)
+            return self._execute(order, self.clock.now)
         finally:
             counts.take()
 
