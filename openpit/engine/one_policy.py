@@ -46,6 +46,7 @@ class OnePolicy:
         "_refuse",
         "_registry",
         "_start_stage",
+        "_thread",
     )
 
     def __init__(
@@ -65,6 +66,7 @@ class OnePolicy:
         self._check = check
         self._group_id = group_id
         self._start_stage = start_stage
+        self._thread = 0  # that has asked last
         self._refuse = refuse
         self._has_custom = has_custom
         self._marks_busy = marks_busy
@@ -101,7 +103,12 @@ class OnePolicy:
             effects.key = NOT_COUNTED
             effects.more = None
             effects.open = True
-            effects.thread = get_ident() if self._binds_thread else 0
+            thread = get_ident() if self._binds_thread else 0
+            if thread == self._thread:
+                thread = self._thread  # one number for all, and not one for each open order
+            else:
+                self._thread = thread
+            effects.thread = thread
             if not effects.rejects and effects.failure is None:
                 if effects.mutations:
                     opened = finisher.opened

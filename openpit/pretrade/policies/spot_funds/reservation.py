@@ -137,9 +137,13 @@ class PlainFunds(Effects, BuiltinFinalizer):
 
     def __iter__(self) -> Iterator[OutcomeRow]:
         hold, incoming = self._amounts()
-        paid, bought, spent = self.paid, self.bought, hold.copy_negate()
-        yield (paid, spent, self.available, hold, self.held, None, None, None, None, None, None)
-        yield (bought, None, None, None, None, incoming, self.expected, None, None, None, None)
+        available, held, expected = self.available, self.held, self.expected
+        spent = hold.copy_negate()
+        rows: tuple[OutcomeRow, OutcomeRow] = (
+            (self.paid, spent, available, hold, held, None, None, None, None, None, None),
+            (self.bought, None, None, None, None, incoming, expected, None, None, None, None),
+        )
+        return iter(rows)
 
     def give_back(self) -> None:
         """Give back what is reserved, as other reservations do: written out for the plain case."""
