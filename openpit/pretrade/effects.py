@@ -131,7 +131,7 @@ class Effects:
             self.rejects = [*self.rejects, *said.rejects]
             if not keep_rejected:
                 return
-        rows, prices = said._told_rows(), said.own_prices
+        rows, prices = said.told_rows(), said.own_prices
         if not (rows or prices):
             return
         if not (self.own_rows or self.own_prices):
@@ -150,7 +150,8 @@ class Effects:
             said.finisher, said.key = self.finisher, NOT_COUNTED
         return said.finalizers
 
-    def _told_rows(self) -> Iterable[OutcomeRow]:
+    def told_rows(self) -> Iterable[OutcomeRow]:
+        """Return the outcomes of the first policy that has any, or of the only one."""
         return self if self.own_rows is ITSELF else self.own_rows  # type: ignore[return-value]  # see ITSELF
 
     def give_back(self) -> None:
@@ -163,7 +164,7 @@ class Effects:
     def rows(self) -> list[GroupRow]:
         """What the policies changed, each with the policy's group id."""
         group_id = self.group_id
-        rows = [(group_id, row) for row in self._told_rows()]
+        rows = [(group_id, row) for row in self.told_rows()]
         for group_id, more, _ in self.more or ():
             rows += [(group_id, row) for row in more]
         return rows
