@@ -47,24 +47,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-__all__ = ["CALLS", "opened"]
+__all__ = ["CALLS", "Shards", "fund", "joined", "opened"]
 
 BATCH = 128
 
 
-class _Shards:
+class Shards:
     """The shard that answers, and its twin that does the same if there is one."""
 
     def __init__(self, count: int) -> None:
-        self._cores: list[Any] = []
+        self.cores: list[Any] = []
         self._readers = [FrameReader() for _ in range(count)]
 
     def receive(self, data: bytes) -> bytes:
-        if not self._cores:
+        if not self.cores:
             return self._start(data)
-        for core in self._cores[1:]:
+        for core in self.cores[1:]:
             core.receive(data)
-        replies: bytes = self._cores[0].receive(data)
+        replies: bytes = self.cores[0].receive(data)
         return replies
 
     def _start(self, data: bytes) -> bytes:
@@ -80,14 +80,14 @@ class _Shards:
                 before: Any = wire
                 started, lacking = setup.start_shard(frame[1][0], reader)  # type: ignore[index]  # a frame was a tuple
                 ready = before.frame(0, wire.pack((kinds.READY, 0, tuple(lacking))), 1)
-            self._cores.append(started)
+            self.cores.append(started)
         return ready
 
 
 class _Driver(Runner):
     """Runs the core's calls to their end, as a face does."""
 
-    def __init__(self, plan: Any, clock: Callable[[], int], shards: int) -> None:
+    def __init__(self, plan: Any, clock: Callable[[], int], shards: Shards) -> None:
         self.clock = clock
         self.feeds: list[Any] = []
         if hasattr(plan, "client"):
@@ -96,7 +96,7 @@ class _Driver(Runner):
         else:  # a commit of before
             self.client = self.router = self.core = plan.core(BLOCKING, self)
         self.link = self.router.links[0]
-        self.shards = _Shards(shards)
+        self.shards = shards
         # Of a commit of before, the router starts a shard.
         start = (self.client if hasattr(self.client, "start") else self.router).start
         self._finish(start(self.link, clock(), plan.payload))
@@ -129,14 +129,14 @@ class _Driver(Runner):
                 router.receive(link, replies)
 
 
-def _joined(registrations: list[object], shards: int) -> Any:
+def joined(registrations: list[object], shards: Shards) -> Any:
     """Return the engine that a program would have, without a worker process."""
     builder = registered(openpit.Engine.builder().sharded(shards=1), registrations)
     # As build() does, which would start processes; a commit of before has no other names for it.
     return ShardedEngine._of(_Driver(builder._plan(), builder._clock, shards))  # type: ignore[arg-type]  # noqa: SLF001 - it has what is asked of it
 
 
-def _fund(engine: Any, *, currency: str | None = None) -> None:
+def fund(engine: Any, *, currency: str | None = None) -> None:
     amount = openpit.AccountAdjustmentAmount(balance=param.AdjustmentAmount.absolute(10**12))
     for number in range(ACCOUNTS):
         account = param.AccountId.from_int(number)
@@ -243,9 +243,9 @@ WARM = 1024
 
 def engine_for(name: str, shards: int) -> Any:
     make, is_funded, _ = CALLS[name]
-    engine = _joined(make(), shards)
+    engine = joined(make(), Shards(shards))
     if is_funded:
-        _fund(engine, currency="USD" if "fill" in name else None)
+        fund(engine, currency="USD" if "fill" in name else None)
     return engine
 
 

@@ -74,6 +74,18 @@ def _cores(name: str, workload: str, yardstick: str) -> Row:
     )
 
 
+def _shard(batch: int) -> Row:
+    """Return a row of a shard's core alone, beside one engine of ours that does the same."""
+    name = f"shard alone: spot funds, batches of {batch}, against one engine"
+    return Row(
+        Timed("shard", f"funds_{batch}", 5120),
+        Timed("workloads", "execute_commit_funds", 4000),
+        "ours",
+        # The workload's own time is that of the shard's process.
+        (Figure(name, "wall", "processor", 1.3),),
+    )
+
+
 def _router(name: str, workload: str) -> Row:
     """Return a row of the router alone, beside all of an order in one engine of the reference."""
     return Row(
@@ -173,6 +185,8 @@ ROWS: tuple[Row, ...] = (
     _cores("fill, the plain way", "report_fill", "fill_plain"),
     _cores("PnL reports, batches of 128", "reports_pnl", "pnl_report"),
     _cores("fills, the plain way, batches of 128", "reports_fill", "fill_plain"),
+    _shard(128),
+    _shard(256),
     _router("batches of 128 to each of 2 shards", "two_shards"),
     _router("batches of 128 to each of 16 shards", "sixteen_shards"),
     _switch("batches of 128 to each of 2 shards", "batches", 102_400),

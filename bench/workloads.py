@@ -185,6 +185,12 @@ def spot_funds() -> Operation:
     return lambda index: execute(order=order(index)).reservation.rollback()
 
 
+def execute_commit_funds() -> Operation:
+    execute = funded_engine().execute_pre_trade
+    orders = [order(index) for index in range(1000)]
+    return lambda index: execute(order=orders[index % 1000]).reservation.commit()
+
+
 def _kept_open(most: int) -> Operation:
     """Keep orders open up to so many, then commit them all; the cost of one, commit included."""
     execute = funded_engine().execute_pre_trade
@@ -268,6 +274,7 @@ WORKLOADS: dict[str, Callable[[], Operation]] = {
         custom_policy,
         construct_custom,
         spot_funds,
+        execute_commit_funds,
         thousand_open,
         hundred_thousand_open,
         thousand_accounts,

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 from weakref import WeakSet
 
 from openpit.core.mutation import Mutation
-from openpit.pretrade.effects import NOT_COUNTED, BuiltinFinalizer, Effects
+from openpit.pretrade.effects import ITSELF, NOT_COUNTED, BuiltinFinalizer, Effects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -79,6 +79,14 @@ class Finisher:
             effects.add(said, group_id)
         return effects
 
+    def taken(self, said: Effects, group_id: int) -> Effects:
+        """Return what one policy said as what an order comes to: the same object, and no copy."""
+        said.finisher = self
+        said.group_id = group_id
+        said.key = NOT_COUNTED
+        said.more = None
+        return said
+
     def count_in(self, effects: Effects, key: Hashable) -> None:
         """Count effects that are open now: under their account, a drop copy's in a tuple."""
         effects.key = key
@@ -98,6 +106,9 @@ class Finisher:
             if left:
                 self.opened[key] = left
         mutations = effects.mutations
+        if mutations is ITSELF:
+            effects.mutations = ()
+            return
         if len(mutations) == 1:
             # Most often it is one callback, called between two calls of the engine, or one built-in
             # policy's, which leaves when it is done, and may be done again.
@@ -130,8 +141,15 @@ class Finisher:
             if left:
                 self.opened[key] = left
         mutations = effects.mutations
+        if mutations is ITSELF:
+            was_busy, self.busy = self.busy, True
+            try:
+                effects.give_back()
+            finally:
+                self.busy = was_busy
+            return
         if len(mutations) == 1 and isinstance(mutations[0], BuiltinFinalizer):
-            # Most often it is one policy's; it leaves when it is done, and may be done again.
+            # It leaves when it is done, and may be done again.
             was_busy, self.busy = self.busy, True
             try:
                 mutations[0].rollback()

@@ -19,9 +19,10 @@ from openpit.engine.custom import CustomPolicy
 from openpit.engine.drop_copy import DropCopies
 from openpit.engine.dry_runs import DryRuns
 from openpit.engine.finalize import Finisher
+from openpit.engine.one_policy import OnePolicy
 from openpit.engine.registry import ENGINE, AccountRegistry
 from openpit.engine.reports import NOTHING, merged, tell_all
-from openpit.pretrade.effects import NOT_COUNTED, Effects
+from openpit.pretrade.effects import Effects
 from openpit.pretrade.policy_contract import overrides
 from openpit.pretrade.rejects import Reject, first_block, new_reject
 
@@ -155,12 +156,20 @@ class EngineCore:
 
     @property
     def execute(self) -> Callable[[Order, int], Checked]:
-        """Run both stages of an order at a time.
+        """What runs both stages of an order at a time; made anew, so whoever calls it keeps it.
 
         Not kept here: an engine that held its own method would be in a cycle, and stay after the
         last reference to it has gone.
         """
-        return self._execute_checks if self._reserves_nothing else self._execute
+        if self._reserves_nothing:
+            return self._execute_checks
+        if self._main_check is None:
+            return self._execute
+        return OnePolicy(
+            self.registry, self.finisher, *self._main_check, self._refuse,
+            self._start_stage if self._start_checks else None,
+            has_custom=self.has_custom, marks_busy=self.marks_busy,
+        ).execute  # fmt: skip
 
     def _execute_checks(self, order: Order, now: int) -> list[Reject] | None:
         """Run both stages where all policies are built in and use the start stage alone."""
@@ -253,20 +262,14 @@ class EngineCore:
                     return None
                 heard = ((verdict, group_id),)
                 if not verdict.rejects and verdict.failure is None:
-                    effects = verdict  # others would cost 4 % of an order
-                    effects.finisher = self.finisher
-                    effects.group_id = group_id
-                    effects.key = NOT_COUNTED
-                    effects.more = None
+                    effects = self.finisher.taken(verdict, group_id)
             if effects is None:
                 effects = self.finisher.merged(heard)
             effects.open = True
             effects.thread = get_ident() if self._bind_thread else 0
             if not effects.rejects and effects.failure is None:
                 if effects.mutations:
-                    opened = self.finisher.opened  # count_in() written out
-                    effects.key = account
-                    opened[account] = opened.get(account, 0) + 1
+                    self.finisher.count_in(effects, account)
                 return effects
         except BaseException:
             # Policies are answered for in _ask(): a signal's handler has raised, between two steps.

@@ -125,7 +125,7 @@ def export_effects(core: EngineCore, effects: Effects) -> State:
         NotExportable: a callback is among it.
     """
     counted = () if effects.key is NOT_COUNTED else (effects.key,)
-    return counted, [_exported(core, mutation) for mutation in effects.mutations]
+    return counted, [_exported(core, mutation) for mutation in effects.finalizers]
 
 
 def _exported(core: EngineCore, mutation: Finalizer) -> tuple[str, State]:

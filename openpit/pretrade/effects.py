@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.outcomes import GroupRow, OutcomeRow
     from openpit.pretrade.rejects import Reject
 
-__all__ = ["NOT_COUNTED", "BuiltinFinalizer", "Effects", "Finalizer", "Keeper"]
+__all__ = ["ITSELF", "NOT_COUNTED", "BuiltinFinalizer", "Effects", "Finalizer", "Keeper"]
 
 
 class Finalizer(Protocol):
@@ -51,6 +51,12 @@ class Keeper(Protocol):
 NOT_COUNTED: Final = object()
 """The key of effects that are not open, or hold nothing."""
 
+ITSELF: Final[tuple[Any, ...]] = (None,)
+"""In place of mutations or rows: the effects are these themselves, see :meth:`Effects.give_back`.
+
+A tuple with the effects in it would be one object more for each open order, and a cycle.
+"""
+
 
 class Effects:
     """What a policy says of an order in the main stage, or several of them, and what it changed.
@@ -65,6 +71,9 @@ class Effects:
     rolled back with the others before it is raised. ``rows`` that are true are at least one, and
     can be gone through again until something is rolled back. A single price may stand for itself
     in ``lock_prices``, as long as there are rows: most policies lock no more than that.
+
+    A built-in policy with one thing to undo derives from this class, and gives :data:`ITSELF` as
+    mutations, and as rows if it can be gone through.
     """
 
     __slots__ = (
@@ -110,7 +119,7 @@ class Effects:
 
     def add(self, said: Effects, group_id: int, *, keep_rejected: bool = False) -> None:
         """Merge one policy's said; what a rejecting policy locks and reports is left out."""
-        mutations = said.mutations
+        mutations = self._finalizers_of(said)
         if mutations:
             # Most orders meet one policy that has a say: its own sequence serves as it is.
             self.mutations = [*self.mutations, *mutations] if self.mutations else mutations
@@ -122,7 +131,7 @@ class Effects:
             self.rejects = [*self.rejects, *said.rejects]
             if not keep_rejected:
                 return
-        rows, prices = said.own_rows, said.own_prices
+        rows, prices = said.told_rows(), said.own_prices
         if not (rows or prices):
             return
         if not (self.own_rows or self.own_prices):
@@ -131,10 +140,31 @@ class Effects:
             self.more = [*(self.more or ()), (group_id, rows, prices)]
 
     @property
+    def finalizers(self) -> Sequence[Finalizer]:
+        """The mutations, one by one."""
+        return (self,) if self.mutations is ITSELF else self.mutations
+
+    def _finalizers_of(self, said: Effects) -> Sequence[Finalizer]:
+        """Return what there is to finalise of a policy's said; it may be that object itself."""
+        if said.mutations is ITSELF:
+            said.finisher, said.key = self.finisher, NOT_COUNTED
+        return said.finalizers
+
+    def told_rows(self) -> Iterable[OutcomeRow]:
+        """Return the outcomes of the first policy that has any, or of the only one."""
+        return self if self.own_rows is ITSELF else self.own_rows  # type: ignore[return-value]  # see ITSELF
+
+    def give_back(self) -> None:
+        """Undo what these effects hold themselves, and leave no mutations.
+
+        To be called again where an interrupt comes. There is nothing to do for a commit.
+        """
+
+    @property
     def rows(self) -> list[GroupRow]:
         """What the policies changed, each with the policy's group id."""
         group_id = self.group_id
-        rows = [(group_id, row) for row in self.own_rows]
+        rows = [(group_id, row) for row in self.told_rows()]
         for group_id, more, _ in self.more or ():
             rows += [(group_id, row) for row in more]
         return rows
@@ -178,11 +208,12 @@ class Effects:
 
     def include(self, said: Effects) -> None:
         """Take the mutations of a said that may not have been added yet."""
-        if not said.mutations:
+        if said is self or not said.mutations:
             return
-        last = said.mutations[-1]
+        finalizers = self._finalizers_of(said)
+        last = finalizers[-1]
         if not any(mutation is last for mutation in self.mutations):
-            self.mutations = [*self.mutations, *said.mutations]
+            self.mutations = [*self.mutations, *finalizers]
 
     def commit(self) -> None:
         """Run the commits; raise the first failure. Whoever asks, asks again where that raises."""

@@ -50,7 +50,9 @@ class OpenHandle(Protocol):
 class MessageScope:
     """What one actor may do with the engine at the moment."""
 
-    __slots__ = ("_kept", "_open", "account", "actor", "clock", "core", "counts", "tallies")
+    __slots__ = (
+        "_execute", "_kept", "_open", "account", "actor", "clock", "core", "counts", "tallies",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class MessageScope:
     ) -> None:
         self.actor: Final = actor
         self.core: Final = core
+        self._execute: Final = core.execute
         self.clock: Final = clock
         self.counts: Final = counts
         self.tallies: Final = tallies
@@ -185,7 +188,7 @@ class MessageScope:
         if rejects is not None:
             return rejects
         try:  # _counted() spelt out: the hot path of an actor
-            return self.core.execute(order, self.clock.now)
+            return self._execute(order, self.clock.now)
         finally:
             self.counts.take()
 

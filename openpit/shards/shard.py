@@ -449,7 +449,7 @@ class ShardCore:
         order = self._order_of(command)
         if self._is_full:
             return denied(self.number, self._most_open)
-        return self._executed(seq, self._engine.execute(order, now), order)
+        return self._executed(seq, self._execute(order, now), order)
 
     def _start(self, seq: int, command: Command, now: int) -> Reply:
         order = self._order_of(command)

@@ -166,7 +166,7 @@ def lock_row(groups: Mapping[int, Iterable[Decimal]] | None) -> Row:
     """Return a lock's prices as rows, one for each policy group."""
     if not groups:
         return ()
-    return tuple((group, *map(str, prices)) for group, prices in groups.items())
+    return tuple([(group, *map(str, prices)) for group, prices in groups.items()])
 
 
 def is_lock(rows: object) -> bool:

@@ -90,6 +90,6 @@ def test_every_call_through_both_cores_is_timed():
 def test_a_second_shard_does_the_same_and_its_replies_go_nowhere():
     engine = cores.engine_for("single_held", 2)
     cores.CALLS["single_held"][2](engine, 5)
-    first, second = engine._driver.shards._cores
+    first, second = engine._driver.shards.cores
     assert first._next == second._next > 10
     assert first.open_handles == second.open_handles == frozenset()

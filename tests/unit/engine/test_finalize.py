@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from makers import mutation
 
 from openpit.engine.finalize import Finisher
 from openpit.engine.registry import AccountRegistry
-from openpit.pretrade.effects import BuiltinFinalizer, Effects
+from openpit.pretrade.effects import ITSELF, BuiltinFinalizer, Effects
 from openpit.pretrade.rejects import Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Funds(BuiltinFinalizer):
@@ -159,6 +162,107 @@ def test_a_built_in_finaliser_that_cannot_be_run_counts_as_failed() -> None:
     assert len(seen) == 2
     assert trace == ["rollback a"]
     assert registry.finalizer_failed
+
+
+# --- effects that are what they hold -----------------------------------------------------------
+
+
+class Held(Effects, BuiltinFinalizer):
+    """A built-in policy's effects that undo themselves; may be interrupted, as often as told."""
+
+    __slots__ = ("seen", "times")
+
+    def __init__(self, seen: list[str], times: int = 0) -> None:
+        super().__init__(None, ITSELF, ITSELF)
+        self.seen = seen
+        self.times = times
+
+    def __iter__(self) -> Iterator[Any]:
+        yield ("USD", *[None] * 10)
+
+    def give_back(self) -> None:
+        self.seen.append(f"gives back, busy {self.finisher.busy}")
+        self.times -= 1
+        if self.times >= 0:
+            raise KeyboardInterrupt
+        self.mutations = ()
+
+
+def held(owner: Finisher, seen: list[str], times: int = 0) -> Held:
+    """Make effects that an engine has taken for an order's."""
+    effects = Held(seen, times)
+    owner.taken(effects, 3)
+    return effects
+
+
+def test_effects_that_are_what_they_hold_give_it_back_once_and_a_commit_leaves_it() -> None:
+    seen: list[str] = []
+    engine = finisher()
+    rolled_back, committed = held(engine, seen), held(engine, seen)
+
+    committed.commit()
+    committed.rollback()
+    assert seen == []
+
+    rolled_back.rollback()
+    rolled_back.rollback()
+    assert seen == ["gives back, busy True"]
+    assert not engine.busy
+
+
+def test_effects_that_are_what_they_hold_are_asked_again_after_an_interrupt() -> None:
+    seen: list[str] = []
+    engine = finisher()
+    effects = held(engine, seen, times=1)
+
+    with pytest.raises(KeyboardInterrupt):
+        effects.rollback()
+    effects.rollback()
+
+    assert seen == ["gives back, busy True"] * 2
+    assert not engine.busy
+
+
+def test_effects_that_are_what_they_hold_go_back_when_nobody_has_them_any_more() -> None:
+    seen: list[str] = []
+    engine = finisher()
+    effects = held(engine, seen)
+    effects.open = True
+
+    del effects
+
+    assert seen == ["gives back, busy True"]
+
+
+def test_effects_that_are_what_they_hold_are_one_of_many_where_others_have_a_say() -> None:
+    trace: list[str] = []
+    engine = finisher()
+
+    def merged() -> Effects:
+        first, last = (Effects(None, [mutation(trace, name)]) for name in "ac")
+        return engine.merged([(first, 1), (Held(trace), 2), (last, 4)])
+
+    assert merged().rows == [(2, ("USD", *[None] * 10))]
+    merged().rollback()
+    assert trace == ["rollback c", "gives back, busy True", "rollback a"]
+
+    trace.clear()
+    merged().commit()
+    assert trace == ["commit a", "commit c"]
+
+
+def test_what_was_said_is_included_once_whether_it_was_added_or_not() -> None:
+    seen: list[str] = []
+    engine = finisher()
+    said, own = Held(seen), held(engine, seen)
+    effects = engine.merged([(said, 1)])
+
+    effects.include(said)
+    own.include(own)
+    effects.rollback()
+    own.rollback()
+
+    assert seen == ["gives back, busy True"] * 2
 
 
 def test_what_is_dropped_while_the_engine_is_busy_waits() -> None:

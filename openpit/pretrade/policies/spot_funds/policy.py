@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from openpit.param.decimals import NARROW, ZERO
 from openpit.param.enums import Side
 from openpit.pretrade.account_state import AccountFigures
-from openpit.pretrade.effects import Effects
+from openpit.pretrade.effects import ITSELF, Effects
 from openpit.pretrade.policies.spot_funds.adjustments import apply_adjustment, set_account_pnl
 from openpit.pretrade.policies.spot_funds.desk import NAME, Desk, switch_block
 from openpit.pretrade.policies.spot_funds.holdings import Glance
@@ -135,24 +135,21 @@ class SpotFundsPolicy(BuiltinPolicy):
             return check_order(self._desk, order, now, call)
         if other is None:
             other = funds.slot(bought)
-        reserved: PlainFunds = _new(PlainFunds)
-        reserved.desk = self._desk
-        reserved.account = account
-        reserved.legs = None
-        reserved.price = price
-        reserved.quantity = quantity
-        reserved.buys = side is _BUY
-        reserved.paid = paid
-        reserved.available = available
-        reserved.held = held
-        reserved.bought = bought
-        reserved.expected = expected
-        verdict: Effects = _new(Effects)
+        verdict: PlainFunds = _new(PlainFunds)
         verdict.failure = None
         verdict.rejects = ()
-        verdict.mutations = (reserved,)
-        verdict.own_rows = reserved
+        verdict.mutations = verdict.own_rows = ITSELF
         verdict.own_prices = price
+        verdict.desk = self._desk
+        verdict.account = account
+        verdict.price = price
+        verdict.quantity = quantity
+        verdict.buys = side is _BUY
+        verdict.paid = paid
+        verdict.available = available
+        verdict.held = held
+        verdict.bought = bought
+        verdict.expected = expected
         # Last, and in plain stores: an interrupt leaves all of it or nothing (see finalize.py).
         slot.available = available
         slot.held = held
@@ -296,7 +293,7 @@ class SpotFundsPolicy(BuiltinPolicy):
         restore_funds(self._funds, funds)
 
     def export_effect(self, effect: Finalizer) -> State:
-        is_own = isinstance(effect, ReservedFunds) and effect.desk is self._desk
+        is_own = isinstance(effect, (ReservedFunds, PlainFunds)) and effect.desk is self._desk
         return export_reserved(effect) if is_own else None  # type: ignore[arg-type]  # see is_own
 
     def restore_effect(self, state: State) -> Finalizer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openpit.param.decimals import NARROW, ZERO, DecimalOverflow, add, plain, subtract
-from openpit.pretrade.effects import BuiltinFinalizer
+from openpit.pretrade.effects import BuiltinFinalizer, Effects
 from openpit.pretrade.policies.spot_funds.desk import stuck_block
 from openpit.pretrade.policies.spot_funds.holdings import Slot, close_if_empty, open_funds
 
@@ -22,7 +22,6 @@ __all__ = ["Leg", "PlainFunds", "ReservedFunds"]
 _add: Final = NARROW.add
 _subtract: Final = NARROW.subtract
 _multiply: Final = NARROW.multiply
-_new = object.__new__
 
 
 class Leg(NamedTuple):
@@ -42,8 +41,7 @@ class ReservedFunds(BuiltinFinalizer):
 
     __slots__ = ("account", "desk", "legs")
 
-    # None while all of it is set aside and a subclass keeps the figures.
-    legs: tuple[tuple[str, Decimal, Decimal], ...] | None
+    legs: tuple[tuple[str, Decimal, Decimal], ...]
 
     def __init__(
         self, desk: Desk, account: int, legs: tuple[tuple[str, Decimal, Decimal], ...]
@@ -54,7 +52,7 @@ class ReservedFunds(BuiltinFinalizer):
 
     def legs_left(self) -> tuple[tuple[str, Decimal, Decimal], ...]:
         """Return what is set aside still: of each asset what is held, and what is expected."""
-        return self.legs or ()
+        return self.legs
 
     def commit(self) -> None:
         """Keep what is reserved: the state holds it already."""
@@ -65,7 +63,7 @@ class ReservedFunds(BuiltinFinalizer):
         accounts = self.desk.funds
         funds = open_funds(accounts, account)
         slots = funds.slots
-        legs = self.legs or ()
+        legs = self.legs
         while legs:
             asset, hold, incoming = legs[-1]
             legs = legs[:-1]
@@ -93,17 +91,20 @@ class ReservedFunds(BuiltinFinalizer):
             close_if_empty(accounts, account)
 
 
-class PlainFunds(ReservedFunds):
-    """What a plain order has set aside, with its outcome rows, which are told while it is open.
+class PlainFunds(Effects, BuiltinFinalizer):
+    """What comes of a plain order: what it has set aside, and its outcome rows while it is open.
 
-    There may be hundreds of thousands: all figures are slots of this one object, and what is held
-    or expected at the order's price is calculated anew where it is asked for.
+    There may be hundreds of thousands: all figures are slots of this one object, which is the
+    engine's effects, too, and what is held or expected at the order's price is calculated anew
+    where it is asked for.
     """
 
     __slots__ = (
+        "account",
         "available",
         "bought",
         "buys",
+        "desk",
         "expected",
         "held",
         "paid",
@@ -112,9 +113,11 @@ class PlainFunds(ReservedFunds):
     )
 
     # `available` and `held` are of the asset paid, after the order; `expected` of the one bought.
+    account: int
     available: Decimal
     bought: str
     buys: bool
+    desk: Desk
     expected: Decimal
     held: Decimal
     paid: str
@@ -128,22 +131,22 @@ class PlainFunds(ReservedFunds):
         return (notional, quantity) if self.buys else (quantity, notional)
 
     def legs_left(self) -> tuple[tuple[str, Decimal, Decimal], ...]:
-        if self.legs is not None:
-            return self.legs
+        """Return what is set aside: of each asset what is held, and what is expected."""
         hold, incoming = self._amounts()
         return (self.paid, hold, ZERO), (self.bought, ZERO, incoming)
 
     def __iter__(self) -> Iterator[OutcomeRow]:
         hold, incoming = self._amounts()
-        paid, bought, spent = self.paid, self.bought, hold.copy_negate()
-        yield (paid, spent, self.available, hold, self.held, None, None, None, None, None, None)
-        yield (bought, None, None, None, None, incoming, self.expected, None, None, None, None)
+        available, held, expected = self.available, self.held, self.expected
+        spent = hold.copy_negate()
+        rows: tuple[OutcomeRow, OutcomeRow] = (
+            (self.paid, spent, available, hold, held, None, None, None, None, None, None),
+            (self.bought, None, None, None, None, incoming, expected, None, None, None, None),
+        )
+        return iter(rows)
 
-    def rollback(self) -> None:
-        """Give back what is reserved, as its base does: written out for two slots that take it."""
-        if self.legs is not None:
-            super().rollback()  # what is rolled back again goes on with the legs that are left
-            return
+    def give_back(self) -> None:
+        """Give back what is reserved, as other reservations do: written out for the plain case."""
         quantity = self.quantity
         notional = _multiply(self.price, quantity)
         hold, incoming = (notional, quantity) if self.buys else (quantity, notional)
@@ -170,12 +173,15 @@ class PlainFunds(ReservedFunds):
                     slot.incoming = slot.incoming or ZERO
                     other.available, other.held = other.available or ZERO, other.held or ZERO
                     other.incoming = expected
-                    self.legs = ()
+                    self.mutations = ()
                     if not (expected or other.available or other.held) and other.is_empty:
                         del slots[bought]
                     return
-        self.legs = self.legs_left()
-        super().rollback()
+        # What is asked again goes on with the legs that are left.
+        reserved = ReservedFunds(self.desk, self.account, self.legs_left())
+        self.mutations = (reserved,)
+        reserved.rollback()
+        self.mutations = ()
 
 
 def _stuck(asset: str, hold: Decimal, incoming: Decimal, slot: Slot) -> AccountBlock:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from openpit.pretrade.policies.spot_funds.barriers import Barrier, PnlBarriers
 from openpit.pretrade.policies.spot_funds.holdings import open_funds
-from openpit.pretrade.policies.spot_funds.reservation import ReservedFunds
+from openpit.pretrade.policies.spot_funds.reservation import PlainFunds, ReservedFunds
 from openpit.pretrade.state_values import (
     amount_in,
     optional_in,
@@ -140,7 +140,7 @@ def restore_funds(accounts: dict[int, AccountFunds], state: State) -> None:
 # --- what orders have set aside -------------------------------------------------------------------
 
 
-def export_reserved(reserved: ReservedFunds) -> State:
+def export_reserved(reserved: ReservedFunds | PlainFunds) -> State:
     """Return whose funds are reserved, and the legs that are left."""
     legs = [(asset, text_of(hold), text_of(due)) for asset, hold, due in reserved.legs_left()]
     return reserved.account, legs

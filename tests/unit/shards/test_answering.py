@@ -1,0 +1,52 @@
+"""What goes back with an order is the same, told the short way or by way of groups."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from openpit.pretrade.effects import Effects
+from openpit.shards.answering import told
+
+SOLD = ("AAPL", Decimal(-2), Decimal(8), Decimal(2), Decimal("2.0"), *[None] * 6)
+DUE = ("USD", *[None] * 4, Decimal("0.0000001"), Decimal(7), *[None] * 4)
+TEXTS = "AAPL", "-2|8;2|2.0;;;", None
+
+
+def said(rows: Any, prices: Any) -> Effects:
+    """What a policy of group 3 has said, as an engine has taken it."""
+    effects = Effects(None, (), rows, prices)
+    effects.group_id = 3
+    return effects
+
+
+@pytest.mark.parametrize("price", ["185.50", "0.0000001"])
+def test_one_price_of_one_policy_is_told_as_a_list_of_one_would_be(price: str) -> None:
+    alone = told(said([SOLD, DUE], Decimal(price)))
+    listed = told(said([SOLD, DUE], [Decimal(price)]))
+
+    assert alone == listed
+    assert alone == (
+        ((3, str(Decimal(price))),),
+        ((3, *TEXTS), (3, "USD", ";;0.0000001|7;;", None)),
+    )
+
+
+def test_what_another_policy_says_comes_after_it() -> None:
+    effects = said([SOLD], Decimal(5))
+    effects.more = [(4, [DUE], Decimal(6)), (3, (), Decimal(7))]
+
+    lock, outcomes = told(effects)
+
+    assert lock == ((3, "5", "7"), (4, "6"))
+    assert [row[:2] for row in outcomes] == [(3, "AAPL"), (4, "USD")]
+
+
+def test_what_is_told_is_not_kept_and_nothing_is_told_of_nothing() -> None:
+    effects = said([SOLD], Decimal(5))
+    told(effects)
+
+    assert told(effects) == ((), ())
+    assert told(said((), ())) == ((), ())
