@@ -16,6 +16,7 @@ from openpit.pretrade.policies.supplied_counts import SuppliedCounts
 from openpit.shards.alike import AlikeOrders
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER, NO_AXES, VOUCHED, CountingAxes
+from openpit.wire.own_numbers import OWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -117,6 +118,7 @@ class BatchCounts(SuppliedCounts):
         "_vouched",
         "assets",
         "broker",
+        "has_own",
         "missing",
         "version",
     )
@@ -133,6 +135,7 @@ class BatchCounts(SuppliedCounts):
         # What makes counts of ranks, on the axes that the batch's head names.
         self.broker: int | None = None
         self.assets: dict[str | None, int] = {}
+        self.has_own = False  # the head has numbers by the client's own count
         # The orders of the batch that have not counted, by their places.
         self.missing: list[int] = []
         # Of messages among those: how many of each axis they declared, and have not used.
@@ -176,6 +179,7 @@ class BatchCounts(SuppliedCounts):
             WireError: it names an axis on which no rate is or was limited.
         """
         self.broker = None
+        self.has_own = False
         if self.assets:
             self.assets = {}
         if self.missing:
@@ -188,6 +192,8 @@ class BatchCounts(SuppliedCounts):
         for number, _, offset in axes:
             if number == BROKER:
                 self.broker = offset
+            elif number >= OWN:
+                self.has_own = True
             elif number >= VOUCHED:
                 self._vouched[number - VOUCHED] = _, offset
             elif number < len(self.numbers.assets):

@@ -140,7 +140,7 @@ class ShardJournal:
         self.check_floor(standing)
         lives = self._lives = dict(standing.lives)
         answers = self._answers = core.outcomes.kept = KeptAnswers(lives)
-        answers.restore(standing.answers)
+        answers.restore(standing.answers, standing.own)
         self._last = standing.last
         reader = LogReader(DISK, self._folder, standing.number)
         windows = CountedWindows(core.intake, core.counts, standing.windows)  # type: ignore[arg-type]  # it is the shard's own still
@@ -222,7 +222,7 @@ class ShardJournal:
         if head.epoch == epoch and head.first >= first:
             self.wanted.append(reply)
         windows.note(frame, reply, core.whose)
-        self._answers.note(reply)
+        self._answers.note(frame, reply)
         self._lives[head.epoch] = head.first + head.commands
         self._last = max(self._last, core.engine.clock())
 
@@ -231,7 +231,7 @@ class ShardJournal:
         self._last = max(self._last, core.engine.clock())
         if reply[_FLAGS] & NOT_APPLIED:
             return
-        self._answers.note(reply)
+        self._answers.note(frame, reply)
         if core.counts.is_told and self._windows is not None:
             self._windows.note(frame, reply, core.whose)
 
@@ -293,6 +293,7 @@ class ShardJournal:
             self._last,
             self._windows.rows,
             tuple(self._answers.export()),
+            self._answers.export_own(),
         )
 
     @property

@@ -77,6 +77,9 @@ class Standing(NamedTuple):
     """Of broad rates, as the shard's batches tell them."""
     answers: tuple[bytes, ...] = ()
     """The latest replies, for callers to whom they were lost."""
+    own: tuple[Any, ...] = ()
+    """The same by the sessions' own counts, and what clients may have missed: see
+    :class:`openpit.shards.kept_answers.KeptAnswers`."""
     is_taken: bool = False
     """Whether it is that of a snapshot."""
 
@@ -315,7 +318,7 @@ def standing_in(file: SnapshotFile) -> tuple[Standing, bytes]:
 def packed_state_of(standing: Standing, state: State) -> bytes:
     """Return what a snapshot holds: where its shard stands, and its state."""
     lives = [*standing.lives.items()]
-    stands = lives, standing.last, standing.windows, standing.answers
+    stands = lives, standing.last, standing.windows, standing.answers, standing.own
     packed: bytes = msgpack.packb((stands, msgpack.packb(state)))
     return packed
 
