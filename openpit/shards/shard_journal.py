@@ -272,7 +272,7 @@ class ShardJournal:
         """Have a snapshot taken if it is time; all that was answered is in the pipe by now."""
         writer = self._writer
         if writer is not None:
-            self._snapshots.look(core, writer.written, self._stand)
+            self._snapshots.look(core, writer.written, self._behind, self._stand)
 
     def end(self, core: ShardCore) -> None:
         """Take a last snapshot, of a shard that is told nothing more."""
@@ -280,13 +280,18 @@ class ShardJournal:
             return  # actors have ended by then, and what they know with them
         self._snapshots.end(core, self._stand())
 
+    def _behind(self) -> int:
+        """Return the number behind the last command that was written."""
+        if self._latest is not None:
+            head = head_of(self._latest)
+            self._lives[head.epoch] = head.first + head.commands
+        return max(self._lives.values(), default=0)
+
     def _stand(self) -> Standing:
         """Return where the shard stands after what was written last."""
         assert self._writer is not None  # noqa: S101 - that is from when it is replayed on
         assert self._windows is not None  # noqa: S101 - as above
-        if self._latest is not None:
-            head = head_of(self._latest)
-            self._lives[head.epoch] = head.first + head.commands
+        self._behind()
         return Standing(
             self._writer.next - 1,
             self._lives,

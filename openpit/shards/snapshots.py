@@ -192,22 +192,28 @@ class Snapshots:
 
     # --- while it trades -------------------------------------------------------------------------
 
-    def look(self, core: ShardCore, written: int, stand: Callable[[], Standing]) -> None:
+    def look(
+        self,
+        core: ShardCore,
+        written: int,
+        behind: Callable[[], int],
+        stand: Callable[[], Standing],
+    ) -> None:
         """Have a snapshot taken if it is time: ``written`` bytes of log since the start.
 
-        All answers to what the shard has had are in its pipe by now.
+        ``behind`` returns the number behind the last command. All answers to what the shard has had
+        are in its pipe by now.
         """
         if self._child is not None and not self._has_ended(written):
             return
         if written < self._due_at or not self._every or self._why_not:
             return
-        standing = stand()
-        commands = max(standing.lives.values(), default=0)
+        commands = behind()
         if commands - self._commands < LEAST_COMMANDS:
             return
         self._due_at = written + self._every
         self._commands = commands
-        self._child = self._fork(core, standing)
+        self._child = self._fork(core, stand())
 
     def _has_ended(self, written: int) -> bool:
         """Tell whether the copy has ended, and see how."""
