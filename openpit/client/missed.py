@@ -156,7 +156,7 @@ def ask_missed(router: Router, now: int, before: Mapping[int, int]) -> Steps:
 def _missed_in(link: ShardLink, reply: tuple[Any, ...]) -> tuple[Any, ...]:
     if reply[0] == kinds.MISSED:
         return reply
-    raise WireError(f"shard {link.number} was asked what was missed: {reply!r:.100}")
+    raise Raised(read_failure(reply[1:], link.number))
 
 
 def taken(left: LeftOpen, found: list[Found]) -> MissedAnswers:
