@@ -53,7 +53,8 @@ _OVERHEAD: Final = 128
 _WHOSE: Final = slice(NAME.start, NAME.start + 7)
 """Where in a frame its version, shard and epoch stand."""
 _FLAGS_AT: Final = NAME.stop
-_AXES: Final = slice(34, 38)
+_BODY_AT: Final = HEAD.size + FIRST_KIND  # of what has neither rows nor times
+_new: Final = tuple.__new__  # the name's own way of making one is a function in Python
 
 _CALLS: Final = kinds.KEYABLE | {
     *(kinds.DROP_COPY, kinds.EXECUTE_REQUEST, kinds.COMMIT, kinds.ROLLBACK),
@@ -68,19 +69,12 @@ class Answered(NamedTuple):
     """A batch and its replies; ``first`` is by its client's own count."""
 
     first: int
-    commands: int
+    end: int
+    """The number behind its last command."""
+    size: int
+    """How many bytes are counted for it."""
     asked: Frame
     reply: Frame
-
-    @property
-    def size(self) -> int:
-        """How many bytes are counted for it."""
-        return len(self.asked) + len(self.reply) + _OVERHEAD
-
-    @property
-    def end(self) -> int:
-        """The number behind its last command."""
-        return self.first + self.commands
 
 
 class _ClientAnswers:
@@ -118,28 +112,29 @@ class _ClientAnswers:
 
     def note(self, batch: OwnBatch, frame: Frame, reply: Frame) -> None:
         """Let go of what a batch acknowledges; keep its own answers."""
-        if batch.began != self._began:
-            self._begin(batch.began)
-        acknowledged = batch.acknowledged
+        _, op, first, commands, began, acknowledged, axes = batch
+        if began != self._began:
+            self._begin(began)
         current = self._current
-        while current and current[0].end <= acknowledged:
-            self._bytes -= current.popleft().size
+        while current and current[0][1] <= acknowledged:  # by their places, for speed
+            self._bytes -= current.popleft()[2]
         if self._lost[0] and self._lost[1] <= acknowledged:
             self._lost = 0, 0
         while self._asked and self._asked[0][0] <= acknowledged:
             _, end = self._asked.pop(0)
             self.let_go_before(end)
-        if batch.op != Op.MESSAGES:
+        if op != Op.MESSAGES:
             return
-        answered = Answered(batch.first, batch.commands, frame, reply)
-        self._lives[-1] = batch.began, answered.end
+        end = first + commands
+        self._lives[-1] = began, end
         if self.told:
-            self._asked.append((answered.end, self.told))
+            self._asked.append((end, self.told))
             self.told = 0
-        if batch.commands == 1 and _is_untold(frame):
+        if commands == 1 and _is_untold(frame, axes):
             return
-        current.append(answered)
-        self._bytes += answered.size
+        size = len(frame) + len(reply) + _OVERHEAD
+        current.append(_new(Answered, (first, end, size, frame, reply)))
+        self._bytes += size
         while self._bytes > MISSED_BYTES:
             self._drop_oldest()
 
@@ -159,10 +154,10 @@ class _ClientAnswers:
     def _drop_oldest(self) -> None:
         if self._former:
             dropped = self._former.popleft()
-            self.forgotten += dropped.commands
+            self.forgotten += dropped.end - dropped.first
         else:
             dropped = self._current.popleft()
-            self._lost = self._lost[0] + dropped.commands, dropped.end
+            self._lost = self._lost[0] + dropped.end - dropped.first, dropped.end
         self._bytes -= dropped.size
 
     def let_go_before(self, number: int) -> None:
@@ -308,12 +303,12 @@ class Unacknowledged:
 _OP_AT: Final = 15
 
 
-def _is_untold(frame: Frame) -> bool:
+def _is_untold(frame: Frame, axes: int) -> bool:
     """Tell whether a batch of one command is a question, or of what nobody waits for."""
-    at = HEAD.size + int.from_bytes(frame[_AXES], "big") * AXIS_BYTES
+    at = _BODY_AT + axes * AXIS_BYTES
     if frame[_FLAGS_AT] & Flag.TIMES:
         at += TIME_BYTES
-    return frame[at + FIRST_KIND] in _UNTOLD
+    return frame[at] in _UNTOLD
 
 
 def _is_told(command: Sequence[Any]) -> bool:

@@ -40,6 +40,11 @@ class OwnBatch(NamedTuple):
     """The number with which the client's count began: what is below is of another life."""
     acknowledged: int
     """Behind the last command of this life whose answer the client has received."""
+    axes: int
+    """How many rows the counting part of its head has."""
+
+
+_new: Final = tuple.__new__  # the name's own way of making one is a function in Python
 
 
 def own_row(began: int, first: int, unacknowledged: int) -> Axis:
@@ -52,9 +57,11 @@ def own_batch(frame: Frame) -> OwnBatch | None:
     client, op, first, commands, unacknowledged, axes = _READ(frame)
     if not client:
         began = first - first % EPOCH_COMMANDS
-        return OwnBatch(0, op, first, commands, began, first - unacknowledged)
+        fields = (0, op, first, commands, began, first - unacknowledged, axes)
+        return _new(OwnBatch, fields)
     if axes:
         axis, own, began = _ROW(frame, HEAD.size + (axes - 1) * AXIS_BYTES)
         if axis >= OWN:
-            return OwnBatch(client, op, own, commands, began, own - (axis - OWN))
+            fields = (client, op, own, commands, began, own - (axis - OWN), axes)
+            return _new(OwnBatch, fields)
     return None

@@ -194,8 +194,8 @@ def test_the_oldest_go_at_the_limit_and_how_many_is_told(
     assert desk.core.outcomes.kept is not None
     (((_, former, current, *_),), _) = (desk.core.outcomes.kept.missed.export(), None)
     assert former == ()
-    ((_, _, asked, reply),) = current
-    size = len(asked) + len(reply) + 128
+    ((_, _, size, asked, reply),) = current
+    assert size == len(asked) + len(reply) + 128
     monkeypatch.setattr(unacknowledged, "MISSED_BYTES", 2 * size)
     for sent in range(1, batches):
         desk.say(order(), order(), unacknowledged=2 * sent)
