@@ -17,6 +17,7 @@ from bench.workloads import (
     ACCOUNTS,
     SYMBOLS,
     CountingPolicy,
+    at_most,
     fill,
     four_policies,
     order,
@@ -190,6 +191,13 @@ def _in_batches(engine: Any, count: int) -> None:
         engine.commit_many([result.reservation for result in results])
 
 
+def _in_refused_batches(engine: Any, count: int) -> None:
+    for start in range(0, count, BATCH):
+        orders = [order(index) for index in range(start, min(start + BATCH, count))]
+        results = engine.execute_pre_trade_many(orders)
+        engine.commit_many([result.reservation for result in results if result.ok])
+
+
 def _reports(make: Callable[[int], Any]) -> Callable[[Any, int], None]:
     def run(engine: Any, count: int) -> None:
         for index in range(count):
@@ -217,6 +225,8 @@ CALLS: dict[str, _Call] = {
     "single_funds": (lambda: [policies.build_spot_funds()], True, _one_by_one),
     "batches": (four_policies, False, _in_batches),
     "batches_uncounted": (_no_broker_limit, False, _in_batches),
+    "batches_limited": (lambda: at_most(10**9), False, _in_batches),
+    "batches_refused": (lambda: at_most(1), False, _in_refused_batches),
     "batches_held": (lambda: [CountingPolicy()], False, _in_batches),
     "batches_funds": (lambda: [policies.build_spot_funds()], True, _in_batches),
     "report_pnl": (four_policies, False, _reports(pnl)),

@@ -115,6 +115,20 @@ def _on_shards(shards: int) -> Row:
     )
 
 
+def _limited(name: str, workload: str) -> Row:
+    """Return a row of batches at a broker's and an asset's limit, beside the same without any."""
+    return Row(
+        Timed("sharded", workload, 51_200),
+        Timed("sharded", "many", 51_200),
+        "ours",
+        (
+            Figure(f"2 shards, limits at {name}, against none", "wall", "wall", 1 / 0.9),
+            Figure("- processor time of the caller", "processor", "processor", None),
+            Figure("- processor time of the workers", "workers", "workers", None),
+        ),
+    )
+
+
 _OF_SERVER: tuple[Measure, Measure] = ("workers", "processor")
 _ONE_PROCESS = Timed("workloads", "construct_execute_commit", 4000)
 
@@ -149,6 +163,10 @@ ROWS: tuple[Row, ...] = (
     _cores("batches of 128", "batches", "construct_execute_commit"),
     _cores("batches, shard's part twice", "twice_batches", "construct_execute_commit"),
     _cores("batches, no broker limit", "batches_uncounted", "construct_execute_commit"),
+    _cores(
+        "batches, a broker's and an asset's limit", "batches_limited", "construct_execute_commit"
+    ),
+    _cores("batches, refused by a limit", "batches_refused", "construct_execute_commit"),
     _cores("batches, custom policy", "batches_held", "construct_custom"),
     _cores("batches, spot funds", "batches_funds", "spot_funds"),
     _cores("PnL report", "report_pnl", "pnl_report"),
@@ -212,6 +230,8 @@ ROWS: tuple[Row, ...] = (
             Figure("- processor time of the workers", "workers", "processor", 0.25),
         ),
     ),
+    _limited("ten times the rate", "many_at_ten_times"),
+    _limited("a tenth of the rate", "many_at_a_tenth"),
     *map(_on_shards, (1, 4, 16)),
     Row(
         Timed("sharded", "many_in_flight", 10_000),

@@ -20,7 +20,7 @@ import uvloop
 
 import openpit
 from bench.running import Running
-from bench.workloads import engine_of, four_policies, order, registered
+from bench.workloads import at_most, engine_of, four_policies, order, registered
 from openpit.pretrade import Policy, PolicyDecision
 
 if TYPE_CHECKING:
@@ -257,6 +257,28 @@ def many_in_flight() -> Iterator[Running]:
         yield Running(lambda count: runner.run(lanes(count)), pids(engine))
 
 
+# --- rate limits over accounts -------------------------------------------------------------------
+
+
+@contextmanager
+def many_at(share: float) -> Iterator[Running]:
+    """One order as in ``many``, at limits that let pass so many times what comes in a second."""
+    with sharded_builder(four_policies()).build() as engine:
+        _through_shards(engine, 20 * BATCH)
+        started = time.perf_counter()
+        _through_shards(engine, 100 * BATCH)
+        rate = 100 * BATCH / (time.perf_counter() - started)
+    with sharded_builder(at_most(int(rate * share))).build() as engine:
+
+        def run(count: int) -> None:
+            for start in range(0, count, BATCH):
+                orders = [order(index) for index in range(start, min(start + BATCH, count))]
+                results = engine.execute_pre_trade_many(orders)
+                engine.commit_many([result.reservation for result in results if result.ok])
+
+        yield Running(run, pids(engine))
+
+
 # --- a custom policy of 20 µs --------------------------------------------------------------------
 
 
@@ -327,6 +349,9 @@ WORKLOADS: dict[str, Callable[[], AbstractContextManager[Running]]] = {
     )
 }
 WORKLOADS.update({f"many_on_{shards}": partial(many, shards) for shards in (1, 4, 16)})
+WORKLOADS.update(
+    {"many_at_ten_times": partial(many_at, 10.0), "many_at_a_tenth": partial(many_at, 0.1)}
+)
 
 
 def opened(workload: str) -> AbstractContextManager[Running]:

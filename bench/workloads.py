@@ -54,6 +54,19 @@ def four_policies() -> list[object]:
     ]
 
 
+def at_most(orders: int) -> list[object]:
+    """Return the four policies, with so many orders a second of the broker and of an asset."""
+    limit = policies.RateLimit(orders, dt.timedelta(seconds=1))
+    validation, _, *others = four_policies()
+    rate = policies.build_rate_limit()
+    broker = rate.broker_barrier(policies.RateLimitBrokerBarrier(limit))
+    return [
+        validation,
+        broker.asset_barriers(policies.RateLimitAssetBarrier(limit, "USD")),
+        *others,
+    ]
+
+
 def registered(stage: Any, registrations: list[object]) -> Any:
     """Return the builder's stage with policies, built in and custom, in this order."""
     for registration in registrations:

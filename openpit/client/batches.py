@@ -8,7 +8,7 @@ from openpit.client.answers import CHECKS, read_execute
 from openpit.client.counted import CountedMany
 from openpit.client.expected import EXECUTED
 from openpit.client.many import Part
-from openpit.client.orders import captured_order, ranked_row
+from openpit.client.orders import captured_order
 from openpit.core.order import Order
 from openpit.errors import OutcomeUnknown, WireError
 from openpit.pretrade.results import ExecuteResult
@@ -136,6 +136,8 @@ class ExecuteMany(CountedMany):
         ranks = client.encoder.ranks
         is_flat = client.encoder.is_flat if client.has_custom else None
         counts_nothing, is_broker_only = self._counts_nothing, ranks.counts_broker_only
+        reads_instrument, counts_broker = ranks.reads_instrument, ranks.counts_broker
+        numbers, asset_ranks = ranks.numbers, ranks.assets
         owners, parts = client.router.owners, self.rows
         rank = ranks.broker
         index = self._position
@@ -159,11 +161,20 @@ class ExecuteMany(CountedMany):
                     order._side_, order._quantity_, order._volume_, order._price_,
                 ))  # fmt: skip
             else:
-                rows.append(ranked_row(order, *ranks.next_of(order)))
+                settlement = order._settlement_
+                broker = asset = 0
+                if settlement is not None or not reads_instrument:
+                    if counts_broker:
+                        rank = broker = rank + 1
+                    if settlement in numbers:
+                        asset = asset_ranks[settlement] = asset_ranks.get(settlement, 0) + 1
+                rows.append((
+                    EXECUTE_COUNTED, account, order._underlying_, settlement,
+                    order._side_, order._quantity_, order._volume_, order._price_, broker, asset,
+                ))  # fmt: skip
             indexes.append(index)
             index += 1
-        if is_broker_only:
-            ranks.broker = rank
+        ranks.broker = rank
         taken = index - self._position
         self._position = index
         return taken == len(orders)
@@ -175,17 +186,24 @@ class ExecuteMany(CountedMany):
         times, orders = self._times, self.inputs
         if ranks.counts_broker_only:
             return {BROKER: (len(rows), rows[0][-2], times[indexes[0]])}
-        numbers = ranks.numbers
         found: dict[int, tuple[int, int, int]] = {}
-        for row, index in zip(rows, indexes, strict=True):
-            broker, asset = row[-2:]
-            if broker:
-                count, first, now = found.get(BROKER, (0, broker, times[index]))
-                found[BROKER] = count + 1, first, now
-            if asset:
-                axis = numbers[orders[index]._settlement_]
-                count, first, now = found.get(axis, (0, asset, times[index]))
-                found[axis] = count + 1, first, now
+        brokers = [row[-2] for row in rows]
+        if any(brokers):
+            found[BROKER] = _counted(brokers, indexes, times)
+        assets = [row[-1] for row in rows]
+        if any(assets):
+            of_assets: dict[int, tuple[list[int], list[int]]] = {}
+            settlements = [orders[index]._settlement_ for index in indexes]
+            if len({*settlements}) == 1:
+                of_assets[ranks.numbers[settlements[0]]] = assets, [*indexes]
+            else:
+                for rank, settlement, index in zip(assets, settlements, indexes, strict=True):
+                    if rank:
+                        its, at = of_assets.setdefault(ranks.numbers[settlement], ([], []))
+                        its.append(rank)
+                        at.append(index)
+            for axis, (its, at) in of_assets.items():
+                found[axis] = _counted(its, at, times)
         return found
 
     def _feed_slowly(self) -> bool:
@@ -243,3 +261,11 @@ class ExecuteMany(CountedMany):
     def missing(self, index: int, shard: int, why: str, error: Exception) -> None:
         call = error.call if isinstance(error, OutcomeUnknown) else None
         self.put(index, CHECKS[EXECUTE].denied(shard, why, call))
+
+
+def _counted(
+    ranks: Sequence[int], indexes: Sequence[int], times: Sequence[int]
+) -> tuple[int, int, int]:
+    """Return how many orders have a rank, which is not 0, and the first of them and its time."""
+    first = next(filter(None, ranks))
+    return len(ranks) - ranks.count(0), first, times[indexes[ranks.index(first)]]

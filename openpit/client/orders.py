@@ -96,13 +96,13 @@ class Ranks:
 
     __slots__ = (
         "_reads_account",
-        "_reads_instrument",
         "assets",
         "broker",
         "counts_broadly",
         "counts_broker",
         "counts_broker_only",
         "numbers",
+        "reads_instrument",
     )
 
     def __init__(self) -> None:
@@ -112,19 +112,19 @@ class Ranks:
 
     def retune(self, axes: CountingAxes) -> None:
         """Give numbers on these axes from here on."""
-        _, _, self._reads_instrument, self._reads_account, rows = axes
+        _, _, self.reads_instrument, self._reads_account, rows = axes
         self.numbers: dict[str | None, int] = {asset: number for number, asset, _ in rows}
         # What the hot path asks.
         self.counts_broadly = bool(rows)
         self.counts_broker = self.numbers.pop(None, None) is not None
         self.counts_broker_only = self.counts_broker and not (
-            self._reads_instrument or self._reads_account
+            self.reads_instrument or self._reads_account
         )
 
     def axes_of(self, order: Order) -> tuple[bool, int | None]:
         """Tell whether an order may count for the broker, and the number of its asset's axis."""
         settlement = order._settlement_
-        if (self._reads_instrument and settlement is None) or (
+        if (self.reads_instrument and settlement is None) or (
             self._reads_account and order._account_ is None
         ):
             return False, None  # the policy rejects it before it counts

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from openpit.engine.pipeline import EngineCore
     from openpit.pretrade.policy_contract import OrderColumns
+    from openpit.pretrade.rejects import Reject
 
 __all__ = ["AllAtOnce"]
 
@@ -36,15 +37,17 @@ class AllAtOnce:
         )
         self._asked: Final = tuple(policy.doubtful for policy in asked) if is_able else None
 
-    def doubtful(self, orders: OrderColumns) -> Sequence[int] | None:
+    def doubtful(self, orders: OrderColumns) -> Sequence[int] | dict[int, Reject] | None:
         """Return the places, in order, of those of many orders that are to be judged by themselves.
 
         Both stages accept the others, and hold nothing of any; what those count is counted by this.
-        None where all have to be judged one by one.
+        A dict of them says already what each is rejected for, and all are counted. None where all
+        have to be judged one by one.
         """
         if self._asked is None:
             return None
         found: set[int] = set()
+        refused: dict[int, Reject] | None = None
         check = self._registry.check
         if self._registry.anything_blocked:
             blocked = {one for one in {*orders.accounts} if check(one) is not None}
@@ -53,6 +56,11 @@ class AllAtOnce:
             its = ask(orders)
             if its is None:
                 return None
-            if its:
+            if type(its) is dict and refused is None:
+                refused = its
+            elif its:
                 found.update(its)
-        return sorted(found)
+        if refused is None:
+            return sorted(found)
+        # One judged by itself may turn out not to count, and those behind it then count as less.
+        return sorted(found.union(refused)) if found else refused

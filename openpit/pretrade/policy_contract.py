@@ -140,8 +140,10 @@ class BuiltinPolicy:
     def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         """Check an order in the start stage and count it."""
 
-    def doubtful(self, orders: OrderColumns) -> Collection[int] | None:
+    def doubtful(self, orders: OrderColumns) -> Collection[int] | dict[int, Reject] | None:
         """Return the places of the orders of many that :meth:`check_start` has to be asked of.
+
+        A dict of those, in order, says already what that would answer: one reject for each.
 
         It has nothing against the others, nor anything to keep of them; what they count for whoever
         counts for all shards has been supplied, and is counted by this. None where all have to be

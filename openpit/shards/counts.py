@@ -112,6 +112,7 @@ class BatchCounts(SuppliedCounts):
 
     __slots__ = (
         "_policy",
+        "_ranked",
         "_rules",
         "_settings",
         "_unused",
@@ -135,7 +136,8 @@ class BatchCounts(SuppliedCounts):
         # What makes counts of ranks, on the axes that the batch's head names.
         self.broker: int | None = None
         self.assets: dict[str | None, int] = {}
-        self.has_own = False  # the head has numbers by the client's own count
+        # The ranks of many orders that are judged at once; None: they have none.
+        self._ranked: tuple[Sequence[int], Sequence[int]] | None = None
         # The orders of the batch that have not counted, by their places.
         self.missing: list[int] = []
         # Of messages among those: how many of each axis they declared, and have not used.
@@ -178,8 +180,7 @@ class BatchCounts(SuppliedCounts):
         Raises:
             WireError: it names an axis on which no rate is or was limited.
         """
-        self.broker = None
-        self.has_own = False
+        self.broker, self.has_own = None, False
         if self.assets:
             self.assets = {}
         if self.missing:
@@ -193,7 +194,7 @@ class BatchCounts(SuppliedCounts):
             if number == BROKER:
                 self.broker = offset
             elif number >= OWN:
-                self.has_own = True
+                self.has_own = True  # numbers by the client's own count, and no axis
             elif number >= VOUCHED:
                 self._vouched[number - VOUCHED] = _, offset
             elif number < len(self.numbers.assets):
@@ -241,7 +242,7 @@ class BatchCounts(SuppliedCounts):
         vouched = self._vouched
         if rules is None and not vouched:
             return  # no rate spans accounts
-        if rules is not None and rules.is_brokers_alone and self._are_counted(commands):
+        if rules is not None and self._are_counted(commands, rules):
             return
         left = {axis: count for axis, (_, count) in vouched.items()}
         for sent in commands:
@@ -296,20 +297,32 @@ class BatchCounts(SuppliedCounts):
         ]
         return counted
 
-    def _are_counted(self, commands: Sequence[Command]) -> bool:
-        """Tell whether a batch is orders alone that count for the broker as was vouched for.
+    def _are_counted(self, commands: Sequence[Command], rules: CountingRules) -> bool:
+        """Tell whether a batch is orders alone that count on the same axes, as was vouched for.
 
         A quick look, where the answer is yes as a rule. Their ranks rise: that has been checked.
         """
-        vouched = self._vouched.get(BROKER)
-        if vouched is None or len(self._vouched) > 1 or vouched[1] != len(commands):
-            return False
         ranks = ranks_in(commands)
         if ranks is None:
             return False
         brokers, assets = ranks
-        first = brokers[0] + (self.broker or 0)
-        return 0 not in brokers and not any(assets) and first > vouched[0]
+        axes = {BROKER: (brokers, self.broker)} if rules.counts_broker else {}
+        asset = None
+        if not rules.is_brokers_alone:
+            if type(commands) is not AlikeOrders:
+                return False
+            asset, *others = {*commands.orders.settlements}
+            if others or asset is None:
+                return False
+        if asset in rules.numbers:
+            axes[rules.numbers[asset]] = assets, self.assets.get(asset)
+        elif any(assets):
+            return False
+        vouched, count = self._vouched, len(commands)
+        return axes.keys() == vouched.keys() and all(
+            vouched[axis][1] == count and 0 not in its and its[0] + (offset or 0) > vouched[axis][0]
+            for axis, (its, offset) in axes.items()
+        )
 
     def rules(self) -> CountingRules | None:
         """Return by which rules orders count on axes that span accounts; None: there is none."""
@@ -319,18 +332,16 @@ class BatchCounts(SuppliedCounts):
             self._rules = None if settings is None else _rules_of(settings, self.numbers.of)
         return self._rules
 
-    def are_brokers(self, ranks: Sequence[int]) -> bool:
-        """Tell whether all of many orders have ranks for the broker, and right ones.
+    def are_right(
+        self, brokers: Sequence[int], assets: Sequence[int], settlements: Sequence[str | None]
+    ) -> bool:
+        """Tell whether many orders, settled in one asset, have right ranks on the same axes.
 
-        A quick look, where the answer is yes as a rule.
+        A quick look, where the answer is yes as a rule; :meth:`check` tells of the others.
         """
-        broker = self.broker
-        return (
-            broker is not None
-            and ranks[0] > 0
-            and ranks[0] + broker > 0
-            and ranks[-1] + broker <= _MOST
-            and all(map(lt, ranks, ranks[1:]))
+        return (not any(brokers) or _rise(brokers, self.broker)) and (
+            not any(assets)
+            or (len({*settlements}) == 1 and _rise(assets, self.assets.get(settlements[0])))
         )
 
     def rank(self, broker: int, asset: int, settlement: str | None) -> None:
@@ -353,6 +364,7 @@ class BatchCounts(SuppliedCounts):
 
         Those that are not counted have the counts that the last one had that was.
         """
+        self._ranked = (brokers, assets) if is_counted else None
         if not is_counted:
             broker, asset = self.supplied
             self.highest = broker, dict.fromkeys(settlements, asset)
@@ -360,12 +372,26 @@ class BatchCounts(SuppliedCounts):
         broker = max(brokers)
         if broker:
             broker += self.broker  # type: ignore[operator]  # checked
-        ranked = zip(settlements, assets, strict=True) if any(assets) else ()
-        self.highest = (
-            broker,
-            {asset: rank + self.assets[asset] for asset, rank in ranked if rank},
-        )
+        highest: dict[str | None, int] = {}
+        if any(assets):
+            if len({*settlements}) == 1:
+                highest[settlements[0]] = max(assets)
+            else:
+                highest = {
+                    asset: rank for asset, rank in zip(settlements, assets, strict=True) if rank
+                }
+        self.highest = broker, {one: rank + self.assets[one] for one, rank in highest.items()}
         self.used = False
+
+    def each(self, settlements: Sequence[str | None]) -> Sequence[tuple[int, int]] | None:
+        """Return the counts of each of the orders of :meth:`rank_all`; None where none has one."""
+        if self._ranked is None:
+            return None
+        broker, assets = self.broker or 0, self.assets
+        return [
+            (rank and rank + broker, its and its + assets[asset])
+            for rank, its, asset in zip(*self._ranked, settlements, strict=True)
+        ]
 
     def miss(self, place: int, command: Command) -> None:
         """Record that an order has not counted; those after it in the batch do without."""
@@ -424,6 +450,17 @@ class BatchCounts(SuppliedCounts):
         rows = [(BROKER, orders, 0)] if rank else []
         rows += [(self.numbers.of[asset], its, 0) for asset, first, its in assets if first]
         return rows
+
+
+def _rise(ranks: Sequence[int], offset: int | None) -> bool:
+    """Tell whether ranks on an axis rise, and are counts with what its head says."""
+    return (
+        offset is not None
+        and ranks[0] > 0
+        and ranks[0] + offset > 0
+        and ranks[-1] + offset <= _MOST
+        and all(map(lt, ranks, ranks[1:]))
+    )
 
 
 def declared_ranks(command: Command) -> list[tuple[int, int, str | None]]:

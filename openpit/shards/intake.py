@@ -135,7 +135,7 @@ class Intake:
             return None
         if ranks:
             brokers, assets = ranks
-            if any(assets) or not counts.are_brokers(brokers):
+            if not counts.are_right(brokers, assets, settlement):
                 counts.check(zip(brokers, assets, settlement, strict=True))
         for asset in {*underlying, *settlement}:
             ASSETS[asset]  # raises

@@ -6,40 +6,82 @@ to do; the others one after another.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from openpit.shards.answering import append
+from openpit.shards.answering import append, rejected
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from openpit.core.order import Order
     from openpit.engine.all_at_once import AllAtOnce
     from openpit.engine.answers import Checked
+    from openpit.pretrade.rejects import Reject
     from openpit.shards.alike import AlikeOrders
     from openpit.shards.answering import Reply
     from openpit.shards.counts import BatchCounts
+    from openpit.shards.recent import Recent
 
-__all__ = ["check_alike", "doubtful"]
+__all__ = ["check_alike", "doubtful", "judge_alike"]
+
+OneByOne: TypeAlias = (
+    "tuple[Callable[[Order, int], Checked], Callable[[int, Checked, Any], Reply], Order]"
+)
+"""What judges an order, what makes the reply of that, and the order that is told."""
 
 ACCEPTED: Final = kinds.ACCEPTED
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 
 
+def judge_alike(
+    all_at_once: AllAtOnce | None,
+    one_by_one: OneByOne,
+    counts: BatchCounts,
+    recent: Recent,
+    first: int,
+    commands: AlikeOrders,
+    now: int,
+    client: int,
+    answered: list[Reply],
+) -> None:
+    """Judge the orders, of which ``first`` is the number of the first, and append the replies."""
+    places = None if all_at_once is None else doubtful(all_at_once, counts, commands)
+    if type(places) is dict:
+        refuse_alike(places, counts, commands, answered)
+        recent.refuse_many(now, client, commands, places)
+    else:
+        check_alike(*one_by_one, counts, first, commands, places, now, answered)
+
+
 def doubtful(
     all_at_once: AllAtOnce, counts: BatchCounts, commands: AlikeOrders
-) -> Sequence[int] | None:
+) -> Sequence[int] | dict[int, Reject] | None:
     """Return the places of the orders that are to be judged one by one; None: that is all of them.
 
-    The others pass, have counted, and hold nothing.
+    The others pass, have counted, and hold nothing. A dict says of each what it is rejected for.
     """
     is_counted = commands.kind == EXECUTE_COUNTED
     orders = commands.orders
     counts.rank_all(commands.brokers, commands.assets, orders.settlements, is_counted=is_counted)
     places = all_at_once.doubtful(orders)
     return None if is_counted and not counts.used else places
+
+
+def refuse_alike(
+    refused: Mapping[int, Reject], counts: BatchCounts, commands: AlikeOrders, answered: list[Reply]
+) -> None:
+    """Reject the orders at some places; the others are accepted, and all have counted."""
+    told = 0  # the place behind the last reply
+    for place, reject in refused.items():
+        if place > told:
+            answered.append([ACCEPTED, place - told])
+        answered.append(rejected((reject,)))
+        told = place + 1
+    if told < len(commands):
+        answered.append([ACCEPTED, len(commands) - told])
+    _go_on_from_the_last(counts, commands)
 
 
 def check_alike(
@@ -49,7 +91,7 @@ def check_alike(
     counts: BatchCounts,
     first: int,
     commands: AlikeOrders,
-    places: Sequence[int] | None,
+    places: Collection[int] | None,
     now: int,
     answered: list[Reply],
 ) -> None:
@@ -96,5 +138,10 @@ def check_alike(
     if told < count:
         answered.append([ACCEPTED, count - told])
     if is_counted and places is not None and count - 1 not in places:
-        counts.rank(commands.brokers[-1], commands.assets[-1], commands.orders.settlements[-1])
-        counts.used = True
+        _go_on_from_the_last(counts, commands)
+
+
+def _go_on_from_the_last(counts: BatchCounts, commands: AlikeOrders) -> None:
+    """Have the counts of the last order be those that the next one has which does not count."""
+    counts.rank(commands.brokers[-1], commands.assets[-1], commands.orders.settlements[-1])
+    counts.used = True

@@ -6,18 +6,19 @@ recovery and after it. An order that is accepted costs nothing here.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from openpit.pretrade.rejects import AccountBlock, block_row
+from openpit.pretrade.rejects import AccountBlock, block_row, reject_row
 from openpit.wire import kinds
 from openpit.wire.roles import OF_METHOD, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from openpit.core.order import Order
     from openpit.engine.pipeline import EngineCore
+    from openpit.pretrade.rejects import Reject
 
     Command = tuple[Any, ...]
 
@@ -71,7 +72,7 @@ class Recent:
             if cause in counts:
                 counts[cause] += 1
             else:
-                self._count_first(cause)
+                self._count(cause, 1)
             if len(one[1]) > TEXT or len(one[2]) > TEXT:
                 rejects = [(row[0], row[1][:TEXT], row[2][:TEXT], *row[3:]) for row in rejects]
         if isinstance(asked, tuple):
@@ -80,10 +81,24 @@ class Recent:
             whose = asked._account_, asked._underlying_, asked._settlement_
         self._refusals.append((number, time, client, whose, rejects))
 
-    def _count_first(self, cause: _Cause) -> None:
-        if len(self._counts) >= CAUSES:
+    def refuse_many(
+        self, time: int, client: int, asked: Sequence[Command], refused: Mapping[int, Reject]
+    ) -> None:
+        """Note those of many orders at some places that were refused, each for one reason."""
+        places = [*refused]
+        beyond = len(places) - KEPT  # would be forgotten at once
+        if beyond > 0:
+            self.refused += beyond
+            causes = Counter((refused[at].policy, refused[at].code) for at in places[:beyond])
+            for (policy, code), orders in causes.items():
+                self._count((policy, str(code)), orders)
+        for place in places[-KEPT:]:
+            self.refuse(time, client, asked[place], (reject_row(refused[place]),))
+
+    def _count(self, cause: _Cause, orders: int) -> None:
+        if cause not in self._counts and len(self._counts) >= CAUSES:
             cause = _OTHERS
-        self._counts[cause] = self._counts.get(cause, 0) + 1
+        self._counts[cause] = self._counts.get(cause, 0) + orders
 
     def change(self, time: int, client: int, command: Command) -> None:
         """Note a command that has been carried out, if it is a change by an operator."""

@@ -39,7 +39,7 @@ from openpit.shards.endings import Endings
 from openpit.shards.expiry import Expiry
 from openpit.shards.held import Held
 from openpit.shards.intake import Intake
-from openpit.shards.judging import check_alike, doubtful
+from openpit.shards.judging import judge_alike
 from openpit.shards.kept_answers import ToldOutcomes
 from openpit.shards.keyed import KeyedCalls
 from openpit.shards.left_open import let_go_before, told_left
@@ -333,10 +333,8 @@ class ShardCore:
         clock.now = now
         is_near = len(self._open) + len(commands) > self._most  # else none of them comes to it
         if type(commands) is AlikeOrders and not (times or fresh or is_near):
-            places = doubtful(self._all_at_once, counts, commands) if self._all_at_once else None
-            check_alike(
-                execute, self._executed, order, counts, seq, commands, places, now, answered
-            )
+            asked = self._all_at_once, (execute, self._executed, order), counts, self.recent
+            judge_alike(*asked, seq, commands, now, self._client or 0, answered)
             return
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
         first = seq

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from generators.expressions import Scenario
 
     from openpit.pretrade.policy_contract import OrderColumns
+    from openpit.pretrade.rejects import Reject
 
 SEED = "at once"
 SCENARIOS = 24
@@ -38,9 +39,12 @@ def test_they_answer_as_one_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     came_to: Counter[str] = Counter()
     judge = AllAtOnce.doubtful
 
-    def doubtful(self: AllAtOnce, orders: OrderColumns) -> Sequence[int] | None:
+    def doubtful(self: AllAtOnce, orders: OrderColumns) -> Sequence[int] | dict[int, Reject] | None:
         places = judge(self, orders)
-        came_to["one by one" if places is None else "some" if places else "at once"] += 1
+        if type(places) is dict:
+            came_to["refused"] += 1
+        else:
+            came_to["one by one" if places is None else "some" if places else "at once"] += 1
         return places
 
     monkeypatch.setattr(AllAtOnce, "doubtful", doubtful)
@@ -48,4 +52,4 @@ def test_they_answer_as_one_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     for made in islice(scenarios(), SCENARIOS):
         difference = pair.difference(made)
         assert difference is None, difference
-    assert {"one by one", "some", "at once"} <= came_to.keys(), came_to
+    assert {"one by one", "some", "at once", "refused"} <= came_to.keys(), came_to

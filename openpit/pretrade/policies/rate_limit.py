@@ -28,7 +28,7 @@ from openpit.pretrade.policy_contract import BuiltinPolicy
 from openpit.pretrade.rejects import Reject, missing_field, new_reject
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from openpit.core.order import Order
     from openpit.pretrade.policies.rate_limit_settings import (
@@ -199,7 +199,7 @@ class RateLimitPolicy(BuiltinPolicy):
             return [_exceeded("broker barrier", broker, rate)]
         return self._check_axes(order, now)
 
-    def doubtful(self, orders: OrderColumns) -> Collection[int] | None:
+    def doubtful(self, orders: OrderColumns) -> Collection[int] | dict[int, Reject] | None:
         settings, windows = self.settings, self.windows
         if settings.accounts or settings.account_assets or not isinstance(windows, SuppliedCounts):
             return None  # the logs of accounts are kept here, order by order
@@ -207,16 +207,41 @@ class RateLimitPolicy(BuiltinPolicy):
             return None
         if not self.counts_broadly:
             return ()
-        broker, assets = windows.highest
+        if not self._are_over(*windows.highest):
+            windows.used = True
+            return ()
+        counts = windows.each(orders.settlements)
+        if counts is None:
+            return None
+        windows.used = True
+        found: dict[int, Reject] = {}
+        for at, ((broker, asset), settlement) in enumerate(
+            zip(counts, orders.settlements, strict=True)
+        ):
+            rejects = self._over(broker, asset, settlement)
+            if rejects is not None:
+                (found[at],) = rejects
+        return found
+
+    def _are_over(self, broker: int, assets: Mapping[str | None, int]) -> bool:
+        """Tell whether any of these counts is over its limit."""
+        rate, rates = self.settings.broker, self.settings.assets
+        return (rate is not None and broker > rate.max_orders) or any(
+            count > rates[asset].max_orders for asset, count in assets.items() if asset in rates
+        )
+
+    def _over(self, broker: int, asset: int, settlement: str | None) -> list[Reject] | None:
+        """Return what is against an order of these counts, which may be 0: none."""
+        settings = self.settings
         rate = settings.broker
         if rate is not None and broker > rate.max_orders:
-            return None
-        for asset, count in assets.items():
-            rate = settings.assets.get(asset)
-            if rate is not None and count > rate.max_orders:
-                return None
-        windows.used = True
-        return ()
+            return [_exceeded("broker barrier", broker, rate)]
+        if asset:
+            # With shards, the barrier may have gone since the order was counted.
+            rate = settings.assets.get(settlement)
+            if rate is not None and asset > rate.max_orders:
+                return [_exceeded("asset barrier", asset, rate)]
+        return None
 
     def _check_axes(self, order: Order, now: int) -> list[Reject] | None:
         settings = self.settings
@@ -236,15 +261,7 @@ class RateLimitPolicy(BuiltinPolicy):
             breach = None
         else:
             breach = self._count_account(settings, account, settlement, now)
-        rate = settings.broker
-        if rate is not None and broker > rate.max_orders:
-            return [_exceeded("broker barrier", broker, rate)]
-        if asset:
-            # With shards, the barrier may have gone since the order was counted.
-            rate = settings.assets.get(settlement)
-            if rate is not None and asset > rate.max_orders:
-                return [_exceeded("asset barrier", asset, rate)]
-        return breach
+        return self._over(broker, asset, settlement) or breach
 
     def _count_account(
         self, settings: RateLimitSettings, account: int, settlement: str | None, now: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from openpit.core.assets import asset_text
@@ -258,6 +259,7 @@ def require_u64_window(limit: object) -> None:
             raise OverflowError("int too big to convert")
 
 
+@lru_cache(maxsize=64)  # each reject says it
 def window_text(window: int) -> str:
     """Return a length of time in nanoseconds in its largest fitting unit: ``1.5s``, ``7µs``."""
     for unit, name in _UNITS:

@@ -77,6 +77,10 @@ class SuppliedCounts:
 
     peek = count
 
+    def each(self, settlements: Sequence[str | None]) -> Sequence[tuple[int, int]] | None:
+        """Return the counts of each of many orders; None where they have none of their own."""
+        return None
+
     def retune(self, settings: RateLimitSettings, now: int) -> None:
         """Take new settings: the counters are elsewhere, and take the same ones there."""
         self.numbers.add(settings)

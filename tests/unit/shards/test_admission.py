@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from random import Random
 from threading import RLock
 from typing import Any
 
@@ -19,6 +20,7 @@ from openpit.pretrade.policies import (
     build_rate_limit,
 )
 from openpit.shards.clock import ShardClock
+from openpit.shards.counts import BatchCounts
 from openpit.shards.shard import ShardCore
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER, VOUCHED
@@ -218,3 +220,85 @@ def test_the_router_itself_has_nothing_checked() -> None:
     assert replies_in(sent, core.receive(sent)) == (0, [(kinds.ACCEPTED, 1)])
     with pytest.raises(openpit.errors.WireError, match="flags 64"):
         core.receive(batch(3, core._next, order(1), axes=((BROKER, 0, 0),), flags=Flag.CHECK))
+
+
+# --- a quick look at orders that are alike --------------------------------------------------------
+
+COUNT = 9
+AXIS_OF = {"USD": USD, "EUR": EUR}
+
+
+def some_batch(random: Random, *, broker: bool, assets: bool) -> tuple[list[Any], list[Any]]:
+    """Orders as a client would send them, and the counting part; now and then one is wrong."""
+    settled = random.choice((["USD"], ["EUR"], ["USD", "EUR"], ["JPY"]))
+    ranks: dict[int, int] = dict.fromkeys((BROKER, USD, EUR), random.choice((0, 5)))
+    first = dict(ranks)
+    orders: list[Any] = []
+    for _ in range(COUNT):
+        asset = random.choice(settled)
+        axis = AXIS_OF.get(asset)
+        counted = [BROKER] * broker + [axis] * (assets and axis is not None)
+        for one in counted:
+            ranks[one] += 1
+        its = [ranks[one] if one in counted else 0 for one in (BROKER, axis)]
+        orders.append((kinds.EXECUTE_COUNTED, 1, "AAPL", asset, "BUY", "10", None, "185.5", *its))
+    axes: list[Any] = []
+    for axis, last in ranks.items():
+        if last > first[axis]:
+            axes.append((axis, 0, random.choice((0, 3))))
+            axes.append((axis + VOUCHED, first[axis], last - first[axis]))
+    if random.random() < 0.5:
+        return orders, axes
+    at = random.randrange(COUNT)
+    wrong = random.randrange(5)
+    if wrong == 0 and axes:
+        number, before, count = axes[1]
+        axes[1] = (number, before + random.choice((0, 4)), count + random.choice((-1, 0, 1)))
+    elif wrong == 1:
+        orders[at] = (*orders[at][:-2], random.choice((0, orders[at][-2])), 0)
+    elif wrong == 2:
+        orders[at] = (*orders[at][:3], "GBP", *orders[at][4:])
+    elif wrong == 3:
+        axes = axes[:2]
+    else:
+        del orders[at]
+    return orders, axes
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_a_quick_look_tells_what_looking_at_each_does(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = Random(seed)
+    broker, assets = random.choice(((True, False), (True, True), (False, True)))
+
+    def looked_at(*, quickly: bool) -> tuple[tuple[int, Any], ShardCore]:
+        core = shard(broker=broker, assets=assets)
+        known = (kinds.EXECUTE_COUNTED, 1, "AAPL", "JPY", "BUY", "1", None, "1", int(broker), 0)
+        first = ((BROKER, 0, 0), (VOUCHED, 0, 1)) if broker else ()
+        assert say(core, known, axes=first)[0] == 0
+        with monkeypatch.context() as patch:
+            if not quickly:
+                patch.setattr(BatchCounts, "_are_counted", lambda *_: False)
+            orders, axes = some_batch(Random(seed), broker=broker, assets=assets)
+            flags, said = say(core, *orders, axes=tuple(axes))
+        return (flags, said if flags == Flag.REFUSED else [*said]), core
+
+    quick, core = looked_at(quickly=True)
+    slow, other = looked_at(quickly=False)
+    assert quick == slow
+    assert core.counts.export() == other.counts.export()
+
+
+def test_some_pass_and_some_are_refused() -> None:
+    found = set()
+    for seed in range(40):
+        core = shard(broker=True, assets=True)
+        say(
+            core,
+            (kinds.EXECUTE_COUNTED, 1, "AAPL", "JPY", "BUY", "1", None, "1", 1, 0),
+            axes=((BROKER, 0, 0), (VOUCHED, 0, 1)),
+        )
+        orders, axes = some_batch(Random(seed), broker=True, assets=True)
+        found.add(say(core, *orders, axes=tuple(axes))[0])
+    assert found == {0, Flag.REFUSED}

@@ -32,6 +32,7 @@ from openpit.pretrade.policies import (
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.shards.clock import ShardClock
 from openpit.shards.intake import MANY
+from openpit.shards.recent import KEPT
 from openpit.shards.shard import ShardCore
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER
@@ -162,16 +163,51 @@ def test_orders_of_an_account_that_is_blocked_do_not_count() -> None:
     assert one_by_one == [6, 6]
 
 
-def test_at_the_limit_of_a_rate_they_are_judged_one_by_one() -> None:
-    core = shard([rates(orders=20)])
+def test_what_a_rate_refuses_is_known_by_the_counts() -> None:
+    core = shard([rates(orders=20, of_usd=18)])
     one_by_one = asked(core)
     orders = [order(place) for place in range(9)]
-    assert sent(core, *orders, at=11) == ((), [(kinds.ACCEPTED, 9)])
+    assert sent(core, *orders, at=9) == ((), [(kinds.ACCEPTED, 9)])
+    uncounted, (accepted, *rejected) = sent(core, *orders, at=12)
     assert one_by_one == []
-    _, (accepted, rejected) = sent(core, *orders, at=12)
-    assert accepted == (kinds.ACCEPTED, 8)
-    assert rejected[1][0][2] == "submitted 21 orders in 1s window, max allowed: 20"
-    assert one_by_one == [2] * 9
+    assert uncounted == ()
+    assert accepted == (kinds.ACCEPTED, 6)
+    assert [reply[1][0][1:3] for reply in rejected] == [
+        (
+            "rate limit exceeded: asset barrier",
+            "submitted 19 orders in 1s window, max allowed: 18",
+        ),
+        (
+            "rate limit exceeded: asset barrier",
+            "submitted 20 orders in 1s window, max allowed: 18",
+        ),
+        (
+            "rate limit exceeded: broker barrier",
+            "submitted 21 orders in 1s window, max allowed: 20",
+        ),
+    ]
+    assert core.recent.refused == 3
+
+
+def test_what_a_rate_refuses_is_judged_one_by_one_beside_what_may_not_count() -> None:
+    core = shard([rates(orders=20)])
+    block(core, 5)
+    one_by_one = asked(core)
+    orders = [order(place, 5 if place == 2 else 3) for place in range(9)]
+    uncounted, replies = sent(core, *orders, at=12)
+    assert one_by_one == [5, 3]
+    assert uncounted == ((BROKER, 1_000, 1), (USD, 1_000, 1))
+    assert [reply[0] for reply in replies] == [kinds.ACCEPTED, kinds.REJECTED, kinds.ACCEPTED]
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_of_many_that_a_rate_refuses_the_last_are_kept_and_all_counted(beyond: int) -> None:
+    at_once, one_by_one = shard([rates(orders=1)]), shard([rates(orders=1)])
+    one_by_one._all_at_once = None  # type: ignore[misc]  # as below
+    orders = [order(place, 2 + place % 5) for place in range(1 + KEPT + beyond)]
+    assert sent(at_once, *orders) == sent(one_by_one, *orders)
+    assert at_once.recent.export() == one_by_one.recent.export()
+    assert at_once.recent.refused == KEPT + beyond
 
 
 def test_the_rate_of_an_asset_is_looked_at_for_its_own_orders() -> None:
@@ -259,7 +295,8 @@ def some_orders(random: Random) -> list[tuple[Any, ...]]:
 
 
 def state_of(core: ShardCore) -> Any:
-    return core.counts.export(), [policy.export_state() for policy in core.engine.policies]
+    recent = core.recent.export()
+    return recent, core.counts.export(), [policy.export_state() for policy in core.engine.policies]
 
 
 @pytest.mark.parametrize("seed", range(60))
