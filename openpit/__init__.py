@@ -57,6 +57,7 @@ from openpit.param.enums import ConfigureErrorKind
 from openpit.pretrade import PostTradeResult
 
 if TYPE_CHECKING:
+    from openpit.client.missed import MissedAnswer, MissedAnswers
     from openpit.client.outcome import CallOutcome
     from openpit.faces.acting import ActorEngine
     from openpit.faces.aio.engine import AsyncShardedEngine
@@ -100,6 +101,8 @@ __all__ = [
     "FinancialImpact",
     "Instrument",
     "Leverage",
+    "MissedAnswer",
+    "MissedAnswers",
     "MonetaryAmount",
     "Mutation",
     "NotPermitted",
@@ -143,6 +146,8 @@ _LATE: Final = {
     "CallOutcome": "openpit.client.outcome",
     "Engine": "openpit.faces.embedded",
     "EngineBuilder": "openpit.faces.embedded",
+    "MissedAnswer": "openpit.client.missed",
+    "MissedAnswers": "openpit.client.missed",
     "Observer": "openpit.faces.observing",
     "PastEngine": "openpit.faces.past_engine",
     "ReadyEngineBuilder": "openpit.faces.embedded",

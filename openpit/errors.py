@@ -380,7 +380,8 @@ class SentCall(NamedTuple):
     """Of which kind it was."""
     shard: int
     number: int | None
-    """Of its command in the shard's journal; None where that is not known here."""
+    """Of its command in the shard's journal, of a session's by its own count; None where no number
+    means anything to who asks later."""
     account: int | None
     key: bytes
     """Empty: it had none."""
@@ -388,6 +389,8 @@ class SentCall(NamedTuple):
     """Of the engine's clock, in nanoseconds, when it was made."""
     place: int = 0
     """Among the items of its command."""
+    session: int = 0
+    """Of a server, that has made it; 0: an embedded engine has."""
 
 
 class OutcomeUnknown(_ShardError):  # noqa: N818 - a state, as the others

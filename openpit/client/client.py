@@ -26,6 +26,7 @@ from openpit.client.expected import expected
 from openpit.client.finalizing import FinalizeMany
 from openpit.client.keyed import KeyedSubmitting
 from openpit.client.left_open import ask_left
+from openpit.client.missed import ask_missed
 from openpit.client.orders import captured_order, captured_report
 from openpit.client.procedures import (
     administration,
@@ -227,6 +228,10 @@ class Client(KeyedSubmitting):
     def ask_left(self, now: int) -> Call:
         """Ask what a client before this one has left open, as far as nobody has taken it."""
         return self.inquiry(now, ask_left, now, {**self.left.before})
+
+    def ask_missed(self, now: int) -> Call:
+        """Ask which answers a client before this one has missed, as far as nobody has them."""
+        return self.inquiry(now, ask_missed, now, {**self.left.missed})
 
     # --- actors ----------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from openpit.pretrade.results import ExecuteResult, new_execute_result
 from openpit.pretrade.start import StartResult, new_start_result
 from openpit.wire import kinds
 from openpit.wire.checks import U64_MAX
-from openpit.wire.frames import EPOCH_COMMANDS, pack
+from openpit.wire.frames import pack
 from openpit.wire.shard_limits import KEY_BYTES
 
 if TYPE_CHECKING:
@@ -186,13 +186,16 @@ class KeyedSubmitting(Submitting):
         if asked.key and asked.account is not None:
             return self.router.link_of(asked.account)
         number, links = asked.number, self.router.links
-        if number is None or self.books.note is None:
-            raise not_kept(asked, "there is no journal, and the call had no key")
         link = links[asked.shard] if asked.shard < len(links) else None
+        if number is None or links[0].lasting is None:
+            raise not_kept(asked, links[0].not_asked)
+        if asked.session != links[0].session:
+            raise not_kept(asked, _ANOTHERS)
         its = link if asked.account is None else self.router.link_of(asked.account)
-        if link is None or its is not link or number // EPOCH_COMMANDS > link.epoch:
+        added = 0 if link is None else link.lasting or 0
+        if link is None or its is not link or number >= added + link.next_seq:
             raise ValueError(f"a call to shard {asked.shard} of another engine")
-        if number // EPOCH_COMMANDS == link.epoch and number >= link.answered:
+        if number >= added + link.answered:
             is_coming = link.is_up or link.is_stalled
             raise not_kept(asked, "it has no answer yet" if is_coming else f"down: {link.reason}")
         return link
@@ -229,4 +232,5 @@ class KeyedSubmitting(Submitting):
         return keyed
 
 
+_ANOTHERS: Final = "its session has gone for longer than its name is waited for"
 _OPENED: Final = frozenset({kinds.RESERVED, kinds.STARTED})

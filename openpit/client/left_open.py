@@ -1,4 +1,7 @@
-"""What a client before this one has left open on its shards: asked for, taken, or let go of."""
+"""What a client before this one has left on its shards: asked for, taken, or let go of.
+
+That is what it has left open, and the answers that it has missed.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import WeakValueDictionary
 
 from openpit.client.answers import CHECKS, read_left
-from openpit.client.expected import questions_to
+from openpit.client.expected import expected, questions_to
 from openpit.errors import WireError
 from openpit.param.ids import new_account_id
 from openpit.pretrade.open_reservation import OpenReservation
 from openpit.router.own_commands import Unattended
 from openpit.wire import kinds
+from openpit.wire.checks import U64_MAX
 from openpit.wire.frames import body_of, messages_of, pack
 from openpit.wire.replies import check_replies
 from openpit.wire.values import decode
@@ -30,6 +34,7 @@ __all__ = ["Found", "LeftOpen", "ask_left"]
 Found: TypeAlias = "tuple[ShardLink, Sequence[tuple[Any, ...]]]"
 """A shard, and the rows of what is left open there."""
 
+_MISSED: Final = expected((kinds.ASK_MISSED, None, 0, 0))
 _AGAIN_SECONDS: Final = 1.0
 """How soon a shard is looked at again that answers nothing as something is to be let go of."""
 
@@ -42,18 +47,20 @@ _READ: Final = {
 
 
 class LeftOpen:
-    """Where something is left open, and until when it may be taken.
+    """Where something is left, and until when it may be taken.
 
-    ``before`` has, for each such shard, the number before which its handles are of a former client;
-    ``due`` is a time of ``monotonic()``. ``shown`` has the handles of former clients that somebody
+    ``before`` has, for each shard on which something may be open, the number before which its
+    handles are of a former client; ``missed`` the same of answers. ``due`` is a time of
+    ``monotonic()``. ``shown`` has the handles of former clients that somebody
     holds here, by shard and number: a call with a key may ask for one of them, too.
     """
 
-    __slots__ = ("before", "due", "shown")
+    __slots__ = ("before", "due", "missed", "shown")
 
     def __init__(self) -> None:
         self.shown: Final[WeakValueDictionary[tuple[int, int], Any]] = WeakValueDictionary()
         self.before: Final[dict[int, int]] = {}
+        self.missed: Final[dict[int, int]] = {}
         self.due = inf
 
     def take(self, found: Sequence[Found]) -> list[OpenReservation[Any]]:
@@ -81,15 +88,18 @@ class LeftOpen:
     def let_go(self, router: Router, now: int, seconds: float) -> None:
         """Roll back what nobody has taken, ``seconds`` being the time at which that is due."""
         self.due = inf
-        for number, before in [*self.before.items()]:
-            link = router.links[number]
-            if link.is_stalled:
-                self.due = seconds + _AGAIN_SECONDS
-                continue
-            del self.before[number]
-            if link.is_up:
-                packed = pack((kinds.DROP_LEFT, None, before))
-                link.stage(Unattended(1, now, packed, router.books.bodies.done))
+        for left, message, answers in (
+            (self.before, (kinds.DROP_LEFT, None), router.books.bodies.done),
+            (self.missed, (kinds.ASK_MISSED, None, U64_MAX), _MISSED),
+        ):
+            for number, before in [*left.items()]:
+                link = router.links[number]
+                if link.is_stalled:
+                    self.due = seconds + _AGAIN_SECONDS
+                    continue
+                del left[number]
+                if link.is_up:
+                    link.stage(Unattended(1, now, pack((*message, before)), answers))
 
 
 def ask_left(router: Router, now: int, before: Mapping[int, int]) -> Steps:

@@ -33,9 +33,9 @@ def sent_call(
     """Return which call an entry was that is on its way; None where nobody can ask for it."""
     if what is None:
         return None
-    has_journal = link.books.note is not None  # else its number means nothing to who comes later
-    number = entry.first + place if has_journal else None
-    return SentCall(what, link.number, number, account, key, entry.now)
+    lasting = link.lasting
+    number = None if lasting is None else lasting + entry.first + place
+    return SentCall(what, link.number, number, account, key, entry.now, 0, link.session)
 
 
 def lost_call(lost: object) -> SentCall:

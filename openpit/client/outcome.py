@@ -21,10 +21,11 @@ from openpit.wire.fates import Fate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from openpit.client.answers import Read
     from openpit.errors import SentCall
     from openpit.router.shard_link import Reply, ShardLink
 
-__all__ = ["CallOutcome", "OutcomeCall", "not_kept"]
+__all__ = ["CallOutcome", "OutcomeCall", "not_kept", "result_of"]
 
 _WHY: Final = {
     Fate.TOO_OLD: "it is too long ago: its answer is not kept any more",
@@ -139,26 +140,53 @@ class OutcomeCall(CommandCall):
         """Return what the call would have; the handle that there is of it already, if there is."""
         asked = self._asked
         read = READS[asked.what]
-        kind = answer[0]
-        if kind == kinds.FAILURES and read is read_value:
+        if answer[0] == kinds.FAILURES and read is read_value:
             for place, *failure in answer[1]:
                 if place == asked.place:
                     raise Raised(read_failure(tuple(failure), link.number))
             return None
-        if read is read_value and kind != kinds.RAISED:
-            return None
-        if kind not in EXPECTED[read].kinds:
+        if answer[0] not in EXPECTED[read].kinds and not _is_value(read, answer):
             text = f"shard {link.number}: another call has had the {_named(asked)}"
             raise KeyConflict(text, link.number)
-        handle = self._find(link, number) if kind in _MADE else None
-        if handle is not None:
-            return _MADE[kind](handle)
-        result = read(link, asked.account, number, answer)
-        if kind in _MADE:
-            handle = _handle_of(result)
-            handle._open = is_open
-            self._add(handle)
-        return result
+        return result_of(
+            link, read, asked.account, number, answer, self._find, self._add, is_open=is_open
+        )
+
+
+def _is_value(read: Read, answer: Reply) -> bool:
+    return read is read_value and answer[0] != kinds.RAISED
+
+
+def result_of(
+    link: ShardLink,
+    read: Read,
+    account: int | None,
+    number: int,
+    answer: Reply,
+    find: Callable[[ShardLink, int], Any],
+    add: Callable[[Any], None],
+    *,
+    is_open: bool,
+) -> Any:
+    """Return what a call would have, of the answer that it had; of one that only does, None.
+
+    It has the handle that ``find`` knows already, or a new one, which ``add`` is told of.
+
+    Raises:
+        Raised: the call has raised that.
+    """
+    kind = answer[0]
+    if _is_value(read, answer):
+        return None
+    handle = find(link, number) if kind in _MADE else None
+    if handle is not None:
+        return _MADE[kind](handle)
+    result = read(link, account, number, answer)
+    if kind in _MADE:
+        handle = _handle_of(result)
+        handle._open = is_open
+        add(handle)
+    return result
 
 
 def _named(asked: SentCall) -> str:

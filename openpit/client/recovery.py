@@ -68,6 +68,7 @@ def begin_again(
                 link.stage(OwnOp(now, Op.END, client=number))
             elif not number:
                 client.left.before[link.number] = link.epoch * EPOCH_COMMANDS + 1
+    client.left.missed.update(client.left.before)
 
 
 def changes_in_group(

@@ -466,10 +466,13 @@ def new_remote(greeting: Greeting, handles: Handles, runner: Runner, **options: 
         link.message_bytes = welcome.frame_bytes - BESIDE_BYTES
         link.batch_bytes = min(link.message_bytes, BATCH_BYTES)
         link.ranks = client.encoder.ranks
+        if welcome.begins:
+            link.session, link.began = welcome.session, welcome.begins[link.number]
         link.heard = _NOTHING_YET
         link.happen(ShardEvent.READY)
     client.is_kept = welcome.grace > 0
     client.left.before.update(enumerate(welcome.begins))
+    client.left.missed.update(client.left.before)
     for frame in greeting.behind:
         remote.take_in(frame)
     return remote

@@ -48,11 +48,14 @@ class SessionLink(ShardLink):
         "_returns",
         "_to_answer",
         "batch_bytes",
+        "began",
         "has_times",
         "message_bytes",
         "ranks",
+        "session",
     )
 
+    not_asked = "the session has no name or its server no journal, and the call had no key"
     axis_bytes = ROW_BYTES
     batch_bytes: int
     has_times: bool
@@ -61,6 +64,8 @@ class SessionLink(ShardLink):
 
     def __init__(self, number: int, credit: int, *others: object) -> None:
         super().__init__(number, credit, *others)  # type: ignore[arg-type]  # passed on
+        self.session = 0  # the session's number, if somebody may come back under its name, and ...
+        self.began = 0  # ... what is added to its own count here: no other session has such numbers
         self._credit: Final = (self.credits, self.credits_and_reserve)
         self._returned: list[Entry] = []
         self._to_answer = 0  # batches, before anything new is sent
@@ -89,9 +94,17 @@ class SessionLink(ShardLink):
         if not self.has_times:
             times = ()
         version = self.books.rates.told.version
-        data = batch_frame(self.number, op, first, count, entry.now, body, 0, rows, times, version)
+        data = batch_frame(
+            self.number, op, first, count, entry.now, body, 0, rows, times, version,
+            first - self.answered,
+        )  # fmt: skip
         self.batches.append((name_of(data), op, count, ()))
         return data
+
+    @property
+    def lasting(self) -> int | None:
+        """What is added to a command's number for who asks for its answer later."""
+        return self.began if self.session else None
 
     def renumber(self, first: int) -> None:
         """Have the commands of the batch that is answered next the numbers that the shard knows."""

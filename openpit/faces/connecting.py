@@ -42,10 +42,11 @@ def connect(
 
     ``name`` is the session's, for lists and logs; of a server with a journal, also what the program
     has its open reservations by again, when it or the server was away for less than the server's
-    ``--grace``: see :meth:`openpit.ShardedEngine.open_reservations`. ``timeout`` and ``max_wait``
-    are those of ``EngineBuilder.sharded()``; the first is also what the server has to take this
-    session. ``close()`` ends the session, which rolls back what it left open, or leaves it to its
-    name; nothing else.
+    ``--grace``: see :meth:`openpit.ShardedEngine.open_reservations`, and
+    :meth:`openpit.ShardedEngine.missed_answers`. ``timeout`` and ``max_wait`` are those of
+    ``EngineBuilder.sharded()``; the first is also what the server has to take this session.
+    ``close()`` ends the session, which rolls back what it left open, or leaves it to its name;
+    nothing else.
 
     Time is the server's. One that was started with ``--client-time`` takes the program's, as
     simulations need it: ``clock()`` returns nanoseconds, as ``EngineBuilder.clock()`` has it.

@@ -46,7 +46,8 @@ class EngineJournal:
     """A journal's directory, locked from here to :meth:`close`.
 
     ``changes`` are those of which it is not known that all shards have them; ``epoch`` is that of
-    the life that begins. ``names`` has the name and the user of a server's session by its number.
+    the life that begins. ``names`` has the name and the user of a server's session by its number;
+    ``last_session`` is the highest number of one that had a name.
     ``migrate`` writes aside what carries the journal of an engine that was made otherwise over to
     this one.
 
@@ -74,6 +75,7 @@ class EngineJournal:
         "changes",
         "epoch",
         "is_prepared",
+        "last_session",
         "names",
         "place",
         "sources",
@@ -95,6 +97,7 @@ class EngineJournal:
         self._told_again: int | tuple[int, int] | None = None
         self.changes: Final[list[WideChange]] = []
         self.names: Final[dict[int, tuple[str, int]]] = {}
+        self.last_session = 0
         self.is_prepared = False
         self._settings: str | None = None
         # Of the records that sum up all of before: the number, and the epoch that had begun.
@@ -213,6 +216,7 @@ class EngineJournal:
             elif "session" in said:
                 number, name, user = said["session"]
                 self.names[number] = name, user
+                self.last_session = max(self.last_session, number)
             elif "gone" in said:
                 self.names.pop(said["gone"], None)
             elif "group" in said:
@@ -247,6 +251,7 @@ class EngineJournal:
         if self._lives[0]["epoch"]:
             self._lives.insert(0, summary["first"])
         self.names.update((number, (name, user)) for number, name, user in summary["names"])
+        self.last_session = max([summary.get("last_session", 0), self.last_session, *self.names])
         self.is_prepared = summary["prepared"]
         self._migrated = summary["migrated"]
 
@@ -313,6 +318,7 @@ class EngineJournal:
         summary = {
             "first": self._life_zero,
             "names": [[number, *whose] for number, whose in self.names.items()],
+            "last_session": self.last_session,
             "prepared": self.is_prepared,
             "migrated": self._migrated,
         }

@@ -17,13 +17,14 @@ from openpit.router.procedures import Ask
 from openpit.router.shard_link import Entry
 from openpit.wire.axes import VOUCHED
 from openpit.wire.frames import NAME, Flag, Op, command_frame, command_in, head_of, whose
+from openpit.wire.own_numbers import OWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from openpit.router.rates import Counted
     from openpit.router.shard_link import Reply, ShardLink
-    from openpit.wire.frames import Frame
+    from openpit.wire.frames import Axis, Frame
 
 __all__ = ["Piece", "Whole", "is_of_change", "skip", "take_apart"]
 
@@ -163,7 +164,7 @@ def take_apart(link: ShardLink, place: int, answered: Callable[[int], None]) -> 
         return 1
     if entry.client_number:  # looked at on another client's behalf: no command of it is applied
         return 0
-    client, _, first, _, _, now, _, _, axes, times, body = command_in(
+    client, _, first, _, _, now, _, unacknowledged, axes, times, body = command_in(
         link.kept[place], whose(link.number, link.epoch)
     )
     parts = link.books.bodies.split(body)
@@ -173,6 +174,7 @@ def take_apart(link: ShardLink, place: int, answered: Callable[[int], None]) -> 
             axes=axes,
             epoch=link.epoch,
             client=client,
+            settings=unacknowledged + number - first,
         )
         for number, time, (alone, _) in zip(
             range(first, first + count), times or [now] * count, parts, strict=True
@@ -225,10 +227,7 @@ def _take_whole_apart(
         alone, orders = parts[back]
         its = _counted_by(orders, counted, assets)
         ours = {row[0]: row[3] for row in its}
-        vouched = [
-            (axis, one, ours.get(axis - VOUCHED, 0)) if axis >= VOUCHED else (axis, one, other)
-            for axis, one, other in axes
-        ]
+        vouched = [_alone(row, ours, back) for row in axes]
         frame: Frame = command_frame(
             *(link.number, op, first + back, 1, times[back] if times else now, alone),
             flags=flags & ~Flag.TIMES,
@@ -242,6 +241,14 @@ def _take_whole_apart(
         link.batches.insert(place, (frame[NAME], op, 1, its))
         link.kept.insert(place, frame)
     return True
+
+
+def _alone(row: Axis, ours: Mapping[int, int], back: int) -> Axis:
+    """Return a row of the head of a batch for its command at a place, which counts so much."""
+    axis, one, other = row
+    if axis >= OWN:
+        return axis + back, one + back, other
+    return (axis, one, ours.get(axis - VOUCHED, 0)) if axis >= VOUCHED else row
 
 
 def is_of_change(link: ShardLink, place: int) -> bool:

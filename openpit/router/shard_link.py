@@ -389,9 +389,11 @@ class ShardLink:
             axes = ((number, window.began, offset),)
         elif counted:
             axes = axes_of(counted)
+        # Where there is a journal, what is not answered is not acknowledged: see own_batch().
+        unacknowledged = 0 if self.books.note is None else first - self.answered
         data = command_frame(
             self.number, op, first, count, entry.now, body, flags, axes, times,
-            self.epoch, entry.client_number,
+            self.epoch, entry.client_number, settings=unacknowledged,
         )  # fmt: skip
         self.batches.append((data[NAME], op, count, counted))
         if self.keeps:
@@ -412,6 +414,17 @@ class ShardLink:
         """Take the next step of the shard's life."""
         self.state = SHARD[self.state][event]
         self.is_up = self.state in TAKES
+
+    session = 0  # of a server's: its number
+    not_asked = "there is no journal, and the call had no key"
+
+    @property
+    def lasting(self) -> int | None:
+        """What is added to a command's number for who asks for its answer later.
+
+        None where a number means nothing to who comes later.
+        """
+        return None if self.books.note is None else 0
 
     @property
     def delays_all(self) -> bool:

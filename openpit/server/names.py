@@ -60,18 +60,25 @@ class Names:
         self._last += 1
         return self._last
 
-    def begin(self, known: Mapping[int, tuple[str, int]], open_at: Mapping[int, set[int]]) -> None:
+    def begin(
+        self,
+        known: Mapping[int, tuple[str, int]],
+        open_at: Mapping[int, set[int]],
+        last: int = 0,
+    ) -> None:
         """Take up what a server before this one knew.
 
         ``open_at`` has, for each number under which something is open, the shards where it is.
+        ``last`` is the highest number that any name has ever had: none is given twice, as calls
+        may be asked for by it that nobody knows of any more.
         """
+        self._last = max([last, *known, *open_at])
         for number, (name, user) in [*known.items()]:
             self._known.add(number)
-            if number in open_at:
-                self._leave(Away(number, name, user, open_at[number]))
+            if len(self.away) < AWAY:  # one that has nothing open may have missed answers
+                self._leave(Away(number, name, user, open_at.get(number, ())))
             else:
                 self._drop(number)
-        self._last = max([0, *known, *open_at])
 
     def keeps(self, session: Session) -> bool:
         """Tell whether what a session has open is kept when it goes."""
@@ -99,10 +106,13 @@ class Names:
         return session.number
 
     def leave(self, session: Session) -> bool:
-        """Record that a session has gone; tell whether what it has open stays."""
+        """Record that a session has gone; tell whether what it has open stays.
+
+        One that has said nothing to any shard may have sent what none has had: it is told so.
+        """
         if session.number not in self._known:
             return False
-        if not session.is_at or session.name is None or len(self.away) >= AWAY:
+        if session.name is None or len(self.away) >= AWAY:
             self._drop(session.number)
             return False
         self._leave(Away(session.number, session.name, session.user, session.is_at))

@@ -175,6 +175,8 @@ class Session:
         self.user: Final = user
         self.name: str | None = None
         self.is_known = False  # it has said who it is
+        # If its name is to be known when it comes back: the numbers with which its count begins.
+        self.begins: tuple[int, ...] = ()
         self._silence = 0  # bytes before that
         self.is_over = False
         self.why: str | None = None  # it was closed
@@ -251,7 +253,7 @@ class Session:
                 raise WireError(f"not what a client says: op {op}")
 
     def _take(self, batch: Batch) -> None:
-        shard, op, first, count, flags, _, rows, rest, _, _ = batch
+        shard, op, first, count, flags, _, rows, rest, *_ = batch
         if shard >= len(self.next):
             raise WireError(f"no shard {shard} of {len(self.next)}")
         if shard in self._closed:

@@ -27,6 +27,7 @@ from openpit.server.to_all import ToAll
 from openpit.wire import kinds
 from openpit.wire.axes import VOUCHED
 from openpit.wire.frames import Flag, Op, command_frame, pack
+from openpit.wire.own_numbers import own_row
 from openpit.wire.roles import Role
 from openpit.wire.sessions import (
     Bye,
@@ -193,12 +194,12 @@ class Switch:
             if self.names.keeps(other):
                 self.leave(other, self.router.books.now)
         number = self.names.number_of(session)
-        begins: tuple[int, ...] = ()
         if number != session.number:  # it has been here before
             self.sessions[number] = self.sessions.pop(session.number)
             session.number = number
-            begins = tuple(link.next_seq for link in self.router.links)
-        self._welcome(session, begins)
+        if self.names.keeps(session):
+            session.begins = tuple(link.next_seq for link in self.router.links)
+        self._welcome(session)
         self.opened(session)
 
     def receive(self, session: Session, data: bytes) -> None:
@@ -234,7 +235,7 @@ class Switch:
         if not self.router.procedures.withdraw(turn):
             self.router.procedures.ended(turn)
 
-    def _welcome(self, session: Session, begins: tuple[int, ...]) -> None:
+    def _welcome(self, session: Session) -> None:
         welcome = Welcome(
             session.number,
             session.role,
@@ -249,7 +250,7 @@ class Switch:
             tuple(sorted(self._client.actors)),
             self._services,
             self.names.grace if self.names.keeps(session) else 0.0,
-            begins,
+            session.begins,
         )
         session.say_first(welcome_frame(welcome))
         for link in self.router.links:
@@ -456,6 +457,9 @@ class Switch:
         axes: Sequence[Axis] = (),
     ) -> None:
         """Have a batch go out, with what the router vouches for in its head."""
+        if session.begins:
+            began = session.begins[link.number]
+            axes = *axes, own_row(began, batch.first, batch.unacknowledged)
         frame = command_frame(
             link.number, 0, link.next_seq, batch.commands, time, batch.rest, flags, axes, (),
             link.epoch, session.number, role=session.role, settings=batch.settings,

@@ -16,6 +16,7 @@ from openpit.pretrade.policies.supplied_counts import SuppliedCounts
 from openpit.shards.alike import AlikeOrders
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER, NO_AXES, VOUCHED, CountingAxes
+from openpit.wire.own_numbers import OWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -106,6 +107,7 @@ class BatchCounts(SuppliedCounts):
         "_vouched",
         "assets",
         "broker",
+        "has_own",
         "missing",
         "version",
     )
@@ -166,7 +168,7 @@ class BatchCounts(SuppliedCounts):
         Raises:
             WireError: it names an axis on which no rate is or was limited.
         """
-        self.broker = None
+        self.broker, self.has_own = None, False
         if self.assets:
             self.assets = {}
         if self.missing:
@@ -179,6 +181,8 @@ class BatchCounts(SuppliedCounts):
         for number, _, offset in axes:
             if number == BROKER:
                 self.broker = offset
+            elif number >= OWN:
+                self.has_own = True  # numbers by the client's own count, and no axis
             elif number >= VOUCHED:
                 self._vouched[number - VOUCHED] = _, offset
             elif number < len(self.numbers.assets):

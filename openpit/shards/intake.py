@@ -83,6 +83,7 @@ class Intake:
             kinds.DROP: _read_handles,
             kinds.ASK_LEFT: _read_numbers,
             kinds.DROP_LEFT: _read_numbers,
+            kinds.ASK_MISSED: _read_numbers,
             kinds.ASK_OUTCOME: _read_outcome,
             kinds.REPORT: _read_flat_report,
             kinds.REPORT_WHOLE: _read_whole_report,

@@ -24,7 +24,9 @@ _RAISED: Final = bytes((0x90 | 6, kinds.RAISED))
 _FAILURES: Final = bytes((0x90 | 2, kinds.FAILURES))
 _LEFT: Final = bytes((0x90 | 2, kinds.LEFT))
 _OUTCOME: Final = bytes((0x90 | 5, kinds.OUTCOME))
+_MISSED: Final = bytes((0x90 | 4, kinds.MISSED))
 _TALLIES: Final = bytes((0xDC, 0, 18, kinds.TALLIES))
+_TOLD_AGAIN: Final = frozenset({kinds.OUTCOME, kinds.MISSED})
 _ADDRESS: Final = " at 0x"
 _ADDRESS_BYTES: Final = _ADDRESS.encode()
 _ADDRESSES: Final = re.compile(_ADDRESS + "[0-9a-fA-F]+")
@@ -37,6 +39,7 @@ def check_of(reply: Frame) -> int:
         or _FAILURES in reply
         or _LEFT in reply
         or _OUTCOME in reply
+        or _MISSED in reply
         or _TALLIES in reply
         or _ADDRESS_BYTES in reply
     ):
@@ -61,7 +64,7 @@ def _kept(message: Any) -> Any:
         return (*message[:3], _kept(message[3]))
     if message[0] == kinds.LEFT:
         return tuple(row[:2] for row in message[1])
-    if message[0] == kinds.OUTCOME:
+    if message[0] in _TOLD_AGAIN:
         return message[:1]
     if message[0] == kinds.TALLIES:
         return message[:-OF_PROCESS]

@@ -178,6 +178,7 @@ class ShardCore:
             kinds.ASK_LEFT: lambda _, command, __: told_left(self._open, *command[2:]),
             kinds.ASK_OUTCOME: lambda *it: self.outcomes.reply(self._client or 0, *it),
             kinds.DROP_LEFT: lambda _, command, __: let_go_before(self._open, command[2]),
+            kinds.ASK_MISSED: lambda _, it, __: self.outcomes.missed(self._client, it, self._open),
         }
         nothing = engine.finisher.effects
         if self.expiry.ttl:  # there is always a reservation then
@@ -185,7 +186,7 @@ class ShardCore:
         self.keyed: Final = KeyedCalls(
             number, limits, self.held, self.counts, self._handlers, nothing
         )
-        self.outcomes: Final = ToldOutcomes(number, self.keyed.keys, self.held)
+        self.outcomes: Final = ToldOutcomes(number, self.keyed.keys, self.held, self.counts)
 
     @property
     def axes(self) -> CountingAxes:
@@ -199,8 +200,8 @@ class ShardCore:
 
     @property
     def open_clients(self) -> tuple[int, ...]:
-        """The numbers of those who have any of it."""
-        return self.held.clients
+        """The numbers of those who have any of it, or who may have missed answers."""
+        return self.outcomes.clients
 
     def resume(self, epoch: int, first: int) -> None:
         """Expect this number next, of this epoch: what comes is replayed, or of a new life."""

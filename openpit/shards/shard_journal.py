@@ -140,7 +140,7 @@ class ShardJournal:
         self.check_floor(standing)
         lives = self._lives = dict(standing.lives)
         answers = self._answers = core.outcomes.kept = KeptAnswers(lives)
-        answers.restore(standing.answers)
+        answers.restore(standing.answers, standing.own)
         self._last = standing.last
         reader = LogReader(DISK, self._folder, standing.number)
         windows = CountedWindows(core.intake, core.counts, standing.windows)  # type: ignore[arg-type]  # it is the shard's own still
@@ -222,7 +222,7 @@ class ShardJournal:
         if head.epoch == epoch and head.first >= first:
             self.wanted.append(reply)
         windows.note(frame, reply, core.whose)
-        self._answers.note(reply)
+        self._answers.note(frame, reply)
         self._lives[head.epoch] = head.first + head.commands
         self._last = max(self._last, core.engine.clock())
 
@@ -231,7 +231,7 @@ class ShardJournal:
         self._last = max(self._last, core.engine.clock())
         if reply[_FLAGS] & NOT_APPLIED:
             return
-        self._answers.note(reply)
+        self._answers.note(frame, reply)
         if core.counts.is_told and self._windows is not None:
             self._windows.note(frame, reply, core.whose)
 
@@ -272,7 +272,7 @@ class ShardJournal:
         """Have a snapshot taken if it is time; all that was answered is in the pipe by now."""
         writer = self._writer
         if writer is not None:
-            self._snapshots.look(core, writer.written, self._stand)
+            self._snapshots.look(core, writer.written, self._behind, self._stand)
 
     def end(self, core: ShardCore) -> None:
         """Take a last snapshot, of a shard that is told nothing more."""
@@ -280,19 +280,25 @@ class ShardJournal:
             return  # actors have ended by then, and what they know with them
         self._snapshots.end(core, self._stand())
 
+    def _behind(self) -> int:
+        """Return the number behind the last command that was written."""
+        if self._latest is not None:
+            head = head_of(self._latest)
+            self._lives[head.epoch] = head.first + head.commands
+        return max(self._lives.values(), default=0)
+
     def _stand(self) -> Standing:
         """Return where the shard stands after what was written last."""
         assert self._writer is not None  # noqa: S101 - that is from when it is replayed on
         assert self._windows is not None  # noqa: S101 - as above
-        if self._latest is not None:
-            head = head_of(self._latest)
-            self._lives[head.epoch] = head.first + head.commands
+        self._behind()
         return Standing(
             self._writer.next - 1,
             self._lives,
             self._last,
             self._windows.rows,
             tuple(self._answers.export()),
+            self._answers.export_own(),
         )
 
     @property

@@ -77,6 +77,9 @@ class Standing(NamedTuple):
     """Of broad rates, as the shard's batches tell them."""
     answers: tuple[bytes, ...] = ()
     """The latest replies, for callers to whom they were lost."""
+    own: tuple[Any, ...] = ()
+    """The same by the sessions' own counts, and what clients may have missed: see
+    :class:`openpit.shards.kept_answers.KeptAnswers`."""
     is_taken: bool = False
     """Whether it is that of a snapshot."""
 
@@ -189,22 +192,28 @@ class Snapshots:
 
     # --- while it trades -------------------------------------------------------------------------
 
-    def look(self, core: ShardCore, written: int, stand: Callable[[], Standing]) -> None:
+    def look(
+        self,
+        core: ShardCore,
+        written: int,
+        behind: Callable[[], int],
+        stand: Callable[[], Standing],
+    ) -> None:
         """Have a snapshot taken if it is time: ``written`` bytes of log since the start.
 
-        All answers to what the shard has had are in its pipe by now.
+        ``behind`` returns the number behind the last command. All answers to what the shard has had
+        are in its pipe by now.
         """
         if self._child is not None and not self._has_ended(written):
             return
         if written < self._due_at or not self._every or self._why_not:
             return
-        standing = stand()
-        commands = max(standing.lives.values(), default=0)
+        commands = behind()
         if commands - self._commands < LEAST_COMMANDS:
             return
         self._due_at = written + self._every
         self._commands = commands
-        self._child = self._fork(core, standing)
+        self._child = self._fork(core, stand())
 
     def _has_ended(self, written: int) -> bool:
         """Tell whether the copy has ended, and see how."""
@@ -315,7 +324,7 @@ def standing_in(file: SnapshotFile) -> tuple[Standing, bytes]:
 def packed_state_of(standing: Standing, state: State) -> bytes:
     """Return what a snapshot holds: where its shard stands, and its state."""
     lives = [*standing.lives.items()]
-    stands = lives, standing.last, standing.windows, standing.answers
+    stands = lives, standing.last, standing.windows, standing.answers, standing.own
     packed: bytes = msgpack.packb((stands, msgpack.packb(state)))
     return packed
 

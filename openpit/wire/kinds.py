@@ -109,6 +109,7 @@ def _is_time(value: object) -> bool:
 
 _is_window = row_of(is_number, exactly(int), is_number, exactly(int), _is_time)
 _are_left = all_of(row_of(is_number, optional(is_number), *[exactly(bytes)] * 3))
+_are_missed = all_of(row_of(*[is_number] * 3, is_flag, exactly(int), *[exactly(bytes)] * 2))
 _HELD = Field("held", is_flag)  # the shard keeps something that waits for commit or rollback
 
 # --- commands ----------------------------------------------------------------------------------
@@ -143,6 +144,7 @@ ASK_LEFT: Final = 27
 DROP_LEFT: Final = 28
 ASK_OUTCOME: Final = 29
 TELL_TALLIES: Final = 30
+ASK_MISSED: Final = 31
 
 _WHOLE_ORDER = (_ACCOUNT, _ORDER, *_RANKS)
 _MANY = (_ACCOUNT, Field("handles", all_of(is_number)))
@@ -210,6 +212,10 @@ COMMANDS: Final[dict[int, Layout]] = {
         ),
     ),
     TELL_TALLIES: Layout("what the shard has counted, asked", (_ACCOUNT,)),
+    ASK_MISSED: Layout(
+        "answers that the client has missed, asked",
+        (_ACCOUNT, Field("after the command", is_number), Field("before the command", is_number)),
+    ),
     HELLO: Layout(
         "start",
         (
@@ -244,6 +250,7 @@ ONCE: Final = 19
 LEFT: Final = 20
 OUTCOME: Final = 21
 TALLIES: Final = 22
+MISSED: Final = 23
 
 _ONCE: Final = frozenset({DONE, RESERVED, REJECTED, STARTED, REPORTED, ADJUSTED, RAISED})
 _ONE_DONE: Final = (DONE, 1)
@@ -368,6 +375,16 @@ REPLIES: Final[dict[int, Layout]] = {
             Field("journal syncs", is_number),
         ),
     ),
+    MISSED: Layout(
+        "answers that the client has missed",
+        (
+            Field("forgotten", is_number),  # commands whose answers are not kept any more
+            Field("is all", is_flag),
+            Field(
+                "batches, places, numbers, whether open, times, commands and replies", _are_missed
+            ),
+        ),
+    ),
 }
 
 _REJECTIONS: Final = frozenset({REJECTED, RAISED})
@@ -406,6 +423,7 @@ ANSWERS: Final[dict[int, frozenset[int]]] = {
     DROP_LEFT: frozenset({DONE}),
     ASK_OUTCOME: frozenset({OUTCOME, RAISED}),
     TELL_TALLIES: frozenset({TALLIES}),
+    ASK_MISSED: frozenset({MISSED, RAISED}),
     HELLO: frozenset({READY, RECOVERED, REFUSED}),
 }
 """The kinds of reply that each kind of command may have."""

@@ -69,6 +69,7 @@ OF_KIND: Final = {
     kinds.DROP_LEFT: Role.TRADER,
     kinds.ASK_OUTCOME: Role.TRADER,
     kinds.TELL_TALLIES: Role.READER,
+    kinds.ASK_MISSED: Role.TRADER,
     kinds.HELLO: Role.NOBODY,
 }
 """The least role that may send a command of each kind."""

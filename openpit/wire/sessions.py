@@ -152,6 +152,8 @@ class Batch(NamedTuple):
     rest: bytes
     name: bytes  # what its reply repeats
     settings: int
+    unacknowledged: int
+    """How many commands before it its client has no answer to."""
 
 
 def op_of(frame: Frame) -> int:
@@ -176,8 +178,13 @@ def batch_frame(
     rows: Sequence[Row] = (),
     times: Sequence[int] = (),
     settings: int = 0,
+    unacknowledged: int = 0,
 ) -> Frame:
-    """Return a batch of a session, whose orders are numbered by that version of the settings."""
+    """Return a batch of a session, whose orders are numbered by that version of the settings.
+
+    ``unacknowledged`` tells how many commands before it are not answered, as far as it knows: it is
+    where a batch to a shard has the shard's epoch.
+    """
     if times:
         body = struct.pack(f">{len(times)}q", *times) + body
         flags |= Flag.TIMES
@@ -185,8 +192,9 @@ def batch_frame(
         body = b"".join([_ROW.pack(*row) for row in rows]) + body
     size = len(body) + HEAD.size - PREFIX_BYTES
     head = HEAD.pack(
-        size, VERSION, shard, 0, 0, op, first, count, flags, 0, settings, len(rows), time
-    )
+        size, VERSION, shard, unacknowledged, 0, op, first, count, flags, 0, settings,
+        len(rows), time,
+    )  # fmt: skip
     return head + body
 
 
@@ -196,11 +204,11 @@ def batch_in(frame: Frame) -> Batch:
     Raises:
         WireError: it is none.
     """
-    (_, version, shard, epoch, client, op, first, count, flags, role, settings, axes,
+    (_, version, shard, unacknowledged, client, op, first, count, flags, role, settings, axes,
      time) = _read_head(frame)  # fmt: skip
     if (
         version != VERSION
-        or epoch or client or role
+        or unacknowledged > first or client or role
         or op not in _OPS
         or flags & ~Flag.TIMES
     ):  # fmt: skip
@@ -218,8 +226,10 @@ def batch_in(frame: Frame) -> Batch:
     if not count or (op and (count != 1 or len(frame) > HEAD.size or flags)):
         raise WireError(f"not a batch of a session: {count} commands, op {op}")
     # The name's own way of making one is a function in Python.
-    fields = (shard, op, first, count, flags, time, rows, frame[start:], frame[NAME], settings)
-    return _new(Batch, fields)
+    return _new(Batch, (
+        shard, op, first, count, flags, time, rows, frame[start:], frame[NAME], settings,
+        unacknowledged,
+    ))  # fmt: skip
 
 
 def answer_frame(name: bytes, number: int, body: bytes, flags: int = 0) -> Frame:
@@ -325,7 +335,8 @@ class Welcome(NamedTuple):
     actors: tuple[str, ...]  # that its workers have
     services: tuple[tuple[str, ...], ...]  # of market data: the policies that read each
     # Of one whose name is known: for how many seconds what it has open is kept when it goes, and
-    # for each shard the number before which handles are those of the last session of its name.
+    # for each shard the number with which its own count begins: what is before is of the last
+    # session of its name.
     grace: float = 0.0
     begins: tuple[int, ...] = ()
 

@@ -34,6 +34,8 @@ ADDITIONS: dict[str, str] = {
     "openpit.EngineBuilder.clock": "time can be given, so that replays decide the same",
     "openpit.EngineBuilder.sharded": "more than one core",
     "openpit.EngineClosed": "as OutcomeUnknown",
+    "openpit.MissedAnswer": "what missed_answers() of a sharded engine tells",
+    "openpit.MissedAnswers": "as MissedAnswer",
     "openpit.Mutation.commit": "slots make the fields of a dataclass visible on its class",
     "openpit.Mutation.rollback": "as Mutation.commit",
     "openpit.NotPermitted": "what a session of a server may not",

@@ -53,6 +53,7 @@ BY_OTHERS = {
     ("docs/limits.md", "wanted = openpit.limits.loa"): "tests/examples/test_limits_page.py",
     ("docs/journal.md", ".sharded(shards=4, journal="): "tests/recovery/test_migrations.py",
     ("docs/journal.md", "engine = build()"): "tests/recovery/test_outcomes.py",
+    ("docs/journal.md", "for one in engine.missed_an"): "tests/recovery/test_missed.py",
     ("docs/operating.md", "from prometheus_client"): "tests/faults/test_metrics.py",
     ("docs/operating.md", "class Desk(openpit.Observer"): "tests/faults/test_metrics.py",
     ("docs/console.md", "printf 'alice admin"): "tests/console/test_docs.py",

@@ -180,10 +180,13 @@ async def the_outcome_of_a_call(engine: Any) -> None:
     assert not (await got(engine.outcome(lost))).was_applied
 
 
-@case("engine.close engine.accounts engine.configure engine.open_reservations")
+@case(
+    "engine.close engine.accounts engine.configure engine.open_reservations engine.missed_answers"
+)
 async def the_end(engine: Any) -> None:
     accounts, settings = engine.accounts(), engine.configure()
     assert await got(engine.open_reservations()) == []
+    assert await got(engine.missed_answers()) == []
     await got(engine.close())
     await got(engine.close())
     with pytest.raises(EngineClosed):

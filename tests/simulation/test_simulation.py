@@ -118,13 +118,14 @@ def test_much_happens() -> None:
     # A whole order is one that a custom policy sees more of than its flat row; here none is. It is
     # a server alone that asks for the axes, and its sessions that ask of market data.
     absent = {kinds.EXECUTE_WHOLE, kinds.REPORT_WHOLE, kinds.TELL_AXES, kinds.ASK_MARKET}
-    # Keys are tested by tests/equivalence/twice.py, what a journal has left open and what became of
-    # a call by tests/recovery.
-    absent |= {kinds.KEYED, kinds.ASK_LEFT, kinds.DROP_LEFT, kinds.ASK_OUTCOME}
+    # Keys are tested by tests/equivalence/twice.py, what a journal has left open, what was missed
+    # and what became of a call by tests/recovery.
+    absent |= {kinds.KEYED, kinds.ASK_LEFT, kinds.DROP_LEFT, kinds.ASK_OUTCOME, kinds.ASK_MISSED}
     absent.add(kinds.TELL_TALLIES)  # a server's and an engine's metrics
     assert set(kinds.COMMANDS) - set(commands) <= absent
     # Nor does a shard of the simulation have a journal to recover from.
     absent = {kinds.REFUSED, kinds.RECOVERED, kinds.LEFT, kinds.ONCE, kinds.OUTCOME, kinds.TALLIES}
+    absent.add(kinds.MISSED)
     assert set(kinds.REPLIES) - set(replies) <= absent
     outcomes = "".join(str(note) for note in noted)
     for name in ("OutcomeUnknown", "ShardDown", "ShardOverloaded", "ShardStalled", "EngineClosed"):

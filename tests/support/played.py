@@ -13,7 +13,7 @@ from openpit.wire import kinds
 from openpit.wire.axes import BROKER, NO_AXES, CountingAxes
 from openpit.wire.frames import FrameReader, command_in, messages_of, pack, reply_frame, whose
 
-__all__ = ["NOW", "READY", "SECOND", "STOPPED", "Bench"]
+__all__ = ["NOW", "READY", "SECOND", "STOPPED", "Bench", "JournaledBench"]
 
 NOW = 1_000
 _RUNS = {kinds.ACCEPTED, kinds.DONE}
@@ -134,3 +134,18 @@ class Bench:
     def many(self, *accounts: int) -> Any:
         orders = [buy(number) for number in accounts]
         return self.client.execute_many(NOW, orders, [NOW] * len(orders))
+
+
+class JournaledBench(Bench):
+    """A bench whose router has a journal, as far as its client can tell; its next number."""
+
+    def __init__(self, begins: int = 1) -> None:
+        super().__init__()
+        self.router.books.note = lambda _: None
+        for one in self.router.links:
+            one.answered = one.next_seq = begins
+
+    def lost(self, number: int = 0) -> None:
+        """Have a shard end with what it was sent."""
+        self.sent(number)
+        self.router.lose(self.router.links[number], "killed by the test")

@@ -19,7 +19,8 @@ PUBLIC = {
         Engine EngineBuilder EngineClosed errors
         ExecutionReport ExecutionReportFillDetails ExecutionReportOperation
         ExecutionReportPositionImpact FinancialImpact Instrument Leverage marketdata
-        MonetaryAmount Mutation NotPermitted Observer Order OrderMargin OrderOperation
+        MissedAnswer MissedAnswers MonetaryAmount Mutation NotPermitted Observer Order OrderMargin
+        OrderOperation
         OrderPosition
         OutcomeUnknown PastEngine param PolicyConfigureError PositionMode PostTradeResult pretrade
         ReadyEngineBuilder

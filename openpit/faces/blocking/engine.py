@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from openpit.client.missed import taken
 from openpit.client.times import timed
 from openpit.engine.accounts import account_value
 from openpit.engine.arguments import checked_adjustments
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from openpit.account_adjustment import Adjustment
     from openpit.client.batches import ExecuteMany
     from openpit.client.client import Client
+    from openpit.client.missed import MissedAnswers
     from openpit.client.outcome import CallOutcome
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
@@ -393,6 +395,25 @@ class ShardedEngine(ActorCalls):
         """
         found = self._driver.run(self._client.ask_left)
         return self._client.left.take(found)
+
+    def missed_answers(self) -> MissedAnswers:
+        """Return the answers that the engine's former life may have missed: once.
+
+        That is of a program that ended with calls in flight, and is built again on its journal, or
+        connects again under its name: each answer that a later call on its shard has not
+        acknowledged, with what was asked. So the last answers that it had may be among them. They
+        come in the order of the shards, and there of the calls; questions and changes that span
+        shards are not among them. What is not asked for within ``grace`` seconds of the start is
+        let go of. Without a journal there is nothing, nor in a session without a name.
+
+        What a shard that is stalled or down has, is not told; ask again when it is up. What is open
+        is among the :meth:`open_reservations`, too, which are to be asked for in any case.
+
+        Raises:
+            EngineClosed: the engine is closed.
+        """
+        found = self._driver.run(self._client.ask_missed)
+        return taken(self._client.left, found)
 
     def outcome(
         self, lost: OutcomeUnknown | ExecuteResult | StartResult | DropCopyResult

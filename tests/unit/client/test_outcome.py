@@ -9,7 +9,7 @@ import pytest
 from flow import IN_SHARD_0, IN_SHARD_1, buy, report
 from link import link
 from makers import account, deposit, order
-from played import NOW, Bench
+from played import NOW, Bench, JournaledBench
 from switched import SwitchedDriver, SwitchedHost
 
 import openpit
@@ -22,21 +22,6 @@ from openpit.wire.fates import Fate
 
 DONE = (kinds.DONE, 1)
 LATER = 7 * NOW
-
-
-class JournaledBench(Bench):
-    """A bench whose router has a journal, as far as its client can tell; its next number."""
-
-    def __init__(self, begins: int = 1) -> None:
-        super().__init__()
-        self.router.books.note = lambda _: None
-        for one in self.router.links:
-            one.answered = one.next_seq = begins
-
-    def lost(self, number: int = 0) -> None:
-        """Have a shard end with what it was sent."""
-        self.sent(number)
-        self.router.lose(self.router.links[number], "killed by the test")
 
 
 def error_of(call: Any) -> OutcomeUnknown:

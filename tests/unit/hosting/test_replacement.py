@@ -19,6 +19,7 @@ from openpit.wire.frames import (
     reply_frame,
     whose,
 )
+from openpit.wire.own_numbers import own_batch
 
 
 def test_what_was_in_flight_is_sent_again_as_it_was_and_what_came_since_behind_it() -> None:
@@ -159,6 +160,30 @@ def test_after_two_ends_in_one_batch_its_commands_go_alone_and_the_guilty_one_is
     assert desk.link.in_flight == 0
     assert not desk.link.pending
     assert not desk.link.kept
+
+
+def test_a_command_that_goes_alone_acknowledges_what_its_batch_did() -> None:
+    desk = Desk()
+    assert desk.router.books.note is None
+    desk.router.books.note = lambda _: None
+    ahead = desk._client.report(NOW, report(IN_SHARD_0))
+    (frame,) = desk.write()
+    many = desk._client.execute_many(NOW, [buy(IN_SHARD_0)] * 2, [NOW] * 2)
+    assert not many.feed()
+    desk.write()
+    desk.say(reply_frame(frame, pack(((kinds.DONE, 1),))))
+    assert ahead.done
+    for _ in range(2):
+        desk.die()
+        desk.recover(2)
+        (alone,) = desk.write()
+
+    found = []
+    for _ in range(2):
+        found.append(own_batch(alone))
+        desk.say(accepting(alone))
+        alone = next(iter(desk.write()), b"")
+    assert [one and (one.first, one.acknowledged) for one in found] == [(2, 1), (3, 1)]
 
 
 def test_a_change_that_spans_shards_is_never_skipped_and_stands_on_the_others() -> None:

@@ -61,7 +61,8 @@ class Desk:
 def test_a_name_has_its_number_again_and_is_told_what_is_of_before() -> None:
     desk = Desk()
     first, told = desk.come("desk")
-    assert (told.session, told.grace, told.begins) == (first.number, 60.0, ())
+    assert (told.session, told.grace) == (first.number, 60.0)
+    assert told.begins == tuple(link.next_seq for link in desk.switch.router.links)
     desk.go(first, 0)
     _, other = desk.come("other")
     second, again = desk.come("desk")
@@ -97,8 +98,7 @@ def test_time_ends_it_and_then_the_number_is_nobodys() -> None:
     assert not desk.names.over(away)
     assert desk.forgotten == [first.number]
     second, told = desk.come("desk")
-    assert second.number > first.number
-    assert told.begins == ()
+    assert told.session == second.number > first.number
 
 
 @pytest.mark.parametrize(
@@ -115,13 +115,13 @@ def test_others_are_rolled_back_when_they_go(name: str | None, role: int, grace:
     assert desk.noted == desk.expiring == []
 
 
-def test_one_that_no_shard_has_heard_of_leaves_nothing() -> None:
+def test_one_that_no_shard_has_heard_of_has_its_number_again() -> None:
     desk = Desk()
     session, _ = desk.come("desk")
-    desk.go(session)
+    desk.go(session)  # what it has sent, nobody has had: it may ask for that
 
-    assert desk.forgotten == [session.number]
-    assert desk.names.away == {}
+    assert desk.forgotten == []
+    assert desk.come("desk")[1].session == session.number
 
 
 def test_a_name_that_cannot_be_written_down_is_closed() -> None:
@@ -149,8 +149,26 @@ def test_what_a_server_before_this_one_knew_is_taken_up() -> None:
     desk = Desk()
     desk.names.begin({4: ("desk", 7), 6: ("other", 7), 9: ("desk", 8)}, {4: {0}, 9: {0, 1}})
 
-    assert desk.forgotten == [6]
     session, told = desk.come("desk", user=8)
     assert (session.number, session.is_at) == (9, {0, 1})
     assert told.begins
-    assert desk.come("other")[0].number == 11  # one was the connection of the one before
+    other, _ = desk.come("other")
+    assert (other.number, other.is_at) == (6, set())  # it may have missed that it has done nothing
+    assert desk.forgotten == []
+    assert desk.come("third")[0].number == 12  # two were the connections of those before
+
+
+def test_no_name_has_a_number_that_another_one_had_once() -> None:
+    desk = Desk()
+    desk.names.begin({4: ("desk", 7)}, {}, 70)
+
+    assert desk.come("other")[0].number == 71
+
+
+def test_so_many_are_taken_up_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names_module, "AWAY", 1)
+    desk = Desk()
+    desk.names.begin({4: ("desk", 7), 6: ("other", 7)}, {})
+
+    assert desk.forgotten == [6]
+    assert [*desk.names.away] == [4]

@@ -25,6 +25,7 @@ from openpit.wire.frames import (
     pack,
     reply_frame,
 )
+from openpit.wire.own_numbers import own_batch, own_row
 from openpit.wire.roles import Role
 
 
@@ -163,6 +164,30 @@ def test_each_part_is_vouched_for_as_much_as_it_may_count() -> None:
 
     assert found == [((BROKER, NOW, 7), (BROKER + VOUCHED, 7, count)) for count in (1, 0, 1)]
     assert [reply[0] for reply in replies_of(desk.session.frames[0])] == [kinds.ACCEPTED] * 3
+
+
+def test_each_part_has_its_number_by_the_sessions_own_count() -> None:
+    desk = ServersDesk()
+    body = body_of([pack((kinds.EXECUTE, 1, "AAPL", "USD", "BUY", "1", None, "10"))] * 3, 3)
+    entry = Passed(desk.session, 0, 3, b"\x02\x00\x00" + bytes(21))  # type: ignore[arg-type]  # as above
+    link, axes = desk.link, (own_row(100, 40, 2),)
+    head = (link.number, 0, link.next_seq, 3, NOW, body, 0, axes, (), link.epoch, 5)
+    desk.router.pass_on(link, entry, command_frame(*head, role=Role.TRADER, settings=3))
+    desk.write()
+    for _ in range(2):
+        desk.die()
+        desk.recover(1)
+        (frame,) = desk.write()
+
+    found = []
+    for _ in range(3):
+        found.append(own_batch(frame))
+        desk.say(accepting(frame))
+        frame = next(iter(desk.write()), b"")
+
+    assert [one and (one.first, one.acknowledged, one.began) for one in found] == [
+        (140 + place, 138, 100) for place in range(3)
+    ]
 
 
 def test_parts_that_all_come_back_are_one_batch_that_came_back() -> None:

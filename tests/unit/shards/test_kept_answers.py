@@ -31,7 +31,7 @@ def keeping(ends: Any = None) -> Any:
 def told(core: Any, client: int, *commands: Any, **head: Any) -> list[Any]:
     """Send a client's batch, and keep its replies."""
     frame = batch(3, core._next, *commands, client=client, **head)
-    core.outcomes.kept.note(core.receive(frame))
+    core.outcomes.kept.note(frame, core.receive(frame))
     return [frame]
 
 
@@ -66,7 +66,9 @@ def test_what_is_open_still_is_told_so_until_it_is_not() -> None:
 def test_a_run_of_like_answers_is_taken_apart() -> None:
     core = keeping()
     frame = batch(3, 1, *[order()] * 3)
-    core.outcomes.kept.note(reply_frame(frame, pack(((kinds.ACCEPTED, 2), (kinds.REJECTED, ())))))
+    core.outcomes.kept.note(
+        frame, reply_frame(frame, pack(((kinds.ACCEPTED, 2), (kinds.REJECTED, ()))))
+    )
 
     replies = [core.outcomes.kept.find(number).reply for number in (1, 2, 3)]
 
@@ -95,13 +97,13 @@ def test_a_command_that_was_skipped_was_never_made() -> None:
 
 def test_the_oldest_go_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     core = keeping()
-    told(core, 0, order())
+    (frame,) = told(core, 0, order())
     (kept,) = core.outcomes.kept.export()
     monkeypatch.setattr(kept_answers, "ANSWER_BYTES", 2 * (len(kept) + 64))
     told(core, 0, order())
     assert asked(core, 1)[1] == Fate.APPLIED
 
-    core.outcomes.kept.note(kept)
+    core.outcomes.kept.note(frame, kept)
 
     assert asked(core, 2)[1] == Fate.APPLIED
     assert len(core.outcomes.kept.export()) == 2

@@ -86,3 +86,15 @@ def test_what_a_worker_counts_of_its_process_is_not_compared() -> None:
 
     assert check_of(tally(5, 1000, (0, 3))) == check_of(tally(5, 2000, (7, 7)))
     assert check_of(tally(5, 1000, (0, 3))) != check_of(tally(6, 1000, (0, 3)))
+
+
+def test_answers_that_are_told_again_are_not_compared() -> None:
+    def missed(told: bytes) -> bytes:
+        return reply((kinds.MISSED, 0, True, ((7, 0, 8, False, 77, b"asked", told),)))
+
+    def outcome(number: int) -> bytes:
+        return reply((kinds.OUTCOME, 1, number, False, (kinds.DONE, 1)))
+
+    assert check_of(missed(b"a trace")) == check_of(missed(b"another"))
+    assert check_of(outcome(7)) == check_of(outcome(8))
+    assert check_of(missed(b"a trace")) != check_of(outcome(7))
