@@ -96,6 +96,7 @@ class Driver(Face):
         """Set the client, and the one connection that all of its router's links share."""
         self.client = port.remote.client
         self.router = port.remote.router
+        self._recovery_timeout = port.remote.welcome.away
         self._ports[:] = [port]
         self._ends.own(port.command_fd, port.reply_fd)
         self._watch(port)
@@ -160,6 +161,11 @@ class Driver(Face):
         """Have spare workers ready, where workers are replaced; the engine is built."""
         if self._replacing is not None:
             self._replacing.stand_by()
+
+    @property
+    def replaces(self) -> bool:
+        """Whether another worker takes the place of one that ends."""
+        return self._replacing is not None
 
     @property
     def workers(self) -> list[Worker]:
@@ -367,7 +373,7 @@ class Driver(Face):
         """
         router = self.router
         for link in router.links:
-            if link.is_stalled and router.owes(link):
+            if link.keeps and link.is_stalled and router.owes(link):
                 self._port_of(link).give_up(router, f"{link.why}, at the end", returns=True)
         if router.is_owed:
             self._settled_by = monotonic() + self._recovery_timeout + self._timeout
@@ -384,8 +390,9 @@ class Driver(Face):
         """End every shard, those that are away at once."""
         router = self.router
         for link in filter(router.owes, router.links):
-            seconds = self._recovery_timeout + self._timeout
-            self._port_of(link).end(router, f"not recovered within {seconds:g} s of the end")
+            if link.keeps:  # else it is a server's, whose other shards are still told
+                seconds = self._recovery_timeout + self._timeout
+                self._port_of(link).end(router, f"not recovered within {seconds:g} s of the end")
         self._kill_stalled()
         return router.close(self.clock(), keeps=keeps)
 

@@ -133,6 +133,14 @@ class Router:
             link.stage(entry)
         link.owed.clear()
 
+    def wait_no_more(self, link: ShardLink, why: str) -> None:
+        """Tell who waits for a stalled shard that nobody knows of another worker in its place."""
+        was_torn, self.books.is_torn = self.books.is_torn, True
+        link.comes_back = False
+        for entry in list(link.pending):
+            entry.stalled(link, why)
+        self.books.is_torn = was_torn
+
     def end_client(self, client: int, now: int) -> None:
         """Roll back on every shard what a client has open that is gone; it waits for nothing more.
 
@@ -150,7 +158,7 @@ class Router:
 
     def owes(self, link: ShardLink) -> bool:
         """Tell whether calls wait for a shard that is away, and has a journal to come back from."""
-        is_away = link.keeps and (link.is_recovering or link.is_stalled)
+        is_away = link.comes_back and (link.is_recovering or link.is_stalled)
         return is_away and any(entry.is_awaited for entry in link.pending)
 
     @property

@@ -134,7 +134,7 @@ class Books:
 
     __slots__ = (
         "answer_due", "bodies", "credit_due", "dropped", "has_custom", "is_closed", "is_torn",
-        "links", "news", "note", "now", "rates", "settling", "stalled", "trips", "woken",
+        "late", "links", "news", "note", "now", "rates", "settling", "stalled", "trips", "woken",
     )  # fmt: skip
 
     def __init__(self, *, has_custom: bool, bodies: Bodies, rates: BroadRates) -> None:
@@ -148,6 +148,7 @@ class Books:
         # Until when callers wait for answers, and for credit: the first began first.
         self.answer_due: Final[dict[Any, float]] = {}
         self.credit_due: Final[dict[Any, float]] = {}
+        self.late: Final[set[Any]] = set()  # calls that wait on though their time is up
         self.news: Final[list[tuple[ShardEvent, ShardLink]]] = []  # for the face to tell
         # Called before a change goes out that spans shards, with the packed command for each, and
         # the number that it will have there; so that it is completed or never began.
@@ -171,6 +172,7 @@ class Books:
         """Record that nobody waits for a call any more."""
         self.answer_due.pop(call, None)
         self.credit_due.pop(call, None)
+        self.late.discard(call)
 
     def give_back(self, entry: Entry) -> None:
         """Take back what was counted for an entry that is never sent."""
@@ -219,6 +221,7 @@ class ShardLink:
         "books",
         "bytes_received",
         "bytes_sent",
+        "comes_back",
         "credits",
         "credits_and_reserve",
         "dropped",
@@ -227,6 +230,7 @@ class ShardLink:
         "handles",
         "heard",
         "in_flight",
+        "is_told",
         "is_up",
         "keeps",
         "kept",
@@ -269,6 +273,9 @@ class ShardLink:
         # What is on its way: name, op and number of commands of each, and what was counted.
         self.batches: deque[tuple[bytes, int, int, Sequence[Counted]]] = deque()
         self.keeps = False  # their frames, since another worker may have to be sent them
+        # Whether calls wait on while it is stalled: another worker answers, if this one never does.
+        self.comes_back = False
+        self.is_told = True  # that it is stalled, by who has its worker: a session is by its server
         self.kept: deque[Frame] = deque()
         self.restarts = 0  # workers that have taken another's place
         self.reader = FrameReader(limit=REPLY_BYTES)

@@ -370,4 +370,8 @@ async def start_service(
     )
     if journal is not None:
         switch.note = journal.note_group
+    if driver.replaces:
+        options = plan.options
+        away = max(options.stall_timeout, options.recovery_timeout) + options.timeout
+        switch.patience = options.timeout, away
     return Service(engine, driver, switch, limits, users)

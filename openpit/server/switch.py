@@ -125,6 +125,9 @@ class Switch:
         self.client_time: Final = client_time
         self._told: Final = told
         self._services: Final = tuple(services)  # of market data: the policies that read each
+        # What sessions are told: after how many seconds a shard is stalled, and for how many at
+        # most one is away whose worker is replaced, if it is.
+        self.patience = 0.0, 0.0
         self.changes: Final = ToAll(self.router, self._send, client_time=client_time)
         self.sessions: Final[dict[int, Session]] = {}
         self._turns: Final[dict[Session, SessionTurn]] = {}
@@ -250,6 +253,7 @@ class Switch:
             self._services,
             self.names.grace if self.names.keeps(session) else 0.0,
             begins,
+            *self.patience,
         )
         session.say_first(welcome_frame(welcome))
         for link in self.router.links:
