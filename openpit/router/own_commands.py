@@ -28,6 +28,7 @@ __all__ = [
     "Expiring",
     "Goodbye",
     "Leave",
+    "MarketChange",
     "OwnOp",
     "Unattended",
     "let_go",
@@ -55,6 +56,14 @@ class Unattended(Entry):
 
     def stalled(self, link: ShardLink, why: str) -> None:
         """Wait on: nobody else does."""
+
+
+class MarketChange(Unattended):
+    """A change of market data, which all shards make."""
+
+    __slots__ = ()
+
+    is_change = True
 
 
 class OwnOp(Unattended):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import WireError
 from openpit.router.lifecycle import ShardEvent, ShardState, ShardStats
-from openpit.router.own_commands import Drop, OwnOp, Unattended, let_go, say_goodbye
+from openpit.router.own_commands import Drop, MarketChange, OwnOp, let_go, say_goodbye
 from openpit.router.procedures import Ask, Procedures, WideCall, arm
 from openpit.router.rates import BroadRates
 from openpit.router.shard_link import Books, ShardLink
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["Router", "picture_of"]
 
 _NONE: Final = (b"", 0, 0, ())
+
+_MAY_ARM: Final = frozenset({Op.END, Op.TICK, Op.SKIP})
+"""Of the router's own ops, those at which callbacks of policies may fail."""
 
 
 class Router:
@@ -334,14 +337,15 @@ class Router:
             raise WireError(f"flags of no reply: {flags}")
         if not op:
             deliver = self.books.bodies.defer(link, first, count, body)
-        elif body or (flags and op not in {Op.END, Op.TICK}):
+        elif body or (flags and op not in _MAY_ARM):
             raise WireError(f"nothing is to be said to that: {body!r:.50}")
         else:
-            deliver = partial(link.pending[0].confirmed, link)
-            link.pending.popleft()
+            entry = link.pending.popleft()
             if not flags:
-                deliver()
+                entry.confirmed(link)
                 return
+            entry.defer(link, first, count)
+            deliver = partial(entry.confirmed, link)
         steps = arm(self.links, self.books.now, flags, deliver)
         WideCall(self.books, self.procedures, steps).advance()
 
@@ -350,7 +354,7 @@ class Router:
         self.books.is_torn = True
         for link in self.links:
             if link.is_up or link.is_stalled:  # one that goes on must not have missed any
-                link.stage(Unattended(1, now, packed, self.books.bodies.done))
+                link.stage(MarketChange(1, now, packed, self.books.bodies.done))
         self.books.is_torn = False
 
 

@@ -63,6 +63,7 @@ class Entry:
     ends_batch = False  # the shard checks a batch by the settings before it
     is_awaited: bool = True  # whether anybody waits for the answer
     is_whole_call = False  # then it is refused at once where nothing may wait for credit
+    is_change = False  # that other shards make, too
     uses_reserve = False  # whether it may use the credit that orders cannot
     client_number: int = 0  # whose commands they are
 

@@ -72,6 +72,7 @@ def bodies_beside(own: Bodies) -> Bodies:
         if not isinstance(entry, Passed):
             return own.defer(link, first, count, body)
         link.pending.popleft()
+        entry.told()  # what follows it need not wait: the reply does, for all shards
         return partial(entry.answered, link, body)
 
     def refused(link: ShardLink, flags: int, count: int, body: bytes) -> None:
