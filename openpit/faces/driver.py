@@ -144,6 +144,7 @@ class Driver(Face):
             for port in self._ports:
                 port.replace = self._replacing.begin
         self.router.books.note = journal.note
+        journal.run(self.router.links)
         self._ends.last = journal.close
         begin_again(self.client, self.clock(), told, self._is_kept)
         self.client.is_kept = True

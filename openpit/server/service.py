@@ -83,7 +83,7 @@ class Service:
         self._told: Final[set[Session]] = set()  # that are open, as far as anybody has heard
         switch.names.expire = self._expire
         if driver.journal is not None:
-            switch.names.begin(driver.journal.names, driver.open_at)
+            switch.names.begin({**driver.journal.names}, driver.open_at)
 
     def _opened(self, session: Session) -> None:
         self._told.add(session)
