@@ -121,9 +121,10 @@ class Deadlines:
                 due.append(since + self._patience.stall_timeout)
                 if link.comes_back and not link.is_told:
                     due.append(since + self._patience.word)
-            elif link.is_recovering:
-                due.append(since + self._patience.recovery_timeout)
             elif link.is_up and link.pending:
+                if link.is_recovering:
+                    due.append(since + self._patience.recovery_timeout)
+                    continue
                 end = since + self._little
                 due.append(end if self._now < end else since + self._patience.timeout)
         return min(due, default=inf)

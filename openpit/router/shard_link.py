@@ -173,7 +173,8 @@ class Books:
         """Record that nobody waits for a call any more."""
         self.answer_due.pop(call, None)
         self.credit_due.pop(call, None)
-        self.late.discard(call)
+        if self.late:
+            self.late.discard(call)
 
     def give_back(self, entry: Entry) -> None:
         """Take back what was counted for an entry that is never sent."""
