@@ -407,7 +407,9 @@ class CommandSkipped(_ShardError):  # noqa: N818 - as above
     """The worker of the call's shard has ended each time that it came to it; it was not applied.
 
     Only where there is a journal: without one, there is no second time. A policy that ends its
-    process, as by a fault in a library of its own, does so.
+    process, as by a fault in a library of its own, does so. A commit or a rollback is over all the
+    same: without the callbacks of custom policies, for which the engine is blocked, as for one that
+    raises.
     """
 
 

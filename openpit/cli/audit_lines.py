@@ -213,7 +213,7 @@ class _BatchLines:
             yield self._entry(LIMITS, changed, more={"detail": settings})
         if batch.op == Op.SKIP:
             yield self._entry(SKIPPED, batch.time, more={"what": "a command that ends its worker"})
-        if not batch.op and batch.flags & CAUSES:
+        if batch.flags & CAUSES:
             causes = [text for flag, text in _CAUSES.items() if batch.flags & flag]
             yield self._entry(BLOCK, batch.time, more={"what": "engine", "detail": causes})
 

@@ -40,7 +40,7 @@ from openpit.client.times import FIRST_TIME, TIME_LIMIT, check_time
 from openpit.core.order import Order
 from openpit.engine.answers import engine_gone
 from openpit.pretrade.results import new_execute_result
-from openpit.router.own_commands import Unattended
+from openpit.router.own_commands import MarketChange
 from openpit.router.procedures import WideCall
 from openpit.wire import kinds
 from openpit.wire.frames import pack, pack_start
@@ -345,7 +345,7 @@ class Client(KeyedSubmitting):
         books.is_torn = True
         for link in books.links:
             if link.is_up or link.is_stalled:  # one that goes on must not have missed any
-                link.stage(Unattended(1, now, packed, books.bodies.done))
+                link.stage(MarketChange(1, now, packed, books.bodies.done))
         books.is_torn = False
 
     def ask_market(self, now: int, service: int, *question: object) -> Call:

@@ -11,13 +11,18 @@ end a moment before.
 
 A shard that is recovering is not silent: another worker replays its journal. Calls that may wait
 for it are put off for as long as it does, and have their whole time again afterwards. So are those
-that a stalled one has been sent, where another worker takes its place in the end.
+that a stalled one has been sent, where another worker takes its place in the end; and whether it is
+stalled has to be known first, so that no call ends a moment before.
+
+Of a session's shards its server says which are stalled and which recover. One that says nothing for
+longer than it would take stands still itself: nobody waits for it as for a shard that comes back.
 """
 
 from __future__ import annotations
 
 from itertools import islice, takewhile
 from math import inf
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -35,6 +40,9 @@ _SHARE: Final = 0.75
 _STALLED: Final = -1
 """In place of what has been heard of a shard that is stalled."""
 
+_RECOVERS: Final = -3
+"""In place of what has been heard of one that is recovering."""
+
 
 class Patience(NamedTuple):
     """For how many seconds a caller or a shard is waited for."""
@@ -45,6 +53,10 @@ class Patience(NamedTuple):
     """For credit."""
     stall_timeout: float = 30.0
     """For a shard that is stalled: it will not be of use again, and its owner wants to know."""
+    recovery_timeout: float = inf
+    """For one that recovers, where nobody else sees to that."""
+    word: float = inf
+    """For a server's word of a shard that is stalled as far as can be seen here."""
 
 
 class Deadlines:
@@ -60,6 +72,7 @@ class Deadlines:
         "_answers",
         "_awaited",
         "_credit",
+        "_late",
         "_little",
         "_max_wait",
         "_now",
@@ -76,6 +89,7 @@ class Deadlines:
         self._awaited: Sequence[ShardLink] = ()  # at that time
         self._answers: Final = router.books.answer_due
         self._credit: Final = router.books.credit_due
+        self._late: Final = router.books.late
 
     @property
     def soonest(self) -> float:
@@ -105,7 +119,12 @@ class Deadlines:
             since = link.silent_since
             if link.is_stalled:
                 due.append(since + self._patience.stall_timeout)
-            elif link.is_up and link.pending and not link.is_recovering:
+                if link.comes_back and not link.is_told:
+                    due.append(since + self._patience.word)
+            elif link.is_up and link.pending:
+                if link.is_recovering:
+                    due.append(since + self._patience.recovery_timeout)
+                    continue
                 end = since + self._little
                 due.append(end if self._now < end else since + self._patience.timeout)
         return min(due, default=inf)
@@ -113,13 +132,19 @@ class Deadlines:
     def on_time(self, now: float) -> list[tuple[ShardLink, str]]:
         """End what is due; return the shards that are to be given up, and why."""
         self._now = now
-        timeout, _, stall_timeout = self._patience
+        timeout, _, stall_timeout, recovery_timeout, word = self._patience
         over = []
         for link in self._router.links:
             self._stall_if_silent(link, now)
-            if link.is_stalled and now >= link.silent_since + stall_timeout:
+            since = link.silent_since
+            if link.is_stalled and now >= since + stall_timeout:
                 over.append((link, f"stalled for {stall_timeout:g} s"))
+            elif link.is_recovering and now >= since + recovery_timeout:
+                over.append((link, f"not recovered within {recovery_timeout:g} s"))
+            elif link.is_stalled and link.comes_back and not link.is_told and now >= since + word:
+                self._router.wait_no_more(link, f"no answer within {timeout + word:g} s")
         why = f"no answer within {timeout:g} s"
+        late: dict[Call, float] = {}
         awaited = [link for link in self._router.links if _is_awaited(link)]
         self._renew([link for link in self._awaited if not _is_awaited(link)], now)
         self._awaited = awaited
@@ -129,8 +154,35 @@ class Deadlines:
             elif call.is_sent and now < self._answers.get(call, now):
                 del self._credit[call]  # it has what it waited for
             elif not call.done:
-                call.expire(why)
+                known = self._known_at(call)
+                if known > now:
+                    late[call] = known
+                else:
+                    call.expire(why)
+        if late:
+            self._put_off_until(late)
         return over
+
+    def _known_at(self, call: Call) -> float:
+        """Return when it is known whether a call may wait on, whose time is up; -inf: it may not.
+
+        Where its shard comes back, whether that is stalled. A call waits for that once.
+        """
+        if not call.is_sent or call in self._late:
+            return -inf
+        silent = [
+            link.silent_since
+            for link in self._router.links
+            if link.comes_back and link.is_up and link.pending and call.may_wait_for(link)
+        ]
+        return max(silent, default=-inf) + self._patience.timeout
+
+    def _put_off_until(self, late: dict[Call, float]) -> None:
+        """Give calls until a moment each, once; the first that is due stays the first in line."""
+        self._late.update(late)
+        in_line = sorted({**self._answers, **late}.items(), key=itemgetter(1))
+        self._answers.clear()
+        self._answers.update(in_line)
 
     def _renew(self, back: Sequence[ShardLink], now: float) -> None:
         """Give the calls that waited for shards their whole time, now that those are up again."""
@@ -141,6 +193,7 @@ class Deadlines:
 
     def _put_off(self, call: Call, now: float) -> None:
         """Give a call its whole time, from now on."""
+        self._late.discard(call)
         if self._credit.pop(call, None) is not None:
             self._credit[call] = now + self._max_wait
         if self._answers.pop(call, None) is not None:
@@ -149,6 +202,8 @@ class Deadlines:
     def _stall_if_silent(self, link: ShardLink, now: float) -> None:
         _heed(link, now)  # it may have been asked just now, since another one is stalled
         if link.is_recovering:
+            if link.heard != _RECOVERS:
+                link.heard, link.silent_since = _RECOVERS, now
             return
         if link.is_up and link.pending and now >= link.silent_since + self._little:
             seconds = self._little if link.delays_all else self._patience.timeout
@@ -166,7 +221,7 @@ def _heed(link: ShardLink, now: float) -> None:
 
 def _is_awaited(link: ShardLink) -> bool:
     """Tell whether callers wait on for a shard: another worker answers, if this one never does."""
-    return link.is_recovering or (link.is_stalled and link.keeps)
+    return link.is_recovering or (link.is_stalled and link.comes_back)
 
 
 def _due_in(queue: dict[Any, float], now: float) -> list[Call]:

@@ -238,7 +238,7 @@ class Part(Entry):
         self.call.books.give_back(self)
 
     def stalled(self, link: ShardLink, why: str) -> None:
-        if not link.keeps:  # else another worker answers, if this one never does
+        if not link.comes_back:  # else another worker answers, if this one never does
             self.expire(link, why)
 
     def expire(self, link: ShardLink, why: str) -> None:

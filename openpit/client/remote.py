@@ -178,6 +178,11 @@ class _SessionRouter(Router):
         link.check_fits(entry.packed)
         super().submit(link, entry)
 
+    def revive(self, link: ShardLink) -> None:
+        assert isinstance(link, SessionLink)  # noqa: S101 - see new_remote()
+        link.told(is_stalled=False)
+        super().revive(link)
+
     def change(self, now: int, service: int, operation: Operation) -> Change:
         """Return a change of market data, which is still to be sent."""
         return Change(self.changes, now, pack((QUOTE, None, service, encode(operation))))
@@ -374,8 +379,11 @@ class Remote:
         link = self.router.links[number]
         if state == "down":
             self.router.lose(link, why or "its worker has ended")
-        elif state == "stalled" and link.is_up:
-            self.router.stall(link, why or "it answers nothing")
+        elif state == "stalled" and not link.is_recovering and (link.is_up or link.is_stalled):
+            assert isinstance(link, SessionLink)  # noqa: S101 - see new_remote()
+            link.told(is_stalled=True)
+            if link.is_up:
+                self.router.stall(link, why or "it answers nothing")
         elif state == "recovering" and link.state in {ShardState.UP, ShardState.STALLED}:
             self._recovers(link, why)
         elif state == "up" and link.is_recovering:
@@ -463,6 +471,7 @@ def new_remote(greeting: Greeting, handles: Handles, runner: Runner, **options: 
     for link in client.router.links:
         assert isinstance(link, SessionLink)  # noqa: S101 - as above
         link.has_times = welcome.client_time
+        link.may_come_back = link.comes_back = welcome.away > 0
         link.message_bytes = welcome.frame_bytes - BESIDE_BYTES
         link.batch_bytes = min(link.message_bytes, BATCH_BYTES)
         link.ranks = client.encoder.ranks

@@ -50,6 +50,7 @@ class SessionLink(ShardLink):
         "batch_bytes",
         "began",
         "has_times",
+        "may_come_back",
         "message_bytes",
         "ranks",
         "session",
@@ -59,6 +60,7 @@ class SessionLink(ShardLink):
     axis_bytes = ROW_BYTES
     batch_bytes: int
     has_times: bool
+    may_come_back: bool  # whether its server puts another worker in the place of one
     message_bytes: int
     ranks: Ranks  # that orders are numbered by
 
@@ -71,6 +73,7 @@ class SessionLink(ShardLink):
         self._to_answer = 0  # batches, before anything new is sent
         self._came_back = False  # what was answered last
         self._returns = 0  # in succession
+        self.is_told = False  # by its server
 
     @property
     def reason(self) -> str:
@@ -117,6 +120,11 @@ class SessionLink(ShardLink):
                 left -= entry.count
                 entry.first = first
                 first += entry.count
+
+    def told(self, *, is_stalled: bool) -> None:
+        """Record what the server says of it; as far as that goes, calls wait for it."""
+        self.is_told = is_stalled
+        self.comes_back = self.may_come_back
 
     # --- other settings --------------------------------------------------------------------------
 

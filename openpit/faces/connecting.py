@@ -44,9 +44,10 @@ def connect(
     has its open reservations by again, when it or the server was away for less than the server's
     ``--grace``: see :meth:`openpit.ShardedEngine.open_reservations`, and
     :meth:`openpit.ShardedEngine.missed_answers`. ``timeout`` and ``max_wait`` are those of
-    ``EngineBuilder.sharded()``; the first is also what the server has to take this session.
-    ``close()`` ends the session, which rolls back what it left open, or leaves it to its name;
-    nothing else.
+    ``EngineBuilder.sharded()``; the first is also what the server has to take this session. Where a
+    server with a journal puts another worker in the place of one that stands still or has ended,
+    calls on their way there wait for that. ``close()`` ends the session, which rolls back what it
+    left open, or leaves it to its name; nothing else.
 
     Time is the server's. One that was started with ``--client-time`` takes the program's, as
     simulations need it: ``clock()`` returns nanoseconds, as ``EngineBuilder.clock()`` has it.
@@ -179,8 +180,7 @@ class _Maker:
     ) -> None:
         self._has_clock = clock is not None
         self._handles = handles
-        # Which shards are given up, and when, the server says.
-        self._patience = options.patience._replace(stall_timeout=inf)
+        self._patience = options.patience
 
     def __call__(self, driver: Any, greeting: Greeting) -> Remote:
         """Return it.
@@ -191,7 +191,14 @@ class _Maker:
         welcome = greeting.welcome
         if self._has_clock and (welcome is None or not welcome.client_time):
             raise ServerRefused("time", "the server has a clock of its own (no --client-time)")
-        remote = new_remote(greeting, self._handles, driver, patience=self._patience)
+        patience = self._patience._replace(stall_timeout=inf)
+        if welcome is not None and welcome.away:  # until then the server says what becomes of it
+            patience = patience._replace(
+                stall_timeout=welcome.away,
+                recovery_timeout=welcome.away,
+                word=welcome.timeout,
+            )
+        remote = new_remote(greeting, self._handles, driver, patience=patience)
         if remote.client.left.before:
             remote.client.left.due = time.monotonic() + remote.welcome.grace
         return remote

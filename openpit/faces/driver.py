@@ -96,6 +96,7 @@ class Driver(Face):
         """Set the client, and the one connection that all of its router's links share."""
         self.client = port.remote.client
         self.router = port.remote.router
+        self._recovery_timeout = port.remote.welcome.away
         self._ports[:] = [port]
         self._ends.own(port.command_fd, port.reply_fd)
         self._watch(port)
@@ -143,6 +144,7 @@ class Driver(Face):
             for port in self._ports:
                 port.replace = self._replacing.begin
         self.router.books.note = journal.note
+        journal.run(self.router.links)
         self._ends.last = journal.close
         begin_again(self.client, self.clock(), told, self._is_kept)
         self.client.is_kept = True
@@ -160,6 +162,11 @@ class Driver(Face):
         """Have spare workers ready, where workers are replaced; the engine is built."""
         if self._replacing is not None:
             self._replacing.stand_by()
+
+    @property
+    def replaces(self) -> bool:
+        """Whether another worker takes the place of one that ends."""
+        return self._replacing is not None
 
     @property
     def workers(self) -> list[Worker]:
@@ -368,7 +375,7 @@ class Driver(Face):
         """
         router = self.router
         for link in router.links:
-            if link.is_stalled and link.is_owed:
+            if link.keeps and link.is_stalled and link.is_owed:
                 self._port_of(link).give_up(router, f"{link.why}, at the end", returns=True)
         if any(link.is_owed for link in router.links):
             self._settled_by = monotonic() + self._recovery_timeout + self._timeout
@@ -386,9 +393,10 @@ class Driver(Face):
     def _say_goodbye(self, *, keeps: bool) -> Call:
         """End every shard, those that are away at once."""
         router = self.router
-        for link in [one for one in router.links if one.is_owed]:
-            seconds = self._recovery_timeout + self._timeout
-            self._port_of(link).end(router, f"not recovered within {seconds:g} s of the end")
+        for link in router.links:
+            if link.keeps and link.is_owed:  # else it is a server's, whose others are still told
+                seconds = self._recovery_timeout + self._timeout
+                self._port_of(link).end(router, f"not recovered within {seconds:g} s of the end")
         self._kill_stalled()
         return router.close(self.clock(), keeps=keeps)
 

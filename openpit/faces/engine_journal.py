@@ -3,6 +3,10 @@
 Its log has a record for each life of the engine, for each change that spans shards, written before
 any shard is told of it, and one that says that all shards have all of those before it. That sums up
 what else was known: nothing before the first of those is needed for a start.
+
+Each start writes one; and so does an engine that runs for long, in a segment of its own, when all
+shards have answered what was noted. That says only that they have what was noted before the last
+such record: what has been answered just now may not be on the disk.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import platform
 import sys
 from base64 import b64decode, b64encode
 from importlib import metadata
+from operator import itemgetter
 from pathlib import Path
 from time import monotonic_ns, time_ns
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -20,24 +25,30 @@ from openpit.client.recovery import WideChange, changes_in_group
 from openpit.errors import JournalDamaged, JournalMismatch
 from openpit.faces.old_journal import OldJournal, changed_settings, packed_settings
 from openpit.journal.files import DISK
-from openpit.journal.layout import LOCK_NAME, ROUTER, log_folder
+from openpit.journal.layout import LOCK_NAME, ROUTER, log_folder, logs_of
 from openpit.journal.locks import FileLock
 from openpit.journal.migration import finish
 from openpit.journal.reading import LogReader
-from openpit.journal.retention import cut_router_log
+from openpit.journal.retention import began_first, cut_router_log
 from openpit.journal.writing import LogWriter
+from openpit.router.lifecycle import ShardState
 from openpit.shards.fingerprints import Made, differences
 from openpit.shards.shard_journal import JournalPlace
 from openpit.wire.frames import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from openpit.faces.options import ShardedOptions
+    from openpit.router.shard_link import ShardLink
 
 __all__ = ["EngineJournal", "check_made"]
 
 Migrate: TypeAlias = "Callable[[OldJournal, list[str]], object]"
+
+SUM_BYTES: Final = 1024 * 1024
+"""Bytes that are noted until they are summed up while the engine runs: some thousand changes. At
+least four times as much as the last sum, so that names of many sessions do not sum up nothing."""
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
@@ -63,12 +74,16 @@ class EngineJournal:
 
     __slots__ = (
         "_clock",
+        "_life",
         "_life_zero",
+        "_links",
         "_lives",
         "_lock",
         "_migrated",
+        "_noted",
         "_offset",
         "_settings",
+        "_sum_at",
         "_summaries",
         "_told_again",
         "_writer",
@@ -100,8 +115,12 @@ class EngineJournal:
         self.last_session = 0
         self.is_prepared = False
         self._settings: str | None = None
-        # Of the records that sum up all of before: the number, and the epoch that had begun.
-        self._summaries: Final[list[tuple[int, int]]] = []
+        # Of the records that sum up all of before: the number, the epoch that had begun, and when
+        # it was written, 0 of those of a start.
+        self._summaries: Final[list[tuple[int, int, int]]] = []
+        self._links: Sequence[ShardLink] = ()  # while the engine runs
+        self._noted: Final[dict[int, int]] = {}  # by shard, the number of the last change
+        self._sum_at = SUM_BYTES  # written
         self._migrated: Mapping[str, Any] | None = None  # the last one that was
         self._lock: Final = FileLock(directory / LOCK_NAME)
         try:
@@ -159,6 +178,7 @@ class EngineJournal:
             "boot": _boot(),
             "own_clock": self._clock is not monotonic_ns,
         }
+        self._life: Mapping[str, Any] = life
         self._life_zero: Mapping[str, Any] = self._lives[0] if self._lives else life
         settings = packed_settings(made.settings)
         is_said = settings == self._settings
@@ -209,10 +229,11 @@ class EngineJournal:
             if "life" in said:
                 self._lives.append(said["life"])
             elif "settled" in said:
-                by_record.clear()
+                since = said.get("since", record.number)
+                by_record = {of: one for of, one in by_record.items() if _first_of(of) >= since}
                 if "summary" in said:
                     self._take(said["summary"])
-                    self._summaries.append((record.number, said["settled"]))
+                    self._summaries.append((record.number, said["settled"], said.get("wall", 0)))
             elif "session" in said:
                 number, name, user = said["session"]
                 self.names[number] = name, user
@@ -248,8 +269,11 @@ class EngineJournal:
 
     def _take(self, summary: Mapping[str, Any]) -> None:
         """Take over what a record says of all before it, which may have been cut."""
-        if self._lives[0]["epoch"]:
-            self._lives.insert(0, summary["first"])
+        known = {life["epoch"] for life in self._lives}
+        told = (summary["first"], *summary.get("lives", ()))
+        others = {one["epoch"]: one for one in told if one["epoch"] not in known}
+        self._lives.extend(others.values())
+        self._lives.sort(key=itemgetter("epoch"))
         self.names.update((number, (name, user)) for number, name, user in summary["names"])
         self.last_session = max([summary.get("last_session", 0), self.last_session, *self.names])
         self.is_prepared = summary["prepared"]
@@ -285,9 +309,11 @@ class EngineJournal:
         Raises:
             JournalFailed: it could not be written. No shard may be told of it.
         """
+        self._sum_up_if_due()
         of, self._told_again = self._told_again, None
         change = [[shard, number, b64encode(packed).decode()] for shard, number, packed in rows]
         self._write({"change": change, "of": of})
+        self._noted.update((shard, number) for shard, number, _ in rows)
 
     def note_group(self, rows: list[tuple[int, int, bytes]], absent: list[tuple[int, int]]) -> None:
         """Write down what a session tells shards together: for each the number, and the body.
@@ -298,9 +324,11 @@ class EngineJournal:
         Raises:
             JournalFailed: it could not be written. No shard may be told of it.
         """
+        self._sum_up_if_due()
         if rows and self.place.header["shards"] > 1:
             group = [[shard, number, b64encode(body).decode()] for shard, number, body in rows]
             self._write({"group": group, "absent": absent})
+            self._noted.update((shard, number) for shard, number, _ in rows)
 
     def again(self, change: WideChange) -> None:
         """Record that what is noted next is a change that was noted before."""
@@ -315,19 +343,62 @@ class EngineJournal:
             JournalFailed: it could not be written.
         """
         self.changes.clear()
-        summary = {
+        summary = self._summary()
+        self._write({"settled": self.epoch, "summary": summary, "settings": self._settings})
+        self._summaries.append((self._writer.next - 1, self.epoch, 0))
+        self._cut()
+
+    def run(self, links: Sequence[ShardLink]) -> None:
+        """Sum up from now on what is noted, whenever there is much of it; see the module."""
+        self._links = links
+
+    def _sum_up_if_due(self) -> None:
+        """Sum up what was noted, if that is much and all shards have answered it.
+
+        Raises:
+            JournalFailed: the log takes nothing more.
+        """
+        if self._writer.written < self._sum_at or not (self._links and self._summaries):
+            return
+        noted = self._noted
+        for link in self._links:  # one that is down lacks changes, and has to be told at a start
+            if link.state is not ShardState.UP or link.answered <= noted.get(link.number, -1):
+                return
+        directory = Path(self.place.directory)
+        shards = [log_folder(directory, log) for log in logs_of(DISK, directory) if log != ROUTER]
+        try:
+            oldest, _ = min((began_first(DISK, folder) for folder in shards), default=(0, 0))
+        except OSError as error:
+            _say(f"the router's journal was not cut: {error}")
+            self._sum_at = self._writer.written + SUM_BYTES
+            return
+        lives = [life for life in (*self._lives, self._life) if life["epoch"] >= oldest]
+        summary = {**self._summary(), "lives": lives}
+        since, wall = self._summaries[-1][0], time_ns()
+        self._writer.follow()
+        before = self._writer.written
+        said = {"settled": self.epoch, "since": since, "wall": wall, "summary": summary}
+        self._write({**said, "settings": self._settings})
+        self._summaries.append((self._writer.next - 1, self.epoch, wall))
+        written = self._writer.written
+        self._sum_at = written + max(SUM_BYTES, 4 * (written - before))
+        self._cut()
+
+    def _summary(self) -> dict[str, Any]:
+        return {
             "first": self._life_zero,
             "names": [[number, *whose] for number, whose in self.names.items()],
             "last_session": self.last_session,
             "prepared": self.is_prepared,
             "migrated": self._migrated,
         }
-        self._write({"settled": self.epoch, "summary": summary, "settings": self._settings})
-        self._summaries.append((self._writer.next - 1, self.epoch))
+
+    def _cut(self) -> None:
+        """Remove what nobody goes back to; the last record is one that sums up."""
         try:
             self._writer.sync()
             cut_router_log(DISK, Path(self.place.directory), self._summaries, self.place.keep)
-        except OSError as error:  # it is done at the next start
+        except OSError as error:  # it is done the next time
             _say(f"the router's journal was not cut: {error}")
 
     # --- of a server ---------------------------------------------------------------------------
@@ -338,11 +409,14 @@ class EngineJournal:
         Raises:
             JournalFailed: it could not be written. No shard may be told of it.
         """
+        self._sum_up_if_due()
         self._write({"session": [number, name, user]})
+        self.names[number] = name, user
 
     def forget_session(self, number: int) -> None:
         """Record that nothing is open under a number any more, or is about to be."""
         self._write({"gone": number})
+        self.names.pop(number, None)
 
     def note_prepared(self) -> None:
         """Record that the engine has been told what its configuration says beside policies."""
@@ -358,6 +432,12 @@ class EngineJournal:
             self._writer.close()
         finally:
             self._lock.release()
+
+
+def _first_of(record: object) -> int:
+    """Return the record that a change was first in."""
+    number: int = record[0] if isinstance(record, tuple) else record  # type: ignore[assignment]  # as WideChange has it
+    return number
 
 
 def _group_in(said: Any) -> tuple[list[tuple[int, int, bytes]], list[tuple[int, int]]]:

@@ -16,7 +16,7 @@ import msgpack
 
 from openpit.client.recovery import left_out
 from openpit.engine.custom import CustomPolicy
-from openpit.engine.state import NotExportable
+from openpit.engine.state import NotExportable, without_state
 from openpit.errors import JournalDamaged, JournalError, WireError
 from openpit.faces.old_journal import packed_settings, unpacked_settings
 from openpit.journal.files import DISK
@@ -26,14 +26,17 @@ from openpit.journal.migration import Migration, commit, put_aside
 from openpit.journal.reading import LogReader
 from openpit.journal.snapshots import drop_unfinished, snapshots_of
 from openpit.marketdata.service import store_of
+from openpit.pretrade.effects import BuiltinFinalizer, Effects
 from openpit.pretrade.policies.built_alike import built_alike
 from openpit.shards.carrying import Turn, blank_state, carry, settings_in
 from openpit.shards.copying import dump_policies
+from openpit.shards.left_open import order_of
 from openpit.shards.past import PastShard, make_shard
 from openpit.shards.shard_journal import LOCK_SECONDS, JournalPlace
 from openpit.shards.shard_state import LAYOUT, export_shard, market_row, restore_shard
 from openpit.shards.snapshots import Standing, packed_state_of, standing_in
 from openpit.wire.axes import NO_AXES
+from openpit.wire.frames import EPOCH_COMMANDS, Op, body_of, command_frame
 from openpit.wire.recovered import Recovered
 from openpit.wire.shard_limits import ShardLimits
 
@@ -53,7 +56,21 @@ __all__ = ["Migrating", "NewEngine"]
 RATES: Final = "RateLimitPolicy"
 FUNDS: Final = "SpotFundsPolicy"
 
-_REMEDY: Final = "build the engine once as it was, and close it"
+_REMEDY: Final = (
+    "build the engine once as it was, and close it (if that has been done, something is open that "
+    "callbacks of a policy of your own end: commit or roll back what open_reservations() gives "
+    "before, or build it with grace=0)"
+)
+
+_HELD: Final = (
+    "which no snapshot has. Start the engine as it was, without migrate; commit or roll back what "
+    "open_reservations() gives, or have all of it rolled back by grace=0 (openpit serve with the "
+    "configuration of before, --journal {directory} --grace 0); close it (SIGTERM), and start this "
+    "one again"
+)
+
+_MOST_NAMED: Final = 10
+"""Accounts that a refusal names of each shard."""
 
 
 class NewEngine(NamedTuple):
@@ -107,8 +124,9 @@ class Migrating:
                 locks.callback(FileLock(folder / LOCK_NAME, LOCK_SECONDS).release)
                 drop_unfinished(DISK, folder)
             found = [self._found(old, number) for number in shards]
-            _refuse_half_done(old, found)
-            self._write(old, found, differences)
+            self._complete(old, found)
+            self._refuse_held(old, found)
+            self._write(old, _carried_over(found), differences)
 
     # --- what cannot be carried over -------------------------------------------------------------
 
@@ -128,7 +146,27 @@ class Migrating:
                 why = f"policy {name} is {'one of' if was_builtin else 'none of'} the built-in ones"
                 raise _cannot(old, f"{why} there, and {'none' if was_builtin else 'one'} here")
 
-    def _found(self, old: OldJournal, number: int) -> _Found:
+    def _complete(self, old: OldJournal, found: list[_Found | list[Effects]]) -> None:
+        """Have the shards make the changes that they lack and others have."""
+        for number, commands in _half_done(old, found).items():
+            needs = f"a change that spans shards is not on shard {number} yet, and to make it"
+            found[number] = self._told_again(old, number, needs, commands)
+
+    def _refuse_held(self, old: OldJournal, found: Sequence[_Found | list[Effects]]) -> None:
+        """Refuse what callbacks of policies are to end, and say what that is on every shard."""
+        held = {number: its for number, its in enumerate(found) if isinstance(its, list)}
+        if held:
+            whose = ", ".join(one.name for one in self._policies if isinstance(one, CustomPolicy))
+            where = "; ".join(f"shard {number}: {_accounts(its)}" for number, its in held.items())
+            ended = sorted({name for its in held.values() for one in its for name in _ends(one)})
+            text = (
+                f"{sum(map(len, held.values()))} reservations or drop copies are open that "
+                f"callbacks of a policy end (of {whose or 'none here'}: {', '.join(ended)}), on "
+                f"{where}, {_HELD.format(directory=old.directory)}"
+            )
+            raise _cannot(old, text)
+
+    def _found(self, old: OldJournal, number: int) -> _Found | list[Effects]:
         """Return what a shard is: by its last snapshot, or by what its log has behind that."""
         folder = log_folder(old.directory, shard_log(number))
         floor = old.floors[number] if old.floors else 0
@@ -149,40 +187,50 @@ class Migrating:
                 raise _cannot(old, f"shard {number} has no whole snapshot of the last migration")
             return _Found(standing, state)
         _sync(folder, number, standing.number)
-        return self._told_again(old, number)
+        needs = (
+            f"shard {number} has more in its log than in its last snapshot, and to tell it again"
+        )
+        return self._told_again(old, number, needs)
 
-    def _told_again(self, old: OldJournal, number: int) -> _Found:
-        """Bring up a shard of the old engine, and tell it what its log has."""
+    def _told_again(
+        self, old: OldJournal, number: int, needs: str, behind: Sequence[bytes] = ()
+    ) -> _Found | list[Effects]:
+        """Bring up a shard of the old engine, and tell it what its log has and what is ``behind``.
+
+        Return what is open and cannot be carried over, if anything.
+        """
         place = JournalPlace(
             str(old.directory), "process", 0, {}, old.started, old.began, floors=old.floors
         )
         shard = PastShard(place, number)
-        payload = self._old_payload(old, number)
+        payload = self._old_payload(old, needs)
         limits = ShardLimits(**old.header["limits"])
         make_shard(number, self._made.shards, limits, payload, shard)
         try:
             shard.begin()
             for _ in shard.tell():
                 pass
+            standing = shard.standing()
+            _tell(shard, behind, max(old.now, shard.latest))
             packed = msgpack.packb(export_shard(shard.core))
         except NotExportable as error:
+            held = [] if without_state(shard.core.engine) else _held_by_callbacks(shard.core)
+            if held:
+                return held
             raise _cannot(old, f"shard {number}: {error}") from error
         except WireError as error:
             raise _cannot(old, f"shard {number}: its log cannot be told again: {error}") from error
         finally:
             shard.core.actors.close()
         state = msgpack.unpackb(packed, use_list=False, strict_map_key=False)
-        return _Found(shard.standing(), state)
+        return _Found(standing, state)
 
-    def _old_payload(self, old: OldJournal, number: int) -> bytes:
-        """Return the old engine's policies, as a worker is sent them.
+    def _old_payload(self, old: OldJournal, needs: str) -> bytes:
+        """Return the old engine's policies, as a worker is sent them; ``needs`` says what for.
 
         Raises:
             JournalError: one of them is not there any more, or not as it was.
         """
-        needs = (
-            f"shard {number} has more in its log than in its last snapshot, and to tell it again"
-        )
         for name in ("openpit", "wire"):
             if old.header[name] != old.new_header[name]:
                 raise _cannot(old, f"{needs} takes {name} {old.header[name]}; {_REMEDY}")
@@ -308,13 +356,61 @@ def _sync(folder: Path, number: int, after: int) -> None:
             DISK.cut(segment.path, len(DISK.read(segment.path)))
 
 
-def _refuse_half_done(old: OldJournal, found: Sequence[_Found]) -> None:
-    """Refuse a change that some shards lack: it would be made on them with other settings."""
-    told = [(NO_AXES, Recovered(lives=tuple(one.standing.lives.items()))) for one in found]
-    lacking = left_out(old.changes, told)
-    if lacking:
-        shards = ", ".join(str(shard) for shard in lacking[0][1])
-        raise _cannot(old, f"a change that spans shards is not on shard {shards} yet; {_REMEDY}")
+def _half_done(old: OldJournal, found: Sequence[_Found | list[Effects]]) -> dict[int, list[bytes]]:
+    """Return the commands of changes that some shards lack, by shard, in order.
+
+    They are made before the shards are the new engine's: with the settings that they are meant for.
+    """
+    told = [
+        (NO_AXES, Recovered(lives=tuple(one.standing.lives.items())))
+        for one in found
+        if isinstance(one, _Found)
+    ]
+    lacking: dict[int, list[bytes]] = {}
+    if len(told) == len(found):  # else it is refused
+        for change, shards in left_out(old.changes, told):
+            for shard in shards:
+                lacking.setdefault(shard, []).append(change.commands[shard])
+    return lacking
+
+
+def _carried_over(found: Sequence[_Found | list[Effects]]) -> list[_Found]:
+    return [one for one in found if isinstance(one, _Found)]
+
+
+def _tell(shard: PastShard, commands: Sequence[bytes], now: int) -> None:
+    """Have a shard of the old engine make changes that it lacks, as a start of that one would."""
+    epoch = 1 + max(shard.standing().lives, default=0)
+    shard.core.resume(epoch, epoch * EPOCH_COMMANDS + 1)
+    for first, packed in enumerate(commands, epoch * EPOCH_COMMANDS + 1):
+        body = body_of([packed], 1)
+        place = shard.core.number, Op.MESSAGES, first, 1, now, body
+        shard.core.receive(command_frame(*place, epoch=epoch))
+
+
+def _held_by_callbacks(core: ShardCore) -> list[Effects]:
+    """Return what is open that callbacks of a custom policy end."""
+    return [
+        one
+        for _, its in core.held.items()
+        for one in its.values()
+        if isinstance(one, Effects) and _ends(one)
+    ]
+
+
+def _ends(effects: Effects) -> list[str]:
+    """Return what the callbacks are named that end something."""
+    callbacks = [one for one in effects.mutations if not isinstance(one, BuiltinFinalizer)]
+    return [getattr(one.rollback, "__qualname__", repr(one.rollback)) for one in callbacks]
+
+
+def _accounts(held: Sequence[Effects]) -> str:
+    """Return whose reservations these are."""
+    found = {order_of(one.origin[0])._account_ for one in held}
+    named = [str(one) for one in sorted(found, key=str)]
+    more = len(named) - _MOST_NAMED
+    text = ", ".join(named[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"{'account' if len(named) == 1 else 'accounts'} {text}"
 
 
 def _try_on(old: OldJournal, core: ShardCore, state: State) -> None:

@@ -168,8 +168,8 @@ def _lives_in(directory: Path) -> list[Life]:
         migrated = said.get("migrated") or said.get("summary", {}).get("migrated") or {}
         floors = migrated.get("floors", floors)
         carried = said.get("migrated", {}).get("said", carried)
-        life = said.get("life")
-        if life is not None:
+        told = said.get("summary", {}).get("lives", ()) if not lives else ()
+        for life in (*told, *([said["life"]] if "life" in said else ())):
             lives.append(
                 Life(
                     life["epoch"],

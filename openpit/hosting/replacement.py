@@ -80,7 +80,7 @@ class Replacement:
         self._suspect = self._alone = _NONE
         self._ends = self._ends_alone = 0
         self._weight = CRASHED  # of the last end of a worker that had been sent anything
-        link.keeps = True
+        link.keeps = link.comes_back = True
 
     def begin(self, why: str, weight: int = CRASHED) -> None:
         """Record that the worker has ended: what is under way waits for another one.

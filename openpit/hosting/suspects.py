@@ -1,8 +1,10 @@
 """A batch that was in hand when a worker ended, more than once: its commands go one at a time.
 
 So the one that ends its worker is found, and the others have their answers. That one is answered by
-name, and the shard is told to skip its number. So it is with a batch of another client, as far as
-``Bodies.split`` can read it; one that it cannot stays whole, goes alone, and is skipped alone.
+name, and the shard is told to skip it: what it was to end is over all the same, see
+``shards/skipping.py``. So it is with a batch of another client, as far as ``Bodies.split`` can read
+it; one that it cannot stays whole, goes alone, and is skipped alone. And so with what the router
+says of its own accord at which callbacks of policies run: the end of a client, and time.
 
 A command of a change that other shards make, too, is never skipped: they would differ from then on.
 """
@@ -13,7 +15,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from openpit.errors import WireError
-from openpit.router.procedures import Ask
 from openpit.router.shard_link import Entry
 from openpit.wire.axes import VOUCHED
 from openpit.wire.frames import NAME, Flag, Op, command_frame, command_in, head_of, whose
@@ -30,6 +31,9 @@ __all__ = ["Piece", "Whole", "is_of_change", "skip", "take_apart"]
 
 _OF_CHANGES: Final = Flag.TURN | Flag.ALL
 """Of another client's batch: all shards are told what is in it."""
+
+_WITH_CALLBACKS: Final = frozenset({Op.MESSAGES, Op.END, Op.TICK})
+"""The ops at which callbacks of policies may run: a client's, and two of the router's own."""
 
 _UNREADABLE: Final = (WireError, ArithmeticError, LookupError, TypeError, ValueError)
 """What reading a batch may raise that nobody but its shard has looked at."""
@@ -77,8 +81,12 @@ class Piece(Entry):
         self._note()
 
     def confirmed(self, link: ShardLink) -> None:
-        """Record that the shard has skipped it."""
-        self.replied(link, self.first, link.books.bodies.skipped(link))
+        """Record that the shard has skipped it, or done it if it is the router's own."""
+        if self.entry.op:
+            self.entry.confirmed(link)
+            self._note()
+        else:
+            self.replied(link, self.first, link.books.bodies.skipped(link))
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         self.entry.lost(link, sent=sent)
@@ -95,6 +103,9 @@ class Whole(Entry):
     is_apart = False
     went_alone: Callable[[int], None] | None
     """Called with its number when it is answered, where it went alone."""
+
+    def defer(self, link: ShardLink, seq: int, count: int) -> None:
+        self.told()
 
     def told(self) -> None:
         """Record that it has been answered."""
@@ -123,19 +134,29 @@ class _Skipped(Entry):
         self.first = number
         self.entry: Final = entry
         self.client_number = entry.client_number
-        self._answered: Final = entry.went_alone
+        self._answered = entry.went_alone
 
     @property
     def is_awaited(self) -> bool:  # type: ignore[override]  # as above
         return self.entry.is_awaited
 
+    def defer(self, link: ShardLink, seq: int, count: int) -> None:
+        self._note()
+
     def confirmed(self, link: ShardLink) -> None:
         """Record that the shard has skipped it."""
         if self.first == self.entry.first + self.entry.count - 1:
             self.entry.went_alone = None
-            self.entry.skipped(link)
+            if self.entry.op:
+                self.entry.confirmed(link)
+            else:
+                self.entry.skipped(link)
+        self._note()
+
+    def _note(self) -> None:
         if self._answered is not None:
-            self._answered(self.first)
+            answered, self._answered = self._answered, None
+            answered(self.first)
 
     def lost(self, link: ShardLink, *, sent: bool) -> None:
         self.entry.lost(link, sent=sent)
@@ -147,20 +168,24 @@ class _Skipped(Entry):
 def take_apart(link: ShardLink, place: int, answered: Callable[[int], None]) -> int:
     """Put batches of one command in the place of one of those in flight; return how many.
 
-    None of the router's own is; it stays, and goes with the rest. One that is apart already stays,
-    too. ``answered`` is called with the number of each command that is answered.
+    What the router says of its own accord and runs no callback stays, and goes with the rest. One
+    that is apart already stays, too. ``answered`` is called with the number of each command that is
+    answered.
     """
     _, op, count, counted = link.batches[place]
-    if op != Op.MESSAGES:
+    if op not in _WITH_CALLBACKS:
         return 0
     at = _entry_at(link, place)
     entry = link.pending[at]
     if _is_apart(entry):
         return sum(map(_is_apart, islice(link.pending, at, None)))
     if isinstance(entry, Whole):
-        if _take_whole_apart(link, place, at, entry, answered):
+        if op == Op.MESSAGES and _take_whole_apart(link, place, at, entry, answered):
             return count
         entry.went_alone = answered
+        return 1
+    if op != Op.MESSAGES:
+        link.pending[at] = Piece(entry, entry.first, entry.now, answered)
         return 1
     if entry.client_number:  # looked at on another client's behalf: no command of it is applied
         return 0
@@ -256,7 +281,7 @@ def is_of_change(link: ShardLink, place: int) -> bool:
     entry = link.pending[_entry_at(link, place)]
     if isinstance(entry, Whole):
         return bool(head_of(link.kept[place]).flags & _OF_CHANGES)
-    return isinstance(entry, Piece) and isinstance(entry.entry, Ask) and entry.entry.is_change
+    return isinstance(entry, Piece) and entry.entry.is_change
 
 
 def _counted_by(
@@ -286,9 +311,7 @@ def skip(link: ShardLink, place: int, number: int) -> int:
     if isinstance(entry, Whole) and not entry.is_apart:
         _skip_whole(link, place, at, entry)
         return count
-    frame: Frame = command_frame(
-        *(link.number, Op.SKIP, number, 1, link.books.now, b""), epoch=link.epoch
-    )
+    frame = _skipping(link, link.kept[place], number)
     link.batches[place] = frame[NAME], Op.SKIP, 1, ()
     link.kept[place] = frame
     return 1
@@ -296,13 +319,28 @@ def skip(link: ShardLink, place: int, number: int) -> int:
 
 def _skip_whole(link: ShardLink, place: int, at: int, entry: Whole) -> None:
     entry.counted = ()
+    skipped, now = link.kept[place], head_of(link.kept[place]).time
     del link.pending[at], link.batches[place], link.kept[place]
-    now = link.books.now
     for number in reversed(range(entry.first, entry.first + entry.count)):
-        frame: Frame = command_frame(*(link.number, Op.SKIP, number, 1, now, b""), epoch=link.epoch)
+        frame = _skipping(link, skipped, number)
         link.pending.insert(at, _Skipped(entry, number, now))
         link.batches.insert(place, (frame[NAME], Op.SKIP, 1, ()))
         link.kept.insert(place, frame)
+
+
+def _skipping(link: ShardLink, skipped: Frame, number: int) -> Frame:
+    """Return what has a shard skip a command; with the first of a batch, end what all of it would.
+
+    Its head says what was skipped in the place of the settings.
+    """
+    client, op, first, _, _, now, *_, body = command_in(skipped, whose(link.number, link.epoch))
+    frame: Frame = command_frame(
+        *(link.number, Op.SKIP, number, 1, now, body if number == first else b""),
+        epoch=link.epoch,
+        client=client,
+        settings=op,
+    )
+    return frame
 
 
 def _entry_at(link: ShardLink, place: int) -> int:

@@ -46,8 +46,8 @@ class Disk(Protocol):
     def create(self, path: Path) -> LogFile:
         """Make a new file and open it."""
 
-    def read(self, path: Path) -> bytes:
-        """Return all that a file holds."""
+    def read(self, path: Path, most: int = -1) -> bytes:
+        """Return what a file holds: all of it, or so many bytes at most."""
 
     def cut(self, path: Path, size: int) -> None:
         """Cut a file to a size, and return when that is on the disk."""
@@ -83,8 +83,9 @@ class SystemDisk:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         return _SystemFile(os.open(path, flags, _MODE))
 
-    def read(self, path: Path) -> bytes:
-        return path.read_bytes()
+    def read(self, path: Path, most: int = -1) -> bytes:
+        with path.open("rb") as file:
+            return file.read(most)
 
     def cut(self, path: Path, size: int) -> None:
         fd = os.open(path, os.O_WRONLY)

@@ -6,7 +6,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from openpit.journal.layout import ROUTER, log_folder, logs_of
-from openpit.journal.segments import drop_segments, header_in, segments_of
+from openpit.journal.segments import FRONT_BYTES, drop_segments, header_in, segments_of
 from openpit.journal.snapshots import LEAST_KEPT, is_whole, snapshots_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from openpit.journal.files import Disk
     from openpit.journal.segments import Segment
 
-__all__ = ["covered", "cut_router_log", "prune"]
+__all__ = ["began_first", "covered", "cut_router_log", "prune"]
 
 
 def covered(disk: Disk, folder: Path) -> int:
@@ -49,13 +49,14 @@ def prune(disk: Disk, folder: Path, before: int) -> tuple[int, int]:
 
 
 def cut_router_log(
-    disk: Disk, directory: Path, summaries: Sequence[tuple[int, int]], keep: int | None
+    disk: Disk, directory: Path, summaries: Sequence[tuple[int, int, int]], keep: int | None
 ) -> int:
     """Remove the segments of the router's log that nobody goes back to; return how many.
 
     ``summaries`` are its records that sum up all before them, by their numbers, each with the epoch
-    that had begun; they are on the disk. The last ``keep`` of them stay, with all behind the first
-    of those (None: all stays), and so do the lives of which a shard's log has anything.
+    that had begun, and when it was written in nanoseconds since 1970, 0 of one that a start has;
+    they are on the disk. The last ``keep`` of them stay, with all behind the first of those (None:
+    all stays), and so does what is as old as anything in a shard's log.
 
     Raises:
         JournalDamaged: a segment is of another format.
@@ -64,20 +65,26 @@ def cut_router_log(
     if keep is None or len(summaries) <= keep:
         return 0
     shards = [log_folder(directory, log) for log in logs_of(disk, directory) if log != ROUTER]
-    oldest = min((_first_epoch(disk, folder) for folder in shards), default=0)
-    ends = [number for number, epoch in summaries[: 1 - keep] if epoch <= oldest]
+    oldest = min((began_first(disk, folder) for folder in shards), default=(0, 0))
+    ends = [number for number, *began in summaries[: 1 - keep] if (*began,) <= oldest]
     return drop_segments(disk, log_folder(directory, ROUTER), ends[-1]) if ends else 0
 
 
-def _first_epoch(disk: Disk, folder: Path) -> int:
-    """Return the epoch of a shard's oldest segment; 0 where nothing tells."""
+def began_first(disk: Disk, folder: Path) -> tuple[int, int]:
+    """Return the epoch of a shard's oldest segment, and when that was begun; 0 if nothing tells.
+
+    Raises:
+        JournalDamaged: it is of another format.
+        OSError: it could not be read.
+    """
     for segment in segments_of(disk, folder)[:1]:
-        header = header_in(disk.read(segment.path), segment)
-        return 0 if header is None else int(header.fields.get("epoch", 0))
-    return 0
+        header = header_in(disk.read(segment.path, FRONT_BYTES), segment)
+        if header is not None:
+            return int(header.fields.get("epoch", 0)), int(header.fields["wall"])
+    return 0, 0
 
 
 def _begun(disk: Disk, segment: Segment) -> float:
     """Return when a segment was begun; infinity where its header is not whole."""
-    header = header_in(disk.read(segment.path), segment)
+    header = header_in(disk.read(segment.path, FRONT_BYTES), segment)
     return float("inf") if header is None else header.fields["wall"]

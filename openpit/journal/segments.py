@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMAT",
+    "FRONT_BYTES",
     "HEADER_BYTES",
     "SEGMENT_BYTES",
     "Header",
@@ -54,6 +55,8 @@ HEADER_BYTES: Final = 1024 * 1024
 
 _MAGIC: Final = b"openpitJ"
 _FRONT: Final = Struct(">8sHII")
+FRONT_BYTES: Final = _FRONT.size + HEADER_BYTES
+"""What stands in front of the first record, at most."""
 _NAME: Final = re.compile(r"(\d{20})\.log")
 
 

@@ -131,6 +131,17 @@ class LogWriter:
         if self.written >= self._look_at:
             self._look()
 
+    def follow(self) -> None:
+        """Begin the next segment, if the one in hand has a record.
+
+        Raises:
+            JournalFailed: it could not be made, or the log takes nothing more.
+        """
+        if self._failure:
+            raise JournalFailed(self._failure)
+        if self.next > self.first:
+            self._follow()
+
     def sync(self) -> None:
         """Return when all of the segment in hand is on the disk, whatever the log's sync.
 

@@ -88,7 +88,7 @@ class Call(Entry):
         raise NotImplementedError
 
     def stalled(self, link: ShardLink, why: str) -> None:
-        if not (self.done or link.keeps):  # else another worker answers, if this one never does
+        if not (self.done or link.comes_back):  # else another worker answers in the end
             self.expire(why)
 
     def abandon(self) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "Close",
     "Drop",
     "Goodbye",
+    "MarketChange",
     "OwnOp",
     "Unattended",
     "let_go",
@@ -44,6 +45,14 @@ class Unattended(Entry):
 
     def stalled(self, link: ShardLink, why: str) -> None:
         """Wait on: nobody else does."""
+
+
+class MarketChange(Unattended):
+    """A change of market data, which all shards make."""
+
+    __slots__ = ()
+
+    is_change = True
 
 
 class OwnOp(Unattended):

@@ -32,6 +32,9 @@ __all__ = ["Router"]
 
 _NONE: Final = (b"", 0, 0, ())
 
+_MAY_ARM: Final = frozenset({Op.END, Op.TICK, Op.SKIP})
+"""Of the router's own ops, those at which callbacks of policies may fail."""
+
 
 class Router:
     """Shards, the calls in flight to them, and the state that spans them.
@@ -131,6 +134,14 @@ class Router:
         for entry in link.owed:
             link.stage(entry)
         link.owed.clear()
+
+    def wait_no_more(self, link: ShardLink, why: str) -> None:
+        """Tell who waits for a stalled shard that nobody knows of another worker in its place."""
+        was_torn, self.books.is_torn = self.books.is_torn, True
+        link.comes_back = False
+        for entry in list(link.pending):
+            entry.stalled(link, why)
+        self.books.is_torn = was_torn
 
     def end_client(self, client: int, now: int) -> None:
         """Roll back on every shard what a client has open that is gone; it waits for nothing more.
@@ -321,13 +332,14 @@ class Router:
             raise WireError(f"flags of no reply: {flags}")
         if not op:
             deliver = self.books.bodies.defer(link, first, count, body)
-        elif body or (flags and op not in {Op.END, Op.TICK}):
+        elif body or (flags and op not in _MAY_ARM):
             raise WireError(f"nothing is to be said to that: {body!r:.50}")
         else:
-            deliver = partial(link.pending[0].confirmed, link)
-            link.pending.popleft()
+            entry = link.pending.popleft()
             if not flags:
-                deliver()
+                entry.confirmed(link)
                 return
+            entry.defer(link, first, count)
+            deliver = partial(entry.confirmed, link)
         steps = arm(self.links, self.books.now, flags, deliver)
         WideCall(self.books, self.procedures, steps).advance()

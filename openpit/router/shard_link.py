@@ -64,6 +64,7 @@ class Entry:
     ends_batch = False  # the shard checks a batch by the settings before it
     is_awaited: bool = True  # whether anybody waits for the answer
     is_whole_call = False  # then it is refused at once where nothing may wait for credit
+    is_change = False  # that other shards make, too
     uses_reserve = False  # whether it may use the credit that orders cannot
     client_number: int = 0  # whose commands they are
 
@@ -135,7 +136,7 @@ class Books:
 
     __slots__ = (
         "answer_due", "bodies", "credit_due", "dropped", "has_custom", "is_closed", "is_torn",
-        "links", "news", "note", "now", "rates", "settling", "stalled", "trips", "woken",
+        "late", "links", "news", "note", "now", "rates", "settling", "stalled", "trips", "woken",
     )  # fmt: skip
 
     def __init__(self, *, has_custom: bool, bodies: Bodies, rates: BroadRates) -> None:
@@ -149,6 +150,7 @@ class Books:
         # Until when callers wait for answers, and for credit: the first began first.
         self.answer_due: Final[dict[Any, float]] = {}
         self.credit_due: Final[dict[Any, float]] = {}
+        self.late: Final[set[Any]] = set()  # calls that wait on though their time is up
         self.news: Final[list[tuple[ShardEvent, ShardLink]]] = []  # for the face to tell
         # Called before a change goes out that spans shards, with the packed command for each, and
         # the number that it will have there; so that it is completed or never began.
@@ -172,6 +174,8 @@ class Books:
         """Record that nobody waits for a call any more."""
         self.answer_due.pop(call, None)
         self.credit_due.pop(call, None)
+        if self.late:
+            self.late.discard(call)
 
     def give_back(self, entry: Entry) -> None:
         """Take back what was counted for an entry that is never sent."""
@@ -214,11 +218,11 @@ class ShardLink:
     """The router's end of one shard. No I/O: :meth:`take` gives the bytes that are to be sent."""
 
     __slots__ = (
-        "_unsealed", "answered", "batches", "books", "bytes_received", "bytes_sent", "credits",
-        "credits_and_reserve", "dropped", "epoch", "expired", "frames", "handles", "heard",
-        "in_flight", "is_up", "keeps", "kept", "next_seq", "number", "owed", "owed_causes",
-        "owed_drops", "pending", "pid", "reader", "restarts", "runner", "silent_since", "state",
-        "told_in_vain", "waiting", "why",
+        "_unsealed", "answered", "batches", "books", "bytes_received", "bytes_sent", "comes_back",
+        "credits", "credits_and_reserve", "dropped", "epoch", "expired", "frames", "handles",
+        "heard", "in_flight", "is_told", "is_up", "keeps", "kept", "next_seq", "number", "owed",
+        "owed_causes", "owed_drops", "pending", "pid", "reader", "restarts", "runner",
+        "silent_since", "state", "told_in_vain", "waiting", "why",
     )  # fmt: skip
 
     def __init__(self, number: int, credit: int, books: Books, handles: Any, runner: Any) -> None:
@@ -243,6 +247,9 @@ class ShardLink:
         # What is on its way: name, op and number of commands of each, and what was counted.
         self.batches: deque[tuple[bytes, int, int, Sequence[Counted]]] = deque()
         self.keeps = False  # their frames, since another worker may have to be sent them
+        # Whether calls wait on while it is stalled: another worker answers, if this one never does.
+        self.comes_back = False
+        self.is_told = True  # that it is stalled, by who has its worker: a session is by its server
         self.kept: deque[Frame] = deque()
         self.restarts = 0  # workers that have taken another's place
         self.reader = FrameReader(limit=REPLY_BYTES)
@@ -452,7 +459,7 @@ class ShardLink:
     @property
     def is_owed(self) -> bool:
         """Whether calls wait for it, which is away and has a journal to come back from."""
-        is_away = self.keeps and (self.is_recovering or self.is_stalled)
+        is_away = self.comes_back and (self.is_recovering or self.is_stalled)
         return is_away and any(entry.is_awaited for entry in self.pending)
 
     @property

@@ -82,7 +82,7 @@ class Service:
         switch.names.expire = self._expire
         if driver.journal is not None:
             journal = driver.journal
-            switch.names.begin(journal.names, driver.open_at, journal.last_session)
+            switch.names.begin({**journal.names}, driver.open_at, journal.last_session)
 
     def _opened(self, session: Session) -> None:
         self._told.add(session)
@@ -369,4 +369,8 @@ async def start_service(
     )
     if journal is not None:
         switch.note = journal.note_group
+    if driver.replaces:
+        options = plan.options
+        away = max(options.stall_timeout, options.recovery_timeout) + options.timeout
+        switch.patience = options.timeout, away
     return Service(engine, driver, switch, limits, users)

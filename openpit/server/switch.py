@@ -73,6 +73,7 @@ def bodies_beside(own: Bodies) -> Bodies:
         if not isinstance(entry, Passed):
             return own.defer(link, first, count, body)
         link.pending.popleft()
+        entry.told()  # what follows it need not wait: the reply does, for all shards
         return partial(entry.answered, link, body)
 
     def refused(link: ShardLink, flags: int, count: int, body: bytes) -> None:
@@ -126,6 +127,9 @@ class Switch:
         self.client_time: Final = client_time
         self._told: Final = told
         self._services: Final = tuple(services)  # of market data: the policies that read each
+        # What sessions are told: after how many seconds a shard is stalled, and for how many at
+        # most one is away whose worker is replaced, if it is.
+        self.patience = 0.0, 0.0
         self.changes: Final = ToAll(self.router, self._send, client_time=client_time)
         self.sessions: Final[dict[int, Session]] = {}
         self._turns: Final[dict[Session, SessionTurn]] = {}
@@ -251,6 +255,7 @@ class Switch:
             self._services,
             self.names.grace if self.names.keeps(session) else 0.0,
             session.begins,
+            *self.patience,
         )
         session.say_first(welcome_frame(welcome))
         for link in self.router.links:

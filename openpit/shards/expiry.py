@@ -7,6 +7,7 @@ open: the venue has its order, whoever forgets it here.
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import takewhile
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -48,6 +49,12 @@ class Expiry:
     def has_ended(self, handle: int) -> bool:
         """Tell whether a handle has expired, and not too long ago."""
         return handle in self._known
+
+    def due_by(self, now: int) -> list[int]:
+        """Return what has been open for too long by now, the oldest first."""
+        ttl = self.ttl
+        due = takewhile(lambda item: now - item[1] >= ttl, self._opened.items())
+        return [handle for handle, _ in due]
 
     def run(self, now: int) -> int:
         """Roll back what has been open for too long by now, the oldest first; tell how many."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from openpit.marketdata.service import MarketDataService
     from openpit.shards.counts import BatchCounts
 
-__all__ = ["Command", "Intake"]
+__all__ = ["Command", "Intake", "read_ending"]
 
 Command = tuple[Any, ...]
 
@@ -69,20 +69,14 @@ class Intake:
         self._actors = actors
         self._known: set[int] = set()  # accounts that have been found to be this shard's
         self._quotes = QuoteReader(services)
-        self._readers: dict[int, Callable[[Command], Command]] = {
+        self._readers: dict[object, Callable[[Command], Command]] = {
             kinds.EXECUTE_WHOLE: self._read_whole,
             kinds.START: self._read_whole,
             kinds.START_DRY_RUN: self._read_whole,
             kinds.EXECUTE_DRY_RUN: self._read_whole,
             kinds.DROP_COPY: self._read_whole,
-            kinds.EXECUTE_REQUEST: _read_handle,
-            kinds.COMMIT: _read_handle,
-            kinds.ROLLBACK: _read_handle,
-            kinds.COMMIT_MANY: _read_handles,
-            kinds.ROLLBACK_MANY: _read_handles,
-            kinds.DROP: _read_handles,
+            **_ENDINGS,
             kinds.ASK_LEFT: _read_numbers,
-            kinds.DROP_LEFT: _read_numbers,
             kinds.ASK_MISSED: _read_numbers,
             kinds.ASK_OUTCOME: _read_outcome,
             kinds.REPORT: _read_flat_report,
@@ -328,6 +322,32 @@ def _read_handles(command: Command) -> Command:
     if handles and ({*map(type, handles)} != _NUMBERS or min(handles) < 0):
         raise malformed("a handle", command)
     return command
+
+
+_ENDINGS: Final[dict[object, Callable[[Command], Command]]] = {
+    kinds.EXECUTE_REQUEST: _read_handle,
+    kinds.COMMIT: _read_handle,
+    kinds.ROLLBACK: _read_handle,
+    kinds.COMMIT_MANY: _read_handles,
+    kinds.ROLLBACK_MANY: _read_handles,
+    kinds.DROP: _read_handles,
+    kinds.DROP_LEFT: _read_numbers,
+}
+"""What ends something that is open, and how it is read."""
+
+
+def read_ending(command: Command) -> Command | None:
+    """Return a command that ends something that is open, read; None if it is none.
+
+    Raises:
+        WireError: it is none of this protocol.
+    """
+    kind = command[0]
+    if type(kind) is not int or kind not in _ENDINGS:
+        return None
+    if len(command) != _WIDTHS[kind]:
+        raise malformed(f"{_WIDTHS[kind]} fields", command)
+    return _ENDINGS[kind](command)
 
 
 def _read_flat_report(command: Command) -> Command:

@@ -45,8 +45,9 @@ from openpit.shards.keyed import KeyedCalls
 from openpit.shards.left_open import let_go_before, told_left
 from openpit.shards.market_answers import MarketAnswers
 from openpit.shards.recent import Recent
+from openpit.shards.skipping import Skipping
 from openpit.shards.steering import Steering
-from openpit.shards.tallies import Tallies
+from openpit.shards.tallies import Tallies, no_process
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import (
@@ -84,10 +85,6 @@ MESSAGES: Final = Op.MESSAGES
 _USUAL: Final = ShardLimits()
 
 
-def _no_process() -> OfProcess:
-    return (), 0, 0, 0
-
-
 Command = tuple[Any, ...]
 
 
@@ -101,10 +98,10 @@ class ShardCore:
 
     __slots__ = (
         "_all_at_once", "_client", "_endings", "_engine", "_execute", "_first", "_fresh_orders",
-        "_handlers", "_most", "_most_open", "_next", "_open", "_order", "_reader", "_steering",
-        "_told", "actors", "armed", "clock", "closed", "counts", "expiry", "held", "intake",
-        "keeps", "keyed", "number", "outcomes", "process", "recent", "services", "tallies",
-        "whose",
+        "_handlers", "_most", "_most_open", "_next", "_open", "_order", "_reader", "_skipping",
+        "_steering", "_told", "actors", "armed", "clock", "closed", "counts", "expiry", "held",
+        "intake", "keeps", "keyed", "number", "outcomes", "process", "recent", "services",
+        "tallies", "whose",
     )  # fmt: skip
 
     def __init__(
@@ -131,7 +128,7 @@ class ShardCore:
         self.expiry: Final = Expiry(limits.reservation_ttl, self.held)
         self._all_at_once: Final = None if self.expiry.ttl else AllAtOnce(engine)
         self.tallies: Final = Tallies()
-        self.process: Callable[[], OfProcess] = _no_process  # what its worker adds to them
+        self.process: Callable[[], OfProcess] = no_process  # what its worker adds to them
         endings = self._endings = Endings(number, self.expiry, self.tallies)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self.whose = whose(number, epoch)
@@ -186,6 +183,7 @@ class ShardCore:
         self.keyed: Final = KeyedCalls(
             number, limits, self.held, self.counts, self._handlers, nothing
         )
+        self._skipping: Final = Skipping(number, self.held, self.expiry, endings)
         self.outcomes: Final = ToldOutcomes(number, self.keyed.keys, self.held, self.counts)
 
     @property
@@ -236,7 +234,7 @@ class ShardCore:
             raise WireError(f"command {first} where {self._next} was expected")
         self._told = 0
         if op != MESSAGES:
-            self._router_says(*batch[:6], is_bare=not (body or axes))
+            self._router_says(batch)
             self._next = first + 1
             return self._reply(frame, b"", self._told)
         if client != self._client:
@@ -286,11 +284,10 @@ class ShardCore:
         self.tallies.expired += self.expiry.run(now)
         self._tell_armed()
 
-    def _router_says(  # a head's fields
-        self, client: int, op: int, _: int, count: int, flags: int, now: int, *, is_bare: bool
-    ) -> None:
+    def _router_says(self, batch: tuple[Any, ...]) -> None:
         """Do what the router wants of its own accord."""
-        is_bare = is_bare and count == 1 and not flags & ~CAUSES
+        client, op, _, count, flags, now, _, skipped, axes, _, body = batch
+        is_bare = count == 1 and not (axes or flags & ~CAUSES or (body and op != Op.SKIP))
         if not is_bare or bool(flags) is not (op == Op.ARM):
             raise WireError(f"not a word of the router: op {op}, flags {flags}, {count} commands")
         self.clock.now = now
@@ -303,6 +300,10 @@ class ShardCore:
             self._client = None
             self._tell_armed()
         elif op == Op.TICK:
+            self._expire(now)
+        elif op == Op.SKIP:
+            self._skipping.end(skipped, client, now, body)
+            self._client = None
             self._expire(now)
         elif op == Op.ARM:
             self.armed.arm(flags)

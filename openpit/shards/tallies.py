@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from openpit.pretrade.state_values import State
     from openpit.wire.tallies import OfProcess
 
-__all__ = ["Tallies"]
+__all__ = ["Tallies", "no_process"]
 
 ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
@@ -30,6 +30,11 @@ SIZES: Final = 33
 """A batch has fewer than 2**32 commands."""
 
 _OTHERS: Final = frozenset({kinds.REJECTED, kinds.RAISED, kinds.STARTED, kinds.RECORDED})
+
+
+def no_process() -> OfProcess:
+    """Return what a shard has of its process that has none of its own."""
+    return (), 0, 0, 0
 
 
 class Tallies:

@@ -339,6 +339,11 @@ class Welcome(NamedTuple):
     # session of its name.
     grace: float = 0.0
     begins: tuple[int, ...] = ()
+    # For how many seconds a shard may answer nothing before sessions are told that it is stalled,
+    # and for how many at most one that is stalled or recovers is away, where another worker answers
+    # then what it has been sent: 0 where none does.
+    timeout: float = 0.0
+    away: float = 0.0
 
 
 def welcome_frame(welcome: Welcome) -> Frame:
@@ -356,9 +361,10 @@ def welcome_in(frame: Frame) -> Welcome:
     Raises:
         WireError: it is none.
     """
-    fields = note_in(frame, int, int, int, int, bool, bool, bytes, *[tuple] * 5, float, tuple)
+    types = (*[int] * 4, bool, bool, bytes, *[tuple] * 5, float, tuple, float, float)
+    fields = note_in(frame, *types)
     session, role, credit, frame_bytes, has_custom, client_time, slots, axes, *named = fields
-    classes, values, actors, services, grace, begins = named
+    classes, values, actors, services, grace, begins, timeout, away = named
     if role not in ROLES.values():
         raise WireError(f"not a server's first frame: role {role}")
     if not 0 < credit <= CREDITS or len(slots) != SLOTS * 2:
@@ -379,9 +385,11 @@ def welcome_in(frame: Frame) -> Welcome:
     are_numbers = {*map(type, begins)} <= {int} and len(begins) in {0, max(owner) + 1}
     if not 0 <= grace < inf or not are_numbers:
         raise WireError(f"not a server's first frame: {begins!r:.100} for {grace} seconds")
+    if not (0 <= timeout < inf and 0 <= away < inf):
+        raise WireError(f"not a server's first frame: {away} seconds away after {timeout}")
     return Welcome(
         *(session, role, credit, frame_bytes, has_custom, client_time, owner),
-        _axes_of(axes), classes, values, actors, services, grace, begins,
+        _axes_of(axes), classes, values, actors, services, grace, begins, timeout, away,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from openpit.journal.files import write_all
 from openpit.pretrade import Policy, PolicyPreTradeResult
 from openpit.shards import worker
 
-__all__ = ["POINTS", "Crashing"]
+__all__ = ["POINTS", "Crashing", "Fragile"]
 
 POINTS = (
     "in a policy",
@@ -43,6 +43,17 @@ def _end_after(write: Any) -> Any:
         _end()
 
     return write_and_end
+
+
+class Fragile(Policy):
+    """Ends its worker each time that an order of 77 shares is committed or rolled back."""
+
+    name = "Fragile"
+
+    def perform_pre_trade_check(self, ctx: Any, order: Any) -> Any:
+        if order.operation.trade_amount.as_quantity.decimal != 77:
+            return PolicyPreTradeResult.accept()
+        return PolicyPreTradeResult.accept(mutations=[Mutation(_end, _end)])
 
 
 class Crashing(Policy):

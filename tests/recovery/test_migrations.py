@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from flow import IN_SHARD_0, IN_SHARD_1
 from makers import SECOND, Clock, account, deposit, order
 from recovery_policies import Counting, Exported
 from trading import HOUR, Day
@@ -412,6 +413,92 @@ def test_a_log_behind_its_snapshot_takes_its_own_policies_to_be_told_again(
     assert "takes policy Counting as it was; build the engine once as it was" in refused(
         staged(tmp_path, sizes("5"), migrate=True)
     )
+
+
+@pytest.mark.one_python
+def test_what_is_held_by_callbacks_is_told_by_account_and_what_to_do_is_all_there_is_to_do(
+    tmp_path: Path,
+) -> None:
+    own = partial(staged, tmp_path, build_spot_funds(), Exported(), shards=2)
+    here, there = IN_SHARD_0, IN_SHARD_1
+    with own().build() as engine:
+        for number in (here, there):
+            engine.apply_account_adjustment(account(number), [deposit("USD", "1000")])
+        held = [
+            engine.execute_pre_trade(order(number, "1", "10")) for number in (here, here, there)
+        ]
+        assert all(held)
+    del held
+
+    text = refused(
+        staged(tmp_path, build_spot_funds(), Exported(), sizes("5"), shards=2, migrate=True)
+    )
+
+    name = "Counting.perform_pre_trade_check.<locals>.rollback"
+    assert "3 reservations or drop copies are open that callbacks of a policy end" in text
+    assert f"(of {Exported.name}: {name})" in text
+    assert f"on shard 0: account {here}; shard 1: account {there}, which no snapshot has" in text
+    assert f"--journal {tmp_path} --grace 0" in text
+    # A policy that is not what it was cannot be asked what it holds: the way out is told, too.
+    assert "open_reservations()" in refused(
+        staged(tmp_path, build_spot_funds(), shards=2, migrate=True)
+    )
+    with own(grace=0).build() as engine:  # as the text says
+        assert engine.open_reservations() == []
+    with staged(
+        tmp_path, build_spot_funds(), Exported(), sizes("5"), shards=2, migrate=True
+    ).build() as engine:
+        assert funds_of(engine, here) == [("USD", "1000", "0")]
+
+
+@pytest.mark.one_python
+@pytest.mark.parametrize("lacking", [(1,), (0, 1)])
+@pytest.mark.parametrize("has_snapshot", [True, False])
+def test_a_change_that_was_half_done_is_made_before_the_journal_is_carried_over(
+    tmp_path: Path, lacking: tuple[int, ...], has_snapshot: bool
+) -> None:
+    # A halt, and a change of limits: what was to be the old engine's stays, under the new one.
+    clock = Clock()
+    was = (sizes("90"), rates(40, 9))
+    options = {"shards": 2, "clock": clock}
+    noted: list[Any] = []
+    copy = tmp_path / "copy"
+    with staged(copy, *was, **options).build() as engine:
+        note = engine._router.books.note
+        engine._router.books.note = lambda rows: (noted.append(rows), note(rows))
+        engine.halt("for the night")
+        engine.configure().order_size_limit(
+            "OrderSizeLimitPolicy",
+            broker=OrderSizeBrokerBarrier(limit=OrderSizeLimit(max_quantity="7")),
+        )
+    assert len(noted) == 2
+    desk = tmp_path / "desk"
+    with staged(
+        desk, *was, snapshot_every=1500 if has_snapshot else 0, **options
+    ).build() as engine:
+        for number in (IN_SHARD_0, IN_SHARD_1):
+            engine.execute_pre_trade(order(number, "1"))
+    journal = open_journal(staged(desk, *was, **options)._plan(), clock)
+    assert journal is not None
+    begun = journal.epoch << 48
+    for place, rows in enumerate(noted, 100):
+        # The others have it under a number that they have had.
+        journal.note(
+            [(shard, begun + place if shard in lacking else 1, packed) for shard, _, packed in rows]
+        )
+    journal.close()
+
+    with staged(desk, sizes("90"), rates(30, 9), migrate=True, **options).build() as engine:
+        found = {one.reason for one in engine.execute_pre_trade(order(IN_SHARD_1, "1")).rejects}
+        assert "for the night" in found
+        engine.resume()
+        passes = {
+            number: [bool(engine.execute_pre_trade(order(number, each))) for each in ("7", "8")]
+            for number in (IN_SHARD_0, IN_SHARD_1)
+        }
+        expected = {0: [True, False], 1: [True, False]} if 0 in lacking else {1: [True, False]}
+        for shard, its in expected.items():
+            assert passes[(IN_SHARD_0, IN_SHARD_1)[shard]] == its
 
 
 def test_a_torn_log_is_on_the_disk_before_it_is_told_again(

@@ -23,13 +23,23 @@ from openpit.faces.engine_journal import EngineJournal  # noqa: E402 - found the
 from openpit.faces.pipes import Port  # noqa: E402 - found there
 from openpit.journal import writing  # noqa: E402 - found there
 from openpit.journal.files import write_all  # noqa: E402 - found there
+from openpit.journal.writing import LogWriter  # noqa: E402 - found there
 
 __all__ = ["NOT_MADE", "ROUTER_POINTS", "SHARDS", "START_POINTS", "built", "state_of"]
 
 ASKED = "when one shard has been asked"
 
+SUM_POINTS = (
+    "before what was noted before is summed up",
+    "when a segment has been begun for that",
+    "while that is summed up",
+    "when that is summed up",
+)
+"""Of an engine that runs for long, before it writes down a change. Nothing of that is known yet."""
+
 NOT_MADE = (
     ASKED,
+    *SUM_POINTS,
     "before it is written down",
     "while it is written down",
 )
@@ -90,6 +100,9 @@ def end_at(engine: Any, point: str) -> None:
     if point == ASKED:
         end_after_sends(1)
         return
+    if point in SUM_POINTS:
+        end_at_sum(engine, SUM_POINTS.index(point))
+        return
     books = engine._router.books
     note = books.note
 
@@ -106,6 +119,24 @@ def end_at(engine: Any, point: str) -> None:
             end_after_sends(told)
 
     books.note = noted
+
+
+def end_at_sum(engine: Any, place: int) -> None:
+    """Have the next change be one before which all is summed up, and end amid that."""
+    engine._driver.journal._sum_at = 0
+    follow = LogWriter.follow
+
+    def followed(self: Any) -> None:
+        if place == 0:
+            end()
+        follow(self)
+        if place == 1:
+            end()
+        if place == 2:
+            vars(writing)["write_all"] = write_half
+
+    LogWriter.follow = followed  # type: ignore[method-assign]
+    EngineJournal._cut = end  # type: ignore[method-assign]
 
 
 def end_at_start(point: str) -> None:

@@ -44,7 +44,8 @@ class ByteClient:
             (fields,) = self.read(HELLO).body
             (self.number, self.role, self.credit, self.frame_bytes, self.has_custom,
              self.client_time, slots, self.axes, self.classes, self.values,
-             self.actors, self.services, self.grace, self.begins) = fields  # fmt: skip
+             self.actors, self.services, self.grace, self.begins, self.timeout,
+             self.away) = fields  # fmt: skip
             self.owner = struct.unpack(">4096H", slots)
 
     def close(self) -> None:

@@ -265,6 +265,8 @@ class Observer:
             if caller.is_waiting:
                 if self._simulation.puts_off:
                     continue  # it may wait for a shard that is recovering
+                if caller.call in self._router.books.late:  # until its shard is known to be stalled
+                    is_due = caller.is_due(now - patience.timeout, patience)
                 assert not is_due, "a call whose time is up is over"
             elif is_due:
                 caller.was_expired = True

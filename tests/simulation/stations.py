@@ -214,7 +214,7 @@ class Shard:
         for frame in frames:
             batch = command_in(frame, whose(self.number))
             _, op, first, count, flags, now, _, _, axes, times, body = batch
-            commands = messages_of(body) if body else ((-op, None, flags),)
+            commands = ((-op, None, flags),) if op else messages_of(body)
             self.seen += commands
             self.times += times or [now] * count
             self.counting += [{axis: (began, offset) for axis, began, offset in axes}] * count

@@ -95,8 +95,9 @@ class MemoryDisk:
         file = self.files[path] = MemoryFile(self)
         return file
 
-    def read(self, path: Path) -> bytes:
-        return bytes(self.files[path].data)
+    def read(self, path: Path, most: int = -1) -> bytes:
+        data = bytes(self.files[path].data)
+        return data if most < 0 else data[:most]
 
     def cut(self, path: Path, size: int) -> None:
         self.step()

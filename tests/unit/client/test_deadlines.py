@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from flow import IN_SHARD_0, buy, report
 from played import NOW, Bench
+from replacing_desk import Desk
 
 from openpit.client.deadlines import Patience
 from openpit.client.procedures import administration, everywhere
 from openpit.errors import OutcomeUnknown, ShardOverloaded
+from openpit.router.lifecycle import ShardEvent
 from openpit.wire import kinds
 
 LATE = "no answer within 4 s"
@@ -165,3 +167,81 @@ def test_a_call_over_many_items_goes_on_as_long_as_its_shards_do() -> None:
     desk.client.deadlines.on_time(14.0)
     with pytest.raises(ExceptionGroup, match="failed at index 0, 1"):
         batch.result()
+
+
+# --- with a journal: another worker answers what this one never does ------------------------------
+
+
+def journaled(**patience: Any) -> Bench:
+    """Shard 0 comes back."""
+    return Desk(patience=Patience(timeout=4.0, max_wait=4.0, **patience))
+
+
+def test_a_call_does_not_end_before_it_is_known_whether_its_shard_is_stalled() -> None:
+    desk = journaled()
+    first, second = begin(desk, 10.0), begin(desk, 10.0)
+    desk.sent(0)
+    desk.reply(0, (kinds.ACCEPTED, 1))
+    assert desk.client.deadlines.on_time(12.0) == []  # it is silent from here on
+    third = begin(desk, 13.0)
+    desk.client.deadlines.on_time(14.0)
+    assert (first.done, second.done) == (True, False)
+    assert desk.client.deadlines.on_time(15.0) == []
+    assert desk.client.deadlines.next_deadline() == 16.0
+    desk.client.deadlines.on_time(16.0)
+    assert desk.router.links[0].is_stalled
+    desk.client.deadlines.on_time(40.0)
+    assert (second.done, third.done) == (False, False)
+
+
+def test_one_that_is_only_slow_is_waited_for_no_longer_than_that() -> None:
+    desk = journaled()
+    begin(desk, 10.0)
+    second = begin(desk, 10.0)
+    third, fourth = begin(desk, 12.0), begin(desk, 12.0)
+    desk.sent(0)
+    desk.reply(0, (kinds.ACCEPTED, 1))
+    desk.client.deadlines.on_time(13.0)
+    desk.client.deadlines.on_time(14.0)  # the second would be due
+    assert desk.router.books.late == {second}
+    assert [*desk.router.books.answer_due] == [third, fourth, second]  # as they are due
+    desk.client.deadlines.on_time(16.9)
+    desk.router.links[0].answered += 1  # it has answered some other
+    desk.client.deadlines.on_time(17.0)
+    assert [*map(denied, (second, third, fourth))] == [f"shard 0: {LATE}"] * 3
+    assert not desk.router.books.late
+
+
+def test_a_server_that_says_nothing_of_a_stalled_shard_is_not_waited_for_as_one_that_does() -> None:
+    desk = journaled(word=3.0)
+    link = desk.router.links[0]
+    untold = [begin(desk, 10.0), desk.many(IN_SHARD_0)]
+    while untold[1].feed():
+        pass
+    link.is_told = False
+    desk.client.deadlines.on_time(14.0)
+    assert link.is_stalled
+    assert desk.client.deadlines.next_deadline() == 17.0
+    desk.client.deadlines.on_time(16.9)
+    assert not untold[0].done
+    desk.client.deadlines.on_time(17.0)
+    assert denied(untold[0]) == "shard 0: no answer within 7 s"
+    (result,) = untold[1].result()
+    assert result.rejects[0].details == "shard 0: no answer within 7 s"
+
+
+def test_one_that_says_so_is_waited_for_and_given_up_when_it_says_no_more() -> None:
+    desk = journaled(word=3.0, stall_timeout=60.0, recovery_timeout=90.0)
+    link = desk.router.links[0]
+    call = begin(desk, 10.0)
+    desk.client.deadlines.on_time(14.0)
+    link.is_told = True
+    assert desk.client.deadlines.on_time(73.9) == []
+    assert desk.client.deadlines.on_time(74.0) == [(link, "stalled for 60 s")]
+    desk.router.revive(link)
+    link.happen(ShardEvent.REPLACE)
+    assert desk.client.deadlines.on_time(80.0) == []
+    assert desk.client.deadlines.next_deadline() <= 170.0
+    assert desk.client.deadlines.on_time(169.9) == []
+    assert desk.client.deadlines.on_time(170.0) == [(link, "not recovered within 90 s")]
+    assert not call.done

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 from time import monotonic_ns
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openpit.errors import JournalDamaged, JournalInUse, JournalMismatch
+from openpit.errors import JournalDamaged, JournalFailed, JournalInUse, JournalMismatch
 from openpit.faces import engine_journal
 from openpit.faces.engine_journal import EngineJournal
 from openpit.faces.options import ShardedOptions
+from openpit.faces.past import made_as
 from openpit.journal.files import DISK, SystemDisk
 from openpit.journal.layout import ROUTER, log_folder, shard_log
 from openpit.journal.reading import LogReader
 from openpit.journal.segments import segments_of
 from openpit.journal.writing import LogWriter
+from openpit.router.lifecycle import ShardState
 from openpit.shards.fingerprints import Made
 
 if TYPE_CHECKING:
@@ -239,3 +242,188 @@ def test_a_log_that_lacks_its_beginning_is_not_believed(tmp_path: Path) -> None:
     DISK.remove(first.path)
     with pytest.raises(JournalDamaged, match="nothing sums them up"):
         opened(tmp_path)
+
+
+# --- and so while the engine runs -----------------------------------------------------------------
+
+
+class Running:
+    """An engine that runs for long: its journal, and the shards that answer its changes."""
+
+    def __init__(self, directory: Path, keep: int | None = 2) -> None:
+        self.directory = directory
+        options = ShardedOptions(shards=2, journal=directory, keep=keep)
+        self.journal = EngineJournal(options, MADE, lambda: 1_000)
+        first = self.journal.epoch << 48
+        self.links = [
+            SimpleNamespace(number=number, state=ShardState.UP, answered=first, is_up=True)
+            for number in range(2)
+        ]
+        self.journal.settle()
+        self.snapshots()
+        links: Any = self.links
+        self.journal.run(links)
+
+    def snapshots(self) -> None:
+        """Have the logs of the shards begin here."""
+        for number in range(2):
+            folder = log_folder(self.directory, shard_log(number))
+            for segment in segments_of(DISK, folder):
+                DISK.remove(segment.path)
+            fields = {"epoch": self.journal.epoch}
+            LogWriter(DISK, folder, shard_log(number), 1, fields).close()
+
+    def change(self, *, are_answered: bool = True) -> None:
+        """Note a change of some 300 bytes, and have it answered."""
+        rows = [(link.number, link.answered + 1, bytes(100)) for link in self.links]
+        self.journal.note(rows)
+        for link in self.links if are_answered else ():
+            link.answered += 2
+
+    def size(self) -> int:
+        folder = log_folder(self.directory, ROUTER)
+        return sum(one.path.stat().st_size for one in segments_of(DISK, folder))
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is noted is summed up after some ten changes."""
+    monkeypatch.setattr(engine_journal, "SUM_BYTES", 4096)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_log_is_cut_while_its_engine_runs_and_a_start_finds_what_it_needs(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    engine = Running(tmp_path)
+    engine.journal.note_session(5, "gone", 1000)
+    engine.journal.note_session(7, "desk", 1000)
+    engine.journal.forget_session(5)
+    engine.journal.note_prepared()
+    sizes = []
+    for _ in range(400):
+        engine.change()
+        engine.snapshots()
+        sizes.append(engine.size())
+    assert max(sizes) < 8 * 4096 < 400 * 300  # and without it, more than that by far
+    assert begins(tmp_path) > 300
+    engine.change(are_answered=False)
+    last = engine.links[0].answered + 1
+    engine.journal.close()
+    assert made_as(tmp_path)["shards"] == 2  # who reads the past knows its lives, too
+
+    again = opened(tmp_path)
+    assert (again.epoch, again.is_prepared, again.names) == (2, True, {7: ("desk", 1000)})
+    assert (again.place.started, again.place.began) == (1_000, 77)
+    assert again.changes[-1].numbers == {0: [last], 1: [last]}
+    assert len(again.changes) < 60  # those of the last two stretches: shards say what they have
+    again.close()
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("state", [ShardState.DOWN, ShardState.RECOVERING, ShardState.STALLED])
+def test_nothing_is_summed_up_that_a_shard_may_lack(tmp_path: Path, state: ShardState) -> None:
+    engine = Running(tmp_path)
+    engine.links[1].state = state
+    for _ in range(100):
+        engine.change()
+        engine.snapshots()
+    assert begins(tmp_path) == 1
+    engine.links[1].state = ShardState.UP
+    for _ in range(30):
+        engine.change(are_answered=False)
+        engine.snapshots()
+    assert begins(tmp_path) == 1  # the last change has no answer yet, each time
+    for link in engine.links:
+        link.answered += 2
+    for _ in range(100):
+        engine.change()
+        engine.snapshots()
+    assert begins(tmp_path) > 1
+    engine.journal.close()
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("keep", [2, None])
+def test_what_is_as_old_as_a_shards_log_stays(tmp_path: Path, keep: int | None) -> None:
+    engine = Running(tmp_path, keep)
+    for _ in range(100):
+        engine.change()
+        if keep is None:
+            engine.snapshots()
+    engine.journal.close()
+    assert begins(tmp_path) == 1
+    assert opened(tmp_path).epoch == 1
+
+
+@pytest.mark.usefixtures("small")
+def test_a_crash_at_any_step_of_it_leaves_one_that_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each step on the disk: a segment's making, its syncs, each removal."""
+    source = tmp_path / "source"
+    engine = Running(source)
+    engine.journal.note_session(3, "desk", 1000)
+    while begins(source) == 1:
+        engine.change()
+        engine.snapshots()
+    engine.journal.close()
+    ways = {name: getattr(SystemDisk, name) for name in ("create", "remove", "sync_folder")}
+    steps = 0
+    while True:
+        steps += 1
+        directory = tmp_path / str(steps)
+        shutil.copytree(source, directory)
+        engine = Running(directory)
+        noted = 0
+        left = [steps]
+        for name, way in ways.items():
+
+            def dying(*args: Any, left: list[int] = left, way: Any = way) -> Any:
+                left[0] -= ROUTER in str(args[1])
+                if not left[0]:
+                    raise KeyboardInterrupt
+                return way(*args)
+
+            monkeypatch.setattr(SystemDisk, name, dying)
+        died = False
+        try:
+            while noted < 60:
+                engine.change()
+                noted += 1
+                engine.snapshots()
+        except KeyboardInterrupt:
+            died = True
+        for name, way in ways.items():
+            monkeypatch.setattr(SystemDisk, name, way)
+        answered = engine.links[0].answered
+        engine.journal._lock.release()
+
+        again = opened(directory)
+        assert (again.epoch, again.names) == (2, {3: ("desk", 1000)})
+        assert (again.place.started, again.place.began) == (1_000, 77)
+        numbers = [number for one in again.changes for number in one.numbers[0]]
+        assert numbers == sorted(numbers)
+        assert not numbers or numbers[-1] == answered - 1  # no change before it is lacking
+        again.close()
+        if not died:
+            break
+    assert steps > 6
+
+
+@pytest.mark.usefixtures("small")
+def test_a_segment_that_cannot_be_made_refuses_the_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Running(tmp_path)
+
+    def full(*_: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(SystemDisk, "create", full)
+    while engine.journal._writer.written < 4096:
+        engine.change()
+    with pytest.raises(JournalFailed, match="a segment could not be made"):
+        engine.change()
+    monkeypatch.undo()
+    engine.journal.close()
+    assert opened(tmp_path).changes

@@ -9,8 +9,10 @@ from openpit.client.deadlines import Patience
 from openpit.errors import CommandSkipped, OutcomeUnknown, SomeItemsFailed
 from openpit.hosting.replacement import KILLED
 from openpit.router.lifecycle import ShardEvent, ShardState
+from openpit.router.own_commands import OwnOp
 from openpit.wire import kinds
 from openpit.wire.frames import (
+    Flag,
     Op,
     command_in,
     head_of,
@@ -307,3 +309,89 @@ def test_those_who_kill_a_worker_from_outside_say_little_of_what_it_had_in_hand(
 
     (frame,) = desk.write()
     assert head_of(frame).op == Op.SKIP
+
+
+def killed_until_skipped(desk: Desk, behind: int) -> bytes:
+    """Have the worker end at a command until it is to be skipped; return what is sent then."""
+    for _ in range(4):
+        desk.die()
+        desk.recover(behind)
+        frames = desk.write()
+    assert len(frames) == 1  # it goes alone
+    return frames[0]
+
+
+def test_what_skips_a_command_says_what_was_to_end_by_it() -> None:
+    desk = Desk()
+    desk.link.dropped.append((desk.link, 5))
+    desk.router.let_go()
+    behind = desk._client.report(NOW, report(IN_SHARD_0))
+    (both,) = desk.write()
+
+    skip = killed_until_skipped(desk, 1)
+
+    client, op, first, count, flags, now, _, was, axes, _, body = command_in(skip, whose(0))
+    assert (client, op, first, count, flags, axes) == (0, Op.SKIP, 1, 1, 0, ())
+    assert (was, now) == (Op.MESSAGES, head_of(both).time)
+    assert messages_of(body) == ((kinds.DROP, None, (5,)),)
+    assert messages_of(command_in(both, whose(0))[-1])[:1] == messages_of(body)
+    desk.say(done(skip))
+    (last,) = desk.write()
+    desk.say(reply_frame(last, pack(((kinds.DONE, 1),))))
+    assert behind.done
+
+
+@pytest.mark.parametrize("op", [Op.END, Op.TICK])
+def test_the_end_of_a_client_and_time_are_skipped_by_name_too(op: int) -> None:
+    """Callbacks of policies run at them; a worker that ended there took its shard along."""
+    desk = Desk()
+    desk.link.stage(OwnOp(NOW, op, client=5))
+    behind = desk._client.execute(NOW, buy(IN_SHARD_0))
+    desk.write()
+
+    skip = killed_until_skipped(desk, 1)
+
+    assert (head_of(skip).op, head_of(skip).client, head_of(skip).settings) == (Op.SKIP, 5, op)
+    desk.say(done(skip))
+    (last,) = desk.write()
+    desk.say(accepting(last))
+    assert behind.result().ok
+    assert (desk.link.in_flight, len(desk.link.pending), len(desk.link.kept)) == (0, 0, 0)
+
+
+def test_one_that_has_its_answer_alone_is_done_as_ever() -> None:
+    desk = Desk()
+    desk.link.stage(OwnOp(NOW, Op.END, client=5))
+    desk.write()
+    for _ in range(2):
+        desk.die()
+        desk.recover(1)
+        (alone,) = desk.write()
+    assert head_of(alone).op == Op.END
+    behind = desk._client.execute(NOW, buy(IN_SHARD_0))
+    assert desk.write() == []
+    desk.say(done(alone))
+    desk.say(*map(accepting, desk.write()))
+    assert behind.result().ok
+
+
+def test_a_block_that_what_is_skipped_arms_is_told_all_shards_before_anybody_goes_on() -> None:
+    desk = Desk()
+    desk.link.stage(OwnOp(NOW, Op.END, client=5))
+    desk.write()
+    skip = killed_until_skipped(desk, 1)
+    desk.say(reply_frame(skip, b"", flags=Flag.FINALIZER_FAILED))
+    # The line behind it goes on: the shard itself is told in it.
+    (arm,) = desk.write()
+    assert (head_of(arm).op, head_of(arm).flags) == (Op.ARM, Flag.FINALIZER_FAILED)
+    assert desk.sent(1) == [(Op.ARM, Flag.FINALIZER_FAILED)]
+
+
+def test_a_change_of_market_data_is_never_skipped_on_one_shard_alone() -> None:
+    desk = Desk()
+    desk.router.quote(NOW, pack((kinds.QUOTE, None, 0, ("clear",))))
+    desk.write()
+    for _ in range(4):
+        desk.die()
+        desk.recover(1)
+    assert desk.why == "its worker ends each time at a change that spans shards: it was killed"

@@ -280,3 +280,25 @@ def test_a_batch_that_went_alone_and_was_innocent_is_answered_and_the_rest_follo
     assert desk.write() == [behind]
     desk.say(accepting(behind))
     assert len(desk.session.frames) == 2
+
+
+def test_a_command_that_arms_the_block_as_it_goes_alone_holds_up_no_other() -> None:
+    """Its reply waits until all shards have heard of it: this one hears behind the others."""
+    desk = ServersDesk()
+    desk.pass_on(2)
+    for _ in range(2):
+        desk.die()
+        desk.recover(1)
+        frames = desk.write()
+    (first,) = frames
+    reply = pack(((kinds.ACCEPTED, 1),))
+    desk.say(reply_frame(first, reply, flags=Flag.FINALIZER_FAILED))
+    (second,) = desk.write()
+    desk.say(accepting(second))
+    (arm,) = desk.write()
+    assert head_of(arm).op == Op.ARM
+    desk.say(done(arm))
+    desk.sent(1)
+    desk.reply(1, (kinds.DONE, 1))
+    (told,) = desk.session.frames
+    assert [reply[0] for reply in messages_of(told[HEAD.size :])] == [kinds.ACCEPTED] * 2

@@ -32,7 +32,7 @@ AXES = CountingAxes(3, -5, True, False, ((0, None, 1_000), (2, "USD", 2_000)))
 WELCOME = Welcome(
     *(7, Role.TRADER, 2048, 16 * 1024 * 1024, True, False, tuple(spread_slots(3)), AXES),
     (("desk.orders", "Marked"),), (("desk.orders", "Venue"),), ("gateway", "book"),
-    (("Desk", "Hedge"), ()),
+    (("Desk", "Hedge"), ()), 2.0, (1, 2, 3), 5.0, 605.0,
 )  # fmt: skip
 
 
@@ -123,6 +123,8 @@ def test_what_a_client_has_to_know_arrives() -> None:
         {"classes": (("desk", 5),)},
         {"axes": AXES._replace(rows=((0, "USD", 1),))},
         {"has_custom": 1},
+        {"timeout": -1.0},
+        {"away": float("inf")},
     ],
     ids=[
         "no credit",
@@ -132,6 +134,8 @@ def test_what_a_client_has_to_know_arrives() -> None:
         "no name",
         "an asset of the broker",
         "no flag",
+        "no time",
+        "no end of it",
     ],
 )
 def test_what_no_server_says(change: dict[str, Any]) -> None:
