@@ -198,8 +198,8 @@ class _BatchLines:
         batch = self._batch
         changed = None
         messages = iter(batch.messages)
-        for command, time, answer in zip(batch.commands, batch.times, batch.answers, strict=True):
-            if asked_of(command)[0] in ASKING:
+        for command, time, answer in self._made():
+            if command[0] in ASKING:
                 for actor, done in islice(messages, 1):
                     yield from self._of_message(actor, done)
             entry = _ENTRIES.get(command[0], _BatchLines.nothing)(self, command, time, answer)
@@ -212,10 +212,23 @@ class _BatchLines:
             settings = settings_of(self._shard.core.engine)
             yield self._entry(LIMITS, changed, more={"detail": settings})
         if batch.op == Op.SKIP:
-            yield self._entry(SKIPPED, batch.time, more={"what": "a command that ends its worker"})
+            yield self._skipped()
         if not batch.op and batch.flags & CAUSES:
             causes = [text for flag, text in _CAUSES.items() if batch.flags & flag]
             yield self._entry(BLOCK, batch.time, more={"what": "engine", "detail": causes})
+
+    def _made(self) -> Iterator[tuple[Any, int, Any]]:
+        """Yield commands with their times and answers; of those with a key the ones in them.
+
+        A call that its key has answered again was not made again, and is none of them.
+        """
+        batch = self._batch
+        asked = zip(batch.commands, batch.times, batch.answers, strict=True)
+        for number, (command, time, answer) in enumerate(asked, batch.first):
+            if answer[0] != kinds.ONCE:
+                yield asked_of(command), time, answer
+            elif answer[1] == number:
+                yield asked_of(command), time, answer[3]
 
     def _of_message(self, actor: str, done: Sequence[Done]) -> Iterator[AuditEntry]:
         """Yield what an actor has done for a message."""
@@ -238,6 +251,15 @@ class _BatchLines:
                     BLOCK, one.time, account=one.account, rejects=[_as_reject(block)],
                     more={"actor": actor},
                 )  # fmt: skip
+
+    def _skipped(self) -> AuditEntry:
+        """Return what was left out, as far as its record has it: one of before has nothing."""
+        account = None
+        more = {"what": "a command that ends its worker"}
+        if self._batch.skipped is not None:
+            kind, account = self._batch.skipped
+            more["detail"] = kinds.COMMANDS[kind].name
+        return self._entry(SKIPPED, self._batch.time, account=account, more=more)
 
     def nothing(self, _command: Any, _time: int, _answer: Any) -> AuditEntry | None:
         """Return no line: no decision, and no change."""

@@ -279,8 +279,12 @@ def skip(link: ShardLink, place: int, number: int) -> int:
     if isinstance(entry, Whole) and not entry.is_apart:
         _skip_whole(link, place, at, entry)
         return count
+    # The shard does not look at it. Its journal has what was left out, and whose it was.
+    body = command_in(link.kept[place], whose(link.number, link.epoch))[10]
     frame: Frame = command_frame(
-        *(link.number, Op.SKIP, number, 1, link.books.now, b""), epoch=link.epoch
+        *(link.number, Op.SKIP, number, 1, link.books.now, body),
+        epoch=link.epoch,
+        client=entry.client_number,
     )
     link.batches[place] = frame[NAME], Op.SKIP, 1, ()
     link.kept[place] = frame
@@ -292,7 +296,11 @@ def _skip_whole(link: ShardLink, place: int, at: int, entry: Whole) -> None:
     del link.pending[at], link.batches[place], link.kept[place]
     now = link.books.now
     for number in reversed(range(entry.first, entry.first + entry.count)):
-        frame: Frame = command_frame(*(link.number, Op.SKIP, number, 1, now, b""), epoch=link.epoch)
+        frame: Frame = command_frame(
+            *(link.number, Op.SKIP, number, 1, now, b""),
+            epoch=link.epoch,
+            client=entry.client_number,
+        )
         link.pending.insert(at, _Skipped(entry, number, now))
         link.batches.insert(place, (frame[NAME], Op.SKIP, 1, ()))
         link.kept.insert(place, frame)

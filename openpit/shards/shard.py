@@ -236,7 +236,7 @@ class ShardCore:
             raise WireError(f"command {first} where {self._next} was expected")
         self._told = 0
         if op != MESSAGES:
-            self._router_says(*batch[:6], is_bare=not (body or axes))
+            self._router_says(*batch[:6], is_bare=not (axes or (body and op != Op.SKIP)))
             self._next = first + 1
             return self._reply(frame, b"", self._told)
         if client != self._client:
