@@ -24,6 +24,7 @@ from openpit.engine.inspection import settings_of
 from openpit.pretrade.codes import ACCOUNT
 from openpit.pretrade.effects import Effects
 from openpit.pretrade.rejects import new_reject
+from openpit.shards.administration import REMARKS
 from openpit.shards.counts import ASKING, asked_of
 from openpit.wire import kinds
 from openpit.wire.flat_rows import read_block
@@ -47,6 +48,7 @@ ADJUSTMENT: Final = "adjustment"
 REPORT: Final = "report"
 BLOCK: Final = "block"
 CHANGE: Final = "change"
+REMARK: Final = "remark"
 LIMITS: Final = "limits"
 START: Final = "start"
 SKIPPED: Final = "skipped"
@@ -298,6 +300,8 @@ class _BatchLines:
     def change(self, command: Any, time: int, answer: Any) -> AuditEntry | None:
         """Return who has changed a limit, a block, a group, a currency, or has halted all."""
         kind, account, method, arguments = command
+        if method in REMARKS:
+            return self._entry(REMARK, time, account=account, more={"detail": arguments[-1]})
         if kind == kinds.ADMINISTER:
             if OF_METHOD[method] < Role.ADMIN or method in _ASKS:
                 return None

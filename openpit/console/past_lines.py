@@ -126,6 +126,9 @@ class PastLines:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     process.kill()
+                # Nobody hears of its end before what it has written is read: the pipe is paused.
+                while await process.stdout.read(LINE_BYTES):
+                    continue
                 await process.wait()
         if code:
             raise HttpFailure(

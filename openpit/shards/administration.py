@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RECENT",
+    "REMARKS",
     "administer",
     "check_administration",
     "check_configuration",
@@ -42,6 +43,9 @@ __all__ = [
 
 RECENT: Final = "recent"
 """The call that the shard answers itself: what it has refused and changed last."""
+
+REMARKS: Final = frozenset({"remark", "remark_of_account"})
+"""Calls that change nothing: why the session has made its last change, for who reads of that."""
 
 
 def _first_refusal(
@@ -70,6 +74,7 @@ _ADMINISTRATION: Final[dict[str, Callable[..., object]]] = {
     "halt": lambda core, *values: core.registry.halt(*values),
     "halted": lambda core: core.registry.halted,
     "register_group": lambda core, *values: core.register_group(*values),
+    **dict.fromkeys(REMARKS, lambda *_: None),
     "replace_block_reason": lambda core, *values: core.registry.replace_block_reason(*values),
     "replace_group_block_reason": lambda core, *values: core.registry.replace_group_block_reason(
         *values
@@ -106,6 +111,8 @@ _ARGUMENTS: Final[dict[str, tuple[Check, ...]]] = {
     "halted": (),
     RECENT: (),
     "register_group": (_are_accounts, _is_group),
+    "remark": (is_text,),
+    "remark_of_account": (_is_account, is_text),
     "replace_block_reason": (_is_account, is_text),
     "replace_group_block_reason": (_is_group, is_text),
     "resume": (),

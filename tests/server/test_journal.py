@@ -119,7 +119,8 @@ def test_an_ended_server_keeps_what_sessions_with_a_name_have_open(
     until(
         lambda: engine.execute_pre_trade(ordered(SHARDS[0])).ok
     )  # the session comes back by itself
-    with pytest.raises(ShardDown):
+    hint = r"of the session before, and open_reservations\(\) gives back what that has left open$"
+    with pytest.raises(ShardDown, match=hint):
         held[0].commit()
     left = engine.open_reservations()
     assert [one.account_id for one in left][-2:] == [*map(account, SHARDS)][-2:]
