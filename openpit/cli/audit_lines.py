@@ -21,6 +21,7 @@ from openpit.cli.decisions import accepted_line, rejected_line
 from openpit.cli.plain_values import plain_value
 from openpit.engine.answers import Recorded, Started
 from openpit.engine.inspection import settings_of
+from openpit.limits.account_names import NO_NAMES
 from openpit.pretrade.codes import ACCOUNT
 from openpit.pretrade.effects import Effects
 from openpit.pretrade.rejects import new_reject
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from openpit.faces.past import Life, Past
+    from openpit.limits.account_names import AccountNames
     from openpit.pretrade.rejects import AccountBlock, Reject
     from openpit.shards.past import PastBatch, PastShard
     from openpit.shards.watched_scope import Done
@@ -88,13 +90,22 @@ class AuditLines:
     """Makes lines of what the shards of a past are told.
 
     ``is_plain``: decisions of orders alone, byte for byte as a replay writes them. ``account``:
-    lines of one account alone, its orders' numbers those that they have among all.
+    lines of one account alone, its orders' numbers those that they have among all. ``names`` are
+    told beside the numbers of accounts that have some.
     """
 
-    def __init__(self, past: Past, *, is_plain: bool = False, account: int | None = None) -> None:
+    def __init__(
+        self,
+        past: Past,
+        *,
+        is_plain: bool = False,
+        account: int | None = None,
+        names: AccountNames = NO_NAMES,
+    ) -> None:
         self._past: Final = past
         self._is_plain: Final = is_plain
         self._account: Final = account
+        self._names: Final = names
         self.orders = 0
         self.rejected = 0
 
@@ -140,6 +151,9 @@ class AuditLines:
                 found["name"], found["user"] = known
         if entry.rejects is None and entry.account is not None:
             found["account"] = entry.account
+        name = self._names.of(entry.account)
+        if name is not None:
+            found["account_name"] = name
         return found | entry.more
 
 

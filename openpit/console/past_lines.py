@@ -37,6 +37,8 @@ class JournalPlaces(NamedTuple):
     is_text: bool
     policies: Sequence[str]
     actors: Sequence[str]
+    accounts: str | None = None
+    """A file of their names."""
 
 
 class PastLines:
@@ -88,6 +90,8 @@ class PastLines:
             command += ["--actor", named]
         if account is not None:
             command += ["--account", account]
+        if places.accounts is not None:
+            command += ["--accounts", places.accounts]
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,

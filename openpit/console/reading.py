@@ -107,7 +107,8 @@ async def account(console: ConsoleInUse, _: Reading, name: AccountInPath) -> Acc
     with heard():
         engine = await console.link.engine()
         state = await engine.account_state(number)
-        return account_told(state, engine.shard_of(number))
+        called = console.watch.names.of(number.value)
+        return account_told(state, engine.shard_of(number), called)
 
 
 @router.get("/blocked")

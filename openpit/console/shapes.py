@@ -259,6 +259,7 @@ class AccountTold(BaseModel):
     """What the engine knows of an account."""
 
     account: str
+    account_name: str | None = None
     shard: int
     group: int | None
     currency: str | None
@@ -345,6 +346,7 @@ class RefusalTold(BaseModel):
     number: int
     session: str | None
     account: str | None
+    account_name: str | None = None
     underlying: str | None
     settlement: str | None
     rejects: list[RejectTold]
@@ -373,6 +375,7 @@ class ChangeTold(BaseModel):
     shard: int
     by: str | None
     account: str | None
+    account_name: str | None = None
     what: str
     detail: str
     reason: str | None = None
@@ -397,6 +400,7 @@ class BlockedTold(BaseModel):
     """An account that has a block of its own."""
 
     account: str
+    account_name: str | None = None
     shard: int
     cause: CauseTold
 

@@ -24,6 +24,7 @@ from openpit.console.shapes import (
 )
 from openpit.errors import ShardedEngineError
 from openpit.faces.recent import recent_of
+from openpit.limits.account_names import NO_NAMES
 from openpit.limits.changing import difference
 from openpit.shards.administration import REMARKS
 from openpit.wire.roles import role_name
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from openpit.console.notes import Notes
     from openpit.faces.aio.engine import AsyncShardedEngine
     from openpit.faces.recent import NotedChange, RecentOfShard
+    from openpit.limits.account_names import AccountNames
 
 __all__ = ["PERIOD", "Watch"]
 
@@ -98,7 +100,15 @@ def _always() -> bool:
 class Watch:
     """Looks at the server, and has the last picture of it."""
 
-    def __init__(self, link: ServerLink, notes: Notes, *, has_journal: bool) -> None:
+    def __init__(
+        self,
+        link: ServerLink,
+        notes: Notes,
+        *,
+        has_journal: bool,
+        names: AccountNames = NO_NAMES,
+    ) -> None:
+        self.names: Final = names
         self._link: Final = link
         self._notes: Final = notes
         self._has_journal: Final = has_journal
@@ -278,6 +288,7 @@ class Watch:
                 number=one.number,
                 session=self._name_of(one.session),
                 account=None if one.account is None else str(one.account),
+                account_name=self.names.of(one.account),
                 underlying=one.underlying,
                 settlement=one.settlement,
                 rejects=[self._reject(one, row) for row in one.rejects],
@@ -322,6 +333,7 @@ class Watch:
         found = [
             BlockedTold(
                 account=str(one.account),
+                account_name=self.names.of(one.account),
                 shard=shard,
                 cause=CauseTold(
                     policy=one.policy, code=one.code, reason=one.reason, details=one.details
@@ -347,6 +359,7 @@ class Watch:
                 shard=shard,
                 by=self._name_of(one.session),
                 account=None if one.account is None else str(one.account),
+                account_name=self.names.of(one.account),
                 what=one.method,
                 detail=one.said,
                 reason=_reason_of(one, remarks),

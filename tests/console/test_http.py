@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from consoles import READER, TRADER
+from consoles import DESK, READER, TRADER
 from flow import ALSO_IN_SHARD_0, IN_SHARD_0, IN_SHARD_1, buy
 
 from openpit.console import asked, past_lines
@@ -364,6 +364,27 @@ def test_the_journal_tells_decisions_and_who_changed_what(consoles: Consoles) ->
     assert told["left_off"] > 0
     answer = consoles.open.get(f"{API}/audit")
     assert (answer.status_code, answer.json()["error"]) == (404, "NoJournal")
+
+
+def test_an_account_that_has_a_name_is_told_by_it(consoles: Consoles) -> None:
+    number = AccountId.from_string(DESK).value
+    path = f"{API}/accounts/{number}"
+    named = {"account": str(number), "account_name": DESK}
+
+    def told(what: str) -> bool:
+        answer = consoles.ask("GET", f"{API}/{what}")
+        lines = answer.get({"blocked": "accounts", "audit": "lines"}.get(what, what))
+        return any(one.items() >= named.items() for one in lines)
+
+    consoles.ask("POST", f"{path}/block", {"reason": "by name"})
+    assert consoles.ask("GET", path).items() >= named.items()
+    assert told("blocked")
+    with consoles.engine() as engine:
+        assert codes(engine, number) == ["AccountBlocked"]
+    consoles.ask("POST", f"{path}/unblock", WHY)
+    assert all(map(told, ("refusals", "changes", "audit")))
+    other = consoles.ask("GET", f"{API}/accounts/{IN_SHARD_0}")
+    assert other["account_name"] is None
 
 
 def test_the_page_stands_alone_and_runs_nothing_else(consoles: Consoles) -> None:

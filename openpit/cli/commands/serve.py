@@ -219,6 +219,7 @@ def command(
     http: str | None,
     http_tokens: Path | None,
     http_names: Sequence[str],
+    names: Path | None,
     observer: str | None,
     log_json: bool,
     pid_file: Path | None,
@@ -254,7 +255,7 @@ def command(
     if is_reloading(config):
         ending.config = config
     past = None if journal is None else (journal, config, custom, actors)
-    options = console_options(http, http_tokens, http_names, past)
+    options = console_options(http, http_tokens, http_names, past, names)
     if http is not None:
         ending.console = ConsoleBeside(http_socket(http, http_tokens), options)
     serve(plan, policies, limits, allowed, ending, client_time=client_time)
