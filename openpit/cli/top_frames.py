@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.cli.grids import Grid
 from openpit.limits.account_names import NO_NAMES
+from openpit.shards.administration import REMARKS
 from openpit.wire.roles import role_name
 
 if TYPE_CHECKING:
@@ -149,7 +150,8 @@ def _changes(now: ServerPicture, rows: int, names: AccountNames) -> Iterator[Gri
         grid = Grid("changed", "what", "account", "to", "by")
         for age, _, one in changes[:rows]:
             who = now.name_of(one.session)
-            grid.add_row(_ago(age), one.method, names.shown(one.account), one.said, who)
+            what = "reason" if one.method in REMARKS else one.method
+            grid.add_row(_ago(age), what, names.shown(one.account), one.said, who)
         yield grid
 
 
