@@ -21,9 +21,11 @@ from openpit.cli.decisions import accepted_line, rejected_line
 from openpit.cli.plain_values import plain_value
 from openpit.engine.answers import Recorded, Started
 from openpit.engine.inspection import settings_of
+from openpit.limits.account_names import NO_NAMES
 from openpit.pretrade.codes import ACCOUNT
 from openpit.pretrade.effects import Effects
 from openpit.pretrade.rejects import new_reject
+from openpit.shards.administration import REMARKS
 from openpit.shards.counts import asked_of
 from openpit.wire import kinds
 from openpit.wire.flat_rows import read_block
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from openpit.faces.past import Life, Past
+    from openpit.limits.account_names import AccountNames
     from openpit.pretrade.rejects import AccountBlock, Reject
     from openpit.shards.past import PastBatch, PastShard
     from openpit.shards.watched_scope import Done
@@ -47,6 +50,7 @@ ADJUSTMENT: Final = "adjustment"
 REPORT: Final = "report"
 BLOCK: Final = "block"
 CHANGE: Final = "change"
+REMARK: Final = "remark"
 LIMITS: Final = "limits"
 START: Final = "start"
 SKIPPED: Final = "skipped"
@@ -86,13 +90,22 @@ class AuditLines:
     """Makes lines of what the shards of a past are told.
 
     ``is_plain``: decisions of orders alone, byte for byte as a replay writes them. ``account``:
-    lines of one account alone, its orders' numbers those that they have among all.
+    lines of one account alone, its orders' numbers those that they have among all. ``names`` are
+    told beside the numbers of accounts that have some.
     """
 
-    def __init__(self, past: Past, *, is_plain: bool = False, account: int | None = None) -> None:
+    def __init__(
+        self,
+        past: Past,
+        *,
+        is_plain: bool = False,
+        account: int | None = None,
+        names: AccountNames = NO_NAMES,
+    ) -> None:
         self._past: Final = past
         self._is_plain: Final = is_plain
         self._account: Final = account
+        self._names: Final = names
         self.orders = 0
         self.rejected = 0
 
@@ -138,6 +151,9 @@ class AuditLines:
                 found["name"], found["user"] = known
         if entry.rejects is None and entry.account is not None:
             found["account"] = entry.account
+        name = self._names.of(entry.account)
+        if name is not None:
+            found["account_name"] = name
         return found | entry.more
 
 
@@ -198,8 +214,8 @@ class _BatchLines:
         batch = self._batch
         changed = None
         messages = iter(batch.messages)
-        for command, time, answer in zip(batch.commands, batch.times, batch.answers, strict=True):
-            if asked_of(command)[0] in kinds.ASKING:
+        for command, time, answer in self._made():
+            if command[0] in kinds.ASKING:
                 for actor, done in islice(messages, 1):
                     yield from self._of_message(actor, done)
             entry = _ENTRIES.get(command[0], _BatchLines.nothing)(self, command, time, answer)
@@ -212,10 +228,23 @@ class _BatchLines:
             settings = settings_of(self._shard.core.engine)
             yield self._entry(LIMITS, changed, more={"detail": settings})
         if batch.op == Op.SKIP:
-            yield self._entry(SKIPPED, batch.time, more={"what": "a command that ends its worker"})
+            yield self._skipped()
         if batch.flags & CAUSES:
             causes = [text for flag, text in _CAUSES.items() if batch.flags & flag]
             yield self._entry(BLOCK, batch.time, more={"what": "engine", "detail": causes})
+
+    def _made(self) -> Iterator[tuple[Any, int, Any]]:
+        """Yield commands with their times and answers; of those with a key the ones in them.
+
+        A call that its key has answered again was not made again, and is none of them.
+        """
+        batch = self._batch
+        asked = zip(batch.commands, batch.times, batch.answers, strict=True)
+        for number, (command, time, answer) in enumerate(asked, batch.first):
+            if answer[0] != kinds.ONCE:
+                yield asked_of(command), time, answer
+            elif answer[1] == number:
+                yield asked_of(command), time, answer[3]
 
     def _of_message(self, actor: str, done: Sequence[Done]) -> Iterator[AuditEntry]:
         """Yield what an actor has done for a message."""
@@ -238,6 +267,15 @@ class _BatchLines:
                     BLOCK, one.time, account=one.account, rejects=[_as_reject(block)],
                     more={"actor": actor},
                 )  # fmt: skip
+
+    def _skipped(self) -> AuditEntry:
+        """Return what was left out, as far as its record has it: one of before has nothing."""
+        account = None
+        more = {"what": "a command that ends its worker"}
+        if self._batch.skipped is not None:
+            kind, account = self._batch.skipped
+            more["detail"] = kinds.COMMANDS[kind].name
+        return self._entry(SKIPPED, self._batch.time, account=account, more=more)
 
     def nothing(self, _command: Any, _time: int, _answer: Any) -> AuditEntry | None:
         """Return no line: no decision, and no change."""
@@ -276,6 +314,8 @@ class _BatchLines:
     def change(self, command: Any, time: int, answer: Any) -> AuditEntry | None:
         """Return who has changed a limit, a block, a group, a currency, or has halted all."""
         kind, account, method, arguments = command
+        if method in REMARKS:
+            return self._entry(REMARK, time, account=account, more={"detail": arguments[-1]})
         if kind == kinds.ADMINISTER:
             if OF_METHOD[method] < Role.ADMIN or method in _ASKS:
                 return None

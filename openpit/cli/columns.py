@@ -72,6 +72,7 @@ AUDITED: Final = {
     "raised": ColumnKind.TEXT,
     "order": ColumnKind.NUMBER,
     "account": ColumnKind.NUMBER,
+    "account_name": ColumnKind.TEXT,
     "accepted": ColumnKind.TRUTH,
     "rejects": ColumnKind.REJECTS,
 }

@@ -17,6 +17,8 @@ import click
 
 from openpit.cli.exits import Exit, ExitError
 from openpit.cli.extra import loaded
+from openpit.cli.inputs import account_names
+from openpit.cli.server_options import accounts_option
 from openpit.cli.streams import tell
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ def http_options(*, required: bool = False) -> Callable[[_Command], _Command]:
 
     def add(command: _Command) -> _Command:
         for option in (
+            accounts_option,
             click.option(
                 "--http-name", "http_names", multiple=True, metavar="NAME",
                 help="A name by which browsers may call the console, beside addresses and "
@@ -65,19 +68,24 @@ def console_options(
     tokens: Path | None,
     names: Sequence[str],
     past: tuple[Path, Path | None, Sequence[str], Sequence[str]] | None,
+    accounts: Path | None = None,
 ) -> list[str]:
     """Return the options of `openpit console` for a server's own.
 
-    ``past`` is where its journal is, with the limits, policies and actors of its engine.
+    ``past`` is where its journal is, with the limits, policies and actors of its engine; and
+    ``accounts`` is the file of their names.
 
     Raises:
         click.UsageError: there are some, and no console.
     """
-    if http is None and (tokens is not None or names):
-        raise click.UsageError("--http-tokens and --http-name go with --http")
+    if http is None and (tokens is not None or names or accounts is not None):
+        raise click.UsageError("--http-tokens, --http-name and --accounts go with --http")
     options = [] if tokens is None else ["--http-tokens", str(tokens)]
     for name in names:
         options += ["--http-name", name]
+    if accounts is not None:
+        account_names(accounts)  # wrong ones are told before anything starts
+        options += ["--accounts", str(accounts)]
     if past is not None:
         journal, config, custom, actors = past
         options += ["--journal", str(journal)]

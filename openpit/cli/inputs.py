@@ -1,18 +1,21 @@
-"""Texts that a command reads: configurations and workloads, of a file or of stdin."""
+"""Texts that a command reads: configurations, workloads, names; of a file or of stdin."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
+import click
+
 from openpit.cli.exits import Exit, ExitError
 from openpit.cli.streams import is_stream
+from openpit.limits.account_names import NO_NAMES, AccountNames
 from openpit.limits.tables import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["text_of", "told"]
+__all__ = ["account_names", "text_of", "told"]
 
 
 def told(path: Path) -> str:
@@ -37,3 +40,18 @@ def text_of(path: Path) -> str:
         raise ExitError(Exit.IO_FAILED, f"cannot read {told(path)}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError("not UTF-8 text") from None
+
+
+def account_names(path: Path | None) -> AccountNames:
+    """Return the names of accounts in a file; none where there is no file.
+
+    Raises:
+        ExitError: it cannot be read.
+        click.UsageError: it is not UTF-8, or a line of it is wrong.
+    """
+    if path is None:
+        return NO_NAMES
+    try:
+        return AccountNames.of_lines(text_of(path).splitlines())
+    except ConfigError as error:
+        raise click.UsageError(f"--accounts {told(path)}: {error}") from None

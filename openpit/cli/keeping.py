@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from openpit.faces.options import LONGEST_SECONDS, SHORTEST_TTL
+from openpit.faces.options import LEAST_KEPT, LONGEST_SECONDS, SHORTEST_TTL
 from openpit.wire.checks import U32_MAX
 from openpit.wire.shard_limits import KEY_SECONDS, KEYS
 
@@ -16,6 +16,20 @@ if TYPE_CHECKING:
 __all__ = ["keeping_options", "refuse_client_time"]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+ALL: Final = "all"
+"""In place of a number of snapshots: nothing of a journal is removed."""
+
+
+def _kept(_: click.Context, param: click.Parameter, value: str) -> int | None:
+    """Return how many snapshots stay, as ``sharded(keep=)`` has it: None is all."""
+    if value == ALL:
+        return None
+    if not (value.isascii() and value.isdecimal() and int(value) >= LEAST_KEPT):
+        text = f"{value!r:.40} is neither {LEAST_KEPT} or more nor {ALL}"
+        raise click.BadParameter(text, param=param)
+    return int(value)
+
 
 _OPTIONS = (
     click.option(
@@ -31,6 +45,11 @@ _OPTIONS = (
     click.option(
         "--keys", type=click.IntRange(1, U32_MAX), default=KEYS, show_default=True,
         help="Keys that one shard knows at a time.",
+    ),
+    click.option(
+        "--keep", callback=_kept, default=str(LEAST_KEPT), show_default=True, metavar="N|all",
+        help="With --journal: snapshots that stay, and the logs from the oldest of them on; all: "
+        "everything, for an audit that goes back to the beginning.",
     ),
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Options of commands that ask a running server."""
+"""Options of commands that ask a running server, or its journal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-__all__ = ["socket_option", "timeout_option"]
+__all__ = ["accounts_option", "socket_option", "timeout_option"]
 
 socket_option: Final = click.option(
     "--socket",
@@ -23,4 +23,12 @@ timeout_option: Final = click.option(
     default=5.0,
     show_default=True,
     help="Seconds that the server has for an answer.",
+)
+
+accounts_option: Final = click.option(
+    "--accounts",
+    "names",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Texts that accounts are reckoned from, one in each line: shown beside their numbers.",
 )

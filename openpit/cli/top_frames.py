@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from openpit.cli.grids import Grid
+from openpit.limits.account_names import NO_NAMES
+from openpit.shards.administration import REMARKS
 from openpit.wire.roles import role_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from openpit.cli.server_pictures import ServerPicture
+    from openpit.limits.account_names import AccountNames
     from openpit.wire.shard_stats import ShardStats
 
 __all__ = ["ROWS", "frame_of"]
@@ -24,17 +27,23 @@ _STYLES: Final = {"up": "green", "down": "bold red", "stalled": "red", "recoveri
 
 
 def frame_of(
-    now: ServerPicture, before: ServerPicture | None = None, rows: int = ROWS
+    now: ServerPicture,
+    before: ServerPicture | None = None,
+    rows: int = ROWS,
+    names: AccountNames = NO_NAMES,
 ) -> Iterator[Grid | str]:
-    """Return what shows a picture; rates are those since the picture ``before``."""
+    """Return what shows a picture; rates are those since the picture ``before``.
+
+    Accounts are shown by the ``names`` that they have.
+    """
     yield "orders pass" if now.halted is None else f"orders are halted: {now.halted}"
     yield _shards(now, before)
     if now.sessions:
         yield _sessions(now, before, rows)
     yield from _causes(now, rows)
-    yield from _blocked(now, rows)
-    yield from _refusals(now, rows)
-    yield from _changes(now, rows)
+    yield from _blocked(now, rows, names)
+    yield from _refusals(now, rows, names)
+    yield from _changes(now, rows, names)
 
 
 def _shards(now: ServerPicture, before: ServerPicture | None) -> Grid:
@@ -107,17 +116,17 @@ def _causes(now: ServerPicture, rows: int) -> Iterator[Grid]:
         yield grid
 
 
-def _blocked(now: ServerPicture, rows: int) -> Iterator[Grid]:
+def _blocked(now: ServerPicture, rows: int, names: AccountNames) -> Iterator[Grid]:
     accounts = sorted(one for told in now.recent.values() for one in told.accounts)
     if accounts:
         most = sum(told.blocked for told in now.recent.values())
         grid = Grid("blocked", "by", "reason", title=f"{most} accounts blocked")
         for one in accounts[:rows]:
-            grid.add_row(str(one.account), one.policy, one.reason)
+            grid.add_row(names.shown(one.account), one.policy, one.reason)
         yield grid
 
 
-def _refusals(now: ServerPicture, rows: int) -> Iterator[Grid]:
+def _refusals(now: ServerPicture, rows: int, names: AccountNames) -> Iterator[Grid]:
     refusals = now.refusals()
     if refusals:
         grid = Grid("refused", "account", "instrument", "by", "code", "reason", "session")
@@ -125,7 +134,7 @@ def _refusals(now: ServerPicture, rows: int) -> Iterator[Grid]:
             code, reason, details, policy, _ = one.rejects[0]
             grid.add_row(
                 _ago(age),
-                _text(one.account),
+                names.shown(one.account),
                 f"{_text(one.underlying)}/{_text(one.settlement)}",
                 policy,
                 code,
@@ -135,13 +144,14 @@ def _refusals(now: ServerPicture, rows: int) -> Iterator[Grid]:
         yield grid
 
 
-def _changes(now: ServerPicture, rows: int) -> Iterator[Grid]:
+def _changes(now: ServerPicture, rows: int, names: AccountNames) -> Iterator[Grid]:
     changes = now.changes()
     if changes:
         grid = Grid("changed", "what", "account", "to", "by")
         for age, _, one in changes[:rows]:
             who = now.name_of(one.session)
-            grid.add_row(_ago(age), one.method, _text(one.account), one.said, who)
+            what = "reason" if one.method in REMARKS else one.method
+            grid.add_row(_ago(age), what, names.shown(one.account), one.said, who)
         yield grid
 
 

@@ -323,11 +323,11 @@ class Client(KeyedSubmitting):
         """Let orders pass again."""
         return self.procedure(now, everywhere, now, administration("resume"))
 
-    def ask(self, now: int, method: str, shard: int | None = None) -> Call:
+    def ask(self, now: int, method: str, shard: int | None = None, *values: object) -> Call:
         """Ask what all shards have alike: of one that is up, or of this one."""
         links = self.router.links if shard is None else self.router.links[shard : shard + 1]
         link = next((link for link in links if link.is_up), links[0])
-        return self._command(now, link, None, administration(method), read_value)
+        return self._command(now, link, None, administration(method, *values), read_value)
 
     def tally(self, now: int, shard: int) -> Call:
         """Ask what a shard has counted."""

@@ -27,12 +27,14 @@ from openpit.console.notes import Notes
 from openpit.console.past_lines import PastLines
 from openpit.console.shapes import Health
 from openpit.console.watch import VIEWERS, Watch
+from openpit.limits.account_names import NO_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from openpit.console.past_lines import JournalPlaces
     from openpit.console.tokens import TokenFile
+    from openpit.limits.account_names import AccountNames
 
 __all__ = ["make_app", "page", "stream_of"]
 
@@ -68,18 +70,19 @@ def make_app(
     names: Sequence[str] = (),
     journal: JournalPlaces | None = None,
     timeout: float = 5.0,
+    accounts: AccountNames = NO_NAMES,
 ) -> Any:
     """Return the console of the server that listens at a path, as an ASGI application.
 
     Without tokens it changes nothing. ``names`` are those by which it may be called, beside
-    addresses and ``localhost``.
+    addresses and ``localhost``; ``accounts`` what accounts are called.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         link, notes = ServerLink(path, timeout), Notes()
         past = PastLines(journal)
-        watch = Watch(link, notes, has_journal=past.has_journal)
+        watch = Watch(link, notes, has_journal=past.has_journal, names=accounts)
         app.state.console = Console(link, watch, notes, past, tokens)
         watch.begin()
         try:

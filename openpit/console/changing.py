@@ -33,8 +33,11 @@ from openpit.console.shapes import (
 from openpit.console.told import fingerprint_of
 from openpit.core import Instrument
 from openpit.errors import ShardedEngineError
+from openpit.faces.recent import remark
 from openpit.limits.changing import changes_between, difference, settings_in
 from openpit.marketdata import Quote
+from openpit.param.ids import AccountId
+from openpit.wire.roles import Role
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,11 +56,20 @@ GroupInPath = Annotated[int, Path(ge=1, le=2**32 - 1)]
 async def _acting(
     console: Console, caller: Caller, method: str, account: str | None, reason: str
 ) -> AsyncIterator[AsyncShardedEngine]:
-    """Connect for a caller; what is done is noted with its reason, and looked at at once."""
+    """Connect for a caller; what is done is noted with its reason, and looked at at once.
+
+    The reason is told behind the change, which it must not hold up: a shard may be stalled.
+    """
     with heard():
         async with console.link.acting_for(caller) as engine:
             yield engine
-    console.notes.made(caller, method, account, reason)
+            console.notes.made(caller, method, account, reason)
+            if caller.role >= Role.ADMIN:
+                try:
+                    whose = None if account is None else AccountId.from_int(int(account))
+                    await remark(engine, whose, reason)
+                except (ShardedEngineError, OSError) as error:
+                    console.notes.not_kept(caller, method, error)
     try:
         await console.watch.look()
     except (ShardedEngineError, OSError):

@@ -6,6 +6,7 @@ import asyncio
 import os
 from contextlib import asynccontextmanager, suppress
 from itertools import count
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["CALLER", "ServerLink", "ServerReport"]
 
 CALLER: Final = "console:"
-"""What the sessions in which changes are made are called, before the caller's name."""
+"""What the sessions in which changes are made are called, before the caller's name; behind it
+stands, after a space, what tells consoles of one server apart."""
 
 READING: Final = "console "
 """What a console's own two sessions are called, before its process and number."""
@@ -52,7 +54,10 @@ class ServerReport:
         if not session:
             return "the server"
         found = self.names.get(session)
-        return None if found is None else found.name or f"session {session}"
+        if found is None:
+            return None
+        name = found.name or f"session {session}"
+        return name.partition(" ")[0] if name.startswith(CALLER) else name
 
 
 class ServerLink:
@@ -61,6 +66,7 @@ class ServerLink:
     def __init__(self, path: str, timeout: float = 5.0) -> None:
         self.path: Final = path
         self.timeout: Final = timeout
+        self.mark: Final = token_hex(3)
         self._name: Final = f"{READING}{os.getpid()}.{next(_consoles)}"
         self._engine: AsyncShardedEngine | None = None
         self._asking: Asking | None = None
@@ -84,12 +90,12 @@ class ServerLink:
         """Connect for a change, in a session that has the caller's name, and end it with that.
 
         A second change of the same caller's waits for the first: of two sessions of one name the
-        server ends the older one, in the midst of its change.
+        server ends the older one, in the midst of its change. Another console has another mark.
 
         Raises:
             ServerRefused: as above.
         """
-        name = f"{CALLER}{caller.name}"
+        name = f"{CALLER}{caller.name} {self.mark}"
         turn = self._turns.setdefault(name, asyncio.Lock())  # gone with the last who waits for it
         async with (
             turn,

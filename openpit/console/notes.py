@@ -1,4 +1,4 @@
-"""What the console itself knows of changes: its callers' reasons, and limits before and after."""
+"""What the console itself knows of changes: limits before and after; its log has all of them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from openpit.console.link import CALLER
 from openpit.console.shapes import LimitChange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from openpit.console.shapes import ChangeTold
     from openpit.console.tokens import Caller
 
-__all__ = ["KEPT", "Notes"]
-
-KEPT: Final = 200
-"""Changes whose reasons are remembered."""
+__all__ = ["LIMITS_KEPT", "Notes"]
 
 LIMITS_KEPT: Final = 20
 """Changes of limits that are remembered, with what they were."""
@@ -33,7 +28,6 @@ class Notes:
     """The last ones, as long as the console lives; the audit of a journal has them for good."""
 
     def __init__(self) -> None:
-        self._made: Final[deque[tuple[str, str, str | None, str]]] = deque(maxlen=KEPT)
         self._limits: Final[deque[LimitChange]] = deque(maxlen=LIMITS_KEPT)
 
     @property
@@ -42,8 +36,7 @@ class Notes:
         return list(self._limits)
 
     def made(self, caller: Caller, method: str, account: str | None, reason: str) -> None:
-        """Note a change that was made for a caller."""
-        self._made.appendleft((f"{CALLER}{caller.name}", method, account, reason))
+        """Log a change that was made for a caller."""
         whose = "" if account is None else f" of account {account}"
         _log.warning(
             "%s: %s%s: %s",
@@ -54,15 +47,9 @@ class Notes:
             extra={"caller": caller.name, "change": method, "account": account, "reason": reason},
         )
 
-    def give_reasons(self, changes: Iterable[ChangeTold]) -> None:
-        """Say why changes were made, the newest first, where that was told here."""
-        left = list(self._made)
-        for change in changes:
-            for one in left:
-                if one[:3] == (change.by, change.what, change.account):
-                    change.reason = one[3]
-                    left.remove(one)
-                    break
+    def not_kept(self, caller: Caller, method: str, error: Exception) -> None:
+        """Note that the server could not be told why a change was made: only this log has it."""
+        _log.warning("%s: %s: its reason is not in the journal: %s", caller.name, method, error)
 
     def limits_changed(self, at: float, by: Sequence[str], difference: str) -> None:
         """Note that other limits are in force."""

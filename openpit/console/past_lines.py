@@ -37,6 +37,8 @@ class JournalPlaces(NamedTuple):
     is_text: bool
     policies: Sequence[str]
     actors: Sequence[str]
+    accounts: str | None = None
+    """A file of their names."""
 
 
 class PastLines:
@@ -88,6 +90,8 @@ class PastLines:
             command += ["--actor", named]
         if account is not None:
             command += ["--account", account]
+        if places.accounts is not None:
+            command += ["--accounts", places.accounts]
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
@@ -126,6 +130,9 @@ class PastLines:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     process.kill()
+                # Nobody hears of its end before what it has written is read: the pipe is paused.
+                while await process.stdout.read(LINE_BYTES):
+                    continue
                 await process.wait()
         if code:
             raise HttpFailure(

@@ -49,7 +49,8 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api/v1", responses=FAILURES)
 
 AUDITED = frozenset(
-    {"order", "drop copy", "adjustment", "report", "block", "change", "limits", "start", "skipped"}
+    {"order", "drop copy", "adjustment", "report", "block", "change", "remark", "limits", "start"}
+    | {"skipped"}
 )
 
 
@@ -106,7 +107,8 @@ async def account(console: ConsoleInUse, _: Reading, name: AccountInPath) -> Acc
     with heard():
         engine = await console.link.engine()
         state = await engine.account_state(number)
-        return account_told(state, engine.shard_of(number))
+        called = console.watch.names.of(number.value)
+        return account_told(state, engine.shard_of(number), called)
 
 
 @router.get("/blocked")
@@ -266,7 +268,7 @@ async def decisions(
 async def audit(
     console: ConsoleInUse, _: Reading, account: _Account = None, most: _Most = 100
 ) -> Decisions:
-    """Who changed what, from the journal: changes, limits, blocks, adjustments; the last ones."""
+    """Who changed what, from the journal: changes and why, limits, blocks; the last ones."""
     kinds = AUDITED - {"order", "drop copy", "report"}
     lines, left_off = await console.past.lines(
         account=account, kinds=kinds, refused=False, most=most

@@ -261,6 +261,7 @@ class AccountTold(BaseModel):
     """What the engine knows of an account."""
 
     account: str
+    account_name: str | None = None
     shard: int
     group: int | None
     currency: str | None
@@ -347,6 +348,7 @@ class RefusalTold(BaseModel):
     number: int
     session: str | None
     account: str | None
+    account_name: str | None = None
     underlying: str | None
     settlement: str | None
     rejects: list[RejectTold]
@@ -375,6 +377,7 @@ class ChangeTold(BaseModel):
     shard: int
     by: str | None
     account: str | None
+    account_name: str | None = None
     what: str
     detail: str
     reason: str | None = None
@@ -399,6 +402,7 @@ class BlockedTold(BaseModel):
     """An account that has a block of its own."""
 
     account: str
+    account_name: str | None = None
     shard: int
     cause: CauseTold
 

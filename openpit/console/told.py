@@ -44,10 +44,11 @@ def _pnl(pnl: object) -> str | None:
     return f"halted: {member_label(pnl)}" if isinstance(pnl, PnlHaltReason) else _text(pnl)
 
 
-def account_told(state: AccountState, shard: int) -> AccountTold:
+def account_told(state: AccountState, shard: int, name: str | None) -> AccountTold:
     """Return what the engine knows of an account."""
     return AccountTold(
         account=str(state.account.value),
+        account_name=name,
         shard=shard,
         group=None if state.group is None else state.group.value,
         currency=state.currency,

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.console.limits_met import limits_met
@@ -24,16 +25,19 @@ from openpit.console.shapes import (
 )
 from openpit.errors import ShardedEngineError
 from openpit.faces.recent import recent_of
+from openpit.limits.account_names import NO_NAMES
 from openpit.limits.changing import difference
+from openpit.shards.administration import REMARKS
 from openpit.wire.roles import role_name
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from openpit.console.link import ServerLink, ServerReport
     from openpit.console.notes import Notes
     from openpit.faces.aio.engine import AsyncShardedEngine
-    from openpit.faces.recent import RecentOfShard
+    from openpit.faces.recent import NotedChange, RecentOfShard
+    from openpit.limits.account_names import AccountNames
 
 __all__ = ["PERIOD", "Watch"]
 
@@ -54,6 +58,9 @@ SHOWN: Final = 100
 
 LEAP: Final = 1.0
 """By how many seconds the engine's clock has to be off for it to be another one: the server is."""
+
+REMARK_SECONDS: Final = 60.0
+"""How long behind its change a reason comes at most; servers give a session's number again."""
 
 BY_ALL: Final = frozenset({"register_group", "unregister_group"})
 """Changes without an account of which each shard has its own part."""
@@ -87,10 +94,22 @@ class _Seen:
             self.offset = offset  # else what was told once would move a little each time
 
 
+def _always() -> bool:
+    return True
+
+
 class Watch:
     """Looks at the server, and has the last picture of it."""
 
-    def __init__(self, link: ServerLink, notes: Notes, *, has_journal: bool) -> None:
+    def __init__(
+        self,
+        link: ServerLink,
+        notes: Notes,
+        *,
+        has_journal: bool,
+        names: AccountNames = NO_NAMES,
+    ) -> None:
+        self.names: Final = names
         self._link: Final = link
         self._notes: Final = notes
         self._has_journal: Final = has_journal
@@ -100,7 +119,8 @@ class Watch:
         self._server: ServerReport | None = None
         self._halted: str | None = None
         self._why: str | None = "not looked yet"
-        self._looked = 0.0
+        self._begun = -inf  # when it was looked last, and what came in the way
+        self._failure: ShardedEngineError | OSError | None = None
         self._wanted = 0.0
         self._looks = 0
         self._viewers = 0
@@ -122,12 +142,13 @@ class Watch:
     async def fresh(self) -> None:
         """Look now, unless somebody has within this second.
 
+        Of many who want to know at the same moment, one looks.
+
         Raises:
-            ServerRefused: the server does not answer.
+            ServerRefused: the server does not answer, or did not within this second.
         """
         self._wanted = time.monotonic()
-        if time.monotonic() - self._looked > PERIOD:
-            await self.look()
+        await self._look(is_due=self._is_due)
 
     async def pictures(self) -> AsyncIterator[dict[str, Any]]:
         """Yield a picture after each look; who takes long misses some, and holds up nobody.
@@ -139,7 +160,7 @@ class Watch:
         self._viewers += 1
         seen = -1
         try:
-            await self._look_quietly()
+            await self._look_quietly(is_due=self._is_due)  # pages that come again and again, too
             while True:
                 self._wanted = time.monotonic()
                 async with self._has_looked:
@@ -156,14 +177,21 @@ class Watch:
 
     async def _look_on(self) -> None:
         while True:
-            begun = time.monotonic()
-            if self._viewers or begun - self._wanted < WANTED:
+            now = time.monotonic()
+            if self._is_due() and (self._viewers or now - self._wanted < WANTED):
                 await self._look_quietly()
-            await asyncio.sleep(max(0.05, begun + PERIOD - time.monotonic()))
+            due = self._begun + PERIOD
+            await asyncio.sleep(max(0.05, (due if due > now else now + PERIOD) - time.monotonic()))
 
-    async def _look_quietly(self) -> None:
+    def _is_due(self) -> bool:
+        """Tell whether nobody has looked within this second."""
+        return time.monotonic() - self._begun >= PERIOD
+
+    async def _look_quietly(self, is_due: Callable[[], bool] = _always) -> None:
+        if not is_due():
+            return
         try:
-            await self.look()
+            await self._look(is_due=is_due)
         except (ShardedEngineError, OSError) as error:
             self._why = str(error)
             self._server = None
@@ -172,25 +200,38 @@ class Watch:
             self._has_looked.notify_all()
 
     async def look(self) -> None:
-        """Ask the server, and each of its shards that is up.
+        """Ask the server, and each of its shards that is up: now, whoever has looked before.
 
         Raises:
             ServerRefused: the server does not answer.
             ShardedEngineError: it has gone meanwhile.
         """
+        await self._look(is_due=_always)
+
+    async def _look(self, *, is_due: Callable[[], bool]) -> None:
         async with self._looking:
-            server = await self._link.picture()
-            engine = await self._link.engine()
-            now = time.monotonic()
-            up = [one.shard for one in server.shards if one.state == "up"]
-            for one in server.shards:
-                self._count(self._seen.setdefault(one.shard, _Seen()), now, one.answered)
-            await asyncio.gather(*(self._ask(engine, shard) for shard in up))
-            if up:
-                with suppress(ShardedEngineError):
-                    self._halted = await engine.halted()
-                    await self._look_at_limits(engine, server)
-            self._server, self._why, self._looked = server, None, time.monotonic()
+            if is_due():
+                self._begun, self._failure = time.monotonic(), None
+                try:
+                    await self._ask_all()
+                except (ShardedEngineError, OSError) as error:
+                    self._failure = error
+            if self._failure is not None:
+                raise self._failure
+
+    async def _ask_all(self) -> None:
+        server = await self._link.picture()
+        engine = await self._link.engine()
+        now = time.monotonic()
+        up = [one.shard for one in server.shards if one.state == "up"]
+        for one in server.shards:
+            self._count(self._seen.setdefault(one.shard, _Seen()), now, one.answered)
+        await asyncio.gather(*(self._ask(engine, shard) for shard in up))
+        if up:
+            with suppress(ShardedEngineError):
+                self._halted = await engine.halted()
+                await self._look_at_limits(engine, server)
+        self._server, self._why = server, None
 
     @staticmethod
     def _count(seen: _Seen, now: float, answered: int) -> None:
@@ -248,6 +289,7 @@ class Watch:
                 number=one.number,
                 session=self._name_of(one.session),
                 account=None if one.account is None else str(one.account),
+                account_name=self.names.of(one.account),
                 underlying=one.underlying,
                 settlement=one.settlement,
                 rejects=[self._reject(one, row) for row in one.rejects],
@@ -292,6 +334,7 @@ class Watch:
         found = [
             BlockedTold(
                 account=str(one.account),
+                account_name=self.names.of(one.account),
                 shard=shard,
                 cause=CauseTold(
                     policy=one.policy, code=one.code, reason=one.reason, details=one.details
@@ -305,22 +348,29 @@ class Watch:
     def changes(self) -> list[ChangeTold]:
         """Return the last changes, the newest first: what all shards have made, once."""
         told = [(number, seen) for number, seen in sorted(self._seen.items()) if seen.recent]
+        remarks = [
+            one
+            for _, seen in told
+            for one in seen.recent.changes  # type: ignore[union-attr]  # see above
+            if one.method in REMARKS
+        ]
         found = [
             ChangeTold(
                 at=seen.at(one.time),
                 shard=shard,
                 by=self._name_of(one.session),
                 account=None if one.account is None else str(one.account),
+                account_name=self.names.of(one.account),
                 what=one.method,
                 detail=one.said,
+                reason=_reason_of(one, remarks),
             )
             for shard, seen in told
             for one in seen.recent.changes  # type: ignore[union-attr]  # see above
-            if one.account is not None or one.method in BY_ALL or shard == told[0][0]
+            if one.method not in REMARKS
+            and (one.account is not None or one.method in BY_ALL or shard == told[0][0])
         ]
-        found.sort(key=lambda one: -one.at)
-        self._notes.give_reasons(found)
-        return found
+        return sorted(found, key=lambda one: -one.at)
 
     def _name_of(self, session: int) -> str | None:
         return None if self._server is None else self._server.name_of(session)
@@ -361,3 +411,11 @@ class Watch:
             "counts": [] if recent is None else recent.counts,
             "blocked": 0 if recent is None else recent.blocked,
         }
+
+
+def _reason_of(change: NotedChange, remarks: Sequence[NotedChange]) -> str | None:
+    """Return why a change was made: what its session has said behind it. A console's makes one."""
+    for one in remarks:
+        if one.session == change.session and 0 <= one.time - change.time <= REMARK_SECONDS * 1e9:
+            return one.said
+    return None

@@ -6,7 +6,6 @@ leaves open is rolled back when it ends.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from openpit.faces.handles import EngineDropCopyOperation, EngineRequest, EngineReservation
@@ -92,7 +91,7 @@ class ActorReservation(EngineReservation):
     def end(self) -> None:
         """Roll back for a message that has ended."""
         self._open = False
-        _end(self._effects)
+        _end(self._effects, self._scope)
 
 
 class ActorDropCopyOperation(EngineDropCopyOperation):
@@ -131,7 +130,7 @@ class ActorDropCopyOperation(EngineDropCopyOperation):
     def end(self) -> None:
         """Roll back for a message that has ended."""
         self._open = False
-        _end(self._effects)
+        _end(self._effects, self._scope)
 
 
 def finish(effects: Effects, *, commits: bool) -> None:
@@ -145,11 +144,14 @@ def finish(effects: Effects, *, commits: bool) -> None:
         raise
 
 
-def _end(effects: Effects | None) -> None:
-    """Roll back for somebody who is gone: a failure arms the engine, its text has no reader."""
+def _end(effects: Effects | None, scope: MessageScope) -> None:
+    """Roll back for somebody who is gone: a failure arms the engine, and only the log has why."""
     if effects is not None:
-        with suppress(BaseException):
+        account = effects.key  # gone with the rollback
+        try:
             finish(effects, commits=False)
+        except BaseException as error:  # noqa: BLE001 - see the docstring
+            scope.unheard(error, account)
 
 
 def show_to_actor(scope: MessageScope, answer: Checked) -> ExecuteResult:

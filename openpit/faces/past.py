@@ -1,7 +1,8 @@
 """What the journal of an engine holds, told again to its shards in this process.
 
 The directory is read and not locked: its engine may be at work. Policies are copied as they are
-into workers, and called again for everything.
+into workers, and called again for everything. How much its shards kept, and for how long, the
+journal says: a plan's own options for that are not heeded.
 """
 
 from __future__ import annotations
@@ -78,8 +79,10 @@ class Past:
             str(self.directory), "process", 0, {}, last.started, last.began, floors=last.floors
         )
         self.shards: Final = [PastShard(place, number) for number in range(plan.options.shards)]
+        # What the shards kept, and how long, was no matter of policies: the journal says it.
+        limits = plan.limits._replace(**last.made.get("limits", {}))
         for number, shard in enumerate(self.shards):
-            make_shard(number, plan.options.shards, plan.limits, plan.payload, shard)
+            make_shard(number, plan.options.shards, limits, plan.payload, shard)
 
     @property
     def epoch(self) -> int:

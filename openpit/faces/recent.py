@@ -1,4 +1,4 @@
-"""What a shard has refused and changed last: for consoles, by an asyncio engine."""
+"""What a shard has refused and changed last, and why: for consoles, by an asyncio engine."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from openpit.faces.aio.engine import AsyncShardedEngine
+    from openpit.param.ids import AccountId
 
-__all__ = ["BlockedAccount", "NotedChange", "NotedRefusal", "RecentOfShard", "recent_of"]
+__all__ = [
+    "BlockedAccount",
+    "NotedChange",
+    "NotedRefusal",
+    "RecentOfShard",
+    "recent_of",
+    "remark",
+]
 
 
 class NotedRefusal(NamedTuple):
@@ -81,3 +89,19 @@ async def recent_of(engine: AsyncShardedEngine, shard: int) -> RecentOfShard:
         blocked,
         tuple(BlockedAccount(*one) for one in accounts),
     )
+
+
+async def remark(engine: AsyncShardedEngine, account: AccountId | None, why: str) -> None:
+    """Have the journal, and :func:`recent_of`, say why the session has made its last change.
+
+    ``account`` is whose it is, None where it is of more than one: then any shard says it.
+
+    Raises:
+        NotPermitted: the session may change nothing.
+        ShardDown, ShardOverloaded, OutcomeUnknown: as :func:`recent_of`.
+    """
+    driver, client = engine._driver, engine._client  # noqa: SLF001 - as above
+    if account is None:
+        await driver.run(client.ask, "remark", None, why)
+    else:
+        await driver.run(client.administer, account.value, "remark_of_account", why)

@@ -73,7 +73,7 @@ class Attempts:
     ) -> None:
         self.path: Final = path
         self.why = ""  # the last attempt has failed
-        self._name: Final = name
+        self.name: Final = name
         self._timeout: Final = timeout
         self._make: Final = make
         self._pauses: Final = Pauses()
@@ -109,7 +109,7 @@ class Attempts:
         return None
 
     def _begin(self, now: float, ends: Ends) -> None:
-        self._greeting = Greeting(self._name)
+        self._greeting = Greeting(self.name)
         self._until = now + self._timeout
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.setblocking(False)
@@ -188,6 +188,7 @@ class Returning(Driver):
         self._wake()  # whoever waited for the old one
         old = self._ports[0]
         if old is not port:
+            self._say_what_to_do(port.remote)
             closing = old.command_fd, old.reply_fd
             old.close()  # first: once they are closed, the numbers may be another's
             self._ends.close(*closing)
@@ -208,3 +209,11 @@ class Returning(Driver):
                 "session": port.remote.welcome.session,
             },
         )
+
+    def _say_what_to_do(self, remote: Remote) -> None:
+        """Have the handles of the session that is lost say what has become of them."""
+        told = f"{self._ports[0].source.why}; this is of the session before"
+        if remote.client.is_kept and self._attempts.name is not None:
+            told += ", and open_reservations() gives back what that has left open"
+        for link in self.router.links:
+            link.why = told

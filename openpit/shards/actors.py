@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from openpit.shards.answering import Reply
     from openpit.shards.clock import ShardClock
     from openpit.shards.counts import BatchCounts
+    from openpit.shards.raised_log import RaisedLog
     from openpit.shards.tallies import Tallies
 
 __all__ = ["Actors", "MakeEngine", "NewScope"]
@@ -55,15 +56,30 @@ class _Actor(NamedTuple):
 class Actors:
     """The actors of one shard, by their names."""
 
-    __slots__ = ("_clock", "_core", "_counts", "_tallies", "made", "new_scope", "returns")
+    __slots__ = (
+        "_clock",
+        "_core",
+        "_counts",
+        "_raised",
+        "_tallies",
+        "made",
+        "new_scope",
+        "returns",
+    )
 
     def __init__(
-        self, core: EngineCore, clock: ShardClock, counts: BatchCounts, tallies: Tallies
+        self,
+        core: EngineCore,
+        clock: ShardClock,
+        counts: BatchCounts,
+        tallies: Tallies,
+        raised: RaisedLog,
     ) -> None:
         self._core: Final = core
         self._clock: Final = clock
         self._counts: Final = MessageCounts(counts)
         self._tallies: Final = tallies
+        self._raised: Final = raised
         self.made: Final[dict[str, _Actor]] = {}
         self.new_scope: NewScope = MessageScope
         self.returns = False  # a journal has what they are told, and brings them back
@@ -78,6 +94,7 @@ class Actors:
         """
         for name, factory in factories:
             scope = self.new_scope(name, self._core, self._clock, self._counts, self._tallies)
+            scope.unheard = self._raised.unheard
             try:
                 made = factory(make_engine(scope), number)
                 self.made[name] = _Actor(made.receive, scope, made)
@@ -115,17 +132,11 @@ class Actors:
         return answer
 
     def tell(self, command: Command) -> bool:
-        """Have an actor receive a message; tell whether it has raised, which is logged once."""
+        """Have an actor receive a message; tell whether it has raised, which is logged."""
         try:
             self.ask(command)
-        except BaseException:  # noqa: BLE001 - logged, and nobody waits for it
-            if not self._core.registry.is_replaying:
-                _log.exception(
-                    "actor %s has raised at what it was told for account %d",
-                    command[2],
-                    command[1],
-                    extra={"event": "raised", "actor": command[2], "account": command[1]},
-                )
+        except BaseException as error:  # noqa: BLE001 - logged, and nobody waits for it
+            self._raised.unheard(error, command[1], command[2])
             return True
         return False
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RECENT",
+    "REMARKS",
     "administer",
     "check_administration",
     "check_configuration",
@@ -43,6 +44,9 @@ __all__ = [
 
 RECENT: Final = "recent"
 """The call that the shard answers itself: what it has refused and changed last."""
+
+REMARKS: Final = frozenset({"remark", "remark_of_account"})
+"""Calls that change nothing: why the session has made its last change, for who reads of that."""
 
 
 def _first_refusal(
@@ -94,6 +98,8 @@ _CALLS: Final[dict[str, _Call]] = {
     "halted": (lambda core: core.registry.halted, ()),
     RECENT: (lambda *_: None, ()),  # the shard's own answer
     "register_group": (lambda core, *values: core.register_group(*values), _MEMBERS),
+    "remark": (lambda *_: None, (is_text,)),  # it is in the journal, and recent
+    "remark_of_account": (lambda *_: None, (_is_account, is_text)),
     "replace_block_reason": _of_registry("replace_block_reason", _is_account, is_text),
     "replace_group_block_reason": _of_registry("replace_group_block_reason", _is_group, is_text),
     "resume": _of_registry("resume"),

@@ -26,7 +26,7 @@ __all__ = ["admit", "check_handles", "check_head"]
 _ALONE: Final = frozenset(
     {
         *("anything_blocked", "can_register", "can_unregister", "groups", "halt", "halted"),
-        *("recent", "settings"),
+        *("recent", "remark", "settings"),
     }
 )
 """What a shard may be told alone: it changes nothing, or stops orders, which a shard may owe."""

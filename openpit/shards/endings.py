@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from openpit.shards.answering import Reply
     from openpit.shards.expiry import Expiry
     from openpit.shards.held import Open
+    from openpit.shards.raised_log import RaisedLog
     from openpit.shards.tallies import Tallies
 
 __all__ = ["Endings"]
@@ -30,12 +31,13 @@ _T = TypeVar("_T", Effects, Started)
 class Endings:
     """Ends what one client of a shard has open; ``open`` is that of the batch in hand."""
 
-    __slots__ = ("_expiry", "_shard", "_tallies", "open")
+    __slots__ = ("_expiry", "_raised", "_shard", "_tallies", "open")
 
-    def __init__(self, shard: int, expiry: Expiry, tallies: Tallies) -> None:
+    def __init__(self, shard: int, expiry: Expiry, tallies: Tallies, raised: RaisedLog) -> None:
         self._shard: Final = shard
         self._expiry: Final = expiry
         self._tallies: Final = tallies
+        self._raised: Final = raised
         self.open: Open = {}
 
     def take(self, handle: int, kind: type[_T]) -> _T:
@@ -68,16 +70,16 @@ class Endings:
 
     def commit_many(self, _seq: int, command: Command, _now: int) -> Reply | None:
         """Commit several; each is finished, whatever becomes of the others."""
-        return self._each(command[2], is_commit=True)
+        return self._each(command, is_commit=True)
 
     def rollback_many(self, _seq: int, command: Command, _now: int) -> Reply | None:
         """Roll back several, as above."""
-        return self._each(command[2], is_commit=False)
+        return self._each(command, is_commit=False)
 
-    def _each(self, handles: tuple[int, ...], *, is_commit: bool) -> Reply | None:
+    def _each(self, command: Command, *, is_commit: bool) -> Reply | None:
         failures: list[tuple[Any, ...]] = []
         committed = 0
-        for place, handle in enumerate(handles):
+        for place, handle in enumerate(command[2]):
             try:
                 effects = self.take(handle, Effects)
                 if is_commit:
@@ -86,6 +88,7 @@ class Endings:
                 else:
                     effects.rollback()
             except BaseException as error:  # noqa: BLE001 - every item is finished; told together
+                self._raised.answered(error, command)
                 brief = len(failures) >= _FAILURES_IN_FULL
                 failures.append((place, *failure_row(error, brief=brief)))
         self._tallies.committed += committed
@@ -99,4 +102,4 @@ class Endings:
     def let_go(self, handle: int) -> None:
         """Roll back what a handle names, if anything: nobody can know of it."""
         self._expiry.ended(handle)
-        settle([self.open.pop(handle, None)])
+        settle([self.open.pop(handle, None)], self._raised)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from openpit.pretrade.effects import Effects
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from openpit.engine.answers import Started
+    from openpit.shards.raised_log import RaisedLog
 
 __all__ = ["Held", "Open", "settle"]
 
@@ -17,22 +18,24 @@ Open: TypeAlias = "dict[int, Effects | Started]"
 """What one client has open: what waits for a commit, a rollback or a main stage."""
 
 
-def settle(held: Iterable[Effects | Started | None]) -> None:
-    """Roll back for somebody who is gone: a failure arms the engine, its text has no reader."""
+def settle(held: Iterable[Effects | Started | None], raised: RaisedLog) -> None:
+    """Roll back for somebody who is gone: a failure arms the engine, and only the log has why."""
     for one in held:
         if isinstance(one, Effects):
+            account = one.key  # gone with the rollback
             try:
                 one.rollback()
-            except BaseException:  # noqa: BLE001, S112 - see the docstring
-                continue
+            except BaseException as error:  # noqa: BLE001 - see the docstring
+                raised.unheard(error, account)
 
 
 class Held:
     """What all clients of a shard have open. None sees or ends what another one has."""
 
-    __slots__ = ("_by_client", "_handed_over")
+    __slots__ = ("_by_client", "_handed_over", "_raised")
 
-    def __init__(self) -> None:
+    def __init__(self, raised: RaisedLog) -> None:
+        self._raised: Final = raised
         self._by_client: dict[int, Open] = {}
         # What is another's than the client's that has opened it, which may name it still.
         self._handed_over: set[int] = set()
@@ -62,18 +65,18 @@ class Held:
         """Roll back what somebody has open under a handle; tell whether anybody had."""
         for its in self._by_client.values():
             if handle in its:
-                settle([its.pop(handle)])
+                settle([its.pop(handle)], self._raised)
                 return True
         return False
 
     def let_go(self, client: int, handles: Iterable[int]) -> None:
         """Roll back what a client has open of these."""
         own = self.of(client)
-        settle([own.pop(handle, None) for handle in handles])
+        settle([own.pop(handle, None) for handle in handles], self._raised)
 
     def end(self, client: int) -> None:
         """Roll back what a client has open that is gone, the last first."""
-        settle(reversed(self._by_client.pop(client, {}).values()))
+        settle(reversed(self._by_client.pop(client, {}).values()), self._raised)
 
     def end_all(self) -> None:
         """Roll back what is still open."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.shards.answering import append, rejected
 from openpit.wire import kinds
-from openpit.wire.failures import failure_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,9 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["check_alike", "doubtful", "judge_alike"]
 
 OneByOne: TypeAlias = (
-    "tuple[Callable[[Order, int], Checked], Callable[[int, Checked, Any], Reply], Order]"
+    "tuple[Callable[[Order, int], Checked], Callable[[int, Checked, Any], Reply], "
+    "Callable[[BaseException, Any], Reply], Order]"
 )
-"""What judges an order, what makes the reply of that, and the order that is told."""
+"""What judges an order, what makes the replies of that or of what it raises, and the order."""
 
 ACCEPTED: Final = kinds.ACCEPTED
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
@@ -87,6 +87,7 @@ def refuse_alike(
 def check_alike(
     execute: Callable[[Order, int], Checked],
     executed: Callable[[int, Checked, Any], Reply],
+    raised: Callable[[BaseException, Any], Reply],
     order: Order,
     counts: BatchCounts,
     first: int,
@@ -98,7 +99,8 @@ def check_alike(
     """Check the orders at some places, or all; the others are accepted.
 
     ``execute`` gets each as ``order``, since no policy keeps what it is given; ``executed`` makes
-    its reply. ``first`` is the number of the first; replies are appended to ``answered``.
+    its reply, or ``raised`` of what it raises. ``first`` is the number of the first; replies are
+    appended to ``answered``.
     """
     is_counted = commands.kind == EXECUTE_COUNTED
     count = len(commands)
@@ -127,7 +129,7 @@ def check_alike(
             if (answer := execute(order, now)) is not None:
                 reply = executed(first + place, answer, row)
         except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
-            reply = (kinds.RAISED, *failure_row(error))
+            reply = raised(error, row)
         if is_counted and not counts.used:
             counts.miss(place, row)
         if reply is not None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from openpit.shards.answering import Reply
     from openpit.shards.counts import BatchCounts
     from openpit.shards.held import Held
+    from openpit.shards.raised_log import RaisedLog
     from openpit.wire.shard_limits import ShardLimits
 
 __all__ = ["KeyedCalls"]
@@ -41,7 +42,16 @@ class KeyedCalls:
     nothing, as what ``nothing`` returns: its caller may ask whether it was finalised.
     """
 
-    __slots__ = ("_counts", "_handlers", "_held", "_limits", "_nothing", "_shard", "keys")
+    __slots__ = (
+        "_counts",
+        "_handlers",
+        "_held",
+        "_limits",
+        "_nothing",
+        "_raised",
+        "_shard",
+        "keys",
+    )
 
     def __init__(
         self,
@@ -51,6 +61,7 @@ class KeyedCalls:
         counts: BatchCounts,
         handlers: Mapping[int, Callable[[int, Command, int], Reply | None]],
         nothing: Callable[[], Effects],
+        raised: RaisedLog,
     ) -> None:
         self._shard: Final = shard
         self._limits: Final = limits
@@ -58,6 +69,7 @@ class KeyedCalls:
         self._counts: Final = counts
         self._handlers: Final = handlers
         self._nothing: Final = nothing
+        self._raised: Final = raised
         self.keys: Final = Keys(limits.keys, limits.key_window)
 
     def answer(self, seq: int, command: Command, now: int, client: int, *, is_full: bool) -> Reply:
@@ -95,7 +107,7 @@ class KeyedCalls:
             if reply[0] in _PASSED:
                 reply = self._reserved(seq, asked, reply, client)
         except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
-            reply = (kinds.RAISED, *failure_row(error))
+            reply = self._raised.reply(error, asked)
         try:
             return reply, pack(reply)
         except UNPACKABLE as error:

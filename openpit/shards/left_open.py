@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from openpit.engine.answers import Started
     from openpit.shards.held import Open
+    from openpit.shards.raised_log import RaisedLog
 
 __all__ = ["let_go_before", "order_of", "packed_order", "told_left"]
 
@@ -70,7 +71,7 @@ def packed_order(order: Order, bare: bytes) -> bytes:
         return bare
 
 
-def let_go_before(left: Open, before: int) -> None:
+def let_go_before(left: Open, before: int, raised: RaisedLog) -> None:
     """Roll back what is open under numbers before this one, the last first."""
     handles = sorted((handle for handle in left if handle < before), reverse=True)
-    settle([left.pop(handle) for handle in handles])
+    settle([left.pop(handle) for handle in handles], raised)

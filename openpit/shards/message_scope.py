@@ -37,6 +37,10 @@ ACTOR: Final = "Actor"
 """The policy name in the rejects of orders that a message may not have checked."""
 
 
+def _ignore(_error: BaseException, _account: object) -> None:
+    """Tell nobody of what a rollback has raised that nobody waits for."""
+
+
 class OpenHandle(Protocol):
     """What an actor holds of an order: a request, a reservation or a drop copy's operation."""
 
@@ -44,7 +48,7 @@ class OpenHandle(Protocol):
     """Whose it is."""
 
     def end(self) -> None:
-        """Roll back what it stands for; a failure arms the engine, its text has no reader."""
+        """Roll back what it stands for; a failure arms the engine, and its scope is told."""
 
 
 class MessageScope:
@@ -52,6 +56,7 @@ class MessageScope:
 
     __slots__ = (
         "_execute", "_kept", "_open", "account", "actor", "clock", "core", "counts", "tallies",
+        "unheard",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +74,7 @@ class MessageScope:
         self.counts: Final = counts
         self.tallies: Final = tallies
         self.account: int | None = None  # of the message in hand; None between messages
+        self.unheard: Callable[[BaseException, object], None] = _ignore
         self._open: dict[int, OpenHandle] = {}  # of the message in hand, by identity
         self._kept: dict[int, OpenHandle] = {}
 

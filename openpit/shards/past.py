@@ -10,6 +10,7 @@ from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from openpit.errors import WireError
 from openpit.journal.files import DISK
 from openpit.journal.reading import LogReader
 from openpit.shards.answering import RUNS
@@ -18,9 +19,11 @@ from openpit.shards.setup import Hello, start_shard
 from openpit.shards.shard_journal import ShardJournal
 from openpit.shards.snapshots import Standing
 from openpit.shards.watched_scope import WatchedScope
+from openpit.wire import kinds
 from openpit.wire.frames import (
     EPOCH_COMMANDS,
     FrameReader,
+    Op,
     command_in,
     head_of,
     messages_of,
@@ -64,6 +67,8 @@ class PastBatch(NamedTuple):
 
     record: int
     epoch: int
+    first: int
+    """The number of its first command."""
     client: int
     """Whose it was: the number of a session, 0 for the program that has the engine."""
     op: int
@@ -78,6 +83,8 @@ class PastBatch(NamedTuple):
     """As the times."""
     messages: Sequence[tuple[str, Sequence[Done]]] = ()
     """Of each message, in order, the actor that has received it, and what it has done for it."""
+    skipped: tuple[int, int | None] | None = None
+    """Of a command that was left out since it ends its worker, the kind and the account."""
 
 
 class PastShard(ShardJournal):
@@ -173,6 +180,7 @@ class PastShard(ShardJournal):
         return PastBatch(
             record.number,
             head.epoch,
+            head.first,
             head.client,
             head.op,
             self.latest,
@@ -181,6 +189,7 @@ class PastShard(ShardJournal):
             times,
             answers,
             messages,
+            _skipped_in(frame) if head.op == Op.SKIP else None,
         )
 
     def standing(self) -> Standing:
@@ -208,6 +217,28 @@ def _each(replies: Sequence[Any]) -> Iterator[Any]:
             yield from repeat((reply[0], 1), reply[1])
         else:
             yield reply
+
+
+def _skipped_in(frame: Frame) -> tuple[int, int | None] | None:
+    """Return kind and account of the command that a shard was told to skip, where that is told.
+
+    It is looked at no further than that: whatever read it last has ended with its process.
+    """
+    head = head_of(frame)
+    try:
+        body = command_in(frame, whose_of(head.shard, head.epoch))[10]
+        messages: Any = messages_of(body)
+        if len(messages) != 1:
+            return None
+        kind, *fields = messages[0]
+        if kind == kinds.KEYED:
+            kind, *fields = fields[2]
+        account = fields[0]
+    except (WireError, TypeError, ValueError, LookupError):
+        return None  # of a batch that could not be taken apart, or of a client with keys of its own
+    if kind not in kinds.COMMANDS or not (account is None or type(account) is int):
+        return None
+    return kind, account
 
 
 def _times_in(frame: Frame) -> Sequence[int]:

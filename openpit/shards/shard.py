@@ -44,12 +44,12 @@ from openpit.shards.kept_answers import ToldOutcomes
 from openpit.shards.keyed import KeyedCalls
 from openpit.shards.left_open import let_go_before, told_left
 from openpit.shards.market_answers import MarketAnswers
+from openpit.shards.raised_log import RaisedLog
 from openpit.shards.recent import Recent
 from openpit.shards.skipping import Skipping
 from openpit.shards.steering import Steering
 from openpit.shards.tallies import Tallies, no_process
 from openpit.wire import kinds
-from openpit.wire.failures import failure_row
 from openpit.wire.frames import (
     CAUSES,
     EPOCH_COMMANDS,
@@ -100,7 +100,7 @@ class ShardCore:
         "_all_at_once", "_client", "_endings", "_engine", "_execute", "_first", "_fresh_orders",
         "_handlers", "_most", "_most_open", "_next", "_open", "_order", "_reader", "_skipping",
         "_steering", "_told", "actors", "armed", "clock", "closed", "counts", "expiry", "held",
-        "intake", "keeps", "keyed", "number", "outcomes", "process", "recent", "services",
+        "intake", "keeps", "keyed", "number", "outcomes", "process", "raised", "recent", "services",
         "tallies", "whose",
     )  # fmt: skip
 
@@ -123,13 +123,14 @@ class ShardCore:
         self.clock: Final = clock
         self.services: Final = services
         market = MarketAnswers(services)
-        self.held: Final = Held()
+        raised = self.raised = RaisedLog(number, engine.registry)
+        self.held: Final = Held(raised)
         self.recent: Final = Recent()
         self.expiry: Final = Expiry(limits.reservation_ttl, self.held)
         self._all_at_once: Final = None if self.expiry.ttl else AllAtOnce(engine)
         self.tallies: Final = Tallies()
         self.process: Callable[[], OfProcess] = no_process  # what its worker adds to them
-        endings = self._endings = Endings(number, self.expiry, self.tallies)
+        endings = self._endings = Endings(number, self.expiry, self.tallies, raised)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self.whose = whose(number, epoch)
         self._reader = reader or FrameReader()
@@ -144,7 +145,7 @@ class ShardCore:
         self._order = new_order(None, None, None, None, None, None, None)
         self.counts: Final = BatchCounts(engine.policies)
         steering = self._steering = Steering(number, engine, self.counts, self.recent)
-        self.actors: Final = Actors(engine, clock, self.counts, self.tallies)
+        self.actors: Final = Actors(engine, clock, self.counts, self.tallies, raised)
         owns = engine.registry.owns
         self.intake: Intake | CountedWindows = Intake(owns, services, self.actors.made)
         self._handlers: dict[int, Callable[[int, Command, int], Reply | None]] = {
@@ -174,16 +175,16 @@ class ShardCore:
             kinds.KEYED: self._keyed,
             kinds.ASK_LEFT: lambda _, command, __: told_left(self._open, *command[2:]),
             kinds.ASK_OUTCOME: lambda *it: self.outcomes.reply(self._client or 0, *it),
-            kinds.DROP_LEFT: lambda _, command, __: let_go_before(self._open, command[2]),
+            kinds.DROP_LEFT: lambda _, command, __: let_go_before(self._open, command[2], raised),
             kinds.ASK_MISSED: lambda _, it, __: self.outcomes.missed(self._client, it, self._open),
         }
         nothing = engine.finisher.effects
         if self.expiry.ttl:  # there is always a reservation then
             self._execute = lambda order, now: execute(order, now) or nothing()
         self.keyed: Final = KeyedCalls(
-            number, limits, self.held, self.counts, self._handlers, nothing
+            number, limits, self.held, self.counts, self._handlers, nothing, raised
         )
-        self._skipping: Final = Skipping(number, self.held, self.expiry, endings)
+        self._skipping: Final = Skipping(number, self.held, self.expiry, endings, raised)
         self.outcomes: Final = ToldOutcomes(number, self.keyed.keys, self.held, self.counts)
 
     @property
@@ -238,7 +239,7 @@ class ShardCore:
             self._next = first + 1
             return self._reply(frame, b"", self._told)
         if client != self._client:
-            self._client = self._steering.client = client
+            self._client = self._steering.client = self.raised.client = client
             self._open = self._endings.open = self.held.of(client)
             self._most = self._most_open if client else inf
         counts = self.counts
@@ -329,12 +330,12 @@ class ShardCore:
         times: Sequence[int],
         answered: list[Reply],
     ) -> None:
-        execute, fresh = self._execute, self._fresh_orders
+        execute, fresh, raised = self._execute, self._fresh_orders, self.raised.reply
         clock, counts, order = self.clock, self.counts, self._order
         clock.now = now
         is_near = len(self._open) + len(commands) > self._most  # else none of them comes to it
         if type(commands) is AlikeOrders and not (times or fresh or is_near):
-            asked = self._all_at_once, (execute, self._executed, order), counts, self.recent
+            asked = self._all_at_once, (execute, self._executed, raised, order), counts, self.recent
             judge_alike(*asked, seq, commands, now, self._client or 0, answered)
             return
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
@@ -367,7 +368,7 @@ class ShardCore:
                 elif (answer := execute(order, now)) is not None:
                     reply = self._executed(seq, answer, command)
             except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
-                reply = (kinds.RAISED, *failure_row(error))
+                reply = raised(error, command)
             if kind == EXECUTE_COUNTED and not counts.used:
                 counts.miss(seq - first, command)
             if fresh:  # only a custom policy can arm the engine-wide block here
@@ -427,7 +428,7 @@ class ShardCore:
         try:
             reply = self._handlers[kind](seq, command, now)
         except BaseException as error:  # noqa: BLE001 - a policy's: it is the caller's to handle
-            reply = (kinds.RAISED, *failure_row(error))
+            reply = self.raised.reply(error, command)
         self._tell_armed()
         append(answered, (kinds.DONE, 1) if reply is None else reply)
         asked = asked_of(command)

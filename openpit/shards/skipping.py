@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from openpit.shards.endings import Endings
     from openpit.shards.expiry import Expiry
     from openpit.shards.held import Held, Open
+    from openpit.shards.raised_log import RaisedLog
 
 __all__ = ["Skipping"]
 
@@ -54,7 +55,9 @@ class Skipping:
 
     __slots__ = ("_endings", "_expiry", "_handlers", "_held", "_left_out")
 
-    def __init__(self, shard: int, held: Held, expiry: Expiry, endings: Endings) -> None:
+    def __init__(
+        self, shard: int, held: Held, expiry: Expiry, endings: Endings, raised: RaisedLog
+    ) -> None:
         self._held: Final = held
         self._expiry: Final = expiry
         self._endings: Final = endings
@@ -64,7 +67,7 @@ class Skipping:
             kinds.COMMIT_MANY: endings.commit_many,
             kinds.ROLLBACK_MANY: endings.rollback_many,
             kinds.DROP: endings.drop,
-            kinds.DROP_LEFT: lambda _, command, __: let_go_before(endings.open, command[2]),
+            kinds.DROP_LEFT: lambda _, command, __: let_go_before(endings.open, command[2], raised),
             kinds.EXECUTE_REQUEST: lambda _, command, __: endings.let_go(command[2]),
         }
         self._left_out: Final[Finalizer] = _LeftOut(shard)

@@ -182,6 +182,7 @@ def serve(command_fd: int, reply_fd: int, place: JournalPlace | None = None) -> 
             _close_journal(pipes.journal)
         if core is not None:
             core.finish()
+            core.raised.end()
 
 
 class _Recording:

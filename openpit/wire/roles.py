@@ -90,6 +90,8 @@ OF_METHOD: Final = {
     "clear_group_currency": Role.ADMIN,
     "halt": Role.ADMIN,
     "register_group": Role.ADMIN,
+    "remark": Role.ADMIN,
+    "remark_of_account": Role.ADMIN,
     "replace_block_reason": Role.ADMIN,
     "replace_group_block_reason": Role.ADMIN,
     "resume": Role.ADMIN,

@@ -75,6 +75,17 @@ def test_a_run_prints_its_report_and_writes_its_files(tmp_path: Path) -> None:
     ]
 
 
+def check_second_step(document: Any) -> int:
+    """Check that a ladder of two steps from 100 went on as its first one went; return the other.
+
+    A busy machine may not carry that, and is asked for half of it then.
+    """
+    how = {step["offered"]: step["verdict"] for step in document["ladder"]["steps"]}
+    second = 200 if how[100.0] == "carried" else 50
+    assert [*how] == sorted([100.0, float(second)])
+    return second
+
+
 def test_ladder_saturation_and_baseline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(session, "SATURATION_ORDERS", 2_000)
     out = tmp_path / "report.json"
@@ -87,7 +98,7 @@ def test_ladder_saturation_and_baseline(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
     assert result.exit_code == Exit.OK, result.stderr
     document = json.loads(out.read_text())
-    assert [step["offered"] for step in document["ladder"]["steps"]] == [100.0, 200.0]
+    second = check_second_step(document)
     assert document["saturation"]["offered"] is None
     (baseline,) = document["baselines"]
     assert (baseline["name"], baseline["run"]["judgement"]["wrong"]) == ("in-process", 0)
@@ -95,7 +106,7 @@ def test_ladder_saturation_and_baseline(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert document["projection"]["rows"][0]["shards"] == 1
     assert result.stderr.splitlines()[:2] == [
         "ladder, 100 orders/s: 50 orders",
-        "ladder, 200 orders/s: 100 orders",
+        f"ladder, {second} orders/s: {second // 2} orders",
     ]
 
 
@@ -112,9 +123,7 @@ def test_a_ladder_and_a_baseline_of_clients_and_reports_that_are_compared(tmp_pa
 
     assert result.exit_code == Exit.OK, result.stderr
     document = json.loads(out.read_text())
-    steps = [step["offered"] for step in document["ladder"]["steps"]]
-    # A busy machine may not carry the first one, and is asked for half of it then.
-    assert steps in ([100.0, 200.0], [50.0, 100.0])
+    check_second_step(document)
     assert [each["judgement"]["wrong"] for each in document["runs"]] == [0, 0]
     assert document["run"]["judgement"]["checked"] == document["run"]["orders"]
     (baseline,) = document["baselines"]

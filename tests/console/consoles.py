@@ -13,11 +13,12 @@ import openpit
 from openpit.console.app import make_app
 from openpit.console.past_lines import JournalPlaces
 from openpit.console.tokens import TokenFile
+from openpit.limits.account_names import AccountNames
 
 if TYPE_CHECKING:
     from server_processes import Server
 
-__all__ = ["ADMIN", "LIMITS", "READER", "TRADER", "Consoles", "bearing"]
+__all__ = ["ADMIN", "DESK", "LIMITS", "READER", "TRADER", "Consoles", "bearing"]
 
 LIMITS = """
 [order_validation]
@@ -40,6 +41,10 @@ balance = 1000000
 ADMIN, TRADER, READER = "a" * 40, "t" * 40, "r" * 40
 
 
+DESK = "desk 7/EU"
+"""Of an account that has a name, as a text and in the file of the console's."""
+
+
 def bearing(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
@@ -55,12 +60,15 @@ class Consoles:
         os.write(descriptor, text.encode())
         os.close(descriptor)
         limits = str(Path(server.folder, "limits.toml"))
+        names = folder / "accounts"
+        names.write_text(f"{DESK}\n")
         self._apps = (
             make_app(
                 server.path,
                 tokens=TokenFile(self.tokens),
                 names=["desk.example"],
-                journal=JournalPlaces(str(journal), limits, False, (), ()),
+                journal=JournalPlaces(str(journal), limits, False, (), (), str(names)),
+                accounts=AccountNames.of_lines([DESK]),
             ),
             make_app(server.path),
         )

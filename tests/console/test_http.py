@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from consoles import READER, TRADER
+from consoles import DESK, READER, TRADER
 from flow import ALSO_IN_SHARD_0, IN_SHARD_0, IN_SHARD_1, buy
 
 from openpit.console import asked, past_lines
+from openpit.console.link import ServerLink
+from openpit.console.tokens import Caller
 from openpit.limits.tables import ConfigError
 from openpit.param import AccountId
+from openpit.wire.roles import Role
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,6 +132,23 @@ def test_changes_that_one_caller_makes_at_once_are_all_made(consoles: Consoles) 
             assert done == [f"account {account} {still}" for account in accounts]
 
 
+def test_two_consoles_of_one_server_act_for_one_caller_at_the_same_time(
+    consoles: Consoles,
+) -> None:
+    alice, whose = Caller("alice", Role.ADMIN), AccountId.from_int(IN_SHARD_0)
+
+    async def act() -> list[str]:
+        one, other = ServerLink(consoles.server.path), ServerLink(consoles.server.path)
+        async with one.acting_for(alice) as first, other.acting_for(alice) as second:
+            await second.accounts().block(whose, "by one")
+            await first.accounts().unblock(whose)
+            server = await one.picture()
+            await one.close()
+        return [server.name_of(each.number) or "" for each in server.sessions]
+
+    assert asyncio.run(act()).count("console:alice") == 2
+
+
 def test_a_refusal_is_told_with_its_reason_and_the_limit_that_it_met(consoles: Consoles) -> None:
     with consoles.engine() as engine:
         assert codes(engine, IN_SHARD_0, "1001") == ["OrderQtyExceedsLimit"]
@@ -218,6 +239,10 @@ def test_a_halt_and_a_resume(consoles: Consoles) -> None:
         consoles.ask("POST", f"{API}/resume", WHY)
         assert codes(engine, IN_SHARD_0) == []
         consoles.ask("POST", f"{API}/unblock-all", WHY)
+    told = consoles.ask("GET", f"{API}/changes")["changes"][:3]
+    assert [(one["what"], one["reason"]) for one in told] == [
+        ("unblock_all", "a test"), ("resume", "a test"), ("halt", "exchange is down"),
+    ]  # fmt: skip
 
 
 def test_groups_their_members_blocks_and_currencies(consoles: Consoles) -> None:
@@ -317,7 +342,7 @@ def test_the_journal_tells_decisions_and_who_changed_what(consoles: Consoles) ->
         codes(engine, ALSO_IN_SHARD_0, "1002")
     path = f"{API}/accounts/{ALSO_IN_SHARD_0}"
     consoles.ask("POST", f"{path}/block", {"reason": "for the audit"})
-    consoles.ask("POST", f"{path}/unblock", {"reason": "a test"})
+    consoles.ask("POST", f"{path}/unblock", {"reason": "it is paid"})
 
     account = f"account={ALSO_IN_SHARD_0}"
     told = consoles.ask("GET", f"{API}/decisions?{account}&refused=true&most=1")
@@ -325,13 +350,41 @@ def test_the_journal_tells_decisions_and_who_changed_what(consoles: Consoles) ->
     assert (line["account"], line["name"]) == (str(ALSO_IN_SHARD_0), "gateway")
     assert line["rejects"][0]["details"] == "requested 1002, max allowed: 1000"
 
-    told = consoles.ask("GET", f"{API}/audit?{account}&most=2")
-    block, unblock = told["lines"]
-    assert (block["what"], block["name"]) == ("block", "console:alice")
-    assert (unblock["what"], unblock["name"]) == ("unblock", "console:alice")
+    told = consoles.ask("GET", f"{API}/audit?{account}&most=4")
+    block, why, unblock, why_not = told["lines"]
+    assert (block["what"], block["name"].split()[0]) == ("block", "console:alice")
+    assert (why["kind"], why["detail"], why["session"]) == (
+        "remark", "for the audit", block["session"],
+    )  # fmt: skip
+    assert (unblock["what"], unblock["name"]) == ("unblock", block["name"])
+    assert (why_not["kind"], why_not["detail"], why_not["name"]) == (
+        "remark", "it is paid", block["name"],
+    )  # fmt: skip
+    assert why_not["account"] == str(ALSO_IN_SHARD_0)
     assert told["left_off"] > 0
     answer = consoles.open.get(f"{API}/audit")
     assert (answer.status_code, answer.json()["error"]) == (404, "NoJournal")
+
+
+def test_an_account_that_has_a_name_is_told_by_it(consoles: Consoles) -> None:
+    number = AccountId.from_string(DESK).value
+    path = f"{API}/accounts/{number}"
+    named = {"account": str(number), "account_name": DESK}
+
+    def told(what: str) -> bool:
+        answer = consoles.ask("GET", f"{API}/{what}")
+        lines = answer.get({"blocked": "accounts", "audit": "lines"}.get(what, what))
+        return any(one.items() >= named.items() for one in lines)
+
+    consoles.ask("POST", f"{path}/block", {"reason": "by name"})
+    assert consoles.ask("GET", path).items() >= named.items()
+    assert told("blocked")
+    with consoles.engine() as engine:
+        assert codes(engine, number) == ["AccountBlocked"]
+    consoles.ask("POST", f"{path}/unblock", WHY)
+    assert all(map(told, ("refusals", "changes", "audit")))
+    other = consoles.ask("GET", f"{API}/accounts/{IN_SHARD_0}")
+    assert other["account_name"] is None
 
 
 def test_the_page_stands_alone_and_runs_nothing_else(consoles: Consoles) -> None:

@@ -28,6 +28,7 @@ from openpit.errors import (
     JournalDamaged,
     JournalError,
     JournalMismatch,
+    KeyConflict,
     NotPermitted,
     ReplayDiverged,
 )
@@ -406,6 +407,28 @@ def test_drop_copies_and_requests_and_blocks_have_lines(tmp_path: Path) -> None:
     assert all(datetime.fromisoformat(line["at"]).tzinfo for line in lines)
 
 
+def test_calls_with_a_key_have_lines_as_others_and_none_where_they_are_answered_again(
+    tmp_path: Path,
+) -> None:
+    with with_policies(stage_of(tmp_path, 1)).build() as engine:
+        for _ in range(2):
+            engine.apply_account_adjustment(account(2), [deposit("USD", "500")], key="pay")
+            engine.execute_pre_trade(order(2, "1", "1"), key="first")
+        for number in range(9):
+            engine.execute_pre_trade(order(2, "1", "1"), key=number.to_bytes())
+        with pytest.raises(KeyConflict):
+            engine.execute_pre_trade(order(2, "2", "1"), key="first")
+    lines = lines_of(with_policies(stage_of(tmp_path, 1)))
+
+    paid = [line for line in lines if line["kind"] == "adjustment"]
+    assert [(one["account"], one["accepted"]) for one in paid] == [(2, True)]
+    orders = [line for line in lines if line["kind"] == "order"]
+    assert [one["order"] for one in orders] == [*range(1, 12)]
+    assert [one["accepted"] for one in orders] == [True] * 9 + [False] * 2
+    assert orders[9]["rejects"][0]["code"] == "RateLimitExceeded"
+    assert orders[10]["raised"].startswith("openpit.errors.KeyConflict: shard 0: another call")
+
+
 def test_the_commands_end_by_their_codes(replayed: tuple[Path, bytes], tmp_path: Path) -> None:
     journal, _ = replayed
     config = journal.parent / "limits.toml"
@@ -444,6 +467,42 @@ def test_replay_prints_what_the_engine_knew(replayed: tuple[Path, bytes]) -> Non
     assert min(document["records"]) > 10
     assert document["settings"]["rate_limit"]["broker"]["max_orders"] > 0
     assert json.loads(first.stdout)["records"][0] == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"reservation_ttl": 30.0}, {"keys": 1}, {"key_window": 10.0}],
+    ids=lambda it: next(iter(it)),
+)
+def test_what_its_shards_kept_and_how_long_the_journal_knows_by_itself(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    now = [0]
+    config = tmp_path / "limits.toml"
+    config.write_text("[order_validation]\n[spot_funds]\n")
+    journal = tmp_path / "journal"
+    stage = openpit.Engine.builder().clock(lambda: now[0]).sharded(1, journal=journal, **options)
+    with loads(config.read_text()).add_to(stage).build() as engine:
+        engine.apply_account_adjustment(account(1), [deposit("USD", "10")])
+        held = []
+        for key in ("a", "b", "a"):
+            now[0] += 20 * SECOND
+            held.append(engine.execute_pre_trade(order(1, "1", "3"), key=key))
+        refused = [not one for one in held]
+        stood = repr(engine.account_state(account(1)))
+    assert refused == [False, "keys" in options, False]
+    made = 3 if "key_window" in options else 2  # the third call is the first, asked for again
+
+    result = run("decisions", journal, "--config", config)
+    replayed = run("replay", journal, "--config", config, "--account", 1)
+    past = loads(config.read_text()).add_to(stage_of(journal, 1)).build_past()
+
+    assert result.exit_code == replayed.exit_code == Exit.OK, result.output + replayed.output
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [not one["accepted"] for one in lines if one["kind"] == "order"] == refused[:made]
+    assert repr(past.account_state(account(1))) == stood
+    [state] = json.loads(replayed.stdout)["accounts"]
+    assert state["open"]["reservations"] == past.account_state(account(1)).open.reservations
 
 
 # --- with snapshots -------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from random import Random
@@ -18,8 +19,10 @@ from test_engines import balance_of
 from trading import said, with_policies
 
 import openpit
+from openpit.cli.audit_lines import AuditLines
 from openpit.engine.registry import AccountRegistry
 from openpit.errors import CommandSkipped
+from openpit.faces.past import Past
 from openpit.pretrade import Policy
 from openpit.pretrade.policies import build_spot_funds
 
@@ -163,10 +166,12 @@ def test_the_others_go_on_while_one_recovers_and_it_is_told(
 def test_the_command_that_ends_its_worker_each_time_is_answered_by_name(
     tmp_path: Path, point: str
 ) -> None:
-    def built() -> openpit.ShardedEngine:
+    def ready() -> Any:
         stage = openpit.Engine.builder().sharded(1, journal=tmp_path / "desk", **OFTEN)
-        ready = stage.builtin(build_spot_funds()).pre_trade(Crashing(point, None))
-        return ready.build()
+        return stage.builtin(build_spot_funds()).pre_trade(Crashing(point, None))
+
+    def built() -> openpit.ShardedEngine:
+        return ready().build()  # type: ignore[no-any-return]  # it is one
 
     with built() as engine:
         engine.apply_account_adjustment(account(1), [deposit("USD", "5000")])
@@ -188,6 +193,9 @@ def test_the_command_that_ends_its_worker_each_time_is_answered_by_name(
 
     with built() as again:  # skipped in the journal, too
         assert balance_of(again, 1) == 4940
+    told = map(json.loads, AuditLines(Past(ready()._plan()), account=1))
+    (line,) = (one for one in told if one["kind"] == "skipped")
+    assert (line["account"], line["session"], line["detail"]) == (1, 0, "execute")
 
 
 def test_a_command_that_never_returns_is_skipped_and_who_waited_with_it_is_answered(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from datetime import timedelta
@@ -118,7 +119,8 @@ def test_an_ended_server_keeps_what_sessions_with_a_name_have_open(
     until(
         lambda: engine.execute_pre_trade(ordered(SHARDS[0])).ok
     )  # the session comes back by itself
-    with pytest.raises(ShardDown):
+    hint = r"of the session before, and open_reservations\(\) gives back what that has left open$"
+    with pytest.raises(ShardDown, match=hint):
         held[0].commit()
     left = engine.open_reservations()
     assert [one.account_id for one in left][-2:] == [*map(account, SHARDS)][-2:]
@@ -174,6 +176,14 @@ def test_of_a_batch_that_ends_its_worker_each_time_the_innocent_orders_are_answe
                 result.reservation.rollback()
         assert usd(watching, SHARDS[0]) == (10000, 0)
         watching.close()
+
+    asked = ["journal", "decisions", journal[1], "--config", f"{server.folder}/limits.toml"]
+    told = CliRunner().invoke(main, [*asked, *journal[2:], "--account", str(SHARDS[0])])
+    assert told.exit_code == 0, told.output
+    lines = [json.loads(line) for line in told.stdout.splitlines()]
+    (line,) = (one for one in lines if one["kind"] == "skipped")
+    assert (line["name"], line["user"], line["account"]) == ("desk", os.getuid(), SHARDS[0])
+    assert line["detail"] == "execute, counted"
 
 
 def test_a_server_that_is_to_replace_no_worker_does_not(

@@ -291,6 +291,26 @@ def test_top_prints_a_frame(server: Server) -> None:
     assert session.split()[1] == "gateway"
 
 
+def test_top_shows_accounts_by_the_names_that_a_file_has(server: Server, tmp_path: Path) -> None:
+    names, wrong = tmp_path / "names", tmp_path / "wrong"
+    names.write_text("desk-7\n")
+    wrong.write_text("desk-7\n" + "x" * 300)
+    asked = ["top", "--socket", server.path, "--timeout", "60", "--once", "--accounts"]
+    desk = openpit.param.AccountId.from_string("desk-7")
+    with openpit.connect(server.path, name="gateway", timeout=60) as engine:
+        engine.accounts().block(desk, "hedge first")
+        assert not engine.execute_pre_trade(buy(desk.value, "1"))
+        result = CliRunner().invoke(main, [*asked, str(names)])
+        engine.accounts().unblock(desk)
+    assert result.exit_code == Exit.OK, result.output
+    assert str(desk.value) not in result.output
+    assert [line.split()[0] for line in result.output.splitlines() if "hedge first" in line].count(
+        "desk-7"
+    )
+    refused = CliRunner().invoke(main, [*asked, str(wrong)])
+    assert (refused.exit_code, "wrong: [line 2] key" in refused.output) == (Exit.USAGE, True)
+
+
 def test_top_goes_on_until_it_is_interrupted(server: Server) -> None:
     """With a terminal, that sees frame after frame."""
     terminal, its = pty.openpty()

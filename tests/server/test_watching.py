@@ -103,6 +103,33 @@ def test_what_an_operator_reads_of_a_server(
     check_logs(text, number)
 
 
+@pytest.mark.parametrize("form", [None, "text"])
+def test_a_policy_that_raises_is_in_the_servers_log_once(
+    form: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if form is not None:
+        monkeypatch.setenv("OPENPIT_LOG", form)
+    server = Server(FUNDS, "--policy", "touchy_policy:Touchy")
+    try:
+        with openpit.connect(server.path, name="desk", timeout=30) as engine:
+            engine.accounts().block(AccountId.from_int(IN_SHARD_1), "by hand")
+            for _ in range(3):
+                with pytest.raises(openpit.errors.ShardCallbackError, match="TouchyError"):
+                    engine.execute_pre_trade(buy(IN_SHARD_0, "13"))
+        code, text = server.stop()
+    finally:
+        server.remove()
+    assert code == Exit.OK
+    lines = [line for line in text.splitlines() if "Touchy" in line]
+    told = f"shard 0: policy Touchy has raised TouchyError: not that (account {IN_SHARD_0}, "
+    assert [told in line for line in lines] == [True, False]
+    assert lines[1].endswith("shard 0: policy Touchy: TouchyError: 2 more")
+    # What is no warning is told where it was asked for, by the server as by its workers.
+    wanted = ["INFO openpit.server", "session 1 (desk) of user", "session 1: block ["]
+    said = [any(one in line for line in text.splitlines()) for one in wanted]
+    assert said == [form == "text"] * 3, text
+
+
 def test_a_server_that_has_gone_is_told_and_nobody_waits() -> None:
     server = Server(FUNDS)
     try:

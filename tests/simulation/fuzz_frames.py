@@ -15,6 +15,7 @@ __all__ = [
     "ARM",
     "CLOSE",
     "END",
+    "SKIP",
     "Batch",
     "answered",
     "framed",
@@ -23,7 +24,7 @@ __all__ = [
     "unframed",
 ]
 
-MESSAGES, ARM, CLOSE, END = 0, 1, 2, 3
+MESSAGES, ARM, CLOSE, END, SKIP = 0, 1, 2, 3, 4
 CAUSES, TIMES = 3, 4
 HEAD = struct.Struct(">IBHIIBQIBBIIq")  # length and all up to the time
 AXIS = struct.Struct(">Iqq")
@@ -106,7 +107,7 @@ def unframed(data: bytes, first: int) -> Batch:
     need(42 <= size <= FRAME_BYTES and end <= len(data))
     need(end == len(data) or is_incomplete(data[end:]))
     need((version, shard, epoch, number) == (2, 0, 0, first))
-    need(op in {MESSAGES, ARM, CLOSE, END} and flags <= CAUSES | TIMES and count > 0)
+    need(op in {MESSAGES, ARM, CLOSE, END, SKIP} and flags <= CAUSES | TIMES and count > 0)
     start = 46 + AXIS.size * many
     need(start <= end)
     axes = {axis: offset for axis, _, offset in AXIS.iter_unpack(data[46:start])}
@@ -117,7 +118,7 @@ def unframed(data: bytes, first: int) -> Batch:
         need(start <= end)
         times = struct.unpack(f">{count}q", data[here:start])
     if op != MESSAGES:
-        need(start == end and count == 1 and not axes)
+        need((start == end or op == SKIP) and count == 1 and not axes)  # what is skipped is told
         need(flags in {1, 2, 3} if op == ARM else flags == 0)
         return Batch(client, op, flags, times, {}, ())
     need(not flags & CAUSES)

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 import fuzz_reader as own
-from fuzz_frames import ARM, CLOSE, END, answered, framed, is_incomplete, misheaded, unframed
+from fuzz_frames import ARM, CLOSE, END, SKIP, answered, framed, is_incomplete, misheaded, unframed
 from fuzz_mutants import bent, broken
 from fuzz_reader import Refused, Unread, need
 
@@ -506,6 +506,9 @@ class ShardFuzz:
             self.engine.end(client)
             handles = [number for held in self.engine.clients.values() for number in held]
             assert self.shard.open_handles == set(handles)
+            return
+        if op == SKIP:
+            self.seen["skipped"] += 1
             return
         self.seen["armed"] += 1
         registry = self.engine.engine._core.registry

@@ -18,6 +18,7 @@ import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class _Watch:
         self._callbacks = callbacks
         self._outside: FrameType | None = None
         self._step = 0
+        self._thread = get_ident()
         self._last: Moment | None = None
         self._chosen = -1 if chosen is None else chosen[2]
         self._pending: Any = None if chosen is None else PENDING[signal.Signals(number)]
@@ -137,17 +139,22 @@ class _Watch:
         return self.traced
 
     def on_instruction(self, _: CodeType, at: int) -> None:
-        """Follow by ``sys.monitoring``."""
+        """Follow by ``sys.monitoring``, which tells of all threads: a test runner has its own."""
+        if get_ident() != self._thread:
+            return
         self.instruction(sys._getframe(1), at)
         if self.is_there:
             -self._pending  # noqa: B018 - marks it
 
     def on_enter(self, *_: object) -> None:
         """Follow by ``sys.monitoring``."""
-        self.enter(sys._getframe(1))
+        if get_ident() == self._thread:
+            self.enter(sys._getframe(1))
 
     def on_leave(self, _: CodeType, at: int, __: object) -> None:
         """Follow by ``sys.monitoring``."""
+        if get_ident() != self._thread:
+            return
         self.leave(sys._getframe(1), at)
         if self.is_there:
             -self._pending  # noqa: B018 - marks it

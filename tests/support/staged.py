@@ -11,6 +11,7 @@ from openpit.limits.reading import loads
 from openpit.shards.actors import Actors
 from openpit.shards.clock import ShardClock
 from openpit.shards.counts import BatchCounts
+from openpit.shards.raised_log import RaisedLog
 from openpit.shards.tallies import Tallies
 from openpit.wire import kinds
 
@@ -54,6 +55,7 @@ def _stage(limits: str, factory: StageFactory, number: int) -> Actors:
     clock = ShardClock()
     engine = policies.add_to(openpit.Engine.builder().clock(clock).no_sync()).build()
     policies.prepare(engine)
-    actors = Actors(engine._core, clock, BatchCounts(engine._core.policies), Tallies())
+    raised = RaisedLog(0, engine._core.registry)
+    actors = Actors(engine._core, clock, BatchCounts(engine._core.policies), Tallies(), raised)
     actors.start(number, [(STAGE, factory)], new_actor_engine)
     return actors

@@ -15,6 +15,7 @@ from openpit.cli.consoles import http_options, http_socket
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.extra import loaded
+from openpit.cli.inputs import account_names
 from openpit.cli.server_options import socket_option, timeout_option
 from openpit.cli.streams import tell
 from openpit.errors import ServerRefused
@@ -76,6 +77,7 @@ def command(
     http: str,
     http_tokens: Path | None,
     http_names: Sequence[str],
+    names: Path | None,
     timeout: float,
     journal: Path | None,
     config: Path | None,
@@ -91,6 +93,7 @@ def command(
     and /readyz tell of console and server, and /metrics has what Prometheus reads.
     """
     logging.basicConfig(format="console: %(message)s", level=logging.WARNING)
+    known = account_names(names)
     listening = http_socket(http, http_tokens) if http_fd is None else socket.socket(fileno=http_fd)
     with listening:
         if http_fd is None:
@@ -99,7 +102,12 @@ def command(
         if journal is not None:
             limits = DEFAULT_CONFIG if config is None else str(config)
             past = loaded("openpit.console.past_lines").JournalPlaces(
-                str(journal), limits, config is None, tuple(custom), tuple(actors)
+                str(journal),
+                limits,
+                config is None,
+                tuple(custom),
+                tuple(actors),
+                None if names is None else str(names),
             )
         app = loaded("openpit.console.app").make_app(
             str(path),
@@ -108,6 +116,7 @@ def command(
             else loaded("openpit.console.tokens").TokenFile(http_tokens),
             names=http_names,
             journal=past,
+            accounts=known,
             timeout=timeout,
         )
         host, port = listening.getsockname()[:2]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from openpit.cli.exits import Exit, ExitError
+from openpit.cli.server_options import accounts_option
 from openpit.cli.streams import StdoutFile, tell, writing_to_stdout
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def _account_of(text: str) -> int:
     help="Where the lines go. JSON lines, or rows by the name: .csv, .parquet, .arrow.",
 )  # fmt: skip
 @click.option("--account", help="The lines of one account alone.")
+@accounts_option
 @click.option(
     "--plain", is_flag=True,
     help="Decisions of orders alone, in the very bytes of `openpit replay --out`.",
@@ -74,6 +76,7 @@ def decisions(
     actors: Sequence[str],
     out: Path,
     account: str | None,
+    names: Path | None,
     plain: bool,
 ) -> None:
     """Write who was refused when and why, which limits were in force, and who changed them.
@@ -86,15 +89,17 @@ def decisions(
     from openpit.cli.audit_lines import AuditLines  # noqa: PLC0415 - see above
     from openpit.cli.columns import AUDITED, DECISION  # noqa: PLC0415
     from openpit.cli.files import check_place  # noqa: PLC0415
+    from openpit.cli.inputs import account_names  # noqa: PLC0415
     from openpit.cli.sheet_files import check_format, opened_lines  # noqa: PLC0415
     from openpit.faces.past import Past  # noqa: PLC0415
 
     check_place(out)
     check_format(out)
     number = None if account is None else _account_of(account)
+    known = account_names(names)
     with _told():
         past = Past(_builder(directory, config, custom, actors)._plan())  # noqa: SLF001 - as `serve` does
-        lines = AuditLines(past, is_plain=plain, account=number)
+        lines = AuditLines(past, is_plain=plain, account=number, names=known)
         with opened_lines(out, DECISION if plain else AUDITED, is_part_kept=True) as file:
             _write(lines, file)
     tell(f"{lines.orders:,} orders, {lines.rejected:,} of them refused")

@@ -32,7 +32,7 @@ from openpit.faces.options import (
 from openpit.limits.reading import loads
 from openpit.limits.tables import ConfigError
 from openpit.server.limits import SESSION_CREDIT, SESSIONS, Limits
-from openpit.shards.log_lines import VARIABLE, write_logs
+from openpit.shards.log_lines import FORMS, VARIABLE, write_logs
 from openpit.slots import MAX_SHARDS
 from openpit.wire.limits import FRAME_BYTES, OPEN_HANDLES
 from openpit.wire.roles import ROLES, Role
@@ -186,7 +186,8 @@ server when the orders in flight are answered, or after --drain seconds; a secon
 )  # fmt: skip
 @click.option(
     "--log-json", is_flag=True,
-    help="Write all logs, of the server and its workers, as lines of JSON to stderr.",
+    help="Write all logs, of the server and its workers, as lines of JSON to stderr; without it "
+    "warnings and errors alone. With OPENPIT_LOG=text in the environment, all of them as text.",
 )  # fmt: skip
 @click.option(
     "--pid-file", type=click.Path(dir_okay=False, path_type=Path),
@@ -218,6 +219,7 @@ def command(
     http: str | None,
     http_tokens: Path | None,
     http_names: Sequence[str],
+    names: Path | None,
     observer: str | None,
     log_json: bool,
     pid_file: Path | None,
@@ -230,7 +232,8 @@ def command(
     """
     if log_json:
         os.environ[VARIABLE] = "json"  # the workers' logs, too
-        write_logs("json")
+    form = os.environ.get(VARIABLE)
+    write_logs(form)
     clock = clock_of(client_time=client_time)
     refuse_client_time(client_time=client_time, **keeping)
     if journal is not None and client_time:
@@ -247,12 +250,12 @@ def command(
     allowed = {os.getuid(): Role.ADMIN} | dict.fromkeys(users, Role.TRADER) | _roles(roles)
     _check_descriptor(ready_fd)
     ending = Ending(path, drain, pid_file, ready_fd)
-    if log_json:
+    if form in FORMS:
         ending.say = _log.info
     if is_reloading(config):
         ending.config = config
     past = None if journal is None else (journal, config, custom, actors)
-    options = console_options(http, http_tokens, http_names, past)
+    options = console_options(http, http_tokens, http_names, past, names)
     if http is not None:
         ending.console = ConsoleBeside(http_socket(http, http_tokens), options)
     serve(plan, policies, limits, allowed, ending, client_time=client_time)

@@ -10,7 +10,8 @@ import click
 
 from openpit.cli.exits import Exit, ExitError, listed
 from openpit.cli.grids import ReportConsole
-from openpit.cli.server_options import socket_option, timeout_option
+from openpit.cli.inputs import account_names
+from openpit.cli.server_options import accounts_option, socket_option, timeout_option
 from openpit.cli.server_pictures import picture_of_server
 from openpit.cli.streams import writing_to_stdout
 from openpit.cli.top_frames import ROWS, frame_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from openpit.cli.server_pictures import ServerPicture
     from openpit.faces.aio.engine import AsyncShardedEngine
+    from openpit.limits.account_names import AccountNames
 
 __all__ = ["command"]
 
@@ -48,10 +50,13 @@ It ends with ^C. It asks as a reader does, and changes nothing.
     "--rows", type=click.IntRange(1), default=ROWS, show_default=True,
     help="Sessions, causes, accounts, refusals and changes that are shown.",
 )  # fmt: skip
+@accounts_option
 @click.option("--once", is_flag=True, help="Print what there is now, and end.")
-def command(path: Path, timeout: float, every: float, rows: int, *, once: bool) -> None:
+def command(
+    path: Path, timeout: float, every: float, rows: int, names: Path | None, *, once: bool
+) -> None:
     """Show the server that listens at PATH: shards, sessions, blocked accounts, last refusals."""
-    top = _Top(path, timeout, rows)
+    top = _Top(path, timeout, rows, account_names(names))
     try:
         asyncio.run(top.once() if once else top.go_on(every))
     except ServerRefused as error:
@@ -64,10 +69,11 @@ def command(path: Path, timeout: float, every: float, rows: int, *, once: bool) 
 class _Top:
     """Looks at a server."""
 
-    def __init__(self, path: Path, timeout: float, rows: int) -> None:
+    def __init__(self, path: Path, timeout: float, rows: int, names: AccountNames) -> None:
         self._path = path
         self._timeout = timeout
         self._rows = rows
+        self._names = names
         self._name = f"top {os.getpid()}"
 
     def _connect(self) -> Any:
@@ -81,7 +87,7 @@ class _Top:
         async with await self._connect() as engine:
             picture = await self._look(engine)
         with writing_to_stdout():
-            ReportConsole().print(*frame_of(picture, rows=self._rows))
+            ReportConsole().print(*frame_of(picture, rows=self._rows, names=self._names))
 
     async def go_on(self, every: float) -> None:
         """Show a frame after the other, until somebody ends it."""
@@ -98,7 +104,7 @@ class _Top:
                         live.update(Group(f"{error}; it is looked for"), refresh=True)
                         before = None
                     else:
-                        shown = frame_of(picture, before, self._rows)
+                        shown = frame_of(picture, before, self._rows, self._names)
                         live.update(Group(*shown), refresh=True)
                         before = picture
                     await asyncio.sleep(every)

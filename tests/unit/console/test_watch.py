@@ -6,11 +6,12 @@ import asyncio
 import time
 from typing import Any
 
+import pytest
+
 from openpit.console.link import ServerReport
-from openpit.console.notes import DIFFERENCE, KEPT, Notes
-from openpit.console.shapes import ChangeTold
+from openpit.console.notes import DIFFERENCE, LIMITS_KEPT, Notes
 from openpit.console.tokens import Caller
-from openpit.console.watch import HISTORY, LEAP, VIEWERS, Watch
+from openpit.console.watch import HISTORY, LEAP, PERIOD, VIEWERS, Watch
 from openpit.errors import ServerRefused, ShardDown
 from openpit.faces import recent
 from openpit.wire.roles import Role
@@ -19,7 +20,7 @@ from openpit.wire.shard_stats import ShardStats
 
 SECOND = 1_000_000_000
 ALICE = Caller("alice", Role.ADMIN)
-CONSOLE = SessionStats(5, "console:alice", 0, Role.ADMIN, 0, 3, 0)
+CONSOLE = SessionStats(5, "console:alice 9f3a1c", 0, Role.ADMIN, 0, 3, 0)
 CTL = SessionStats(6, "ctl 12", 0, Role.ADMIN, 0, 1, 0)
 DESK = SessionStats(4, "desk", 0, Role.TRADER, 0, 99, 0)
 
@@ -123,6 +124,51 @@ def test_limits_that_somebody_has_changed_are_told_with_what_they_were(monkeypat
     assert '-max_quantity = "5"\n+max_quantity = "7"' in one.difference
 
 
+def test_who_comes_again_and_again_has_the_server_asked_once_a_second(monkeypatch: Any) -> None:
+    told = Told()
+    watch = looked(told, monkeypatch, 0)
+    seconds = [100.0]
+    monkeypatch.setattr("openpit.console.watch.time.monotonic", lambda: seconds[0])
+
+    async def come(times: int) -> int:
+        pages = [watch.pictures() for _ in range(times)]
+        pictures = [await anext(page) for page in pages]
+        for page in pages:
+            await page.aclose()  # type: ignore[attr-defined]
+        await asyncio.gather(*(watch.fresh() for _ in range(times)))
+        assert all(len(one["shards"]) == 2 for one in pictures)
+        return told.asked // 2
+
+    assert asyncio.run(come(5)) == 1
+    seconds[0] += PERIOD / 2
+    assert asyncio.run(come(5)) == 1
+    seconds[0] += PERIOD / 2
+    assert asyncio.run(come(5)) == 2
+
+
+def test_a_server_that_does_not_answer_is_not_asked_at_each_question(monkeypatch: Any) -> None:
+    told = Told()
+    watch = looked(told, monkeypatch)
+    asked: list[int] = []
+
+    async def gone() -> Any:
+        asked.append(1)
+        raise ServerRefused("absent", "no server answers")
+
+    monkeypatch.setattr(told, "picture", gone)
+    monkeypatch.setattr("openpit.console.watch.time.monotonic", lambda: 10.0**9)
+
+    async def ask() -> None:
+        for _ in range(3):
+            with pytest.raises(ServerRefused, match="no server answers"):
+                await watch.fresh()
+        with pytest.raises(ServerRefused, match="no server answers"):
+            await watch.look()  # behind a change
+
+    asyncio.run(ask())
+    assert len(asked) == 2
+
+
 def test_of_a_shard_that_is_not_up_nothing_is_asked_and_its_last_words_stay(
     monkeypatch: Any,
 ) -> None:
@@ -154,7 +200,7 @@ def test_rates_are_of_the_time_between_two_looks_and_never_below_nothing(monkeyp
 
 def test_a_server_that_is_away_is_told_by_name_and_comes_back(monkeypatch: Any) -> None:
     told = Told()
-    watch = looked(told, monkeypatch)
+    watch = looked(told, monkeypatch, 0)
 
     async def pictures() -> list[Any]:
         told.is_away = True
@@ -172,24 +218,34 @@ def test_a_server_that_is_away_is_told_by_name_and_comes_back(monkeypatch: Any) 
     assert not watch.is_full
 
 
-def test_a_reason_goes_with_the_change_that_it_was_given_for() -> None:
-    notes = Notes()
-    for reason in ("first", "second"):
-        notes.made(ALICE, "block", "7", reason)
-    changes = [
-        ChangeTold(at=at, shard=0, by=by, account="7", what="block", detail="")
-        for at, by in ((3, "console:alice"), (2, "console:bob"), (1, "console:alice"))
+def test_a_reason_goes_with_the_change_that_its_session_has_made_before(
+    monkeypatch: Any,
+) -> None:
+    told = Told()
+    told.changes = [
+        [
+            change(1, 10, 5, 2, "block"),  # of a server of before, which gave the same number
+            change(2, 96, 5, 2, "block"),
+            change(3, 96, 5, 2, "remark_of_account")._replace(said="hedge first"),
+            change(4, 97, 6, None, "halt"),
+            change(5, 98, 6, None, "remark")._replace(said="exchange is down"),
+        ],
+        [change(1, 97, 6, None, "halt"), change(2, 99, 5, 3, "unblock")],
     ]
-    notes.give_reasons(changes)
-    assert [one.reason for one in changes] == ["second", None, "first"]
+    found = looked(told, monkeypatch).changes()
+    assert [(one.what, one.account, one.reason) for one in found] == [
+        ("unblock", "3", None),
+        ("halt", None, "exchange is down"),
+        ("block", "2", "hedge first"),
+        ("block", "2", None),
+    ]
 
 
 def test_notes_have_their_limits() -> None:
     notes = Notes()
-    for number in range(KEPT + 1):
-        notes.made(ALICE, "block", str(number), "why")
-    notes.limits_changed(0, [], "x" * (DIFFERENCE + 1))
-    assert len(notes._made) == KEPT
+    for _ in range(LIMITS_KEPT + 1):
+        notes.limits_changed(0, [], "x" * (DIFFERENCE + 1))
+    assert len(notes.limits) == LIMITS_KEPT
     assert notes.limits[0].difference == "x" * DIFFERENCE + "\n..."
 
 

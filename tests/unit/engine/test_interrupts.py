@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -334,3 +336,25 @@ def test_a_report_is_applied_as_a_whole_and_once(remaining: str, after: list[str
         assert engine.execute_pre_trade(BUY).ok  # 3 USD earned
         engine.apply_execution_report(report)
         assert not engine.execute_pre_trade(BUY).ok  # 6 USD
+
+
+def test_what_other_threads_do_meanwhile_is_no_moment_of_the_call() -> None:
+    is_over = False
+
+    def chatter() -> int:
+        rounds = 0
+        while not is_over:
+            os.sched_yield()
+            rounds += 1
+        return rounds
+
+    interval = sys.getswitchinterval()
+    with ThreadPoolExecutor(1) as others:
+        chatting = others.submit(chatter)
+        sys.setswitchinterval(1e-6)  # as a test runner's own thread may come at any time
+        try:
+            assert [*interrupted_everywhere(RUNS["plain_buy"])]
+        finally:
+            sys.setswitchinterval(interval)
+            is_over = True
+    assert chatting.result()

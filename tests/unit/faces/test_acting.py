@@ -282,7 +282,7 @@ def test_what_is_told_is_counted_and_logged_where_it_fails(
     engine.tell("gateway", account(IN_SHARD_0), message(["order", "1"], ["fail", "KeyError", "x"]))
     assert held(engine, IN_SHARD_0) == [8145, 1855]
     assert [one.told_in_vain for one in engine.stats()] == [1, 0]
-    assert "actor gateway has raised at what it was told for account 2" in caplog.text
+    assert "actor gateway has raised KeyError: 'x' (account 2, gateways:" in caplog.text
     assert "KeyError" in caplog.text
 
 

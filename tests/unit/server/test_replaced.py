@@ -124,6 +124,8 @@ def test_of_a_batch_that_ends_its_worker_the_guilty_order_is_skipped_alone() -> 
         assert ends
     (skip,) = desk.write()
     assert (head_of(skip).op, head_of(skip).first) == (Op.SKIP, 2)
+    assert head_of(skip).client == whole.client  # the journal says whose it was
+    assert skip.endswith(alone[HEAD.size :][-20:])  # and what
     desk.say(done(skip))
     (alone,) = desk.write()
     assert head_of(alone).first == 3
@@ -237,6 +239,7 @@ def test_a_batch_that_nobody_here_can_read_goes_alone_and_is_skipped_as_a_whole(
         (skip,) = desk.write()
         head = head_of(skip)
         assert (head.op, head.first, head.commands) == (Op.SKIP, number, 1)
+        assert head.client == head_of(batch).client
         assert desk.session.frames == []
         desk.say(done(skip))
     assert desk.write() == [behind]

@@ -179,7 +179,8 @@ def test_a_rollback_that_fails_blocks_the_engine_and_the_reply_says_so() -> None
 
 def test_so_many_that_have_expired_are_known_by_that(monkeypatch: Any) -> None:
     monkeypatch.setattr(expiry, "EXPIRED_KNOWN", 2)
-    held = Held()
+    core = shard()
+    held = Held(core.raised)
     its = Expiry(5, held)
     for handle in range(4):
         held.of(A)[handle] = object()  # type: ignore[assignment]
