@@ -22,11 +22,11 @@ from openpit.pretrade.results import (
 )
 from openpit.pretrade.start import StartResult, new_start_result
 from openpit.router.calls import Raised
-from openpit.router.shard_link import Expected
 from openpit.wire import kinds
 from openpit.wire.axes import CountingAxes
 from openpit.wire.failures import read_failure
 from openpit.wire.flat_rows import DecodedRejects, DecodedRows, lock_of, pnl_of, read_block
+from openpit.wire.possible_replies import Expected
 from openpit.wire.tallies import ShardTally
 from openpit.wire.values import decode
 

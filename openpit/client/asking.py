@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from openpit.client.orders import Declared, Ranked
-    from openpit.router.shard_link import Reply, ShardLink
+    from openpit.router.shard_link import ShardLink
+    from openpit.wire.possible_replies import Reply
 
 __all__ = ["AskMany", "Asked", "all_asked_of", "asked_of", "declared_of"]
 

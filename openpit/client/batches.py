@@ -19,7 +19,8 @@ from openpit.wire.flat_rows import DecodedRejects
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from openpit.router.shard_link import Reply, ShardLink
+    from openpit.router.shard_link import ShardLink
+    from openpit.wire.possible_replies import Reply
 
 __all__ = ["ExecuteMany"]
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.errors import CommandSkipped, WireError
-from openpit.router.shard_link import Bodies, Expected
+from openpit.router.shard_link import Bodies
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import body_of, messages_of, pack
+from openpit.wire.possible_replies import Expected
 from openpit.wire.replies import ONE_ACCEPTED, ONE_DONE, check_replies, is_usual
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from openpit.router.shard_link import Entry, Reply, ShardLink
+    from openpit.router.shard_link import Entry, ShardLink
+    from openpit.wire.possible_replies import Reply
 
 __all__ = ["BODIES", "defer", "drop", "receive", "refused", "seal", "skipped", "split"]
 

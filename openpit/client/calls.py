@@ -18,9 +18,10 @@ from openpit.errors import (
 from openpit.router.calls import Call, Raised, overload, unknown
 from openpit.router.lifecycle import ShardEvent
 from openpit.router.procedures import WideCall
-from openpit.router.shard_link import Entry, Expected
+from openpit.router.shard_link import Entry
 from openpit.wire import kinds
 from openpit.wire.axes import CountingAxes
+from openpit.wire.possible_replies import Expected
 from openpit.wire.recovered import Recovered
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from openpit.router.procedures import Steps
     from openpit.router.rates import Counting
     from openpit.router.router import Router
-    from openpit.router.shard_link import Reply, ShardLink
+    from openpit.router.shard_link import ShardLink
+    from openpit.wire.possible_replies import Reply
 
 __all__ = ["AXES_END", "STARTED", "CommandCall", "HandleCall", "HandleWideCall", "Start"]
 

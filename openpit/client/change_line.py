@@ -20,7 +20,8 @@ from openpit.wire.sessions import changes_frame
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openpit.router.shard_link import Books, Reply, ShardLink
+    from openpit.router.shard_link import Books, ShardLink
+    from openpit.wire.possible_replies import Reply
 
 __all__ = ["Change", "ChangeLine"]
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from openpit.router.calls import Call
     from openpit.router.router import Router
-    from openpit.router.shard_link import ShardLink
+    from openpit.router.shard_link import Books, ShardLink
 
 __all__ = ["Deadlines", "Patience"]
 
@@ -142,7 +142,7 @@ class Deadlines:
             elif link.is_recovering and now >= since + recovery_timeout:
                 over.append((link, f"not recovered within {recovery_timeout:g} s"))
             elif link.is_stalled and link.comes_back and not link.is_told and now >= since + word:
-                self._router.wait_no_more(link, f"no answer within {timeout + word:g} s")
+                _wait_no_more(self._router.books, link, f"no answer within {timeout + word:g} s")
         why = f"no answer within {timeout:g} s"
         late: dict[Call, float] = {}
         awaited = [link for link in self._router.links if _is_awaited(link)]
@@ -226,3 +226,12 @@ def _is_awaited(link: ShardLink) -> bool:
 
 def _due_in(queue: dict[Any, float], now: float) -> list[Call]:
     return [call for call, _ in takewhile(lambda item: item[1] <= now, queue.items())]
+
+
+def _wait_no_more(books: Books, link: ShardLink, why: str) -> None:
+    """Tell who waits for a stalled shard that nobody knows of another worker in its place."""
+    was_torn, books.is_torn = books.is_torn, True
+    link.comes_back = False
+    for entry in list(link.pending):
+        entry.stalled(link, why)
+    books.is_torn = was_torn

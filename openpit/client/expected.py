@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openpit.pretrade.rejects import AccountBlock
 from openpit.router.procedures import Question
-from openpit.router.shard_link import Expected
 from openpit.wire import kinds
 from openpit.wire.checks import (
     U32_MAX,
@@ -28,6 +27,7 @@ from openpit.wire.checks import (
     up_to,
 )
 from openpit.wire.frames import pack
+from openpit.wire.possible_replies import Expected
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from openpit.client.submitting import Submitting
     from openpit.errors import SentCall
-    from openpit.router.shard_link import Reply, ShardLink
+    from openpit.router.shard_link import ShardLink
+    from openpit.wire.possible_replies import Reply
 
 __all__ = ["FinalizeMany"]
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from openpit.errors import SentCall
     from openpit.router.calls import Call
     from openpit.router.rates import Counting
-    from openpit.router.shard_link import Reply, ShardLink
+    from openpit.router.shard_link import ShardLink
+    from openpit.wire.possible_replies import Reply
 
 __all__ = ["KeyedCall", "KeyedSubmitting", "key_bytes"]
 

@@ -14,8 +14,9 @@ from openpit.client.lost_answers import sent_call
 from openpit.engine.batches import failure_of, tell
 from openpit.errors import FrameTooLarge, WireError
 from openpit.router.calls import Call, Raised, unknown
-from openpit.router.shard_link import ONLY_DONE, Entry
+from openpit.router.shard_link import Entry
 from openpit.wire.frames import pack, pack_rows
+from openpit.wire.possible_replies import ONLY_DONE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from openpit.client.submitting import Submitting
     from openpit.errors import SentCall
     from openpit.router.rates import Counting
-    from openpit.router.shard_link import Reply, ShardLink
+    from openpit.router.shard_link import ShardLink
+    from openpit.wire.possible_replies import Reply
 
 __all__ = ["UNPACKABLE", "ManyCall", "Part", "fitting"]
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from openpit.client.answers import Read
     from openpit.errors import SentCall
-    from openpit.router.shard_link import Reply, ShardLink
+    from openpit.router.shard_link import ShardLink
+    from openpit.wire.possible_replies import Reply
 
 __all__ = ["CallOutcome", "OutcomeCall", "not_kept", "result_of"]
 

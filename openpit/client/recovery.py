@@ -12,9 +12,9 @@ from openpit.client.expected import expected, questions_to
 from openpit.client.procedures import administration
 from openpit.router.own_commands import OwnOp
 from openpit.router.procedures import Question
-from openpit.router.shard_link import ONLY_DONE
 from openpit.wire import kinds
 from openpit.wire.frames import EPOCH_COMMANDS, Op, body_of, messages_of, pack
+from openpit.wire.possible_replies import ONLY_DONE
 from openpit.wire.roles import OF_METHOD, Role
 
 if TYPE_CHECKING:

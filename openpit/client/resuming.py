@@ -13,7 +13,8 @@ from openpit.wire.recovered import Recovered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openpit.router.shard_link import Reply, ShardLink
+    from openpit.router.shard_link import ShardLink
+    from openpit.wire.possible_replies import Reply
     from openpit.wire.shard_limits import ShardLimits
 
 __all__ = ["Resume"]

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from openpit.client.recovery import WideChange, changes_in_group
 from openpit.errors import JournalDamaged, JournalMismatch
 from openpit.faces.old_journal import OldJournal, changed_settings, packed_settings
-from openpit.journal.files import DISK
+from openpit.journal.files import DISK, boot_name
 from openpit.journal.layout import LOCK_NAME, ROUTER, log_folder, logs_of
 from openpit.journal.locks import FileLock
 from openpit.journal.migration import finish
@@ -49,8 +49,6 @@ Migrate: TypeAlias = "Callable[[OldJournal, list[str]], object]"
 SUM_BYTES: Final = 1024 * 1024
 """Bytes that are noted until they are summed up while the engine runs: some thousand changes. At
 least four times as much as the last sum, so that names of many sessions do not sum up nothing."""
-
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 class EngineJournal:
@@ -175,7 +173,7 @@ class EngineJournal:
             "time": now + self._offset,
             "offset": self._offset,
             "wall": wall,
-            "boot": _boot(),
+            "boot": boot_name(),
             "own_clock": self._clock is not monotonic_ns,
         }
         self._life: Mapping[str, Any] = life
@@ -284,7 +282,7 @@ class EngineJournal:
         if not self._lives or self._clock is not monotonic_ns:
             return 0  # a program's own clock is its own affair
         last = self._lives[-1]
-        if last["boot"] == _boot():
+        if last["boot"] == boot_name():
             return int(last["offset"])
         return int(last["time"] + max(0, time_ns() - last["wall"]) - now)
 
@@ -488,14 +486,6 @@ def _differences(header: Mapping[str, Any], made: Made, settings: str | None) ->
         header.get("actors", ()),
     )
     return found + differences(before, made, changed_settings(header, settings, made))
-
-
-def _boot() -> str:
-    """Return what names this run of the machine; empty where the system has no name for it."""
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return ""
 
 
 def _say(text: str) -> None:

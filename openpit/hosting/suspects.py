@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from openpit.router.rates import Counted
-    from openpit.router.shard_link import Reply, ShardLink
+    from openpit.router.shard_link import ShardLink
     from openpit.wire.frames import Axis, Frame
+    from openpit.wire.possible_replies import Reply
 
 __all__ = ["Piece", "Whole", "is_of_change", "skip", "take_apart"]
 

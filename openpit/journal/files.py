@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Protocol
+from pathlib import Path
+from typing import Final, Protocol
 
-if TYPE_CHECKING:
-    from pathlib import Path
+__all__ = ["DISK", "Disk", "LogFile", "SystemDisk", "boot_name", "write_all"]
 
-__all__ = ["DISK", "Disk", "LogFile", "SystemDisk", "write_all"]
-
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _MODE: Final = 0o640
 _DIRECTORY_MODE: Final = 0o750
 
@@ -156,3 +155,11 @@ def write_all(file: LogFile, data: bytes) -> None:
 def _write_rest(file: LogFile, rest: memoryview) -> None:
     while rest:
         rest = rest[file.write(bytes(rest)) :]
+
+
+def boot_name() -> str:
+    """Return what names this run of the machine; empty where the system has no name for it."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""

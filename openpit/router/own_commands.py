@@ -14,17 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openpit.router.procedures import Procedures
-    from openpit.router.shard_link import Books, Reply, ShardLink
+    from openpit.router.shard_link import Books, ShardLink
+    from openpit.wire.possible_replies import Reply
 
-__all__ = [
-    "Close",
-    "Drop",
-    "Goodbye",
-    "MarketChange",
-    "OwnOp",
-    "Unattended",
-    "let_go",
-]
+__all__ = ["Close", "Drop", "Goodbye", "MarketChange", "OwnOp", "Unattended", "let_go"]
 
 
 class Unattended(Entry):
@@ -146,9 +139,6 @@ class Goodbye(Call):
 
     def expire(self, why: str) -> None:
         self._lose_all(why)
-
-
-# --- what the router says of its own accord -------------------------------------------------------
 
 
 def let_go(books: Books, procedures: Procedures) -> None:

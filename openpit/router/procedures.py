@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from openpit.errors import FrameTooLarge, WireError
 from openpit.router.calls import INTERRUPTED, Call, Raised, closed, overload, unknown
-from openpit.router.shard_link import ONLY_DONE, Entry
+from openpit.router.shard_link import Entry
 from openpit.wire.frames import Op
+from openpit.wire.possible_replies import ONLY_DONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from openpit.router.rates import Counting
-    from openpit.router.shard_link import Books, Expected, Reply, ShardLink
+    from openpit.router.shard_link import Books, ShardLink
+    from openpit.wire.possible_replies import Expected, Reply
 
 __all__ = ["Ask", "Deny", "Procedures", "Question", "Steps", "WideCall", "arm"]
 

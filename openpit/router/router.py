@@ -135,14 +135,6 @@ class Router:
             link.stage(entry)
         link.owed.clear()
 
-    def wait_no_more(self, link: ShardLink, why: str) -> None:
-        """Tell who waits for a stalled shard that nobody knows of another worker in its place."""
-        was_torn, self.books.is_torn = self.books.is_torn, True
-        link.comes_back = False
-        for entry in list(link.pending):
-            entry.stalled(link, why)
-        self.books.is_torn = was_torn
-
     def end_client(self, client: int, now: int) -> None:
         """Roll back on every shard what a client has open that is gone; it waits for nothing more.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import EngineClosed, FrameTooLarge, ShardDown, ShardStalled
 from openpit.router.lifecycle import ENDS, SHARD, TAKES, Dropped, ShardEvent, ShardState
@@ -19,44 +19,24 @@ from openpit.wire.frames import (
     command_frame,
 )
 from openpit.wire.limits import BATCH_BYTES, FRAME_BYTES, REPLY_BYTES, RESERVE
+from openpit.wire.possible_replies import ONLY_DONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from openpit.router.rates import Counted, Counting, Window
     from openpit.wire.frames import Axis, Frame
+    from openpit.wire.possible_replies import Expected, Reply
 
-__all__ = ["ONLY_DONE", "Bodies", "Books", "Entry", "Expected", "Reply", "ShardLink"]
-
-Reply = tuple[Any, ...]
-
-
-class Expected(NamedTuple):
-    """The kinds of reply to a command, and the test of one of them beyond its form."""
-
-    kinds: frozenset[int]
-    tested: int = 0
-    fits: Callable[[Reply], bool] = bool
-
-
-ONLY_DONE: Final = Expected(frozenset())
-"""Of an op, whose reply has no body."""
+__all__ = ["Bodies", "Books", "Entry", "ShardLink"]
 
 
 class Entry:
     """Consecutive commands to one shard."""
 
     __slots__ = (
-        "count",
-        "counted",
-        "counting",
-        "expected",
-        "first",
-        "is_sent",
-        "now",
-        "packed",
-        "times",
-    )
+        "count", "counted", "counting", "expected", "first", "is_sent", "now", "packed", "times",
+    )  # fmt: skip
 
     op: int = Op.MESSAGES  # anything else is the router's own, and a batch of its own
     flags: int = 0
@@ -422,15 +402,11 @@ class ShardLink:
         self.state = SHARD[self.state][event]
         self.is_up = self.state in TAKES
 
-    session = 0  # of a server's: its number
-    not_asked = "there is no journal, and the call had no key"
+    session, not_asked = 0, "there is no journal, and the call had no key"  # see SentCall
 
     @property
     def lasting(self) -> int | None:
-        """What is added to a command's number for who asks for its answer later.
-
-        None where a number means nothing to who comes later.
-        """
+        """What is added to a command's number for who asks for its answer later, if anybody may."""
         return None if self.books.note is None else 0
 
     @property

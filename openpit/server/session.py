@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from openpit.errors import WireError
 from openpit.hosting.suspects import Whole
-from openpit.router.shard_link import ONLY_DONE
 from openpit.server.changes import Changes
 from openpit.server.limits import BATCH_BYTES, HELLO_BYTES, ROW_BYTES
 from openpit.server.places import Places
 from openpit.wire.frames import VERSION, FrameReader, body_of, pack
 from openpit.wire.limits import CHANGES_IN_FLIGHT, RESERVE
+from openpit.wire.possible_replies import ONLY_DONE
 from openpit.wire.roles import Role
 from openpit.wire.sessions import (
     NOTE_BYTES,
@@ -36,9 +36,10 @@ from openpit.wire.sessions import (
 
 if TYPE_CHECKING:
     from openpit.router.rates import BroadRates
-    from openpit.router.shard_link import Reply, ShardLink
+    from openpit.router.shard_link import ShardLink
     from openpit.server.limits import Limits
     from openpit.wire.frames import Frame
+    from openpit.wire.possible_replies import Reply
     from openpit.wire.sessions import Batch
 
 __all__ = ["Passed", "Session", "cost_of"]

@@ -158,6 +158,7 @@ def test_the_router_knows_heads_and_makes_and_opens_no_body() -> None:
         "openpit.wire.axes",
         "openpit.wire.frames",
         "openpit.wire.limits",
+        "openpit.wire.possible_replies",
         "openpit.wire.shard_stats",
     }
     for path in router.values():

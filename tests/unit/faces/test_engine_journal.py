@@ -125,12 +125,12 @@ def test_time_goes_on_from_the_last_moment_and_by_the_wall_after_another_start_o
     second = 1_000_000_000
     wall = {"now": 50_000 * second}
     monkeypatch.setattr(engine_journal, "time_ns", lambda: wall["now"])
-    monkeypatch.setattr(engine_journal, "_boot", lambda: "first")
+    monkeypatch.setattr(engine_journal, "boot_name", lambda: "first")
     before = monotonic_ns()
     opened(tmp_path, monotonic_ns).close()
 
     # The machine was started anew an hour later; its clock begins with 0 (here: goes on).
-    monkeypatch.setattr(engine_journal, "_boot", lambda: "second")
+    monkeypatch.setattr(engine_journal, "boot_name", lambda: "second")
     wall["now"] += 3_600 * second
     journal = opened(tmp_path, monotonic_ns)
     clock = journal.clock_from(0)
@@ -138,7 +138,7 @@ def test_time_goes_on_from_the_last_moment_and_by_the_wall_after_another_start_o
     assert 3_600 * second <= clock() - before < 3_600 * second + 100 * second
 
     # And never back, whatever the wall says: the last command had a later time.
-    monkeypatch.setattr(engine_journal, "_boot", lambda: "third")
+    monkeypatch.setattr(engine_journal, "boot_name", lambda: "third")
     wall["now"] -= 7_200 * second
     last = clock() + 500 * second
     journal = opened(tmp_path, monotonic_ns)
