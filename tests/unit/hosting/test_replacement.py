@@ -389,7 +389,7 @@ def test_a_block_that_what_is_skipped_arms_is_told_all_shards_before_anybody_goe
 
 def test_a_change_of_market_data_is_never_skipped_on_one_shard_alone() -> None:
     desk = Desk()
-    desk.router.quote(NOW, pack((kinds.QUOTE, None, 0, ("clear",))))
+    desk._client.quote(NOW, 0, ("clear",))
     desk.write()
     for _ in range(4):
         desk.die()
