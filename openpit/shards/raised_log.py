@@ -46,6 +46,9 @@ _MESSAGES: Final = frozenset({kinds.ASK_ACTOR, kinds.TELL_ACTOR})
 _OF_SETTINGS: Final = frozenset({kinds.CONFIGURE, kinds.CHECK_SETTINGS, kinds.ADMINISTER})
 """Commands at which a built-in policy raises what is wrong with its caller's values."""
 
+_OF_POLICIES: Final = ("openpit.engine.custom", "openpit.pretrade.")
+"""Where the methods of policies are."""
+
 _CALLBACK: Final = ("", "a callback of a policy")
 
 
@@ -170,7 +173,8 @@ def _policy_in(
     """
     found = None
     for frame, _ in _frames(error):
-        if not _is_users(frame.f_globals.get("__name__")):
+        # Frames still at work hold the exception: to ask for their variables makes a cycle.
+        if str(frame.f_globals.get("__name__")).startswith(_OF_POLICIES):
             its = frame.f_locals.get("self")
             if isinstance(its, kind):
                 found = "policy", its.name

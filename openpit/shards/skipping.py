@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.errors import CommandSkipped, WireError
-from openpit.pretrade.effects import BuiltinFinalizer, Effects
+from openpit.pretrade.effects import ITSELF, BuiltinFinalizer, Effects
 from openpit.shards.intake import read_ending
 from openpit.shards.left_open import let_go_before
 from openpit.wire import kinds
@@ -101,7 +101,7 @@ class Skipping:
 
     def _leave_out(self, held: Iterable[Effects | Started | None]) -> None:
         for one in held:
-            if isinstance(one, Effects):
+            if isinstance(one, Effects) and one.mutations is not ITSELF:  # a built-in policy's
                 one.mutations = [
                     each if isinstance(each, BuiltinFinalizer) else self._left_out
                     for each in one.mutations

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from threading import RLock
 from typing import Any
+from weakref import ref
 
 import pytest
 from batched import batch, replies_in
 from gateways import Gateway, message
 
-from openpit import Engine
+from openpit import Engine, PolicyConfigureError
 from openpit.core.mutation import Mutation
 from openpit.engine.builder import build_core
 from openpit.faces.acting import new_actor_engine
@@ -21,7 +23,9 @@ from openpit.shards.log_lines import JsonLines
 from openpit.shards.raised_log import INTERVAL_SECONDS, KINDS, RaisedLog
 from openpit.shards.shard import ShardCore
 from openpit.wire import kinds
-from openpit.wire.frames import Op
+from openpit.wire.frames import Flag, Op
+from openpit.wire.roles import Role
+from openpit.wire.values import encode
 
 SESSION = 9
 
@@ -57,6 +61,52 @@ class Seconds:
 
     def __call__(self) -> float:
         return self.now
+
+
+class WatchedError(Exception):
+    """Tells whether it is still held."""
+
+
+class Leaving(Raising):
+    """Raises what a test can watch."""
+
+    def __init__(self) -> None:
+        self.raised: list[ref[WatchedError]] = []
+
+    def __copy__(self) -> Leaving:
+        return self
+
+    def perform_pre_trade_check(self, ctx: Any, order: Any) -> Any:
+        error = WatchedError("at once")
+        self.raised.append(ref(error))
+        try:
+            raise error
+        finally:
+            del error
+
+
+@pytest.mark.parametrize("kind", [kinds.EXECUTE, kinds.CONFIGURE])
+def test_what_was_told_of_is_not_held(kind: int) -> None:
+    policy = Leaving()
+    policies = Engine.builder().account_sync().pre_trade(policy=policy)._policies
+    clock = ShardClock()
+    core = ShardCore(3, build_core(policies, clock, RLock()), clock)
+    gc.disable()
+    try:
+        before = len([one for one in gc.get_objects() if type(one) is PolicyConfigureError])
+        if kind == kinds.EXECUTE:
+            ((answered, *_),) = say(core, order("1"))
+            assert [held() for held in policy.raised] == [None]
+        else:
+            change = encode({"name": "None of these"}, bare=True)
+            ((answered, *_),) = say(
+                core, (kind, None, "rate_limit", change), flags=Flag.TURN, role=Role.ADMIN
+            )
+            left = [one for one in gc.get_objects() if type(one) is PolicyConfigureError]
+            assert len(left) == before
+        assert answered == kinds.RAISED
+    finally:
+        gc.enable()
 
 
 @pytest.fixture

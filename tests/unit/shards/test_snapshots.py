@@ -313,13 +313,13 @@ def test_a_copy_that_does_not_end_is_ended_and_the_next_one_is_taken(
     monkeypatch.setattr(snapshots, "WRITING_SECONDS", 1)
     with monkeypatch.context() as patch:
         patch.setattr(snapshots, "export_shard", lambda _: time.sleep(60))
-        its.look(core, 1, lambda: standing)
+        its.look(core, 1, lambda: snapshots.LEAST_COMMANDS, lambda: standing)
     copy = its._child
     assert copy is not None
     os.waitid(os.P_PID, copy, os.WEXITED | os.WNOWAIT)  # by the alarm, or this test is
 
     later = standing._replace(number=9, lives={0: 2 * snapshots.LEAST_COMMANDS})
-    its.look(core, 2, lambda: later)
+    its.look(core, 2, lambda: 2 * snapshots.LEAST_COMMANDS, lambda: later)
     assert its._child not in {None, copy}
     os.waitid(os.P_PID, its._child, os.WEXITED | os.WNOWAIT)
     assert [file.number for file in snapshots_of(DISK, tmp_path)] == [9]
