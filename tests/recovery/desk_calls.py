@@ -12,7 +12,17 @@ from openpit.pretrade.policies import build_order_validation, build_spot_funds
 if TYPE_CHECKING:
     from random import Random
 
-__all__ = ["ACCOUNTS", "CONFIG", "drawn", "held_again", "perform", "picture", "policies"]
+__all__ = [
+    "ACCOUNTS",
+    "CONFIG",
+    "drawn",
+    "held_again",
+    "number_of",
+    "perform",
+    "picture",
+    "policies",
+    "rejects_of",
+]
 
 ACCOUNTS = range(1, 7)
 
@@ -42,7 +52,7 @@ def perform(engine: Any, held: dict[int, Any], call: list[Any]) -> Any:
         result = engine.execute_pre_trade(order(number, figure, f"10.{ticket:06}"))
         if result:
             held[ticket] = result.reservation
-        return [[one.policy, str(one.code), one.details] for one in result.rejects]
+        return rejects_of(result)
     if what == "pay":
         (outcome,) = engine.apply_account_adjustment(of, [deposit("USD", figure)]).outcomes
         return str(outcome.entry.balance.absolute.decimal)
@@ -62,10 +72,17 @@ def perform(engine: Any, held: dict[int, Any], call: list[Any]) -> Any:
 
 def held_again(engine: Any) -> dict[int, Any]:
     """Return what was left open, by the numbers of the orders."""
-    return {
-        int(str(one.order.operation.price.decimal).partition(".")[2].ljust(6, "0")): one.handle
-        for one in engine.open_reservations()
-    }
+    return {number_of(one.order): one.handle for one in engine.open_reservations()}
+
+
+def number_of(placed: Any) -> int:
+    """Return the number of an order, which its price names."""
+    return int(str(placed.operation.price.decimal).partition(".")[2].ljust(6, "0"))
+
+
+def rejects_of(result: Any) -> list[list[str]]:
+    """Return how an order was judged."""
+    return [[one.policy, str(one.code), one.details] for one in result.rejects]
 
 
 def picture(engine: Any) -> list[str]:

@@ -21,7 +21,16 @@ from typing import Any, NamedTuple
 HERE = Path(__file__).parent
 sys.path[1:1] = [str(HERE.parent / "support"), str(HERE.parent / "server"), str(HERE)]
 
-from desk_calls import CONFIG, drawn, held_again, perform, picture, policies  # noqa: E402 - found there
+from desk_calls import (  # noqa: E402 - found there
+    CONFIG,
+    drawn,
+    held_again,
+    number_of,
+    perform,
+    picture,
+    policies,
+    rejects_of,
+)
 from killing import stopped_after  # noqa: E402 - found there
 from processes import all_gone, children_of  # noqa: E402 - found there
 from server_processes import Server  # noqa: E402 - found there
@@ -73,6 +82,10 @@ class Program:
             return None
         said = json.loads(line)
         return said["open"], said["picture"]
+
+    def missed(self, _: list[Any]) -> tuple[bool, Any] | None:
+        """Tell nothing of a call that was in flight: the program does not ask."""
+        return None
 
     @property
     def workers(self) -> list[int]:
@@ -129,6 +142,7 @@ class Served:
         self._server: Any = None
         self._engine: Any = None
         self._workers: list[int] = []
+        self._missed: list[Any] = []
 
     def start(self, kill_after: float | None) -> Any:
         """Start it, and connect; a kill comes between that and the next call."""
@@ -139,9 +153,19 @@ class Served:
             self._server.process.kill()
             self._reap()
             return None
+        self._missed = self._engine.missed_answers()
         found = held_again(self._engine)
         self.held = found
         return sorted(found), picture(self._engine)
+
+    def missed(self, call: list[Any]) -> tuple[bool, Any] | None:
+        """Tell whether an order was judged before the kill, and how; None of another call."""
+        if call[0] != "place":
+            return None
+        for one in self._missed:
+            if one.call == "order" and number_of(one.asked) == call[2]:
+                return True, rejects_of(one.result)
+        return False, None
 
     def call(self, held: dict[int, Any], call: list[Any], kill_after: float | None) -> Any:
         timer = None
@@ -174,7 +198,7 @@ class Served:
         self._server.process.wait()
         self._server.remove()
         self._engine.close()
-        self.held = {}
+        self.held, self._missed = {}, []
         assert all_gone(self._workers)
 
     def end(self) -> None:
@@ -207,6 +231,7 @@ def day(kind: Any, directory: Path, seed: int, kills: int) -> Tally:
     """Make calls, one at a time, and kill the process at random moments.
 
     What was answered stands, with that answer; the call in flight was made whole, or not at all.
+    Of an order of a session, the answers that it has missed say which, and how it was judged.
     Workers are killed beside that, all are stopped for a while, and no answer is another for it.
     """
     random = Random(seed)
@@ -252,11 +277,13 @@ def day(kind: Any, directory: Path, seed: int, kills: int) -> Tally:
         found = desk.start(None)
         before = sorted(held), picture(engine)
         unknown += in_flight is not None
-        if in_flight is None or found == before:
+        told = None if in_flight is None else desk.missed(in_flight)
+        if in_flight is None or not (found != before if told is None else told[0]):
             assert found == before, (seed, kill)
             continue
         made.append(in_flight)
-        perform(engine, held, in_flight)
+        answer = perform(engine, held, in_flight)
+        assert told is None or told[1] == answer, (seed, kill, in_flight)
         assert found == (sorted(held), picture(engine)), (seed, kill, in_flight)
     desk.end()
     return Tally(count, killed, stops, unknown)
