@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SILENT", "ServerPicture", "picture_of_server"]
 
-SILENT: Final = (ShardDown, ShardOverloaded, OutcomeUnknown)
+SILENT: Final = (ShardDown, ShardOverloaded, OutcomeUnknown, TimeoutError)
 """What is raised by a question to a shard that does not answer it."""
 
 
@@ -107,13 +107,14 @@ async def picture_of_server(
     for one in shards:
         if one.state == "up":
             try:
-                recent[one.shard] = await recent_of(engine, one.shard)
+                recent[one.shard] = await recent_of(engine, one.shard, seconds)
             except SILENT:
                 continue
     halted = None
     if recent:
         try:
-            halted = await engine.halted()
+            async with asyncio.timeout(seconds):
+                halted = await engine.halted()
         except SILENT:
             halted = None
     return ServerPicture(monotonic(), shards, sessions, gone, halted, recent, names)

@@ -228,9 +228,10 @@ class Watch:
             self._count(self._seen.setdefault(one.shard, _Seen()), now, one.answered)
         await asyncio.gather(*(self._ask(engine, shard) for shard in up))
         if up:
-            with suppress(ShardedEngineError):
-                self._halted = await engine.halted()
-                await self._look_at_limits(engine, server)
+            with suppress(ShardedEngineError, TimeoutError):
+                async with asyncio.timeout(self._link.timeout):
+                    self._halted = await engine.halted()
+                    await self._look_at_limits(engine, server)
         self._server, self._why = server, None
 
     @staticmethod
@@ -244,8 +245,8 @@ class Watch:
         seen = self._seen[shard]
         begun = time.perf_counter()
         try:
-            recent = await recent_of(engine, shard)
-        except ShardedEngineError:
+            recent = await recent_of(engine, shard, self._link.timeout)
+        except (ShardedEngineError, TimeoutError):
             return  # it has gone down meanwhile, or is silent: the server tells so, the next time
         seen.waits.append((time.perf_counter() - begun) * 1000)
         before = seen.recent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -68,16 +69,18 @@ class RecentOfShard(NamedTuple):
     accounts: tuple[BlockedAccount, ...]
 
 
-async def recent_of(engine: AsyncShardedEngine, shard: int) -> RecentOfShard:
-    """Ask one shard.
+async def recent_of(engine: AsyncShardedEngine, shard: int, seconds: float) -> RecentOfShard:
+    """Ask one shard, and wait so long at most, also for one whose worker is being replaced.
 
     Raises:
         ShardDown: it is down.
         ShardOverloaded: it has no credit, or answers nothing.
         OutcomeUnknown: it has ended meanwhile.
+        TimeoutError: it has not answered by then.
     """
     # What no program needs has no public name; this is a part of the face.
-    told: tuple[Any, ...] = await engine._driver.run(engine._client.ask, "recent", shard)  # noqa: SLF001 - as above
+    async with asyncio.timeout(seconds):
+        told: tuple[Any, ...] = await engine._driver.run(engine._client.ask, "recent", shard)  # noqa: SLF001 - as above
     now, refused, counts, refusals, changed, changes, blocked, accounts = told
     return RecentOfShard(
         now,

@@ -53,19 +53,29 @@ class Told:
         return self
 
     async def halted(self) -> str | None:
+        if self.is_silent:
+            await asyncio.Event().wait()
         return None
 
     async def settings(self) -> Any:
         return self.limits
 
-    async def recent_of(self, _: Any, shard: int) -> recent.RecentOfShard:
+    timeout = 5.0
+
+    async def recent_of(self, _: Any, shard: int, seconds: float) -> recent.RecentOfShard:
         self.asked += 1
+        assert seconds == self.timeout
         if self.state[shard] == "gone":
             raise ShardDown("down", shard)
+        if self.state[shard] in self.silent:
+            raise TimeoutError
         refusals, changes = tuple(self.refusals[shard]), tuple(self.changes[shard])
         return recent.RecentOfShard(
             self.now, len(refusals), (("P", "C", 3),), refusals, len(changes), changes, 0, ()
         )
+
+    silent: tuple[str, ...] = ()
+    is_silent = False
 
 
 def looked(told: Told, monkeypatch: Any, times: int = 1, notes: Notes | None = None) -> Watch:
@@ -95,6 +105,18 @@ def test_what_all_shards_have_changed_is_told_once_and_what_each_has_for_itself_
         ("apply_all", 0, "ctl 12", None),
     ]
     assert abs(found[0].at - (time.time() - 1)) < 60  # one second before now
+
+
+def test_a_shard_that_does_not_answer_holds_up_no_look(monkeypatch: Any) -> None:
+    told = Told()
+    told.silent = ("up",)  # nobody knows yet
+    told.is_silent, told.timeout = True, 0.01
+    watch = looked(told, monkeypatch)
+    assert watch.picture()["shards"][0]["state"] == "up"
+    told.state[0] = "stalled"
+    told.is_silent, told.silent = False, ()
+    asyncio.run(watch.look())
+    assert [one["state"] for one in watch.picture()["shards"]] == ["stalled", "up"]
 
 
 def test_the_same_thing_has_the_same_time_each_time_unless_the_clock_is_another(
