@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Path
 
@@ -49,6 +50,9 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1", responses=FAILURES)
 
+REMARK_SECONDS: Final = 5.0
+"""How long a change waits until its reason is in the journal: a shard may stand still."""
+
 GroupInPath = Annotated[int, Path(ge=1, le=2**32 - 1)]
 
 
@@ -58,7 +62,7 @@ async def _acting(
 ) -> AsyncIterator[AsyncShardedEngine]:
     """Connect for a caller; what is done is noted with its reason, and looked at at once.
 
-    The reason is told behind the change, which it must not hold up: a shard may be stalled.
+    The reason is told behind the change, which it does not hold up for long.
     """
     with heard():
         async with console.link.acting_for(caller) as engine:
@@ -67,7 +71,8 @@ async def _acting(
             if caller.role >= Role.ADMIN:
                 try:
                     whose = None if account is None else AccountId.from_int(int(account))
-                    await remark(engine, whose, reason)
+                    async with asyncio.timeout(REMARK_SECONDS):
+                        await remark(engine, whose, reason)
                 except (ShardedEngineError, OSError) as error:
                     console.notes.not_kept(caller, method, error)
     try:

@@ -12,7 +12,7 @@ import pytest
 from consoles import DESK, READER, TRADER
 from flow import ALSO_IN_SHARD_0, IN_SHARD_0, IN_SHARD_1, buy
 
-from openpit.console import asked, past_lines
+from openpit.console import asked, changing, past_lines
 from openpit.console.link import ServerLink
 from openpit.console.tokens import Caller
 from openpit.limits.tables import ConfigError
@@ -243,6 +243,20 @@ def test_a_halt_and_a_resume(consoles: Consoles) -> None:
     assert [(one["what"], one["reason"]) for one in told] == [
         ("unblock_all", "a test"), ("resume", "a test"), ("halt", "exchange is down"),
     ]  # fmt: skip
+
+
+def test_a_change_waits_for_its_reason_to_be_noted_for_a_while_alone(
+    consoles: Consoles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(changing, "remark", silent)
+        patch.setattr(changing, "REMARK_SECONDS", 0.01)
+        done = consoles.ask("POST", f"{API}/accounts/{IN_SHARD_1}/block", {"reason": "unnoted"})
+    assert done["done"].endswith("is blocked: unnoted")
+    consoles.ask("POST", f"{API}/accounts/{IN_SHARD_1}/unblock", {"reason": "noted"})
 
 
 def test_groups_their_members_blocks_and_currencies(consoles: Consoles) -> None:
