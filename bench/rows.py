@@ -204,6 +204,22 @@ ROWS: tuple[Row, ...] = (
         (Figure("journal: synced, against a bare append and sync", "wall", "wall", 1 / 0.85),),
     ),
     Row(
+        Timed("sharded", "many_synced", 51_200),
+        Timed("sharded", "many_kept", 51_200),
+        "ours",
+        (Figure("2 shards, journal synced, against one that is not", "wall", "wall", 1 / 0.85),),
+    ),
+    Row(
+        Timed("sharded", "many_kept", 51_200),
+        Timed("sharded", "many", 51_200),
+        "ours",
+        (
+            Figure("2 shards, with a journal, against none", "wall", "wall", None),
+            Figure("- processor time of the caller", "processor", "processor", None),
+            Figure("- processor time of the workers", "workers", "workers", None),
+        ),
+    ),
+    Row(
         Timed("journal", "replayed", 102_400),
         _ONE_PROCESS,
         "reference",

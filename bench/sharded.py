@@ -19,12 +19,15 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 import openpit
+from bench.journal import folder_beside
 from bench.running import Running
 from bench.workloads import at_most, engine_of, four_policies, order, registered
 from openpit.pretrade import Policy, PolicyDecision
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+
+    from openpit.journal.writing import Sync
 
 BATCH = 256
 SHARDS = 2
@@ -279,6 +282,20 @@ def many_at(share: float) -> Iterator[Running]:
         yield Running(run, pids(engine))
 
 
+# --- with a journal ------------------------------------------------------------------------------
+
+
+@contextmanager
+def many_kept(sync: Sync) -> Iterator[Running]:
+    """One order as in ``many``, with a journal that is synced before replies leave, or not."""
+    with folder_beside() as folder:
+        builder = openpit.Engine.builder().sharded(
+            shards=SHARDS, journal=str(folder / "journal"), sync=sync
+        )
+        with registered(builder, four_policies()).build() as engine:
+            yield Running(lambda count: _through_shards(engine, count), pids(engine))
+
+
 # --- a custom policy of 20 µs --------------------------------------------------------------------
 
 
@@ -349,6 +366,9 @@ WORKLOADS: dict[str, Callable[[], AbstractContextManager[Running]]] = {
     )
 }
 WORKLOADS.update({f"many_on_{shards}": partial(many, shards) for shards in (1, 4, 16)})
+WORKLOADS.update(
+    {"many_kept": partial(many_kept, "process"), "many_synced": partial(many_kept, "power")}
+)
 WORKLOADS.update(
     {"many_at_ten_times": partial(many_at, 10.0), "many_at_a_tenth": partial(many_at, 0.1)}
 )
