@@ -118,7 +118,10 @@ def ask_left(router: Router, now: int, before: Mapping[int, int]) -> Steps:
                 found.append((link, rows))
                 break
             rows += more
-            after = more[-1][0]
+            last = more[-1][0]
+            if last <= after:
+                raise WireError(f"what is left open begins again: {last} comes behind {after}")
+            after = last
     return found
 
 

@@ -148,7 +148,10 @@ def ask_missed(router: Router, now: int, before: Mapping[int, int]) -> Steps:
             if is_all or not more:
                 found.append((link, forgotten, rows))
                 break
-            after = more[-1][0] + more[-1][1]
+            last = more[-1][0] + more[-1][1]
+            if last <= after:
+                raise WireError(f"missed answers that begin again: {last} comes behind {after}")
+            after = last
     return found
 
 
@@ -189,10 +192,13 @@ def _answer(
     command, told = _message(asked), _message(reply)
     check_replies((told,))
     self.key = None
-    if command[0] == kinds.KEYED:
+    if _is_of(kinds.KEYED, command):
         _, _, self.key, command = command
     if told[0] == kinds.ONCE:
         _, number, _, told = told
+    kind = command[0] if command else None
+    if kind not in _SAID or not _is_of(kind, command) or told[0] not in kinds.ANSWERS[kind]:
+        raise WireError(f"not a call and its answer: {command!r:.100}, {told!r:.100}")
     account = command[1]
     self.shard, self.batch, self.place, self.time = link.number, batch, place, time
     self.account_id = None if account is None else new_account_id(account)
@@ -214,6 +220,14 @@ def _answer(
 
     self._tell = tell
     return self
+
+
+def _is_of(kind: int, command: tuple[Any, ...]) -> bool:
+    """Tell whether a command is of this kind, with the fields of one."""
+    try:
+        return command[:1] == (kind,) and kinds.conforms(command, kinds.COMMANDS)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return False
 
 
 def _failure_of(call: str, items: int, failures: Any, shard: int) -> Exception:

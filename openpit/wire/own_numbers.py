@@ -10,7 +10,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from openpit.wire.frames import AXIS_BYTES, EPOCH_COMMANDS, HEAD
+from openpit.wire.frames import AXIS_BYTES, EPOCH_COMMANDS, HEAD, Op
 
 if TYPE_CHECKING:
     from openpit.wire.frames import Axis, Frame
@@ -57,7 +57,9 @@ def own_batch(frame: Frame) -> OwnBatch | None:
     client, op, first, commands, unacknowledged, axes = _READ(frame)
     if not client:
         began = first - first % EPOCH_COMMANDS
-        fields = (0, op, first, commands, began, first - unacknowledged, axes)
+        # Where a command is skipped, its head says something else in that place.
+        acknowledged = began if op == Op.SKIP else first - unacknowledged
+        fields = (0, op, first, commands, began, acknowledged, axes)
         return _new(OwnBatch, fields)
     if axes:
         axis, own, began = _ROW(frame, HEAD.size + (axes - 1) * AXIS_BYTES)

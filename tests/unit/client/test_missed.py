@@ -10,7 +10,7 @@ from played import NOW, JournaledBench
 
 from openpit import MissedAnswer
 from openpit.client.missed import taken
-from openpit.errors import OutcomeUnknown, SomeItemsFailed
+from openpit.errors import OutcomeUnknown, SomeItemsFailed, WireError
 from openpit.wire import kinds
 from openpit.wire.failures import failure_row
 from openpit.wire.frames import pack
@@ -146,6 +146,48 @@ def test_they_are_asked_for_in_parts_and_given_once() -> None:
     assert [(one.batch, one.place) for one in found] == [(7, 1)]
     assert found.forgotten == 3
     assert taken(bench.client.left, second.result()) == []
+
+
+ORDER = (kinds.EXECUTE, IN_SHARD_0, "AAPL", "USD", "BUY", "10", None, "185.5")
+
+
+@pytest.mark.parametrize(
+    ("asked", "reply"),
+    [
+        (ORDER[:-1], (kinds.ACCEPTED, 1)),
+        ((kinds.EXECUTE, "seven", *ORDER[2:]), (kinds.ACCEPTED, 1)),
+        ((), (kinds.ACCEPTED, 1)),
+        ((99, IN_SHARD_0), DONE),
+        ((kinds.ASK_LEFT, None, 0, 1), DONE),
+        ((kinds.KEYED, IN_SHARD_0, b"key"), (kinds.ACCEPTED, 1)),
+        ((kinds.KEYED, IN_SHARD_0, b"key", ORDER[:-1]), (kinds.ACCEPTED, 1)),
+        (ORDER, DONE),
+        ((kinds.COMMIT, IN_SHARD_0, 1), (kinds.ACCEPTED, 1)),
+    ],
+)
+def test_what_is_no_call_and_its_answer_is_refused(asked: Any, reply: Any) -> None:
+    with pytest.raises(WireError):
+        ReturnedBench().told((asked, reply, False))
+
+
+def test_a_shard_that_tells_the_same_again_is_not_asked_for_ever() -> None:
+    bench = ReturnedBench()
+    bench.client.ask_missed(LATER)
+    bench.sent(0)
+    row = (7, 1, 9, False, NOW, pack(ORDER), pack((kinds.ACCEPTED, 1)))
+    bench.reply(0, (kinds.MISSED, 0, False, (row,)))
+    with pytest.raises(WireError, match="begin again: 8 comes behind 8"):
+        bench.reply(0, (kinds.MISSED, 0, False, (row,)))
+
+
+def test_nor_is_one_for_what_is_left_open() -> None:
+    bench = ReturnedBench()
+    bench.client.left.before[0] = 100
+    bench.client.ask_left(LATER)
+    bench.sent(0)
+    bench.reply(0, (kinds.LEFT, ((7, IN_SHARD_0, b"", b"", b""),)))
+    with pytest.raises(WireError, match="begins again: 7 comes behind 7"):
+        bench.reply(0, (kinds.LEFT, ((7, IN_SHARD_0, b"", b"", b""),)))
 
 
 def test_a_shard_that_goes_meanwhile_is_asked_again_later() -> None:

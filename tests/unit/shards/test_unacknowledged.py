@@ -316,3 +316,18 @@ def test_a_row_of_numbers_is_none_of_an_axis() -> None:
     batch_says = own_batch(frame)
     assert batch_says is not None
     assert (batch_says.first, batch_says.began, batch_says.acknowledged) == (107, 100, 104)
+
+
+def test_what_is_skipped_acknowledges_nothing() -> None:
+    desk = Desk()
+    desk.own_client(order())
+    epoch = desk.core._next // EPOCH_COMMANDS
+    head = {"op": Op.SKIP, "count": 1, "settings": Op.MESSAGES, "role": 0}
+    skip = batch(3, desk.core._next, **head, epoch=epoch)
+    says = own_batch(skip)
+    assert says is not None
+    assert says.acknowledged == epoch * EPOCH_COMMANDS
+    desk._noted(skip)
+    kept = desk.core.outcomes.kept
+    assert kept is not None
+    assert kept.missed.clients == (0,)
