@@ -141,6 +141,17 @@ def _limited(name: str, workload: str) -> Row:
     )
 
 
+def _synced(lanes: int) -> Row:
+    """Return a row of a journal that is synced, with so many batches in flight."""
+    name = f"2 shards, {lanes} batches in flight, journal synced, against one that is not"
+    return Row(
+        Timed("sharded", f"many_synced_{lanes}_in_flight", 51_200),
+        Timed("sharded", f"many_kept_{lanes}_in_flight", 51_200),
+        "ours",
+        (Figure(name, "wall", "wall", 1 / 0.85),),
+    )
+
+
 _OF_SERVER: tuple[Measure, Measure] = ("workers", "processor")
 _ONE_PROCESS = Timed("workloads", "construct_execute_commit", 4000)
 
@@ -209,6 +220,8 @@ ROWS: tuple[Row, ...] = (
         "ours",
         (Figure("2 shards, journal synced, against one that is not", "wall", "wall", 1 / 0.85),),
     ),
+    _synced(2),
+    _synced(4),
     Row(
         Timed("sharded", "many_kept", 51_200),
         Timed("sharded", "many", 51_200),

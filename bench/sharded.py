@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 BATCH = 256
 SHARDS = 2
 POOL_WORKERS = 2
+LANES = (2, 4)
+"""How many batches are in flight where a journal is measured under load."""
 # What one order and its answer take on the pipes of the sharded engine, four policies: measured.
 COMMAND_BYTES, REPLY_BYTES = 60, 8
 
@@ -50,8 +52,8 @@ class BusyPolicy(Policy):
         return PolicyDecision.accept()
 
 
-def sharded_builder(registrations: list[object], *, shards: int = SHARDS) -> Any:
-    return registered(openpit.Engine.builder().sharded(shards=shards), registrations)
+def sharded_builder(registrations: list[object], *, shards: int = SHARDS, **options: Any) -> Any:
+    return registered(openpit.Engine.builder().sharded(shards=shards, **options), registrations)
 
 
 def pids(engine: Any) -> list[int]:
@@ -135,9 +137,9 @@ def uvloop_runner() -> Iterator[asyncio.Runner]:
 
 
 @contextmanager
-def asyncio_engine(runner: asyncio.Runner) -> Iterator[Any]:
+def asyncio_engine(runner: asyncio.Runner, **options: Any) -> Iterator[Any]:
     """An engine of the asyncio face that stays open from round to round."""
-    engine = runner.run(sharded_builder(four_policies()).build_async())
+    engine = runner.run(sharded_builder(four_policies(), **options).build_async())
     try:
         yield engine
     finally:
@@ -243,21 +245,26 @@ def many(shards: int = SHARDS) -> Iterator[Running]:
         yield Running(lambda count: _through_shards(engine, count), pids(engine))
 
 
+def _lanes(runner: asyncio.Runner, engine: Any, lanes: int) -> Running:
+    """Orders as in ``many``, with so many batches in flight."""
+
+    async def lane(first: int, count: int) -> None:
+        for start in range(first, count, lanes * BATCH):
+            orders = [order(index) for index in range(start, min(start + BATCH, count))]
+            results = await engine.execute_pre_trade_many(orders)
+            await engine.commit_many([result.reservation for result in results])
+
+    async def all_of(count: int) -> None:
+        await asyncio.gather(*(lane(first * BATCH, count) for first in range(lanes)))
+
+    return Running(lambda count: runner.run(all_of(count)), pids(engine))
+
+
 @contextmanager
 def many_in_flight() -> Iterator[Running]:
     """One order as in ``many``, with two batches in flight on uvloop."""
     with uvloop_runner() as runner, asyncio_engine(runner) as engine:
-
-        async def lane(first: int, count: int) -> None:
-            for start in range(first, count, 2 * BATCH):
-                orders = [order(index) for index in range(start, min(start + BATCH, count))]
-                results = await engine.execute_pre_trade_many(orders)
-                await engine.commit_many([result.reservation for result in results])
-
-        async def lanes(count: int) -> None:
-            await asyncio.gather(lane(0, count), lane(BATCH, count))
-
-        yield Running(lambda count: runner.run(lanes(count)), pids(engine))
+        yield _lanes(runner, engine, 2)
 
 
 # --- rate limits over accounts -------------------------------------------------------------------
@@ -294,6 +301,15 @@ def many_kept(sync: Sync) -> Iterator[Running]:
         )
         with registered(builder, four_policies()).build() as engine:
             yield Running(lambda count: _through_shards(engine, count), pids(engine))
+
+
+@contextmanager
+def many_kept_in_flight(sync: Sync, lanes: int) -> Iterator[Running]:
+    """One order as in ``many_kept``, with so many batches in flight on uvloop."""
+    with folder_beside() as folder, uvloop_runner() as runner:
+        kept = {"journal": str(folder / "journal"), "sync": sync}
+        with asyncio_engine(runner, **kept) as engine:
+            yield _lanes(runner, engine, lanes)
 
 
 # --- a custom policy of 20 µs --------------------------------------------------------------------
@@ -366,8 +382,14 @@ WORKLOADS: dict[str, Callable[[], AbstractContextManager[Running]]] = {
     )
 }
 WORKLOADS.update({f"many_on_{shards}": partial(many, shards) for shards in (1, 4, 16)})
+_SYNCS: dict[str, Sync] = {"kept": "process", "synced": "power"}
+WORKLOADS.update({f"many_{name}": partial(many_kept, sync) for name, sync in _SYNCS.items()})
 WORKLOADS.update(
-    {"many_kept": partial(many_kept, "process"), "many_synced": partial(many_kept, "power")}
+    {
+        f"many_{name}_{lanes}_in_flight": partial(many_kept_in_flight, sync, lanes)
+        for name, sync in _SYNCS.items()
+        for lanes in LANES
+    }
 )
 WORKLOADS.update(
     {"many_at_ten_times": partial(many_at, 10.0), "many_at_a_tenth": partial(many_at, 0.1)}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 import pytest
-from batched import batch
+from batched import batch, replies_in
 from custom_policies import Remembering
 from makers import SECOND, deposit
 
@@ -34,6 +34,7 @@ from openpit.shards.shard_state import export_shard
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER
 from openpit.wire.frames import EPOCH_COMMANDS
+from openpit.wire.own_numbers import own_row
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Life:
             raise
 
     def send(self, *commands: tuple[Any, ...], **head: Any) -> bytes:
-        frame = batch(0, self.core._next, *commands, epoch=self._epoch, **head)
+        frame = self.frame = batch(0, self.core._next, *commands, epoch=self._epoch, **head)
         reply = self.core.answer((frame,))
         self.journal.note(self.core, frame, reply)
         self.journal.append([frame], [reply])
@@ -146,6 +147,56 @@ def test_after_any_record_a_snapshot_and_the_rest_are_the_same_as_all_of_it(
         assert again.state == expected
         assert again.recovered.batches == 9 - place
         assert again.recovered == told.recovered._replace(batches=9 - place)
+        again.end()
+
+
+def talk(life: Life, count: int) -> None:
+    """Have two sessions and the router's own client trade; each acknowledges late."""
+    own = dict.fromkeys((5, 6), 0)
+    for number in range(count):
+        pay = (kinds.ADJUST, 2, encode([deposit("USD", str(number))]))
+        for session, begins in ((5, 100), (6, 700)):
+            row = own_row(begins, own[session], session - 3 + number % 2)
+            life.send(pay, *[pay] * (number % 3), client=session, axes=(row,))
+            own[session] += 1 + number % 3
+        life.send(pay, settings=14)  # by the numbers of all
+
+
+def missed_by_all(life: Life) -> list[Any]:
+    """Return what each client is told that it has missed, in a life of its own after those."""
+    found = []
+    for session in (0, 5, 6):
+        head = {"client": session, "axes": (own_row(5000, 0, 0),)} if session else {}
+        reply = life.send((kinds.ASK_MISSED, None, 0, 1_000_000), **head)
+        [(kind, forgotten, is_all, rows)] = replies_in(life.frame, reply)[1]
+        assert (kind, forgotten, is_all) == (kinds.MISSED, 0, True)
+        assert len(rows) >= 2, session
+        found.append(rows)
+    return found
+
+
+def test_after_any_record_a_snapshot_and_the_rest_have_the_same_missed_answers(
+    tmp_path: Path,
+) -> None:
+    count = 3 * 5
+    whole = Life(tmp_path / "whole", every=0)
+    talk(whole, 5)
+    whole.end()
+    told = Life(tmp_path / "whole", 1, every=0)
+    expected = missed_by_all(told)
+    told.end()
+
+    for place in range(1, 1 + count):
+        directory = tmp_path / str(place)
+        life = Life(directory)
+        life.snapshot_after = place
+        talk(life, 5)
+        life.end()
+
+        again = Life(directory, 1)
+
+        assert again.recovered.batches == count - place
+        assert missed_by_all(again) == expected
         again.end()
 
 
