@@ -12,7 +12,7 @@ def is_running(pid: int) -> bool:
     """Tell whether a process is there and not just waiting for its parent to take note."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before it was opened, or before it was read
         return False
     return state not in {"Z", "X"}
 
