@@ -164,19 +164,18 @@ class KeyedSubmitting(Submitting):
         link = self._link_of(asked)
         age = now - asked.time if now >= asked.time else U64_MAX  # of another clock
         command = (kinds.ASK_OUTCOME, asked.account, asked.number or 0, asked.key, age)
-        whose, shown = (asked.account or 0, asked.key), self.left.shown
+        whose, left = (asked.account or 0, asked.key), self.left
         flight = self._proxies.begin(whose) if asked.key else None
 
         def find(link: ShardLink, handle: int) -> Any:
             if flight is not None:
                 return self._proxies.find(link, handle, flight)
-            return shown.get((link.number, handle))
+            return left.shown.get((link.number, handle))
 
         def add(proxy: Any) -> None:
             if flight is not None:
                 self._proxies.add(whose, flight, proxy)
-            else:
-                shown[link.number, proxy._handle] = proxy
+            left.tell(proxy._link, proxy._handle, proxy, is_open=proxy._open)
 
         call = OutcomeCall.about(link, now, pack(command), asked, find, add)
         call.expected = expected(command)

@@ -52,25 +52,34 @@ class LeftOpen:
     ``before`` has, for each shard on which something may be open, the number before which its
     handles are of a former client; ``missed`` the same of answers. ``due`` is a time of
     ``monotonic()``. ``shown`` has the handles of former clients that somebody
-    holds here, by shard and number: a call with a key may ask for one of them, too.
+    holds here, by shard and number: a call with a key may ask for one of them, too. ``kept`` has
+    those, by shard, that were only told of before what is open there was asked for: nobody has
+    them yet, so nobody can lose them.
     """
 
-    __slots__ = ("before", "due", "missed", "shown")
+    __slots__ = ("before", "due", "kept", "missed", "shown")
 
     def __init__(self) -> None:
         self.shown: Final[WeakValueDictionary[tuple[int, int], Any]] = WeakValueDictionary()
         self.before: Final[dict[int, int]] = {}
         self.missed: Final[dict[int, int]] = {}
+        self.kept: Final[dict[int, list[Any]]] = {}
         self.due = inf
+
+    def tell(self, link: ShardLink, handle: int, proxy: Any, *, is_open: bool) -> None:
+        """Record the handle that is in an answer which a client was told of later."""
+        self.shown[link.number, handle] = proxy
+        if is_open and handle < self.before.get(link.number, 0):
+            self.kept.setdefault(link.number, []).append(proxy)
 
     def take(self, found: Sequence[Found]) -> list[OpenReservation[Any]]:
         """Return what was found, as handles: once, whoever else has asked meanwhile."""
-        return [
-            self._shown(link, row)
-            for link, rows in found
-            if self.before.pop(link.number, None) is not None
-            for row in rows
-        ]
+        taken = []
+        for link, rows in found:
+            if self.before.pop(link.number, None) is not None:
+                taken += [self._shown(link, row) for row in rows]
+                self.kept.pop(link.number, None)  # those that are open are among them
+        return taken
 
     def _shown(self, link: ShardLink, row: tuple[Any, ...]) -> OpenReservation[Any]:
         """Return the handle of a row, with its order.
@@ -100,6 +109,8 @@ class LeftOpen:
                 del left[number]
                 if link.is_up:
                     link.stage(Unattended(1, now, pack((*message, before)), answers))
+                if left is self.before:
+                    self.kept.pop(number, None)
 
 
 def ask_left(router: Router, now: int, before: Mapping[int, int]) -> Steps:

@@ -27,7 +27,6 @@ from openpit.wire.values import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from weakref import WeakValueDictionary
 
     from openpit.client.left_open import LeftOpen
     from openpit.param.ids import AccountId
@@ -39,8 +38,6 @@ __all__ = ["MissedAnswer", "MissedAnswers", "ask_missed", "taken"]
 
 Found: TypeAlias = "tuple[ShardLink, int, list[tuple[Any, ...]]]"
 """A shard, of how many commands its answers are not kept any more, and the rows of the others."""
-
-_Shown: TypeAlias = "WeakValueDictionary[tuple[int, int], Any]"
 
 _ORDER: Final = "order", "order"
 _REPORT: Final = "report", "report"
@@ -100,8 +97,9 @@ class MissedAnswer(Opaque):
     def result(self) -> Any:
         """What the call would have returned; a reservation in it as it was when it was asked.
 
-        It is made when it is looked at first, and is the same from then on. What is open in it is
-        held by this object, and rolls back when nobody holds it any more.
+        It is made when it is looked at first, and is the same from then on. What is open in it
+        stays so until ``open_reservations()`` is called or the grace is over. From then on it is as
+        ever: it rolls back when nobody holds it any more, neither this object nor that list.
 
         Raises:
             Exception: what the call would have raised.
@@ -168,13 +166,13 @@ def taken(left: LeftOpen, found: list[Found]) -> MissedAnswers:
     for link, forgotten, rows in found:
         if left.missed.pop(link.number, None) is not None:
             answers.forgotten += forgotten
-            answers += [_answer(link, left.shown, *row) for row in rows]
+            answers += [_answer(link, left, *row) for row in rows]
     return answers
 
 
 def _answer(
     link: ShardLink,
-    shown: _Shown,
+    left: LeftOpen,
     batch: int,
     place: int,
     number: int,
@@ -207,10 +205,10 @@ def _answer(
     self._result = self._error = None
 
     def find(link: ShardLink, handle: int) -> Any:
-        return shown.get((link.number, handle))
+        return left.shown.get((link.number, handle))
 
     def add(handle: Any) -> None:
-        shown[link.number, number] = handle
+        left.tell(link, number, handle, is_open=is_open)
 
     def tell() -> Any:
         if told[0] == kinds.FAILURES:

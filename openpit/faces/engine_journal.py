@@ -30,6 +30,7 @@ from openpit.journal.locks import FileLock
 from openpit.journal.migration import finish
 from openpit.journal.reading import LogReader
 from openpit.journal.retention import began_first, cut_router_log
+from openpit.journal.starts import check_begun, check_ends, last_starts
 from openpit.journal.writing import LogWriter
 from openpit.router.lifecycle import ShardState
 from openpit.shards.fingerprints import Made, differences
@@ -65,7 +66,7 @@ class EngineJournal:
         JournalMismatch: it is that of another engine, and ``migrate`` is None; the text has what is
             different.
         JournalError: it is that of another engine, and cannot be carried over to this one.
-        JournalDamaged: its log has a hole.
+        JournalDamaged: its log has a hole, or a log lacks what another one knows of.
         JournalFailed: its log could not be written.
         OSError: the directory cannot be had.
     """
@@ -137,10 +138,16 @@ class EngineJournal:
         elif reader.headers:
             finish(DISK, directory)
             reader = self._read(directory)
+        # A segment's header is on the disk, also where the power has taken its first record.
+        known = (*reader.headers, *self._lives)
+        begun = max((int(one.get("epoch", -1)) for one in known), default=-1)
+        lasts = last_starts(DISK, directory, made.shards)
+        check_begun(directory, lasts, begun)
+        check_ends(directory, lasts, max((epoch for _, epoch, _ in self._summaries), default=-1))
         if reader.torn is not None:
             _say(f"what the router's journal ends with is removed: {reader.torn}")
         reader.cut()
-        self.epoch = self._lives[-1]["epoch"] + 1 if self._lives else 0
+        self.epoch = begun + 1
         now, wall = self._clock(), time_ns()
         self._offset = self._offset_at(now)
         started, began = self._first(now, made.began)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from openpit.faces.observing import OF_EVENT
 from openpit.faces.pictures import picture_of
-from openpit.router.lifecycle import ShardEvent
+from openpit.router.lifecycle import ShardEvent, ShardState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,15 @@ __all__ = ["tell"]
 
 _log = logging.getLogger("openpit.router")
 
+_STATES: Final = {
+    ShardEvent.STALL: ShardState.STALLED,
+    ShardEvent.ANSWER: ShardState.UP,
+    ShardEvent.REPLACE: ShardState.RECOVERING,
+    ShardEvent.RECOVERED: ShardState.UP,
+    ShardEvent.LOST: ShardState.DOWN,
+}
+"""What a shard is once that has happened."""
+
 
 def tell(
     router: Router,
@@ -30,10 +40,12 @@ def tell(
     news = router.books.news
     while news:
         try:
-            event, link = news.pop(0)
+            event, link, pid, why, restarts = news.pop(0)
         except IndexError:
             return  # another thread tells it
-        picture = picture_of(link)
+        # It may have happened long before: a call that waits for a worker tells it at its end.
+        state = _STATES[event].value
+        picture = replace(picture_of(link), state=state, pid=pid, why=why, restarts=restarts)
         name = OF_EVENT[event]
         more = {
             "event": name,
@@ -52,7 +64,6 @@ def tell(
         elif event is ShardEvent.ANSWER:
             _log.warning("shard %d answers again", picture.shard, extra=more)
         elif event is ShardEvent.REPLACE:
-            why = picture.why or "it has ended"
             _log.warning("shard %d is recovering: %s", picture.shard, why, extra=more)
         elif event is ShardEvent.RECOVERED:
             _log.warning(

@@ -17,6 +17,7 @@ from openpit.faces.engine_journal import check_made
 from openpit.journal.files import DISK
 from openpit.journal.layout import ROUTER, log_folder, shard_log
 from openpit.journal.reading import LogReader
+from openpit.journal.starts import check_ends, last_starts
 from openpit.shards.past import Cut, PastShard, make_shard, time_of
 from openpit.shards.shard_journal import JournalPlace
 
@@ -63,7 +64,7 @@ class Past:
 
     Raises:
         JournalMismatch: it is that of another engine than the plan's; the text has what differs.
-        JournalDamaged: the router's log has a hole.
+        JournalDamaged: the router's log has a hole, or a shard's lacks its end.
         JournalError: there is none.
         OSError: it could not be read.
     """
@@ -161,8 +162,10 @@ def _lives_in(directory: Path) -> list[Life]:
     names: dict[int, tuple[str | None, int]] = {}  # as a start of now would find them
     floors: Sequence[int] = ()
     carried: Sequence[str] = ()
+    settled = -1
     for record in reader:
         said = json.loads(record.batch)
+        settled = said.get("settled", settled)
         for number, name, user in _sessions_in(said):
             names[number] = name, user
             if lives:
@@ -192,6 +195,7 @@ def _lives_in(directory: Path) -> list[Life]:
         lives[-1] = lives[-1]._replace(made=reader.headers[-1], floors=floors)
     if not lives:
         raise JournalError(f"{directory} is no journal: no engine has been started on it")
+    check_ends(directory, last_starts(DISK, directory, lives[-1].made["shards"]), settled)
     return lives
 
 

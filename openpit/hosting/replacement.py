@@ -105,7 +105,7 @@ class Replacement:
         if self._greeting is not None:
             self._take_back_greeting()
         if was_up:
-            books.news.append((ShardEvent.REPLACE, link))
+            books.news.append((ShardEvent.REPLACE, link, link.pid, why, link.restarts))
 
     def greet(self, entry: Entry, passes: Callable[[], object]) -> None:
         """Send another worker the command that it starts with.
@@ -159,7 +159,7 @@ class Replacement:
             return f"its worker ends each time at a change that spans shards: {link.why}"
         link.why = None
         link.happen(ShardEvent.RECOVERED)
-        link.books.news.append((ShardEvent.RECOVERED, link))
+        link.books.news.append((ShardEvent.RECOVERED, link, link.pid, None, link.restarts))
         kept, link.frames = list(link.kept), []
         self._line.extend(kept[place : place + alone])
         self._rest = kept[place + alone :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -43,7 +44,7 @@ class Disk(Protocol):
         """Make a folder and those above it, where they are not there; they outlast a power loss."""
 
     def create(self, path: Path) -> LogFile:
-        """Make a new file and open it."""
+        """Make a file that is not there, or is empty, and open it."""
 
     def read(self, path: Path, most: int = -1) -> bytes:
         """Return what a file holds: all of it, or so many bytes at most."""
@@ -79,8 +80,11 @@ class SystemDisk:
             self.sync_folder(one.parent)
 
     def create(self, path: Path) -> _SystemFile:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-        return _SystemFile(os.open(path, flags, _MODE))
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _MODE)
+        if os.fstat(fd).st_size:
+            os.close(fd)
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        return _SystemFile(fd)
 
     def read(self, path: Path, most: int = -1) -> bytes:
         with path.open("rb") as file:

@@ -32,7 +32,7 @@ class FileLock:
 
     Raises:
         JournalInUse: somebody has it still.
-        OSError: the file could not be opened.
+        OSError: the file could not be opened, locked or written; the lock is nobody's then.
     """
 
     __slots__ = ("_fd", "_key", "_pid")
@@ -45,15 +45,23 @@ class FileLock:
         self._key: Final = _key_of(os.fstat(fd))
         self._pid: Final = os.getpid()
         self._fd = fd
-        deadline = monotonic() + seconds
-        while not _is_taken(fd):
+        try:
+            self._take(path, monotonic() + seconds)
+        except BaseException as error:
+            self._fd = -1
+            os.close(fd)
+            if isinstance(error, OSError):
+                error.filename = str(path)
+            raise
+        _HELD.add(self._key)
+
+    def _take(self, path: Path, deadline: float) -> None:
+        while not _is_taken(self._fd):
             if monotonic() >= deadline:
-                os.close(fd)
                 raise JournalInUse(f"{path.parent} is in use by another process")
             sleep(_LOOK_SECONDS)
-        _HELD.add(self._key)
-        os.ftruncate(fd, 0)
-        os.write(fd, b"%d\n" % self._pid)
+        os.ftruncate(self._fd, 0)
+        os.write(self._fd, b"%d\n" % self._pid)
 
     def release(self) -> None:
         """Let go of the lock; in a forked copy, of the copied descriptor alone."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from openpit.errors import JournalDamaged
 from openpit.journal.records import RecordReader
-from openpit.journal.segments import header_in, segments_of
+from openpit.journal.segments import header_in, segment_path, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -135,16 +135,20 @@ class LogReader:
         self.torn = Torn(segment.path, position, size - position, why)
 
     def cut(self) -> None:
-        """Remove what is torn, for good, and a last segment that is empty: another will follow."""
+        """Remove what is torn, for good, and empty a last segment that has no record.
+
+        The next one is that same file, which has to stay: without it the log would lack its end.
+        """
         torn, self.torn = self.torn, None
         if torn is not None and torn.position and torn.path != self._empty:
             self._disk.cut(torn.path, torn.position)
             return
-        gone = {self._empty, None if torn is None else torn.path} - {None}
-        for path in gone:
-            self._disk.remove(path)  # type: ignore[arg-type]  # None is none of them
-        if gone:
-            self._disk.sync_folder(self._folder)
+        for path in {self._empty, None if torn is None else torn.path} - {None}:
+            if path == segment_path(self._folder, self.next):
+                self._disk.cut(path, 0)
+            else:
+                self._disk.remove(path)  # type: ignore[arg-type]  # None is none of them
+                self._disk.sync_folder(self._folder)
 
 
 def _needed(segments: list[Segment], after: int) -> list[Segment]:

@@ -17,6 +17,7 @@ and its folder is synced. What a state holds is its writer's affair.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -106,7 +107,7 @@ def write_snapshot(
 
     Raises:
         ValueError: the header is over ``HEADER_BYTES``.
-        OSError: it could not be written; what there is of it has no snapshot's name.
+        OSError: it could not be written, or there is no room for it; nothing is left of it.
     """
     header = json.dumps(
         {"number": number, **fields}, ensure_ascii=False, separators=(",", ":")
@@ -117,17 +118,25 @@ def write_snapshot(
     front += _STATE.pack(len(state), crc32c(state))
     path = snapshot_path(folder, number)
     path = path.with_name(path.name + suffix)
+    size = len(front) + len(state)
+    if disk.free(folder) < size:  # the last of it is the log's
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     unfinished = path.with_name(f"{path.name}.{os.getpid()}{_UNFINISHED}")
     file = disk.create(unfinished)
     try:
-        write_all(file, front)
-        write_all(file, state)
-        file.sync()
-    finally:
-        file.close()
-    disk.rename(unfinished, path)
+        try:
+            write_all(file, front)
+            write_all(file, state)
+            file.sync()
+        finally:
+            file.close()
+        disk.rename(unfinished, path)
+    except OSError:
+        with suppress(OSError):
+            disk.remove(unfinished)
+        raise
     disk.sync_folder(folder)
-    return len(front) + len(state)
+    return size
 
 
 def read_snapshot(disk: Disk, file: SnapshotFile) -> Snapshot:

@@ -95,7 +95,7 @@ class Router:
             self.books.stalled.remove(link)
         if link.state is not ShardState.CLOSING:
             link.why = why
-            self.books.news.append((ShardEvent.LOST, link))
+            self.books.news.append((ShardEvent.LOST, link, link.pid, why, link.restarts))
         link.happen(ShardEvent.LOST)
         for entry, was_sent in link.forget():
             entry.lost(link, sent=was_sent)
@@ -114,7 +114,7 @@ class Router:
         link.why = why
         link.happen(ShardEvent.STALL)
         self.books.stalled.append(link)
-        self.books.news.append((ShardEvent.STALL, link))
+        self.books.news.append((ShardEvent.STALL, link, link.pid, why, link.restarts))
         link.turn_away()
         for entry in list(link.pending):
             entry.stalled(link, why)
@@ -125,7 +125,7 @@ class Router:
         link.why = None
         link.happen(ShardEvent.ANSWER)
         self.books.stalled.remove(link)
-        self.books.news.append((ShardEvent.ANSWER, link))
+        self.books.news.append((ShardEvent.ANSWER, link, link.pid, None, link.restarts))
         causes, link.owed_causes = link.owed_causes, 0
         if causes:
             link.stage(OwnOp(self.books.now, Op.ARM, causes=causes))

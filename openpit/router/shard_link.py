@@ -131,7 +131,8 @@ class Books:
         self.answer_due: Final[dict[Any, float]] = {}
         self.credit_due: Final[dict[Any, float]] = {}
         self.late: Final[set[Any]] = set()  # calls that wait on though their time is up
-        self.news: Final[list[tuple[ShardEvent, ShardLink]]] = []  # for the face to tell
+        # For the face to tell: event, link, its process, why, and restarts, as they were then.
+        self.news: Final[list[tuple[ShardEvent, ShardLink, int | None, str | None, int]]] = []
         # Called before a change goes out that spans shards, with the packed command for each, and
         # the number that it will have there; so that it is completed or never began.
         self.note: Callable[[list[tuple[int, int, bytes]]], None] | None = None

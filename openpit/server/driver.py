@@ -95,7 +95,7 @@ class ServerDriver(AsyncDriver):
 
     def _tell(self) -> None:
         if self.switch is not None and self.router.books.news:
-            for event, link in self.router.books.news:
+            for event, link, *_ in self.router.books.news:
                 self.switch.tell(event, link)
             self.turn()
         super()._tell()

@@ -12,6 +12,7 @@ import os
 import signal
 import time
 import warnings
+from contextlib import suppress
 from logging import getLogger
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
@@ -226,7 +227,10 @@ class Snapshots:
         if pid == 0:
             return False
         self._child = None
-        self._is_told = os.waitstatus_to_exitcode(status) == _NOT_NOW
+        code = os.waitstatus_to_exitcode(status)
+        if code < 0:  # it was killed
+            self._drop_unfinished()
+        self._is_told = code == _NOT_NOW
         if self._is_told:
             self._due_at = written + max(1, self._every // TRIES)
         return True
@@ -297,6 +301,12 @@ class Snapshots:
             os.waitpid(pid, 0)
         except (ChildProcessError, ProcessLookupError):
             return
+        self._drop_unfinished()
+
+    def _drop_unfinished(self) -> None:
+        """Remove what a copy that was ended has left."""
+        with suppress(OSError):  # the next start does it
+            drop_unfinished(DISK, self._folder)
 
     def _say(self, text: str) -> None:
         _log.warning(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from makers import SECOND, account, deposit, order
 from processes import wait_until
 from recovery_policies import Counting, Moody
 from trading import Day, said, with_policies
 
 import openpit
+from openpit.cli import main
+from openpit.cli.exits import Exit
 from openpit.errors import (
     JournalDamaged,
     JournalFailed,
@@ -28,6 +33,7 @@ from openpit.errors import (
 )
 from openpit.journal.files import DISK
 from openpit.journal.reading import LogReader
+from openpit.journal.segments import Segment, header_in
 from openpit.pretrade.policies import build_order_validation, build_spot_funds
 
 HERE = Path(__file__).parent
@@ -280,6 +286,54 @@ def test_a_hole_refuses_the_start_and_a_torn_tail_does_not(tmp_path: Path) -> No
     path.write_bytes(whole[:-1])
     with plain(tmp_path, shards=1) as engine:
         assert engine.execute_pre_trade(order(1))
+
+
+@pytest.mark.parametrize(
+    ("lost", "told"),
+    [
+        ("shard-0001", "all shards were up in start 1 of the engine, and it has no segment"),
+        ("shard-0001/*.log", "all shards were up in start 1 of the engine, and it ends with start"),
+        ("router", "router at 0: shard-0000 has start 1 of the engine, and it has none"),
+        ("router/*.log", "shard-0000 has start 1 of the engine, and it ends with start 0"),
+    ],
+)
+def test_a_log_that_lacks_its_end_refuses_the_start(tmp_path: Path, lost: str, told: str) -> None:
+    journal = tmp_path / "desk"
+    for _ in range(2):
+        with plain(journal, snapshot_every=0) as engine:
+            for number in range(9):
+                engine.accounts().block(account(number), "by hand")
+    gone = max(journal.glob(lost))  # the whole log, or its last segment
+    shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+    before = {path: path.read_bytes() for path in journal.glob("*/*.log")}
+
+    for _ in range(2):  # nothing is written that would have the next start believe it
+        with pytest.raises(JournalDamaged, match=re.escape(told)):
+            plain(journal)
+    result = CliRunner().invoke(main, ["journal", "verify", str(journal)])
+
+    assert {path: path.read_bytes() for path in journal.glob("*/*.log")} == before
+    assert result.exit_code == Exit.DAMAGED
+    assert told in result.output
+
+
+def test_a_start_that_ended_before_its_first_record_is_counted(tmp_path: Path) -> None:
+    with plain(tmp_path, snapshot_every=0) as engine:
+        engine.accounts().block(account(1), "by hand")
+    (segment,) = (tmp_path / "router").glob("*.log")
+    header = header_in(segment.read_bytes(), Segment(segment, 1))
+    assert header is not None
+    DISK.cut(segment, header.end)  # as a power loss may leave it
+    for shard in range(2):
+        (last,) = (tmp_path / f"shard-{shard:04d}").glob("*.log")
+        DISK.create(last.with_name(f"{10**6:020d}.log")).close()  # just begun, without its header
+
+    with plain(tmp_path) as engine:
+        assert engine.account_state(account(1)).block.reason == "by hand"
+        assert engine.execute_pre_trade(order(2))
+    for _ in range(2):
+        with plain(tmp_path) as engine:
+            assert engine.execute_pre_trade(order(2))
 
 
 def test_a_call_in_flight_when_its_worker_is_killed_is_answered_by_the_next_life(

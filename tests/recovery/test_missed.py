@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from killing import pid_of
 from makers import account, deposit, order, pnl_report
+from processes import wait_until
 from recovery_policies import Counting
 
 import openpit
@@ -120,3 +122,32 @@ def test_without_a_grace_and_without_a_journal_nothing_is_told(tmp_path: Path) -
         assert engine.missed_answers() == []
     with openpit.Engine.builder().sharded(1).builtin(build_spot_funds()).build() as engine:
         assert engine.missed_answers() == []
+
+
+def shares(left: list[Any]) -> list[int]:
+    """Return how many shares each order was of that is open."""
+    return [int(one.order.operation.trade_amount.as_quantity.decimal) for one in left]
+
+
+def test_what_an_answer_has_open_is_not_lost_with_it_before_it_is_asked_for(tmp_path: Path) -> None:
+    killed(lambda: trade_and_die(tmp_path / "desk"))
+
+    with stage(tmp_path / "desk").build() as engine:
+        assert [bool(one.result) for one in engine.missed_answers()] == [False, True]  # and gone
+        gc.collect()
+        engine.poll()
+        left = engine.open_reservations()
+        assert shares(left) == [10, 5]
+        assert engine.account_state(account(1)).open.reservations == 2
+        del left  # from here on it is as ever
+        assert engine.account_state(account(1)).open.reservations == 0
+
+
+def test_nor_is_it_kept_beyond_the_grace(tmp_path: Path) -> None:
+    killed(lambda: trade_and_die(tmp_path / "desk"))
+
+    with stage(tmp_path / "desk", grace=0.5).build() as engine:
+        assert [bool(one.result) for one in engine.missed_answers()] == [False, True]
+        gc.collect()
+        assert wait_until(lambda: not engine.account_state(account(1)).open.reservations)
+        assert engine.open_reservations() == []

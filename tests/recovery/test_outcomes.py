@@ -93,6 +93,7 @@ def test_an_order_that_was_denied_on_its_way_and_stands_is_told_with_its_reserva
             engine.outcome(denied)
 
     with build() as again:
+        assert again.outcome(denied).result  # asking changes nothing, though nobody holds that
         outcome = again.outcome(denied)
         (left,) = again.open_reservations()
         assert left.handle is outcome.result.reservation

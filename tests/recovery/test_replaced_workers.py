@@ -162,6 +162,39 @@ def test_the_others_go_on_while_one_recovers_and_it_is_told(
         assert why.endswith("it has been replaced 1 times within 60 s, the most")
 
 
+class Watching(openpit.Observer):
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def stalled(self, stats: Any) -> None:
+        self.told.append((stats.state, stats.pid, stats.why, stats.restarts))
+
+    recovering = recovered = stalled
+
+
+def test_what_has_happened_within_a_call_is_told_as_it_was_then(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watching = Watching()
+    options = {**OFTEN, "timeout": 0.5, "stall_timeout": 0.5}
+    stage = openpit.Engine.builder().sharded(1, journal=tmp_path, **options).observer(watching)
+    with stage.builtin(build_spot_funds()).build() as engine:
+        old = pid_of(engine, 0)
+        os.kill(old, signal.SIGSTOP)
+        engine.apply_account_adjustment(account(1), [deposit("USD", "1")])
+        new = pid_of(engine, 0)
+
+    (stalled, recovering, recovered) = watching.told
+    assert stalled == ("stalled", old, "no answer within 0.5 s", 0)
+    assert (recovering[:2], recovering[3]) == (("recovering", old), 0)
+    assert recovered == ("up", new, None, 1)
+    assert [record.message for record in caplog.records if record.name == "openpit.router"] == [
+        "shard 0 is stalled: no answer within 0.5 s; its orders are denied until it answers",
+        f"shard 0 is recovering: {recovering[2]}",
+        f"shard 0 has recovered: worker {new} has taken its place",
+    ]
+
+
 @pytest.mark.parametrize("point", POINTS[:3])
 def test_the_command_that_ends_its_worker_each_time_is_answered_by_name(
     tmp_path: Path, point: str

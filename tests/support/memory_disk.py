@@ -90,9 +90,10 @@ class MemoryDisk:
 
     def create(self, path: Path) -> MemoryFile:
         self.step()
-        if path in self.files:
+        if path in self.files and self.files[path].data:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-        file = self.files[path] = MemoryFile(self)
+        file = self.files.setdefault(path, MemoryFile(self))
+        file.is_closed = False
         return file
 
     def read(self, path: Path, most: int = -1) -> bytes:

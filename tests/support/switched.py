@@ -50,7 +50,7 @@ class SwitchedHost:
         moves = True
         while moves:
             moves = False
-            for event, shard_link in self.driver.router.books.news:
+            for event, shard_link, *_ in self.driver.router.books.news:
                 self.switch.tell(event, shard_link)
             self.driver.router.books.news.clear()
             for driver in self.drivers:

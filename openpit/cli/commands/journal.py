@@ -18,6 +18,7 @@ from openpit.errors import JournalDamaged, WireError
 from openpit.journal.files import DISK
 from openpit.journal.layout import ROUTER, log_folder, logs_of
 from openpit.journal.reading import LogReader
+from openpit.journal.starts import check_begun, check_ends, last_starts
 from openpit.wire.frames import Op, head_of
 
 if TYPE_CHECKING:
@@ -120,6 +121,30 @@ def _read(directory: Path) -> list[_Log]:
     return [_read_one(directory, name) for name in names]
 
 
+def _lacking(directory: Path) -> str:
+    """Return which log lacks its end, as the others know; nothing if none does."""
+    folder = log_folder(directory, ROUTER)
+    try:
+        # An engine may be starting: what the router's log knows is looked at in between.
+        logs = sum(name != ROUTER for name in logs_of(DISK, directory))
+        before = last_starts(DISK, directory, logs)
+        reader = LogReader(DISK, folder)
+        settled = [said["settled"] for said in _said(reader) if "settled" in said]
+        begun = [int(one.get("epoch", -1)) for one in reader.headers]
+        shards = reader.headers[-1].get("shards", 0) if reader.headers else 0
+        check_begun(directory, before, max(begun, default=-1))
+        check_ends(directory, last_starts(DISK, directory, shards), max(settled, default=-1))
+    except JournalDamaged as error:
+        return str(error)
+    except OSError as error:
+        raise _unreadable(error) from None
+    return ""
+
+
+def _said(reader: LogReader) -> Iterator[dict[str, Any]]:
+    return (json.loads(record.batch) for record in reader)
+
+
 def _read_one(directory: Path, name: str) -> _Log:
     """Read a log whole, and count."""
     folder = log_folder(directory, name)
@@ -177,10 +202,10 @@ def verify(directory: Path, as_json: bool) -> None:  # noqa: FBT001 - click pass
             state = f"torn tail: {log.reader.torn}"
         lines.append(f"{log.name}: {log.records} records, {state}{said_of(log.snapshots)}")
     _print([log.document for log in logs], as_json, "\n".join(lines))
-    damaged = [log for log in logs if log.damage]
-    if damaged:
-        names = ", ".join(log.name for log in damaged)
-        raise ExitError(Exit.DAMAGED, f"no engine can be built of {directory}: see {names}")
+    damaged = ", ".join(log.name for log in logs if log.damage)
+    why = f"see {damaged}" if damaged else _lacking(directory)
+    if why:
+        raise ExitError(Exit.DAMAGED, f"no engine can be built of {directory}: {why}")
 
 
 @command.command()

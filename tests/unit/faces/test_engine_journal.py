@@ -24,7 +24,7 @@ from openpit.router.lifecycle import ShardState
 from openpit.shards.fingerprints import Made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 MADE = Made(2, [["Desk", {"most": "5"}]], 77)
@@ -75,6 +75,8 @@ def test_another_version_is_refused_by_name(
 
 def test_changes_stay_until_all_shards_have_them(tmp_path: Path) -> None:
     journal = opened(tmp_path)
+    for number in range(2):
+        shard_lived(tmp_path, number, [0])
     journal.note([(0, 5, b"old")])
     journal.settle()
     journal.note([(0, 6, b"a"), (1, 9, b"b")])
@@ -92,6 +94,8 @@ def test_changes_stay_until_all_shards_have_them(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     first, second = journal.changes
     assert first.numbers == {0: [6], 1: [9, 700]}
+    for number in range(2):
+        shard_lived(tmp_path, number, [0, 2])
     journal.settle()
     journal.close()
     journal = opened(tmp_path)
@@ -154,15 +158,21 @@ def begins(directory: Path, log: str = ROUTER) -> int:
     return segments_of(DISK, log_folder(directory, log))[0].first
 
 
+def shard_lived(directory: Path, number: int, epochs: Iterable[int]) -> None:
+    """Have a shard's log begin a segment in each of these starts, and in no other."""
+    folder = log_folder(directory, shard_log(number))
+    for segment in segments_of(DISK, folder):
+        DISK.remove(segment.path)
+    for first, epoch in enumerate(epochs, 1):
+        LogWriter(DISK, folder, shard_log(number), first, {"epoch": epoch}).close()
+
+
 def lived(directory: Path, *, keep: int | None = 2, shard_epochs: tuple[int, ...] = ()) -> int:
     """Start an engine once, whose shards' logs go back to these epochs; return its own."""
-    for number, epoch in enumerate(shard_epochs):
-        folder = log_folder(directory, shard_log(number))
-        for segment in segments_of(DISK, folder):
-            DISK.remove(segment.path)
-        LogWriter(DISK, folder, shard_log(number), 1, {"epoch": epoch}).close()
     options = ShardedOptions(shards=2, journal=directory, keep=keep)
     journal = EngineJournal(options, MADE, lambda: 1_000)
+    for number, epoch in enumerate(shard_epochs or (journal.epoch, journal.epoch)):
+        shard_lived(directory, number, (epoch, journal.epoch))
     journal.note([(0, 5, b"first"), (1, 6, b"second")])
     journal.settle()
     if not journal.epoch:
@@ -199,7 +209,9 @@ def test_a_crash_while_it_is_cut_leaves_one_that_says_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(6):
-        lived(tmp_path, keep=None, shard_epochs=(6, 6))
+        lived(tmp_path, keep=None)
+    for number in range(2):
+        shard_lived(tmp_path, number, [5])
     remove = SystemDisk.remove
     steps = 0
     while True:
@@ -220,6 +232,8 @@ def test_a_crash_while_it_is_cut_leaves_one_that_says_the_same(
             journal = EngineJournal(
                 ShardedOptions(shards=2, journal=directory), MADE, lambda: 1_000
             )
+            for number in range(2):
+                shard_lived(directory, number, [5, journal.epoch])
             journal.settle()
         except KeyboardInterrupt:
             died = True

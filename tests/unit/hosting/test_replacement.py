@@ -42,7 +42,7 @@ def test_what_was_in_flight_is_sent_again_as_it_was_and_what_came_since_behind_i
     assert [call.result().ok for call in (first, second, third)] == [True] * 3
     assert desk.link.state is ShardState.UP
     assert (desk.link.in_flight, len(desk.link.kept), desk.link.restarts) == (0, 0, 1)
-    assert [event for event, _ in desk.router.books.news] == [
+    assert [event for event, *_ in desk.router.books.news] == [
         ShardEvent.REPLACE,
         ShardEvent.RECOVERED,
     ]

@@ -43,7 +43,13 @@ def test_a_folder_that_is_not_there_has_no_names(tmp_path: Path) -> None:
 
 
 def test_a_file_is_made_once(tmp_path: Path) -> None:
-    DISK.create(tmp_path / "one").close()
+    for _ in range(2):  # one that is empty is not there yet
+        file = DISK.create(tmp_path / "one")
+        file.close()
+    file = DISK.create(tmp_path / "one")
+    file.write(b"1")
+    file.close()
 
     with pytest.raises(FileExistsError):
         DISK.create(tmp_path / "one")
+    assert DISK.read(tmp_path / "one") == b"1"

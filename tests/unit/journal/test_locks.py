@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
+import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from openpit.errors import JournalInUse
 from openpit.journal.locks import FileLock
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOLDER = """
 import sys
@@ -52,3 +54,24 @@ def test_another_process_is_refused_until_this_one_has_ended(tmp_path: Path) -> 
         holder.kill()
 
         FileLock(tmp_path / "lock", seconds=30.0).release()
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "number"), [(os, "write", errno.ENOSPC), (fcntl, "lockf", errno.ENOLCK)]
+)
+def test_one_that_could_not_be_had_is_nobodys_and_says_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, number: int
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    path = tmp_path / "lock"
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, fails)
+        before = len([*Path("/proc/self/fd").iterdir()])
+        with pytest.raises(OSError, match=re.escape(f"'{path}'")) as failed:
+            FileLock(path)
+        assert len([*Path("/proc/self/fd").iterdir()]) == before
+
+    assert failed.value.errno == number
+    FileLock(path).release()

@@ -100,7 +100,7 @@ def test_a_header_has_its_limit() -> None:
         write_snapshot(MemoryDisk(), FOLDER, 1, {"much": "x" * HEADER_BYTES}, b"")
 
 
-def test_one_that_could_not_be_written_has_no_snapshots_name() -> None:
+def test_one_for_which_there_is_no_room_takes_none_from_the_log() -> None:
     disk = MemoryDisk()
     disk.room = len(WHOLE) - 1
 
@@ -108,6 +108,22 @@ def test_one_that_could_not_be_written_has_no_snapshots_name() -> None:
         write_snapshot(disk, FOLDER, 7, FIELDS, STATE)
 
     assert failed.value.errno == errno.ENOSPC
+    assert disk.room == len(WHOLE) - 1
+    assert not disk.files
+
+
+def test_one_that_could_not_be_written_leaves_nothing() -> None:
+    disk = MemoryDisk()
+    disk.failing_syncs = 1
+
+    with pytest.raises(OSError, match="Input/output error"):
+        write_snapshot(disk, FOLDER, 7, FIELDS, STATE)
+
+    assert not disk.files
+    disk.steps_left = 3
+    with pytest.raises(PowerLost):  # nor does the next start leave anything of it
+        write_snapshot(disk, FOLDER, 7, FIELDS, STATE)
+    disk.steps_left = None
     assert snapshots_of(disk, FOLDER) == []
     assert drop_unfinished(disk, FOLDER) == 1
     assert not disk.files

@@ -403,7 +403,7 @@ def test_in_flight_at_a_lost_shard() -> None:
     with pytest.raises(ExceptionGroup) as group:
         reports.result()
     assert isinstance(group.value.exceptions[0], ShardDown)
-    assert [(event, link.number) for event, link in bench.router.books.news] == [
+    assert [(event, link.number) for event, link, *_ in bench.router.books.news] == [
         (ShardEvent.LOST, 0)
     ]
     assert bench.client.execute(NOW, buy(IN_SHARD_1)).is_sent

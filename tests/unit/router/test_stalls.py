@@ -59,7 +59,7 @@ def test_what_is_under_way_ends_for_whoever_waits() -> None:
     with pytest.raises(OutcomeUnknown, match="the call may or may not have been applied"):
         sent.result()
     assert not other.done
-    assert [(event, link.number) for event, link in bench.router.books.news] == [
+    assert [(event, link.number) for event, link, *_ in bench.router.books.news] == [
         (ShardEvent.STALL, 0)
     ]
 
@@ -267,7 +267,7 @@ def test_any_whole_answer_makes_it_one_like_the_others() -> None:
     bench.router.receive(link, reply[7:])
 
     assert (link.state, link.why, bench.router.books.stalled) == (ShardState.UP, None, [])
-    assert bench.router.books.news == [(ShardEvent.ANSWER, link)]
+    assert bench.router.books.news == [(ShardEvent.ANSWER, link, link.pid, None, 0)]
     call = bench.client.execute(NOW, buy(IN_SHARD_0))
     bench.reply(0, (kinds.ACCEPTED, 1))
     assert call.result().ok
@@ -397,7 +397,7 @@ def test_one_that_ends_owes_nothing_any_more() -> None:
     bench.router.lose(link, "its worker was killed by signal 9")
 
     assert (link.state, bench.router.books.stalled, link.owed_causes) == (ShardState.DOWN, [], 0)
-    assert [event for event, _ in bench.router.books.news] == [ShardEvent.STALL, ShardEvent.LOST]
+    assert [event for event, *_ in bench.router.books.news] == [ShardEvent.STALL, ShardEvent.LOST]
     order = bench.client.execute(NOW, buy(IN_SHARD_0))
     assert details(order) == "shard 0: its worker was killed by signal 9"
 

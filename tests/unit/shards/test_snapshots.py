@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import time
 from datetime import timedelta
 from threading import RLock
@@ -14,11 +15,12 @@ import pytest
 from batched import batch, replies_in
 from custom_policies import Remembering
 from makers import SECOND, deposit
+from processes import wait_until
 
 import openpit
 from openpit.engine.builder import build_core
 from openpit.errors import JournalDamaged, JournalError
-from openpit.journal.files import DISK
+from openpit.journal.files import DISK, SystemDisk
 from openpit.journal.snapshots import snapshots_of
 from openpit.pretrade.policies import (
     RateLimit,
@@ -375,3 +377,27 @@ def test_a_copy_that_does_not_end_is_ended_and_the_next_one_is_taken(
     os.waitid(os.P_PID, its._child, os.WEXITED | os.WNOWAIT)
     assert [file.number for file in snapshots_of(DISK, tmp_path)] == [9]
     its.stop()
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_nothing_is_left_of_what_a_copy_was_writing_that_was_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_stopped: bool
+) -> None:
+    core = shard()
+    its = snapshots.Snapshots(tmp_path, 0, 1, 2, {})
+    standing = snapshots.Standing(7, {0: snapshots.LEAST_COMMANDS}, 0, ())
+    with monkeypatch.context() as patch:
+        patch.setattr(SystemDisk, "rename", lambda *_: time.sleep(60))
+        its.look(core, 1, lambda: snapshots.LEAST_COMMANDS, lambda: standing)
+    copy = its._child
+    assert copy is not None
+    assert wait_until(lambda: any(tmp_path.iterdir()))
+
+    if is_stopped:
+        its.stop()
+    else:
+        os.kill(copy, signal.SIGKILL)
+        os.waitid(os.P_PID, copy, os.WEXITED | os.WNOWAIT)
+        its.look(core, 1, lambda: snapshots.LEAST_COMMANDS, lambda: standing)
+
+    assert not any(tmp_path.iterdir())
