@@ -9,12 +9,15 @@ from openpit.client.counted import CountedMany
 from openpit.client.expected import EXECUTED
 from openpit.client.many import Part
 from openpit.client.orders import captured_order
+from openpit.client.reject_runs import TakesRejectRuns
 from openpit.core.order import Order
 from openpit.errors import OutcomeUnknown, WireError
+from openpit.pretrade.alike_rejects import AlikeReject
 from openpit.pretrade.results import ExecuteResult
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER
 from openpit.wire.flat_rows import DecodedRejects
+from openpit.wire.runs import OneOfAlike
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +35,7 @@ _USUAL: Final = frozenset({kinds.RESERVED, kinds.REJECTED})
 _new = object.__new__
 
 
-class ExecutePart(Part):
+class ExecutePart(Part, TakesRejectRuns):
     """Orders of one call in one frame."""
 
     __slots__ = ()
@@ -56,6 +59,24 @@ class ExecutePart(Part):
             result = _new(ExecuteResult)
             result._reservation = reservation
             result._rejects = ()
+            results[index] = result
+        call.settle(count)
+
+    def rejected_alike(self, seq: int, numbers: Sequence[int], reject: Sequence[Any]) -> None:
+        count = len(numbers)
+        if not self.is_wanted(seq, count):
+            return
+        call: ExecuteMany = self.call
+        results = call.results
+        alike = AlikeReject(*reject)
+        for index, number in zip(self.items(seq, count), numbers, strict=True):
+            # Spelt out, as in replied_run().
+            rejects = _new(OneOfAlike)
+            rejects._alike = alike
+            rejects._said = number
+            result = _new(ExecuteResult)
+            result._reservation = None
+            result._rejects = rejects
             results[index] = result
         call.settle(count)
 

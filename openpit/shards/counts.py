@@ -357,14 +357,23 @@ class BatchCounts(SuppliedCounts):
         self.highest = broker, {one: rank + self.assets[one] for one, rank in highest.items()}
         self.used = False
 
-    def each(self, settlements: Sequence[str | None]) -> Sequence[tuple[int, int]] | None:
-        """Return the counts of each of the orders of :meth:`rank_all`; None where none has one."""
+    def each_brokers(self) -> Sequence[int] | None:
+        """Return the broker's count of each of the orders of :meth:`rank_all`, as they are ranked.
+
+        None where they have no ranks.
+        """
         if self._ranked is None:
             return None
-        broker, assets = self.broker or 0, self.assets
+        offset = self.broker or 0
+        return [rank and rank + offset for rank in self._ranked[0]]
+
+    def each_assets(self, settlements: Sequence[str | None]) -> Sequence[int]:
+        """Return the counts in their assets of the first of the same orders, with these."""
+        assert self._ranked is not None  # noqa: S101 - they have ranks
+        offsets = self.assets
         return [
-            (rank and rank + broker, its and its + assets[asset])
-            for rank, its, asset in zip(*self._ranked, settlements, strict=True)
+            rank and rank + offsets[asset]
+            for rank, asset in zip(self._ranked[1], settlements, strict=False)
         ]
 
     def miss(self, place: int, command: Command) -> None:

@@ -11,8 +11,10 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.journal.records import crc32c
+from openpit.shards.answering import packed
 from openpit.wire import kinds
 from openpit.wire.frames import NAME, messages_of, name_of, pack, reply_in
+from openpit.wire.runs import told_apart
 from openpit.wire.tallies import OF_PROCESS
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_of"]
 
+_ALIKE: Final = bytes((0x90 | 3, kinds.REJECTED_ALIKE))
 _RAISED: Final = bytes((0x90 | 6, kinds.RAISED))
 _FAILURES: Final = bytes((0x90 | 2, kinds.FAILURES))
 _LEFT: Final = bytes((0x90 | 2, kinds.LEFT))
@@ -33,7 +36,13 @@ _ADDRESSES: Final = re.compile(_ADDRESS + "[0-9a-fA-F]+")
 
 
 def check_of(reply: Frame) -> int:
-    """Return the check of the replies to a batch."""
+    """Return the check of the replies to a batch.
+
+    It is that of what each order was told: whether rejects were found alike depends on which
+    accounts the shard has seen since it was started.
+    """
+    if _ALIKE in reply:
+        reply = _told_apart(reply)
     if (
         _RAISED in reply
         or _FAILURES in reply
@@ -45,6 +54,15 @@ def check_of(reply: Frame) -> int:
     ):
         return _check_of_parts(reply)
     return crc32c(reply[NAME.start :])
+
+
+def _told_apart(reply: Frame) -> Frame:
+    """Return a reply with each of the rejects on its own, where it has a run of them."""
+    _, _, body = reply_in(reply, name_of(reply))
+    replies = messages_of(body) if body else ()
+    if all(one[0] != kinds.REJECTED_ALIKE for one in replies):
+        return reply
+    return reply[: -len(body)] + packed(0, [*told_apart(replies)], lambda _: None)
 
 
 def _check_of_parts(reply: Frame) -> int:

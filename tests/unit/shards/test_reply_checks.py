@@ -27,6 +27,29 @@ def test_the_same_reply_has_the_same_check_and_another_has_another() -> None:
     assert check_of(reply(rejected("5"))) != check_of(reply(rejected("6")))
 
 
+def test_rejects_that_were_found_alike_count_as_those_that_were_not() -> None:
+    def alike(*numbers: int) -> tuple[object, ...]:
+        return (kinds.REJECTED_ALIKE, numbers, ("Mine", "Custom", "", " of 5", "order", "", 0))
+
+    def apart(*numbers: int) -> list[tuple[object, ...]]:
+        rows = [("Mine", "Custom", f"{number} of 5", "order", "", 0) for number in numbers]
+        return [(kinds.REJECTED, (row,)) for row in rows]
+
+    passed = (kinds.ACCEPTED, 2)
+    one = check_of(reply(passed, alike(6, 7)))
+
+    assert one == check_of(reply(passed, *apart(6, 7)))
+    assert one == check_of(reply(passed, alike(6), alike(7)))
+    assert one != check_of(reply(passed, *apart(6, 8)))
+    many = range(6, 106)  # the array that holds the replies has another head then
+    told = reply_frame(COMMANDS, pack([passed, *apart(*many)]))
+    assert check_of(reply(passed, alike(*many))) == check_of(told)
+    # A text that has the bytes that a run begins with is a text.
+    assert check_of(reply(rejected("\u04d3\x18"), alike(6))) == check_of(
+        reply(rejected("\u04d3\x18"), *apart(6))
+    )
+
+
 def test_the_same_reply_to_another_batch_has_another_check() -> None:
     other = command_frame(1, 0, 6, 2, 77, b"")
     body = body_of([pack((kinds.DONE, 2))], 1)
