@@ -20,7 +20,7 @@ from openpit.wire.tallies import OF_PROCESS
 if TYPE_CHECKING:
     from openpit.wire.frames import Frame
 
-__all__ = ["check_of"]
+__all__ = ["check_of", "is_answered_so"]
 
 _ALIKE: Final = bytes((0x90 | 3, kinds.REJECTED_ALIKE))
 _RAISED: Final = bytes((0x90 | 6, kinds.RAISED))
@@ -36,13 +36,7 @@ _ADDRESSES: Final = re.compile(_ADDRESS + "[0-9a-fA-F]+")
 
 
 def check_of(reply: Frame) -> int:
-    """Return the check of the replies to a batch.
-
-    It is that of what each order was told: whether rejects were found alike depends on which
-    accounts the shard has seen since it was started.
-    """
-    if _ALIKE in reply:
-        reply = _told_apart(reply)
+    """Return the check of the replies to a batch."""
     if (
         _RAISED in reply
         or _FAILURES in reply
@@ -54,6 +48,14 @@ def check_of(reply: Frame) -> int:
     ):
         return _check_of_parts(reply)
     return crc32c(reply[NAME.start :])
+
+
+def is_answered_so(reply: Frame, check: int) -> bool:
+    """Tell whether a batch that is replayed is answered as it was when its check was taken.
+
+    A journal of before has the check of each reject on its own, where they are found alike now.
+    """
+    return check_of(reply) == check or (_ALIKE in reply and check_of(_told_apart(reply)) == check)
 
 
 def _told_apart(reply: Frame) -> Frame:
