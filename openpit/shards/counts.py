@@ -315,7 +315,7 @@ class BatchCounts(SuppliedCounts):
         """
         return (not any(brokers) or _rise(brokers, self.broker)) and (
             not any(assets)
-            or (len({*settlements}) == 1 and _rise(assets, self.assets.get(settlements[0])))
+            or (_is_one(settlements) and _rise(assets, self.assets.get(settlements[0])))
         )
 
     def rank(self, broker: int, asset: int, settlement: str | None) -> None:
@@ -343,13 +343,13 @@ class BatchCounts(SuppliedCounts):
             broker, asset = self.supplied
             self.highest = broker, dict.fromkeys(settlements, asset)
             return
-        broker = max(brokers)
+        broker = brokers[-1] or max(brokers)
         if broker:
             broker += self.broker  # type: ignore[operator]  # checked
         highest: dict[str | None, int] = {}
         if any(assets):
-            if len({*settlements}) == 1:
-                highest[settlements[0]] = max(assets)
+            if _is_one(settlements):
+                highest[settlements[0]] = assets[-1] or max(assets)
             else:
                 highest = {
                     asset: rank for asset, rank in zip(settlements, assets, strict=True) if rank
@@ -438,6 +438,11 @@ def counted_in(command: Command, numbers: Mapping[str | None, int]) -> list[Axis
     if asset:
         rows.append((numbers[settlement_of(command)], asset, 1))
     return rows
+
+
+def _is_one(settlements: Sequence[str | None]) -> bool:
+    """Tell whether many orders are settled in one asset."""
+    return settlements.count(settlements[0]) == len(settlements)
 
 
 def _rise(ranks: Sequence[int], offset: int | None) -> bool:
