@@ -9,12 +9,15 @@ from openpit.client.counted import CountedMany
 from openpit.client.expected import EXECUTED
 from openpit.client.many import Part
 from openpit.client.orders import captured_order
+from openpit.client.reject_runs import TakesRejectRuns
 from openpit.core.order import Order
 from openpit.errors import OutcomeUnknown, WireError
+from openpit.pretrade.alike_rejects import AlikeReject
 from openpit.pretrade.results import ExecuteResult
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER
 from openpit.wire.flat_rows import DecodedRejects
+from openpit.wire.runs import OneOfAlike
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +35,7 @@ _USUAL: Final = frozenset({kinds.RESERVED, kinds.REJECTED})
 _new = object.__new__
 
 
-class ExecutePart(Part):
+class ExecutePart(Part, TakesRejectRuns):
     """Orders of one call in one frame."""
 
     __slots__ = ()
@@ -56,6 +59,24 @@ class ExecutePart(Part):
             result = _new(ExecuteResult)
             result._reservation = reservation
             result._rejects = ()
+            results[index] = result
+        call.settle(count)
+
+    def rejected_alike(self, seq: int, numbers: Sequence[int], reject: Sequence[Any]) -> None:
+        count = len(numbers)
+        if not self.is_wanted(seq, count):
+            return
+        call: ExecuteMany = self.call
+        results = call.results
+        alike = AlikeReject(*reject)
+        for index, number in zip(self.items(seq, count), numbers, strict=True):
+            # Spelt out, as in replied_run().
+            rejects = _new(OneOfAlike)
+            rejects._alike = alike
+            rejects._said = number
+            result = _new(ExecuteResult)
+            result._reservation = None
+            result._rejects = rejects
             results[index] = result
         call.settle(count)
 
@@ -137,6 +158,10 @@ class ExecuteMany(CountedMany):
         numbers, asset_ranks = ranks.numbers, ranks.assets
         owners, parts = client.router.owners, self.rows
         rank = ranks.broker
+        # What the order before was settled in, how such orders count, and the last asset's rank.
+        settled: Any = ranks  # nothing yet
+        counts_for_broker = counts_for_asset = False
+        asset = 0
         index = self._position
         for order in orders:
             if type(order) is not Order:
@@ -159,19 +184,28 @@ class ExecuteMany(CountedMany):
                 ))  # fmt: skip
             else:
                 settlement = order._settlement_
-                broker = asset = 0
-                if settlement is not None or not reads_instrument:
-                    if counts_broker:
-                        rank = broker = rank + 1
-                    if settlement in numbers:
-                        asset = asset_ranks[settlement] = asset_ranks.get(settlement, 0) + 1
+                if settlement is not settled:
+                    if counts_for_asset:
+                        asset_ranks[settled] = asset
+                    settled = settlement
+                    is_read = settlement is not None or not reads_instrument
+                    counts_for_broker = is_read and counts_broker
+                    counts_for_asset = is_read and settlement in numbers
+                    asset = asset_ranks.get(settlement, 0) if counts_for_asset else 0
+                if counts_for_broker:
+                    rank += 1
+                if counts_for_asset:
+                    asset += 1
                 rows.append((
-                    EXECUTE_COUNTED, account, order._underlying_, settlement,
-                    order._side_, order._quantity_, order._volume_, order._price_, broker, asset,
+                    EXECUTE_COUNTED, account, order._underlying_, settlement, order._side_,
+                    order._quantity_, order._volume_, order._price_,
+                    rank if counts_for_broker else 0, asset,
                 ))  # fmt: skip
             indexes.append(index)
             index += 1
         ranks.broker = rank
+        if counts_for_asset:
+            asset_ranks[settled] = asset
         taken = index - self._position
         self._position = index
         return taken == len(orders)
@@ -191,7 +225,7 @@ class ExecuteMany(CountedMany):
         if any(assets):
             of_assets: dict[int, tuple[list[int], list[int]]] = {}
             settlements = [orders[index]._settlement_ for index in indexes]
-            if len({*settlements}) == 1:
+            if settlements.count(settlements[0]) == len(settlements):
                 of_assets[ranks.numbers[settlements[0]]] = assets, [*indexes]
             else:
                 for rank, settlement, index in zip(assets, settlements, indexes, strict=True):

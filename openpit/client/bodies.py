@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from openpit.client.reject_runs import TakesRejectRuns
 from openpit.errors import CommandSkipped, WireError
 from openpit.router.shard_link import Bodies
 from openpit.wire import kinds
@@ -15,6 +16,7 @@ from openpit.wire.failures import failure_row
 from openpit.wire.frames import body_of, messages_of, pack
 from openpit.wire.possible_replies import Expected
 from openpit.wire.replies import ONE_ACCEPTED, ONE_DONE, check_replies, is_usual
+from openpit.wire.runs import RUNS, each_of
 from openpit.wire.values import decode
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ __all__ = ["BODIES", "defer", "drop", "receive", "refused", "seal", "skipped", "
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
 ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
-_RUNS: Final = frozenset({ACCEPTED, DONE})
+REJECTED_ALIKE: Final = kinds.REJECTED_ALIKE
 
 Part: TypeAlias = "tuple[Entry, Reply, int, int]"
 """An entry, a reply to it, the first of its commands that this answers, and how many it does."""
@@ -104,7 +106,7 @@ def _answer_each(entry: Entry, replies: Sequence[Reply]) -> bool:
     check_replies(replies)
     may_answer, tested, _ = entry.expected
     found = {reply[0] for reply in replies}
-    return found <= may_answer and tested not in found and found.isdisjoint(_RUNS)
+    return found <= may_answer and tested not in found and found.isdisjoint(RUNS)
 
 
 def _deliver_all(link: ShardLink, parts: Sequence[Part]) -> None:
@@ -112,6 +114,8 @@ def _deliver_all(link: ShardLink, parts: Sequence[Part]) -> None:
         kind = reply[0]  # _deliver(), spelt out
         if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - as above
             entry.replied_run(link, kind, seq, here)
+        elif kind == REJECTED_ALIKE:
+            _reject_alike(link, entry, reply, seq)
         else:
             entry.replied(link, seq, reply)
         # Only now: an entry that cannot make sense of its reply is lost with its shard.
@@ -124,8 +128,19 @@ def _deliver(link: ShardLink, entry: Entry, reply: Reply, seq: int, count: int) 
     kind = reply[0]
     if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - as above
         entry.replied_run(link, kind, seq, count)
+    elif kind == REJECTED_ALIKE:
+        _reject_alike(link, entry, reply, seq)
     else:
         entry.replied(link, seq, reply)
+
+
+def _reject_alike(link: ShardLink, entry: Entry, reply: Reply, seq: int) -> None:
+    """Hand a reply to several orders to the call of many that waits, or to calls of one each."""
+    if isinstance(entry, TakesRejectRuns):
+        entry.rejected_alike(seq, *reply[1:])
+        return
+    for number, one in enumerate(each_of((reply,)), seq):
+        entry.replied(link, number, one)
 
 
 def _looked_at(link: ShardLink, first: int, count: int, replies: Sequence[Reply]) -> list[Part]:
@@ -146,6 +161,10 @@ def _looked_at(link: ShardLink, first: int, count: int, replies: Sequence[Reply]
             _, here = reply
             if not (type(kind) is type(here) is int and 0 < here <= left):
                 raise WireError(f"an answer to {here!r:.50} of {left} commands")
+        elif kind == REJECTED_ALIKE:
+            here = len(reply[1])
+            if here > left:
+                raise WireError(f"an answer to {here} of {left} commands")
         if not left:
             raise WireError(f"more than {count} replies to as many commands")
         left -= here
@@ -157,12 +176,21 @@ def _looked_at(link: ShardLink, first: int, count: int, replies: Sequence[Reply]
             if kind not in may_answer or (kind == tested and not fits(reply)):
                 raise WireError(f"not a reply to this command: {reply!r:.200}")
             part = min(end - seq, here)
-            parts.append((entry, reply, seq, part))
+            parts.append((entry, _part_of(reply, here, part), seq, part))
             seq += part
             here -= part
     if left:
         raise WireError(f"no reply to {left} of {count} commands")
     return parts
+
+
+def _part_of(reply: Reply, left: int, count: int) -> Reply:
+    """Return what a reply says to the next so many of the commands that are left of it."""
+    if reply[0] != REJECTED_ALIKE:
+        return reply
+    kind, numbers, reject = reply
+    at = len(numbers) - left
+    return reply if len(numbers) == count else (kind, numbers[at : at + count], reject)
 
 
 def defer(link: ShardLink, first: int, count: int, body: bytes) -> Callable[[], None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from openpit.pretrade.alike_rejects import RefusedRuns
 from openpit.pretrade.policy_contract import overrides
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from openpit.engine.pipeline import EngineCore
     from openpit.pretrade.policy_contract import OrderColumns
-    from openpit.pretrade.rejects import Reject
 
 __all__ = ["AllAtOnce"]
 
@@ -37,17 +37,17 @@ class AllAtOnce:
         )
         self._asked: Final = tuple(policy.doubtful for policy in asked) if is_able else None
 
-    def doubtful(self, orders: OrderColumns) -> Sequence[int] | dict[int, Reject] | None:
+    def doubtful(self, orders: OrderColumns) -> Sequence[int] | RefusedRuns | None:
         """Return the places, in order, of those of many orders that are to be judged by themselves.
 
         Both stages accept the others, and hold nothing of any; what those count is counted by this.
-        A dict of them says already what each is rejected for, and all are counted. None where all
-        have to be judged one by one.
+        Runs of them say already what each is rejected for, and all are counted. None where all have
+        to be judged one by one.
         """
         if self._asked is None:
             return None
         found: set[int] = set()
-        refused: dict[int, Reject] | None = None
+        refused: RefusedRuns | None = None
         check = self._registry.check
         if self._registry.anything_blocked:
             blocked = {one for one in {*orders.accounts} if check(one) is not None}
@@ -56,11 +56,13 @@ class AllAtOnce:
             its = ask(orders)
             if its is None:
                 return None
-            if type(its) is dict and refused is None:
-                refused = its
-            elif its:
+            if not isinstance(its, RefusedRuns):
                 found.update(its)
+            elif refused is None:
+                refused = its
+            else:
+                found.update(its.places())
         if refused is None:
             return sorted(found)
         # One judged by itself may turn out not to count, and those behind it then count as less.
-        return sorted(found.union(refused)) if found else refused
+        return sorted(found.union(refused.places())) if found else refused

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from openpit.core.order import Order
     from openpit.core.report import ExecutionReport
     from openpit.pretrade.account_state import AccountFigures
+    from openpit.pretrade.alike_rejects import RefusedRuns
     from openpit.pretrade.effects import Effects, Finalizer
     from openpit.pretrade.outcomes import AccountPnlRow, OutcomeRow
     from openpit.pretrade.policies.tables import SettingsTable
@@ -140,10 +141,10 @@ class BuiltinPolicy:
     def check_start(self, order: Order, now: int, call: PolicyCall | None) -> list[Reject] | None:
         """Check an order in the start stage and count it."""
 
-    def doubtful(self, orders: OrderColumns) -> Collection[int] | dict[int, Reject] | None:
+    def doubtful(self, orders: OrderColumns) -> Collection[int] | RefusedRuns | None:
         """Return the places of the orders of many that :meth:`check_start` has to be asked of.
 
-        A dict of those, in order, says already what that would answer: one reject for each.
+        Runs of them say already what that would answer: one reject for each.
 
         It has nothing against the others, nor anything to keep of them; what they count for whoever
         counts for all shards has been supplied, and is counted by this. None where all have to be

@@ -54,6 +54,11 @@ class AlikeOrders(Sequence[Command]):
             )]  # fmt: skip
         return self._rows
 
+    def whose(self, first: int, behind: int) -> tuple[Sequence[Any], ...]:
+        """Return accounts, underlying and settlement assets of the orders from a place on."""
+        at = slice(first, behind)
+        return self.orders.accounts[at], self._between[0][at], self.orders.settlements[at]
+
     def __iter__(self) -> Iterator[Command]:
         return iter(self.rows)
 

@@ -13,6 +13,7 @@ from openpit.wire.flat_rows import lock_row, outcome_row, pnl_row
 from openpit.wire.frames import body_of, pack
 from openpit.wire.limits import REPLY_BYTES
 from openpit.wire.replies import ONE_ACCEPTED, ONE_DONE
+from openpit.wire.runs import PLAIN_RUNS, answered_by, told_apart
 from openpit.wire.values import encode
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from openpit.pretrade.rejects import Reject
 
 __all__ = [
-    "RUNS",
     "UNPACKABLE",
     "Reply",
     "adjusted",
@@ -44,9 +44,6 @@ Reply: TypeAlias = "Sequence[Any]"
 ROUTER: Final = "Router"
 """The policy name in the rejects of what is denied unchecked, as the client's own are."""
 
-RUNS: Final = frozenset({kinds.ACCEPTED, kinds.DONE})
-"""The kinds of reply of which one answers consecutive commands."""
-
 _ACCEPTED: Final = [[kinds.ACCEPTED, 1]]
 _DONE: Final = [(kinds.DONE, 1)]
 """What is answered to most commands that come alone."""
@@ -63,7 +60,7 @@ UNPACKABLE: Final = (FrameTooLarge, ValueError, OverflowError)
 def append(answered: list[Reply], reply: Reply) -> None:
     """Append a reply, or count it into the run that it goes on with."""
     kind = reply[0]
-    if kind in RUNS and answered and answered[-1][0] == kind:
+    if kind in PLAIN_RUNS and answered and answered[-1][0] == kind:
         answered[-1] = (kind, answered[-1][1] + 1)
     else:
         answered.append(reply)
@@ -177,6 +174,7 @@ def _packed_apart(first: int, answered: Sequence[Reply], let_go: Callable[[int],
     # What has no room is told so, for which there has to be room whatever comes before it.
     why = FrameTooLarge(f"the replies to a batch are over the limit of {REPLY_BYTES} bytes")
     refusal = pack((kinds.RAISED, *failure_row(why)))
+    answered = [*told_apart(answered)]
     room = REPLY_BYTES - _HEADROOM - len(answered) * len(refusal)
     pieces: list[bytes] = []
     seq = first
@@ -192,5 +190,5 @@ def _packed_apart(first: int, answered: Sequence[Reply], let_go: Callable[[int],
         if is_lost:
             let_go(seq)
         pieces.append(piece)
-        seq += reply[1] if reply[0] in RUNS else 1
+        seq += answered_by(reply)
     return body_of(pieces, len(pieces))

@@ -315,7 +315,7 @@ class BatchCounts(SuppliedCounts):
         """
         return (not any(brokers) or _rise(brokers, self.broker)) and (
             not any(assets)
-            or (len({*settlements}) == 1 and _rise(assets, self.assets.get(settlements[0])))
+            or (_is_one(settlements) and _rise(assets, self.assets.get(settlements[0])))
         )
 
     def rank(self, broker: int, asset: int, settlement: str | None) -> None:
@@ -343,13 +343,13 @@ class BatchCounts(SuppliedCounts):
             broker, asset = self.supplied
             self.highest = broker, dict.fromkeys(settlements, asset)
             return
-        broker = max(brokers)
+        broker = brokers[-1] or max(brokers)
         if broker:
             broker += self.broker  # type: ignore[operator]  # checked
         highest: dict[str | None, int] = {}
         if any(assets):
-            if len({*settlements}) == 1:
-                highest[settlements[0]] = max(assets)
+            if _is_one(settlements):
+                highest[settlements[0]] = assets[-1] or max(assets)
             else:
                 highest = {
                     asset: rank for asset, rank in zip(settlements, assets, strict=True) if rank
@@ -357,14 +357,23 @@ class BatchCounts(SuppliedCounts):
         self.highest = broker, {one: rank + self.assets[one] for one, rank in highest.items()}
         self.used = False
 
-    def each(self, settlements: Sequence[str | None]) -> Sequence[tuple[int, int]] | None:
-        """Return the counts of each of the orders of :meth:`rank_all`; None where none has one."""
+    def each_brokers(self) -> Sequence[int] | None:
+        """Return the broker's count of each of the orders of :meth:`rank_all`, as they are ranked.
+
+        None where they have no ranks.
+        """
         if self._ranked is None:
             return None
-        broker, assets = self.broker or 0, self.assets
+        offset = self.broker or 0
+        return [rank and rank + offset for rank in self._ranked[0]]
+
+    def each_assets(self, settlements: Sequence[str | None]) -> Sequence[int]:
+        """Return the counts in their assets of the first of the same orders, with these."""
+        assert self._ranked is not None  # noqa: S101 - they have ranks
+        offsets = self.assets
         return [
-            (rank and rank + broker, its and its + assets[asset])
-            for rank, its, asset in zip(*self._ranked, settlements, strict=True)
+            rank and rank + offsets[asset]
+            for rank, asset in zip(self._ranked[1], settlements, strict=False)
         ]
 
     def miss(self, place: int, command: Command) -> None:
@@ -429,6 +438,11 @@ def counted_in(command: Command, numbers: Mapping[str | None, int]) -> list[Axis
     if asset:
         rows.append((numbers[settlement_of(command)], asset, 1))
     return rows
+
+
+def _is_one(settlements: Sequence[str | None]) -> bool:
+    """Tell whether many orders are settled in one asset."""
+    return settlements.count(settlements[0]) == len(settlements)
 
 
 def _rise(ranks: Sequence[int], offset: int | None) -> bool:

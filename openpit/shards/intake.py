@@ -119,14 +119,19 @@ class Intake:
         """Read plain orders column by column; None where they are not alike.
 
         The same checks as one by one, for half the time: all that a caller sends at once, but for
-        orders by volume, and accounts that are new here.
+        orders by volume. What was sent decides alone, since a replay has to answer alike.
         """
         columns = zip(*orders, strict=True)
         kinds_of, accounts, underlying, settlement, sides, quantities, volumes, prices, *ranks = (
             columns
         )
-        if {*volumes} != {None} or not self._known.issuperset(accounts):
+        if {*volumes} != {None}:
             return None
+        if not self._known.issuperset(accounts):
+            if None in accounts:
+                return None
+            for account in {*accounts} - self._known:
+                self._check_account(account)
         if ranks:
             brokers, assets = ranks
             if not counts.are_right(brokers, assets, settlement):

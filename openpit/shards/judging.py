@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from openpit.shards.answering import append, rejected
+from openpit.pretrade.alike_rejects import RefusedRuns
+from openpit.shards.answering import append
 from openpit.wire import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from openpit.core.order import Order
     from openpit.engine.all_at_once import AllAtOnce
     from openpit.engine.answers import Checked
-    from openpit.pretrade.rejects import Reject
+    from openpit.pretrade.alike_rejects import RefusedRun
     from openpit.shards.alike import AlikeOrders
     from openpit.shards.answering import Reply
     from openpit.shards.counts import BatchCounts
@@ -33,6 +34,7 @@ OneByOne: TypeAlias = (
 
 ACCEPTED: Final = kinds.ACCEPTED
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
+REJECTED_ALIKE: Final = kinds.REJECTED_ALIKE
 
 
 def judge_alike(
@@ -48,19 +50,19 @@ def judge_alike(
 ) -> None:
     """Judge the orders, of which ``first`` is the number of the first, and append the replies."""
     places = None if all_at_once is None else doubtful(all_at_once, counts, commands)
-    if type(places) is dict:
-        refuse_alike(places, counts, commands, answered)
-        recent.refuse_many(now, client, commands, places)
+    if isinstance(places, RefusedRuns):
+        refuse_alike(places.runs, counts, commands, answered)
+        recent.refuse_alike(now, client, commands, places.runs)
     else:
         check_alike(*one_by_one, counts, first, commands, places, now, answered)
 
 
 def doubtful(
     all_at_once: AllAtOnce, counts: BatchCounts, commands: AlikeOrders
-) -> Sequence[int] | dict[int, Reject] | None:
+) -> Sequence[int] | RefusedRuns | None:
     """Return the places of the orders that are to be judged one by one; None: that is all of them.
 
-    The others pass, have counted, and hold nothing. A dict says of each what it is rejected for.
+    The others pass, have counted, and hold nothing. Runs say of each what it is rejected for.
     """
     is_counted = commands.kind == EXECUTE_COUNTED
     orders = commands.orders
@@ -70,15 +72,18 @@ def doubtful(
 
 
 def refuse_alike(
-    refused: Mapping[int, Reject], counts: BatchCounts, commands: AlikeOrders, answered: list[Reply]
+    refused: Sequence[RefusedRun],
+    counts: BatchCounts,
+    commands: AlikeOrders,
+    answered: list[Reply],
 ) -> None:
-    """Reject the orders at some places; the others are accepted, and all have counted."""
+    """Reject the orders of some runs; the others are accepted, and all have counted."""
     told = 0  # the place behind the last reply
-    for place, reject in refused.items():
+    for place, numbers, reject in refused:
         if place > told:
             answered.append([ACCEPTED, place - told])
-        answered.append(rejected((reject,)))
-        told = place + 1
+        answered.append((REJECTED_ALIKE, numbers, reject))
+        told = place + len(numbers)
     if told < len(commands):
         answered.append([ACCEPTED, len(commands) - told])
     _go_on_from_the_last(counts, commands)

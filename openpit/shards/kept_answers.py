@@ -6,14 +6,14 @@ More than can be in flight to one shard; they are in its snapshots, and a replay
 from __future__ import annotations
 
 from collections import deque
-from itertools import repeat
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from openpit.shards.answering import RUNS
 from openpit.shards.unacknowledged import Unacknowledged
 from openpit.wire import kinds
 from openpit.wire.fates import Fate
 from openpit.wire.frames import EPOCH_COMMANDS, NAME, Op, body_of, head_of, messages_of, reply_in
+from openpit.wire.runs import each_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -127,12 +127,7 @@ class KeptAnswers:
 
 def _nth(body: bytes, place: int) -> tuple[Any, ...]:
     """Return the reply to the command at a place of a batch."""
-    for message in messages_of(body):
-        count: Any = message[1] if message[0] in RUNS else 1
-        if place < count:
-            return (message[0], 1) if message[0] in RUNS else message
-        place -= count
-    raise AssertionError("fewer replies than commands")
+    return next(islice(each_of(messages_of(body)), place, None))
 
 
 class ToldOutcomes:

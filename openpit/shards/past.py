@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openpit.errors import WireError
 from openpit.journal.files import DISK
 from openpit.journal.reading import LogReader
-from openpit.shards.answering import RUNS
 from openpit.shards.counted_windows import CountedWindows
 from openpit.shards.setup import Hello, start_shard
 from openpit.shards.shard_journal import ShardJournal
@@ -32,6 +30,7 @@ from openpit.wire.frames import (
 )
 from openpit.wire.frames import whose as whose_of
 from openpit.wire.recovered import Recovered
+from openpit.wire.runs import each_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -176,7 +175,7 @@ class PastShard(ShardJournal):
         answers: Sequence[Any] = ()
         if not head.op:
             commands, times = self._told_windows.commands, _times_in(frame)
-            answers = tuple(_each(messages_of(body)))
+            answers = tuple(each_of(messages_of(body)))
         return PastBatch(
             record.number,
             head.epoch,
@@ -208,15 +207,6 @@ class PastShard(ShardJournal):
             tuple(self._lives.items()),
             self._told_windows.rows,
         )
-
-
-def _each(replies: Sequence[Any]) -> Iterator[Any]:
-    """Yield a reply for each command: one kind of them answers several."""
-    for reply in replies:
-        if reply[0] in RUNS:
-            yield from repeat((reply[0], 1), reply[1])
-        else:
-            yield reply
 
 
 def _skipped_in(frame: Frame) -> tuple[int, int | None] | None:

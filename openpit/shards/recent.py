@@ -6,19 +6,20 @@ recovery and after it. An order that is accepted costs nothing here.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from openpit.pretrade.rejects import AccountBlock, block_row, reject_row
+from openpit.pretrade.rejects import AccountBlock, block_row
 from openpit.wire import kinds
 from openpit.wire.roles import OF_METHOD, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from openpit.core.order import Order
     from openpit.engine.pipeline import EngineCore
-    from openpit.pretrade.rejects import Reject
+    from openpit.pretrade.alike_rejects import RefusedRun
+    from openpit.shards.alike import AlikeOrders
 
     Command = tuple[Any, ...]
 
@@ -56,7 +57,9 @@ class Recent:
     def __init__(self) -> None:
         self.refused = 0  # orders
         self.changed = 0
-        # Number, time, session, whose the order is, rejects: put together when somebody asks.
+        # Number, time, session, whose the order is, rejects; or of a run of orders that of the
+        # first, whose they are by columns, their numbers and their reject. Put together when
+        # somebody asks.
         self._refusals: Final[deque[tuple[Any, ...]]] = deque(maxlen=KEPT)
         self.changes: Final[deque[tuple[Any, ...]]] = deque(maxlen=KEPT)
         self._counts: Final[dict[_Cause, int]] = {}
@@ -81,19 +84,19 @@ class Recent:
             whose = asked._account_, asked._underlying_, asked._settlement_
         self._refusals.append((number, time, client, whose, rejects))
 
-    def refuse_many(
-        self, time: int, client: int, asked: Sequence[Command], refused: Mapping[int, Reject]
+    def refuse_alike(
+        self, time: int, client: int, asked: AlikeOrders, runs: Sequence[RefusedRun]
     ) -> None:
-        """Note those of many orders at some places that were refused, each for one reason."""
-        places = [*refused]
-        beyond = len(places) - KEPT  # would be forgotten at once
-        if beyond > 0:
-            self.refused += beyond
-            causes = Counter((refused[at].policy, refused[at].code) for at in places[:beyond])
-            for (policy, code), orders in causes.items():
-                self._count((policy, str(code)), orders)
-        for place in places[-KEPT:]:
-            self.refuse(time, client, asked[place], (reject_row(refused[place]),))
+        """Note the orders of some runs of many, which were refused for one reason each."""
+        for first, numbers, reject in runs:
+            orders = len(numbers)
+            self.refused += orders
+            self._count((reject.policy, reject.code), orders)
+            kept = numbers[-KEPT:]
+            if len(kept) == KEPT:
+                self._refusals.clear()
+            whose = asked.whose(first + orders - len(kept), first + orders)
+            self._refusals.append((self.refused - len(kept) + 1, time, client, whose, kept, reject))
 
     def _count(self, cause: _Cause, orders: int) -> None:
         if cause not in self._counts and len(self._counts) >= CAUSES:
@@ -140,13 +143,23 @@ class Recent:
         return (
             self.refused,
             self._rows(),
-            tuple(
-                (*head, *whose, tuple(row[:5] for row in rejects))
-                for *head, whose, rejects in self._refusals
-            ),
+            tuple(self._each())[-KEPT:],
             self.changed,
             tuple(self.changes),
         )
+
+    def _each(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the refusals that are kept, and perhaps some older ones, as they are told."""
+        for number, time, client, whose, *refused in self._refusals:
+            if len(refused) == 1:
+                (rejects,) = refused
+                yield number, time, client, *whose, tuple(row[:5] for row in rejects)
+                continue
+            numbers, reject = refused
+            for place, (one, its) in enumerate(zip(zip(*whose, strict=True), numbers, strict=True)):
+                code, reason, details, *rest = reject.row(its)[:5]
+                row = code, reason[:TEXT], details[:TEXT], *rest
+                yield number + place, time, client, *one, (row,)
 
     def restore(self, state: Any) -> None:
         """Take over what :meth:`export` has returned."""

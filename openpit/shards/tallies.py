@@ -29,7 +29,9 @@ RESERVED: Final = kinds.RESERVED
 SIZES: Final = 33
 """A batch has fewer than 2**32 commands."""
 
-_OTHERS: Final = frozenset({kinds.REJECTED, kinds.RAISED, kinds.STARTED, kinds.RECORDED})
+_OTHERS: Final = frozenset(
+    {kinds.REJECTED, kinds.REJECTED_ALIKE, kinds.RAISED, kinds.STARTED, kinds.RECORDED}
+)
 
 
 def no_process() -> OfProcess:
@@ -102,6 +104,10 @@ class Tallies:
             self.refused += 1
             for code, _, _, policy, *_ in reply[1]:
                 self._reject(code, policy)
+        elif kind == kinds.REJECTED_ALIKE:
+            _, numbers, (code, _, _, _, policy, *_) = reply
+            self.refused += len(numbers)
+            self._reject(code, policy, len(numbers))
         elif kind == kinds.RAISED:
             self.raised += 1
         elif kind == kinds.STARTED:
@@ -131,9 +137,9 @@ class Tallies:
         for one in rejects:
             self._reject(str(one.code), one.policy)
 
-    def _reject(self, code: str, policy: str) -> None:
+    def _reject(self, code: str, policy: str, orders: int = 1) -> None:
         key = code, policy
-        self.rejects[key] = self.rejects.get(key, 0) + 1
+        self.rejects[key] = self.rejects.get(key, 0) + orders
 
     def told(
         self,

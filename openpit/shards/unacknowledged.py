@@ -8,10 +8,9 @@ sessions that may come back; in the shard's snapshots, and a replay has them aga
 from __future__ import annotations
 
 from collections import deque
-from itertools import chain, repeat
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from openpit.shards.answering import RUNS
 from openpit.wire import kinds
 from openpit.wire.fates import Fate
 from openpit.wire.frames import (
@@ -31,6 +30,7 @@ from openpit.wire.frames import (
 from openpit.wire.limits import LEFT_BYTES, LEFT_ROWS
 from openpit.wire.own_numbers import own_batch
 from openpit.wire.roles import OF_METHOD, Role
+from openpit.wire.runs import each_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -331,11 +331,6 @@ def _rows(one: Answered, opened: Collection[int]) -> Iterator[tuple[Any, ...]]:
 
 
 def replies_in(reply: Frame) -> Iterator[tuple[Any, ...]]:
-    """Yield a reply for each command of a batch: one kind of them answers several."""
+    """Yield a reply for each command of a batch: some kinds of them answer several."""
     _, _, body = reply_in(reply, reply[NAME])
-    for message in messages_of(body):
-        if message[0] in RUNS:
-            count: Any = message[1]
-            yield from repeat((message[0], 1), count)
-        else:
-            yield message
+    yield from each_of(messages_of(body))

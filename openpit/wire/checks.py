@@ -25,6 +25,7 @@ __all__ = [
     "Check",
     "all_of",
     "are_axes",
+    "are_numbers",
     "are_outcomes",
     "exactly",
     "is_asset",
@@ -58,6 +59,7 @@ U64_MAX: Final = 2**64 - 1
 _HALTS: Final = range(1, 6)
 _LEVERAGES: Final = range(10, 30_001)
 _PRICES: Final = 3
+_NUMBERS: Final = {int}
 
 
 # --- checks of checks ---------------------------------------------------------------------------
@@ -111,6 +113,11 @@ is_packed: Final = exactly(type(None), tuple)
 def is_number(value: object) -> bool:
     """Tell whether a value is a whole number that is not negative."""
     return type(value) is int and value >= 0
+
+
+def are_numbers(values: Any) -> bool:
+    """Tell whether a value is an array of such numbers, one at least; by a quick look at many."""
+    return type(values) is tuple and {*map(type, values)} == _NUMBERS and min(values) >= 0
 
 
 def is_unsigned(value: object) -> bool:

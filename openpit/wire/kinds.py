@@ -16,14 +16,17 @@ from openpit.wire.checks import (
     FAILURE,
     all_of,
     are_axes,
+    are_numbers,
     are_outcomes,
     exactly,
     is_block,
+    is_code,
     is_failure,
     is_flag,
     is_number,
     is_pnl,
     is_reject,
+    is_scope,
     is_text,
     optional,
     row_of,
@@ -87,6 +90,7 @@ _FLAT_REPORT = (
     Field("fee", is_text, optional=True),
     Field("fill", exactly(tuple), optional=True),
 )
+_is_alike = row_of(is_code, *[is_text] * 4, is_scope, is_number)
 _RUN = (Field("count", is_number),)  # answers this many commands
 _REJECTS = Field("rejects", all_of(is_reject))
 _LOCK = Field("lock", is_lock)
@@ -251,6 +255,7 @@ LEFT: Final = 20
 OUTCOME: Final = 21
 TALLIES: Final = 22
 MISSED: Final = 23
+REJECTED_ALIKE: Final = 24
 
 _ONCE: Final = frozenset({DONE, RESERVED, REJECTED, STARTED, REPORTED, ADJUSTED, RAISED})
 _ONE_DONE: Final = (DONE, 1)
@@ -385,17 +390,25 @@ REPLIES: Final[dict[int, Layout]] = {
             ),
         ),
     ),
+    REJECTED_ALIKE: Layout(
+        "rejected alike, but for a number in the details",
+        (
+            Field("numbers", are_numbers),
+            Field("code, reason, details before and behind, policy, scope, user data", _is_alike),
+        ),
+    ),
 }
 
 _REJECTIONS: Final = frozenset({REJECTED, RAISED})
 _EXECUTED: Final = _REJECTIONS | {ACCEPTED, RESERVED}
+_EXECUTED_FLAT: Final = _EXECUTED | {REJECTED_ALIKE}
 _FINISHED: Final = frozenset({DONE, RAISED})
 _REPORTS: Final = frozenset({DONE, REPORTED, RAISED})
 _ADMINISTERED: Final = frozenset({DONE, ANSWER, RAISED})
 
 ANSWERS: Final[dict[int, frozenset[int]]] = {
-    EXECUTE: _EXECUTED,
-    EXECUTE_COUNTED: _EXECUTED,
+    EXECUTE: _EXECUTED_FLAT,
+    EXECUTE_COUNTED: _EXECUTED_FLAT,
     EXECUTE_WHOLE: _EXECUTED,
     START: _REJECTIONS | {STARTED},
     START_DRY_RUN: frozenset({DRY, RAISED}),

@@ -10,6 +10,7 @@ from sequences import scenario
 from sides import Pair
 
 from openpit.engine.all_at_once import AllAtOnce
+from openpit.pretrade.alike_rejects import RefusedRuns
 from openpit.shards import intake
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from generators.expressions import Scenario
 
     from openpit.pretrade.policy_contract import OrderColumns
-    from openpit.pretrade.rejects import Reject
 
 SEED = "at once"
 SCENARIOS = 24
@@ -39,9 +39,9 @@ def test_they_answer_as_one_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     came_to: Counter[str] = Counter()
     judge = AllAtOnce.doubtful
 
-    def doubtful(self: AllAtOnce, orders: OrderColumns) -> Sequence[int] | dict[int, Reject] | None:
+    def doubtful(self: AllAtOnce, orders: OrderColumns) -> Sequence[int] | RefusedRuns | None:
         places = judge(self, orders)
-        if type(places) is dict:
+        if isinstance(places, RefusedRuns):
             came_to["refused"] += 1
         else:
             came_to["one by one" if places is None else "some" if places else "at once"] += 1

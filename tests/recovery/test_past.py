@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -405,6 +407,32 @@ def test_drop_copies_and_requests_and_blocks_have_lines(tmp_path: Path) -> None:
     assert "order" not in copy
     assert (copy["account"], copy["accepted"], copy["rejects"]) == (1, True, [])
     assert all(datetime.fromisoformat(line["at"]).tzinfo for line in lines)
+
+
+def test_orders_that_a_rate_refuses_together_have_a_line_each(tmp_path: Path) -> None:
+    def stage() -> Any:
+        rate = RateLimitBrokerBarrier(RateLimit(12, timedelta(hours=1)))
+        rates = openpit.pretrade.policies.build_rate_limit().broker_barrier(rate)
+        return stage_of(tmp_path, 1).builtin(build_order_validation()).builtin(rates)
+
+    details = [f"submitted {count} orders in 3600s window, max allowed: 12" for count in range(41)]
+    with stage().build() as engine:
+        batches = [[order(number, "1", "1") for number in range(1, 11)] for _ in range(2)]
+        told = [
+            [reject.details for result in results for reject in result.rejects]
+            for results in map(engine.execute_pre_trade_many, batches)
+        ]
+        assert told == [[], details[13:21]]
+        worker = engine.stats()[0].pid
+        os.kill(worker, signal.SIGKILL)  # the next one has seen none of the accounts
+        again = engine.execute_pre_trade_many(batches[0])
+        assert [result.rejects[0].details for result in again] == details[21:31]
+
+    orders = [line for line in lines_of(stage()) if line["kind"] == "order"]
+    assert [one["order"] for one in orders] == [*range(1, 31)]
+    assert [one["account"] for one in orders] == [*range(1, 11)] * 3
+    assert [one["accepted"] for one in orders] == [True] * 12 + [False] * 18
+    assert [one["rejects"][0]["details"] for one in orders[12:]] == details[13:31]
 
 
 def test_calls_with_a_key_have_lines_as_others_and_none_where_they_are_answered_again(

@@ -21,6 +21,7 @@ from openpit.wire.frames import (
     reply_in,
     whose,
 )
+from openpit.wire.runs import each_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +31,6 @@ __all__ = ["END", "ORDERS", "Day", "Place", "Step", "day_of"]
 ORDERS = frozenset({kinds.EXECUTE, kinds.EXECUTE_COUNTED})
 END = -Op.END
 """In place of a command's kind: its session has ended."""
-
-RUNS = frozenset({kinds.ACCEPTED, kinds.DONE})
 
 
 @dataclass(slots=True)
@@ -138,7 +137,6 @@ def _answer(batch: list[Step], replies: list[Any], event: int) -> None:
     if not batch:
         return
     left = deque(batch)
-    for reply in replies:
-        for _ in range(reply[1] if reply[0] in RUNS else 1):
-            step = left.popleft()
-            step.reply, step.answered = reply, event
+    for reply in each_of(replies):
+        step = left.popleft()
+        step.reply, step.answered = reply, event

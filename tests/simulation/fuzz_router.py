@@ -29,7 +29,7 @@ CODES = {code.value for code in RejectCode}
 # What a call is, and the kinds of reply that it can have.
 CHECKED = {kinds.ACCEPTED, kinds.RESERVED, kinds.REJECTED}
 CALLS: dict[str, set[int]] = {
-    "execute": CHECKED,
+    "execute": CHECKED | {kinds.REJECTED_ALIKE},
     "start": {kinds.STARTED, kinds.REJECTED},
     "dry": {kinds.DRY},
     "drop copy": {kinds.RECORDED, kinds.REJECTED},
@@ -53,6 +53,19 @@ def is_reject(row: Any) -> None:
     texts(code, reason, details, policy, scope)
     need(code in CODES and scope in {"order", "account"})
     own.integer(data)
+
+
+def rejected_alike(reply: Any) -> list[Any]:
+    """What each order of a run is told, or Refused."""
+    need(len(reply) == 3)
+    _, numbers, columns = reply
+    need(type(numbers) is tuple and len(numbers) > 0)
+    need(type(columns) is tuple and len(columns) == 7)
+    code, reason, before, behind, *rest = columns
+    texts(before, behind)
+    rows = [(code, reason, f"{before}{own.integer(one)}{behind}", *rest) for one in numbers]
+    listed(tuple(rows), is_reject)
+    return [(kinds.REJECTED, (row,)) for row in rows]
 
 
 def is_block(row: Any) -> None:
@@ -288,7 +301,7 @@ class RouterFuzz:
 
     def input(self, frame: bytes, names: list[str]) -> bytes:
         random = self.random
-        replies = [self.reply(name) for name in names]
+        replies = self.joined([self.reply(name) for name in names])
         if random.random() < 0.05:
             del replies[random.randrange(1, len(replies) + 1) :]
         way = random.random()
@@ -298,6 +311,22 @@ class RouterFuzz:
         elif way < 0.4:
             return broken(random, answering(frame, replies, self.axes(names)))
         return answering(frame, replies, self.axes(names))
+
+    def joined(self, replies: list[Any]) -> list[Any]:
+        """Some of the rejects that stand side by side as one run."""
+        told: list[Any] = []
+        for reply in replies:
+            if (
+                told
+                and told[-1][0] == reply[0] == kinds.REJECTED_ALIKE
+                and told[-1][2] == reply[2]
+                and self.random.random() < 0.7
+            ):
+                told[-1] = (reply[0], told[-1][1] + reply[1], reply[2])
+                self.seen["runs"] += 1
+            else:
+                told.append(reply)
+        return told
 
     def axes(self, names: list[str]) -> list[tuple[int, int, int]]:
         """What the head says of orders that did not count, as a rule nothing."""
@@ -323,10 +352,15 @@ class RouterFuzz:
             if is_run:
                 need(len(reply) == 2)
                 count = own.integer(reply[1], 1)
+            alike = rejected_alike(reply) if reply[0] == kinds.REJECTED_ALIKE else ()
+            count = len(alike) or count
             need(len(told) + count <= len(names))
-            for name in names[len(told) : len(told) + count]:
-                if is_run:
+            for place, name in enumerate(names[len(told) : len(told) + count]):
+                if is_run or alike:
                     need(reply[0] in CALLS[name])
+                    if alike:
+                        told.append(alike[place])
+                        continue
                 else:
                     read(reply, name)
                 told.append(reply)
@@ -435,6 +469,9 @@ class RouterFuzz:
             return (kind, random.random() < 0.5, self.lock(), self.rows())
         if kind == kinds.REJECTED:
             return (kind, self.rejects())
+        if kind == kinds.REJECTED_ALIKE:
+            reject = ("RateLimitExceeded", "why", "figures ", "", "P", "order", 7)
+            return (kind, (random.choice((0, 7, 2**64 - 1)),), reject)
         if kind == kinds.STARTED:
             return (kind,)
         if kind == kinds.DRY:

@@ -35,6 +35,7 @@ from openpit.wire.frames import (
 )
 from openpit.wire.limits import REPLY_BYTES, START_BYTES
 from openpit.wire.recovered import Recovered
+from openpit.wire.runs import answered_by, told_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -291,9 +292,10 @@ def _collect(reader: FrameReader, data: bytes, into: dict[int, tuple[Any, ...]])
             continue  # it answers no command of anybody's
         for reply in messages_of(body) if body else ((kinds.DONE, 1),):
             assert kinds.conforms(reply, kinds.REPLIES), reply
-            count = int(reply[1]) if reply[0] in {kinds.ACCEPTED, kinds.DONE} else 1  # type: ignore[call-overload]  # a number
-            into.update(dict.fromkeys(range(seq, seq + count), reply))
-            seq += count
+            for one in told_apart((reply,)):
+                count = answered_by(one)
+                into.update(dict.fromkeys(range(seq, seq + count), tuple(one)))
+                seq += count
         assert seq == head.first + head.commands
 
 

@@ -125,7 +125,7 @@ def test_much_happens() -> None:
     assert set(kinds.COMMANDS) - set(commands) <= absent
     # Nor does a shard of the simulation have a journal to recover from.
     absent = {kinds.REFUSED, kinds.RECOVERED, kinds.LEFT, kinds.ONCE, kinds.OUTCOME, kinds.TALLIES}
-    absent.add(kinds.MISSED)
+    absent |= {kinds.MISSED, kinds.REJECTED_ALIKE}  # a custom policy is asked of each order
     assert set(kinds.REPLIES) - set(replies) <= absent
     outcomes = "".join(str(note) for note in noted)
     for name in ("OutcomeUnknown", "ShardDown", "ShardOverloaded", "ShardStalled", "EngineClosed"):

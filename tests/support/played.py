@@ -12,11 +12,11 @@ from openpit.client.handles import BLOCKING, Runner
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER, NO_AXES, CountingAxes
 from openpit.wire.frames import FrameReader, command_in, messages_of, pack, reply_frame, whose
+from openpit.wire.runs import PLAIN_RUNS, answered_by
 
 __all__ = ["NOW", "READY", "SECOND", "STOPPED", "Bench", "JournaledBench"]
 
 NOW = 1_000
-_RUNS = {kinds.ACCEPTED, kinds.DONE}
 SECOND = 1_000_000_000
 
 
@@ -42,7 +42,7 @@ def _with_counts(command: Any, offsets: dict[int, int]) -> Any:
 
 def _uncounted(commands: Any, times: Any, replies: Any) -> list[tuple[int, int, int]]:
     """What the head of the replies says of the orders that do not count."""
-    answered = [reply for reply in replies for _ in range(reply[1] if reply[0] in _RUNS else 1)]
+    answered = [reply for reply in replies for _ in range(answered_by(reply))]
     axes: dict[int, list[Any]] = {0: [0, None], USD: [0, None]}
     for command, now, reply in zip(commands, times, answered, strict=False):
         if command[0] not in _RANKED:
@@ -123,7 +123,11 @@ class Bench:
             here: list[tuple[Any, ...]] = []
             while left and count > 0:
                 reply = left.popleft()
-                count -= reply[1] if reply[0] in _RUNS and type(reply[1]) is int else 1
+                count -= (
+                    1
+                    if reply[0] in PLAIN_RUNS and type(reply[1]) is not int
+                    else answered_by(reply)
+                )
                 here.append(reply)
             is_stopped = any(reply is STOPPED for reply in here)
             uncounted = _uncounted(messages, times, here) if is_stopped else ()

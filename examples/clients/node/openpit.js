@@ -13,7 +13,7 @@ const BESIDE = 8192; // bytes of a frame that are kept for its head and rows
 const RANKS = 16; // bytes that its places add to an order
 const [MESSAGES, HELLO, STATE, AXES, BYE] = [0, 32, 33, 37, 39];
 const [EXECUTE, EXECUTE_COUNTED, COMMIT, ROLLBACK, REPORT] = [1, 2, 9, 10, 14];
-const [ACCEPTED, DONE, RESERVED, REJECTED, REPORTED, RAISED] = [1, 2, 3, 4, 8, 11];
+const [ACCEPTED, DONE, RESERVED, REJECTED, REPORTED, RAISED, REJECTED_ALIKE] = [1, 2, 3, 4, 8, 11, 24];
 
 function frame(op, body, { shard = 0, first = 0, count = 0, settings = 0, rows = [] } = {}) {
   const head = Buffer.alloc(HEAD + ROW * rows.length);
@@ -32,6 +32,13 @@ function frame(op, body, { shard = 0, first = 0, count = 0, settings = 0, rows =
     head.writeUInt32BE(ranked, at + 20);
   });
   return Buffer.concat([head, body]);
+}
+
+// The replies that a run of rejects stands for, which are alike but for a number; any other as it is.
+function apart(reply) {
+  if (reply[0] !== REJECTED_ALIKE) return [reply];
+  const [, numbers, [code, reason, before, behind, ...rest]] = reply;
+  return numbers.map((number) => [REJECTED, [[code, reason, `${before}${number}${behind}`, ...rest]]]);
 }
 
 // A decimal's text as the protocol has it: a figure below 0.000001 has an exponent.
@@ -221,7 +228,7 @@ class Client {
     else {
       const first = head.readBigInt64BE(38);
       let place = 0;
-      for (const reply of replies) {
+      for (const reply of replies.flatMap(apart)) {
         const run = reply[0] === ACCEPTED || reply[0] === DONE ? reply[1] : 1;
         for (let each = 0; each < run; each += 1, place += 1) this._answer(commands[place], reply, first + BigInt(place));
       }

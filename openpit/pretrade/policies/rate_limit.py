@@ -7,9 +7,11 @@ policy through :class:`SuppliedCounts`. The account axes are sliding logs of one
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from openpit.pretrade.alike_rejects import AlikeReject, RefusedRun, RefusedRuns
 from openpit.pretrade.policies.arguments import MODULE, group_id_value
 from openpit.pretrade.policies.rate_limit_settings import (
     NAME,
@@ -25,10 +27,10 @@ from openpit.pretrade.policies.rate_limit_settings import (
 from openpit.pretrade.policies.supplied_counts import SuppliedCounts
 from openpit.pretrade.policies.tables import rates_table
 from openpit.pretrade.policy_contract import BuiltinPolicy
-from openpit.pretrade.rejects import Reject, missing_field, new_reject
+from openpit.pretrade.rejects import Reject, missing_field
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from openpit.core.order import Order
     from openpit.pretrade.policies.rate_limit_settings import (
@@ -199,7 +201,7 @@ class RateLimitPolicy(BuiltinPolicy):
             return [_exceeded("broker barrier", broker, rate)]
         return self._check_axes(order, now)
 
-    def doubtful(self, orders: OrderColumns) -> Collection[int] | dict[int, Reject] | None:
+    def doubtful(self, orders: OrderColumns) -> Collection[int] | RefusedRuns | None:
         settings, windows = self.settings, self.windows
         if settings.accounts or settings.account_assets or not isinstance(windows, SuppliedCounts):
             return None  # the logs of accounts are kept here, order by order
@@ -210,18 +212,46 @@ class RateLimitPolicy(BuiltinPolicy):
         if not self._are_over(*windows.highest):
             windows.used = True
             return ()
-        counts = windows.each(orders.settlements)
-        if counts is None:
+        brokers = windows.each_brokers()
+        if brokers is None:
             return None
         windows.used = True
-        found: dict[int, Reject] = {}
-        for at, ((broker, asset), settlement) in enumerate(
-            zip(counts, orders.settlements, strict=True)
-        ):
-            rejects = self._over(broker, asset, settlement)
-            if rejects is not None:
-                (found[at],) = rejects
-        return found
+        return RefusedRuns(self._refused(windows, brokers, orders.settlements))
+
+    def _refused(
+        self, windows: SuppliedCounts, brokers: Sequence[int], settlements: Sequence[str | None]
+    ) -> list[RefusedRun]:
+        """Return which orders are over their limits, by the broker's counts and the assets'."""
+        rate, rates = self.settings.broker, self.settings.assets
+        most = None if rate is None else rate.max_orders
+        broker = None if rate is None else _exceeding("broker barrier", rate)
+        first = len(brokers)  # from there on, all are over the broker's limit
+        if most is not None and 0 not in brokers:
+            first = bisect_right(brokers, most)
+        runs: list[RefusedRun] = []
+        if first and (0 in brokers or self._are_over(0, windows.highest[1])):
+            assets = windows.each_assets(settlements[:first])
+            exceeding = {asset: _exceeding("asset barrier", rates[asset]) for asset in rates}
+            last: AlikeReject | None = None  # that of the order before, with the run's numbers
+            numbers: list[int] = []
+            for place, (count, its, asset) in enumerate(
+                zip(brokers[:first], assets, settlements[:first], strict=True)
+            ):
+                reject = None
+                if most is not None and count > most:
+                    number, reject = count, broker
+                # With shards, the barrier may have gone since the order was counted.
+                elif asset in rates and its > rates[asset].max_orders:
+                    number, reject = its, exceeding[asset]
+                if reject is not None:
+                    if reject is not last:
+                        numbers = []
+                        runs.append(RefusedRun(place, numbers, reject))
+                    numbers.append(number)
+                last = reject
+        if broker is not None and first < len(brokers):
+            runs.append(RefusedRun(first, brokers[first:], broker))
+        return runs
 
     def _are_over(self, broker: int, assets: Mapping[str | None, int]) -> bool:
         """Tell whether any of these counts is over its limit."""
@@ -350,11 +380,16 @@ def _peek_log(log: deque[int] | None, now: int, window: int) -> int:
 
 
 def _exceeded(axis: str, count: int, rate: Rate) -> Reject:
-    return new_reject(
+    return _exceeding(axis, rate).of(count)
+
+
+def _exceeding(axis: str, rate: Rate) -> AlikeReject:
+    """Return the rejects of all orders that exceed a rate, but for their counts."""
+    return AlikeReject(
         "RateLimitExceeded",
         f"rate limit exceeded: {axis}",
-        f"submitted {count} orders in {window_text(rate.window)} window, "
-        f"max allowed: {rate.max_orders}",
+        "submitted ",
+        f" orders in {window_text(rate.window)} window, max allowed: {rate.max_orders}",
         NAME,
         "order",
     )

@@ -77,9 +77,16 @@ class SuppliedCounts:
 
     peek = count
 
-    def each(self, settlements: Sequence[str | None]) -> Sequence[tuple[int, int]] | None:
-        """Return the counts of each of many orders; None where they have none of their own."""
+    def each_brokers(self) -> Sequence[int] | None:
+        """Return the broker's count of each of many orders; None where they have none of their own.
+
+        0 of an order that has none; the others rise.
+        """
         return None
+
+    def each_assets(self, settlements: Sequence[str | None]) -> Sequence[int]:
+        """Return the counts in their assets of the first of the same orders, with these; or 0."""
+        return (0,) * len(settlements)
 
     def retune(self, settings: RateLimitSettings, now: int) -> None:
         """Take new settings: the counters are elsewhere, and take the same ones there."""

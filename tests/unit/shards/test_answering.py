@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from openpit.pretrade.alike_rejects import AlikeReject
 from openpit.pretrade.effects import Effects
-from openpit.shards.answering import told
+from openpit.shards.answering import packed, told
+from openpit.wire import kinds
+from openpit.wire.frames import messages_of
 
 SOLD = ("AAPL", Decimal(-2), Decimal(8), Decimal(2), Decimal("2.0"), *[None] * 6)
 DUE = ("USD", *[None] * 4, Decimal("0.0000001"), Decimal(7), *[None] * 4)
@@ -50,3 +53,14 @@ def test_what_is_told_is_not_kept_and_nothing_is_told_of_nothing() -> None:
 
     assert told(effects) == ((), ())
     assert told(said((), ())) == ((), ())
+
+
+def test_rejects_that_were_found_alike_are_told_apart_where_not_all_can_be_told() -> None:
+    alike = AlikeReject("Other", "too many", "it is ", " of 5", "Desk", "order")
+    lost: list[int] = []
+    answered = [(kinds.REJECTED_ALIKE, (6, 7), alike), (kinds.ANSWER, "\ud800"), (kinds.DONE, 1)]
+
+    first, second, raised, done = messages_of(packed(10, answered, lost.append))
+
+    assert [one[1] for one in (first, second)] == [(alike.row(6),), (alike.row(7),)]
+    assert (raised[0], done, lost) == (kinds.RAISED, (kinds.DONE, 1), [12])

@@ -37,6 +37,7 @@ from openpit.shards.shard import ShardCore
 from openpit.wire import kinds
 from openpit.wire.axes import BROKER
 from openpit.wire.frames import messages_of, name_of, reply_in
+from openpit.wire.runs import told_apart
 from openpit.wire.shard_limits import ShardLimits
 from openpit.wire.values import encode
 
@@ -69,17 +70,14 @@ def four() -> list[Any]:
 
 
 def shard(policies: list[Any], limits: ShardLimits | None = None) -> ShardCore:
-    """A shard that knows the accounts: orders of others are not looked at column by column."""
+    """A shard whose policies are these."""
     stage: Any = Engine.builder().account_sync()
     for policy in policies:
         stage = stage.builtin(policy)
     clock = ShardClock()
-    core = ShardCore(
+    return ShardCore(
         0, build_core(stage._policies, clock, RLock()), clock, (), None, 0, limits or ShardLimits()
     )
-    known = [(kinds.EXECUTE, account, "AAPL", "USD", "BUY", "1", None, "1") for account in ACCOUNTS]
-    core.receive(batch(0, 1, *known))
-    return core
 
 
 def order(
@@ -92,10 +90,17 @@ def order(
 
 
 def sent(core: ShardCore, *commands: Any, at: int = 0) -> tuple[Any, list[Any]]:
-    """What has not counted, and the replies; ``at`` is the count before the first."""
+    """What has not counted, and the replies apart; ``at`` is the count before the first."""
+    uncounted, replies = sent_at_once(core, *commands, at=at)
+    return uncounted, [*told_apart(replies)]
+
+
+def sent_at_once(core: ShardCore, *commands: Any, at: int = 0) -> tuple[Any, list[Any]]:
+    """The same with the replies as they are."""
     axes = [(BROKER, 0, at), (USD, 0, at)]
     frame = batch(0, core._next, *commands, axes=axes if commands[0][0] == 2 else ())
-    _, uncounted, body = reply_in(core.receive(frame), name_of(frame))
+    reply = core.receive(frame)
+    _, uncounted, body = reply_in(reply, name_of(frame))
     return uncounted, list(messages_of(body))
 
 
@@ -210,6 +215,44 @@ def test_of_many_that_a_rate_refuses_the_last_are_kept_and_all_counted(beyond: i
     assert at_once.recent.refused == KEPT + beyond
 
 
+def test_what_a_rate_refuses_is_told_by_runs_with_the_counts() -> None:
+    core = shard([rates(orders=7, of_usd=3)])
+    settled = ["USD", "USD", "EUR", "USD", "EUR", "USD", "USD", "USD", "EUR", "USD"]
+    rows = []
+    for place, settlement in enumerate(settled):
+        rank = settled[: place + 1].count("USD") if settlement == "USD" else 0
+        rows.append((*order(place, settlement=settlement)[:-1], rank))
+
+    uncounted, replies = sent_at_once(core, *rows)
+
+    assert uncounted == ()
+    assert [reply[:2] for reply in replies] == [
+        (kinds.ACCEPTED, 5),
+        (kinds.REJECTED_ALIKE, (4, 5)),
+        (kinds.REJECTED_ALIKE, (8, 9, 10)),
+    ]
+    assert [reply[2][1] for reply in replies[1:]] == [
+        "rate limit exceeded: asset barrier",
+        "rate limit exceeded: broker barrier",
+    ]
+    _, apart = sent(core, *rows, at=0)
+    details = "submitted 5 orders in 1s window, max allowed: 3"
+    assert apart[2][1][0][2] == details
+
+
+def test_a_shard_that_has_just_come_up_answers_in_the_same_bytes() -> None:
+    orders = [order(place, 2 + place % 5) for place in range(9)]
+    first, frames = shard([rates(orders=3)]), []
+    for _ in range(2):
+        frames.append(batch(0, first._next, *orders, axes=[(BROKER, 0, 0), (USD, 0, 0)]))
+        told = first.receive(frames[-1])
+    replaying = shard([rates(orders=3)])
+    replaying.resume(0, 10)
+
+    assert replaying.receive(frames[1]) == told
+    assert messages_of(reply_in(told, name_of(frames[1]))[-1])[1][0] == kinds.REJECTED_ALIKE
+
+
 def test_the_rate_of_an_asset_is_looked_at_for_its_own_orders() -> None:
     core = shard([rates(of_usd=5)])
     settled = [order(place, settlement="USD" if place < 5 else "EUR") for place in range(9)]
@@ -295,8 +338,8 @@ def some_orders(random: Random) -> list[tuple[Any, ...]]:
 
 
 def state_of(core: ShardCore) -> Any:
-    recent = core.recent.export()
-    return recent, core.counts.export(), [policy.export_state() for policy in core.engine.policies]
+    told = core.recent.export(), core.tallies.export()
+    return told, core.counts.export(), [policy.export_state() for policy in core.engine.policies]
 
 
 @pytest.mark.parametrize("seed", range(60))

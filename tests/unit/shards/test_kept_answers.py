@@ -76,6 +76,20 @@ def test_a_run_of_like_answers_is_taken_apart() -> None:
     assert core.outcomes.kept.find(4) is None
 
 
+def test_each_order_of_a_run_of_like_rejects_is_told_its_own() -> None:
+    core = keeping()
+    frame = batch(3, 1, *[order()] * 3)
+    reject = ("Other", "too many", "it is ", " of 5", "Desk", "order", 0)
+    alike = (kinds.REJECTED_ALIKE, (6, 8), reject)
+    core.outcomes.kept.note(frame, reply_frame(frame, pack(((kinds.ACCEPTED, 1), alike))))
+
+    first, second, third = (core.outcomes.kept.find(number).reply for number in (1, 2, 3))
+
+    assert first == (kinds.ACCEPTED, 1)
+    assert second[1][0][2] == "it is 6 of 5"
+    assert third == (kinds.REJECTED, (("Other", "too many", "it is 8 of 5", "Desk", "order", 0),))
+
+
 def test_what_no_command_has_had_is_told_by_where_its_life_has_ended() -> None:
     core = keeping({0: 5, 1: EPOCH_COMMANDS + 3})
     core.resume(2, 2 * EPOCH_COMMANDS + 1)

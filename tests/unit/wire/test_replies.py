@@ -14,6 +14,7 @@ from openpit.wire.flat_rows import DecodedRows, lock_of
 from openpit.wire.replies import check_replies
 
 REJECT = ("Other", "why", "figures", "P", "order", 7)
+ALIKE = ("Other", "why", "it is ", " of 5", "P", "order", 7)
 BLOCK = ("P", "AccountBlocked", "why", "figures", 0)
 LOCK = ((0, "185.5"), (3, "-1.50", "4"))
 ROWS = ((0, "USD", "-1855.0|98145.0;1855.0|1855.0;;;", None), (3, "A", ";;;-1|2;1.50", 5))
@@ -57,6 +58,7 @@ RIGHT = [
     (kinds.LEFT, ((7, 1, b"o", b"b", b"r"), (8, None, b"", b"", b""))),
     (kinds.LEFT, ()),
     (kinds.REFUSED, "ValueError: no"),
+    (kinds.REJECTED_ALIKE, (6, 7), ALIKE),
 ]
 
 
@@ -83,6 +85,10 @@ def row(group: Any = 0, asset: Any = "USD", amounts: Any = ";;;;", halt: Any = N
 
 def rejected(*columns: Any) -> tuple[Any, ...]:
     return (kinds.REJECTED, (columns,))
+
+
+def alike(numbers: Any, reject: Any) -> tuple[Any, ...]:
+    return (kinds.REJECTED_ALIKE, numbers, reject)
 
 
 def reported(block: Any = BLOCK, pnl: Any = PNL) -> tuple[Any, ...]:
@@ -129,6 +135,16 @@ WRONG = [
     rejected(*REJECT[:5], -1),
     rejected("Other", 5, *REJECT[2:]),
     rejected(*REJECT[:5]),
+    alike((), ALIKE),
+    alike((6, True), ALIKE),
+    alike((6, -7), ALIKE),
+    alike((6, "7"), ALIKE),
+    alike(6, ALIKE),
+    alike((6,), ("NoSuchCode", *ALIKE[1:])),
+    alike((6,), (*ALIKE[:2], 5, *ALIKE[3:])),
+    alike((6,), (*ALIKE[:5], "desk", 7)),
+    alike((6,), ALIKE[:6]),
+    alike((6,), REJECT),
     (kinds.REJECTED, "why"),
     (kinds.REJECTED, ("why",)),
     reported(block=BLOCK[:4]),
