@@ -127,10 +127,9 @@ class Intake:
         )
         if {*volumes} != {None} or not self._known.issuperset(accounts):
             return None
-        if ranks:
-            brokers, assets = ranks
-            if not counts.are_right(brokers, assets, settlement):
-                counts.check(zip(brokers, assets, settlement, strict=True))
+        brokers, assets = ranks or ((0,) * len(orders),) * 2
+        if ranks and not counts.are_right(brokers, assets, settlement):
+            counts.check(zip(brokers, assets, settlement, strict=True))
         for asset in {*underlying, *settlement}:
             ASSETS[asset]  # raises
         return AlikeOrders(
@@ -143,7 +142,9 @@ class Intake:
                 tuple(map(UNSIGNED.__getitem__, quantities)),
                 tuple(map(SIGNED.__getitem__, prices)),
             ),
-            *(ranks or ((0,) * len(orders),) * 2),
+            brokers,
+            assets,
+            (quantities, prices),
         )
 
     def _read(
