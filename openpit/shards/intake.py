@@ -127,6 +127,8 @@ class Intake:
         )
         if {*volumes} != {None} or not self._known.issuperset(accounts):
             return None
+        if "e" in "".join(filter(None, (*quantities, *prices))):
+            return None  # a text that nobody else writes so: what is told of it is Python's own
         brokers, assets = ranks or ((0,) * len(orders),) * 2
         if ranks and not counts.are_right(brokers, assets, settlement):
             counts.check(zip(brokers, assets, settlement, strict=True))

@@ -106,6 +106,15 @@ def test_a_row_has_what_the_order_said_and_what_there_is_after_it() -> None:
     assert account_row(core.engine, 2)[-1][0] == 2
 
 
+def test_a_figure_is_told_as_python_writes_it_however_it_came() -> None:
+    core = shard([build_spot_funds()])
+    (_, alone), (_, many) = (
+        sent(core, *[order(price=price, quantity=quantity)] * count)
+        for price, quantity, count in (("1e-8", "1E-7", 1), ("1E-8", "1e-7", MANY))
+    )
+    assert {reply[6:8] for reply in (*alone, *many)} == {("1E-7", "1E-8")}
+
+
 def test_a_commit_of_many_ends_rows_and_whatever_else_is_open() -> None:
     core = shard([build_spot_funds()])
     first = core._next
