@@ -99,6 +99,9 @@ def read_execute(link: ShardLink, account: int | None, seq: int, reply: Reply) -
         return accepted(link)
     if kind == kinds.RESERVED:
         return new_execute_result(link.handles.held._of(link, account, seq, *reply[1:]), ())
+    if kind == kinds.FUNDED:
+        held = link.handles.held._of(link, account, seq, True, None, reply)
+        return new_execute_result(held, ())
     if kind == kinds.REJECTED:
         return new_execute_result(None, DecodedRejects(reply[1]))
     raise _raised(link, reply)

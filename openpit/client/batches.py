@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from openpit.client.answers import CHECKS, read_execute
@@ -29,10 +30,14 @@ __all__ = ["ExecuteMany"]
 
 EXECUTE: Final = kinds.EXECUTE
 EXECUTE_COUNTED: Final = kinds.EXECUTE_COUNTED
+FUNDED: Final = kinds.FUNDED
 RESERVED: Final = kinds.RESERVED
-_USUAL: Final = frozenset({kinds.RESERVED, kinds.REJECTED})
+_USUAL: Final = frozenset({kinds.FUNDED, kinds.RESERVED, kinds.REJECTED})
+
+_FUNDED: Final = {FUNDED}
 
 _new = object.__new__
+_kind = itemgetter(0)
 
 
 class ExecutePart(Part, TakesRejectRuns):
@@ -80,6 +85,33 @@ class ExecutePart(Part, TakesRejectRuns):
             results[index] = result
         call.settle(count)
 
+    def replied_to_all(self, link: ShardLink, replies: Sequence[Reply]) -> bool:
+        """Take the replies to all of the orders, if all hold funds; tell whether that is so."""
+        call: ExecuteMany = self.call
+        if self.answered or self.is_over or call.done or {*map(_kind, replies)} != _FUNDED:
+            return False
+        inputs, results, held = call.inputs, call.results, link.handles.held
+        seq = self.first
+        for index, reply in zip(self.indexes, replies, strict=True):
+            # As below, spelt out again: a call for each takes as long as the rest.
+            reservation = _new(held)
+            reservation._open = False
+            reservation._is_held = True
+            reservation._lock_rows = None
+            reservation._outcomes = reply
+            reservation._link = link
+            reservation._account = inputs[index]._account_
+            reservation._handle = seq
+            reservation._open = True
+            result = _new(ExecuteResult)
+            result._rejects = ()
+            result._reservation = reservation
+            results[index] = result
+            seq += 1
+        self.answered = len(replies)
+        call.settle(len(replies))
+        return True
+
     def replied(self, link: ShardLink, seq: int, reply: Reply) -> None:
         place = seq - self.first
         call: ExecuteMany = self.call
@@ -92,11 +124,16 @@ class ExecutePart(Part, TakesRejectRuns):
         index = self.indexes[place]
         result = _new(ExecuteResult)
         try:
-            if kind == RESERVED:
+            if kind == FUNDED or kind == RESERVED:  # noqa: PLR1714, SIM109 - as in check_replies()
                 # What _of() does, spelt out as well.
                 reservation = _new(link.handles.held)
                 reservation._open = False  # until it is whole
-                _, reservation._is_held, reservation._lock_rows, reservation._outcomes = reply
+                if kind == FUNDED:
+                    reservation._is_held = True
+                    reservation._lock_rows = None
+                    reservation._outcomes = reply
+                else:
+                    _, reservation._is_held, reservation._lock_rows, reservation._outcomes = reply
                 reservation._link = link
                 reservation._account = call.inputs[index]._account_
                 reservation._handle = seq

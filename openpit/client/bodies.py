@@ -86,6 +86,10 @@ def receive(link: ShardLink, first: int, count: int, body: bytes) -> None:
         else:
             replies = messages_of(body)
             if len(replies) == count == pending[0].count and _answer_each(pending[0], replies):
+                take_all = getattr(pending[0], "replied_to_all", None)
+                if take_all is not None and take_all(link, replies):
+                    pending.popleft()
+                    return
                 for seq, reply in enumerate(replies, first):
                     pending[0].replied(link, seq, reply)
                 pending.popleft()

@@ -23,6 +23,7 @@ from openpit.pretrade.handles import (
 from openpit.pretrade.outcomes import outcomes_of
 from openpit.pretrade.start import Request
 from openpit.wire.flat_rows import DecodedRows, lock_of, read_block
+from openpit.wire.funded import funded_lock, funded_outcomes
 
 if TYPE_CHECKING:
     from openpit.pretrade.narrowed import ExecuteResult
@@ -124,9 +125,9 @@ class _Held:
     _handle: int
     _is_held: bool  # the shard keeps something; otherwise there is only something to look at
     _link: ShardLink
-    _lock_rows: _Row
+    _lock_rows: _Row | None  # None: both are told by the reply to a plain order of spot funds, ...
     _open: bool
-    _outcomes: _Row
+    _outcomes: _Row  # ... which is here
 
     _used_text: str
 
@@ -137,7 +138,7 @@ class _Held:
         account: int | None,
         handle: int,
         is_held: bool,  # noqa: FBT001 - a column of the reply
-        lock_rows: _Row,
+        lock_rows: _Row | None,
         outcomes: _Row,
     ) -> Self:
         self = object.__new__(cls)
@@ -194,11 +195,14 @@ class _Held:
     @property
     def lock(self) -> Lock:
         self._check_open()
-        return lock_of(self._lock_rows)
+        rows = self._lock_rows
+        return funded_lock(self._outcomes) if rows is None else lock_of(rows)
 
     @property
     def account_adjustments(self) -> list[AccountAdjustmentOutcome]:
         self._check_open()
+        if self._lock_rows is None:
+            return outcomes_of(funded_outcomes(self._outcomes))
         return outcomes_of(DecodedRows(self._outcomes))
 
 

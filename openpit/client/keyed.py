@@ -233,4 +233,4 @@ class KeyedSubmitting(Submitting):
 
 
 _ANOTHERS: Final = "its session has gone for longer than its name is waited for"
-_OPENED: Final = frozenset({kinds.RESERVED, kinds.STARTED})
+_OPENED: Final = frozenset({kinds.FUNDED, kinds.RESERVED, kinds.STARTED})

@@ -39,6 +39,7 @@ _AGAIN_SECONDS: Final = 1.0
 """How soon a shard is looked at again that answers nothing as something is to be let go of."""
 
 _READ: Final = {
+    kinds.FUNDED: CHECKS[kinds.EXECUTE].read,
     kinds.RESERVED: CHECKS[kinds.EXECUTE].read,
     kinds.RECORDED: CHECKS[kinds.DROP_COPY].read,
     kinds.STARTED: CHECKS[kinds.START].read,
@@ -146,6 +147,7 @@ def _handle_of(link: ShardLink, account: int | None, handle: int, told: bytes) -
 
 
 _HELD_AS: Final = {
+    kinds.FUNDED: "reservation",
     kinds.RESERVED: "reservation",
     kinds.RECORDED: "operation",
     kinds.STARTED: "request",

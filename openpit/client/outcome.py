@@ -33,6 +33,7 @@ _WHY: Final = {
     Fate.NOT_KEPT: "there is no journal, and the call had no key",
 }
 _MADE: Final[dict[int, Callable[[Any], Any]]] = {
+    kinds.FUNDED: lambda proxy: new_execute_result(proxy, ()),
     kinds.RESERVED: lambda proxy: new_execute_result(proxy, ()),
     kinds.STARTED: lambda proxy: new_start_result(proxy, ()),
     kinds.RECORDED: lambda proxy: new_drop_copy_result(proxy, ()),

@@ -24,27 +24,32 @@ __all__ = ["AllAtOnce"]
 class AllAtOnce:
     """Judges many orders for an engine, as far as all of its policies can."""
 
-    __slots__ = ("_asked", "_registry")
+    __slots__ = ("_asked", "_main", "_registry", "holds")
 
     def __init__(self, engine: EngineCore) -> None:
         self._registry: Final = engine.registry
         asked = [policy for policy in engine.policies if overrides(policy, "check_start")]
+        main = [policy for policy in engine.policies if overrides(policy, "check_main")]
         is_able = not (
             engine.has_custom
-            # What is asked in the main stage reserves something.
-            or any(overrides(policy, "check_main") for policy in engine.policies)
+            or len(main) > 1
+            or not all(overrides(policy, "hold_plain") for policy in main)
             or not all(overrides(policy, "doubtful") for policy in asked)
         )
+        # Whether what passes the start stage has the main stage before it, which holds something.
+        self.holds: Final = bool(main)
+        self._main: Final = tuple(main)
         self._asked: Final = tuple(policy.doubtful for policy in asked) if is_able else None
 
     def doubtful(self, orders: OrderColumns) -> Sequence[int] | RefusedRuns | None:
         """Return the places, in order, of those of many orders that are to be judged by themselves.
 
-        Both stages accept the others, and hold nothing of any; what those count is counted by this.
+        Both stages accept the others, and hold nothing of any, or the start stage does where there
+        is a main stage; what those count is counted by this.
         Runs of them say already what each is rejected for, and all are counted. None where all have
         to be judged one by one.
         """
-        if self._asked is None:
+        if self._asked is None or not all(policy.holds_plain for policy in self._main):
             return None
         found: set[int] = set()
         refused: RefusedRuns | None = None

@@ -7,10 +7,10 @@ knows nothing of what a policy checks. Custom policies are fitted to this contra
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from decimal import Decimal
 
     from openpit.account_adjustment import Adjustment
@@ -28,6 +28,8 @@ __all__ = [
     "AccountsView",
     "AdjustmentEffect",
     "BuiltinPolicy",
+    "HeldRow",
+    "ManyOrders",
     "OrderColumns",
     "PolicyCall",
     "ReportEffect",
@@ -75,6 +77,19 @@ class OrderColumns(NamedTuple):
     settlements: Sequence[str | None]
     quantities: Sequence[Decimal | None]
     prices: Sequence[Decimal | None]
+
+
+ManyOrders: TypeAlias = "Iterator[tuple[Any, ...]]"
+"""Plain orders, one after another: account, underlying, settlement, side, quantity and price, and
+the texts of these two."""
+
+HeldRow: TypeAlias = tuple[Any, ...]
+"""What a plain order holds.
+
+The kind that its reader knows it by; account, policy group, underlying, settlement, whether it
+buys; quantity and price, which may be texts; of the asset that it pays what is left and what is
+held, and of the other one what is expected.
+"""
 
 
 class ReportEffect:
@@ -158,6 +173,27 @@ class BuiltinPolicy:
 
     def check_main(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
         """Check an order in the main stage and reserve what it needs."""
+
+    @property
+    def holds_plain(self) -> bool:
+        """Whether any order can be plain, as the settings are now."""
+        return False
+
+    def hold_plain(self, orders: ManyOrders, kind: int, rows: list[HeldRow]) -> bool:
+        """Do :meth:`check_main` of many orders up to one that is not plain; tell if there is one.
+
+        To be called where ``holds_plain``. That one is taken from ``orders`` as well. What each of
+        the others holds is added to ``rows``; each row begins with ``kind``.
+        """
+        return True
+
+    def held_in(self, effects: Effects, kind: int) -> HeldRow | None:
+        """Return what effects of :meth:`check_main` hold as such a row, None if it is no such."""
+        return None
+
+    def effects_of(self, row: HeldRow) -> Effects:
+        """Return effects that hold what such a row does; the engine says whose they are."""
+        raise NotImplementedError
 
     def peek_main(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
         """Answer as :meth:`check_main` would, and record nothing."""

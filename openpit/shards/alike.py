@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from openpit.param.enums import Side
-    from openpit.pretrade.policy_contract import OrderColumns
+    from openpit.pretrade.policy_contract import ManyOrders, OrderColumns
 
 __all__ = ["AlikeOrders", "kinds_in"]
 
@@ -23,7 +23,7 @@ Command: TypeAlias = tuple[Any, ...]
 class AlikeOrders(Sequence[Command]):
     """Commands of one kind, each an order in a flat row, read and with ranks; at least one."""
 
-    __slots__ = ("_between", "_rows", "assets", "brokers", "kind", "orders")
+    __slots__ = ("_between", "_rows", "_texts", "assets", "brokers", "kind", "orders")
 
     def __init__(
         self,
@@ -33,12 +33,14 @@ class AlikeOrders(Sequence[Command]):
         orders: OrderColumns,
         brokers: Sequence[int],
         assets: Sequence[int],
+        texts: tuple[Sequence[str | None], Sequence[str | None]],
     ) -> None:
         self.kind: Final = kind
         self.orders: Final = orders
         self.brokers: Final = brokers  # ranks
         self.assets: Final = assets
         self._between = underlyings, sides
+        self._texts = texts  # of quantities, of prices
         self._rows: list[Command] | None = None
 
     @property
@@ -58,6 +60,14 @@ class AlikeOrders(Sequence[Command]):
         """Return accounts, underlying and settlement assets of the orders from a place on."""
         at = slice(first, behind)
         return self.orders.accounts[at], self._between[0][at], self.orders.settlements[at]
+
+    def to_hold(self) -> ManyOrders:
+        """Return the orders one after another, as a policy holds what they need."""
+        accounts, settlements, quantities, prices = self.orders
+        underlyings, sides = self._between
+        return zip(
+            accounts, underlyings, settlements, sides, quantities, prices, *self._texts, strict=True
+        )
 
     def __iter__(self) -> Iterator[Command]:
         return iter(self.rows)

@@ -10,17 +10,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from openpit.engine.answers import Started
+    from openpit.pretrade.policy_contract import HeldRow
+    from openpit.shards.plain_holds import PlainHolds
     from openpit.shards.raised_log import RaisedLog
 
-__all__ = ["Held", "Open", "settle"]
+__all__ = ["Held", "Open", "OpenOne", "settle"]
 
-Open: TypeAlias = "dict[int, Effects | Started]"
-"""What one client has open: what waits for a commit, a rollback or a main stage."""
+OpenOne: TypeAlias = "Effects | Started | HeldRow"
+"""What waits for a commit, a rollback or a main stage; see openpit.shards.plain_holds for a row."""
+
+Open: TypeAlias = "dict[int, OpenOne]"
+"""What one client has open."""
 
 
-def settle(held: Iterable[Effects | Started | None], raised: RaisedLog) -> None:
+def settle(held: Iterable[OpenOne | None], raised: RaisedLog, plain: PlainHolds) -> None:
     """Roll back for somebody who is gone: a failure arms the engine, and only the log has why."""
-    for one in held:
+    for each in held:
+        one = plain.effects_of(each) if type(each) is tuple else each
         if isinstance(one, Effects):
             account = one.key  # gone with the rollback
             try:
@@ -32,10 +38,11 @@ def settle(held: Iterable[Effects | Started | None], raised: RaisedLog) -> None:
 class Held:
     """What all clients of a shard have open. None sees or ends what another one has."""
 
-    __slots__ = ("_by_client", "_handed_over", "_raised")
+    __slots__ = ("_by_client", "_handed_over", "_plain", "_raised")
 
-    def __init__(self, raised: RaisedLog) -> None:
+    def __init__(self, raised: RaisedLog, plain: PlainHolds) -> None:
         self._raised: Final = raised
+        self._plain: Final = plain
         self._by_client: dict[int, Open] = {}
         # What is another's than the client's that has opened it, which may name it still.
         self._handed_over: set[int] = set()
@@ -65,18 +72,19 @@ class Held:
         """Roll back what somebody has open under a handle; tell whether anybody had."""
         for its in self._by_client.values():
             if handle in its:
-                settle([its.pop(handle)], self._raised)
+                settle([its.pop(handle)], self._raised, self._plain)
                 return True
         return False
 
     def let_go(self, client: int, handles: Iterable[int]) -> None:
         """Roll back what a client has open of these."""
         own = self.of(client)
-        settle([own.pop(handle, None) for handle in handles], self._raised)
+        settle([own.pop(handle, None) for handle in handles], self._raised, self._plain)
 
     def end(self, client: int) -> None:
         """Roll back what a client has open that is gone, the last first."""
-        settle(reversed(self._by_client.pop(client, {}).values()), self._raised)
+        its = self._by_client.pop(client, {})
+        settle(reversed(its.values()), self._raised, self._plain)
 
     def end_all(self) -> None:
         """Roll back what is still open."""

@@ -127,15 +127,16 @@ class Intake:
         )
         if {*volumes} != {None}:
             return None
+        if "e" in "".join(filter(None, (*quantities, *prices))):
+            return None  # a text that nobody else writes so: what is told of it is Python's own
         if not self._known.issuperset(accounts):
             if None in accounts:
                 return None
             for account in {*accounts} - self._known:
                 self._check_account(account)
-        if ranks:
-            brokers, assets = ranks
-            if not counts.are_right(brokers, assets, settlement):
-                counts.check(zip(brokers, assets, settlement, strict=True))
+        brokers, assets = ranks or ((0,) * len(orders),) * 2
+        if ranks and not counts.are_right(brokers, assets, settlement):
+            counts.check(zip(brokers, assets, settlement, strict=True))
         for asset in {*underlying, *settlement}:
             ASSETS[asset]  # raises
         return AlikeOrders(
@@ -148,7 +149,9 @@ class Intake:
                 tuple(map(UNSIGNED.__getitem__, quantities)),
                 tuple(map(SIGNED.__getitem__, prices)),
             ),
-            *(ranks or ((0,) * len(orders),) * 2),
+            brokers,
+            assets,
+            (quantities, prices),
         )
 
     def _read(

@@ -6,6 +6,7 @@ to do; the others one after another.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.pretrade.alike_rejects import RefusedRuns
@@ -13,18 +14,21 @@ from openpit.shards.answering import append
 from openpit.wire import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from openpit.core.order import Order
     from openpit.engine.all_at_once import AllAtOnce
     from openpit.engine.answers import Checked
     from openpit.pretrade.alike_rejects import RefusedRun
+    from openpit.pretrade.policy_contract import HeldRow
     from openpit.shards.alike import AlikeOrders
     from openpit.shards.answering import Reply
     from openpit.shards.counts import BatchCounts
+    from openpit.shards.held import Open
+    from openpit.shards.plain_holds import PlainHolds
     from openpit.shards.recent import Recent
 
-__all__ = ["check_alike", "doubtful", "judge_alike"]
+__all__ = ["check_alike", "doubtful", "hold_alike", "judge_alike"]
 
 OneByOne: TypeAlias = (
     "tuple[Callable[[Order, int], Checked], Callable[[int, Checked, Any], Reply], "
@@ -39,6 +43,8 @@ REJECTED_ALIKE: Final = kinds.REJECTED_ALIKE
 
 def judge_alike(
     all_at_once: AllAtOnce | None,
+    plain: PlainHolds,
+    its: Open,
     one_by_one: OneByOne,
     counts: BatchCounts,
     recent: Recent,
@@ -50,11 +56,14 @@ def judge_alike(
 ) -> None:
     """Judge the orders, of which ``first`` is the number of the first, and append the replies."""
     places = None if all_at_once is None else doubtful(all_at_once, counts, commands)
-    if isinstance(places, RefusedRuns):
+    if all_at_once is not None and all_at_once.holds and places is not None:
+        hold_alike(plain, its, *one_by_one, counts, first, commands, places, now, answered)
+    elif isinstance(places, RefusedRuns):
         refuse_alike(places.runs, counts, commands, answered)
-        recent.refuse_alike(now, client, commands, places.runs)
     else:
         check_alike(*one_by_one, counts, first, commands, places, now, answered)
+    if isinstance(places, RefusedRuns):
+        recent.refuse_alike(now, client, commands, places.runs)
 
 
 def doubtful(
@@ -89,6 +98,70 @@ def refuse_alike(
     _go_on_from_the_last(counts, commands)
 
 
+def hold_alike(
+    plain: PlainHolds,
+    its: Open,
+    execute: Callable[[Order, int], Checked],
+    executed: Callable[[int, Checked, Any], Reply],
+    raised: Callable[[BaseException, Any], Reply],
+    order: Order,
+    counts: BatchCounts,
+    first: int,
+    commands: AlikeOrders,
+    places: Sequence[int] | RefusedRuns,
+    now: int,
+    answered: list[Reply],
+) -> None:
+    """Hold what the orders need, but for those at some places: these are refused, or to be checked.
+
+    What is held is kept in ``its``. The main stage decides by itself of what is not plain.
+    """
+    orders = commands.to_hold()
+    alone = execute, executed, raised, order, counts, first, commands
+    main = plain.execute_main if plain.has_start else execute
+    count = len(commands)
+    at = 0
+    for place, behind, refused in _stops(places, count):
+        while at < place:
+            rows: list[HeldRow] = []
+            is_left = plain.hold(islice(orders, place - at), rows)
+            if rows:
+                plain.opens(rows, first + at, its)
+                answered += rows
+                at += len(rows)
+            if is_left:
+                check_alike(
+                    main, *alone[1:], (at,), now, answered, start=at, end=at + 1, is_counted=False
+                )
+                at += 1
+        if refused is not None:
+            answered.append(refused)
+        elif place < behind:
+            check_alike(*alone, (place,), now, answered, start=place, end=behind)
+        for _ in range(behind - place):
+            next(orders)
+        at = behind
+    is_told = isinstance(places, RefusedRuns) or count - 1 not in places
+    if commands.kind == EXECUTE_COUNTED and is_told:
+        _go_on_from_the_last(counts, commands)
+
+
+def _stops(
+    places: Sequence[int] | RefusedRuns, count: int
+) -> Iterator[tuple[int, int, Reply | None]]:
+    """Yield where what is held is interrupted, and at last its end: from one place to another one.
+
+    With it comes what is replied there; None: one is to be checked by itself.
+    """
+    if isinstance(places, RefusedRuns):
+        for place, numbers, reject in places.runs:
+            yield place, place + len(numbers), (REJECTED_ALIKE, numbers, reject)
+    else:
+        for place in places:
+            yield place, place + 1, None
+    yield count, count, None
+
+
 def check_alike(
     execute: Callable[[Order, int], Checked],
     executed: Callable[[int, Checked, Any], Reply],
@@ -100,16 +173,21 @@ def check_alike(
     places: Collection[int] | None,
     now: int,
     answered: list[Reply],
+    *,
+    start: int = 0,
+    end: int | None = None,
+    is_counted: bool = True,
 ) -> None:
     """Check the orders at some places, or all; the others are accepted.
 
     ``execute`` gets each as ``order``, since no policy keeps what it is given; ``executed`` makes
     its reply, or ``raised`` of what it raises. ``first`` is the number of the first; replies are
-    appended to ``answered``.
+    appended to ``answered``. Only those from ``start`` to ``end`` are looked at, if that is not
+    all; where they are not ``is_counted``, they have counted already.
     """
-    is_counted = commands.kind == EXECUTE_COUNTED
-    count = len(commands)
-    told = 0  # the place behind the last reply: since then, all have been accepted
+    is_counted = is_counted and commands.kind == EXECUTE_COUNTED
+    count = len(commands) if end is None else end
+    told = start  # the place behind the last reply: since then, all have been accepted
     for place in range(count) if places is None else places:
         row = commands.rows[place]
         (
@@ -144,7 +222,7 @@ def check_alike(
             told = place + 1
     if told < count:
         answered.append([ACCEPTED, count - told])
-    if is_counted and places is not None and count - 1 not in places:
+    if is_counted and places is not None and end is None and count - 1 not in places:
         _go_on_from_the_last(counts, commands)
 
 

@@ -9,7 +9,7 @@ from collections import deque
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from openpit.shards.unacknowledged import Unacknowledged
+from openpit.shards.unacknowledged import Unacknowledged, is_of_before
 from openpit.wire import kinds
 from openpit.wire.fates import Fate
 from openpit.wire.frames import EPOCH_COMMANDS, NAME, Op, body_of, head_of, messages_of, reply_in
@@ -90,7 +90,8 @@ class KeptAnswers:
         self._bytes = 0
         self.missed.restore(missed)
         for number, reply in zip(numbers, replies, strict=True):
-            self._add(number, reply)
+            if not is_of_before(reply):
+                self._add(number, reply)
 
     def find_own(self, client: int, number: int) -> tuple[int, KeptAnswer] | None:
         """Return what a command of a session's was answered, and its number over all clients."""

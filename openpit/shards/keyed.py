@@ -31,7 +31,7 @@ __all__ = ["KeyedCalls"]
 
 Command = tuple[Any, ...]
 
-_PASSED: Final = frozenset({kinds.ACCEPTED, kinds.RESERVED})
+_PASSED: Final = frozenset({kinds.ACCEPTED, kinds.RESERVED})  # holding nothing, maybe
 _NO_TRACES: Final = ((), ())
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from openpit.core.order import Order, new_order
 from openpit.pretrade.effects import Effects
 from openpit.shards.held import settle
+from openpit.shards.plain_holds import funded_order
 from openpit.wire import kinds
 from openpit.wire.frames import pack
 from openpit.wire.limits import LEFT_BYTES, LEFT_ROWS
@@ -19,8 +20,8 @@ from openpit.wire.values import encode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from openpit.engine.answers import Started
-    from openpit.shards.held import Open
+    from openpit.shards.held import Open, OpenOne
+    from openpit.shards.plain_holds import PlainHolds
     from openpit.shards.raised_log import RaisedLog
 
 __all__ = ["let_go_before", "order_of", "packed_order", "told_left"]
@@ -45,12 +46,14 @@ def told_left(left: Open, after: int, before: int) -> Sequence[Any]:
     return kinds.LEFT, tuple(rows)
 
 
-def _row(handle: int, held: Effects | Started) -> Row:
-    if isinstance(held, Effects):
+def _row(handle: int, held: OpenOne) -> Row:
+    if type(held) is tuple:
+        order, told = funded_order(held), pack(held)
+    elif isinstance(held, Effects):
         asked, reply = held.origin
         order, told = order_of(asked), pack(reply)
     else:
-        order, told = held.order, _STARTED
+        order, told = held.order, _STARTED  # type: ignore[union-attr]  # no row: see above
     bare = pack((encode(order, bare=True),))
     return handle, order._account_, packed_order(order, bare), bare, told
 
@@ -71,7 +74,7 @@ def packed_order(order: Order, bare: bytes) -> bytes:
         return bare
 
 
-def let_go_before(left: Open, before: int, raised: RaisedLog) -> None:
+def let_go_before(left: Open, before: int, raised: RaisedLog, plain: PlainHolds) -> None:
     """Roll back what is open under numbers before this one, the last first."""
     handles = sorted((handle for handle in left if handle < before), reverse=True)
-    settle([left.pop(handle) for handle in handles], raised)
+    settle([left.pop(handle) for handle in handles], raised, plain)

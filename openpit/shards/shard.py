@@ -10,7 +10,6 @@ that made it, whatever waits for a commit, a rollback or a main stage.
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import repeat
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +43,7 @@ from openpit.shards.kept_answers import ToldOutcomes
 from openpit.shards.keyed import KeyedCalls
 from openpit.shards.left_open import let_go_before, told_left
 from openpit.shards.market_answers import MarketAnswers
+from openpit.shards.plain_holds import PlainHolds
 from openpit.shards.raised_log import RaisedLog
 from openpit.shards.recent import Recent
 from openpit.shards.skipping import Skipping
@@ -65,7 +65,7 @@ from openpit.wire.shard_limits import ShardLimits
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from openpit.engine.answers import Checked, DryRun
+    from openpit.engine.answers import Checked
     from openpit.engine.pipeline import EngineCore
     from openpit.marketdata.service import MarketDataService
     from openpit.pretrade.rejects import Reject
@@ -83,8 +83,6 @@ DONE: Final = kinds.DONE
 MESSAGES: Final = Op.MESSAGES
 
 _USUAL: Final = ShardLimits()
-
-
 Command = tuple[Any, ...]
 
 
@@ -100,8 +98,8 @@ class ShardCore:
         "_all_at_once", "_client", "_endings", "_engine", "_execute", "_first", "_fresh_orders",
         "_handlers", "_most", "_most_open", "_next", "_open", "_order", "_reader", "_skipping",
         "_steering", "_told", "actors", "armed", "clock", "closed", "counts", "expiry", "held",
-        "intake", "keeps", "keyed", "number", "outcomes", "process", "raised", "recent", "services",
-        "tallies", "whose",
+        "intake", "keeps", "keyed", "number", "outcomes", "plain", "process", "raised", "recent",
+        "services", "tallies", "whose",
     )  # fmt: skip
 
     def __init__(
@@ -124,13 +122,14 @@ class ShardCore:
         self.services: Final = services
         market = MarketAnswers(services)
         raised = self.raised = RaisedLog(number, engine.registry)
-        self.held: Final = Held(raised)
+        plain = self.plain = PlainHolds(engine)
+        self.held: Final = Held(raised, plain)
         self.recent: Final = Recent()
         self.expiry: Final = Expiry(limits.reservation_ttl, self.held)
         self._all_at_once: Final = None if self.expiry.ttl else AllAtOnce(engine)
         self.tallies: Final = Tallies()
         self.process: Callable[[], OfProcess] = no_process  # what its worker adds to them
-        endings = self._endings = Endings(number, self.expiry, self.tallies, raised)
+        endings = self._endings = Endings(number, self.expiry, self.tallies, raised, plain)
         self._first = self._next = epoch * EPOCH_COMMANDS + 1
         self.whose = whose(number, epoch)
         self._reader = reader or FrameReader()
@@ -151,8 +150,12 @@ class ShardCore:
         self._handlers: dict[int, Callable[[int, Command, int], Reply | None]] = {
             kinds.EXECUTE_WHOLE: self._execute_whole,
             kinds.START: self._start,
-            kinds.START_DRY_RUN: partial(self._dry_run, engine.start_dry_run),
-            kinds.EXECUTE_DRY_RUN: partial(self._dry_run, engine.execute_dry_run),
+            kinds.START_DRY_RUN: lambda _, it, now: dry(
+                engine.start_dry_run(self._order_of(it), now)
+            ),
+            kinds.EXECUTE_DRY_RUN: lambda _, it, now: dry(
+                engine.execute_dry_run(self._order_of(it), now)
+            ),
             kinds.DROP_COPY: self._drop_copy,
             kinds.EXECUTE_REQUEST: self._execute_request,
             kinds.COMMIT: endings.commit,
@@ -175,7 +178,7 @@ class ShardCore:
             kinds.KEYED: self._keyed,
             kinds.ASK_LEFT: lambda _, command, __: told_left(self._open, *command[2:]),
             kinds.ASK_OUTCOME: lambda *it: self.outcomes.reply(self._client or 0, *it),
-            kinds.DROP_LEFT: lambda _, command, __: let_go_before(self._open, command[2], raised),
+            kinds.DROP_LEFT: lambda _, it, __: let_go_before(self._open, it[2], raised, plain),
             kinds.ASK_MISSED: lambda _, it, __: self.outcomes.missed(self._client, it, self._open),
         }
         nothing = engine.finisher.effects
@@ -184,7 +187,7 @@ class ShardCore:
         self.keyed: Final = KeyedCalls(
             number, limits, self.held, self.counts, self._handlers, nothing, raised
         )
-        self._skipping: Final = Skipping(number, self.held, self.expiry, endings, raised)
+        self._skipping: Final = Skipping(number, self.held, self.expiry, endings, raised, plain)
         self.outcomes: Final = ToldOutcomes(number, self.keyed.keys, self.held, self.counts)
 
     @property
@@ -335,7 +338,10 @@ class ShardCore:
         clock.now = now
         is_near = len(self._open) + len(commands) > self._most  # else none of them comes to it
         if type(commands) is AlikeOrders and not (times or fresh or is_near):
-            asked = self._all_at_once, (execute, self._executed, raised, order), counts, self.recent
+            asked = (
+                self._all_at_once, self.plain, self._open,
+                (execute, self._executed, raised, order), counts, self.recent,
+            )  # fmt: skip
             judge_alike(*asked, seq, commands, now, self._client or 0, answered)
             return
         run: list[int] | None = None  # the reply to the orders just before this one, if all passed
@@ -388,7 +394,14 @@ class ShardCore:
             return kinds.ACCEPTED, 1
         if answer is None or isinstance(answer, Effects):
             effects = answer or self._engine.finisher.effects()
-            reply = kinds.RESERVED, self._reserve(seq, effects), *told(effects)
+            self.expiry.opened(seq, self.clock.now)
+            row = self.plain.row_of(effects)
+            if row is not None:
+                self._open[seq] = row
+                return row
+            # Where reservations expire, there is one also of what holds nothing.
+            is_held = self._keep(seq, effects, always=self.expiry.ttl > 0)
+            reply = kinds.RESERVED, is_held, *told(effects)
             if self.keeps:
                 effects.origin = asked, reply
             return reply
@@ -399,17 +412,9 @@ class ShardCore:
         self.recent.refuse(self.clock.now, self._client or 0, asked, reply[1])
         return reply
 
-    def _reserve(self, seq: int, effects: Effects) -> bool:
-        """Keep what an order holds; where reservations expire, also if that is nothing."""
-        if self.expiry.ttl:
-            self.expiry.opened(seq, self.clock.now)
-            self._open[seq] = effects
-            return True
-        return self._keep(seq, effects)
-
-    def _keep(self, seq: int, effects: Effects) -> bool:
+    def _keep(self, seq: int, effects: Effects, *, always: bool = False) -> bool:
         """Keep what waits for its fate; tell whether there is anything."""
-        if effects.mutations:
+        if always or effects.mutations:
             self._open[seq] = effects
             return True
         return False
@@ -469,11 +474,6 @@ class ShardCore:
         started = self._endings.take(command[2], Started)
         self.tallies.used += 1
         return self._executed(seq, self._engine.execute_started(started, now), started.order)
-
-    def _dry_run(
-        self, run: Callable[[Order, int], DryRun], _seq: int, command: Command, now: int
-    ) -> Reply:
-        return dry(run(self._order_of(command), now))
 
     def _drop_copy(self, seq: int, command: Command, now: int) -> Reply:
         order = self._order_of(command)

@@ -23,6 +23,7 @@ from openpit.engine.state import (
 from openpit.marketdata.service import apply_operation, store_of
 from openpit.pretrade.effects import Effects
 from openpit.shards.left_open import order_of, packed_order
+from openpit.shards.plain_holds import funded_order
 from openpit.wire.frames import body_of, messages_of, pack
 from openpit.wire.values import decode, encode
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from openpit.marketdata.service import MarketDataService
     from openpit.marketdata.store import Operation
     from openpit.pretrade.state_values import State
+    from openpit.shards.held import OpenOne
     from openpit.shards.shard import ShardCore
 
 __all__ = [
@@ -80,7 +82,7 @@ def export_shard(core: ShardCore) -> State:
         core.keyed.keys.export(),
         core.expiry.export(),
         [
-            (client, [(handle, *_open_row(core.engine, one)) for handle, one in its.items()])
+            (client, [(handle, *_open_row(core, one)) for handle, one in its.items()])
             for client, its in core.held.items()
         ],
         core.held.handed_over,
@@ -140,9 +142,16 @@ def _read_row(row: bytes) -> Operation:
     return operation
 
 
-def _open_row(engine: EngineCore, one: Effects | Started) -> tuple[int, State]:
+def _open_row(core: ShardCore, one: OpenOne) -> tuple[int, State]:
+    engine = core.engine
+    if type(one) is tuple:
+        effects = core.plain.effects_of(one)
+        if core.keeps:
+            effects.origin = funded_order(one), one
+        return _RESERVED, (export_effects(engine, effects), _origin_row(effects))
     if isinstance(one, Effects):
         return _RESERVED, (export_effects(engine, one), _origin_row(one))
+    assert isinstance(one, Started)  # noqa: S101 - what is open is one of three
     try:
         order = encode(one.order)
     except (TypeError, ValueError) as error:

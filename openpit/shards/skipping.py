@@ -21,11 +21,11 @@ from openpit.wire.frames import Op, messages_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from openpit.engine.answers import Started
     from openpit.pretrade.effects import Finalizer
     from openpit.shards.endings import Endings
     from openpit.shards.expiry import Expiry
-    from openpit.shards.held import Held, Open
+    from openpit.shards.held import Held, Open, OpenOne
+    from openpit.shards.plain_holds import PlainHolds
     from openpit.shards.raised_log import RaisedLog
 
 __all__ = ["Skipping"]
@@ -56,7 +56,13 @@ class Skipping:
     __slots__ = ("_endings", "_expiry", "_handlers", "_held", "_left_out")
 
     def __init__(
-        self, shard: int, held: Held, expiry: Expiry, endings: Endings, raised: RaisedLog
+        self,
+        shard: int,
+        held: Held,
+        expiry: Expiry,
+        endings: Endings,
+        raised: RaisedLog,
+        plain: PlainHolds,
     ) -> None:
         self._held: Final = held
         self._expiry: Final = expiry
@@ -67,7 +73,9 @@ class Skipping:
             kinds.COMMIT_MANY: endings.commit_many,
             kinds.ROLLBACK_MANY: endings.rollback_many,
             kinds.DROP: endings.drop,
-            kinds.DROP_LEFT: lambda _, command, __: let_go_before(endings.open, command[2], raised),
+            kinds.DROP_LEFT: lambda _, command, __: let_go_before(
+                endings.open, command[2], raised, plain
+            ),
             kinds.EXECUTE_REQUEST: lambda _, command, __: endings.let_go(command[2]),
         }
         self._left_out: Final[Finalizer] = _LeftOut(shard)
@@ -99,7 +107,7 @@ class Skipping:
         with suppress(Exception):  # what is left out raises
             self._handlers[kind](0, command, now)
 
-    def _leave_out(self, held: Iterable[Effects | Started | None]) -> None:
+    def _leave_out(self, held: Iterable[OpenOne | None]) -> None:
         for one in held:
             if isinstance(one, Effects) and one.mutations is not ITSELF:  # a built-in policy's
                 one.mutations = [

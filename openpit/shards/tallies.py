@@ -24,6 +24,7 @@ __all__ = ["Tallies", "no_process"]
 
 ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
+FUNDED: Final = kinds.FUNDED
 RESERVED: Final = kinds.RESERVED
 
 SIZES: Final = 33
@@ -66,6 +67,9 @@ class Tallies:
                 self.accepted += 1
                 if reply[1]:
                     self.opened += 1
+            elif kind == FUNDED:
+                self.accepted += 1
+                self.opened += 1
             elif kind == ACCEPTED:
                 self.accepted += 1
             elif kind in _OTHERS:
@@ -73,10 +77,12 @@ class Tallies:
             return
         self._sizes[count.bit_length()] += 1
         self._commands += count
-        accepted = opened = 0
+        accepted = opened = funded = 0
         for reply in replies:
             kind = reply[0]
-            if kind == ACCEPTED:
+            if kind == FUNDED:
+                funded += 1
+            elif kind == ACCEPTED:
                 accepted += reply[1]
             elif kind == RESERVED:
                 accepted += 1
@@ -84,8 +90,8 @@ class Tallies:
                     opened += 1
             elif kind != DONE and kind in _OTHERS:
                 self._note_other(reply)
-        self.accepted += accepted
-        self.opened += opened
+        self.accepted += accepted + funded
+        self.opened += opened + funded
 
     @property
     def commands(self) -> int:
@@ -118,7 +124,7 @@ class Tallies:
     def note_first(self, reply: Sequence[Any], *, is_open: bool) -> None:
         """Count the first answer to a call with a key; the others to it are no decisions."""
         kind = reply[0]
-        if kind in {ACCEPTED, RESERVED}:
+        if kind in {ACCEPTED, FUNDED, RESERVED}:
             self.accepted += 1
         elif kind in {kinds.REJECTED, kinds.RAISED}:
             self._note_other(reply)

@@ -18,7 +18,9 @@ from openpit.wire.frames import (
     FIRST_KIND,
     HEAD,
     NAME,
+    PREFIX_BYTES,
     TIME_BYTES,
+    VERSION,
     Flag,
     Op,
     command_in,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from openpit.wire.frames import Frame
     from openpit.wire.own_numbers import OwnBatch
 
-__all__ = ["MISSED_BYTES", "Unacknowledged", "replies_in"]
+__all__ = ["MISSED_BYTES", "Unacknowledged", "is_of_before", "replies_in"]
 
 MISSED_BYTES: Final = 8 * 1024 * 1024
 """Of commands and replies that one client has not acknowledged: 9,216, as many as it can have in
@@ -209,6 +211,9 @@ class _ClientAnswers:
         self._asked.extend(map(tuple, asked))
         self._began, self._since, *lost, self.forgotten, self.evicted = numbers
         self._lost = lost[0], lost[1]
+        while (oldest := self._former or self._current) and is_of_before(oldest[0].reply):
+            self.evicted = max(self.evicted, oldest[0].end)
+            self._drop_oldest()
         return self
 
 
@@ -301,6 +306,11 @@ class Unacknowledged:
 
 
 _OP_AT: Final = 15
+
+
+def is_of_before(frame: Frame) -> bool:
+    """Tell whether a frame is of another version: of before a migration, and nobody reads it."""
+    return frame[PREFIX_BYTES] != VERSION
 
 
 def _is_untold(frame: Frame, axes: int) -> bool:

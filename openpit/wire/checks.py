@@ -13,7 +13,7 @@ from openpit.core.lock_shape import MAX_GROUP
 from openpit.param.enums import PnlHaltReason
 from openpit.pretrade.codes import PLAIN_CODE, PLAIN_SCOPE
 from openpit.wire.axes import BROKER
-from openpit.wire.decimal_texts import ASSETS, SIGNED, are_amounts, is_fixed
+from openpit.wire.decimal_texts import ASSETS, SIGNED, UNSIGNED, are_amounts, is_fixed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,7 @@ __all__ = [
     "is_asset",
     "is_block",
     "is_code",
+    "is_decimal",
     "is_failure",
     "is_fixed",
     "is_flag",
@@ -46,6 +47,7 @@ __all__ = [
     "is_scope",
     "is_text",
     "is_unsigned",
+    "is_unsigned_decimal",
     "of",
     "optional",
     "row_of",
@@ -128,6 +130,16 @@ def is_unsigned(value: object) -> bool:
 def is_asset(value: object) -> bool:
     """Tell whether a value is the plain name of an asset."""
     return type(value) is str and ASSETS[value] is not None
+
+
+def is_decimal(value: object) -> bool:
+    """Tell whether a value is the text of a decimal; WireError if it is another text."""
+    return type(value) is str and SIGNED[value] is not None
+
+
+def is_unsigned_decimal(value: object) -> bool:
+    """Tell whether a value is the text of a decimal without a sign; WireError for another text."""
+    return type(value) is str and UNSIGNED[value] is not None
 
 
 def is_leverage(value: object) -> bool:

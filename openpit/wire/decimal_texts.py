@@ -17,6 +17,7 @@ from openpit.param.words import BLANKS
 
 __all__ = [
     "ASSETS",
+    "FIGURE",
     "SHAPES",
     "SIGNED",
     "TO_SHAPE",
@@ -139,9 +140,10 @@ ASSETS: Final = _Assets()
 # --- the amounts of an outcome --------------------------------------------------------------------
 
 # No more digits than always fit: that is nearly all there are, and the others are read one by one.
-_FIGURE: Final = r"-?[0-9]{1,14}+(?:\.[0-9]{1,14}+)?+"
-_CHANGE: Final = rf"(?:{_FIGURE}\|{_FIGURE})?+"
-_usual_amounts = re.compile(rf"{_CHANGE};{_CHANGE};{_CHANGE};{_CHANGE};(?:{_FIGURE})?+").fullmatch
+FIGURE: Final = r"-?[0-9]{1,14}+(?:\.[0-9]{1,14}+)?+"
+"""Of an amount that always fits, as a regular expression."""
+_CHANGE: Final = rf"(?:{FIGURE}\|{FIGURE})?+"
+_usual_amounts = re.compile(rf"{_CHANGE};{_CHANGE};{_CHANGE};{_CHANGE};(?:{FIGURE})?+").fullmatch
 
 # Which digit it is says nothing of whether it may stand there. With every digit a 0, a few texts
 # are left of thousands, and those are looked up.
@@ -151,7 +153,7 @@ TO_SHAPE: Final = bytes.maketrans(b"123456789", b"000000000")
 SHAPES: Final[set[bytes]] = set()
 """Shapes of amounts that have been seen; see :func:`are_amounts`."""
 
-_usual_figure = re.compile(_FIGURE).fullmatch
+_usual_figure = re.compile(FIGURE).fullmatch
 
 _CHANGES: Final = 4
 _WIDE_FIGURE: Final = re.compile(r"-?[0-9]{1,29}(?:\.[0-9]{1,28})?")

@@ -82,7 +82,7 @@ __all__ = [
     "whose",
 ]
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Both ends of a pipe speak exactly this version."""
 
 Message: TypeAlias = tuple[object, ...]

@@ -19,15 +19,19 @@ from openpit.wire.checks import (
     are_numbers,
     are_outcomes,
     exactly,
+    is_asset,
     is_block,
     is_code,
+    is_decimal,
     is_failure,
     is_flag,
+    is_group,
     is_number,
     is_pnl,
     is_reject,
     is_scope,
     is_text,
+    is_unsigned_decimal,
     optional,
     row_of,
 )
@@ -256,8 +260,9 @@ OUTCOME: Final = 21
 TALLIES: Final = 22
 MISSED: Final = 23
 REJECTED_ALIKE: Final = 24
+FUNDED: Final = 25
 
-_ONCE: Final = frozenset({DONE, RESERVED, REJECTED, STARTED, REPORTED, ADJUSTED, RAISED})
+_ONCE: Final = frozenset({DONE, RESERVED, FUNDED, REJECTED, STARTED, REPORTED, ADJUSTED, RAISED})
 _ONE_DONE: Final = (DONE, 1)
 
 
@@ -397,10 +402,25 @@ REPLIES: Final[dict[int, Layout]] = {
             Field("code, reason, details before and behind, policy, scope, user data", _is_alike),
         ),
     ),
+    FUNDED: Layout(  # see openpit.wire.funded
+        "accepted, a plain order whose funds are set aside",
+        (
+            Field("account", is_number),
+            Field("policy group", is_group),
+            Field("underlying", is_asset),
+            Field("settlement", is_asset),
+            Field("buys", is_flag),
+            Field("quantity", is_unsigned_decimal),
+            Field("price", is_unsigned_decimal),
+            Field("balance of the asset paid", is_decimal),
+            Field("held of it", is_decimal),
+            Field("incoming of the other", is_decimal),
+        ),
+    ),
 }
 
 _REJECTIONS: Final = frozenset({REJECTED, RAISED})
-_EXECUTED: Final = _REJECTIONS | {ACCEPTED, RESERVED}
+_EXECUTED: Final = _REJECTIONS | {ACCEPTED, RESERVED, FUNDED}
 _EXECUTED_FLAT: Final = _EXECUTED | {REJECTED_ALIKE}
 _FINISHED: Final = frozenset({DONE, RAISED})
 _REPORTS: Final = frozenset({DONE, REPORTED, RAISED})

@@ -15,6 +15,7 @@ from openpit.pretrade.codes import PLAIN_CODE, PLAIN_SCOPE
 from openpit.wire import kinds
 from openpit.wire.decimal_texts import ASSETS, SHAPES, SIGNED, TO_SHAPE, malformed
 from openpit.wire.frames import pack
+from openpit.wire.funded import are_usual_funded, is_usual_funded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,7 @@ __all__ = ["ONE_ACCEPTED", "ONE_DONE", "check_replies", "is_usual"]
 
 ACCEPTED: Final = kinds.ACCEPTED
 DONE: Final = kinds.DONE
+FUNDED: Final = kinds.FUNDED
 ONE_ACCEPTED: Final = pack([(ACCEPTED, 1)])
 ONE_DONE: Final = pack([(DONE, 1)])
 """Bodies of the replies that most commands have which come alone."""
@@ -47,9 +49,15 @@ def check_replies(replies: Sequence[tuple[Any, ...]]) -> None:
 
 
 def _check_each(replies: Sequence[tuple[Any, ...]]) -> None:
+    funded = [reply for reply in replies if reply[0] == FUNDED]
+    are_funded = bool(funded) and are_usual_funded(funded)
+    if are_funded and len(funded) == len(replies):
+        return
     for reply in replies:
         kind = reply[0]
         if kind == ACCEPTED or kind == DONE:  # noqa: PLR1714, SIM109 - twice as fast as a tuple
+            continue
+        if kind == FUNDED and are_funded:
             continue
         if not (is_usual(reply) or kinds.conforms(reply, kinds.REPLIES)):
             raise malformed("a reply", reply)
@@ -76,6 +84,8 @@ def is_usual(reply: tuple[Any, ...]) -> bool:
             and type(rows) is tuple
             and _are_usual_outcomes(rows)
         )
+    if kind == FUNDED:
+        return is_usual_funded(reply)
     if kind == REPORTED:
         _, blocks, pnls, rows = reply
         return blocks == () == pnls and type(rows) is tuple and _are_usual_outcomes(rows)

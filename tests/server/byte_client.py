@@ -10,7 +10,7 @@ import msgpack
 
 __all__ = ["ByteClient", "Frame"]
 
-VERSION = 2
+VERSION = 3
 MESSAGES, CLOSE, HELLO, STATE, TURN, TURN_OVER, GROUP, AXES, GIVEN_BACK, BYE = 0, 2, *range(32, 40)
 HEAD = struct.Struct(">IBHIIBQIBBIIq")
 ROW = struct.Struct(">IqQIqq")

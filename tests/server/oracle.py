@@ -106,7 +106,7 @@ def _count(steps: list[Step], axis: int, config: str, began: int) -> Counter[int
                 rejects = engine.execute_pre_trade(_order(step)).rejects
                 if rejects:
                     step.breach = axis, [*map(reject_row, rejects)]
-                windows[start] += step.reply[0] in {kinds.ACCEPTED, kinds.RESERVED}
+                windows[start] += step.reply[0] in {kinds.ACCEPTED, kinds.FUNDED, kinds.RESERVED}
     return windows
 
 
@@ -276,7 +276,7 @@ class _Others:
             return
         reservation = result.reservation
         self._explained.decided["accepted"] += 1
-        if step.reply[0] == kinds.RESERVED:
+        if step.reply[0] in {kinds.FUNDED, kinds.RESERVED}:
             self._held[step.shard, step.number] = step.client, reservation
         else:
             self._differs(step, "accepted, and held")

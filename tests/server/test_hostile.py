@@ -153,7 +153,7 @@ def test_connections_that_say_nothing_keep_nobody_out(serve: Callable[..., Any])
         # 32 may be silent for some seconds; the first makes room for each more.
         assert silent[0].bye()[0] == "full"
         silent[-1].send(silent[-1].head(HELLO, b"\x91\x91\xc0"))
-        assert silent[-1].read(HELLO).version == 2
+        assert silent[-1].read(HELLO).version == 3
         began = time.monotonic()
         assert silent[-2].bye() == ("malformed", "no first frame in time")
         assert time.monotonic() - began < 20

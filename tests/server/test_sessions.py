@@ -15,15 +15,15 @@ from server_processes import FUNDS, RATE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ACCEPTED, DONE, RESERVED, REJECTED = 1, 2, 3, 4
+ACCEPTED, DONE, REJECTED, FUNDED = 1, 2, 4, 24
 
 
 def test_an_order_is_held_and_committed(serve: Callable[..., Any]) -> None:
     server = serve()
     with ByteClient(server.path) as client:
         shard = client.shard_of(7)
-        ((kind, is_held, *_),) = client.ask(shard, buy(7))
-        assert (kind, is_held) == (RESERVED, True)
+        ((kind, account, *_),) = client.ask(shard, buy(7))
+        assert (kind, account) == (FUNDED, 7)
         assert client.ask(shard, (COMMIT, 7, client.last)) == ((DONE, 1),)
     assert server.stop() == (0, f"{server.line.strip()}\n")
 
@@ -62,7 +62,7 @@ def test_a_frame_has_its_servers_limit(serve: Callable[..., Any]) -> None:
                     "a frame of 65537 bytes is over the limit of 65536 bytes",
                 )
             else:
-                assert client.read(MESSAGES).body[0][0] == RESERVED
+                assert client.read(MESSAGES).body[0][0] == FUNDED
 
 
 def test_a_session_that_ends_nothing_is_denied_more_and_that_counts_for_nothing(
@@ -71,7 +71,7 @@ def test_a_session_that_ends_nothing_is_denied_more_and_that_counts_for_nothing(
     server = serve(RATE + FUNDS, "--open", "2")  # 5 orders an hour, of all sessions
     with ByteClient(server.path) as one, ByteClient(server.path) as other:
         replies = one.counted(*[buy(7, "1")] * 4)
-        assert [reply[0] for reply in replies] == [RESERVED, RESERVED, REJECTED, REJECTED]
+        assert [reply[0] for reply in replies] == [FUNDED, FUNDED, REJECTED, REJECTED]
         shard = one.shard_of(7)
         for _, rejects in replies[2:]:
             assert rejects[0][:4] == (
@@ -80,11 +80,11 @@ def test_a_session_that_ends_nothing_is_denied_more_and_that_counts_for_nothing(
                 f"shard {shard}: the session has 2 reservations open, and may have no more",
                 "Router",
             )
-        assert [reply[0] for reply in other.counted(*[buy(7, "1")] * 2)] == [RESERVED] * 2
+        assert [reply[0] for reply in other.counted(*[buy(7, "1")] * 2)] == [FUNDED] * 2
         first = other.last
         assert one.ask(shard, (COMMIT, 7, one.last)) == ((DONE, 1),)
         fifth, sixth = one.counted(*[buy(7, "1")] * 2)
-        assert (fifth[0], sixth[0]) == (RESERVED, REJECTED)
+        assert (fifth[0], sixth[0]) == (FUNDED, REJECTED)
         assert sixth[1][0][0] == "SystemUnavailable"
         (over,) = other.counted(buy(7, "1"))
         assert over[1][0][0] == "SystemUnavailable"
@@ -96,16 +96,16 @@ def test_a_session_that_ends_nothing_is_denied_more_and_that_counts_for_nothing(
 def test_a_session_that_goes_leaves_no_hold(serve: Callable[..., Any]) -> None:
     server = serve()
     one = ByteClient(server.path)
-    assert one.ask(one.shard_of(7), buy(7, "50"))[0][0] == RESERVED
+    assert one.ask(one.shard_of(7), buy(7, "50"))[0][0] == FUNDED
     with ByteClient(server.path) as other:
         shard = other.shard_of(7)
         assert other.ask(shard, buy(7, "50"))[0][0] == REJECTED
         one.close()
         for _ in range(200):
             ((kind, *_),) = other.ask(shard, buy(7, "50"))
-            if kind == RESERVED:
+            if kind == FUNDED:
                 break
-        assert kind == RESERVED
+        assert kind == FUNDED
 
 
 def test_a_handle_of_another_session_closes_ones_own(serve: Callable[..., Any]) -> None:
@@ -113,7 +113,7 @@ def test_a_handle_of_another_session_closes_ones_own(serve: Callable[..., Any]) 
     with ByteClient(server.path) as one:
         with ByteClient(server.path) as other:
             shard = one.shard_of(7)
-            assert one.ask(shard, buy(7))[0][0] == RESERVED
+            assert one.ask(shard, buy(7))[0][0] == FUNDED
             held = one.last
             other.send(other.batch(shard, (ROLLBACK, 7, held)))
             assert other.bye() == ("malformed", f"a handle that is not this client's: {held}")
@@ -167,7 +167,7 @@ def test_who_says_what_it_may_not_is_closed_and_nobody_else(serve: Callable[...,
                     client.read()
             account = 8
             ((kind, *_),) = other.ask(other.shard_of(account), buy(account, "1"))
-            assert kind == RESERVED, name
+            assert kind == FUNDED, name
     assert server.workers == workers
     assert server.stop()[0] == 0
 

@@ -32,7 +32,7 @@ FRAME_BYTES = 16 * 1024 * 1024
 
 # Each field of a head with what it may be spoilt to; some of that is right by chance.
 SPOILT: dict[str, tuple[int, ...]] = {
-    "version": (0, 1, 3, 255),
+    "version": (0, 1, 2, 255),
     "shard": (1, 2, 65_535),
     "epoch": (1, 2**32 - 1),
     "client": (1, 2**32 - 1),
@@ -65,7 +65,7 @@ def framed(
 ) -> bytes:
     """A batch for the shard 0, as bytes; ``head`` is what is to stand there instead."""
     fields = {
-        "version": 2, "shard": 0, "epoch": 0, "client": 0, "op": 0, "first": first,
+        "version": 3, "shard": 0, "epoch": 0, "client": 0, "op": 0, "first": first,
         "count": len(messages), "flags": 0 if times is None else TIMES,
         "role": 3 if head.get("client") else 0, "settings": 0,
         "axes": len(counting or ()), "time": 1_000,
@@ -106,7 +106,7 @@ def unframed(data: bytes, first: int) -> Batch:
     end = 4 + size
     need(42 <= size <= FRAME_BYTES and end <= len(data))
     need(end == len(data) or is_incomplete(data[end:]))
-    need((version, shard, epoch, number) == (2, 0, 0, first))
+    need((version, shard, epoch, number) == (3, 0, 0, first))
     need(op in {MESSAGES, ARM, CLOSE, END, SKIP} and flags <= CAUSES | TIMES and count > 0)
     start = 46 + AXIS.size * many
     need(start <= end)

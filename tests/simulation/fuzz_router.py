@@ -17,7 +17,7 @@ import msgpack
 from flow import IN_SHARD_0, IN_SHARD_1, buy, report
 from fuzz_mutants import bent, broken
 from fuzz_reader import Refused, Unread, need
-from fuzz_shard import outcomes, read_outcomes, said
+from fuzz_shard import outcomes, read_funded, read_outcomes, said
 from played import NOW, Bench
 
 from openpit.errors import OutcomeUnknown, WireError
@@ -27,7 +27,7 @@ from openpit.wire import kinds
 CODES = {code.value for code in RejectCode}
 
 # What a call is, and the kinds of reply that it can have.
-CHECKED = {kinds.ACCEPTED, kinds.RESERVED, kinds.REJECTED}
+CHECKED = {kinds.ACCEPTED, kinds.RESERVED, kinds.FUNDED, kinds.REJECTED}
 CALLS: dict[str, set[int]] = {
     "execute": CHECKED | {kinds.REJECTED_ALIKE},
     "start": {kinds.STARTED, kinds.REJECTED},
@@ -111,6 +111,24 @@ def is_outcome(row: Any) -> None:
         is_figure(parts[4])
 
 
+def is_funded(
+    account: Any, group: Any, underlying: Any, settlement: Any, buys: Any, *decimals: Any
+) -> None:
+    own.integer(account)
+    own.integer(group, 0, 65535)
+    need(own.asset(underlying) is not None and own.asset(settlement) is not None)
+    flag(buys)
+    for text in decimals[:2]:
+        need(own.unsigned(text) is not None)
+    for text in decimals[2:]:
+        texts(text)
+        whole, _, fraction = text.removeprefix("-").partition(".")
+        if len(whole) <= 14 and len(fraction) <= 14 and "E" not in text:
+            is_figure(text)
+        else:
+            own.decimal(text)
+
+
 def is_pnl(row: Any) -> None:
     need(type(row) is tuple and len(row) == 5)
     group, account, delta, absolute, halt = row
@@ -134,13 +152,15 @@ def read(reply: Any, call: str) -> None:
     widths = {
         kinds.RESERVED: 3, kinds.REJECTED: 1, kinds.STARTED: 0,
         kinds.DRY: 4, kinds.RECORDED: 5, kinds.REPORTED: 3, kinds.ADJUSTED: 4, kinds.ANSWER: 1,
-        kinds.RAISED: 5,
+        kinds.RAISED: 5, kinds.FUNDED: 10,
     }  # fmt: skip
     need(len(columns) == widths[kind])
     if kind == kinds.RESERVED:
         flag(columns[0])
         own.lock(columns[1])
         listed(columns[2], is_outcome)
+    elif kind == kinds.FUNDED:
+        is_funded(*columns)
     elif kind == kinds.REJECTED:
         listed(columns[0], is_reject)
     elif kind == kinds.DRY:
@@ -274,7 +294,7 @@ class RouterFuzz:
             assert call.done, (name, reply)
             self.compare(name, call, reply)
         assert link.in_flight == 0
-        leaves = {kinds.RESERVED, kinds.RECORDED, kinds.STARTED}
+        leaves = {kinds.RESERVED, kinds.FUNDED, kinds.RECORDED, kinds.STARTED}
         if link.reader._pending or any(reply[0] in leaves for reply in replies):
             self.bench = fresh()  # the next input has a router of its own
 
@@ -412,6 +432,10 @@ class RouterFuzz:
             kept = result.reservation
             assert kept.lock == own.lock(reply[2])
             same(kept.account_adjustments, reply[3])
+        elif kind == kinds.FUNDED:
+            kept = result.reservation
+            assert kept.lock == own.lock(((reply[2], reply[7]),))
+            assert outcomes(kept.account_adjustments) == read_funded(reply)
         elif kind == kinds.RECORDED:
             assert result.operation.lock == own.lock(reply[2])
             same(result.operation.account_adjustments, reply[3])
@@ -455,6 +479,12 @@ class RouterFuzz:
     def lock(self) -> tuple[Any, ...]:
         return self.random.choice(((), ((0, "185.5"),), ((3, "-1.50", "1E-7"), (0, "4"))))
 
+    def funded(self) -> tuple[Any, ...]:
+        random = self.random
+        sizes, figures = ("8", "1.50", "1E-7"), ("120.00", "-8", "0E-8", f"{2**96 - 1}")
+        drawn = *random.choices(sizes, k=2), *random.choices(figures, k=3)
+        return (random.random() < 0.5, *drawn)
+
     def block(self) -> Any:
         return self.random.choice((None, ("P", "AccountBlocked", "why", "figures", 0)))
 
@@ -467,6 +497,8 @@ class RouterFuzz:
             return (kind, 1)
         if kind == kinds.RESERVED:
             return (kind, random.random() < 0.5, self.lock(), self.rows())
+        if kind == kinds.FUNDED:
+            return (kind, IN_SHARD_0, 0, random.choice(("USD", "ß")), "EUR", *self.funded())
         if kind == kinds.REJECTED:
             return (kind, self.rejects())
         if kind == kinds.REJECTED_ALIKE:

@@ -68,7 +68,9 @@ _CHECKS = frozenset(
         kinds.EXECUTE_REQUEST,
     }
 )
-_ACCEPTING = frozenset({kinds.ACCEPTED, kinds.RESERVED, kinds.STARTED, kinds.RECORDED, kinds.DRY})
+_ACCEPTING = frozenset(
+    {kinds.ACCEPTED, kinds.RESERVED, kinds.FUNDED, kinds.STARTED, kinds.RECORDED, kinds.DRY}
+)
 _REJECTING = frozenset({kinds.REJECTED, kinds.DRY})
 _COUNTED = _CHECKS - {kinds.START_DRY_RUN, kinds.EXECUTE_DRY_RUN, kinds.EXECUTE_REQUEST}
 _MESSAGES = frozenset({kinds.ASK_ACTOR, kinds.TELL_ACTOR})

@@ -4,7 +4,7 @@
 const net = require('net');
 const { encode, decode } = require('./msgpack');
 
-const VERSION = 2;
+const VERSION = 3;
 const HEAD = 46;
 const ROW = 40;
 const RETURNED = 32; // flag of a reply: the batch was not applied, its settings are old
@@ -13,7 +13,8 @@ const BESIDE = 8192; // bytes of a frame that are kept for its head and rows
 const RANKS = 16; // bytes that its places add to an order
 const [MESSAGES, HELLO, STATE, AXES, BYE] = [0, 32, 33, 37, 39];
 const [EXECUTE, EXECUTE_COUNTED, COMMIT, ROLLBACK, REPORT] = [1, 2, 9, 10, 14];
-const [ACCEPTED, DONE, RESERVED, REJECTED, REPORTED, RAISED, REJECTED_ALIKE] = [1, 2, 3, 4, 8, 11, 24];
+const [ACCEPTED, DONE, RESERVED, REJECTED, REPORTED, RAISED] = [1, 2, 3, 4, 8, 11];
+const [REJECTED_ALIKE, FUNDED] = [24, 25];
 
 function frame(op, body, { shard = 0, first = 0, count = 0, settings = 0, rows = [] } = {}) {
   const head = Buffer.alloc(HEAD + ROW * rows.length);
@@ -39,6 +40,26 @@ function apart(reply) {
   if (reply[0] !== REJECTED_ALIKE) return [reply];
   const [, numbers, [code, reason, before, behind, ...rest]] = reply;
   return numbers.map((number) => [REJECTED, [[code, reason, `${before}${number}${behind}`, ...rest]]]);
+}
+
+// The product of two decimals' texts, digit by digit.
+function product(...factors) {
+  let [digits, scale] = [1n, 0];
+  for (const factor of factors) {
+    const [figure, exponent = '0'] = factor.split(/e/i);
+    const [whole, behind = ''] = figure.split('.');
+    digits *= BigInt(whole + behind);
+    scale += behind.length - Number(exponent);
+  }
+  const text = String(digits).padStart(scale + 1, '0');
+  return scale ? `${text.slice(0, -scale)}.${text.slice(-scale)}` : text;
+}
+
+// The outcomes of a reply FUNDED, as a RESERVED has them.
+function outcomesOf([, group, underlying, settlement, buys, quantity, price, balance, held, incoming]) {
+  const notional = product(price, quantity);
+  const [paid, hold, bought, due] = buys ? [settlement, notional, underlying, quantity] : [underlying, quantity, settlement, notional];
+  return [[group, paid, `-${hold}|${balance};${hold}|${held};;;`, null], [group, bought, `;;${due}|${incoming};;`, null]];
 }
 
 // A decimal's text as the protocol has it: a figure below 0.000001 has an exponent.
@@ -249,6 +270,10 @@ class Client {
       case RESERVED: {
         const [isHeld, lock, outcomes] = fields;
         return resolve({ ok: true, reservation: isHeld ? { account, handle: () => number } : null, lock, outcomes });
+      }
+      case FUNDED: { // the lock is the price; what is held follows from the order
+        const [, group, , , , , price] = fields;
+        return resolve({ ok: true, reservation: { account, handle: () => number }, lock: [[group, price]], outcomes: outcomesOf(fields) });
       }
       case REJECTED: {
         const rejects = fields[0].map(([code, reason, details, policy, scope]) => ({ code, reason, details, policy, scope }));

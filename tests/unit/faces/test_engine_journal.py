@@ -70,7 +70,7 @@ def test_another_version_is_refused_by_name(
     with pytest.raises(JournalMismatch) as refused:
         opened(tmp_path)
 
-    assert refused.value.differences == (f"wire is 99, and was {2}",)
+    assert refused.value.differences == (f"wire is 99, and was {3}",)
 
 
 def test_changes_stay_until_all_shards_have_them(tmp_path: Path) -> None:

@@ -92,9 +92,9 @@ def test_a_clients_bad_batch_changes_nothing_and_costs_nobody_else(sent: bytes, 
     say(core, A, BUY)
     assert why in refusal(core, sent)
 
-    assert say(core, B, BUY)[1][0][0] == kinds.RESERVED
+    assert say(core, B, BUY)[1][0][0] == kinds.FUNDED
     assert ended(core, A) == 0
-    assert say(core, 0, BUY)[1][0][0] == kinds.RESERVED
+    assert say(core, 0, BUY)[1][0][0] == kinds.FUNDED
 
 
 def administer(method: str, *values: object) -> tuple[Any, ...]:
@@ -130,7 +130,7 @@ def test_market_data_is_the_routers_own() -> None:
 
 ONE = (*BUY[:5], "1", *BUY[6:])
 ORDER = encode(buy(1, "1"), bare=True)
-HELD = kinds.RESERVED
+HELD = kinds.FUNDED
 OPENING = {
     "an order": ONE,
     "one as a value": (kinds.EXECUTE_WHOLE, 1, ORDER, 0, 0),

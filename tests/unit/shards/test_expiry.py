@@ -67,9 +67,9 @@ def tick(core: ShardCore, now: int) -> tuple[int, int]:
 def test_what_is_open_for_too_long_is_rolled_back_before_the_next_command() -> None:
     core = shard()
     first = core._next
-    assert say(core, 0, BUY)[0][0] == kinds.RESERVED
+    assert say(core, 0, BUY)[0][0] == kinds.FUNDED
     assert say(core, TTL - 1, BUY)[0][0] == kinds.REJECTED  # nothing is free yet
-    assert say(core, TTL, BUY)[0][0] == kinds.RESERVED
+    assert say(core, TTL, BUY)[0][0] == kinds.FUNDED
     assert core.open_handles == {first + 2}
 
 
@@ -180,7 +180,7 @@ def test_a_rollback_that_fails_blocks_the_engine_and_the_reply_says_so() -> None
 def test_so_many_that_have_expired_are_known_by_that(monkeypatch: Any) -> None:
     monkeypatch.setattr(expiry, "EXPIRED_KNOWN", 2)
     core = shard()
-    held = Held(core.raised)
+    held = Held(core.raised, core.plain)
     its = Expiry(5, held)
     for handle in range(4):
         held.of(A)[handle] = object()  # type: ignore[assignment]

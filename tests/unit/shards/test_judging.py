@@ -23,11 +23,12 @@ from openpit.pretrade.policies import (
     RateLimitAccountBarrier,
     RateLimitAssetBarrier,
     RateLimitBrokerBarrier,
+    SpotFundsPnlBoundsBarrier,
     build_order_size_limit,
     build_order_validation,
     build_pnl_bounds_killswitch,
     build_rate_limit,
-    build_spot_funds,
+    build_spot_funds_pnl_bounds_killswitch,
 )
 from openpit.pretrade.policies.rate_limit import RateLimitPolicy
 from openpit.shards.clock import ShardClock
@@ -281,7 +282,12 @@ NEVER = {
     "an account's rate": lambda: [
         build_rate_limit().account_barriers(RateLimitAccountBarrier(rate(9), AccountId.from_int(2)))
     ],
-    "spot funds": lambda: [build_order_validation(), build_spot_funds()],
+    "spot funds with a barrier": lambda: [
+        build_order_validation(),
+        build_spot_funds_pnl_bounds_killswitch().global_barrier(
+            SpotFundsPnlBoundsBarrier("USD", lower_bound=-100)
+        ),
+    ],
 }
 
 

@@ -105,7 +105,7 @@ def test_an_order_with_a_key_is_checked_once_and_its_reservation_is_told_as_it_s
     first = core._next
     (reply,) = say(core, A, keyed(BUY))
     assert reply[:3] == (kinds.ONCE, first, True)
-    assert reply[3][:2] == (kinds.RESERVED, True)
+    assert reply[3][:2] == (kinds.FUNDED, BUY[1])
     assert say(core, A, keyed(BUY)) == [reply]
     assert core.open_handles == {first}
     say(core, A, (kinds.COMMIT, 1, first))
@@ -121,7 +121,7 @@ def test_a_reject_stays_one_when_there_would_be_funds_by_now() -> None:
     assert code(reply) == "InsufficientFunds"
     say(core, 0, PAID_IN)
     assert say(core, A, keyed(BUY)) == [reply]
-    assert say(core, A, BUY)[0][0] == kinds.RESERVED
+    assert say(core, A, BUY)[0][0] == kinds.FUNDED
 
 
 def test_reports_and_adjustments_with_a_key_are_applied_once() -> None:
@@ -144,7 +144,7 @@ def test_a_request_with_a_key_is_started_once_and_used_once() -> None:
     first = core._next
     assert say(core, A, keyed(START)) == [(kinds.ONCE, first, True, (kinds.STARTED,))]
     assert say(core, A, keyed(START)) == [(kinds.ONCE, first, True, (kinds.STARTED,))]
-    assert say(core, A, (kinds.EXECUTE_REQUEST, 1, first))[0][0] == kinds.RESERVED
+    assert say(core, A, (kinds.EXECUTE_REQUEST, 1, first))[0][0] == kinds.FUNDED
     assert say(core, A, keyed(START)) == [(kinds.ONCE, first, False, (kinds.STARTED,))]
 
 
@@ -215,7 +215,7 @@ def test_so_many_keys_are_kept_and_what_is_one_too_many_is_not_done() -> None:
     assert account_row(core.engine, 1) == before
     # Those that there are go on, and are forgotten with the window.
     assert say(core, A, keyed(PAID_IN, b"2"), time=NOW)[0][3][0] == kinds.ADJUSTED
-    assert say(core, A, keyed(BUY, b"3"), time=NOW + 100)[0][3][0] == kinds.RESERVED
+    assert say(core, A, keyed(BUY, b"3"), time=NOW + 100)[0][3][0] == kinds.FUNDED
 
 
 def test_a_client_that_has_as_much_open_as_it_may_is_denied_and_the_key_is_free() -> None:
@@ -259,7 +259,7 @@ def test_what_a_client_that_has_gone_had_open_is_rolled_back_and_told_so() -> No
     core.held.end(A)
     core._client = None
     assert say(core, B, keyed(BUY))[0][1:3] == (first, False)
-    assert say(core, B, BUY)[0][0] == kinds.RESERVED
+    assert say(core, B, BUY)[0][0] == kinds.FUNDED
 
 
 def test_a_client_that_may_have_no_more_open_does_not_get_anothers() -> None:

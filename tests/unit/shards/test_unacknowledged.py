@@ -13,7 +13,7 @@ from openpit.shards import kept_answers, unacknowledged
 from openpit.shards.kept_answers import KeptAnswers
 from openpit.wire import kinds
 from openpit.wire.fates import Fate
-from openpit.wire.frames import EPOCH_COMMANDS, Op, body_of, messages_of
+from openpit.wire.frames import EPOCH_COMMANDS, VERSION, Op, body_of, messages_of
 from openpit.wire.own_numbers import OWN, own_batch, own_row
 from openpit.wire.values import encode
 
@@ -307,6 +307,29 @@ def test_a_snapshot_has_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert numbers(desk.missed(unacknowledged=2)[1]) == [100, 101]
     desk.say(order(), began=SECOND)
     assert desk.missed()[1] == ()
+
+
+def test_answers_of_another_version_are_gone_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+    desk.say(order())
+    desk.say(order(), unacknowledged=1)
+    kept = desk.core.outcomes.kept
+    assert kept is not None
+    replies, own = kept.export(), kept.export_own()
+    again = KeptAnswers({})
+    monkeypatch.setattr(unacknowledged, "VERSION", VERSION + 1)
+    again.restore(replies, own)
+    monkeypatch.undo()
+    desk.core.outcomes.kept = again
+
+    assert replies
+    assert again.export() == []
+    for number in (100, 101):
+        assert desk.outcome(number, unacknowledged=2)[1] == Fate.TOO_OLD
+    assert numbers(desk.missed(unacknowledged=3)[1]) == []
+    # What comes after a migration is kept as ever.
+    desk.say(order(), unacknowledged=4)
+    assert again.export()
 
 
 def test_a_row_of_numbers_is_none_of_an_axis() -> None:

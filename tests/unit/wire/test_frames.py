@@ -32,7 +32,7 @@ from openpit.wire.limits import FRAME_BYTES, REPLY_BYTES, START_BYTES
 
 NOW = 1_000
 OURS = whose(5, 3)
-NAME = "02 00 05 00 00 00 03 00 00 00 02 00 00 00 00 00 00 00 00 07 00 00 00 01"
+NAME = "03 00 05 00 00 00 03 00 00 00 02 00 00 00 00 00 00 00 00 07 00 00 00 01"
 EMPTY = 45  # bytes of a head without its length, and of the shortest body
 
 
@@ -142,7 +142,7 @@ def test_a_counting_part_names_an_axis_once() -> None:
 def test_what_the_router_says_of_its_own_accord_has_no_body() -> None:
     frame = command_frame(5, Op.ARM, 8, 1, NOW, b"", flags=wire.CAUSES)
     assert frame.hex(" ") == (
-        "00 00 00 2a 02 00 05 00 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00 08 00 00 00 01 "
+        "00 00 00 2a 03 00 05 00 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00 08 00 00 00 01 "
         "03 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 03 e8"
     )
     assert command_in(frame, whose(5)) == (0, 1, 8, 1, 3, 1_000, 0, 0, (), (), b"")
@@ -321,7 +321,7 @@ def test_what_is_just_not_too_large_fits_into_its_frame(monkeypatch: pytest.Monk
 def test_a_batch_of_another_version_is_none_of_ours() -> None:
     frame = bytearray(batch((9,)))
     frame[4] = 1
-    with pytest.raises(WireError, match="frame of version 1, this side speaks 2"):
+    with pytest.raises(WireError, match="frame of version 1, this side speaks 3"):
         head_of(bytes(frame))
     with pytest.raises(WireError, match="a batch for another shard, epoch or version"):
         command_in(bytes(frame), OURS)
@@ -351,7 +351,7 @@ def test_what_is_no_head(changes: dict[str, int], text: str) -> None:
     head = {"op": 0, "first": 7, "count": 1, "flags": 0} | changes
     frame = struct.pack(
         ">IBHIIBQIBBIIq",
-        *(EMPTY, 2, 5, 3, 2, head["op"], head["first"], head["count"], head["flags"], 0, 0, 0, NOW),
+        *(EMPTY, 3, 5, 3, 2, head["op"], head["first"], head["count"], head["flags"], 0, 0, 0, NOW),
     )
     with pytest.raises(WireError, match=text):
         command_in(frame + b"\x91\x91\x09", OURS)

@@ -7,7 +7,7 @@ from openpit.wire import kinds
 
 def test_numbers_are_dense_and_given_once() -> None:
     assert sorted(kinds.COMMANDS) == list(range(1, 32))
-    assert sorted(kinds.REPLIES) == list(range(1, 25))
+    assert sorted(kinds.REPLIES) == list(range(1, 26))
 
 
 def test_every_command_but_the_first_starts_with_what_routes_it() -> None:

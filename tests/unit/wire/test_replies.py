@@ -38,6 +38,8 @@ WRONG_AXES: list[Any] = [
 
 NOTHING_COUNTED = (0, 0, False, False, ())
 
+FUNDED = (kinds.FUNDED, 7, 0, "AAPL", "USD", True, "8", "1.50", "120.00", "12.00", "8")
+
 RIGHT = [
     (kinds.RESERVED, True, LOCK, ROWS),
     (kinds.RESERVED, False, (), ()),
@@ -59,6 +61,7 @@ RIGHT = [
     (kinds.LEFT, ()),
     (kinds.REFUSED, "ValueError: no"),
     (kinds.REJECTED_ALIKE, (6, 7), ALIKE),
+    FUNDED,
 ]
 
 
@@ -174,6 +177,16 @@ WRONG = [
         for place, wrong in enumerate((-1, "x", 1, 0), 1)
     ),
     *((*CHECKED[:5], axes) for axes in WRONG_AXES),
+    *(
+        (*FUNDED[:place], wrong, *FUNDED[place + 1 :])
+        for place, wrong in [
+            *[(1, -1), (1, True), (1, None), (1, 1.0), (2, -1), (2, 65536), (2, False)],
+            *[(3, " "), (3, None), (3, 5), (4, ""), (5, 1), (5, None)],
+            *[(place, wrong) for place in range(6, 11) for wrong in (None, "", "x", "NaN", "1e5")],
+            *[(place, wrong) for place in range(6, 11) for wrong in (5, b"1", f"{2**96}")],
+            *[(6, "-8"), (7, "-1.50")],
+        ]
+    ),
     (3.0, True, (), ()),
     (99,),
     ("x",),

@@ -6,6 +6,7 @@ the order is done, and follow positions and PnL through the fills.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from openpit.param.decimals import NARROW, ZERO
@@ -15,6 +16,7 @@ from openpit.pretrade.effects import ITSELF, Effects
 from openpit.pretrade.policies.spot_funds.adjustments import apply_adjustment, set_account_pnl
 from openpit.pretrade.policies.spot_funds.desk import NAME, Desk, switch_block
 from openpit.pretrade.policies.spot_funds.holdings import Glance
+from openpit.pretrade.policies.spot_funds.many_orders import hold_plain
 from openpit.pretrade.policies.spot_funds.pre_trade import check_order
 from openpit.pretrade.policies.spot_funds.reports import apply_report
 from openpit.pretrade.policies.spot_funds.reservation import PlainFunds, ReservedFunds
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from openpit.pretrade.policy_contract import (
         AccountsView,
         AdjustmentEffect,
+        HeldRow,
+        ManyOrders,
         PolicyCall,
         ReportEffect,
     )
@@ -156,6 +160,37 @@ class SpotFundsPolicy(BuiltinPolicy):
         slot.incoming = slot.incoming or ZERO
         other.incoming = expected
         return verdict
+
+    @property
+    def holds_plain(self) -> bool:
+        return self._plain
+
+    def hold_plain(self, orders: ManyOrders, kind: int, rows: list[HeldRow]) -> bool:
+        return hold_plain(self._funds, orders, kind, self.group_id, rows)
+
+    def held_in(self, effects: Effects, kind: int) -> HeldRow | None:
+        if type(effects) is not PlainFunds or effects.mutations is not ITSELF:
+            return None
+        buys, paid, bought = effects.buys, effects.paid, effects.bought
+        return (
+            kind, effects.account, self.group_id, *((bought, paid) if buys else (paid, bought)),
+            buys, effects.quantity, effects.price,
+            effects.available, effects.held, effects.expected,
+        )  # fmt: skip
+
+    def effects_of(self, row: HeldRow) -> Effects:
+        _, account, _, underlying, settlement, buys, quantity, price, *figures = row
+        effects: PlainFunds = _new(PlainFunds)
+        Effects.__init__(effects, None, ITSELF)
+        effects.desk = self._desk
+        effects.account = account
+        effects.buys = buys
+        effects.paid, effects.bought = (
+            (settlement, underlying) if buys else (underlying, settlement)
+        )
+        effects.quantity, effects.price = Decimal(quantity), Decimal(price)
+        effects.available, effects.held, effects.expected = figures
+        return effects
 
     def peek_main(self, order: Order, now: int, call: PolicyCall | None) -> Effects | None:
         account = order._account_
