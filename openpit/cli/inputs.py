@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,22 @@ from openpit.limits.tables import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["account_names", "text_of", "told"]
+__all__ = ["NamedPath", "account_names", "text_of", "told"]
+
+
+class NamedPath(click.Path):
+    """A path of an option: an empty one, as of a variable that is not set, would be this folder."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | os.PathLike[str]:
+        """Return the path that was given."""
+        if not os.fspath(value):
+            self.fail("is empty, which names no directory", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def told(path: Path) -> str:

@@ -158,6 +158,8 @@ class ShardedOptions:
             raise _wrong_class(self.migrate, "migrate", "a bool")
         if self.migrate and self.journal is None:
             raise ValueError("sharded(): migrate is for a journal: give journal=DIR")
+        if self.journal is not None and not os.fspath(self.journal):
+            raise ValueError("sharded(): journal is empty, which names no directory")
         if self.on_shard_down is not None and not callable(self.on_shard_down):
             raise _wrong_class(self.on_shard_down, "on_shard_down", "callable or None")
         self._check_figures()

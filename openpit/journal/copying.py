@@ -49,11 +49,14 @@ def copy_log(disk: Disk, source: Path, target: Path, *, has_snapshots: bool = Tr
         pass
     if has_snapshots and begins > latest + 1:  # cut behind a snapshot that was not there yet
         raise FileNotFoundError(2, "No such file or directory", str(segment_path(source, latest)))
-    copied = sum(_copy_segment(disk, one, target, reader.next) for one in _whole(reader))
+    whole = _whole(reader)
+    copied = sum(_copy_segment(disk, one, target, reader.next) for one in whole)
+    for segment in reader.segments[len(whole) :]:  # just begun: without it the log lacks its end
+        _write(disk, segment_path(target, segment.first), b"")
     disk.sync_folder(target)
     found = LogReader(disk, target)
     records = sum(1 for _ in found)
-    if found.next != reader.next or found.torn is not None:
+    if found.next != reader.next or (found.torn is not None and found.torn.size):
         text = (
             f"{target}: the copy ends before record {found.next}, and should before {reader.next}"
         )

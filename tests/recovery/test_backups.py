@@ -20,6 +20,7 @@ from openpit.faces import backup
 from openpit.faces.backup import back_up
 from openpit.journal.files import DISK
 from openpit.journal.reading import LogReader
+from openpit.journal.segments import segments_of
 from openpit.pretrade.policies import build_spot_funds
 
 if TYPE_CHECKING:
@@ -49,6 +50,21 @@ def test_an_engine_of_a_copy_is_the_engine_that_was_copied(tmp_path: Path) -> No
     day.trade(20)
     day.compare()
     day.close()
+
+
+@pytest.mark.parametrize("written", [0, 20])
+def test_a_segment_that_a_start_has_just_begun_is_in_the_copy(tmp_path: Path, written: int) -> None:
+    for _ in range(2):  # nothing is said in the second life
+        with with_policies(stage_of(tmp_path / "desk")).build():
+            pass
+    for log in ("shard-0000", "shard-0001"):
+        segments = segments_of(DISK, tmp_path / "desk" / log)
+        DISK.cut(segments[-1].path, written)  # and the third has ended as it wrote the header
+
+    back_up(tmp_path / "desk", tmp_path / "copy")
+
+    with with_policies(stage_of(tmp_path / "copy")).build() as copy:
+        copy.apply_account_adjustment(account(1), [deposit("USD", "1")])
 
 
 @pytest.mark.parametrize("seed", [1, 2])

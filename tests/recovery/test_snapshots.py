@@ -17,6 +17,7 @@ import openpit
 from openpit.errors import JournalDamaged, JournalError
 from openpit.journal.files import DISK
 from openpit.journal.snapshots import snapshots_of
+from openpit.journal.writing import LogWriter
 from openpit.pretrade.policies import build_order_validation, build_spot_funds
 from openpit.shards.snapshots import LEAST_COMMANDS
 
@@ -236,8 +237,11 @@ def test_what_is_open_and_the_keys_come_back_from_a_snapshot_alone(tmp_path: Pat
     ]
     engine.close()
     del kept
-    for path in (tmp_path / "shard-0000").glob("*.log"):
+    folder = tmp_path / "shard-0000"
+    for path in folder.glob("*.log"):
         path.unlink()  # nothing is there to be replayed
+    (snapshot,) = folder.glob("*.snap")
+    LogWriter(DISK, folder, "shard-0000", int(snapshot.stem) + 1, {"epoch": 0}).close()
 
     with funds(tmp_path) as again:
         request, operation, reservation = again.open_reservations()

@@ -210,6 +210,7 @@ def test_a_service_manager_is_notified(
         (["--socket", "FOLDER/none/s"], 7, "cannot listen at FOLDER/none/s: No such file"),
         (["--socket", "FOLDER/" + "s" * 120], 7, "AF_UNIX path too long"),
         (["--pid-file", "FOLDER/none/pid"], 7, "cannot write FOLDER/none/pid: No such file"),
+        (["--journal", ""], 2, "'--journal': is empty, which names no directory"),
         (["--ready-fd", "77"], 2, "--ready-fd 77: no such descriptor is open"),
         (["--policy", "serve_policies:EvenOnly"] * 2, 2, "--policy: duplicate"),
         (["--actor", "desk=desk_actor:Desk"] * 2, 2, "duplicate actor name in engine config"),

@@ -13,7 +13,7 @@ import click
 from openpit.cli.consoles import ConsoleBeside, console_options, http_options, http_socket
 from openpit.cli.defaults import DEFAULT_CONFIG
 from openpit.cli.exits import Exit, ExitError, listed
-from openpit.cli.inputs import text_of, told
+from openpit.cli.inputs import NamedPath, text_of, told
 from openpit.cli.keeping import keeping_options, refuse_client_time
 from openpit.cli.named import observer_named, with_actor, with_policy
 from openpit.cli.reloading import is_reloading
@@ -150,7 +150,7 @@ server when the orders in flight are answered, or after --drain seconds; a secon
     help="Seconds that orders in flight have when the server ends.",
 )  # fmt: skip
 @click.option(
-    "--journal", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    "--journal", type=NamedPath(file_okay=False, path_type=Path), metavar="DIR",
     help="Write down there what the shards are told, and go on from it after a restart.",
 )  # fmt: skip
 @click.option(

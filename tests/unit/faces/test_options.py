@@ -149,6 +149,7 @@ def test_an_option_of_another_class_is_refused(option: str, value: Any, expected
         ("credits", 0, "credits must be in range 1..=8192"),
         ("credits", 8193, "credits must be in range 1..=8192"),
         ("sync", "disk", "sync must be one of process, power"),
+        ("journal", "", "journal is empty, which names no directory"),
         ("min_free", -1, "min_free must not be negative"),
         ("snapshot_every", -1, "snapshot_every must not be negative"),
         ("keep", 1, "keep must be at least 2, or None"),
