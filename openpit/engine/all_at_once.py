@@ -41,8 +41,8 @@ class AllAtOnce:
         """Return the places, in order, of those of many orders that are to be judged by themselves.
 
         Both stages accept the others, and hold nothing of any; what those count is counted by this.
-        Runs of them say already what each is rejected for, and all are counted. None where all have
-        to be judged one by one.
+        Runs of them say already what each is rejected for, if all before it are counted, as all
+        are that are not to be judged by themselves. None where all have to be judged one by one.
         """
         if self._asked is None:
             return None
@@ -64,5 +64,5 @@ class AllAtOnce:
                 found.update(its.places())
         if refused is None:
             return sorted(found)
-        # One judged by itself may turn out not to count, and those behind it then count as less.
-        return sorted(found.union(refused.places())) if found else refused
+        refused.apart = sorted(found)
+        return refused

@@ -6,6 +6,7 @@ to do; the others one after another.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from openpit.pretrade.alike_rejects import RefusedRuns
@@ -50,11 +51,22 @@ def judge_alike(
 ) -> None:
     """Judge the orders, of which ``first`` is the number of the first, and append the replies."""
     places = None if all_at_once is None else doubtful(all_at_once, counts, commands)
+
+    def check(start: int, behind: int, places: Collection[int] | None) -> None:
+        stretch = start, behind, places
+        check_alike(*one_by_one, counts, first, commands, stretch, now, answered)
+
+    def refuse(run: RefusedRun) -> None:
+        answered.append((REJECTED_ALIKE, run.numbers, run.reject))
+        recent.refuse_alike(now, client, commands, run)
+
+    start = 0
     if isinstance(places, RefusedRuns):
-        refuse_alike(places.runs, counts, commands, answered)
-        recent.refuse_alike(now, client, commands, places.runs)
-    else:
-        check_alike(*one_by_one, counts, first, commands, places, now, answered)
+        start = refuse_alike(places, counts, check, refuse)
+        apart = places.apart
+        left = {*apart, *places.places()} if counts.missing else apart[bisect_left(apart, start) :]
+        places = sorted(place for place in left if place >= start)
+    check(start, len(commands), places)
 
 
 def doubtful(
@@ -72,21 +84,26 @@ def doubtful(
 
 
 def refuse_alike(
-    refused: Sequence[RefusedRun],
+    refused: RefusedRuns,
     counts: BatchCounts,
-    commands: AlikeOrders,
-    answered: list[Reply],
-) -> None:
-    """Reject the orders of some runs; the others are accepted, and all have counted."""
-    told = 0  # the place behind the last reply
-    for place, numbers, reject in refused:
-        if place > told:
-            answered.append([ACCEPTED, place - told])
-        answered.append((REJECTED_ALIKE, numbers, reject))
-        told = place + len(numbers)
-    if told < len(commands):
-        answered.append([ACCEPTED, len(commands) - told])
-    _go_on_from_the_last(counts, commands)
+    check: Callable[[int, int, Collection[int]], None],
+    refuse: Callable[[RefusedRun], None],
+) -> int:
+    """Refuse the orders of runs, and ``check`` those before each; return the place behind them.
+
+    That are not all where one has not counted: those behind it count as less.
+    """
+    apart = refused.apart
+    start = 0
+    for run in refused.without_those_apart() if apart else refused.runs:
+        if run.first > start:
+            between = apart[bisect_left(apart, start) : bisect_left(apart, run.first)]
+            check(start, run.first, between)
+            if counts.missing:
+                return run.first
+        refuse(run)
+        start = run.first + len(run.numbers)
+    return start
 
 
 def check_alike(
@@ -97,20 +114,20 @@ def check_alike(
     counts: BatchCounts,
     first: int,
     commands: AlikeOrders,
-    places: Collection[int] | None,
+    stretch: tuple[int, int, Collection[int] | None],
     now: int,
     answered: list[Reply],
 ) -> None:
-    """Check the orders at some places, or all; the others are accepted.
+    """Check those orders of a stretch that are at some places, or all; the others are accepted.
 
-    ``execute`` gets each as ``order``, since no policy keeps what it is given; ``executed`` makes
-    its reply, or ``raised`` of what it raises. ``first`` is the number of the first; replies are
-    appended to ``answered``.
+    ``stretch`` is where it begins, where it ends, and the places. ``execute`` gets each as
+    ``order``, since no policy keeps what it is given; ``executed`` makes its reply, or ``raised``
+    of what it raises. ``first`` is the number of the first; replies are appended to ``answered``.
     """
     is_counted = commands.kind == EXECUTE_COUNTED
-    count = len(commands)
-    told = 0  # the place behind the last reply: since then, all have been accepted
-    for place in range(count) if places is None else places:
+    # ``told`` is the place behind the last reply: since then, all have been accepted.
+    told, behind, places = stretch
+    for place in range(told, behind) if places is None else places:
         row = commands.rows[place]
         (
             _,
@@ -139,13 +156,21 @@ def check_alike(
             counts.miss(place, row)
         if reply is not None:
             if place > told:
-                answered.append([ACCEPTED, place - told])
+                _accept(answered, place - told)
             append(answered, reply)
             told = place + 1
-    if told < count:
-        answered.append([ACCEPTED, count - told])
-    if is_counted and places is not None and count - 1 not in places:
+    if told < behind:
+        _accept(answered, behind - told)
+    count = len(commands)
+    if is_counted and behind == count and places is not None and count - 1 not in places:
         _go_on_from_the_last(counts, commands)
+
+
+def _accept(answered: list[Reply], orders: int) -> None:
+    """Append that orders are accepted, or add them to those before."""
+    if answered and answered[-1][0] == ACCEPTED:
+        orders += answered.pop()[1]
+    answered.append([ACCEPTED, orders])
 
 
 def _go_on_from_the_last(counts: BatchCounts, commands: AlikeOrders) -> None:
